@@ -1,0 +1,1 @@
+"""The headless engine: reads Exchange calendars and keeps the PBX presence of their owners in step."""

@@ -1,0 +1,52 @@
+"""Every failure has a name that says whose fault it is and what to do: the base of all exceptions of ours.
+
+Rooms subclass `Failure` in a `failures.py` of their own. The same text reaches status, log, CLI and TUI.
+"""
+
+import re
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Fault(StrEnum):
+    """Who has to act."""
+
+    SETTINGS = "settings"
+    CREDENTIALS = "credentials"
+    PERMISSION = "permission"
+    NETWORK = "network"
+    SERVER = "server"
+    PEER_PROTOCOL = "peer protocol"
+    OURS = "ours"
+
+
+class Scope(StrEnum):
+    """How much stands still because of it."""
+
+    USER = "one user"
+    CONNECTION = "one connection"
+    SERVICE = "the whole service"
+
+
+class Failure(Exception):
+    """A named failure. Subclasses state fault, scope, meaning and remedy; an instance adds where and why.
+
+    `detail` names the place and the reason of this one occurrence and never holds a secret or a subject.
+    """
+
+    fault: ClassVar[Fault]
+    scope: ClassVar[Scope]
+    meaning: ClassVar[str]
+    remedy: ClassVar[str]
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.meaning}: {self.detail}" if self.detail else self.meaning
+
+    @property
+    def slug(self) -> str:
+        """The name for machines, for instance `login-refused` for `LoginRefused`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()

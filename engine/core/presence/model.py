@@ -1,0 +1,70 @@
+"""The words of the presence rules: what goes into a decision and what comes out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """What an appointment counts as, before the mapping."""
+
+    BUSY = "busy"
+    TENTATIVE = "tentative"
+    TENTATIVE_EXCEPTION = "tentative_exception"
+    OOF = "oof"
+    WORKING_ELSEWHERE = "working_elsewhere"
+    NO_DATA = "no_data"
+
+
+class Target(StrEnum):
+    """What the mapping makes of a kind."""
+
+    AVAILABLE = "available"
+    BUSY = "busy"
+    AWAY = "away"
+    DND = "dnd"
+    IGNORE = "ignore"
+
+
+DEFAULT_MAPPING: Mapping[Kind, Target] = MappingProxyType(
+    {
+        Kind.BUSY: Target.BUSY,
+        Kind.TENTATIVE: Target.IGNORE,
+        Kind.TENTATIVE_EXCEPTION: Target.AWAY,
+        Kind.OOF: Target.AWAY,
+        Kind.WORKING_ELSEWHERE: Target.AVAILABLE,
+        Kind.NO_DATA: Target.IGNORE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceSettings:
+    """The [presence] table of the settings file: everything a decision depends on besides calendar and instant.
+
+    `horizon_hours` None means "the end of the local day", 0 "never show what comes next".
+    """
+
+    language: str = "en"
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    show_subject: bool = False
+    priority_words: tuple[str, ...] = ()
+    no_priority_words: tuple[str, ...] = ()
+    tentative_exception_organizer: str | None = None
+    mapping: Mapping[Kind, Target] = field(default_factory=lambda: DEFAULT_MAPPING)
+    horizon_hours: float | None = None
+    note_max_length: int = 128
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """What the PBX shows: an innovaphone activity ("", busy, away, dnd) and a note. Both empty: nothing set."""
+
+    activity: str = ""
+    note: str = ""
+
+
+CLEARED = Presence()

@@ -1,0 +1,142 @@
+"""The settings as types: every key of the settings file, with its default; nothing here reads or checks a file."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from engine.core.presence.model import PresenceSettings
+from engine.core.users import UserSelection
+
+
+class PbxLinkKind(StrEnum):
+    """Who opens the connection between PBX and engine."""
+
+    DIAL = "dial"
+    LISTEN = "listen"
+
+
+class ClearWith(StrEnum):
+    """How "no presence" is written: an empty activity and note, neither of them, or the activity "online"."""
+
+    EMPTY = "empty"
+    OMIT = "omit"
+    ONLINE = "online"
+
+
+class ExchangeType(StrEnum):
+    """Which Exchange, and which protocol towards it."""
+
+    ON_PREMISES = "on-premises"
+    CLOUD_EWS = "cloud-ews"
+    CLOUD_GRAPH = "cloud-graph"
+
+
+class Authentication(StrEnum):
+    """How the service account logs in on premises."""
+
+    NTLM = "ntlm"
+    NEGOTIATE = "negotiate"
+    BASIC = "basic"
+
+
+class ServerChoice(StrEnum):
+    """Which of the two EWS URLs that autodiscover tells is used."""
+
+    EXTERNAL = "external"
+    INTERNAL = "internal"
+
+
+class ResolveWith(StrEnum):
+    """Who asks Exchange to resolve a user's address: the service account, or each candidate itself, impersonated."""
+
+    SERVICE_ACCOUNT = "service-account"
+    CANDIDATES = "candidates"
+
+
+class Mode(StrEnum):
+    """How much is read: appointments by impersonation, or times and states alone."""
+
+    DETAILS = "details"
+    FREE_BUSY = "free-busy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PbxSettings:
+    """The [pbx] table. `domain` is the system name, needed only where the PBX does not tell it."""
+
+    master: str
+    host: str = ""
+    port: int = 443
+    tls: bool = True
+    link: PbxLinkKind = PbxLinkKind.DIAL
+    domain: str = ""
+    listen_address: str = "0.0.0.0"  # noqa: S104 - the PBX is another machine
+    listen_port: int = 8443
+    listen_path: str = "/calendar/sync/engine"
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    app: str = "calendar"
+    ca_file: Path | None = None
+    fingerprint: str | None = None
+    presence_contact: str = "calendar:"
+    clear: ClearWith = ClearWith.EMPTY
+    writes_per_second: float = 50.0
+    writes_in_flight: int = 10
+    users: UserSelection = field(default_factory=UserSelection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeSettings:
+    """The [exchange] table."""
+
+    type: ExchangeType
+    user: str = ""
+    auth: Authentication = Authentication.NTLM
+    channel_binding: bool = True
+    autodiscover_url: str | None = None
+    ews_url: str | None = None
+    server: ServerChoice = ServerChoice.EXTERNAL
+    resolve_with: ResolveWith = ResolveWith.SERVICE_ACCOUNT
+    max_subscriptions_per_connection: int = 200
+    connections: int = 8
+    mode: Mode = Mode.DETAILS
+    tenant_id: str | None = None
+    client_id: str | None = None
+    authority: str | None = None
+    graph_url: str | None = None
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    poll_seconds: int = 120
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebugLogSettings:
+    """The [debug_log] table."""
+
+    ews: bool = False
+    max_megabytes: int = 256
+    max_days: int = 7
+    subjects: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """The [engine] table. None means the platform's default."""
+
+    dry_run: bool = False
+    state_dir: Path | None = None
+    socket: Path | None = None
+    socket_group: str | None = None
+    metrics_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole settings file."""
+
+    pbx: PbxSettings
+    exchange: ExchangeSettings
+    presence: PresenceSettings = field(default_factory=PresenceSettings)
+    debug_log: DebugLogSettings = field(default_factory=DebugLogSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)

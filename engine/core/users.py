@@ -1,0 +1,92 @@
+"""Who takes part: a user as the PBX describes it, and the addresses its mailbox may be found under."""
+
+from fnmatch import fnmatchcase
+
+import msgspec
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """One user object of the PBX (a PbxTableUsers row); `guid` is its only stable key.
+
+    `name` is the h323 name, `home` the name of the PBX it belongs to (column loc), `addresses` the e-mail entries
+    in the order configured, some perhaps without a domain, `name_is_address` the column h323-email.
+    """
+
+    guid: str
+    name: str
+    display_name: str = ""
+    home: str = ""
+    node: str = ""
+    template: str = ""
+    groups: tuple[str, ...] = ()
+    hidden: bool = False
+    addresses: tuple[str, ...] = ()
+    name_is_address: bool = False
+
+    @property
+    def label(self) -> str:
+        """What people call this user: the display name, else the user name, else the guid."""
+        return self.display_name or self.name or self.guid
+
+
+def address_candidates(user: User, system_domain: str) -> tuple[str, ...]:
+    """Return the SMTP addresses to look for the user's mailbox under, most likely first and without repeats.
+
+    First the user name at the PBX's system domain, then the addresses of the user object; an entry without a
+    domain is taken at the system domain. Nothing can be made of a name without any domain: such entries are
+    left out while `system_domain` is empty.
+    """
+    candidates: dict[str, str] = {}
+    for entry in (user.name, *user.addresses):
+        entry = entry.strip()
+        local, at, domain = entry.rpartition("@")
+        if at:
+            address = entry if local and domain else ""
+        else:
+            address = f"{entry}@{system_domain}" if entry and system_domain else ""
+        if address:
+            candidates.setdefault(address.casefold(), address)
+    return tuple(candidates.values())
+
+
+class UserFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Lists of shell-style patterns (`*`, `?`, `[…]`), compared regardless of case; any one match counts."""
+
+    names: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+
+    def matches(self, user: User) -> bool:
+        """Tell whether one pattern of one list fits the user's property of that kind."""
+        return (
+            _fits(self.names, (user.name,))
+            or _fits(self.groups, user.groups)
+            or _fits(self.nodes, (user.node,))
+            or _fits(self.locations, (user.home,))
+            or _fits(self.templates, (user.template,))
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.groups or self.nodes or self.locations or self.templates)
+
+
+class UserSelection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which PBX users take part (setting pbx.users): all of them unless something is listed."""
+
+    include: UserFilter = UserFilter()
+    exclude: UserFilter = UserFilter()
+    hidden: bool = True
+
+    def takes_part(self, user: User) -> bool:
+        """Tell whether the user's presence is ours to write: included (or nothing is listed), and not excluded."""
+        if user.hidden and not self.hidden:
+            return False
+        if self.include and not self.include.matches(user):
+            return False
+        return not self.exclude.matches(user)
+
+
+def _fits(patterns: tuple[str, ...], values: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(value.casefold(), pattern.casefold()) for pattern in patterns for value in values)
