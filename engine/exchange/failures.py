@@ -17,9 +17,7 @@ class ExchangeUnreachable(ExchangeFailure):
     fault = Fault.NETWORK
     scope = Scope.SERVICE
     meaning = "Exchange cannot be reached"
-    remedy = (
-        "Check that the Exchange server is up and that name lookup, routing and firewall let this machine reach it."
-    )
+    remedy = "Check that the Exchange server is up and that name lookup, routes and firewall let this machine reach it."
 
 
 class CertificateNotTrusted(ExchangeFailure):
@@ -28,9 +26,7 @@ class CertificateNotTrusted(ExchangeFailure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The certificate of the Exchange server is not trusted"
-    remedy = (
-        "Set exchange.ca_file to the CA that issued it, or correct the host name so that it matches the certificate."
-    )
+    remedy = "Set exchange.ca_file to the CA that issued it, or correct the host name to match the certificate."
 
 
 class LoginRefused(ExchangeFailure):
@@ -72,9 +68,7 @@ class ExchangeBusy(ExchangeFailure):
     fault = Fault.SERVER
     scope = Scope.SERVICE
     meaning = "Exchange asks for a pause"
-    remedy = (
-        "Nothing to do: reading goes on after the pause. If it happens often, give the account a throttling policy."
-    )
+    remedy = "Nothing to do: reading goes on after the pause. If it is frequent, give the account a throttling policy."
 
 
 class MailboxTrouble(ExchangeFailure):

@@ -1,0 +1,17 @@
+"""What holds for every test: no connection leaves loopback."""
+
+import sys
+from typing import Any
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not str(address[0]).startswith(LOOPBACK):
+        raise RuntimeError(f"a test tried to reach {address!r}")
+
+
+sys.addaudithook(_refuse_the_world)
