@@ -1,0 +1,134 @@
+"""One SQLite file, private to the engine's user, on a thread of its own so that the loop never waits for a disk."""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from engine.store.failures import AlreadyRunning, StoreDamaged, StoreUnusable
+
+T = TypeVar("T")
+
+APPLICATION_ID = 0x63616C65
+"""Marks the file as ours (PRAGMA application_id): the bytes of "cale"."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE presence (
+        guid TEXT PRIMARY KEY,
+        activity TEXT,
+        note TEXT,
+        expires TEXT,
+        intended_activity TEXT,
+        intended_note TEXT
+    ) WITHOUT ROWID
+    """,
+)
+"""Each brings the schema one version further (PRAGMA user_version); released ones never change."""
+
+
+class Database:
+    """The state directory's database. Open it once; `run` takes a function of the connection to the thread."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._directory = state_dir
+        self._path = state_dir / "engine.db"
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+        self._connection: sqlite3.Connection | None = None
+        self._lock: int | None = None
+
+    async def open(self) -> None:
+        """Create or open the file and bring its schema up to date.
+
+        Raises `StoreUnusable`, `StoreDamaged` or `AlreadyRunning`; the file is then as it was.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` in one transaction on the database thread, in the order of the calls, and return its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+
+    async def close(self) -> None:
+        """Finish what is under way, close the file and let another engine have the directory."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=False)
+
+    def _open(self) -> None:
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = _lock(self._directory / "engine.lock")
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        except OSError as error:
+            raise StoreUnusable(f"{self._path}: {error.strerror}") from error
+        with self._errors_named():
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            try:
+                _prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connection
+        if connection is None:
+            raise StoreUnusable(f"{self._path}: not open")
+        with self._errors_named():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+            return result
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StoreUnusable(f"{self._path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreDamaged(f"{self._path}: {error}") from error
+
+
+def _lock(path: Path) -> int:
+    """Hold the directory for as long as this process lives; the system lets go of it even after kill -9."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyRunning(str(path.parent)) from None
+    return descriptor
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and tables:
+        raise sqlite3.DatabaseError("it belongs to another program")
+    if version > len(MIGRATIONS):
+        raise sqlite3.DatabaseError(f"it was written by a newer version (schema {version})")
+    # With a write-ahead log and synchronous=NORMAL a commit survives kill -9 of the engine without waiting for the
+    # disk; a power cut may take the last ones, which then count as in doubt or are sent again.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN; {migration}; PRAGMA user_version = {number}; COMMIT;")
