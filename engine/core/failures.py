@@ -50,3 +50,12 @@ class Failure(Exception):
     def slug(self) -> str:
         """The name for machines, for instance `login-refused` for `LoginRefused`."""
         return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
+
+class EngineMistake(Failure):
+    """An exception nobody expected, caught where it concerned one user; its traceback is in the log."""
+
+    fault = Fault.OURS
+    scope = Scope.USER
+    meaning = "The engine made a mistake with this user"
+    remedy = "Please report it with the log. The other users are not concerned."

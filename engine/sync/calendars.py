@@ -1,0 +1,196 @@
+"""Reads every participant's calendar: at once when somebody arrives, then in a sweep, and sooner when asked to."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from random import Random
+
+from engine.core.clock import Clock
+from engine.core.failures import EngineMistake, Failure, Scope
+from engine.exchange.failures import ExchangeFailure, ImpersonationDenied, MailboxNotFound, RequestRejected
+from engine.exchange.source import CalendarSource, Window
+from engine.sync.backoff import Backoff
+from engine.sync.happenings import LinkRecovered, LinkTrouble, Observer, Side, UserRecovered, UserTrouble
+from engine.sync.roster import Participant, Reading, Roster
+from engine.sync.timetable import Alarm, Timetable
+
+logger = logging.getLogger(__name__)
+
+LOOK_BACK = timedelta(hours=1)
+LOOK_AHEAD = timedelta(hours=48)
+"""The window read around the present instant; longer if the horizon of the presence settings asks for it."""
+
+LONGEST_WORDING = timedelta(hours=26)
+"""How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a bit."""
+
+RECHECKS = {
+    MailboxNotFound: timedelta(hours=24),
+    ImpersonationDenied: timedelta(hours=1),
+    RequestRejected: timedelta(hours=1),
+}
+"""When to look again after a failure that only a person can mend; a change in the PBX makes it sooner."""
+
+FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
+"""Pauses after a failure of one mailbox that may pass by itself: doubled from the first to the longest."""
+
+
+class Calendars:
+    """Visits mailboxes when they are due, as many at a time as there are lanes.
+
+    A failure of one mailbox concerns that user alone. A failure of the whole service pauses all visits, longer each
+    time, and then a single visit tries whether it is over.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        source: CalendarSource,
+        *,
+        clock: Clock,
+        network_clock: Clock,
+        random: Random,
+        connections: int,
+        sweep: timedelta,
+        horizon: timedelta,
+        changed: Callable[[str], None],
+        observe: Observer,
+    ) -> None:
+        self._roster = roster
+        self._source = source
+        self._clock = clock
+        self._network_clock = network_clock
+        self._random = random
+        self._slots = asyncio.Semaphore(connections)
+        self._sweep = sweep
+        self._cover = max(LONGEST_WORDING, horizon + timedelta(hours=2))
+        self._changed = changed
+        self._observe = observe
+        self._timetable = Timetable()
+        self._alarm = Alarm(clock)
+        self._visiting: set[str] = set()
+        self._again: set[str] = set()
+        self._backoff = Backoff(first=5, longest=300, random=random)
+        self._closed_until: datetime | None = None
+        self._service_works = False
+
+    def visit(self, guid: str) -> None:
+        """Have this participant's calendar read as soon as possible, after those that wait longer."""
+        self._due(guid, self._clock.now())
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing is being read and nobody is due."""
+        earliest = self._timetable.earliest()
+        return not self._visiting and (earliest is None or earliest > self._clock.now())
+
+    async def run(self) -> None:
+        """Read for ever."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._wait_for_service()
+                guid = self._timetable.pop_due(self._clock.now())
+                if guid is None:
+                    await self._alarm.wait(self._timetable.earliest())
+                elif guid in self._visiting:
+                    self._again.add(guid)
+                else:
+                    self._visiting.add(guid)
+                    await self._slots.acquire()
+                    group.create_task(self._visit(guid))
+
+    async def _wait_for_service(self) -> None:
+        while self._closed_until is not None:
+            await self._network_clock.sleep_until(self._closed_until)
+            if self._visiting:
+                await self._alarm.wait(None)
+            else:
+                return
+
+    def _due(self, guid: str, instant: datetime) -> None:
+        self._timetable.set(guid, instant)
+        self._alarm.wake()
+
+    async def _visit(self, guid: str) -> None:
+        try:
+            participant = self._roster.get(guid)
+            if participant is not None and not participant.departing:
+                await self._read(guid, participant)
+        finally:
+            self._visiting.discard(guid)
+            self._slots.release()
+            if guid in self._again:
+                self._again.discard(guid)
+                self._due(guid, self._clock.now())
+            self._alarm.wake()
+
+    async def _read(self, guid: str, participant: Participant) -> None:
+        candidates = participant.candidates
+        try:
+            mailbox = participant.mailbox or await self._source.resolve(candidates)
+            now = self._clock.now()
+            window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
+            appointments = await self._source.read_window(mailbox, window)
+        except ExchangeFailure as failure:
+            if failure.scope is Scope.SERVICE:
+                self._close(failure)
+                self._due(guid, self._clock.now())
+            else:
+                self._works()
+                self._failed(guid, participant, failure)
+            return
+        except Exception as mistake:
+            logger.exception("reading the calendar of %s", participant.user.guid)
+            self._failed(guid, participant, EngineMistake(type(mistake).__name__))
+            return
+        self._works()
+        if participant.candidates == candidates:
+            participant.mailbox = mailbox
+            self._succeeded(guid, participant, Reading(window, appointments, now))
+
+    def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
+        participant.reading = reading
+        if participant.problem is not None:
+            participant.problem = None
+            self._observe(UserRecovered(participant.user))
+        participant.failed_visits = 0
+        now = self._clock.now()
+        sweep = now + self._sweep * self._random.uniform(0.75, 1.0)
+        self._due(guid, max(now, min(sweep, reading.window.end - self._cover)))
+        self._changed(guid)
+
+    def _failed(self, guid: str, participant: Participant, failure: Failure) -> None:
+        if participant.problem is None or str(participant.problem) != str(failure):
+            self._observe(UserTrouble(participant.user, failure))
+        participant.problem = failure
+        participant.failed_visits += 1
+        if isinstance(failure, MailboxNotFound):
+            participant.mailbox = participant.reading = None
+        self._due(guid, self._clock.now() + self._pause(failure, participant.failed_visits))
+        self._changed(guid)
+
+    def _pause(self, failure: Failure, failures: int) -> timedelta:
+        for kind, pause in RECHECKS.items():
+            if isinstance(failure, kind):
+                return pause * self._random.uniform(0.75, 1.0)
+        if isinstance(failure, ExchangeFailure) and failure.retry_after is not None:
+            return timedelta(seconds=failure.retry_after)
+        doublings: int = min(failures - 1, 10)
+        return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY) * self._random.uniform(0.75, 1.0)
+
+    def _close(self, failure: ExchangeFailure) -> None:
+        now = self._network_clock.now()
+        if self._closed_until is not None and self._closed_until > now:
+            return
+        pause = self._backoff.next()
+        if failure.retry_after is not None:
+            pause = max(pause, timedelta(seconds=failure.retry_after))
+        self._closed_until = now + pause
+        self._service_works = False
+        self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
+
+    def _works(self) -> None:
+        self._closed_until = None
+        self._backoff.reset()
+        if not self._service_works:
+            self._service_works = True
+            self._observe(LinkRecovered(Side.EXCHANGE))

@@ -1,0 +1,99 @@
+"""Keeps every participant's desired presence true: decides when something changed, and when a decision runs out."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from engine.core.clock import Clock
+from engine.core.failures import EngineMistake
+from engine.core.presence import decide
+from engine.core.presence.model import CLEARED, Presence, PresenceSettings
+from engine.store.acknowledged import Written
+from engine.sync.roster import Participant, Roster
+from engine.sync.timetable import Alarm, Timetable
+
+logger = logging.getLogger(__name__)
+
+DECISIONS_IN_A_ROW = 50
+"""After so many the loop gets a turn, so that ten thousand meetings beginning at once delay nothing else."""
+
+
+class Decider:
+    """Sleeps until the earliest decision runs out; never polls.
+
+    `written` tells what the PBX shows as far as we know, `want` is called with the guid of everybody whose desired
+    presence was decided.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        settings: PresenceSettings,
+        clock: Clock,
+        *,
+        written: Callable[[str], Written],
+        want: Callable[[str], None],
+    ) -> None:
+        self._roster = roster
+        self._settings = settings
+        self._clock = clock
+        self._written = written
+        self._want = want
+        self._timetable = Timetable()
+        self._alarm = Alarm(clock)
+
+    def mark(self, guid: str) -> None:
+        """Have this participant decided anew."""
+        self._timetable.set(guid, self._clock.now())
+        self._alarm.wake()
+
+    def is_idle(self) -> bool:
+        """Tell whether every decision is true at this instant."""
+        earliest = self._timetable.earliest()
+        return earliest is None or earliest > self._clock.now()
+
+    async def run(self) -> None:
+        """Decide for ever."""
+        decided = 0
+        while True:
+            guid = self._timetable.pop_due(self._clock.now())
+            if guid is None:
+                await self._alarm.wait(self._timetable.earliest())
+                continue
+            participant = self._roster.get(guid)
+            if participant is not None:
+                self._decide(guid, participant)
+            decided += 1
+            if decided % DECISIONS_IN_A_ROW == 0:
+                await asyncio.sleep(0)
+
+    def _decide(self, guid: str, participant: Participant) -> None:
+        now = self._clock.now()
+        try:
+            participant.desired, participant.expires = self._desired(guid, participant, now)
+        except Exception as mistake:
+            logger.exception("deciding for %s", guid)
+            participant.problem = EngineMistake(type(mistake).__name__)
+            return
+        if participant.expires is not None:
+            self._timetable.set(guid, participant.expires)
+        if participant.desired is not None:
+            self._want(guid)
+
+    def _desired(self, guid: str, participant: Participant, now: datetime) -> tuple[Presence | None, datetime | None]:
+        if participant.departing or participant.has_no_mailbox:
+            return CLEARED, None
+        if participant.reading is None:
+            return self._from_earlier_run(guid, now)
+        decision = decide(participant.reading.appointments, self._settings, now)
+        return decision.presence, decision.valid_until
+
+    def _from_earlier_run(self, guid: str, now: datetime) -> tuple[Presence | None, datetime | None]:
+        """Without a calendar, what an earlier run wrote stands until it is no longer true; then nothing is better."""
+        written = self._written(guid)
+        if written.acknowledged is None or written.expires is None:
+            return None, None
+        if now < written.expires:
+            return None, written.expires
+        return CLEARED, None

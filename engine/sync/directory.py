@@ -1,0 +1,81 @@
+"""Who takes part: keeps the roster equal to the selected users of the PBX, whatever order the news arrives in."""
+
+from collections.abc import Callable, Collection
+
+from engine.core.users import User, UserSelection, address_candidates
+from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
+from engine.sync.roster import Participant, Roster
+
+
+class Directory:
+    """Turns PBX news into participants.
+
+    `remembered` gives the guids whose calendar presence we wrote at some time: those of them that take part no more
+    depart. `arrived` is called for participants whose mailbox has to be looked for, `departing` for those whose
+    presence has to be cleared.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        selection: UserSelection,
+        *,
+        remembered: Callable[[], Collection[str]],
+        arrived: Callable[[str], None],
+        departing: Callable[[str], None],
+    ) -> None:
+        self._roster = roster
+        self._selection = selection
+        self._remembered = remembered
+        self._arrived = arrived
+        self._departing = departing
+        self._domain = ""
+
+    def set_domain(self, domain: str) -> None:
+        """Take the system domain that the PBX told; addresses made with another one are looked for anew."""
+        if domain == self._domain:
+            return
+        self._domain = domain
+        for participant in list(self._roster.values()):
+            self._look_for(participant, participant.user)
+
+    def handle(self, event: UserSeen | UserRemoved | UsersComplete) -> None:
+        """Bring the roster up to date with what the PBX says."""
+        match event:
+            case UserSeen(user):
+                self._seen(user)
+            case UserRemoved(guid):
+                self._depart(self._user(guid))
+            case UsersComplete(guids):
+                for guid in {*self._roster, *self._remembered()} - guids:
+                    self._depart(self._user(guid))
+
+    def _seen(self, user: User) -> None:
+        if not self._selection.takes_part(user):
+            self._depart(user)
+            return
+        participant = self._roster.get(user.guid)
+        if participant is None or participant.departing:
+            participant = self._roster[user.guid] = Participant(user)
+            self._look_for(participant, user, always=True)
+        elif participant.user != user:
+            participant.refused = None
+            self._look_for(participant, user)
+
+    def _look_for(self, participant: Participant, user: User, *, always: bool = False) -> None:
+        participant.user = user
+        candidates = address_candidates(user, self._domain)
+        if participant.departing or (candidates == participant.candidates and not always):
+            return
+        participant.candidates = candidates
+        participant.mailbox = None
+        self._arrived(user.guid)
+
+    def _depart(self, user: User) -> None:
+        if user.guid in self._roster or user.guid in self._remembered():
+            self._roster[user.guid] = Participant(user, departing=True)
+            self._departing(user.guid)
+
+    def _user(self, guid: str) -> User:
+        participant = self._roster.get(guid)
+        return participant.user if participant else User(guid=guid, name="")

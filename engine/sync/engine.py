@@ -1,0 +1,141 @@
+"""Joins the parts into one reconciler: PBX users, their calendars, decisions, and the presence written back."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+from typing import Protocol
+
+from engine.core.clock import Clock
+from engine.core.settings.model import Settings
+from engine.exchange.source import CalendarSource
+from engine.pbx.events import LinkDown, LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.sync.calendars import Calendars
+from engine.sync.decider import Decider
+from engine.sync.directory import Directory
+from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, Observer, Side
+from engine.sync.roster import Roster
+from engine.sync.status import LinkStatus, Status, describe
+from engine.sync.writer import PresenceLink, Writer
+
+
+class Link(PresenceLink, Protocol):
+    """The PBX link as the engine sees it: it runs for ever and reports what happens."""
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        ...
+
+
+class Engine:
+    """Everything that happens only marks a participant to be read, decided or compared; nothing writes but `Writer`.
+
+    `make_link` is given the function that takes the link's events. `clock` is calendar time, `network_clock` measures
+    pauses and pacing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        source: CalendarSource,
+        make_link: Callable[[Callable[[PbxEvent], None]], Link],
+        store: AcknowledgedPresences,
+        clock: Clock,
+        network_clock: Clock,
+        random: Random,
+        observe: Observer,
+    ) -> None:
+        self._source = source
+        self._observe = observe
+        self._roster: Roster = {}
+        self._links = {side: LinkStatus() for side in Side}
+        self._link = make_link(self._handle)
+        self._writer = Writer(
+            self._roster,
+            self._link,
+            store,
+            clock=clock,
+            network_clock=network_clock,
+            random=random,
+            per_second=settings.pbx.writes_per_second,
+            in_flight=settings.pbx.writes_in_flight,
+            dry_run=settings.engine.dry_run,
+            observe=self._report,
+        )
+        self._decider = Decider(
+            self._roster, settings.presence, clock, written=self._writer.written, want=self._writer.want
+        )
+        self._calendars = Calendars(
+            self._roster,
+            source,
+            clock=clock,
+            network_clock=network_clock,
+            random=random,
+            connections=settings.exchange.connections,
+            sweep=timedelta(seconds=settings.exchange.poll_seconds),
+            horizon=timedelta(hours=settings.presence.horizon_hours or 0),
+            changed=self._decider.mark,
+            observe=self._report,
+        )
+        self._directory = Directory(
+            self._roster,
+            settings.pbx.users,
+            remembered=self._writer.remembered,
+            arrived=self._arrived,
+            departing=self._decider.mark,
+        )
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises a `StoreFailure` when nothing can be remembered any more."""
+        try:
+            await self._writer.load()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._link.run())
+                group.create_task(self._calendars.run())
+                group.create_task(self._decider.run())
+                group.create_task(self._writer.run())
+        finally:
+            await self._source.close()
+
+    def status(self) -> Status:
+        """Return how things stand."""
+        return describe(self._roster.values(), self._links[Side.PBX], self._links[Side.EXCHANGE])
+
+    def is_settled(self) -> bool:
+        """Tell whether everything due was read and decided, and the PBX shows it, at this instant."""
+        return self._writer.is_idle() and self._calendars.is_idle() and self._decider.is_idle()
+
+    def read_again(self, guid: str) -> None:
+        """Have one participant's calendar read now; a guid that does not take part is nothing."""
+        if guid in self._roster:
+            self._calendars.visit(guid)
+
+    def _arrived(self, guid: str) -> None:
+        self._decider.mark(guid)
+        self._calendars.visit(guid)
+
+    def _handle(self, event: PbxEvent) -> None:
+        match event:
+            case LinkUp(domain=domain):
+                self._directory.set_domain(domain)
+            case LinkDown(failure, retry_at):
+                self._writer.link_is_down()
+                self._report(LinkTrouble(Side.PBX, failure, retry_at))
+            case UsersComplete():
+                self._directory.handle(event)
+                self._writer.link_is_up()
+                self._report(LinkRecovered(Side.PBX))
+            case UserSeen() | UserRemoved():
+                self._directory.handle(event)
+
+    def _report(self, happening: Happening) -> None:
+        match happening:
+            case LinkTrouble(side, failure):
+                self._links[side] = LinkStatus(works=False, failure=failure)
+            case LinkRecovered(side):
+                self._links[side] = LinkStatus(works=True)
+            case _:
+                pass
+        self._observe(happening)

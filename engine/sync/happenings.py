@@ -1,0 +1,70 @@
+"""What the engine reports as it happens; log, demo and every later listener are fed by these alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from engine.core.failures import Failure
+from engine.core.presence.model import Presence
+from engine.core.users import User
+
+
+class Side(StrEnum):
+    """The two systems we stand between."""
+
+    PBX = "PBX"
+    EXCHANGE = "Exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceConfirmed:
+    """The PBX confirmed a new calendar presence. `at` is calendar time."""
+
+    user: User
+    presence: Presence
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceWithheld:
+    """A dry run would have written this. `at` is calendar time."""
+
+    user: User
+    presence: Presence
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserTrouble:
+    """A user's mailbox cannot be found or read, or the presence was refused."""
+
+    user: User
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecovered:
+    """What was the matter with a user is over."""
+
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTrouble:
+    """A whole side does not work. `until` is the network time of the next try."""
+
+    side: Side
+    failure: Failure
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRecovered:
+    """A whole side works, for the first time or again."""
+
+    side: Side
+
+
+Happening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered | LinkTrouble | LinkRecovered
+Observer = Callable[[Happening], None]

@@ -1,0 +1,51 @@
+"""Everybody who takes part, and what is known of each: the one place the other parts look things up in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.core.appointments import Appointment
+from engine.core.failures import Failure
+from engine.core.presence.model import Presence
+from engine.core.users import User
+from engine.exchange.failures import MailboxNotFound
+from engine.exchange.source import Mailbox, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a calendar held within `window` when it was read, `at` calendar time."""
+
+    window: Window
+    appointments: tuple[Appointment, ...]
+    at: datetime
+
+
+@dataclass(slots=True)
+class Participant:
+    """One user and what is known: where the mailbox is, what it said last, what the PBX ought to show.
+
+    `departing` users were deleted or deselected: their presence is cleared and then they are forgotten. `problem` is
+    what stands between this user and a calendar, `refusal` what the PBX had against the presence `refused`. `desired`
+    stays None while nothing is known that would justify a presence; it is true until `expires`.
+    """
+
+    user: User
+    candidates: tuple[str, ...] = ()
+    mailbox: Mailbox | None = None
+    reading: Reading | None = None
+    problem: Failure | None = None
+    refusal: Failure | None = None
+    refused: Presence | None = None
+    failed_visits: int = 0
+    desired: Presence | None = None
+    expires: datetime | None = None
+    departing: bool = False
+
+    @property
+    def has_no_mailbox(self) -> bool:
+        """Whether Exchange said that there is none, so that there is nothing to show."""
+        return isinstance(self.problem, MailboxNotFound)
+
+
+Roster = dict[str, Participant]
+"""Participants by the guid of their PBX user object."""

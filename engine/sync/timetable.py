@@ -1,0 +1,75 @@
+"""Who is due when: one heap for all users instead of a task for each."""
+
+import asyncio
+import heapq
+import itertools
+from datetime import datetime
+
+from engine.core.clock import Clock
+
+
+class Timetable:
+    """Instants by key, each key at most once; setting a key anew moves it."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, tuple[datetime, int]] = {}
+        self._heap: list[tuple[datetime, int, str]] = []
+        self._order = itertools.count()
+
+    def set(self, key: str, instant: datetime) -> None:
+        """Make `key` due at `instant` instead of whenever it was due before."""
+        number = next(self._order)
+        self._entries[key] = (instant, number)
+        heapq.heappush(self._heap, (instant, number, key))
+
+    def discard(self, key: str) -> None:
+        """Make `key` never due."""
+        self._entries.pop(key, None)
+
+    def earliest(self) -> datetime | None:
+        """Return the instant at which the next key is due, None while there is none."""
+        while self._heap and self._entries.get(self._heap[0][2]) != self._heap[0][:2]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now: datetime) -> str | None:
+        """Take out and return the key that is due longest at `now`, None if none is due."""
+        earliest = self.earliest()
+        if earliest is None or earliest > now:
+            return None
+        key = heapq.heappop(self._heap)[2]
+        del self._entries[key]
+        return key
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class Alarm:
+    """Lets one task wait for an instant or for being woken, whichever comes first."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """End the present wait, or the next one if nobody waits now."""
+        self._woken.set()
+
+    async def wait(self, until: datetime | None) -> None:
+        """Return at `until` (None: never by itself) or as soon as somebody wakes us."""
+        if until is None:
+            await self._woken.wait()
+        else:
+            async with asyncio.TaskGroup() as group:
+                timer = group.create_task(self._wake_at(until))
+                await self._woken.wait()
+                timer.cancel()
+        self._woken.clear()
+
+    async def _wake_at(self, instant: datetime) -> None:
+        await self._clock.sleep_until(instant)
+        self._woken.set()

@@ -1,0 +1,210 @@
+"""The only way a presence is written: what differs from what the PBX acknowledged, paced, newest value only."""
+
+import asyncio
+from collections.abc import KeysView
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Protocol
+
+from engine.core.clock import Clock
+from engine.core.presence.model import CLEARED, Presence
+from engine.pbx.failures import PbxFailure, PresenceRefused
+from engine.store.acknowledged import AcknowledgedPresences, Written
+from engine.sync.happenings import Observer, PresenceConfirmed, PresenceWithheld, UserTrouble
+from engine.sync.roster import Participant, Roster
+from engine.sync.timetable import Alarm, Timetable
+
+RETRY = timedelta(seconds=5)
+"""Pause before a write is tried again whose answer did not come, unless the connection is made anew before."""
+
+
+class PresenceLink(Protocol):
+    """What the writer needs of the PBX link. Both raise a `PbxFailure`, `PresenceRefused` when the PBX said no."""
+
+    async def set_presence(self, guid: str, presence: Presence) -> None:
+        """Return when the PBX confirmed `presence`."""
+        ...
+
+    async def read_presence(self, user_name: str) -> Presence:
+        """Return the calendar presence that the PBX shows."""
+        ...
+
+
+class Pace:
+    """Lets one through every 1/`per_second` seconds of `clock`, in the order they came."""
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self._interval = timedelta(seconds=1 / per_second)
+        self._clock = clock
+        self._free_at: datetime | None = None
+
+    async def take(self) -> None:
+        """Return when it is the caller's turn."""
+        now = self._clock.now()
+        turn = now if self._free_at is None else max(now, self._free_at)
+        self._free_at = turn + self._interval
+        if turn > now:
+            await self._clock.sleep_until(turn)
+
+
+class Writer:
+    """Brings the PBX to what is desired, user by user; whoever is wanted twice is written once, with the newest.
+
+    Before a presence is sent it is stored as intended, and as acknowledged when the PBX confirmed it. What lies in
+    between after a crash or a lost connection is in doubt: the PBX itself is asked before anything is written.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        link: PresenceLink,
+        store: AcknowledgedPresences,
+        *,
+        clock: Clock,
+        network_clock: Clock,
+        random: Random,
+        per_second: float,
+        in_flight: int,
+        dry_run: bool,
+        observe: Observer,
+    ) -> None:
+        self._roster = roster
+        self._link = link
+        self._store = store
+        self._clock = clock
+        self._network_clock = network_clock
+        self._random = random
+        self._pace = Pace(per_second, network_clock)
+        self._slots = asyncio.Semaphore(in_flight)
+        self._dry_run = dry_run
+        self._observe = observe
+        self._written: dict[str, Written] = {}
+        self._wanted = Timetable()
+        self._busy: set[str] = set()
+        self._again: set[str] = set()
+        self._ready = False
+        self._alarm = Alarm(network_clock)
+
+    async def load(self) -> None:
+        """Remember what earlier runs wrote. Comes before everything else."""
+        self._written = await self._store.load()
+
+    def written(self, guid: str) -> Written:
+        """Return what the PBX shows for this user as far as we know."""
+        return self._written.get(guid, Written())
+
+    def remembered(self) -> KeysView[str]:
+        """Return the guids of all users that we ever wrote a presence for and have not forgotten."""
+        return self._written.keys()
+
+    def want(self, guid: str) -> None:
+        """Have this participant's presence compared, and written if it differs."""
+        self._wanted.set(guid, self._network_clock.now())
+        self._alarm.wake()
+
+    def link_is_up(self) -> None:
+        """Begin writing: log-in, PBX name and users are certain. Everybody is compared."""
+        self._ready = True
+        for guid, participant in self._roster.items():
+            participant.refused = None
+            self.want(guid)
+
+    def link_is_down(self) -> None:
+        """Begin no more writes."""
+        self._ready = False
+
+    def is_idle(self) -> bool:
+        """Tell whether the PBX shows what is desired, as far as it ever will."""
+        return self._ready and not self._busy and not len(self._wanted)
+
+    async def run(self) -> None:
+        """Write for ever. Raises a `StoreFailure` when nothing can be remembered: then nothing may be written."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                guid = self._wanted.pop_due(self._network_clock.now()) if self._ready else None
+                if guid is None:
+                    await self._alarm.wait(self._wanted.earliest() if self._ready else None)
+                elif guid in self._busy:
+                    self._again.add(guid)
+                else:
+                    self._busy.add(guid)
+                    await self._slots.acquire()
+                    group.create_task(self._attend(guid))
+
+    async def _attend(self, guid: str) -> None:
+        try:
+            participant = self._roster.get(guid)
+            if participant is not None:
+                await self._bring_up_to_date(guid, participant)
+        except PbxFailure:
+            self._wanted.set(guid, self._network_clock.now() + RETRY * self._random.uniform(0.75, 1.25))
+        finally:
+            self._busy.discard(guid)
+            self._slots.release()
+            if guid in self._again:
+                self._again.discard(guid)
+                self.want(guid)
+            self._alarm.wake()
+
+    async def _bring_up_to_date(self, guid: str, participant: Participant) -> None:
+        if participant.desired is None or participant.desired == participant.refused:
+            return
+        known = self.written(guid)
+        shown = await self._ask(participant) if known.in_doubt else known.acknowledged
+        if participant.desired != shown:
+            if self._dry_run:
+                self._withhold(guid, participant, participant.desired)
+            else:
+                await self._send(guid, participant, Written(shown, known.expires))
+        elif known.in_doubt or known.expires != _expires(participant):
+            await self._acknowledge(guid, participant.desired, _expires(participant))
+        if participant.departing and self._roster.get(guid) is participant:
+            await self._forget(guid)
+
+    async def _ask(self, participant: Participant) -> Presence | None:
+        """Return what the PBX shows, None if it cannot tell (the user may be gone)."""
+        try:
+            return await self._link.read_presence(participant.user.name) if participant.user.name else None
+        except PresenceRefused:
+            return None
+
+    async def _send(self, guid: str, participant: Participant, known: Written) -> None:
+        await self._pace.take()
+        presence, expires = participant.desired, _expires(participant)
+        if presence is None or presence == known.acknowledged:
+            return
+        self._written[guid] = replace(known, intended=presence)
+        await self._store.intend(guid, presence)
+        try:
+            await self._link.set_presence(guid, presence)
+        except PresenceRefused as refusal:
+            self._written[guid] = known
+            await self._store.withdraw(guid)
+            participant.refused, participant.refusal = presence, refusal
+            if not participant.departing:
+                self._observe(UserTrouble(participant.user, refusal))
+            return
+        participant.refused = participant.refusal = None
+        await self._acknowledge(guid, presence, expires)
+        self._observe(PresenceConfirmed(participant.user, presence, self._clock.now()))
+
+    def _withhold(self, guid: str, participant: Participant, presence: Presence) -> None:
+        self._written[guid] = Written(presence)
+        self._observe(PresenceWithheld(participant.user, presence, self._clock.now()))
+
+    async def _acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
+        self._written[guid] = Written(presence, expires)
+        if not self._dry_run:
+            await self._store.acknowledge(guid, presence, expires)
+
+    async def _forget(self, guid: str) -> None:
+        del self._roster[guid]
+        self._written.pop(guid, None)
+        if not self._dry_run:
+            await self._store.forget(guid)
+
+
+def _expires(participant: Participant) -> datetime | None:
+    """An empty presence never turns wrong by itself."""
+    return None if participant.desired == CLEARED else participant.expires
