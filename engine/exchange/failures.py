@@ -37,8 +37,18 @@ class LoginRefused(ExchangeFailure):
     meaning = "Exchange refuses the service account's log-in"
     remedy = (
         "Check exchange.user and its password. Log-ins are paused so that the account is not locked: "
-        "one more is tried in 15 minutes, or at once after a restart."
+        "one more is tried in 15 minutes, or at once after a restart. If both are right and a load balancer opens "
+        'the TLS connection, set exchange.channel_binding = "off".'
     )
+
+
+class LoginMethodNotOffered(ExchangeFailure):
+    """The server answers 401 without a challenge for the log-in method of the settings; no password was tried."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Exchange does not offer the log-in method of the settings"
+    remedy = "Set exchange.auth to a method that the server offers, or enable this one for the EWS virtual directory."
 
 
 class MailboxNotFound(ExchangeFailure):
@@ -60,6 +70,91 @@ class ImpersonationDenied(ExchangeFailure):
         "Include the mailbox in the scope of the service account's ApplicationImpersonation role "
         "(New-ManagementRoleAssignment in the Exchange Management Shell)."
     )
+
+
+class CalendarNotReadable(ExchangeFailure):
+    """The mailbox exists and may be impersonated, but its calendar folder is refused or missing."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.USER
+    meaning = "The calendar of this mailbox may not be read"
+    remedy = "Check in Exchange that the mailbox is enabled and licensed and still has its calendar folder."
+
+
+class CalendarTooFull(ExchangeFailure):
+    """A part of a calendar holds more appointments than Exchange tells in one answer."""
+
+    fault = Fault.SERVER
+    scope = Scope.USER
+    meaning = "Exchange does not tell all appointments of this calendar"
+    remedy = (
+        "Look for appointments that were put into the calendar a thousand times, "
+        "or give the service account a throttling policy with a higher EwsFindCountLimit."
+    )
+
+
+class NotPrimaryAddress(ExchangeFailure):
+    """A mailbox was asked for by a secondary address. `primary` is the right one, where Exchange tells it."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "Exchange wants the primary address of this mailbox"
+    remedy = "Enter the primary SMTP address of the mailbox at the PBX user object."
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, primary: str | None = None) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.primary = primary
+
+
+class MailboxMoved(ExchangeFailure):
+    """The mailbox is being moved, or another server than the one that was asked is responsible for it."""
+
+    fault = Fault.SERVER
+    scope = Scope.USER
+    meaning = "The mailbox has moved or is being moved"
+    remedy = "Nothing to do: its server is looked for again. If it stays, check exchange.ews_url."
+
+
+class ImpersonationRightMissing(ExchangeFailure):
+    """The service account may not impersonate anybody."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "The service account has no right to impersonate"
+    remedy = (
+        "Assign the role ApplicationImpersonation to the service account "
+        "(New-ManagementRoleAssignment in the Exchange Management Shell)."
+    )
+
+
+class EwsForbidden(ExchangeFailure):
+    """Exchange Web Services are closed to us (HTTP 403 or a policy of the organisation)."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "Exchange does not let the service account use its web services"
+    remedy = (
+        "Check that EWS is enabled for the organisation and the service account, and that neither a policy "
+        "(EwsApplicationAccessPolicy, EwsAllowedAppIDs) nor IIS or a proxy in front forbids it."
+    )
+
+
+class ServiceMailboxMissing(ExchangeFailure):
+    """Names cannot be resolved by the service account, because that needs a mailbox of its own."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The service account has no mailbox to resolve addresses with"
+    remedy = 'Set exchange.resolve_with = "candidates", or give the service account a mailbox.'
+
+
+class SubscriptionLost(ExchangeFailure):
+    """The server no longer knows a subscription, or has lost events of it."""
+
+    fault = Fault.SERVER
+    scope = Scope.CONNECTION
+    meaning = "Exchange has dropped a subscription to calendar changes"
+    remedy = "Nothing to do: it is made anew, and the calendars are read again."
 
 
 class ExchangeBusy(ExchangeFailure):

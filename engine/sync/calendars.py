@@ -8,7 +8,15 @@ from random import Random
 
 from engine.core.clock import Clock
 from engine.core.failures import EngineMistake, Failure, Scope
-from engine.exchange.failures import ExchangeFailure, ImpersonationDenied, MailboxNotFound, RequestRejected
+from engine.exchange.failures import (
+    CalendarNotReadable,
+    ExchangeFailure,
+    ExchangeUnreachable,
+    ImpersonationDenied,
+    MailboxMoved,
+    MailboxNotFound,
+    RequestRejected,
+)
 from engine.exchange.source import CalendarSource, Window
 from engine.sync.backoff import Backoff
 from engine.sync.happenings import LinkRecovered, LinkTrouble, Observer, Side, UserRecovered, UserTrouble
@@ -27,6 +35,7 @@ LONGEST_WORDING = timedelta(hours=26)
 RECHECKS = {
     MailboxNotFound: timedelta(hours=24),
     ImpersonationDenied: timedelta(hours=1),
+    CalendarNotReadable: timedelta(hours=1),
     RequestRejected: timedelta(hours=1),
 }
 """When to look again after a failure that only a person can mend; a change in the PBX makes it sooner."""
@@ -55,6 +64,7 @@ class Calendars:
         horizon: timedelta,
         changed: Callable[[str], None],
         observe: Observer,
+        finished: Callable[[], None],
     ) -> None:
         self._roster = roster
         self._source = source
@@ -66,6 +76,7 @@ class Calendars:
         self._cover = max(LONGEST_WORDING, horizon + timedelta(hours=2))
         self._changed = changed
         self._observe = observe
+        self._finished = finished
         self._timetable = Timetable()
         self._alarm = Alarm(clock)
         self._visiting: set[str] = set()
@@ -73,6 +84,7 @@ class Calendars:
         self._backoff = Backoff(first=5, longest=300, random=random)
         self._closed_until: datetime | None = None
         self._service_works = False
+        self._unreachable: set[str] = set()
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
@@ -122,6 +134,7 @@ class Calendars:
                 self._again.discard(guid)
                 self._due(guid, self._clock.now())
             self._alarm.wake()
+            self._finished()
 
     async def _read(self, guid: str, participant: Participant) -> None:
         candidates = participant.candidates
@@ -131,11 +144,10 @@ class Calendars:
             window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
             appointments = await self._source.read_window(mailbox, window)
         except ExchangeFailure as failure:
-            if failure.scope is Scope.SERVICE:
+            if self._concerns_everybody(guid, failure):
                 self._close(failure)
                 self._due(guid, self._clock.now())
             else:
-                self._works()
                 self._failed(guid, participant, failure)
             return
         except Exception as mistake:
@@ -146,6 +158,16 @@ class Calendars:
         if participant.candidates == candidates:
             participant.mailbox = mailbox
             self._succeeded(guid, participant, Reading(window, appointments, now))
+
+    def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
+        """One mailbox whose answers break off is that mailbox's trouble, until another one has the same."""
+        if failure.scope is not Scope.SERVICE:
+            self._works()
+            return False
+        if not isinstance(failure, ExchangeUnreachable):
+            return True
+        self._unreachable.add(guid)
+        return not self._service_works or len(self._unreachable) > 1
 
     def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
         participant.reading = reading
@@ -159,12 +181,14 @@ class Calendars:
         self._changed(guid)
 
     def _failed(self, guid: str, participant: Participant, failure: Failure) -> None:
-        if participant.problem is None or str(participant.problem) != str(failure):
+        if type(participant.problem) is not type(failure):
             self._observe(UserTrouble(participant.user, failure))
         participant.problem = failure
         participant.failed_visits += 1
+        if isinstance(failure, MailboxNotFound | MailboxMoved):
+            participant.mailbox = None
         if isinstance(failure, MailboxNotFound):
-            participant.mailbox = participant.reading = None
+            participant.reading = None
         self._due(guid, self._clock.now() + self._pause(failure, participant.failed_visits))
         self._changed(guid)
 
@@ -190,6 +214,7 @@ class Calendars:
 
     def _works(self) -> None:
         self._closed_until = None
+        self._unreachable.clear()
         self._backoff.reset()
         if not self._service_works:
             self._service_works = True

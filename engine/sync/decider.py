@@ -23,7 +23,7 @@ class Decider:
     """Sleeps until the earliest decision runs out; never polls.
 
     `written` tells what the PBX shows as far as we know, `want` is called with the guid of everybody whose desired
-    presence was decided.
+    presence was decided, `finished` whenever nobody is left to decide for.
     """
 
     def __init__(
@@ -34,12 +34,14 @@ class Decider:
         *,
         written: Callable[[str], Written],
         want: Callable[[str], None],
+        finished: Callable[[], None],
     ) -> None:
         self._roster = roster
         self._settings = settings
         self._clock = clock
         self._written = written
         self._want = want
+        self._finished = finished
         self._timetable = Timetable()
         self._alarm = Alarm(clock)
 
@@ -59,6 +61,7 @@ class Decider:
         while True:
             guid = self._timetable.pop_due(self._clock.now())
             if guid is None:
+                self._finished()
                 await self._alarm.wait(self._timetable.earliest())
                 continue
             participant = self._roster.get(guid)

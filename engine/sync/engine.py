@@ -11,6 +11,7 @@ from engine.core.settings.model import Settings
 from engine.exchange.source import CalendarSource
 from engine.pbx.events import LinkDown, LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.store.acknowledged import AcknowledgedPresences
+from engine.sync.bell import Bell
 from engine.sync.calendars import Calendars
 from engine.sync.decider import Decider
 from engine.sync.directory import Directory
@@ -49,6 +50,7 @@ class Engine:
     ) -> None:
         self._source = source
         self._observe = observe
+        self._finished = Bell()
         self._roster: Roster = {}
         self._links = {side: LinkStatus() for side in Side}
         self._link = make_link(self._handle)
@@ -63,9 +65,15 @@ class Engine:
             in_flight=settings.pbx.writes_in_flight,
             dry_run=settings.engine.dry_run,
             observe=self._report,
+            finished=self._finished.ring,
         )
         self._decider = Decider(
-            self._roster, settings.presence, clock, written=self._writer.written, want=self._writer.want
+            self._roster,
+            settings.presence,
+            clock,
+            written=self._writer.written,
+            want=self._writer.want,
+            finished=self._finished.ring,
         )
         self._calendars = Calendars(
             self._roster,
@@ -78,6 +86,7 @@ class Engine:
             horizon=timedelta(hours=settings.presence.horizon_hours or 0),
             changed=self._decider.mark,
             observe=self._report,
+            finished=self._finished.ring,
         )
         self._directory = Directory(
             self._roster,
@@ -103,9 +112,10 @@ class Engine:
         """Return how things stand."""
         return describe(self._roster.values(), self._links[Side.PBX], self._links[Side.EXCHANGE])
 
-    def is_settled(self) -> bool:
-        """Tell whether everything due was read and decided, and the PBX shows it, at this instant."""
-        return self._writer.is_idle() and self._calendars.is_idle() and self._decider.is_idle()
+    async def settled(self) -> None:
+        """Return as soon as everything due was read and decided, and the PBX shows it."""
+        while not (self._calendars.is_idle() and self._decider.is_idle() and self._writer.is_idle()):
+            await self._finished.heard()
 
     def read_again(self, guid: str) -> None:
         """Have one participant's calendar read now; a guid that does not take part is nothing."""

@@ -1,7 +1,7 @@
 """The only way a presence is written: what differs from what the PBX acknowledged, paced, newest value only."""
 
 import asyncio
-from collections.abc import KeysView
+from collections.abc import Callable, KeysView
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -68,6 +68,7 @@ class Writer:
         in_flight: int,
         dry_run: bool,
         observe: Observer,
+        finished: Callable[[], None],
     ) -> None:
         self._roster = roster
         self._link = link
@@ -79,6 +80,7 @@ class Writer:
         self._slots = asyncio.Semaphore(in_flight)
         self._dry_run = dry_run
         self._observe = observe
+        self._finished = finished
         self._written: dict[str, Written] = {}
         self._wanted = Timetable()
         self._busy: set[str] = set()
@@ -146,6 +148,7 @@ class Writer:
                 self._again.discard(guid)
                 self.want(guid)
             self._alarm.wake()
+            self._finished()
 
     async def _bring_up_to_date(self, guid: str, participant: Participant) -> None:
         if participant.desired is None or participant.desired == participant.refused:

@@ -1,0 +1,101 @@
+"""`calendar-engine demo`: simulators and engine in one process, and a working day that passes in two minutes."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import tempfile
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from engine.cli.assembly import assemble
+from engine.cli.demo_view import View, choose_view
+from engine.cli.signals import until_signalled
+from engine.cli.tally import Tally
+from engine.core.settings.reader import read_settings
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.routing import RoutedTransport
+from engine.simulator.world.corp import BERLIN, corp_world
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.database import Database
+from engine.store.secrets import Secrets
+from engine.sync.clocks import SteadyClock
+from engine.sync.engine import Engine
+from engine.sync.happenings import Happening
+
+MORNING = time(8, 50)
+LAST_CHANCE = 5.0
+"""Real seconds that whatever is under way at the end gets to be finished."""
+
+PRESENCE = {
+    "show_subject": True,
+    "tentative_exception_organizer": "hr@corp.example",
+    "priority_words": ["Kunde"],
+}
+
+
+async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: bool) -> bool:
+    """Run the demo until stopped, or for that many real seconds; return whether all went well.
+
+    That is: every user whose calendar can be read was read, the PBX confirmed every presence, and nothing failed.
+    """
+    view = choose_view(BERLIN, plain=plain, as_json=as_json, no_colour="NO_COLOR" in os.environ)
+    start = datetime.combine(_workday(datetime.now(BERLIN).date()), MORNING, BERLIN).astimezone(UTC)
+    clock = SteadyClock(start, speed)
+    view.begin(speed, start)
+    with tempfile.TemporaryDirectory(prefix="calendar-demo-") as name:
+        directory = Path(name)
+        async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:
+            return await _show(company, directory, clock, view, seconds)
+
+
+async def _show(company: Company, directory: Path, clock: SteadyClock, view: View, seconds: float | None) -> bool:
+    tally = Tally()
+
+    def observe(happening: Happening) -> None:
+        tally.note(happening)
+        view.show(happening)
+
+    database = Database(directory / "state")
+    await database.open()
+    try:
+        engine = assemble(
+            read_settings(company.settings(presence=PRESENCE), default_zone=BERLIN),
+            Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD),
+            AcknowledgedPresences(database),
+            clock=clock,
+            network_clock=SteadyClock(),
+            observe=observe,
+            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+        )
+        await until_signalled(_run_for(engine, seconds))
+    finally:
+        await database.close()
+    status = engine.status()
+    view.end(status, tally)
+    unresolved = {problem.user.guid for problem in status.unresolved}
+    return (
+        status.users == len(company.world.people)
+        and status.waiting == 0
+        and unresolved == company.without_calendar()
+        and tally.presences_set > 0
+        and not tally.errors(status)
+    )
+
+
+async def _run_for(engine: Engine, seconds: float | None) -> None:
+    """Run the engine; after `seconds` let it finish what is under way, and stop it."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(engine.run())
+        if seconds is None:
+            return
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_CHANCE):
+                await engine.settled()
+        running.cancel()
+
+
+def _workday(day: date) -> date:
+    """Return `day`, or the Monday after it on a weekend."""
+    return day + timedelta(days=max(0, 7 - day.weekday())) if day.weekday() > 4 else day

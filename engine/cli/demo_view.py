@@ -1,0 +1,114 @@
+"""How the demo shows what is happening: lines for people, or JSON objects for programs."""
+
+import json
+import shutil
+import sys
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from engine.cli.tally import Tally, failure_as_data, problem_as_data
+from engine.core.presence.model import Presence
+from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, PresenceConfirmed, UserTrouble
+from engine.sync.status import Status
+
+WORDS = {"": "available", "busy": "busy", "away": "away", "dnd": "dnd"}
+GLYPHS = {"": "○", "busy": "●", "away": "◐", "dnd": "⊘"}
+LETTERS = {"": "A", "busy": "B", "away": "W", "dnd": "D"}
+COLOURS = {"": "", "busy": "\x1b[33m", "away": "\x1b[36m", "dnd": "\x1b[35m"}
+PLAIN = "\x1b[0m"
+
+
+class JsonView:
+    """One JSON object a line: every confirmed presence, and a summary at the end."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    def begin(self, speed: float, now: datetime) -> None:
+        """Nothing: every line is an object of its own."""
+
+    def show(self, happening: Happening) -> None:
+        """Print a confirmed presence."""
+        if isinstance(happening, PresenceConfirmed):
+            presence = {"activity": happening.presence.activity, "note": happening.presence.note}
+            time = happening.at.astimezone(self._zone).isoformat(timespec="seconds")
+            _print_json({"user": happening.user.label, **presence, "time": time})
+
+    def end(self, status: Status, tally: Tally) -> None:
+        """Print the summary."""
+        _print_json(
+            {
+                "users": status.users,
+                "resolved": status.resolved,
+                "unresolved": [problem_as_data(problem) for problem in status.unresolved],
+                "presences_set": tally.presences_set,
+                "errors": [{"where": where} | failure_as_data(failure) for where, failure in tally.errors(status)],
+            }
+        )
+
+
+class LineView:
+    """One line a happening, cut to `width` columns if given; glyph and word say the same as the colour."""
+
+    def __init__(self, zone: ZoneInfo, *, width: int | None, colour: bool, ascii_only: bool) -> None:
+        self._zone = zone
+        self._width = width
+        self._colour = colour
+        self._glyphs = LETTERS if ascii_only else GLYPHS
+
+    def begin(self, speed: float, now: datetime) -> None:
+        """Say what is going on."""
+        print(f"calendar-engine demo: {now.astimezone(self._zone):%A %d %B %Y}, {speed:g} times as fast as real.")
+        print("A simulated PBX and a simulated Exchange, on loopback. Ctrl+C ends it.\n", flush=True)
+
+    def show(self, happening: Happening) -> None:
+        """Print what happened."""
+        match happening:
+            case PresenceConfirmed(user, presence, at):
+                self._print_presence(f"{at.astimezone(self._zone):%H:%M}", user.label, presence)
+            case UserTrouble(user, failure):
+                print(f"       ! {user.label}: {failure}\n         {failure.remedy}", flush=True)
+            case LinkTrouble(side, failure):
+                print(f"       ! {side}: {failure}\n         {failure.remedy}", flush=True)
+            case LinkRecovered(side):
+                print(f"       = {side} is working", flush=True)
+            case _:
+                pass
+
+    def end(self, status: Status, tally: Tally) -> None:
+        """Print the summary."""
+        print(f"\n{status.users} users, {status.resolved} with a calendar; {tally.presences_set} presences set.")
+        for problem in status.unresolved:
+            print(f"No calendar: {problem.user.label}: {problem.failure}\n  {problem.failure.remedy}")
+        for where, failure in tally.errors(status):
+            print(f"Error: {where}: {failure}\n  {failure.remedy}")
+
+    def _print_presence(self, time: str, name: str, presence: Presence) -> None:
+        state = f"{self._glyphs[presence.activity]} {WORDS[presence.activity]:<9}"
+        line = f"{time}  {state}  {name[:20]:<20}  {presence.note or '(nothing set)'}"
+        if self._width and len(line) > self._width:
+            line = line[: self._width - 1] + "…"
+        if self._colour:
+            line = f"{COLOURS[presence.activity]}{line}{PLAIN}"
+        print(line, flush=True)
+
+
+def _print_json(value: dict[str, object]) -> None:
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+View = JsonView | LineView
+
+
+def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) -> View:
+    """Return the view that was asked for and that the terminal can show."""
+    if as_json:
+        return JsonView(zone)
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    on_terminal = sys.stdout.isatty() and not plain
+    return LineView(
+        zone,
+        width=shutil.get_terminal_size().columns if on_terminal else None,
+        colour=on_terminal and not no_colour,
+        ascii_only=ascii_only,
+    )

@@ -1,0 +1,100 @@
+"""What an appointment amounts to under given settings, whatever the instant: its kind, target and bounds."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from engine.core.appointments import Appointment, Sensitivity, ShowAs
+from engine.core.presence.account import Outcome
+from engine.core.presence.intervals import ONE_DAY, representable, start_of_day, whole_days, zone_named
+from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings, Target
+from engine.core.presence.text import clean
+
+KINDS: Mapping[str, Kind | None] = MappingProxyType(
+    {
+        ShowAs.FREE: None,
+        ShowAs.TENTATIVE: Kind.TENTATIVE,
+        ShowAs.BUSY: Kind.BUSY,
+        ShowAs.OOF: Kind.OOF,
+        ShowAs.WORKING_ELSEWHERE: Kind.WORKING_ELSEWHERE,
+        ShowAs.NO_DATA: Kind.NO_DATA,
+    }
+)
+"""The kind of each free/busy state, but for tentative exceptions."""
+
+_SHOWABLE = frozenset({Sensitivity.NORMAL, Sensitivity.PERSONAL})
+
+
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """An appointment with what the settings make of it.
+
+    `start` and `end` are the UTC instants that count; `last_day` is set for whole days. `dropped` tells why it takes
+    no part at all, None where it does; then it has a kind and a target.
+    """
+
+    appointment: Appointment
+    kind: Kind | None
+    target: Target | None
+    start: datetime
+    end: datetime
+    last_day: date | None
+    dropped: Outcome | None
+
+
+def candidate(appointment: Appointment, settings: PresenceSettings) -> Candidate:
+    """Return what `settings` make of one appointment."""
+    kind = _kind(appointment, settings)
+    target = None if kind is None else settings.mapping.get(kind) or DEFAULT_MAPPING[kind]
+    if appointment.all_day:
+        start, end, last_day = _whole_days(appointment, settings.timezone)
+    else:
+        start, end, last_day = representable(appointment.start), representable(appointment.end), None
+    dropped = _dropped(appointment, target, lasts=start < end and appointment.start < appointment.end)
+    return Candidate(appointment, kind, target, start, end, last_day, dropped)
+
+
+def shown_subject(appointment: Appointment, settings: PresenceSettings) -> str:
+    """Return the subject as it may be shown to others, empty where it is hidden."""
+    if settings.show_subject and appointment.sensitivity in _SHOWABLE:
+        return clean(appointment.subject)
+    return ""
+
+
+def _kind(appointment: Appointment, settings: PresenceSettings) -> Kind | None:
+    kind = KINDS.get(appointment.show_as, Kind.NO_DATA)
+    if kind is Kind.TENTATIVE and _is_exception(appointment.organizer, settings.tentative_exception_organizer):
+        return Kind.TENTATIVE_EXCEPTION
+    return kind
+
+
+def _is_exception(organizer: str | None, exception: str | None) -> bool:
+    if not organizer or not exception:
+        return False
+    return _folded_address(organizer) == _folded_address(exception) != ""
+
+
+@lru_cache(maxsize=1024)
+def _folded_address(address: str) -> str:
+    return address.strip().casefold()
+
+
+def _whole_days(appointment: Appointment, zone: ZoneInfo) -> tuple[datetime, datetime, date]:
+    made_in = zone_named(appointment.zone) if appointment.zone else None
+    first, after = whole_days(appointment.start, appointment.end, made_in or zone)
+    return start_of_day(first, zone), start_of_day(after, zone), after - ONE_DAY
+
+
+def _dropped(appointment: Appointment, target: Target | None, *, lasts: bool) -> Outcome | None:
+    if appointment.cancelled:
+        return Outcome.CANCELLED
+    if target is None:
+        return Outcome.FREE
+    if not lasts:
+        return Outcome.WITHOUT_DURATION
+    if target is Target.IGNORE:
+        return Outcome.IGNORED
+    return None

@@ -1,0 +1,108 @@
+"""The words of each presence language, from one file per language that a translator can edit."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+
+from engine.core.presence.model import Kind, Target
+
+FALLBACK = "en"
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_FILES = resources.files(__package__) / "languages"
+
+
+class Sentence(StrEnum):
+    """The keys of the table [note]; languages/en.toml tells what each one is for."""
+
+    LABEL = "label"
+    WITH_NEXT = "with_next"
+    UNTIL_TIME = "until_time"
+    UNTIL_TOMORROW_TIME = "until_tomorrow_time"
+    UNTIL_WEEKDAY_TIME = "until_weekday_time"
+    UNTIL_DATE_TIME = "until_date_time"
+    ALL_DAY = "all_day"
+    UNTIL_TOMORROW = "until_tomorrow"
+    UNTIL_WEEKDAY = "until_weekday"
+    UNTIL_DATE = "until_date"
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """All words of one language, English where its file lacks one.
+
+    `weekdays` are Monday to Sunday in the form that follows "until", `date` and `date_with_year` CLDR patterns.
+    `missing` names the messages that are English for want of a translation.
+    """
+
+    locale: Locale
+    states: Mapping[Target, str]
+    kinds: Mapping[Kind, str]
+    sentences: Mapping[Sentence, str]
+    weekdays: tuple[str, ...]
+    date: str
+    date_with_year: str
+    missing: tuple[str, ...]
+
+
+def supported_languages() -> tuple[str, ...]:
+    """Return the codes of all languages with a file, in alphabetical order."""
+    return tuple(sorted(file.name.removesuffix(".toml") for file in _FILES.iterdir() if file.name.endswith(".toml")))
+
+
+def is_supported_language(code: str) -> bool:
+    """Tell whether there are words for `code`: a language, perhaps with a region (`de`, `de-CH`, `pt_BR`)."""
+    locale = _locale(code)
+    return locale is not None and locale.language in supported_languages()
+
+
+def missing_messages(code: str) -> tuple[str, ...]:
+    """Return the messages that are said in English in this language, for instance `note.until_time`."""
+    return catalogue(code).missing
+
+
+@lru_cache(maxsize=64)
+def catalogue(code: str) -> Catalogue:
+    """Return the words for a language code; English ones where the language is unknown."""
+    if is_supported_language(code):
+        locale = _locale(code) or Locale(FALLBACK)
+        own = _read(locale.language)
+    else:
+        locale = Locale(FALLBACK)
+        own = {}
+    return build(locale, own, _read(FALLBACK))
+
+
+def build(locale: Locale, own: Mapping[str, Any], fallback: Mapping[str, Any]) -> Catalogue:
+    """Return a catalogue of the tables `own`, each message that they lack taken from `fallback`."""
+    tables = {table: {**fallback[table], **own.get(table, {})} for table in ("state", "kind", "note")}
+    missing = tuple(f"{table}.{key}" for table in tables for key in fallback[table] if key not in own.get(table, {}))
+    weekdays = own.get("inflected_weekday", {})
+    dates = own.get("date", {})
+    return Catalogue(
+        locale=locale,
+        states={Target(key): word for key, word in tables["state"].items()},
+        kinds={Kind(key): word for key, word in tables["kind"].items()},
+        sentences={Sentence(key): sentence for key, sentence in tables["note"].items()},
+        weekdays=tuple(weekdays.get(day, locale.days["format"]["wide"][i]) for i, day in enumerate(_DAYS)),
+        date=dates.get("pattern", locale.datetime_skeletons["MMMd"].pattern),
+        date_with_year=dates.get("pattern_with_year", locale.datetime_skeletons["yMMMd"].pattern),
+        missing=missing,
+    )
+
+
+def _locale(code: str) -> Locale | None:
+    try:
+        return Locale.parse(code.replace("-", "_"))
+    except (UnknownLocaleError, ValueError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _read(language: str) -> Mapping[str, Any]:
+    return tomllib.loads((_FILES / f"{language}.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,93 @@
+"""From a calendar to a presence: what holds now, until when that is certain, and why."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from engine.core.appointments import Appointment
+from engine.core.presence.account import Reason
+from engine.core.presence.candidates import Candidate, candidate
+from engine.core.presence.catalogue import Catalogue, catalogue
+from engine.core.presence.horizon import announced_from
+from engine.core.presence.intervals import local_day, start_of_day
+from engine.core.presence.model import CLEARED, Presence, PresenceSettings, Target
+from engine.core.presence.moments import Moment, moment_of, next_change_of_words
+from engine.core.presence.note import Note, available, bare, fitted, label
+from engine.core.presence.situation import Situation, reasons, situation
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What must be in the PBX until `valid_until`, the first later instant (UTC) at which it can differ.
+
+    None: it never does, with these appointments.
+    """
+
+    presence: Presence
+    valid_until: datetime | None
+    situation: Situation = field(compare=False, repr=False)
+    settings: PresenceSettings = field(compare=False, repr=False)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What became of each appointment, in the order of their starts.
+
+        Worked out when asked for: very many decisions are made for every one that somebody wants explained.
+        """
+        return reasons(self.situation, self.settings)
+
+
+def decide(appointments: Iterable[Appointment], settings: PresenceSettings, now: datetime) -> Decision:
+    """Return the presence that one user's appointments, in any order, give under `settings` at `now` (aware, UTC).
+
+    Other settings than those in force make it a what-if.
+    """
+    return decide_among([candidate(appointment, settings) for appointment in appointments], settings, now)
+
+
+def decide_among(candidates: Sequence[Candidate], settings: PresenceSettings, now: datetime) -> Decision:
+    """Return what `decide` does, for a calendar whose candidates are known already."""
+    here = situation(candidates, settings, now)
+    today = local_day(now, settings.timezone)
+    words = catalogue(settings.language)
+    note = _note(here, today, settings, words)
+    valid_until = min(_turning_points(here, note, today, settings), default=None)
+    return Decision(_presence(here, note, settings, words), valid_until, here, settings)
+
+
+def _presence(here: Situation, note: Note | None, settings: PresenceSettings, words: Catalogue) -> Presence:
+    if note is None:
+        return CLEARED
+    target = here.active.target if here.active else None
+    activity = "" if target in (None, Target.AVAILABLE) else target.value
+    return Presence(activity, fitted(note, words, settings.note_max_length))
+
+
+def _note(here: Situation, today: date, settings: PresenceSettings, words: Catalogue) -> Note | None:
+    active, following, zone = here.active, here.next, settings.timezone
+    if active is None:
+        if following is None:
+            return None
+        return Note(available(words), today, moment_of(following.start, zone), label(following, settings, words))
+    end = moment_of(active.end, zone) if active.last_day is None else Moment(active.last_day, None)
+    if active.target is not Target.AVAILABLE:
+        return Note(label(active, settings, words), today, end)
+    if following is None or following.start > active.end:
+        return Note(bare(active, settings, words), today, end)
+    until = end if following.start == active.end else moment_of(following.start, zone)
+    return Note(bare(active, settings, words), today, until, label(following, settings, words))
+
+
+def _turning_points(here: Situation, note: Note | None, today: date, settings: PresenceSettings) -> Iterable[datetime]:
+    """Yield every later instant at which something may change that the decision was made from.
+
+    What is running ends, what is coming begins, what lies beyond the horizon comes within it, and the words for
+    the same instant change as its day comes nearer. All of these are later than `here.now`.
+    """
+    yield from (running.end for running in here.running)
+    yield from (coming.start for coming in here.coming[:1])
+    yield from (since for beyond in here.beyond[:1] if (since := announced_from(beyond.start, settings)))
+    if note is not None and note.until is not None:
+        day = next_change_of_words(note.until, today)
+        if day is not None:
+            yield start_of_day(day, settings.timezone)

@@ -1,0 +1,80 @@
+"""Which of several appointments goes first: the key of the presence rules, compared from left to right."""
+
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from functools import lru_cache
+
+from engine.core.appointments import Appointment
+from engine.core.presence.account import Rule
+from engine.core.presence.candidates import Candidate
+from engine.core.presence.model import Kind, PresenceSettings, Target
+
+
+class TitleClass(IntEnum):
+    """What the word lists make of a subject; the smaller one goes first."""
+
+    PRIORITIZED = 0
+    NORMAL = 1
+    YIELDING = 2
+
+
+Identity = tuple[str, str, str, bool]
+Rank = tuple[TitleClass, bool, int, timedelta, datetime, Identity]
+"""What each of `RULES` says about an appointment; the smaller rank goes first."""
+
+RULES = (Rule.TITLE, Rule.TARGET, Rule.KIND, Rule.LATER_START, Rule.EARLIER_END, Rule.SMALLER_ID)
+
+_KIND_ORDER = (
+    Kind.TENTATIVE_EXCEPTION,
+    Kind.OOF,
+    Kind.BUSY,
+    Kind.TENTATIVE,
+    Kind.WORKING_ELSEWHERE,
+    Kind.NO_DATA,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rank(candidate: Candidate, settings: PresenceSettings) -> Rank:
+    """Return the key of an appointment that is not dropped."""
+    assert candidate.kind is not None  # noqa: S101 - for the type checker: free appointments are dropped
+    return (
+        title_class(candidate.appointment.subject, settings),
+        candidate.target is Target.AVAILABLE,
+        _KIND_ORDER.index(candidate.kind),
+        _EPOCH - candidate.start,
+        candidate.end,
+        _identity(candidate.appointment),
+    )
+
+
+def deciding_rule(one: Rank, other: Rank) -> Rule:
+    """Return the first rule in which two ranks differ."""
+    differing = (rule for rule, mine, theirs in zip(RULES, one, other, strict=True) if mine != theirs)
+    return next(differing, Rule.SMALLER_ID)
+
+
+def title_class(subject: str, settings: PresenceSettings) -> TitleClass:
+    """Return what the word lists make of `subject`, be it shown or not; the list "must not contain" wins."""
+    if not settings.priority_words and not settings.no_priority_words:
+        return TitleClass.NORMAL
+    folded = subject.casefold()
+    if _contains_one(folded, settings.no_priority_words):
+        return TitleClass.YIELDING
+    if _contains_one(folded, settings.priority_words):
+        return TitleClass.PRIORITIZED
+    return TitleClass.NORMAL
+
+
+def _identity(appointment: Appointment) -> Identity:
+    """The id, and what else may show in a note, should two appointments share it."""
+    return appointment.id, appointment.subject, appointment.sensitivity, appointment.all_day
+
+
+def _contains_one(folded: str, words: tuple[str, ...]) -> bool:
+    return any(word in folded for word in _folded(words))
+
+
+@lru_cache(maxsize=64)
+def _folded(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.strip().casefold() for word in words if word.strip())

@@ -1,0 +1,118 @@
+"""One calendar at one instant: what is running, what is coming, which one is active and which one is next."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import takewhile
+from operator import attrgetter
+from types import MappingProxyType
+
+import msgspec
+
+from engine.core.presence.account import Outcome, Reason, Rule
+from engine.core.presence.candidates import Candidate, shown_subject
+from engine.core.presence.horizon import announced_from
+from engine.core.presence.model import PresenceSettings, Target
+from engine.core.presence.oddities import LONGEST_SUBJECT, oddities
+from engine.core.presence.ranking import deciding_rule, rank
+from engine.core.presence.text import cut
+
+_WHY_DROPPED = MappingProxyType(
+    {
+        Outcome.CANCELLED: Rule.CANCELLED_IS_NEVER_SHOWN,
+        Outcome.FREE: Rule.FREE_IS_NEVER_SHOWN,
+        Outcome.WITHOUT_DURATION: Rule.NEEDS_A_DURATION,
+        Outcome.IGNORED: Rule.MAPPED_TO_IGNORE,
+    }
+)
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """A calendar at `now`: every candidate, which of them are running, and which are coming, by their start.
+
+    `beyond` are those of `coming` that could be announced but begin beyond the horizon.
+    """
+
+    now: datetime
+    candidates: Sequence[Candidate]
+    running: Sequence[Candidate]
+    coming: Sequence[Candidate]
+    beyond: Sequence[Candidate]
+    active: Candidate | None
+    next: Candidate | None
+
+
+def situation(candidates: Sequence[Candidate], settings: PresenceSettings, now: datetime) -> Situation:
+    """Return what holds at `now` among the appointments of one calendar, in any order."""
+    taking_part = [c for c in candidates if c.dropped is None and now < c.end]
+    running = [c for c in taking_part if c.start <= now]
+    coming = sorted((c for c in taking_part if c.start > now), key=attrgetter("start"))
+    announceable = [c for c in coming if c.target is not Target.AVAILABLE]
+    announced = list(takewhile(lambda c: _is_announced(c, settings, now), announceable))
+    beginning_first = [c for c in announced if c.start == announced[0].start]
+    return Situation(
+        now,
+        candidates,
+        running,
+        coming,
+        announceable[len(announced) :],
+        min(running, key=lambda c: rank(c, settings), default=None),
+        min(beginning_first, key=lambda c: rank(c, settings), default=None),
+    )
+
+
+def reasons(here: Situation, settings: PresenceSettings) -> tuple[Reason, ...]:
+    """Return what became of each of the candidates, in the order of their starts."""
+    return tuple(_reason(c, here, settings) for c in sorted(here.candidates, key=_order))
+
+
+def _reason(c: Candidate, here: Situation, settings: PresenceSettings) -> Reason:
+    outcome, rule, rival = _outcome(c, here, settings)
+    return Reason(
+        id=c.appointment.id,
+        subject=cut(shown_subject(c.appointment, settings), LONGEST_SUBJECT),
+        start=c.start,
+        end=c.end,
+        all_day=c.appointment.all_day,
+        kind=c.kind,
+        target=c.target,
+        outcome=outcome,
+        rule=rule,
+        rival=None if rival is None else rival.appointment.id,
+        oddities=tuple(oddities(c.appointment, settings.timezone)),
+    )
+
+
+def _is_announced(c: Candidate, settings: PresenceSettings, now: datetime) -> bool:
+    since = announced_from(c.start, settings)
+    return since is not None and since <= now
+
+
+def _outcome(c: Candidate, here: Situation, settings: PresenceSettings) -> tuple[Outcome, Rule, Candidate | None]:
+    if c.dropped is not None:
+        return c.dropped, _WHY_DROPPED[c.dropped], None
+    if c.end <= here.now:
+        return Outcome.OVER, Rule.HAS_ENDED, None
+    if c is here.active:
+        return Outcome.ACTIVE, Rule.RUNNING, None
+    if c.start <= here.now:
+        return Outcome.OUTRANKED, _deciding_rule(here.active, c, settings), here.active
+    if c is here.next:
+        return Outcome.NEXT, Rule.BEGINS_FIRST, None
+    if c.target is Target.AVAILABLE:
+        return Outcome.LATER, Rule.AVAILABLE_IS_NOT_ANNOUNCED, None
+    if here.next is None or not _is_announced(c, settings, here.now):
+        return Outcome.BEYOND_HORIZON, Rule.HORIZON, None
+    if c.start > here.next.start:
+        return Outcome.LATER, Rule.BEGINS_FIRST, here.next
+    return Outcome.LATER, _deciding_rule(here.next, c, settings), here.next
+
+
+def _deciding_rule(winner: Candidate | None, other: Candidate, settings: PresenceSettings) -> Rule:
+    return Rule.SMALLER_ID if winner is None else deciding_rule(rank(winner, settings), rank(other, settings))
+
+
+def _order(c: Candidate) -> tuple[object, ...]:
+    """By start; what follows it only makes the order total, even of appointments that share an id."""
+    a = c.appointment
+    bounds = (c.start, c.end, a.id, a.start, a.end, a.zone or "")
+    return (*bounds, a.subject, a.show_as, a.sensitivity, a.all_day, a.cancelled, a.organizer or "")

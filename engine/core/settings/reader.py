@@ -1,0 +1,104 @@
+"""Reads the settings file: all of it or nothing, and everything that is wrong with it at once."""
+
+import math
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import MISSING
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings
+from engine.core.settings.collect import Collected, Finding, collect
+from engine.core.settings.keys import KEYS
+from engine.core.settings.lines import line_of
+from engine.core.settings.model import (
+    DebugLogSettings,
+    EngineSettings,
+    ExchangeSettings,
+    ExchangeType,
+    PbxLinkKind,
+    PbxSettings,
+    Settings,
+)
+from engine.core.settings.problems import Problem, SettingsInvalid
+from engine.core.users import UserFilter, UserSelection
+
+
+def read_settings(text: str, *, default_zone: ZoneInfo, source: str = "settings file") -> Settings:
+    """Read the text of a settings file; `default_zone` is what presence.timezone means where it is left out.
+
+    Raises `SettingsInvalid` with every problem of the text; `source` is what its message calls the file.
+    """
+    text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    try:
+        document = tomllib.loads(text)
+    except ValueError as error:
+        raise SettingsInvalid(source, (_syntax_problem(text, error),)) from None
+    collected = collect(document)
+    findings = [*collected.findings, *_missing(collected), *_contradictions(collected)]
+    if findings:
+        problems = [Problem(each.key, line_of(text, each.path), each.reason, each.remedy) for each in findings]
+        raise SettingsInvalid(source, tuple(sorted(problems, key=lambda problem: problem.line or math.inf)))
+    return _build(collected.values, default_zone)
+
+
+def _syntax_problem(text: str, error: ValueError) -> Problem:
+    """Take the position from the end of the message, where every version of tomllib tells it unless it is the end."""
+    lines = text.split("\n")
+    line, column = len(lines), len(lines[-1]) + 1
+    reason = str(error).removesuffix(" (at end of document)")
+    if position := re.search(r" \(at line (\d+), column (\d+)\)$", reason):
+        line, column = int(position[1]), int(position[2])
+        reason = reason[: position.start()]
+    remedy = "Compare the line with calendar-engine.toml(5)."
+    if "\\" in lines[line - 1]:
+        remedy = r"Write text with a backslash between single quotation marks, as in 'DOMAIN\user'."
+    return Problem("", line, f"column {column}: this is no TOML: {reason}", remedy)
+
+
+def _missing(collected: Collected) -> Iterator[Finding]:
+    wanted = [name for name, key in KEYS.items() if name.count(".") == 1 and key.default is MISSING]
+    if collected.values.get("pbx.link", PbxLinkKind.DIAL) is PbxLinkKind.DIAL and not collected.concerned("pbx.link"):
+        wanted.append("pbx.host")
+    if collected.values.get("exchange.type") is ExchangeType.ON_PREMISES:
+        wanted.append("exchange.user")
+    for name in wanted:
+        if name not in collected.values and not collected.concerned(name):
+            table, _, key = name.partition(".")
+            yield Finding((table, key), "is missing", f"Write {key} = … in the table [{table}].")
+
+
+def _contradictions(collected: Collected) -> Iterator[Finding]:
+    addresses = ("exchange.autodiscover_url", "exchange.ews_url")
+    user = collected.values.get("exchange.user", "@")
+    given = any(name in collected.values or collected.concerned(name) for name in addresses)
+    if "@" not in user and not given:
+        yield Finding(
+            ("exchange", "user"),
+            "names no mail domain, so the Exchange server cannot be looked for",
+            "Set exchange.autodiscover_url or exchange.ews_url, or write the user as user@domain.",
+        )
+
+
+def _build(values: dict[str, Any], default_zone: ZoneInfo) -> Settings:
+    def part(table: str) -> dict[str, Any]:
+        names = {name: name.rpartition(".") for name in values}
+        return {key: values[name] for name, (parent, _, key) in names.items() if parent == table}
+
+    users = UserSelection(
+        **part("pbx.users"),
+        include=UserFilter(**part("pbx.users.include")),
+        exclude=UserFilter(**part("pbx.users.exclude")),
+    )
+    mapping = {Kind(kind): target for kind, target in part("presence.mapping").items()}
+    return Settings(
+        pbx=PbxSettings(**{"users": users} | part("pbx")),
+        exchange=ExchangeSettings(**part("exchange")),
+        presence=PresenceSettings(
+            **{"timezone": default_zone} | part("presence"), mapping=MappingProxyType({**DEFAULT_MAPPING, **mapping})
+        ),
+        debug_log=DebugLogSettings(**part("debug_log")),
+        engine=EngineSettings(**part("engine")),
+    )

@@ -1,0 +1,175 @@
+"""How one value of the settings file becomes a value of ours, or a refusal that says what is wrong with it.
+
+A parser takes what TOML makes of the text after "=" and returns the value, or a `Refusal`. Here are the parsers of
+plain values; the ones of names and addresses in networks are in `addresses`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from zoneinfo import ZoneInfo, available_timezones
+
+from engine.core.presence import is_supported_language, supported_languages
+from engine.core.settings.unavailable import UNAVAILABLE_VALUES
+from engine.core.users import UserSelection
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a value cannot be used (continues a sentence that begins with the key), and what to write instead."""
+
+    reason: str
+    remedy: str
+
+
+Parser = Callable[[object], object]
+NOT_AVAILABLE = "is not available in this version"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "true or false"),
+    (int, "a whole number"),
+    (float, "a number"),
+    (str, "text"),
+    (list, "a list"),
+    (dict, "a table"),
+)
+
+
+def kind(value: object) -> str:
+    """Name the TOML type of a value as people call it."""
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "a table",
+    }
+    return names.get(type(value), "a date or time")
+
+
+def shown(value: str) -> str:
+    """Quote a value for a message, cut where it is long."""
+    return json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False)
+
+
+def flag(value: object) -> bool | Refusal:
+    """Read true or false."""
+    if isinstance(value, bool):
+        return value
+    return Refusal(f"must be true or false, not {kind(value)}", "Write true or false, without quotation marks.")
+
+
+def whole(low: int, high: int) -> Parser:
+    """Return a parser of whole numbers from `low` to `high`, both included."""
+
+    def parse(value: object) -> int | Refusal:
+        remedy = f"Write a whole number from {low} to {high}, without quotation marks."
+        if isinstance(value, bool) or not isinstance(value, int):
+            return Refusal(f"must be a whole number, not {kind(value)}", remedy)
+        return value if low <= value <= high else Refusal("is out of range", remedy)
+
+    return parse
+
+
+def number(low: float, high: float) -> Parser:
+    """Return a parser of numbers from `low` to `high`, both included."""
+
+    def parse(value: object) -> float | Refusal:
+        remedy = f"Write a number from {low:g} to {high:g}, without quotation marks."
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return Refusal(f"must be a number, not {kind(value)}", remedy)
+        return float(value) if low <= value <= high else Refusal("is out of range", remedy)
+
+    return parse
+
+
+def text_or_nothing(value: object) -> str | Refusal:
+    """Read one line of text, which may be empty; blanks around it go."""
+    if not isinstance(value, str):
+        return Refusal(f"must be text, not {kind(value)}", "Put it in quotation marks.")
+    if _CONTROL.search(value):
+        return Refusal(
+            "contains a control character",
+            "Take it out. Text with a backslash is written between single quotation marks.",
+        )
+    return value.strip()
+
+
+def text(value: object) -> str | Refusal:
+    """Read one line of text that is not empty; blanks around it go."""
+    return text_or_nothing(value) or Refusal("is empty", "Write a value, or leave the key out.")
+
+
+def choice(values: type[StrEnum]) -> Parser:
+    """Return a parser of the words of an enumeration, less those that are not available yet."""
+    unavailable = UNAVAILABLE_VALUES.get(values, frozenset())
+    remedy = one_of([member.value for member in values if member not in unavailable])
+
+    def parse(value: object) -> StrEnum | Refusal:
+        if not isinstance(value, str):
+            return Refusal(f"must be text, not {kind(value)}", remedy)
+        if value not in list(values):
+            return Refusal(f"has an unknown value: {shown(value)}", remedy)
+        if value in unavailable:
+            return Refusal(f"= {shown(value)} {NOT_AVAILABLE}", remedy)
+        return values(value)
+
+    return parse
+
+
+def one_of(words: Sequence[str]) -> str:
+    """Say which words are possible."""
+    return f'Write "{words[0]}".' if len(words) == 1 else f"Write one of: {', '.join(words)}."
+
+
+def channel_binding(value: object) -> bool | Refusal:
+    """Read "auto" or "off" as whether channel binding is used."""
+    if value in ("auto", "off"):
+        return value == "auto"
+    return Refusal("has an unknown value", one_of(["auto", "off"]))
+
+
+def everyone(value: object) -> UserSelection | Refusal:
+    """Read the one word that pbx.users may be where it is no table."""
+    if value == "all":
+        return UserSelection()
+    return Refusal('must be "all" or a table', 'Write users = "all", or a table [pbx.users] with include and exclude.')
+
+
+def time_zone(value: object) -> ZoneInfo | Refusal:
+    """Read an IANA time zone name."""
+    name = text(value)
+    if isinstance(name, Refusal):
+        return name
+    zones = available_timezones()
+    if name in zones:
+        return ZoneInfo(name)
+    remedy = did_you_mean(nearest(name, zones), otherwise='Write one like "Europe/Berlin".')
+    return Refusal(f"is no IANA time zone: {shown(name)}", remedy)
+
+
+def language(value: object) -> str | Refusal:
+    """Read the tag of a language that there are translations for."""
+    tag = text(value)
+    if isinstance(tag, Refusal) or is_supported_language(tag):
+        return tag
+    return Refusal(f"is no supported language: {shown(tag)}", one_of(sorted(supported_languages())))
+
+
+def nearest(word: str, words: Collection[str], cutoff: float = 0.6) -> str | None:
+    """Return the most similar of `words`, compared regardless of case.
+
+    None when none is as similar as `cutoff`, from 0 (not at all) to 1 (equal).
+    """
+    spellings = {each.casefold(): each for each in sorted(words)}
+    matches = get_close_matches(word.casefold(), spellings, n=1, cutoff=cutoff)
+    return spellings[matches[0]] if matches else None
+
+
+def did_you_mean(word: str | None, otherwise: str) -> str:
+    """Ask whether `word` is meant, where there is one."""
+    return f"Did you mean {word}?" if word else otherwise

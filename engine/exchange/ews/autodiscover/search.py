@@ -1,0 +1,236 @@
+"""Decides what autodiscover asks next: a state machine with answers in, steps out, at last the EWS URL."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.core.settings.model import ServerChoice
+from engine.exchange.ews.addresses import domain_of, is_smtp_address
+from engine.exchange.ews.autodiscover.addresses import (
+    TrustedHosts,
+    host_of,
+    https_url,
+    origin_of,
+    urls_at,
+    urls_of_domain,
+)
+from engine.exchange.ews.autodiscover.messages import (
+    Declined,
+    EwsUrls,
+    OtherAddress,
+    OtherUrl,
+    Reply,
+    UnknownAddress,
+    pox_reply,
+    pox_request,
+    soap_reply,
+    soap_request,
+)
+from engine.exchange.ews.transport import HttpAnswer
+from engine.exchange.failures import (
+    AutodiscoverFailed,
+    CertificateNotTrusted,
+    ExchangeFailure,
+    ExchangeUnreachable,
+    LoginRefused,
+    NotUnderstood,
+)
+
+MOST_REDIRECTS = 10
+_LONGEST_REMARK = 500
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class Asking(StrEnum):
+    """How a step asks: in one of the two dialects with credentials, or without any, for a redirect alone."""
+
+    SOAP = "SOAP"
+    POX = "POX"
+    ANONYMOUSLY = "anonymously"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request to make. `trail` are the URLs whose redirects led here."""
+
+    asking: Asking
+    url: str
+    address: str
+    trail: tuple[str, ...] = ()
+
+    def body(self) -> bytes:
+        """Return the content to post; empty for an anonymous step, which only gets."""
+        if self.asking is Asking.SOAP:
+            return soap_request(self.url, self.address)
+        return pox_request(self.address) if self.asking is Asking.POX else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where EWS is. `server` tells which of the two URLs it is: not the wished one where only the other is told."""
+
+    url: str
+    server: ServerChoice
+
+
+class Search:
+    """One run of autodiscover for the mail domain of the service account, or at a configured URL alone.
+
+    `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. Raises
+    `AutodiscoverFailed` when there is nothing to ask, or nowhere.
+    """
+
+    def __init__(
+        self, *, domain: str, configured_url: str | None, addresses: Sequence[str], server: ServerChoice
+    ) -> None:
+        self._configured = _configured(configured_url) if configured_url else None
+        hosts = frozenset({host_of(self._configured)}) if self._configured else frozenset[str]()
+        self._trusted = TrustedHosts(frozenset({domain.lower()} if domain else ()), hosts)
+        self._server = server
+        self._addresses = tuple(dict.fromkeys(address for address in addresses if is_smtp_address(address)))
+        self._asked_for = set(self._addresses)
+        self._visited: set[Step] = set()
+        self._redirects = 0
+        self._said: list[str] = []
+        self._endpoint: Endpoint | None = None
+        if not self._addresses:
+            raise AutodiscoverFailed("there is no e-mail address to ask about")
+        if not domain and not self._configured:
+            raise AutodiscoverFailed("exchange.user has no mail domain that an address could be made of")
+        self._queue = deque(self._first_steps(domain))
+
+    def next_step(self) -> Step | None:
+        """Return the next request to make, None when the search is over."""
+        while self._endpoint is None and self._queue:
+            step = self._queue.popleft()
+            key = Step(step.asking, step.url, step.address)
+            if key not in self._visited:
+                self._visited.add(key)
+                return step
+        return None
+
+    def answered(self, step: Step, answer: HttpAnswer) -> None:
+        """Take in the answer to `step`; a 401 raises `LoginRefused`: a second try could lock the account."""
+        if answer.status == 401:
+            raise LoginRefused(f"HTTP 401 from {step.url}")
+        location = answer.headers.get("location", "")
+        if answer.status in _REDIRECTS and location:
+            self._follow(step, location)
+        elif step.asking is Asking.ANONYMOUSLY:
+            self._say(step, f"HTTP {answer.status}, no redirect")
+        elif answer.status == 200 or (answer.status == 500 and step.asking is Asking.SOAP):
+            self._read(step, answer)
+        else:
+            self._say(step, f"HTTP {answer.status}")
+
+    def failed(self, step: Step, failure: ExchangeFailure) -> None:
+        """Take in that there was no answer to `step`; without a connection its host is not asked again."""
+        self._say(step, str(failure))
+        if isinstance(failure, ExchangeUnreachable | CertificateNotTrusted):
+            gone = origin_of(step.url)
+            self._queue = deque(later for later in self._queue if origin_of(later.url) != gone)
+
+    def stop(self, reason: str) -> None:
+        """End the search, found or not."""
+        self._queue.clear()
+        self._said.append(reason)
+
+    def outcome(self) -> Endpoint:
+        """Return what was found; raises `AutodiscoverFailed` with every URL asked and what came of it."""
+        if self._endpoint is None:
+            raise AutodiscoverFailed("; ".join(self._said) or "nothing was asked")
+        return self._endpoint
+
+    def _first_steps(self, domain: str) -> list[Step]:
+        address = self._addresses[0]
+        if self._configured:
+            return [_step(url, address) for url in urls_at(self._configured)]
+        asked, anonymous = urls_of_domain(domain)
+        return [
+            *(_step(url, address) for url in asked),
+            *(Step(Asking.ANONYMOUSLY, url, address) for url in anonymous),
+        ]
+
+    def _read(self, step: Step, answer: HttpAnswer) -> None:
+        try:
+            reply = soap_reply(answer.body) if step.asking is Asking.SOAP else pox_reply(answer.body)
+        except NotUnderstood as failure:
+            self._say(step, f"HTTP {answer.status}, {failure.detail}")
+        else:
+            self._take(step, reply)
+
+    def _take(self, step: Step, reply: Reply) -> None:
+        match reply:
+            case EwsUrls():
+                self._choose(step, reply)
+            case OtherUrl(url):
+                self._follow(step, url)
+            case OtherAddress(address):
+                self._start_again(step, address)
+            case UnknownAddress():
+                self._say(step, f"no mailbox {step.address}")
+                self._ask_about_the_next(step)
+            case Declined(reason):
+                self._say(step, reason)
+
+    def _choose(self, step: Step, urls: EwsUrls) -> None:
+        told = {ServerChoice.EXTERNAL: https_url(urls.external), ServerChoice.INTERNAL: https_url(urls.internal)}
+        # A site may fill in only one of them; the other one beats none.
+        for server in sorted(told, key=lambda choice: choice is not self._server):
+            url = told[server]
+            if url is not None:
+                self._endpoint = Endpoint(url, server)
+                return
+        self._say(step, "an answer without an https EWS URL")
+
+    def _ask_about_the_next(self, step: Step) -> None:
+        if step.address in self._addresses[:-1]:
+            following = self._addresses[self._addresses.index(step.address) + 1]
+            self._queue.appendleft(Step(step.asking, step.url, following, step.trail))
+
+    def _follow(self, step: Step, location: str) -> None:
+        target = https_url(location, step.url)
+        trail = (*step.trail, step.url)
+        if target is None:
+            self._say(step, f"leads to {location[: _LONGEST_REMARK // 2]}, which is refused: not an https URL")
+        elif not self._trusted.include(host_of(target)):
+            self._say(step, f"leads to {target}, which is refused: credentials are not sent to another domain unasked")
+        elif target in trail:
+            self._say(step, f"the redirects go round in a circle: {' -> '.join((*trail, target))}")
+        elif self._may_redirect(step):
+            self._queue.extendleft(reversed([_step(url, step.address, trail) for url in urls_at(target)]))
+
+    def _start_again(self, step: Step, address: str) -> None:
+        if not is_smtp_address(address):
+            self._say(step, "leads to another address, which is none")
+        elif address in self._asked_for:
+            self._say(step, f"the redirects go round in a circle: back to the address {address}")
+        elif not self._configured and not self._trusted.include(domain_of(address)):
+            self._say(step, f"leads to {address}, which is refused: credentials are not sent to another domain unasked")
+        elif self._may_redirect(step):
+            self._asked_for.add(address)
+            self._addresses = (address,)
+            self._queue = deque(self._first_steps(domain_of(address)))
+
+    def _may_redirect(self, step: Step) -> bool:
+        self._redirects += 1
+        if self._redirects > MOST_REDIRECTS:
+            self._say(step, f"leads on, but {MOST_REDIRECTS} redirects are enough")
+            return False
+        self._say(step, "leads on")
+        return True
+
+    def _say(self, step: Step, what: str) -> None:
+        self._said.append(f"{step.url}: {what[:_LONGEST_REMARK]}")
+
+
+def _step(url: str, address: str, trail: tuple[str, ...] = ()) -> Step:
+    return Step(Asking.SOAP if url.lower().endswith(".svc") else Asking.POX, url, address, trail)
+
+
+def _configured(url: str) -> str:
+    spelled = https_url(url if "://" in url else f"https://{url}")
+    if spelled is None:
+        raise AutodiscoverFailed(f"exchange.autodiscover_url is no https URL: {url}")
+    return spelled

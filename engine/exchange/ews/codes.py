@@ -1,0 +1,175 @@
+"""One table says what every EWS response code means to us: what is done about it, and the name it is reported under."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from engine.exchange.failures import (
+    CalendarNotReadable,
+    CalendarTooFull,
+    EwsForbidden,
+    ExchangeBusy,
+    ExchangeFailure,
+    ImpersonationDenied,
+    ImpersonationRightMissing,
+    LoginRefused,
+    MailboxMoved,
+    MailboxNotFound,
+    MailboxTrouble,
+    NotPrimaryAddress,
+    RequestRejected,
+    ServiceMailboxMissing,
+    SubscriptionLost,
+)
+
+
+class Reaction(StrEnum):
+    """What is done about a response code."""
+
+    PAUSE = "pause everything, then go on with fewer requests at once"
+    TRY_AGAIN = "try this mailbox again later, the others go on"
+    HALVE_WINDOW = "read the window in two halves"
+    FIND_SERVER_AGAIN = "run autodiscover again before the next try"
+    CORRECT_ADDRESS = "ask once more with the address in the answer"
+    FORGET_MAILBOX = "clear the presence, look again daily and when the PBX user changes"
+    WAIT_FOR_PERMISSION = "skip this mailbox, look again hourly"
+    PROBE_SERVICE = "stop all requests, probe with one mailbox now and then"
+    OPEN_BREAKER = "stop log-ins, probe once in 15 minutes"
+    SUBSCRIBE_AGAIN = "subscribe again, then read the window"
+    REPORT = "no second try, it is a defect or a server too old"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a response code means: the reaction, and the failure that carries it to the rest of the engine."""
+
+    reaction: Reaction
+    failure: type[ExchangeFailure]
+
+
+# Codes and their descriptions: Microsoft's EWS reference, page ResponseCode.
+_TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
+    (
+        Reaction.PAUSE,
+        ExchangeBusy,
+        (
+            "ErrorServerBusy",
+            "ErrorExceededConnectionCount",
+            "ErrorTooManyObjectsOpened",
+            "ErrorInsufficientResources",
+            "ErrorTimeoutExpired",
+            "ErrorBatchProcessingStopped",
+        ),
+    ),
+    (
+        Reaction.TRY_AGAIN,
+        MailboxTrouble,
+        (
+            "ErrorInternalServerTransientError",
+            "ErrorInternalServerError",
+            "ErrorMailboxStoreUnavailable",
+            "ErrorMailboxFailover",
+            "ErrorADUnavailable",
+            "ErrorADOperation",
+            "ErrorConnectionFailed",
+            "ErrorNotEnoughMemory",
+            "ErrorStaleObject",
+            "ErrorItemNotFound",
+            "ErrorExceededSubscriptionCount",
+        ),
+    ),
+    (Reaction.HALVE_WINDOW, CalendarTooFull, ("ErrorExceededFindCountLimit",)),
+    (
+        Reaction.FIND_SERVER_AGAIN,
+        MailboxMoved,
+        (
+            "ErrorMailboxMoveInProgress",
+            "ErrorCrossSiteRequest",
+            "ErrorNoRespondingCASInDestinationSite",
+            "ErrorNoApplicableProxyCASServersAvailable",
+            "ErrorProxyRequestNotAllowed",
+            "ErrorIncorrectSchemaVersion",
+        ),
+    ),
+    (Reaction.CORRECT_ADDRESS, NotPrimaryAddress, ("ErrorNonPrimarySmtpAddress",)),
+    (
+        Reaction.FORGET_MAILBOX,
+        MailboxNotFound,
+        (
+            "ErrorNonExistentMailbox",
+            "ErrorMailRecipientNotFound",
+            "ErrorAccountDisabled",
+            "ErrorInvalidSmtpAddress",
+            "ErrorNameResolutionNoResults",
+            "ErrorNameResolutionMultipleResults",
+        ),
+    ),
+    (Reaction.WAIT_FOR_PERMISSION, ImpersonationDenied, ("ErrorImpersonateUserDenied",)),
+    (
+        Reaction.WAIT_FOR_PERMISSION,
+        CalendarNotReadable,
+        ("ErrorAccessDenied", "ErrorFolderNotFound", "ErrorInvalidLicense", "ErrorNoFreeBusyAccess"),
+    ),
+    (
+        Reaction.PROBE_SERVICE,
+        ImpersonationRightMissing,
+        ("ErrorImpersonationDenied", "ErrorImpersonationFailed"),
+    ),
+    (Reaction.PROBE_SERVICE, EwsForbidden, ("ErrorOrganizationAccessBlocked",)),
+    (Reaction.PROBE_SERVICE, ServiceMailboxMissing, ("ErrorNameResolutionNoMailbox",)),
+    (Reaction.OPEN_BREAKER, LoginRefused, ("ErrorPasswordExpired", "ErrorPasswordChangeRequired")),
+    (
+        Reaction.SUBSCRIBE_AGAIN,
+        SubscriptionLost,
+        (
+            "ErrorSubscriptionNotFound",
+            "ErrorExpiredSubscription",
+            "ErrorInvalidSubscription",
+            "ErrorReadEventsFailed",
+            "ErrorMissedNotificationEvents",
+            "ErrorInvalidWatermark",
+            "ErrorSubscriptionAccessDenied",
+            "ErrorSubscriptionUnsubscribed",
+            "ErrorNewEventStreamConnectionOpened",
+        ),
+    ),
+    (
+        Reaction.REPORT,
+        RequestRejected,
+        (
+            "ErrorSchemaValidation",
+            "ErrorInvalidRequest",
+            "ErrorInvalidServerVersion",
+            "ErrorInvalidSchemaVersionForMailboxVersion",
+            "ErrorCalendarViewRangeTooBig",
+            "ErrorTimeIntervalTooBig",
+            "ErrorMailboxDataArrayTooBig",
+            "ErrorRequestStreamTooBig",
+            "ErrorTimeZone",
+        ),
+    ),
+)
+
+MEANINGS: Mapping[str, Meaning] = MappingProxyType(
+    {code: Meaning(reaction, failure) for reaction, failure, codes in _TABLE for code in codes}
+)
+
+# Without impersonation the mailbox that a code complains about is the service account's own.
+_ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, Meaning] = MappingProxyType(
+    {
+        "ErrorAccountDisabled": Meaning(Reaction.OPEN_BREAKER, LoginRefused),
+        "ErrorNonExistentMailbox": Meaning(Reaction.PROBE_SERVICE, ServiceMailboxMissing),
+        "ErrorAccessDenied": Meaning(Reaction.PROBE_SERVICE, EwsForbidden),
+    }
+)
+
+# A code that is not in the table may pass by itself.
+_UNKNOWN = Meaning(Reaction.TRY_AGAIN, MailboxTrouble)
+
+
+def meaning_of(code: str, *, impersonated: bool) -> Meaning:
+    """Return what `code` means in the answer to a request that was made for a mailbox, or for the service account."""
+    if not impersonated and code in _ABOUT_THE_SERVICE_ACCOUNT:
+        return _ABOUT_THE_SERVICE_ACCOUNT[code]
+    return MEANINGS.get(code, _UNKNOWN)

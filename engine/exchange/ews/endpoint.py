@@ -1,0 +1,63 @@
+"""Knows the URL of EWS: the configured one, or the one autodiscover finds, asked for once however many wait for it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from engine.core.clock import Clock
+from engine.core.settings.model import ExchangeSettings
+from engine.exchange.ews.addresses import domain_of, is_smtp_address
+from engine.exchange.ews.autodiscover.discovery import discover
+from engine.exchange.ews.autodiscover.search import Search
+from engine.exchange.ews.transport import Http
+from engine.exchange.failures import ExchangeFailure
+
+
+class EwsEndpoint:
+    """The URL that new mailboxes are looked for at. A failed search is not kept: whoever asks next starts another."""
+
+    def __init__(self, settings: ExchangeSettings, http: Http, clock: Clock) -> None:
+        self._settings = settings
+        self._http = http
+        self._clock = clock
+        self._url = settings.ews_url
+        self._searching = asyncio.Lock()
+        self._failure: ExchangeFailure | None = None
+        self._searches = 0
+
+    async def url(self, addresses: Sequence[str]) -> str:
+        """Return the URL; `addresses` are mailboxes that autodiscover may ask about, besides the service account's.
+
+        Raises what `discover` raises, once for all that waited for the same search.
+        """
+        searches = self._searches
+        async with self._searching:
+            if self._url is not None:
+                return self._url
+            if self._searches != searches and self._failure is not None:
+                raise type(self._failure)(self._failure.detail)
+            return await self._search(addresses)
+
+    def forget(self, url: str) -> None:
+        """Have `url` looked up again before it is told again, unless it is the configured one."""
+        if self._url == url and self._settings.ews_url is None:
+            self._url = None
+
+    async def _search(self, addresses: Sequence[str]) -> str:
+        user = self._settings.user
+        own = user if is_smtp_address(user) else ""
+        try:
+            search = Search(
+                domain=domain_of(own),
+                configured_url=self._settings.autodiscover_url,
+                addresses=(own, *addresses),
+                server=self._settings.server,
+            )
+            found = await discover(search, self._http, self._clock)
+        except ExchangeFailure as failure:
+            self._failure = failure
+            raise
+        else:
+            self._url, self._failure = found.url, None
+            return found.url
+        finally:
+            self._searches += 1

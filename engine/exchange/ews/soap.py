@@ -1,0 +1,108 @@
+"""The envelope around every EWS request, and what is inside the envelope of an answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.exchange.ews.safe_xml import Element, markup, parse, text_of
+from engine.exchange.failures import NotUnderstood
+
+SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
+TYPES = "{http://schemas.microsoft.com/exchange/services/2006/types}"
+
+# Exchange2013_SP1 is the oldest schema of all servers that are supported. Times are asked for and told in UTC.
+_BEFORE_IMPERSONATION = (
+    b'<?xml version="1.0" encoding="utf-8"?>\n'
+    b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
+    b' xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"'
+    b' xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">'
+    b'<s:Header><t:RequestServerVersion Version="Exchange2013_SP1"/>'
+)
+_BEFORE_OPERATION = b'<t:TimeZoneContext><t:TimeZoneDefinition Id="UTC"/></t:TimeZoneContext></s:Header><s:Body>'
+_AFTER_OPERATION = b"</s:Body></s:Envelope>"
+
+
+@dataclass(frozen=True, slots=True)
+class Impersonation:
+    """The mailbox the service account acts for.
+
+    Exchange looks a primary address up faster and refuses any other one with ErrorNonPrimarySmtpAddress, which tells
+    the right one; while it is not known to be the primary one, the element for any address is used.
+    """
+
+    address: str
+    primary: bool = True
+
+    def header(self) -> bytes:
+        """Return the ExchangeImpersonation header (MS-OXWSCORE, ConnectingSID)."""
+        name = b"PrimarySmtpAddress" if self.primary else b"SmtpAddress"
+        return (
+            b"<t:ExchangeImpersonation><t:ConnectingSID><t:%b>%b</t:%b></t:ConnectingSID></t:ExchangeImpersonation>"
+        ) % (name, markup(self.address), name)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseMessage:
+    """One response message of an operation, or a SOAP fault, which tells the same things in another shape.
+
+    `code` is the ResponseCode, or the name a fault has instead. `values` are the named values of MessageXml. `element`
+    holds what was asked for, unless it is a fault.
+    """
+
+    code: str
+    failed: bool
+    is_fault: bool
+    values: Mapping[str, str]
+    element: Element
+
+
+def envelope(operation: bytes, impersonation: Impersonation | None) -> bytes:
+    """Return the request body that carries `operation`, for the mailbox of `impersonation` or for ourselves."""
+    acting_for = impersonation.header() if impersonation else b""
+    return b"".join((_BEFORE_IMPERSONATION, acting_for, _BEFORE_OPERATION, operation, _AFTER_OPERATION))
+
+
+def response_messages(body: bytes) -> list[ResponseMessage]:
+    """Return the response messages of an answer in their order; a SOAP fault counts as one that failed.
+
+    Raises `NotUnderstood` when the answer is no SOAP envelope with at least one of them.
+    """
+    root = parse(body)
+    content = root.find(f"{SOAP}Body/*") if root.tag == f"{SOAP}Envelope" else None
+    if content is None:
+        raise NotUnderstood("the answer is no SOAP envelope")
+    if content.tag == f"{SOAP}Fault":
+        return [_fault(content)]
+    messages = content.findall(f"{MESSAGES}ResponseMessages/*")
+    if not messages:
+        raise NotUnderstood("the answer holds no response message")
+    return [_response_message(message) for message in messages]
+
+
+def _response_message(message: Element) -> ResponseMessage:
+    code = text_of(message, f"{MESSAGES}ResponseCode")
+    return ResponseMessage(
+        code=code,
+        failed=message.get("ResponseClass", "Success" if code in ("", "NoError") else "Error") == "Error",
+        is_fault=False,
+        values=_values(message.find(f"{MESSAGES}MessageXml")),
+        element=message,
+    )
+
+
+def _fault(fault: Element) -> ResponseMessage:
+    detail = fault.find("{*}detail")
+    code = text_of(detail, "{*}ResponseCode") if detail is not None else ""
+    return ResponseMessage(
+        code=code or text_of(fault, "{*}faultcode").rpartition(":")[2],
+        failed=True,
+        is_fault=True,
+        values=_values(detail.find("{*}MessageXml") if detail is not None else None),
+        element=fault,
+    )
+
+
+def _values(message_xml: Element | None) -> dict[str, str]:
+    if message_xml is None:
+        return {}
+    return {value.get("Name", ""): (value.text or "").strip() for value in message_xml.iter(f"{TYPES}Value")}

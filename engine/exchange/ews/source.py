@@ -1,0 +1,109 @@
+"""The calendar source for Exchange Web Services: finds mailboxes and reads their windows as the service account."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from engine.core.appointments import Appointment
+from engine.core.clock import Clock
+from engine.core.settings.model import ExchangeSettings, ResolveWith
+from engine.exchange.ews.addresses import is_smtp_address
+from engine.exchange.ews.calendar_reader import CalendarReader
+from engine.exchange.ews.client import EwsClient
+from engine.exchange.ews.endpoint import EwsEndpoint
+from engine.exchange.ews.resolve_names import mailbox_address, resolutions, resolve_name
+from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.transport import Http
+from engine.exchange.failures import (
+    CertificateNotTrusted,
+    ExchangeUnreachable,
+    MailboxMoved,
+    MailboxNotFound,
+    NotPrimaryAddress,
+)
+from engine.exchange.source import Mailbox, Window
+
+# After these, EWS may be somewhere else now.
+_PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted, MailboxMoved)
+
+
+class EwsSource:
+    """Implements `CalendarSource` on premises. It takes `http` over and closes it; `clock` is the network clock.
+
+    Subjects are asked for only `with_subjects`. Organizers are asked for only of tentative appointments, and only
+    where there is an `exception_organizer` to compare them with.
+    """
+
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        *,
+        with_subjects: bool,
+        exception_organizer: str | None,
+        http: Http,
+        clock: Clock,
+    ) -> None:
+        self._http = http
+        self._client = EwsClient(http, settings.user if is_smtp_address(settings.user) else "")
+        self._endpoint = EwsEndpoint(settings, http, clock)
+        self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
+        self._reader = CalendarReader(
+            self._client, with_subjects=with_subjects, with_organizers=bool(exception_organizer)
+        )
+
+    async def resolve(self, candidates: Sequence[str]) -> Mailbox:
+        """Return the mailbox of the first candidate address that has one.
+
+        An address without a mailbox leads on to the next; any other failure ends the search, so that trouble with
+        the right mailbox never makes another one take its place. Raises `MailboxNotFound` with what was tried.
+        """
+        addresses = [candidate for candidate in candidates if is_smtp_address(candidate)]
+        if not addresses:
+            raise MailboxNotFound("none of its addresses is an e-mail address" if candidates else "it has no address")
+        url = await self._endpoint.url(addresses)
+        reasons: list[str] = []
+        for address in addresses:
+            try:
+                with self._looking_again(url):
+                    return Mailbox(await self._primary_address(url, address), url)
+            except MailboxNotFound as failure:
+                reasons.append(failure.detail)
+        raise MailboxNotFound("; ".join(reasons))
+
+    async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
+        """Return every appointment that overlaps `window`, recurrences expanded, in no particular order."""
+        with self._looking_again(mailbox.url):
+            try:
+                return await self._reader.read(mailbox.url, Impersonation(mailbox.address), window)
+            except NotPrimaryAddress as failure:
+                if not failure.primary:
+                    raise
+                return await self._reader.read(mailbox.url, Impersonation(failure.primary), window)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.close()
+
+    async def _primary_address(self, url: str, candidate: str) -> str:
+        try:
+            return await self._resolve_name(url, candidate)
+        except NotPrimaryAddress as failure:
+            if not failure.primary:
+                raise
+            return await self._resolve_name(url, failure.primary)
+
+    async def _resolve_name(self, url: str, address: str) -> str:
+        # Whether the address is the mailbox's primary one is what is being asked.
+        impersonation = Impersonation(address, primary=False) if self._as_candidates else None
+        answer = await self._client.call(url, resolve_name(address), impersonation)
+        message = answer.messages[0]
+        if message.failed and message.code == "ErrorNameResolutionNoResults":
+            return mailbox_address(address, [])
+        return mailbox_address(address, resolutions(answer.content(message)))
+
+    @contextlib.contextmanager
+    def _looking_again(self, url: str) -> Iterator[None]:
+        try:
+            yield
+        except _PERHAPS_ELSEWHERE:
+            self._endpoint.forget(url)
+            raise

@@ -1,0 +1,142 @@
+"""The door to Exchange: posts requests over a few logged-in connections per host, all under one account."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
+from urllib.request import Request
+
+import httpx2
+
+from engine.core.clock import Clock
+from engine.core.secret import Secret
+from engine.core.settings.model import Authentication
+from engine.exchange.failures import CertificateNotTrusted
+from engine.exchange.http.breaker import LoginBreaker
+from engine.exchange.http.handshake import Credential
+from engine.exchange.http.lane import Lane
+from engine.exchange.http.wire import CONNECT_SECONDS, Answer, Outgoing, exchange, parse_url
+
+TransportFactory = Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport]
+"""Wraps the ordinary transport of a connection, for instance to lead host names to loopback ports."""
+
+TALKATIVE = ("httpx2", "httpcore2", "spnego")
+"""These log URLs, headers and, spnego, whole log-in messages."""
+
+
+class ExchangeHttp:
+    r"""Requests to Exchange under one account: `connections` at a time for each host, and no more connections.
+
+    `user` is `DOMAIN\user` or `user@domain`. `clock` is the network clock. Proxies of the environment are not used.
+    """
+
+    def __init__(
+        self,
+        *,
+        user: str,
+        password: Secret,
+        authentication: Authentication,
+        channel_binding: bool,
+        connections: int,
+        tls: ssl.SSLContext,
+        clock: Clock,
+        user_agent: str,
+        transport: TransportFactory | None = None,
+    ) -> None:
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._credential = Credential(user, password, authentication, channel_binding)
+        self._breaker = LoginBreaker(clock)
+        self._connections = connections
+        self._tls = tls
+        self._clock = clock
+        self._user_agent = user_agent
+        self._wrap = transport
+        self._lanes: dict[tuple[str, int | None], _Lanes] = {}
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """POST `body` to an https `url`, logged in; any HTTP status but 401 is an answer.
+
+        A `Cookie` in `headers` is sent as it is, instead of those the connection's host has set.
+        Raises `ExchangeUnreachable`, `CertificateNotTrusted`, `LoginRefused`, `LoginMethodNotOffered`,
+        `NotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
+        """
+        outgoing = Outgoing("POST", parse_url(url), headers, body)
+        if outgoing.url.scheme != "https":
+            raise CertificateNotTrusted(f"{outgoing.url.host}: the log-in goes over TLS only, not to {url}")
+        async with self._lanes_to(outgoing.url).one() as lane:
+            return await lane.send(outgoing)
+
+    async def get_anonymously(self, url: str) -> Answer:
+        """GET an http or https `url` without any credentials; a redirect is an answer and is not followed.
+
+        Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `NotUnderstood`.
+        """
+        outgoing = Outgoing("GET", parse_url(url), {}, b"")
+        async with self._make_client() as client:
+            answer, _ = await exchange(client, outgoing)
+        return answer
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for lanes in self._lanes.values():
+            await lanes.close()
+
+    def _lanes_to(self, url: httpx2.URL) -> "_Lanes":
+        origin = (url.host, url.port)
+        if origin not in self._lanes:
+            self._lanes[origin] = _Lanes([self._make_lane() for _ in range(self._connections)])
+        return self._lanes[origin]
+
+    def _make_lane(self) -> Lane:
+        return Lane(self._credential, self._breaker, self._clock, self._make_client)
+
+    def _make_client(self) -> httpx2.AsyncClient:
+        """HTTP/1.1 always: NTLM has no meaning over HTTP/2. How long a connection is kept is the lane's business."""
+        limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
+        transport: httpx2.AsyncBaseTransport = httpx2.AsyncHTTPTransport(
+            verify=self._tls, trust_env=False, limits=limits
+        )
+        return httpx2.AsyncClient(
+            transport=self._wrap(transport) if self._wrap is not None else transport,
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip"},
+            cookies=CookieJar(_CookiesOfTheConnection()),
+            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+            trust_env=False,
+        )
+
+
+class _Lanes:
+    """The lanes to one host; the one used last is used next, so that few connections stay busy."""
+
+    def __init__(self, lanes: list[Lane]) -> None:
+        self._all = lanes
+        self._free: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        for lane in lanes:
+            self._free.put_nowait(lane)
+
+    @contextlib.asynccontextmanager
+    async def one(self) -> AsyncIterator[Lane]:
+        """Wait for a free lane and have it for oneself."""
+        lane = await self._free.get()
+        try:
+            yield lane
+        finally:
+            self._free.put_nowait(lane)
+
+    async def close(self) -> None:
+        for lane in self._all:
+            await lane.close()
+
+
+class _CookiesOfTheConnection(DefaultCookiePolicy):
+    """Keeps what a load balancer sets, which belongs to the connection, but not what belongs to one mailbox.
+
+    X-BackEndOverrideCookie leads to the server of one group of mailboxes: who asked for it sends it back.
+    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server
+    """
+
+    def set_ok(self, cookie: Cookie, request: Request) -> bool:
+        return cookie.name != "X-BackEndOverrideCookie" and super().set_ok(cookie, request)

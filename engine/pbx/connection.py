@@ -1,0 +1,179 @@
+"""One connection to the PBX from dialling to breaking off: the protocol parts joined to a socket and a clock."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import timedelta
+
+from engine.core.clock import Clock
+from engine.core.presence.model import Presence
+from engine.core.secret import Secret
+from engine.core.settings.model import PbxSettings
+from engine.pbx import presence, replication
+from engine.pbx.deadlines import Deadlines
+from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
+from engine.pbx.failures import PbxFailure, PbxUnreachable
+from engine.pbx.master import MasterCheck
+from engine.pbx.messages import Message, decode, encode
+from engine.pbx.replication import Replication, ReplicationOutput
+from engine.pbx.requests import Requests
+from engine.pbx.session import ApiMessage, DialLogin, LoggedIn, PbxInfo, Send, Session, SessionOutput
+from engine.pbx.websocket import WebSocket, dial, texts
+
+_IDLE_TIME = timedelta(seconds=60)
+_KEEP_ALIVE: Message = {"mt": "KeepAlive"}
+
+
+class Connection:
+    """Lives once: `run` it, and use `set_presence` and `read_presence` meanwhile."""
+
+    def __init__(
+        self, settings: PbxSettings, password: Secret, clock: Clock, on_event: Callable[[PbxEvent], None]
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._on_event = on_event
+        self._session = Session(DialLogin(settings.app, password))
+        self._replication = Replication()
+        self._master = MasterCheck(settings.master)
+        self._deadlines = Deadlines(clock)
+        self._outbox = asyncio.Queue[Message]()
+        self._requests = Requests(self._deadlines, self._send)
+        self._last_traffic = clock.now()
+        self._login: LoggedIn | None = None
+        self._info: PbxInfo | None = None
+        self._announced: LinkUp | None = None
+        self._ended: asyncio.Future[PbxFailure] = asyncio.get_running_loop().create_future()
+        self._parts: list[asyncio.Task[None]] = []
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the log-in has succeeded."""
+        return self._login is not None
+
+    async def run(self, tls: ssl.SSLContext | None) -> PbxFailure:
+        """Dial, log in and serve until it ends; return why it did."""
+        async with asyncio.TaskGroup() as tasks:
+            # No failure leaves a task as an exception: a task group that fails swallows a cancellation from outside.
+            self._begin(tasks, self._watch())
+            self._begin(tasks, self._converse(tls, tasks))
+            try:
+                return await self._ended
+            finally:
+                self._requests.close()
+                for part in self._parts:
+                    part.cancel()
+
+    async def set_presence(self, guid: str, wanted: Presence) -> None:
+        """Write the presence of one user. Raises `PresenceRefused`, `PbxUnreachable`."""
+        if not (self.logged_in and self._master.passed):
+            raise PbxUnreachable("the name of the PBX has not been checked yet")
+        settings = self._settings
+        await self._requests.ask(
+            presence.set_presence(guid, wanted, contact=settings.presence_contact, clear=settings.clear)
+        )
+
+    async def read_presence(self, user_name: str) -> Presence:
+        """Return what the PBX holds for our contact. Raises `PresenceRefused`, `PbxUnreachable`."""
+        if not self.logged_in:
+            raise PbxUnreachable("not logged in yet")
+        update = await self._requests.ask(
+            presence.subscribe_presence(user_name), afterwards=presence.unsubscribe_presence(user_name)
+        )
+        return presence.presence_in(update, contact=self._settings.presence_contact)
+
+    def _begin(self, tasks: asyncio.TaskGroup, part: Coroutine[None, None, None]) -> None:
+        self._parts.append(tasks.create_task(self._until_failure(part)))
+
+    async def _until_failure(self, part: Coroutine[None, None, None]) -> None:
+        try:
+            await part
+        except PbxFailure as failure:
+            if not self._ended.done():
+                self._ended.set_result(failure)
+
+    async def _converse(self, tls: ssl.SSLContext | None, tasks: asyncio.TaskGroup) -> None:
+        self._deadlines.expect("socket", self._not_connected)
+        async with dial(self._settings, tls) as socket:
+            self._deadlines.met("socket")
+            self._begin(tasks, self._write(socket))
+            await self._until_failure(self._read(socket))
+
+    async def _read(self, socket: WebSocket) -> None:
+        self._perform_session(self._session.start())
+        async for text in texts(socket):
+            self._last_traffic = self._clock.now()
+            self._perform_session(self._session.receive(decode(text)))
+
+    async def _write(self, socket: WebSocket) -> None:
+        while True:
+            message = await self._outbox.get()
+            try:
+                await socket.send_str(encode(message))
+            except ConnectionError as error:
+                raise PbxUnreachable("the connection broke off") from error
+
+    async def _watch(self) -> None:
+        while True:
+            await self._clock.sleep_until(min(self._deadlines.next_look(), self._last_traffic + _IDLE_TIME))
+            self._deadlines.expire()
+            if self._last_traffic + _IDLE_TIME <= self._clock.now():
+                self._send(_KEEP_ALIVE)
+
+    def _send(self, message: Message) -> None:
+        self._last_traffic = self._clock.now()
+        self._outbox.put_nowait(message)
+
+    def _perform_session(self, outputs: Iterable[SessionOutput]) -> None:
+        for output in outputs:
+            match output:
+                case Send(message):
+                    self._deadlines.expect("log-in", self._login_unanswered)
+                    self._send(message)
+                case LoggedIn():
+                    self._deadlines.met("log-in")
+                    self._login = output
+                    self._announce()
+                    self._perform_replication(self._replication.start())
+                case PbxInfo():
+                    self._master.told(output)
+                    self._info = output
+                    self._announce()
+                case ApiMessage(api=replication.API):
+                    self._perform_replication(self._replication.receive(output.mt, output.body))
+                case ApiMessage(api=presence.API):
+                    self._requests.receive(output)
+
+    def _perform_replication(self, outputs: Iterable[ReplicationOutput]) -> None:
+        for output in outputs:
+            match output:
+                case Send(message):
+                    self._deadlines.expect("replication", self._replication_unanswered)
+                    self._send(message)
+                case UsersComplete():
+                    self._deadlines.met("replication")
+                    self._master.inferred(self._replication.homes)
+                    self._on_event(output)
+                case UserSeen() | UserRemoved():
+                    if self._replication.complete:
+                        self._master.inferred(self._replication.homes)
+                    self._on_event(output)
+
+    def _announce(self) -> None:
+        """Tell of the log-in, and again when PbxInfo comes later and tells more."""
+        if self._login is None:
+            return
+        info = self._info or PbxInfo(pbx="", domain="", apis=frozenset())
+        link = LinkUp(info.pbx or None, self._settings.domain or info.domain or self._login.domain)
+        if link != self._announced:
+            self._announced = link
+            self._on_event(link)
+
+    def _not_connected(self) -> None:
+        raise PbxUnreachable(f"{self._settings.host}:{self._settings.port} does not answer")
+
+    def _login_unanswered(self) -> None:
+        raise self._session.unanswered()
+
+    def _replication_unanswered(self) -> None:
+        self._perform_replication(self._replication.unanswered())

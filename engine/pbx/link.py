@@ -1,0 +1,78 @@
+"""The lasting link to the PBX: dials, serves one connection after the other, and speaks for the present one."""
+
+import ssl
+from collections.abc import Callable
+from random import Random
+
+from engine.core.clock import Clock
+from engine.core.presence.model import Presence
+from engine.core.secret import Secret
+from engine.core.settings.model import PbxSettings
+from engine.pbx.backoff import BackOff
+from engine.pbx.connection import Connection
+from engine.pbx.events import LinkDown, PbxEvent
+from engine.pbx.failures import PbxUnreachable
+
+
+class PbxLink:
+    """Keeps logged in to the master PBX and its users replicated.
+
+    After each log-in `on_event` hears LinkUp, UserSeen for every user, and UsersComplete as soon as all are known and
+    the PBX is proved to be the master; then changes as they come. LinkUp is repeated when the PBX tells its name or
+    domain after the log-in. LinkDown follows every connection, also one that never came about. `on_event` is called
+    on the loop and must be quick. `clock` measures pauses and deadlines. `tls` verifies the PBX's certificate; None
+    where `settings.tls` is off.
+    """
+
+    def __init__(
+        self,
+        settings: PbxSettings,
+        password: Secret,
+        clock: Clock,
+        on_event: Callable[[PbxEvent], None],
+        *,
+        tls: ssl.SSLContext | None,
+        random: Random,
+    ) -> None:
+        self._settings = settings
+        self._password = password
+        self._clock = clock
+        self._on_event = on_event
+        self._tls = tls
+        self._back_off = BackOff(random)
+        self._connection: Connection | None = None
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        while True:
+            connection = Connection(self._settings, self._password, self._clock, self._on_event)
+            self._connection = connection
+            try:
+                failure = await connection.run(self._tls)
+            finally:
+                self._connection = None
+            if connection.logged_in:
+                self._back_off.reset()
+            retry_at = self._clock.now() + self._back_off.pause_after(failure)
+            self._on_event(LinkDown(failure, retry_at))
+            await self._clock.sleep_until(retry_at)
+
+    async def set_presence(self, guid: str, presence: Presence) -> None:
+        """Make `presence` the user's presence under our contact. Several may be under way at once.
+
+        Raises `PresenceRefused` with the PBX's reason; `PbxUnreachable` when there is no connection, it breaks off,
+        nothing is answered within 10 s, or the PBX has not yet been proved to be the master.
+        """
+        await self._connected().set_presence(guid, presence)
+
+    async def read_presence(self, user_name: str) -> Presence:
+        """Return the presence the PBX holds under our contact, `CLEARED` when none; `user_name` is the h323 name.
+
+        Raises `PresenceRefused`, `PbxUnreachable`.
+        """
+        return await self._connected().read_presence(user_name)
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            raise PbxUnreachable("not connected")
+        return self._connection

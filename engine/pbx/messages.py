@@ -1,0 +1,51 @@
+"""One JSON object per message: how it is read from the wire without trusting its shape, and written to it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.pbx.failures import PbxNotUnderstood
+
+Message = dict[str, object]
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""The PBX's own limit is not documented; a user row is a few kilobytes."""
+
+_LONGEST_REASON = 200
+
+
+def decode(text: str) -> Message:
+    """Return the message in `text`; raises `PbxNotUnderstood` when it is not a JSON object."""
+    try:
+        message = msgspec.json.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise PbxNotUnderstood(f"a message is not JSON ({type(error).__name__})") from None
+    if not isinstance(message, dict):
+        raise PbxNotUnderstood("a message is not a JSON object")
+    return message
+
+
+def encode(message: Message) -> str:
+    """Return the compact JSON text of `message`, nothing escaped that need not be."""
+    return msgspec.json.encode(message).decode()
+
+
+def text_of(message: Mapping[str, object], key: str) -> str:
+    """Return the text member `key`; "" when it is missing or no text, as the PBX leaves out what is empty."""
+    value = message.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def objects_of(message: Mapping[str, object], key: str) -> tuple[Message, ...]:
+    """Return the objects in the list member `key`; whatever else stands there is passed over."""
+    value = message.get(key)
+    return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+
+
+def refusal_of(result: Mapping[str, object]) -> str | None:
+    """Return why a request was refused, in the PBX's words; None when the result carries no error."""
+    code, reason = result.get("error"), text_of(result, "errorText")
+    if not code and not reason:
+        return None
+    number = f"error {code}" if isinstance(code, int) else "an error"
+    return (reason or number)[:_LONGEST_REASON]

@@ -1,0 +1,121 @@
+"""Certificates made on the spot, so that tests and the demo speak real, verified TLS without any file to install."""
+
+import ipaddress
+import os
+import ssl
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LIFETIME = timedelta(days=2)
+LEEWAY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """A server's side of TLS: the context to serve with, and the certificate (DER) that clients bind log-ins to."""
+
+    context: ssl.SSLContext
+    der: bytes
+
+
+class CertificateAuthority:
+    """A CA that lives in memory; clients trust it through `ca_file` or `pem`."""
+
+    def __init__(self, name: str = "Simulated CA") -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _common_name(name)
+        self._certificate = (
+            _builder(self._name, self._name, self._key.public_key(), self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(sign_certificates=True), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    @property
+    def pem(self) -> bytes:
+        """The CA's own certificate."""
+        return self._certificate.public_bytes(Encoding.PEM)
+
+    def ca_file(self, directory: Path) -> Path:
+        """Write the CA's certificate into `directory` and return where it is."""
+        path = directory / "ca.pem"
+        path.write_bytes(self.pem)
+        return path
+
+    def issue(self, *names: str) -> IssuedCertificate:
+        """Return a server certificate for `names`, each a host name or an IP address."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(_common_name(names[0]), self._name, key.public_key(), self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(sign_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_alternative_name(name) for name in names]), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        return IssuedCertificate(_server_context(key, certificate), certificate.public_bytes(Encoding.DER))
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, issuer_key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    # TLS libraries compare with the machine's own time: no injected clock can be meant here.
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - LEEWAY)
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
+    )
+
+
+def _common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _alternative_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _key_usage(*, sign_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not sign_certificates,
+        key_cert_sign=sign_certificates,
+        crl_sign=sign_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _server_context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:
+    """`ssl` reads keys from files only: they exist for this one moment, for this user alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as directory:
+        key_file = Path(directory) / "key.pem"
+        certificate_file = Path(directory) / "certificate.pem"
+        key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key_pem)
+        certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
+        context.load_cert_chain(certificate_file, key_file)
+    return context

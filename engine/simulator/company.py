@@ -1,0 +1,83 @@
+"""A whole site on loopback: a PBX and an Exchange that tell the same world, and the settings that lead to both."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import tomlkit
+
+from engine.core.clock import Clock
+from engine.core.secret import Secret
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.exchange.server import ACCOUNTS, ExchangeSimulator
+from engine.simulator.pbx.behaviour import Behaviour, PbxInfoSent
+from engine.simulator.pbx.server import PbxSimulator
+from engine.simulator.pbx.users import PbxUser
+from engine.simulator.world import Person, World
+
+DOMAIN = "corp.example"
+MASTER = "headquarters"
+EXCHANGE_USER = f"svc-calendar@{DOMAIN}"
+EXCHANGE_PASSWORD = Secret(next(iter(ACCOUNTS.values())))
+PBX_PASSWORD = Secret("simulated-secret")
+
+
+class Company:
+    """Both servers for as long as the context lasts. `directory` takes the certificate of their CA.
+
+    `clock` measures delays and stamps what the PBX writes down. `exchange_options` go to `ExchangeSimulator`.
+    """
+
+    def __init__(self, world: World, directory: Path, clock: Clock, **exchange_options: Any) -> None:
+        self.world = world
+        self.authority = CertificateAuthority()
+        self.ca_file = self.authority.ca_file(directory)
+        self.exchange = ExchangeSimulator(world, authority=self.authority, **exchange_options)
+        self.pbx = PbxSimulator(
+            clock,
+            name=MASTER,
+            domain=DOMAIN,
+            password=PBX_PASSWORD,
+            users=[pbx_user(person) for person in world.people],
+            behaviour=Behaviour(pbx_info=PbxInfoSent.AFTER_LOGIN),
+            tls=self.authority.issue("127.0.0.1", "localhost").context,
+        )
+        self._servers = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as starting:
+            await starting.enter_async_context(self.exchange)
+            await starting.enter_async_context(self.pbx)
+            self._servers = starting.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._servers.aclose()
+
+    def settings(self, **tables: Mapping[str, Any]) -> str:
+        """Return a settings file for this site; `tables` add keys to it or replace them.
+
+        Exchange is found by autodiscover at the names of `exchange.routes`, or by `exchange.ews_url` where the tables
+        say so.
+        """
+        document: dict[str, dict[str, Any]] = {
+            "pbx": {"master": MASTER, "host": self.pbx.host, "port": self.pbx.port, "ca_file": str(self.ca_file)},
+            "exchange": {"type": "on-premises", "user": EXCHANGE_USER, "ca_file": str(self.ca_file)},
+            "presence": {"timezone": self.world.zone.key},
+        }
+        for name, table in tables.items():
+            document[name] = {**document.get(name, {}), **table}
+        return tomlkit.dumps(document)
+
+    def without_calendar(self) -> frozenset[str]:
+        """Return the guids of those whose calendar nobody can read as the service account."""
+        return frozenset(person.guid for person in self.world.people if not (person.mailbox and person.may_impersonate))
+
+
+def pbx_user(person: Person) -> PbxUser:
+    """Return the PBX user object of a person."""
+    return PbxUser(guid=person.guid, h323=person.name, cn=person.display_name, loc=MASTER, emails=person.pbx_addresses)

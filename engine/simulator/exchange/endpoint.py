@@ -1,0 +1,176 @@
+"""Between aiohttp and the site: the log-in, the faults that are set, and the entry in the ledger."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from weakref import WeakKeyDictionary
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from engine.simulator.exchange.ntlm import NtlmGate
+from engine.simulator.exchange.request import AUTODISCOVER_POX_PATH, Request, complaints
+from engine.simulator.exchange.site import Site, Understood
+from engine.simulator.exchange.soap import Answer
+from engine.simulator.faults import Cut, Delay, Effect, Faults, Hold, Reply, Unauthorized
+from engine.simulator.ledger import Ledger, Record
+
+FRONT_END = "EXCHANGE01"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a request came to: the response, and what the ledger is told about it."""
+
+    response: web.Response
+    code: str = ""
+    cut: Cut | None = None
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """Answers the requests of both listeners.
+
+    `gate` is another one when the server shows another certificate. `now` dates the records; `secure_url` is where
+    plain http leads to.
+    """
+
+    site: Site
+    gate: NtlmGate
+    schemes: tuple[str, ...]
+    faults: Faults
+    ledger: Ledger
+    now: Callable[[], datetime]
+    secure_url: str
+    keep_bodies: bool
+    _connections: WeakKeyDictionary[object, int] = field(default_factory=WeakKeyDictionary)
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    async def handle(self, raw: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        request = await _read(raw)
+        understood = self.site.understand(request)
+        account = await self.gate.authenticate(raw) if request.scheme == "https" else ""
+        effects = self.faults.take(
+            operation=understood.operation,
+            mailbox=understood.mailbox,
+            host=request.host,
+            path=request.path,
+            logged_in=bool(account) and isinstance(account, str),
+        )
+        await _wait(effects)
+        outcome = self._outcome(request, understood, account, effects)
+        self._enter(raw, request, understood, account, outcome)
+        if outcome.cut is not None:
+            return await _cut_off(raw, outcome.response, outcome.cut)
+        return outcome.response
+
+    def _outcome(
+        self, request: Request, understood: Understood, account: str | web.Response, effects: Sequence[Effect]
+    ) -> Outcome:
+        cut = next((effect for effect in effects if isinstance(effect, Cut)), None)
+        for effect in effects:
+            if isinstance(effect, Reply):
+                return Outcome(web.Response(status=effect.status, body=effect.body, headers=effect.headers), cut=cut)
+            if isinstance(effect, Unauthorized):
+                return Outcome(web.Response(status=401, headers=self._offers()), cut=cut)
+        if isinstance(account, web.Response):
+            return Outcome(account, cut=cut)
+        if request.scheme == "http":
+            return Outcome(self._plain(request), cut=cut)
+        answer = self.site.answer(request, understood, effects)
+        return Outcome(_response(request, answer), answer.code, cut)
+
+    def _offers(self) -> CIMultiDict[str]:
+        return CIMultiDict(("WWW-Authenticate", scheme) for scheme in self.schemes)
+
+    def _plain(self, request: Request) -> web.Response:
+        """Autodiscover's third step: without TLS there is nothing but a redirect to where there is."""
+        if request.endpoint != AUTODISCOVER_POX_PATH:
+            return web.Response(status=404)
+        return web.Response(status=302, headers={"Location": self.secure_url})
+
+    def _enter(
+        self,
+        raw: web.Request,
+        request: Request,
+        understood: Understood,
+        account: str | web.Response,
+        outcome: Outcome,
+    ) -> None:
+        unanswered = outcome.cut is not None and outcome.cut.after == 0
+        record = Record(
+            at=self.now(),
+            connection=self._connections.setdefault(raw.transport, next(self._numbers)),
+            method=request.method,
+            scheme=request.scheme,
+            host=request.host,
+            path=request.path,
+            headers={name: value for name, value in request.headers.items() if name != "authorization"},
+            account=account if isinstance(account, str) else "",
+            operation=understood.operation,
+            mailbox=understood.mailbox,
+            status=0 if unanswered else outcome.response.status,
+            code=outcome.code,
+            complaints=complaints(request, understood.mailbox),
+            body=request.body if self.keep_bodies else b"",
+        )
+        self.ledger.add(record)
+
+
+async def _read(raw: web.Request) -> Request:
+    return Request(
+        method=raw.method,
+        scheme=raw.scheme,
+        host=raw.host.partition(":")[0],
+        path=raw.path,
+        headers={name.lower(): value for name, value in raw.headers.items()},
+        body=await raw.read(),
+    )
+
+
+async def _wait(effects: Sequence[Effect]) -> None:
+    for effect in effects:
+        if isinstance(effect, Delay):
+            await asyncio.sleep(effect.seconds)
+        elif isinstance(effect, Hold):
+            await effect.release.wait()
+
+
+def _response(request: Request, answer: Answer) -> web.Response:
+    """Return the answer with the headers that every answer of an Exchange front end carries."""
+    media_type = "text/xml" if answer.body.startswith(b"<?xml") else "text/html"
+    response = web.Response(
+        status=answer.status,
+        body=answer.body,
+        headers={
+            "Content-Type": f"{media_type}; charset=utf-8",
+            "Cache-Control": "private",
+            "request-id": str(uuid.uuid4()),
+            "X-FEServer": FRONT_END,
+            "X-BEServer": FRONT_END,
+            "X-CalculatedBETarget": f"{FRONT_END.lower()}.corp.example",
+            "X-DiagInfo": FRONT_END,
+            "X-AspNet-Version": "4.0.30319",
+        },
+    )
+    response.set_cookie("X-BackEndCookie", uuid.uuid4().hex, path="/EWS", secure=True, httponly=True)
+    if request.headers.get("return-client-request-id", "").casefold() == "true":
+        response.headers["client-request-id"] = request.headers.get("client-request-id", "")
+    return response
+
+
+async def _cut_off(raw: web.Request, response: web.Response, cut: Cut) -> web.StreamResponse:
+    """Send the beginning of the answer, if that, and break the connection off."""
+    partial = web.StreamResponse(status=response.status, headers=response.headers)
+    body = bytes(response.body) if isinstance(response.body, bytes) else b""
+    if cut.after:
+        partial.content_length = len(body)
+        await partial.prepare(raw)
+        await partial.write(body[: cut.after])
+    if raw.transport is not None:
+        raw.transport.close()
+    return partial

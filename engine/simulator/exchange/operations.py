@@ -1,0 +1,166 @@
+"""The EWS operations this server has: each takes the request element and the mailbox it is about, gives messages."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from engine.simulator.exchange.behaviour import Behaviour
+from engine.simulator.exchange.item_ids import read_item_id
+from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
+from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
+from engine.simulator.exchange.xml import Element, local_name
+from engine.simulator.world import Person, World
+
+TWO_YEARS = timedelta(days=2 * 366)
+FIND_COUNT_LIMIT = 1000
+"""EWSFindCountLimit of the default throttling policy: more items than that are left off without an error."""
+MOST_CANDIDATES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as an operation sees it. `mailbox` is the primary address acted for, None without impersonation."""
+
+    request: Element
+    world: World
+    behaviour: Behaviour
+    mailbox: str | None
+
+    @property
+    def calendar_of(self) -> str:
+        """The mailbox of "my calendar". Raises Refusal for a caller that has none."""
+        if self.mailbox is None:
+            raise Refusal(
+                "ErrorMissingEmailAddress",
+                "An account without a mailbox has to name the mailbox for any distinguished folder id.",
+            )
+        return self.mailbox
+
+
+Operation: TypeAlias = Callable[[Call], Iterator[Element]]
+
+
+def find_item(call: Call) -> Iterator[Element]:
+    """Answer FindItem with a CalendarView (MS-OXWSMTGS 3.1.4.5): one message for each folder."""
+    shape = Shape(call.request, with_address=False)
+    view = call.request.find("m:CalendarView", NAMESPACES)
+    if view is None:
+        raise Refusal("ErrorInvalidRequest", "This server finds calendar items by CalendarView only.")
+    for folder in call.request.findall("m:ParentFolderIds/*", NAMESPACES):
+        try:
+            _check_folder(call, folder)
+            yield success("FindItem", _view(call, shape, view))
+        except Refusal as problem:
+            yield failure("FindItem", problem)
+
+
+def get_item(call: Call) -> Iterator[Element]:
+    """Answer GetItem (MS-OXWSMTGS 3.1.4.4): one message for each id."""
+    shape = Shape(call.request, with_address=True)
+    for wanted in call.request.findall("m:ItemIds/*", NAMESPACES):
+        try:
+            mailbox, key = read_item_id(wanted.get("Id", ""))
+            item = call.world.item(mailbox, key) if mailbox == call.calendar_of.casefold() else None
+            if item is None:
+                raise Refusal("ErrorItemNotFound", "The specified object was not found in the store.")
+            yield success("GetItem", M("Items", shape.element(mailbox, item)))
+        except Refusal as problem:
+            yield failure("GetItem", problem, M("Items"))
+
+
+def resolve_names(call: Call) -> Iterator[Element]:
+    """Answer ResolveNames (MS-OXWSRSLNM): ambiguous name resolution over display names, aliases and addresses."""
+    if call.mailbox is None and not call.behaviour.caller_has_mailbox:
+        raise Refusal("ErrorNameResolutionNoMailbox", "The caller has no mailbox to resolve names for.")
+    entry = call.request.findtext("m:UnresolvedEntry", "", NAMESPACES)
+    directory = call.request.get("SearchScope", "ActiveDirectoryContacts") != "Contacts"
+    found = [person for person in call.world.people if directory and _answers_to(person, entry)]
+    resolutions = M(
+        "ResolutionSet",
+        *[_resolution(person) for person in found[:MOST_CANDIDATES]],
+        TotalItemsInView=str(len(found)),
+        IncludesLastItemInRange="true" if len(found) <= MOST_CANDIDATES else "false",
+    )
+    if not found:
+        problem = Refusal("ErrorNameResolutionNoResults", "No results were found.")
+        yield failure("ResolveNames", problem, response_class=call.behaviour.no_results_class)
+    elif len(found) > 1:
+        problem = Refusal("ErrorNameResolutionMultipleResults", "Multiple results were found.")
+        yield failure("ResolveNames", problem, resolutions, response_class="Warning")
+    else:
+        yield success("ResolveNames", resolutions)
+
+
+OPERATIONS: dict[str, Operation] = {"FindItem": find_item, "GetItem": get_item, "ResolveNames": resolve_names}
+
+
+def _check_folder(call: Call, folder: Element) -> None:
+    if local_name(folder) != "DistinguishedFolderId":
+        raise Refusal("ErrorInvalidFolderId", "The folder id is not one of this mailbox.")
+    if folder.get("Id") != "calendar":
+        raise Refusal("ErrorCalendarFolderIsInvalidForCalendarView", "A CalendarView needs a calendar folder.")
+    address = folder.findtext("t:Mailbox/t:EmailAddress", "", NAMESPACES)
+    if address and address.casefold() != (call.mailbox or "").casefold():
+        raise Refusal("ErrorFolderNotFound", "The specified folder could not be found in the store.")
+
+
+def _view(call: Call, shape: Shape, view: Element) -> Element:
+    if call.request.find("m:Restriction", NAMESPACES) is not None or call.request.find("m:SortOrder", NAMESPACES):
+        raise Refusal("ErrorInvalidRequest", "A CalendarView cannot be restricted or sorted.")
+    unreadable = shape.asked & NOT_IN_FIND_ITEM
+    if unreadable:
+        raise Refusal("ErrorInvalidPropertyRequest", f"FindItem does not give {', '.join(sorted(unreadable))}.")
+    start, end = _instant(view, "StartDate"), _instant(view, "EndDate")
+    if end < start:
+        raise Refusal("ErrorCalendarEndDateIsEarlierThanStartDate", "EndDate is earlier than StartDate.")
+    if end - start > TWO_YEARS:
+        raise Refusal("ErrorCalendarViewRangeTooBig", "The calendar view spans more than two years.")
+    most = min(int(view.get("MaxEntriesReturned", FIND_COUNT_LIMIT)), FIND_COUNT_LIMIT)
+    if most < 1:
+        raise Refusal("ErrorInvalidPagingMaxRows", "MaxEntriesReturned has to be greater than zero.")
+    found = call.world.occurrences(call.calendar_of, start, end)
+    items = [shape.element(call.calendar_of, item) for item in found[:most]]
+    complete = "true" if len(found) <= most else "false"
+    return M("RootFolder", T("Items", *items), TotalItemsInView=str(len(items)), IncludesLastItemInRange=complete)
+
+
+def _instant(view: Element, name: str) -> datetime:
+    """Return a bound of the view; without a zone it is meant in the request's TimeZoneContext, which is UTC here."""
+    try:
+        instant = datetime.fromisoformat(view.get(name, ""))
+    except ValueError as error:
+        raise schema_violation(f"{name} is not a date and time") from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _answers_to(person: Person, entry: str) -> bool:
+    """Tell whether the directory finds the person under an entry.
+
+    An SMTP address finds its primary holder only; the prefix "smtp:" makes it search proxy addresses. Like anything
+    else that is ambiguous, it finds everybody whose attribute begins with it.
+    """
+    if person.mailbox is None:
+        return False
+    wanted = entry.strip().casefold()
+    prefix, separator, address = wanted.partition(":")
+    if separator and prefix == "smtp":
+        addresses = (person.mailbox, *person.proxy_addresses)
+        return bool(address) and any(known.casefold().startswith(address) for known in addresses)
+    if "@" in wanted:
+        return person.mailbox.casefold() == wanted
+    names = (person.display_name, *person.display_name.split(), person.mailbox)
+    return bool(wanted) and any(name.casefold().startswith(wanted) for name in names)
+
+
+def _resolution(person: Person) -> Element:
+    return T(
+        "Resolution",
+        T(
+            "Mailbox",
+            T("Name", person.display_name),
+            T("EmailAddress", person.mailbox or ""),
+            T("RoutingType", "SMTP"),
+            T("MailboxType", "Mailbox"),
+        ),
+    )

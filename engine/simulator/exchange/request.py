@@ -1,0 +1,57 @@
+"""One HTTP request to the simulated server, as everything behind the socket sees it."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+EWS_PATH = "/ews/exchange.asmx"
+AUTODISCOVER_SOAP_PATH = "/autodiscover/autodiscover.svc"
+AUTODISCOVER_POX_PATH = "/autodiscover/autodiscover.xml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Method, host without port, path and headers (names in lower case) and the body."""
+
+    method: str
+    scheme: str
+    host: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def endpoint(self) -> str:
+        """The path as IIS compares it: regardless of case."""
+        return self.path.casefold()
+
+    @property
+    def media_type(self) -> str:
+        """Content-Type without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().casefold()
+
+
+def complaints(request: Request, mailbox: str) -> tuple[str, ...]:
+    """Return what a real server lets pass and a good client does not do, seen from the headers of a request."""
+    found = []
+    if request.scheme == "http" and "authorization" in request.headers:
+        found.append("credentials over plain http")
+    if not request.headers.get("user-agent") or "httpx" in request.headers["user-agent"]:
+        found.append("no User-Agent of its own")
+    if request.endpoint == EWS_PATH:
+        found.extend(_ews_complaints(request, mailbox))
+    return tuple(found)
+
+
+def _ews_complaints(request: Request, mailbox: str) -> list[str]:
+    found = []
+    anchor = request.headers.get("x-anchormailbox", "")
+    if mailbox and anchor.casefold() != mailbox.casefold():
+        found.append(f"X-AnchorMailbox is {anchor or 'missing'}, not the impersonated mailbox")
+    try:
+        uuid.UUID(request.headers.get("client-request-id", ""))
+    except ValueError:
+        found.append("client-request-id is missing or no GUID")
+    if request.headers.get("return-client-request-id", "").casefold() != "true":
+        found.append("return-client-request-id is not true")
+    return found

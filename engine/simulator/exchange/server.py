@@ -1,0 +1,161 @@
+"""The Exchange server on loopback: sockets, TLS, coming and going; what it answers is decided elsewhere."""
+
+import socket
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from lxml import etree
+
+from engine.simulator.certificates import CertificateAuthority, IssuedCertificate
+from engine.simulator.exchange.autodiscover import Directory
+from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
+from engine.simulator.exchange.endpoint import Endpoint
+from engine.simulator.exchange.ntlm import Binding, NtlmGate, Seen
+from engine.simulator.exchange.service import ExchangeService
+from engine.simulator.exchange.site import Site
+from engine.simulator.faults import Faults
+from engine.simulator.ledger import Ledger
+from engine.simulator.world import World
+
+LOOPBACK = "127.0.0.1"
+HOSTS = ("localhost", "mail.corp.example", "exchange01.corp.example", "autodiscover.corp.example", "corp.example")
+ACCOUNTS = {"CORP\\svc-calendar": "simulated-Passw0rd"}
+EWS_URL_PATH = "/EWS/Exchange.asmx"
+LARGEST_REQUEST = 1 << 20
+PATIENCE = 0.1
+"""Seconds that requests under way get when the server stops listening."""
+
+
+class ExchangeSimulator:
+    r"""An Exchange server for as long as the context lasts; it may stop listening and come back in between.
+
+    `accounts` maps `DOMAIN\user` to a password and may be changed at any time; each may log in as
+    `user@corp.example`, too. `hosts` are the names its certificate is for; names other than localhost are reached by
+    `routes`. `external_host` and `internal_host` are what autodiscover hands out. `schema` validates every EWS
+    request. `keep_bodies` keeps the request bodies in the ledger.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        authority: CertificateAuthority,
+        accounts: Mapping[str, str] = ACCOUNTS,
+        hosts: tuple[str, ...] = HOSTS,
+        external_host: str = "mail.corp.example",
+        internal_host: str = "exchange01.corp.example",
+        binding: Binding = Binding.ALLOW,
+        schemes: tuple[str, ...] = ("Negotiate", "NTLM"),
+        behaviour: Behaviour = AS_DOCUMENTED,
+        schema: etree.XMLSchema | None = None,
+        keep_bodies: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.accounts = dict(accounts)
+        self.faults = Faults()
+        self.ledger = Ledger()
+        self.log_ins: Counter[Seen] = Counter()
+        self._hosts = hosts
+        self._binding, self._schemes = binding, schemes
+        self._certificate = authority.issue(*hosts)
+        self._secure, self._plain = _reserve(0), _reserve(0)
+        directory = Directory(world, self.url(external_host, EWS_URL_PATH), self.url(internal_host, EWS_URL_PATH))
+        self._endpoint = Endpoint(
+            site=Site(ExchangeService(world, behaviour), directory, schema),
+            gate=self._gate(),
+            schemes=schemes,
+            faults=self.faults,
+            ledger=self.ledger,
+            now=now,
+            secure_url=self.url("autodiscover.corp.example", "/autodiscover/autodiscover.xml"),
+            keep_bodies=keep_bodies,
+        )
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.listen()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.refuse_connections()
+        self._secure.close()
+        self._plain.close()
+
+    @property
+    def port(self) -> int:
+        """The port of https, the same for as long as the simulator lives."""
+        return _port(self._secure)
+
+    @property
+    def http_port(self) -> int:
+        """The port of plain http, which knows nothing but autodiscover's redirect."""
+        return _port(self._plain)
+
+    @property
+    def ews_url(self) -> str:
+        """The EWS URL that needs no routes."""
+        return self.url("localhost", EWS_URL_PATH)
+
+    @property
+    def routes(self) -> dict[tuple[str, str, int], int]:
+        """Where the host names lead to on loopback: (scheme, host, port) to port."""
+        secure = {("https", host, port): self.port for host in self._hosts for port in (443, self.port)}
+        return secure | {("http", host, 80): self.http_port for host in self._hosts}
+
+    def url(self, host: str, path: str) -> str:
+        """Return the https URL of a path; only localhost, which needs no routes, has a port in it."""
+        return f"https://localhost:{self.port}{path}" if host == "localhost" else f"https://{host}{path}"
+
+    async def listen(self) -> None:
+        """Accept connections (again), on the same ports as ever."""
+        application = web.Application(client_max_size=LARGEST_REQUEST)
+        application.router.add_route("*", "/{path:.*}", self._endpoint.handle)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=PATIENCE)
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._secure, ssl_context=self._certificate.context).start()
+        await web.SockSite(self._runner, self._plain).start()
+
+    async def refuse_connections(self) -> None:
+        """Break off every connection and refuse new ones until `listen`."""
+        if self._runner is None:
+            return
+        ports = self.port, self.http_port
+        await self._runner.cleanup()
+        self._runner = None
+        self._secure, self._plain = (_reserve(port) for port in ports)
+
+    async def show_certificate(self, certificate: IssuedCertificate) -> None:
+        """Go on with another certificate, right or wrong; connections are broken off for it."""
+        await self.refuse_connections()
+        self._certificate = certificate
+        self._endpoint.gate = self._gate()
+        await self.listen()
+
+    def _gate(self) -> NtlmGate:
+        gate = NtlmGate(
+            self.accounts,
+            binding=self._binding,
+            certificate_der=self._certificate.der,
+            schemes=self._schemes,
+        )
+        gate.seen = self.log_ins
+        return gate
+
+
+def _reserve(port: int) -> socket.socket:
+    """Return a socket that holds the port (0: any free one) and refuses connections as long as nobody listens."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind((LOOPBACK, port))
+    return reserved
+
+
+def _port(reserved: socket.socket) -> int:
+    port: int = reserved.getsockname()[1]
+    return port

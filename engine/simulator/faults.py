@@ -1,0 +1,158 @@
+"""What can be made to go wrong in a simulated HTTP server, for one request, for some, or until it is lifted."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+XML = {"Content-Type": "text/xml; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Answer, but only after that many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Answer only when `release` is set."""
+
+    release: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Break the connection off when that many bytes of the right answer's body are out; 0: not even a status line."""
+
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer something else altogether, whatever was asked."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorized:
+    """Answer 401 although the log-in was right."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """Answer a response code, in a response message or in a SOAP fault (HTTP 500); `values` go into MessageXml."""
+
+    code: str
+    message: str = "Simulated."
+    values: Mapping[str, str] = field(default_factory=dict)
+    in_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectAddress:
+    """Autodiscover: go on with another address."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectUrl:
+    """Autodiscover: go on at another URL."""
+
+    url: str
+
+
+Effect: TypeAlias = Delay | Hold | Cut | Reply | Unauthorized | ErrorCode | RedirectAddress | RedirectUrl
+
+
+def service_unavailable(retry_after: int | None = None) -> Reply:
+    """Return IIS's own 503, with or without Retry-After (seconds)."""
+    wait = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return Reply(503, b"<h2>Service Unavailable</h2><p>HTTP Error 503. The service is unavailable.</p>", HTML | wait)
+
+
+def server_busy(back_off_milliseconds: int) -> ErrorCode:
+    """Return the SOAP fault of a caller that is over its budget."""
+    values = {"BackOffMilliseconds": str(back_off_milliseconds)}
+    message = "The server cannot service this request right now. Try again later."
+    return ErrorCode("ErrorServerBusy", message, values, in_fault=True)
+
+
+def html_page() -> Reply:
+    """Return the log-in page of a proxy that answers 200 in place of Exchange."""
+    return Reply(200, b"<!DOCTYPE html><html><body><form>Please log in</form></body></html>", HTML)
+
+
+def garbage() -> Reply:
+    """Return 200 and bytes that say text/xml and are not."""
+    return Reply(200, b"\x00\xff\xfe<soap:Envelope>&&& not XML", XML)
+
+
+def redirect(location: str, status: int = 302) -> Reply:
+    """Return an HTTP redirect."""
+    return Reply(status, b"", {"Location": location})
+
+
+@dataclass(slots=True)
+class Fault:
+    """An effect and what it befalls: "" means any. `times` counts down, None lasts until cleared.
+
+    Requests without a log-in are spared (and not counted) unless `anonymous` says otherwise.
+    """
+
+    effect: Effect
+    operation: str = ""
+    mailbox: str = ""
+    host: str = ""
+    path: str = ""
+    times: int | None = None
+    anonymous: bool = False
+
+    def befalls(self, operation: str, mailbox: str, host: str, path: str, logged_in: bool) -> bool:
+        """Tell whether such a request is meant; names are compared regardless of case."""
+        if not logged_in and not self.anonymous:
+            return False
+        pairs = ((self.operation, operation), (self.mailbox, mailbox), (self.host, host), (self.path, path))
+        return all(not wanted or wanted.casefold() == actual.casefold() for wanted, actual in pairs)
+
+
+class Faults:
+    """The faults that are set at the moment; several may befall one request, in the order they were set."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def add(
+        self,
+        effect: Effect,
+        *,
+        operation: str = "",
+        mailbox: str = "",
+        host: str = "",
+        path: str = "",
+        times: int | None = None,
+        anonymous: bool = False,
+    ) -> Fault:
+        """Set a fault (see `Fault` for what the arguments choose) and return it."""
+        fault = Fault(effect, operation, mailbox, host, path, times, anonymous)
+        self._faults.append(fault)
+        return fault
+
+    def clear(self, fault: Fault | None = None) -> None:
+        """Lift one fault, or all of them."""
+        self._faults = [] if fault is None else [kept for kept in self._faults if kept is not fault]
+
+    def take(self, *, operation: str, mailbox: str, host: str, path: str, logged_in: bool) -> list[Effect]:
+        """Return the effects that befall a request, and count them."""
+        due = [fault for fault in self._faults if fault.befalls(operation, mailbox, host, path, logged_in)]
+        for fault in due:
+            if fault.times is not None:
+                fault.times -= 1
+        self._faults = [fault for fault in self._faults if fault.times is None or fault.times > 0]
+        return [fault.effect for fault in due]

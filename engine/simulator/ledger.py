@@ -1,0 +1,85 @@
+"""What a simulated server was asked and what it answered, so that a test can say what was on the wire."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+KEPT = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One HTTP request and the status of its answer.
+
+    `connection` numbers the TCP connections from 1. `account` is who was logged in. `operation`, `mailbox` (the
+    impersonated one) and `code` (response code) are "" where there is none; `status` is 0 when the connection was
+    broken off without an answer. `headers` have names in lower case and no Authorization; `body` is empty unless
+    bodies are kept. `complaints` name what a real server lets pass and a good client does not do.
+    """
+
+    at: datetime
+    connection: int
+    method: str
+    scheme: str
+    host: str
+    path: str
+    headers: Mapping[str, str]
+    account: str = ""
+    operation: str = ""
+    mailbox: str = ""
+    status: int = 0
+    code: str = ""
+    complaints: tuple[str, ...] = ()
+    body: bytes = b""
+
+
+class Ledger:
+    """The newest records in order, and totals over all there ever were."""
+
+    def __init__(self) -> None:
+        self._records: deque[Record] = deque(maxlen=KEPT)
+        self._more = asyncio.Event()
+        self.statuses: Counter[int] = Counter()
+        self.operations: Counter[str] = Counter()
+
+    def add(self, record: Record) -> None:
+        """Enter a record."""
+        self._records.append(record)
+        self.statuses[record.status] += 1
+        if record.operation:
+            self.operations[record.operation] += 1
+        self._more.set()
+
+    def records(self, **wanted: object) -> list[Record]:
+        """Return the records whose fields equal all of `wanted`, for instance operation="FindItem", status=200."""
+        return [r for r in self._records if all(getattr(r, name) == value for name, value in wanted.items())]
+
+    @property
+    def complaints(self) -> list[str]:
+        """Every complaint, in order."""
+        return [complaint for record in self._records for complaint in record.complaints]
+
+    @property
+    def connections(self) -> int:
+        """How many TCP connections the records are spread over."""
+        return len({record.connection for record in self._records})
+
+    @property
+    def refusals(self) -> int:
+        """How many requests were answered 401; each handshake has one or two of them."""
+        return self.statuses[401]
+
+    async def until(self, count: int, **wanted: object) -> list[Record]:
+        """Wait for that many records as of `records(**wanted)` and return them."""
+        while len(found := self.records(**wanted)) < count:
+            self._more.clear()
+            await self._more.wait()
+        return found
+
+    def clear(self) -> None:
+        """Forget everything, totals too."""
+        self._records.clear()
+        self.statuses.clear()
+        self.operations.clear()

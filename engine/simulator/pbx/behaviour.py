@@ -1,0 +1,48 @@
+"""How the simulated PBX behaves: what is not documented of the real one is a switch here, and so is every fault."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from engine.simulator.pbx.presence import ClearSemantics
+
+ALL_APIS = frozenset({"PbxApi", "PbxTableUsers"})
+
+
+class PbxInfoSent(StrEnum):
+    """When a client that dialled in is told PbxInfo; documented only for the other direction."""
+
+    NEVER = "never"
+    BEFORE_LOGIN = "before log-in"
+    AFTER_LOGIN = "after log-in"
+
+
+class MissingRight(StrEnum):
+    """What becomes of a request to an API the App object may not use."""
+
+    ERROR = "error"
+    SILENCE = "silence"
+
+
+@dataclass(slots=True, kw_only=True)
+class Behaviour:
+    """May be changed at any time; holds from the next message on, `clears` from the start.
+
+    `result_delay` (seconds by the injected clock) holds back every SetPresenceResult, `answers_presence` off holds
+    them back for good. `refused_presence` maps a guid to the errorText its SetPresence gets. `garbage` replaces the
+    next message sent.
+    """
+
+    clears: ClearSemantics = ClearSemantics.REMOVES_ENTRY
+    pbx_info: PbxInfoSent = PbxInfoSent.NEVER
+    missing_right: MissingRight = MissingRight.ERROR
+    apis: frozenset[str] = ALL_APIS
+    needs_add_and_delete: bool = False
+    duplicate_adds: bool = False
+    accepts_logins: bool = True
+    answers_challenges: bool = True
+    answers_logins: bool = True
+    answers_presence: bool = True
+    answers_replication: bool = True
+    result_delay: float = 0.0
+    refused_presence: dict[str, str] = field(default_factory=dict)
+    garbage: str | None = None

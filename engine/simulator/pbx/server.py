@@ -1,0 +1,164 @@
+"""The simulated PBX itself: a server on loopback, and the handles by which a test or the demo moves it."""
+
+import ssl
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from engine.core.clock import Clock
+from engine.core.presence.model import Presence
+from engine.core.secret import Secret
+from engine.simulator.pbx.behaviour import Behaviour
+from engine.simulator.pbx.connection import AppConnection
+from engine.simulator.pbx.ledger import Ledger, PresenceWrite
+from engine.simulator.pbx.presence import Entry, PresenceBoard
+from engine.simulator.pbx.state import PbxState
+from engine.simulator.pbx.users import PbxUser
+
+PATH = "/PBX0/APPS/websocket"
+CALENDAR = "calendar:"
+MANUAL = "tel:"
+
+_HOST = "127.0.0.1"
+
+
+class PbxSimulator:
+    """An innovaphone PBX with one App object, serving while it is entered as a context manager.
+
+    `tls` None means plain WebSocket; it may be changed between `stop` and `start`. `clock` stamps the ledger and
+    measures delays. `on_write` hears of every SetPresence that was accepted.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        name: str = "master",
+        domain: str = "example.com",
+        app: str = "calendar",
+        password: Secret,
+        users: Iterable[PbxUser] = (),
+        behaviour: Behaviour | None = None,
+        tls: ssl.SSLContext | None = None,
+        on_write: Callable[[PresenceWrite], None] | None = None,
+    ) -> None:
+        self.tls = tls
+        self.behaviour = behaviour or Behaviour()
+        board = PresenceBoard(self.behaviour.clears)
+        self._pbx = PbxState(
+            clock=clock,
+            name=name,
+            domain=domain,
+            app=app,
+            password=password,
+            behaviour=self.behaviour,
+            board=board,
+            on_write=on_write,
+        )
+        for user in users:
+            self._pbx.put_user(user)
+        self._port = 0
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return _HOST
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, the same after every `start`."""
+        return self._port
+
+    @property
+    def ledger(self) -> Ledger:
+        """What it was asked."""
+        return self._pbx.ledger
+
+    @property
+    def users(self) -> tuple[PbxUser, ...]:
+        """Its user objects."""
+        return tuple(self._pbx.users.values())
+
+    @property
+    def connections(self) -> int:
+        """How many apps are connected now, logged in or not."""
+        return len(self._pbx.clients)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen."""
+        application = web.Application()
+        application.router.add_get(PATH, self._serve)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, _HOST, self._port, ssl_context=self.tls, reuse_address=True)
+        await site.start()
+        self._port = int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Drop every connection and refuse new ones until `start`; users and presence stay."""
+        self.drop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def drop(self) -> None:
+        """Reset every connection."""
+        for client in tuple(self._pbx.clients):
+            client.drop()
+
+    def tell_about_itself(self) -> None:
+        """Send PbxInfo to every client now, whatever `behaviour.pbx_info` says."""
+        for client in tuple(self._pbx.clients):
+            client.tell_about_itself()
+
+    def add_user(self, user: PbxUser) -> None:
+        """Add a user object. Clients that replicate are told, as with every change."""
+        if user.guid in self._pbx.users:
+            raise ValueError(f"{user.guid} exists")
+        self._pbx.put_user(user)
+
+    def update_user(self, user: PbxUser) -> None:
+        """Replace the user object with the same guid."""
+        if user.guid not in self._pbx.users:
+            raise KeyError(user.guid)
+        self._pbx.put_user(user)
+
+    def delete_user(self, guid: str) -> None:
+        """Delete a user object with its presence."""
+        self._pbx.delete_user(guid)
+
+    def set_manual(self, guid: str, activity: str, note: str = "") -> None:
+        """Set a presence as the user does by hand."""
+        self._pbx.put_presence(guid, Entry(MANUAL, activity, note))
+
+    def presence_entries(self, guid: str) -> tuple[Entry, ...]:
+        """Return what every source says about a user, the newest first."""
+        return self._pbx.board.entries(guid)
+
+    def calendar_presence(self, guid: str) -> Presence:
+        """Return what the calendar says about a user."""
+        return self._pbx.board.of(guid, CALENDAR)
+
+    async def _serve(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        assert request.transport is not None  # noqa: S101
+        client = AppConnection(self._pbx, socket, request.transport)
+        self._pbx.clients.add(client)
+        try:
+            await client.serve()
+        finally:
+            self._pbx.clients.discard(client)
+        return socket

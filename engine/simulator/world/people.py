@@ -1,0 +1,26 @@
+"""Who a simulated person is to the PBX and to Exchange; the two do not always agree."""
+
+import uuid
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One person: a user object of the PBX and, mostly, a mailbox.
+
+    `name` is the h323 name, `pbx_addresses` the e-mail entries of the user object. `mailbox` is the primary SMTP
+    address, None for who has no mailbox; `proxy_addresses` are the further ones mail arrives under.
+    `may_impersonate` tells whether the mailbox is in the scope of the service account's role.
+    """
+
+    name: str
+    display_name: str
+    mailbox: str | None
+    pbx_addresses: tuple[str, ...] = ()
+    proxy_addresses: tuple[str, ...] = ()
+    may_impersonate: bool = True
+
+    @property
+    def guid(self) -> str:
+        """The user object's guid: 32 hexadecimal digits, the same in every run."""
+        return uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.name}.users.corp.example").hex

@@ -1,0 +1,134 @@
+"""Where the passwords come from: the environment, or a file that nobody else may read; never the settings file."""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from engine.core.failures import Failure, Fault, Scope
+from engine.core.secret import Secret
+
+ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {
+        "exchange.password": "CALENDAR_ENGINE_EXCHANGE_PASSWORD",
+        "pbx.password": "CALENDAR_ENGINE_PBX_PASSWORD",
+    }
+)
+"""Which environment variable holds which secret."""
+
+
+class SecretsFileUnreadable(Failure):
+    """The file is not there, or the engine's account may not open it."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The secrets file cannot be read"
+    remedy = "Check its path, and that it belongs to the account that calendar-engine runs as."
+
+
+class SecretsFileExposed(Failure):
+    """Others can read the file, or could have written it."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The secrets file is not protected"
+    remedy = (
+        "Make it a regular file that belongs to the account calendar-engine runs as, with mode 0600 "
+        "(chown and chmod 600). Change the passwords in it if others could read them."
+    )
+
+
+class SecretsFileInvalid(Failure):
+    """The file is no TOML, or holds something else than the secrets. Its content is never quoted."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The secrets file cannot be understood"
+    remedy = (
+        "It is TOML and holds nothing but password = '…' in a table [exchange] and in a table [pbx]; "
+        "single quotation marks leave backslashes alone."
+    )
+
+
+class SecretsMissing(Failure):
+    """A password is given neither way."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Passwords are missing"
+    remedy = "Set each in the environment, or put it into the secrets file. See FILES in calendar-engine(8)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """The passwords of the service account in Exchange and of the App object in the PBX."""
+
+    exchange_password: Secret = field(repr=False)
+    pbx_password: Secret = field(repr=False)
+
+
+def load_secrets(environment: Mapping[str, str], file: Path | None) -> Secrets:
+    """Return the passwords, each from `environment` where it is set there, else from `file` where one is given.
+
+    Raises `SecretsFileUnreadable`, `SecretsFileExposed`, `SecretsFileInvalid`, or `SecretsMissing` with all names.
+    """
+    found = {} if file is None else _read(file)
+    found |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
+    missing = [f"{name} ({variable})" for name, variable in ENVIRONMENT.items() if not found.get(name)]
+    if missing:
+        raise SecretsMissing(", ".join(missing))
+    return Secrets(
+        exchange_password=Secret(found["exchange.password"]),
+        pbx_password=Secret(found["pbx.password"]),
+    )
+
+
+def _read(file: Path) -> dict[str, str]:
+    document = _parsed(file, _protected_content(file))
+    entries = {
+        f"{table}.{name}" if isinstance(content, dict) else table: value
+        for table, content in document.items()
+        for name, value in (content.items() if isinstance(content, dict) else [(table, content)])
+    }
+    unknown = [f"unknown entry {name}" for name in entries if name not in ENVIRONMENT]
+    mistyped = [f"{name} is no text" for name in ENVIRONMENT if not isinstance(entries.get(name, ""), str)]
+    if unknown or mistyped:
+        raise SecretsFileInvalid(f"{file}: {', '.join(unknown + mistyped)}")
+    return entries
+
+
+def _parsed(file: Path, content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError:
+        place = "not UTF-8"
+    except ValueError as error:
+        match = re.search(r"line \d+, column \d+", str(error))
+        place = match[0] if match else "at its end"
+    # Raised out here because either error holds content of the file, and would travel along as the context.
+    raise SecretsFileInvalid(f"{file}: {place}")
+
+
+def _protected_content(file: Path) -> bytes:
+    try:
+        with open(file, "rb", opener=_open_at_once) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise SecretsFileExposed(f"{file} is not a regular file")
+            if status.st_uid != os.geteuid():
+                raise SecretsFileExposed(f"{file} belongs to user {status.st_uid}, not to user {os.geteuid()}")
+            if status.st_mode & 0o077:
+                raise SecretsFileExposed(f"{file} has mode {stat.S_IMODE(status.st_mode):04o}")
+            return stream.read()
+    except OSError as error:
+        raise SecretsFileUnreadable(f"{file}: {error.strerror}") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for the other end, should it be a FIFO."""
+    return os.open(path, flags | os.O_NONBLOCK)

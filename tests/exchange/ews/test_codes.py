@@ -1,0 +1,66 @@
+"""The table of reactions, printed, and what holds for all of it."""
+
+from pathlib import Path
+
+from lxml import etree
+from pytest_snapshot.plugin import Snapshot
+
+from engine.core.failures import Fault, Scope
+from engine.exchange.ews.codes import MEANINGS, Reaction, meaning_of
+from engine.exchange.failures import (
+    EwsForbidden,
+    ImpersonationDenied,
+    ImpersonationRightMissing,
+    LoginRefused,
+    MailboxNotFound,
+    MailboxTrouble,
+    ServiceMailboxMissing,
+)
+from tests.exchange.ews.schema import SCHEMAS
+
+
+def test_table_of_reactions(snapshot: Snapshot) -> None:
+    lines = []
+    for code, meaning in MEANINGS.items():
+        failure = meaning.failure
+        lines.append(f"{code:<45} {failure().slug:<28} {failure.scope.value:<20} {meaning.reaction.value}\n")
+    snapshot.snapshot_dir = Path(__file__).parent / "snapshots"
+    snapshot.assert_match("".join(lines), "reactions.txt")
+
+
+def test_every_code_is_one_that_exchange_knows() -> None:
+    schema = etree.parse(str(SCHEMAS / "messages.xsd"))
+    known = {entry.get("value") for entry in schema.iter("{http://www.w3.org/2001/XMLSchema}enumeration")}
+    assert set(MEANINGS) - known == set()
+
+
+def test_every_reaction_is_used() -> None:
+    assert {meaning.reaction for meaning in MEANINGS.values()} == set(Reaction)
+
+
+def test_trouble_of_one_mailbox_never_stops_the_service() -> None:
+    for code in (
+        "ErrorImpersonateUserDenied",
+        "ErrorNonExistentMailbox",
+        "ErrorFolderNotFound",
+        "ErrorMailboxFailover",
+    ):
+        assert MEANINGS[code].failure.scope is Scope.USER
+
+
+def test_missing_right_is_told_apart_from_a_mailbox_out_of_scope() -> None:
+    assert MEANINGS["ErrorImpersonateUserDenied"].failure is ImpersonationDenied
+    assert MEANINGS["ErrorImpersonationDenied"].failure is ImpersonationRightMissing
+    assert ImpersonationRightMissing.fault is Fault.PERMISSION
+
+
+def test_without_impersonation_the_service_account_is_meant() -> None:
+    assert meaning_of("ErrorNonExistentMailbox", impersonated=True).failure is MailboxNotFound
+    assert meaning_of("ErrorNonExistentMailbox", impersonated=False).failure is ServiceMailboxMissing
+    assert meaning_of("ErrorAccountDisabled", impersonated=True).failure is MailboxNotFound
+    assert meaning_of("ErrorAccountDisabled", impersonated=False).failure is LoginRefused
+    assert meaning_of("ErrorAccessDenied", impersonated=False).failure is EwsForbidden
+
+
+def test_unknown_code_may_pass_by_itself() -> None:
+    assert meaning_of("ErrorOfTheFuture", impersonated=True).failure is MailboxTrouble

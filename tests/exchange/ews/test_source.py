@@ -1,0 +1,311 @@
+"""What the source asks, in which order, and what becomes of the answers."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from lxml import etree
+
+from engine.core.settings.model import ExchangeSettings, ExchangeType, ResolveWith
+from engine.exchange.ews.source import EwsSource
+from engine.exchange.failures import (
+    AutodiscoverFailed,
+    CalendarTooFull,
+    ExchangeBusy,
+    ExchangeFailure,
+    ExchangeUnreachable,
+    ImpersonationDenied,
+    LoginRefused,
+    MailboxNotFound,
+    MailboxTrouble,
+    NotPrimaryAddress,
+    NotUnderstood,
+    ServiceMailboxMissing,
+)
+from engine.exchange.source import Mailbox, Window
+from tests.exchange.ews.autodiscover.replies import soap
+from tests.exchange.ews.wire import Answer, PlayedHttp, Request, fault, found, item, organized, resolved, value
+from tests.support.clock import ManualClock
+
+URL = "https://mail.example.com/EWS/Exchange.asmx"
+START = datetime(2026, 3, 2, tzinfo=UTC)
+DAY = Window(START, START + timedelta(days=2))
+ANNA = Mailbox("anna@example.com", URL)
+TENTATIVE = {"LegacyFreeBusyStatus": "Tentative"}
+BOSS = "<t:Name>B</t:Name><t:EmailAddress>boss@example.com</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>"
+
+Reply = bytes | Answer | ExchangeFailure
+
+
+class Playbook:
+    """Answers requests one after the other."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self._replies = list(replies)
+        self.http = PlayedHttp(self._next)
+
+    def _next(self, request: Request) -> Answer | ExchangeFailure:
+        reply = self._replies.pop(0)
+        return Answer(200, reply) if isinstance(reply, bytes) else reply
+
+    def source(
+        self,
+        *,
+        user: str = "svc@example.com",
+        ews_url: str | None = URL,
+        resolve_with: ResolveWith = ResolveWith.SERVICE_ACCOUNT,
+        exception_organizer: str | None = None,
+    ) -> EwsSource:
+        settings = ExchangeSettings(
+            type=ExchangeType.ON_PREMISES, user=user, ews_url=ews_url, resolve_with=resolve_with
+        )
+        return EwsSource(
+            settings,
+            with_subjects=False,
+            exception_organizer=exception_organizer,
+            http=self.http,
+            clock=ManualClock(),
+        )
+
+    def asked(self, path: str) -> list[str | None]:
+        return [etree.fromstring(request.body.encode()).findtext(f".//{{*}}{path}") for request in self.http.requests]
+
+    @property
+    def windows(self) -> list[tuple[str, str]]:
+        views = [etree.fromstring(request.body.encode()).find(".//{*}CalendarView") for request in self.http.requests]
+        return [(view.get("StartDate", ""), view.get("EndDate", "")) for view in views if view is not None]
+
+    @property
+    def anchors(self) -> list[str | None]:
+        return [request.headers.get("X-AnchorMailbox") for request in self.http.requests]
+
+
+async def test_service_account_resolves_without_impersonation() -> None:
+    play = Playbook(resolved(("anna@example.com", "Mailbox")))
+    assert await play.source().resolve(["a.berg@example.com"]) == ANNA
+    assert play.asked("UnresolvedEntry") == ["smtp:a.berg@example.com"]
+    assert play.asked("ConnectingSID/*") == [None]
+    assert play.anchors == ["svc@example.com"]
+
+
+async def test_account_known_by_its_domain_name_alone_is_no_anchor() -> None:
+    play = Playbook(resolved(("anna@example.com", "Mailbox")))
+    await play.source(user="EXAMPLE\\svc").resolve(["anna@example.com"])
+    assert play.anchors == [None]
+
+
+async def test_candidates_resolve_themselves_impersonated() -> None:
+    play = Playbook(fault("ErrorNonExistentMailbox"), resolved(("anna@example.com", "Mailbox")))
+    source = play.source(resolve_with=ResolveWith.CANDIDATES)
+    assert await source.resolve(["nobody@example.com", "anna@example.com"]) == ANNA
+    assert play.asked("SmtpAddress") == play.anchors == ["nobody@example.com", "anna@example.com"]
+
+
+async def test_candidate_by_a_secondary_address_is_asked_once_more_by_the_primary_one() -> None:
+    wrong = Answer(500, fault("ErrorNonPrimarySmtpAddress", value("Primary", "anna@example.com")))
+    play = Playbook(wrong, resolved(("anna@example.com", "Mailbox")))
+    assert await play.source(resolve_with=ResolveWith.CANDIDATES).resolve(["a.berg@example.com"]) == ANNA
+    assert play.asked("SmtpAddress") == ["a.berg@example.com", "anna@example.com"]
+
+
+async def test_address_without_a_mailbox_leads_on_to_the_next() -> None:
+    play = Playbook(resolved(), resolved(("sales@example.com", "PublicDL")), resolved(("anna@example.com", "Mailbox")))
+    candidates = ["anna@old.example.com", "sales@example.com", "anna@example.com"]
+    assert await play.source().resolve(candidates) == ANNA
+
+
+async def test_no_mailbox_at_all_tells_what_was_tried_and_why_not() -> None:
+    play = Playbook(resolved(), resolved(("sales@example.com", "PublicDL")))
+    with pytest.raises(MailboxNotFound) as raised:
+        await play.source().resolve(["anna@old.example.com", "sales@example.com"])
+    assert raised.value.detail == (
+        "anna@old.example.com is not in the directory; sales@example.com is not a mailbox but a PublicDL"
+    )
+
+
+@pytest.mark.parametrize("candidates", [[], ["anna"], ["anna berg@example.com"], ["anna@exämple.com"], ["a@b\r\nX: y"]])
+async def test_what_cannot_be_an_address_is_not_asked_for(candidates: list[str]) -> None:
+    play = Playbook()
+    with pytest.raises(MailboxNotFound):
+        await play.source().resolve(candidates)
+    assert play.http.requests == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "failure"),
+    [
+        (ExchangeUnreachable("no route"), ExchangeUnreachable),
+        (LoginRefused(), LoginRefused),
+        (Answer(500, fault("ErrorServerBusy")), ExchangeBusy),
+        (Answer(500, fault("ErrorNameResolutionNoMailbox")), ServiceMailboxMissing),
+        (Answer(500, fault("ErrorMailboxStoreUnavailable")), MailboxTrouble),
+        (Answer(200, b"<html>"), NotUnderstood),
+    ],
+)
+async def test_trouble_never_makes_another_candidate_take_the_place(
+    reply: Reply, failure: type[ExchangeFailure]
+) -> None:
+    play = Playbook(reply)
+    with pytest.raises(failure):
+        await play.source().resolve(["anna@example.com", "other@example.com"])
+    assert len(play.http.requests) == 1
+
+
+async def test_candidate_that_may_not_be_impersonated_is_told_as_such() -> None:
+    play = Playbook(Answer(500, fault("ErrorImpersonateUserDenied")))
+    with pytest.raises(ImpersonationDenied, match="boss@example"):
+        await play.source(resolve_with=ResolveWith.CANDIDATES).resolve(["boss@example.com", "other@example.com"])
+
+
+async def test_window_is_read_as_the_mailbox() -> None:
+    play = Playbook(found(item("A"), item("B")))
+    assert len(await play.source().read_window(ANNA, DAY)) == 2
+    assert play.asked("PrimarySmtpAddress") == play.anchors == ["anna@example.com"]
+    assert play.windows == [("2026-03-02T00:00:00Z", "2026-03-04T00:00:00Z")]
+    assert play.http.requests[0].url == URL
+
+
+async def test_window_of_a_renamed_mailbox_is_read_by_its_new_address() -> None:
+    wrong = Answer(500, fault("ErrorNonPrimarySmtpAddress", value("Primary", "anna.neu@example.com")))
+    play = Playbook(wrong, found(item()))
+    assert len(await play.source().read_window(ANNA, DAY)) == 1
+    assert play.asked("PrimarySmtpAddress") == play.anchors == ["anna@example.com", "anna.neu@example.com"]
+
+
+@pytest.mark.parametrize("told", ["", value("Primary", "anna.neu@example.com")])
+async def test_address_is_corrected_once_at_most(told: str) -> None:
+    wrong = Answer(500, fault("ErrorNonPrimarySmtpAddress", told))
+    play = Playbook(wrong, wrong)
+    with pytest.raises(NotPrimaryAddress):
+        await play.source().read_window(ANNA, DAY)
+    assert len(play.http.requests) == (2 if told else 1)
+
+
+async def test_window_too_full_for_one_answer_is_read_in_halves() -> None:
+    spanning = item("spanning")
+    play = Playbook(found(item("A"), spanning, complete=False), found(item("A"), spanning), found(spanning, item("B")))
+    assert len(await play.source().read_window(ANNA, DAY)) == 3
+    assert play.windows == [
+        ("2026-03-02T00:00:00Z", "2026-03-04T00:00:00Z"),
+        ("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"),
+        ("2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z"),
+    ]
+
+
+async def test_error_for_too_many_items_is_read_in_halves_too() -> None:
+    play = Playbook(Answer(500, fault("ErrorExceededFindCountLimit")), found(item("A")), found(item("B")))
+    assert len(await play.source().read_window(ANNA, DAY)) == 2
+
+
+async def test_halving_comes_to_an_end() -> None:
+    play = Playbook(*[found(item(), complete=False)] * 7)
+    with pytest.raises(CalendarTooFull, match="anna@example"):
+        await play.source().read_window(ANNA, DAY)
+
+
+async def test_organizers_are_not_asked_for_without_an_exception_organizer() -> None:
+    play = Playbook(found(item(**TENTATIVE)))
+    (appointment,) = await play.source().read_window(ANNA, DAY)
+    assert appointment.organizer is None
+    assert len(play.http.requests) == 1
+
+
+async def test_organizers_are_asked_for_tentative_appointments_alone() -> None:
+    items = [
+        item("busy"),
+        item("T1", **TENTATIVE),
+        item("off", IsCancelled="true", **TENTATIVE),
+        item("T2", **TENTATIVE),
+    ]
+    play = Playbook(found(*items), organized(BOSS, None))
+    appointments = await play.source(exception_organizer="boss@example.com").read_window(ANNA, DAY)
+    assert [appointment.organizer for appointment in appointments] == [None, "boss@example.com", None, None]
+    ids = etree.fromstring(play.http.requests[1].body.encode()).iterfind(".//{*}ItemId")
+    assert [item_id.get("Id") for item_id in ids] == ["T1", "T2"]
+
+
+async def test_no_tentative_appointments_need_no_second_request() -> None:
+    play = Playbook(found(item()))
+    await play.source(exception_organizer="boss@example.com").read_window(ANNA, DAY)
+    assert len(play.http.requests) == 1
+
+
+async def test_many_organizers_are_asked_for_in_batches() -> None:
+    items = [item(str(number), **TENTATIVE) for number in range(120)]
+    play = Playbook(found(*items), organized(*[BOSS] * 50), organized(*[BOSS] * 50), organized(*[BOSS] * 20))
+    appointments = await play.source(exception_organizer="boss@example.com").read_window(ANNA, DAY)
+    assert {appointment.organizer for appointment in appointments} == {"boss@example.com"}
+
+
+async def test_organizers_that_do_not_fit_the_question_are_not_guessed() -> None:
+    play = Playbook(found(item("T1", **TENTATIVE), item("T2", **TENTATIVE)), organized(BOSS))
+    with pytest.raises(NotUnderstood):
+        await play.source(exception_organizer="boss@example.com").read_window(ANNA, DAY)
+
+
+async def test_url_is_discovered_once_for_all_that_wait_for_it() -> None:
+    play = Playbook(Answer(200, soap(external=URL)), *[resolved(("anna@example.com", "Mailbox"))] * 20)
+    source = play.source(ews_url=None)
+    assert await asyncio.gather(*(source.resolve(["anna@example.com"]) for _ in range(20))) == [ANNA] * 20
+
+
+async def test_failed_discovery_fails_all_that_waited_once_and_the_next_one_tries_anew() -> None:
+    class Slow(PlayedHttp):
+        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+            await asyncio.sleep(0)
+            return await super().post(url, body, headers)
+
+    play = Playbook(*[Answer(404)] * 6, Answer(200, soap(external=URL)), resolved(("anna@example.com", "Mailbox")))
+    play.http = Slow(play.http._play)
+    source = play.source(ews_url=None)
+    waiting = [source.resolve(["anna@example.com"]) for _ in range(20)]
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {AutodiscoverFailed}
+    assert len(play.http.requests) == 6
+    assert await source.resolve(["anna@example.com"]) == ANNA
+
+
+async def test_cancelled_discovery_leaves_it_to_the_next_that_waits() -> None:
+    class StuckOnce(PlayedHttp):
+        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+            if not self.requests:
+                self.requests.append(Request(url, "", headers))
+                await asyncio.Event().wait()
+            return await super().post(url, body, headers)
+
+    play = Playbook(Answer(200, soap(external=URL)), resolved(("anna@example.com", "Mailbox")))
+    play.http = StuckOnce(play.http._play)
+    source = play.source(ews_url=None)
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(source.resolve(["anna@example.com"]))
+        second = group.create_task(source.resolve(["anna@example.com"]))
+        await asyncio.sleep(0.01)
+        first.cancel()
+    assert second.result() == ANNA
+
+
+@pytest.mark.parametrize("reply", [ExchangeUnreachable("down"), Answer(500, fault("ErrorMailboxMoveInProgress"))])
+async def test_url_is_discovered_again_when_it_may_have_changed(reply: Reply) -> None:
+    new = "https://new.example.com/EWS/Exchange.asmx"
+    answer = resolved(("anna@example.com", "Mailbox"))
+    play = Playbook(Answer(200, soap(external=URL)), answer, reply, Answer(200, soap(external=new)), answer)
+    source = play.source(ews_url=None)
+    mailbox = await source.resolve(["anna@example.com"])
+    with pytest.raises(ExchangeFailure):
+        await source.read_window(mailbox, DAY)
+    assert await source.resolve(["anna@example.com"]) == Mailbox("anna@example.com", new)
+
+
+async def test_configured_url_is_never_discovered() -> None:
+    play = Playbook(ExchangeUnreachable("down"), resolved(("anna@example.com", "Mailbox")))
+    source = play.source()
+    with pytest.raises(ExchangeUnreachable):
+        await source.read_window(ANNA, DAY)
+    assert await source.resolve(["anna@example.com"]) == ANNA
+
+
+async def test_closing_closes_the_connections() -> None:
+    play = Playbook()
+    await play.source().close()
+    assert play.http.closed

@@ -1,0 +1,72 @@
+"""The server, the client and the clock that the tests of this room start from."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from engine.core.secret import Secret
+from engine.core.settings.model import Authentication
+from engine.exchange.http.client import ExchangeHttp
+from engine.exchange.http.tls import verified_context
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.routing import RoutedTransport
+from tests.exchange.http.iis import ACCOUNT, HOST, PASSWORD, Iis, serve
+from tests.support.clock import ManualClock
+
+OpenClient = Callable[..., AbstractAsyncContextManager[ExchangeHttp]]
+
+
+@pytest.fixture(scope="session")
+def authority() -> CertificateAuthority:
+    return CertificateAuthority()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def iis(authority: CertificateAuthority) -> AsyncIterator[Iis]:
+    async with serve(authority) as server:
+        yield server
+
+
+@pytest.fixture
+def open_client(authority: CertificateAuthority, clock: ManualClock, tmp_path: Path) -> OpenClient:
+    """Gives `open_client(server, …)`: a client for which HOST leads to `server`."""
+    ca_file = authority.ca_file(tmp_path)
+
+    @contextlib.asynccontextmanager
+    async def opened(
+        server: Iis,
+        *,
+        user: str = ACCOUNT,
+        password: str = PASSWORD,
+        authentication: Authentication = Authentication.NTLM,
+        channel_binding: bool = True,
+        connections: int = 8,
+        ca_file: Path = ca_file,
+    ) -> AsyncIterator[ExchangeHttp]:
+        routes = {("https", HOST, 443): server.port}
+        client = ExchangeHttp(
+            user=user,
+            password=Secret(password),
+            authentication=authentication,
+            channel_binding=channel_binding,
+            connections=connections,
+            tls=verified_context(ca_file),
+            clock=clock,
+            user_agent="calendar-engine/1",
+            transport=partial(RoutedTransport, routes=routes),
+        )
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    return opened

@@ -1,0 +1,98 @@
+"""A link and a simulated PBX, joined over a real socket."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from random import Random
+from typing import Any, TypeVar
+
+from engine.core.secret import Secret
+from engine.core.settings.model import PbxSettings
+from engine.pbx.events import LinkDown, LinkUp, PbxEvent, UsersComplete, UserSeen
+from engine.pbx.link import PbxLink
+from engine.simulator.pbx.behaviour import Behaviour
+from engine.simulator.pbx.server import PbxSimulator
+from engine.simulator.pbx.users import PbxUser
+from tests.support.clock import ManualClock
+
+PASSWORD = Secret("s3cret")
+
+Event = TypeVar("Event")
+
+
+def guid_of(number: int) -> str:
+    return f"{number:032x}"
+
+
+def pbx_user(number: int, **properties: Any) -> PbxUser:
+    return PbxUser(**{"guid": guid_of(number), "h323": f"user{number}", "loc": "master", **properties})
+
+
+def simulator(clock: ManualClock, *users: PbxUser, **options: Any) -> PbxSimulator:
+    behaviour = options.pop("behaviour", None) or Behaviour()
+    return PbxSimulator(clock, users=users, behaviour=behaviour, **{"password": PASSWORD, **options})
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait until `condition` holds: real sockets need real, short time."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for is on the other side of a socket
+            await asyncio.sleep(0.001)
+
+
+class Heard:
+    """What a link told, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[PbxEvent] = []
+
+    def __call__(self, event: PbxEvent) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def first(self, kind: type[Event], after: int = 0) -> Event:
+        """Return the first event of `kind`, leaving out the first `after` ones."""
+        await eventually(lambda: len(self.of(kind)) > after)
+        return self.of(kind)[after]
+
+    async def complete(self) -> UsersComplete:
+        return await self.first(UsersComplete)
+
+    async def down(self, after: int = 0) -> LinkDown:
+        return await self.first(LinkDown, after)
+
+    @property
+    def names_seen(self) -> list[str]:
+        return [event.user.name for event in self.of(UserSeen)]
+
+    @property
+    def ups(self) -> list[LinkUp]:
+        return self.of(LinkUp)
+
+
+def settings_for(pbx: PbxSimulator, **changes: Any) -> PbxSettings:
+    plain = PbxSettings(master="master", host=pbx.host, port=pbx.port, tls=pbx.tls is not None)
+    return replace(plain, **changes)
+
+
+@asynccontextmanager
+async def running_link(
+    settings: PbxSettings,
+    clock: ManualClock,
+    *,
+    password: Secret = PASSWORD,
+    tls: ssl.SSLContext | None = None,
+    random: Random | None = None,
+) -> AsyncIterator[tuple[PbxLink, Heard]]:
+    heard = Heard()
+    link = PbxLink(settings, password, clock, heard, tls=tls, random=random or Random(1))
+    async with asyncio.TaskGroup() as tasks:
+        run = tasks.create_task(link.run())
+        try:
+            yield link, heard
+        finally:
+            run.cancel()

@@ -1,0 +1,281 @@
+"""Every way in which a connection may not come about, or end, by its name."""
+
+import asyncio
+import hashlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from engine.core.secret import Secret
+from engine.core.settings.model import PbxSettings
+from engine.pbx.events import LinkUp
+from engine.pbx.failures import (
+    NotAPbx,
+    PbxCertificateNotTrusted,
+    PbxFailure,
+    PbxLoginRefused,
+    PbxNotUnderstood,
+    PbxUnreachable,
+)
+from engine.pbx.messages import MAX_MESSAGE_BYTES
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.pbx.behaviour import Behaviour
+from tests.pbx.support import PASSWORD, eventually, pbx_user, running_link, settings_for, simulator
+from tests.support.clock import ManualClock
+
+ANNA = pbx_user(1, h323="anna")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def failure_of(
+    settings: PbxSettings, *, tls: ssl.SSLContext | None = None, password: Secret = PASSWORD, patience: float = 0
+) -> PbxFailure:
+    """Return why the first connection ended; a `patience` in seconds passes by the link's clock once it is silent."""
+    clock = ManualClock()
+    async with running_link(settings, clock, tls=tls, password=password) as (_, heard):
+        if patience:
+            await asyncio.sleep(0.1)
+            assert heard.events == []
+            await clock.advance(patience)
+        failure = (await heard.down()).failure
+    assert isinstance(failure, PbxFailure)
+    return failure
+
+
+@asynccontextmanager
+async def web_server(handler: Handler) -> AsyncIterator[PbxSettings]:
+    """Serve everything by `handler`, without TLS."""
+    application = web.Application()
+    application.router.add_get("/{path:.*}", handler)
+    async with TestServer(application) as server:
+        yield PbxSettings(master="master", host="127.0.0.1", port=server.port or 0, tls=False)
+
+
+@asynccontextmanager
+async def listening_socket() -> AsyncIterator[PbxSettings]:
+    """Accept connections and say nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield PbxSettings(master="master", host="127.0.0.1", port=server.getsockname()[1], tls=False)
+
+
+def trusting(authority: CertificateAuthority) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=authority.pem.decode())
+
+
+async def test_nobody_listening() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = PbxSettings(master="master", host="127.0.0.1", port=server.getsockname()[1], tls=False)
+    assert isinstance(await failure_of(settings), PbxUnreachable)
+
+
+async def test_nobody_answering() -> None:
+    async with listening_socket() as settings:
+        failure = await failure_of(settings, patience=10)
+    assert isinstance(failure, PbxUnreachable)
+    assert failure.detail == f"127.0.0.1:{settings.port} does not answer"
+
+
+@pytest.mark.parametrize("host", ["no such host", "::::", ""])
+async def test_a_host_that_cannot_be_one(host: str) -> None:
+    settings = PbxSettings(master="master", host=host, tls=False)
+    assert isinstance(await failure_of(settings), PbxUnreachable)
+
+
+async def test_a_certificate_of_the_trusted_authority_is_accepted() -> None:
+    authority, clock = CertificateAuthority(), ManualClock()
+    async with simulator(clock, ANNA, tls=authority.issue("127.0.0.1").context) as pbx:
+        async with running_link(settings_for(pbx), clock, tls=trusting(authority)) as (_, heard):
+            await heard.complete()
+
+
+async def test_a_certificate_of_another_authority_is_not_trusted() -> None:
+    async with simulator(ManualClock(), ANNA, tls=CertificateAuthority().issue("127.0.0.1").context) as pbx:
+        failure = await failure_of(settings_for(pbx), tls=trusting(CertificateAuthority()))
+        assert isinstance(failure, PbxCertificateNotTrusted)
+        assert pbx.ledger.logins == []
+
+
+async def test_a_certificate_for_another_host_is_not_trusted() -> None:
+    authority = CertificateAuthority()
+    async with simulator(ManualClock(), ANNA, tls=authority.issue("pbx.example.com").context) as pbx:
+        failure = await failure_of(settings_for(pbx), tls=trusting(authority))
+    assert isinstance(failure, PbxCertificateNotTrusted)
+    assert "127.0.0.1" in failure.detail
+
+
+async def test_a_certificate_with_the_fingerprint_of_the_settings_is_accepted() -> None:
+    certificate, clock = CertificateAuthority().issue("pbx"), ManualClock()
+    fingerprint = hashlib.sha256(certificate.der).hexdigest().upper()
+    pairs = ":".join(fingerprint[place : place + 2] for place in range(0, 64, 2))
+    async with simulator(clock, ANNA, tls=certificate.context) as pbx:
+        async with running_link(settings_for(pbx, fingerprint=pairs), clock) as (_, heard):
+            await heard.complete()
+
+
+async def test_a_certificate_with_another_fingerprint_is_not_trusted() -> None:
+    authority = CertificateAuthority()
+    certificate = authority.issue("127.0.0.1")
+    async with simulator(ManualClock(), ANNA, tls=certificate.context) as pbx:
+        failure = await failure_of(settings_for(pbx, fingerprint="00" * 32), tls=trusting(authority))
+        assert isinstance(failure, PbxCertificateNotTrusted)
+        assert hashlib.sha256(certificate.der).hexdigest() in failure.detail
+        assert pbx.ledger.logins == []
+
+
+async def test_tls_towards_a_server_without() -> None:
+    async with simulator(ManualClock(), ANNA) as pbx:
+        failure = await failure_of(settings_for(pbx, tls=True), tls=trusting(CertificateAuthority()))
+    assert isinstance(failure, NotAPbx)
+
+
+async def _not_found(_: web.Request) -> web.Response:
+    return web.Response(status=404)
+
+
+async def _page(_: web.Request) -> web.Response:
+    return web.Response(text="welcome")
+
+
+async def _starting_up(_: web.Request) -> web.Response:
+    return web.Response(status=503)
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind", "said"),
+    [(_not_found, NotAPbx, "404"), (_page, NotAPbx, "200"), (_starting_up, PbxUnreachable, "503")],
+)
+async def test_a_web_server_without_the_websocket(handler: Handler, kind: type[PbxFailure], said: str) -> None:
+    async with web_server(handler) as settings:
+        failure = await failure_of(settings)
+    assert type(failure) is kind
+    assert f"HTTP {said}" in failure.detail
+
+
+async def _silent_websocket(request: web.Request) -> web.WebSocketResponse:
+    websocket = web.WebSocketResponse()
+    await websocket.prepare(request)
+    await websocket.receive()
+    await websocket.receive()
+    return websocket
+
+
+async def test_a_websocket_that_knows_no_challenge() -> None:
+    async with web_server(_silent_websocket) as settings:
+        failure = await failure_of(settings, patience=10)
+    assert isinstance(failure, NotAPbx)
+
+
+async def _hangs_up(request: web.Request) -> web.WebSocketResponse:
+    websocket = web.WebSocketResponse()
+    await websocket.prepare(request)
+    await websocket.close()
+    return websocket
+
+
+async def test_a_websocket_that_is_closed() -> None:
+    async with web_server(_hangs_up) as settings:
+        assert isinstance(await failure_of(settings), PbxUnreachable)
+
+
+def _says(text: str) -> Handler:
+    async def handler(request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        await websocket.send_str(text)
+        await websocket.receive()
+        return websocket
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hello", "[]", '{"mt":"AppChallengeResult"}', " " * (MAX_MESSAGE_BYTES + 1)],
+    ids=["no JSON", "no object", "no challenge", "too long"],
+)
+async def test_messages_that_break_the_protocol(text: str) -> None:
+    async with web_server(_says(text)) as settings:
+        assert isinstance(await failure_of(settings), PbxNotUnderstood)
+
+
+async def test_a_message_in_use_may_be_long() -> None:
+    clock = ManualClock()
+    groups = tuple(f"group {number}" for number in range(60_000))
+    async with simulator(clock, pbx_user(1, groups=groups)) as pbx:
+        async with running_link(settings_for(pbx), clock) as (_, heard):
+            await heard.complete()
+
+
+async def test_garbage_while_running() -> None:
+    clock = ManualClock()
+    async with simulator(clock, ANNA) as pbx, running_link(settings_for(pbx), clock) as (_, heard):
+        await heard.complete()
+        pbx.behaviour.garbage = "\N{SKULL}"
+        pbx.add_user(pbx_user(2))
+        assert isinstance((await heard.down()).failure, PbxNotUnderstood)
+
+
+async def test_no_answer_to_the_challenge() -> None:
+    async with simulator(ManualClock(), behaviour=Behaviour(answers_challenges=False)) as pbx:
+        failure = await failure_of(settings_for(pbx), patience=10)
+    assert isinstance(failure, NotAPbx)
+
+
+async def test_no_answer_to_the_log_in() -> None:
+    async with simulator(ManualClock(), behaviour=Behaviour(answers_logins=False)) as pbx:
+        failure = await failure_of(settings_for(pbx), patience=10)
+    assert isinstance(failure, PbxUnreachable)
+    assert "AppLogin" in failure.detail
+
+
+async def test_a_wrong_password_is_tried_again_in_a_minute_then_in_a_quarter_of_an_hour() -> None:
+    clock = ManualClock()
+    async with (
+        simulator(clock, ANNA) as pbx,
+        running_link(settings_for(pbx), clock, password=Secret("wrong")) as (_, heard),
+    ):
+        pauses = []
+        for attempt in range(3):
+            down = await heard.down(attempt)
+            assert isinstance(down.failure, PbxLoginRefused)
+            pauses.append((down.retry_at - clock.now()).total_seconds())
+            await clock.advance_to(down.retry_at)
+        assert 60 <= pauses[0] <= 75
+        assert all(900 <= pause <= 1125 for pause in pauses[1:])
+        assert heard.of(LinkUp) == []
+        assert not any(login.accepted for login in pbx.ledger.logins)
+
+
+async def test_a_log_in_the_pbx_does_not_accept() -> None:
+    async with simulator(ManualClock(), ANNA, behaviour=Behaviour(accepts_logins=False)) as pbx:
+        assert isinstance(await failure_of(settings_for(pbx)), PbxLoginRefused)
+
+
+async def test_an_app_object_that_does_not_exist() -> None:
+    async with simulator(ManualClock(), ANNA, app="kalender") as pbx:
+        assert isinstance(await failure_of(settings_for(pbx)), PbxLoginRefused)
+
+
+async def test_a_copy_that_stops_half_way() -> None:
+    clock = ManualClock()
+    users = [pbx_user(number) for number in range(100)]
+    async with simulator(clock, *users) as pbx, running_link(settings_for(pbx), clock) as (_, heard):
+        await eventually(lambda: len(heard.names_seen) > 10)
+        pbx.behaviour.answers_replication = False
+        await asyncio.sleep(0.05)
+        await clock.advance(10)
+        failure = (await heard.down()).failure
+    assert isinstance(failure, PbxUnreachable)
+    assert "ReplicateNext" in failure.detail
+
+
+async def test_no_failure_tells_the_password() -> None:
+    async with simulator(ManualClock(), ANNA, password=Secret("other")) as pbx:
+        failure = await failure_of(settings_for(pbx))
+    assert PASSWORD.reveal() not in f"{failure} {failure!r} {failure.__cause__!r}"

@@ -1,0 +1,133 @@
+"""The session's log-in and what it makes of messages at any time."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.secret import Secret
+from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnderstood, PbxUnreachable
+from engine.pbx.messages import Message
+from engine.pbx.session import ApiMessage, DialLogin, LoggedIn, PbxInfo, Send, Session
+from tests.pbx.strategies import messages
+
+CHALLENGE: Message = {"mt": "AppChallengeResult", "challenge": "4711081547110815"}
+ACCEPTED: Message = {"mt": "AppLoginResult", "app": "calsync", "ok": True}
+PRESENCE_RESULT: Message = {"api": "PbxApi", "mt": "SetPresenceResult", "src": "7"}
+
+
+def new_session() -> Session:
+    return Session(DialLogin("calsync", Secret("s3cret")))
+
+
+def logged_in_session() -> Session:
+    session = new_session()
+    session.start()
+    session.receive(CHALLENGE)
+    session.receive(ACCEPTED)
+    return session
+
+
+def test_dialling_begins_with_asking_for_a_challenge() -> None:
+    assert new_session().start() == (Send({"mt": "AppChallenge"}),)
+
+
+def test_the_log_in_names_the_app_object_alone_and_an_empty_info() -> None:
+    (login,) = new_session().receive(CHALLENGE)
+    assert login == Send(
+        {
+            "mt": "AppLogin",
+            "app": "calsync",
+            "domain": "",
+            "sip": "",
+            "guid": "",
+            "dn": "",
+            "info": {},
+            "digest": "cc0cc87b2b8a6df4f22d2f1a5f60d9fdc64c6d6b6f83fd497175231ea3d1ac78",
+        }
+    )
+
+
+def test_the_log_in_is_complete_with_ok() -> None:
+    session = new_session()
+    session.receive(CHALLENGE)
+    assert session.receive(ACCEPTED) == (LoggedIn(""),)
+
+
+def test_a_domain_in_the_result_is_kept() -> None:
+    session = new_session()
+    session.receive(CHALLENGE)
+    assert session.receive({**ACCEPTED, "domain": "example.net"}) == (LoggedIn("example.net"),)
+
+
+@pytest.mark.parametrize("answer", [{}, {"ok": False}, {"ok": 1}, {"ok": "true"}])
+def test_any_other_result_is_a_refusal(answer: Message) -> None:
+    session = new_session()
+    session.receive(CHALLENGE)
+    with pytest.raises(PbxLoginRefused, match="App object calsync"):
+        session.receive({"mt": "AppLoginResult", **answer})
+
+
+def test_a_refusal_gives_the_reason_the_pbx_gave() -> None:
+    session = new_session()
+    session.receive(CHALLENGE)
+    with pytest.raises(PbxLoginRefused, match="no such app"):
+        session.receive({"mt": "AppLoginResult", "error": 1, "errorText": "no such app"})
+
+
+@pytest.mark.parametrize("challenge", [{}, {"challenge": ""}, {"challenge": 4711}])
+def test_a_challenge_must_be_text(challenge: Message) -> None:
+    with pytest.raises(PbxNotUnderstood):
+        new_session().receive({"mt": "AppChallengeResult", **challenge})
+
+
+def test_a_result_before_the_challenge_is_no_log_in() -> None:
+    session = new_session()
+    assert session.receive(ACCEPTED) == ()
+    assert session.receive(PRESENCE_RESULT) == ()
+
+
+def test_a_second_challenge_is_passed_over() -> None:
+    session = new_session()
+    session.receive(CHALLENGE)
+    assert session.receive(CHALLENGE) == ()
+
+
+def test_api_messages_count_after_the_log_in() -> None:
+    assert logged_in_session().receive(PRESENCE_RESULT) == (
+        ApiMessage("PbxApi", "SetPresenceResult", "7", PRESENCE_RESULT),
+    )
+
+
+@pytest.mark.parametrize(
+    "message", [{"mt": "KeepAlive"}, {"mt": "CheckBuild"}, {"mt": 7}, {}, {"mt": "AppLoginResult"}]
+)
+def test_other_base_messages_are_swallowed(message: Message) -> None:
+    assert logged_in_session().receive(message) == ()
+
+
+@pytest.mark.parametrize("session", [new_session(), logged_in_session()])
+def test_pbx_info_counts_at_any_time(session: Session) -> None:
+    told = session.receive(
+        {"mt": "PbxInfo", "domain": "example.net", "pbx": "master", "apis": ["PbxApi", 7], "version": "14r2"}
+    )
+    assert told == (PbxInfo(pbx="master", domain="example.net", apis=frozenset({"PbxApi"})),)
+
+
+def test_silence_before_the_challenge_means_no_pbx() -> None:
+    assert isinstance(new_session().unanswered(), NotAPbx)
+
+
+def test_silence_after_the_log_in_means_a_broken_connection() -> None:
+    session = new_session()
+    session.receive(CHALLENGE)
+    assert isinstance(session.unanswered(), PbxUnreachable)
+
+
+@given(st.lists(st.sampled_from([CHALLENGE, ACCEPTED]) | messages, max_size=12))
+def test_whatever_comes_is_tolerated_or_a_named_failure(received: list[Message]) -> None:
+    session = new_session()
+    for message in received:
+        try:
+            session.receive(message)
+        except PbxFailure:
+            return

@@ -1,0 +1,45 @@
+"""A small company, its Exchange server and a plain client, for every test in this room."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+
+import pytest
+from lxml import etree
+
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.exchange.server import ExchangeSimulator
+from engine.simulator.world import World, corp_world
+from tests.simulator.exchange.client import SCHEMA, PlainClient, plain_client
+
+
+@pytest.fixture(scope="session")
+def schema() -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(SCHEMA))
+
+
+@pytest.fixture(scope="session")
+def authority() -> CertificateAuthority:
+    return CertificateAuthority()
+
+
+@pytest.fixture
+def world() -> World:
+    return corp_world(date(2026, 3, 2))
+
+
+@pytest.fixture
+async def simulator(
+    world: World, authority: CertificateAuthority, schema: etree.XMLSchema
+) -> AsyncIterator[ExchangeSimulator]:
+    async with ExchangeSimulator(
+        world, authority=authority, schemes=("Basic",), schema=schema, keep_bodies=True
+    ) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def client(
+    simulator: ExchangeSimulator, authority: CertificateAuthority, schema: etree.XMLSchema
+) -> AsyncIterator[PlainClient]:
+    async with plain_client(simulator, authority, schema) as client:
+        yield client

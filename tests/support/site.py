@@ -1,0 +1,110 @@
+"""A company in miniature: both simulators over real sockets, the real engine, and calendar time moved by hand."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from engine.cli.assembly import assemble
+from engine.core.presence import decide
+from engine.core.presence.model import Presence
+from engine.core.settings.model import Settings
+from engine.core.settings.reader import read_settings
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.routing import RoutedTransport
+from engine.simulator.world import Person, World
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.database import Database
+from engine.store.secrets import Secrets
+from engine.sync.clocks import SteadyClock
+from engine.sync.engine import Engine
+from engine.sync.happenings import Happening
+from tests.support.clock import ManualClock
+
+PATIENCE = 20.0
+LOOK = timedelta(days=10)
+SCHEMA = Path(__file__).parent.parent / "fixtures" / "ews-schema" / "messages.xsd"
+
+
+@functools.cache
+def ews_schema() -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(str(SCHEMA)))
+
+
+@dataclass
+class Site:
+    company: Company
+    engine: Engine
+    clock: ManualClock
+    settings: Settings
+    happenings: list[Happening] = field(default_factory=list)
+
+    async def settled(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await self.engine.settled()
+
+    async def pass_time(self, minutes: float) -> None:
+        await self.clock.advance(minutes * 60)
+        await self.settled()
+
+    def shown(self, person: Person) -> Presence:
+        return self.company.pbx.calendar_presence(person.guid)
+
+    def expected(self, person: Person) -> Presence:
+        """What decide() makes of the simulated calendar itself; nothing for whoever's calendar cannot be read."""
+        if person.mailbox is None or not person.may_impersonate:
+            return Presence()
+        now = self.clock.now()
+        world = self.company.world
+        truth = world.as_appointments(person.mailbox, now - LOOK, now + LOOK)
+        return decide(truth, self.settings.presence, now).presence
+
+    def wrong(self) -> dict[str, tuple[Presence, Presence]]:
+        """Whoever the PBX shows something else for than the calendar says: shown, expected."""
+        pairs = {p.name: (self.shown(p), self.expected(p)) for p in self.company.world.people}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+@asynccontextmanager
+async def running_engine(
+    company: Company, clock: ManualClock, directory: Path, tables: Mapping[str, Mapping[str, Any]]
+) -> AsyncIterator[Site]:
+    """Run an engine against a company that is there already; `tables` go into its settings file."""
+    settings = read_settings(company.settings(**tables), default_zone=company.world.zone)
+    happenings: list[Happening] = []
+    database = Database(directory / "state")
+    await database.open()
+    try:
+        engine = assemble(
+            settings,
+            Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD),
+            AcknowledgedPresences(database),
+            clock=clock,
+            network_clock=SteadyClock(),
+            observe=happenings.append,
+            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+        )
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(engine.run())
+            yield Site(company, engine, clock, settings, happenings)
+            running.cancel()
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def running_site(
+    world: World, directory: Path, clock: ManualClock, **tables: Mapping[str, Any]
+) -> AsyncIterator[Site]:
+    """Run simulators and engine; every EWS request is validated against the schema by the simulator."""
+    async with (
+        Company(world, directory, clock, schema=ews_schema()) as company,
+        running_engine(company, clock, directory, tables) as site,
+    ):
+        yield site
