@@ -87,10 +87,7 @@ class CalendarTooFull(ExchangeFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "Exchange does not tell all appointments of this calendar"
-    remedy = (
-        "Look for appointments that were put into the calendar a thousand times, "
-        "or give the service account a throttling policy with a higher EwsFindCountLimit."
-    )
+    remedy = "Look into the calendar for appointments that some program has put in over and over again."
 
 
 class NotPrimaryAddress(ExchangeFailure):

@@ -152,12 +152,15 @@ class Connection:
                     self._send(message)
                 case UsersComplete():
                     self._deadlines.met("replication")
-                    self._master.inferred(self._replication.homes)
+                    self._prove_master()
                     self._on_event(output)
                 case UserSeen() | UserRemoved():
-                    if self._replication.complete:
-                        self._master.inferred(self._replication.homes)
+                    self._prove_master()
                     self._on_event(output)
+
+    def _prove_master(self) -> None:
+        if self._replication.complete and not self._master.passed:
+            self._master.inferred(self._replication.homes)
 
     def _announce(self) -> None:
         """Tell of the log-in, and again when PbxInfo comes later and tells more."""

@@ -22,7 +22,10 @@ class PbxCertificateNotTrusted(PbxFailure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The certificate of the PBX is not trusted"
-    remedy = "Set pbx.ca_file to the CA that issued it, or correct pbx.host so that it matches the certificate."
+    remedy = (
+        "Set pbx.ca_file to the CA that issued it, or pbx.fingerprint to its SHA-256, "
+        "or correct pbx.host so that it matches the certificate."
+    )
 
 
 class NotAPbx(PbxFailure):

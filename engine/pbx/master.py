@@ -30,7 +30,7 @@ class MasterCheck:
 
         Without users there is nothing to infer from, and nothing to write.
         """
-        if self.passed or not homes:
+        if not homes:
             return
         if self._master.casefold() not in {home.casefold() for home in homes}:
             names = ", ".join(sorted(home for home in homes if home)) or "no PBX"

@@ -48,10 +48,9 @@ async def texts(socket: WebSocket) -> AsyncIterator[str]:
     async for frame in socket:
         if frame.type is aiohttp.WSMsgType.TEXT:
             yield frame.data
-    error = socket.exception()
-    if isinstance(error, aiohttp.WebSocketError):
-        raise PbxNotUnderstood(str(error))
-    raise PbxUnreachable(f"the connection broke off ({error or f'code {socket.close_code}'})")
+        elif frame.type is aiohttp.WSMsgType.ERROR and isinstance(frame.data, aiohttp.WebSocketError):
+            raise PbxNotUnderstood(str(frame.data))
+    raise PbxUnreachable(f"the connection broke off ({socket.exception() or f'code {socket.close_code}'})")
 
 
 def _trust(settings: PbxSettings, tls: ssl.SSLContext | None) -> ssl.SSLContext | aiohttp.Fingerprint | bool:

@@ -18,9 +18,10 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Answer only when `release` is set."""
+    """Answer only when `release` is set; `reached` is set as soon as a request waits for that."""
 
-    release: asyncio.Event
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)

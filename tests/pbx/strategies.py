@@ -1,6 +1,10 @@
-"""Messages as a peer gone mad might send them: known names, values of any type."""
+"""How properties are tested here, and messages as a peer gone mad might send them: known names, values of any type."""
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+unhurried = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For tests whose machine may be busy with others."""
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["guid", "anna", "calendar:"]),

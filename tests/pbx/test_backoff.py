@@ -18,6 +18,7 @@ from engine.pbx.failures import (
     PbxUnreachable,
     WrongPbx,
 )
+from tests.pbx.strategies import unhurried
 
 
 def pauses(back_off: BackOff, *failures: PbxFailure) -> list[float]:
@@ -28,6 +29,7 @@ def within_jitter(pause: float, least: float) -> bool:
     return least <= pause <= least * (1 + JITTER)
 
 
+@unhurried
 @given(st.randoms(use_true_random=False))
 def test_a_lost_network_is_tried_after_1_second_doubling_to_32(random: Random) -> None:
     for pause, least in zip(

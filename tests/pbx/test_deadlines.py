@@ -42,11 +42,15 @@ async def test_a_new_expectation_of_the_same_name_counts_from_then() -> None:
     clock, missed = ManualClock(), list[str]()
     deadlines = Deadlines(clock)
     deadlines.expect("row", lambda: missed.append("row"))
-    await clock.advance(9)
+    await clock.advance(5)
+    deadlines.expect("answer", lambda: missed.append("answer"))
+    answer_due = clock.now() + ANSWER_TIME
+    await clock.advance(4)
     deadlines.expect("row", lambda: missed.append("row"))
-    await clock.advance(9)
+    assert deadlines.next_look() == answer_due
+    await clock.advance_to(answer_due)
     deadlines.expire()
-    assert missed == []
+    assert missed == ["answer"]
 
 
 async def test_nothing_expected_meanwhile_is_due_before_the_next_look() -> None:

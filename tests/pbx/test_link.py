@@ -178,18 +178,20 @@ async def test_many_requests_may_be_under_way_at_once() -> None:
 async def test_an_unanswered_write_fails_after_ten_seconds_and_the_link_stays() -> None:
     clock = ManualClock()
     behaviour = Behaviour(answers_presence=False)
-    async with simulator(clock, ANNA, behaviour=behaviour) as pbx:
-        async with running_link(settings_for(pbx), clock) as (link, heard):
-            await heard.complete()
-            write = asyncio.gather(link.set_presence(ANNA.guid, IN_A_MEETING))
-            await eventually(lambda: pbx.ledger.writes)
-            await clock.advance(9.9)
-            assert not write.done()
-            await clock.advance(0.1)
-            with pytest.raises(PbxUnreachable, match="SetPresence was not answered"):
-                await write
-            behaviour.answers_presence = True
-            await link.set_presence(ANNA.guid, IN_A_MEETING)
+    async with (
+        simulator(clock, ANNA, behaviour=behaviour) as pbx,
+        running_link(settings_for(pbx), clock) as (link, heard),
+    ):
+        await heard.complete()
+        write = asyncio.gather(link.set_presence(ANNA.guid, IN_A_MEETING))
+        await eventually(lambda: pbx.ledger.writes)
+        await clock.advance(9.9)
+        assert not write.done()
+        await clock.advance(0.1)
+        with pytest.raises(PbxUnreachable, match="SetPresence was not answered"):
+            await write
+        behaviour.answers_presence = True
+        await link.set_presence(ANNA.guid, IN_A_MEETING)
 
 
 async def test_a_minute_of_silence_is_broken_by_a_keep_alive() -> None:
@@ -209,7 +211,6 @@ async def test_a_keep_alive_of_the_pbx_is_swallowed() -> None:
     async with simulator(clock, ANNA) as pbx, running_link(settings_for(pbx), clock) as (link, heard):
         await heard.complete()
         pbx.behaviour.garbage = '{"mt":"KeepAlive"}'
-        pbx.set_manual(ANNA.guid, "away")
         pbx.add_user(BEN)
         pbx.update_user(pbx_user(2, h323="ben.new"))
         await eventually(lambda: "ben.new" in heard.names_seen)

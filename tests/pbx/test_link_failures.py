@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
-from engine.pbx.events import LinkUp
+from engine.pbx.events import LinkDown, LinkUp
 from engine.pbx.failures import (
     NotAPbx,
     PbxCertificateNotTrusted,
@@ -22,9 +24,10 @@ from engine.pbx.failures import (
     PbxNotUnderstood,
     PbxUnreachable,
 )
-from engine.pbx.messages import MAX_MESSAGE_BYTES
+from engine.pbx.messages import MAX_MESSAGE_BYTES, Message
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.pbx.behaviour import Behaviour
+from tests.pbx.strategies import messages, unhurried
 from tests.pbx.support import PASSWORD, eventually, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
 
@@ -34,15 +37,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def failure_of(
-    settings: PbxSettings, *, tls: ssl.SSLContext | None = None, password: Secret = PASSWORD, patience: float = 0
+    settings: PbxSettings,
+    *,
+    tls: ssl.SSLContext | None = None,
+    password: Secret = PASSWORD,
+    silent_when: Callable[[], object] | None = None,
 ) -> PbxFailure:
-    """Return why the first connection ended; a `patience` in seconds passes by the link's clock once it is silent."""
+    """Return why the first connection ended; ten seconds pass by the link's clock as soon as `silent_when` holds."""
     clock = ManualClock()
     async with running_link(settings, clock, tls=tls, password=password) as (_, heard):
-        if patience:
-            await asyncio.sleep(0.1)
+        if silent_when is not None:
+            await eventually(silent_when)
+            await eventually(lambda: clock.next_alarm)
             assert heard.events == []
-            await clock.advance(patience)
+            await clock.advance(10)
         failure = (await heard.down()).failure
     assert isinstance(failure, PbxFailure)
     return failure
@@ -76,7 +84,7 @@ async def test_nobody_listening() -> None:
 
 async def test_nobody_answering() -> None:
     async with listening_socket() as settings:
-        failure = await failure_of(settings, patience=10)
+        failure = await failure_of(settings, silent_when=lambda: True)
     assert isinstance(failure, PbxUnreachable)
     assert failure.detail == f"127.0.0.1:{settings.port} does not answer"
 
@@ -89,9 +97,11 @@ async def test_a_host_that_cannot_be_one(host: str) -> None:
 
 async def test_a_certificate_of_the_trusted_authority_is_accepted() -> None:
     authority, clock = CertificateAuthority(), ManualClock()
-    async with simulator(clock, ANNA, tls=authority.issue("127.0.0.1").context) as pbx:
-        async with running_link(settings_for(pbx), clock, tls=trusting(authority)) as (_, heard):
-            await heard.complete()
+    async with (
+        simulator(clock, ANNA, tls=authority.issue("127.0.0.1").context) as pbx,
+        running_link(settings_for(pbx), clock, tls=trusting(authority)) as (_, heard),
+    ):
+        await heard.complete()
 
 
 async def test_a_certificate_of_another_authority_is_not_trusted() -> None:
@@ -113,9 +123,11 @@ async def test_a_certificate_with_the_fingerprint_of_the_settings_is_accepted() 
     certificate, clock = CertificateAuthority().issue("pbx"), ManualClock()
     fingerprint = hashlib.sha256(certificate.der).hexdigest().upper()
     pairs = ":".join(fingerprint[place : place + 2] for place in range(0, 64, 2))
-    async with simulator(clock, ANNA, tls=certificate.context) as pbx:
-        async with running_link(settings_for(pbx, fingerprint=pairs), clock) as (_, heard):
-            await heard.complete()
+    async with (
+        simulator(clock, ANNA, tls=certificate.context) as pbx,
+        running_link(settings_for(pbx, fingerprint=pairs), clock) as (_, heard),
+    ):
+        await heard.complete()
 
 
 async def test_a_certificate_with_another_fingerprint_is_not_trusted() -> None:
@@ -157,18 +169,20 @@ async def test_a_web_server_without_the_websocket(handler: Handler, kind: type[P
     assert f"HTTP {said}" in failure.detail
 
 
-async def _silent_websocket(request: web.Request) -> web.WebSocketResponse:
-    websocket = web.WebSocketResponse()
-    await websocket.prepare(request)
-    await websocket.receive()
-    await websocket.receive()
-    return websocket
-
-
 async def test_a_websocket_that_knows_no_challenge() -> None:
-    async with web_server(_silent_websocket) as settings:
-        failure = await failure_of(settings, patience=10)
+    received = list[str]()
+
+    async def handler(request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        async for frame in websocket:
+            received.append(frame.data)
+        return websocket
+
+    async with web_server(handler) as settings:
+        failure = await failure_of(settings, silent_when=lambda: received)
     assert isinstance(failure, NotAPbx)
+    assert received == ['{"mt":"AppChallenge"}']
 
 
 async def _hangs_up(request: web.Request) -> web.WebSocketResponse:
@@ -204,12 +218,53 @@ async def test_messages_that_break_the_protocol(text: str) -> None:
         assert isinstance(await failure_of(settings), PbxNotUnderstood)
 
 
+def _goes_mad_after_the_log_in(messages: list[Message]) -> Handler:
+    async def handler(request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        await websocket.receive()
+        await websocket.send_json({"mt": "AppChallengeResult", "challenge": "1"})
+        await websocket.receive()
+        for message in ({"mt": "AppLoginResult", "ok": True}, *messages):
+            await websocket.send_json(message)
+        await websocket.close()
+        return websocket
+
+    return handler
+
+
+@unhurried
+@given(st.lists(messages, max_size=6))
+def test_a_pbx_gone_mad_ends_in_a_named_failure(sent: list[Message]) -> None:
+    async def talk() -> PbxFailure:
+        async with web_server(_goes_mad_after_the_log_in(sent)) as settings:
+            return await failure_of(settings)
+
+    assert isinstance(asyncio.run(talk()), PbxFailure)
+
+
+async def _answers_no_ping(request: web.Request) -> web.WebSocketResponse:
+    websocket = web.WebSocketResponse(autoping=False)
+    await websocket.prepare(request)
+    async for _ in websocket:
+        pass
+    return websocket
+
+
+async def test_a_connection_without_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.pbx.websocket._HEARTBEAT_SECONDS", 0.05)
+    async with web_server(_answers_no_ping) as settings:
+        assert isinstance(await failure_of(settings), PbxUnreachable)
+
+
 async def test_a_message_in_use_may_be_long() -> None:
     clock = ManualClock()
     groups = tuple(f"group {number}" for number in range(60_000))
-    async with simulator(clock, pbx_user(1, groups=groups)) as pbx:
-        async with running_link(settings_for(pbx), clock) as (_, heard):
-            await heard.complete()
+    async with (
+        simulator(clock, pbx_user(1, groups=groups)) as pbx,
+        running_link(settings_for(pbx), clock) as (_, heard),
+    ):
+        await heard.complete()
 
 
 async def test_garbage_while_running() -> None:
@@ -223,13 +278,13 @@ async def test_garbage_while_running() -> None:
 
 async def test_no_answer_to_the_challenge() -> None:
     async with simulator(ManualClock(), behaviour=Behaviour(answers_challenges=False)) as pbx:
-        failure = await failure_of(settings_for(pbx), patience=10)
+        failure = await failure_of(settings_for(pbx), silent_when=lambda: pbx.ledger.challenges)
     assert isinstance(failure, NotAPbx)
 
 
 async def test_no_answer_to_the_log_in() -> None:
     async with simulator(ManualClock(), behaviour=Behaviour(answers_logins=False)) as pbx:
-        failure = await failure_of(settings_for(pbx), patience=10)
+        failure = await failure_of(settings_for(pbx), silent_when=lambda: pbx.ledger.logins)
     assert isinstance(failure, PbxUnreachable)
     assert "AppLogin" in failure.detail
 
@@ -268,8 +323,9 @@ async def test_a_copy_that_stops_half_way() -> None:
     async with simulator(clock, *users) as pbx, running_link(settings_for(pbx), clock) as (_, heard):
         await eventually(lambda: len(heard.names_seen) > 10)
         pbx.behaviour.answers_replication = False
-        await asyncio.sleep(0.05)
-        await clock.advance(10)
+        while not heard.of(LinkDown):
+            await asyncio.sleep(0.01)
+            await clock.advance(10)
         failure = (await heard.down()).failure
     assert isinstance(failure, PbxUnreachable)
     assert "ReplicateNext" in failure.detail

@@ -67,6 +67,18 @@ async def test_one_user_at_home_at_the_master_is_proof() -> None:
         await link.set_presence(users[0].guid, BUSY)
 
 
+async def test_the_name_told_weighs_more_than_where_users_are_at_home() -> None:
+    clock = ManualClock()
+    away = pbx_user(1, loc="branch")
+    async with (
+        simulator(clock, away, behaviour=Behaviour(pbx_info=PbxInfoSent.AFTER_LOGIN)) as pbx,
+        running_link(settings_for(pbx), clock) as (link, heard),
+    ):
+        await heard.complete()
+        await link.set_presence(away.guid, BUSY)
+        assert pbx.calendar_presence(away.guid) == BUSY
+
+
 async def test_without_users_the_first_one_that_comes_is_the_proof() -> None:
     clock = ManualClock()
     async with simulator(clock) as pbx, running_link(settings_for(pbx), clock) as (link, heard):
@@ -127,9 +139,11 @@ async def test_the_missing_right_to_read_users_shows_without_being_told(reaction
 async def test_the_missing_right_to_write_presence_shows_at_the_first_write() -> None:
     clock = ManualClock()
     behaviour = Behaviour(apis=frozenset({"PbxTableUsers"}))
-    async with simulator(clock, ANNA, behaviour=behaviour) as pbx:
-        async with running_link(settings_for(pbx), clock) as (link, heard):
-            await heard.complete()
-            with pytest.raises(PbxFailure) as caught:
-                await link.set_presence(ANNA.guid, BUSY)
-            assert isinstance(caught.value, PresenceRefused)
+    async with (
+        simulator(clock, ANNA, behaviour=behaviour) as pbx,
+        running_link(settings_for(pbx), clock) as (link, heard),
+    ):
+        await heard.complete()
+        with pytest.raises(PbxFailure) as caught:
+            await link.set_presence(ANNA.guid, BUSY)
+        assert isinstance(caught.value, PresenceRefused)

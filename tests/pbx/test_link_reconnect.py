@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.presence.model import Presence
 from engine.pbx.backoff import JITTER
-from engine.pbx.events import LinkDown, LinkUp, UsersComplete
+from engine.pbx.events import LinkDown, LinkUp, UsersComplete, UserSeen
 from engine.pbx.failures import PbxUnreachable
 from engine.pbx.link import PbxLink
 from engine.simulator.pbx.behaviour import Behaviour
@@ -60,23 +60,27 @@ async def test_every_log_in_is_followed_by_all_users() -> None:
         down = await heard.down()
         pbx.delete_user(ANNA.guid)
         await clock.advance_to(down.retry_at)
-        complete = await heard.first(UsersComplete, after=1)
-        assert complete.guids == {pbx_user(2).guid}
-        assert [type(event) for event in heard.events if not isinstance(event, (UsersComplete, LinkUp, LinkDown))]
-        assert len(heard.of(LinkUp)) == 2
+        await heard.first(UsersComplete, after=1)
+        up, seen, complete = heard.events[heard.events.index(down) + 1 :]
+        assert up == LinkUp(None, "")
+        assert isinstance(seen, UserSeen)
+        assert complete == UsersComplete(frozenset({seen.user.guid}))
+        assert seen.user.name == "user2"
 
 
 async def test_requests_in_flight_fail_at_once_when_the_connection_drops() -> None:
     clock = ManualClock()
     behaviour = Behaviour(answers_presence=False)
-    async with simulator(clock, ANNA, behaviour=behaviour) as pbx:
-        async with running_link(settings_for(pbx), clock) as (link, heard):
-            await heard.complete()
-            writes = asyncio.gather(*(link.set_presence(ANNA.guid, BUSY) for _ in range(3)), return_exceptions=True)
-            await eventually(lambda: len(pbx.ledger.writes) == 3)
-            pbx.drop()
-            outcomes = await writes
-            assert [type(outcome) for outcome in outcomes] == [PbxUnreachable] * 3
+    async with (
+        simulator(clock, ANNA, behaviour=behaviour) as pbx,
+        running_link(settings_for(pbx), clock) as (link, heard),
+    ):
+        await heard.complete()
+        writes = asyncio.gather(*(link.set_presence(ANNA.guid, BUSY) for _ in range(3)), return_exceptions=True)
+        await eventually(lambda: len(pbx.ledger.writes) == 3)
+        pbx.drop()
+        outcomes = await writes
+        assert [type(outcome) for outcome in outcomes] == [PbxUnreachable] * 3
 
 
 async def test_requests_while_there_is_no_connection_fail_at_once() -> None:
@@ -112,14 +116,16 @@ async def test_stopping_closes_the_socket_and_fails_what_is_in_flight() -> None:
 async def test_a_caller_that_gives_up_leaves_nothing_behind() -> None:
     clock = ManualClock()
     behaviour = Behaviour(answers_presence=False)
-    async with simulator(clock, ANNA, behaviour=behaviour) as pbx:
-        async with running_link(settings_for(pbx), clock) as (link, heard):
-            await heard.complete()
-            async with asyncio.TaskGroup() as tasks:
-                write = tasks.create_task(link.set_presence(ANNA.guid, BUSY))
-                await eventually(lambda: pbx.ledger.writes)
-                write.cancel()
-            await clock.advance(30)
-            behaviour.answers_presence = True
-            await link.set_presence(ANNA.guid, BUSY)
-            assert heard.of(LinkDown) == []
+    async with (
+        simulator(clock, ANNA, behaviour=behaviour) as pbx,
+        running_link(settings_for(pbx), clock) as (link, heard),
+    ):
+        await heard.complete()
+        async with asyncio.TaskGroup() as tasks:
+            write = tasks.create_task(link.set_presence(ANNA.guid, BUSY))
+            await eventually(lambda: pbx.ledger.writes)
+            write.cancel()
+        await clock.advance(30)
+        behaviour.answers_presence = True
+        await link.set_presence(ANNA.guid, BUSY)
+        assert heard.of(LinkDown) == []

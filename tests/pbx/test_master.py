@@ -52,13 +52,6 @@ def test_without_users_nothing_is_proved() -> None:
     assert not check.passed
 
 
-def test_the_name_told_weighs_more_than_the_users() -> None:
-    check = MasterCheck("master")
-    check.told(PbxInfo("master", "", BOTH))
-    check.inferred({"branch"})
-    assert check.passed
-
-
 def test_a_pbx_that_tells_no_name_is_judged_by_its_users() -> None:
     check = MasterCheck("master")
     check.told(PbxInfo("", "", BOTH))

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from engine.pbx.failures import PbxNotUnderstood
 from engine.pbx.messages import decode, encode, objects_of, refusal_of, text_of
-from tests.pbx.strategies import json_values, messages
+from tests.pbx.strategies import json_values, messages, unhurried
 
 
+@unhurried
 @given(st.text() | json_values.map(json.dumps) | st.text(alphabet='{}[]":,\\u0d8e1'))
 def test_any_text_is_a_message_or_not_understood(text: str) -> None:
     try:
@@ -29,6 +30,7 @@ def test_hostile_text_is_not_understood(text: str) -> None:
         decode(text)
 
 
+@unhurried
 @given(messages)
 def test_members_of_any_type_can_be_looked_at(message: dict[str, object]) -> None:
     for key in message:

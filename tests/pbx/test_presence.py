@@ -7,7 +7,7 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import ClearWith
 from engine.pbx.messages import Message
 from engine.pbx.presence import presence_in, set_presence
-from tests.pbx.strategies import messages
+from tests.pbx.strategies import messages, unhurried
 
 REQUEST: Message = {"api": "PbxApi", "mt": "SetPresence", "guid": "b01", "contact": "calendar:"}
 
@@ -48,6 +48,7 @@ def test_the_entry_of_our_contact_is_read(entries: list[object], presence: Prese
     assert presence_in({"presence": entries}, contact="calendar:") == presence
 
 
+@unhurried
 @given(messages)
 def test_any_update_can_be_read(update: Message) -> None:
     assert isinstance(presence_in(update, contact="calendar:"), Presence)

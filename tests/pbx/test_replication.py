@@ -1,7 +1,7 @@
 """The user table's copy: start, rows, changes, and that it follows whatever the PBX does."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -11,7 +11,7 @@ from engine.pbx.failures import PbxFailure, PbxNotUnderstood, PbxRightsMissing, 
 from engine.pbx.messages import Message
 from engine.pbx.replication import Replication, ReplicationOutput
 from engine.pbx.session import Send
-from tests.pbx.strategies import messages
+from tests.pbx.strategies import messages, unhurried
 
 STARTED: Message = {"columns": {"guid": {}, "h323": {}}}
 NEXT = Send({"api": "PbxTableUsers", "mt": "ReplicateNext", "src": "users"})
@@ -172,7 +172,8 @@ def test_deleting_an_unknown_user_says_nothing() -> None:
     assert started().receive("ReplicateDel", row({"guid": "b09"})) == ()
 
 
-@given(st.lists(messages, max_size=12))
+@unhurried
+@given(st.lists(messages, max_size=6))
 def test_whatever_comes_is_tolerated_or_a_named_failure(received: list[Message]) -> None:
     replication = Replication()
     replication.start()
@@ -261,3 +262,4 @@ class TableFollowed(RuleBasedStateMachine):
 
 
 TestTableFollowed = TableFollowed.TestCase
+TestTableFollowed.settings = settings(unhurried, stateful_step_count=30)

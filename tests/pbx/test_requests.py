@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from engine.pbx.deadlines import Deadlines
+from engine.pbx.deadlines import ANSWER_TIME, Deadlines
 from engine.pbx.failures import PbxUnreachable, PresenceRefused
 from engine.pbx.messages import Message
 from engine.pbx.requests import Requests
@@ -21,7 +21,8 @@ class Wire:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.sent: list[Message] = []
-        self.requests = Requests(Deadlines(self.clock), self.sent.append)
+        self.deadlines = Deadlines(self.clock)
+        self.requests = Requests(self.deadlines, self.sent.append)
 
     def answer(self, mt: str, src: object = None, **members: object) -> None:
         label = str(self.sent[0]["src"] if src is None else src)
@@ -73,6 +74,16 @@ async def test_every_request_has_a_src_of_its_own() -> None:
             wire.answer("PresenceUpdate", src=label, of=label)
     assert [read.result()["of"] for read in reads] == labels
     assert len(set(labels)) == 3
+
+
+async def test_an_answered_request_has_no_deadline_any_more() -> None:
+    wire = Wire()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(wire.read())
+        await asyncio.sleep(0)
+        await wire.clock.advance(3)
+        wire.answer("PresenceUpdate")
+    assert wire.deadlines.next_look() == wire.clock.now() + ANSWER_TIME
 
 
 async def test_nothing_is_asked_on_a_closed_connection() -> None:

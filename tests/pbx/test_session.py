@@ -8,7 +8,7 @@ from engine.core.secret import Secret
 from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnderstood, PbxUnreachable
 from engine.pbx.messages import Message
 from engine.pbx.session import ApiMessage, DialLogin, LoggedIn, PbxInfo, Send, Session
-from tests.pbx.strategies import messages
+from tests.pbx.strategies import messages, unhurried
 
 CHALLENGE: Message = {"mt": "AppChallengeResult", "challenge": "4711081547110815"}
 ACCEPTED: Message = {"mt": "AppLoginResult", "app": "calsync", "ok": True}
@@ -123,7 +123,8 @@ def test_silence_after_the_log_in_means_a_broken_connection() -> None:
     assert isinstance(session.unanswered(), PbxUnreachable)
 
 
-@given(st.lists(st.sampled_from([CHALLENGE, ACCEPTED]) | messages, max_size=12))
+@unhurried
+@given(st.lists(st.sampled_from([CHALLENGE, ACCEPTED]) | messages, max_size=6))
 def test_whatever_comes_is_tolerated_or_a_named_failure(received: list[Message]) -> None:
     session = new_session()
     for message in received:

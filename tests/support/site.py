@@ -2,16 +2,17 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lxml import etree
 
 from engine.cli.assembly import assemble
+from engine.core.clock import Clock
 from engine.core.presence import decide
 from engine.core.presence.model import Presence
 from engine.core.settings.model import Settings
@@ -26,6 +27,8 @@ from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening
 from tests.support.clock import ManualClock
+
+T = TypeVar("T")
 
 PATIENCE = 20.0
 LOOK = timedelta(days=10)
@@ -48,6 +51,25 @@ class Site:
     async def settled(self) -> None:
         async with asyncio.timeout(PATIENCE):
             await self.engine.settled()
+
+    async def happens(self, kind: type[T], where: Callable[[T], bool] = lambda _: True) -> T:
+        """Wait for something to be reported, since the beginning."""
+        found: list[T] = []
+
+        def reported() -> bool:
+            found.extend(each for each in self.happenings if isinstance(each, kind) and where(each))
+            return bool(found)
+
+        await self.eventually(reported)
+        return found[0]
+
+    async def eventually(self, condition: Callable[[], bool]) -> None:
+        """Wait for news from a simulator to have its effect."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                if condition():
+                    return
+                await asyncio.sleep(0.01)
 
     async def pass_time(self, minutes: float) -> None:
         await self.clock.advance(minutes * 60)
@@ -73,9 +95,16 @@ class Site:
 
 @asynccontextmanager
 async def running_engine(
-    company: Company, clock: ManualClock, directory: Path, tables: Mapping[str, Mapping[str, Any]]
+    company: Company,
+    clock: ManualClock,
+    directory: Path,
+    tables: Mapping[str, Mapping[str, Any]],
+    network_clock: Clock | None = None,
 ) -> AsyncIterator[Site]:
-    """Run an engine against a company that is there already; `tables` go into its settings file."""
+    """Run an engine against a company that is there already; `tables` go into its settings file.
+
+    Pauses of seconds between attempts pass twenty times as fast, unless a `network_clock` is given.
+    """
     settings = read_settings(company.settings(**tables), default_zone=company.world.zone)
     happenings: list[Happening] = []
     database = Database(directory / "state")
@@ -86,7 +115,7 @@ async def running_engine(
             Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD),
             AcknowledgedPresences(database),
             clock=clock,
-            network_clock=SteadyClock(),
+            network_clock=network_clock or SteadyClock(speed=20),
             observe=happenings.append,
             transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
         )

@@ -36,8 +36,9 @@ class Sentence(StrEnum):
 class Catalogue:
     """All words of one language, English where its file lacks one.
 
-    `weekdays` are Monday to Sunday in the form that follows "until", `date` and `date_with_year` CLDR patterns.
-    `missing` names the messages that are English for want of a translation.
+    `weekdays` are Monday to Sunday, `inflected_weekdays` the same in the form that follows "until" where there is
+    one; `date` and `date_with_year` are CLDR patterns. `missing` names the messages that are English for want of a
+    translation.
     """
 
     locale: Locale
@@ -45,6 +46,7 @@ class Catalogue:
     kinds: Mapping[Kind, str]
     sentences: Mapping[Sentence, str]
     weekdays: tuple[str, ...]
+    inflected_weekdays: tuple[str, ...]
     date: str
     date_with_year: str
     missing: tuple[str, ...]
@@ -69,27 +71,26 @@ def missing_messages(code: str) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def catalogue(code: str) -> Catalogue:
     """Return the words for a language code; English ones where the language is unknown."""
-    if is_supported_language(code):
-        locale = _locale(code) or Locale(FALLBACK)
-        own = _read(locale.language)
-    else:
-        locale = Locale(FALLBACK)
-        own = {}
-    return build(locale, own, _read(FALLBACK))
+    locale = _locale(code)
+    if locale is None or locale.language not in supported_languages():
+        return build(Locale(FALLBACK), {}, _read(FALLBACK))
+    return build(locale, _read(locale.language), _read(FALLBACK))
 
 
 def build(locale: Locale, own: Mapping[str, Any], fallback: Mapping[str, Any]) -> Catalogue:
     """Return a catalogue of the tables `own`, each message that they lack taken from `fallback`."""
     tables = {table: {**fallback[table], **own.get(table, {})} for table in ("state", "kind", "note")}
     missing = tuple(f"{table}.{key}" for table in tables for key in fallback[table] if key not in own.get(table, {}))
-    weekdays = own.get("inflected_weekday", {})
+    weekdays = tuple(locale.days["format"]["wide"][day] for day in range(7))
+    inflected = own.get("inflected_weekday", {})
     dates = own.get("date", {})
     return Catalogue(
         locale=locale,
         states={Target(key): word for key, word in tables["state"].items()},
         kinds={Kind(key): word for key, word in tables["kind"].items()},
         sentences={Sentence(key): sentence for key, sentence in tables["note"].items()},
-        weekdays=tuple(weekdays.get(day, locale.days["format"]["wide"][i]) for i, day in enumerate(_DAYS)),
+        weekdays=weekdays,
+        inflected_weekdays=tuple(inflected.get(day, name) for day, name in zip(_DAYS, weekdays, strict=True)),
         date=dates.get("pattern", locale.datetime_skeletons["MMMd"].pattern),
         date_with_year=dates.get("pattern_with_year", locale.datetime_skeletons["yMMMd"].pattern),
         missing=missing,

@@ -20,7 +20,8 @@ from engine.core.presence.situation import Situation, reasons, situation
 class Decision:
     """What must be in the PBX until `valid_until`, the first later instant (UTC) at which it can differ.
 
-    None: it never does, with these appointments.
+    None: it never does, with these appointments. Two decisions are equal if these two are; `situation` and `settings`
+    are what the reasons are made from.
     """
 
     presence: Presence

@@ -38,8 +38,8 @@ def say_until(head: str, moment: Moment, today: date, words: Catalogue) -> str:
         head=head,
         time="" if moment.clock is None else _time(words, moment.clock.hour, moment.clock.minute),
         date=_date(words, moment.day, with_year=moment.day.year != today.year),
-        weekday=words.locale.days["format"]["wide"][moment.day.weekday()],
-        inflected_weekday=words.weekdays[moment.day.weekday()],
+        weekday=words.weekdays[moment.day.weekday()],
+        inflected_weekday=words.inflected_weekdays[moment.day.weekday()],
     )
 
 

@@ -18,7 +18,7 @@ class TitleClass(IntEnum):
     YIELDING = 2
 
 
-Identity = tuple[str, str, str, bool]
+Identity = tuple[str, datetime, datetime, str, str, str, bool, bool, str, str]
 Rank = tuple[TitleClass, bool, int, timedelta, datetime, Identity]
 """What each of `RULES` says about an appointment; the smaller rank goes first."""
 
@@ -44,7 +44,7 @@ def rank(candidate: Candidate, settings: PresenceSettings) -> Rank:
         _KIND_ORDER.index(candidate.kind),
         _EPOCH - candidate.start,
         candidate.end,
-        _identity(candidate.appointment),
+        identity(candidate.appointment),
     )
 
 
@@ -66,9 +66,10 @@ def title_class(subject: str, settings: PresenceSettings) -> TitleClass:
     return TitleClass.NORMAL
 
 
-def _identity(appointment: Appointment) -> Identity:
-    """The id, and what else may show in a note, should two appointments share it."""
-    return appointment.id, appointment.subject, appointment.sensitivity, appointment.all_day
+def identity(a: Appointment) -> Identity:
+    """Return the id, and behind it everything else, should two appointments share one."""
+    how = (a.show_as, a.sensitivity, a.all_day, a.cancelled)
+    return (a.id, a.start, a.end, a.subject, *how, a.zone or "", a.organizer or "")
 
 
 def _contains_one(folded: str, words: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ from engine.core.presence.candidates import Candidate, shown_subject
 from engine.core.presence.horizon import announced_from
 from engine.core.presence.model import PresenceSettings, Target
 from engine.core.presence.oddities import LONGEST_SUBJECT, oddities
-from engine.core.presence.ranking import deciding_rule, rank
+from engine.core.presence.ranking import deciding_rule, identity, rank
 from engine.core.presence.text import cut
 
 _WHY_DROPPED = MappingProxyType(
@@ -62,7 +62,8 @@ def situation(candidates: Sequence[Candidate], settings: PresenceSettings, now: 
 
 def reasons(here: Situation, settings: PresenceSettings) -> tuple[Reason, ...]:
     """Return what became of each of the candidates, in the order of their starts."""
-    return tuple(_reason(c, here, settings) for c in sorted(here.candidates, key=_order))
+    in_order = sorted(here.candidates, key=lambda c: (c.start, c.end, identity(c.appointment)))
+    return tuple(_reason(c, here, settings) for c in in_order)
 
 
 def _reason(c: Candidate, here: Situation, settings: PresenceSettings) -> Reason:
@@ -94,7 +95,7 @@ def _outcome(c: Candidate, here: Situation, settings: PresenceSettings) -> tuple
         return Outcome.OVER, Rule.HAS_ENDED, None
     if c is here.active:
         return Outcome.ACTIVE, Rule.RUNNING, None
-    if c.start <= here.now:
+    if here.active is not None and c.start <= here.now:
         return Outcome.OUTRANKED, _deciding_rule(here.active, c, settings), here.active
     if c is here.next:
         return Outcome.NEXT, Rule.BEGINS_FIRST, None
@@ -107,12 +108,5 @@ def _outcome(c: Candidate, here: Situation, settings: PresenceSettings) -> tuple
     return Outcome.LATER, _deciding_rule(here.next, c, settings), here.next
 
 
-def _deciding_rule(winner: Candidate | None, other: Candidate, settings: PresenceSettings) -> Rule:
-    return Rule.SMALLER_ID if winner is None else deciding_rule(rank(winner, settings), rank(other, settings))
-
-
-def _order(c: Candidate) -> tuple[object, ...]:
-    """By start; what follows it only makes the order total, even of appointments that share an id."""
-    a = c.appointment
-    bounds = (c.start, c.end, a.id, a.start, a.end, a.zone or "")
-    return (*bounds, a.subject, a.show_as, a.sensitivity, a.all_day, a.cancelled, a.organizer or "")
+def _deciding_rule(winner: Candidate, other: Candidate, settings: PresenceSettings) -> Rule:
+    return deciding_rule(rank(winner, settings), rank(other, settings))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from engine.core.clock import Clock
+from engine.core.failures import Scope
 from engine.core.settings.model import ExchangeSettings
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.autodiscover.discovery import discover
@@ -54,7 +55,8 @@ class EwsEndpoint:
             )
             found = await discover(search, self._http, self._clock)
         except ExchangeFailure as failure:
-            self._failure = failure
+            # What concerns only the user who was asked about, the others find out for themselves.
+            self._failure = failure if failure.scope is Scope.SERVICE else None
             raise
         else:
             self._url, self._failure = found.url, None

@@ -14,7 +14,7 @@ RESPONSE = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responses
 NAMESPACES = {"r": REQUEST}
 
 P = Maker(ENVELOPE, {})
-O = Maker(RESPONSE, {})  # noqa: E741
+R = Maker(RESPONSE, {})
 
 UNKNOWN_ADDRESS = "500"
 INVALID_REQUEST = "600"
@@ -48,25 +48,25 @@ def answer(directory: Directory, body: bytes, redirect: Redirect | None) -> Answ
 
 def _settings(directory: Directory, owner: Person) -> Element:
     known = directory.settings(owner)
-    user = O(
+    user = R(
         "User",
-        O("DisplayName", known["UserDisplayName"]),
-        O("AutoDiscoverSMTPAddress", known["AutoDiscoverSMTPAddress"]),
+        R("DisplayName", known["UserDisplayName"]),
+        R("AutoDiscoverSMTPAddress", known["AutoDiscoverSMTPAddress"]),
     )
-    internal = O("Protocol", O("Type", "EXCH"), O("EwsUrl", known["InternalEwsUrl"]))
-    external = O(
+    internal = R("Protocol", R("Type", "EXCH"), R("EwsUrl", known["InternalEwsUrl"]))
+    external = R(
         "Protocol",
-        O("Type", "EXPR"),
-        O("EwsUrl", known["ExternalEwsUrl"]),
-        O("GroupingInformation", known["GroupingInformation"]),
+        R("Type", "EXPR"),
+        R("EwsUrl", known["ExternalEwsUrl"]),
+        R("GroupingInformation", known["GroupingInformation"]),
     )
-    return O("Response", user, O("Account", O("AccountType", "email"), O("Action", "settings"), internal, external))
+    return R("Response", user, R("Account", R("AccountType", "email"), R("Action", "settings"), internal, external))
 
 
 def _redirected(redirect: Redirect) -> Element:
     if isinstance(redirect, RedirectAddress):
-        return O("Response", O("Account", O("Action", "redirectAddr"), O("RedirectAddr", redirect.address)))
-    return O("Response", O("Account", O("Action", "redirectUrl"), O("RedirectUrl", redirect.url)))
+        return R("Response", R("Account", R("Action", "redirectAddr"), R("RedirectAddr", redirect.address)))
+    return R("Response", R("Account", R("Action", "redirectUrl"), R("RedirectUrl", redirect.url)))
 
 
 def _error(code: str, message: str) -> Answer:

@@ -51,6 +51,7 @@ class Endpoint:
 
     async def handle(self, raw: web.Request) -> web.StreamResponse:
         """Answer one request."""
+        connection = self._number(raw.transport)
         request = await _read(raw)
         understood = self.site.understand(request)
         account = await self.gate.authenticate(raw) if request.scheme == "https" else ""
@@ -59,11 +60,11 @@ class Endpoint:
             mailbox=understood.mailbox,
             host=request.host,
             path=request.path,
-            logged_in=bool(account) and isinstance(account, str),
+            logged_in=isinstance(account, str) and account != "",
         )
         await _wait(effects)
         outcome = self._outcome(request, understood, account, effects)
-        self._enter(raw, request, understood, account, outcome)
+        self._enter(connection, request, understood, account, outcome)
         if outcome.cut is not None:
             return await _cut_off(raw, outcome.response, outcome.cut)
         return outcome.response
@@ -84,6 +85,14 @@ class Endpoint:
         answer = self.site.answer(request, understood, effects)
         return Outcome(_response(request, answer), answer.code, cut)
 
+    def _number(self, transport: asyncio.Transport | None) -> int:
+        """Return the number of the connection; one that is gone already before its request was read has 0."""
+        if transport is None:
+            return 0
+        if transport not in self._connections:
+            self._connections[transport] = next(self._numbers)
+        return self._connections[transport]
+
     def _offers(self) -> CIMultiDict[str]:
         return CIMultiDict(("WWW-Authenticate", scheme) for scheme in self.schemes)
 
@@ -95,7 +104,7 @@ class Endpoint:
 
     def _enter(
         self,
-        raw: web.Request,
+        connection: int,
         request: Request,
         understood: Understood,
         account: str | web.Response,
@@ -104,7 +113,7 @@ class Endpoint:
         unanswered = outcome.cut is not None and outcome.cut.after == 0
         record = Record(
             at=self.now(),
-            connection=self._connections.setdefault(raw.transport, next(self._numbers)),
+            connection=connection,
             method=request.method,
             scheme=request.scheme,
             host=request.host,
@@ -137,6 +146,7 @@ async def _wait(effects: Sequence[Effect]) -> None:
         if isinstance(effect, Delay):
             await asyncio.sleep(effect.seconds)
         elif isinstance(effect, Hold):
+            effect.reached.set()
             await effect.release.wait()
 
 

@@ -106,7 +106,7 @@ def _check_folder(call: Call, folder: Element) -> None:
 
 
 def _view(call: Call, shape: Shape, view: Element) -> Element:
-    if call.request.find("m:Restriction", NAMESPACES) is not None or call.request.find("m:SortOrder", NAMESPACES):
+    if any(call.request.find(f"m:{name}", NAMESPACES) is not None for name in ("Restriction", "SortOrder")):
         raise Refusal("ErrorInvalidRequest", "A CalendarView cannot be restricted or sorted.")
     unreadable = shape.asked & NOT_IN_FIND_ITEM
     if unreadable:
@@ -116,13 +116,21 @@ def _view(call: Call, shape: Shape, view: Element) -> Element:
         raise Refusal("ErrorCalendarEndDateIsEarlierThanStartDate", "EndDate is earlier than StartDate.")
     if end - start > TWO_YEARS:
         raise Refusal("ErrorCalendarViewRangeTooBig", "The calendar view spans more than two years.")
-    most = min(int(view.get("MaxEntriesReturned", FIND_COUNT_LIMIT)), FIND_COUNT_LIMIT)
-    if most < 1:
-        raise Refusal("ErrorInvalidPagingMaxRows", "MaxEntriesReturned has to be greater than zero.")
+    most = _limit(view)
     found = call.world.occurrences(call.calendar_of, start, end)
     items = [shape.element(call.calendar_of, item) for item in found[:most]]
     complete = "true" if len(found) <= most else "false"
     return M("RootFolder", T("Items", *items), TotalItemsInView=str(len(items)), IncludesLastItemInRange=complete)
+
+
+def _limit(view: Element) -> int:
+    try:
+        most = int(view.get("MaxEntriesReturned", FIND_COUNT_LIMIT))
+    except ValueError as error:
+        raise schema_violation("MaxEntriesReturned is not a number") from error
+    if most < 1:
+        raise Refusal("ErrorInvalidPagingMaxRows", "MaxEntriesReturned has to be greater than zero.")
+    return min(most, FIND_COUNT_LIMIT)
 
 
 def _instant(view: Element, name: str) -> datetime:

@@ -10,7 +10,7 @@ from babel.core import get_global
 
 from engine.core.appointments import ShowAs
 from engine.simulator.exchange.item_ids import change_key, item_id
-from engine.simulator.exchange.soap import NAMESPACES, Refusal, T
+from engine.simulator.exchange.soap import NAMESPACES, T, schema_violation
 from engine.simulator.exchange.xml import Element
 from engine.simulator.world import CalendarItem, ItemKind
 
@@ -119,12 +119,12 @@ class Shape:
     """
 
     def __init__(self, request: Element, *, with_address: bool) -> None:
-        shape = request.find("m:ItemShape", NAMESPACES)
-        if shape is None:
-            raise Refusal("ErrorSchemaValidation", "The request failed schema validation.")
-        asked = shape.findall("t:AdditionalProperties/t:FieldURI", NAMESPACES)
-        self.asked = {field.get("FieldURI", "") for field in asked}
-        names = SHAPES[shape.findtext("t:BaseShape", "IdOnly", NAMESPACES)] | self.asked
+        base = SHAPES.get(request.findtext("m:ItemShape/t:BaseShape", "", NAMESPACES))
+        if base is None:
+            raise schema_violation("there is no ItemShape with a BaseShape that is known")
+        fields = request.findall("m:ItemShape/t:AdditionalProperties/t:FieldURI", NAMESPACES)
+        self.asked = {field.get("FieldURI", "") for field in fields}
+        names = base | self.asked
         writers = {**PROPERTIES, "calendar:Organizer": _with_address} if with_address else PROPERTIES
         self._writers = [(name.partition(":")[2], write) for name, write in writers.items() if name in names]
 
@@ -135,7 +135,7 @@ class Shape:
             value = write(item)
             if isinstance(value, str):
                 if value:
-                    element.append(T(name, value))
+                    T.add(element, name, value)
             else:
                 element.append(value)
         return element

@@ -38,7 +38,7 @@ def complaints(request: Request, mailbox: str) -> tuple[str, ...]:
         found.append("credentials over plain http")
     if not request.headers.get("user-agent") or "httpx" in request.headers["user-agent"]:
         found.append("no User-Agent of its own")
-    if request.endpoint == EWS_PATH:
+    if request.scheme == "https" and request.endpoint == EWS_PATH:
         found.extend(_ews_complaints(request, mailbox))
     return tuple(found)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.operations import OPERATIONS, Call
-from engine.simulator.exchange.soap import Answer, Envelope, Refusal, answer, failure, fault
+from engine.simulator.exchange.soap import Answer, Envelope, M, Refusal, answer, failure, fault
 from engine.simulator.world import World
 
 
@@ -61,4 +61,6 @@ class ExchangeService:
 
 def refused(operation: str, problem: Refusal) -> Answer:
     """Return an answer of HTTP 200 whose one response message is an error."""
-    return answer(operation, [failure(operation, problem)])
+    # The schema wants Items in every response message of GetItem.
+    content = [M("Items")] if operation == "GetItem" else []
+    return answer(operation, [failure(operation, problem, *content)])

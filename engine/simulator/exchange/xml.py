@@ -24,13 +24,24 @@ class Maker:
 
     def __call__(self, name: str, /, *content: Content, **attributes: str) -> Element:
         """Return the element. XML 1.0 has no place for control characters: stand-ins go in, see `serialize`."""
-        element = etree.Element(f"{{{self._namespace}}}{name}" if self._namespace else name, attributes, self._prefixes)
+        element = etree.Element(self._tag(name), attributes, self._prefixes)
         for part in content:
             if isinstance(part, str):
-                element.text = FORBIDDEN.sub(lambda match: chr(STAND_IN + ord(match[0])), part)
+                element.text = _writable(part)
             else:
                 element.append(part)
         return element
+
+    def add(self, parent: Element, name: str, text: str) -> None:
+        """Append an element with text to `parent`: many times quicker than making it alone first."""
+        etree.SubElement(parent, self._tag(name)).text = _writable(text)
+
+    def _tag(self, name: str) -> str:
+        return f"{{{self._namespace}}}{name}" if self._namespace else name
+
+
+def _writable(text: str) -> str:
+    return FORBIDDEN.sub(lambda match: chr(STAND_IN + ord(match[0])), text)
 
 
 def serialize(root: Element) -> bytes:

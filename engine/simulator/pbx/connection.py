@@ -101,6 +101,7 @@ class AppConnection:
                 raise ProtocolBroken(f"{mt} of {api} is unknown, or was sent before the log-in")
 
     def _challenged(self) -> None:
+        self._pbx.ledger.challenges += 1
         if self._pbx.behaviour.answers_challenges:
             self._challenge = new_challenge()
             self._send({"mt": "AppChallengeResult", "challenge": self._challenge})

@@ -45,6 +45,7 @@ class Ledger:
     writes: list[PresenceWrite] = field(default_factory=list)
     logins: list[LoginAttempt] = field(default_factory=list)
     replications: list[ReplicationStart] = field(default_factory=list)
+    challenges: int = 0
     keep_alives: int = 0
     _writes_by_guid: dict[str, list[PresenceWrite]] = field(default_factory=lambda: defaultdict(list))
 

@@ -92,7 +92,8 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """A recurring item: `first`, and the same wall-clock time every `interval` days up to `last`, both included.
 
-    `changed` holds the exceptions by the local date they would have been on, `deleted` the dates that fall out.
+    `changed` holds the exceptions by the local date they would have been on, `deleted` the dates that fall out. The
+    occurrence of a date has the key `<key of the series>@<date>`, and so should an exception.
     """
 
     first: CalendarItem

@@ -55,7 +55,8 @@ class World:
 
     def item(self, mailbox: str, key: str) -> CalendarItem | None:
         """Return the item, occurrence or exception of that key, or None when it is not (or no longer) there."""
-        entry = self._calendars.get(mailbox.casefold(), {}).get(key.partition("@")[0])
+        calendar = self._calendars.get(mailbox.casefold(), {})
+        entry = calendar.get(key) or calendar.get(key.partition("@")[0])
         return entry.find(key) if isinstance(entry, Series) else entry
 
     def put(self, mailbox: str, entry: Entry) -> None:

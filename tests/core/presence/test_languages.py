@@ -2,23 +2,38 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from babel import Locale
 from pytest_snapshot.plugin import Snapshot
 
 from engine.core.appointments import Appointment, ShowAs
-from engine.core.presence import Kind, Target, decide, is_supported_language, missing_messages, supported_languages
+from engine.core.presence import (
+    Kind,
+    PresenceSettings,
+    Target,
+    decide,
+    is_supported_language,
+    missing_messages,
+    supported_languages,
+)
 from engine.core.presence.catalogue import Sentence, build, catalogue
 from tests.core.presence.calendars import SHOWN, appointment, at, changed, days
 
-REQUIRED = "en de fr it es pt nl sv da nb fi pl cs hu sl hr et lv ru".split()
+REQUIRED = ["en", "de", "fr", "it", "es", "pt", "nl", "sv", "da", "nb"]
+REQUIRED += ["fi", "pl", "cs", "hu", "sl", "hr", "et", "lv", "ru"]
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+LATER_DAYS = [
+    *(f"2026-03-{day:02}" for day in range(5, 12)),  # tomorrow, five days of the week, and a week from now
+    "2026-10-01",
+    "2027-01-08",
+]
 MEETING = appointment("14:00", "15:30", "Review")
 HOME = appointment("09:00", "17:00", "Homeoffice", show_as=ShowAs.WORKING_ELSEWHERE)
 TRIP = appointment("09:00", "14:00", "Trip", show_as=ShowAs.OOF)
@@ -29,45 +44,40 @@ def table(language: str) -> dict[str, Any]:
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
-def situations() -> list[tuple[str, list[Appointment], dict[str, Any]]]:
-    """Return what is called what, with the appointments, and the settings besides language."""
-    hidden = {"show_subject": False}
-    found: list[tuple[str, list[Appointment], dict[str, Any]]] = [
-        ("nothing, then a meeting", [MEETING], {}),
-        ("the same, subjects hidden", [MEETING], hidden),
-        ("home office, then a meeting", [HOME, MEETING], {}),
-        ("the same, subjects hidden", [HOME, MEETING], hidden),
-    ]
-    busy = changed(MEETING, start=HOME.start)
+class Situation(NamedTuple):
+    name: str
+    appointments: tuple[Appointment, ...]
+    settings: PresenceSettings = SHOWN
+    now: str = "10:00"
+
+
+def situations() -> Iterator[Situation]:
+    hidden = replace(SHOWN, show_subject=False)
+    yield Situation("nothing, then a meeting", (MEETING,))
+    yield Situation("the same, subjects hidden", (MEETING,), hidden)
+    yield Situation("home office, then a meeting", (HOME, MEETING))
+    yield Situation("the same, subjects hidden", (HOME, MEETING), hidden)
     for target in (Target.BUSY, Target.AWAY, Target.DND):
-        found.append((f"meeting shown as {target}", [busy], {"mapping": {Kind.BUSY: target}}))
+        settings = replace(SHOWN, mapping={Kind.BUSY: target})
+        yield Situation(f"at 14:30, a meeting, {target}", (MEETING,), settings, now="14:30")
     for show_as in (ShowAs.BUSY, ShowAs.TENTATIVE, ShowAs.OOF, ShowAs.WORKING_ELSEWHERE, ShowAs.NO_DATA):
-        available = {Kind(show_as.value): Target.AVAILABLE}
-        found.append((f"{show_as}, available, hidden", [changed(HOME, show_as=show_as)], {**hidden, "mapping": available}))
-    found += [(f"trip until {end}", [changed(TRIP, end=at(end))], {}) for end in timed_ends()]
-    found += [(f"vacation, last day {last}", [vacation], {}) for last, vacation in vacations()]
-    return found
-
-
-def timed_ends() -> list[str]:
-    week = [(at("16:00") + timedelta(days=ahead)).strftime("%Y-%m-%d 16:00") for ahead in range(1, 7)]
-    return ["10:05", "13:00", *week, "2026-03-11 16:30", "2026-10-01 16:00", "2027-01-08 16:00"]
-
-
-def vacations() -> list[tuple[str, Appointment]]:
-    found = []
-    for ahead in (0, 1, 2, 3, 4, 5, 6, 7, 30, 400):
-        last, after = ((at("12:00") + timedelta(days=n)).date().isoformat() for n in (ahead, ahead + 1))
-        found.append((last, days("2026-03-02", after)))
-    return found
+        settings = replace(hidden, mapping={Kind(show_as.value): Target.AVAILABLE})
+        yield Situation(f"{show_as}, but available", (changed(HOME, show_as=show_as),), settings)
+    for end in ("13:00", "13:05", *(f"{day} 16:00" for day in LATER_DAYS)):
+        yield Situation(f"a trip until {end}", (changed(TRIP, end=at(end)),))
+    for last in ("2026-03-04", *LATER_DAYS):
+        after = (date.fromisoformat(last) + timedelta(days=1)).isoformat()
+        yield Situation(f"a vacation, last day {last}", (days("2026-03-02", after),))
+    for last, after in (("Wednesday", "2026-03-05"), ("Thursday", "2026-03-06")):
+        vacation = days("2026-03-02", after)
+        yield Situation(f"on Monday, last day {last}", (vacation,), now="2026-03-02 10:00")
 
 
 @pytest.mark.parametrize("language", REQUIRED)
 def test_a_fixed_set_of_situations_reads_well(language: str, snapshot: Snapshot) -> None:
-    now = at("10:00")
     lines = [f"{Locale(language).english_name}, on Wednesday 2026-03-04 at 10:00 in Berlin", ""]
-    for name, appointments, others in situations():
-        presence = decide(appointments, replace(SHOWN, language=language, **others), now).presence
+    for name, appointments, settings, now in situations():
+        presence = decide(appointments, replace(settings, language=language), at(now)).presence
         lines.append(f"{name:<34} {presence.note}")
     snapshot.snapshot_dir = SNAPSHOTS
     snapshot.assert_match("\n".join(lines) + "\n", f"{language}.txt")
@@ -112,7 +122,9 @@ def test_a_missing_message_is_english_and_told() -> None:
     assert "state.busy" not in words.missing
 
 
-@pytest.mark.parametrize("code", ["de", "DE", "de-CH", "de_AT", "en-GB", "pt-BR", "zh-Hans", "xx", "", "../en", "de-XX-YY-Z"])
+@pytest.mark.parametrize(
+    "code", ["de", "DE", "de-CH", "de_AT", "en-GB", "pt-BR", "zh-Hans", "xx", "", "../en", "de-XX-YY-Z"]
+)
 def test_a_language_is_supported_where_its_base_has_a_file(code: str) -> None:
     assert is_supported_language(code) == (code[:2].lower() in REQUIRED and len(code) < 6)
 

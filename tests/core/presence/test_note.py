@@ -110,10 +110,10 @@ def test_a_note_of_just_the_limit_is_whole() -> None:
 
 
 def test_the_default_limit_is_128_characters() -> None:
-    whole = note(changed(MEETING, subject="x" * 112), now="14:30")
-    assert whole == f"Busy: {'x' * 112} until 3 PM"
+    whole = note(changed(MEETING, subject="x" * 111), now="14:30")
+    assert whole == f"Busy: {'x' * 111} until 3 PM"
     assert len(whole) == 128
-    assert note(changed(MEETING, subject="x" * 113), now="14:30") == f"Busy: {'x' * 111}… until 3 PM"
+    assert note(changed(MEETING, subject="x" * 112), now="14:30") == f"Busy: {'x' * 110}… until 3 PM"
 
 
 def test_subjects_are_cut_while_time_and_brackets_stay_whole() -> None:
@@ -132,9 +132,12 @@ def test_where_no_subject_fits_the_times_still_do() -> None:
     assert limited(18)[0] == "Busy until 3 PM"
     assert limited(15)[0] == "Busy until 3 PM"
     assert limited(14)[0] == "Busy"
-    assert limited(32)[1] == "Working elsewhere until 2 PM"
-    assert limited(27)[1] == "Working elsewhere"
-    assert limited(16)[1] == "Working elsewhe…"
+    assert limited(24)[1] == "H… until 2 PM (Busy: M…)"
+    assert limited(23)[1] == "H… until 2 PM (Busy)"
+    assert limited(36, home="")[1] == "Working elsewhere until 2 PM (Busy)"
+    assert limited(34, home="")[1] == "Working elsewhere until 2 PM"
+    assert limited(27, home="")[1] == "Working elsewhere"
+    assert limited(16, home="")[1] == "Working elsewhe…"
     assert limited(1) == ("", "")
     assert limited(0) == ("", "")
 

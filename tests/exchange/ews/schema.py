@@ -10,7 +10,7 @@ ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
 
 
 @cache
-def _schema() -> etree.XMLSchema:
+def schema() -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(str(SCHEMAS / "messages.xsd")))
 
 
@@ -20,8 +20,8 @@ def violations(body: bytes) -> list[str]:
     parts = [*envelope.iterfind(f"{ENVELOPE}Header/*"), *envelope.iterfind(f"{ENVELOPE}Body/*")]
     found = []
     for part in parts:
-        if not _schema().validate(etree.fromstring(etree.tostring(part))):
-            found.append(str(_schema().error_log))
+        if not schema().validate(etree.fromstring(etree.tostring(part))):
+            found.append(str(schema().error_log))
     return found
 
 

@@ -266,6 +266,22 @@ async def test_failed_discovery_fails_all_that_waited_once_and_the_next_one_trie
     assert await source.resolve(["anna@example.com"]) == ANNA
 
 
+async def test_user_unknown_to_autodiscover_does_not_stand_in_the_way_of_the_others() -> None:
+    def play(request: Request) -> Answer:
+        if "anna@" not in request.body:
+            return Answer(200, soap("InvalidUser")) if request.url.endswith(".svc") else Answer(404)
+        return Answer(200, soap(external=URL) if request.url != URL else resolved(("anna@example.com", "Mailbox")))
+
+    book = Playbook()
+    book.http = PlayedHttp(play)
+    source = book.source(ews_url=None)
+    nobody, anna = await asyncio.gather(
+        source.resolve(["nobody@example.com"]), source.resolve(["anna@example.com"]), return_exceptions=True
+    )
+    assert isinstance(nobody, MailboxNotFound)
+    assert anna == ANNA
+
+
 async def test_cancelled_discovery_leaves_it_to_the_next_that_waits() -> None:
     class StuckOnce(PlayedHttp):
         async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:

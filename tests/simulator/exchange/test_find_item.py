@@ -4,9 +4,23 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
+from lxml import etree
 
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.world import CalendarItem, World
-from tests.simulator.exchange.client import DAY, NAMESPACES, PlainClient, code_of, root_of, texts
+from tests.simulator.exchange.client import (
+    ALL_FIELDS,
+    DAY,
+    FIND_ITEM,
+    NAMESPACES,
+    PlainClient,
+    code_of,
+    field_uris,
+    plain_client,
+    root_of,
+    texts,
+)
 
 ANNA = "anna.mueller@corp.example"
 ITEMS = ".//t:CalendarItem"
@@ -136,14 +150,40 @@ async def test_a_view_that_makes_no_sense_is_an_error_of_the_folder(
     assert (response.status_code, code_of(response)) == (200, code)
 
 
+async def test_a_view_cannot_be_sorted(client: PlainClient) -> None:
+    by_start = '<t:FieldOrder Order="Ascending"><t:FieldURI FieldURI="calendar:Start"/></t:FieldOrder>'
+    order = f"<m:SortOrder>{by_start}</m:SortOrder>"
+    view = FIND_ITEM.format(
+        fields=field_uris(("calendar:Start",)), start=DAY[0], end=DAY[1], most="", folder="calendar"
+    )
+    response = await client.post(view.replace("<m:ParentFolderIds>", f"{order}<m:ParentFolderIds>"), as_mailbox=ANNA)
+    assert code_of(response) == "ErrorInvalidRequest"
+
+
 async def test_a_request_against_the_schema_is_a_fault(client: PlainClient) -> None:
     response = await client.find_item(ANNA, start="tomorrow")
     assert (response.status_code, code_of(response)) == (500, "ErrorSchemaValidation")
     assert "StartDate" in response.text
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("StartDate=", "Start="), ("IdOnly", "Everything"), ('StartDate="', 'MaxEntriesReturned="few" StartDate="')],
+)
+async def test_what_makes_no_sense_is_refused_without_a_schema_too(
+    world: World, authority: CertificateAuthority, schema: etree.XMLSchema, right: str, wrong: str
+) -> None:
+    view = FIND_ITEM.format(fields=field_uris(ALL_FIELDS), start=DAY[0], end=DAY[1], most="", folder="calendar")
+    async with (
+        ExchangeSimulator(world, authority=authority, schemes=("Basic",)) as simulator,
+        plain_client(simulator, authority, schema) as client,
+    ):
+        response = await client.post(view.replace(right, wrong), as_mailbox=ANNA)
+        assert code_of(response) == "ErrorSchemaValidation"
+
+
 async def test_an_operation_that_is_not_there_is_a_fault(client: PlainClient) -> None:
-    body = '<m:GetRoomLists xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"/>'
+    folder = '<m:FolderIds><t:DistinguishedFolderId Id="calendar"/></m:FolderIds>'
+    body = f"<m:GetFolder><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>{folder}</m:GetFolder>"
     response = await client.post(body, as_mailbox=ANNA)
-    assert response.status_code == 500
-    assert code_of(response) in ("ErrorInvalidRequest", "ErrorSchemaValidation")
+    assert (response.status_code, code_of(response)) == (500, "ErrorInvalidRequest")

@@ -15,7 +15,7 @@ _HEADERS = {"Content-Type": "text/xml; charset=utf-8"}
 async def discover(search: Search, http: Http, clock: Clock) -> Endpoint:
     """Make the requests that `search` asks for until it ends, at most for 60 seconds.
 
-    Raises `AutodiscoverFailed` with what every address said, and `LoginRefused` at the first refusal.
+    Raises what `Search.outcome` raises, and `LoginRefused` at the first refusal.
     """
     async with asyncio.TaskGroup() as group:
         asking = group.create_task(_ask(search, http))

@@ -34,6 +34,7 @@ from engine.exchange.failures import (
     ExchangeFailure,
     ExchangeUnreachable,
     LoginRefused,
+    MailboxNotFound,
     NotUnderstood,
 )
 
@@ -89,10 +90,11 @@ class Search:
         self._trusted = TrustedHosts(frozenset({domain.lower()} if domain else ()), hosts)
         self._server = server
         self._addresses = tuple(dict.fromkeys(address for address in addresses if is_smtp_address(address)))
-        self._asked_for = set(self._addresses)
-        self._visited: set[Step] = set()
+        self._asked: set[Step] = set()
+        self._gone: set[str] = set()
         self._redirects = 0
         self._said: list[str] = []
+        self._unknown = False
         self._endpoint: Endpoint | None = None
         if not self._addresses:
             raise AutodiscoverFailed("there is no e-mail address to ask about")
@@ -104,15 +106,15 @@ class Search:
         """Return the next request to make, None when the search is over."""
         while self._endpoint is None and self._queue:
             step = self._queue.popleft()
-            key = Step(step.asking, step.url, step.address)
-            if key not in self._visited:
-                self._visited.add(key)
+            question = Step(step.asking, step.url, step.address)
+            if question not in self._asked and origin_of(step.url) not in self._gone:
+                self._asked.add(question)
                 return step
         return None
 
     def answered(self, step: Step, answer: HttpAnswer) -> None:
         """Take in the answer to `step`; a 401 raises `LoginRefused`: a second try could lock the account."""
-        if answer.status == 401:
+        if answer.status == 401 and step.asking is not Asking.ANONYMOUSLY:
             raise LoginRefused(f"HTTP 401 from {step.url}")
         location = answer.headers.get("location", "")
         if answer.status in _REDIRECTS and location:
@@ -128,8 +130,7 @@ class Search:
         """Take in that there was no answer to `step`; without a connection its host is not asked again."""
         self._say(step, str(failure))
         if isinstance(failure, ExchangeUnreachable | CertificateNotTrusted):
-            gone = origin_of(step.url)
-            self._queue = deque(later for later in self._queue if origin_of(later.url) != gone)
+            self._gone.add(origin_of(step.url))
 
     def stop(self, reason: str) -> None:
         """End the search, found or not."""
@@ -137,10 +138,15 @@ class Search:
         self._said.append(reason)
 
     def outcome(self) -> Endpoint:
-        """Return what was found; raises `AutodiscoverFailed` with every URL asked and what came of it."""
-        if self._endpoint is None:
-            raise AutodiscoverFailed("; ".join(self._said) or "nothing was asked")
-        return self._endpoint
+        """Return what was found; raises `AutodiscoverFailed` with every URL asked and what came of it.
+
+        Where a server does autodiscover but knows none of the addresses, that says nothing about other users: then it
+        raises `MailboxNotFound`.
+        """
+        if self._endpoint is not None:
+            return self._endpoint
+        failure = MailboxNotFound if self._unknown else AutodiscoverFailed
+        raise failure("; ".join(self._said))
 
     def _first_steps(self, domain: str) -> list[Step]:
         address = self._addresses[0]
@@ -169,6 +175,7 @@ class Search:
             case OtherAddress(address):
                 self._start_again(step, address)
             case UnknownAddress():
+                self._unknown = True
                 self._say(step, f"no mailbox {step.address}")
                 self._ask_about_the_next(step)
             case Declined(reason):
@@ -204,12 +211,12 @@ class Search:
     def _start_again(self, step: Step, address: str) -> None:
         if not is_smtp_address(address):
             self._say(step, "leads to another address, which is none")
-        elif address in self._asked_for:
+        elif address.casefold() in {question.address.casefold() for question in self._asked}:
             self._say(step, f"the redirects go round in a circle: back to the address {address}")
         elif not self._configured and not self._trusted.include(domain_of(address)):
             self._say(step, f"leads to {address}, which is refused: credentials are not sent to another domain unasked")
+            self._ask_about_the_next(step)
         elif self._may_redirect(step):
-            self._asked_for.add(address)
             self._addresses = (address,)
             self._queue = deque(self._first_steps(domain_of(address)))
 

@@ -7,7 +7,13 @@ import pytest
 
 from engine.core.settings.model import ServerChoice
 from engine.exchange.ews.autodiscover.search import MOST_REDIRECTS, Asking, Endpoint, Search, Step
-from engine.exchange.failures import AutodiscoverFailed, CertificateNotTrusted, ExchangeUnreachable, LoginRefused
+from engine.exchange.failures import (
+    AutodiscoverFailed,
+    CertificateNotTrusted,
+    ExchangeUnreachable,
+    LoginRefused,
+    MailboxNotFound,
+)
 from tests.exchange.ews.autodiscover.replies import pox_error, pox_redirect, pox_settings, soap
 from tests.exchange.ews.wire import Answer
 
@@ -266,10 +272,27 @@ def test_next_address_is_asked_about_where_one_is_unknown() -> None:
     assert search.outcome().url == OUT
 
 
-def test_addresses_that_are_all_unknown_lead_on() -> None:
+def test_addresses_that_are_all_unknown_are_no_failure_of_the_service() -> None:
     search = searching(ADDRESS, "anna@example.com")
     assert walk(search, at(soap_1=Answer(200, soap("InvalidUser"))))[:3] == [SOAP_1, SOAP_1, POX_1]
-    assert f"{SOAP_1}: no mailbox {ADDRESS}; {SOAP_1}: no mailbox anna@example.com" in failure(search)
+    with pytest.raises(MailboxNotFound) as raised:
+        search.outcome()
+    assert f"{SOAP_1}: no mailbox {ADDRESS}; {SOAP_1}: no mailbox anna@example.com" in raised.value.detail
+
+
+def test_next_address_is_asked_about_where_one_has_moved_to_another_domain() -> None:
+    def play(step: Step) -> Answer:
+        return Answer(200, soap("RedirectAddress", "svc@tenant.net") if step.address == ADDRESS else soap(external=OUT))
+
+    search = searching(ADDRESS, "anna@example.com")
+    assert walk(search, play) == [SOAP_1, SOAP_1]
+    assert search.outcome().url == OUT
+
+
+def test_anonymous_question_may_be_answered_with_401() -> None:
+    search = searching()
+    assert walk(search, at(get_1=Answer(401)))[-1] == GET_2
+    assert f"{GET_1}: HTTP 401, no redirect" in failure(search)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""What if: a day of a calendar under settings that are not in force."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from engine.core.appointments import ShowAs
+from engine.core.presence import Kind, Presence, Target, decide, preview_day
+from tests.core.presence.calendars import SHOWN, WEDNESDAY, appointment, at, changed, days
+
+HOME = days("2026-03-04", "2026-03-05", "Homeoffice", show_as=ShowAs.WORKING_ELSEWHERE)
+MEETING = appointment("14:00", "15:00")
+
+
+def test_a_day_is_the_list_of_what_it_shows_from_midnight_on() -> None:
+    changes = preview_day([MEETING, HOME], SHOWN, WEDNESDAY)
+    assert [(change.at, change.presence) for change in changes] == [
+        (at("00:00"), Presence("", "Homeoffice until 2 PM (Busy: Meeting)")),
+        (at("14:00"), Presence("busy", "Busy: Meeting until 3 PM")),
+        (at("15:00"), Presence("", "Homeoffice, all day")),
+    ]
+
+
+def test_other_settings_give_another_day() -> None:
+    settings = replace(SHOWN, mapping={Kind.WORKING_ELSEWHERE: Target.AWAY}, no_priority_words=("meeting",))
+    changes = preview_day([MEETING, HOME], settings, WEDNESDAY)
+    assert [change.presence.note for change in changes] == ["Away: Homeoffice, all day"]
+
+
+def test_an_empty_day_shows_nothing_all_through() -> None:
+    assert [change.presence for change in preview_day([], SHOWN, WEDNESDAY)] == [Presence()]
+
+
+def test_what_changes_nothing_is_no_change() -> None:
+    outranked = changed(MEETING, id="other", start=at("13:59"), end=at("14:30"), show_as=ShowAs.WORKING_ELSEWHERE)
+    assert len(preview_day([MEETING, HOME, outranked], SHOWN, WEDNESDAY)) == 4
+    assert len(preview_day([MEETING, HOME, changed(outranked, start=at("14:10"))], SHOWN, WEDNESDAY)) == 3
+
+
+def test_a_day_ends_with_the_local_day_even_where_the_clocks_change() -> None:
+    sunday = date(2026, 3, 29)
+    midnight = at("2026-03-29 00:00")
+    starts = [midnight + timedelta(hours=hour) for hour in range(-5, 30)]
+    hourly = [changed(MEETING, id=str(start), start=start, end=start + timedelta(minutes=30)) for start in starts]
+    busy = [change for change in preview_day(hourly, SHOWN, sunday) if change.presence.activity]
+    assert len(busy) == 23
+
+
+def test_every_change_is_what_would_be_decided_then() -> None:
+    for change in preview_day([MEETING, HOME], SHOWN, WEDNESDAY):
+        assert decide([MEETING, HOME], SHOWN, change.at).presence == change.presence

@@ -1,0 +1,98 @@
+"""A simulated Exchange server, and the source that reads it over real sockets with a real log-in."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.core.secret import Secret
+from engine.core.settings.model import Authentication, ExchangeSettings, ExchangeType
+from engine.exchange.ews.source import EwsSource
+from engine.exchange.http.client import ExchangeHttp
+from engine.exchange.http.tls import verified_context
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
+from engine.simulator.exchange.server import ExchangeSimulator
+from engine.simulator.routing import RoutedTransport
+from engine.simulator.world import World, corp_world
+from tests.exchange.ews.schema import schema
+from tests.support.clock import ManualClock
+
+USER = "svc-calendar@corp.example"
+PASSWORD = "simulated-Passw0rd"
+
+Simulate = Callable[..., AbstractAsyncContextManager[ExchangeSimulator]]
+OpenSource = Callable[..., AbstractAsyncContextManager[EwsSource]]
+
+
+@pytest.fixture(scope="session")
+def authority() -> CertificateAuthority:
+    return CertificateAuthority()
+
+
+@pytest.fixture
+def world() -> World:
+    return corp_world(date(2026, 3, 2))
+
+
+@pytest.fixture
+def simulate(world: World, authority: CertificateAuthority) -> Simulate:
+    """Gives `simulate(behaviour)`: a server of `world` that validates every request."""
+
+    def simulated(behaviour: Behaviour = AS_DOCUMENTED) -> ExchangeSimulator:
+        return ExchangeSimulator(world, authority=authority, behaviour=behaviour, schema=schema(), keep_bodies=True)
+
+    return simulated
+
+
+@pytest.fixture
+async def exchange(simulate: Simulate) -> AsyncIterator[ExchangeSimulator]:
+    async with simulate() as server:
+        yield server
+
+
+@pytest.fixture
+def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
+    """Gives `open_source(simulator, …)`: a source whose settings are the keywords, for which host names lead there."""
+    tls = verified_context(authority.ca_file(tmp_path))
+
+    @contextlib.asynccontextmanager
+    async def opened(
+        simulator: ExchangeSimulator,
+        *,
+        with_subjects: bool = True,
+        exception_organizer: str | None = None,
+        password: str = PASSWORD,
+        **settings: Any,
+    ) -> AsyncIterator[EwsSource]:
+        given = {"type": ExchangeType.ON_PREMISES, "user": USER, "ews_url": simulator.ews_url, **settings}
+        chosen = ExchangeSettings(**given)
+        http = ExchangeHttp(
+            user=chosen.user,
+            password=Secret(password),
+            authentication=Authentication.NTLM,
+            channel_binding=True,
+            connections=4,
+            tls=tls,
+            clock=ManualClock(),
+            user_agent="calendar-engine/1",
+            transport=partial(RoutedTransport, routes=simulator.routes),
+        )
+        source = EwsSource(
+            chosen,
+            with_subjects=with_subjects,
+            exception_organizer=exception_organizer,
+            http=http,
+            clock=ManualClock(),
+        )
+        try:
+            yield source
+        finally:
+            await source.close()
+
+    return opened

@@ -1,0 +1,424 @@
+"""The simulated PBX, spoken to by hand over a real socket."""
+
+import asyncio
+import hashlib
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from engine.core.presence.model import CLEARED, Presence
+from engine.core.secret import Secret
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.pbx.behaviour import Behaviour, MissingRight, PbxInfoSent
+from engine.simulator.pbx.ledger import LoginAttempt, PresenceWrite
+from engine.simulator.pbx.login import new_challenge, proves_password
+from engine.simulator.pbx.presence import ClearSemantics, Entry
+from engine.simulator.pbx.server import PATH, PbxSimulator
+from engine.simulator.pbx.users import PbxUser
+from tests.support.clock import ManualClock
+
+PASSWORD = "s3cret"
+ANNA = PbxUser(guid="b01", h323="anna", cn="Anna Berg", loc="master", emails=("anna@example.net",), groups=("sales",))
+BEN = PbxUser(guid="b02", h323="ben", loc="master")
+SET = {"api": "PbxApi", "mt": "SetPresence", "src": "7", "guid": "b01", "contact": "calendar:"}
+SUBSCRIBE = {"api": "PbxApi", "mt": "SubscribePresence", "src": "s", "sip": "anna"}
+START = {"api": "PbxTableUsers", "mt": "ReplicateStart", "src": "t", "add": True, "del": True}
+NEXT = {"api": "PbxTableUsers", "mt": "ReplicateNext", "src": "n"}
+COLUMNS: dict[str, Any] = {"guid": {}, "h323": {}, "emails": {}, "grps": {}}
+
+
+class App:
+    """A client that sends what it is told to and checks nothing."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def send(self, message: object) -> None:
+        await self._socket.send_str(json.dumps(message))
+
+    async def receive(self) -> dict[str, Any]:
+        async with asyncio.timeout(5):
+            message: dict[str, Any] = json.loads(await self._socket.receive_str())
+        return message
+
+    async def ask(self, message: object) -> dict[str, Any]:
+        await self.send(message)
+        return await self.receive()
+
+    async def log_in(self, password: str = PASSWORD, app: str = "calendar") -> dict[str, Any]:
+        challenge = (await self.ask({"mt": "AppChallenge"}))["challenge"]
+        digest = hashlib.sha256(f"{app}:::::{challenge}:{password}".encode()).hexdigest()
+        return await self.ask({"mt": "AppLogin", "app": app, "digest": digest})
+
+    async def rows(self, **start: Any) -> list[dict[str, Any]]:
+        """Replicate to the end; return the rows."""
+        await self.ask({**START, "columns": COLUMNS, **start})
+        rows = []
+        while "columns" in (answer := await self.ask(NEXT)):
+            rows.append(answer["columns"])
+        return rows
+
+    async def cut_off_with(self) -> int | None:
+        """Wait until the PBX ends the connection; return its close code."""
+        async with asyncio.timeout(5):
+            await self._socket.receive()
+        return self._socket.close_code
+
+
+@asynccontextmanager
+async def app_at(pbx: PbxSimulator, tls: ssl.SSLContext | None = None, *, log_in: bool = True) -> AsyncIterator[App]:
+    scheme = "wss" if tls else "ws"
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{scheme}://{pbx.host}:{pbx.port}{PATH}", ssl=tls or True) as socket,
+    ):
+        app = App(socket)
+        if log_in:
+            assert (await app.log_in())["ok"] is True
+        yield app
+
+
+def simulator(*users: PbxUser, clock: ManualClock | None = None, **options: Any) -> PbxSimulator:
+    return PbxSimulator(clock or ManualClock(), users=users or (ANNA, BEN), password=Secret(PASSWORD), **options)
+
+
+def test_the_digest_is_the_one_of_the_innovaphone_sdk() -> None:
+    login = json.loads(
+        '{"app":"innovaphone-users","dn":"Administrator User","domain":"example.com",'
+        '"guid":"0123456789abcdef0123456789abcdef","info":{"appobj":"users","apps":[{"name":"users"},'
+        '{"name":"profile"}],"appurl":"https://1.2.3.4/example.com/usersapp/innovaphone-users","unlicensed":true},'
+        '"sip":"administrator","digest":"ef1b811ffaa8f9255c39c653d8fb26b4687b2d8c4d9ac91b4821bff6bae3ff44"}'
+    )
+    assert proves_password(login, "innovaphone-users", Secret("pwd"), "0123456789abcdef")
+    assert not proves_password(login, "innovaphone-users", Secret("pwd"), "0123456789abcdee")
+    assert not proves_password(login, "users", Secret("pwd"), "0123456789abcdef")
+    assert not proves_password({**login, "dn": ""}, "innovaphone-users", Secret("pwd"), "0123456789abcdef")
+    without_info = {name: value for name, value in login.items() if name != "info"}
+    assert not proves_password(without_info, "innovaphone-users", Secret("pwd"), "0123456789abcdef")
+
+
+def test_challenges_are_16_digits_and_differ() -> None:
+    challenges = {new_challenge() for _ in range(20)}
+    assert len(challenges) == 20
+    assert all(len(challenge) == 16 and challenge.isdecimal() for challenge in challenges)
+
+
+async def test_a_log_in_is_noted_with_its_time_and_outcome() -> None:
+    clock = ManualClock()
+    async with simulator(clock=clock) as pbx:
+        async with app_at(pbx, log_in=False) as app:
+            assert (await app.log_in("wrong"))["ok"] is False
+            assert (await app.log_in(app="another"))["ok"] is False
+            await clock.advance(5)
+            assert (await app.log_in())["ok"] is True
+        start = clock.now()
+    assert [(attempt.app, attempt.accepted) for attempt in pbx.ledger.logins] == [
+        ("calendar", False),
+        ("another", False),
+        ("calendar", True),
+    ]
+    assert pbx.ledger.logins[-1] == LoginAttempt(start, "calendar", True)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [SET, {"mt": "AppLogin", "app": "calendar", "digest": ""}, {"mt": "Nonsense"}, [], {"api": "PbxApi"}],
+    ids=["API before the log-in", "log-in without challenge", "unknown", "no object", "no type"],
+)
+async def test_who_breaks_the_protocol_is_cut_off(message: object) -> None:
+    async with simulator() as pbx, app_at(pbx, log_in=False) as app:
+        await app.send(message)
+        assert await app.cut_off_with() == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+async def test_a_challenge_serves_one_log_in() -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        await app.send({"mt": "AppLogin", "app": "calendar", "digest": ""})
+        assert await app.cut_off_with() == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        NEXT,
+        {"api": "PbxTableUsers", "mt": "ReplicateUpdate", "columns": {"guid": "b01", "cn": "Someone else"}},
+        {"api": "PbxApi", "mt": "SetEverything"},
+    ],
+    ids=["row before the start", "change of a user", "unknown"],
+)
+async def test_who_breaks_the_protocol_of_an_api_is_cut_off(message: object) -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        await app.send(message)
+        assert await app.cut_off_with() == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+async def test_rows_come_one_by_one_with_what_is_asked_for_and_not_empty() -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        started = await app.ask({**START, "columns": COLUMNS})
+        assert (started["mt"], started["src"], started["columns"].keys()) == (
+            "ReplicateStartResult",
+            "t",
+            COLUMNS.keys(),
+        )
+        assert await app.ask(NEXT) == {
+            "api": "PbxTableUsers",
+            "mt": "ReplicateNextResult",
+            "src": "n",
+            "columns": {
+                "guid": "b01",
+                "h323": "anna",
+                "emails": [{"email": "anna@example.net"}],
+                "grps": [{"name": "sales"}],
+            },
+        }
+        assert (await app.ask(NEXT))["columns"] == {"guid": "b02", "h323": "ben"}
+        assert "columns" not in await app.ask(NEXT)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "guids"),
+    [
+        ({"pseudo": [""]}, ["b01"]),
+        ({"pseudo": ["", "executive"]}, ["b01", "b08"]),
+        ({}, ["b01", "b08", "b09"]),
+    ],
+)
+async def test_the_pseudo_filter_selects_types_of_objects(asked_for: dict[str, Any], guids: list[str]) -> None:
+    others = (PbxUser(guid="b08", h323="boss", pseudo="executive"), PbxUser(guid="b09", h323="queue", pseudo="waiting"))
+    async with simulator(ANNA, *others) as pbx, app_at(pbx) as app:
+        assert [row["guid"] for row in await app.rows(**asked_for)] == guids
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{}, {"h323": {}}, {"guid": {}, "cn": {"update": True}}, {"guid": {}, "pwd": {}}, {"guid": True}, ["guid"]],
+    ids=["nothing", "no guid", "a change announced", "unknown column", "no object", "a list"],
+)
+async def test_wrong_columns_are_refused(columns: object) -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        answer = await app.ask({**START, "columns": columns})
+        assert answer["errorText"] == "columns are not as the table has them"
+        assert [start.accepted for start in pbx.ledger.replications] == [False]
+
+
+@pytest.mark.parametrize(("add", "delete"), [(False, False), (True, False), (False, True), (True, True)])
+async def test_it_can_insist_on_a_replicator_that_adds_and_deletes(add: bool, delete: bool) -> None:
+    async with simulator(behaviour=Behaviour(needs_add_and_delete=True)) as pbx, app_at(pbx) as app:
+        answer = await app.ask({**START, "add": add, "del": delete, "columns": COLUMNS})
+        assert ("error" not in answer) is (add and delete)
+
+
+async def test_changes_are_told_to_who_replicates() -> None:
+    async with simulator() as pbx, app_at(pbx) as app, app_at(pbx) as idle:
+        await app.rows()
+        pbx.add_user(PbxUser(guid="b03", h323="cleo"))
+        pbx.update_user(PbxUser(guid="b03", h323="cleopatra"))
+        pbx.delete_user("b03")
+        changes = [await app.receive() for _ in range(3)]
+        assert [(change["mt"], change["columns"]["h323"]) for change in changes] == [
+            ("ReplicateAdd", "cleo"),
+            ("ReplicateUpdate", "cleopatra"),
+            ("ReplicateDel", "cleopatra"),
+        ]
+        assert [user.guid for user in pbx.users] == ["b01", "b02"]
+        assert (await idle.ask(SUBSCRIBE))["mt"] == "SubscribePresenceResult"
+
+
+async def test_rows_can_be_added_twice() -> None:
+    async with simulator(ANNA, behaviour=Behaviour(duplicate_adds=True)) as pbx, app_at(pbx) as app:
+        await app.ask({**START, "columns": COLUMNS})
+        row, duplicate = await app.ask(NEXT), await app.receive()
+        assert (duplicate["mt"], duplicate["columns"]) == ("ReplicateAdd", row["columns"])
+
+
+async def test_users_are_changed_only_where_they_are() -> None:
+    pbx = simulator()
+    with pytest.raises(ValueError, match="b01"):
+        pbx.add_user(ANNA)
+    with pytest.raises(KeyError):
+        pbx.update_user(PbxUser(guid="b09", h323="nobody"))
+
+
+async def test_the_newest_presence_is_first_and_each_source_has_one() -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        assert await app.ask({**SET, "activity": "busy", "note": "Review"}) == {
+            "api": "PbxApi",
+            "mt": "SetPresenceResult",
+            "src": "7",
+        }
+        pbx.set_manual("b01", "dnd", "no")
+        assert [entry.contact for entry in pbx.presence_entries("b01")] == ["tel:", "calendar:", "im:"]
+        await app.ask({**SET, "activity": "away"})
+        assert pbx.presence_entries("b01") == (
+            Entry("calendar:", "away"),
+            Entry("tel:", "dnd", "no"),
+            Entry("im:", status="open"),
+        )
+        assert pbx.calendar_presence("b01") == Presence("away")
+        assert pbx.calendar_presence("b02") == CLEARED
+
+
+@pytest.mark.parametrize("nothing", [{"activity": "", "note": ""}, {}, {"activity": "online"}])
+@pytest.mark.parametrize(
+    ("clears", "left"),
+    [
+        (ClearSemantics.REMOVES_ENTRY, ["tel:", "im:"]),
+        (ClearSemantics.LEAVES_EMPTY_ENTRY, ["calendar:", "tel:", "im:"]),
+    ],
+)
+async def test_setting_nothing_clears_either_way(
+    nothing: dict[str, str], clears: ClearSemantics, left: list[str]
+) -> None:
+    async with simulator(behaviour=Behaviour(clears=clears)) as pbx, app_at(pbx) as app:
+        await app.ask({**SET, "activity": "busy", "note": "Review"})
+        pbx.set_manual("b01", "dnd")
+        await app.ask({**SET, **nothing})
+        assert [entry.contact for entry in pbx.presence_entries("b01")] == left
+        assert pbx.calendar_presence("b01") == CLEARED
+
+
+async def test_every_write_is_noted_and_the_accepted_ones_observed() -> None:
+    clock, observed = ManualClock(), list[PresenceWrite]()
+    behaviour = Behaviour(refused_presence={"b02": "presence is locked"})
+    async with (
+        simulator(clock=clock, behaviour=behaviour, on_write=observed.append) as pbx,
+        app_at(pbx) as app,
+    ):
+        await app.ask({**SET, "activity": "busy", "note": "Review"})
+        assert (await app.ask({**SET, "guid": "b02"}))["errorText"] == "presence is locked"
+        assert (await app.ask({**SET, "guid": "b99"}))["errorText"] == "unknown user"
+        assert (await app.ask({**SET, "contact": ""}))["errorText"] == "wrong parameters"
+        assert (await app.ask({**SET, "note": 7}))["errorText"] == "wrong parameters"
+        accepted = PresenceWrite(clock.now(), "b01", "calendar:", "busy", "Review", True)
+        assert observed == [accepted]
+        assert [write.accepted for write in pbx.ledger.writes] == [True, False, False, False, False]
+        assert pbx.ledger.writes_of("b01")[0] == accepted
+        assert pbx.ledger.writes_of("b02") == (PresenceWrite(clock.now(), "b02", "calendar:", None, None, False),)
+        assert pbx.ledger.writes_of("b03") == ()
+
+
+async def test_a_subscription_tells_presence_now_and_at_every_change_until_it_ends() -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        assert await app.ask(SUBSCRIBE) == {"api": "PbxApi", "mt": "SubscribePresenceResult", "src": "s"}
+        state = await app.receive()
+        assert (state["mt"], state["sip"], state["email"]) == ("PresenceState", "anna", "anna@example.net")
+        assert (await app.receive())["presence"] == [{"contact": "im:", "status": "open"}]
+        pbx.set_manual("b01", "away", "back at 3")
+        pbx.set_manual("b02", "away")
+        update = await app.receive()
+        assert (update["mt"], update["src"]) == ("PresenceUpdate", "s")
+        assert update["presence"][0] == {"contact": "tel:", "activity": "away", "note": "back at 3"}
+        ended = await app.ask({**SUBSCRIBE, "mt": "UnsubscribePresence"})
+        assert ended["mt"] == "UnsubscribePresenceResult"
+        pbx.set_manual("b01", "")
+        assert (await app.ask({**SUBSCRIBE, "sip": "ben"}))["mt"] == "SubscribePresenceResult"
+
+
+@pytest.mark.parametrize("name", ["nobody", "old", None])
+async def test_only_users_by_their_present_name_can_be_subscribed_to(name: str | None) -> None:
+    async with simulator(PbxUser(guid="b01", h323="old")) as pbx, app_at(pbx) as app:
+        pbx.update_user(PbxUser(guid="b01", h323="new"))
+        assert (await app.ask({**SUBSCRIBE, "sip": name}))["errorText"] == "unknown user"
+
+
+async def test_results_are_held_back_as_long_as_asked_for_and_nothing_else_is() -> None:
+    clock = ManualClock()
+    async with simulator(clock=clock, behaviour=Behaviour(result_delay=5)) as pbx, app_at(pbx) as app:
+        await app.send({**SET, "activity": "busy"})
+        assert (await app.ask({**START, "columns": COLUMNS}))["mt"] == "ReplicateStartResult"
+        assert pbx.calendar_presence("b01") == Presence("busy")
+        await clock.advance(5)
+        assert (await app.receive())["mt"] == "SetPresenceResult"
+
+
+async def test_a_write_may_find_no_answer_and_still_be_done() -> None:
+    async with simulator(behaviour=Behaviour(answers_presence=False)) as pbx, app_at(pbx) as app:
+        await app.send({**SET, "activity": "busy"})
+        assert (await app.ask({**START, "columns": COLUMNS}))["mt"] == "ReplicateStartResult"
+        assert pbx.calendar_presence("b01") == Presence("busy")
+
+
+@pytest.mark.parametrize("when", [PbxInfoSent.BEFORE_LOGIN, PbxInfoSent.AFTER_LOGIN])
+async def test_it_tells_about_itself_when_it_is_to(when: PbxInfoSent) -> None:
+    async with simulator(behaviour=Behaviour(pbx_info=when)) as pbx, app_at(pbx, log_in=False) as app:
+        messages = [await app.log_in(), await app.receive()]
+        if when is PbxInfoSent.AFTER_LOGIN:
+            messages.reverse()
+        info, result = messages
+        assert result["ok"] is True
+        assert (info["mt"], info["pbx"], info["domain"]) == ("PbxInfo", "master", "example.com")
+        assert info["apis"] == ["PbxApi", "PbxTableUsers"]
+        pbx.tell_about_itself()
+        assert await app.receive() == info
+
+
+@pytest.mark.parametrize("reaction", MissingRight)
+async def test_an_api_without_the_right_is_refused_or_silent(reaction: MissingRight) -> None:
+    behaviour = Behaviour(apis=frozenset({"PbxTableUsers"}), missing_right=reaction)
+    async with simulator(behaviour=behaviour) as pbx, app_at(pbx) as app:
+        await app.send({**SET, "activity": "busy"})
+        await app.send({**START, "columns": COLUMNS})
+        answer = await app.receive()
+        if reaction is MissingRight.ERROR:
+            assert (answer["mt"], answer["errorText"]) == ("SetPresenceResult", "no access")
+        else:
+            assert answer["mt"] == "ReplicateStartResult"
+        assert pbx.calendar_presence("b01") == CLEARED
+
+
+async def test_garbage_takes_the_place_of_one_message() -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        pbx.behaviour.garbage = '{"rubbish":true}'
+        assert await app.ask(SET) == {"rubbish": True}
+        assert (await app.ask(SET))["mt"] == "SetPresenceResult"
+
+
+async def test_a_drop_is_a_reset_and_new_connections_are_welcome() -> None:
+    async with simulator() as pbx:
+        async with app_at(pbx) as app:
+            assert pbx.connections == 1
+            pbx.drop()
+            assert await app.cut_off_with() == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
+        async with app_at(pbx) as app:
+            assert await app.ask(SET)
+
+
+async def test_stopped_it_refuses_connections_and_keeps_its_port_and_memory() -> None:
+    async with simulator() as pbx:
+        async with app_at(pbx) as app:
+            await app.ask({**SET, "activity": "busy"})
+        port = pbx.port
+        await pbx.stop()
+        with pytest.raises(aiohttp.ClientConnectorError):
+            async with app_at(pbx):
+                pass
+        await pbx.start()
+        assert pbx.port == port
+        async with app_at(pbx):
+            assert pbx.calendar_presence("b01") == Presence("busy")
+
+
+async def test_it_speaks_tls_with_the_certificate_it_is_given() -> None:
+    authority = CertificateAuthority()
+    trust = ssl.create_default_context(cadata=authority.pem.decode())
+    async with simulator(tls=authority.issue("127.0.0.1").context) as pbx:
+        async with app_at(pbx, trust) as app:
+            assert (await app.ask(SET))["mt"] == "SetPresenceResult"
+        await pbx.stop()
+        pbx.tls = CertificateAuthority().issue("127.0.0.1").context
+        await pbx.start()
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            async with app_at(pbx, trust):
+                pass
+
+
+async def test_keep_alives_are_counted_not_answered() -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        await app.send({"mt": "KeepAlive"})
+        assert (await app.ask(SET))["mt"] == "SetPresenceResult"
+        assert pbx.ledger.keep_alives == 1

@@ -1,0 +1,289 @@
+"""Every failure by its name, and the rest goes on."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from engine.core.failures import Failure
+from engine.core.presence.model import CLEARED
+from engine.exchange.failures import (
+    AutodiscoverFailed,
+    CertificateNotTrusted,
+    ExchangeUnreachable,
+    LoginRefused,
+    NotUnderstood,
+)
+from engine.pbx.failures import PbxCertificateNotTrusted, PbxLoginRefused, PbxUnreachable, PresenceRefused, WrongPbx
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.company import Company
+from engine.simulator.exchange.ntlm import Seen
+from engine.simulator.faults import Cut, Delay, Reply, garbage, html_page, redirect, server_busy
+from engine.simulator.world.corp import corp_world
+from engine.sync.happenings import LinkRecovered, LinkTrouble, Side, UserRecovered, UserTrouble
+from tests.support.clock import ManualClock
+from tests.support.site import Site, ews_schema, running_engine, running_site
+
+MONDAY = date(2026, 3, 2)
+EWS_URL = "https://mail.corp.example/EWS/Exchange.asmx"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(corp_world(MONDAY).instant("09:20"))
+
+
+@pytest.fixture
+def company(tmp_path: Path, clock: ManualClock) -> Company:
+    return Company(corp_world(MONDAY), tmp_path, clock, schema=ews_schema())
+
+
+async def trouble(site: Site, side: Side, failure: type[Failure]) -> LinkTrouble:
+    return await site.happens(LinkTrouble, lambda each: each.side is side and isinstance(each.failure, failure))
+
+
+async def recovery(site: Site, side: Side) -> None:
+    await site.happens(LinkRecovered, lambda each: each.side is side)
+
+
+async def test_a_wrong_password_is_tried_twice_at_most_and_the_remedy_said(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    right = dict(company.exchange.accounts)
+    company.exchange.accounts.update(dict.fromkeys(right, "something else"))
+    network_clock = ManualClock()
+    async with company, running_engine(company, clock, tmp_path, {}, network_clock) as site:
+        happening = await trouble(site, Side.EXCHANGE, LoginRefused)
+        assert "password" in happening.failure.remedy
+        for _ in range(10):
+            await network_clock.advance(60)
+        assert company.exchange.log_ins[Seen.REFUSED] <= 2
+        assert isinstance(site.engine.status().exchange.failure, LoginRefused)
+
+        company.exchange.accounts.update(right)
+        for _ in range(10):
+            await network_clock.advance(120)
+        await recovery(site, Side.EXCHANGE)
+
+
+async def test_exchange_down_at_the_start_and_back_later(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    async with company, running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
+        await company.exchange.refuse_connections()
+        await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
+        assert company.pbx.ledger.writes == []
+        await company.exchange.listen()
+        await site.settled()
+        assert site.wrong() == {}
+
+
+async def test_while_exchange_is_down_presences_still_end_in_time(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with company, running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
+        await site.settled()
+        await company.exchange.refuse_connections()
+        await clock.advance(30 * 60)
+        await site.eventually(lambda: not site.wrong())
+        await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
+
+
+async def test_after_a_restart_without_exchange_presences_still_end_in_time(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    def busy() -> set[str]:
+        return {p.name for p in company.world.people if company.pbx.calendar_presence(p.guid).activity == "busy"}
+
+    async with company:
+        async with running_engine(company, clock, tmp_path, {}) as site:
+            await site.settled()
+        before = busy()
+        written = len(company.pbx.ledger.writes)
+        await company.exchange.refuse_connections()
+        async with running_engine(company, clock, tmp_path, {}) as site:
+            await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
+            await recovery(site, Side.PBX)
+            assert busy() == before
+            assert len(company.pbx.ledger.writes) == written
+            await clock.advance(12 * 60 * 60)
+            await site.eventually(lambda: not busy())
+        assert len(before) > 5
+
+
+async def test_pbx_down_and_back_sends_only_what_changed(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        before = {person.guid: site.shown(person) for person in company.world.people}
+        written = len(company.pbx.ledger.writes)
+        await company.pbx.stop()
+        await trouble(site, Side.PBX, PbxUnreachable)
+        await clock.advance(15 * 60)
+        await company.pbx.start()
+        await site.settled()
+        assert site.wrong() == {}
+        changed = [person for person in company.world.people if site.shown(person) != before[person.guid]]
+        assert changed
+        assert len(company.pbx.ledger.writes) == written + len(changed)
+
+
+@pytest.mark.parametrize("names", [("elsewhere.example",), ("mail.corp.example",)], ids=["wrong name", "foreign CA"])
+async def test_an_untrusted_exchange_certificate(
+    company: Company, clock: ManualClock, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    authority = company.authority if names == ("elsewhere.example",) else CertificateAuthority("Somebody else's CA")
+    async with company:
+        await company.exchange.show_certificate(authority.issue(*names))
+        async with running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
+            happening = await trouble(site, Side.EXCHANGE, CertificateNotTrusted)
+            assert "mail.corp.example" in str(happening.failure)
+            assert "exchange.ca_file" in happening.failure.remedy
+            assert company.exchange.log_ins.total() == 0
+
+
+async def test_an_untrusted_pbx_certificate(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    company.pbx.tls = CertificateAuthority("Somebody else's CA").issue("127.0.0.1").context
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        happening = await trouble(site, Side.PBX, PbxCertificateNotTrusted)
+        assert "pbx.ca_file" in happening.failure.remedy
+        assert company.pbx.ledger.logins == []
+
+
+async def test_the_wrong_pbx_is_never_written_to(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    async with company, running_engine(company, clock, tmp_path, {"pbx": {"master": "branch-office"}}) as site:
+        happening = await trouble(site, Side.PBX, WrongPbx)
+        assert "headquarters" in str(happening.failure)
+        assert company.pbx.ledger.writes == []
+
+
+async def test_a_refused_pbx_log_in(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    async with company, running_engine(company, clock, tmp_path, {"pbx": {"app": "nosuchapp"}}) as site:
+        happening = await trouble(site, Side.PBX, PbxLoginRefused)
+        assert "pbx.app" in happening.failure.remedy
+
+
+async def test_autodiscover_in_a_circle_ends_with_its_name(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    for host, other in (("autodiscover.corp.example", "corp.example"), ("corp.example", "autodiscover.corp.example")):
+        for path in ("/autodiscover/autodiscover.svc", "/autodiscover/autodiscover.xml"):
+            company.exchange.faults.add(redirect(f"https://{other}{path}"), host=host, path=path)
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        happening = await trouble(site, Side.EXCHANGE, AutodiscoverFailed)
+        assert "autodiscover_url" in happening.failure.remedy
+        asked = len(company.exchange.ledger.records())
+        assert asked < 60
+        company.exchange.faults.clear()
+        await site.settled()
+        assert site.wrong() == {}
+
+
+@pytest.mark.parametrize("answer", [garbage(), html_page()], ids=["garbage", "log-in page"])
+async def test_a_mailbox_that_answers_garbage_concerns_its_user_alone(
+    company: Company, clock: ManualClock, tmp_path: Path, answer: Reply
+) -> None:
+    anna = company.world.person("anna.mueller")
+    company.exchange.faults.add(answer, operation="FindItem", mailbox=anna.mailbox or "")
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        assert set(site.wrong()) == {"anna.mueller"}
+        found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
+        assert isinstance(found.failure, NotUnderstood)
+
+        company.exchange.faults.clear()
+        await site.pass_time(minutes=6)
+        assert site.wrong() == {}
+        await site.happens(UserRecovered, lambda each: each.user.guid == anna.guid)
+
+
+async def test_a_mailbox_whose_answers_break_off_delays_nobody(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    anna = company.world.person("anna.mueller")
+    company.exchange.faults.add(Cut(after=10), operation="FindItem", mailbox=anna.mailbox or "")
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        for _ in range(5):
+            await site.pass_time(minutes=2)
+            assert set(site.wrong()) <= {"anna.mueller"}
+        assert len([each for each in site.happenings if isinstance(each, LinkTrouble)]) <= 1
+
+
+async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    anna = company.world.person("anna.mueller")
+    slow = company.exchange.faults.add(Delay(30), operation="FindItem", mailbox=anna.mailbox or "")
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.eventually(lambda: set(site.wrong()) == {"anna.mueller"})
+        company.exchange.faults.clear(slow)
+
+
+async def test_a_busy_server_gets_its_pause(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    company.exchange.faults.add(server_busy(7000), operation="FindItem", times=1)
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        happening = await site.happens(LinkTrouble, lambda each: each.side is Side.EXCHANGE)
+        assert getattr(happening.failure, "retry_after", None) == pytest.approx(7.0)
+        await site.settled()
+        assert site.wrong() == {}
+
+
+async def test_control_characters_in_a_subject_reach_nobody(tmp_path: Path, clock: ManualClock) -> None:
+    async with running_site(corp_world(MONDAY), tmp_path, clock, presence={"show_subject": True}) as site:
+        await site.settled()
+        note = site.shown(site.company.world.person("ilona.szoke")).note
+        assert "Fax" in note
+        assert note.isprintable()
+
+
+async def test_a_refused_presence_is_shown_once_and_tried_when_it_changes(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    anna = company.world.person("anna.mueller")
+    company.pbx.behaviour.refused_presence[anna.guid] = "object locked"
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        assert set(site.wrong()) == {"anna.mueller"}
+        [refused] = site.engine.status().refused
+        assert isinstance(refused.failure, PresenceRefused)
+        assert "object locked" in str(refused.failure)
+        assert len(company.pbx.ledger.writes_of(anna.guid)) == 1
+
+        await site.pass_time(minutes=4)
+        assert len(company.pbx.ledger.writes_of(anna.guid)) == 1
+
+        company.pbx.behaviour.refused_presence.clear()
+        await site.pass_time(minutes=15)
+        assert site.wrong() == {}
+        assert site.engine.status().refused == ()
+
+
+async def test_deleted_and_deselected_users_are_cleared(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    async with company:
+        async with running_engine(company, clock, tmp_path, {}) as site:
+            await site.settled()
+            busy = company.world.person("kweiss")
+            assert site.shown(busy) != CLEARED
+            company.pbx.delete_user(busy.guid)
+            await site.eventually(lambda: site.engine.status().users == len(company.world.people) - 1)
+            await site.settled()
+            assert site.engine.status().refused == ()
+        selection = {"pbx": {"users": {"exclude": {"names": ["juergen.*"]}}}}
+        juergen = company.world.person("juergen.gross")
+        assert company.pbx.calendar_presence(juergen.guid) != CLEARED
+        async with running_engine(company, clock, tmp_path, selection) as site:
+            await site.settled()
+            assert company.pbx.calendar_presence(juergen.guid) == CLEARED
+            written = len(company.pbx.ledger.writes_of(juergen.guid))
+            await site.pass_time(minutes=60)
+            assert len(company.pbx.ledger.writes_of(juergen.guid)) == written
+
+
+async def test_a_user_given_an_address_while_running_is_found_at_once(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    reception = company.world.person("empfang")
+    row = next(user for user in company.pbx.users if user.guid == reception.guid)
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        assert company.pbx.calendar_presence(row.guid) == CLEARED
+        company.pbx.update_user(replace(row, emails=("anna.mueller@corp.example",)))
+        anna = company.world.person("anna.mueller")
+        await site.eventually(lambda: company.pbx.calendar_presence(row.guid) == site.expected(anna))

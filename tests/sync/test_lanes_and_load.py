@@ -1,0 +1,45 @@
+"""Many mailboxes over few connections: what the simulators saw on the wire."""
+
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.simulator.exchange.ntlm import Seen
+from engine.simulator.faults import Delay
+from engine.simulator.world import generate
+from tests.support.clock import ManualClock
+from tests.support.site import running_site
+
+
+async def test_200_mailboxes_through_8_lanes_cost_8_handshakes_and_no_other_401(tmp_path: Path) -> None:
+    world = generate(200, 20, date(2026, 3, 2), ZoneInfo("Europe/Berlin"))
+    clock = ManualClock(world.instant("09:05"))
+    exchange = {"connections": 8, "ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}
+    pbx = {"writes_per_second": 1000}
+    async with running_site(world, tmp_path, clock, exchange=exchange, pbx=pbx) as site:
+        # A server that takes its time, so that all lanes are needed.
+        slow = site.company.exchange.faults.add(Delay(0.05), operation="FindItem")
+        await site.settled()
+        site.company.exchange.faults.clear(slow)
+        assert site.wrong() == {}
+        await site.pass_time(minutes=10)
+        assert site.wrong() == {}
+
+        ledger = site.company.exchange.ledger
+        assert ledger.operations["FindItem"] >= 2 * 200
+        assert ledger.connections == 8
+        assert ledger.refusals == 8
+        assert site.company.exchange.log_ins == {Seen.CHALLENGED: 8, Seen.LOGGED_IN: 8}
+        assert ledger.complaints == []
+
+
+async def test_nobody_is_written_twice_for_the_same_presence(tmp_path: Path) -> None:
+    world = generate(30, 10, date(2026, 3, 2), ZoneInfo("Europe/Berlin"))
+    clock = ManualClock(world.instant("09:18"))
+    async with running_site(world, tmp_path, clock, pbx={"writes_per_second": 1000}) as site:
+        await site.settled()
+        first = len(site.company.pbx.ledger.writes)
+        for _ in range(5):
+            await site.pass_time(minutes=2)
+        assert site.company.exchange.ledger.operations["FindItem"] >= 5 * 30
+        assert len(site.company.pbx.ledger.writes) == first == 30

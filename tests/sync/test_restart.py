@@ -1,0 +1,113 @@
+"""kill -9 in the middle, then again: only differences are sent, and nothing wrong stays."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec.structs import replace
+
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.world import Person, World
+from engine.sync.clocks import SystemClock
+from tests.support.site import PATIENCE
+
+PEOPLE = 12
+
+
+@pytest.fixture
+async def company(tmp_path: Path) -> AsyncIterator[Company]:
+    """Everybody is in a meeting that began two hours ago and lasts for hours, by the real clock."""
+    now = datetime.now(UTC)
+    people = [Person(name=f"p{n}", display_name=f"P {n}", mailbox=f"p{n}@corp.example") for n in range(PEOPLE)]
+    world = World(now.date(), ZoneInfo("UTC"), people)
+    for person in people:
+        meet(world, person, now - timedelta(hours=2), now + timedelta(hours=3))
+    async with Company(world, tmp_path, SystemClock()) as company:
+        settings = company.settings(
+            exchange={"ews_url": company.exchange.ews_url, "poll_seconds": 10},
+            engine={"state_dir": str(tmp_path / "state")},
+        )
+        (tmp_path / "settings.toml").write_text(settings)
+        yield company
+
+
+def meet(world: World, person: Person, start: datetime, end: datetime) -> None:
+    item = world.appointment("meeting", "00:00-01:00")
+    world.put(person.mailbox or "", replace(item, start=start, end=end))
+
+
+@asynccontextmanager
+async def engine_process(directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment = os.environ | {
+        "CALENDAR_ENGINE_EXCHANGE_PASSWORD": EXCHANGE_PASSWORD.reveal(),
+        "CALENDAR_ENGINE_PBX_PASSWORD": PBX_PASSWORD.reveal(),
+    }
+    command = [sys.executable, "-m", "engine.cli.main", "run", "--settings", str(directory / "settings.toml")]
+    with (directory / "engine.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=log)
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_after_kill_9_only_differences_are_sent(company: Company, tmp_path: Path) -> None:
+    writes = company.pbx.ledger.writes
+    async with engine_process(tmp_path) as engine:
+        await eventually(lambda: len(writes) == PEOPLE)
+        engine.kill()
+    now = datetime.now(UTC)
+    moved = company.world.people[:2]
+    for person in moved:
+        meet(company.world, person, now - timedelta(hours=1), now + timedelta(hours=2))
+
+    company.exchange.ledger.clear()
+    async with engine_process(tmp_path):
+        await eventually(lambda: len(writes) >= PEOPLE + len(moved))
+        await eventually(lambda: company.exchange.ledger.operations["FindItem"] >= PEOPLE)
+        await asyncio.sleep(0.3)
+    assert sorted(write.guid for write in writes[PEOPLE:]) == sorted(person.guid for person in moved)
+
+
+async def test_what_was_under_way_at_kill_9_is_asked_for_and_not_repeated(company: Company, tmp_path: Path) -> None:
+    writes = company.pbx.ledger.writes
+    company.pbx.behaviour.answers_presence = False
+    async with engine_process(tmp_path) as engine:
+        await eventually(lambda: len(writes) == 10)
+        engine.kill()
+    in_doubt = {write.guid for write in writes}
+    company.pbx.behaviour.answers_presence = True
+    async with engine_process(tmp_path):
+        await eventually(lambda: len(writes) >= PEOPLE)
+        await eventually(lambda: company.exchange.ledger.operations["FindItem"] >= 2 * PEOPLE - 2)
+        await asyncio.sleep(0.3)
+    assert len(writes) == PEOPLE
+    assert len({write.guid for write in writes}) == PEOPLE
+    assert in_doubt == {write.guid for write in writes[:10]}
+
+
+async def test_sigterm_ends_it_within_a_second(company: Company, tmp_path: Path) -> None:
+    async with engine_process(tmp_path) as engine:
+        await eventually(lambda: len(company.pbx.ledger.writes) == PEOPLE)
+        begun = time.monotonic()
+        engine.send_signal(signal.SIGTERM)
+        assert await engine.wait() == 0
+        assert time.monotonic() - begun < 1
