@@ -10,6 +10,7 @@ from engine.core.clock import Clock
 from engine.core.failures import EngineMistake, Failure, Scope
 from engine.exchange.failures import (
     CalendarNotReadable,
+    ExchangeBusy,
     ExchangeFailure,
     ExchangeUnreachable,
     ImpersonationDenied,
@@ -84,7 +85,7 @@ class Calendars:
         self._backoff = Backoff(first=5, longest=300, random=random)
         self._closed_until: datetime | None = None
         self._service_works = False
-        self._unreachable: set[str] = set()
+        self._failing: set[str] = set()
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
@@ -160,14 +161,14 @@ class Calendars:
             self._succeeded(guid, participant, Reading(window, appointments, now))
 
     def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
-        """One mailbox whose answers break off is that mailbox's trouble, until another one has the same."""
+        """One mailbox that is throttled or whose answers break off is alone with it, until another has the same."""
         if failure.scope is not Scope.SERVICE:
             self._works()
             return False
-        if not isinstance(failure, ExchangeUnreachable):
+        if not isinstance(failure, ExchangeUnreachable | ExchangeBusy):
             return True
-        self._unreachable.add(guid)
-        return not self._service_works or len(self._unreachable) > 1
+        self._failing.add(guid)
+        return not self._service_works or len(self._failing) > 1
 
     def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
         participant.reading = reading
@@ -214,7 +215,7 @@ class Calendars:
 
     def _works(self) -> None:
         self._closed_until = None
-        self._unreachable.clear()
+        self._failing.clear()
         self._backoff.reset()
         if not self._service_works:
             self._service_works = True

@@ -2,6 +2,8 @@
 
 import asyncio
 import functools
+import gc
+import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -125,6 +127,14 @@ async def running_engine(
             running.cancel()
     finally:
         await database.close()
+        collect_cancelled_handshakes()
+
+
+def collect_cancelled_handshakes() -> None:
+    """The HTTP library leaves a socket to the garbage collector when its TLS handshake is cancelled, as by stopping."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @asynccontextmanager

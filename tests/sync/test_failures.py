@@ -1,6 +1,6 @@
 """Every failure by its name, and the rest goes on."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from engine.core.presence.model import CLEARED
 from engine.exchange.failures import (
     AutodiscoverFailed,
     CertificateNotTrusted,
+    ExchangeBusy,
     ExchangeUnreachable,
     LoginRefused,
     NotUnderstood,
@@ -95,12 +96,12 @@ async def test_after_a_restart_without_exchange_presences_still_end_in_time(
         return {p.name for p in company.world.people if company.pbx.calendar_presence(p.guid).activity == "busy"}
 
     async with company:
-        async with running_engine(company, clock, tmp_path, {}) as site:
+        async with running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
             await site.settled()
         before = busy()
         written = len(company.pbx.ledger.writes)
         await company.exchange.refuse_connections()
-        async with running_engine(company, clock, tmp_path, {}) as site:
+        async with running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
             await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
             await recovery(site, Side.PBX)
             assert busy() == before
@@ -216,13 +217,32 @@ async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock
         company.exchange.faults.clear(slow)
 
 
-async def test_a_busy_server_gets_its_pause(company: Company, clock: ManualClock, tmp_path: Path) -> None:
-    company.exchange.faults.add(server_busy(7000), operation="FindItem", times=1)
+async def test_a_busy_server_gets_the_pause_it_asks_for(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    busy = company.exchange.faults.add(server_busy(7000), operation="FindItem")
+    network_clock = ManualClock()
+    async with company, running_engine(company, clock, tmp_path, {}, network_clock) as site:
+        happening = await trouble(site, Side.EXCHANGE, ExchangeBusy)
+        assert happening.until == network_clock.now() + timedelta(seconds=7)
+        company.exchange.faults.clear(busy)
+        asked = company.exchange.ledger.operations["FindItem"]
+        await network_clock.advance(6.9)
+        assert company.exchange.ledger.operations["FindItem"] == asked
+        await network_clock.advance(0.2)
+        await recovery(site, Side.EXCHANGE)
+
+
+async def test_one_throttled_mailbox_waits_alone(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    anna = company.world.person("anna.mueller")
     async with company, running_engine(company, clock, tmp_path, {}) as site:
-        happening = await site.happens(LinkTrouble, lambda each: each.side is Side.EXCHANGE)
-        assert getattr(happening.failure, "retry_after", None) == pytest.approx(7.0)
         await site.settled()
+        company.exchange.faults.add(server_busy(60_000), operation="FindItem", mailbox=anna.mailbox or "", times=1)
+        troubles = len([each for each in site.happenings if isinstance(each, LinkTrouble)])
+        await site.pass_time(minutes=3)
+        found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
+        assert isinstance(found.failure, ExchangeBusy)
+        await site.pass_time(minutes=2)
         assert site.wrong() == {}
+        assert len([each for each in site.happenings if isinstance(each, LinkTrouble)]) == troubles
 
 
 async def test_control_characters_in_a_subject_reach_nobody(tmp_path: Path, clock: ManualClock) -> None:

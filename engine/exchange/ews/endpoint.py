@@ -21,6 +21,7 @@ class EwsEndpoint:
         self._http = http
         self._clock = clock
         self._url = settings.ews_url
+        self._forgotten: set[str] = set()
         self._searching = asyncio.Lock()
         self._failure: ExchangeFailure | None = None
         self._searches = 0
@@ -38,10 +39,16 @@ class EwsEndpoint:
                 raise type(self._failure)(self._failure.detail)
             return await self._search(addresses)
 
+    async def current(self, url: str, address: str) -> str:
+        """Return the `url` of the mailbox with this address, or what took its place since it was forgotten."""
+        return await self.url([address]) if url in self._forgotten else url
+
     def forget(self, url: str) -> None:
-        """Have `url` looked up again before it is told again, unless it is the configured one."""
-        if self._url == url and self._settings.ews_url is None:
-            self._url = None
+        """Have `url` looked up again before it is used again, unless it is the configured one."""
+        if self._settings.ews_url is None:
+            self._forgotten.add(url)
+            if self._url == url:
+                self._url = None
 
     async def _search(self, addresses: Sequence[str]) -> str:
         user = self._settings.user
@@ -60,6 +67,7 @@ class EwsEndpoint:
             raise
         else:
             self._url, self._failure = found.url, None
+            self._forgotten.discard(found.url)
             return found.url
         finally:
             self._searches += 1

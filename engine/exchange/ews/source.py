@@ -71,13 +71,14 @@ class EwsSource:
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`, recurrences expanded, in no particular order."""
-        with self._looking_again(mailbox.url):
+        url = await self._endpoint.current(mailbox.url, mailbox.address)
+        with self._looking_again(url):
             try:
-                return await self._reader.read(mailbox.url, Impersonation(mailbox.address), window)
+                return await self._reader.read(url, Impersonation(mailbox.address), window)
             except NotPrimaryAddress as failure:
                 if not failure.primary:
                     raise
-                return await self._reader.read(mailbox.url, Impersonation(failure.primary), window)
+                return await self._reader.read(url, Impersonation(failure.primary), window)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -313,6 +313,18 @@ async def test_url_is_discovered_again_when_it_may_have_changed(reply: Reply) ->
     assert await source.resolve(["anna@example.com"]) == Mailbox("anna@example.com", new)
 
 
+async def test_mailboxes_found_before_follow_to_the_new_url() -> None:
+    new = "https://new.example.com/EWS/Exchange.asmx"
+    replies = (Answer(200, soap(external=URL)), resolved(("anna@example.com", "Mailbox")), ExchangeUnreachable("down"))
+    play = Playbook(*replies, Answer(200, soap(external=new)), found())
+    source = play.source(ews_url=None)
+    mailbox = await source.resolve(["anna@example.com"])
+    with pytest.raises(ExchangeUnreachable):
+        await source.read_window(mailbox, DAY)
+    assert await source.read_window(mailbox, DAY) == ()
+    assert play.http.requests[-1].url == new
+
+
 async def test_configured_url_is_never_discovered() -> None:
     play = Playbook(ExchangeUnreachable("down"), resolved(("anna@example.com", "Mailbox")))
     source = play.source()
