@@ -7,9 +7,14 @@ from datetime import datetime
 
 from engine.core.clock import Clock
 
+SLACK = 64
+
 
 class Timetable:
-    """Instants by key, each key at most once; setting a key anew moves it."""
+    """Instants by key, each key at most once; setting a key anew moves it.
+
+    What was moved or discarded stays in the heap until it is at its top, or until it makes up half of it.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[str, tuple[datetime, int]] = {}
@@ -21,6 +26,9 @@ class Timetable:
         number = next(self._order)
         self._entries[key] = (instant, number)
         heapq.heappush(self._heap, (instant, number, key))
+        if len(self._heap) > 2 * len(self._entries) + SLACK:
+            self._heap = [(instant, number, key) for key, (instant, number) in self._entries.items()]
+            heapq.heapify(self._heap)
 
     def discard(self, key: str) -> None:
         """Make `key` never due."""

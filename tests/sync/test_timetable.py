@@ -52,6 +52,15 @@ def test_it_equals_a_plain_dictionary(changes: list[tuple[str, int | None]], now
     assert [model[key] for key in due] == sorted(model[key] for key in due)
 
 
+def test_moving_the_same_keys_again_and_again_takes_no_more_room() -> None:
+    timetable = Timetable()
+    for turn in range(10_000):
+        timetable.set(str(turn % 10), START + timedelta(days=1, seconds=turn))
+    assert len(timetable) == 10
+    assert len(timetable._heap) < 200
+    assert timetable.earliest() == START + timedelta(days=1, seconds=9_990)
+
+
 async def test_an_alarm_rings_at_its_instant_or_when_woken() -> None:
     clock = ManualClock()
     alarm = Alarm(clock)
