@@ -86,6 +86,13 @@ class InstantLink:
         return CLEARED
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+
+
 async def measure() -> None:
     clock = ManualClock(NINE - timedelta(minutes=30))
     with TemporaryDirectory() as directory:
@@ -110,15 +117,13 @@ async def measure() -> None:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(engine.run())
             begun = time.monotonic()
-            while engine.status().waiting or not engine.status().users:
-                await asyncio.sleep(0.05)
+            await until(lambda: engine.status().users == USERS and not engine.status().waiting)
             print(f"start to everybody read and decided: {time.monotonic() - begun:.2f} s")
             await engine.settled()
             print(f"start to everything written: {time.monotonic() - begun:.2f} s")
             begun = time.monotonic()
             await clock.advance_to(NINE)
-            while not engine._decider.is_idle():
-                await asyncio.sleep(0)
+            await until(engine._decider.is_idle)
             print(f"10,000 meetings beginning at once, decided: {time.monotonic() - begun:.2f} s")
             await engine.settled()
             assert all(presence.activity == "busy" for presence in links[0].shown.values())
