@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.core.appointments import Appointment, ShowAs
-from engine.core.presence import PresenceSettings, decide
+from engine.core.presence import PresenceSettings, decide, preview_day
 
 USERS = 10_000
 APPOINTMENTS = 20
@@ -73,3 +73,16 @@ def test_ten_thousand_calendars_are_decided_in_a_second() -> None:
     )
     assert sum(map(bool, notes)) > USERS / 2
     assert seconds <= 1.0
+
+
+def test_a_day_of_two_thousand_appointments_within_each_other_is_previewed_in_seconds() -> None:
+    midnight, step = datetime(2026, 3, 3, 23, tzinfo=UTC), timedelta(seconds=20)
+    crowd = [
+        Appointment(id=str(n), start=midnight + n * step, end=midnight + timedelta(days=1) - n * step, subject=str(n))
+        for n in range(1, 2001)
+    ]
+    changes = len(preview_day(crowd, SETTINGS, NOW.date()))
+    seconds = cpu_seconds(lambda: preview_day(crowd, SETTINGS, NOW.date()))
+    print(f"\na day of 2,000 appointments within each other: {changes:,} changes in {seconds:.1f} s")  # noqa: T201
+    assert changes == 4001
+    assert seconds <= 5.0

@@ -1,8 +1,8 @@
-"""What an appointment amounts to under given settings, whatever the instant: its kind, target and bounds."""
+"""What an appointment amounts to under given settings, whatever the instant: its kind, target, bounds and rank."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import UTC, date, datetime
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from engine.core.appointments import Appointment, Sensitivity, ShowAs
 from engine.core.presence.account import Outcome
 from engine.core.presence.intervals import ONE_DAY, representable, start_of_day, whole_days, zone_named
 from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings, Target
+from engine.core.presence.ranking import KIND_ORDER, Rank, identity, title_class
 from engine.core.presence.text import clean
 
 KINDS: Mapping[str, Kind | None] = MappingProxyType(
@@ -26,23 +27,48 @@ KINDS: Mapping[str, Kind | None] = MappingProxyType(
 )
 """The kind of each free/busy state, but for tentative exceptions."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWABLE = frozenset({Sensitivity.NORMAL, Sensitivity.PERSONAL})
 
 
-class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """An appointment with what the settings make of it.
+class Candidate(msgspec.Struct, frozen=True, dict=True):
+    """An appointment with what `settings` make of it.
 
     `start` and `end` are the UTC instants that count; `last_day` is set for whole days. `dropped` tells why it takes
     no part at all, None where it does; then it has a kind and a target.
     """
 
     appointment: Appointment
+    settings: PresenceSettings
     kind: Kind | None
     target: Target | None
     start: datetime
     end: datetime
     last_day: date | None
     dropped: Outcome | None
+
+    @cached_property
+    def rank(self) -> Rank:
+        """The key by which this one goes before or after others that are not dropped either.
+
+        Worked out when asked for: most appointments are decided about without it.
+        """
+        assert self.kind is not None  # noqa: S101 - for the type checker: free appointments are dropped
+        return (
+            title_class(self.appointment.subject, self.settings),
+            self.target is Target.AVAILABLE,
+            KIND_ORDER.index(self.kind),
+            _EPOCH - self.start,
+            self.end,
+            identity(self.appointment),
+        )
+
+    @property
+    def shown_subject(self) -> str:
+        """The subject as it may be shown to others, empty where it is hidden."""
+        if self.settings.show_subject and self.appointment.sensitivity in _SHOWABLE:
+            return clean(self.appointment.subject)
+        return ""
 
 
 def candidate(appointment: Appointment, settings: PresenceSettings) -> Candidate:
@@ -54,14 +80,7 @@ def candidate(appointment: Appointment, settings: PresenceSettings) -> Candidate
     else:
         start, end, last_day = representable(appointment.start), representable(appointment.end), None
     dropped = _dropped(appointment, target, lasts=start < end and appointment.start < appointment.end)
-    return Candidate(appointment, kind, target, start, end, last_day, dropped)
-
-
-def shown_subject(appointment: Appointment, settings: PresenceSettings) -> str:
-    """Return the subject as it may be shown to others, empty where it is hidden."""
-    if settings.show_subject and appointment.sensitivity in _SHOWABLE:
-        return clean(appointment.subject)
-    return ""
+    return Candidate(appointment, settings, kind, target, start, end, last_day, dropped)
 
 
 def _kind(appointment: Appointment, settings: PresenceSettings) -> Kind | None:

@@ -20,14 +20,13 @@ from engine.core.presence.situation import Situation, reasons, situation
 class Decision:
     """What must be in the PBX until `valid_until`, the first later instant (UTC) at which it can differ.
 
-    None: it never does, with these appointments. Two decisions are equal if these two are; `situation` and `settings`
-    are what the reasons are made from.
+    None: it never does, with these appointments. Two decisions are equal if these two are; `situation` is what the
+    reasons are made from.
     """
 
     presence: Presence
     valid_until: datetime | None
     situation: Situation = field(compare=False, repr=False)
-    settings: PresenceSettings = field(compare=False, repr=False)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -35,7 +34,7 @@ class Decision:
 
         Worked out when asked for: very many decisions are made for every one that somebody wants explained.
         """
-        return reasons(self.situation, self.settings)
+        return reasons(self.situation)
 
 
 def decide(appointments: Iterable[Appointment], settings: PresenceSettings, now: datetime) -> Decision:
@@ -48,12 +47,12 @@ def decide(appointments: Iterable[Appointment], settings: PresenceSettings, now:
 
 def decide_among(candidates: Sequence[Candidate], settings: PresenceSettings, now: datetime) -> Decision:
     """Return what `decide` does, for a calendar whose candidates are known already."""
-    here = situation(candidates, settings, now)
+    here = situation(candidates, now)
     today = local_day(now, settings.timezone)
     words = catalogue(settings.language)
     note = _note(here, today, settings, words)
     valid_until = min(_turning_points(here, note, today, settings), default=None)
-    return Decision(_presence(here, note, settings, words), valid_until, here, settings)
+    return Decision(_presence(here, note, settings, words), valid_until, here)
 
 
 def _presence(here: Situation, note: Note | None, settings: PresenceSettings, words: Catalogue) -> Presence:
@@ -69,14 +68,14 @@ def _note(here: Situation, today: date, settings: PresenceSettings, words: Catal
     if active is None:
         if following is None:
             return None
-        return Note(available(words), today, moment_of(following.start, zone), label(following, settings, words))
+        return Note(available(words), today, moment_of(following.start, zone), label(following, words))
     end = moment_of(active.end, zone) if active.last_day is None else Moment(active.last_day, None)
     if active.target is not Target.AVAILABLE:
-        return Note(label(active, settings, words), today, end)
+        return Note(label(active, words), today, end)
     if following is None or following.start > active.end:
-        return Note(bare(active, settings, words), today, end)
+        return Note(bare(active, words), today, end)
     until = end if following.start == active.end else moment_of(following.start, zone)
-    return Note(bare(active, settings, words), today, until, label(following, settings, words))
+    return Note(bare(active, words), today, until, label(following, words))
 
 
 def _turning_points(here: Situation, note: Note | None, today: date, settings: PresenceSettings) -> Iterable[datetime]:
@@ -87,7 +86,7 @@ def _turning_points(here: Situation, note: Note | None, today: date, settings: P
     """
     yield from (running.end for running in here.running)
     yield from (coming.start for coming in here.coming[:1])
-    yield from (since for beyond in here.beyond[:1] if (since := announced_from(beyond.start, settings)))
+    yield from (announced_from(beyond.start, settings) for beyond in here.beyond[:1])
     if note is not None and note.until is not None:
         day = next_change_of_words(note.until, today)
         if day is not None:

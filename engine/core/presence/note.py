@@ -5,9 +5,9 @@ from datetime import date
 
 import msgspec
 
-from engine.core.presence.candidates import Candidate, shown_subject
+from engine.core.presence.candidates import Candidate
 from engine.core.presence.catalogue import Catalogue, Sentence
-from engine.core.presence.model import PresenceSettings, Target
+from engine.core.presence.model import Target
 from engine.core.presence.moments import Moment, say_until
 from engine.core.presence.text import cut
 
@@ -51,18 +51,16 @@ def available(words: Catalogue) -> Phrase:
     return Phrase(words.states[Target.AVAILABLE])
 
 
-def label(candidate: Candidate, settings: PresenceSettings, words: Catalogue) -> Phrase:
+def label(candidate: Candidate, words: Catalogue) -> Phrase:
     """Return what is said of an appointment that makes one busy, away or not to be disturbed."""
     assert candidate.target is not None  # noqa: S101 - for the type checker: free appointments are not shown
-    return Phrase(
-        words.states[candidate.target], words.sentences[Sentence.LABEL], shown_subject(candidate.appointment, settings)
-    )
+    return Phrase(words.states[candidate.target], words.sentences[Sentence.LABEL], candidate.shown_subject)
 
 
-def bare(candidate: Candidate, settings: PresenceSettings, words: Catalogue) -> Phrase:
+def bare(candidate: Candidate, words: Catalogue) -> Phrase:
     """Return what is said of an appointment that leaves one available."""
     assert candidate.kind is not None  # noqa: S101 - for the type checker: free appointments are not shown
-    return Phrase(words.kinds[candidate.kind], subject=shown_subject(candidate.appointment, settings))
+    return Phrase(words.kinds[candidate.kind], subject=candidate.shown_subject)
 
 
 def fitted(note: Note, words: Catalogue, limit: int) -> str:

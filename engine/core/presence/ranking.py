@@ -1,13 +1,12 @@
 """Which of several appointments goes first: the key of the presence rules, compared from left to right."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 
 from engine.core.appointments import Appointment
 from engine.core.presence.account import Rule
-from engine.core.presence.candidates import Candidate
-from engine.core.presence.model import Kind, PresenceSettings, Target
+from engine.core.presence.model import Kind, PresenceSettings
 
 
 class TitleClass(IntEnum):
@@ -24,7 +23,7 @@ Rank = tuple[TitleClass, bool, int, timedelta, datetime, Identity]
 
 RULES = (Rule.TITLE, Rule.TARGET, Rule.KIND, Rule.LATER_START, Rule.EARLIER_END, Rule.SMALLER_ID)
 
-_KIND_ORDER = (
+KIND_ORDER = (
     Kind.TENTATIVE_EXCEPTION,
     Kind.OOF,
     Kind.BUSY,
@@ -32,20 +31,6 @@ _KIND_ORDER = (
     Kind.WORKING_ELSEWHERE,
     Kind.NO_DATA,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def rank(candidate: Candidate, settings: PresenceSettings) -> Rank:
-    """Return the key of an appointment that is not dropped."""
-    assert candidate.kind is not None  # noqa: S101 - for the type checker: free appointments are dropped
-    return (
-        title_class(candidate.appointment.subject, settings),
-        candidate.target is Target.AVAILABLE,
-        _KIND_ORDER.index(candidate.kind),
-        _EPOCH - candidate.start,
-        candidate.end,
-        identity(candidate.appointment),
-    )
 
 
 def deciding_rule(one: Rank, other: Rank) -> Rule:

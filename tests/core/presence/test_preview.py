@@ -48,3 +48,13 @@ def test_a_day_ends_with_the_local_day_even_where_the_clocks_change() -> None:
 def test_every_change_is_what_would_be_decided_then() -> None:
     for change in preview_day([MEETING, HOME], SHOWN, WEDNESDAY):
         assert decide([MEETING, HOME], SHOWN, change.at).presence == change.presence
+
+
+def test_every_bound_of_a_crowd_of_nested_appointments_is_a_change() -> None:
+    begins, ends = at("08:00"), at("20:00")
+    minutes = [timedelta(minutes=n) for n in range(200)]
+    crowd = [changed(MEETING, id=str(minute), start=begins + minute, end=ends - minute) for minute in minutes]
+    changes = preview_day(crowd, SHOWN, WEDNESDAY)
+    bounds = [at("00:00"), *(begins + minute for minute in minutes), *(ends - minute for minute in reversed(minutes))]
+    assert [change.at for change in changes] == bounds
+    assert changes[200].presence.note == "Busy: Meeting until 4:41 PM"
