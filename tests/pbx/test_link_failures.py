@@ -136,7 +136,7 @@ async def test_a_certificate_with_another_fingerprint_is_not_trusted() -> None:
     async with simulator(ManualClock(), ANNA, tls=certificate.context) as pbx:
         failure = await failure_of(settings_for(pbx, fingerprint="00" * 32), tls=trusting(authority))
         assert isinstance(failure, PbxCertificateNotTrusted)
-        assert hashlib.sha256(certificate.der).hexdigest() in failure.detail
+        assert hashlib.sha256(certificate.der).digest().hex(":").upper() in failure.detail
         assert pbx.ledger.logins == []
 
 
