@@ -15,7 +15,7 @@ FAILURES_IN_A_ROW = 5
 """After so many refused log-ins an address has to wait."""
 
 FORGIVEN_AFTER = timedelta(seconds=30)
-"""Each refused log-in counts for so long."""
+"""How long it takes until one refused log-in does not count any more."""
 
 ADDRESSES_REMEMBERED = 1000
 
@@ -33,7 +33,7 @@ class Guests:
         return (
             sum(self._present.values()) < AT_ONCE
             and self._present.get(address, 0) < AT_ONCE_FROM_ONE_ADDRESS
-            and self._failures_of(address) < FAILURES_IN_A_ROW
+            and self._failures_of(address) <= FAILURES_IN_A_ROW - 1
         )
 
     def enter(self, address: str) -> None:
