@@ -22,31 +22,39 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Guest(web.RequestHandler):
-    """One connection. It is cut off unless it is let `stay` in time."""
+    """One connection; `left` is called when it ends, or when it is logged in."""
 
-    __slots__ = ("_is_guest", "_left", "address")
+    __slots__ = ("_is_guest", "_is_late", "_left", "address")
 
     def __init__(self, server: web.Server, address: str, left: Callable[["Guest"], None]) -> None:
-        super().__init__(server, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]  # None: no log
+        super().__init__(server, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]  # none
         self.address = address
         self._left = left
         self._is_guest = True
+        self._is_late = False
 
-    def stay(self) -> None:
-        """The log-in has succeeded: no bound holds any more."""
-        if self._is_guest:
-            self._is_guest = False
-            self._left(self)
+    def cut_off(self) -> None:
+        """End the connection without a word, also one whose TLS handshake is still under way."""
+        self._is_late = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the transport when the TLS handshake is complete."""
+        super().connection_made(transport)
+        if self._is_late:
+            self.cut_off()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by the transport at the end."""
         super().connection_lost(exc)
-        self.stay()
+        self.is_no_guest()
 
-    def cut_off(self) -> None:
-        """End the connection without a word."""
-        if self.transport is not None:
-            self.transport.abort()
+    def is_no_guest(self) -> None:
+        """The connection has ended, never came about, or is logged in: no bound holds any more."""
+        if self._is_guest:
+            self._is_guest = False
+            self._left(self)
 
 
 def open_port(address: str, port: int) -> socket.socket:
@@ -110,7 +118,7 @@ class Door:
                 lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=ANSWER_TIME.total_seconds()
             )
         except OSError:  # no TLS, or no TLS in time
-            guest.stay()
+            guest.is_no_guest()
 
     def _left(self, guest: Guest) -> None:
         self._deadlines.met(self._expected.pop(guest))

@@ -138,7 +138,7 @@ class PbxListener:
 
     async def _serve(self, socket: web.WebSocketResponse, guest: Guest) -> None:
         def usable(connection: Connection) -> None:
-            guest.stay()
+            guest.is_no_guest()
             self._turned_away.pop(guest.address, None)
             self._take(connection)
 
