@@ -150,6 +150,8 @@ class Engine:
             case LinkUp(pbx, domain):
                 self._refused_pbxs.pop(pbx or "", None)
                 self._directory.set_domain(domain)
+                if pbx is not None:
+                    self._writer.master_is_certain()
             case LinkDown(failure, retry_at):
                 self._writer.link_is_down()
                 self._report(LinkTrouble(Side.PBX, failure, retry_at))
@@ -157,7 +159,10 @@ class Engine:
                 self._directory.handle(event)
                 self._writer.link_is_up()
                 self._report(LinkRecovered(Side.PBX))
-            case UserSeen() | UserRemoved():
+            case UserSeen(user):
+                self._directory.handle(event)
+                self._writer.user_is_certain(user.guid)
+            case UserRemoved():
                 self._directory.handle(event)
             case PbxTurnedAway(name, failure):
                 self._refused_pbxs[name] = failure

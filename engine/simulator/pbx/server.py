@@ -80,6 +80,20 @@ class PbxSimulator:
         return self._port
 
     @property
+    def is_listening(self) -> bool:
+        """Whether apps can connect."""
+        return self._runner is not None
+
+    @property
+    def on_write(self) -> Callable[[PresenceWrite], None] | None:
+        """Who hears of every SetPresence that was accepted."""
+        return self._pbx.on_write
+
+    @on_write.setter
+    def on_write(self, listener: Callable[[PresenceWrite], None] | None) -> None:
+        self._pbx.on_write = listener
+
+    @property
     def ledger(self) -> Ledger:
         """What it was asked."""
         return self._pbx.ledger
