@@ -1,6 +1,7 @@
 """Puts a real engine together from settings and secrets: the one place that knows every concrete part."""
 
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
@@ -9,14 +10,19 @@ import platformdirs
 
 from engine.core.clock import Clock
 from engine.core.presence.model import PresenceSettings
-from engine.core.settings.model import EngineSettings, Settings
+from engine.core.secret import Secret
+from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
 from engine.exchange.ews.source import EwsSource
+from engine.exchange.http import tls as exchange_tls
 from engine.exchange.http.client import ExchangeHttp, TransportFactory
-from engine.exchange.http.tls import verified_context
+from engine.pbx import tls as pbx_tls
+from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
+from engine.pbx.events import PbxEvent
 from engine.pbx.link import PbxLink
+from engine.pbx.listener import PbxListener
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.secrets import Secrets
-from engine.sync.engine import Engine
+from engine.sync.engine import Engine, Link
 from engine.sync.happenings import Observer
 
 USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
@@ -35,14 +41,14 @@ def assemble(
 ) -> Engine:
     """Return an engine that is ready to run. `transport` replaces the way to Exchange's servers, not the protocol."""
     random = SystemRandom()
-    exchange, pbx = settings.exchange, settings.pbx
+    exchange = settings.exchange
     http = ExchangeHttp(
         user=exchange.user,
         password=secrets.exchange_password,
         authentication=exchange.auth,
         channel_binding=exchange.channel_binding,
         connections=exchange.connections,
-        tls=verified_context(exchange.ca_file),
+        tls=exchange_tls.verified_context(exchange.ca_file),
         clock=network_clock,
         user_agent=USER_AGENT,
         transport=transport,
@@ -54,19 +60,31 @@ def assemble(
         http=http,
         clock=network_clock,
     )
-    pbx_tls = verified_context(pbx.ca_file) if pbx.tls else None
     return Engine(
         settings,
         source=source,
-        make_link=lambda on_event: PbxLink(
-            pbx, secrets.pbx_password, network_clock, on_event, tls=pbx_tls, random=random
-        ),
+        make_link=lambda on_event: _link(settings, secrets.pbx_password, network_clock, on_event),
         store=store,
         clock=clock,
         network_clock=network_clock,
         random=random,
         observe=observe,
     )
+
+
+def _link(settings: Settings, password: Secret, clock: Clock, on_event: Callable[[PbxEvent], None]) -> Link:
+    pbx = settings.pbx
+    if pbx.link is PbxLinkKind.LISTEN:
+        return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings))
+    context = pbx_tls.verified_context(pbx.ca_file) if pbx.tls else None
+    return PbxLink(pbx, password, clock, on_event, tls=context, random=SystemRandom())
+
+
+def _listen_certificate(settings: Settings) -> ListenCertificate:
+    pbx = settings.pbx
+    if pbx.certificate is not None:
+        return GivenCertificate(pbx.certificate, pbx.certificate_key)
+    return OwnCertificate(state_directory(settings.engine), listen_names(pbx))
 
 
 def needs_subjects(presence: PresenceSettings) -> bool:

@@ -1,6 +1,7 @@
 """What the engine does, in words for a log."""
 
 import logging
+from datetime import datetime
 from importlib.metadata import version
 
 from engine.core.presence import missing_messages
@@ -9,6 +10,8 @@ from engine.sync.happenings import (
     Happening,
     LinkRecovered,
     LinkTrouble,
+    ListeningForPbx,
+    PbxRefused,
     PresenceConfirmed,
     PresenceWithheld,
     UserRecovered,
@@ -39,7 +42,14 @@ def log(happening: Happening) -> None:
             logger.warning("%s: %s. %s", user.label, failure, failure.remedy)
         case UserRecovered(user):
             logger.info("%s: calendar can be read again", user.label)
-        case LinkTrouble(side, failure, until):
+        case LinkTrouble(side, failure, None):
+            logger.warning("%s: %s. %s", side, failure, failure.remedy)
+        case LinkTrouble(side, failure, datetime() as until):
             logger.warning("%s: %s. %s Next try at %s UTC.", side, failure, failure.remedy, f"{until:%H:%M:%S}")
         case LinkRecovered(side):
             logger.info("%s: working", side)
+        case ListeningForPbx(url, fingerprint):
+            logger.info("listening for the PBX; URL of the App object: %s", url)
+            logger.info("SHA-256 of the certificate shown to the PBX: %s", fingerprint)
+        case PbxRefused(name, failure):
+            logger.warning("PBX %s is not used: %s. %s", name, failure, failure.remedy)

@@ -1,62 +1,79 @@
-"""One connection to the PBX from dialling to breaking off: the protocol parts joined to a socket and a clock."""
+"""One connection with the PBX from opening to breaking off: the protocol parts joined to a socket and a clock."""
 
 import asyncio
-import ssl
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from engine.core.clock import Clock
 from engine.core.presence.model import Presence
-from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
 from engine.pbx import presence, replication
 from engine.pbx.deadlines import Deadlines
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
-from engine.pbx.failures import PbxFailure, PbxUnreachable
+from engine.pbx.failures import PbxFailure, PbxNotUnderstood, PbxUnreachable
 from engine.pbx.master import MasterCheck
-from engine.pbx.messages import Message, decode, encode
+from engine.pbx.messages import Message, encode
 from engine.pbx.replication import Replication, ReplicationOutput
 from engine.pbx.requests import Requests
-from engine.pbx.session import ApiMessage, DialLogin, LoggedIn, PbxInfo, Send, Session, SessionOutput
-from engine.pbx.websocket import WebSocket, dial, texts
+from engine.pbx.session import ApiMessage, HangUp, LoggedIn, Login, PbxInfo, Send, Session, SessionOutput
+from engine.pbx.websocket import WebSocket, reason_of_end, texts, was_closed_on_purpose
 
 _IDLE_TIME = timedelta(seconds=60)
 _KEEP_ALIVE: Message = {"mt": "KeepAlive"}
 
 
 class Connection:
-    """Lives once: `run` it, and use `set_presence` and `read_presence` meanwhile."""
+    """Lives once: `run` it, and use `set_presence` and `read_presence` meanwhile.
+
+    `on_usable` is called once, when the log-in has succeeded and, where it was the PBX that logged in, when it has
+    proved to be the master. The connection stays idle until somebody lets it `begin`; only then events come.
+    """
 
     def __init__(
-        self, settings: PbxSettings, password: Secret, clock: Clock, on_event: Callable[[PbxEvent], None]
+        self,
+        login: Login,
+        settings: PbxSettings,
+        clock: Clock,
+        *,
+        on_usable: Callable[["Connection"], None],
+        on_event: Callable[[PbxEvent], None],
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._on_usable = on_usable
         self._on_event = on_event
-        self._session = Session(DialLogin(settings.app, password))
+        self._session = Session(login)
         self._replication = Replication()
         self._master = MasterCheck(settings.master)
         self._deadlines = Deadlines(clock)
-        self._outbox = asyncio.Queue[Message]()
+        self._outbox = asyncio.Queue[Message | PbxFailure]()
         self._requests = Requests(self._deadlines, self._send)
         self._last_traffic = clock.now()
         self._login: LoggedIn | None = None
         self._info: PbxInfo | None = None
+        self._usable = False
+        self._begun = False
         self._announced: LinkUp | None = None
         self._ended: asyncio.Future[PbxFailure] = asyncio.get_running_loop().create_future()
         self._parts: list[asyncio.Task[None]] = []
 
     @property
-    def logged_in(self) -> bool:
-        """Whether the log-in has succeeded."""
-        return self._login is not None
+    def login(self) -> LoggedIn | None:
+        """The log-in, once it has succeeded."""
+        return self._login
 
-    async def run(self, tls: ssl.SSLContext | None) -> PbxFailure:
-        """Dial, log in and serve until it ends; return why it did."""
+    @property
+    def pbx(self) -> str:
+        """The name the PBX gave; "" while it gave none."""
+        return self._info.pbx if self._info else ""
+
+    async def run(self, opening: AbstractAsyncContextManager[WebSocket]) -> PbxFailure:
+        """Open the socket, log in and serve until it ends; return why it did."""
         async with asyncio.TaskGroup() as tasks:
             # No failure leaves a task as an exception: a task group that fails swallows a cancellation from outside.
-            self._begin(tasks, self._watch())
-            self._begin(tasks, self._converse(tls, tasks))
+            self._start(tasks, self._watch())
+            self._start(tasks, self._converse(opening, tasks))
             try:
                 return await self._ended
             finally:
@@ -64,9 +81,20 @@ class Connection:
                 for part in self._parts:
                     part.cancel()
 
+    def begin(self) -> None:
+        """Use this connection: tell of it and replicate its users."""
+        self._begun = True
+        self._announce()
+        self._perform_replication(self._replication.start())
+
+    def end(self, failure: PbxFailure) -> None:
+        """Have `run` return `failure`, unless it ends for another reason already."""
+        if not self._ended.done():
+            self._ended.set_result(failure)
+
     async def set_presence(self, guid: str, wanted: Presence) -> None:
         """Write the presence of one user. Raises `PresenceRefused`, `PbxUnreachable`."""
-        if not (self.logged_in and self._master.passed):
+        if not self._master.passed:
             raise PbxUnreachable("the name of the PBX has not been checked yet")
         settings = self._settings
         await self._requests.ask(
@@ -75,39 +103,43 @@ class Connection:
 
     async def read_presence(self, user_name: str) -> Presence:
         """Return what the PBX holds for our contact. Raises `PresenceRefused`, `PbxUnreachable`."""
-        if not self.logged_in:
+        if self._login is None:
             raise PbxUnreachable("not logged in yet")
         update = await self._requests.ask(
             presence.subscribe_presence(user_name), afterwards=presence.unsubscribe_presence(user_name)
         )
         return presence.presence_in(update, contact=self._settings.presence_contact)
 
-    def _begin(self, tasks: asyncio.TaskGroup, part: Coroutine[None, None, None]) -> None:
+    def _start(self, tasks: asyncio.TaskGroup, part: Coroutine[None, None, None]) -> None:
         self._parts.append(tasks.create_task(self._until_failure(part)))
 
     async def _until_failure(self, part: Coroutine[None, None, None]) -> None:
         try:
             await part
         except PbxFailure as failure:
-            if not self._ended.done():
-                self._ended.set_result(failure)
+            self.end(failure)
 
-    async def _converse(self, tls: ssl.SSLContext | None, tasks: asyncio.TaskGroup) -> None:
+    async def _converse(self, opening: AbstractAsyncContextManager[WebSocket], tasks: asyncio.TaskGroup) -> None:
         self._deadlines.expect("socket", self._not_connected)
-        async with dial(self._settings, tls) as socket:
+        async with opening as socket:
             self._deadlines.met("socket")
-            self._begin(tasks, self._write(socket))
+            self._deadlines.expect("log-in", self._login_unanswered)
+            self._start(tasks, self._write(socket))
             await self._until_failure(self._read(socket))
 
     async def _read(self, socket: WebSocket) -> None:
         self._perform_session(self._session.start())
         async for text in texts(socket):
             self._last_traffic = self._clock.now()
-            self._perform_session(self._session.receive(decode(text)))
+            self._perform_session(self._session.receive(text))
+        on_purpose = self._session.closed() if was_closed_on_purpose(socket) else None
+        raise on_purpose or PbxUnreachable(f"the connection broke off ({reason_of_end(socket)})")
 
     async def _write(self, socket: WebSocket) -> None:
         while True:
             message = await self._outbox.get()
+            if isinstance(message, PbxFailure):
+                raise message
             try:
                 await socket.send_str(encode(message))
             except ConnectionError as error:
@@ -128,21 +160,38 @@ class Connection:
         for output in outputs:
             match output:
                 case Send(message):
-                    self._deadlines.expect("log-in", self._login_unanswered)
                     self._send(message)
+                case HangUp(failure):
+                    self._outbox.put_nowait(failure)
                 case LoggedIn():
-                    self._deadlines.met("log-in")
-                    self._login = output
-                    self._announce()
-                    self._perform_replication(self._replication.start())
+                    self._logged_in(output)
                 case PbxInfo():
-                    self._master.told(output)
-                    self._info = output
-                    self._announce()
-                case ApiMessage(api=replication.API):
+                    self._told(output)
+                case ApiMessage(api=replication.API) if self._begun:
                     self._perform_replication(self._replication.receive(output.mt, output.body))
                 case ApiMessage(api=presence.API):
                     self._requests.receive(output)
+
+    def _logged_in(self, login: LoggedIn) -> None:
+        self._login = login
+        self._deadlines.met("log-in")
+        if self._session.accepts and self._info is None:
+            self._deadlines.expect("PbxInfo", self._info_missing)
+        self._offer()
+
+    def _told(self, info: PbxInfo) -> None:
+        self._info = info
+        self._deadlines.met("PbxInfo")
+        self._master.told(info)
+        self._offer()
+        self._announce()
+
+    def _offer(self) -> None:
+        """Say once that this connection may be used. A PBX that logs in always tells who it is (SDK, PbxInfo)."""
+        if self._usable or self._login is None or (self._session.accepts and self._info is None):
+            return
+        self._usable = True
+        self._on_usable(self)
 
     def _perform_replication(self, outputs: Iterable[ReplicationOutput]) -> None:
         for output in outputs:
@@ -164,7 +213,7 @@ class Connection:
 
     def _announce(self) -> None:
         """Tell of the log-in, and again when PbxInfo comes later and tells more."""
-        if self._login is None:
+        if not self._begun or self._login is None:
             return
         info = self._info or PbxInfo(pbx="", domain="", apis=frozenset())
         link = LinkUp(info.pbx or None, self._settings.domain or info.domain or self._login.domain)
@@ -174,6 +223,9 @@ class Connection:
 
     def _not_connected(self) -> None:
         raise PbxUnreachable(f"{self._settings.host}:{self._settings.port} does not answer")
+
+    def _info_missing(self) -> None:
+        raise PbxNotUnderstood("PbxInfo did not follow the log-in")
 
     def _login_unanswered(self) -> None:
         raise self._session.unanswered()

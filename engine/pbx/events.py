@@ -17,10 +17,29 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
-    """The connection is gone or did not come about; the next attempt begins at `retry_at`."""
+    """The connection is gone or did not come about.
+
+    The next attempt begins at `retry_at`; None where it is the PBX that connects.
+    """
 
     failure: Failure
-    retry_at: datetime
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The PBX may connect. `url` is the one of the App object, `fingerprint` the SHA-256 of the certificate shown."""
+
+    url: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class PbxTurnedAway:
+    """A PBX that connected is not used; `name` is the one it gave, or its address if it could not log in."""
+
+    name: str
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +63,4 @@ class UsersComplete:
     guids: frozenset[str]
 
 
-PbxEvent = LinkUp | LinkDown | UserSeen | UserRemoved | UsersComplete
+PbxEvent = LinkUp | LinkDown | Listening | PbxTurnedAway | UserSeen | UserRemoved | UsersComplete

@@ -23,8 +23,8 @@ class PbxCertificateNotTrusted(PbxFailure):
     scope = Scope.SERVICE
     meaning = "The certificate of the PBX is not trusted"
     remedy = (
-        "Set pbx.ca_file to the CA that issued it, or pbx.fingerprint to its SHA-256, "
-        "or correct pbx.host so that it matches the certificate."
+        "Set pbx.ca_file to the CA that issued it, or correct pbx.host so that it matches the certificate. Or compare "
+        "the SHA-256 with the one that the PBX itself shows for its certificate, and set pbx.fingerprint to it."
     )
 
 
@@ -37,13 +37,67 @@ class NotAPbx(PbxFailure):
     remedy = "Check pbx.host, pbx.port and pbx.tls: /PBX0/APPS/websocket of the PBX must be there."
 
 
+class PbxNotConnected(PbxFailure):
+    """We listen, and no PBX has come yet that may be used."""
+
+    fault = Fault.NETWORK
+    scope = Scope.SERVICE
+    meaning = "The PBX has not connected yet"
+    remedy = (
+        'Tick "Websocket" at the App object in the PBX, and let its URL be the one that is listened at with one more '
+        "part behind it. Check that a firewall lets the PBX reach this machine."
+    )
+
+
+class ListeningImpossible(PbxFailure):
+    """The port cannot be opened."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The engine cannot listen for the PBX"
+    remedy = "Set pbx.listen_address to an address of this machine and pbx.listen_port to a free port above 1023."
+
+
+class ListenCertificateUnusable(PbxFailure):
+    """The certificate or key to listen with cannot be read, made or used."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The certificate to listen with cannot be used"
+    remedy = (
+        "Let pbx.certificate and pbx.certificate_key be PEM files that belong together, the key without a passphrase, "
+        "readable by the engine's account; or leave both out, and the engine makes its own."
+    )
+
+
+class PbxPasswordWrong(PbxFailure):
+    """Somebody who connected to us could not prove to know the password."""
+
+    fault = Fault.CREDENTIALS
+    scope = Scope.CONNECTION
+    meaning = "A log-in with another password was refused"
+    remedy = "Compare the secret pbx.password with the Password of the App object in the PBX."
+
+
+class UserLoginRefused(PbxFailure):
+    """A user opened the app, with the right digest; there is nothing to see."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.CONNECTION
+    meaning = "A user opened the app, which has no user interface"
+    remedy = "Take the app away from the users in the PBX; the App object itself does not need them."
+
+
 class PbxLoginRefused(PbxFailure):
     """AppLoginResult was not ok."""
 
     fault = Fault.CREDENTIALS
     scope = Scope.SERVICE
     meaning = "The PBX refuses the log-in"
-    remedy = "Compare pbx.app with the Name of the App object and the secret pbx.password with its Password."
+    remedy = (
+        "Check that the PBX has an App object whose Name is pbx.app, and that the secret pbx.password is its Password. "
+        "The PBX does not tell which of the two is wrong."
+    )
 
 
 class WrongPbx(PbxFailure):
@@ -52,7 +106,10 @@ class WrongPbx(PbxFailure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "This is not the master PBX"
-    remedy = "Set pbx.master to the PBX Name of the master PBX, or pbx.host to its address."
+    remedy = (
+        "Set pbx.master to the PBX Name of the master PBX. If that is another one, set pbx.host to its address, or "
+        'take the tick off "Websocket" at the App object of this one.'
+    )
 
 
 class PbxRightsMissing(PbxFailure):

@@ -10,8 +10,10 @@ from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
 from engine.pbx.backoff import BackOff
 from engine.pbx.connection import Connection
+from engine.pbx.dial_login import DialLogin
 from engine.pbx.events import LinkDown, PbxEvent
 from engine.pbx.failures import PbxUnreachable
+from engine.pbx.websocket import dial
 
 
 class PbxLink:
@@ -45,13 +47,15 @@ class PbxLink:
     async def run(self) -> None:
         """Keep the link up until cancelled."""
         while True:
-            connection = Connection(self._settings, self._password, self._clock, self._on_event)
-            self._connection = connection
+            login = DialLogin(self._settings.app, self._password)
+            connection = self._connection = Connection(
+                login, self._settings, self._clock, on_usable=Connection.begin, on_event=self._on_event
+            )
             try:
-                failure = await connection.run(self._tls)
+                failure = await connection.run(dial(self._settings, self._tls))
             finally:
                 self._connection = None
-            if connection.logged_in:
+            if connection.login:
                 self._back_off.reset()
             retry_at = self._clock.now() + self._back_off.pause_after(failure)
             self._on_event(LinkDown(failure, retry_at))

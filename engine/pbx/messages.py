@@ -11,6 +11,9 @@ Message = dict[str, object]
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """The PBX's own limit is not documented; a user row is a few kilobytes."""
 
+MAX_ACCEPTED_BYTES = 1024 * 1024
+"""From a PBX that connects to us."""
+
 _LONGEST_REASON = 200
 
 
@@ -25,8 +28,8 @@ def decode(text: str) -> Message:
     return message
 
 
-def encode(message: Message) -> str:
-    """Return the compact JSON text of `message`, nothing escaped that need not be."""
+def encode(message: object) -> str:
+    """Return the compact JSON text of a message or a part of one, nothing escaped that need not be."""
     return msgspec.json.encode(message).decode()
 
 

@@ -5,12 +5,13 @@ the two is a log-in object, everything after it is the same.
 """
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from typing import Protocol
 
-from engine.core.secret import Secret
-from engine.pbx.digest import login_digest
-from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnderstood, PbxUnreachable
-from engine.pbx.messages import Message, encode, refusal_of, text_of
+from engine.pbx.failures import PbxFailure, PbxNotUnderstood
+from engine.pbx.messages import Message, decode, text_of
+
+MESSAGES_BEFORE_LOGIN = 16
+"""A log-in takes two of each side's; somebody who says much more does not mean to log in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,20 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """The log-in is complete. `domain` is the one that came with it, "" when none did."""
+    """The log-in is complete. `domain` is the system name that came with it, "" when none did.
+
+    `app_object` tells one App object from another where it was the PBX that logged in.
+    """
 
     domain: str
+    app_object: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the connection because of `failure` as soon as everything before has been sent."""
+
+    failure: PbxFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,88 +58,78 @@ class ApiMessage:
     body: Message
 
 
-SessionOutput = Send | LoggedIn | PbxInfo | ApiMessage
+SessionOutput = Send | LoggedIn | HangUp | PbxInfo | ApiMessage
 
 
-class _Awaiting(Enum):
-    CHALLENGE = auto()
-    RESULT = auto()
-    NOTHING = auto()
+class Login(Protocol):
+    """One side's part of the log-in; `accepts` tells whether the peer is the one that logs in."""
 
+    accepts: bool
 
-class DialLogin:
-    """The log-in of the side that opened the socket: AppChallenge, AppLogin, AppLoginResult.
-
-    User and domain stay empty: since 13r3 a session with a user has that user's rights and not the App object's.
-    """
-
-    def __init__(self, app: str, password: Secret) -> None:
-        self._app = app
-        self._password = password
-        self._awaiting = _Awaiting.CHALLENGE
-
-    def start(self) -> tuple[Send, ...]:
+    def start(self) -> tuple[SessionOutput, ...]:
         """Return what to send when the socket has opened."""
-        return (Send({"mt": "AppChallenge"}),)
+        ...
 
-    def receive(self, message: Message) -> tuple[Send | LoggedIn, ...]:
-        """Take one message of the base protocol. Raises `PbxLoginRefused`, `PbxNotUnderstood`."""
-        match text_of(message, "mt"), self._awaiting:
-            case "AppChallengeResult", _Awaiting.CHALLENGE:
-                self._awaiting = _Awaiting.RESULT
-                return (Send(self._login(message)),)
-            case "AppLoginResult", _Awaiting.RESULT:
-                if message.get("ok") is not True:
-                    raise PbxLoginRefused(refusal_of(message) or f"App object {self._app}")
-                self._awaiting = _Awaiting.NOTHING
-                return (LoggedIn(text_of(message, "domain")),)
-        return ()
+    def receive(self, message: Message, text: str) -> tuple[SessionOutput, ...]:
+        """Take one message of the base protocol, as it was decoded and as it came."""
+        ...
 
     def unanswered(self) -> PbxFailure:
         """Return what it means that the peer stays silent now."""
-        if self._awaiting is _Awaiting.CHALLENGE:
-            return NotAPbx("AppChallenge was not answered")
-        return PbxUnreachable("AppLogin was not answered")
+        ...
 
-    def _login(self, challenge_result: Message) -> Message:
-        challenge = text_of(challenge_result, "challenge")
-        if not challenge:
-            raise PbxNotUnderstood("AppChallengeResult without a challenge")
-        info: Message = {}
-        digest = login_digest(self._password, challenge, app=self._app, info=encode(info))
-        who: Message = {"app": self._app, "domain": "", "sip": "", "guid": "", "dn": ""}
-        return {"mt": "AppLogin", **who, "info": info, "digest": digest}
+    def closed(self) -> PbxFailure | None:
+        """Return what it means that the peer closes the connection now, None if nothing in particular."""
+        ...
 
 
 class Session:
-    """Takes decoded messages, returns what is to be sent and what has happened."""
+    """Takes messages, returns what is to be sent and what has happened."""
 
-    def __init__(self, login: DialLogin) -> None:
+    def __init__(self, login: Login) -> None:
         self._login = login
         self._ready = False
+        self._before_login = 0
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the peer is the one that logs in."""
+        return self._login.accepts
 
     def start(self) -> tuple[SessionOutput, ...]:
         """Return what to send when the socket has opened."""
         return self._login.start()
 
-    def receive(self, message: Message) -> tuple[SessionOutput, ...]:
-        """Take one message; whatever is unknown or comes at the wrong time is passed over.
+    def receive(self, text: str) -> tuple[SessionOutput, ...]:
+        """Take the text of one message; whatever is unknown or comes at the wrong time is passed over.
 
         PbxInfo counts at any time: it is documented only for the direction in which the PBX logs in.
         Raises `PbxLoginRefused`, `PbxNotUnderstood`.
         """
+        message = decode(text)
         api, mt = text_of(message, "api"), text_of(message, "mt")
+        if not self._ready:
+            self._count_before_login()
         if api:
             return (ApiMessage(api, mt, text_of(message, "src"), message),) if self._ready else ()
         if mt == "PbxInfo":
             return (_pbx_info(message),)
-        outputs = self._login.receive(message)
+        outputs = self._login.receive(message, text)
         self._ready = self._ready or any(isinstance(output, LoggedIn) for output in outputs)
         return outputs
 
     def unanswered(self) -> PbxFailure:
         """Return what it means that the log-in makes no progress."""
         return self._login.unanswered()
+
+    def closed(self) -> PbxFailure | None:
+        """Return what it means that the peer closes the connection now, None if nothing in particular."""
+        return self._login.closed()
+
+    def _count_before_login(self) -> None:
+        self._before_login += 1
+        if self._before_login > MESSAGES_BEFORE_LOGIN:
+            raise PbxNotUnderstood("too many messages before the log-in")
 
 
 def _pbx_info(message: Message) -> PbxInfo:

@@ -52,6 +52,11 @@ class CertificateAuthority:
 
     def issue(self, *names: str) -> IssuedCertificate:
         """Return a server certificate for `names`, each a host name or an IP address."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        return IssuedCertificate(context, self.issue_into(context, *names))
+
+    def issue_into(self, context: ssl.SSLContext, *names: str) -> bytes:
+        """Have `context` show a certificate for `names`, and return that (DER)."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(_common_name(names[0]), self._name, key.public_key(), self._key.public_key())
@@ -61,7 +66,8 @@ class CertificateAuthority:
             .add_extension(x509.SubjectAlternativeName([_alternative_name(name) for name in names]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        return IssuedCertificate(_server_context(key, certificate), certificate.public_bytes(Encoding.DER))
+        _load(context, key, certificate)
+        return certificate.public_bytes(Encoding.DER)
 
 
 def _builder(
@@ -107,9 +113,8 @@ def _key_usage(*, sign_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _server_context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:
+def _load(context: ssl.SSLContext, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
     """`ssl` reads keys from files only: they exist for this one moment, for this user alone."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as directory:
         key_file = Path(directory) / "key.pem"
         certificate_file = Path(directory) / "certificate.pem"
@@ -118,4 +123,3 @@ def _server_context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certifica
             file.write(key_pem)
         certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
         context.load_cert_chain(certificate_file, key_file)
-    return context

@@ -27,10 +27,19 @@ PBX_PASSWORD = Secret("simulated-secret")
 class Company:
     """Both servers for as long as the context lasts. `directory` takes the certificate of their CA.
 
-    `clock` measures delays and stamps what the PBX writes down. `exchange_options` go to `ExchangeSimulator`.
+    `clock` measures delays and stamps what the PBX writes down. `behaviour` is the PBX's, `exchange_options` go to
+    `ExchangeSimulator`.
     """
 
-    def __init__(self, world: World, directory: Path, clock: Clock, **exchange_options: Any) -> None:
+    def __init__(
+        self,
+        world: World,
+        directory: Path,
+        clock: Clock,
+        *,
+        behaviour: Behaviour | None = None,
+        **exchange_options: Any,
+    ) -> None:
         self.world = world
         self.authority = CertificateAuthority()
         self.ca_file = self.authority.ca_file(directory)
@@ -41,7 +50,7 @@ class Company:
             domain=DOMAIN,
             password=PBX_PASSWORD,
             users=[pbx_user(person) for person in world.people],
-            behaviour=Behaviour(pbx_info=PbxInfoSent.AFTER_LOGIN),
+            behaviour=behaviour or Behaviour(pbx_info=PbxInfoSent.AFTER_LOGIN),
             tls=self.authority.issue("127.0.0.1", "localhost").context,
         )
         self._servers = AsyncExitStack()

@@ -7,15 +7,33 @@ from random import Random
 from typing import Protocol
 
 from engine.core.clock import Clock
+from engine.core.failures import Failure
 from engine.core.settings.model import Settings
 from engine.exchange.source import CalendarSource
-from engine.pbx.events import LinkDown, LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
+from engine.pbx.events import (
+    LinkDown,
+    LinkUp,
+    Listening,
+    PbxEvent,
+    PbxTurnedAway,
+    UserRemoved,
+    UsersComplete,
+    UserSeen,
+)
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.sync.bell import Bell
 from engine.sync.calendars import Calendars
 from engine.sync.decider import Decider
 from engine.sync.directory import Directory
-from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, Observer, Side
+from engine.sync.happenings import (
+    Happening,
+    LinkRecovered,
+    LinkTrouble,
+    ListeningForPbx,
+    Observer,
+    PbxRefused,
+    Side,
+)
 from engine.sync.roster import Roster
 from engine.sync.status import LinkStatus, Status, describe
 from engine.sync.writer import PresenceLink, Writer
@@ -53,6 +71,7 @@ class Engine:
         self._finished = Bell()
         self._roster: Roster = {}
         self._links = {side: LinkStatus() for side in Side}
+        self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
         self._writer = Writer(
             self._roster,
@@ -110,7 +129,7 @@ class Engine:
 
     def status(self) -> Status:
         """Return how things stand."""
-        return describe(self._roster.values(), self._links[Side.PBX], self._links[Side.EXCHANGE])
+        return describe(self._roster.values(), self._links[Side.PBX], self._links[Side.EXCHANGE], self._refused_pbxs)
 
     async def settled(self) -> None:
         """Return as soon as everything due was read and decided, and the PBX shows it."""
@@ -123,8 +142,11 @@ class Engine:
 
     def _handle(self, event: PbxEvent) -> None:
         match event:
-            case LinkUp(domain=domain):
+            case LinkUp(pbx, domain):
+                self._refused_pbxs.pop(pbx or "", None)
                 self._directory.set_domain(domain)
+                if pbx is not None:
+                    self._writer.master_is_certain()
             case LinkDown(failure, retry_at):
                 self._writer.link_is_down()
                 self._report(LinkTrouble(Side.PBX, failure, retry_at))
@@ -132,8 +154,16 @@ class Engine:
                 self._directory.handle(event)
                 self._writer.link_is_up()
                 self._report(LinkRecovered(Side.PBX))
-            case UserSeen() | UserRemoved():
+            case UserSeen(user):
                 self._directory.handle(event)
+                self._writer.user_is_certain(user.guid)
+            case UserRemoved():
+                self._directory.handle(event)
+            case PbxTurnedAway(name, failure):
+                self._refused_pbxs[name] = failure
+                self._report(PbxRefused(name, failure))
+            case Listening(url, fingerprint):
+                self._report(ListeningForPbx(url, fingerprint))
 
     def _report(self, happening: Happening) -> None:
         match happening:

@@ -52,11 +52,11 @@ class UserRecovered:
 
 @dataclass(frozen=True, slots=True)
 class LinkTrouble:
-    """A whole side does not work. `until` is the network time of the next try."""
+    """A whole side does not work. `until` is the network time of the next try; None where the other side has to try."""
 
     side: Side
     failure: Failure
-    until: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +66,30 @@ class LinkRecovered:
     side: Side
 
 
-Happening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered | LinkTrouble | LinkRecovered
+@dataclass(frozen=True, slots=True)
+class ListeningForPbx:
+    """The PBX may connect. `url` is what its App object needs, `fingerprint` the SHA-256 of the certificate shown."""
+
+    url: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class PbxRefused:
+    """A PBX connected and is not used. `name` is the one it gave, or its address if it could not even log in."""
+
+    name: str
+    failure: Failure
+
+
+Happening = (
+    PresenceConfirmed
+    | PresenceWithheld
+    | UserTrouble
+    | UserRecovered
+    | LinkTrouble
+    | LinkRecovered
+    | ListeningForPbx
+    | PbxRefused
+)
 Observer = Callable[[Happening], None]

@@ -9,14 +9,17 @@ from typing import Protocol
 
 from engine.core.clock import Clock
 from engine.core.presence.model import CLEARED, Presence
-from engine.pbx.failures import PbxFailure, PresenceRefused
+from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused
 from engine.store.acknowledged import AcknowledgedPresences, Written
+from engine.sync.certainty import Certainty
 from engine.sync.happenings import Observer, PresenceConfirmed, PresenceWithheld, UserTrouble
 from engine.sync.roster import Participant, Roster
 from engine.sync.timetable import Alarm, Timetable
 
 RETRY = timedelta(seconds=5)
-"""Pause before a write is tried again whose answer did not come, unless the connection is made anew before."""
+LONGEST_RETRY = timedelta(minutes=5)
+"""Pause before a write is tried again whose answer did not come: from the one, doubling, to the other, unless the
+connection is made anew before."""
 
 
 class PresenceLink(Protocol):
@@ -32,7 +35,7 @@ class PresenceLink(Protocol):
 
 
 class Pace:
-    """Lets one through every 1/`per_second` seconds of `clock`, in the order they came."""
+    """A token bucket for a single token: one gets through every 1/`per_second` seconds of `clock`, in order."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self._interval = timedelta(seconds=1 / per_second)
@@ -85,7 +88,8 @@ class Writer:
         self._wanted = Timetable()
         self._busy: set[str] = set()
         self._again: set[str] = set()
-        self._ready = False
+        self._unanswered: dict[str, int] = {}
+        self._certainty = Certainty()
         self._alarm = Alarm(network_clock)
 
     async def load(self) -> None:
@@ -102,34 +106,46 @@ class Writer:
 
     def want(self, guid: str) -> None:
         """Have this participant's presence compared, and written if it differs."""
-        self._wanted.set(guid, self._network_clock.now())
+        self._wanted.hasten(guid, self._network_clock.now())
         self._alarm.wake()
+
+    def master_is_certain(self) -> None:
+        """Begin writing for those who were seen over this connection."""
+        for guid in self._certainty.master():
+            self.want(guid)
+
+    def user_is_certain(self, guid: str) -> None:
+        """Begin writing for this user, if the PBX is certain too."""
+        self._certainty.user(guid)
+        self.want(guid)
 
     def link_is_up(self) -> None:
         """Begin writing: log-in, PBX name and users are certain. Everybody is compared."""
-        self._ready = True
-        for guid, participant in self._roster.items():
-            participant.refused = None
+        self._certainty.everything()
+        for guid in self._roster:
             self.want(guid)
 
     def link_is_down(self) -> None:
-        """Begin no more writes."""
-        self._ready = False
+        """Begin no more writes. What was refused or not answered may be otherwise over the next connection."""
+        self._certainty.nothing()
+        self._unanswered.clear()
+        for participant in self._roster.values():
+            participant.refused = None
 
     def is_idle(self) -> bool:
         """Tell whether the PBX shows what is desired, as far as it ever will."""
-        return self._ready and not self._busy and not len(self._wanted)
+        return self._certainty.all_known and not self._busy and not len(self._wanted)
 
     async def run(self) -> None:
         """Write for ever. Raises a `StoreFailure` when nothing can be remembered: then nothing may be written."""
         async with asyncio.TaskGroup() as group:
             while True:
-                guid = self._wanted.pop_due(self._network_clock.now()) if self._ready else None
+                guid = self._wanted.pop_due(self._network_clock.now())
                 if guid is None:
-                    await self._alarm.wait(self._wanted.earliest() if self._ready else None)
+                    await self._alarm.wait(self._wanted.earliest())
                 elif guid in self._busy:
                     self._again.add(guid)
-                else:
+                elif self._certainty.allows(guid):
                     self._busy.add(guid)
                     await self._slots.acquire()
                     group.create_task(self._attend(guid))
@@ -140,7 +156,9 @@ class Writer:
             if participant is not None:
                 await self._bring_up_to_date(guid, participant)
         except PbxFailure:
-            self._wanted.set(guid, self._network_clock.now() + RETRY * self._random.uniform(0.75, 1.25))
+            self._wanted.set(guid, self._network_clock.now() + self._pause(guid))
+        else:
+            self._unanswered.pop(guid, None)
         finally:
             self._busy.discard(guid)
             self._slots.release()
@@ -149,6 +167,11 @@ class Writer:
                 self.want(guid)
             self._alarm.wake()
             self._finished()
+
+    def _pause(self, guid: str) -> timedelta:
+        failures = self._unanswered[guid] = self._unanswered.get(guid, 0) + 1
+        pause = min(RETRY.total_seconds() * 2.0 ** min(failures - 1, 10), LONGEST_RETRY.total_seconds())
+        return timedelta(seconds=pause * self._random.uniform(0.75, 1.25))
 
     async def _bring_up_to_date(self, guid: str, participant: Participant) -> None:
         if participant.desired is None or participant.desired == participant.refused:
@@ -174,6 +197,8 @@ class Writer:
 
     async def _send(self, guid: str, participant: Participant, known: Written) -> None:
         await self._pace.take()
+        if not self._certainty.allows(guid):
+            raise PbxUnreachable("the connection broke off")
         presence, expires = participant.desired, _expires(participant)
         if presence is None or presence == known.acknowledged:
             return

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from random import Random
 from typing import Any, TypeVar
 
@@ -72,6 +73,11 @@ class Heard:
     @property
     def ups(self) -> list[LinkUp]:
         return self.of(LinkUp)
+
+
+def next_try(down: LinkDown) -> datetime:
+    assert down.retry_at is not None
+    return down.retry_at
 
 
 def settings_for(pbx: PbxSimulator, **changes: Any) -> PbxSettings:

@@ -5,14 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.secret import Secret
+from engine.pbx.dial_login import DialLogin
 from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnderstood, PbxUnreachable
-from engine.pbx.messages import Message
-from engine.pbx.session import ApiMessage, DialLogin, LoggedIn, PbxInfo, Send, Session
+from engine.pbx.messages import Message, encode
+from engine.pbx.session import ApiMessage, LoggedIn, PbxInfo, Send, Session, SessionOutput
 from tests.pbx.strategies import messages, unhurried
 
 CHALLENGE: Message = {"mt": "AppChallengeResult", "challenge": "4711081547110815"}
 ACCEPTED: Message = {"mt": "AppLoginResult", "app": "calsync", "ok": True}
 PRESENCE_RESULT: Message = {"api": "PbxApi", "mt": "SetPresenceResult", "src": "7"}
+
+
+def receive(session: Session, message: Message) -> tuple[SessionOutput, ...]:
+    return session.receive(encode(message))
 
 
 def new_session() -> Session:
@@ -22,8 +27,8 @@ def new_session() -> Session:
 def logged_in_session() -> Session:
     session = new_session()
     session.start()
-    session.receive(CHALLENGE)
-    session.receive(ACCEPTED)
+    receive(session, CHALLENGE)
+    receive(session, ACCEPTED)
     return session
 
 
@@ -32,7 +37,7 @@ def test_dialling_begins_with_asking_for_a_challenge() -> None:
 
 
 def test_the_log_in_names_the_app_object_alone_and_an_empty_info() -> None:
-    (login,) = new_session().receive(CHALLENGE)
+    (login,) = receive(new_session(), CHALLENGE)
     assert login == Send(
         {
             "mt": "AppLogin",
@@ -49,51 +54,51 @@ def test_the_log_in_names_the_app_object_alone_and_an_empty_info() -> None:
 
 def test_the_log_in_is_complete_with_ok() -> None:
     session = new_session()
-    session.receive(CHALLENGE)
-    assert session.receive(ACCEPTED) == (LoggedIn(""),)
+    receive(session, CHALLENGE)
+    assert receive(session, ACCEPTED) == (LoggedIn(""),)
 
 
 def test_a_domain_in_the_result_is_kept() -> None:
     session = new_session()
-    session.receive(CHALLENGE)
-    assert session.receive({**ACCEPTED, "domain": "example.net"}) == (LoggedIn("example.net"),)
+    receive(session, CHALLENGE)
+    assert receive(session, {**ACCEPTED, "domain": "example.net"}) == (LoggedIn("example.net"),)
 
 
 @pytest.mark.parametrize("answer", [{}, {"ok": False}, {"ok": 1}, {"ok": "true"}])
 def test_any_other_result_is_a_refusal(answer: Message) -> None:
     session = new_session()
-    session.receive(CHALLENGE)
+    receive(session, CHALLENGE)
     with pytest.raises(PbxLoginRefused, match="App object calsync"):
-        session.receive({"mt": "AppLoginResult", **answer})
+        receive(session, {"mt": "AppLoginResult", **answer})
 
 
 def test_a_refusal_gives_the_reason_the_pbx_gave() -> None:
     session = new_session()
-    session.receive(CHALLENGE)
+    receive(session, CHALLENGE)
     with pytest.raises(PbxLoginRefused, match="no such app"):
-        session.receive({"mt": "AppLoginResult", "error": 1, "errorText": "no such app"})
+        receive(session, {"mt": "AppLoginResult", "error": 1, "errorText": "no such app"})
 
 
 @pytest.mark.parametrize("challenge", [{}, {"challenge": ""}, {"challenge": 4711}])
 def test_a_challenge_must_be_text(challenge: Message) -> None:
     with pytest.raises(PbxNotUnderstood):
-        new_session().receive({"mt": "AppChallengeResult", **challenge})
+        receive(new_session(), {"mt": "AppChallengeResult", **challenge})
 
 
 def test_a_result_before_the_challenge_is_no_log_in() -> None:
     session = new_session()
-    assert session.receive(ACCEPTED) == ()
-    assert session.receive(PRESENCE_RESULT) == ()
+    assert receive(session, ACCEPTED) == ()
+    assert receive(session, PRESENCE_RESULT) == ()
 
 
 def test_a_second_challenge_is_passed_over() -> None:
     session = new_session()
-    session.receive(CHALLENGE)
-    assert session.receive(CHALLENGE) == ()
+    receive(session, CHALLENGE)
+    assert receive(session, CHALLENGE) == ()
 
 
 def test_api_messages_count_after_the_log_in() -> None:
-    assert logged_in_session().receive(PRESENCE_RESULT) == (
+    assert receive(logged_in_session(), PRESENCE_RESULT) == (
         ApiMessage("PbxApi", "SetPresenceResult", "7", PRESENCE_RESULT),
     )
 
@@ -102,13 +107,13 @@ def test_api_messages_count_after_the_log_in() -> None:
     "message", [{"mt": "KeepAlive"}, {"mt": "CheckBuild"}, {"mt": 7}, {}, {"mt": "AppLoginResult"}]
 )
 def test_other_base_messages_are_swallowed(message: Message) -> None:
-    assert logged_in_session().receive(message) == ()
+    assert receive(logged_in_session(), message) == ()
 
 
 @pytest.mark.parametrize("session", [new_session(), logged_in_session()])
 def test_pbx_info_counts_at_any_time(session: Session) -> None:
-    told = session.receive(
-        {"mt": "PbxInfo", "domain": "example.net", "pbx": "master", "apis": ["PbxApi", 7], "version": "14r2"}
+    told = receive(
+        session, {"mt": "PbxInfo", "domain": "example.net", "pbx": "master", "apis": ["PbxApi", 7], "version": "14r2"}
     )
     assert told == (PbxInfo(pbx="master", domain="example.net", apis=frozenset({"PbxApi"})),)
 
@@ -119,7 +124,7 @@ def test_silence_before_the_challenge_means_no_pbx() -> None:
 
 def test_silence_after_the_log_in_means_a_broken_connection() -> None:
     session = new_session()
-    session.receive(CHALLENGE)
+    receive(session, CHALLENGE)
     assert isinstance(session.unanswered(), PbxUnreachable)
 
 
@@ -129,6 +134,6 @@ def test_whatever_comes_is_tolerated_or_a_named_failure(received: list[Message])
     session = new_session()
     for message in received:
         try:
-            session.receive(message)
+            receive(session, message)
         except PbxFailure:
             return

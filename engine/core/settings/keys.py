@@ -66,6 +66,7 @@ _PBX = (
     Key("pbx.listen_address", addresses.listening_address),
     Key("pbx.listen_port", values.whole(1, 65535)),
     Key("pbx.listen_path", addresses.url_path),
+    Key("pbx.listen_names", addresses.host, many=True),
     Key("pbx.certificate", addresses.file),
     Key("pbx.certificate_key", addresses.file),
     Key("pbx.domain", addresses.domain),

@@ -62,7 +62,10 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PbxSettings:
-    """The [pbx] table. `domain` is the system name, needed only where the PBX does not tell it."""
+    """The [pbx] table. `domain` is the system name, needed only where the PBX does not tell it.
+
+    `listen_names` are what the engine's own certificate is made for, none of them: what can be told of this machine.
+    """
 
     master: str
     host: str = ""
@@ -73,6 +76,7 @@ class PbxSettings:
     listen_address: str = "0.0.0.0"  # noqa: S104 - the PBX is another machine
     listen_port: int = 8443
     listen_path: str = "/calendar/sync/engine"
+    listen_names: tuple[str, ...] = ()
     certificate: Path | None = None
     certificate_key: Path | None = None
     app: str = "calendar"

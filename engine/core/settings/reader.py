@@ -71,6 +71,13 @@ def _missing(collected: Collected) -> Iterator[Finding]:
 
 
 def _contradictions(collected: Collected) -> Iterator[Finding]:
+    certificate_told = "pbx.certificate" in collected.values or collected.concerned("pbx.certificate")
+    if "pbx.certificate_key" in collected.values and not certificate_told:
+        yield Finding(
+            ("pbx", "certificate_key"),
+            "is the key of no certificate",
+            "Set pbx.certificate as well, or remove it: the engine then makes its own certificate.",
+        )
     addresses = ("exchange.autodiscover_url", "exchange.ews_url")
     user = collected.values.get("exchange.user", "@")
     given = any(name in collected.values or collected.concerned(name) for name in addresses)

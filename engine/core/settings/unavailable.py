@@ -7,16 +7,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from engine.core.settings.model import ExchangeType, Mode, PbxLinkKind
+from engine.core.settings.model import ExchangeType, Mode
 
 UNAVAILABLE_KEYS = frozenset(
     {
-        "pbx.listen_address",
-        "pbx.listen_port",
-        "pbx.listen_path",
-        "pbx.certificate",
-        "pbx.certificate_key",
-        "pbx.fingerprint",
         "exchange.max_subscriptions_per_connection",
         "exchange.tenant_id",
         "exchange.client_id",
@@ -36,7 +30,6 @@ UNAVAILABLE_KEYS = frozenset(
 
 UNAVAILABLE_VALUES: Mapping[type[StrEnum], frozenset[StrEnum]] = MappingProxyType(
     {
-        PbxLinkKind: frozenset({PbxLinkKind.LISTEN}),
         ExchangeType: frozenset({ExchangeType.CLOUD_EWS, ExchangeType.CLOUD_GRAPH}),
         Mode: frozenset({Mode.FREE_BUSY}),
     }

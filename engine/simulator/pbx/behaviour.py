@@ -14,6 +14,7 @@ class PbxInfoSent(StrEnum):
     NEVER = "never"
     BEFORE_LOGIN = "before log-in"
     AFTER_LOGIN = "after log-in"
+    NEVER_AT_ALL = "never, not even where the PBX logs in"
 
 
 class MissingRight(StrEnum):
@@ -23,13 +24,27 @@ class MissingRight(StrEnum):
     SILENCE = "silence"
 
 
+class Refusal(StrEnum):
+    """How a log-in is refused."""
+
+    RESULT = "result"
+    CLOSING = "closing"
+
+
+class EndOfCopy(StrEnum):
+    """The ReplicateNextResult after the last row."""
+
+    NO_COLUMNS = "no columns"
+    EMPTY_GUID = "empty guid"
+
+
 @dataclass(slots=True, kw_only=True)
 class Behaviour:
     """May be changed at any time; holds from the next message on, `clears` from the start.
 
     `result_delay` (seconds by the injected clock) holds back every SetPresenceResult, `answers_presence` off holds
     them back for good. `refused_presence` maps a guid to the errorText its SetPresence gets. `garbage` replaces the
-    next message sent.
+    next message sent. `notes_cut_at` is the length from which notes are cut.
     """
 
     clears: ClearSemantics = ClearSemantics.REMOVES_ENTRY
@@ -38,6 +53,13 @@ class Behaviour:
     apis: frozenset[str] = ALL_APIS
     needs_add_and_delete: bool = False
     duplicate_adds: bool = False
+    ends_copy_with: EndOfCopy = EndOfCopy.NO_COLUMNS
+    filters_pseudo: bool = True
+    notifies_under_src: bool = True
+    refuses_by: Refusal = Refusal.RESULT
+    answers_keep_alive: bool = False
+    asks_about_the_app: bool = False
+    notes_cut_at: int | None = None
     accepts_logins: bool = True
     answers_challenges: bool = True
     answers_logins: bool = True

@@ -1,38 +1,65 @@
-"""One app's connection to the simulated PBX: base protocol, log-in, and which API gets what."""
+"""One app's connection with the simulated PBX: base protocol, log-in, and which API gets what."""
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Protocol
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
-from engine.simulator.pbx.behaviour import MissingRight, PbxInfoSent
-from engine.simulator.pbx.ledger import LoginAttempt
-from engine.simulator.pbx.login import new_challenge, proves_password
+from engine.simulator.pbx.behaviour import MissingRight
 from engine.simulator.pbx.presence_api import PresenceApi
 from engine.simulator.pbx.state import PbxState
 from engine.simulator.pbx.table_users_api import TableUsersApi
 from engine.simulator.pbx.users import PbxUser
 from engine.simulator.pbx.wire import Message, ProtocolBroken, error_result
 
+Socket = web.WebSocketResponse | ClientWebSocketResponse
+
+
+class Login(Protocol):
+    """The PBX's part of the log-in, whichever side opened the socket."""
+
+    done: bool
+
+    def start(self, connection: "AppConnection") -> None:
+        """The socket has opened."""
+        ...
+
+    def receive(self, connection: "AppConnection", mt: str, message: Message) -> None:
+        """Take a message of the base protocol. Raises `ProtocolBroken`."""
+        ...
+
 
 class AppConnection:
-    """Implements `Client` for one WebSocket. Who breaks the protocol is cut off, as with a strict PBX."""
+    """Implements `Client` for one WebSocket. Who breaks the protocol is cut off, as with a strict PBX.
 
-    def __init__(self, pbx: PbxState, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+    `drop` resets the TCP connection; `apis` are those the App object may use, None: as the PBX's behaviour says.
+    """
+
+    def __init__(
+        self,
+        pbx: PbxState,
+        login: Login,
+        socket: Socket,
+        drop: Callable[[], None],
+        apis: frozenset[str] | None = None,
+    ) -> None:
+        self.drop = drop
         self._pbx = pbx
+        self._login = login
         self._socket = socket
-        self._transport = transport
+        self._apis = apis
         self._outbox = asyncio.Queue[tuple[Message, float]]()
-        self._challenge: str | None = None
-        self._logged_in = False
-        self._table_users = TableUsersApi(pbx, self._send)
-        self._presence = PresenceApi(pbx, self._send)
+        self._table_users = TableUsersApi(pbx, self.send)
+        self._presence = PresenceApi(pbx, self.send)
 
     async def serve(self) -> None:
         """Answer until the connection ends."""
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self._write(tasks))
+            self._login.start(self)
             try:
                 async for frame in self._socket:
                     if frame.type is WSMsgType.TEXT:
@@ -51,16 +78,20 @@ class AppConnection:
 
     def tell_about_itself(self) -> None:
         """Send PbxInfo."""
-        apis = sorted(self._pbx.behaviour.apis)
-        info: Message = {"domain": self._pbx.domain, "pbx": self._pbx.name, "pbxDns": "localhost", "apis": apis}
-        self._send({"mt": "PbxInfo", **info})
+        info: Message = {"domain": self._pbx.domain, "pbx": self._pbx.name, "pbxDns": "localhost"}
+        self.send({"mt": "PbxInfo", **info, "apis": sorted(self._allowed)})
 
-    def drop(self) -> None:
-        """Reset the TCP connection."""
-        self._transport.abort()
-
-    def _send(self, message: Message, delay: float = 0.0) -> None:
+    def send(self, message: Message, delay: float = 0.0) -> None:
+        """Put a message on the wire, after `delay` seconds."""
         self._outbox.put_nowait((message, delay))
+
+    def hang_up(self) -> None:
+        """End the connection without an answer."""
+        raise ProtocolBroken("the PBX hangs up")
+
+    @property
+    def _allowed(self) -> frozenset[str]:
+        return self._pbx.behaviour.apis if self._apis is None else self._apis
 
     async def _write(self, tasks: asyncio.TaskGroup) -> None:
         held_back: list[asyncio.Task[None]] = []
@@ -79,7 +110,7 @@ class AppConnection:
 
     async def _send_later(self, message: Message, delay: float) -> None:
         await self._pbx.clock.sleep_until(self._pbx.clock.now() + timedelta(seconds=delay))
-        self._send(message)
+        self.send(message)
 
     async def _put_on_wire(self, message: Message) -> None:
         garbage, self._pbx.behaviour.garbage = self._pbx.behaviour.garbage, None
@@ -89,42 +120,21 @@ class AppConnection:
         if not isinstance(message, dict):
             raise ProtocolBroken("a message is a JSON object")
         match message.get("api"), message.get("mt"):
-            case None, "AppChallenge":
-                self._challenged()
-            case None, "AppLogin":
-                self._login(message)
             case None, "KeepAlive":
                 self._pbx.ledger.keep_alives += 1
-            case str(api), str(mt) if self._logged_in:
+                if self._pbx.behaviour.answers_keep_alive:
+                    self.send({"mt": "KeepAlive"})
+            case None, str(mt):
+                self._login.receive(self, mt, message)
+            case str(api), str(mt) if self._login.done:
                 self._api(api, mt, message)
             case api, mt:
                 raise ProtocolBroken(f"{mt} of {api} is unknown, or was sent before the log-in")
 
-    def _challenged(self) -> None:
-        self._pbx.ledger.challenges += 1
-        if self._pbx.behaviour.answers_challenges:
-            self._challenge = new_challenge()
-            self._send({"mt": "AppChallengeResult", "challenge": self._challenge})
-
-    def _login(self, message: Message) -> None:
-        pbx = self._pbx
-        challenge, self._challenge = self._challenge, None
-        if challenge is None:
-            raise ProtocolBroken("AppLogin without a challenge")
-        self._logged_in = pbx.behaviour.accepts_logins and proves_password(message, pbx.app, pbx.password, challenge)
-        pbx.ledger.logins.append(LoginAttempt(pbx.clock.now(), str(message.get("app")), self._logged_in))
-        if not pbx.behaviour.answers_logins:
-            return
-        if pbx.behaviour.pbx_info is PbxInfoSent.BEFORE_LOGIN:
-            self.tell_about_itself()
-        self._send({"mt": "AppLoginResult", "app": message.get("app"), "ok": self._logged_in})
-        if pbx.behaviour.pbx_info is PbxInfoSent.AFTER_LOGIN:
-            self.tell_about_itself()
-
     def _api(self, api: str, mt: str, message: Message) -> None:
-        if api not in self._pbx.behaviour.apis:
+        if api not in self._allowed:
             if self._pbx.behaviour.missing_right is MissingRight.ERROR:
-                self._send(error_result(message, "no access"))
+                self.send(error_result(message, "no access"))
         elif api == self._table_users.NAME:
             self._table_users.receive(mt, message)
         elif api == self._presence.NAME:

@@ -47,6 +47,8 @@ class Ledger:
     replications: list[ReplicationStart] = field(default_factory=list)
     challenges: int = 0
     keep_alives: int = 0
+    challenges_met: set[str] = field(default_factory=set)
+    answers: list[str] = field(default_factory=list)
     _writes_by_guid: dict[str, list[PresenceWrite]] = field(default_factory=lambda: defaultdict(list))
 
     def add_write(self, write: PresenceWrite) -> None:

@@ -54,7 +54,9 @@ class PresenceApi:
         )
         self._pbx.ledger.add_write(write)
         if refusal is None:
-            self._pbx.put_presence(guid, Entry(contact, write.activity or "", write.note or ""))
+            self._pbx.put_presence(
+                guid, Entry(contact, write.activity or "", (write.note or "")[: self._pbx.behaviour.notes_cut_at])
+            )
             if self._pbx.on_write is not None:
                 self._pbx.on_write(write)
         if self._pbx.behaviour.answers_presence:

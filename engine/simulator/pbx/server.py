@@ -1,18 +1,24 @@
 """The simulated PBX itself: a server on loopback, and the handles by which a test or the demo moves it."""
 
+import asyncio
+import contextlib
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+import aiohttp
 from aiohttp import web
 
 from engine.core.clock import Clock
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
+from engine.simulator.pbx.app_object import AppObject, connect, cut
 from engine.simulator.pbx.behaviour import Behaviour
 from engine.simulator.pbx.connection import AppConnection
 from engine.simulator.pbx.ledger import Ledger, PresenceWrite
+from engine.simulator.pbx.login import AppLogsIn, PbxLogsIn
 from engine.simulator.pbx.presence import Entry, PresenceBoard
 from engine.simulator.pbx.state import PbxState
 from engine.simulator.pbx.users import PbxUser
@@ -28,7 +34,7 @@ class PbxSimulator:
     """An innovaphone PBX with one App object, serving while it is entered as a context manager.
 
     `tls` None means plain WebSocket; it may be changed between `stop` and `start`. `clock` stamps the ledger and
-    measures delays. `on_write` hears of every SetPresence that was accepted.
+    measures delays. `on_write` hears of every SetPresence that was accepted. `reconnect_seconds` are real ones.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class PbxSimulator:
         on_write: Callable[[PresenceWrite], None] | None = None,
     ) -> None:
         self.tls = tls
+        self.reconnect_seconds = 0.05
         self.behaviour = behaviour or Behaviour()
         board = PresenceBoard(self.behaviour.clears)
         self._pbx = PbxState(
@@ -71,6 +78,20 @@ class PbxSimulator:
     def port(self) -> int:
         """The port it listens on, the same after every `start`."""
         return self._port
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether apps can connect."""
+        return self._runner is not None
+
+    @property
+    def on_write(self) -> Callable[[PresenceWrite], None] | None:
+        """Who hears of every SetPresence that was accepted."""
+        return self._pbx.on_write
+
+    @on_write.setter
+    def on_write(self, listener: Callable[[PresenceWrite], None] | None) -> None:
+        self._pbx.on_write = listener
 
     @property
     def ledger(self) -> Ledger:
@@ -151,14 +172,42 @@ class PbxSimulator:
         """Return what the calendar says about a user."""
         return self._pbx.board.of(guid, CALENDAR)
 
+    @asynccontextmanager
+    async def connecting(self, app_object: AppObject, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+        """Be connected to the app of an App object, and again after `reconnect_seconds` whenever that ends.
+
+        `tls` verifies the app's certificate.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(self._keep_connected(app_object, tls))
+            try:
+                yield
+            finally:
+                task.cancel()
+
+    async def _keep_connected(self, app_object: AppObject, tls: ssl.SSLContext | None) -> None:
+        async with aiohttp.ClientSession() as http:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    await self._attend_app(app_object, await connect(http, app_object, tls))
+                await asyncio.sleep(self.reconnect_seconds)
+
+    async def _attend_app(self, app_object: AppObject, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async with socket:
+            login = PbxLogsIn(self._pbx, app_object)
+            await self._attend(AppConnection(self._pbx, login, socket, lambda: cut(socket), app_object.apis))
+
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        assert request.transport is not None  # noqa: S101
-        client = AppConnection(self._pbx, socket, request.transport)
+        transport = request.transport
+        assert transport is not None  # noqa: S101
+        await self._attend(AppConnection(self._pbx, AppLogsIn(self._pbx), socket, transport.abort))
+        return socket
+
+    async def _attend(self, client: AppConnection) -> None:
         self._pbx.clients.add(client)
         try:
             await client.serve()
         finally:
             self._pbx.clients.discard(client)
-        return socket

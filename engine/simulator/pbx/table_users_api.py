@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.simulator.pbx.behaviour import EndOfCopy
 from engine.simulator.pbx.ledger import ReplicationStart
 from engine.simulator.pbx.state import PbxState
 from engine.simulator.pbx.users import COLUMNS, PbxUser
@@ -50,7 +51,8 @@ class TableUsersApi:
         publication = self._publication
         if publication is not None and publication.includes(user):
             row = user.row(publication.columns)
-            self._send({"api": self.NAME, "mt": mt, "src": publication.src, "columns": row})
+            src = {"src": publication.src} if self._pbx.behaviour.notifies_under_src else {}
+            self._send({"api": self.NAME, "mt": mt, **src, "columns": row})
 
     def _start(self, message: Message) -> None:
         columns, refusal = _columns_asked_for(message), None
@@ -61,13 +63,14 @@ class TableUsersApi:
         elif self._pbx.behaviour.needs_add_and_delete and not (add and delete):
             refusal = "the replicator cannot add and delete"
         types = tuple(str(item) for item in pseudo) if isinstance(pseudo, list) else None
+        heeded = types if self._pbx.behaviour.filters_pseudo else None
         self._pbx.ledger.replications.append(
             ReplicationStart(self._pbx.clock.now(), add, delete, columns or frozenset(), types, refusal is None)
         )
         if columns is None or refusal is not None:
             self._send(error_result(message, str(refusal)))
             return
-        self._publication = _Publication(message.get("src"), columns, types, deque(self._pbx.users))
+        self._publication = _Publication(message.get("src"), columns, heeded, deque(self._pbx.users))
         self._send(result(message, columns={column: {} for column in sorted(columns)}))
 
     def _next(self, message: Message, publication: _Publication) -> None:
@@ -78,7 +81,8 @@ class TableUsersApi:
                 if self._pbx.behaviour.duplicate_adds:
                     self.changed("ReplicateAdd", user)
                 return
-        self._send(result(message))
+        empty = self._pbx.behaviour.ends_copy_with is EndOfCopy.EMPTY_GUID
+        self._send(result(message, columns={"guid": ""}) if empty else result(message))
 
 
 def _columns_asked_for(request: Message) -> frozenset[str] | None:

@@ -1,0 +1,136 @@
+"""The certificate that the engine shows to a PBX that connects: the administrator's, or one it makes and renews."""
+
+import ipaddress
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from engine.core.settings.model import PbxSettings
+from engine.pbx.failures import ListenCertificateUnusable
+from engine.pbx.tls import fingerprint_of
+
+LIFETIME = timedelta(days=730)
+RENEWED_BEFORE_END = timedelta(days=30)
+_LEEWAY = timedelta(days=1)
+
+
+class ListenCertificate(Protocol):
+    """What to show to a PBX that connects. Reads and writes files: not for the loop's own thread."""
+
+    def load(self, context: ssl.SSLContext, now: datetime) -> str:
+        """Make `context` show the certificate as it is now and return its SHA-256.
+
+        Connections made before keep the former one. Raises `ListenCertificateUnusable`; `context` then stays as it is.
+        """
+        ...
+
+
+def listen_names(settings: PbxSettings) -> tuple[str, ...]:
+    """Return the names and addresses under which the PBX reaches this machine, as far as the settings tell."""
+    if settings.listen_names:
+        return settings.listen_names
+    address = ipaddress.ip_address(settings.listen_address.strip("[]"))
+    return (socket.gethostname(),) if address.is_unspecified else (str(address),)
+
+
+class GivenCertificate:
+    """The administrator's own. `key` None: it is in the same file."""
+
+    def __init__(self, certificate: Path, key: Path | None) -> None:
+        self._certificate = certificate
+        self._key = key or certificate
+
+    def load(self, context: ssl.SSLContext, now: datetime) -> str:
+        """See `ListenCertificate`."""
+        shown = _read(self._certificate)
+        try:
+            context.load_cert_chain(self._certificate, self._key, password=lambda: b"")
+        except OSError as error:
+            raise ListenCertificateUnusable(f"{self._certificate}, {self._key}: {error.strerror or error}") from error
+        return fingerprint_of(shown.public_bytes(Encoding.DER))
+
+
+class OwnCertificate:
+    """One that signs itself, for `names`; made anew a month before it ends, and when the names change."""
+
+    def __init__(self, directory: Path, names: Sequence[str]) -> None:
+        self._file = directory / "pbx-listen.pem"
+        self._names = tuple(names)
+
+    def load(self, context: ssl.SSLContext, now: datetime) -> str:
+        """See `ListenCertificate`."""
+        try:
+            if not self._is_good(now):
+                self._make(now)
+            context.load_cert_chain(self._file)
+        except OSError as error:
+            raise ListenCertificateUnusable(f"{self._file}: {error.strerror or error}") from error
+        return fingerprint_of(_read(self._file).public_bytes(Encoding.DER))
+
+    def _is_good(self, now: datetime) -> bool:
+        try:
+            certificate = _read(self._file)
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except (ListenCertificateUnusable, x509.ExtensionNotFound):
+            return False
+        return list(names) == _alternative_names(self._names) and now < certificate.not_valid_after_utc - (
+            RENEWED_BEFORE_END
+        )
+
+    def _make(self, now: datetime) -> None:
+        # RSA, since phones and PBXs of any age understand it.
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._names[0][:64])])
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _LEEWAY)
+            .not_valid_after(now + LIFETIME)
+            .add_extension(x509.SubjectAlternativeName(_alternative_names(self._names)), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        key_text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        _write(self._file, key_text + certificate.public_bytes(Encoding.PEM))
+
+
+def _alternative_names(names: Sequence[str]) -> list[x509.GeneralName]:
+    return [_alternative_name(name) for name in names]
+
+
+def _alternative_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name.encode("idna").decode())
+
+
+def _read(file: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificates(file.read_bytes())[0]
+    except OSError as error:
+        raise ListenCertificateUnusable(f"{file}: {error.strerror}") from error
+    except ValueError as error:
+        raise ListenCertificateUnusable(f"{file}: there is no certificate in it") from error
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Put the file there whole or not at all; it holds a key and is for this account alone."""
+    temporary = file.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(content)
+    temporary.replace(file)

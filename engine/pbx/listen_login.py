@@ -1,0 +1,122 @@
+"""Our part of the log-in where the PBX opened the socket: it proves that it knows the App object's password."""
+
+import hmac
+import secrets
+from collections.abc import Callable
+
+import msgspec
+
+from engine.core.secret import Secret
+from engine.pbx.digest import login_digest
+from engine.pbx.failures import PbxFailure, PbxNotUnderstood, PbxPasswordWrong, PbxUnreachable, UserLoginRefused
+from engine.pbx.messages import Message, encode, text_of
+from engine.pbx.session import HangUp, LoggedIn, Send, SessionOutput
+
+_LONGEST_NAME = 60
+
+
+class _RawInfo(msgspec.Struct):
+    info: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class ListenLogin:
+    """AppChallengeResult, AppLoginResult, and the answers to what else a PBX asks of an app (SDK, AppWebsocket).
+
+    Any App object that knows the password is let in, whatever its URL calls the app. `new_challenge` returns at most
+    16 printable characters, never the same twice; each is good for one AppLogin.
+    """
+
+    accepts = True
+
+    def __init__(self, password: Secret, new_challenge: Callable[[], str]) -> None:
+        self._password = password
+        self._new_challenge = new_challenge
+        self._challenge: str | None = None
+        self._logged_in = False
+
+    def start(self) -> tuple[SessionOutput, ...]:
+        """Return what to send when the socket has opened: the PBX begins."""
+        return ()
+
+    def receive(self, message: Message, text: str) -> tuple[SessionOutput, ...]:
+        """Take one message of the base protocol; `text` is needed because `info` is hashed as it was sent."""
+        match text_of(message, "mt"):
+            case "AppChallenge" if not self._logged_in:
+                self._challenge = self._new_challenge()
+                return (_answer(message, "AppChallengeResult", challenge=self._challenge),)
+            case "AppLogin" if self._challenge is not None:
+                challenge, self._challenge = self._challenge, None
+                return self._log_in(message, text, challenge)
+            case "AppCheckLogin":
+                return self._check(message, text)
+            case "AppInfo":
+                return (_answer(message, "AppInfoResult", app=text_of(message, "app"), info={}, serviceInfo={}),)
+            case "CheckBuild":
+                return (_answer(message, "CheckBuildResult", url=""),)
+        return ()
+
+    def unanswered(self) -> PbxFailure:
+        """Return what it means that the log-in is not complete in time."""
+        return PbxUnreachable("it connected and did not log in")
+
+    def closed(self) -> None:
+        """Closing means nothing in particular."""
+
+    def _log_in(self, message: Message, text: str, challenge: str) -> tuple[SessionOutput, ...]:
+        name = (text_of(message, "sip") or text_of(message, "dn") or "without a name")[:_LONGEST_NAME]
+        if not self._proves_password(message, text, challenge):
+            refused = _answer(message, "AppLoginResult", app=text_of(message, "app"), ok=False, error=1)
+            return (refused, HangUp(PbxPasswordWrong(f"App object {name}")))
+        who = {"app": text_of(message, "app"), "domain": text_of(message, "domain")}
+        if _is_user(message):
+            reason = "This app has no user interface."
+            refused = _answer(message, "AppLoginResult", **who, ok=False, error=1, errorText=reason)
+            return (refused, HangUp(UserLoginRefused(name)))
+        self._logged_in = True
+        accepted = _answer(message, "AppLoginResult", **who, ok=True)
+        return (accepted, LoggedIn(who["domain"], text_of(message, "guid") or name))
+
+    def _check(self, message: Message, text: str) -> tuple[SessionOutput, ...]:
+        """Answer the PBX Manager's test of a password; what it hashes is a challenge of its own."""
+        ok = self._proves_password(message, text, text_of(message, "challenge"))
+        answer = _answer(message, "AppCheckLoginResult", ok=ok)
+        return (answer,) if ok else (answer, HangUp(PbxPasswordWrong("password test of the PBX Manager")))
+
+    def _proves_password(self, message: Message, text: str, challenge: str) -> bool:
+        who = {name: text_of(message, name) for name in ("app", "domain", "sip", "guid", "dn")}
+        digest = text_of(message, "digest").encode()
+        proved = False
+        for info in _forms_of_info(message, text):
+            expected = login_digest(self._password, challenge, **who, info=info).encode()
+            proved |= hmac.compare_digest(digest, expected)
+        return proved
+
+
+def new_challenge() -> str:
+    """Return 16 random digits, the form that innovaphone's own challenges have."""
+    return f"{secrets.randbelow(10**16):016d}"
+
+
+def _forms_of_info(message: Message, text: str) -> tuple[str | None, ...]:
+    """Return what may have been hashed for `info`: its text as received, or as JSON.stringify writes it.
+
+    The two differ only if the PBX escapes more than it must on the wire. None: there is no `info` at all.
+    """
+    try:
+        raw = msgspec.json.decode(text, type=_RawInfo).info
+        if isinstance(raw, msgspec.UnsetType):
+            return (None,)
+        return bytes(raw).decode(), encode(message["info"])
+    except ValueError as error:
+        raise PbxNotUnderstood("AppLogin holds text that is no UTF-8") from error
+
+
+def _is_user(message: Message) -> bool:
+    """Tell a user who opens the app from the App object itself, whose log-in names no object and no groups."""
+    info = message.get("info")
+    return "pbxObj" in message or (isinstance(info, dict) and "groups" in info)
+
+
+def _answer(request: Message, mt: str, **members: object) -> Send:
+    source = {"src": request["src"]} if "src" in request else {}
+    return Send({"mt": mt, **source, **members})

@@ -1,0 +1,227 @@
+"""Whoever comes to the port without being the PBX: bounded in number, time and size, and nothing to find there."""
+
+import asyncio
+import itertools
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import pytest
+
+from engine.pbx.events import LinkDown, PbxTurnedAway
+from engine.pbx.failures import ListeningImpossible
+from engine.pbx.guests import (
+    ADDRESSES_REMEMBERED,
+    AT_ONCE,
+    AT_ONCE_FROM_ONE_ADDRESS,
+    FAILURES_IN_A_ROW,
+    FORGIVEN_AFTER,
+    Guests,
+)
+from engine.pbx.listener import PbxListener
+from engine.pbx.messages import MAX_ACCEPTED_BYTES
+from tests.pbx.support import PASSWORD, Heard, eventually, pbx_user, simulator
+from tests.pbx.test_listen import PATH, IssuedByTheSimulator, Site, listen_settings, listening
+from tests.support.clock import ManualClock
+
+ANNA = pbx_user(1, h323="anna")
+
+
+@asynccontextmanager
+async def visiting(site: Site) -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.TCPConnector(ssl=site.certificate.trust)
+    async with aiohttp.ClientSession(f"https://127.0.0.1:{site.port}", connector=connector) as http:
+        yield http
+
+
+async def connected(site: Site, tls: bool = True) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", site.port, ssl=site.certificate.trust if tls else None)
+
+
+async def is_cut_off(reader: asyncio.StreamReader) -> bool:
+    try:
+        async with asyncio.timeout(5):
+            while await reader.read(1000):
+                pass
+    except ConnectionError:
+        pass
+    return True
+
+
+async def the_pbx_gets_in(site: Site, clock: ManualClock) -> None:
+    pbx = simulator(clock, ANNA)
+    async with site.connecting(pbx):
+        await site.heard.complete()
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1/status", "/v1/openapi.json", "/PBX0/APPS/websocket", f"{PATH}/calendar.htm"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_there_is_nothing_but_the_one_path(path: str, method: str) -> None:
+    async with listening(ManualClock()) as site, visiting(site) as http, http.request(method, path) as response:
+        assert response.status == 404
+
+
+async def test_a_browser_is_told_what_this_is() -> None:
+    async with listening(ManualClock()) as site, visiting(site) as http, http.get(PATH) as response:
+        assert response.status == 200
+        assert "where the PBX connects" in await response.text()
+
+
+async def test_without_tls_nothing_is_answered() -> None:
+    clock = ManualClock()
+    async with listening(clock) as site:
+        reader, writer = await connected(site, tls=False)
+        writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert await is_cut_off(reader)
+        writer.close()
+        await the_pbx_gets_in(site, clock)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /calendar/sync/engine HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_who_is_slow_is_cut_off_after_ten_seconds(sent: bytes) -> None:
+    clock = ManualClock()
+    async with listening(clock) as site:
+        reader, writer = await connected(site)
+        writer.write(sent)
+        await asyncio.sleep(0.05)
+        await clock.advance(9.9)
+        assert not reader.at_eof()
+        await clock.advance(0.2)
+        assert await is_cut_off(reader)
+        writer.close()
+        await the_pbx_gets_in(site, clock)
+
+
+@pytest.mark.parametrize("first", [[], ['{"mt":"AppChallenge"}'], ['{"api":"PbxApi","mt":"SetPresence"}']])
+async def test_who_never_logs_in_is_cut_off_after_ten_seconds(first: list[str]) -> None:
+    clock = ManualClock()
+    async with listening(clock) as site, visiting(site) as http:
+        async with http.ws_connect(PATH) as socket:
+            for text in first:
+                await socket.send_str(text)
+            await asyncio.sleep(0.05)
+            await clock.advance(10)
+            closing = [message async for message in socket if message.type is not aiohttp.WSMsgType.TEXT]
+            assert closing == []
+            assert socket.closed
+        await the_pbx_gets_in(site, clock)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * (MAX_ACCEPTED_BYTES + 1), "garbage", "[]"], ids=["oversized", "garbage", "list"]
+)
+async def test_who_breaks_the_protocol_is_cut_off_at_once(text: str) -> None:
+    clock = ManualClock()
+    async with listening(clock) as site, visiting(site) as http:
+        async with http.ws_connect(PATH, compress=15) as socket:
+            assert not socket.compress
+            await socket.send_str(text)
+            assert (await socket.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        await the_pbx_gets_in(site, clock)
+
+
+async def test_one_address_alone_cannot_keep_the_port_busy() -> None:
+    clock = ManualClock()
+    async with listening(clock) as site, AsyncExitStack() as stack:
+        for _ in range(AT_ONCE_FROM_ONE_ADDRESS):
+            _, writer = await connected(site)
+            stack.callback(writer.close)
+        reader, writer = await connected(site, tls=False)
+        assert await is_cut_off(reader)
+        writer.close()
+        await clock.advance(10)
+        await the_pbx_gets_in(site, clock)
+
+
+async def test_log_in_floods_are_cut_off_before_tls() -> None:
+    clock = ManualClock()
+    async with listening(clock) as site, visiting(site) as http:
+        for _ in range(FAILURES_IN_A_ROW):
+            async with http.ws_connect(PATH) as socket:
+                await socket.send_str('{"mt":"AppChallenge"}')
+                await socket.receive()
+                await socket.send_str('{"mt":"AppLogin","app":"x","digest":"00"}')
+                assert json.loads((await socket.receive()).data)["ok"] is False
+        await eventually(lambda: site.heard.of(PbxTurnedAway))
+        reader, writer = await connected(site, tls=False)
+        assert await is_cut_off(reader)
+        writer.close()
+        assert len(site.heard.of(PbxTurnedAway)) == 1
+
+
+async def test_who_logged_in_is_no_guest_any_more() -> None:
+    clock = ManualClock()
+    async with listening(clock) as site, AsyncExitStack() as stack:
+        for number in range(AT_ONCE_FROM_ONE_ADDRESS + 2):
+            pbx = simulator(clock, ANNA)
+            await stack.enter_async_context(site.connecting(pbx, f"object {number}"))
+            await eventually(lambda pbx=pbx: pbx.ledger.logins and pbx.ledger.logins[0].accepted)  # type: ignore[misc]
+        await clock.advance(30)
+        assert [type(event) for event in site.heard.events].count(LinkDown) == 1
+
+
+async def test_a_port_in_use_is_told_and_tried_again() -> None:
+    clock = ManualClock()
+    async with listening(clock) as site:
+        heard = Heard()
+        settings = listen_settings(listen_port=site.port)
+        other = PbxListener(settings, PASSWORD, clock, heard, certificate=IssuedByTheSimulator())
+        async with asyncio.TaskGroup() as tasks:
+            run = tasks.create_task(other.run())
+            down = await heard.down()
+            assert isinstance(down.failure, ListeningImpossible)
+            assert str(site.port) in down.failure.detail
+            assert down.retry_at is not None
+            await clock.advance_to(down.retry_at)
+            await heard.down(1)
+            run.cancel()
+
+
+def test_many_addresses_are_bounded_together() -> None:
+    guests = Guests(ManualClock())
+    entered = 0
+    for number in itertools.count():
+        address = f"10.0.{number // 250}.{number % 250}"
+        if not guests.may_enter(address):
+            break
+        guests.enter(address)
+        entered += 1
+    assert entered == AT_ONCE
+    guests.leave("10.0.0.0")
+    assert guests.may_enter("10.9.9.9")
+
+
+async def test_refused_log_ins_are_forgiven_one_by_one() -> None:
+    clock = ManualClock()
+    guests = Guests(clock)
+    for _ in range(FAILURES_IN_A_ROW):
+        assert guests.may_enter("10.0.0.1")
+        guests.failed("10.0.0.1")
+    assert not guests.may_enter("10.0.0.1")
+    assert guests.may_enter("10.0.0.2")
+    await clock.advance(FORGIVEN_AFTER.total_seconds() - 1)
+    assert not guests.may_enter("10.0.0.1")
+    await clock.advance(1)
+    assert guests.may_enter("10.0.0.1")
+    guests.failed("10.0.0.1")
+    assert not guests.may_enter("10.0.0.1")
+
+
+def test_no_more_addresses_are_remembered_than_bounded() -> None:
+    guests = Guests(ManualClock())
+    for number in range(2 * ADDRESSES_REMEMBERED):
+        guests.failed(str(number))
+    assert len(guests._failures) == ADDRESSES_REMEMBERED
+
+
+async def test_tls_below_1_2_is_refused() -> None:
+    async with listening(ManualClock()) as site:
+        old = site.certificate.trust
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.raises(ssl.SSLError):
+            await asyncio.open_connection("127.0.0.1", site.port, ssl=old)
