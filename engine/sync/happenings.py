@@ -66,5 +66,29 @@ class LinkRecovered:
     side: Side
 
 
-Happening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered | LinkTrouble | LinkRecovered
+@dataclass(frozen=True, slots=True)
+class UserChanged:
+    """Something that is known of a user may be different: name, mailbox, desired or shown presence, or it is gone."""
+
+    guid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarVisited:
+    """A user's calendar was read, or could not be because of `failure`, and no further visit is asked for."""
+
+    guid: str
+    failure: Failure | None
+
+
+Happening = (
+    PresenceConfirmed
+    | PresenceWithheld
+    | UserTrouble
+    | UserRecovered
+    | LinkTrouble
+    | LinkRecovered
+    | UserChanged
+    | CalendarVisited
+)
 Observer = Callable[[Happening], None]
