@@ -103,15 +103,18 @@ def _taken(descriptor: int) -> Door:
 
 
 def _make_directory(directory: Path) -> None:
+    """Make the directory if need be. Nobody but us and root may be able to move it, or any above it, out of the way."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = directory.stat()
+        way = directory.resolve()
+        for each in (way, *way.parents):
+            status = each.stat()
+            if status.st_uid not in (os.geteuid(), 0):
+                raise SocketDirectoryExposed(f"{each} belongs to user {status.st_uid}")
+            if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+                raise SocketDirectoryExposed(f"{each} has mode {stat.S_IMODE(status.st_mode):04o}")
     except OSError as error:
         raise SocketUnusable(f"{directory}: {error.strerror}") from error
-    if status.st_uid not in (os.geteuid(), 0):
-        raise SocketDirectoryExposed(f"{directory} belongs to user {status.st_uid}")
-    if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
-        raise SocketDirectoryExposed(f"{directory} has mode {stat.S_IMODE(status.st_mode):04o}")
 
 
 def _group_id(group: str | None) -> int | None:
