@@ -8,8 +8,13 @@ import tempfile
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from engine.api.desk import Desk
+from engine.api.server import ApiServer
+from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble
 from engine.cli.demo_view import View, choose_view, room_for_notes
+from engine.cli.places import SOCKET
+from engine.cli.serving import run_served
 from engine.cli.signals import until_signalled
 from engine.cli.tally import Tally
 from engine.core.presence.model import PresenceSettings
@@ -45,9 +50,9 @@ async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: boo
     view = choose_view(BERLIN, plain=plain, as_json=as_json, no_colour="NO_COLOR" in os.environ)
     start = datetime.combine(_workday(datetime.now(BERLIN).date()), MORNING, BERLIN).astimezone(UTC)
     clock = SteadyClock(start, speed)
-    view.begin(speed, start)
     with tempfile.TemporaryDirectory(prefix="calendar-demo-") as name:
         directory = Path(name)
+        view.begin(speed, start, directory / SOCKET)
         async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:
             presence = PRESENCE | {"note_max_length": room_for_notes(plain=plain or as_json) or NOTE_LENGTH}
             settings = read_settings(company.settings(presence=presence), default_zone=BERLIN)
@@ -75,7 +80,9 @@ async def _show(
             observe=observe,
             transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
         )
-        await until_signalled(_run_for(engine, seconds))
+        with open_doors(directory / SOCKET, None, {}) as doors:
+            api = ApiServer(Desk(engine, clock), doors)
+            await until_signalled(_run_for(engine, api, seconds))
     finally:
         await database.close()
     status = engine.status()
@@ -90,10 +97,10 @@ async def _show(
     )
 
 
-async def _run_for(engine: Engine, seconds: float | None) -> None:
+async def _run_for(engine: Engine, api: ApiServer, seconds: float | None) -> None:
     """Run the engine; after `seconds` let it finish what is under way, and stop it."""
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(engine.run())
+        running = group.create_task(run_served(engine, api))
         if seconds is None:
             return
         await asyncio.sleep(seconds)

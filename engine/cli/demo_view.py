@@ -5,19 +5,16 @@ import shutil
 import sys
 import textwrap
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from engine.cli.palette import COLOURS, GLYPHS, LETTERS, PLAIN, WORDS, is_ascii_only
 from engine.cli.tally import Tally, failure_as_data, problem_as_data
 from engine.core.failures import Failure
 from engine.core.presence.model import Presence
 from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, PresenceConfirmed, UserTrouble
 from engine.sync.status import Status
 
-WORDS = {"": "available", "busy": "busy", "away": "away", "dnd": "dnd"}
-GLYPHS = {"": "○", "busy": "●", "away": "◐", "dnd": "⊘"}
-LETTERS = {"": "A", "busy": "B", "away": "W", "dnd": "D"}
-COLOURS = {"": "", "busy": "\x1b[33m", "away": "\x1b[36m", "dnd": "\x1b[35m"}
-PLAIN = "\x1b[0m"
 MIN_NOTE = 16
 BEFORE_THE_NOTE = 42
 """Columns of time, state and name."""
@@ -29,8 +26,9 @@ class JsonView:
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
 
-    def begin(self, speed: float, now: datetime) -> None:
-        """Nothing: every line is an object of its own."""
+    def begin(self, speed: float, now: datetime, socket: Path) -> None:
+        """Say where the local API is, on standard error: every line here is an object of its own."""
+        print(f"calendar-engine demo: local API at {socket}", file=sys.stderr, flush=True)
 
     def show(self, happening: Happening) -> None:
         """Print a confirmed presence."""
@@ -60,10 +58,11 @@ class LineView:
         self._colour = colour
         self._glyphs = LETTERS if ascii_only else GLYPHS
 
-    def begin(self, speed: float, now: datetime) -> None:
-        """Say what is going on."""
+    def begin(self, speed: float, now: datetime, socket: Path) -> None:
+        """Say what is going on, and where the local API is."""
         print(f"calendar-engine demo: {now.astimezone(self._zone):%A %d %B %Y}, {speed:g} times as fast as real.")
-        print("A simulated PBX and a simulated Exchange, on loopback. Ctrl+C ends it.\n", flush=True)
+        print("A simulated PBX and a simulated Exchange, on loopback. Ctrl+C ends it.")
+        print(f"In another terminal: calendar-engine status --socket {socket}\n", flush=True)
 
     def show(self, happening: Happening) -> None:
         """Print what happened."""
@@ -113,12 +112,11 @@ def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) 
     """Return the view that was asked for and that the terminal can show."""
     if as_json:
         return JsonView(zone)
-    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     on_terminal = sys.stdout.isatty() and not plain
     return LineView(
         zone,
         colour=on_terminal and not no_colour,
-        ascii_only=ascii_only,
+        ascii_only=is_ascii_only(sys.stdout),
     )
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
+from engine.cli.failures import EngineUnreachable, SocketForbidden
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
 
@@ -17,6 +18,10 @@ PROGRAM = "calendar-engine"
 
 WELL, FAILED, UNUSABLE = 0, 1, 2
 """Exit statuses: all went well; the run ended with a failure; settings, secrets or arguments cannot be used."""
+
+UNREACHABLE, FORBIDDEN = 69, 77
+"""Those of a command that asks a running engine (EX_UNAVAILABLE and EX_NOPERM of sysexits.h): there is none, or this
+account may not."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,8 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
         match options.command:
             case "run":
                 return _run(options)
-            case _:
+            case "demo":
                 return _demo(options)
+            case _:
+                return _attached(options)
     except* BrokenPipeError:
         # Whoever read our output has seen enough; without this the interpreter complains when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -37,9 +44,18 @@ def main(arguments: list[str] | None = None) -> int:
         status = FAILED
         for failure in _flatten(failures):
             print(explain(failure), file=sys.stderr)
-            if failure.fault is Fault.SETTINGS:
-                status = UNUSABLE
+            status = max(status, _exit_status(failure))
     return status
+
+
+def _exit_status(failure: Failure) -> int:
+    match failure:
+        case EngineUnreachable():
+            return UNREACHABLE
+        case SocketForbidden():
+            return FORBIDDEN
+        case _:
+            return UNUSABLE if failure.fault is Fault.SETTINGS else FAILED
 
 
 def explain(failure: Failure) -> str:
@@ -89,7 +105,29 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--headless", action="store_true", help="plain lines, no colours")
     demo.add_argument("--for", type=_positive, dest="seconds", metavar="SECONDS", help="end by itself after that long")
     demo.add_argument("--json", action="store_true", help="one JSON object per confirmed presence, and a summary")
+    _add_attached(commands)
     return parser
+
+
+def _add_attached(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands that ask a running engine."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
+    common.add_argument("--json", action="store_true", help="JSON as the local API gives it")
+    texts = {
+        "status": ("show how the engine is doing", "Shows links, counts and problems with their remedies."),
+        "users": ("list users and their presence", "Lists the users that take part, and what the PBX shows."),
+        "explain": ("say why a user's presence is what it is", "Shows everything about one user, with reasons."),
+        "resync": ("read calendars anew", "Has the calendar of one user, or of everybody, read anew now."),
+        "events": ("show what happens", "Shows what happens in the engine until interrupted."),
+    }
+    parsers = {
+        name: commands.add_parser(name, parents=[common], help=short, description=text)
+        for name, (short, text) in texts.items()
+    }
+    parsers["users"].add_argument("filter", nargs="*", metavar="FILTER", help="words that must all be found")
+    parsers["explain"].add_argument("user", metavar="USER", help="name, display name, e-mail address or guid")
+    parsers["resync"].add_argument("user", nargs="?", metavar="USER", help="as for explain; everybody if left out")
 
 
 def _positive(text: str) -> float:
@@ -105,6 +143,12 @@ def _run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     asyncio.run(run(options.settings, options.secrets))
     return WELL
+
+
+def _attached(options: argparse.Namespace) -> int:
+    from engine.cli.attached import run_attached
+
+    return run_attached(options)
 
 
 def _demo(options: argparse.Namespace) -> int:

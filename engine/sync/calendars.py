@@ -89,7 +89,14 @@ class Calendars:
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
-        self._due(guid, self._clock.now())
+        if guid in self._visiting:
+            self._again.add(guid)
+        else:
+            self._due(guid, self._clock.now())
+
+    def is_asked_for_again(self, guid: str) -> bool:
+        """Tell whether another visit was asked for while this participant is being visited."""
+        return guid in self._again
 
     def is_idle(self) -> bool:
         """Tell whether nothing is being read and nobody is due."""

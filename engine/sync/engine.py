@@ -26,6 +26,7 @@ from engine.sync.calendars import Calendars
 from engine.sync.decider import Decider
 from engine.sync.directory import Directory
 from engine.sync.happenings import (
+    CalendarVisited,
     Happening,
     LinkRecovered,
     LinkTrouble,
@@ -33,9 +34,11 @@ from engine.sync.happenings import (
     Observer,
     PbxRefused,
     Side,
+    UserChanged,
 )
 from engine.sync.roster import Roster
 from engine.sync.status import LinkStatus, Status, describe
+from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
 
 
@@ -67,7 +70,9 @@ class Engine:
         observe: Observer,
     ) -> None:
         self._source = source
-        self._observe = observe
+        self._settings = settings.presence
+        self._clock = clock
+        self._observers = [observe]
         self._finished = Bell()
         self._roster: Roster = {}
         self._links = {side: LinkStatus() for side in Side}
@@ -91,7 +96,7 @@ class Engine:
             settings.presence,
             clock,
             written=self._writer.written,
-            want=self._writer.want,
+            want=self._decided,
             finished=self._finished.ring,
         )
         self._calendars = Calendars(
@@ -103,7 +108,7 @@ class Engine:
             connections=settings.exchange.connections,
             sweep=timedelta(seconds=settings.exchange.poll_seconds),
             horizon=timedelta(hours=settings.presence.horizon_hours or 0),
-            changed=self._decider.mark,
+            changed=self._visited,
             observe=self._report,
             finished=self._finished.ring,
         )
@@ -131,6 +136,32 @@ class Engine:
         """Return how things stand."""
         return describe(self._roster.values(), self._links[Side.PBX], self._links[Side.EXCHANGE], self._refused_pbxs)
 
+    def observe(self, observer: Observer) -> None:
+        """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
+        self._observers.append(observer)
+
+    def guids(self) -> tuple[str, ...]:
+        """Return the guids of everybody who takes part."""
+        return tuple(guid for guid, participant in self._roster.items() if not participant.departing)
+
+    def glance(self, guid: str) -> Glance | None:
+        """Return what is known of one user in short, None for whoever does not take part."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing:
+            return None
+        return glance(participant, self._writer.written(guid))
+
+    def account(self, guid: str) -> Account | None:
+        """Return all that is known of one user and why the presence is what it is, None for others."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing:
+            return None
+        return account(participant, self._writer.written(guid), self._settings, self._clock.now())
+
+    def visit(self, guid: str) -> None:
+        """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
+        self._calendars.visit(guid)
+
     async def settled(self) -> None:
         """Return as soon as everything due was read and decided, and the PBX shows it."""
         while not (self._calendars.is_idle() and self._decider.is_idle() and self._writer.is_idle()):
@@ -139,6 +170,17 @@ class Engine:
     def _arrived(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.visit(guid)
+
+    def _visited(self, guid: str) -> None:
+        self._decider.mark(guid)
+        self._report(UserChanged(guid))
+        participant = self._roster.get(guid)
+        if participant is not None and not self._calendars.is_asked_for_again(guid):
+            self._report(CalendarVisited(guid, participant.problem))
+
+    def _decided(self, guid: str) -> None:
+        self._writer.want(guid)
+        self._report(UserChanged(guid))
 
     def _handle(self, event: PbxEvent) -> None:
         match event:
@@ -150,15 +192,20 @@ class Engine:
             case LinkDown(failure, retry_at):
                 self._writer.link_is_down()
                 self._report(LinkTrouble(Side.PBX, failure, retry_at))
-            case UsersComplete():
+            case UsersComplete(guids):
+                gone = self._roster.keys() - guids
                 self._directory.handle(event)
+                for guid in gone:
+                    self._report(UserChanged(guid))
                 self._writer.link_is_up()
                 self._report(LinkRecovered(Side.PBX))
             case UserSeen(user):
                 self._directory.handle(event)
                 self._writer.user_is_certain(user.guid)
-            case UserRemoved():
+                self._report(UserChanged(user.guid))
+            case UserRemoved(guid):
                 self._directory.handle(event)
+                self._report(UserChanged(guid))
             case PbxTurnedAway(name, failure):
                 self._refused_pbxs[name] = failure
                 self._report(PbxRefused(name, failure))
@@ -167,10 +214,11 @@ class Engine:
 
     def _report(self, happening: Happening) -> None:
         match happening:
-            case LinkTrouble(side, failure):
-                self._links[side] = LinkStatus(works=False, failure=failure)
+            case LinkTrouble(side, failure, until):
+                self._links[side] = LinkStatus(works=False, failure=failure, retry_at=until)
             case LinkRecovered(side):
                 self._links[side] = LinkStatus(works=True)
             case _:
                 pass
-        self._observe(happening)
+        for observer in self._observers:
+            observer(happening)

@@ -82,6 +82,21 @@ class PbxRefused:
     failure: Failure
 
 
+@dataclass(frozen=True, slots=True)
+class UserChanged:
+    """Something that is known of a user may be different: name, mailbox, desired or shown presence, or it is gone."""
+
+    guid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarVisited:
+    """A user's calendar was read, or could not be because of `failure`, and no further visit is asked for."""
+
+    guid: str
+    failure: Failure | None
+
+
 Happening = (
     PresenceConfirmed
     | PresenceWithheld
@@ -91,5 +106,7 @@ Happening = (
     | LinkRecovered
     | ListeningForPbx
     | PbxRefused
+    | UserChanged
+    | CalendarVisited
 )
 Observer = Callable[[Happening], None]

@@ -11,10 +11,14 @@ from engine.sync.roster import Participant
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """One side: working, or not because of `failure`. Neither is known before the first attempt."""
+    """One side: working, or not because of `failure` until the next try at `retry_at` (network time).
+
+    Nothing of it is known before the first attempt.
+    """
 
     works: bool = False
     failure: Failure | None = None
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def test_a_story_as_it_is_shown(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     tally = Tally()
-    view.begin(300, NINE)
+    view.begin(300, NINE, Path("/tmp/demo/engine.sock"))
     for happening in STORY:
         tally.note(happening)
         view.show(happening)

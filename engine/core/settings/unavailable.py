@@ -22,8 +22,6 @@ UNAVAILABLE_KEYS = frozenset(
         "debug_log.max_megabytes",
         "debug_log.max_days",
         "debug_log.subjects",
-        "engine.socket",
-        "engine.socket_group",
         "engine.metrics_port",
     }
 )

@@ -1,0 +1,151 @@
+"""Everything that the requests of the API are answered from, fed by what the engine reports."""
+
+import asyncio
+import itertools
+import logging
+import secrets
+
+from msgspec.structs import replace
+
+from engine.api import wire
+from engine.api.audit import Audit
+from engine.api.events import Events
+from engine.api.history import History
+from engine.api.metrics import Counters
+from engine.api.operations import OperationDesk
+from engine.api.rows import UserRows
+from engine.api.schema import (
+    Actor,
+    AuditEntry,
+    Operation,
+    OperationEvent,
+    PastChange,
+    Status,
+    StatusEvent,
+    UsersEvent,
+)
+from engine.core.clock import Clock
+from engine.sync.engine import Engine
+from engine.sync.happenings import (
+    CalendarVisited,
+    Happening,
+    LinkRecovered,
+    LinkTrouble,
+    PresenceConfirmed,
+    UserChanged,
+)
+
+logger = logging.getLogger(__name__)
+
+MERGED = 0.1
+"""Seconds within which changes of the same user or operation become one event."""
+
+STATUS_MERGED = 10
+"""The status is looked at in every tenth round of those, since it takes a look at everybody."""
+
+ROWS_AT_A_TIME = 500
+
+
+class Desk:
+    """Watches one engine. `clock` is calendar time.
+
+    What happens goes to the ledger topics at once, every bit of it; of status, users and operations only the newest
+    state is published, by `publish`.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self.engine = engine
+        self.events = Events(boot=secrets.token_hex(4))
+        self.rows = UserRows(engine)
+        self.counters = Counters()
+        self.history = History()
+        self.audit = Audit(self.events)
+        self._progressed: dict[str, None] = {}
+        self.operations = OperationDesk(engine, self._operation_changed, clock.now)
+        self._clock = clock
+        self._started = clock.now()
+        self._published: Status | None = None
+        engine.observe(self._observe)
+
+    def status(self) -> Status:
+        """Return how things stand."""
+        return wire.status(self.engine.status(), self._clock.now(), self._started)
+
+    def write_down(self, actor: Actor, action: str, subject: str) -> None:
+        """Put a change into the audit log."""
+        self.audit.add(AuditEntry(at=self._clock.now(), actor=actor, action=action, subject=subject))
+
+    async def publish(self) -> None:
+        """Publish the newest state for ever, merged and in small portions."""
+        for number in itertools.count():
+            try:
+                self._publish_round(with_status=number % STATUS_MERGED == 0)
+            except Exception:
+                logger.exception("publishing events")
+            await asyncio.sleep(MERGED)
+
+    def _publish_round(self, *, with_status: bool) -> None:
+        self._publish_users()
+        self._publish_operations()
+        if with_status:
+            self._publish_status()
+
+    def _publish_users(self) -> None:
+        changed = self.rows.changed(ROWS_AT_A_TIME)
+        if changed:
+            rows = tuple(row for _, row in changed if row is not None)
+            gone = tuple(guid for guid, row in changed if row is None)
+            self.events.append("users", lambda number: UsersEvent(number=number, users=rows, gone=gone))
+
+    def _publish_operations(self) -> None:
+        progressed, self._progressed = self._progressed, {}
+        for key in progressed:
+            operation = self.operations.get(key)
+            if operation is not None:
+                self._publish_operation(operation)
+
+    def _publish_operation(self, operation: Operation) -> None:
+        self.events.append("operations", lambda number: OperationEvent(number=number, operation=operation))
+
+    def _publish_status(self) -> None:
+        status = self.status()
+        if self._published is None or _lasting(status) != _lasting(self._published):
+            self._published = status
+            self.events.append("status", lambda number: StatusEvent(number=number, status=status))
+
+    def _operation_changed(self, key: str) -> None:
+        self._progressed[key] = None
+
+    def _observe(self, happening: Happening) -> None:
+        """Take note of what happens; a mistake in here must not reach the engine."""
+        try:
+            self._note(happening)
+        except Exception:
+            logger.exception("taking note of %s", type(happening).__name__)
+
+    def _note(self, happening: Happening) -> None:
+        self.counters.note(happening)
+        match happening:
+            case UserChanged(guid):
+                self.rows.outdate(guid)
+                if self.engine.glance(guid) is None:
+                    self.history.forget(guid)
+            case CalendarVisited():
+                pass
+            case _:
+                self._note_change(happening)
+        self.operations.note(happening)
+
+    def _note_change(self, happening: wire.LedgerHappening) -> None:
+        if isinstance(happening, PresenceConfirmed):
+            change = PastChange(at=happening.at, presence=wire.shown(happening.presence))
+            self.history.add(happening.user.guid, change)
+        if not isinstance(happening, LinkTrouble | LinkRecovered):
+            self.rows.outdate(happening.user.guid)
+        at = self._clock.now()
+        self.events.append("changes", lambda number: wire.change(happening, number, at))
+
+
+def _lasting(status: Status) -> Status:
+    """Leave out what changes just because time passes and calendars are read as they should be."""
+    return replace(status, now=status.started, oldest_reading=None, staleness=None)

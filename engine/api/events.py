@@ -1,0 +1,99 @@
+"""The events of the API as everybody reads them: written once, numbered, and kept for those who come back."""
+
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+
+import msgspec
+
+from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent, StatusEvent, Topic, UsersEvent
+from engine.sync.bell import Bell
+
+CAPACITY = 8 * 1024 * 1024
+"""Bytes of events that are kept; whoever is further behind is cut off."""
+
+Event = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent
+
+
+class FellBehind(Exception):
+    """The events asked for are not kept any more."""
+
+
+class Events:
+    """A tape of server-sent events, as long as `capacity` bytes.
+
+    Every event has a sequence number on the tape, which its id carries together with `boot`, and a number within its
+    topic; neither has gaps. A listener is nothing but a place on the tape, so a slow one costs nobody anything.
+    """
+
+    def __init__(self, boot: str, capacity: int = CAPACITY) -> None:
+        self.boot = boot
+        self.last = 0
+        self.is_closed = False
+        self._capacity = capacity
+        self._first = 1
+        self._size = 0
+        self._tape: dict[int, tuple[Topic, bytes]] = {}
+        self._numbers: dict[Topic, int] = {}
+        self._bell = Bell()
+        self._leave: set[Callable[[], None]] = set()
+
+    def append(self, topic: Topic, make: Callable[[int], Event]) -> None:
+        """Write down an event; `make` is given its number within the topic."""
+        number = self._numbers[topic] = self._numbers.get(topic, 0) + 1
+        self.last += 1
+        frame = self.frame(topic, make(number), self.last)
+        self._tape[self.last] = (topic, frame)
+        self._size += len(frame)
+        while self._size > self._capacity:
+            self._size -= len(self._tape.pop(self._first)[1])
+            self._first += 1
+        self._bell.ring()
+
+    def frame(self, name: str, data: msgspec.Struct, sequence: int) -> bytes:
+        """Return an event as it is sent (WHATWG HTML, server-sent events)."""
+        return b"id: %s-%d\nevent: %s\ndata: %s\n\n" % (
+            self.boot.encode(),
+            sequence,
+            name.encode(),
+            msgspec.json.encode(data),
+        )
+
+    def after(self, sequence: int, topics: Set[Topic]) -> bytes:
+        """Return everything behind that place on the tape. Raises `FellBehind` if some of it is gone."""
+        if sequence + 1 < self._first:
+            raise FellBehind
+        behind = (self._tape[each] for each in range(sequence + 1, self.last + 1))
+        return b"".join(frame for topic, frame in behind if topic in topics)
+
+    def place(self, event_id: str) -> int | None:
+        """Return the place of an id on the tape, None if it is another run's, or gone."""
+        boot, _, sequence = event_id.rpartition("-")
+        if boot != self.boot or not sequence.isdecimal() or not sequence.isascii() or len(sequence) > 18:
+            return None
+        place = int(sequence)
+        return place if self._first - 1 <= place <= self.last else None
+
+    async def news(self) -> None:
+        """Return when something is written down, or the tape ends."""
+        await self._bell.heard()
+
+    @contextmanager
+    def attended(self, leave: Callable[[], None]) -> Iterator[None]:
+        """Count a listener as long as the context lasts; `leave` is called when the tape ends."""
+        self._leave.add(leave)
+        try:
+            yield
+        finally:
+            self._leave.discard(leave)
+
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return len(self._leave)
+
+    def close(self) -> None:
+        """End the tape: all listeners leave."""
+        self.is_closed = True
+        self._bell.ring()
+        for leave in list(self._leave):
+            leave()

@@ -1,0 +1,126 @@
+"""Work that takes its time, with progress to follow and a way to call it off."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from engine.api.schema import Actor, Operation
+from engine.sync.engine import Engine
+from engine.sync.happenings import CalendarVisited, Happening, UserChanged
+
+OVER_KEPT = 100
+AT_A_TIME = 200
+"""How many visits one operation asks for ahead, so that the others wait no longer and calling off takes effect."""
+
+
+class Resync:
+    """Has calendars read anew, some at a time; whoever takes part no more counts as done."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        guids: Iterable[str],
+        engine: Engine,
+        changed: Callable[[Operation], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.operation = operation
+        self._waiting = deque(guids)
+        self._asked: set[str] = set()
+        self._engine = engine
+        self._changed = changed
+        self._now = now
+
+    def advance(self) -> None:
+        """Ask for the next visits, or end."""
+        while self._waiting and len(self._asked) < AT_A_TIME:
+            guid = self._waiting.popleft()
+            if self._engine.glance(guid) is None:
+                self.operation = replace(self.operation, done=self.operation.done + 1)
+            else:
+                self._asked.add(guid)
+                self._engine.visit(guid)
+        if not self._asked:
+            self.operation = replace(self.operation, state="done", ended=self._now())
+        self._changed(self.operation)
+
+    def note(self, happening: CalendarVisited | UserChanged) -> None:
+        """Count the visits that were asked for."""
+        guid = happening.guid
+        if self.operation.state != "running" or guid not in self._asked:
+            return
+        if isinstance(happening, UserChanged) and self._engine.glance(guid) is not None:
+            return
+        failed = isinstance(happening, CalendarVisited) and happening.failure is not None
+        self._asked.discard(guid)
+        operation = self.operation
+        self.operation = replace(operation, done=operation.done + 1, failed=operation.failed + failed)
+        self.advance()
+
+    def cancel(self) -> None:
+        """Ask for no more visits; those asked for still take place."""
+        self._waiting.clear()
+        self._asked.clear()
+        self.operation = replace(self.operation, state="cancelled", ended=self._now())
+        self._changed(self.operation)
+
+
+class OperationDesk:
+    """Begins operations, tells them what happens and remembers the last ones."""
+
+    def __init__(self, engine: Engine, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._changed = changed
+        self._now = now
+        self._begun = 0
+        self._all: dict[str, Resync] = {}
+        self._running: dict[str, Resync] = {}
+
+    def resync(self, guids: Iterable[str], actor: Actor) -> Operation:
+        """Begin to read the calendars of these users anew."""
+        self._begun += 1
+        wanted = dict.fromkeys(guids)
+        operation = Operation(
+            id=str(self._begun),
+            kind="resync",
+            state="running",
+            actor=actor,
+            begun=self._now(),
+            ended=None,
+            total=len(wanted),
+            done=0,
+            failed=0,
+        )
+        resync = Resync(operation, wanted, self._engine, self._progressed, self._now)
+        self._all[operation.id] = self._running[operation.id] = resync
+        for old in [key for key in self._all if key not in self._running][:-OVER_KEPT]:
+            del self._all[old]
+        resync.advance()
+        return resync.operation
+
+    def note(self, happening: Happening) -> None:
+        """Tell all that are running what happened."""
+        if isinstance(happening, CalendarVisited | UserChanged):
+            for resync in list(self._running.values()):
+                resync.note(happening)
+
+    def get(self, key: str) -> Operation | None:
+        """Return an operation by its id."""
+        return self._all[key].operation if key in self._all else None
+
+    def all(self) -> tuple[Operation, ...]:
+        """Return all that are remembered, the newest first."""
+        return tuple(each.operation for each in reversed(self._all.values()))
+
+    def cancel(self, key: str) -> Operation | None:
+        """Call an operation off if it is still running, and return it."""
+        if key in self._running:
+            self._running[key].cancel()
+        return self.get(key)
+
+    def _progressed(self, operation: Operation) -> None:
+        if operation.state != "running":
+            self._running.pop(operation.id, None)
+        self._changed(operation.id)

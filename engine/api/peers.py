@@ -1,0 +1,31 @@
+"""Who is at the other end of a socket, by the word of the kernel and not by the caller's own."""
+
+import asyncio
+import pwd
+import socket
+import struct
+
+from aiohttp import web
+
+from engine.api.schema import Actor
+
+_UCRED = struct.Struct("3i")
+
+
+async def actor_of(request: web.Request) -> Actor:
+    """Return the process that connected (SO_PEERCRED, unix(7)).
+
+    The name of its user is looked up on a thread, since that may ask a directory service.
+    """
+    connection = request.transport.get_extra_info("socket") if request.transport else None
+    if connection is None:
+        raise web.HTTPBadRequest  # it has gone
+    pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return Actor(uid=uid, pid=pid, user=await asyncio.to_thread(_user_name, uid))
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""

@@ -1,0 +1,104 @@
+"""Every request that fails is answered the same way: problem+json (RFC 9457), with what to do about it."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from engine.api.schema import FieldProblem, Problem
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_REFUSALS = {
+    404: ("no-such-path", "There is nothing at this path", "GET /v1/openapi.json lists every path."),
+    405: ("method-not-allowed", "This path does not know that method", "The header Allow names the methods."),
+    413: ("too-large", "The body is too large", "Ask for less at a time."),
+}
+
+
+class Refused(Exception):
+    """Ends a request with `problem`."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.title)
+        self.problem = problem
+
+
+def not_found(what: str, hint: str) -> Refused:
+    """Return the answer for something that is not, or no longer, there."""
+    return Refused(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
+
+
+def read_only(path: str) -> Refused:
+    """Return the answer for a change on the read-only socket."""
+    return Refused(
+        Problem(
+            type="read-only",
+            title="This socket is for reading only",
+            status=403,
+            detail=f"{path} would change something.",
+            hint="Use engine.sock, as an account that is in its group (engine.socket_group in the settings).",
+        )
+    )
+
+
+def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
+    """Return the answer for a `what` (query or body) that does not fit its schema, naming the field."""
+    detail, _, place = str(error).partition(" - at `")
+    unknown = re.search(r"unknown field `(.*)`", detail)
+    steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place.removeprefix("key in "))
+    path = [name or index for name, index in steps] + ([unknown[1]] if unknown else [])
+    fields: tuple[FieldProblem, ...] = ()
+    if isinstance(error, msgspec.ValidationError):
+        pointer = f"?{path[0]}" if in_query and path else "".join(f"/{_escaped(step)}" for step in path)
+        fields = (FieldProblem(pointer=pointer, detail=detail),)
+    return Refused(
+        Problem(
+            type=f"invalid-{what}",
+            title=f"The {what} does not fit",
+            status=400,
+            detail=detail,
+            hint="GET /v1/openapi.json describes every request.",
+            fields=fields,
+        )
+    )
+
+
+def response(problem: Problem) -> web.Response:
+    """Return a problem as it is sent."""
+    return web.Response(status=problem.status, body=msgspec.json.encode(problem), content_type=MEDIA_TYPE)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever ends a request early into an answer; what nobody expected goes to the log."""
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return response(refused.problem)
+    except web.HTTPException as error:
+        slug, title, hint = _REFUSALS.get(error.status, ("refused", error.reason, ""))
+        answer = response(Problem(type=slug, title=title, status=error.status, hint=hint))
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+    except ConnectionError:
+        raise
+    except Exception:
+        logger.exception("answering %s %s", request.method, request.path)
+        mistake = Problem(
+            type="engine-mistake",
+            title="The engine made a mistake with this request",
+            status=500,
+            hint="Please report it with the log. Nothing else is concerned.",
+        )
+        return response(mistake)
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,32 @@
+"""What the API offers: the one table that both the server and its OpenAPI document are made from."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from aiohttp import web
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One request that can be made.
+
+    `answer` is the type of the body of its answer, or text where it is None. `changes`: needs the right to change.
+    `headers` are request headers that have a meaning of their own.
+    """
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    name: str
+    summary: str
+    handle: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    answer: type[msgspec.Struct] | None = None
+    media_type: str = JSON
+    status: int = 200
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    changes: bool = False
+    headers: tuple[str, ...] = ()

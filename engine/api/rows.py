@@ -1,0 +1,96 @@
+"""The list of users, kept ready: looking through ten thousand of them must not take the loop away from the engine."""
+
+from collections.abc import Iterator
+
+from engine.api import wire
+from engine.api.schema import Sort, UserRow, UsersPage, UsersQuestion
+from engine.sync.engine import Engine
+
+
+class UserRows:
+    """A row for everybody who takes part, made anew only where something changed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._rows: dict[str, UserRow] = {}
+        self._haystacks: dict[str, str] = {}
+        self._outdated = dict.fromkeys(engine.guids())
+        self._unpublished: dict[str, None] = {}
+        self._orders: dict[tuple[Sort, bool], list[str]] = {}
+
+    def outdate(self, guid: str) -> None:
+        """Have this user's row made anew before it is looked at again."""
+        self._outdated[guid] = None
+
+    def all(self) -> tuple[UserRow, ...]:
+        """Return all rows, in no particular order."""
+        self._refresh(len(self._outdated))
+        return tuple(self._rows.values())
+
+    def changed(self, at_most: int) -> list[tuple[str, UserRow | None]]:
+        """Return rows that are different since they were returned here last, None for who is gone."""
+        self._refresh(at_most)
+        guids = list(self._unpublished)[:at_most]
+        for guid in guids:
+            del self._unpublished[guid]
+        return [(guid, self._rows.get(guid)) for guid in guids]
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `changed` may have something to return."""
+        return bool(self._outdated or self._unpublished)
+
+    def page(self, question: UsersQuestion) -> UsersPage:
+        """Return the page asked for."""
+        self._refresh(len(self._outdated))
+        guids = self._ordered(question.sort, descending=question.descending)
+        words = question.filter.casefold().split()
+        if words:
+            guids = list(self._fitting(guids, words))
+        first = (question.page - 1) * question.per_page
+        return UsersPage(
+            total=len(guids),
+            page=question.page,
+            per_page=question.per_page,
+            users=tuple(self._rows[guid] for guid in guids[first : first + question.per_page]),
+        )
+
+    def _fitting(self, guids: list[str], words: list[str]) -> Iterator[str]:
+        for guid in guids:
+            haystack = self._haystacks[guid]
+            if all(word in haystack for word in words):
+                yield guid
+
+    def _ordered(self, sort: Sort, *, descending: bool) -> list[str]:
+        order = self._orders.get((sort, descending))
+        if order is None:
+            keys = {guid: _sort_key(row, sort) for guid, row in self._rows.items()}
+            order = self._orders[sort, descending] = sorted(keys, key=keys.__getitem__, reverse=descending)
+        return order
+
+    def _refresh(self, at_most: int) -> None:
+        for guid in list(self._outdated)[:at_most]:
+            del self._outdated[guid]
+            user = self._engine.glance(guid)
+            row = wire.row(user) if user else None
+            if row == self._rows.get(guid):
+                continue
+            self._unpublished[guid] = None
+            self._orders.clear()
+            if row is None:
+                del self._rows[guid], self._haystacks[guid]
+            else:
+                self._rows[guid] = row
+                self._haystacks[guid] = _haystack(row)
+
+
+def _haystack(row: UserRow) -> str:
+    """All that a filter looks through. No word holds a line break, so none is found across two parts."""
+    parts = (row.name, row.display_name, row.mailbox, row.activity, row.problem, row.problem_title, row.guid)
+    return "\n".join(part for part in parts if part).casefold()
+
+
+def _sort_key(row: UserRow, sort: Sort) -> tuple[bool, str, str]:
+    """Whoever has no value comes last; equal ones are in the order of their names."""
+    value: str | None = getattr(row, sort)
+    return not value, (value or "").casefold(), row.name.casefold()

@@ -1,0 +1,39 @@
+"""Serves the API on its sockets for as long as the engine runs."""
+
+from aiohttp import web
+
+from engine.api.application import make_application
+from engine.api.desk import Desk
+from engine.api.sockets import Door, Doors
+from engine.api.stream import Patience
+
+SHUTDOWN_TIMEOUT = 0.4
+"""Seconds that requests get to be finished when the engine stops; event streams end by themselves."""
+
+
+class ApiServer:
+    """One runner for each socket, each with an application of its own: what a socket admits to cannot be mixed up."""
+
+    def __init__(self, desk: Desk, doors: Doors, patience: Patience | None = None) -> None:
+        self._desk = desk
+        self._doors = doors
+        self._patience = patience or Patience()
+
+    async def serve(self) -> None:
+        """Answer requests and publish events until cancelled, and then stop within a second."""
+        runners: list[web.AppRunner] = []
+        try:
+            for door in self._doors.doors:
+                runners.append(await self._start(door))
+            await self._desk.publish()
+        finally:
+            self._desk.events.close()
+            for runner in runners:
+                await runner.cleanup()
+
+    async def _start(self, door: Door) -> web.AppRunner:
+        application = make_application(self._desk, self._patience, may_change=door.may_change)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+        await runner.setup()
+        await web.SockSite(runner, door.listener).start()
+        return runner

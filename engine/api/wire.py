@@ -1,0 +1,221 @@
+"""From what the engine knows to what the API says: the only place where the two vocabularies meet."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from importlib.metadata import version
+from typing import cast
+
+from engine.api.schema import (
+    Acknowledged,
+    Activity,
+    Affected,
+    AppointmentAccount,
+    ChangeEvent,
+    Concern,
+    DecisionAccount,
+    LinkState,
+    MailboxPlace,
+    PastChange,
+    Shown,
+    State,
+    Status,
+    Trouble,
+    UserDetail,
+    UserRow,
+)
+from engine.core.failures import Failure, Scope
+from engine.core.presence.account import Reason
+from engine.core.presence.decide import Decision
+from engine.core.presence.model import Presence
+from engine.store.acknowledged import Written
+from engine.sync import status as sync_status
+from engine.sync.happenings import (
+    LinkRecovered,
+    LinkTrouble,
+    PresenceConfirmed,
+    PresenceWithheld,
+    Side,
+    UserRecovered,
+    UserTrouble,
+)
+from engine.sync.views import Account, Glance
+
+VERSION = version("calendar-tui")
+NAMED_USERS = 10
+"""How many of the users that a problem concerns are named with it."""
+
+LedgerHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered | LinkTrouble | LinkRecovered
+
+_SCOPES = (Scope.SERVICE, Scope.CONNECTION, Scope.USER)
+
+
+def shown(presence: Presence) -> Shown:
+    """Return a presence in the API's words."""
+    return Shown(activity=cast("Activity", presence.activity or "available"), note=presence.note)
+
+
+def trouble(failure: Failure) -> Trouble:
+    """Return a failure in the API's words."""
+    return Trouble(
+        type=failure.slug,
+        title=failure.meaning,
+        detail=failure.detail,
+        remedy=failure.remedy,
+        fault=failure.fault,
+        scope=failure.scope,
+    )
+
+
+def status(picture: sync_status.Status, now: datetime, started: datetime) -> Status:
+    """Return how things stand; `now` and `started` are calendar time."""
+    oldest = picture.oldest_reading
+    return Status(
+        version=VERSION,
+        now=now,
+        started=started,
+        links=(_link(Side.PBX, picture.pbx), _link(Side.EXCHANGE, picture.exchange)),
+        users=picture.users,
+        resolved=picture.resolved,
+        unread=picture.waiting,
+        unresolved=len(picture.unresolved),
+        refused=len(picture.refused),
+        oldest_reading=oldest,
+        staleness=None if oldest is None else (now - oldest).total_seconds(),
+        concerns=_concerns(picture),
+    )
+
+
+def change(happening: LedgerHappening, number: int, at: datetime) -> ChangeEvent:
+    """Return what happened as an event; `at` is calendar time."""
+    match happening:
+        case PresenceConfirmed(user, presence):
+            return ChangeEvent(
+                number=number, at=at, kind="confirmed", guid=user.guid, label=user.label, presence=shown(presence)
+            )
+        case PresenceWithheld(user, presence):
+            return ChangeEvent(
+                number=number, at=at, kind="withheld", guid=user.guid, label=user.label, presence=shown(presence)
+            )
+        case UserTrouble(user, failure):
+            return ChangeEvent(
+                number=number, at=at, kind="user trouble", guid=user.guid, label=user.label, trouble=trouble(failure)
+            )
+        case UserRecovered(user):
+            return ChangeEvent(number=number, at=at, kind="user recovered", guid=user.guid, label=user.label)
+        case LinkTrouble(side, failure):
+            return ChangeEvent(number=number, at=at, kind="link trouble", label=side.value, trouble=trouble(failure))
+        case LinkRecovered(side):
+            return ChangeEvent(number=number, at=at, kind="link recovered", label=side.value)
+
+
+def row(user: Glance) -> UserRow:
+    """Return a user as a line of a list."""
+    presence = user.shown
+    return UserRow(
+        guid=user.user.guid,
+        name=user.user.name,
+        display_name=user.user.display_name,
+        mailbox=user.mailbox,
+        activity=None if presence is None else cast("Activity", presence.activity or "available"),
+        note="" if presence is None else presence.note,
+        state=_state(user.problem, user.desired, presence, is_read=user.is_read),
+        problem=user.problem.slug if user.problem else None,
+        problem_title=user.problem.meaning if user.problem else None,
+    )
+
+
+def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
+    """Return everything about a user that may be shown."""
+    failure = user.problems[0] if user.problems else None
+    return UserDetail(
+        guid=user.user.guid,
+        name=user.user.name,
+        display_name=user.user.display_name,
+        home=user.user.home,
+        node=user.user.node,
+        template=user.user.template,
+        groups=user.user.groups,
+        hidden=user.user.hidden,
+        addresses=user.user.addresses,
+        candidates=user.candidates,
+        mailbox=MailboxPlace(address=user.mailbox.address, url=user.mailbox.url) if user.mailbox else None,
+        last_read=user.read_at,
+        read_from=user.window.start if user.window else None,
+        read_until=user.window.end if user.window else None,
+        state=_state(failure, user.desired, user.written.acknowledged, is_read=user.read_at is not None),
+        acknowledged=_acknowledged(user.written),
+        decision=_decision(user.decision) if user.decision else None,
+        problems=tuple(trouble(each) for each in user.problems),
+        history=tuple(history),
+    )
+
+
+def _state(problem: Failure | None, desired: Presence | None, shown: Presence | None, *, is_read: bool) -> State:
+    if problem is not None:
+        return "problem"
+    if not is_read:
+        return "unread"
+    return "current" if desired == shown else "pending"
+
+
+def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
+    return LinkState(
+        name=side.value,
+        works=link.works,
+        trouble=trouble(link.failure) if link.failure else None,
+        retry_at=link.retry_at,
+    )
+
+
+def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
+    """A whole side first, then what concerns the most users; equal problems of many users are one."""
+    concerns = [
+        Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
+        for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
+        if link.failure is not None
+    ]
+    alike: dict[type[Failure], list[sync_status.UserProblem]] = {}
+    for problem in (*picture.refused, *picture.unresolved):
+        alike.setdefault(type(problem.failure), []).append(problem)
+    for problems in sorted(alike.values(), key=_rank):
+        first = trouble(problems[0].failure)
+        affected = tuple(Affected(guid=each.user.guid, label=each.user.label) for each in problems[:NAMED_USERS])
+        concerns.append(Concern(trouble=first, link=None, count=len(problems), users=affected))
+    return tuple(concerns)
+
+
+def _rank(problems: list[sync_status.UserProblem]) -> tuple[int, int]:
+    return _SCOPES.index(problems[0].failure.scope), -len(problems)
+
+
+def _acknowledged(written: Written) -> Acknowledged:
+    return Acknowledged(
+        presence=None if written.acknowledged is None else shown(written.acknowledged),
+        expires=written.expires,
+        in_doubt=written.in_doubt,
+    )
+
+
+def _decision(decision: Decision) -> DecisionAccount:
+    return DecisionAccount(
+        presence=shown(decision.presence),
+        valid_until=decision.valid_until,
+        appointments=tuple(_appointment(reason) for reason in decision.reasons),
+    )
+
+
+def _appointment(reason: Reason) -> AppointmentAccount:
+    return AppointmentAccount(
+        id=reason.id,
+        subject=reason.subject,
+        start=reason.start,
+        end=reason.end,
+        all_day=reason.all_day,
+        kind=reason.kind,
+        target=reason.target,
+        outcome=reason.outcome,
+        rule=reason.rule,
+        rival=reason.rival,
+        oddities=reason.oddities,
+        words=reason.words,
+    )

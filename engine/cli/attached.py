@@ -1,0 +1,142 @@
+"""The commands that ask a running engine: status, users, explain, resync and events."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from engine.api.schema import (
+    AuditEvent,
+    ChangeEvent,
+    Operation,
+    OperationEvent,
+    Status,
+    UserDetail,
+    UserRow,
+    UsersPage,
+)
+from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.event_lines import EventLines
+from engine.cli.failures import EngineUnreachable, UserNotFound
+from engine.cli.palette import palette_of_output
+from engine.cli.places import usual_sockets
+from engine.cli.reports import Reports
+
+WELL, FAILED = 0, 1
+PER_PAGE = 1000
+FOLLOWED = 0.3
+"""Seconds between two looks at an operation."""
+
+
+def run_attached(options: argparse.Namespace) -> int:
+    """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    paths = (options.socket,) if options.socket else usual_sockets()
+    path = reachable_socket(paths, to_change=options.command == "resync")
+    try:
+        return asyncio.run(_run(options, path))
+    except KeyboardInterrupt:
+        return FAILED
+
+
+async def _run(options: argparse.Namespace, path: Path) -> int:
+    reports = Reports(palette_of_output(no_colour="NO_COLOR" in os.environ))
+    async with ApiClient(path) as client:
+        commands = Commands(client, reports, as_json=options.json)
+        match options.command:
+            case "status":
+                return await commands.status()
+            case "users":
+                return await commands.users(options.filter)
+            case "explain":
+                return await commands.explain(options.user)
+            case "resync":
+                return await commands.resync(options.user)
+            case _:
+                return await commands.events()
+
+
+class Commands:
+    """Data goes to standard output, as lines or as JSON; what is going on goes to standard error."""
+
+    def __init__(self, client: ApiClient, reports: Reports, *, as_json: bool) -> None:
+        self._client = client
+        self._reports = reports
+        self._as_json = as_json
+
+    async def status(self) -> int:
+        """Show how things stand; the exit status says whether both sides work."""
+        status = await self._client.get("/v1/status", Status)
+        self._print(status, self._reports.status(status))
+        return WELL if all(link.works for link in status.links) else FAILED
+
+    async def users(self, words: list[str]) -> int:
+        """Show all users that fit."""
+        page = await self._all_users(" ".join(words))
+        self._print(page, self._reports.users(page))
+        print(f"{page.total} users", file=sys.stderr)
+        return WELL
+
+    async def explain(self, typed: str) -> int:
+        """Show everything about one user."""
+        guid = await self._guid(typed)
+        user = await self._client.get(f"/v1/users/{guid}", UserDetail)
+        self._print(user, self._reports.explanation(user))
+        return WELL
+
+    async def resync(self, typed: str | None) -> int:
+        """Have calendars read anew, and wait for it; the exit status says whether any could be."""
+        path = "/v1/resync" if typed is None else f"/v1/users/{await self._guid(typed)}/resync"
+        operation = await self._client.post(path, Operation)
+        while operation.state == "running":
+            print(f"{operation.done} of {operation.total}", file=sys.stderr)
+            await asyncio.sleep(FOLLOWED)
+            operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
+        summary = f"{operation.state}: {operation.done} of {operation.total} calendars, {operation.failed} not readable"
+        self._print(operation, [summary])
+        return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
+
+    async def events(self) -> int:
+        """Show what happens until interrupted; as JSON with the snapshot and every topic."""
+        lines = EventLines(palette_of_output(no_colour="NO_COLOR" in os.environ))
+        kinds = {"changes": ChangeEvent, "audit": AuditEvent, "operations": OperationEvent}
+        async for name, data in self._client.events("" if self._as_json else ",".join(kinds)):
+            if self._as_json:
+                print(f'{{"event":"{name}","data":{data.decode()}}}', flush=True)
+            elif name in kinds:
+                print(lines.line(msgspec.json.decode(data, type=kinds[name])), flush=True)
+        raise EngineUnreachable("the engine ended the events; it stops, or this listener was too slow")
+
+    async def _all_users(self, words: str) -> UsersPage:
+        found: list[UserRow] = []
+        while True:
+            number = len(found) // PER_PAGE + 1
+            query = {"filter": words, "per_page": str(PER_PAGE), "page": str(number)}
+            page = await self._client.get("/v1/users", UsersPage, query)
+            found += page.users
+            if len(page.users) < PER_PAGE:
+                return UsersPage(total=len(found), page=1, per_page=max(len(found), 1), users=tuple(found))
+
+    async def _guid(self, typed: str) -> str:
+        """Return who is meant: the one who is called exactly that, or the only one whom it fits."""
+        users = (await self._all_users(typed)).users
+        exact = [user for user in users if typed.casefold() in _names(user)]
+        meant = exact or users
+        if len(meant) == 1:
+            return meant[0].guid
+        some = ", ".join(user.name for user in meant[:5])
+        raise UserNotFound(f"{len(meant)} users fit {typed!r}{': ' if some else ''}{some}")
+
+    def _print(self, data: msgspec.Struct, lines: Iterable[str]) -> None:
+        if self._as_json:
+            print(msgspec.json.encode(data).decode())
+        else:
+            for line in lines:
+                print(line)
+
+
+def _names(user: UserRow) -> set[str]:
+    return {name.casefold() for name in (user.guid, user.name, user.display_name, user.mailbox) if name}

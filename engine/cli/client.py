@@ -1,0 +1,101 @@
+"""A small client of the local API, over its Unix socket."""
+
+import socket
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from engine.api.schema import Problem
+from engine.api.sockets import read_only_twin
+from engine.cli.failures import EngineUnreachable, RequestRefused, SocketForbidden
+
+T = TypeVar("T")
+
+TIMEOUT = aiohttp.ClientTimeout(total=30)
+NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+FORBIDDEN = 403
+
+
+def reachable_socket(paths: Iterable[Path], *, to_change: bool) -> Path:
+    """Return the first of `paths` that somebody listens on, for reading or else its read-only twin.
+
+    Raises `SocketForbidden` if one is there that this account may not use, else `EngineUnreachable`.
+    """
+    looked_at: list[str] = []
+    forbidden: list[str] = []
+    for path in paths:
+        for each in (path,) if to_change else (path, read_only_twin(path)):
+            with socket.socket(socket.AF_UNIX) as knocking:
+                try:
+                    knocking.connect(str(each))
+                except PermissionError:
+                    forbidden.append(str(each))
+                except OSError:
+                    looked_at.append(str(each))
+                else:
+                    return each
+    if forbidden:
+        raise SocketForbidden(", ".join(forbidden))
+    raise EngineUnreachable(f"nobody listens on {', '.join(looked_at)}")
+
+
+class ApiClient:
+    """Asks one engine. Every method raises `EngineUnreachable`, `SocketForbidden` or `RequestRefused`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._session = aiohttp.ClientSession("http://localhost", connector=aiohttp.UnixConnector(path=str(path)))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def get(self, path: str, kind: type[T], query: Mapping[str, str] | None = None) -> T:
+        """Return what is at `path`."""
+        async with self._asking("GET", path, query, TIMEOUT) as response:
+            return msgspec.json.decode(await response.read(), type=kind)
+
+    async def post(self, path: str, kind: type[T]) -> T:
+        """Have something done, and return the answer."""
+        async with self._asking("POST", path, None, TIMEOUT) as response:
+            return msgspec.json.decode(await response.read(), type=kind)
+
+    async def events(self, topics: str) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield name and data (JSON) of every event, the snapshot first, until the engine ends the stream."""
+        async with self._asking("GET", "/v1/events", {"topics": topics}, NO_TIMEOUT) as response:
+            name, pending = "", b""
+            async for chunk in response.content.iter_any():
+                *lines, pending = (pending + chunk).split(b"\n")
+                for line in lines:
+                    if line.startswith(b"event: "):
+                        name = line[7:].decode()
+                    elif line.startswith(b"data: "):
+                        yield name, line[6:]
+
+    @asynccontextmanager
+    async def _asking(
+        self, method: str, path: str, query: Mapping[str, str] | None, limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._session.request(method, path, params=query, timeout=limits) as response:
+                if response.status >= 400:
+                    raise _refusal(await response.read(), response.status)
+                yield response
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise EngineUnreachable(f"{self._path}: {str(error) or type(error).__name__}") from error
+
+
+def _refusal(body: bytes, status: int) -> RequestRefused | SocketForbidden:
+    try:
+        problem = msgspec.json.decode(body, type=Problem)
+    except msgspec.MsgspecError:
+        problem = Problem(type="", title=f"HTTP status {status}", status=status)
+    if problem.status == FORBIDDEN:
+        return SocketForbidden(problem.title)
+    return RequestRefused(". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part))

@@ -1,0 +1,41 @@
+"""What happens in the engine, one line each."""
+
+import shutil
+
+from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent
+from engine.cli.palette import Palette
+
+
+class EventLines:
+    """Writes events as lines, in local time, no wider than the terminal."""
+
+    def __init__(self, palette: Palette) -> None:
+        self._palette = palette
+
+    def line(self, event: ChangeEvent | AuditEvent | OperationEvent) -> str:
+        """Return the line for one event."""
+        match event:
+            case ChangeEvent():
+                return self._change(event)
+            case AuditEvent(entry=entry):
+                who = entry.actor.user or f"uid {entry.actor.uid}"
+                return _cut(f"{entry.at.astimezone():%H:%M:%S}  audit: {entry.action} by {who}: {entry.subject}")
+            case OperationEvent(operation=operation):
+                progress = f"{operation.done} of {operation.total}"
+                return _cut(f"{'':8}  operation {operation.id}: {operation.kind} {operation.state}, {progress}")
+
+    def _change(self, event: ChangeEvent) -> str:
+        time = f"{event.at.astimezone():%H:%M:%S}"
+        if event.presence is not None:
+            activity = self._palette.activity(event.presence.activity)
+            remark = " (dry run)" if event.kind == "withheld" else ""
+            return _cut(f"{time}  {activity} {event.label[:20]:<20}  {event.presence.note}{remark}", painted=activity)
+        if event.trouble is not None:
+            detail = f": {event.trouble.detail}" if event.trouble.detail else ""
+            return f"{time}  {self._palette.mark(good=False)} {event.label}: {event.trouble.title}{detail}"
+        return f"{time}  {self._palette.mark(good=True)} {event.label}: working"
+
+
+def _cut(line: str, painted: str = "") -> str:
+    width = shutil.get_terminal_size().columns + len(painted) - (11 if painted else 0)
+    return line if len(line) <= width else line[: width - 1] + "…"

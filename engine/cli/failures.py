@@ -1,0 +1,39 @@
+"""What can go wrong between a command and the engine it talks to, each by its name."""
+
+from engine.core.failures import Failure, Fault, Scope
+
+
+class EngineUnreachable(Failure):
+    """Nobody listens on the socket, or the connection ended too early."""
+
+    fault = Fault.NETWORK
+    scope = Scope.SERVICE
+    meaning = "The engine cannot be reached"
+    remedy = "Start it (calendar-engine run), or name its socket with --socket (engine.socket in its settings)."
+
+
+class SocketForbidden(Failure):
+    """The socket is there, but this account may not use it, or may not change anything through it."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "This account may not use the socket of the engine"
+    remedy = "Run the command as an account in the group of the socket (engine.socket_group in the settings)."
+
+
+class RequestRefused(Failure):
+    """The engine said no. `remedy` is the hint that came with it."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "The engine refuses the request"
+    remedy = "calendar-engine-api(7) describes what can be asked for."
+
+
+class UserNotFound(Failure):
+    """No user, or more than one, is meant by what was typed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "It is not clear which user is meant"
+    remedy = "Give the exact name, display name, e-mail address or guid; calendar-engine users lists them."

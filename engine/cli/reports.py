@@ -1,0 +1,134 @@
+"""What the engine says about itself and its users, as lines for people: aligned, and no wider than the terminal."""
+
+import shutil
+import textwrap
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from engine.api.schema import (
+    AppointmentAccount,
+    Concern,
+    LinkState,
+    PastChange,
+    Status,
+    Trouble,
+    UserDetail,
+    UserRow,
+    UsersPage,
+)
+from engine.cli.palette import Palette
+
+INDENT = " " * 4
+NAME_WIDTH = 22
+STATES = {"current": "", "pending": "(being written)", "unread": "(not read yet)", "problem": ""}
+
+
+class Reports:
+    """Writes reports for a terminal of `width` columns, in its local time."""
+
+    def __init__(self, palette: Palette, width: int | None = None) -> None:
+        self._palette = palette
+        self._width = width or shutil.get_terminal_size().columns
+
+    def status(self, status: Status) -> Iterator[str]:
+        """Yield how things stand."""
+        running = timedelta(seconds=int((status.now - status.started).total_seconds()))
+        yield f"calendar-engine {status.version}, running for {running}"
+        for link in status.links:
+            yield from self._link(link)
+        yield (
+            f"  Users     {status.users}: {status.resolved} with a calendar, "
+            f"{status.unread} not read yet, {status.unresolved} without"
+        )
+        if status.staleness is not None:
+            yield f"  Calendars the oldest was read {timedelta(seconds=int(status.staleness))} ago"
+        for concern in status.concerns:
+            yield ""
+            yield from self._concern(concern)
+
+    def users(self, page: UsersPage) -> Iterator[str]:
+        """Yield a line for each user."""
+        for user in page.users:
+            yield self._row(user)
+
+    def explanation(self, user: UserDetail) -> Iterator[str]:
+        """Yield everything about one user, and why the presence is what it is."""
+        yield self._cut(f"{user.display_name or user.name or user.guid} ({user.name}, {user.guid})")
+        place = f"{user.mailbox.address} at {user.mailbox.url}" if user.mailbox else "none known"
+        yield from self._wrapped(f"  Mailbox   {place}", " " * 12)
+        read = f"{user.last_read.astimezone():%Y-%m-%d %H:%M:%S}" if user.last_read else "never"
+        yield f"  Read      {read}"
+        shown = user.acknowledged.presence
+        activity = self._palette.activity(shown.activity if shown else None)
+        yield self._cut(f"  Shown     {activity} {shown.note if shown else ''}", painted=activity)
+        if user.decision is not None:
+            ought = user.decision.presence
+            activity = self._palette.activity(ought.activity)
+            yield self._cut(f"  Decided   {activity} {ought.note}", painted=activity)
+            if user.decision.valid_until is not None:
+                yield f"            certain until {user.decision.valid_until.astimezone():%Y-%m-%d %H:%M}"
+        for trouble in user.problems:
+            yield from self._trouble(f"  {self._palette.mark(good=False)} ", trouble)
+        if user.decision is not None and user.decision.appointments:
+            yield "\nAppointments"
+            for appointment in user.decision.appointments:
+                yield from self._appointment(appointment)
+        if user.history:
+            yield "\nLast changes"
+            for change in user.history:
+                yield self._change(change)
+
+    def _link(self, link: LinkState) -> Iterator[str]:
+        mark = self._palette.mark(good=link.works)
+        if link.trouble is None:
+            yield f"{mark} {link.name:<9} {'working' if link.works else 'not connected yet'}"
+            return
+        yield from self._trouble(f"{mark} {link.name:<9} ", link.trouble)
+        if link.retry_at is not None:
+            yield f"{INDENT}Next try at {link.retry_at.astimezone():%H:%M:%S}."
+
+    def _concern(self, concern: Concern) -> Iterator[str]:
+        if concern.link is not None:
+            yield f"{concern.link} concerns all {concern.count} users"
+            return
+        names = ", ".join(user.label for user in concern.users)
+        more = f" and {concern.count - len(concern.users)} more" if concern.count > len(concern.users) else ""
+        yield from self._trouble(f"{self._palette.mark(good=False)} ", concern.trouble, with_detail=False)
+        yield from self._wrapped(f"{INDENT}{concern.count}: {names}{more}", INDENT)
+
+    def _trouble(self, start: str, trouble: Trouble, *, with_detail: bool = True) -> Iterator[str]:
+        detail = f": {trouble.detail}" if trouble.detail and with_detail else ""
+        yield from self._wrapped(f"{start}{trouble.title}{detail}", INDENT)
+        yield from self._wrapped(f"{INDENT}{trouble.remedy}", INDENT)
+
+    def _row(self, user: UserRow) -> str:
+        activity = self._palette.activity(user.activity)
+        name = (user.display_name or user.name)[: NAME_WIDTH - 1]
+        remark = user.problem_title if user.state == "problem" else STATES[user.state]
+        text = " ".join(part for part in (user.note, remark) if part)
+        return self._cut(f"{activity} {name:<{NAME_WIDTH}}{text}".rstrip(), painted=activity)
+
+    def _appointment(self, appointment: AppointmentAccount) -> Iterator[str]:
+        start, end = appointment.start.astimezone(), appointment.end.astimezone()
+        when = f"{start:%a %d} all day    " if appointment.all_day else f"{start:%a %d %H:%M}–{_end(start, end):<7}"
+        kind = appointment.kind or "free"
+        yield self._cut(f"  {when} {kind.replace('_', ' '):<12} {appointment.subject or '(no subject shown)'}")
+        yield from self._wrapped(f"{' ' * 8}{appointment.words}", " " * 8)
+
+    def _change(self, change: PastChange) -> str:
+        activity = self._palette.activity(change.presence.activity)
+        return self._cut(f"  {change.at.astimezone():%H:%M:%S} {activity} {change.presence.note}", painted=activity)
+
+    def _wrapped(self, text: str, indent: str) -> list[str]:
+        return textwrap.wrap(text, self._width, subsequent_indent=indent)
+
+    def _cut(self, line: str, painted: str = "") -> str:
+        """Cut a line to the terminal; what colours take up is no width."""
+        width = self._width + len(painted) - (11 if painted else 0)
+        ellipsis = "..." if self._palette.ascii_only else "…"
+        return line if len(line) <= width else line[: width - len(ellipsis)] + ellipsis
+
+
+def _end(start: datetime, end: datetime) -> str:
+    days = (end.date() - start.date()).days
+    return f"{end:%H:%M}" + (f"+{days}" if days else "")

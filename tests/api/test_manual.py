@@ -1,0 +1,83 @@
+"""calendar-engine-api(7): its examples are run as they are printed, and it knows every request there is."""
+
+import asyncio
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from engine.api.schema import Sort, Topic
+from tests.support.api import ServedEngine, people, served_engine
+
+MANUAL = (Path(__file__).parents[2] / "man" / "calendar-engine-api.7").read_text()
+EXAMPLES = [
+    line
+    for block in re.findall(r"^\.Bd -literal\n(.*?)^\.Ed", MANUAL, re.M | re.S)
+    for line in block.split("\n")
+    if line
+]
+USERS = people(3)
+
+
+def requests() -> set[tuple[str, str]]:
+    found = set()
+    for method, path in re.findall(r"^\.It Li (GET|POST|DELETE) (/v1\S*(?: Ns .*)?)$", MANUAL, re.M):
+        path = path.replace(" Ns Ar ", "{").replace(" Ns Li /", "}/")
+        found.add((method, path + "}" if path.count("{") > path.count("}") else path))
+    return found
+
+
+async def test_the_manual_has_every_request(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        paths = (await served.get("/v1/openapi.json"))["paths"]
+    assert requests() == {(method.upper(), path) for path, each in paths.items() for method in each}
+
+
+def test_the_manual_has_every_topic_and_way_to_sort() -> None:
+    topics = re.findall(r"^\.It Li (\w+)$", MANUAL.partition(".Sh EVENTS")[2], re.M)
+    assert set(topics) == set(get_args(Topic))
+    line = next(line for line in MANUAL.splitlines() if line.startswith(".Pq Li name"))
+    assert set(re.findall(r"\w+", line)) - {"Pq", "Li", "No", "or"} == set(get_args(Sort))
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
+    assert len(EXAMPLES) >= len(requests())
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        for example in EXAMPLES:
+            status, output = await curl(served, example)
+            assert status == (28 if "/v1/events" in example else 0), (example, output)
+            assert output.startswith(("{", "# HELP", "id: ")), (example, output)
+        assert {entry.action for entry in served.desk.audit.entries()} == {"resync", "cancel"}
+
+
+async def curl(served: ServedEngine, example: str) -> tuple[int, str]:
+    """Run an example with a shell; --fail makes curl tell, and a stream ends after half a second (status 28)."""
+    limit = "0.5" if "/v1/events" in example else "20"
+    command = example.replace("curl ", f"curl --silent --fail --max-time {limit} ", 1)
+    command = command.replace("--json ", "-X POST -H content-type:application/json --data ")  # curl before 7.82
+    process = await asyncio.create_subprocess_exec(
+        "sh",
+        "-c",
+        command,
+        env=os.environ | {"SOCKET": str(served.socket), "GUID": USERS[1].guid},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+@pytest.mark.parametrize("page", ["calendar-engine-api.7", "calendar-engine.8", "calendar-engine.toml.5"])
+async def test_the_pages_are_well_formed(page: str) -> None:
+    path = Path(__file__).parents[2] / "man" / page
+    process = await asyncio.create_subprocess_exec(
+        "mandoc", "-Tlint", "-Wwarning", str(path), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output == b""

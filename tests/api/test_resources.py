@@ -1,0 +1,199 @@
+"""What each request answers, over the real sockets."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from engine.api.schema import About, Operation, Status, UserDetail, UsersPage
+from engine.core.appointments import Appointment, Sensitivity
+from engine.exchange.failures import MailboxNotFound
+from tests.support.api import NINE, InstantSource, people, served_engine
+
+USERS = people(30)
+ANNA = USERS[3]
+NO_MAILBOX = MailboxNotFound("user7@corp.example is not in the directory")
+
+
+@pytest.fixture
+def source() -> InstantSource:
+    source = InstantSource()
+    source.failures["user7@corp.example"] = NO_MAILBOX
+    source.calendars["user3@corp.example"] = (
+        Appointment(id="open", start=NINE, end=NINE + timedelta(hours=1), subject="Kunde"),
+        Appointment(
+            id="private",
+            start=NINE + timedelta(minutes=30),
+            end=NINE + timedelta(hours=2),
+            subject="Frauenarzt",
+            sensitivity=Sensitivity.PRIVATE,
+        ),
+    )
+    return source
+
+
+async def test_about_names_the_caller_and_the_rights(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        about = msgspec.convert(await served.get("/v1"), About)
+        twin = msgspec.convert(await served.get("/v1", served.read_only), About)
+    assert (about.api, about.rights.change, twin.rights.change) == (1, True, False)
+    assert about.actor.pid == twin.actor.pid > 0
+    assert about.actor.uid >= 0
+
+
+async def test_status_tells_links_counts_and_problems(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        await served.clock.advance(60)
+        status = msgspec.convert(await served.get("/v1/status"), Status)
+    assert [(link.name, link.works) for link in status.links] == [("PBX", True), ("Exchange", True)]
+    assert (status.users, status.resolved, status.unresolved, status.unread) == (30, 29, 1, 0)
+    assert status.staleness == 60.0
+    [concern] = status.concerns
+    assert (concern.trouble.type, concern.count) == ("mailbox-not-found", 1)
+    assert concern.trouble.remedy == NO_MAILBOX.remedy
+    assert [user.label for user in concern.users] == ["User Number 7"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("?filter=number+7+mailbox", ["user7"]),
+        ("?filter=MAILBOX+found", ["user7"]),
+        ("?filter=mailbox-not-found", ["user7"]),
+        ("?filter=user2@CORP", ["user2"]),
+        ("?filter=busy&sort=name&per_page=2", ["user0", "user1"]),
+        ("?sort=name&descending=true&per_page=2", ["user9", "user8"]),
+        ("?sort=name&per_page=4&page=8", ["user8", "user9"]),
+        ("?sort=problem&per_page=1", ["user7"]),
+        ("?filter=nobody", []),
+    ],
+)
+async def test_users_are_filtered_sorted_and_paged(
+    tmp_path: Path, source: InstantSource, query: str, names: list[str]
+) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        page = msgspec.convert(await served.get(f"/v1/users{query}"), UsersPage)
+    assert [user.name for user in page.users] == names
+
+
+async def test_a_row_follows_the_user(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        served.link.tell(replace(ANNA, display_name="Anna Müller-Lüdenscheid"))
+        page = msgspec.convert(await served.get("/v1/users?filter=anna lüden"), UsersPage)
+        assert [(user.guid, user.activity, user.state) for user in page.users] == [(ANNA.guid, "busy", "current")]
+        served.link.remove(ANNA.guid)
+        assert msgspec.convert(await served.get("/v1/users?filter=anna"), UsersPage).total == 0
+
+
+async def test_one_user_with_reasons_and_no_private_subject(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        async with served.session().get(f"/v1/users/{ANNA.guid}") as response:
+            text = await response.text()
+        await served.clock.advance_to(NINE + timedelta(minutes=30))
+        await served.settled()
+        later = msgspec.convert(await served.get(f"/v1/users/{ANNA.guid}"), UserDetail)
+    assert "Frauenarzt" not in text
+    user = msgspec.json.decode(text, type=UserDetail)
+    assert user.mailbox is not None
+    assert user.mailbox.address == "user3@corp.example"
+    assert user.last_read == NINE + timedelta(minutes=5)
+    assert user.decision is not None
+    assert [(each.id, each.subject, each.outcome) for each in user.decision.appointments] == [
+        ("open", "Kunde", "active"),
+        ("private", "", "next"),
+    ]
+    assert user.acknowledged.presence == user.decision.presence
+    assert not user.acknowledged.in_doubt
+    assert [change.presence for change in user.history] == [user.decision.presence]
+    assert later.decision is not None
+    assert later.decision.appointments[1].words == "active"
+    assert later.decision.appointments[0].rival == "private"
+    assert len(later.history) == 2
+
+
+async def test_a_user_without_a_mailbox(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        user = msgspec.convert(await served.get(f"/v1/users/{USERS[7].guid}"), UserDetail)
+    assert (user.mailbox, user.decision, user.state) == (None, None, "problem")
+    assert user.problems[0].remedy == NO_MAILBOX.remedy
+
+
+async def test_resync_of_everybody_reads_all_calendars_anew(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        before = source.reads
+        async with served.session().post("/v1/resync") as response:
+            assert response.status == 202
+            location = response.headers["Location"]
+        await served.eventually(lambda: served.desk.operations.all()[0].state == "done")
+        operation = msgspec.convert(await served.get(location), Operation)
+        audit = await served.get("/v1/audit")
+    assert (operation.total, operation.done, operation.failed) == (30, 30, 1)
+    assert source.reads == before + 29
+    assert operation.ended is not None
+    assert [entry["action"] for entry in audit["entries"]] == ["resync"]
+
+
+async def test_resync_of_a_user_who_is_being_read_reads_once_more(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS[:1]) as served:
+        await served.settled()
+        served.source.gate.clear()
+        for _ in range(2):
+            async with served.session().post(f"/v1/users/{USERS[0].guid}/resync") as response:
+                assert response.status == 202
+            await served.eventually(lambda: not served.engine._calendars.is_idle())
+        before = served.source.reads
+        served.source.gate.set()
+        await served.eventually(lambda: all(each.state == "done" for each in served.desk.operations.all()))
+        assert served.source.reads == before + 2
+
+
+async def test_an_operation_is_called_off(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(500)) as served:
+        await served.settled()
+        served.source.gate.clear()
+        async with served.session().post("/v1/resync", json={}) as response:
+            location = response.headers["Location"]
+        async with served.session().delete(location) as response:
+            operation = msgspec.json.decode(await response.read(), type=Operation)
+        before = served.source.reads
+        served.source.gate.set()
+        await served.settled()
+        assert operation.state == "cancelled"
+        assert served.source.reads - before <= 200
+        assert (await served.get(location))["state"] == "cancelled"
+
+
+async def test_whoever_leaves_meanwhile_counts_as_done(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        served.source.gate.clear()
+        async with served.session().post("/v1/resync", json={"users": [ANNA.guid, USERS[4].guid]}) as response:
+            assert response.status == 202
+        served.link.remove(ANNA.guid)
+        served.source.gate.set()
+        await served.eventually(lambda: served.desk.operations.all()[0].state == "done")
+        assert served.desk.operations.all()[0].done == 2
+
+
+async def test_metrics_name_nobody(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        async with served.session().get("/v1/metrics") as response:
+            text = await response.text()
+            assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'calendar_engine_users{state="resolved"} 29\n' in text
+    assert 'calendar_engine_link_up{link="PBX"} 1\n' in text
+    assert "calendar_engine_presences_set_total 29\n" in text
+    assert "corp.example" not in text
+    assert USERS[7].guid not in text
+    assert "User Number" not in text
+    for line in text.splitlines():
+        assert line.startswith(("# HELP calendar_engine_", "# TYPE calendar_engine_", "calendar_engine_"))

@@ -1,0 +1,170 @@
+"""The commands that ask a running engine, as separate processes against a real socket."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from engine.cli.main import _parser
+from engine.cli.places import socket_path
+from engine.exchange.failures import MailboxNotFound
+from tests.support.api import InstantSource, ServedEngine, people, served_engine
+
+USERS = people(12)
+MANUAL = (Path(__file__).parents[2] / "man" / "calendar-engine.8").read_text()
+
+
+@dataclass
+class Ended:
+    status: int
+    out: str
+    err: str
+
+
+async def command(*arguments: str, **environment: str) -> Ended:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "engine.cli.main",
+        *arguments,
+        env=os.environ | {"COLUMNS": "80", "PYTHONUTF8": "1"} | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def ask(served: ServedEngine, name: str, *arguments: str) -> Ended:
+    return await command(name, "--socket", str(served.socket), *arguments)
+
+
+@pytest.fixture
+def source() -> InstantSource:
+    source = InstantSource()
+    source.failures["user7@corp.example"] = MailboxNotFound("user7@corp.example is not in the directory")
+    return source
+
+
+async def test_status_for_people_and_for_programs(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        people, program = await asyncio.gather(ask(served, "status"), ask(served, "status", "--json"))
+    assert (people.status, people.err, program.status) == (0, "", 0)
+    assert "✓ PBX       working" in people.out
+    assert "12: 11 with a calendar, 0 not read yet, 1 without" in people.out
+    assert "✗ No mailbox was found for this user" in people.out
+    assert "\x1b" not in people.out
+    assert all(len(line) <= 80 for line in people.out.splitlines())
+    assert json.loads(program.out)["unresolved"] == 1
+
+
+async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        everybody, some = await asyncio.gather(ask(served, "users"), ask(served, "users", "number", "7", "--json"))
+    assert everybody.out.splitlines()[0] == "● busy      User Number 0         Busy: Jour fixe until 10 AM"
+    assert len(everybody.out.splitlines()) == 12
+    assert everybody.err == "12 users\n"
+    [user] = json.loads(some.out)["users"]
+    assert (user["name"], user["problem"]) == ("user7", "mailbox-not-found")
+
+
+async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        exact, none, many = await asyncio.gather(
+            ask(served, "explain", "user1"), ask(served, "explain", "nobody"), ask(served, "explain", "number")
+        )
+    assert exact.status == 0
+    assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
+    assert "Jour fixe" in exact.out
+    assert "        active" in exact.out
+    assert (none.status, many.status) == (2, 2)
+    assert "0 users fit 'nobody'" in none.err
+    assert "12 users fit 'number': user0, user1" in many.err
+
+
+async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        before = source.reads
+        everybody = await ask(served, "resync")
+        assert (everybody.status, everybody.out) == (0, "done: 12 of 12 calendars, 1 not readable\n")
+        assert source.reads == before + 11
+        assert (await ask(served, "resync", "user7")).status == 1
+        refused = await command("resync", "--socket", str(served.read_only))
+        assert refused.status == 77
+        assert "reading only" in refused.err
+        readable = await command("status", "--socket", str(served.read_only))
+        assert readable.status == 0
+
+
+async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        lines = asyncio.create_subprocess_exec
+        process = await lines(
+            sys.executable,
+            "-m",
+            "engine.cli.main",
+            "events",
+            "--json",
+            "--socket",
+            str(served.socket),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+        )
+        assert process.stdout is not None
+        first = json.loads(await process.stdout.readline())
+        assert (first["event"], len(first["data"]["users"])) == ("snapshot", 12)
+        shown = asyncio.gather(ask(served, "events"))
+        await served.eventually(lambda: served.desk.events.listeners == 2)
+        await served.clock.advance(3600)
+        await served.settled()
+    out, err = await process.communicate()
+    [people] = await shown
+    assert process.returncode == people.status == 69
+    events = [json.loads(line) for line in out.decode().splitlines()]
+    assert sum(event["event"] == "changes" for event in events) == 12
+    assert b"ended the events" in err
+    assert len(re.findall(r"^\d\d:\d\d:\d\d  ○ available User Number \d+ +$", people.out, re.M)) == 12
+
+
+async def test_no_engine(tmp_path: Path) -> None:
+    nobody = await command("status", "--socket", str(tmp_path / "engine.sock"))
+    assert (nobody.status, nobody.out) == (69, "")
+    assert "calendar-engine run" in nobody.err
+    assert "Traceback" not in nobody.err
+    default = await command("users", XDG_RUNTIME_DIR=str(tmp_path), RUNTIME_DIRECTORY="")
+    assert default.status == 69
+    assert str(tmp_path / "calendar-engine" / "engine.sock") in default.err
+
+
+def test_where_the_socket_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert socket_path(tmp_path / "own.sock", {"RUNTIME_DIRECTORY": "/run/a"}) == tmp_path / "own.sock"
+    assert socket_path(None, {"RUNTIME_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a/engine.sock")
+    assert socket_path(None, {}) == tmp_path / "calendar-engine" / "engine.sock"
+
+
+def test_the_manual_has_every_command_and_option() -> None:
+    help_texts = _parser().format_help()
+    names = re.findall(r"^    (\w+) ", help_texts, re.M)
+    assert {"run", "demo", "status", "users", "explain", "resync", "events"} == set(names)
+    for name in names:
+        assert re.search(rf"^\.It Cm {name}\b", MANUAL, re.M), name
+        assert re.search(rf"^\.Cm {name}$", MANUAL, re.M), name
+    [subparsers] = [action for action in _parser()._actions if action.choices]
+    assert isinstance(subparsers.choices, dict)
+    for parser in subparsers.choices.values():
+        for option in parser._option_string_actions:
+            if option.startswith("--"):
+                assert f"Fl -{option[2:]}" in MANUAL, option

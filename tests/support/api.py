@@ -1,0 +1,227 @@
+"""An engine whose source and link answer at once, and its API on real sockets."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from engine.api.desk import Desk
+from engine.api.server import ApiServer
+from engine.api.sockets import open_doors, read_only_twin
+from engine.api.stream import Patience
+from engine.core.appointments import Appointment
+from engine.core.failures import Failure
+from engine.core.presence.model import CLEARED, Presence
+from engine.core.settings.reader import read_settings
+from engine.core.users import User
+from engine.exchange.source import Mailbox, Window
+from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.database import Database
+from engine.sync.clocks import SteadyClock
+from engine.sync.engine import Engine
+from tests.support.clock import ManualClock
+
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SETTINGS = """
+[pbx]
+master = "m"
+host = "localhost"
+writes_per_second = 1000
+writes_in_flight = 100
+[exchange]
+type = "on-premises"
+user = "svc@corp.example"
+connections = 20
+poll_seconds = 3600
+[presence]
+timezone = "UTC"
+show_subject = true
+"""
+
+
+class InstantSource:
+    """One appointment for everybody, from nine to ten; others by the address. `failures` are raised instead."""
+
+    def __init__(self) -> None:
+        self.calendars: dict[str, tuple[Appointment, ...]] = {}
+        self.failures: dict[str, Failure] = {}
+        self.reads = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def resolve(self, candidates: Sequence[str]) -> Mailbox:
+        for address in candidates:
+            if address in self.failures:
+                raise self.failures[address]
+        return Mailbox(candidates[0], "https://mail.corp.example/EWS/Exchange.asmx")
+
+    async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
+        await self.gate.wait()
+        self.reads += 1
+        if mailbox.address in self.failures:
+            raise self.failures[mailbox.address]
+        usual = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject="Jour fixe")
+        return self.calendars.get(mailbox.address, (usual,))
+
+    async def close(self) -> None:
+        pass
+
+
+class InstantLink:
+    """Every presence is confirmed."""
+
+    def __init__(self, on_event: Callable[[PbxEvent], None], users: Sequence[User]) -> None:
+        self._on_event = on_event
+        self._users = users
+        self.shown: dict[str, Presence] = {}
+
+    async def run(self) -> None:
+        self._on_event(LinkUp("m", "corp.example"))
+        for user in self._users:
+            self._on_event(UserSeen(user))
+        self._on_event(UsersComplete(frozenset(user.guid for user in self._users)))
+        await asyncio.Event().wait()
+
+    def tell(self, user: User) -> None:
+        self._on_event(UserSeen(user))
+
+    def remove(self, guid: str) -> None:
+        self._on_event(UserRemoved(guid))
+
+    async def set_presence(self, guid: str, presence: Presence) -> None:
+        self.shown[guid] = presence
+
+    async def read_presence(self, user_name: str) -> Presence:
+        return CLEARED
+
+
+def people(number: int) -> list[User]:
+    return [User(guid=f"{n:032x}", name=f"user{n}", display_name=f"User Number {n}") for n in range(number)]
+
+
+@dataclass
+class ServedEngine:
+    engine: Engine
+    desk: Desk
+    source: InstantSource
+    link: InstantLink
+    clock: ManualClock
+    socket: Path
+    sessions: list[aiohttp.ClientSession] = field(default_factory=list)
+
+    @property
+    def read_only(self) -> Path:
+        return read_only_twin(self.socket)
+
+    def session(self, socket: Path | None = None) -> aiohttp.ClientSession:
+        connector = aiohttp.UnixConnector(path=str(socket or self.socket), limit=0)
+        self.sessions.append(aiohttp.ClientSession("http://localhost", connector=connector))
+        return self.sessions[-1]
+
+    async def get(self, path: str, socket: Path | None = None) -> Any:
+        async with self.session(socket).get(path) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def settled(self) -> None:
+        async with asyncio.timeout(20):
+            await self.engine.settled()
+
+    async def eventually(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                if condition():
+                    return
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def served_engine(
+    directory: Path,
+    users: Sequence[User],
+    *,
+    settings: str = SETTINGS,
+    patience: Patience | None = None,
+    source: InstantSource | None = None,
+) -> AsyncIterator[ServedEngine]:
+    clock = ManualClock(NINE + timedelta(minutes=5))
+    database = Database(directory / "state")
+    await database.open()
+    source = source or InstantSource()
+    links: list[InstantLink] = []
+
+    def make_link(on_event: Callable[[PbxEvent], None]) -> InstantLink:
+        links.append(InstantLink(on_event, users))
+        return links[0]
+
+    engine = Engine(
+        read_settings(settings, default_zone=ZoneInfo("UTC")),
+        source=source,
+        make_link=make_link,
+        store=AcknowledgedPresences(database),
+        clock=clock,
+        network_clock=SteadyClock(),
+        random=Random(1),
+        observe=lambda _: None,
+    )
+    desk = Desk(engine, clock)
+    try:
+        with open_doors(directory / "engine.sock", None, {}) as doors:
+            served = ServedEngine(engine, desk, source, links[0], clock, doors.main)
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(engine.run())
+                serving = group.create_task(ApiServer(desk, doors, patience).serve())
+                try:
+                    yield served
+                finally:
+                    for session in served.sessions:
+                        await session.close()
+                    running.cancel()
+                    serving.cancel()
+    finally:
+        await database.close()
+
+
+class EventReader:
+    """Reads server-sent events from a response, as a client would."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._content = response.content
+        self.last_id = ""
+        self.comments = 0
+
+    async def next(self) -> tuple[str, Any]:
+        """Return name and data of the next event; raises EOFError at the end."""
+        name, data = "", ""
+        async with asyncio.timeout(20):
+            while True:
+                line = await self._line()
+                if not line:
+                    if data:
+                        return name, json.loads(data)
+                elif line.startswith(":"):
+                    self.comments += 1
+                elif line.startswith("id: "):
+                    self.last_id = line[4:]
+                elif line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("data: "):
+                    data = line[6:]
+
+    async def _line(self) -> str:
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            part = await self._content.read(1)
+            if not part:
+                raise EOFError
+            line += part
+        return line.decode().rstrip("\n")
