@@ -53,6 +53,7 @@ def assemble(
         exception_organizer=settings.presence.tentative_exception_organizer,
         http=http,
         clock=network_clock,
+        random=random,
     )
     pbx_tls = verified_context(pbx.ca_file) if pbx.tls else None
     return Engine(

@@ -1,11 +1,12 @@
 """How things stand: a picture of the engine at one instant, the same for the log, the command line and the API."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.core.failures import Failure
 from engine.core.users import User
+from engine.exchange.source import Mailbox
 from engine.sync.roster import Participant
 
 
@@ -27,10 +28,13 @@ class UserProblem:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet."""
+    """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in
+    the calendars of `watched` users are heard at once; the others are looked at every now and then.
+    """
 
     users: int
     resolved: int
+    watched: int
     waiting: int
     unresolved: tuple[UserProblem, ...]
     refused: tuple[UserProblem, ...]
@@ -39,7 +43,12 @@ class Status:
     exchange: LinkStatus
 
 
-def describe(participants: Iterable[Participant], pbx: LinkStatus, exchange: LinkStatus) -> Status:
+def describe(
+    participants: Iterable[Participant],
+    pbx: LinkStatus,
+    exchange: LinkStatus,
+    is_watched: Callable[[Mailbox], bool],
+) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     staying = [participant for participant in participants if not participant.departing]
     unresolved = tuple(UserProblem(p.user, p.problem) for p in staying if p.problem is not None)
@@ -48,6 +57,7 @@ def describe(participants: Iterable[Participant], pbx: LinkStatus, exchange: Lin
     return Status(
         users=len(staying),
         resolved=len(staying) - len(unresolved) - waiting,
+        watched=sum(p.mailbox is not None and is_watched(p.mailbox) for p in staying),
         waiting=waiting,
         unresolved=unresolved,
         refused=tuple(UserProblem(p.user, p.refusal) for p in staying if p.refusal is not None),

@@ -22,6 +22,12 @@ class Timetable:
         self._entries[key] = (instant, number)
         heapq.heappush(self._heap, (instant, number, key))
 
+    def bring_forward(self, key: str, instant: datetime) -> None:
+        """Make `key` due at `instant`, unless it is due before."""
+        entry = self._entries.get(key)
+        if entry is None or instant < entry[0]:
+            self.set(key, instant)
+
     def discard(self, key: str) -> None:
         """Make `key` never due."""
         self._entries.pop(key, None)

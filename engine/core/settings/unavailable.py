@@ -17,7 +17,6 @@ UNAVAILABLE_KEYS = frozenset(
         "pbx.certificate",
         "pbx.certificate_key",
         "pbx.fingerprint",
-        "exchange.max_subscriptions_per_connection",
         "exchange.tenant_id",
         "exchange.client_id",
         "exchange.authority",

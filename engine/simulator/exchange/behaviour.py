@@ -19,7 +19,8 @@ class Behaviour:
     (`declares_every_envelope`); events on items and the folder, or on the folder alone (`folder_events_only`).
     `affinity_cookie_required`: without the cookie GetStreamingEvents ends up at another back end.
     `mailboxes_per_stream` is how many mailboxes' subscriptions one connection may carry, `subscriptions_per_mailbox`
-    the throttling policy's EwsMaxSubscriptions, `hanging_connections` the HangingConnectionLimit of each account or impersonated mailbox.
+    the throttling policy's EwsMaxSubscriptions, `hanging_connections` the HangingConnectionLimit of each account or
+    impersonated mailbox.
     `unconnected_subscriptions_last` is how long a subscription lives that no connection asks for.
     """
 
