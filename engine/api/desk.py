@@ -31,6 +31,8 @@ from engine.sync.happenings import (
     Happening,
     LinkRecovered,
     LinkTrouble,
+    ListeningForPbx,
+    PbxRefused,
     PresenceConfirmed,
     UserChanged,
 )
@@ -130,7 +132,7 @@ class Desk:
                 self.rows.outdate(guid)
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
-            case CalendarVisited():
+            case CalendarVisited() | ListeningForPbx() | PbxRefused():
                 pass
             case _:
                 self._note_change(happening)

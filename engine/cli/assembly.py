@@ -59,6 +59,7 @@ def assemble(
         exception_organizer=settings.presence.tentative_exception_organizer,
         http=http,
         clock=network_clock,
+        random=random,
     )
     return Engine(
         settings,

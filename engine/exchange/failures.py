@@ -154,6 +154,15 @@ class SubscriptionLost(ExchangeFailure):
     remedy = "Nothing to do: it is made anew, and the calendars are read again."
 
 
+class SubscriptionRefused(ExchangeFailure):
+    """The server takes no (further) subscription for a mailbox."""
+
+    fault = Fault.SERVER
+    scope = Scope.USER
+    meaning = "Exchange takes no further subscription for this mailbox"
+    remedy = "Nothing to do: the calendar is read regularly instead. Older subscriptions end by themselves."
+
+
 class ExchangeBusy(ExchangeFailure):
     """The server asks for a pause (throttling)."""
 

@@ -1,8 +1,9 @@
-"""The one face every calendar source shows: find a mailbox, read its window."""
+"""The one face every calendar source shows: find a mailbox, read its window, hear when it changes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 from engine.core.appointments import Appointment
@@ -24,6 +25,18 @@ class Window:
     end: datetime
 
 
+class Urgency(Enum):
+    """Why and how soon a mailbox has to be read again."""
+
+    NOW = "something in it has changed"
+    SOON = "it is not watched any more"
+    LATER = "for a while nothing could be heard of it"
+
+
+Tell = Callable[[str, Urgency], None]
+"""Takes the address of a mailbox that has to be read again."""
+
+
 class CalendarSource(Protocol):
     """Somewhere calendars can be read from. Every method may raise an `ExchangeFailure`, whose scope tells whether
     one mailbox or the whole source is concerned."""
@@ -37,6 +50,26 @@ class CalendarSource(Protocol):
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`, recurrences expanded, in no particular order."""
+        ...
+
+    async def watch(self, mailbox: Mailbox) -> Mailbox:
+        """Begin to watch a mailbox, if it is not watched yet, and return where it is now.
+
+        What changes in it from then on is told through `run`. A mailbox that cannot be watched is no failure: then
+        `is_watched` says so, and it has to be read regularly.
+        """
+        ...
+
+    def unwatch(self, mailbox: Mailbox) -> None:
+        """Watch a mailbox no longer."""
+        ...
+
+    def is_watched(self, mailbox: Mailbox) -> bool:
+        """Tell whether every change of this mailbox is told at the moment."""
+        ...
+
+    async def run(self, tell: Tell) -> None:
+        """Listen for changes until cancelled, and tell which mailboxes have to be read again."""
         ...
 
     async def close(self) -> None:

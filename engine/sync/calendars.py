@@ -1,4 +1,4 @@
-"""Reads every participant's calendar: at once when somebody arrives, then in a sweep, and sooner when asked to."""
+"""Reads every participant's calendar: when somebody arrives, when it has changed, and in a sweep to be sure."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 
+from engine.core.backoff import Backoff
 from engine.core.clock import Clock
 from engine.core.failures import EngineMistake, Failure, Scope
 from engine.exchange.failures import (
@@ -18,11 +19,11 @@ from engine.exchange.failures import (
     MailboxNotFound,
     RequestRejected,
 )
-from engine.exchange.source import CalendarSource, Window
-from engine.sync.backoff import Backoff
+from engine.exchange.source import CalendarSource, Urgency, Window
 from engine.sync.happenings import LinkRecovered, LinkTrouble, Observer, Side, UserRecovered, UserTrouble
 from engine.sync.roster import Participant, Reading, Roster
 from engine.sync.timetable import Alarm, Timetable
+from engine.sync.watchlist import Watchlist
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,15 @@ RECHECKS = {
     RequestRejected: timedelta(hours=1),
 }
 """When to look again after a failure that only a person can mend; a change in the PBX makes it sooner."""
+
+SWEEP = timedelta(hours=12)
+"""A mailbox that is watched is read again after half of that to all of it, in case a change was not told."""
+
+OVERTAKING = timedelta(hours=1)
+"""A mailbox that has changed is treated as if it were due for that long: it is read before all others."""
+
+SOON = timedelta(seconds=10)
+"""Mailboxes that are not watched any more are visited within that time."""
 
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
 """Pauses after a failure of one mailbox that may pass by itself: doubled from the first to the longest."""
@@ -61,7 +71,7 @@ class Calendars:
         network_clock: Clock,
         random: Random,
         connections: int,
-        sweep: timedelta,
+        poll: timedelta,
         horizon: timedelta,
         changed: Callable[[str], None],
         observe: Observer,
@@ -73,13 +83,14 @@ class Calendars:
         self._network_clock = network_clock
         self._random = random
         self._slots = asyncio.Semaphore(connections)
-        self._sweep = sweep
+        self._poll = poll
         self._cover = max(LONGEST_WORDING, horizon + timedelta(hours=2))
         self._changed = changed
         self._observe = observe
         self._finished = finished
         self._timetable = Timetable()
         self._alarm = Alarm(clock)
+        self._watchlist = Watchlist(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
         self._backoff = Backoff(first=5, longest=300, random=random)
@@ -89,14 +100,28 @@ class Calendars:
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
-        if guid in self._visiting:
-            self._again.add(guid)
-        else:
-            self._due(guid, self._clock.now())
+        self._bring_forward(guid, self._clock.now())
 
     def is_asked_for_again(self, guid: str) -> bool:
         """Tell whether another visit was asked for while this participant is being visited."""
         return guid in self._again
+
+    def forget(self, guid: str) -> None:
+        """Take no more interest in this participant's mailbox."""
+        self._watchlist.remove(guid)
+
+    def heard(self, address: str, urgency: Urgency) -> None:
+        """Have the mailbox with this address read again, sooner or later as told."""
+        now = self._clock.now()
+        match urgency:
+            case Urgency.NOW:
+                due = now - OVERTAKING
+            case Urgency.SOON:
+                due = now + SOON * self._random.random()
+            case Urgency.LATER:
+                due = now + self._poll * self._random.random()
+        for guid in self._watchlist.guids(address):
+            self._bring_forward(guid, due)
 
     def is_idle(self) -> bool:
         """Tell whether nothing is being read and nobody is due."""
@@ -130,11 +155,21 @@ class Calendars:
         self._timetable.set(guid, instant)
         self._alarm.wake()
 
+    def _bring_forward(self, guid: str, instant: datetime) -> None:
+        """What is being read at this moment may not have what this is about: it is read once more."""
+        if guid in self._visiting:
+            self._again.add(guid)
+        else:
+            self._timetable.bring_forward(guid, instant)
+            self._alarm.wake()
+
     async def _visit(self, guid: str) -> None:
         try:
             participant = self._roster.get(guid)
             if participant is not None and not participant.departing:
                 await self._read(guid, participant)
+            if self._roster.get(guid) is not participant:
+                self._watchlist.remove(guid)
         finally:
             self._visiting.discard(guid)
             self._slots.release()
@@ -147,7 +182,8 @@ class Calendars:
     async def _read(self, guid: str, participant: Participant) -> None:
         candidates = participant.candidates
         try:
-            mailbox = participant.mailbox or await self._source.resolve(candidates)
+            mailbox = await self._source.watch(participant.mailbox or await self._source.resolve(candidates))
+            self._watchlist.put(guid, mailbox)
             now = self._clock.now()
             window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
             appointments = await self._source.read_window(mailbox, window)
@@ -184,9 +220,13 @@ class Calendars:
             self._observe(UserRecovered(participant.user))
         participant.failed_visits = 0
         now = self._clock.now()
-        sweep = now + self._sweep * self._random.uniform(0.75, 1.0)
-        self._due(guid, max(now, min(sweep, reading.window.end - self._cover)))
+        self._due(guid, max(now, min(now + self._pause_after_success(participant), reading.window.end - self._cover)))
         self._changed(guid)
+
+    def _pause_after_success(self, participant: Participant) -> timedelta:
+        if participant.mailbox is not None and self._source.is_watched(participant.mailbox):
+            return SWEEP * self._random.uniform(0.5, 1.0)
+        return self._poll * self._random.uniform(0.75, 1.0)
 
     def _failed(self, guid: str, participant: Participant, failure: Failure) -> None:
         if type(participant.problem) is not type(failure):

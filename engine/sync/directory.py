@@ -11,8 +11,7 @@ class Directory:
     """Turns PBX news into participants.
 
     `remembered` gives the guids whose calendar presence we wrote at some time: those of them that take part no more
-    depart. `arrived` is called for participants whose mailbox has to be looked for, `departing` for those whose
-    presence has to be cleared.
+    depart. `arrived` is called for participants whose mailbox has to be looked for, `departing` for those who leave.
     """
 
     def __init__(
@@ -75,9 +74,9 @@ class Directory:
         """Whoever we never wrote a presence for has none of ours to be cleared."""
         if user.guid in self._remembered():
             self._roster[user.guid] = Participant(user, departing=True)
-            self._departing(user.guid)
-        else:
-            self._roster.pop(user.guid, None)
+        elif self._roster.pop(user.guid, None) is None:
+            return
+        self._departing(user.guid)
 
     def _user(self, guid: str) -> User:
         participant = self._roster.get(guid)

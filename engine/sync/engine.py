@@ -106,7 +106,7 @@ class Engine:
             network_clock=network_clock,
             random=random,
             connections=settings.exchange.connections,
-            sweep=timedelta(seconds=settings.exchange.poll_seconds),
+            poll=timedelta(seconds=settings.exchange.poll_seconds),
             horizon=timedelta(hours=settings.presence.horizon_hours or 0),
             changed=self._visited,
             observe=self._report,
@@ -117,7 +117,7 @@ class Engine:
             settings.pbx.users,
             remembered=self._writer.remembered,
             arrived=self._arrived,
-            departing=self._decider.mark,
+            departing=self._departing,
         )
 
     async def run(self) -> None:
@@ -126,6 +126,7 @@ class Engine:
             await self._writer.load()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._link.run())
+                group.create_task(self._source.run(self._calendars.heard))
                 group.create_task(self._calendars.run())
                 group.create_task(self._decider.run())
                 group.create_task(self._writer.run())
@@ -134,7 +135,13 @@ class Engine:
 
     def status(self) -> Status:
         """Return how things stand."""
-        return describe(self._roster.values(), self._links[Side.PBX], self._links[Side.EXCHANGE], self._refused_pbxs)
+        return describe(
+            self._roster.values(),
+            self._links[Side.PBX],
+            self._links[Side.EXCHANGE],
+            self._refused_pbxs,
+            self._source.is_watched,
+        )
 
     def observe(self, observer: Observer) -> None:
         """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
@@ -170,6 +177,10 @@ class Engine:
     def _arrived(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.visit(guid)
+
+    def _departing(self, guid: str) -> None:
+        self._decider.mark(guid)
+        self._calendars.forget(guid)
 
     def _visited(self, guid: str) -> None:
         self._decider.mark(guid)

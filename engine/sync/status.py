@@ -1,11 +1,12 @@
 """How things stand: a picture of the engine at one instant, the same for the log, the command line and the API."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.core.failures import Failure
 from engine.core.users import User
+from engine.exchange.source import Mailbox
 from engine.sync.roster import Participant
 
 
@@ -31,13 +32,15 @@ class UserProblem:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet.
+    """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in
+    the calendars of `watched` users are heard at once; the others are looked at every now and then.
 
     `refused_pbxs` connected and are not used: why, by the name each gave.
     """
 
     users: int
     resolved: int
+    watched: int
     waiting: int
     unresolved: tuple[UserProblem, ...]
     refused: tuple[UserProblem, ...]
@@ -48,7 +51,11 @@ class Status:
 
 
 def describe(
-    participants: Iterable[Participant], pbx: LinkStatus, exchange: LinkStatus, refused_pbxs: Mapping[str, Failure]
+    participants: Iterable[Participant],
+    pbx: LinkStatus,
+    exchange: LinkStatus,
+    refused_pbxs: Mapping[str, Failure],
+    is_watched: Callable[[Mailbox], bool],
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     staying = [participant for participant in participants if not participant.departing]
@@ -58,6 +65,7 @@ def describe(
     return Status(
         users=len(staying),
         resolved=len(staying) - len(unresolved) - waiting,
+        watched=sum(p.mailbox is not None and is_watched(p.mailbox) for p in staying),
         waiting=waiting,
         unresolved=unresolved,
         refused=tuple(UserProblem(p.user, p.refusal) for p in staying if p.refusal is not None),

@@ -28,7 +28,7 @@ class Timetable:
             self._heap = [(*entry, key) for key, entry in self._entries.items()]
             heapq.heapify(self._heap)
 
-    def hasten(self, key: str, instant: datetime) -> None:
+    def bring_forward(self, key: str, instant: datetime) -> None:
         """Make `key` due at `instant` unless it is due before, so that who is called again and again keeps its turn."""
         if key not in self._entries or self._entries[key][0] > instant:
             self.set(key, instant)

@@ -106,7 +106,7 @@ class Writer:
 
     def want(self, guid: str) -> None:
         """Have this participant's presence compared, and written if it differs."""
-        self._wanted.hasten(guid, self._network_clock.now())
+        self._wanted.bring_forward(guid, self._network_clock.now())
         self._alarm.wake()
 
     def master_is_certain(self) -> None:

@@ -83,6 +83,6 @@ def test_a_day_of_two_thousand_appointments_within_each_other_is_previewed_in_se
     ]
     changes = len(preview_day(crowd, SETTINGS, NOW.date()))
     seconds = cpu_seconds(lambda: preview_day(crowd, SETTINGS, NOW.date()))
-    print(f"\na day of 2,000 appointments within each other: {changes:,} changes in {seconds:.1f} s")  # noqa: T201
+    print(f"\na day of 2,000 appointments within each other: {changes:,} changes in {seconds:.1f} s")
     assert changes == 4001
     assert seconds <= 5.0

@@ -38,12 +38,14 @@ STORY: tuple[Happening, ...] = (
 STATUS = Status(
     users=2,
     resolved=1,
+    watched=1,
     waiting=0,
     unresolved=(UserProblem(BEN, NO_MAILBOX),),
     refused=(UserProblem(ANNA, REFUSED),),
     oldest_reading=NINE,
     pbx=LinkStatus(works=True),
     exchange=LinkStatus(failure=DOWN),
+    refused_pbxs={},
 )
 
 

@@ -77,7 +77,7 @@ def test_deleted_users_depart_if_they_have_a_presence_of_ours() -> None:
     site.directory.handle(UserRemoved("a1"))
     site.directory.handle(UserRemoved("b2"))
     assert site.roster == {"a1": Participant(ANNA, departing=True)}
-    assert site.departing == ["a1"]
+    assert site.departing == ["a1", "b2"]
 
 
 def test_users_missing_from_a_complete_copy_depart_and_so_do_those_of_earlier_runs() -> None:

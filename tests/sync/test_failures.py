@@ -86,6 +86,8 @@ async def test_while_exchange_is_down_presences_still_end_in_time(
         await company.exchange.refuse_connections()
         await clock.advance(30 * 60)
         await site.eventually(lambda: not site.wrong())
+        await site.eventually(lambda: site.engine.status().watched == 0)
+        await clock.advance(3 * 60)
         await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
 
 
@@ -237,6 +239,7 @@ async def test_one_throttled_mailbox_waits_alone(company: Company, clock: Manual
         await site.settled()
         company.exchange.faults.add(server_busy(60_000), operation="FindItem", mailbox=anna.mailbox or "", times=1)
         troubles = len([each for each in site.happenings if isinstance(each, LinkTrouble)])
+        site.engine.read_again(anna.guid)
         await site.pass_time(minutes=3)
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
         assert isinstance(found.failure, ExchangeBusy)

@@ -11,7 +11,6 @@ from engine.core.settings.model import ExchangeType, Mode
 
 UNAVAILABLE_KEYS = frozenset(
     {
-        "exchange.max_subscriptions_per_connection",
         "exchange.tenant_id",
         "exchange.client_id",
         "exchange.authority",

@@ -1,5 +1,6 @@
 """Judges an HTTP answer to an EWS request: it holds response messages, or it is a failure with a name."""
 
+from engine.exchange.ews.affinity import override_cookie
 from engine.exchange.ews.codes import MEANINGS, meaning_of
 from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import Impersonation, ResponseMessage, response_messages
@@ -27,6 +28,11 @@ class EwsAnswer:
         self._answer = answer
         self._impersonation = impersonation
         self.messages = self._parse()
+
+    @property
+    def override_cookie(self) -> str:
+        """The cookie that leads back to the server which answered, "" if there is none."""
+        return override_cookie(self._answer.headers)
 
     def failure(self, message: ResponseMessage) -> ExchangeFailure:
         """Return the named failure for a response message that failed."""

@@ -1,8 +1,14 @@
 """Sends EWS operations and hands back their response messages."""
 
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.answers import EwsAnswer
 from engine.exchange.ews.soap import Impersonation, envelope
-from engine.exchange.ews.transport import Http
+from engine.exchange.ews.streaming.splitter import EnvelopeSplitter
+from engine.exchange.ews.transport import Http, HttpStream
 
 
 class EwsClient:
@@ -15,11 +21,58 @@ class EwsClient:
         self._http = http
         self._own_address = own_address
 
-    async def call(self, url: str, operation: bytes, impersonation: Impersonation | None = None) -> EwsAnswer:
+    async def call(
+        self,
+        url: str,
+        operation: bytes,
+        impersonation: Impersonation | None = None,
+        affinity: Affinity | None = None,
+    ) -> EwsAnswer:
         """Send one operation; raises the failure of an answer that has no response messages."""
+        headers = self._headers(impersonation, affinity)
+        return EwsAnswer(await self._http.post(url, envelope(operation, impersonation), headers), impersonation)
+
+    @contextlib.asynccontextmanager
+    async def listen(
+        self, url: str, operation: bytes, impersonation: Impersonation | None, affinity: Affinity
+    ) -> AsyncIterator[AsyncGenerator[EwsAnswer | None, None]]:
+        """Send an operation whose answer is a sequence of envelopes, over a connection of its own.
+
+        Gives them as they come; None in between means that something came, if not a whole one.
+        """
+        headers = self._headers(impersonation, affinity)
+        async with self._http.stream(url, envelope(operation, impersonation), headers) as stream:
+            yield _envelopes(stream, impersonation)
+
+    def _headers(self, impersonation: Impersonation | None, affinity: Affinity | None) -> dict[str, str]:
         headers = {"Content-Type": "text/xml; charset=utf-8"}
+        if affinity is not None:
+            return headers | affinity.headers()
         # Tells the front end which server to pass the request to. Without it, Exchange goes by who has logged in.
         anchor = impersonation.address if impersonation else self._own_address
-        if anchor:
-            headers["X-AnchorMailbox"] = anchor
-        return EwsAnswer(await self._http.post(url, envelope(operation, impersonation), headers), impersonation)
+        return headers | {"X-AnchorMailbox": anchor} if anchor else headers
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """One envelope of a stream as if it were an answer of its own."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str
+
+
+async def _envelopes(stream: HttpStream, impersonation: Impersonation | None) -> AsyncGenerator[EwsAnswer | None, None]:
+    def answer(body: bytes) -> EwsAnswer:
+        return EwsAnswer(_Envelope(stream.status, stream.headers, body, stream.request_id), impersonation)
+
+    splitter = EnvelopeSplitter()
+    async with contextlib.aclosing(stream.chunks()) as chunks:
+        if stream.status != 200:
+            yield answer(b"".join([chunk async for chunk in chunks]))
+            return
+        async for chunk in chunks:
+            yield None
+            for body in splitter.feed(chunk):
+                yield answer(body)

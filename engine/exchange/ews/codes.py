@@ -21,6 +21,7 @@ from engine.exchange.failures import (
     RequestRejected,
     ServiceMailboxMissing,
     SubscriptionLost,
+    SubscriptionRefused,
 )
 
 
@@ -36,6 +37,7 @@ class Reaction(StrEnum):
     WAIT_FOR_PERMISSION = "skip this mailbox, look again hourly"
     PROBE_SERVICE = "stop all requests, probe with one mailbox now and then"
     OPEN_BREAKER = "stop log-ins, probe once in 15 minutes"
+    POLL = "read this mailbox regularly, try to subscribe later"
     SUBSCRIBE_AGAIN = "subscribe again, then read the window"
     REPORT = "no second try, it is a defect or a server too old"
 
@@ -76,9 +78,9 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorNotEnoughMemory",
             "ErrorStaleObject",
             "ErrorItemNotFound",
-            "ErrorExceededSubscriptionCount",
         ),
     ),
+    (Reaction.POLL, SubscriptionRefused, ("ErrorExceededSubscriptionCount", "ErrorInvalidSubscriptionRequest")),
     (Reaction.HALVE_WINDOW, CalendarTooFull, ("ErrorExceededFindCountLimit",)),
     (
         Reaction.FIND_SERVER_AGAIN,

@@ -9,8 +9,10 @@ from engine.core.settings.model import ExchangeSettings
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.autodiscover.discovery import discover
 from engine.exchange.ews.autodiscover.search import Search
+from engine.exchange.ews.streaming.groups import Place
 from engine.exchange.ews.transport import Http
-from engine.exchange.failures import ExchangeFailure
+from engine.exchange.failures import AutodiscoverFailed, ExchangeFailure, MailboxMoved, MailboxNotFound
+from engine.exchange.source import Mailbox
 
 
 class EwsEndpoint:
@@ -25,6 +27,7 @@ class EwsEndpoint:
         self._searching = asyncio.Lock()
         self._failure: ExchangeFailure | None = None
         self._searches = 0
+        self._told_by: str | None = None
 
     async def url(self, addresses: Sequence[str]) -> str:
         """Return the URL; `addresses` are mailboxes that autodiscover may ask about, besides the service account's.
@@ -42,6 +45,28 @@ class EwsEndpoint:
     async def current(self, url: str, address: str) -> str:
         """Return the `url` of the mailbox with this address, or what took its place since it was forgotten."""
         return await self.url([address]) if url in self._forgotten else url
+
+    async def place(self, mailbox: Mailbox) -> Place:
+        """Return where a mailbox is now: as it is known, where the URL is configured or autodiscover does not tell.
+
+        Raises `MailboxMoved` when autodiscover leads to where our credentials are not sent, as for a mailbox that is
+        in the cloud now, and `LoginRefused`.
+        """
+        if self._settings.ews_url is not None or self._told_by is None:
+            return Place(mailbox.url, "")
+        search = Search(
+            domain=domain_of(mailbox.address),
+            configured_url=self._told_by,
+            addresses=(mailbox.address,),
+            server=self._settings.server,
+        )
+        try:
+            found = await discover(search, self._http, self._clock)
+        except (AutodiscoverFailed, MailboxNotFound) as failure:
+            if search.leads_away:
+                raise MailboxMoved(f"autodiscover leads from {mailbox.address} to {search.leads_away}") from failure
+            return Place(mailbox.url, "")
+        return Place(found.url, found.group)
 
     def forget(self, url: str) -> None:
         """Have `url` looked up again before it is used again, unless it is the configured one."""
@@ -67,6 +92,7 @@ class EwsEndpoint:
             raise
         else:
             self._url, self._failure = found.url, None
+            self._told_by = found.told_by
             self._forgotten.discard(found.url)
             return found.url
         finally:

@@ -1,7 +1,9 @@
-"""The calendar source for Exchange Web Services: finds mailboxes and reads their windows as the service account."""
+"""The calendar source for Exchange Web Services: finds mailboxes, reads their windows and hears of their changes."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from random import Random
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
@@ -12,6 +14,7 @@ from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.endpoint import EwsEndpoint
 from engine.exchange.ews.resolve_names import mailbox_address, resolutions, resolve_name
 from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.streaming.watcher import Watcher
 from engine.exchange.ews.transport import Http
 from engine.exchange.failures import (
     CertificateNotTrusted,
@@ -20,7 +23,7 @@ from engine.exchange.failures import (
     MailboxNotFound,
     NotPrimaryAddress,
 )
-from engine.exchange.source import Mailbox, Window
+from engine.exchange.source import Mailbox, Tell, Window
 
 # After these, EWS may be somewhere else now.
 _PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted, MailboxMoved)
@@ -41,6 +44,7 @@ class EwsSource:
         exception_organizer: str | None,
         http: Http,
         clock: Clock,
+        random: Random,
     ) -> None:
         self._http = http
         self._client = EwsClient(http, settings.user if is_smtp_address(settings.user) else "")
@@ -49,6 +53,8 @@ class EwsSource:
         self._reader = CalendarReader(
             self._client, with_subjects=with_subjects, with_organizers=bool(exception_organizer)
         )
+        limit = settings.max_subscriptions_per_connection
+        self._watcher = Watcher(self._client, self._endpoint.place, limit=limit, clock=clock, random=random)
 
     async def resolve(self, candidates: Sequence[str]) -> Mailbox:
         """Return the mailbox of the first candidate address that has one.
@@ -79,6 +85,34 @@ class EwsSource:
                 if not failure.primary:
                     raise
                 return await self._reader.read(url, Impersonation(failure.primary), window)
+            except MailboxMoved:
+                self._watcher.drop(mailbox.address)
+                raise
+
+    async def watch(self, mailbox: Mailbox) -> Mailbox:
+        """Subscribe to the calendar of a mailbox if that is not done, and return the mailbox where it is now.
+
+        A mailbox that was subscribed to has to be read after that. Raises what reading it would raise.
+        """
+        with self._looking_again(mailbox.url):
+            try:
+                return await self._watcher.watch(mailbox)
+            except NotPrimaryAddress as failure:
+                if not failure.primary:
+                    raise
+                return await self._watcher.watch(replace(mailbox, address=failure.primary))
+
+    def unwatch(self, mailbox: Mailbox) -> None:
+        """Watch a mailbox no longer."""
+        self._watcher.unwatch(mailbox.address)
+
+    def is_watched(self, mailbox: Mailbox) -> bool:
+        """Tell whether changes of this mailbox are heard at the moment."""
+        return self._watcher.is_watched(mailbox.address)
+
+    async def run(self, tell: Tell) -> None:
+        """Listen for changes until cancelled, and tell which mailboxes have to be read again."""
+        await self._watcher.run(tell)
 
     async def close(self) -> None:
         """Close all connections."""

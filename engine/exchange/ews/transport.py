@@ -1,6 +1,7 @@
 """The little that this room needs of HTTP, so that it depends on no client and a test can stand in for one."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 
@@ -28,11 +29,38 @@ class HttpAnswer(Protocol):
         ...
 
 
+class HttpStream(Protocol):
+    """An HTTP answer whose body comes in pieces and may have no end."""
+
+    @property
+    def status(self) -> int:
+        """The status code, whatever it is."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the answer."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """The client-request-id that was sent."""
+        ...
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield the decoded body as it comes."""
+        ...
+
+
 class Http(Protocol):
     """Sends requests and follows no redirect. Raises an `ExchangeFailure` when there is no answer."""
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         """Send `body` to an https URL as the service account."""
+        ...
+
+    def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AbstractAsyncContextManager[HttpStream]:
+        """Send `body` like `post`, over a connection of its own, and have the answer in pieces."""
         ...
 
     async def get_anonymously(self, url: str) -> HttpAnswer:

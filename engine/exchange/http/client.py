@@ -5,6 +5,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from urllib.request import Request
 
@@ -17,6 +18,7 @@ from engine.exchange.failures import CertificateNotTrusted
 from engine.exchange.http.breaker import LoginBreaker
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.lane import Lane
+from engine.exchange.http.stream import StreamedAnswer
 from engine.exchange.http.wire import CONNECT_SECONDS, Answer, Outgoing, exchange, parse_url
 
 TransportFactory = Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport]
@@ -63,11 +65,22 @@ class ExchangeHttp:
         Raises `ExchangeUnreachable`, `CertificateNotTrusted`, `LoginRefused`, `LoginMethodNotOffered`,
         `NotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
         """
-        outgoing = Outgoing("POST", parse_url(url), headers, body)
-        if outgoing.url.scheme != "https":
-            raise CertificateNotTrusted(f"{outgoing.url.host}: the log-in goes over TLS only, not to {url}")
+        outgoing = _logged_in("POST", url, headers, body)
         async with self._lanes_to(outgoing.url).one() as lane:
             return await lane.send(outgoing)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[StreamedAnswer]:
+        """POST like `post`, over a connection that is opened for this request and closed after it.
+
+        An answer with status 200 may take for ever; it is not compressed, so that nothing of it is held back.
+        """
+        outgoing = replace(_logged_in("POST", url, {**headers, "Accept-Encoding": "identity"}, body), in_pieces=True)
+        lane = self._make_lane()
+        try:
+            yield StreamedAnswer(await lane.send(outgoing))
+        finally:
+            await lane.close()
 
     async def get_anonymously(self, url: str) -> Answer:
         """GET an http or https `url` without any credentials; a redirect is an answer and is not followed.
@@ -106,6 +119,13 @@ class ExchangeHttp:
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
             trust_env=False,
         )
+
+
+def _logged_in(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Outgoing:
+    outgoing = Outgoing(method, parse_url(url), headers, body)
+    if outgoing.url.scheme != "https":
+        raise CertificateNotTrusted(f"{outgoing.url.host}: the log-in goes over TLS only, not to {url}")
+    return outgoing
 
 
 class _Lanes:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -19,17 +19,22 @@ MAX_BODY = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said. The names in `headers` are case-insensitive; `request_id` is the client-request-id."""
+    """What the server said. The names in `headers` are case-insensitive; `request_id` is the client-request-id.
+
+    `rest` is what is still to come of an answer that was asked for in pieces.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     request_id: str
+    rest: httpx2.Response | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request to send; `request_id` lets an administrator find it in the server's logs.
+    """A request to send; `request_id` lets an administrator find it in the server's logs. The answer to one that
+    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
     """
@@ -39,6 +44,7 @@ class Outgoing:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    in_pieces: bool = False
 
 
 class NetworkStream(Protocol):
@@ -73,12 +79,29 @@ async def exchange(
                 outgoing.method, outgoing.url, content=outgoing.body, headers=_headers(outgoing, authorization)
             )
             response = await client.send(request, stream=True)
-            try:
-                body = await _read_capped(response)
-            finally:
-                await response.aclose()
-    answer = Answer(response.status_code, response.headers, body, outgoing.request_id)
+            if outgoing.in_pieces and response.status_code == 200:
+                answer = Answer(200, response.headers, b"", outgoing.request_id, response)
+            else:
+                try:
+                    body = await _read_capped(response)
+                finally:
+                    await response.aclose()
+                answer = Answer(response.status_code, response.headers, body, outgoing.request_id)
     return answer, cast("NetworkStream", response.extensions["network_stream"])
+
+
+async def pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
+    """Yield the body of `answer` as it comes, for as long as the server takes.
+
+    Raises `ExchangeUnreachable` when it breaks off, `NotUnderstood` when it cannot be decoded.
+    """
+    if answer.rest is None:
+        yield answer.body
+        return
+    with _failures_by_name(answer.rest.url):
+        async with contextlib.aclosing(answer.rest.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
 def _headers(outgoing: Outgoing, authorization: str | None) -> list[tuple[bytes, bytes]]:

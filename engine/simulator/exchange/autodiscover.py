@@ -1,18 +1,20 @@
 """What both forms of autodiscover know: where EWS is for a mailbox, and where else to ask."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.simulator.exchange.homes import Homes
 from engine.simulator.faults import RedirectAddress, RedirectUrl
 from engine.simulator.world import Person, World
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The answers' contents. The URLs are those of EWS, as seen from outside and inside."""
+    """The answers' contents; `url_of` makes the EWS URL of a host name."""
 
     world: World
-    external_url: str
-    internal_url: str
+    homes: Homes
+    url_of: Callable[[str], str]
 
     def mailbox_owner(self, address: str) -> Person | None:
         """Return whose mailbox the address leads to, primary or proxy."""
@@ -26,15 +28,16 @@ class Directory:
 
     def settings(self, owner: Person) -> dict[str, str]:
         """Return the user settings by the names of SOAP autodiscover."""
+        home = self.homes.of(owner.mailbox or "")
         return {
             "UserDisplayName": owner.display_name,
             "AutoDiscoverSMTPAddress": owner.mailbox or "",
-            "ExternalEwsUrl": self.external_url,
-            "InternalEwsUrl": self.internal_url,
+            "ExternalEwsUrl": self.url_of(home.external_host),
+            "InternalEwsUrl": self.url_of(home.internal_host),
             "EwsSupportedSchemas": "Exchange2007, Exchange2007_SP1, Exchange2010, Exchange2010_SP1, Exchange2010_SP2, "
             "Exchange2013, Exchange2013_SP1, Exchange2016",
             "CasVersion": "15.02.1544.011",
-            "GroupingInformation": "Default-First-Site-Name",
+            "GroupingInformation": home.group,
         }
 
 

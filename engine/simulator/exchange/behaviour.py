@@ -1,6 +1,7 @@
 """What is not known for certain about real Exchange servers, as switches: tests run both ways."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 
@@ -12,11 +13,29 @@ class Behaviour:
     500, or in a response message with HTTP 200. `no_results_class`: the class of ErrorNameResolutionNoResults.
     `caller_has_mailbox`: whether the service account has a mailbox of its own, which ResolveNames wants without
     impersonation.
+
+    Of streams: `heartbeat_seconds` between two signs of life (a real server takes 45), with a StatusEvent in them if
+    `heartbeats_with_status_event`; an XML declaration before every envelope or before the first alone
+    (`declares_every_envelope`); events on items and the folder, or on the folder alone (`folder_events_only`).
+    `affinity_cookie_required`: without the cookie GetStreamingEvents ends up at another back end.
+    `mailboxes_per_stream` is how many mailboxes' subscriptions one connection may carry, `subscriptions_per_mailbox`
+    the throttling policy's EwsMaxSubscriptions, `hanging_connections` the HangingConnectionLimit of each account or
+    impersonated mailbox.
+    `unconnected_subscriptions_last` is how long a subscription lives that no connection asks for.
     """
 
     impersonation_refused_in: Literal["fault", "response"] = "fault"
     no_results_class: Literal["Warning", "Error"] = "Warning"
     caller_has_mailbox: bool = True
+    heartbeat_seconds: float = 2.0
+    heartbeats_with_status_event: bool = False
+    declares_every_envelope: bool = True
+    folder_events_only: bool = False
+    affinity_cookie_required: bool = True
+    mailboxes_per_stream: int = 200
+    subscriptions_per_mailbox: int = 20
+    hanging_connections: int = 10
+    unconnected_subscriptions_last: timedelta = timedelta(minutes=30)
 
 
 AS_DOCUMENTED = Behaviour()

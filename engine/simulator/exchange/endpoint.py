@@ -1,8 +1,9 @@
 """Between aiohttp and the site: the log-in, the faults that are set, and the entry in the ledger."""
 
 import asyncio
+import contextlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -11,10 +12,12 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 from multidict import CIMultiDict
 
+from engine.simulator.exchange.homes import AFFINITY_COOKIE
 from engine.simulator.exchange.ntlm import NtlmGate
 from engine.simulator.exchange.request import AUTODISCOVER_POX_PATH, Request, complaints
 from engine.simulator.exchange.site import Site, Understood
 from engine.simulator.exchange.soap import Answer
+from engine.simulator.exchange.stream import BrokenOff
 from engine.simulator.faults import Cut, Delay, Effect, Faults, Hold, Reply, Unauthorized
 from engine.simulator.ledger import Ledger, Record
 
@@ -28,6 +31,7 @@ class Outcome:
     response: web.Response
     code: str = ""
     cut: Cut | None = None
+    chunks: AsyncGenerator[bytes, None] | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +75,8 @@ class Endpoint:
         self._enter(connection, request, understood, account, outcome)
         if outcome.cut is not None:
             return await _cut_off(raw, outcome.response, outcome.cut)
+        if outcome.chunks is not None:
+            return await _send_chunks(raw, outcome.response, outcome.chunks)
         return outcome.response
 
     def _outcome(
@@ -86,8 +92,8 @@ class Endpoint:
             return Outcome(account, cut=cut)
         if request.scheme == "http":
             return Outcome(self._plain(request), cut=cut)
-        answer = self.site.answer(request, understood, effects)
-        return Outcome(_response(request, answer), answer.code, cut)
+        answer = self.site.answer(request, understood, account, effects)
+        return Outcome(_response(request, answer), answer.code, cut, answer.chunks)
 
     def _number(self, transport: asyncio.Transport | None) -> int:
         """Return the number of the connection; one that is gone already before its request was read has 0."""
@@ -128,7 +134,7 @@ class Endpoint:
             mailbox=understood.mailbox,
             status=0 if unanswered else outcome.response.status,
             code=outcome.code,
-            complaints=complaints(request, understood.mailbox),
+            complaints=complaints(request, understood.operation, understood.mailbox),
             body=request.body if self.keep_bodies else b"",
         )
         self.ledger.add(record)
@@ -156,7 +162,8 @@ async def _wait(effects: Sequence[Effect]) -> None:
 
 def _response(request: Request, answer: Answer) -> web.Response:
     """Return the answer with the headers that every answer of an Exchange front end carries."""
-    media_type = "text/xml" if answer.body.startswith(b"<?xml") else "text/html"
+    is_xml = answer.chunks is not None or answer.body.startswith(b"<?xml")
+    media_type = "text/xml" if is_xml else "text/html"
     response = web.Response(
         status=answer.status,
         body=answer.body,
@@ -172,6 +179,8 @@ def _response(request: Request, answer: Answer) -> web.Response:
         },
     )
     response.set_cookie("X-BackEndCookie", uuid.uuid4().hex, path="/EWS", secure=True, httponly=True)
+    if answer.cookie:
+        response.set_cookie(AFFINITY_COOKIE, answer.cookie, path="/", secure=True, httponly=True)
     if request.headers.get("return-client-request-id", "").casefold() == "true":
         response.headers["client-request-id"] = request.headers.get("client-request-id", "")
     return response
@@ -188,3 +197,23 @@ async def _cut_off(raw: web.Request, response: web.Response, cut: Cut) -> web.St
     if raw.transport is not None:
         raw.transport.close()
     return partial
+
+
+async def _send_chunks(
+    raw: web.Request, response: web.Response, chunks: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
+    """Send an answer that hangs, chunk by chunk, for as long as the other side listens."""
+    hanging = web.StreamResponse(status=response.status, headers=response.headers)
+    hanging.headers.popall("Content-Length", None)
+    hanging.cookies.update(response.cookies)
+    hanging.enable_chunked_encoding()
+    with contextlib.suppress(ConnectionError):
+        await hanging.prepare(raw)
+        try:
+            async with contextlib.aclosing(chunks):
+                async for chunk in chunks:
+                    await hanging.write(chunk)
+        except BrokenOff:
+            if raw.transport is not None:
+                raw.transport.close()
+    return hanging

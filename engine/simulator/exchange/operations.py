@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from engine.simulator.exchange.behaviour import Behaviour
+from engine.simulator.exchange.homes import Homes, Route
 from engine.simulator.exchange.item_ids import read_item_id
 from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
+from engine.simulator.exchange.subscriptions import Subscriptions
 from engine.simulator.exchange.xml import Element, local_name
 from engine.simulator.world import Person, World
 
@@ -20,12 +22,18 @@ MOST_CANDIDATES = 100
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as an operation sees it. `mailbox` is the primary address acted for, None without impersonation."""
+    """One request as an operation sees it. `mailbox` is the primary address acted for, None without impersonation;
+    `account` is who has logged in.
+    """
 
     request: Element
     world: World
     behaviour: Behaviour
+    homes: Homes
+    subscriptions: Subscriptions
     mailbox: str | None
+    account: str
+    route: Route
 
     @property
     def calendar_of(self) -> str:
@@ -90,9 +98,6 @@ def resolve_names(call: Call) -> Iterator[Element]:
         yield failure("ResolveNames", problem, resolutions, response_class="Warning")
     else:
         yield success("ResolveNames", resolutions)
-
-
-OPERATIONS: dict[str, Operation] = {"FindItem": find_item, "GetItem": get_item, "ResolveNames": resolve_names}
 
 
 def _check_folder(call: Call, folder: Element) -> None:

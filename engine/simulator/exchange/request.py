@@ -7,6 +7,8 @@ from dataclasses import dataclass
 EWS_PATH = "/ews/exchange.asmx"
 AUTODISCOVER_SOAP_PATH = "/autodiscover/autodiscover.svc"
 AUTODISCOVER_POX_PATH = "/autodiscover/autodiscover.xml"
+OF_NOTIFICATIONS = ("Subscribe", "Unsubscribe", "GetStreamingEvents")
+"""These are anchored at one mailbox of a group, not at the impersonated one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Request:
         return self.headers.get("content-type", "").partition(";")[0].strip().casefold()
 
 
-def complaints(request: Request, mailbox: str) -> tuple[str, ...]:
+def complaints(request: Request, operation: str, mailbox: str) -> tuple[str, ...]:
     """Return what a real server lets pass and a good client does not do, seen from the headers of a request."""
     found = []
     if request.scheme == "http" and "authorization" in request.headers:
@@ -39,14 +41,19 @@ def complaints(request: Request, mailbox: str) -> tuple[str, ...]:
     if not request.headers.get("user-agent") or "httpx" in request.headers["user-agent"]:
         found.append("no User-Agent of its own")
     if request.scheme == "https" and request.endpoint == EWS_PATH:
-        found.extend(_ews_complaints(request, mailbox))
+        found.extend(_ews_complaints(request, operation, mailbox))
     return tuple(found)
 
 
-def _ews_complaints(request: Request, mailbox: str) -> list[str]:
+def _ews_complaints(request: Request, operation: str, mailbox: str) -> list[str]:
     found = []
     anchor = request.headers.get("x-anchormailbox", "")
-    if mailbox and anchor.casefold() != mailbox.casefold():
+    if operation in OF_NOTIFICATIONS:
+        if not anchor:
+            found.append("X-AnchorMailbox is missing")
+        if request.headers.get("x-preferserveraffinity", "").casefold() != "true":
+            found.append("X-PreferServerAffinity is not true")
+    elif mailbox and anchor.casefold() != mailbox.casefold():
         found.append(f"X-AnchorMailbox is {anchor or 'missing'}, not the impersonated mailbox")
     try:
         uuid.UUID(request.headers.get("client-request-id", ""))

@@ -14,15 +14,20 @@ from engine.simulator.certificates import CertificateAuthority, IssuedCertificat
 from engine.simulator.exchange.autodiscover import Directory
 from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
 from engine.simulator.exchange.endpoint import Endpoint
+from engine.simulator.exchange.homes import Home, Homes
 from engine.simulator.exchange.ntlm import Binding, NtlmGate, Seen
 from engine.simulator.exchange.service import ExchangeService
 from engine.simulator.exchange.site import Site
+from engine.simulator.exchange.subscriptions import Subscriptions
 from engine.simulator.faults import Faults
 from engine.simulator.ledger import Ledger
 from engine.simulator.world import World
 
 LOOPBACK = "127.0.0.1"
-HOSTS = ("localhost", "mail.corp.example", "exchange01.corp.example", "autodiscover.corp.example", "corp.example")
+HOSTS = (
+    *("localhost", "mail.corp.example", "exchange01.corp.example", "autodiscover.corp.example", "corp.example"),
+    *("mail.branch.corp.example", "exchange02.corp.example"),
+)
 ACCOUNTS = {"CORP\\svc-calendar": "simulated-Passw0rd"}
 EWS_URL_PATH = "/EWS/Exchange.asmx"
 LARGEST_REQUEST = 1 << 20
@@ -63,9 +68,12 @@ class ExchangeSimulator:
         self._binding, self._schemes = binding, schemes
         self._certificate = authority.issue(*hosts)
         self._secure, self._plain = _reserve(0), _reserve(0)
-        directory = Directory(world, self.url(external_host, EWS_URL_PATH), self.url(internal_host, EWS_URL_PATH))
+        self.homes = Homes(Home("Default-First-Site-Name", external_host, internal_host))
+        self.subscriptions = Subscriptions(world, behaviour, now)
+        directory = Directory(world, self.homes, lambda host: self.url(host, EWS_URL_PATH))
+        service = ExchangeService(world, behaviour, self.homes, self.subscriptions)
         self._endpoint = Endpoint(
-            site=Site(ExchangeService(world, behaviour), directory, schema),
+            site=Site(service, directory, schema),
             gate=self._gate(),
             schemes=schemes,
             faults=self.faults,
@@ -86,6 +94,11 @@ class ExchangeSimulator:
         await self.refuse_connections()
         self._secure.close()
         self._plain.close()
+
+    def move(self, mailbox: str, home: Home) -> None:
+        """Let a mailbox be at home elsewhere; who has subscribed to it is not told there."""
+        self.homes.move(mailbox, home)
+        self.subscriptions.lose(mailbox)
 
     @property
     def port(self) -> int:

@@ -1,11 +1,27 @@
 """EWS without a socket: a request's bytes go in, an answer comes out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from engine.simulator.exchange.behaviour import Behaviour
-from engine.simulator.exchange.operations import OPERATIONS, Call
+from engine.simulator.exchange.homes import Homes, Route
+from engine.simulator.exchange.notifications import open_stream, subscribe, unsubscribe
+from engine.simulator.exchange.operations import Call, Operation, find_item, get_item, resolve_names
 from engine.simulator.exchange.soap import Answer, Envelope, M, Refusal, answer, failure, fault
+from engine.simulator.exchange.subscriptions import Subscriptions
 from engine.simulator.world import World
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {
+        "FindItem": find_item,
+        "GetItem": get_item,
+        "ResolveNames": resolve_names,
+        "Subscribe": subscribe,
+        "Unsubscribe": unsubscribe,
+    }
+)
+GET_STREAMING_EVENTS = "GetStreamingEvents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,25 +30,38 @@ class ExchangeService:
 
     world: World
     behaviour: Behaviour
+    homes: Homes
+    subscriptions: Subscriptions
 
-    def answer(self, envelope: Envelope) -> Answer:
+    def answer(self, envelope: Envelope, account: str, route: Route) -> Answer:
         """Return the answer to any request: the operation's, or a SOAP fault."""
         try:
-            operation = OPERATIONS.get(envelope.operation)
-            if operation is None:
+            if envelope.operation not in (*OPERATIONS, GET_STREAMING_EVENTS):
                 raise Refusal("ErrorInvalidRequest", f"This server has no operation {envelope.operation}.")
             try:
-                mailbox = self._mailbox(envelope)
+                mailbox = self._mailbox(envelope, route)
             except Refusal as problem:
                 if self.behaviour.impersonation_refused_in == "fault":
                     raise
                 return refused(envelope.operation, problem)
-            call = Call(envelope.request, self.world, self.behaviour, mailbox)
-            return answer(envelope.operation, operation(call))
+            call = Call(
+                envelope.request, self.world, self.behaviour, self.homes, self.subscriptions, mailbox, account, route
+            )
+            if envelope.operation == GET_STREAMING_EVENTS:
+                return _hanging(call)
+            given = answer(envelope.operation, OPERATIONS[envelope.operation](call))
+            return replace(given, cookie=self._cookie(call))
         except Refusal as problem:
             return fault(problem)
 
-    def _mailbox(self, envelope: Envelope) -> str | None:
+    def _cookie(self, call: Call) -> str:
+        """Return the cookie of a request that wants to come back here and does not yet know how."""
+        if not call.route.prefers_affinity or self.homes.knows(call.route.cookie):
+            return ""
+        back_end = self.homes.back_end(call.route, call.mailbox)
+        return self.homes.cookie_for(back_end) if back_end else ""
+
+    def _mailbox(self, envelope: Envelope, route: Route) -> str | None:
         """Return the primary address of the mailbox to act for, None without impersonation.
 
         Raises Refusal as MS-OXWSCORE and the response code reference have it.
@@ -56,6 +85,8 @@ class ExchangeService:
         if not owner.may_impersonate:
             message = "The account does not have permission to impersonate the requested user."
             raise Refusal("ErrorImpersonateUserDenied", message)
+        if not self.homes.is_served_at(owner.mailbox, route.host):
+            raise Refusal("ErrorCrossSiteRequest", "The mailbox is in another site: ask autodiscover for its server.")
         return owner.mailbox
 
 
@@ -64,3 +95,11 @@ def refused(operation: str, problem: Refusal) -> Answer:
     # The schema wants Items in every response message of GetItem.
     content = [M("Items")] if operation == "GetItem" else []
     return answer(operation, [failure(operation, problem, *content)])
+
+
+def _hanging(call: Call) -> Answer:
+    try:
+        stream, minutes = open_stream(call)
+    except Refusal as problem:
+        return refused(GET_STREAMING_EVENTS, problem)
+    return Answer(200, b"", chunks=stream.chunks(60.0 * minutes))

@@ -7,6 +7,7 @@ from lxml import etree
 
 from engine.simulator.exchange import autodiscover_pox, autodiscover_soap
 from engine.simulator.exchange.autodiscover import Directory
+from engine.simulator.exchange.homes import Route
 from engine.simulator.exchange.request import AUTODISCOVER_POX_PATH, AUTODISCOVER_SOAP_PATH, EWS_PATH, Request
 from engine.simulator.exchange.service import ExchangeService, refused
 from engine.simulator.exchange.soap import Answer, Envelope, Refusal, fault, parse
@@ -48,8 +49,8 @@ class Site:
             return Understood("Autodiscover", autodiscover_pox.parse(request.body)[0])
         return Understood()
 
-    def answer(self, request: Request, understood: Understood, effects: Sequence[Effect]) -> Answer:
-        """Return the answer, which the effects of faults may turn into another."""
+    def answer(self, request: Request, understood: Understood, account: str, effects: Sequence[Effect]) -> Answer:
+        """Return the answer to a request of `account`, which the effects of faults may turn into another."""
         if understood.refusal is not None:
             return understood.refusal
         redirect = next((e for e in effects if isinstance(e, RedirectAddress | RedirectUrl)), None)
@@ -63,7 +64,7 @@ class Site:
         if code is not None:
             problem = Refusal(code.code, code.message, code.values)
             return fault(problem) if code.in_fault else refused(understood.operation, problem)
-        return self.service.answer(understood.envelope)
+        return self.service.answer(understood.envelope, account, Route.of(request))
 
     def _understand_ews(self, request: Request) -> Understood:
         if unusable := _unusable(request):

@@ -1,6 +1,6 @@
 """SOAP 1.1 as EWS speaks it: taking a request apart, and writing answers and faults (MS-OXWSCDATA, MS-OXWSCORE)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -47,11 +47,16 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: HTTP status, body, and the first response code in it that is not NoError."""
+    """What goes back: HTTP status, body, and the first response code in it that is not NoError.
+
+    `chunks` come in place of the body where the answer hangs. `cookie` leads back to the back end that answered.
+    """
 
     status: int
     body: bytes
     code: str = "NoError"
+    chunks: AsyncGenerator[bytes, None] | None = None
+    cookie: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from engine.simulator.world.corp import corp_world
 from engine.simulator.world.generated import generate
 from engine.simulator.world.items import CalendarItem, Correspondent, Entry, ItemKind, Response, Series
-from engine.simulator.world.model import World
+from engine.simulator.world.model import Edit, World
 from engine.simulator.world.people import Person
 
 __all__ = [
     "CalendarItem",
     "Correspondent",
+    "Edit",
     "Entry",
     "ItemKind",
     "Person",

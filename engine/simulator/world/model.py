@@ -1,13 +1,26 @@
 """The world itself: people, the calendars of their mailboxes, and the means to change them while it runs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from enum import Enum
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from engine.core.appointments import Appointment
 from engine.simulator.world.items import CalendarItem, Entry, Response, Series
 from engine.simulator.world.people import Person
+
+
+class Edit(Enum):
+    """What happened to an entry of a calendar."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+Listener: TypeAlias = Callable[[str, Edit, Entry], None]
+"""Called with the mailbox (in lower case), what happened, and the entry."""
 
 
 class World:
@@ -23,6 +36,7 @@ class World:
         self.people = tuple(people)
         self._owners: dict[str, Person] = {}
         self._calendars: dict[str, dict[str, Entry]] = {}
+        self._listeners: list[Listener] = []
         for person in self.people:
             if person.mailbox is not None:
                 self._owners |= {address.casefold(): person for address in (person.mailbox, *person.proxy_addresses)}
@@ -59,17 +73,29 @@ class World:
         entry = calendar.get(key) or calendar.get(key.partition("@")[0])
         return entry.find(key) if isinstance(entry, Series) else entry
 
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` called after every edit of a calendar."""
+        self._listeners.append(listener)
+
     def put(self, mailbox: str, entry: Entry) -> None:
         """Add an entry to a calendar, in place of the one with the same key if there is one."""
-        self._calendars[mailbox.casefold()][entry.key] = entry
+        calendar = self._calendars[mailbox.casefold()]
+        edit = Edit.CHANGED if entry.key in calendar else Edit.ADDED
+        calendar[entry.key] = entry
+        self._tell(mailbox, edit, entry)
 
     def remove(self, mailbox: str, key: str) -> None:
         """Take an item or a whole series out of a calendar. Raises KeyError if it is not there."""
-        del self._calendars[mailbox.casefold()][key]
+        self._tell(mailbox, Edit.REMOVED, self._calendars[mailbox.casefold()].pop(key))
 
     def clear(self, mailbox: str) -> None:
         """Empty a calendar."""
-        self._calendars[mailbox.casefold()].clear()
+        for key in list(self._calendars[mailbox.casefold()]):
+            self.remove(mailbox, key)
+
+    def entries(self, mailbox: str) -> list[Entry]:
+        """Return what a calendar holds, series as one entry each."""
+        return list(self._calendars[mailbox.casefold()].values())
 
     def instant(self, clock: str, day: int = 0) -> datetime:
         """Return the instant (UTC) of a local time such as "09:30", `day` days after the world's own day."""
@@ -92,6 +118,10 @@ class World:
         first = datetime.combine(self.day + timedelta(days=day), time(), zone)
         end = (first + timedelta(days=days)).astimezone(UTC)
         return self._item(key, first.astimezone(UTC), end, {"all_day": True} | fields)
+
+    def _tell(self, mailbox: str, edit: Edit, entry: Entry) -> None:
+        for listener in self._listeners:
+            listener(mailbox.casefold(), edit, entry)
 
     def _item(self, key: str, start: datetime, end: datetime, fields: dict[str, Any]) -> CalendarItem:
         values: dict[str, Any] = {"key": key, "uid": key, "start": start, "end": end, "zone": self.zone.key}

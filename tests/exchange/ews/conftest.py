@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -89,6 +90,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
             exception_organizer=exception_organizer,
             http=http,
             clock=ManualClock(),
+            random=Random(4),
         )
         try:
             yield source

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from lxml import etree
@@ -66,6 +67,7 @@ class Playbook:
             exception_organizer=exception_organizer,
             http=self.http,
             clock=ManualClock(),
+            random=Random(4),
         )
 
     def asked(self, path: str) -> list[str | None]:

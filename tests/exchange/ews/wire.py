@@ -1,6 +1,7 @@
 """Answers as Exchange would give them, and an HTTP client that plays them and remembers what it was asked."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 
@@ -35,6 +36,18 @@ class Request:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class PlayedStream:
+    status: int
+    headers: Mapping[str, str]
+    request_id: str
+    body: bytes
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        for start in range(0, len(self.body), 100):
+            yield self.body[start : start + 100]
+
+
 class PlayedHttp:
     """Answers each request by `play`, which returns an answer or a failure to raise."""
 
@@ -45,6 +58,11 @@ class PlayedHttp:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         return self._answer(Request(url, body.decode(), headers))
+
+    @contextlib.asynccontextmanager
+    async def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[PlayedStream]:
+        answer = self._answer(Request(url, body.decode(), headers))
+        yield PlayedStream(answer.status, answer.headers, answer.request_id, answer.body)
 
     async def get_anonymously(self, url: str) -> Answer:
         return self._answer(Request(url, "", {}))

@@ -19,6 +19,7 @@ _SOAP_REQUEST = (
     b"<s:Body><a:GetUserSettingsRequestMessage><a:Request>"
     b"<a:Users><a:User><a:Mailbox>%b</a:Mailbox></a:User></a:Users>"
     b"<a:RequestedSettings><a:Setting>ExternalEwsUrl</a:Setting><a:Setting>InternalEwsUrl</a:Setting>"
+    b"<a:Setting>GroupingInformation</a:Setting>"
     b"</a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></s:Body></s:Envelope>"
 )
 _POX_REQUEST = (
@@ -36,10 +37,12 @@ _SOAP_UNKNOWN_ADDRESS = ("InvalidUser", "InvalidDomain")
 
 @dataclass(frozen=True, slots=True)
 class EwsUrls:
-    """The server tells where EWS is, for clients outside and inside; "" where it does not."""
+    """The server tells where EWS is, for clients outside and inside, and which group of servers looks after the
+    mailbox; "" where it does not."""
 
     external: str
     internal: str
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,11 @@ def soap_reply(body: bytes) -> Reply:
     if code in ("", "NoError"):
         settings = user.iter(f"{_A}UserSetting") if user is not None else ()
         values = {text_of(setting, f"{_A}Name"): text_of(setting, f"{_A}Value") for setting in settings}
-        return EwsUrls(external=values.get("ExternalEwsUrl", ""), internal=values.get("InternalEwsUrl", ""))
+        return EwsUrls(
+            external=values.get("ExternalEwsUrl", ""),
+            internal=values.get("InternalEwsUrl", ""),
+            group=values.get("GroupingInformation", ""),
+        )
     if code == "RedirectAddress":
         return OtherAddress(target)
     if code == "RedirectUrl":

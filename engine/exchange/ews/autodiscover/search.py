@@ -69,16 +69,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where EWS is. `server` tells which of the two URLs it is: not the wished one where only the other is told."""
+    """Where EWS is for the mailbox that was asked about. `server` tells which of the two URLs it is: not the wished
+    one where only the other is told. `group` is its GroupingInformation, `told_by` the URL of who answered.
+    """
 
     url: str
     server: ServerChoice
+    group: str
+    told_by: str
 
 
 class Search:
     """One run of autodiscover for the mail domain of the service account, or at a configured URL alone.
 
-    `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. Raises
+    `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. `leads_away` tells
+    where a server has sent us that is not trusted with credentials, "" if none has. Raises
     `AutodiscoverFailed` when there is nothing to ask, or nowhere.
     """
 
@@ -95,6 +100,7 @@ class Search:
         self._redirects = 0
         self._said: list[str] = []
         self._unknown = False
+        self.leads_away = ""
         self._endpoint: Endpoint | None = None
         if not self._addresses:
             raise AutodiscoverFailed("there is no e-mail address to ask about")
@@ -187,7 +193,7 @@ class Search:
         for server in sorted(told, key=lambda choice: choice is not self._server):
             url = told[server]
             if url is not None:
-                self._endpoint = Endpoint(url, server)
+                self._endpoint = Endpoint(url, server, urls.group, step.url)
                 return
         self._say(step, "an answer without an https EWS URL")
 
@@ -202,6 +208,7 @@ class Search:
         if target is None:
             self._say(step, f"leads to {location[: _LONGEST_REMARK // 2]}, which is refused: not an https URL")
         elif not self._trusted.include(host_of(target)):
+            self.leads_away = target
             self._say(step, f"leads to {target}, which is refused: credentials are not sent to another domain unasked")
         elif target in trail:
             self._say(step, f"the redirects go round in a circle: {' -> '.join((*trail, target))}")
@@ -214,6 +221,7 @@ class Search:
         elif address.casefold() in {question.address.casefold() for question in self._asked}:
             self._say(step, f"the redirects go round in a circle: back to the address {address}")
         elif not self._configured and not self._trusted.include(domain_of(address)):
+            self.leads_away = address
             self._say(step, f"leads to {address}, which is refused: credentials are not sent to another domain unasked")
             self._ask_about_the_next(step)
         elif self._may_redirect(step):

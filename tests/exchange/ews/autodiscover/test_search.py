@@ -83,7 +83,7 @@ def test_credentials_never_go_over_plain_http() -> None:
 def test_first_url_found_ends_the_search() -> None:
     search = searching()
     assert walk(search, at(soap_1=Answer(200, soap(external=OUT, internal=IN)))) == [SOAP_1]
-    assert search.outcome() == Endpoint(OUT, ServerChoice.EXTERNAL)
+    assert search.outcome() == Endpoint(OUT, ServerChoice.EXTERNAL, "", SOAP_1)
 
 
 def test_pox_is_asked_where_soap_has_no_answer() -> None:
@@ -95,15 +95,19 @@ def test_pox_is_asked_where_soap_has_no_answer() -> None:
 def test_internal_url_is_taken_where_it_is_wished() -> None:
     search = searching(wish=ServerChoice.INTERNAL)
     walk(search, at(soap_1=Answer(200, soap(external=OUT, internal=IN))))
-    assert search.outcome() == Endpoint(IN, ServerChoice.INTERNAL)
+    assert search.outcome() == Endpoint(IN, ServerChoice.INTERNAL, "", SOAP_1)
 
 
 @pytest.mark.parametrize(
     ("wish", "told", "found"),
     [
-        (ServerChoice.INTERNAL, soap(external=OUT), Endpoint(OUT, ServerChoice.EXTERNAL)),
-        (ServerChoice.EXTERNAL, soap(internal=IN), Endpoint(IN, ServerChoice.INTERNAL)),
-        (ServerChoice.EXTERNAL, soap(external="http://plain/", internal=IN), Endpoint(IN, ServerChoice.INTERNAL)),
+        (ServerChoice.INTERNAL, soap(external=OUT), Endpoint(OUT, ServerChoice.EXTERNAL, "", SOAP_1)),
+        (ServerChoice.EXTERNAL, soap(internal=IN), Endpoint(IN, ServerChoice.INTERNAL, "", SOAP_1)),
+        (
+            ServerChoice.EXTERNAL,
+            soap(external="http://plain/", internal=IN),
+            Endpoint(IN, ServerChoice.INTERNAL, "", SOAP_1),
+        ),
     ],
 )
 def test_other_url_is_better_than_none_and_says_what_it_is(wish: ServerChoice, told: bytes, found: Endpoint) -> None:

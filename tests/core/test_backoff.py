@@ -1,7 +1,7 @@
 from datetime import timedelta
 from random import Random
 
-from engine.sync.backoff import Backoff
+from engine.core.backoff import Backoff
 
 
 def test_pauses_double_up_to_the_longest_with_a_quarter_of_jitter() -> None:

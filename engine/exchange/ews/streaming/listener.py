@@ -1,0 +1,249 @@
+"""Keeps one group's connection: subscribes its members, listens, and listens again whatever happens to it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Protocol
+
+from engine.core.backoff import Backoff
+from engine.core.clock import Clock
+from engine.exchange.ews.affinity import Affinity
+from engine.exchange.ews.client import EwsClient
+from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.streaming.groups import Group
+from engine.exchange.ews.streaming.messages import News, get_streaming_events, news, subscribe, subscription_id
+from engine.exchange.ews.streaming.recovery import Recovery, recovery_from
+from engine.exchange.failures import ExchangeFailure, ExchangeUnreachable, NotUnderstood
+
+logger = logging.getLogger(__name__)
+
+MINUTES = 30
+"""How long one answer may last: as long as the protocol allows."""
+
+SILENCE = timedelta(seconds=120)
+"""Exchange gives a sign of life every 45 s: after so long without a byte the connection is dead."""
+
+QUIET, LONGEST_WAIT = timedelta(seconds=2), timedelta(seconds=20)
+"""New members are listened to when no other has come for a moment, so that a group is not connected for each."""
+
+STEADY = timedelta(seconds=30)
+"""A connection that lasted so long was a good one: what happens after it is not the same trouble again."""
+
+
+class Owner(Protocol):
+    """Who is told what happens to the members of a group. All take their addresses."""
+
+    def changed(self, address: str) -> None:
+        """There was an event in this mailbox."""
+        ...
+
+    def missed(self, addresses: Collection[str]) -> None:
+        """Events of these mailboxes may have been missed, or may be from now on."""
+        ...
+
+    def lost(self, addresses: Collection[str]) -> None:
+        """The server does not know these subscriptions any more."""
+        ...
+
+    def accepted(self, group: Group) -> None:
+        """The server takes these subscriptions on one connection."""
+        ...
+
+    def refused(self, group: Group, addresses: Collection[str]) -> None:
+        """The server does not take the subscriptions of these members on one connection with the others."""
+        ...
+
+    def impersonates(self) -> bool:
+        """Tell whether a connection has to be charged to its anchor, because our own are all in use."""
+        ...
+
+
+class Listener:
+    """One group's connection. It is `trusted` unless it could not be made when it was tried last."""
+
+    def __init__(self, group: Group, client: EwsClient, clock: Clock, random: Random, owner: Owner) -> None:
+        self.group = group
+        self.trusted = True
+        self._client = client
+        self._clock = clock
+        self._owner = owner
+        self._backoff = Backoff(first=1, longest=300, random=random)
+        self._founding = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._first_waiting: datetime | None = None
+        self._last_joined = datetime.min.replace(tzinfo=UTC)
+        self._missed: set[str] = set()
+        self._heard = self._last_joined
+        self._open = False
+
+    async def subscribe(self, address: str) -> None:
+        """Subscribe for a member. The first one alone, because it brings the cookie that the others go by.
+
+        Raises the failure of the request.
+        """
+        if not self.group.subscriptions:
+            async with self._founding:
+                if not self.group.subscriptions:
+                    await self._subscribe(address)
+                    return
+        await self._subscribe(address)
+
+    def wake(self) -> None:
+        """Look at the members again."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Listen for as long as the group has members."""
+        while self.group.members:
+            await self._until_quiet()
+            if not self.group.subscriptions:
+                continue
+            begun = self._clock.now()
+            listening_to = dict(self.group.subscriptions)
+            self._open = False
+            try:
+                failure = await self._listen(listening_to)
+            except Exception as mistake:
+                logger.exception("listening for %s", self.group.anchor)
+                failure = NotUnderstood(type(mistake).__name__)
+            if self._clock.now() - begun >= STEADY:
+                self._backoff.reset()
+            await self._recover(failure, listening_to, begun)
+
+    async def _subscribe(self, address: str) -> None:
+        answer = await self._client.call(
+            self.group.place.url, subscribe(), Impersonation(address), Affinity(self.group.anchor, self.group.cookie)
+        )
+        identifier = subscription_id(answer.content(answer.messages[0]))
+        if address not in self.group.members:
+            return
+        self.group.cookie = self.group.cookie or answer.override_cookie
+        self.group.subscriptions[address] = identifier
+        self.group.fresh.add(identifier)
+        self._last_joined = self._clock.now()
+        self._first_waiting = self._first_waiting or self._last_joined
+        self.wake()
+
+    async def _until_quiet(self) -> None:
+        while self.group.members and not self.group.subscriptions:
+            self._woken.clear()
+            await self._woken.wait()
+        while self._first_waiting is not None:
+            quiet = min(self._last_joined + QUIET, self._first_waiting + LONGEST_WAIT)
+            if self._clock.now() >= quiet:
+                self._first_waiting = None
+            else:
+                await self._clock.sleep_until(quiet)
+
+    async def _listen(self, listening_to: dict[str, str]) -> ExchangeFailure | None:
+        """Listen until the answer ends, is dead, or others have to be listened to as well; return why."""
+        self._heard = self._clock.now()
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(self._read(listening_to))
+            guards = [
+                group.create_task(self._stop_when_silent(reading)),
+                group.create_task(self._stop_for_others(reading, set(listening_to.values()))),
+            ]
+            reading.add_done_callback(lambda _: [guard.cancel() for guard in guards])
+        if not reading.cancelled():
+            return reading.result()
+        self._missed |= listening_to.keys() & self.group.members
+        if self._clock.now() - self._heard < SILENCE:
+            return None
+        return ExchangeUnreachable(f"nothing was heard for {SILENCE.total_seconds():.0f} s")
+
+    async def _read(self, listening_to: dict[str, str]) -> ExchangeFailure | None:
+        anchor = Impersonation(self.group.anchor) if self._owner.impersonates() else None
+        operation = get_streaming_events(list(listening_to.values()), MINUTES)
+        affinity = Affinity(self.group.anchor, self.group.cookie)
+        try:
+            async with (
+                self._client.listen(self.group.place.url, operation, anchor, affinity) as answers,
+                contextlib.aclosing(answers),
+            ):
+                async for answer in answers:
+                    self._heard = self._clock.now()
+                    for message in answer.messages if answer is not None else ():
+                        told = news(message)
+                        if self._is_last(told, listening_to):
+                            return answer.failure(message) if answer is not None and told.failed else None
+        except ExchangeFailure as failure:
+            return failure
+        return ExchangeUnreachable("the stream of notifications broke off")
+
+    def _is_last(self, told: News, listening_to: dict[str, str]) -> bool:
+        """Take in what an envelope says; tell whether there is no point in listening on."""
+        for identifier in told.changed:
+            address = self.group.address_of(identifier)
+            if address is not None:
+                self._owner.changed(address)
+        if told.lost:
+            self._lose(set(told.lost), listening_to)
+        elif told.failed is None:
+            self._works(listening_to)
+        return bool(told.lost) or told.closed or told.failed is not None
+
+    def _works(self, listening_to: dict[str, str]) -> None:
+        if self._open:
+            # The first envelope comes before the server has looked at the subscriptions.
+            self.group.fresh.difference_update(listening_to.values())
+            self._owner.accepted(self.group)
+        self._open = self.trusted = True
+        self.wake()
+        if self._missed:
+            missed, self._missed = self._missed, set()
+            self._owner.missed(missed & self.group.members)
+
+    def _lose(self, identifiers: set[str], listening_to: dict[str, str]) -> None:
+        lost = {address for address, known in listening_to.items() if known in identifiers} & self.group.members
+        # Beside a bad subscription, the good ones may deliver nothing.
+        self._missed |= (listening_to.keys() & self.group.members) - lost
+        if identifiers & self.group.fresh and len(listening_to) > 1:
+            self._owner.refused(self.group, lost)
+        else:
+            self._owner.lost(lost)
+
+    async def _recover(self, failure: ExchangeFailure | None, listening_to: dict[str, str], begun: datetime) -> None:
+        carried = bool(set(listening_to.values()) - self.group.fresh)
+        members = listening_to.keys() & self.group.members
+        if failure is not None:
+            logger.info("notifications for %d calendars: %s", len(members), failure)
+        match recovery_from(failure, carried=carried, impersonated=self._owner.impersonates()):
+            case Recovery.GO_ON:
+                if self._clock.now() - begun < STEADY:
+                    await self._pause(None)
+            case Recovery.LISTEN_AGAIN:
+                self._missed |= members
+                if not self._open and self.trusted:
+                    self.trusted = False
+                    self._owner.missed(members)
+                await self._pause(failure)
+            case Recovery.WITHOUT_ANCHOR:
+                self._missed |= members
+                self._owner.lost({self.group.anchor})
+            case Recovery.SUBSCRIBE_AGAIN:
+                self._owner.lost(members)
+            case Recovery.REFUSED:
+                self._owner.refused(self.group, members)
+
+    async def _pause(self, failure: ExchangeFailure | None) -> None:
+        pause = self._backoff.next()
+        if failure is not None and failure.retry_after is not None:
+            pause = max(pause, timedelta(seconds=failure.retry_after))
+        await self._clock.sleep_until(self._clock.now() + pause)
+
+    async def _stop_when_silent(self, reading: "asyncio.Task[ExchangeFailure | None]") -> None:
+        while (deadline := self._heard + SILENCE) > self._clock.now():
+            await self._clock.sleep_until(deadline)
+        reading.cancel()
+
+    async def _stop_for_others(self, reading: "asyncio.Task[ExchangeFailure | None]", known: set[str]) -> None:
+        """Never while the connection is being made: that fails by itself, or takes a moment."""
+        while not self._open or (self.group.members and known.issuperset(self.group.subscriptions.values())):
+            self._woken.clear()
+            await self._woken.wait()
+        await self._until_quiet()
+        reading.cancel()

@@ -1,0 +1,181 @@
+"""Watches mailboxes by streaming notifications: who is in which group, and what the rest of the engine is told."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+
+from engine.core.clock import Clock
+from engine.exchange.ews.affinity import Affinity
+from engine.exchange.ews.client import EwsClient
+from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.streaming.debounce import Debounce
+from engine.exchange.ews.streaming.groups import Group, Groups, Place
+from engine.exchange.ews.streaming.listener import Listener
+from engine.exchange.ews.streaming.messages import unsubscribe
+from engine.exchange.failures import (
+    ExchangeFailure,
+    MailboxTrouble,
+    NotUnderstood,
+    RequestRejected,
+    SubscriptionLost,
+    SubscriptionRefused,
+)
+from engine.exchange.source import Mailbox, Tell, Urgency
+
+OWN_CONNECTIONS = 3
+"""Hanging connections that even the oldest server grants one account (HangingConnectionLimit, Exchange 2013)."""
+
+REFUSALS = 2
+"""So many in a row are no coincidence: in between the server may have been restarted."""
+
+TRY_AGAIN = timedelta(minutes=30)
+"""After a mailbox, or a whole server, took no subscription."""
+
+_CANNOT_BE_WATCHED = (SubscriptionRefused, SubscriptionLost, RequestRejected, NotUnderstood, MailboxTrouble)
+
+
+class Watcher:
+    """All groups and their connections. `where` tells the place of a mailbox; addresses are compared in lower case."""
+
+    def __init__(
+        self,
+        client: EwsClient,
+        where: Callable[[Mailbox], Awaitable[Place]],
+        *,
+        limit: int,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self._client = client
+        self._where = where
+        self._clock = clock
+        self._random = random
+        self._groups = Groups(limit)
+        self._listeners: dict[Group, Listener] = {}
+        self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._debounce = Debounce(clock)
+        self._tell: Tell = lambda address, urgency: None
+        self._refusals: Counter[Place] = Counter()
+        self._not_before: dict[str | Place, datetime] = {}
+
+    async def watch(self, mailbox: Mailbox) -> Mailbox:
+        """Subscribe for a mailbox unless that is done, and return where it is now.
+
+        Raises what concerns reading the mailbox as well. What only keeps it from being watched is no failure.
+        """
+        address = mailbox.address.lower()
+        group = self._groups.group_of(address)
+        if (group is not None and address in group.subscriptions) or self._is_barred(address):
+            return mailbox
+        place = await self._where(mailbox)
+        found = replace(mailbox, url=place.url)
+        if self._is_barred(place):
+            return found
+        group = self._groups.group_of(address) or self._groups.add(address, place, self._clock.now())
+        if group is not None:
+            try:
+                await self._listener(group).subscribe(address)
+            except _CANNOT_BE_WATCHED:
+                self._bar(address)
+                self.drop(address)
+            except ExchangeFailure:
+                self.drop(address)
+                raise
+        return found
+
+    def unwatch(self, address: str) -> None:
+        """End a mailbox's subscription."""
+        group = self._groups.group_of(address.lower())
+        identifier = self.drop(address)
+        if group is not None and identifier is not None:
+            self._work.put_nowait(lambda: self._unsubscribe(group, address.lower(), identifier))
+
+    def drop(self, address: str) -> str | None:
+        """Forget a mailbox's subscription and return its id, None if there was none."""
+        group = self._groups.group_of(address.lower())
+        identifier = self._groups.remove(address.lower())
+        if group is not None:
+            self._listeners[group].wake()
+            if not group.members:
+                del self._listeners[group]
+        return identifier
+
+    def is_watched(self, address: str) -> bool:
+        """Tell whether changes of a mailbox are heard."""
+        group = self._groups.group_of(address.lower())
+        return group is not None and address.lower() in group.subscriptions and self._listeners[group].trusted
+
+    async def run(self, tell: Tell) -> None:
+        """Listen for ever."""
+        self._tell = tell
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._debounce.run(lambda address: tell(address, Urgency.NOW)))
+            while True:
+                work = await self._work.get()
+                group.create_task(_run(work))
+
+    def changed(self, address: str) -> None:
+        """Implements `Owner`."""
+        self._debounce.note(address)
+
+    def missed(self, addresses: Collection[str]) -> None:
+        """Implements `Owner`."""
+        for address in addresses:
+            self._tell(address, Urgency.LATER)
+
+    def lost(self, addresses: Collection[str]) -> None:
+        """Implements `Owner`."""
+        for address in addresses:
+            self.drop(address)
+            self._tell(address, Urgency.SOON)
+
+    def accepted(self, group: Group) -> None:
+        """Implements `Owner`."""
+        self._refusals.pop(group.place, None)
+
+    def refused(self, group: Group, addresses: Collection[str]) -> None:
+        """Implements `Owner`: smaller groups after the second refusal, none at all after that of a single mailbox."""
+        self._refusals[group.place] += 1
+        if self._refusals[group.place] >= REFUSALS:
+            if len(group.members) == 1:
+                self._bar(group.place)
+            else:
+                self._groups.shrink(group.place, len(group.members), self._clock.now())
+            self._refusals[group.place] = 0
+        for address in addresses:
+            self.unwatch(address)
+            self._tell(address, Urgency.SOON)
+
+    def impersonates(self) -> bool:
+        """Implements `Owner`."""
+        return len(self._groups) > OWN_CONNECTIONS
+
+    def _listener(self, group: Group) -> Listener:
+        listener = self._listeners.get(group)
+        if listener is None:
+            listener = Listener(group, self._client, self._clock, self._random, self)
+            self._listeners[group] = listener
+            self._work.put_nowait(listener.run)
+        return listener
+
+    async def _unsubscribe(self, group: Group, address: str, identifier: str) -> None:
+        affinity = Affinity(group.anchor, group.cookie)
+        with contextlib.suppress(ExchangeFailure):
+            await self._client.call(group.place.url, unsubscribe(identifier), Impersonation(address), affinity)
+
+    def _bar(self, what: str | Place) -> None:
+        self._not_before[what] = self._clock.now() + TRY_AGAIN * self._random.uniform(0.75, 1.25)
+
+    def _is_barred(self, what: str | Place) -> bool:
+        until = self._not_before.get(what)
+        if until is not None and self._clock.now() >= until:
+            del self._not_before[what]
+        return what in self._not_before
+
+
+async def _run(work: Callable[[], Awaitable[None]]) -> None:
+    await work()

@@ -1,0 +1,336 @@
+"""With notifications: a change in a calendar is in the PBX a moment later, whatever happens to the connections."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from engine.exchange.failures import MailboxMoved
+from engine.simulator.company import Company
+from engine.simulator.exchange.behaviour import Behaviour
+from engine.simulator.exchange.homes import Home
+from engine.simulator.faults import RedirectUrl
+from engine.simulator.world import Person
+from engine.simulator.world.corp import corp_world
+from engine.sync.happenings import UserTrouble
+from tests.support.clock import ManualClock
+from tests.support.site import Site, ews_schema, running_engine
+
+MONDAY = date(2026, 3, 2)
+BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(corp_world(MONDAY).instant("11:00"))
+
+
+@pytest.fixture
+def make_company(tmp_path: Path, clock: ManualClock) -> Callable[..., Company]:
+    def made(**behaviour: object) -> Company:
+        return Company(
+            corp_world(MONDAY),
+            tmp_path,
+            clock,
+            schema=ews_schema(),
+            behaviour=Behaviour(**behaviour),  # type: ignore[arg-type]
+        )
+
+    return made
+
+
+def readable(site: Site) -> list[Person]:
+    return [person for person in site.company.world.people if person.mailbox and person.may_impersonate]
+
+
+async def all_watched(site: Site) -> None:
+    await site.settled()
+    await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
+    await site.eventually(lambda: bool(site.company.exchange.subscriptions.streams))
+
+
+def meet(site: Site, person: Person, key: str = "ad hoc", minutes: int = 30) -> None:
+    now = site.clock.now()
+    item = site.company.world.appointment(key, "00:00-01:00", subject=key)
+    site.company.world.put(
+        person.mailbox or "", replace(item, start=now, end=now + timedelta(minutes=minutes), modified=now)
+    )
+
+
+async def test_a_change_is_shown_without_any_time_passing(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        anna = company.world.person("anna.mueller")
+        before = site.shown(anna)
+        assert before.activity == ""
+        reads = company.exchange.ledger.operations["FindItem"]
+        meet(site, anna)
+        await site.eventually(lambda: site.shown(anna).activity == "busy")
+        company.world.remove(anna.mailbox or "", "ad hoc")
+        await site.eventually(lambda: site.shown(anna) == before)
+        assert company.exchange.ledger.operations["FindItem"] == reads + 2
+        assert company.exchange.ledger.complaints == []
+
+
+async def streams_end(site: Site, how: str) -> None:
+    for stream in list(site.company.exchange.subscriptions.streams):
+        match how:
+            case "closed":
+                stream.close()
+            case "cut":
+                stream.cut()
+            case "garbage":
+                stream.say(b"\x00\xff<s:Envelope>&&& not XML</s:Envelope>")
+            case "log-in page":
+                stream.say(b"<!DOCTYPE html><html>" + b"x" * 10_000)
+                stream.cut()
+            case "taken over":
+                stream.fail("ErrorNewEventStreamConnectionOpened")
+            case _:
+                stream.silence()
+
+
+@pytest.mark.parametrize("how", ["closed", "cut", "garbage", "log-in page", "taken over", "silent"])
+async def test_after_a_stream_ends_the_next_change_is_heard(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path, how: str
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        streams = set(company.exchange.subscriptions.streams)
+        await streams_end(site, how)
+        anna = company.world.person("anna.mueller")
+        meet(site, anna)
+        await site.eventually(lambda: bool(set(company.exchange.subscriptions.streams) - streams))
+        await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
+        await clock.advance(2 * 60)
+        await site.eventually(lambda: not site.wrong())
+        meet(site, anna, "another", minutes=120)
+        await site.eventually(lambda: not site.wrong())
+
+
+async def test_closed_in_order_goes_on_with_the_same_subscriptions(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        ledger = company.exchange.ledger
+        subscribed, read = ledger.operations["Subscribe"], ledger.operations["FindItem"]
+        opened = ledger.operations["GetStreamingEvents"]
+        await streams_end(site, "closed")
+        await ledger.until(opened + 1, operation="GetStreamingEvents", code="NoError")
+        await clock.advance(5 * 60)
+        await site.settled()
+        assert ledger.operations["Subscribe"] == subscribed
+        assert ledger.operations["FindItem"] == read
+
+
+async def test_what_changed_while_nobody_listened_is_read(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    """A cut connection may have swallowed an event: no other one will ever tell of this change."""
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        anna = company.world.person("anna.mueller")
+        for stream in company.exchange.subscriptions.streams:
+            stream.silence()
+        meet(site, anna)
+        await streams_end(site, "cut")
+        for subscription in company.exchange.subscriptions.of(anna.mailbox or ""):
+            subscription.waiting.clear()
+        await site.eventually(lambda: bool(company.exchange.subscriptions.streams))
+        for _ in range(20):
+            await clock.advance(10)
+            await site.settled()
+        assert site.wrong() == {}
+
+
+@pytest.mark.parametrize("whose", ["anna.mueller@corp.example", None])
+async def test_lost_subscriptions_are_made_anew_and_then_read(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path, whose: str | None
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        ledger = company.exchange.ledger
+        subscribed = ledger.operations["Subscribe"]
+        company.exchange.subscriptions.lose(*[whose] if whose else [])
+        meet(site, company.world.person("anna.mueller"))
+        expected = 1 if whose else len(readable(site))
+        await site.eventually(lambda: site.engine.status().watched == len(readable(site)) - expected)
+        await clock.advance(15)
+        await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
+        await site.settled()
+        assert site.wrong() == {}
+        assert ledger.operations["Subscribe"] == subscribed + expected
+        meet(site, company.world.person("kweiss"))
+        await clock.advance(2 * 60)
+        await site.eventually(lambda: not site.wrong())
+
+
+async def test_lost_cookies_lead_to_new_ones(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        company.exchange.homes.lose_cookies()
+        await streams_end(site, "cut")
+        await site.eventually(lambda: site.engine.status().watched == 0)
+        await clock.advance(15)
+        await all_watched(site)
+        meet(site, company.world.person("anna.mueller"))
+        await site.eventually(lambda: not site.wrong())
+
+
+@pytest.mark.parametrize("most", [1, 3])
+async def test_a_server_that_refuses_large_groups_gets_smaller_ones(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path, most: int
+) -> None:
+    async with (
+        make_company(mailboxes_per_stream=most) as company,
+        running_engine(company, clock, tmp_path, {}) as site,
+    ):
+        await site.settled()
+        assert site.wrong() == {}
+        for _ in range(100):
+            await clock.advance(5)
+            await asyncio.sleep(0.02)
+        await site.eventually(lambda: len(company.exchange.subscriptions.streams) >= len(readable(site)) / most)
+        await all_watched(site)
+        meet(site, company.world.person("anna.mueller"))
+        await site.eventually(lambda: not site.wrong())
+
+
+async def test_a_server_without_streams_is_polled(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company(mailboxes_per_stream=0) as company, running_engine(company, clock, tmp_path, {}) as site:
+        for _ in range(100):
+            await clock.advance(5)
+            await asyncio.sleep(0.02)
+        await site.eventually(lambda: site.engine.status().watched == 0)
+        asked = company.exchange.ledger.operations["Subscribe"]
+        meet(site, company.world.person("anna.mueller"))
+        await site.pass_time(minutes=2)
+        assert site.wrong() == {}
+        assert company.exchange.ledger.operations["Subscribe"] == asked
+
+
+async def test_a_mailbox_with_too_many_subscriptions_is_polled_and_the_others_are_watched(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company(subscriptions_per_mailbox=1) as company:
+        anna = company.world.person("anna.mueller")
+        company.exchange.subscriptions.subscribe(anna.mailbox or "", "somebody else's", ["ModifiedEvent"])
+        async with running_engine(company, clock, tmp_path, {}) as site:
+            await site.settled()
+            await site.eventually(lambda: site.engine.status().watched == len(readable(site)) - 1)
+            meet(site, anna)
+            await site.pass_time(minutes=2)
+            assert site.wrong() == {}
+
+
+async def test_many_groups_are_charged_to_their_anchors(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    exchange = {"max_subscriptions_per_connection": 2}
+    async with (
+        make_company(hanging_connections=3) as company,
+        running_engine(company, clock, tmp_path, {"exchange": exchange}) as site,
+    ):
+        await all_watched(site)
+        await site.eventually(lambda: len(company.exchange.subscriptions.streams) == len(readable(site)) / 2)
+        charged = [stream.charged for stream in company.exchange.subscriptions.streams]
+        assert charged.count("CORP\\svc-calendar") <= 3
+        meet(site, company.world.person("anna.mueller"))
+        await site.eventually(lambda: not site.wrong())
+
+
+async def test_a_moved_mailbox_is_found_again_and_watched_in_its_new_group(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        anna = company.world.person("anna.mueller")
+        company.exchange.move(anna.mailbox or "", BRANCH)
+        meet(site, anna)
+        for _ in range(10):
+            await clock.advance(5)
+            await asyncio.sleep(0.05)
+        await all_watched(site)
+        assert site.wrong() == {}
+        (subscription,) = company.exchange.subscriptions.of(anna.mailbox or "")
+        assert subscription.back_end.startswith("Branch-Site")
+        meet(site, anna, "after the move", minutes=90)
+        await site.eventually(lambda: not site.wrong())
+        assert site.company.exchange.ledger.records(host=BRANCH.external_host, operation="Subscribe")
+
+
+async def test_a_mailbox_moved_to_the_cloud_is_reported_with_that_reason(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        anna = company.world.person("anna.mueller")
+        address = anna.mailbox or ""
+        away = RedirectUrl("https://autodiscover-s.outlook.com/autodiscover/autodiscover.svc")
+        company.exchange.faults.add(away, operation="GetUserSettings", mailbox=address)
+        company.exchange.move(address, Home("The cloud", "outlook.office365.com", "outlook.office365.com"))
+        await site.eventually(lambda: site.engine.status().watched == len(readable(site)) - 1)
+        await clock.advance(15)
+        found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
+        assert isinstance(found.failure, MailboxMoved)
+        assert "autodiscover-s.outlook.com" in str(found.failure)
+
+
+async def test_who_departs_is_unsubscribed(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        anna = company.world.person("anna.mueller")
+        company.pbx.delete_user(anna.guid)
+        await company.exchange.ledger.until(1, operation="Unsubscribe", mailbox=anna.mailbox, code="NoError")
+        assert company.exchange.subscriptions.of(anna.mailbox or "") == []
+        meet(site, company.world.person("kweiss"))
+        await site.eventually(lambda: not set(site.wrong()) - {"anna.mueller"})
+
+
+async def test_watched_calendars_are_swept_within_twelve_hours(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        ledger = company.exchange.ledger
+        read = ledger.operations["FindItem"]
+        await site.pass_time(minutes=5 * 60 + 50)
+        assert ledger.operations["FindItem"] == read
+        for _ in range(13):
+            await site.pass_time(minutes=30)
+        mailboxes = {record.mailbox for record in ledger.records(operation="FindItem")[read:]}
+        assert len(mailboxes) == len(readable(site))
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        {"folder_events_only": True},
+        {"declares_every_envelope": False, "heartbeats_with_status_event": True, "heartbeat_seconds": 0.05},
+        {"affinity_cookie_required": False},
+    ],
+    ids=str,
+)
+async def test_whatever_is_not_known_of_real_servers(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path, behaviour: dict[str, object]
+) -> None:
+    async with make_company(**behaviour) as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        for stream in company.exchange.subscriptions.streams:
+            stream.chunk_bytes = 7
+        reads = company.exchange.ledger.operations["FindItem"]
+        meet(site, company.world.person("anna.mueller"))
+        await site.eventually(lambda: not site.wrong())
+        assert company.exchange.ledger.operations["FindItem"] == reads + 1
