@@ -23,6 +23,7 @@ from engine.store.database import Database
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
+from tests.support.unwatched import Unwatched
 
 USERS, APPOINTMENTS = 10_000, 20
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -43,7 +44,7 @@ show_subject = true
 """
 
 
-class InstantSource:
+class InstantSource(Unwatched):
     """Everybody meets from nine to ten, and has other appointments through the day."""
 
     async def resolve(self, candidates: Sequence[str]) -> Mailbox:

@@ -29,6 +29,7 @@ from engine.store.database import Database
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
+from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SETTINGS = """
@@ -48,7 +49,7 @@ show_subject = true
 """
 
 
-class InstantSource:
+class InstantSource(Unwatched):
     """One appointment for everybody, from nine to ten; others by the address. `failures` are raised instead."""
 
     def __init__(self) -> None:

@@ -239,7 +239,7 @@ async def test_one_throttled_mailbox_waits_alone(company: Company, clock: Manual
         await site.settled()
         company.exchange.faults.add(server_busy(60_000), operation="FindItem", mailbox=anna.mailbox or "", times=1)
         troubles = len([each for each in site.happenings if isinstance(each, LinkTrouble)])
-        site.engine.read_again(anna.guid)
+        site.engine.visit(anna.guid)
         await site.pass_time(minutes=3)
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
         assert isinstance(found.failure, ExchangeBusy)

@@ -1,0 +1,19 @@
+"""The part of a calendar source that hears nothing: its mailboxes have to be read regularly."""
+
+import asyncio
+
+from engine.exchange.source import Mailbox, Tell
+
+
+class Unwatched:
+    async def watch(self, mailbox: Mailbox) -> Mailbox:
+        return mailbox
+
+    def unwatch(self, mailbox: Mailbox) -> None:
+        pass
+
+    def is_watched(self, mailbox: Mailbox) -> bool:
+        return False
+
+    async def run(self, tell: Tell) -> None:
+        await asyncio.Event().wait()
