@@ -70,8 +70,7 @@ def _time(words: Catalogue, hour: int, minute: int) -> str:
 
 
 def _counts_to_twelve(words: Catalogue) -> bool:
-    fields = _QUOTED.sub("", words.locale.time_formats["short"].pattern)
-    return "h" in fields or "K" in fields
+    return "h" in _QUOTED.sub("", words.locale.time_formats["short"].pattern)
 
 
 @lru_cache(maxsize=8192)

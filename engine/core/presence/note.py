@@ -75,10 +75,7 @@ def fitted(note: Note, words: Catalogue, limit: int) -> str:
 def _ever_shorter(note: Note, words: Catalogue, limit: int) -> Iterator[Note]:
     yield note
     yield _with_cut_subjects(note, words, limit)
-    head = note.head.with_subject("")
-    yield Note(head, note.today, note.until, note.next and note.next.with_subject(""))
-    yield Note(head, note.today, note.until)
-    yield Note(head, note.today)
+    yield Note(note.head.with_subject(""), note.today, note.until)
 
 
 def _with_cut_subjects(note: Note, words: Catalogue, limit: int) -> Note:

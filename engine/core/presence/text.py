@@ -28,7 +28,7 @@ def cut(text: str, room: int) -> str:
     if len(text) <= room:
         return text
     kept = 0
-    for grapheme in _GRAPHEME.finditer(text, 0, max(room, 0)):
+    for grapheme in _GRAPHEME.finditer(text):
         if grapheme.end() >= room:  # may go on behind `room`, and leaves no place for the ellipsis
             break
         kept = grapheme.end()

@@ -1,6 +1,7 @@
 """Calendars, settings and instants as hypothesis draws them: few instants, so that bounds meet, in awkward zones."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -46,46 +47,53 @@ _subjects = st.one_of(
     st.text(max_size=40),
     st.text(st.characters(categories=["Mn", "Me", "Cc", "Cf", "Zs", "Lo", "So"]), max_size=200),
 )
+_words = st.sampled_from([(), ("meeting",), ("kunde", "e"), (" lunch ", "")])
+
+presence_settings = st.builds(
+    PresenceSettings,
+    language=st.sampled_from(supported_languages()),
+    timezone=st.sampled_from(ZONES),
+    show_subject=st.booleans(),
+    priority_words=_words,
+    no_priority_words=_words,
+    tentative_exception_organizer=st.sampled_from([None, "other@example.com"]),
+    mapping=st.fixed_dictionaries({kind: st.sampled_from(Target) for kind in Kind}),
+    horizon_hours=st.sampled_from([None, None, 0.0, 0.5, 8.0, 48.0, 1e9]),
+    note_max_length=st.one_of(st.just(128), st.integers(0, 60)),
+)
+"""Settings, in every language."""
+
+
+def _appointment(anchor: datetime, begins: timedelta, ends: timedelta, by_length: bool, **fields: Any) -> Appointment:
+    start = anchor + begins
+    return Appointment(start=start, end=(start if by_length else anchor) + ends, **fields)
+
+
+def _appointments(anchor: datetime) -> st.SearchStrategy[Appointment]:
+    """Return appointments, seldom sensible ones; ids repeat."""
+    return st.builds(
+        _appointment,
+        st.just(anchor),
+        _offsets,
+        _offsets,
+        st.booleans(),
+        id=st.sampled_from("abcdef"),
+        subject=_subjects,
+        show_as=st.sampled_from(ShowAs),
+        sensitivity=st.sampled_from(Sensitivity),
+        all_day=st.booleans(),
+        zone=st.sampled_from([None, "Mars/Olympus", *(zone.key for zone in ZONES)]),
+        organizer=st.sampled_from([None, "boss@example.com", "Other@example.com"]),
+        cancelled=st.integers(0, 9).map(lambda n: n == 0),
+    )
+
+
+# Built once, since hypothesis takes its time to look at a new strategy.
+_calendars = {anchor: st.lists(_appointments(anchor), max_size=6) for anchor in _ANCHORS}
 
 
 @st.composite
 def questions(draw: st.DrawFn) -> tuple[list[Appointment], PresenceSettings, datetime]:
     """Draw the three arguments of `decide`, the instants close to each other."""
     anchor = draw(st.sampled_from(_ANCHORS))
-    calendar = draw(st.lists(appointments(anchor), max_size=6))
-    return calendar, draw(presence_settings()), anchor + draw(_offsets)
-
-
-@st.composite
-def appointments(draw: st.DrawFn, anchor: datetime) -> Appointment:
-    """Draw an appointment, seldom a sensible one; ids repeat."""
-    start = anchor + draw(_offsets)
-    return Appointment(
-        id=draw(st.sampled_from("abcdef")),
-        start=start,
-        end=draw(st.one_of(_offsets.map(lambda offset: anchor + offset), _offsets.map(lambda offset: start + offset))),
-        subject=draw(_subjects),
-        show_as=draw(st.sampled_from(ShowAs)),
-        sensitivity=draw(st.sampled_from(Sensitivity)),
-        all_day=draw(st.booleans()),
-        zone=draw(st.sampled_from([None, "Mars/Olympus", *(zone.key for zone in ZONES)])),
-        organizer=draw(st.sampled_from([None, "boss@example.com", "Other@example.com"])),
-        cancelled=draw(st.integers(0, 9)) == 0,
-    )
-
-
-def presence_settings() -> st.SearchStrategy[PresenceSettings]:
-    """Draw settings, in every language."""
-    words = st.sampled_from([(), ("meeting",), ("kunde", "e"), (" lunch ", "")])
-    return st.builds(
-        PresenceSettings,
-        language=st.sampled_from(supported_languages()),
-        timezone=st.sampled_from(ZONES),
-        show_subject=st.booleans(),
-        priority_words=words,
-        no_priority_words=words,
-        tentative_exception_organizer=st.sampled_from([None, "other@example.com"]),
-        mapping=st.fixed_dictionaries({kind: st.sampled_from(Target) for kind in Kind}),
-        horizon_hours=st.sampled_from([None, None, 0.0, 0.5, 8.0, 48.0, 1e9]),
-        note_max_length=st.one_of(st.just(128), st.integers(0, 60)),
-    )
+    return draw(_calendars[anchor]), draw(presence_settings), anchor + draw(_offsets)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.core.presence import DEFAULT_MAPPING, Kind, Target
-from tests.core.presence.calendars import SHOWN, appointment, changed, note
+from engine.core.presence import DEFAULT_MAPPING, Kind, Outcome, Rule, Target, decide
+from tests.core.presence.calendars import SHOWN, appointment, at, changed, note
 
 EVERYTHING_BUSY = replace(
     SHOWN,
@@ -95,6 +95,25 @@ def test_of_two_at_the_same_time_the_smaller_id_goes_first() -> None:
 
 def test_even_appointments_with_one_id_give_one_answer() -> None:
     assert winner(changed(SHORT, subject="One"), changed(SHORT, subject="Other")) == "One"
+
+
+@pytest.mark.parametrize("now", ["09:00", "10:00"])
+def test_the_same_appointment_given_twice_is_shown_once(now: str) -> None:
+    assert winner(SHORT, SHORT, now=now) == "Short"
+    reasons = decide([SHORT, SHORT], SHOWN, at(now)).reasons
+    assert [(reason.outcome, reason.rule) for reason in reasons] == [
+        (Outcome.ACTIVE, Rule.RUNNING),
+        (Outcome.OUTRANKED, Rule.SMALLER_ID),
+    ]
+
+
+@pytest.mark.parametrize("fields", [{"organizer": "boss@example.com"}, {"zone": "Mars/Olympus"}])
+def test_two_versions_of_one_appointment_are_accounted_for_in_one_order(fields: dict[str, str]) -> None:
+    one = changed(SHORT, show_as=ShowAs.TENTATIVE, start=at("00:00"), end=at("2026-03-05 00:00"), all_day=True)
+    other = changed(one, **fields)
+    reasons = decide([one, other], EVERYTHING_BUSY, at("10:00")).reasons
+    assert reasons[0] != reasons[1]
+    assert decide([other, one], EVERYTHING_BUSY, at("10:00")).reasons == reasons
 
 
 def test_when_the_active_one_ends_the_outranked_one_takes_over() -> None:

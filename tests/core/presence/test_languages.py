@@ -122,6 +122,12 @@ def test_a_missing_message_is_english_and_told() -> None:
     assert "state.busy" not in words.missing
 
 
+def test_a_weekday_without_an_inflection_is_plain() -> None:
+    words = build(Locale("de"), {"inflected_weekday": {"monday": "Montags"}}, table("en"))
+    assert words.inflected_weekdays[:3] == ("Montags", "Dienstag", "Mittwoch")
+    assert words.inflected_weekdays[6] == "Sonntag"
+
+
 @pytest.mark.parametrize(
     "code", ["de", "DE", "de-CH", "de_AT", "en-GB", "pt-BR", "zh-Hans", "xx", "", "../en", "de-XX-YY-Z"]
 )

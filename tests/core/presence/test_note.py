@@ -40,6 +40,9 @@ def test_a_whole_day_that_leaves_one_available_lasts_until_next_or_all_day() -> 
     home = days("2026-03-04", "2026-03-05", "Homeoffice", show_as=ShowAs.WORKING_ELSEWHERE)
     assert note(home, MEETING) == "Homeoffice until 2 PM (Busy: Meeting)"
     assert note(home, MEETING, now="16:00") == "Homeoffice, all day"
+    at_its_end = appointment("2026-03-05 00:00", "2026-03-05 01:00")
+    far_sighted = replace(SHOWN, horizon_hours=24)
+    assert note(home, at_its_end, settings=far_sighted) == "Homeoffice, all day (Busy: Meeting)"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ def test_an_ordinary_appointment_has_none() -> None:
     assert oddities(MEETING) == ()
     assert oddities(days("2026-03-04", "2026-03-05")) == ()
     assert oddities(appointment("10:00", "10:00")) == ()
+    assert oddities(appointment("10:00", "11:00", "x" * 255)) == ()
 
 
 def test_an_end_before_the_start_never_counts() -> None:
@@ -67,7 +68,7 @@ def test_an_unknown_sensitivity_counts_as_private() -> None:
     assert (decision.reasons[0].subject, decision.reasons[0].oddities) == ("", (Oddity.UNKNOWN_SENSITIVITY,))
 
 
-@pytest.mark.parametrize("subject", ["x" * 100_000, "x\n" * 50_000, "\u0301" * 100_000, " " * 100_000])
+@pytest.mark.parametrize("subject", ["x" * 256, "x" * 100_000, "x\n" * 50_000, "\u0301" * 100_000, " " * 100_000])
 def test_an_endless_subject_is_cut_and_odd(subject: str) -> None:
     decision = decide([changed(MEETING, subject=subject)], SHOWN, at("10:00"))
     assert len(decision.presence.note) <= 128

@@ -86,9 +86,21 @@ def test_what_comes_after_next_names_it() -> None:
     assert (longer.outcome, longer.rule, longer.rival) == (Outcome.LATER, Rule.EARLIER_END, "next")
 
 
+def test_what_runs_and_what_comes_are_told_apart() -> None:
+    begins_now = appointment("10:00", "11:00", id="begins now", show_as=ShowAs.WORKING_ELSEWHERE)
+    calendar = [ACTIVE, begins_now, NEXT, appointment("15:00", "16:00", id="later")]
+    assert [(reason.id, reason.outcome, reason.rival) for reason in decide(calendar, SHOWN, at("10:00")).reasons] == [
+        ("active", Outcome.ACTIVE, None),
+        ("begins now", Outcome.OUTRANKED, "active"),
+        ("next", Outcome.NEXT, None),
+        ("later", Outcome.LATER, "next"),
+    ]
+
+
 def test_beyond_a_horizon_in_hours_even_while_something_nearer_is_next() -> None:
     settings = replace(SHOWN, horizon_hours=3)
     assert reason_for(appointment("15:00", "16:00"), NEXT, settings=settings).outcome is Outcome.BEYOND_HORIZON
+    assert reason_for(appointment("13:00", "16:00"), NEXT, settings=settings).outcome is Outcome.LATER
     assert decide([NEXT, appointment("15:00", "16:00")], settings, at("11:00")).valid_until == NEXT.start
 
 

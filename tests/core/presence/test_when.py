@@ -1,5 +1,7 @@
 """Until when: how an instant is said, seen from different days, languages and time zones."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -70,6 +72,22 @@ def test_the_words_change_at_local_midnights_and_at_no_other_time() -> None:
 def test_days_are_those_of_the_presence_time_zone() -> None:
     meeting = appointment("09:00", "20:00")
     assert note(meeting, settings=replace(HIDDEN, timezone=ZoneInfo("Asia/Tokyo"))) == "Busy until tomorrow 4 AM"
+
+
+@pytest.fixture
+def machine_on_kiritimati(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Kiritimati")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("machine_on_kiritimati")
+def test_the_time_zone_of_the_machine_plays_no_part() -> None:
+    niue = replace(HIDDEN, timezone=ZoneInfo("Pacific/Niue"))  # Tuesday still, when it is Thursday on Kiritimati
+    assert note(appointment("11:00", "13:00"), now="11:30", settings=niue) == "Busy until tomorrow 1 AM"
+    assert note(days("2026-03-03", "2026-03-04"), now="11:30", settings=niue) == "Away, all day"
 
 
 @pytest.mark.parametrize(

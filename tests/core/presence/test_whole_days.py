@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.core.appointments import Appointment
-from engine.core.presence import Oddity, PresenceSettings, decide
+from engine.core.presence import CLEARED, Oddity, Outcome, PresenceSettings, decide
 from engine.core.presence.intervals import local_day, start_of_day
 from tests.core.presence.calendars import BERLIN, SHOWN, appointment, at, days
 
@@ -42,6 +42,14 @@ def test_an_unknown_zone_is_taken_as_the_presence_time_zone(name: str) -> None:
     assert reason.oddities == (Oddity.UNKNOWN_ZONE,)
 
 
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_whole_days_without_a_length_never_count(zone: str | None) -> None:
+    nothing = Appointment(id="1", start=at("00:00"), end=at("00:00"), all_day=True, zone=zone)
+    decision = decide([nothing], SHOWN, at("10:00"))
+    assert decision.presence == CLEARED
+    assert decision.reasons[0].outcome is Outcome.WITHOUT_DURATION
+
+
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-03-04", 24)])
 def test_a_day_with_a_clock_change_has_another_length(day: str, hours: int) -> None:
     after = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
@@ -63,6 +71,11 @@ def test_bounds_that_are_no_midnights_count_as_the_days_they_are_in_and_are_odd(
         ("America/Havana", date(2026, 11, 1), datetime(2026, 11, 1, 4, tzinfo=UTC)),  # midnight comes twice
         ("Pacific/Apia", date(2011, 12, 31), datetime(2011, 12, 30, 10, tzinfo=UTC)),  # the day before never was
         ("America/St_Johns", date(2010, 11, 7), datetime(2010, 11, 7, 2, 30, tzinfo=UTC)),  # back across midnight
+        (
+            "America/Toronto",
+            date(1919, 3, 31),
+            datetime(1919, 3, 31, 5, tzinfo=UTC),
+        ),  # from 23:30 to half past midnight
     ],
 )
 def test_a_day_begins_once_whatever_the_clocks_do(zone: str, day: date, begins: datetime) -> None:
