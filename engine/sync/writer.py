@@ -207,9 +207,11 @@ class Writer:
         try:
             await self._link.set_presence(guid, presence)
         except PresenceRefused as refusal:
+            if self._certainty.allows(guid):
+                participant.refused = presence
+            participant.refusal = refusal
             self._written[guid] = known
             await self._store.withdraw(guid)
-            participant.refused, participant.refusal = presence, refusal
             if not participant.departing:
                 self._observe(UserTrouble(participant.user, refusal))
             return
