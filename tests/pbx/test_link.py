@@ -8,7 +8,7 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import ClearWith
 from engine.core.users import User
 from engine.pbx.events import LinkUp, UserRemoved, UserSeen
-from engine.pbx.failures import PbxUnreachable, PresenceRefused
+from engine.pbx.failures import PresenceRefused, PresenceUnanswered
 from engine.simulator.pbx.behaviour import Behaviour, EndOfCopy, PbxInfoSent
 from engine.simulator.pbx.presence import ClearSemantics
 from tests.pbx.support import eventually, guid_of, pbx_user, running_link, settings_for, simulator
@@ -239,7 +239,7 @@ async def test_an_unanswered_write_fails_after_ten_seconds_and_the_link_stays() 
         await clock.advance(9.9)
         assert not write.done()
         await clock.advance(0.1)
-        with pytest.raises(PbxUnreachable, match="SetPresence was not answered"):
+        with pytest.raises(PresenceUnanswered, match="SetPresence was not answered"):
             await write
         behaviour.answers_presence = True
         await link.set_presence(ANNA.guid, IN_A_MEETING)

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.core.presence.model import Presence
-from engine.pbx.failures import PbxUnreachable, PresenceRefused
+from engine.pbx.failures import PresenceRefused, PresenceUnanswered
 from engine.sync.happenings import PresenceConfirmed, UserTrouble
 from engine.sync.writer import LONGEST_RETRY, RETRY
 from tests.pbx.support import eventually
@@ -101,7 +101,7 @@ async def test_only_the_newest_desire_is_sent(tmp_path: Path) -> None:
 
 async def test_a_write_without_an_answer_is_tried_again_later_and_later(tmp_path: Path) -> None:
     link, clock = RecordingLink(), ManualClock()
-    link.failures = [PbxUnreachable("SetPresence was not answered") for _ in range(9)]
+    link.failures = [PresenceUnanswered("SetPresence was not answered") for _ in range(9)]
     async with running_writer(link, "a", tmp_path, clock) as desk:
         desk.writer.link_is_up()
         desk.desire("a", BUSY)
@@ -115,8 +115,27 @@ async def test_a_write_without_an_answer_is_tried_again_later_and_later(tmp_path
             await clock.advance_to(clock.next_alarm)
         doubling = [min(RETRY.total_seconds() * 2**n, LONGEST_RETRY.total_seconds()) for n in range(9)]
         assert all(0.75 * least <= pause <= 1.25 * least for pause, least in zip(pauses, doubling, strict=True))
+        (told,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
+        assert isinstance(told.failure, PresenceUnanswered)
+        assert desk.roster["a"].refusal is None, "it was answered in the end"
         assert len(link.writes) == 10
         assert len(link.reads) == 10, "each time the PBX is asked first what it shows"
+
+
+async def test_what_arrived_although_it_was_not_answered_is_not_sent_again(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    link.failures = [PresenceUnanswered("SetPresence was not answered") for _ in range(2)]
+    async with running_writer(link, "a", tmp_path, clock) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        await everything_possible_is_done(desk)
+        await clock.advance(10)
+        await eventually(lambda: desk.roster["a"].refusal)
+        link.shown["user a"] = BUSY
+        await clock.advance(20)
+        await eventually(lambda: desk.writer.is_idle())
+        assert len(link.writes) == 2
+        assert desk.roster["a"].refusal is None
 
 
 async def test_a_refused_presence_is_tried_again_only_when_it_can_help(tmp_path: Path) -> None:

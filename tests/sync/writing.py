@@ -25,6 +25,7 @@ class RecordingLink:
         self.writes: list[tuple[str, Presence]] = []
         self.reads: list[str] = []
         self.failures: list[PbxFailure] = []
+        self.shown: dict[str, Presence] = {}
         self.silent = False
         self.at_once = 0
         self.most_at_once = 0
@@ -43,7 +44,7 @@ class RecordingLink:
 
     async def read_presence(self, user_name: str) -> Presence:
         self.reads.append(user_name)
-        return CLEARED
+        return self.shown.get(user_name, CLEARED)
 
 
 @dataclass
