@@ -73,8 +73,8 @@ class OwnCertificate:
             if not self._is_good(now):
                 self._make(now)
             context.load_cert_chain(self._file)
-        except OSError as error:
-            raise ListenCertificateUnusable(f"{self._file}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # ValueError: a name that no certificate can hold
+            raise ListenCertificateUnusable(f"{self._file}: {error}") from error
         return fingerprint_of(_read(self._file).public_bytes(Encoding.DER))
 
     def _is_good(self, now: datetime) -> bool:
@@ -83,9 +83,8 @@ class OwnCertificate:
             names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except (ListenCertificateUnusable, x509.ExtensionNotFound):
             return False
-        return list(names) == _alternative_names(self._names) and now < certificate.not_valid_after_utc - (
-            RENEWED_BEFORE_END
-        )
+        renewed_at = certificate.not_valid_after_utc - RENEWED_BEFORE_END
+        return list(names) == _alternative_names(self._names) and now < renewed_at
 
     def _make(self, now: datetime) -> None:
         # RSA, since phones and PBXs of any age understand it.

@@ -63,4 +63,11 @@ class UsersComplete:
     guids: frozenset[str]
 
 
-PbxEvent = LinkUp | LinkDown | Listening | PbxTurnedAway | UserSeen | UserRemoved | UsersComplete
+@dataclass(frozen=True, slots=True)
+class PbxWelcome:
+    """Whoever was turned away under this name may be used now."""
+
+    name: str
+
+
+PbxEvent = LinkUp | LinkDown | Listening | PbxTurnedAway | PbxWelcome | UserSeen | UserRemoved | UsersComplete

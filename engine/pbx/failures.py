@@ -130,6 +130,18 @@ class PbxNotUnderstood(PbxFailure):
     remedy = "The connection is made anew. If it happens again, please report it with the log."
 
 
+class PresenceUnanswered(PbxFailure):
+    """SetPresence or SubscribePresence was not answered in time."""
+
+    fault = Fault.SERVER
+    scope = Scope.USER
+    meaning = "The PBX does not answer about this presence"
+    remedy = (
+        "It is tried again by itself, later each time. If it is so with every user, check that "
+        '"PBX" (PbxApi) is ticked at the App object in the PBX.'
+    )
+
+
 class PresenceRefused(PbxFailure):
     """SetPresenceResult carried an error."""
 

@@ -64,15 +64,15 @@ class PbxLink:
     async def set_presence(self, guid: str, presence: Presence) -> None:
         """Make `presence` the user's presence under our contact. Several may be under way at once.
 
-        Raises `PresenceRefused` with the PBX's reason; `PbxUnreachable` when there is no connection, it breaks off,
-        nothing is answered within 10 s, or the PBX has not yet been proved to be the master.
+        Raises `PresenceRefused` with the PBX's reason; `PresenceUnanswered` when nothing is answered within 10 s;
+        `PbxUnreachable` when there is no connection, it breaks off, or the PBX is not yet proved to be the master.
         """
         await self._connected().set_presence(guid, presence)
 
     async def read_presence(self, user_name: str) -> Presence:
         """Return the presence the PBX holds under our contact, `CLEARED` when none; `user_name` is the h323 name.
 
-        Raises `PresenceRefused`, `PbxUnreachable`.
+        Raises `PresenceRefused`, `PresenceUnanswered`, `PbxUnreachable`.
         """
         return await self._connected().read_presence(user_name)
 

@@ -63,7 +63,7 @@ class ListenLogin:
         """Closing means nothing in particular."""
 
     def _log_in(self, message: Message, text: str, challenge: str) -> tuple[SessionOutput, ...]:
-        name = (text_of(message, "sip") or text_of(message, "dn") or "without a name")[:_LONGEST_NAME]
+        name = _printable(text_of(message, "sip") or text_of(message, "dn")) or "without a name"
         if not self._proves_password(message, text, challenge):
             refused = _answer(message, "AppLoginResult", app=text_of(message, "app"), ok=False, error=1)
             return (refused, HangUp(PbxPasswordWrong(f"App object {name}")))
@@ -115,6 +115,11 @@ def _is_user(message: Message) -> bool:
     """Tell a user who opens the app from the App object itself, whose log-in names no object and no groups."""
     info = message.get("info")
     return "pbxObj" in message or (isinstance(info, dict) and "groups" in info)
+
+
+def _printable(name: str) -> str:
+    """Return what may go into a log of a name that anybody may have made up."""
+    return "".join(character for character in name[:_LONGEST_NAME] if character.isprintable())
 
 
 def _answer(request: Message, mt: str, **members: object) -> Send:

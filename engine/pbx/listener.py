@@ -15,7 +15,7 @@ from engine.core.settings.model import PbxSettings
 from engine.pbx.certificate import ListenCertificate, listen_names
 from engine.pbx.connection import Connection
 from engine.pbx.door import Door, Guest, open_port
-from engine.pbx.events import LinkDown, Listening, PbxEvent, PbxTurnedAway
+from engine.pbx.events import LinkDown, Listening, PbxEvent, PbxTurnedAway, PbxWelcome
 from engine.pbx.failures import (
     ListenCertificateUnusable,
     PbxFailure,
@@ -45,7 +45,7 @@ class PbxListener:
 
     Several PBXs and several App objects may connect. One connection of the master is used; its others stand by and
     take over when that one ends. Whoever is not the master, lacks a right or the password is told by PbxTurnedAway,
-    once for each reason. LinkDown gives no time of a next try, since that is up to the PBX.
+    once for each reason, and PbxWelcome ends it. LinkDown gives no time of a next try, since that is up to the PBX.
     """
 
     def __init__(
@@ -139,7 +139,8 @@ class PbxListener:
     async def _serve(self, socket: web.WebSocketResponse, guest: Guest) -> None:
         def usable(connection: Connection) -> None:
             guest.is_no_guest()
-            self._turned_away.pop(guest.address, None)
+            self._welcome(guest.address)
+            self._welcome(connection.pbx)
             self._take(connection)
 
         login = ListenLogin(self._password, new_challenge)
@@ -153,7 +154,6 @@ class PbxListener:
 
     def _take(self, connection: Connection) -> None:
         """Use this connection, or keep it for later. An App object that connects anew has lost its former one."""
-        self._turned_away.pop(connection.pbx, None)
         for former in self._usable:
             if former.login == connection.login:
                 former.end(PbxUnreachable("the PBX connected anew"))
@@ -174,10 +174,16 @@ class PbxListener:
             self._use_one()
         match failure:
             case WrongPbx() | PbxRightsMissing():
-                self._turn_away(connection.pbx, failure)
-            case PbxPasswordWrong() | UserLoginRefused():
+                self._turn_away(connection.pbx or address, failure)
+            case PbxPasswordWrong():
                 self._guests.failed(address)
                 self._turn_away(address, failure)
+            case UserLoginRefused():
+                logger.info("%s (%s). %s", failure, address, failure.remedy)
+
+    def _welcome(self, name: str) -> None:
+        if self._turned_away.pop(name, None):
+            self._on_event(PbxWelcome(name))
 
     def _turn_away(self, name: str, failure: PbxFailure) -> None:
         if self._turned_away.get(name) == str(failure):

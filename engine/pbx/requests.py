@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable
 
 from engine.pbx.deadlines import Deadlines
-from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused
+from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
 from engine.pbx.messages import Message, refusal_of
 from engine.pbx.session import ApiMessage
 
@@ -25,14 +25,15 @@ class Requests:
     async def ask(self, request: Message, *, afterwards: Message | None = None) -> Message:
         """Send `request`, return its answer; `afterwards` is sent under the same src when it is over.
 
-        Raises `PresenceRefused` when the PBX answers an error, `PbxUnreachable` when it does not answer.
+        Raises `PresenceRefused` when the PBX answers an error, `PresenceUnanswered` when it does not answer, and
+        `PbxUnreachable` when the connection ends.
         """
         if self._closed:
             raise PbxUnreachable("the connection is closed")
         src = f"presence-{next(self._numbers)}"
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._in_flight[src] = answer
-        unanswered = PbxUnreachable(f"{request['mt']} was not answered")
+        unanswered = PresenceUnanswered(f"{request['mt']} was not answered")
         self._deadlines.expect(src, lambda: _fail(answer, unanswered))
         self._send({**request, "src": src})
         try:

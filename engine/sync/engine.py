@@ -16,6 +16,7 @@ from engine.pbx.events import (
     Listening,
     PbxEvent,
     PbxTurnedAway,
+    PbxWelcome,
     UserRemoved,
     UsersComplete,
     UserSeen,
@@ -196,7 +197,6 @@ class Engine:
     def _handle(self, event: PbxEvent) -> None:
         match event:
             case LinkUp(pbx, domain):
-                self._refused_pbxs.pop(pbx or "", None)
                 self._directory.set_domain(domain)
                 if pbx is not None:
                     self._writer.master_is_certain()
@@ -220,6 +220,8 @@ class Engine:
             case PbxTurnedAway(name, failure):
                 self._refused_pbxs[name] = failure
                 self._report(PbxRefused(name, failure))
+            case PbxWelcome(name):
+                self._refused_pbxs.pop(name, None)
             case Listening(url, fingerprint):
                 self._report(ListeningForPbx(url, fingerprint))
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from engine.core.clock import Clock
 from engine.core.presence.model import CLEARED, Presence
-from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused
+from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
 from engine.store.acknowledged import AcknowledgedPresences, Written
 from engine.sync.certainty import Certainty
 from engine.sync.happenings import Observer, PresenceConfirmed, PresenceWithheld, UserTrouble
@@ -155,8 +155,9 @@ class Writer:
             participant = self._roster.get(guid)
             if participant is not None:
                 await self._bring_up_to_date(guid, participant)
-        except PbxFailure:
+        except PbxFailure as failure:
             self._wanted.set(guid, self._network_clock.now() + self._pause(guid))
+            self._complain(guid, failure)
         else:
             self._unanswered.pop(guid, None)
         finally:
@@ -167,6 +168,13 @@ class Writer:
                 self.want(guid)
             self._alarm.wake()
             self._finished()
+
+    def _complain(self, guid: str, failure: PbxFailure) -> None:
+        """Show what is the matter with this user alone once it is more than a passing trouble."""
+        participant = self._roster.get(guid)
+        if participant and isinstance(failure, PresenceUnanswered) and self._unanswered[guid] == 2:
+            participant.refusal = failure
+            self._observe(UserTrouble(participant.user, failure))
 
     def _pause(self, guid: str) -> timedelta:
         failures = self._unanswered[guid] = self._unanswered.get(guid, 0) + 1
@@ -183,8 +191,10 @@ class Writer:
                 self._withhold(guid, participant, participant.desired)
             else:
                 await self._send(guid, participant, Written(shown, known.expires))
-        elif known.in_doubt or known.expires != _expires(participant):
-            await self._acknowledge(guid, participant.desired, _expires(participant))
+        else:
+            participant.refusal = None
+            if known.in_doubt or known.expires != _expires(participant):
+                await self._acknowledge(guid, participant.desired, _expires(participant))
         if participant.departing and self._roster.get(guid) is participant:
             await self._forget(guid)
 
@@ -207,9 +217,11 @@ class Writer:
         try:
             await self._link.set_presence(guid, presence)
         except PresenceRefused as refusal:
+            if self._certainty.allows(guid):
+                participant.refused = presence
+            participant.refusal = refusal
             self._written[guid] = known
             await self._store.withdraw(guid)
-            participant.refused, participant.refusal = presence, refusal
             if not participant.departing:
                 self._observe(UserTrouble(participant.user, refusal))
             return

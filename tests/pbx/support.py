@@ -9,6 +9,7 @@ from datetime import datetime
 from random import Random
 from typing import Any, TypeVar
 
+from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
 from engine.pbx.events import LinkDown, LinkUp, PbxEvent, UsersComplete, UserSeen
@@ -88,7 +89,7 @@ def settings_for(pbx: PbxSimulator, **changes: Any) -> PbxSettings:
 @asynccontextmanager
 async def running_link(
     settings: PbxSettings,
-    clock: ManualClock,
+    clock: Clock,
     *,
     password: Secret = PASSWORD,
     tls: ssl.SSLContext | None = None,

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from engine.core.settings.model import PbxSettings
 from engine.pbx.certificate import (
@@ -84,14 +89,23 @@ def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     OwnCertificate(tmp_path / "other", NAMES).load(server_context(), NOW)
     certificate, foreign_key = tmp_path / "pbx-listen.pem", tmp_path / "other" / "pbx-listen.pem"
     (tmp_path / "empty.pem").write_text("")
+    key = load_pem_private_key(certificate.read_bytes(), None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase"))
+    (tmp_path / "locked.pem").write_bytes(locked)
     for given in (
         GivenCertificate(certificate, foreign_key),
+        GivenCertificate(certificate, tmp_path / "locked.pem"),
         GivenCertificate(certificate, tmp_path / "missing.pem"),
         GivenCertificate(tmp_path / "missing.pem", None),
         GivenCertificate(tmp_path / "empty.pem", None),
     ):
         with pytest.raises(ListenCertificateUnusable, match=str(tmp_path)):
             given.load(server_context(), NOW)
+
+
+def test_a_name_that_no_certificate_can_hold_is_a_named_failure(tmp_path: Path) -> None:
+    with pytest.raises(ListenCertificateUnusable):
+        OwnCertificate(tmp_path, ("a" * 64,)).load(server_context(), NOW)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import ClearWith
 from engine.core.users import User
 from engine.pbx.events import LinkUp, UserRemoved, UserSeen
-from engine.pbx.failures import PbxUnreachable, PresenceRefused
-from engine.simulator.pbx.behaviour import Behaviour, PbxInfoSent
+from engine.pbx.failures import PresenceRefused, PresenceUnanswered
+from engine.simulator.pbx.behaviour import Behaviour, EndOfCopy, PbxInfoSent
 from engine.simulator.pbx.presence import ClearSemantics
 from tests.pbx.support import eventually, guid_of, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
@@ -94,6 +94,57 @@ async def test_a_pbx_that_wants_a_replicator_able_to_write_is_told_there_is_one(
     async with simulator(clock, ANNA, behaviour=behaviour) as pbx, running_link(settings_for(pbx), clock) as (_, heard):
         await heard.complete()
         assert [(start.add, start.delete) for start in pbx.ledger.replications] == [(False, False), (True, True)]
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour(ends_copy_with=EndOfCopy.EMPTY_GUID),
+        Behaviour(filters_pseudo=False),
+        Behaviour(notifies_under_src=False),
+        Behaviour(duplicate_adds=True),
+    ],
+    ids=["an empty guid ends the copy", "objects of every type come", "notifications without src", "duplicates"],
+)
+async def test_what_is_not_documented_of_replication_makes_no_difference(behaviour: Behaviour) -> None:
+    clock = ManualClock()
+    others = (pbx_user(3, pseudo="executive"), pbx_user(4, pseudo="waiting"), pbx_user(5, pseudo="gw"))
+    async with (
+        simulator(clock, ANNA, *others, behaviour=behaviour) as pbx,
+        running_link(settings_for(pbx), clock) as (_, heard),
+    ):
+        complete = await heard.complete()
+        assert complete.guids == {ANNA.guid, guid_of(3)}
+        pbx.add_user(pbx_user(6, pseudo="waiting"))
+        pbx.add_user(BEN)
+        pbx.update_user(pbx_user(2, h323="ben.new"))
+        pbx.delete_user(BEN.guid)
+        assert await heard.first(UserRemoved) == UserRemoved(BEN.guid)
+        assert heard.names_seen == ["anna", "user3", "ben", "ben.new"]
+
+
+async def test_a_pbx_that_answers_keep_alives_is_not_answered_back() -> None:
+    clock = ManualClock()
+    async with (
+        simulator(clock, ANNA, behaviour=Behaviour(answers_keep_alive=True)) as pbx,
+        running_link(settings_for(pbx), clock) as (link, heard),
+    ):
+        await heard.complete()
+        await clock.advance(60)
+        await eventually(lambda: pbx.ledger.keep_alives == 1)
+        await link.set_presence(ANNA.guid, IN_A_MEETING)
+        assert pbx.ledger.keep_alives == 1
+
+
+async def test_a_note_that_the_pbx_cuts_is_read_back_cut() -> None:
+    clock = ManualClock()
+    async with (
+        simulator(clock, ANNA, behaviour=Behaviour(notes_cut_at=11)) as pbx,
+        running_link(settings_for(pbx), clock) as (link, heard),
+    ):
+        await heard.complete()
+        await link.set_presence(ANNA.guid, IN_A_MEETING)
+        assert await link.read_presence("anna") == Presence("busy", "Besprechung")
 
 
 async def test_presence_is_written_under_our_contact_and_read_back() -> None:
@@ -188,7 +239,7 @@ async def test_an_unanswered_write_fails_after_ten_seconds_and_the_link_stays() 
         await clock.advance(9.9)
         assert not write.done()
         await clock.advance(0.1)
-        with pytest.raises(PbxUnreachable, match="SetPresence was not answered"):
+        with pytest.raises(PresenceUnanswered, match="SetPresence was not answered"):
             await write
         behaviour.answers_presence = True
         await link.set_presence(ANNA.guid, IN_A_MEETING)

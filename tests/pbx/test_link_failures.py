@@ -6,6 +6,8 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
+from engine.core.settings.reader import read_settings
 from engine.pbx.events import LinkDown, LinkUp
 from engine.pbx.failures import (
     NotAPbx,
@@ -25,8 +28,9 @@ from engine.pbx.failures import (
     PbxUnreachable,
 )
 from engine.pbx.messages import MAX_MESSAGE_BYTES, Message
+from engine.pbx.tls import presented_fingerprint, verified_context
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.pbx.behaviour import Behaviour
+from engine.simulator.pbx.behaviour import Behaviour, Refusal
 from tests.pbx.strategies import messages, unhurried
 from tests.pbx.support import PASSWORD, eventually, next_try, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
@@ -109,6 +113,31 @@ async def test_a_certificate_of_another_authority_is_not_trusted() -> None:
         failure = await failure_of(settings_for(pbx), tls=trusting(CertificateAuthority()))
         assert isinstance(failure, PbxCertificateNotTrusted)
         assert pbx.ledger.logins == []
+
+
+async def test_the_fingerprint_to_pin_is_shown_and_accepted_once_it_is_set() -> None:
+    certificate, clock = CertificateAuthority().issue("pbx"), ManualClock()
+    async with simulator(clock, ANNA, tls=certificate.context) as pbx:
+        failure = await failure_of(settings_for(pbx), tls=trusting(CertificateAuthority()))
+        shown = failure.detail.rpartition(" ")[2]
+        assert shown == hashlib.sha256(certificate.der).digest().hex(":").upper()
+        assert "pbx.fingerprint" in failure.remedy
+        exchange = 'exchange = {type = "on-premises", user = "a@b.de"}'
+        document = f'pbx = {{master = "m", host = "h", fingerprint = "{shown}"}}\n{exchange}'
+        read = read_settings(document, default_zone=ZoneInfo("UTC")).pbx.fingerprint
+        async with running_link(settings_for(pbx, fingerprint=read), clock) as (_, heard):
+            await heard.complete()
+
+
+async def test_a_fingerprint_that_cannot_be_had_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert await presented_fingerprint("127.0.0.1", port) is None
+
+
+def test_a_ca_file_that_cannot_be_used_is_named_as_the_setting_that_it_is(tmp_path: Path) -> None:
+    with pytest.raises(PbxCertificateNotTrusted, match=r"pbx\.ca_file .*missing\.pem"):
+        verified_context(tmp_path / "missing.pem")
 
 
 async def test_a_certificate_for_another_host_is_not_trusted() -> None:
@@ -312,9 +341,23 @@ async def test_a_log_in_the_pbx_does_not_accept() -> None:
         assert isinstance(await failure_of(settings_for(pbx)), PbxLoginRefused)
 
 
-async def test_an_app_object_that_does_not_exist() -> None:
-    async with simulator(ManualClock(), ANNA, app="kalender") as pbx:
-        assert isinstance(await failure_of(settings_for(pbx)), PbxLoginRefused)
+@pytest.mark.parametrize("refuses_by", Refusal)
+async def test_an_app_object_that_does_not_exist(refuses_by: Refusal) -> None:
+    async with simulator(ManualClock(), ANNA, app="kalender", behaviour=Behaviour(refuses_by=refuses_by)) as pbx:
+        failure = await failure_of(settings_for(pbx))
+    assert isinstance(failure, PbxLoginRefused)
+    assert "App object calendar" in failure.detail
+    assert "pbx.app" in failure.remedy
+    assert "pbx.password" in failure.remedy
+
+
+async def test_a_connection_lost_in_the_middle_of_the_log_in_is_no_refusal() -> None:
+    async with simulator(ManualClock(), ANNA, behaviour=Behaviour(answers_logins=False)) as pbx:
+        clock = ManualClock()
+        async with running_link(settings_for(pbx), clock) as (_, heard):
+            await eventually(lambda: pbx.ledger.logins)
+            pbx.drop()
+            assert isinstance((await heard.down()).failure, PbxUnreachable)
 
 
 async def test_a_copy_that_stops_half_way() -> None:

@@ -13,7 +13,7 @@ import pytest
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxLinkKind, PbxSettings
-from engine.pbx.events import LinkDown, LinkUp, Listening, PbxTurnedAway, UsersComplete
+from engine.pbx.events import LinkDown, LinkUp, Listening, PbxTurnedAway, PbxWelcome, UsersComplete
 from engine.pbx.failures import (
     PbxNotConnected,
     PbxPasswordWrong,
@@ -22,6 +22,7 @@ from engine.pbx.failures import (
     UserLoginRefused,
     WrongPbx,
 )
+from engine.pbx.guests import FAILURES_IN_A_ROW
 from engine.pbx.listener import PbxListener
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.pbx.app_object import AppObject
@@ -168,14 +169,32 @@ async def test_after_five_refused_log_ins_an_address_has_to_wait() -> None:
             await site.heard.complete()
 
 
-async def test_a_user_who_opens_the_app_is_refused_politely() -> None:
+async def test_a_user_who_opens_the_app_is_refused_politely_and_no_trouble(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     clock = ManualClock()
     pbx = simulator(clock, ANNA)
-    async with listening(clock) as site, site.connecting(pbx, user="anna"):
-        told = await site.heard.first(PbxTurnedAway)
-        assert isinstance(told.failure, UserLoginRefused)
-        assert not pbx.ledger.logins[0].accepted
-        assert site.heard.ups == []
+    async with listening(clock) as site:
+        async with site.connecting(pbx, user="anna"):
+            await eventually(lambda: len(pbx.ledger.logins) > FAILURES_IN_A_ROW)
+            assert not any(login.accepted for login in pbx.ledger.logins)
+            assert UserLoginRefused.meaning in caplog.text
+            assert site.heard.ups == []
+            assert site.heard.of(PbxTurnedAway) == []
+        async with site.connecting(pbx):
+            await site.heard.complete()
+
+
+async def test_whoever_was_turned_away_and_is_right_now_is_welcome() -> None:
+    clock = ManualClock()
+    pbx = simulator(clock, ANNA)
+    async with listening(clock) as site:
+        async with site.connecting(pbx, password=Secret("wrong")):
+            await site.heard.first(PbxTurnedAway)
+        async with site.connecting(pbx, apis=frozenset({"PbxApi"})):
+            await site.heard.first(PbxTurnedAway, after=1)
+        async with site.connecting(pbx):
+            await site.heard.complete()
+        assert {event.name for event in site.heard.of(PbxWelcome)} == {"127.0.0.1", "master"}
 
 
 async def test_a_pbx_that_is_not_the_master_is_refused_by_name_and_the_master_is_used() -> None:

@@ -99,6 +99,13 @@ def test_info_counts_as_it_is_written_on_the_wire() -> None:
     assert isinstance(logged_in, LoggedIn), "a slash may be escaped on the wire"
 
 
+def test_a_name_made_up_to_spoil_the_log_is_made_harmless() -> None:
+    _, end = listening().receive(encode({"mt": "AppLogin", "sip": "x\n2026 all is well\x1b[2J" + "y" * 999}))
+    assert isinstance(end, HangUp)
+    assert end.failure.detail.isprintable()
+    assert len(end.failure.detail) < 100
+
+
 def test_a_challenge_is_good_for_one_log_in() -> None:
     session = listening(password="other")
     assert_refused(session.receive(SDK_LOGINS["example 1"]), PbxPasswordWrong)

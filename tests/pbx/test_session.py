@@ -8,7 +8,7 @@ from engine.core.secret import Secret
 from engine.pbx.dial_login import DialLogin
 from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnderstood, PbxUnreachable
 from engine.pbx.messages import Message, encode
-from engine.pbx.session import ApiMessage, LoggedIn, PbxInfo, Send, Session, SessionOutput
+from engine.pbx.session import MESSAGES_BEFORE_LOGIN, ApiMessage, LoggedIn, PbxInfo, Send, Session, SessionOutput
 from tests.pbx.strategies import messages, unhurried
 
 CHALLENGE: Message = {"mt": "AppChallengeResult", "challenge": "4711081547110815"}
@@ -116,6 +116,14 @@ def test_pbx_info_counts_at_any_time(session: Session) -> None:
         session, {"mt": "PbxInfo", "domain": "example.net", "pbx": "master", "apis": ["PbxApi", 7], "version": "14r2"}
     )
     assert told == (PbxInfo(pbx="master", domain="example.net", apis=frozenset({"PbxApi"})),)
+
+
+def test_who_talks_without_coming_to_the_log_in_is_given_up() -> None:
+    session = new_session()
+    for _ in range(MESSAGES_BEFORE_LOGIN):
+        receive(session, {"mt": "KeepAlive"})
+    with pytest.raises(PbxNotUnderstood):
+        receive(session, {"mt": "KeepAlive"})
 
 
 def test_silence_before_the_challenge_means_no_pbx() -> None:

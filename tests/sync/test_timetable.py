@@ -89,3 +89,21 @@ async def test_waking_before_the_wait_is_not_lost() -> None:
     alarm.wake()
     async with asyncio.timeout(5):
         await alarm.wait(None)
+
+
+def test_hastening_never_puts_off() -> None:
+    timetable = Timetable()
+    timetable.hasten("a", at(2))
+    timetable.hasten("b", at(2))
+    timetable.hasten("a", at(9))
+    assert timetable.pop_due(at(5)) == "a"
+    timetable.hasten("b", at(1))
+    assert timetable.earliest() == at(1)
+
+
+def test_moving_for_ever_takes_no_more_room() -> None:
+    timetable = Timetable()
+    for number in range(10_000):
+        timetable.set(str(number % 10), at(number))
+    assert len(timetable._heap) <= 2 * 10 + 101
+    assert [timetable.pop_due(at(99_999)) for _ in range(10)] == [str(number) for number in range(10)]

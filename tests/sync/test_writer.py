@@ -1,0 +1,178 @@
+"""Who is written to and when: certainty, pace, what is in flight, the newest value, and what is tried again."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+from engine.core.presence.model import Presence
+from engine.pbx.failures import PresenceRefused, PresenceUnanswered
+from engine.sync.happenings import PresenceConfirmed, UserTrouble
+from engine.sync.writer import LONGEST_RETRY, RETRY
+from tests.pbx.support import eventually
+from tests.support.clock import ManualClock
+from tests.sync.writing import Desk, RecordingLink, running_writer
+
+BUSY, AWAY = Presence("busy", "until 10"), Presence("away", "until noon")
+
+
+async def everything_possible_is_done(desk: Desk) -> None:
+    """Give the database's thread and every task their turn."""
+    before, now = -1, 0
+    while before != now:
+        await asyncio.sleep(0.05)
+        before, now = now, len(desk.happenings)
+
+
+async def test_nobody_is_written_to_before_it_is_certain_that_this_is_the_master(tmp_path: Path) -> None:
+    link = RecordingLink()
+    async with running_writer(link, "abc", tmp_path, ManualClock()) as desk:
+        for guid in "abc":
+            desk.desire(guid, BUSY)
+            desk.writer.user_is_certain(guid)
+        await everything_possible_is_done(desk)
+        assert link.writes == []
+        desk.writer.link_is_up()
+        await eventually(lambda: link.writes)
+
+
+async def test_while_users_are_copied_those_already_seen_are_written_and_no_others(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    async with running_writer(link, "abc", tmp_path, clock) as desk:
+        for guid in "abc":
+            desk.desire(guid, BUSY)
+        desk.writer.user_is_certain("a")
+        desk.writer.master_is_certain()
+        await eventually(lambda: link.writes == [("a", BUSY)])
+        desk.writer.user_is_certain("b")
+        await clock.advance(1)
+        await eventually(lambda: link.writes == [("a", BUSY), ("b", BUSY)])
+        await everything_possible_is_done(desk)
+        assert not desk.writer.is_idle()
+        desk.writer.link_is_down()
+        desk.desire("b", AWAY)
+        await everything_possible_is_done(desk)
+        assert len(link.writes) == 2
+
+
+async def test_the_pace_is_kept_to_the_millisecond(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    guids = [str(number) for number in range(60)]
+    async with running_writer(link, guids, tmp_path, clock, per_second=10) as desk:
+        for guid in guids:
+            desk.desire(guid, BUSY)
+        desk.writer.link_is_up()
+        sent: list[tuple[datetime, int]] = []
+        while not desk.writer.is_idle():
+            await everything_possible_is_done(desk)
+            sent.append((clock.now(), len(link.writes)))
+            await clock.advance(1)
+        assert [writes for _, writes in sent] == [1, 11, 21, 31, 41, 51, 60]
+
+
+async def test_no_more_than_set_wait_for_an_answer_and_for_their_turn(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    link.silent = True
+    guids = [str(number) for number in range(500)]
+    async with running_writer(link, guids, tmp_path, clock, per_second=1000, in_flight=7) as desk:
+        desk.writer.link_is_up()
+        for _ in range(3):
+            for guid in guids:
+                desk.desire(guid, BUSY)
+        await everything_possible_is_done(desk)
+        await clock.advance(1)
+        await everything_possible_is_done(desk)
+        assert link.most_at_once == len(link.writes) == 7
+        assert len(asyncio.all_tasks()) < 7 + 10
+
+
+async def test_only_the_newest_desire_is_sent(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    async with running_writer(link, "ab", tmp_path, clock, per_second=1) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        await eventually(lambda: link.writes)
+        for presence in (BUSY, AWAY, Presence("dnd"), AWAY):
+            desk.desire("b", presence)
+            await everything_possible_is_done(desk)
+        await clock.advance(1)
+        await eventually(lambda: desk.writer.is_idle())
+        assert link.writes == [("a", BUSY), ("b", AWAY)]
+
+
+async def test_a_write_without_an_answer_is_tried_again_later_and_later(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    link.failures = [PresenceUnanswered("SetPresence was not answered") for _ in range(9)]
+    async with running_writer(link, "a", tmp_path, clock) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        pauses = []
+        while True:
+            await everything_possible_is_done(desk)
+            if desk.writer.is_idle():
+                break
+            assert clock.next_alarm is not None
+            pauses.append((clock.next_alarm - clock.now()).total_seconds())
+            await clock.advance_to(clock.next_alarm)
+        doubling = [min(RETRY.total_seconds() * 2**n, LONGEST_RETRY.total_seconds()) for n in range(9)]
+        assert all(0.75 * least <= pause <= 1.25 * least for pause, least in zip(pauses, doubling, strict=True))
+        (told,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
+        assert isinstance(told.failure, PresenceUnanswered)
+        assert desk.roster["a"].refusal is None, "it was answered in the end"
+        assert len(link.writes) == 10
+        assert len(link.reads) == 10, "each time the PBX is asked first what it shows"
+
+
+async def test_what_arrived_although_it_was_not_answered_is_not_sent_again(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    link.failures = [PresenceUnanswered("SetPresence was not answered") for _ in range(2)]
+    async with running_writer(link, "a", tmp_path, clock) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        await everything_possible_is_done(desk)
+        await clock.advance(10)
+        await eventually(lambda: desk.roster["a"].refusal)
+        link.shown["user a"] = BUSY
+        await clock.advance(20)
+        await eventually(lambda: desk.writer.is_idle())
+        assert len(link.writes) == 2
+        assert desk.roster["a"].refusal is None
+
+
+async def test_a_refused_presence_is_tried_again_only_when_it_can_help(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    link.failures = [PresenceRefused("object locked"), PresenceRefused("object locked")]
+    async with running_writer(link, "a", tmp_path, clock) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        await eventually(lambda: desk.writer.is_idle() and link.writes)
+        for _ in range(5):
+            await clock.advance(600)
+            desk.desire("a", BUSY)
+            await everything_possible_is_done(desk)
+        assert link.writes == [("a", BUSY)]
+        (trouble,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
+        assert "object locked" in str(trouble.failure)
+
+        desk.desire("a", AWAY)
+        await eventually(lambda: len(link.writes) == 2)
+        await clock.advance(1)
+        desk.writer.link_is_down()
+        desk.writer.link_is_up()
+        await eventually(lambda: len(link.writes) == 3)
+        await eventually(lambda: desk.writer.is_idle())
+        assert desk.roster["a"].refusal is None
+        assert [each.presence for each in desk.happenings if isinstance(each, PresenceConfirmed)] == [AWAY]
+
+
+async def test_whoever_changes_all_the_time_keeps_its_turn(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    guids = [str(number) for number in range(20)]
+    async with running_writer(link, guids, tmp_path, clock, per_second=1, in_flight=1) as desk:
+        for guid in guids:
+            desk.desire(guid, BUSY)
+        desk.writer.link_is_up()
+        for _ in range(20):
+            desk.desire("1", AWAY)
+            await everything_possible_is_done(desk)
+            await clock.advance(1)
+        assert [guid for guid, _ in link.writes][:3] == ["0", "1", "2"]

@@ -1,0 +1,97 @@
+"""The writer by itself: a roster, a store on disk, and whatever link a test has."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from engine.core.clock import Clock
+from engine.core.presence.model import CLEARED, Presence
+from engine.core.users import User
+from engine.pbx.failures import PbxFailure
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.database import Database
+from engine.sync.happenings import Happening
+from engine.sync.roster import Participant, Roster
+from engine.sync.writer import PresenceLink, Writer
+
+
+class RecordingLink:
+    """Confirms everything at once; `failures` are raised first, `silent` waits for ever."""
+
+    def __init__(self) -> None:
+        self.writes: list[tuple[str, Presence]] = []
+        self.reads: list[str] = []
+        self.failures: list[PbxFailure] = []
+        self.shown: dict[str, Presence] = {}
+        self.silent = False
+        self.at_once = 0
+        self.most_at_once = 0
+
+    async def set_presence(self, guid: str, presence: Presence) -> None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            self.writes.append((guid, presence))
+            if self.silent:
+                await asyncio.Event().wait()
+            if self.failures:
+                raise self.failures.pop(0)
+        finally:
+            self.at_once -= 1
+
+    async def read_presence(self, user_name: str) -> Presence:
+        self.reads.append(user_name)
+        return self.shown.get(user_name, CLEARED)
+
+
+@dataclass
+class Desk:
+    """A running writer and what it works on."""
+
+    writer: Writer
+    roster: Roster
+    happenings: list[Happening] = field(default_factory=list)
+
+    def desire(self, guid: str, presence: Presence) -> None:
+        self.roster[guid].desired = presence
+        self.writer.want(guid)
+
+
+@asynccontextmanager
+async def running_writer(
+    link: PresenceLink,
+    guids: Iterable[str],
+    directory: Path,
+    clock: Clock,
+    *,
+    per_second: float = 50.0,
+    in_flight: int = 10,
+) -> AsyncIterator[Desk]:
+    happenings: list[Happening] = []
+    roster: Roster = {guid: Participant(User(guid=guid, name=f"user {guid}")) for guid in guids}
+    database = Database(directory / "state")
+    await database.open()
+    try:
+        writer = Writer(
+            roster,
+            link,
+            AcknowledgedPresences(database),
+            clock=clock,
+            network_clock=clock,
+            random=Random(1),
+            per_second=per_second,
+            in_flight=in_flight,
+            dry_run=False,
+            observe=happenings.append,
+            finished=lambda: None,
+        )
+        await writer.load()
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(writer.run())
+            yield Desk(writer, roster, happenings)
+            running.cancel()
+    finally:
+        await database.close()
