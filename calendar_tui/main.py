@@ -1,4 +1,4 @@
-"""Entry point of `calendar-tui`: says what this version can do until the engine offers the API it attaches to."""
+"""Entry point of `calendar-tui`: says what there is instead, until it attaches to the engine's API."""
 
 import argparse
 import sys
@@ -6,14 +6,14 @@ from importlib.metadata import version
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and return the exit status (69, EX_UNAVAILABLE: there is nothing to attach to yet)."""
+    """Parse the command line and return the exit status (69, EX_UNAVAILABLE)."""
     parser = argparse.ArgumentParser(prog="calendar-tui", description=__doc__)
     parser.add_argument("--version", action="version", version=f"calendar-tui {version('calendar-tui')}")
     parser.parse_args(arguments)
     print(
-        "calendar-tui: this version of the engine has no API to attach to yet.\n"
-        "To see the engine at work: calendar-engine demo\n"
-        "To run it: calendar-engine run --settings FILE",
+        "calendar-tui: this version cannot show the engine yet.\n"
+        "To ask it: calendar-engine status, users, explain, events\n"
+        "To see it at work: calendar-engine demo",
         file=sys.stderr,
     )
     return 69

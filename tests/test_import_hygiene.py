@@ -14,10 +14,12 @@ TUI = "calendar_tui.main"
     [
         (ENGINE, {"textual", "rich"}),
         ("engine.cli.main, engine.cli.run", {"engine.simulator"}),
+        ("engine.cli.attached", {"engine.sync", "engine.exchange", "engine.pbx", "engine.store", "lxml", "httpx2"}),
+        ("engine.api.schema", {"aiohttp", "asyncio", "sqlite3", "lxml", "engine.core", "engine.sync"}),
         (TUI, {"aiohttp", "sqlite3", "lxml", "engine.core", "engine.exchange", "engine.pbx", "engine.sync"}),
         ("engine.core.presence, engine.core.settings.reader", {"asyncio", "aiohttp", "httpx2", "lxml", "sqlite3"}),
     ],
-    ids=["engine", "engine without demo", "terminal program", "core"],
+    ids=["engine", "engine without demo", "commands", "wire types", "terminal program", "core"],
 )
 def test_what_is_loaded(modules: str, forbidden: set[str]) -> None:
     program = f"import sys, {modules}\nprint(*sys.modules)"

@@ -66,12 +66,16 @@ class Desk:
         self.operations = OperationDesk(engine, self._operation_changed, clock.now)
         self._clock = clock
         self._started = clock.now()
+        self._status: Status | None = None
         self._published: Status | None = None
         engine.observe(self._observe)
 
     def status(self) -> Status:
-        """Return how things stand."""
-        return wire.status(self.engine.status(), self._clock.now(), self._started)
+        """Return how things stand. As long as nothing happens, only time goes on."""
+        now = self._clock.now()
+        if self._status is None:
+            self._status = wire.status(self.engine.status(), now, self._started)
+        return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
 
     def write_down(self, actor: Actor, action: str, subject: str) -> None:
         """Put a change into the audit log."""
@@ -120,6 +124,7 @@ class Desk:
 
     def _observe(self, happening: Happening) -> None:
         """Take note of what happens; a mistake in here must not reach the engine."""
+        self._status = None
         try:
             self._note(happening)
         except Exception:

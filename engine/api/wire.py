@@ -68,7 +68,6 @@ def trouble(failure: Failure) -> Trouble:
 
 def status(picture: sync_status.Status, now: datetime, started: datetime) -> Status:
     """Return how things stand; `now` and `started` are calendar time."""
-    oldest = picture.oldest_reading
     return Status(
         version=VERSION,
         now=now,
@@ -79,8 +78,8 @@ def status(picture: sync_status.Status, now: datetime, started: datetime) -> Sta
         unread=picture.waiting,
         unresolved=len(picture.unresolved),
         refused=len(picture.refused),
-        oldest_reading=oldest,
-        staleness=None if oldest is None else (now - oldest).total_seconds(),
+        oldest_reading=picture.oldest_reading,
+        staleness=staleness(picture.oldest_reading, now),
         concerns=_concerns(picture),
     )
 
@@ -106,6 +105,11 @@ def change(happening: LedgerHappening, number: int, at: datetime) -> ChangeEvent
             return ChangeEvent(number=number, at=at, kind="link trouble", label=side.value, trouble=trouble(failure))
         case LinkRecovered(side):
             return ChangeEvent(number=number, at=at, kind="link recovered", label=side.value)
+
+
+def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
+    """Return the age of the oldest reading in seconds."""
+    return None if oldest_reading is None else (now - oldest_reading).total_seconds()
 
 
 def row(user: Glance) -> UserRow:

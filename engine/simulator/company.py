@@ -27,7 +27,7 @@ PBX_PASSWORD = Secret("simulated-secret")
 class Company:
     """Both servers for as long as the context lasts. `directory` takes the certificate of their CA.
 
-    `clock` measures delays and stamps what the PBX writes down. `behaviour` is the PBX's, `exchange_options` go to
+    `clock` measures delays and stamps what the PBX writes down. `pbx_behaviour` is the PBX's, `exchange_options` go to
     `ExchangeSimulator`.
     """
 
@@ -37,7 +37,7 @@ class Company:
         directory: Path,
         clock: Clock,
         *,
-        behaviour: Behaviour | None = None,
+        pbx_behaviour: Behaviour | None = None,
         **exchange_options: Any,
     ) -> None:
         self.world = world
@@ -50,7 +50,7 @@ class Company:
             domain=DOMAIN,
             password=PBX_PASSWORD,
             users=[pbx_user(person) for person in world.people],
-            behaviour=behaviour or Behaviour(pbx_info=PbxInfoSent.AFTER_LOGIN),
+            behaviour=pbx_behaviour or Behaviour(pbx_info=PbxInfoSent.AFTER_LOGIN),
             tls=self.authority.issue("127.0.0.1", "localhost").context,
         )
         self._servers = AsyncExitStack()

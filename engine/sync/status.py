@@ -58,18 +58,33 @@ def describe(
     is_watched: Callable[[Mailbox], bool],
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
-    staying = [participant for participant in participants if not participant.departing]
-    unresolved = tuple(UserProblem(p.user, p.problem) for p in staying if p.problem is not None)
-    readings = [p.reading.at for p in staying if p.reading is not None]
-    waiting = sum(p.problem is None and p.reading is None for p in staying)
+    users = watched = waiting = 0
+    oldest: datetime | None = None
+    unresolved: list[UserProblem] = []
+    refused: list[UserProblem] = []
+    for participant in participants:
+        if participant.departing:
+            continue
+        users += 1
+        reading = participant.reading
+        if participant.problem is not None:
+            unresolved.append(UserProblem(participant.user, participant.problem))
+        elif reading is None:
+            waiting += 1
+        if reading is not None and (oldest is None or reading.at < oldest):
+            oldest = reading.at
+        if participant.mailbox is not None and is_watched(participant.mailbox):
+            watched += 1
+        if participant.refusal is not None:
+            refused.append(UserProblem(participant.user, participant.refusal))
     return Status(
-        users=len(staying),
-        resolved=len(staying) - len(unresolved) - waiting,
-        watched=sum(p.mailbox is not None and is_watched(p.mailbox) for p in staying),
+        users=users,
+        resolved=users - len(unresolved) - waiting,
+        watched=watched,
         waiting=waiting,
-        unresolved=unresolved,
-        refused=tuple(UserProblem(p.user, p.refusal) for p in staying if p.refusal is not None),
-        oldest_reading=min(readings, default=None),
+        unresolved=tuple(unresolved),
+        refused=tuple(refused),
+        oldest_reading=oldest,
         pbx=pbx,
         exchange=exchange,
         refused_pbxs=dict(refused_pbxs),

@@ -1,0 +1,99 @@
+"""The local API with 10,000 users: how long an answer takes, at rest and while everybody's calendar is read anew."""
+
+import asyncio
+import http.client
+import socket
+import sys
+import time
+from pathlib import Path
+
+from tests.support.api import ServedEngine, people, served_engine
+
+USERS = 10_000
+REQUESTS = 400
+SEARCH = "/v1/users?filter=number+99&sort=name"
+PATHS = (
+    "/v1",
+    "/v1/status",
+    "/v1/users?per_page=50",
+    SEARCH,
+    f"/v1/users/{1:032x}",
+    "/v1/metrics",
+)
+P50_LIMIT, SEARCH_LIMIT = 0.002, 0.015
+"""Seconds at rest; a search looks through everybody."""
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket, in a process of its own."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+def ask(path: str) -> None:
+    """Print p50 and p99 in seconds for each of PATHS."""
+    connection = UnixConnection(path)
+    for each in PATHS:
+        took: list[float] = []
+        for _ in range(REQUESTS):
+            begun = time.perf_counter()
+            connection.request("GET", each)
+            response = connection.getresponse()
+            response.read()
+            took.append(time.perf_counter() - begun)
+            assert response.status == 200
+        took.sort()
+        print(each, took[len(took) // 2], took[len(took) * 99 // 100])
+
+
+async def percentiles(served: ServedEngine) -> dict[str, tuple[float, float]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, str(served.socket), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    lines = (line.split() for line in output.decode().splitlines())
+    return {path: (float(p50), float(p99)) for path, p50, p99 in lines}
+
+
+def show(title: str, figures: dict[str, tuple[float, float]]) -> None:
+    print(f"\n{title}")
+    for path, (p50, p99) in figures.items():
+        print(f"  {path:<45} p50 {p50 * 1000:6.2f} ms   p99 {p99 * 1000:6.2f} ms")
+
+
+async def test_ten_thousand_users(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(USERS)) as served:
+        async with asyncio.timeout(100):
+            await served.engine.settled()
+        await served.eventually(lambda: not served.desk.rows.has_news)
+        at_rest = await percentiles(served)
+        show(f"{USERS} users, at rest", at_rest)
+        async with asyncio.TaskGroup() as group:
+            load = group.create_task(read_everybody_again_and_again(served))
+            loaded = await percentiles(served)
+            load.cancel()
+        show(f"{USERS} users, while calendars are read without a pause", loaded)
+    assert set(at_rest) == set(PATHS)
+    assert at_rest.pop(SEARCH)[0] < SEARCH_LIMIT
+    assert max(p50 for p50, _ in at_rest.values()) < P50_LIMIT
+
+
+async def read_everybody_again_and_again(served: ServedEngine) -> None:
+    def all_done() -> bool:
+        return all(operation.state != "running" for operation in served.desk.operations.all())
+
+    session = served.session()
+    while True:
+        async with session.post("/v1/resync") as response:
+            assert response.status == 202
+        await served.eventually(all_done)
+
+
+if __name__ == "__main__":
+    ask(sys.argv[1])
