@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import tempfile
+from collections.abc import Coroutine
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from engine.core.settings.model import Settings
 from engine.core.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.routing import RoutedTransport
+from engine.simulator.world import World
 from engine.simulator.world.corp import BERLIN, corp_world
+from engine.simulator.world.surprises import surprises
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
 from engine.store.secrets import Secrets
@@ -81,8 +84,8 @@ async def _show(
             transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
         )
         with open_doors(directory / SOCKET, None, {}) as doors:
-            api = ApiServer(Desk(engine, clock), doors)
-            await until_signalled(_run_for(engine, api, seconds))
+            served = run_served(engine, ApiServer(Desk(engine, clock), doors))
+            await until_signalled(_run_for(engine, served, seconds, _tell_surprises(company.world, clock, view)))
     finally:
         await database.close()
     status = engine.status()
@@ -97,13 +100,25 @@ async def _show(
     )
 
 
-async def _run_for(engine: Engine, api: ApiServer, seconds: float | None) -> None:
+async def _tell_surprises(world: World, clock: SteadyClock, view: View) -> None:
+    async for surprise in surprises(world, clock):
+        view.tell(clock.now(), surprise)
+
+
+async def _run_for(
+    engine: Engine,
+    served: Coroutine[None, None, None],
+    seconds: float | None,
+    meanwhile: Coroutine[None, None, None],
+) -> None:
     """Run the engine; after `seconds` let it finish what is under way, and stop it."""
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(run_served(engine, api))
+        happening = group.create_task(meanwhile)
+        running = group.create_task(served)
         if seconds is None:
             return
         await asyncio.sleep(seconds)
+        happening.cancel()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_CHANCE):
                 await engine.settled()

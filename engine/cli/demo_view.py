@@ -37,12 +37,16 @@ class JsonView:
             time = happening.at.astimezone(self._zone).isoformat(timespec="seconds")
             _print_json({"user": happening.user.label, **presence, "time": time})
 
+    def tell(self, at: datetime, change: str) -> None:
+        """Nothing: what changes in a calendar shows in the presences."""
+
     def end(self, status: Status, tally: Tally) -> None:
         """Print the summary."""
         _print_json(
             {
                 "users": status.users,
                 "resolved": status.resolved,
+                "watched": status.watched,
                 "unresolved": [problem_as_data(problem) for problem in status.unresolved],
                 "presences_set": tally.presences_set,
                 "errors": [{"where": where} | failure_as_data(failure) for where, failure in tally.errors(status)],
@@ -78,9 +82,16 @@ class LineView:
             case _:
                 pass
 
+    def tell(self, at: datetime, change: str) -> None:
+        """Print what changed in a calendar."""
+        print(f"{at.astimezone(self._zone):%H:%M}  ~ {change}", flush=True)
+
     def end(self, status: Status, tally: Tally) -> None:
         """Print the summary."""
-        print(f"\n{status.users} users, {status.resolved} with a calendar; {tally.presences_set} presences set.")
+        print(
+            f"\n{status.users} users, {status.resolved} with a calendar, {status.watched} of them watched; "
+            f"{tally.presences_set} presences set."
+        )
         for problem in status.unresolved:
             _print_trouble("No calendar: ", problem.user.label, problem.failure)
         for where, failure in tally.errors(status):

@@ -85,7 +85,7 @@ class Stage:
             self._port = self._prepare_listening()
 
     async def run(self) -> None:
-        async with Company(self.world, self._directory, self.clock, behaviour=self._behaviour) as self.company:
+        async with Company(self.world, self._directory, self.clock, pbx_behaviour=self._behaviour) as self.company:
             self.company.pbx.on_write = self._written
             await self.pbx_comes()
             while await self._run_one_engine():

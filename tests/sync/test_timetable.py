@@ -93,11 +93,11 @@ async def test_waking_before_the_wait_is_not_lost() -> None:
 
 def test_hastening_never_puts_off() -> None:
     timetable = Timetable()
-    timetable.hasten("a", at(2))
-    timetable.hasten("b", at(2))
-    timetable.hasten("a", at(9))
+    timetable.bring_forward("a", at(2))
+    timetable.bring_forward("b", at(2))
+    timetable.bring_forward("a", at(9))
     assert timetable.pop_due(at(5)) == "a"
-    timetable.hasten("b", at(1))
+    timetable.bring_forward("b", at(1))
     assert timetable.earliest() == at(1)
 
 

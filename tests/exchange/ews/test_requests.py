@@ -13,6 +13,7 @@ from engine.exchange.ews.find_item import find_item
 from engine.exchange.ews.get_item import get_organizers
 from engine.exchange.ews.resolve_names import resolve_name
 from engine.exchange.ews.soap import Impersonation, envelope
+from engine.exchange.ews.streaming.messages import get_streaming_events, subscribe, unsubscribe
 from engine.exchange.source import Window
 from tests.exchange.ews.schema import readable, violations
 
@@ -27,6 +28,10 @@ REQUESTS = {
     "resolve_names_by_a_candidate": envelope(
         resolve_name("a.berg@example.com"), Impersonation("a.berg@example.com", primary=False)
     ),
+    "subscribe": envelope(subscribe(), ANNA),
+    "unsubscribe": envelope(unsubscribe("HgBleGNo="), ANNA),
+    "get_streaming_events": envelope(get_streaming_events(["HgBleGNo=", "HgBleGNp="], 30), None),
+    "get_streaming_events_as_the_anchor": envelope(get_streaming_events(["HgBleGNo="], 1), ANNA),
 }
 
 
@@ -54,7 +59,12 @@ def test_window_is_told_in_utc_with_all_its_precision() -> None:
 
 @given(st.text())
 def test_no_address_or_id_breaks_out_of_its_place(text: str) -> None:
-    for operation in (resolve_name, lambda item_id: get_organizers([item_id])):
+    for operation in (
+        resolve_name,
+        unsubscribe,
+        lambda item_id: get_organizers([item_id]),
+        lambda identifier: get_streaming_events([identifier], 30),
+    ):
         harmless = etree.fromstring(envelope(operation("a"), Impersonation("a")))
         harmful = etree.fromstring(envelope(operation(text), Impersonation(text)))
         assert [element.tag for element in harmful.iter()] == [element.tag for element in harmless.iter()]

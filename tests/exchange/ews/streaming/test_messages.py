@@ -1,0 +1,78 @@
+"""What the envelopes of a stream say."""
+
+import pytest
+
+from engine.exchange.ews.soap import ResponseMessage, response_messages
+from engine.exchange.ews.streaming.messages import News, news, subscription_id
+from engine.exchange.failures import NotUnderstood
+from tests.exchange.ews.wire import message, response
+
+ITEM = '<t:TimeStamp>2026-03-02T09:00:00Z</t:TimeStamp><t:ItemId Id="A"/><t:ParentFolderId Id="F"/>'
+FOLDER = '<t:TimeStamp>2026-03-02T09:00:00Z</t:TimeStamp><t:FolderId Id="F"/><t:ParentFolderId Id="R"/>'
+
+
+def envelope(content: str, **more: str) -> ResponseMessage:
+    (found,) = response_messages(response("GetStreamingEvents", message("GetStreamingEvents", content, **more)))
+    return found
+
+
+def notification(identifier: str, *events: str, prefix: str = "t") -> str:
+    content = f"<t:SubscriptionId>{identifier}</t:SubscriptionId>{''.join(events)}"
+    return f"<{prefix}:Notification>{content}</{prefix}:Notification>"
+
+
+def notifications(*each: str) -> str:
+    return f"<m:Notifications>{''.join(each)}</m:Notifications>"
+
+
+@pytest.mark.parametrize("prefix", ["t", "m"])
+@pytest.mark.parametrize("event", ["Copied", "Created", "Deleted", "Modified", "Moved", "NewMail", "FreeBusyChanged"])
+@pytest.mark.parametrize("what", [ITEM, FOLDER], ids=["item", "folder"])
+def test_any_event_on_an_item_or_on_the_folder_is_a_change(prefix: str, event: str, what: str) -> None:
+    content = notifications(notification("one", f"<t:{event}Event>{what}</t:{event}Event>", prefix=prefix))
+    assert news(envelope(content)) == News(changed=("one",))
+
+
+def test_several_mailboxes_in_one_envelope() -> None:
+    event = f"<t:ModifiedEvent>{ITEM}</t:ModifiedEvent>"
+    status = "<t:StatusEvent><t:Watermark>AAAA</t:Watermark></t:StatusEvent>"
+    content = notifications(
+        notification("one", event, event), notification("two", status), notification("three", event)
+    )
+    assert news(envelope(content)) == News(changed=("one", "three"))
+
+
+def test_a_heartbeat_says_nothing() -> None:
+    status = "<t:StatusEvent><t:Watermark>AAAA</t:Watermark></t:StatusEvent>"
+    assert news(envelope("<m:ConnectionStatus>OK</m:ConnectionStatus>")) == News()
+    assert news(envelope(notifications(notification("one", status)))) == News()
+
+
+def test_closed() -> None:
+    assert news(envelope("<m:ConnectionStatus>Closed</m:ConnectionStatus>")) == News(closed=True)
+
+
+@pytest.mark.parametrize("prefix", ["t", "m"])
+def test_bad_subscriptions_are_lost_and_the_answer_has_not_failed(prefix: str) -> None:
+    ids = "".join(f"<{prefix}:SubscriptionId>{each}</{prefix}:SubscriptionId>" for each in ("one", "two"))
+    lost = f"<m:ErrorSubscriptionIds>{ids}</m:ErrorSubscriptionIds>"
+    told = news(envelope(lost, code="ErrorSubscriptionNotFound", kind="Error"))
+    assert told == News(lost=("one", "two"))
+
+
+def test_an_error_without_ids_concerns_the_whole_answer() -> None:
+    told = news(envelope("", code="ErrorNewEventStreamConnectionOpened", kind="Error"))
+    assert told.failed is not None
+    assert told.failed.code == "ErrorNewEventStreamConnectionOpened"
+
+
+def test_the_id_of_a_new_subscription() -> None:
+    content = "<m:SubscriptionId> HgBleGNo= </m:SubscriptionId>"
+    (found,) = response_messages(response("Subscribe", message("Subscribe", content)))
+    assert subscription_id(found.element) == "HgBleGNo="
+
+
+def test_a_subscription_without_an_id_is_not_understood() -> None:
+    (found,) = response_messages(response("Subscribe", message("Subscribe")))
+    with pytest.raises(NotUnderstood):
+        subscription_id(found.element)
