@@ -8,7 +8,14 @@ from zoneinfo import ZoneInfo
 
 from engine.cli.tally import Tally, failure_as_data, problem_as_data
 from engine.core.presence.model import Presence
-from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, PresenceConfirmed, UserTrouble
+from engine.sync.happenings import (
+    Happening,
+    LinkRecovered,
+    LinkTrouble,
+    PresenceConfirmed,
+    ReadingRestricted,
+    UserTrouble,
+)
 from engine.sync.status import Status
 
 WORDS = {"": "available", "busy": "busy", "away": "away", "dnd": "dnd"}
@@ -72,6 +79,8 @@ class LineView:
                 print(f"       ! {side}: {failure}\n         {failure.remedy}", flush=True)
             case LinkRecovered(side):
                 print(f"       = {side} is working", flush=True)
+            case ReadingRestricted(failure):
+                print(f"       ! {failure}\n         {failure.remedy}", flush=True)
             case _:
                 pass
 

@@ -3,11 +3,14 @@
 import logging
 
 from engine.sync.happenings import (
+    AccountPaused,
     Happening,
     LinkRecovered,
     LinkTrouble,
     PresenceConfirmed,
     PresenceWithheld,
+    ReadingRestricted,
+    ReadingUnrestricted,
     UserRecovered,
     UserTrouble,
 )
@@ -30,3 +33,9 @@ def log(happening: Happening) -> None:
             logger.warning("%s: %s. %s Next try at %s UTC.", side, failure, failure.remedy, f"{until:%H:%M:%S}")
         case LinkRecovered(side):
             logger.info("%s: working", side)
+        case AccountPaused(failure, until):
+            logger.warning("%s. %s It goes on at %s UTC.", failure, failure.remedy, f"{until:%H:%M:%S}")
+        case ReadingRestricted(failure):
+            logger.warning("%s. %s", failure, failure.remedy)
+        case ReadingUnrestricted():
+            logger.warning("Exchange lets the service account impersonate again: calendars are read with all details")

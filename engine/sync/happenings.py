@@ -66,5 +66,35 @@ class LinkRecovered:
     side: Side
 
 
-Happening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered | LinkTrouble | LinkRecovered
+@dataclass(frozen=True, slots=True)
+class AccountPaused:
+    """Exchange lets the service account ask for nothing in its own name before `until`, network time."""
+
+    failure: Failure
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRestricted:
+    """Less is read than the settings ask for, because of `failure`."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingUnrestricted:
+    """Everything that the settings ask for is read again."""
+
+
+Happening = (
+    PresenceConfirmed
+    | PresenceWithheld
+    | UserTrouble
+    | UserRecovered
+    | LinkTrouble
+    | LinkRecovered
+    | AccountPaused
+    | ReadingRestricted
+    | ReadingUnrestricted
+)
 Observer = Callable[[Happening], None]

@@ -9,25 +9,28 @@ from engine.exchange.failures import (
     CalendarNotReadable,
     CalendarTooFull,
     EwsForbidden,
-    ExchangeBusy,
     ExchangeFailure,
     ImpersonationDenied,
     ImpersonationRightMissing,
     LoginRefused,
+    MailboxBusy,
     MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
     NotPrimaryAddress,
     RequestRejected,
+    ServiceAccountBusy,
     ServiceMailboxMissing,
     SubscriptionLost,
+    TooManyAtOnce,
 )
 
 
 class Reaction(StrEnum):
     """What is done about a response code."""
 
-    PAUSE = "pause everything, then go on with fewer requests at once"
+    PAUSE = "pause this mailbox, or the service account where it asks in its own name"
+    FEWER_AT_ONCE = "pause this mailbox, and go on with fewer requests at once"
     TRY_AGAIN = "try this mailbox again later, the others go on"
     HALVE_WINDOW = "read the window in two halves"
     FIND_SERVER_AGAIN = "run autodiscover again before the next try"
@@ -52,15 +55,13 @@ class Meaning:
 _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
     (
         Reaction.PAUSE,
-        ExchangeBusy,
-        (
-            "ErrorServerBusy",
-            "ErrorExceededConnectionCount",
-            "ErrorTooManyObjectsOpened",
-            "ErrorInsufficientResources",
-            "ErrorTimeoutExpired",
-            "ErrorBatchProcessingStopped",
-        ),
+        MailboxBusy,
+        ("ErrorServerBusy", "ErrorTimeoutExpired", "ErrorBatchProcessingStopped"),
+    ),
+    (
+        Reaction.FEWER_AT_ONCE,
+        TooManyAtOnce,
+        ("ErrorExceededConnectionCount", "ErrorTooManyObjectsOpened", "ErrorInsufficientResources"),
     ),
     (
         Reaction.TRY_AGAIN,
@@ -75,6 +76,8 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorConnectionFailed",
             "ErrorNotEnoughMemory",
             "ErrorStaleObject",
+            "ErrorFreeBusyGenerationFailed",
+            "ErrorProxyRequestProcessingFailed",
             "ErrorItemNotFound",
             "ErrorExceededSubscriptionCount",
         ),
@@ -158,6 +161,11 @@ MEANINGS: Mapping[str, Meaning] = MappingProxyType(
 # Without impersonation the mailbox that a code complains about is the service account's own.
 _ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, Meaning] = MappingProxyType(
     {
+        **{
+            code: Meaning(meaning.reaction, ServiceAccountBusy)
+            for code, meaning in MEANINGS.items()
+            if issubclass(meaning.failure, MailboxBusy)
+        },
         "ErrorAccountDisabled": Meaning(Reaction.OPEN_BREAKER, LoginRefused),
         "ErrorNonExistentMailbox": Meaning(Reaction.PROBE_SERVICE, ServiceMailboxMissing),
         "ErrorAccessDenied": Meaning(Reaction.PROBE_SERVICE, EwsForbidden),

@@ -12,8 +12,10 @@ from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.endpoint import EwsEndpoint
 from engine.exchange.ews.resolve_names import mailbox_address, resolutions, resolve_name
 from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.throttle import Throttle
 from engine.exchange.ews.transport import Http
 from engine.exchange.failures import (
+    AnswerBrokenOff,
     CertificateNotTrusted,
     ExchangeUnreachable,
     MailboxMoved,
@@ -43,7 +45,8 @@ class EwsSource:
         clock: Clock,
     ) -> None:
         self._http = http
-        self._client = EwsClient(http, settings.user if is_smtp_address(settings.user) else "")
+        own_address = settings.user if is_smtp_address(settings.user) else ""
+        self._client = EwsClient(http, own_address, Throttle(settings.connections, clock))
         self._endpoint = EwsEndpoint(settings, http, clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
         self._reader = CalendarReader(
@@ -105,6 +108,8 @@ class EwsSource:
     def _looking_again(self, url: str) -> Iterator[None]:
         try:
             yield
+        except AnswerBrokenOff:
+            raise
         except _PERHAPS_ELSEWHERE:
             self._endpoint.forget(url)
             raise

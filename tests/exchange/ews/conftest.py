@@ -68,6 +68,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
         with_subjects: bool = True,
         exception_organizer: str | None = None,
         password: str = PASSWORD,
+        clock: ManualClock | None = None,
         **settings: Any,
     ) -> AsyncIterator[EwsSource]:
         given = {"type": ExchangeType.ON_PREMISES, "user": USER, "ews_url": simulator.ews_url, **settings}
@@ -88,7 +89,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
             with_subjects=with_subjects,
             exception_organizer=exception_organizer,
             http=http,
-            clock=ManualClock(),
+            clock=clock or ManualClock(),
         )
         try:
             yield source
