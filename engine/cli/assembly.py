@@ -1,26 +1,21 @@
 """Puts a real engine together from settings and secrets: the one place that knows every concrete part."""
 
 import os
-from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
 
 import platformdirs
 
+from engine.cli.calendar_source import calendar_source
 from engine.core.clock import Clock
-from engine.core.presence.model import PresenceSettings
 from engine.core.settings.model import EngineSettings, Settings
-from engine.exchange.ews.source import EwsSource
-from engine.exchange.http.client import ExchangeHttp, TransportFactory
+from engine.exchange.http.client import TransportFactory
 from engine.exchange.http.tls import verified_context
 from engine.pbx.link import PbxLink
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.engine import Engine
 from engine.sync.happenings import Observer
-
-USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
-"""Constant, since Exchange administrators allow or block clients by it."""
 
 
 def assemble(
@@ -35,29 +30,11 @@ def assemble(
 ) -> Engine:
     """Return an engine that is ready to run. `transport` replaces the way to Exchange's servers, not the protocol."""
     random = SystemRandom()
-    exchange, pbx = settings.exchange, settings.pbx
-    http = ExchangeHttp(
-        user=exchange.user,
-        password=secrets.exchange_password,
-        authentication=exchange.auth,
-        channel_binding=exchange.channel_binding,
-        connections=exchange.connections,
-        tls=verified_context(exchange.ca_file),
-        clock=network_clock,
-        user_agent=USER_AGENT,
-        transport=transport,
-    )
-    source = EwsSource(
-        exchange,
-        with_subjects=needs_subjects(settings.presence),
-        exception_organizer=settings.presence.tentative_exception_organizer,
-        http=http,
-        clock=network_clock,
-    )
+    pbx = settings.pbx
     pbx_tls = verified_context(pbx.ca_file) if pbx.tls else None
     return Engine(
         settings,
-        source=source,
+        source=calendar_source(settings, secrets, clock=clock, network_clock=network_clock, transport=transport),
         make_link=lambda on_event: PbxLink(
             pbx, secrets.pbx_password, network_clock, on_event, tls=pbx_tls, random=random
         ),
@@ -67,11 +44,6 @@ def assemble(
         random=random,
         observe=observe,
     )
-
-
-def needs_subjects(presence: PresenceSettings) -> bool:
-    """Tell whether subjects are shown or matched; else they are not even asked for."""
-    return presence.show_subject or bool(presence.priority_words or presence.no_priority_words)
 
 
 def state_directory(settings: EngineSettings) -> Path:

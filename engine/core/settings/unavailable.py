@@ -18,12 +18,7 @@ UNAVAILABLE_KEYS = frozenset(
         "pbx.certificate_key",
         "pbx.fingerprint",
         "exchange.max_subscriptions_per_connection",
-        "exchange.tenant_id",
-        "exchange.client_id",
-        "exchange.authority",
         "exchange.graph_url",
-        "exchange.certificate",
-        "exchange.certificate_key",
         "debug_log.ews",
         "debug_log.max_megabytes",
         "debug_log.max_days",
@@ -37,7 +32,7 @@ UNAVAILABLE_KEYS = frozenset(
 UNAVAILABLE_VALUES: Mapping[type[StrEnum], frozenset[StrEnum]] = MappingProxyType(
     {
         PbxLinkKind: frozenset({PbxLinkKind.LISTEN}),
-        ExchangeType: frozenset({ExchangeType.CLOUD_EWS, ExchangeType.CLOUD_GRAPH}),
+        ExchangeType: frozenset({ExchangeType.CLOUD_GRAPH}),
         Mode: frozenset({Mode.FREE_BUSY}),
     }
 )

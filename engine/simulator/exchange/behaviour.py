@@ -11,12 +11,14 @@ class Behaviour:
     `impersonation_refused_in`: a mailbox that may not be (or cannot be) impersonated is told in a SOAP fault with HTTP
     500, or in a response message with HTTP 200. `no_results_class`: the class of ErrorNameResolutionNoResults.
     `caller_has_mailbox`: whether the service account has a mailbox of its own, which ResolveNames wants without
-    impersonation.
+    impersonation. `app_only`: whoever asks is an application, which no mailbox belongs to, so every request has to
+    impersonate one, as in Exchange Online.
     """
 
     impersonation_refused_in: Literal["fault", "response"] = "fault"
     no_results_class: Literal["Warning", "Error"] = "Warning"
     caller_has_mailbox: bool = True
+    app_only: bool = False
 
 
 AS_DOCUMENTED = Behaviour()

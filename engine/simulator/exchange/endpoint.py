@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 from multidict import CIMultiDict
 
+from engine.simulator.exchange.bearer import BearerGate
 from engine.simulator.exchange.ntlm import NtlmGate
 from engine.simulator.exchange.request import AUTODISCOVER_POX_PATH, Request, complaints
 from engine.simulator.exchange.site import Site, Understood
@@ -39,7 +40,7 @@ class Endpoint:
     """
 
     site: Site
-    gate: NtlmGate
+    gate: NtlmGate | BearerGate
     schemes: tuple[str, ...]
     faults: Faults
     ledger: Ledger

@@ -38,6 +38,9 @@ class ExchangeService:
         Raises Refusal as MS-OXWSCORE and the response code reference have it.
         """
         if envelope.impersonated is None:
+            if self.behaviour.app_only:
+                message = "ExchangeImpersonation SOAP header must be present for this type of OAuth token."
+                raise Refusal("ErrorInvalidRequest", message)
             return None
         kind, name = envelope.impersonated
         if kind == "SID":
