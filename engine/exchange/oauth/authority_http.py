@@ -48,11 +48,13 @@ class AuthorityHttp:
         self,
         url: str,
         params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
+        data: Mapping[str, str | bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """Ask for a token. Raises `AuthorityUnreachable` or `CertificateNotTrusted`."""
-        response = self._send("POST", url, params, data, headers)
+        # A signed assertion comes as bytes, which this library would write as Python does.
+        form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
+        response = self._send("POST", url, params, form, headers)
         try:
             understood = response.status_code in JUDGED_BY_MSAL and isinstance(json.loads(response.text), dict)
         except ValueError:

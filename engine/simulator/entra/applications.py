@@ -88,7 +88,7 @@ class AppRegistration:
         for certificate in self.certificates:
             thumbprint = jwt.utils.base64url_encode(certificate.fingerprint(hashes.SHA256())).decode()
             key = certificate.public_key()
-            if thumbprint == header.get("x5t#S256") and isinstance(key, RSAPublicKey):
+            if thumbprint == header.get("x5t#S256", "").rstrip("=") and isinstance(key, RSAPublicKey):
                 return key
         raise _refused(700027, "The certificate with this thumbprint is not registered.")
 

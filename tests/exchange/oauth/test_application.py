@@ -1,7 +1,6 @@
 """Tokens from a strict authority over real sockets, by secret and by certificate, and every refusal by its name."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.entra.server import EntraSimulator
 from engine.simulator.faults import Cut, Reply
 from tests.exchange.oauth.conftest import CLIENT, RESOURCE, SECRET, KeyPair, MakeApplication, make_key_pair
+from tests.support.site import collect_cancelled_handshakes
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +180,7 @@ async def test_an_authority_that_is_not_there(make_application: MakeApplication)
 async def test_an_authority_with_another_certificate(make_application: MakeApplication) -> None:
     failure = await failure_of(make_application(ca=CertificateAuthority("another")))
     assert type(failure) is CertificateNotTrusted
-    gc.collect()
+    collect_cancelled_handshakes()
 
 
 async def test_proxies_of_the_environment_are_not_used(
