@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.core.appointments import Appointment
+from engine.exchange.failures import ExchangeFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,16 @@ class CalendarSource(Protocol):
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`, recurrences expanded, in no particular order."""
+        ...
+
+    @property
+    def reads_at_once(self) -> int:
+        """How many windows are worth being read at the same time; it may change."""
+        ...
+
+    @property
+    def restriction(self) -> ExchangeFailure | None:
+        """Why less is told than the settings ask for, None while everything is."""
         ...
 
     async def close(self) -> None:

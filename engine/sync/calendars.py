@@ -28,6 +28,8 @@ from engine.sync.happenings import (
     LinkRecovered,
     LinkTrouble,
     Observer,
+    ReadingRestricted,
+    ReadingUnrestricted,
     Side,
     UserRecovered,
     UserTrouble,
@@ -90,7 +92,6 @@ class Calendars:
         self._clock = clock
         self._network_clock = network_clock
         self._random = random
-        self._slots = asyncio.Semaphore(connections)
         self._sweep = sweep
         self._cover = max(LONGEST_WORDING, horizon + timedelta(hours=2))
         self._changed = changed
@@ -100,11 +101,12 @@ class Calendars:
         self._alarm = Alarm(clock)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
-        self._slow = SlowMailboxes(share=max(1, connections // 4))
+        self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=connections)
         self._backoff = Backoff(first=5, longest=300, random=random)
         self._backoff_without_right = Backoff(first=900, longest=3600, random=random)
         self._closed_until: datetime | None = None
+        self._restriction: Failure | None = None
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._service_works = False
         self._failing: set[str] = set()
@@ -123,6 +125,9 @@ class Calendars:
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._wait_for_service()
+                if len(self._visiting) >= self._source.reads_at_once:
+                    await self._alarm.wait(None)
+                    continue
                 guid = self._timetable.pop_due(self._clock.now())
                 if guid is None:
                     await self._alarm.wait(self._timetable.earliest())
@@ -130,7 +135,6 @@ class Calendars:
                     self._again.add(guid)
                 elif self._slow.may_begin(guid):
                     self._visiting.add(guid)
-                    await self._slots.acquire()
                     group.create_task(self._visit(guid))
 
     async def _wait_for_service(self) -> None:
@@ -153,7 +157,6 @@ class Calendars:
                 await self._read(guid, participant)
         finally:
             self._visiting.discard(guid)
-            self._slots.release()
             next_slow = self._slow.ended(guid, (self._network_clock.now() - begun).total_seconds())
             if next_slow is not None:
                 self._due(next_slow, self._clock.now())
@@ -185,6 +188,7 @@ class Calendars:
             self._failed(guid, participant, EngineMistake(type(mistake).__name__))
             return
         self._works(guid)
+        self._compare_restriction()
         if participant.candidates == candidates:
             participant.mailbox = mailbox
             self._succeeded(guid, participant, Reading(window, appointments, now))
@@ -200,6 +204,12 @@ class Calendars:
             return True
         self._failing.add(guid)
         return not self._service_works or len(self._failing) > 1
+
+    def _compare_restriction(self) -> None:
+        restriction = self._source.restriction
+        if restriction is not self._restriction:
+            self._restriction = restriction
+            self._observe(ReadingUnrestricted() if restriction is None else ReadingRestricted(restriction))
 
     def _postpone(self, guid: str, failure: ServiceAccountBusy) -> None:
         """What the service account asks in its own name has to wait; what it does by impersonation goes on."""

@@ -110,7 +110,9 @@ class Engine:
 
     def status(self) -> Status:
         """Return how things stand."""
-        return describe(self._roster.values(), self._links[Side.PBX], self._links[Side.EXCHANGE])
+        return describe(
+            self._roster.values(), self._links[Side.PBX], self._links[Side.EXCHANGE], self._source.restriction
+        )
 
     async def settled(self) -> None:
         """Return as soon as everything due was read and decided, and the PBX shows it."""

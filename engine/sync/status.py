@@ -27,7 +27,10 @@ class UserProblem:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet."""
+    """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet.
+
+    `restriction` is why less is read than the settings ask for.
+    """
 
     users: int
     resolved: int
@@ -37,9 +40,12 @@ class Status:
     oldest_reading: datetime | None
     pbx: LinkStatus
     exchange: LinkStatus
+    restriction: Failure | None
 
 
-def describe(participants: Iterable[Participant], pbx: LinkStatus, exchange: LinkStatus) -> Status:
+def describe(
+    participants: Iterable[Participant], pbx: LinkStatus, exchange: LinkStatus, restriction: Failure | None
+) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     staying = [participant for participant in participants if not participant.departing]
     unresolved = tuple(UserProblem(p.user, p.problem) for p in staying if p.problem is not None)
@@ -54,4 +60,5 @@ def describe(participants: Iterable[Participant], pbx: LinkStatus, exchange: Lin
         oldest_reading=min(readings, default=None),
         pbx=pbx,
         exchange=exchange,
+        restriction=restriction,
     )

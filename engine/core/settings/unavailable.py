@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from engine.core.settings.model import ExchangeType, Mode, PbxLinkKind
+from engine.core.settings.model import ExchangeType, PbxLinkKind
 
 UNAVAILABLE_KEYS = frozenset(
     {
@@ -33,6 +33,5 @@ UNAVAILABLE_VALUES: Mapping[type[StrEnum], frozenset[StrEnum]] = MappingProxyTyp
     {
         PbxLinkKind: frozenset({PbxLinkKind.LISTEN}),
         ExchangeType: frozenset({ExchangeType.CLOUD_GRAPH}),
-        Mode: frozenset({Mode.FREE_BUSY}),
     }
 )

@@ -42,15 +42,17 @@ class EwsAnswer:
         failures = (self.failure(message) for message in self.messages)
         return next((failure for failure in failures if isinstance(failure, ExchangeBusy)), None)
 
-    def failure(self, message: ResponseMessage) -> ExchangeFailure:
-        """Return the named failure for a response message that failed."""
+    def failure(self, message: ResponseMessage, *, about: str | None = None) -> ExchangeFailure:
+        """Return the named failure for a response message that failed; `about` is the mailbox it is about, where that
+        is not the one that was impersonated."""
         code = message.code
         # A batch that was throttled half-way hides the reason (ErrorInternalServerError around ErrorServerBusy).
         inner = message.values.get("InnerErrorResponseCode", "")
         if code == "ErrorInternalServerError" and inner in MEANINGS:
             code = inner
-        failure = meaning_of(code, impersonated=self._impersonation is not None).failure
-        detail = self._where(code or "an error without a code")
+        of_a_mailbox = self._impersonation is not None or about is not None
+        failure = meaning_of(code, of_a_mailbox=of_a_mailbox).failure
+        detail = self._where(code or "an error without a code", about)
         if failure is NotPrimaryAddress:
             return NotPrimaryAddress(detail, primary=message.values.get("Primary"))
         return failure(detail, retry_after=_back_off(message) or self._retry_after())
@@ -91,8 +93,8 @@ class EwsAnswer:
             return MailboxTrouble(detail, retry_after=self._retry_after())
         return NotUnderstood(detail)
 
-    def _where(self, what: str) -> str:
-        whose = self._impersonation.address if self._impersonation else "the service account"
+    def _where(self, what: str, about: str | None = None) -> str:
+        whose = about or (self._impersonation.address if self._impersonation else "the service account")
         return f"{what} for {whose} (request {self._answer.request_id})"
 
     def _retry_after(self) -> float | None:

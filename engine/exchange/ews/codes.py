@@ -176,8 +176,8 @@ _ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, Meaning] = MappingProxyType(
 _UNKNOWN = Meaning(Reaction.TRY_AGAIN, MailboxTrouble)
 
 
-def meaning_of(code: str, *, impersonated: bool) -> Meaning:
-    """Return what `code` means in the answer to a request that was made for a mailbox, or for the service account."""
-    if not impersonated and code in _ABOUT_THE_SERVICE_ACCOUNT:
+def meaning_of(code: str, *, of_a_mailbox: bool) -> Meaning:
+    """Return what `code` means where it is about a mailbox, or else about the service account that asked."""
+    if not of_a_mailbox and code in _ABOUT_THE_SERVICE_ACCOUNT:
         return _ABOUT_THE_SERVICE_ACCOUNT[code]
     return MEANINGS.get(code, _UNKNOWN)

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
-from engine.core.settings.model import ExchangeSettings, ResolveWith
+from engine.core.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveWith
 from engine.exchange.ews.addresses import is_smtp_address
 from engine.exchange.ews.calendar_reader import CalendarReader
 from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.endpoint import EwsEndpoint
+from engine.exchange.ews.fallback_reader import FallbackReader, Reader
+from engine.exchange.ews.free_busy_reader import FreeBusyReader
 from engine.exchange.ews.resolve_names import mailbox_address, resolutions, resolve_name
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.throttle import Throttle
@@ -17,6 +19,7 @@ from engine.exchange.ews.transport import Http
 from engine.exchange.failures import (
     AnswerBrokenOff,
     CertificateNotTrusted,
+    ExchangeFailure,
     ExchangeUnreachable,
     MailboxMoved,
     MailboxNotFound,
@@ -29,7 +32,7 @@ _PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted, MailboxMoved)
 
 
 class EwsSource:
-    """Implements `CalendarSource` on premises. It takes `http` over and closes it; `clock` is the network clock.
+    """Implements `CalendarSource` for EWS. It takes `http` over and closes it; `clock` is the network clock.
 
     Subjects are asked for only `with_subjects`. Organizers are asked for only of tentative appointments, and only
     where there is an `exception_organizer` to compare them with.
@@ -49,9 +52,8 @@ class EwsSource:
         self._client = EwsClient(http, own_address, Throttle(settings.connections, clock))
         self._endpoint = EwsEndpoint(settings, http, clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
-        self._reader = CalendarReader(
-            self._client, with_subjects=with_subjects, with_organizers=bool(exception_organizer)
-        )
+        self._connections = settings.connections
+        self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
 
     async def resolve(self, candidates: Sequence[str]) -> Mailbox:
         """Return the mailbox of the first candidate address that has one.
@@ -83,6 +85,16 @@ class EwsSource:
                     raise
                 return await self._reader.read(url, Impersonation(failure.primary), window)
 
+    @property
+    def reads_at_once(self) -> int:
+        """How many windows are worth being read at the same time: as many mailboxes as fit into all requests."""
+        return self._connections * self._reader.mailboxes_per_request
+
+    @property
+    def restriction(self) -> ExchangeFailure | None:
+        """Why less is told than the settings ask for, None while everything is."""
+        return self._reader.restriction
+
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
@@ -113,3 +125,14 @@ class EwsSource:
         except _PERHAPS_ELSEWHERE:
             self._endpoint.forget(url)
             raise
+
+
+def _reader(
+    settings: ExchangeSettings, client: EwsClient, clock: Clock, with_subjects: bool, with_organizers: bool
+) -> Reader:
+    free_busy = FreeBusyReader(client, clock)
+    if settings.mode is Mode.FREE_BUSY:
+        return free_busy
+    details = CalendarReader(client, with_subjects=with_subjects, with_organizers=with_organizers)
+    # An application has no mailbox and so may ask for nobody's free/busy in its own name.
+    return FallbackReader(details, free_busy, clock) if settings.type is ExchangeType.ON_PREMISES else details

@@ -1,41 +1,21 @@
 """The EWS operations this server has: each takes the request element and the mailbox it is about, gives messages."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from engine.simulator.exchange.behaviour import Behaviour
+from engine.simulator.exchange.availability import get_user_availability
+from engine.simulator.exchange.calls import Call
 from engine.simulator.exchange.item_ids import read_item_id
 from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
 from engine.simulator.exchange.xml import Element, local_name
-from engine.simulator.world import Person, World
+from engine.simulator.world import Person
 
 TWO_YEARS = timedelta(days=2 * 366)
 FIND_COUNT_LIMIT = 1000
 """EWSFindCountLimit of the default throttling policy: more items than that are left off without an error."""
 MOST_CANDIDATES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request as an operation sees it. `mailbox` is the primary address acted for, None without impersonation."""
-
-    request: Element
-    world: World
-    behaviour: Behaviour
-    mailbox: str | None
-
-    @property
-    def calendar_of(self) -> str:
-        """The mailbox of "my calendar". Raises Refusal for a caller that has none."""
-        if self.mailbox is None:
-            raise Refusal(
-                "ErrorMissingEmailAddress",
-                "An account without a mailbox has to name the mailbox for any distinguished folder id.",
-            )
-        return self.mailbox
 
 
 Operation: TypeAlias = Callable[[Call], Iterator[Element]]
@@ -92,7 +72,12 @@ def resolve_names(call: Call) -> Iterator[Element]:
         yield success("ResolveNames", resolutions)
 
 
-OPERATIONS: dict[str, Operation] = {"FindItem": find_item, "GetItem": get_item, "ResolveNames": resolve_names}
+OPERATIONS: dict[str, Operation] = {
+    "FindItem": find_item,
+    "GetItem": get_item,
+    "ResolveNames": resolve_names,
+    "GetUserAvailabilityRequest": get_user_availability,
+}
 
 
 def _check_folder(call: Call, folder: Element) -> None:

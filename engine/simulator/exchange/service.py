@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from engine.simulator.exchange.behaviour import Behaviour
-from engine.simulator.exchange.operations import OPERATIONS, Call
+from engine.simulator.exchange.calls import Call
+from engine.simulator.exchange.operations import OPERATIONS
 from engine.simulator.exchange.soap import Answer, Envelope, M, Refusal, answer, failure, fault
 from engine.simulator.world import World
 
@@ -63,7 +64,9 @@ class ExchangeService:
 
 
 def refused(operation: str, problem: Refusal) -> Answer:
-    """Return an answer of HTTP 200 whose one response message is an error."""
+    """Return an answer of HTTP 200 whose one response message is an error, or a fault where there is no such."""
+    if operation == "GetUserAvailabilityRequest":
+        return fault(problem)
     # The schema wants Items in every response message of GetItem.
     content = [M("Items")] if operation == "GetItem" else []
     return answer(operation, [failure(operation, problem, *content)])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from pytest_snapshot.plugin import Snapshot
 
+from engine.exchange.ews.availability import get_user_availability
 from engine.exchange.ews.find_item import find_item
 from engine.exchange.ews.get_item import get_organizers
 from engine.exchange.ews.resolve_names import resolve_name
@@ -23,6 +24,7 @@ REQUESTS = {
     "find_item": envelope(find_item(WINDOW, with_subjects=False), ANNA),
     "find_item_with_subjects": envelope(find_item(WINDOW, with_subjects=True), ANNA),
     "get_item": envelope(get_organizers(["AAMkAD=", "AAMkAE="]), ANNA),
+    "get_user_availability": envelope(get_user_availability(["anna@example.com", "ben@example.com"], WINDOW), None),
     "resolve_names_by_the_service_account": envelope(resolve_name("a.berg@example.com"), None),
     "resolve_names_by_a_candidate": envelope(
         resolve_name("a.berg@example.com"), Impersonation("a.berg@example.com", primary=False)
@@ -36,7 +38,8 @@ def test_request_is_as_agreed(name: str, snapshot: Snapshot) -> None:
     snapshot.assert_match(readable(REQUESTS[name]), f"{name}.xml")
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+# The published parts of the schema leave GetUserAvailability out: the simulator takes it apart by hand.
+@pytest.mark.parametrize("name", REQUESTS.keys() - {"get_user_availability"})
 def test_request_is_valid_by_the_schema(name: str) -> None:
     assert violations(REQUESTS[name]) == []
 
@@ -54,7 +57,12 @@ def test_window_is_told_in_utc_with_all_its_precision() -> None:
 
 @given(st.text())
 def test_no_address_or_id_breaks_out_of_its_place(text: str) -> None:
-    for operation in (resolve_name, lambda item_id: get_organizers([item_id])):
+    operations = (
+        resolve_name,
+        lambda item_id: get_organizers([item_id]),
+        lambda address: get_user_availability([address], WINDOW),
+    )
+    for operation in operations:
         harmless = etree.fromstring(envelope(operation("a"), Impersonation("a")))
         harmful = etree.fromstring(envelope(operation(text), Impersonation(text)))
         assert [element.tag for element in harmful.iter()] == [element.tag for element in harmless.iter()]
