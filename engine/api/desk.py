@@ -29,12 +29,11 @@ from engine.sync.engine import Engine
 from engine.sync.happenings import (
     CalendarVisited,
     Happening,
-    LinkRecovered,
-    LinkTrouble,
-    ListeningForPbx,
-    PbxRefused,
     PresenceConfirmed,
+    PresenceWithheld,
     UserChanged,
+    UserRecovered,
+    UserTrouble,
 )
 
 logger = logging.getLogger(__name__)
@@ -137,20 +136,22 @@ class Desk:
                 self.rows.outdate(guid)
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
-            case CalendarVisited() | ListeningForPbx() | PbxRefused():
+            case CalendarVisited():
                 pass
+            case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
+                self._note_user(happening)
             case _:
-                self._note_change(happening)
+                at = self._clock.now()
+                self.events.append("changes", lambda number: wire.site_change(happening, number, at))
         self.operations.note(happening)
 
-    def _note_change(self, happening: wire.LedgerHappening) -> None:
+    def _note_user(self, happening: wire.UserHappening) -> None:
         if isinstance(happening, PresenceConfirmed):
             change = PastChange(at=happening.at, presence=wire.shown(happening.presence))
             self.history.add(happening.user.guid, change)
-        if not isinstance(happening, LinkTrouble | LinkRecovered):
-            self.rows.outdate(happening.user.guid)
+        self.rows.outdate(happening.user.guid)
         at = self._clock.now()
-        self.events.append("changes", lambda number: wire.change(happening, number, at))
+        self.events.append("changes", lambda number: wire.user_change(happening, number, at))
 
 
 def _lasting(status: Status) -> Status:

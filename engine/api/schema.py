@@ -99,9 +99,10 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand at `now` (calendar time).
 
-    Of `users`, `resolved` have a calendar that can be read, `unread` were not read yet, `unresolved` cannot be.
-    `refused` presences were refused by the PBX. `staleness` is the age of the oldest reading, in seconds. `concerns`
-    begin with the most important.
+    Of `users`, `resolved` have a calendar that can be read, `unread` were not read yet, `unresolved` cannot be. The
+    calendars of `watched` ones tell every change at once, the others are looked at now and then. `refused` presences
+    were refused by the PBX. `staleness` is the age of the oldest reading, in seconds. `concerns` begin with the most
+    important.
     """
 
     version: str
@@ -110,6 +111,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[LinkState, ...]
     users: int
     resolved: int
+    watched: int
     unread: int
     unresolved: int
     refused: int
@@ -324,7 +326,19 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     at: datetime
-    kind: Literal["confirmed", "withheld", "user trouble", "user recovered", "link trouble", "link recovered"]
+    kind: Literal[
+        "confirmed",
+        "withheld",
+        "user trouble",
+        "user recovered",
+        "link trouble",
+        "link recovered",
+        "listening",
+        "PBX refused",
+        "account paused",
+        "reading restricted",
+        "reading unrestricted",
+    ]
     guid: str | None = None
     label: str = ""
     presence: Shown | None = None

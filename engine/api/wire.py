@@ -30,10 +30,15 @@ from engine.core.presence.model import Presence
 from engine.store.acknowledged import Written
 from engine.sync import status as sync_status
 from engine.sync.happenings import (
+    AccountPaused,
     LinkRecovered,
     LinkTrouble,
+    ListeningForPbx,
+    PbxRefused,
     PresenceConfirmed,
     PresenceWithheld,
+    ReadingRestricted,
+    ReadingUnrestricted,
     Side,
     UserRecovered,
     UserTrouble,
@@ -44,7 +49,10 @@ VERSION = version("calendar-tui")
 NAMED_USERS = 10
 """How many of the users that a problem concerns are named with it."""
 
-LedgerHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered | LinkTrouble | LinkRecovered
+UserHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered
+SiteHappening = (
+    LinkTrouble | LinkRecovered | ListeningForPbx | PbxRefused | AccountPaused | ReadingRestricted | ReadingUnrestricted
+)
 
 _SCOPES = (Scope.SERVICE, Scope.CONNECTION, Scope.USER)
 
@@ -75,6 +83,7 @@ def status(picture: sync_status.Status, now: datetime, started: datetime) -> Sta
         links=(_link(Side.PBX, picture.pbx), _link(Side.EXCHANGE, picture.exchange)),
         users=picture.users,
         resolved=picture.resolved,
+        watched=picture.watched,
         unread=picture.waiting,
         unresolved=len(picture.unresolved),
         refused=len(picture.refused),
@@ -84,8 +93,8 @@ def status(picture: sync_status.Status, now: datetime, started: datetime) -> Sta
     )
 
 
-def change(happening: LedgerHappening, number: int, at: datetime) -> ChangeEvent:
-    """Return what happened as an event; `at` is calendar time."""
+def user_change(happening: UserHappening, number: int, at: datetime) -> ChangeEvent:
+    """Return what happened to a user as an event; `at` is calendar time."""
     match happening:
         case PresenceConfirmed(user, presence):
             return ChangeEvent(
@@ -101,10 +110,28 @@ def change(happening: LedgerHappening, number: int, at: datetime) -> ChangeEvent
             )
         case UserRecovered(user):
             return ChangeEvent(number=number, at=at, kind="user recovered", guid=user.guid, label=user.label)
+
+
+def site_change(happening: SiteHappening, number: int, at: datetime) -> ChangeEvent:
+    """Return what concerns more than one user as an event; `at` is calendar time."""
+    exchange = Side.EXCHANGE.value
+    match happening:
         case LinkTrouble(side, failure):
             return ChangeEvent(number=number, at=at, kind="link trouble", label=side.value, trouble=trouble(failure))
         case LinkRecovered(side):
             return ChangeEvent(number=number, at=at, kind="link recovered", label=side.value)
+        case ListeningForPbx(url):
+            return ChangeEvent(number=number, at=at, kind="listening", label=url)
+        case PbxRefused(name, failure):
+            return ChangeEvent(number=number, at=at, kind="PBX refused", label=name, trouble=trouble(failure))
+        case AccountPaused(failure):
+            return ChangeEvent(number=number, at=at, kind="account paused", label=exchange, trouble=trouble(failure))
+        case ReadingRestricted(failure):
+            return ChangeEvent(
+                number=number, at=at, kind="reading restricted", label=exchange, trouble=trouble(failure)
+            )
+        case ReadingUnrestricted():
+            return ChangeEvent(number=number, at=at, kind="reading unrestricted", label=exchange)
 
 
 def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
@@ -178,6 +205,11 @@ def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
         if link.failure is not None
     ]
+    if picture.restriction is not None:
+        restricted = trouble(picture.restriction)
+        concerns.append(Concern(trouble=restricted, link=Side.EXCHANGE.value, count=picture.users, users=()))
+    for failure in picture.refused_pbxs.values():
+        concerns.append(Concern(trouble=trouble(failure), link=Side.PBX.value, count=0, users=()))
     alike: dict[type[Failure], list[sync_status.UserProblem]] = {}
     for problem in (*picture.refused, *picture.unresolved):
         alike.setdefault(type(problem.failure), []).append(problem)

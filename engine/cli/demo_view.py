@@ -12,7 +12,14 @@ from engine.cli.palette import COLOURS, GLYPHS, LETTERS, PLAIN, WORDS, is_ascii_
 from engine.cli.tally import Tally, failure_as_data, problem_as_data
 from engine.core.failures import Failure
 from engine.core.presence.model import Presence
-from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, PresenceConfirmed, UserTrouble
+from engine.sync.happenings import (
+    Happening,
+    LinkRecovered,
+    LinkTrouble,
+    PresenceConfirmed,
+    ReadingRestricted,
+    UserTrouble,
+)
 from engine.sync.status import Status
 
 MIN_NOTE = 16
@@ -79,6 +86,8 @@ class LineView:
                 _print_trouble("       ! ", side.value, failure)
             case LinkRecovered(side):
                 print(f"       = {side} is working", flush=True)
+            case ReadingRestricted(failure):
+                print(f"       ! {failure}\n         {failure.remedy}", flush=True)
             case _:
                 pass
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from engine.core.presence import missing_messages
 from engine.core.settings.model import Settings
 from engine.sync.happenings import (
+    AccountPaused,
     Happening,
     LinkRecovered,
     LinkTrouble,
@@ -14,6 +15,8 @@ from engine.sync.happenings import (
     PbxRefused,
     PresenceConfirmed,
     PresenceWithheld,
+    ReadingRestricted,
+    ReadingUnrestricted,
     UserRecovered,
     UserTrouble,
 )
@@ -53,3 +56,9 @@ def log(happening: Happening) -> None:
             logger.info("SHA-256 of the certificate shown to the PBX: %s", fingerprint)
         case PbxRefused(name, failure):
             logger.warning("PBX %s is not used: %s. %s", name, failure, failure.remedy)
+        case AccountPaused(failure, until):
+            logger.warning("%s. %s It goes on at %s UTC.", failure, failure.remedy, f"{until:%H:%M:%S}")
+        case ReadingRestricted(failure):
+            logger.warning("%s. %s", failure, failure.remedy)
+        case ReadingUnrestricted():
+            logger.warning("Exchange lets the service account impersonate again: calendars are read with all details")

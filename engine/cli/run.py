@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
     """Keep presences in step until SIGTERM or SIGINT. Raises a `Failure` when it cannot begin or go on."""
     settings = load_settings(settings_file)
-    secrets = load_secrets(os.environ, secrets_file)
+    secrets = load_secrets(os.environ, secrets_file, settings.exchange)
     introduce(settings)
     database = Database(state_directory(settings.engine))
     try:

@@ -1,5 +1,6 @@
 """From a path to settings: the file is read here, so that the rules about its content stay free of I/O."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,7 @@ def load_settings(path: Path) -> Settings:
         raise SettingsUnreadable(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SettingsUnreadable(f"{path}: byte {error.start + 1} is not UTF-8") from error
-    return read_settings(text, default_zone=system_zone(), source=str(path))
+    return read_settings(text, default_zone=system_zone(), source=str(path), today=datetime.now(UTC).date())
 
 
 def system_zone() -> ZoneInfo:

@@ -20,6 +20,13 @@ class ExchangeUnreachable(ExchangeFailure):
     remedy = "Check that the Exchange server is up and that name lookup, routes and firewall let this machine reach it."
 
 
+class AnswerBrokenOff(ExchangeUnreachable):
+    """A server took the request, and then there was no complete answer to it in time."""
+
+    meaning = "Exchange does not complete its answer"
+    remedy = "Nothing to do at first: it is tried again. If it stays, look at the mailbox and at the load of Exchange."
+
+
 class CertificateNotTrusted(ExchangeFailure):
     """The TLS handshake failed because of the server's certificate."""
 
@@ -124,6 +131,42 @@ class ImpersonationRightMissing(ExchangeFailure):
     )
 
 
+class OnlyFreeBusy(ExchangeFailure):
+    """Nobody may be impersonated, so the calendars are read as everybody in the organisation may read them."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "Only times and states of appointments are read, since the service account may not impersonate anybody"
+    remedy = (
+        "Assign the role ApplicationImpersonation to the service account (New-ManagementRoleAssignment in the "
+        'Exchange Management Shell): it is noticed within the hour. Or set exchange.mode = "free-busy", if that is all '
+        "it shall read."
+    )
+
+
+class EwsSwitchedOff(ExchangeFailure):
+    """Exchange Online answers HTTP 403 with X-EWS-Policy-Reason: EWS is off for a mailbox, the tenant or our app."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "Exchange Web Services are switched off by a policy of Exchange Online"
+    remedy = (
+        "Set EWSEnabled of the organisation to true and add exchange.client_id to its EwsAllowedAppIDs "
+        "(Set-OrganizationConfig; up to 24 hours until it has an effect), and check EwsEnabled and the licence of "
+        "single mailboxes (Get-CASMailbox). Microsoft ends EWS on 2027-04-01: better change "
+        'exchange.type to "cloud-graph" as soon as it is available.'
+    )
+
+
+class CloudEwsEnded(ExchangeFailure):
+    """It is 2027-04-01 or later: Microsoft has ended EWS in Exchange Online for good."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Microsoft has ended Exchange Web Services in Exchange Online on 2027-04-01"
+    remedy = 'Set exchange.type = "cloud-graph". Tenant, client ID and certificate stay the same.'
+
+
 class EwsForbidden(ExchangeFailure):
     """Exchange Web Services are closed to us (HTTP 403 or a policy of the organisation)."""
 
@@ -164,12 +207,40 @@ class SubscriptionRefused(ExchangeFailure):
 
 
 class ExchangeBusy(ExchangeFailure):
-    """The server asks for a pause (throttling)."""
+    """A server turns everybody away for a while (HTTP 429 or 503)."""
 
     fault = Fault.SERVER
     scope = Scope.SERVICE
     meaning = "Exchange asks for a pause"
-    remedy = "Nothing to do: reading goes on after the pause. If it is frequent, give the account a throttling policy."
+    remedy = "Nothing to do: reading goes on after the pause. If it is frequent, look at the load of Exchange."
+
+
+class ServiceAccountBusy(ExchangeBusy):
+    """The service account has used up what its throttling policy lets it ask for in its own name."""
+
+    meaning = "Exchange asks the service account for a pause"
+    remedy = (
+        "Nothing to do: what is waiting goes on after the pause. If it is frequent, give the service account a "
+        "throttling policy of its own (New-ThrottlingPolicy, Set-ThrottlingPolicyAssociation)."
+    )
+
+
+class MailboxBusy(ExchangeBusy):
+    """What may be asked for one mailbox is used up."""
+
+    scope = Scope.USER
+    meaning = "Exchange asks for a pause for this mailbox"
+    remedy = "Nothing to do: it is read again after the pause. The other mailboxes are not concerned."
+
+
+class TooManyAtOnce(MailboxBusy):
+    """A limit on what is under way at the same time was passed."""
+
+    meaning = "Exchange wants fewer requests at the same time"
+    remedy = (
+        "Nothing to do: fewer are sent at once for a while. If it is frequent, lower exchange.connections, or give "
+        "the service account a throttling policy with a higher EwsMaxConcurrency."
+    )
 
 
 class MailboxTrouble(ExchangeFailure):

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from engine.core.appointments import Appointment
+from engine.exchange.failures import ExchangeFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,16 @@ class CalendarSource(Protocol):
 
     async def run(self, tell: Tell) -> None:
         """Listen for changes until cancelled, and tell which mailboxes have to be read again."""
+        ...
+
+    @property
+    def reads_at_once(self) -> int:
+        """How many windows are worth being read at the same time; it may change."""
+        ...
+
+    @property
+    def restriction(self) -> ExchangeFailure | None:
+        """Why less is told than the settings ask for, None while everything is."""
         ...
 
     async def close(self) -> None:

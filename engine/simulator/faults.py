@@ -85,6 +85,11 @@ def server_busy(back_off_milliseconds: int) -> ErrorCode:
     return ErrorCode("ErrorServerBusy", message, values, in_fault=True)
 
 
+def ews_switched_off(reason: str = "EWS is disabled for this user or tenant") -> Reply:
+    """Return the 403 of Exchange Online where a policy forbids EWS (Microsoft, "Control access to EWS")."""
+    return Reply(403, b"", {"X-EWS-Policy-Reason": reason})
+
+
 def html_page() -> Reply:
     """Return the log-in page of a proxy that answers 200 in place of Exchange."""
     return Reply(200, b"<!DOCTYPE html><html><body><form>Please log in</form></body></html>", HTML)

@@ -4,7 +4,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,10 +12,12 @@ from typing import Any
 
 from engine.core.failures import Failure, Fault, Scope
 from engine.core.secret import Secret
+from engine.core.settings.model import ExchangeSettings, ExchangeType
 
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {
         "exchange.password": "CALENDAR_ENGINE_EXCHANGE_PASSWORD",
+        "exchange.client_secret": "CALENDAR_ENGINE_EXCHANGE_CLIENT_SECRET",
         "pbx.password": "CALENDAR_ENGINE_PBX_PASSWORD",
     }
 )
@@ -50,13 +52,13 @@ class SecretsFileInvalid(Failure):
     scope = Scope.SERVICE
     meaning = "The secrets file cannot be understood"
     remedy = (
-        "It is TOML and holds nothing but password = '…' in a table [exchange] and in a table [pbx]; "
-        "single quotation marks leave backslashes alone."
+        "It is TOML and holds nothing but password = '…' or client_secret = '…' in a table [exchange] and "
+        "password = '…' in a table [pbx]; single quotation marks leave backslashes alone."
     )
 
 
 class SecretsMissing(Failure):
-    """A password is given neither way."""
+    """A secret that the settings need is given neither way."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -66,26 +68,38 @@ class SecretsMissing(Failure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """The passwords of the service account in Exchange and of the App object in the PBX."""
+    """The passwords of the service account in Exchange and of the App object in the PBX, and the client secret of the
+    app registration; each empty where the settings have no use for it."""
 
-    exchange_password: Secret = field(repr=False)
+    exchange_password: Secret = field(default=Secret(""), repr=False)
+    exchange_client_secret: Secret = field(default=Secret(""), repr=False)
     pbx_password: Secret = field(repr=False)
 
 
-def load_secrets(environment: Mapping[str, str], file: Path | None) -> Secrets:
-    """Return the passwords, each from `environment` where it is set there, else from `file` where one is given.
+def load_secrets(environment: Mapping[str, str], file: Path | None, exchange: ExchangeSettings) -> Secrets:
+    """Return the secrets, each from `environment` where it is set there, else from `file` where one is given.
 
-    Raises `SecretsFileUnreadable`, `SecretsFileExposed`, `SecretsFileInvalid`, or `SecretsMissing` with all names.
+    Raises `SecretsFileUnreadable`, `SecretsFileExposed`, `SecretsFileInvalid`, or `SecretsMissing` with the names of
+    all that are needed and not there.
     """
     found = {} if file is None else _read(file)
     found |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
-    missing = [f"{name} ({variable})" for name, variable in ENVIRONMENT.items() if not found.get(name)]
+    missing = [f"{name} ({ENVIRONMENT[name]})" for name in _needed(exchange) if not found.get(name)]
     if missing:
         raise SecretsMissing(", ".join(missing))
     return Secrets(
-        exchange_password=Secret(found["exchange.password"]),
+        exchange_password=Secret(found.get("exchange.password", "")),
+        exchange_client_secret=Secret(found.get("exchange.client_secret", "")),
         pbx_password=Secret(found["pbx.password"]),
     )
+
+
+def _needed(exchange: ExchangeSettings) -> Iterator[str]:
+    if exchange.type is ExchangeType.ON_PREMISES:
+        yield "exchange.password"
+    elif exchange.certificate is None:
+        yield "exchange.client_secret"
+    yield "pbx.password"
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -3,25 +3,40 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from engine.core.backoff import Backoff
 from engine.core.clock import Clock
-from engine.core.failures import EngineMistake, Failure, Scope
+from engine.core.failures import EngineMistake, Failure, Fault, Scope
 from engine.exchange.failures import (
+    AnswerBrokenOff,
     CalendarNotReadable,
-    ExchangeBusy,
+    EwsSwitchedOff,
     ExchangeFailure,
     ExchangeUnreachable,
     ImpersonationDenied,
+    MailboxBusy,
     MailboxMoved,
     MailboxNotFound,
     RequestRejected,
+    ServiceAccountBusy,
 )
 from engine.exchange.source import CalendarSource, Urgency, Window
-from engine.sync.happenings import LinkRecovered, LinkTrouble, Observer, Side, UserRecovered, UserTrouble
+from engine.sync.happenings import (
+    AccountPaused,
+    LinkRecovered,
+    LinkTrouble,
+    Observer,
+    ReadingRestricted,
+    ReadingUnrestricted,
+    Side,
+    UserRecovered,
+    UserTrouble,
+)
+from engine.sync.outbreak import Outbreak
 from engine.sync.roster import Participant, Reading, Roster
+from engine.sync.slow import SlowMailboxes
 from engine.sync.timetable import Alarm, Timetable
 from engine.sync.watchlist import Watchlist
 
@@ -38,6 +53,7 @@ RECHECKS = {
     MailboxNotFound: timedelta(hours=24),
     ImpersonationDenied: timedelta(hours=1),
     CalendarNotReadable: timedelta(hours=1),
+    EwsSwitchedOff: timedelta(hours=1),
     RequestRejected: timedelta(hours=1),
 }
 """When to look again after a failure that only a person can mend; a change in the PBX makes it sooner."""
@@ -54,12 +70,16 @@ SOON = timedelta(seconds=10)
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
 """Pauses after a failure of one mailbox that may pass by itself: doubled from the first to the longest."""
 
+PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff)
+"""What one mailbox can have, but all of them too."""
+
 
 class Calendars:
     """Visits mailboxes when they are due, as many at a time as there are lanes.
 
-    A failure of one mailbox concerns that user alone. A failure of the whole service pauses all visits, longer each
-    time, and then a single visit tries whether it is over.
+    A failure of one mailbox concerns that user alone, and one that takes long holds a lane at most, never all. A
+    failure of the whole service pauses all visits, longer each time, and then a single visit tries whether it is
+    over; where a right is missing, which only a person can give, it does so every 15 to 60 minutes.
     """
 
     def __init__(
@@ -82,7 +102,6 @@ class Calendars:
         self._clock = clock
         self._network_clock = network_clock
         self._random = random
-        self._slots = asyncio.Semaphore(connections)
         self._poll = poll
         self._cover = max(LONGEST_WORDING, horizon + timedelta(hours=2))
         self._changed = changed
@@ -93,8 +112,13 @@ class Calendars:
         self._watchlist = Watchlist(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
+        self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
+        self._outbreak = Outbreak(most=connections)
         self._backoff = Backoff(first=5, longest=300, random=random)
+        self._backoff_without_right = Backoff(first=900, longest=3600, random=random)
         self._closed_until: datetime | None = None
+        self._restriction: Failure | None = None
+        self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._service_works = False
         self._failing: set[str] = set()
 
@@ -133,14 +157,16 @@ class Calendars:
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._wait_for_service()
+                if len(self._visiting) >= self._source.reads_at_once:
+                    await self._alarm.wait(None)
+                    continue
                 guid = self._timetable.pop_due(self._clock.now())
                 if guid is None:
                     await self._alarm.wait(self._timetable.earliest())
                 elif guid in self._visiting:
                     self._again.add(guid)
-                else:
+                elif self._slow.may_begin(guid):
                     self._visiting.add(guid)
-                    await self._slots.acquire()
                     group.create_task(self._visit(guid))
 
     async def _wait_for_service(self) -> None:
@@ -164,6 +190,7 @@ class Calendars:
             self._alarm.wake()
 
     async def _visit(self, guid: str) -> None:
+        begun = self._network_clock.now()
         try:
             participant = self._roster.get(guid)
             if participant is not None and not participant.departing:
@@ -172,7 +199,9 @@ class Calendars:
                 self._watchlist.remove(guid)
         finally:
             self._visiting.discard(guid)
-            self._slots.release()
+            next_slow = self._slow.ended(guid, (self._network_clock.now() - begun).total_seconds())
+            if next_slow is not None:
+                self._due(next_slow, self._clock.now())
             if guid in self._again:
                 self._again.discard(guid)
                 self._due(guid, self._clock.now())
@@ -187,6 +216,9 @@ class Calendars:
             now = self._clock.now()
             window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
             appointments = await self._source.read_window(mailbox, window)
+        except ServiceAccountBusy as pause:
+            self._postpone(guid, pause)
+            return
         except ExchangeFailure as failure:
             if self._concerns_everybody(guid, failure):
                 self._close(failure)
@@ -198,20 +230,38 @@ class Calendars:
             logger.exception("reading the calendar of %s", participant.user.guid)
             self._failed(guid, participant, EngineMistake(type(mistake).__name__))
             return
-        self._works()
+        self._works(guid)
+        self._compare_restriction()
         if participant.candidates == candidates:
             participant.mailbox = mailbox
             self._succeeded(guid, participant, Reading(window, appointments, now))
 
     def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
-        """One mailbox that is throttled or whose answers break off is alone with it, until another has the same."""
+        """One mailbox that cannot be reached is alone with it, until another has the same."""
+        if isinstance(failure, PERHAPS_ALONE):
+            return self._outbreak.struck(guid)
         if failure.scope is not Scope.SERVICE:
-            self._works()
+            self._works(guid)
             return False
-        if not isinstance(failure, ExchangeUnreachable | ExchangeBusy):
+        if not isinstance(failure, ExchangeUnreachable):
             return True
         self._failing.add(guid)
         return not self._service_works or len(self._failing) > 1
+
+    def _compare_restriction(self) -> None:
+        restriction = self._source.restriction
+        if restriction is not self._restriction:
+            self._restriction = restriction
+            self._observe(ReadingUnrestricted() if restriction is None else ReadingRestricted(restriction))
+
+    def _postpone(self, guid: str, failure: ServiceAccountBusy) -> None:
+        """What the service account asks in its own name has to wait; what it does by impersonation goes on."""
+        pause = self._pause(failure, failures=1)
+        until = self._network_clock.now() + pause
+        if self._network_clock.now() >= self._account_paused_until:
+            self._account_paused_until = until
+            self._observe(AccountPaused(failure, until))
+        self._due(guid, self._clock.now() + pause)
 
     def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
         participant.reading = reading
@@ -245,7 +295,7 @@ class Calendars:
             if isinstance(failure, kind):
                 return pause * self._random.uniform(0.75, 1.0)
         if isinstance(failure, ExchangeFailure) and failure.retry_after is not None:
-            return timedelta(seconds=failure.retry_after)
+            return timedelta(seconds=failure.retry_after) * self._random.uniform(1.0, 1.25)
         doublings: int = min(failures - 1, 10)
         return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY) * self._random.uniform(0.75, 1.0)
 
@@ -253,17 +303,20 @@ class Calendars:
         now = self._network_clock.now()
         if self._closed_until is not None and self._closed_until > now:
             return
-        pause = self._backoff.next()
+        backoff = self._backoff_without_right if failure.fault is Fault.PERMISSION else self._backoff
+        pause = backoff.next()
         if failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         self._closed_until = now + pause
         self._service_works = False
         self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
 
-    def _works(self) -> None:
+    def _works(self, guid: str) -> None:
         self._closed_until = None
         self._failing.clear()
+        self._outbreak.well(guid)
         self._backoff.reset()
+        self._backoff_without_right.reset()
         if not self._service_works:
             self._service_works = True
             self._observe(LinkRecovered(Side.EXCHANGE))

@@ -142,6 +142,7 @@ class Engine:
             self._links[Side.EXCHANGE],
             self._refused_pbxs,
             self._source.is_watched,
+            self._source.restriction,
         )
 
     def observe(self, observer: Observer) -> None:

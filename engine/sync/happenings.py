@@ -83,6 +83,21 @@ class PbxRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountPaused:
+    """Exchange lets the service account ask for nothing in its own name before `until`, network time."""
+
+    failure: Failure
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRestricted:
+    """Less is read than the settings ask for, because of `failure`."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class UserChanged:
     """Something that is known of a user may be different: name, mailbox, desired or shown presence, or it is gone."""
 
@@ -97,6 +112,11 @@ class CalendarVisited:
     failure: Failure | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReadingUnrestricted:
+    """Everything that the settings ask for is read again."""
+
+
 Happening = (
     PresenceConfirmed
     | PresenceWithheld
@@ -108,5 +128,8 @@ Happening = (
     | PbxRefused
     | UserChanged
     | CalendarVisited
+    | AccountPaused
+    | ReadingRestricted
+    | ReadingUnrestricted
 )
 Observer = Callable[[Happening], None]

@@ -35,7 +35,8 @@ class Status:
     """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in
     the calendars of `watched` users are heard at once; the others are looked at every now and then.
 
-    `refused_pbxs` connected and are not used: why, by the name each gave.
+    `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
+    settings ask for.
     """
 
     users: int
@@ -48,6 +49,7 @@ class Status:
     pbx: LinkStatus
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
+    restriction: Failure | None
 
 
 def describe(
@@ -56,6 +58,7 @@ def describe(
     exchange: LinkStatus,
     refused_pbxs: Mapping[str, Failure],
     is_watched: Callable[[Mailbox], bool],
+    restriction: Failure | None,
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     users = watched = waiting = 0
@@ -88,4 +91,5 @@ def describe(
         pbx=pbx,
         exchange=exchange,
         refused_pbxs=dict(refused_pbxs),
+        restriction=restriction,
     )

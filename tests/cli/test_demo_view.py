@@ -46,6 +46,7 @@ STATUS = Status(
     pbx=LinkStatus(works=True),
     exchange=LinkStatus(failure=DOWN),
     refused_pbxs={},
+    restriction=None,
 )
 
 

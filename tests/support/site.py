@@ -121,13 +121,20 @@ async def running_engine(
             observe=happenings.append,
             transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
         )
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(engine.run())
+        async with tasks_of(engine):
             yield Site(company, engine, clock, settings, happenings)
-            running.cancel()
     finally:
         await database.close()
         collect_cancelled_handshakes()
+
+
+@asynccontextmanager
+async def tasks_of(engine: Engine) -> AsyncIterator[None]:
+    """Let an engine run for as long as the context lasts."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(engine.run())
+        yield
+        running.cancel()
 
 
 def collect_cancelled_handshakes() -> None:

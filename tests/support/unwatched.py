@@ -2,6 +2,7 @@
 
 import asyncio
 
+from engine.exchange.failures import ExchangeFailure
 from engine.exchange.source import Mailbox, Tell
 
 
@@ -14,6 +15,14 @@ class Unwatched:
 
     def is_watched(self, mailbox: Mailbox) -> bool:
         return False
+
+    @property
+    def reads_at_once(self) -> int:
+        return 100
+
+    @property
+    def restriction(self) -> ExchangeFailure | None:
+        return None
 
     async def run(self, tell: Tell) -> None:
         await asyncio.Event().wait()

@@ -1,11 +1,15 @@
 """The settings as types: every key of the settings file, with its default; nothing here reads or checks a file."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
 from engine.core.presence.model import PresenceSettings
 from engine.core.users import UserSelection
+
+CLOUD_EWS_END = date(2027, 4, 1)
+"""From this day on Exchange Online has no EWS any more (Microsoft, "Deprecation of EWS in Exchange Online")."""
 
 
 class PbxLinkKind(StrEnum):

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import MISSING
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,22 +15,28 @@ from engine.core.settings.collect import Collected, Finding, collect
 from engine.core.settings.keys import KEYS
 from engine.core.settings.lines import line_of
 from engine.core.settings.model import (
+    CLOUD_EWS_END,
     DebugLogSettings,
     EngineSettings,
     ExchangeSettings,
     ExchangeType,
+    Mode,
     PbxLinkKind,
     PbxSettings,
+    ResolveWith,
     Settings,
 )
 from engine.core.settings.problems import Problem, SettingsInvalid
 from engine.core.users import UserFilter, UserSelection
 
 
-def read_settings(text: str, *, default_zone: ZoneInfo, source: str = "settings file") -> Settings:
+def read_settings(
+    text: str, *, default_zone: ZoneInfo, source: str = "settings file", today: date | None = None
+) -> Settings:
     """Read the text of a settings file; `default_zone` is what presence.timezone means where it is left out.
 
-    Raises `SettingsInvalid` with every problem of the text; `source` is what its message calls the file.
+    What has come to its end by `today`, where that is given, is refused. Raises `SettingsInvalid` with every problem
+    of the text; `source` is what its message calls the file.
     """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
     try:
@@ -37,7 +44,13 @@ def read_settings(text: str, *, default_zone: ZoneInfo, source: str = "settings 
     except ValueError as error:
         raise SettingsInvalid(source, (_syntax_problem(text, error),)) from None
     collected = collect(document)
-    findings = [*collected.findings, *_missing(collected), *_contradictions(collected)]
+    findings = [
+        *collected.findings,
+        *_missing(collected),
+        *_contradictions(collected),
+        *_free_busy_contradictions(collected),
+        *_ended(collected, today),
+    ]
     if findings:
         problems = [Problem(each.key, line_of(text, each.path), each.reason, each.remedy) for each in findings]
         raise SettingsInvalid(source, tuple(sorted(problems, key=lambda problem: problem.line or math.inf)))
@@ -58,12 +71,20 @@ def _syntax_problem(text: str, error: ValueError) -> Problem:
     return Problem("", line, f"column {column}: this is no TOML: {reason}", remedy)
 
 
+_CERTIFICATE = ("exchange.certificate", "exchange.certificate_key")
+
+
 def _missing(collected: Collected) -> Iterator[Finding]:
     wanted = [name for name, key in KEYS.items() if name.count(".") == 1 and key.default is MISSING]
     if collected.values.get("pbx.link", PbxLinkKind.DIAL) is PbxLinkKind.DIAL and not collected.concerned("pbx.link"):
         wanted.append("pbx.host")
     if collected.values.get("exchange.type") is ExchangeType.ON_PREMISES:
         wanted.append("exchange.user")
+    if collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
+        wanted += ["exchange.tenant_id", "exchange.client_id"]
+    for one, other in (_CERTIFICATE, _CERTIFICATE[::-1]):
+        if one in collected.values:
+            wanted.append(other)
     for name in wanted:
         if name not in collected.values and not collected.concerned(name):
             table, _, key = name.partition(".")
@@ -86,6 +107,32 @@ def _contradictions(collected: Collected) -> Iterator[Finding]:
             ("exchange", "user"),
             "names no mail domain, so the Exchange server cannot be looked for",
             "Set exchange.autodiscover_url or exchange.ews_url, or write the user as user@domain.",
+        )
+
+
+def _free_busy_contradictions(collected: Collected) -> Iterator[Finding]:
+    if collected.values.get("exchange.mode") is not Mode.FREE_BUSY:
+        return
+    if collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
+        yield Finding(
+            ("exchange", "mode"),
+            '= "free-busy" is not possible with exchange.type = "cloud-ews", since an application always impersonates',
+            'Write "details", or leave it out; the subjects are not read unless they are needed.',
+        )
+    if collected.values.get("exchange.resolve_with") is ResolveWith.CANDIDATES:
+        yield Finding(
+            ("exchange", "resolve_with"),
+            '= "candidates" impersonates, and exchange.mode = "free-busy" never does',
+            'Write "service-account", or leave it out.',
+        )
+
+
+def _ended(collected: Collected, today: date | None) -> Iterator[Finding]:
+    if today and today >= CLOUD_EWS_END and collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
+        yield Finding(
+            ("exchange", "type"),
+            f'= "cloud-ews" is not possible any more: Microsoft has ended it on {CLOUD_EWS_END}',
+            'Write "cloud-graph"; tenant, client ID and certificate stay the same.',
         )
 
 

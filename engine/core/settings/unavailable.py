@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from engine.core.settings.model import ExchangeType, Mode
+from engine.core.settings.model import ExchangeType
 
 UNAVAILABLE_KEYS = frozenset(
     {
-        "exchange.tenant_id",
-        "exchange.client_id",
-        "exchange.authority",
         "exchange.graph_url",
-        "exchange.certificate",
-        "exchange.certificate_key",
         "debug_log.ews",
         "debug_log.max_megabytes",
         "debug_log.max_days",
@@ -27,7 +22,6 @@ UNAVAILABLE_KEYS = frozenset(
 
 UNAVAILABLE_VALUES: Mapping[type[StrEnum], frozenset[StrEnum]] = MappingProxyType(
     {
-        ExchangeType: frozenset({ExchangeType.CLOUD_EWS, ExchangeType.CLOUD_GRAPH}),
-        Mode: frozenset({Mode.FREE_BUSY}),
+        ExchangeType: frozenset({ExchangeType.CLOUD_GRAPH}),
     }
 )

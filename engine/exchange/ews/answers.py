@@ -1,5 +1,8 @@
 """Judges an HTTP answer to an EWS request: it holds response messages, or it is a failure with a name."""
 
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
 from engine.exchange.ews.affinity import override_cookie
 from engine.exchange.ews.codes import MEANINGS, meaning_of
 from engine.exchange.ews.safe_xml import Element
@@ -7,6 +10,7 @@ from engine.exchange.ews.soap import Impersonation, ResponseMessage, response_me
 from engine.exchange.ews.transport import HttpAnswer
 from engine.exchange.failures import (
     EwsForbidden,
+    EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
     LoginRefused,
@@ -16,6 +20,8 @@ from engine.exchange.failures import (
 )
 
 _MAY_BE_SOAP = (200, 500)
+_LONGEST_PAUSE = 3600.0
+"""Seconds: whatever is asked for beyond that is asked for again then."""
 
 
 class EwsAnswer:
@@ -34,15 +40,25 @@ class EwsAnswer:
         """The cookie that leads back to the server which answered, "" if there is none."""
         return override_cookie(self._answer.headers)
 
-    def failure(self, message: ResponseMessage) -> ExchangeFailure:
-        """Return the named failure for a response message that failed."""
+    @property
+    def busy(self) -> ExchangeBusy | None:
+        """The pause that is asked for where no response message holds anything else."""
+        if not all(message.failed for message in self.messages):
+            return None
+        failures = (self.failure(message) for message in self.messages)
+        return next((failure for failure in failures if isinstance(failure, ExchangeBusy)), None)
+
+    def failure(self, message: ResponseMessage, *, about: str | None = None) -> ExchangeFailure:
+        """Return the named failure for a response message that failed; `about` is the mailbox it is about, where that
+        is not the one that was impersonated."""
         code = message.code
         # A batch that was throttled half-way hides the reason (ErrorInternalServerError around ErrorServerBusy).
         inner = message.values.get("InnerErrorResponseCode", "")
         if code == "ErrorInternalServerError" and inner in MEANINGS:
             code = inner
-        failure = meaning_of(code, impersonated=self._impersonation is not None).failure
-        detail = self._where(code or "an error without a code")
+        of_a_mailbox = self._impersonation is not None or about is not None
+        failure = meaning_of(code, of_a_mailbox=of_a_mailbox).failure
+        detail = self._where(code or "an error without a code", about)
         if failure is NotPrimaryAddress:
             return NotPrimaryAddress(detail, primary=message.values.get("Primary"))
         return failure(detail, retry_after=_back_off(message) or self._retry_after())
@@ -73,8 +89,9 @@ class EwsAnswer:
         if status == 401:
             return LoginRefused(detail)
         if status == 403:
+            # The reason is in this header; the body is not to be relied on (Microsoft, "Control access to EWS").
             reason = self._answer.headers.get("x-ews-policy-reason", "")[:200]
-            return EwsForbidden(f"{detail}, {reason}" if reason else detail)
+            return EwsSwitchedOff(f'{detail}, "{reason}"') if reason else EwsForbidden(detail)
         if status in (429, 503):
             return ExchangeBusy(detail, retry_after=self._retry_after())
         # Front ends redirect to an error page, or send one, while the server behind them is in trouble.
@@ -82,18 +99,32 @@ class EwsAnswer:
             return MailboxTrouble(detail, retry_after=self._retry_after())
         return NotUnderstood(detail)
 
-    def _where(self, what: str) -> str:
-        whose = self._impersonation.address if self._impersonation else "the service account"
+    def _where(self, what: str, about: str | None = None) -> str:
+        whose = about or (self._impersonation.address if self._impersonation else "the service account")
         return f"{what} for {whose} (request {self._answer.request_id})"
 
     def _retry_after(self) -> float | None:
-        return _seconds(self._answer.headers.get("retry-after", ""))
+        told = self._answer.headers.get("retry-after", "")
+        seconds = _seconds(told)
+        if seconds is None and (until := _date(told)) and (now := _date(self._answer.headers.get("date", ""))):
+            # By the server's own clock, so that it does not matter how right ours is.
+            seconds = max(0.0, (until - now).total_seconds())
+        return None if seconds is None else min(seconds, _LONGEST_PAUSE)
 
 
 def _back_off(message: ResponseMessage) -> float | None:
     milliseconds = _seconds(message.values.get("BackOffMilliseconds", ""))
-    return milliseconds / 1000 if milliseconds is not None else None
+    return None if milliseconds is None else min(milliseconds / 1000, _LONGEST_PAUSE)
 
 
 def _seconds(text: str) -> float | None:
     return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _date(text: str) -> datetime | None:
+    """Read an HTTP date (RFC 9110, section 5.6.7)."""
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else None

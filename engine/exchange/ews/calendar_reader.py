@@ -11,7 +11,7 @@ from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.find_item import Page, find_item, found_items
 from engine.exchange.ews.get_item import get_organizers, organizer
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.failures import CalendarTooFull, NotUnderstood
+from engine.exchange.failures import CalendarTooFull, ExchangeFailure, NotUnderstood
 from engine.exchange.source import Window
 
 # Exchange ends a FindItem at 1000 items (EWSFindCountLimit): 64 times as many fit into what is left of a window.
@@ -21,6 +21,9 @@ _ITEMS_AT_ONCE = 50
 
 class CalendarReader:
     """Reads with subjects or without; asks for organizers of tentative appointments only `with_organizers`."""
+
+    restriction: ExchangeFailure | None = None
+    mailboxes_per_request = 1
 
     def __init__(self, client: EwsClient, *, with_subjects: bool, with_organizers: bool) -> None:
         self._client = client

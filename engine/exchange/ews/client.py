@@ -8,6 +8,7 @@ from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.answers import EwsAnswer
 from engine.exchange.ews.soap import Impersonation, envelope
 from engine.exchange.ews.streaming.splitter import EnvelopeSplitter
+from engine.exchange.ews.throttle import Throttle
 from engine.exchange.ews.transport import Http, HttpStream
 
 
@@ -17,8 +18,9 @@ class EwsClient:
     `own_address` is the service account's SMTP address, "" where it is known only as DOMAIN\\user.
     """
 
-    def __init__(self, http: Http, own_address: str) -> None:
+    def __init__(self, http: Http, own_address: str, throttle: Throttle) -> None:
         self._http = http
+        self._throttle = throttle
         self._own_address = own_address
 
     async def call(
@@ -28,9 +30,16 @@ class EwsClient:
         impersonation: Impersonation | None = None,
         affinity: Affinity | None = None,
     ) -> EwsAnswer:
-        """Send one operation; raises the failure of an answer that has no response messages."""
+        """Send one operation; raises the failure of an answer that has no response messages, or asks for a pause.
+
+        Raises `ExchangeBusy` without sending anything during such a pause.
+        """
         headers = self._headers(impersonation, affinity)
-        return EwsAnswer(await self._http.post(url, envelope(operation, impersonation), headers), impersonation)
+        async with self._throttle.turn(url, impersonation.address if impersonation else None):
+            answer = EwsAnswer(await self._http.post(url, envelope(operation, impersonation), headers), impersonation)
+            if answer.busy is not None:
+                raise answer.busy
+            return answer
 
     @contextlib.asynccontextmanager
     async def listen(

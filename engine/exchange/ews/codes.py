@@ -9,26 +9,29 @@ from engine.exchange.failures import (
     CalendarNotReadable,
     CalendarTooFull,
     EwsForbidden,
-    ExchangeBusy,
     ExchangeFailure,
     ImpersonationDenied,
     ImpersonationRightMissing,
     LoginRefused,
+    MailboxBusy,
     MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
     NotPrimaryAddress,
     RequestRejected,
+    ServiceAccountBusy,
     ServiceMailboxMissing,
     SubscriptionLost,
     SubscriptionRefused,
+    TooManyAtOnce,
 )
 
 
 class Reaction(StrEnum):
     """What is done about a response code."""
 
-    PAUSE = "pause everything, then go on with fewer requests at once"
+    PAUSE = "pause this mailbox, or the service account where it asks in its own name"
+    FEWER_AT_ONCE = "pause this mailbox, and go on with fewer requests at once"
     TRY_AGAIN = "try this mailbox again later, the others go on"
     HALVE_WINDOW = "read the window in two halves"
     FIND_SERVER_AGAIN = "run autodiscover again before the next try"
@@ -54,15 +57,13 @@ class Meaning:
 _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
     (
         Reaction.PAUSE,
-        ExchangeBusy,
-        (
-            "ErrorServerBusy",
-            "ErrorExceededConnectionCount",
-            "ErrorTooManyObjectsOpened",
-            "ErrorInsufficientResources",
-            "ErrorTimeoutExpired",
-            "ErrorBatchProcessingStopped",
-        ),
+        MailboxBusy,
+        ("ErrorServerBusy", "ErrorTimeoutExpired", "ErrorBatchProcessingStopped"),
+    ),
+    (
+        Reaction.FEWER_AT_ONCE,
+        TooManyAtOnce,
+        ("ErrorExceededConnectionCount", "ErrorTooManyObjectsOpened", "ErrorInsufficientResources"),
     ),
     (
         Reaction.TRY_AGAIN,
@@ -77,6 +78,8 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorConnectionFailed",
             "ErrorNotEnoughMemory",
             "ErrorStaleObject",
+            "ErrorFreeBusyGenerationFailed",
+            "ErrorProxyRequestProcessingFailed",
             "ErrorItemNotFound",
         ),
     ),
@@ -160,6 +163,11 @@ MEANINGS: Mapping[str, Meaning] = MappingProxyType(
 # Without impersonation the mailbox that a code complains about is the service account's own.
 _ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, Meaning] = MappingProxyType(
     {
+        **{
+            code: Meaning(meaning.reaction, ServiceAccountBusy)
+            for code, meaning in MEANINGS.items()
+            if issubclass(meaning.failure, MailboxBusy)
+        },
         "ErrorAccountDisabled": Meaning(Reaction.OPEN_BREAKER, LoginRefused),
         "ErrorNonExistentMailbox": Meaning(Reaction.PROBE_SERVICE, ServiceMailboxMissing),
         "ErrorAccessDenied": Meaning(Reaction.PROBE_SERVICE, EwsForbidden),
@@ -170,8 +178,8 @@ _ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, Meaning] = MappingProxyType(
 _UNKNOWN = Meaning(Reaction.TRY_AGAIN, MailboxTrouble)
 
 
-def meaning_of(code: str, *, impersonated: bool) -> Meaning:
-    """Return what `code` means in the answer to a request that was made for a mailbox, or for the service account."""
-    if not impersonated and code in _ABOUT_THE_SERVICE_ACCOUNT:
+def meaning_of(code: str, *, of_a_mailbox: bool) -> Meaning:
+    """Return what `code` means where it is about a mailbox, or else about the service account that asked."""
+    if not of_a_mailbox and code in _ABOUT_THE_SERVICE_ACCOUNT:
         return _ABOUT_THE_SERVICE_ACCOUNT[code]
     return MEANINGS.get(code, _UNKNOWN)

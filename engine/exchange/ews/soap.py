@@ -74,18 +74,22 @@ def response_messages(body: bytes) -> list[ResponseMessage]:
     if content.tag == f"{SOAP}Fault":
         return [_fault(content)]
     messages = content.findall(f"{MESSAGES}ResponseMessages/*")
+    # GetUserAvailability is older than the pattern of the others and has the ResponseMessage inside.
+    messages += content.findall(f"{MESSAGES}FreeBusyResponseArray/{MESSAGES}FreeBusyResponse")
     if not messages:
         raise NotUnderstood("the answer holds no response message")
     return [_response_message(message) for message in messages]
 
 
 def _response_message(message: Element) -> ResponseMessage:
-    code = text_of(message, f"{MESSAGES}ResponseCode")
+    inside = message.find(f"{MESSAGES}ResponseMessage")
+    said = message if inside is None else inside
+    code = text_of(said, f"{MESSAGES}ResponseCode")
     return ResponseMessage(
         code=code,
-        failed=message.get("ResponseClass", "Success" if code in ("", "NoError") else "Error") == "Error",
+        failed=said.get("ResponseClass", "Success" if code in ("", "NoError") else "Error") == "Error",
         is_fault=False,
-        values=_values(message.find(f"{MESSAGES}MessageXml")),
+        values=_values(said.find(f"{MESSAGES}MessageXml")),
         element=message,
     )
 

@@ -7,18 +7,24 @@ from random import Random
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
-from engine.core.settings.model import ExchangeSettings, ResolveWith
+from engine.core.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveWith
 from engine.exchange.ews.addresses import is_smtp_address
 from engine.exchange.ews.calendar_reader import CalendarReader
 from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.endpoint import EwsEndpoint
+from engine.exchange.ews.fallback_reader import FallbackReader, Reader
+from engine.exchange.ews.free_busy_reader import FreeBusyReader
 from engine.exchange.ews.resolve_names import mailbox_address, resolutions, resolve_name
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.watcher import Watcher
+from engine.exchange.ews.throttle import Throttle
 from engine.exchange.ews.transport import Http
 from engine.exchange.failures import (
+    AnswerBrokenOff,
     CertificateNotTrusted,
+    ExchangeFailure,
     ExchangeUnreachable,
+    ImpersonationRightMissing,
     MailboxMoved,
     MailboxNotFound,
     NotPrimaryAddress,
@@ -30,7 +36,7 @@ _PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted, MailboxMoved)
 
 
 class EwsSource:
-    """Implements `CalendarSource` on premises. It takes `http` over and closes it; `clock` is the network clock.
+    """Implements `CalendarSource` for EWS. It takes `http` over and closes it; `clock` is the network clock.
 
     Subjects are asked for only `with_subjects`. Organizers are asked for only of tentative appointments, and only
     where there is an `exception_organizer` to compare them with.
@@ -47,12 +53,13 @@ class EwsSource:
         random: Random,
     ) -> None:
         self._http = http
-        self._client = EwsClient(http, settings.user if is_smtp_address(settings.user) else "")
+        own_address = settings.user if is_smtp_address(settings.user) else ""
+        self._client = EwsClient(http, own_address, Throttle(settings.connections, clock))
         self._endpoint = EwsEndpoint(settings, http, clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
-        self._reader = CalendarReader(
-            self._client, with_subjects=with_subjects, with_organizers=bool(exception_organizer)
-        )
+        self._connections = settings.connections
+        self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
+        self._may_subscribe = settings.mode is Mode.DETAILS
         limit = settings.max_subscriptions_per_connection
         self._watcher = Watcher(self._client, self._endpoint.place, limit=limit, clock=clock, random=random)
 
@@ -94,6 +101,8 @@ class EwsSource:
 
         A mailbox that was subscribed to has to be read after that. Raises what reading it would raise.
         """
+        if not self._may_subscribe or self.restriction is not None:
+            return mailbox
         with self._looking_again(mailbox.url):
             try:
                 return await self._watcher.watch(mailbox)
@@ -101,6 +110,9 @@ class EwsSource:
                 if not failure.primary:
                     raise
                 return await self._watcher.watch(replace(mailbox, address=failure.primary))
+            except ImpersonationRightMissing:
+                # Reading it comes next, and falls back to what needs no such right.
+                return mailbox
 
     def unwatch(self, mailbox: Mailbox) -> None:
         """Watch a mailbox no longer."""
@@ -113,6 +125,16 @@ class EwsSource:
     async def run(self, tell: Tell) -> None:
         """Listen for changes until cancelled, and tell which mailboxes have to be read again."""
         await self._watcher.run(tell)
+
+    @property
+    def reads_at_once(self) -> int:
+        """How many windows are worth being read at the same time: as many mailboxes as fit into all requests."""
+        return self._connections * self._reader.mailboxes_per_request
+
+    @property
+    def restriction(self) -> ExchangeFailure | None:
+        """Why less is told than the settings ask for, None while everything is."""
+        return self._reader.restriction
 
     async def close(self) -> None:
         """Close all connections."""
@@ -139,6 +161,19 @@ class EwsSource:
     def _looking_again(self, url: str) -> Iterator[None]:
         try:
             yield
+        except AnswerBrokenOff:
+            raise
         except _PERHAPS_ELSEWHERE:
             self._endpoint.forget(url)
             raise
+
+
+def _reader(
+    settings: ExchangeSettings, client: EwsClient, clock: Clock, with_subjects: bool, with_organizers: bool
+) -> Reader:
+    free_busy = FreeBusyReader(client, clock)
+    if settings.mode is Mode.FREE_BUSY:
+        return free_busy
+    details = CalendarReader(client, with_subjects=with_subjects, with_organizers=with_organizers)
+    # An application has no mailbox and so may ask for nobody's free/busy in its own name.
+    return FallbackReader(details, free_busy, clock) if settings.type is ExchangeType.ON_PREMISES else details

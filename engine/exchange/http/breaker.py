@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from engine.core.clock import Clock
-from engine.exchange.failures import LoginRefused
+from engine.exchange.failures import ExchangeFailure, LoginRefused
 
 REFUSALS = 2
 PAUSE = timedelta(minutes=15)
@@ -19,8 +19,9 @@ class LoginBreaker:
     refused in a row + under way never exceeds two. That alone keeps any number of connections from trying at once.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, refusal: type[ExchangeFailure] = LoginRefused) -> None:
         self._clock = clock
+        self._refusal = refusal
         self._under_way = 0
         self._refused_in_a_row = 0
         self._next_probe: datetime | None = None
@@ -30,7 +31,7 @@ class LoginBreaker:
     async def log_in(self) -> AsyncIterator[None]:
         """Wait for one's turn to log in; call `accepted` or `refused` inside, neither when it did not get so far.
 
-        Raises `LoginRefused` at once while log-ins are paused.
+        Raises the `refusal` at once while log-ins are paused.
         """
         while not self._may_try():
             await self._changed.wait()
@@ -58,7 +59,7 @@ class LoginBreaker:
             return self._refused_in_a_row + self._under_way < REFUSALS
         wait = (self._next_probe - self._clock.now()).total_seconds()
         if wait > 0 or self._under_way:
-            raise LoginRefused("log-ins are paused", retry_after=max(wait, 0))
+            raise self._refusal("log-ins are paused", retry_after=max(wait, 0))
         return True
 
     def _wake_waiting(self) -> None:

@@ -12,9 +12,9 @@ from urllib.request import Request
 import httpx2
 
 from engine.core.clock import Clock
-from engine.core.secret import Secret
 from engine.core.settings.model import Authentication
 from engine.exchange.failures import CertificateNotTrusted
+from engine.exchange.http.authorization import BasicLogIn, StandingAuthorization
 from engine.exchange.http.breaker import LoginBreaker
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.lane import Lane
@@ -29,18 +29,15 @@ TALKATIVE = ("httpx2", "httpcore2", "spnego")
 
 
 class ExchangeHttp:
-    r"""Requests to Exchange under one account: `connections` at a time for each host, and no more connections.
+    """Requests to Exchange under one account: `connections` at a time for each host, and no more connections.
 
-    `user` is `DOMAIN\user` or `user@domain`. `clock` is the network clock. Proxies of the environment are not used.
+    `log_in` is taken over, `clock` is the network clock. Proxies of the environment are not used.
     """
 
     def __init__(
         self,
         *,
-        user: str,
-        password: Secret,
-        authentication: Authentication,
-        channel_binding: bool,
+        log_in: Credential | StandingAuthorization,
         connections: int,
         tls: ssl.SSLContext,
         clock: Clock,
@@ -49,8 +46,10 @@ class ExchangeHttp:
     ) -> None:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._credential = Credential(user, password, authentication, channel_binding)
-        self._breaker = LoginBreaker(clock)
+        if isinstance(log_in, Credential) and log_in.authentication is Authentication.BASIC:
+            log_in = BasicLogIn(log_in)
+        self._log_in = log_in
+        self._breaker = LoginBreaker(clock, log_in.refusal)
         self._connections = connections
         self._tls = tls
         self._clock = clock
@@ -62,7 +61,7 @@ class ExchangeHttp:
         """POST `body` to an https `url`, logged in; any HTTP status but 401 is an answer.
 
         A `Cookie` in `headers` is sent as it is, instead of those the connection's host has set.
-        Raises `ExchangeUnreachable`, `CertificateNotTrusted`, `LoginRefused`, `LoginMethodNotOffered`,
+        Raises `ExchangeUnreachable`, `CertificateNotTrusted`, the refusal of the log-in, `LoginMethodNotOffered`,
         `NotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
         """
         outgoing = _logged_in("POST", url, headers, body)
@@ -96,6 +95,8 @@ class ExchangeHttp:
         """Close all connections."""
         for lanes in self._lanes.values():
             await lanes.close()
+        if not isinstance(self._log_in, Credential):
+            await self._log_in.close()
 
     def _lanes_to(self, url: httpx2.URL) -> "_Lanes":
         origin = (url.host, url.port)
@@ -104,7 +105,7 @@ class ExchangeHttp:
         return self._lanes[origin]
 
     def _make_lane(self) -> Lane:
-        return Lane(self._credential, self._breaker, self._clock, self._make_client)
+        return Lane(self._log_in, self._breaker, self._clock, self._make_client)
 
     def _make_client(self) -> httpx2.AsyncClient:
         """HTTP/1.1 always: NTLM has no meaning over HTTP/2. How long a connection is kept is the lane's business."""

@@ -3,13 +3,14 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import spnego
 from spnego.channel_bindings import GssChannelBindings
 
 from engine.core.secret import Secret
 from engine.core.settings.model import Authentication
-from engine.exchange.failures import LoginMethodNotOffered, NotUnderstood
+from engine.exchange.failures import ExchangeFailure, LoginMethodNotOffered, LoginRefused, NotUnderstood
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Credential:
     password: Secret
     authentication: Authentication
     channel_binding: bool
+    refusal: ClassVar[type[ExchangeFailure]] = LoginRefused
 
 
 class Handshake:

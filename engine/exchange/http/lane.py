@@ -5,14 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx2
-from spnego.channel_bindings import GssChannelBindings
 
 from engine.core.clock import Clock
-from engine.core.settings.model import Authentication
-from engine.exchange.failures import ExchangeUnreachable, LoginRefused
+from engine.exchange.failures import ExchangeUnreachable
+from engine.exchange.http.authorization import StandingAuthorization
 from engine.exchange.http.breaker import LoginBreaker
 from engine.exchange.http.channel_binding import channel_binding_of
-from engine.exchange.http.handshake import Credential, Handshake, basic_authorization, not_offered, offered
+from engine.exchange.http.handshake import Credential, Handshake
 from engine.exchange.http.wire import Answer, NetworkStream, Outgoing, exchange
 
 UNAUTHORIZED = 401
@@ -25,39 +24,43 @@ IDLE = timedelta(seconds=90)
 
 
 class Lane:
-    """Belongs to one credential and one host; `make_client` gives a client that holds one connection.
+    """Belongs to one log-in and one host; `make_client` gives a client that holds one connection.
 
+    A `Credential` logs the connection in by a handshake, a `StandingAuthorization` each request by itself.
     A connection is either logged in and alive, or it is not used at all: any doubt leads to a new one. So every
     log-in starts on a connection that has seen nothing, straight with its first message and without the body.
     """
 
     def __init__(
         self,
-        credential: Credential,
+        log_in: Credential | StandingAuthorization,
         breaker: LoginBreaker,
         clock: Clock,
         make_client: Callable[[], httpx2.AsyncClient],
     ) -> None:
-        self._credential = credential
+        self._log_in_with = log_in
         self._breaker = breaker
         self._clock = clock
         self._make_client = make_client
         self._client: httpx2.AsyncClient | None = None
         self._logged_in: NetworkStream | None = None
         self._last_used = datetime.min.replace(tzinfo=UTC)
-        self._standing = basic_authorization(credential) if credential.authentication is Authentication.BASIC else None
 
     async def send(self, outgoing: Outgoing) -> Answer:
         """Return the answer to `outgoing`, logging in where needed.
 
-        Raises `LoginRefused`, `LoginMethodNotOffered` and what `exchange` raises.
+        Raises the `refusal` of the log-in, `LoginMethodNotOffered` and what `exchange` raises.
         """
+        diagnostics = ""
         for _ in range(TRIES):
             client = self._client_if_logged_in()
             answer = await (self._log_in(outgoing) if client is None else self._go_on(client, outgoing))
             if answer.status != UNAUTHORIZED:
                 return answer
-        raise LoginRefused(f"{self._credential.user} at {outgoing.url.host}")
+            # Exchange says here what it has against a token (Microsoft, "Authenticate an EWS application").
+            diagnostics = answer.headers.get("x-ms-diagnostics", "")[:200]
+        who = f"{self._log_in_with.user} at {outgoing.url.host}"
+        raise self._log_in_with.refusal(f"{who}: {diagnostics}" if diagnostics else who)
 
     def _client_if_logged_in(self) -> httpx2.AsyncClient | None:
         """Until the answer is here, the connection counts as lost: nothing has to be undone after a failure."""
@@ -67,43 +70,44 @@ class Lane:
         return self._client
 
     async def _go_on(self, client: httpx2.AsyncClient, outgoing: Outgoing) -> Answer:
-        answer, stream = await exchange(client, outgoing, authorization=self._standing)
+        authorization = await self._standing_authorization()
+        answer, stream = await exchange(client, outgoing, authorization=authorization)
         if answer.status != UNAUTHORIZED:
             self._keep(stream)
-        elif self._standing is not None:
-            self._breaker.refused()
+        elif authorization is not None:
+            self._refused(answer, authorization, outgoing.url.host)
         return answer
 
     async def _log_in(self, outgoing: Outgoing) -> Answer:
         async with self._breaker.log_in():
             await self.close()
-            self._client = self._make_client()
-            authorization = self._standing
-            if authorization is None:
-                handshake = Handshake(self._credential, outgoing.url.host)
-                opening = replace(outgoing, body=b"")
-                answer, stream = await exchange(self._client, opening, authorization=handshake.opening())
-                if answer.status != UNAUTHORIZED:
-                    return answer
-                authorization = handshake.reply(answer.headers, self._binding(stream))
-                if _is_closed(stream):
-                    raise ExchangeUnreachable(f"{outgoing.url.host} closes the connection in the middle of a log-in")
-            answer, stream = await exchange(self._client, outgoing, authorization=authorization)
-            self._conclude(answer, stream, outgoing.url.host)
+            client = self._client = self._make_client()
+            if isinstance(self._log_in_with, Credential):
+                authorization = await _shake_hands(client, self._log_in_with, outgoing)
+                if isinstance(authorization, Answer):
+                    return authorization
+            else:
+                authorization = await self._log_in_with.authorization()
+            answer, stream = await exchange(client, outgoing, authorization=authorization)
+            if answer.status == UNAUTHORIZED:
+                self._refused(answer, authorization, outgoing.url.host)
+            elif answer.status not in GATEWAY_TROUBLE:
+                self._accepted(stream)
             return answer
 
-    def _conclude(self, answer: Answer, stream: NetworkStream, host: str) -> None:
-        if answer.status == UNAUTHORIZED:
-            offers = offered(answer.headers)
-            if self._standing is not None and offers and "basic" not in offers:
-                raise not_offered(host, "Basic", offers)
-            self._breaker.refused()
-        elif answer.status not in GATEWAY_TROUBLE:
-            self._breaker.accepted()
-            self._keep(stream)
+    async def _standing_authorization(self) -> str | None:
+        return None if isinstance(self._log_in_with, Credential) else await self._log_in_with.authorization()
 
-    def _binding(self, stream: NetworkStream) -> GssChannelBindings | None:
-        return channel_binding_of(stream) if self._credential.channel_binding else None
+    def _refused(self, answer: Answer, authorization: str, host: str) -> None:
+        log_in = self._log_in_with
+        if isinstance(log_in, Credential) or not log_in.refused(authorization, host, answer.headers):
+            self._breaker.refused()
+
+    def _accepted(self, stream: NetworkStream) -> None:
+        self._breaker.accepted()
+        if not isinstance(self._log_in_with, Credential):
+            self._log_in_with.accepted()
+        self._keep(stream)
 
     def _keep(self, stream: NetworkStream) -> None:
         self._logged_in = stream
@@ -114,6 +118,20 @@ class Lane:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+
+async def _shake_hands(client: httpx2.AsyncClient, credential: Credential, outgoing: Outgoing) -> str | Answer:
+    """Return the Authorization that ends the handshake, or the answer that does not even let it begin."""
+    handshake = Handshake(credential, outgoing.url.host)
+    opening = replace(outgoing, body=b"")
+    answer, stream = await exchange(client, opening, authorization=handshake.opening())
+    if answer.status != UNAUTHORIZED:
+        return answer
+    binding = channel_binding_of(stream) if credential.channel_binding else None
+    authorization = handshake.reply(answer.headers, binding)
+    if _is_closed(stream):
+        raise ExchangeUnreachable(f"{outgoing.url.host} closes the connection in the middle of a log-in")
+    return authorization
 
 
 def _is_closed(stream: NetworkStream) -> bool:

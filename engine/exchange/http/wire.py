@@ -10,7 +10,13 @@ from typing import Any, Protocol, cast
 
 import httpx2
 
-from engine.exchange.failures import CertificateNotTrusted, ExchangeUnreachable, NotUnderstood, RequestRejected
+from engine.exchange.failures import (
+    AnswerBrokenOff,
+    CertificateNotTrusted,
+    ExchangeUnreachable,
+    NotUnderstood,
+    RequestRejected,
+)
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -71,7 +77,7 @@ async def exchange(
 ) -> tuple[Answer, NetworkStream]:
     """Send `outgoing`; return the whole answer and the connection it came over.
 
-    Raises `ExchangeUnreachable`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
+    Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
     """
     with _failures_by_name(outgoing.url):
         async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
@@ -132,7 +138,7 @@ def _failures_by_name(url: httpx2.URL) -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise ExchangeUnreachable(f"{_place(url)}: no answer within {ANSWER_SECONDS:.0f} s") from error
+        raise AnswerBrokenOff(f"{_place(url)}: no answer within {ANSWER_SECONDS:.0f} s") from error
     except httpx2.DecodingError as error:
         raise NotUnderstood(f"{_place(url)}: {error}") from error
     except httpx2.LocalProtocolError as error:
@@ -142,7 +148,9 @@ def _failures_by_name(url: httpx2.URL) -> Iterator[None]:
         for cause in causes:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 raise CertificateNotTrusted(f"{_place(url)}: {cause.verify_message}") from error
-        raise ExchangeUnreachable(f"{_place(url)}: {str(causes[-1]) or type(error).__name__}") from error
+        connected = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
+        kind = AnswerBrokenOff if connected else ExchangeUnreachable
+        raise kind(f"{_place(url)}: {str(causes[-1]) or type(error).__name__}") from error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -12,7 +12,8 @@ class Behaviour:
     `impersonation_refused_in`: a mailbox that may not be (or cannot be) impersonated is told in a SOAP fault with HTTP
     500, or in a response message with HTTP 200. `no_results_class`: the class of ErrorNameResolutionNoResults.
     `caller_has_mailbox`: whether the service account has a mailbox of its own, which ResolveNames wants without
-    impersonation.
+    impersonation. `app_only`: whoever asks is an application, which no mailbox belongs to, so every request has to
+    impersonate one, as in Exchange Online.
 
     Of streams: `heartbeat_seconds` between two signs of life (a real server takes 45), with a StatusEvent in them if
     `heartbeats_with_status_event`; an XML declaration before every envelope or before the first alone
@@ -36,6 +37,7 @@ class Behaviour:
     subscriptions_per_mailbox: int = 20
     hanging_connections: int = 10
     unconnected_subscriptions_last: timedelta = timedelta(minutes=30)
+    app_only: bool = False
 
 
 AS_DOCUMENTED = Behaviour()

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 from multidict import CIMultiDict
 
+from engine.simulator.exchange.bearer import BearerGate
 from engine.simulator.exchange.homes import AFFINITY_COOKIE
 from engine.simulator.exchange.ntlm import NtlmGate
 from engine.simulator.exchange.request import AUTODISCOVER_POX_PATH, Request, complaints
@@ -43,7 +44,7 @@ class Endpoint:
     """
 
     site: Site
-    gate: NtlmGate
+    gate: NtlmGate | BearerGate
     schemes: tuple[str, ...]
     faults: Faults
     ledger: Ledger

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.simulator.exchange.operations import Call
+from engine.simulator.exchange.calls import Call
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, failure, success
 from engine.simulator.exchange.stream import Stream
 from engine.simulator.exchange.xml import Element, local_name

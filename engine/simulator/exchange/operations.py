@@ -1,49 +1,20 @@
 """The EWS operations this server has: each takes the request element and the mailbox it is about, gives messages."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from engine.simulator.exchange.behaviour import Behaviour
-from engine.simulator.exchange.homes import Homes, Route
+from engine.simulator.exchange.calls import Call
 from engine.simulator.exchange.item_ids import read_item_id
 from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
-from engine.simulator.exchange.subscriptions import Subscriptions
 from engine.simulator.exchange.xml import Element, local_name
-from engine.simulator.world import Person, World
+from engine.simulator.world import Person
 
 TWO_YEARS = timedelta(days=2 * 366)
 FIND_COUNT_LIMIT = 1000
 """EWSFindCountLimit of the default throttling policy: more items than that are left off without an error."""
 MOST_CANDIDATES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request as an operation sees it. `mailbox` is the primary address acted for, None without impersonation;
-    `account` is who has logged in.
-    """
-
-    request: Element
-    world: World
-    behaviour: Behaviour
-    homes: Homes
-    subscriptions: Subscriptions
-    mailbox: str | None
-    account: str
-    route: Route
-
-    @property
-    def calendar_of(self) -> str:
-        """The mailbox of "my calendar". Raises Refusal for a caller that has none."""
-        if self.mailbox is None:
-            raise Refusal(
-                "ErrorMissingEmailAddress",
-                "An account without a mailbox has to name the mailbox for any distinguished folder id.",
-            )
-        return self.mailbox
 
 
 Operation: TypeAlias = Callable[[Call], Iterator[Element]]

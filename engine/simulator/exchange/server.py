@@ -12,6 +12,7 @@ from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority, IssuedCertificate
 from engine.simulator.exchange.autodiscover import Directory
+from engine.simulator.exchange.bearer import BearerGate
 from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
 from engine.simulator.exchange.endpoint import Endpoint
 from engine.simulator.exchange.homes import Home, Homes
@@ -40,7 +41,8 @@ class ExchangeSimulator:
 
     `accounts` maps `DOMAIN\user` to a password and may be changed at any time; each may log in as
     `user@corp.example`, too. `hosts` are the names its certificate is for; names other than localhost are reached by
-    `routes`. `external_host` and `internal_host` are what autodiscover hands out. `schema` validates every EWS
+    `routes`. With `token_holder` it is Exchange Online: it takes bearer tokens, and returns whose a good one is (else
+    None). `external_host` and `internal_host` are what autodiscover hands out. `schema` validates every EWS
     request. `keep_bodies` keeps the request bodies in the ledger.
     """
 
@@ -55,6 +57,7 @@ class ExchangeSimulator:
         internal_host: str = "exchange01.corp.example",
         binding: Binding = Binding.ALLOW,
         schemes: tuple[str, ...] = ("Negotiate", "NTLM"),
+        token_holder: Callable[[str], str | None] | None = None,
         behaviour: Behaviour = AS_DOCUMENTED,
         schema: etree.XMLSchema | None = None,
         keep_bodies: bool = False,
@@ -65,6 +68,7 @@ class ExchangeSimulator:
         self.ledger = Ledger()
         self.log_ins: Counter[Seen] = Counter()
         self._hosts = hosts
+        self._token_holder = token_holder
         self._binding, self._schemes = binding, schemes
         self._certificate = authority.issue(*hosts)
         self._secure, self._plain = _reserve(0), _reserve(0)
@@ -150,12 +154,16 @@ class ExchangeSimulator:
         self._endpoint.gate = self._gate()
         await self.listen()
 
-    def _gate(self) -> NtlmGate:
-        gate = NtlmGate(
-            self.accounts,
-            binding=self._binding,
-            certificate_der=self._certificate.der,
-            schemes=self._schemes,
+    def _gate(self) -> NtlmGate | BearerGate:
+        gate = (
+            BearerGate(self._token_holder)
+            if self._token_holder is not None
+            else NtlmGate(
+                self.accounts,
+                binding=self._binding,
+                certificate_der=self._certificate.der,
+                schemes=self._schemes,
+            )
         )
         gate.seen = self.log_ins
         return gate

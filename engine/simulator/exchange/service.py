@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from engine.simulator.exchange.availability import get_user_availability
 from engine.simulator.exchange.behaviour import Behaviour
+from engine.simulator.exchange.calls import Call
 from engine.simulator.exchange.homes import Homes, Route
 from engine.simulator.exchange.notifications import open_stream, subscribe, unsubscribe
-from engine.simulator.exchange.operations import Call, Operation, find_item, get_item, resolve_names
+from engine.simulator.exchange.operations import Operation, find_item, get_item, resolve_names
 from engine.simulator.exchange.soap import Answer, Envelope, M, Refusal, answer, failure, fault
 from engine.simulator.exchange.subscriptions import Subscriptions
 from engine.simulator.world import World
@@ -19,6 +21,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "ResolveNames": resolve_names,
         "Subscribe": subscribe,
         "Unsubscribe": unsubscribe,
+        "GetUserAvailabilityRequest": get_user_availability,
     }
 )
 GET_STREAMING_EVENTS = "GetStreamingEvents"
@@ -67,6 +70,9 @@ class ExchangeService:
         Raises Refusal as MS-OXWSCORE and the response code reference have it.
         """
         if envelope.impersonated is None:
+            if self.behaviour.app_only:
+                message = "ExchangeImpersonation SOAP header must be present for this type of OAuth token."
+                raise Refusal("ErrorInvalidRequest", message)
             return None
         kind, name = envelope.impersonated
         if kind == "SID":
@@ -91,7 +97,9 @@ class ExchangeService:
 
 
 def refused(operation: str, problem: Refusal) -> Answer:
-    """Return an answer of HTTP 200 whose one response message is an error."""
+    """Return an answer of HTTP 200 whose one response message is an error, or a fault where there is no such."""
+    if operation == "GetUserAvailabilityRequest":
+        return fault(problem)
     # The schema wants Items in every response message of GetItem.
     content = [M("Items")] if operation == "GetItem" else []
     return answer(operation, [failure(operation, problem, *content)])

@@ -10,7 +10,8 @@ class Person:
 
     `name` is the h323 name, `pbx_addresses` the e-mail entries of the user object. `mailbox` is the primary SMTP
     address, None for who has no mailbox; `proxy_addresses` are the further ones mail arrives under.
-    `may_impersonate` tells whether the mailbox is in the scope of the service account's role.
+    `may_impersonate` tells whether the mailbox is in the scope of the service account's role, `shares_free_busy`
+    whether everybody may see when its owner is busy, as is usual.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Person:
     pbx_addresses: tuple[str, ...] = ()
     proxy_addresses: tuple[str, ...] = ()
     may_impersonate: bool = True
+    shares_free_busy: bool = True
 
     @property
     def guid(self) -> str:

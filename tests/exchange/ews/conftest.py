@@ -15,6 +15,7 @@ from engine.core.secret import Secret
 from engine.core.settings.model import Authentication, ExchangeSettings, ExchangeType
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.http.client import ExchangeHttp
+from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
@@ -69,15 +70,13 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
         with_subjects: bool = True,
         exception_organizer: str | None = None,
         password: str = PASSWORD,
+        clock: ManualClock | None = None,
         **settings: Any,
     ) -> AsyncIterator[EwsSource]:
         given = {"type": ExchangeType.ON_PREMISES, "user": USER, "ews_url": simulator.ews_url, **settings}
         chosen = ExchangeSettings(**given)
         http = ExchangeHttp(
-            user=chosen.user,
-            password=Secret(password),
-            authentication=Authentication.NTLM,
-            channel_binding=True,
+            log_in=Credential(chosen.user, Secret(password), Authentication.NTLM, channel_binding=True),
             connections=4,
             tls=tls,
             clock=ManualClock(),
@@ -89,7 +88,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
             with_subjects=with_subjects,
             exception_organizer=exception_organizer,
             http=http,
-            clock=ManualClock(),
+            clock=clock or ManualClock(),
             random=Random(4),
         )
         try:

@@ -13,16 +13,20 @@ from engine.exchange.ews.soap import Impersonation
 from engine.exchange.failures import (
     CalendarNotReadable,
     EwsForbidden,
+    EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
     ImpersonationDenied,
     LoginRefused,
+    MailboxBusy,
     MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
     NotPrimaryAddress,
     NotUnderstood,
     RequestRejected,
+    ServiceAccountBusy,
+    TooManyAtOnce,
 )
 from tests.exchange.ews.wire import Answer, fault, found, item, message, response, value
 
@@ -52,7 +56,8 @@ def headers(**given: str) -> httpx2.Headers:
 @pytest.mark.parametrize(
     ("code", "failure"),
     [
-        ("ErrorServerBusy", ExchangeBusy),
+        ("ErrorServerBusy", MailboxBusy),
+        ("ErrorTooManyObjectsOpened", TooManyAtOnce),
         ("ErrorMailboxStoreUnavailable", MailboxTrouble),
         ("ErrorMailboxMoveInProgress", MailboxMoved),
         ("ErrorNonExistentMailbox", MailboxNotFound),
@@ -74,7 +79,7 @@ def test_code_means_the_same_in_every_shape(code: str, failure: type[ExchangeFai
 def test_fault_without_detail_goes_by_its_fault_code() -> None:
     body = fault("ErrorServerBusy")
     cut = body[: body.index(b"<detail>")] + body[body.index(b"</detail>") + len(b"</detail>") :]
-    assert type(failure_of(Answer(500, cut))) is ExchangeBusy
+    assert type(failure_of(Answer(500, cut))) is MailboxBusy
 
 
 def test_fault_of_the_soap_layer_itself_has_a_name() -> None:
@@ -95,7 +100,7 @@ def test_nonsensical_pause_is_none() -> None:
 def test_busy_hidden_inside_an_internal_error_is_busy() -> None:
     inner = value("InnerErrorResponseCode", "ErrorServerBusy") + value("BackOffMilliseconds", "1000")
     raised = failure_of(Answer(200, error("ErrorInternalServerError", inner)))
-    assert type(raised) is ExchangeBusy
+    assert type(raised) is MailboxBusy
     assert raised.retry_after == 1
 
 
@@ -136,13 +141,39 @@ def test_throttling_without_soap_tells_the_pause_in_a_header(status: int) -> Non
     assert failure_of(Answer(status)).retry_after is None
 
 
-def test_forbidden_says_which_policy_it_is() -> None:
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("Mon, 02 Mar 2026 08:00:40 GMT", 40),
+        ("Mon, 02 Mar 2026 07:00:00 GMT", 0),
+        ("Mon, 02 Mar 2026 23:00:00 GMT", 3600),
+        ("soon", None),
+        ("Mon, 99 Mar 2026 08:00:40 GMT", None),
+        ("86400", 3600),
+    ],
+)
+def test_the_pause_may_be_a_date_by_the_servers_clock_and_is_an_hour_at_most(told: str, seconds: float | None) -> None:
+    given = headers(retry_after=told, date="Mon, 02 Mar 2026 08:00:00 GMT")
+    assert failure_of(Answer(503, b"", given)).retry_after == seconds
+
+
+def test_a_date_is_nothing_without_the_servers_clock() -> None:
+    assert failure_of(Answer(503, b"", headers(retry_after="Mon, 02 Mar 2026 08:00:40 GMT"))).retry_after is None
+
+
+def test_switched_off_says_why_in_the_words_of_exchange_and_what_to_do() -> None:
     policy = "EWS is disabled for this user or tenant"
-    assert policy in failure_of(Answer(403, b"", headers(x_ews_policy_reason=policy))).detail
+    failure = failure_of(Answer(403, b"whatever", headers(x_ews_policy_reason=policy)))
+    assert type(failure) is EwsSwitchedOff
+    assert policy in failure.detail
+    for word in ("EWSEnabled", "EwsAllowedAppIDs", "cloud-graph"):
+        assert word in failure.remedy
 
 
-def test_without_impersonation_the_detail_names_the_service_account() -> None:
-    assert "the service account" in failure_of(Answer(500, fault("ErrorServerBusy")), None).detail
+def test_without_impersonation_the_service_account_is_meant() -> None:
+    failure = failure_of(Answer(500, fault("ErrorServerBusy")), None)
+    assert type(failure) is ServiceAccountBusy
+    assert "the service account" in failure.detail
 
 
 def test_warning_is_no_failure() -> None:

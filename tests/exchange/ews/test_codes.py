@@ -55,12 +55,12 @@ def test_missing_right_is_told_apart_from_a_mailbox_out_of_scope() -> None:
 
 
 def test_without_impersonation_the_service_account_is_meant() -> None:
-    assert meaning_of("ErrorNonExistentMailbox", impersonated=True).failure is MailboxNotFound
-    assert meaning_of("ErrorNonExistentMailbox", impersonated=False).failure is ServiceMailboxMissing
-    assert meaning_of("ErrorAccountDisabled", impersonated=True).failure is MailboxNotFound
-    assert meaning_of("ErrorAccountDisabled", impersonated=False).failure is LoginRefused
-    assert meaning_of("ErrorAccessDenied", impersonated=False).failure is EwsForbidden
+    assert meaning_of("ErrorNonExistentMailbox", of_a_mailbox=True).failure is MailboxNotFound
+    assert meaning_of("ErrorNonExistentMailbox", of_a_mailbox=False).failure is ServiceMailboxMissing
+    assert meaning_of("ErrorAccountDisabled", of_a_mailbox=True).failure is MailboxNotFound
+    assert meaning_of("ErrorAccountDisabled", of_a_mailbox=False).failure is LoginRefused
+    assert meaning_of("ErrorAccessDenied", of_a_mailbox=False).failure is EwsForbidden
 
 
 def test_unknown_code_may_pass_by_itself() -> None:
-    assert meaning_of("ErrorOfTheFuture", impersonated=True).failure is MailboxTrouble
+    assert meaning_of("ErrorOfTheFuture", of_a_mailbox=True).failure is MailboxTrouble

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from pytest_snapshot.plugin import Snapshot
 
+from engine.exchange.ews.availability import get_user_availability
 from engine.exchange.ews.find_item import find_item
 from engine.exchange.ews.get_item import get_organizers
 from engine.exchange.ews.resolve_names import resolve_name
@@ -24,6 +25,7 @@ REQUESTS = {
     "find_item": envelope(find_item(WINDOW, with_subjects=False), ANNA),
     "find_item_with_subjects": envelope(find_item(WINDOW, with_subjects=True), ANNA),
     "get_item": envelope(get_organizers(["AAMkAD=", "AAMkAE="]), ANNA),
+    "get_user_availability": envelope(get_user_availability(["anna@example.com", "ben@example.com"], WINDOW), None),
     "resolve_names_by_the_service_account": envelope(resolve_name("a.berg@example.com"), None),
     "resolve_names_by_a_candidate": envelope(
         resolve_name("a.berg@example.com"), Impersonation("a.berg@example.com", primary=False)
@@ -41,7 +43,8 @@ def test_request_is_as_agreed(name: str, snapshot: Snapshot) -> None:
     snapshot.assert_match(readable(REQUESTS[name]), f"{name}.xml")
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+# The published parts of the schema leave GetUserAvailability out: the simulator takes it apart by hand.
+@pytest.mark.parametrize("name", REQUESTS.keys() - {"get_user_availability"})
 def test_request_is_valid_by_the_schema(name: str) -> None:
     assert violations(REQUESTS[name]) == []
 
@@ -64,6 +67,7 @@ def test_no_address_or_id_breaks_out_of_its_place(text: str) -> None:
         unsubscribe,
         lambda item_id: get_organizers([item_id]),
         lambda identifier: get_streaming_events([identifier], 30),
+        lambda address: get_user_availability([address], WINDOW),
     ):
         harmless = etree.fromstring(envelope(operation("a"), Impersonation("a")))
         harmful = etree.fromstring(envelope(operation(text), Impersonation(text)))

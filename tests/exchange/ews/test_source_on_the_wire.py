@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from engine.core.appointments import Appointment, ShowAs
 from engine.core.settings.model import ResolveWith, ServerChoice
 from engine.exchange.failures import (
+    AnswerBrokenOff,
     AutodiscoverFailed,
     CertificateNotTrusted,
     ExchangeBusy,
@@ -18,10 +19,12 @@ from engine.exchange.failures import (
     ExchangeUnreachable,
     ImpersonationDenied,
     LoginRefused,
+    MailboxBusy,
     MailboxNotFound,
     MailboxTrouble,
     NotUnderstood,
     ServiceMailboxMissing,
+    TooManyAtOnce,
 )
 from engine.exchange.source import Mailbox, Window
 from engine.simulator.certificates import CertificateAuthority
@@ -169,8 +172,9 @@ async def test_mailbox_out_of_scope_is_found_but_not_read(
 @pytest.mark.parametrize(
     ("effect", "failure"),
     [
-        (server_busy(4000), ExchangeBusy),
-        (service_unavailable(7), ExchangeBusy),
+        (service_unavailable(), ExchangeBusy),
+        (ErrorCode("ErrorTimeoutExpired"), MailboxBusy),
+        (ErrorCode("ErrorExceededConnectionCount"), TooManyAtOnce),
         (ErrorCode("ErrorMailboxStoreUnavailable"), MailboxTrouble),
         (ErrorCode("ErrorNonExistentMailbox", in_fault=True), MailboxNotFound),
         (redirect("/ews/genericerrorpage.htm"), MailboxTrouble),
@@ -178,8 +182,8 @@ async def test_mailbox_out_of_scope_is_found_but_not_read(
         (garbage(), NotUnderstood),
         (Reply(500), MailboxTrouble),
         (Reply(200), NotUnderstood),
-        (Cut(0), ExchangeUnreachable),
-        (Cut(200), ExchangeUnreachable),
+        (Cut(0), AnswerBrokenOff),
+        (Cut(200), AnswerBrokenOff),
     ],
 )
 async def test_whatever_goes_wrong_has_a_name_and_passes(

@@ -11,6 +11,7 @@ import pytest
 from engine.core.secret import Secret
 from engine.core.settings.model import Authentication
 from engine.exchange.http.client import ExchangeHttp
+from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.routing import RoutedTransport
@@ -54,10 +55,7 @@ def open_client(authority: CertificateAuthority, clock: ManualClock, tmp_path: P
     ) -> AsyncIterator[ExchangeHttp]:
         routes = {("https", HOST, 443): server.port}
         client = ExchangeHttp(
-            user=user,
-            password=Secret(password),
-            authentication=authentication,
-            channel_binding=channel_binding,
+            log_in=Credential(user, Secret(password), authentication, channel_binding),
             connections=connections,
             tls=verified_context(ca_file),
             clock=clock,

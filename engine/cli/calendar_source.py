@@ -1,0 +1,72 @@
+"""Puts the calendar source together that the settings name: which servers, which log-in, how much is read."""
+
+from importlib.metadata import version
+from random import Random
+
+from engine.core.clock import Clock
+from engine.core.presence.model import PresenceSettings
+from engine.core.settings.model import ExchangeSettings, ExchangeType, Settings
+from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
+from engine.exchange.ews.source import EwsSource
+from engine.exchange.http.client import ExchangeHttp, TransportFactory
+from engine.exchange.http.handshake import Credential
+from engine.exchange.http.tls import verified_context
+from engine.exchange.oauth.application import Application, ClientCertificate, Registration
+from engine.exchange.source import CalendarSource
+from engine.store.secrets import Secrets
+
+USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
+"""Constant, since Exchange administrators allow or block clients by it."""
+
+
+def calendar_source(
+    settings: Settings,
+    secrets: Secrets,
+    *,
+    clock: Clock,
+    network_clock: Clock,
+    random: Random,
+    transport: TransportFactory | None,
+) -> CalendarSource:
+    """Return the source, which has connected to nothing yet. `transport` is the way to Exchange's servers."""
+    exchange = settings.exchange
+    tls = verified_context(exchange.ca_file)
+    log_in: Credential | ExchangeOnlineTokens
+    if exchange.type is ExchangeType.ON_PREMISES:
+        log_in = Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding)
+    else:
+        exchange = for_exchange_online(exchange)
+        registration = _registration(exchange, secrets)
+        application = Application(registration, scope_of(exchange.ews_url or ""), tls=tls, user_agent=USER_AGENT)
+        log_in = ExchangeOnlineTokens(application, f"application {registration.client_id}", network_clock, clock)
+    http = ExchangeHttp(
+        log_in=log_in,
+        connections=exchange.connections,
+        tls=tls,
+        clock=network_clock,
+        user_agent=USER_AGENT,
+        transport=transport,
+    )
+    return EwsSource(
+        exchange,
+        with_subjects=needs_subjects(settings.presence),
+        exception_organizer=settings.presence.tentative_exception_organizer,
+        http=http,
+        clock=network_clock,
+        random=random,
+    )
+
+
+def needs_subjects(presence: PresenceSettings) -> bool:
+    """Tell whether subjects are shown or matched; else they are not even asked for."""
+    return presence.show_subject or bool(presence.priority_words or presence.no_priority_words)
+
+
+def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:
+    certificate, key = exchange.certificate, exchange.certificate_key
+    return Registration(
+        authority=exchange.authority or AUTHORITY,
+        tenant_id=exchange.tenant_id or "",
+        client_id=exchange.client_id or "",
+        proof=ClientCertificate(certificate, key) if certificate and key else secrets.exchange_client_secret,
+    )

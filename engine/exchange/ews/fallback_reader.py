@@ -1,0 +1,64 @@
+"""Reads appointments, or times and states alone for as long as nobody may be impersonated."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from engine.core.appointments import Appointment
+from engine.core.clock import Clock
+from engine.exchange.ews.soap import Impersonation
+from engine.exchange.failures import ExchangeFailure, ImpersonationRightMissing, OnlyFreeBusy
+from engine.exchange.source import Window
+
+PROBE = timedelta(hours=1)
+
+
+class Reader(Protocol):
+    """A way to read windows. `restriction` says why it tells less than it could."""
+
+    @property
+    def restriction(self) -> ExchangeFailure | None:
+        """What keeps it from telling everything, None when nothing does."""
+        ...
+
+    @property
+    def mailboxes_per_request(self) -> int:
+        """How many mailboxes one request can be about."""
+        ...
+
+    async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
+        """Return every appointment that overlaps `window`."""
+        ...
+
+
+class FallbackReader:
+    """Uses `details` as a rule, and `free_busy` once the service account has lost the right to impersonate anybody.
+
+    A mailbox that is out of the scope of that right is another matter: somebody may have left it out on purpose.
+    Every hour one read tries whether the right is there again. `clock` is the network clock.
+    """
+
+    def __init__(self, details: Reader, free_busy: Reader, clock: Clock) -> None:
+        self._details = details
+        self._free_busy = free_busy
+        self._clock = clock
+        self._next_probe = clock.now()
+        self.restriction: ExchangeFailure | None = None
+
+    @property
+    def mailboxes_per_request(self) -> int:
+        """How many mailboxes one request can be about at present."""
+        return (self._details if self.restriction is None else self._free_busy).mailboxes_per_request
+
+    async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
+        """Return every appointment that overlaps `window`, as far as it may be known."""
+        now = self._clock.now()
+        if self.restriction is None or now >= self._next_probe:
+            self._next_probe = now + PROBE
+            try:
+                found = await self._details.read(url, mailbox, window)
+            except ImpersonationRightMissing as failure:
+                self.restriction = self.restriction or OnlyFreeBusy(failure.detail)
+            else:
+                self.restriction = None
+                return found
+        return await self._free_busy.read(url, mailbox, window)

@@ -1,0 +1,43 @@
+"""Exchange Online by EWS, as long as Microsoft lets it: its fixed URL, the scope of its tokens, and its end."""
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from engine.core.clock import Clock
+from engine.core.settings.model import CLOUD_EWS_END, ExchangeSettings, ResolveWith
+from engine.exchange.failures import CloudEwsEnded
+from engine.exchange.oauth.tokens import BearerTokens, TokenSource
+
+URL = "https://outlook.office365.com/EWS/Exchange.asmx"
+"""The same for all tenants, and the only way for an application whose rights come from RBAC, since it may not use
+autodiscover. https://learn.microsoft.com/exchange/permissions-exo/application-rbac"""
+AUTHORITY = "https://login.microsoftonline.com"
+PROBE_SECONDS = 3600.0
+
+
+def for_exchange_online(settings: ExchangeSettings) -> ExchangeSettings:
+    """Return the settings with the URL filled in; each address looks itself up, because nobody else can.
+
+    The token of an application belongs to no mailbox: every request has to impersonate one.
+    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-authenticate-an-ews-application-by-using-oauth
+    """
+    return replace(settings, ews_url=settings.ews_url or URL, resolve_with=ResolveWith.CANDIDATES)
+
+
+def scope_of(ews_url: str) -> str:
+    """Return the scope of all permissions that the application was given at this server; each cloud has its own."""
+    return f"https://{urlsplit(ews_url).netloc}/.default"
+
+
+class ExchangeOnlineTokens(BearerTokens):
+    """Tokens for EWS until Microsoft ends it. `calendar_clock` tells the date."""
+
+    def __init__(self, source: TokenSource, user: str, clock: Clock, calendar_clock: Clock) -> None:
+        super().__init__(source, user, clock)
+        self._calendar_clock = calendar_clock
+
+    async def authorization(self) -> str:
+        """Return the Authorization of a request. Raises `CloudEwsEnded` from that day on, else as `BearerTokens`."""
+        if self._calendar_clock.now().date() >= CLOUD_EWS_END:
+            raise CloudEwsEnded(retry_after=PROBE_SECONDS)
+        return await super().authorization()

@@ -1,0 +1,89 @@
+"""Keeps the pauses that Exchange asks for, each for those it was meant for, and sends a busy server less at once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from engine.core.clock import Clock
+from engine.exchange.concurrency import Concurrency
+from engine.exchange.failures import ExchangeBusy, MailboxBusy, ServiceAccountBusy, TooManyAtOnce
+
+
+class Throttle:
+    """Three budgets can be used up (Microsoft, "EWS throttling in Exchange"), and each is paused on its own.
+
+    What is done for a mailbox by impersonation is charged to that mailbox, the rest to the service account; a server
+    that turns requests away before it looks at them (HTTP 429, 503) means everybody. `most` requests go to one server
+    at once; `clock` is the network clock.
+    """
+
+    def __init__(self, most: int, clock: Clock) -> None:
+        self._most = most
+        self._clock = clock
+        self._servers: dict[str, _Server] = {}
+        self._paused: dict[tuple[type[ExchangeBusy], str, str], datetime] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, url: str, mailbox: str | None) -> AsyncIterator[None]:
+        """Wait for one's turn to ask for `mailbox` (None: as the service account), and take note of how it ends.
+
+        Raises the `ExchangeBusy` of a pause that is not over, with the rest of it, instead of waiting for its end.
+        """
+        host = urlsplit(url).hostname or ""
+        self._check(host, mailbox)
+        server = self._servers.setdefault(host, _Server(self._most))
+        async with server.slot():
+            self._check(host, mailbox)
+            begun = server.concurrency.begin()
+            try:
+                yield
+            except ExchangeBusy as busy:
+                if not isinstance(busy, MailboxBusy) or isinstance(busy, TooManyAtOnce):
+                    server.concurrency.complained(begun)
+                if busy.retry_after is not None:
+                    self._pause(_budget(type(busy), host, mailbox), busy.retry_after)
+                raise
+            else:
+                server.concurrency.went_well(begun)
+
+    def _check(self, host: str, mailbox: str | None) -> None:
+        charged: type[ExchangeBusy] = ServiceAccountBusy if mailbox is None else MailboxBusy
+        for kind in (ExchangeBusy, charged):
+            budget = _budget(kind, host, mailbox)
+            left = (self._paused.get(budget, self._clock.now()) - self._clock.now()).total_seconds()
+            if left > 0:
+                raise kind(f"the pause of {mailbox or 'the service account'} is not over", retry_after=left)
+            self._paused.pop(budget, None)
+
+    def _pause(self, budget: tuple[type[ExchangeBusy], str, str], seconds: float) -> None:
+        until = self._clock.now() + timedelta(seconds=seconds)
+        self._paused[budget] = max(until, self._paused.get(budget, until))
+
+
+def _budget(kind: type[ExchangeBusy], host: str, mailbox: str | None) -> tuple[type[ExchangeBusy], str, str]:
+    if issubclass(kind, MailboxBusy):
+        return MailboxBusy, host, mailbox or ""
+    return kind, host, ""
+
+
+class _Server:
+    """The requests under way to one server."""
+
+    def __init__(self, most: int) -> None:
+        self.concurrency = Concurrency(most)
+        self._under_way = 0
+        self._changed = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        while self._under_way >= self.concurrency.allowed:
+            await self._changed.wait()
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._changed.set()
+            self._changed = asyncio.Event()

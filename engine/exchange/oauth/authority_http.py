@@ -1,0 +1,102 @@
+"""The HTTP client that MSAL gets: verified TLS, no proxies of the environment, bounded time, named failures."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from engine.exchange.failures import CertificateNotTrusted
+from engine.exchange.oauth.failures import AuthorityUnreachable, TenantUnknown
+
+SECONDS = 30.0
+JUDGED_BY_MSAL = (200, 400, 401)
+"""Statuses whose body is a token, or an error as RFC 6749, section 5.2 has it."""
+
+
+class AuthorityHttp:
+    """What MSAL asks of a client: `get`, `post`, `close`; used in a thread, by one caller at a time.
+
+    What MSAL would raise a ValueError or a bare HTTP error for has its name here already.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, user_agent: str) -> None:
+        self._client = httpx2.Client(
+            transport=httpx2.HTTPTransport(verify=tls, trust_env=False),
+            headers={"User-Agent": user_agent},
+            timeout=SECONDS,
+            trust_env=False,
+        )
+        self.skew: timedelta | None = None
+        """How far ahead our clock is of the authority's, by its last answer."""
+
+    def get(
+        self, url: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        """Get the description of a tenant (OpenID Connect Discovery 1.0, section 4).
+
+        Raises `TenantUnknown`, `AuthorityUnreachable` or `CertificateNotTrusted`.
+        """
+        response = self._send("GET", url, params, None, headers)
+        if response.status_code in (400, 404):
+            raise TenantUnknown(f"{response.url.host}, HTTP {response.status_code}")
+        return response
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str | bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """Ask for a token. Raises `AuthorityUnreachable` or `CertificateNotTrusted`."""
+        # A signed assertion comes as bytes, which this library would write as Python does.
+        form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
+        response = self._send("POST", url, params, form, headers)
+        try:
+            understood = response.status_code in JUDGED_BY_MSAL and isinstance(json.loads(response.text), dict)
+        except ValueError:
+            understood = False
+        if not understood:
+            told = response.headers.get("retry-after", "")
+            raise AuthorityUnreachable(
+                f"{response.url.host}, HTTP {response.status_code}",
+                retry_after=min(float(told), 3600.0) if told.isascii() and told.isdigit() else None,
+            )
+        return response
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None,
+        data: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> httpx2.Response:
+        try:
+            response = self._client.request(method, url, params=params, data=data, headers=headers)
+        except httpx2.RequestError as error:
+            place = error.request.url.host
+            cause: BaseException | None = error
+            while cause is not None:
+                if isinstance(cause, ssl.SSLCertVerificationError):
+                    raise CertificateNotTrusted(f"{place}: {cause.verify_message}") from error
+                cause = cause.__cause__ or cause.__context__
+            raise AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}") from error
+        if response.status_code >= 500 or response.is_redirect:
+            raise AuthorityUnreachable(f"{response.url.host}, HTTP {response.status_code}")
+        self._compare_clocks(response.headers.get("date", ""))
+        return response
+
+    def _compare_clocks(self, date: str) -> None:
+        # Certificates and assertions are judged by the machine's own time: no injected clock can be meant here.
+        try:
+            self.skew = datetime.now(UTC) - parsedate_to_datetime(date)
+        except (ValueError, TypeError):
+            self.skew = None

@@ -1,0 +1,125 @@
+"""Pauses hold those they were meant for, and nobody else."""
+
+import asyncio
+
+import pytest
+
+from engine.exchange.ews.throttle import Throttle
+from engine.exchange.failures import (
+    ExchangeBusy,
+    ExchangeFailure,
+    MailboxBusy,
+    MailboxTrouble,
+    ServiceAccountBusy,
+    TooManyAtOnce,
+)
+from tests.support.clock import ManualClock
+
+URL = "https://mail.example.com/EWS/Exchange.asmx"
+OTHER = "https://other.example.com/EWS/Exchange.asmx"
+ANNA, BEN = "anna@example.com", "ben@example.com"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def throttle(clock: ManualClock) -> Throttle:
+    return Throttle(8, clock)
+
+
+async def ask(throttle: Throttle, mailbox: str | None, url: str = URL, failure: ExchangeFailure | None = None) -> None:
+    async with throttle.turn(url, mailbox):
+        if failure is not None:
+            raise failure
+
+
+async def paused(throttle: Throttle, mailbox: str | None, url: str = URL) -> float | None:
+    """Seconds that are left of a pause, None where a request may go out."""
+    try:
+        await ask(throttle, mailbox, url)
+    except ExchangeBusy as busy:
+        return busy.retry_after
+    return None
+
+
+async def test_a_mailbox_waits_alone(throttle: Throttle, clock: ManualClock) -> None:
+    with pytest.raises(MailboxBusy):
+        await ask(throttle, ANNA, failure=MailboxBusy(retry_after=30))
+    await clock.advance(10)
+    assert await paused(throttle, ANNA) == 20
+    assert await paused(throttle, BEN) is None
+    assert await paused(throttle, None) is None
+    await clock.advance(20)
+    assert await paused(throttle, ANNA) is None
+
+
+async def test_the_service_account_waits_and_impersonation_goes_on(throttle: Throttle) -> None:
+    with pytest.raises(ServiceAccountBusy):
+        await ask(throttle, None, failure=ServiceAccountBusy(retry_after=30))
+    assert await paused(throttle, None) == 30
+    assert await paused(throttle, ANNA) is None
+
+
+async def test_a_server_that_turns_away_is_left_alone_altogether(throttle: Throttle) -> None:
+    with pytest.raises(ExchangeBusy):
+        await ask(throttle, ANNA, failure=ExchangeBusy(retry_after=30))
+    for mailbox in (ANNA, BEN, None):
+        assert await paused(throttle, mailbox) == 30
+        assert await paused(throttle, mailbox, OTHER) is None
+
+
+async def test_a_later_shorter_pause_does_not_cut_the_longer_one(throttle: Throttle) -> None:
+    async def refused_later(seconds: float) -> None:
+        async with throttle.turn(URL, ANNA):
+            await asyncio.sleep(0)
+            raise MailboxBusy(retry_after=seconds)
+
+    await asyncio.gather(refused_later(60), refused_later(5), return_exceptions=True)
+    assert await paused(throttle, ANNA) == 60
+
+
+async def most_at_once(throttle: Throttle) -> int:
+    """How many of 20 requests are let out before one of them is answered."""
+    under_way = 0
+    answered = asyncio.Event()
+
+    async def one(number: int) -> None:
+        nonlocal under_way
+        async with throttle.turn(URL, f"user{number}@example.com"):
+            under_way += 1
+            await answered.wait()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(20):
+            group.create_task(one(number))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        most = under_way
+        answered.set()
+    return most
+
+
+@pytest.mark.parametrize(
+    ("failure", "left"),
+    [
+        (ExchangeBusy(), 4),
+        (ServiceAccountBusy(), 4),
+        (TooManyAtOnce(), 4),
+        (MailboxBusy(), 8),
+        (MailboxTrouble(), 8),
+    ],
+    ids=lambda value: getattr(value, "slug", None),
+)
+async def test_who_complains_about_all_gets_half_as_much_and_a_single_mailbox_costs_the_others_nothing(
+    throttle: Throttle, failure: ExchangeFailure, left: int
+) -> None:
+    assert await most_at_once(throttle) == 8
+    with pytest.raises(type(failure)):
+        await ask(throttle, ANNA, failure=failure)
+    assert await most_at_once(throttle) == left
+    for _ in range(10):
+        await most_at_once(throttle)
+    assert await most_at_once(throttle) == 8

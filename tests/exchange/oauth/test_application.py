@@ -1,0 +1,193 @@
+"""Tokens from a strict authority over real sockets, by secret and by certificate, and every refusal by its name."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.core.failures import Fault
+from engine.core.secret import Secret
+from engine.exchange.failures import CertificateNotTrusted, ExchangeFailure
+from engine.exchange.oauth.application import Application, ClientCertificate, Token
+from engine.exchange.oauth.failures import (
+    ApplicationUnknown,
+    AuthorityUnreachable,
+    ClientCertificateRefused,
+    ClientCertificateUnusable,
+    ClientSecretExpired,
+    ClientSecretRefused,
+    ClockWrong,
+    TenantUnknown,
+    TokenDenied,
+)
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.entra.server import EntraSimulator
+from engine.simulator.faults import Cut, Reply
+from tests.exchange.oauth.conftest import CLIENT, RESOURCE, SECRET, KeyPair, MakeApplication, make_key_pair
+from tests.support.site import collect_cancelled_handshakes
+
+
+@pytest.fixture(autouse=True)
+def nothing_secret_in_the_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert SECRET not in caplog.text
+    assert "access_token" not in caplog.text
+
+
+async def fetch(application: Application, *, other_than_before: bool = False) -> Token:
+    return await asyncio.to_thread(application.token, other_than_before=other_than_before)
+
+
+async def failure_of(application: Application) -> ExchangeFailure:
+    with pytest.raises(ExchangeFailure) as raised:
+        await fetch(application)
+    application.close()
+    failure = raised.value
+    assert SECRET not in f"{failure} {failure!r}"
+    return failure
+
+
+async def test_a_secret_gets_a_token_that_is_good_for_an_hour(
+    entra: EntraSimulator, make_application: MakeApplication
+) -> None:
+    application = make_application()
+    token = await fetch(application)
+    assert entra.holder(token.value.reveal(), RESOURCE) == CLIENT
+    assert token.seconds == 3600
+    assert token.value.reveal() not in repr(token)
+    application.close()
+
+
+async def test_a_certificate_gets_one_too(
+    entra: EntraSimulator, make_application: MakeApplication, key_pair: KeyPair, tmp_path: Path
+) -> None:
+    application = make_application(key_pair.files(tmp_path))
+    assert entra.holder((await fetch(application)).value.reveal(), RESOURCE) == CLIENT
+    application.close()
+
+
+async def test_a_token_is_kept_until_another_is_asked_for(
+    entra: EntraSimulator, make_application: MakeApplication
+) -> None:
+    application = make_application()
+    first = await fetch(application)
+    assert (await fetch(application)).value.reveal() == first.value.reveal()
+    assert (await fetch(application, other_than_before=True)).value.reveal() != first.value.reveal()
+    assert entra.ledger.operations == {"discovery": 1, "token": 2}
+    application.close()
+
+
+async def test_nobody_is_asked_before_a_token_is(entra: EntraSimulator, make_application: MakeApplication) -> None:
+    make_application().close()
+    assert entra.ledger.records() == []
+
+
+async def test_a_wrong_secret(make_application: MakeApplication) -> None:
+    failure = await failure_of(make_application(Secret(SECRET + "x")))
+    assert type(failure) is ClientSecretRefused
+    assert "AADSTS7000215" in failure.detail
+    assert failure.fault is Fault.CREDENTIALS
+
+
+async def test_an_expired_secret(entra: EntraSimulator, make_application: MakeApplication) -> None:
+    entra.applications[CLIENT].client_secrets[SECRET] = datetime.now(UTC) - timedelta(days=1)
+    assert type(await failure_of(make_application())) is ClientSecretExpired
+
+
+async def test_an_unknown_tenant(make_application: MakeApplication) -> None:
+    failure = await failure_of(make_application(tenant="00000000-0000-0000-0000-000000000001"))
+    assert type(failure) is TenantUnknown
+    assert "exchange.tenant_id" in failure.remedy
+
+
+async def test_an_unknown_application(make_application: MakeApplication) -> None:
+    failure = await failure_of(make_application(client="00000000-0000-0000-0000-000000000002"))
+    assert type(failure) is ApplicationUnknown
+    assert "exchange.client_id" in failure.remedy
+
+
+async def test_a_resource_without_the_application(make_application: MakeApplication) -> None:
+    failure = await failure_of(make_application(resource="https://graph.microsoft.us"))
+    assert type(failure) is TokenDenied
+    assert "AADSTS500011, invalid_resource" in failure.detail
+
+
+async def test_a_certificate_that_nobody_uploaded(make_application: MakeApplication, tmp_path: Path) -> None:
+    assert type(await failure_of(make_application(make_key_pair().files(tmp_path)))) is ClientCertificateRefused
+
+
+async def test_a_clock_that_is_wrong_says_by_how_much(
+    entra: EntraSimulator, make_application: MakeApplication, key_pair: KeyPair, tmp_path: Path
+) -> None:
+    entra.now = lambda: datetime.now(UTC) + timedelta(hours=2)
+    failure = await failure_of(make_application(key_pair.files(tmp_path)))
+    assert type(failure) is ClockWrong
+    assert "behind" in failure.detail
+    assert 7190 < int(failure.detail.split()[2]) < 7210
+
+
+async def test_certificate_files_that_cannot_be_used(
+    make_application: MakeApplication, key_pair: KeyPair, tmp_path: Path
+) -> None:
+    good, other = key_pair.files(tmp_path), make_key_pair().files(tmp_path, "other")
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("-----BEGIN CERTIFICATE-----\n")
+    for files, said in (
+        (ClientCertificate(good.certificate, other.key), "is not the key of"),
+        (ClientCertificate(nonsense, good.key), "no certificate in PEM"),
+        (ClientCertificate(good.certificate, nonsense), "no private key in PEM"),
+        (ClientCertificate(good.certificate, tmp_path / "gone.key"), "gone.key: No such file"),
+    ):
+        failure = await failure_of(make_application(files))
+        assert type(failure) is ClientCertificateUnusable
+        assert said in failure.detail
+
+
+@pytest.mark.parametrize("operation", ["discovery", "token"])
+@pytest.mark.parametrize(
+    "effect",
+    [
+        Reply(503, b"", {"Retry-After": "7"}),
+        Reply(429, b"{}", {"Retry-After": "7"}),
+        Reply(200, b"<html>please log in</html>", {"Content-Type": "text/html"}),
+        Reply(302, b"", {"Location": "https://proxy.example/"}),
+        Cut(),
+    ],
+    ids=["503", "429", "page", "redirect", "cut"],
+)
+async def test_an_authority_in_trouble_is_tried_again_later(
+    entra: EntraSimulator, make_application: MakeApplication, operation: str, effect: Reply | Cut
+) -> None:
+    application = make_application()
+    fault = entra.faults.add(effect, operation=operation)
+    with pytest.raises(AuthorityUnreachable):
+        await fetch(application)
+    entra.faults.clear(fault)
+    assert entra.holder((await fetch(application)).value.reveal(), RESOURCE) == CLIENT
+    application.close()
+
+
+async def test_an_authority_that_is_not_there(make_application: MakeApplication) -> None:
+    failure = await failure_of(make_application(url="https://localhost:1"))
+    assert type(failure) is AuthorityUnreachable
+    assert failure.fault is Fault.NETWORK
+
+
+async def test_an_authority_with_another_certificate(make_application: MakeApplication) -> None:
+    failure = await failure_of(make_application(ca=CertificateAuthority("another")))
+    assert type(failure) is CertificateNotTrusted
+    collect_cancelled_handshakes()
+
+
+async def test_proxies_of_the_environment_are_not_used(
+    entra: EntraSimulator, make_application: MakeApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://localhost:1")
+    monkeypatch.setenv("ALL_PROXY", "http://localhost:1")
+    application = make_application()
+    assert (await fetch(application)).seconds == 3600
+    application.close()

@@ -1,0 +1,202 @@
+"""The whole engine on Exchange Online: tokens, impersonation, and what happens when Microsoft switches EWS off."""
+
+import functools
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.cli.assembly import assemble
+from engine.core.clock import Clock
+from engine.core.failures import Failure
+from engine.core.secret import Secret
+from engine.core.settings.model import CLOUD_EWS_END
+from engine.core.settings.reader import read_settings
+from engine.exchange.failures import CloudEwsEnded, EwsSwitchedOff
+from engine.exchange.oauth.failures import ClientSecretRefused, TokenRefused
+from engine.simulator.company import DOMAIN, PBX_PASSWORD, Company
+from engine.simulator.entra.applications import AppRegistration
+from engine.simulator.entra.server import TENANT, EntraSimulator
+from engine.simulator.exchange.behaviour import Behaviour
+from engine.simulator.exchange.ntlm import Seen
+from engine.simulator.faults import Unauthorized, ews_switched_off
+from engine.simulator.routing import RoutedTransport
+from engine.simulator.world.corp import corp_world
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.database import Database
+from engine.store.secrets import Secrets
+from engine.sync.clocks import SteadyClock
+from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, Side, UserTrouble
+from tests.support.clock import ManualClock
+from tests.support.site import Site, collect_cancelled_handshakes, ews_schema, tasks_of
+
+CLIENT = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
+SECRET = "s3cr3t~never.to.be.seen"
+RESOURCE = "https://outlook.office365.com"
+
+
+@dataclass
+class Cloud:
+    company: Company
+    entra: EntraSimulator
+    clock: ManualClock
+    directory: Path
+
+    @asynccontextmanager
+    async def engine(self, network_clock: Clock | None = None, secret: str = SECRET) -> AsyncIterator[Site]:
+        exchange = {
+            "type": "cloud-ews",
+            "tenant_id": TENANT,
+            "client_id": CLIENT,
+            "authority": self.entra.url,
+            "user": "ignored@corp.example",
+        }
+        settings = read_settings(self.company.settings(exchange=exchange), default_zone=self.company.world.zone)
+        happenings: list[Happening] = []
+        database = Database(self.directory / "state")
+        await database.open()
+        try:
+            engine = assemble(
+                settings,
+                Secrets(exchange_client_secret=Secret(secret), pbx_password=PBX_PASSWORD),
+                AcknowledgedPresences(database),
+                clock=self.clock,
+                network_clock=network_clock or SteadyClock(speed=20),
+                observe=happenings.append,
+                transport=functools.partial(RoutedTransport, routes=self.company.exchange.routes),
+            )
+            async with tasks_of(engine):
+                yield Site(self.company, engine, self.clock, settings, happenings)
+        finally:
+            await database.close()
+            collect_cancelled_handshakes()
+
+
+@pytest.fixture
+def day() -> date:
+    return date(2026, 3, 2)
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path, day: date) -> AsyncIterator[Cloud]:
+    world = corp_world(day)
+    clock = ManualClock(world.instant("09:20"))
+    application = AppRegistration(CLIENT, (RESOURCE,), client_secrets={SECRET: datetime.now(UTC) + timedelta(days=1)})
+    tokens: list[EntraSimulator] = []
+    company = Company(
+        world,
+        tmp_path,
+        clock,
+        schema=ews_schema(),
+        hosts=("outlook.office365.com", "localhost", f"autodiscover.{DOMAIN}"),
+        token_holder=lambda token: tokens[0].holder(token, RESOURCE),
+        behaviour=Behaviour(app_only=True),
+    )
+    async with EntraSimulator(application, authority=company.authority) as entra, company:
+        tokens.append(entra)
+        yield Cloud(company, entra, clock, tmp_path)
+
+
+async def trouble(site: Site, failure: type[Failure]) -> LinkTrouble:
+    return await site.happens(
+        LinkTrouble, lambda each: each.side is Side.EXCHANGE and isinstance(each.failure, failure)
+    )
+
+
+async def test_presences_follow_the_calendars_of_exchange_online(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with cloud.engine() as site:
+        await site.settled()
+        assert site.wrong() == {}
+        await site.pass_time(minutes=15)
+        assert site.wrong() == {}
+    exchange = cloud.company.exchange
+    assert {record.host for record in exchange.ledger.records()} == {"outlook.office365.com"}
+    assert all(record.mailbox for record in exchange.ledger.records())
+    assert exchange.ledger.complaints == []
+    assert exchange.ledger.refusals == 0
+    assert cloud.entra.ledger.operations == {"discovery": 1, "token": 1}
+    assert SECRET not in caplog.text
+    assert "Bearer " not in caplog.text
+
+
+async def test_revoked_tokens_are_replaced_by_one_and_nobody_notices(cloud: Cloud) -> None:
+    async with cloud.engine() as site:
+        await site.settled()
+        cloud.entra.revoke_tokens()
+        await site.pass_time(minutes=15)
+        assert site.wrong() == {}
+        assert cloud.entra.ledger.operations["token"] == 2
+        assert cloud.company.exchange.log_ins[Seen.REFUSED] <= 8
+        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+
+
+async def test_a_token_that_is_refused_for_good_is_no_storm(cloud: Cloud) -> None:
+    cloud.company.exchange.faults.add(Unauthorized())
+    network_clock = ManualClock()
+    async with cloud.engine(network_clock) as site:
+        happening = await trouble(site, TokenRefused)
+        assert "full_access_as_app" in happening.failure.remedy
+        for _ in range(10):
+            await network_clock.advance(60)
+        assert len(cloud.company.exchange.ledger.records()) <= 4
+        assert cloud.entra.ledger.operations["token"] <= 2
+
+
+async def test_a_wrong_secret_is_tried_once_in_15_minutes(cloud: Cloud) -> None:
+    network_clock = ManualClock()
+    async with cloud.engine(network_clock, secret="wrong") as site:
+        happening = await trouble(site, ClientSecretRefused)
+        assert happening.until is not None
+        assert happening.until >= network_clock.now() + timedelta(minutes=14, seconds=59)
+        for _ in range(14):
+            await network_clock.advance(60)
+        assert cloud.entra.ledger.operations["token"] == 1
+        assert cloud.company.exchange.ledger.records() == []
+
+
+async def test_switched_off_for_the_tenant_is_said_in_words_and_probed_slowly(cloud: Cloud) -> None:
+    reason = "EWS is blocked by policy for this user or tenant"
+    network_clock = ManualClock()
+    async with cloud.engine(network_clock) as site:
+        off = cloud.company.exchange.faults.add(ews_switched_off(reason))
+        happening = await trouble(site, EwsSwitchedOff)
+        assert reason in str(happening.failure)
+        assert "EwsAllowedAppIDs" in happening.failure.remedy
+        assert happening.until is not None
+        pause = happening.until - network_clock.now()
+        assert timedelta(minutes=11) <= pause <= timedelta(minutes=15)
+        under_way = 2 * site.settings.exchange.connections
+        await network_clock.advance(11 * 60)
+        assert len(cloud.company.exchange.ledger.records()) <= under_way + 1
+        cloud.company.exchange.faults.clear(off)
+        await network_clock.advance(5 * 60)
+        await site.happens(LinkRecovered, lambda each: each.side is Side.EXCHANGE)
+
+
+async def test_switched_off_for_one_mailbox_concerns_that_one(cloud: Cloud) -> None:
+    anna = cloud.company.world.person("anna.mueller")
+    cloud.company.exchange.faults.add(ews_switched_off(), mailbox=anna.mailbox or "")
+    async with cloud.engine() as site:
+        await site.settled()
+        assert set(site.wrong()) == {"anna.mueller"}
+        found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
+        assert isinstance(found.failure, EwsSwitchedOff)
+        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+
+
+@pytest.mark.parametrize("day", [CLOUD_EWS_END - timedelta(days=1)])
+async def test_from_the_day_of_its_end_nothing_is_asked_any_more(cloud: Cloud) -> None:
+    await cloud.clock.advance_to(datetime(2027, 3, 31, 23, 50, tzinfo=UTC))
+    async with cloud.engine() as site:
+        await site.settled()
+        await cloud.clock.advance(15 * 60)
+        happening = await trouble(site, CloudEwsEnded)
+        assert "2027-04-01" in str(happening.failure)
+        assert "cloud-graph" in happening.failure.remedy

@@ -1,0 +1,102 @@
+"""The whole engine with times and states alone: because the settings say so, or because nobody may be impersonated."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.core.presence import decide
+from engine.core.presence.model import Presence
+from engine.exchange.failures import OnlyFreeBusy
+from engine.simulator.company import Company
+from engine.simulator.faults import ErrorCode
+from engine.simulator.world import Person
+from engine.simulator.world.corp import corp_world
+from engine.sync.clocks import SteadyClock
+from engine.sync.happenings import LinkTrouble, ReadingRestricted, ReadingUnrestricted
+from tests.support.clock import ManualClock
+from tests.support.site import LOOK, Site, ews_schema, running_engine
+
+PRESENCE: dict[str, object] = {"show_subject": True}
+
+
+class JumpingClock(SteadyClock):
+    """A steady clock that can be put ahead."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(corp_world(date(2026, 3, 2)).instant("09:20"))
+
+
+@pytest.fixture
+def company(tmp_path: Path, clock: ManualClock) -> Company:
+    return Company(corp_world(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema())
+
+
+def by_free_busy(site: Site, person: Person) -> Presence:
+    """What decide() makes of times and states alone."""
+    if person.mailbox is None:
+        return Presence()
+    now = site.clock.now()
+    known = [
+        type(each)(id=each.id, start=each.start, end=each.end, show_as=each.show_as)
+        for each in site.company.world.as_appointments(person.mailbox, now - LOOK, now + LOOK)
+        if not each.cancelled
+    ]
+    return decide(known, site.settings.presence, now).presence
+
+
+def differing(site: Site) -> set[str]:
+    people = site.company.world.people
+    return {person.name for person in people if site.shown(person) != by_free_busy(site, person)}
+
+
+async def test_presences_follow_free_busy_without_a_right_to_impersonate(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    tables: dict[str, dict[str, object]] = {"exchange": {"mode": "free-busy"}, "presence": PRESENCE}
+    async with company, running_engine(company, clock, tmp_path, tables) as site:
+        await site.settled()
+        assert differing(site) == set()
+        assert any(site.shown(person).note for person in company.world.people)
+        await site.pass_time(minutes=15)
+        assert differing(site) == set()
+        ledger = company.exchange.ledger
+        assert {record.mailbox for record in ledger.records(host="mail.corp.example")} == {""}
+        assert ledger.operations["FindItem"] == 0
+        assert ledger.complaints == []
+        assert site.engine.status().restriction is None
+
+
+async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_returns_with_the_right(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    denied = company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
+    network_clock = JumpingClock(speed=20)
+    async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}, network_clock) as site:
+        await site.settled()
+        happening = await site.happens(ReadingRestricted)
+        assert isinstance(happening.failure, OnlyFreeBusy)
+        assert "ApplicationImpersonation" in happening.failure.remedy
+        assert isinstance(site.engine.status().restriction, OnlyFreeBusy)
+        assert differing(site) == set()
+        for _ in range(3):
+            await site.pass_time(minutes=3)
+        assert company.exchange.ledger.operations["FindItem"] <= site.settings.exchange.connections
+
+        company.exchange.faults.clear(denied)
+        network_clock.ahead = timedelta(hours=1)
+        await site.pass_time(minutes=3)
+        await site.happens(ReadingUnrestricted)
+        assert site.engine.status().restriction is None
+        await site.pass_time(minutes=3)
+        # Whoever is out of the scope of the right keeps what was known last, until it is over.
+        out_of_scope = {person.name for person in company.world.people if not person.may_impersonate}
+        assert set(site.wrong()) <= out_of_scope
+        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
