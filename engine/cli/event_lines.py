@@ -6,6 +6,9 @@ from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent
 from engine.cli.palette import Palette
 
 
+GOOD_NEWS = {"listening": "the PBX may connect", "reading unrestricted": "calendars are read with all details again"}
+
+
 class EventLines:
     """Writes events as lines, in local time, no wider than the terminal."""
 
@@ -33,7 +36,8 @@ class EventLines:
         if event.trouble is not None:
             detail = f": {event.trouble.detail}" if event.trouble.detail else ""
             return f"{time}  {self._palette.mark(good=False)} {event.label}: {event.trouble.title}{detail}"
-        return f"{time}  {self._palette.mark(good=True)} {event.label}: working"
+        words = GOOD_NEWS.get(event.kind, "working")
+        return f"{time}  {self._palette.mark(good=True)} {event.label}: {words}"
 
 
 def _cut(line: str, painted: str = "") -> str:
