@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from engine.cli.assembly import assemble
-from engine.cli.demo_view import View, choose_view
+from engine.cli.demo_view import View, choose_view, room_for_notes
 from engine.cli.signals import until_signalled
 from engine.cli.tally import Tally
+from engine.core.presence.model import PresenceSettings
+from engine.core.settings.model import Settings
 from engine.core.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.routing import RoutedTransport
@@ -27,6 +29,7 @@ MORNING = time(8, 50)
 LAST_CHANCE = 5.0
 """Real seconds that whatever is under way at the end gets to be finished."""
 
+NOTE_LENGTH = PresenceSettings().note_max_length
 PRESENCE = {
     "show_subject": True,
     "tentative_exception_organizer": "hr@corp.example",
@@ -46,10 +49,14 @@ async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: boo
     with tempfile.TemporaryDirectory(prefix="calendar-demo-") as name:
         directory = Path(name)
         async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:
-            return await _show(company, directory, clock, view, seconds)
+            presence = PRESENCE | {"note_max_length": room_for_notes(plain=plain or as_json) or NOTE_LENGTH}
+            settings = read_settings(company.settings(presence=presence), default_zone=BERLIN)
+            return await _show(company, settings, directory, clock, view, seconds)
 
 
-async def _show(company: Company, directory: Path, clock: SteadyClock, view: View, seconds: float | None) -> bool:
+async def _show(
+    company: Company, settings: Settings, directory: Path, clock: SteadyClock, view: View, seconds: float | None
+) -> bool:
     tally = Tally()
 
     def observe(happening: Happening) -> None:
@@ -60,7 +67,7 @@ async def _show(company: Company, directory: Path, clock: SteadyClock, view: Vie
     await database.open()
     try:
         engine = assemble(
-            read_settings(company.settings(presence=PRESENCE), default_zone=BERLIN),
+            settings,
             Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD),
             AcknowledgedPresences(database),
             clock=clock,

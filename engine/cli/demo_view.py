@@ -3,10 +3,12 @@
 import json
 import shutil
 import sys
+import textwrap
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.cli.tally import Tally, failure_as_data, problem_as_data
+from engine.core.failures import Failure
 from engine.core.presence.model import Presence
 from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, PresenceConfirmed, UserTrouble
 from engine.sync.status import Status
@@ -16,6 +18,9 @@ GLYPHS = {"": "○", "busy": "●", "away": "◐", "dnd": "⊘"}
 LETTERS = {"": "A", "busy": "B", "away": "W", "dnd": "D"}
 COLOURS = {"": "", "busy": "\x1b[33m", "away": "\x1b[36m", "dnd": "\x1b[35m"}
 PLAIN = "\x1b[0m"
+MIN_NOTE = 16
+BEFORE_THE_NOTE = 42
+"""Columns of time, state and name."""
 
 
 class JsonView:
@@ -48,11 +53,10 @@ class JsonView:
 
 
 class LineView:
-    """One line a happening, cut to `width` columns if given; glyph and word say the same as the colour."""
+    """One line a happening; glyph and word say the same as the colour."""
 
-    def __init__(self, zone: ZoneInfo, *, width: int | None, colour: bool, ascii_only: bool) -> None:
+    def __init__(self, zone: ZoneInfo, *, colour: bool, ascii_only: bool) -> None:
         self._zone = zone
-        self._width = width
         self._colour = colour
         self._glyphs = LETTERS if ascii_only else GLYPHS
 
@@ -67,9 +71,9 @@ class LineView:
             case PresenceConfirmed(user, presence, at):
                 self._print_presence(f"{at.astimezone(self._zone):%H:%M}", user.label, presence)
             case UserTrouble(user, failure):
-                print(f"       ! {user.label}: {failure}\n         {failure.remedy}", flush=True)
+                _print_trouble("       ! ", user.label, failure)
             case LinkTrouble(side, failure):
-                print(f"       ! {side}: {failure}\n         {failure.remedy}", flush=True)
+                _print_trouble("       ! ", side.value, failure)
             case LinkRecovered(side):
                 print(f"       = {side} is working", flush=True)
             case _:
@@ -79,18 +83,23 @@ class LineView:
         """Print the summary."""
         print(f"\n{status.users} users, {status.resolved} with a calendar; {tally.presences_set} presences set.")
         for problem in status.unresolved:
-            print(f"No calendar: {problem.user.label}: {problem.failure}\n  {problem.failure.remedy}")
+            _print_trouble("No calendar: ", problem.user.label, problem.failure)
         for where, failure in tally.errors(status):
-            print(f"Error: {where}: {failure}\n  {failure.remedy}")
+            _print_trouble("Error: ", where, failure)
 
     def _print_presence(self, time: str, name: str, presence: Presence) -> None:
         state = f"{self._glyphs[presence.activity]} {WORDS[presence.activity]:<9}"
         line = f"{time}  {state}  {name[:20]:<20}  {presence.note or '(nothing set)'}"
-        if self._width and len(line) > self._width:
-            line = line[: self._width - 1] + "…"
         if self._colour:
             line = f"{COLOURS[presence.activity]}{line}{PLAIN}"
         print(line, flush=True)
+
+
+def _print_trouble(start: str, where: str, failure: Failure) -> None:
+    width = shutil.get_terminal_size().columns
+    indent = " " * 9
+    print(textwrap.fill(f"{start}{where}: {failure}", width, subsequent_indent=indent))
+    print(textwrap.fill(failure.remedy, width, initial_indent=indent, subsequent_indent=indent), flush=True)
 
 
 def _print_json(value: dict[str, object]) -> None:
@@ -108,7 +117,13 @@ def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) 
     on_terminal = sys.stdout.isatty() and not plain
     return LineView(
         zone,
-        width=shutil.get_terminal_size().columns if on_terminal else None,
         colour=on_terminal and not no_colour,
         ascii_only=ascii_only,
     )
+
+
+def room_for_notes(*, plain: bool) -> int | None:
+    """Return how long a note may be to fit beside time, state and name; None where lines may be of any length."""
+    if plain or not sys.stdout.isatty():
+        return None
+    return max(MIN_NOTE, shutil.get_terminal_size().columns - BEFORE_THE_NOTE)

@@ -2,10 +2,13 @@
 
 import argparse
 import asyncio
+import io
 import logging
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
@@ -19,12 +22,17 @@ WELL, FAILED, UNUSABLE = 0, 1, 2
 def main(arguments: list[str] | None = None) -> int:
     """Run the command given and return its exit status."""
     options = _parser().parse_args(arguments)
+    _accept_any_text(sys.stdout, sys.stderr)
     try:
         match options.command:
             case "run":
                 return _run(options)
             case _:
                 return _demo(options)
+    except* BrokenPipeError:
+        # Whoever read our output has seen enough; without this the interpreter complains when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = FAILED
     except* Failure as failures:
         status = FAILED
         for failure in _flatten(failures):
@@ -39,6 +47,13 @@ def explain(failure: Failure) -> str:
     if isinstance(failure, SettingsInvalid):
         return f"{PROGRAM}: {failure}"
     return f"{PROGRAM}: {failure}\n  {failure.remedy}"
+
+
+def _accept_any_text(*streams: TextIO) -> None:
+    """A terminal that lacks a letter shows a question mark in its place, and nothing fails because of it."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _flatten(group: BaseExceptionGroup[Failure]) -> list[Failure]:

@@ -2,7 +2,10 @@
 
 import logging
 from datetime import datetime
+from importlib.metadata import version
 
+from engine.core.presence import missing_messages
+from engine.core.settings.model import Settings
 from engine.sync.happenings import (
     Happening,
     LinkRecovered,
@@ -16,6 +19,16 @@ from engine.sync.happenings import (
 )
 
 logger = logging.getLogger("engine")
+
+
+def introduce(settings: Settings) -> None:
+    """Write what begins now, and which texts of the presence language are missing and shown in English."""
+    pbx, exchange = settings.pbx, settings.exchange
+    logger.info("calendar-engine %s: PBX %s at %s:%s", version("calendar-tui"), pbx.master, pbx.host, pbx.port)
+    logger.info("Exchange %s as %s%s", exchange.type, exchange.user, "; dry run" if settings.engine.dry_run else "")
+    missing = missing_messages(settings.presence.language)
+    if missing:
+        logger.warning("language %s lacks, and shows in English: %s", settings.presence.language, ", ".join(missing))
 
 
 def log(happening: Happening) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from engine.cli.assembly import assemble, state_directory
-from engine.cli.narration import log
+from engine.cli.narration import introduce, log
 from engine.cli.settings_file import load_settings
 from engine.cli.signals import until_signalled
 from engine.store.acknowledged import AcknowledgedPresences
@@ -17,6 +17,7 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
     """Keep presences in step until SIGTERM or SIGINT. Raises a `Failure` when it cannot begin or go on."""
     settings = load_settings(settings_file)
     secrets = load_secrets(os.environ, secrets_file)
+    introduce(settings)
     database = Database(state_directory(settings.engine))
     try:
         await database.open()

@@ -72,9 +72,12 @@ class Directory:
         self._arrived(user.guid)
 
     def _depart(self, user: User) -> None:
-        if user.guid in self._roster or user.guid in self._remembered():
+        """Whoever we never wrote a presence for has none of ours to be cleared."""
+        if user.guid in self._remembered():
             self._roster[user.guid] = Participant(user, departing=True)
             self._departing(user.guid)
+        else:
+            self._roster.pop(user.guid, None)
 
     def _user(self, guid: str) -> User:
         participant = self._roster.get(guid)

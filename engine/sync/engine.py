@@ -137,11 +137,6 @@ class Engine:
         while not (self._calendars.is_idle() and self._decider.is_idle() and self._writer.is_idle()):
             await self._finished.heard()
 
-    def read_again(self, guid: str) -> None:
-        """Have one participant's calendar read now; a guid that does not take part is nothing."""
-        if guid in self._roster:
-            self._calendars.visit(guid)
-
     def _arrived(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.visit(guid)

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from engine.core.clock import Clock
 
-_STALE_ENTRIES = 100
-"""So many that were moved may stay in the heap besides as many as there are keys."""
+SLACK = 64
 
 
 class Timetable:
-    """Instants by key, each key at most once; setting a key anew moves it. Its size is bound by the number of keys."""
+    """Instants by key, each key at most once; setting a key anew moves it.
+
+    What was moved or discarded stays in the heap until it is at its top, or until it makes up half of it.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[str, tuple[datetime, int]] = {}
@@ -24,8 +26,8 @@ class Timetable:
         number = next(self._order)
         self._entries[key] = (instant, number)
         heapq.heappush(self._heap, (instant, number, key))
-        if len(self._heap) > 2 * len(self._entries) + _STALE_ENTRIES:
-            self._heap = [(*entry, key) for key, entry in self._entries.items()]
+        if len(self._heap) > 2 * len(self._entries) + SLACK:
+            self._heap = [(instant, number, key) for key, (instant, number) in self._entries.items()]
             heapq.heapify(self._heap)
 
     def hasten(self, key: str, instant: datetime) -> None:

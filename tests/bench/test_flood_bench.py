@@ -12,7 +12,7 @@ SPEED = 8.0
 
 async def test_ten_thousand_users_changing_at_once(tmp_path: Path) -> None:
     seen = await flood(USERS, per_second=PER_SECOND, speed=SPEED, directory=tmp_path)
-    print(  # noqa: T201 - the figures are what a benchmark is for
+    print(
         f"\n{USERS:,} users copied in {seen.copied_in:.1f} s ({seen.copied_in / USERS * 1e6:.0f} µs a row, with the "
         f"simulator); {seen.writes:,} writes of which {seen.stale} of an older value; most within a second "
         f"{seen.busiest_second}, most at once {seen.most_at_once}, most tasks {seen.most_tasks}; "

@@ -67,7 +67,7 @@ def test_ten_thousand_calendars_are_decided_in_a_second() -> None:
     notes = [decide(appointments, SETTINGS, NOW).presence.note for appointments in calendars]
     seconds = cpu_seconds(lambda: [decide(appointments, SETTINGS, NOW).presence for appointments in calendars])
     explained = cpu_seconds(lambda: [decide(appointments, SETTINGS, NOW).reasons for appointments in calendars])
-    print(  # noqa: T201 - the figure is what a benchmark is for
+    print(
         f"\n{USERS:,} users with {APPOINTMENTS} appointments each, {sum(map(bool, notes)):,} of them with a note: "
         f"{seconds:.2f} s, {USERS / seconds:,.0f} decisions a second; with all reasons {explained:.2f} s"
     )

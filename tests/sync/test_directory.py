@@ -71,16 +71,17 @@ def test_a_refusal_is_forgotten_when_the_user_changes() -> None:
     assert site.roster["a1"].refused is None
 
 
-def test_deleted_users_depart() -> None:
-    site = Site()
+def test_deleted_users_depart_if_they_have_a_presence_of_ours() -> None:
+    site = Site(remembered=frozenset({"a1"}))
     site.see(ANNA, BEN)
     site.directory.handle(UserRemoved("a1"))
-    assert site.roster["a1"] == Participant(ANNA, departing=True)
+    site.directory.handle(UserRemoved("b2"))
+    assert site.roster == {"a1": Participant(ANNA, departing=True)}
     assert site.departing == ["a1"]
 
 
 def test_users_missing_from_a_complete_copy_depart_and_so_do_those_of_earlier_runs() -> None:
-    site = Site(remembered=frozenset({"old"}))
+    site = Site(remembered=frozenset({"old", "a1"}))
     site.see(ANNA, BEN)
     site.directory.handle(UsersComplete(frozenset({"b2"})))
     assert site.staying() == {"b2"}
@@ -88,7 +89,7 @@ def test_users_missing_from_a_complete_copy_depart_and_so_do_those_of_earlier_ru
 
 
 def test_a_user_no_longer_selected_departs_and_one_never_selected_is_nothing() -> None:
-    site = Site(UserSelection(include=UserFilter(groups=("sales",))), remembered=frozenset({"c3"}))
+    site = Site(UserSelection(include=UserFilter(groups=("sales",))), remembered=frozenset({"c3", "a1"}))
     site.see(ANNA, BEN, User(guid="c3", name="carl"))
     assert site.staying() == {"a1"}
     assert site.departing == ["c3"]
@@ -98,7 +99,7 @@ def test_a_user_no_longer_selected_departs_and_one_never_selected_is_nothing() -
 
 
 def test_a_user_who_comes_back_while_departing_stays() -> None:
-    site = Site()
+    site = Site(remembered=frozenset({"a1"}))
     site.see(ANNA)
     site.directory.handle(UserRemoved("a1"))
     site.see(ANNA)

@@ -52,7 +52,11 @@ class Endpoint:
     async def handle(self, raw: web.Request) -> web.StreamResponse:
         """Answer one request."""
         connection = self._number(raw.transport)
-        request = await _read(raw)
+        try:
+            request = await _read(raw)
+        except ConnectionError:
+            # Nobody is left to answer; a real server takes no notice either.
+            return web.Response(status=400)
         understood = self.site.understand(request)
         account = await self.gate.authenticate(raw) if request.scheme == "https" else ""
         effects = self.faults.take(

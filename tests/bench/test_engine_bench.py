@@ -1,0 +1,143 @@
+"""The engine by itself at its largest: 10,000 users with 20 appointments each, source and link answering at once."""
+
+import asyncio
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
+
+from engine.core.appointments import Appointment
+from engine.core.presence.model import CLEARED, Presence
+from engine.core.settings.reader import read_settings
+from engine.core.users import User
+from engine.exchange.source import Mailbox, Window
+from engine.pbx.events import LinkUp, PbxEvent, UsersComplete, UserSeen
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.database import Database
+from engine.sync.clocks import SteadyClock
+from engine.sync.engine import Engine
+from tests.support.clock import ManualClock
+
+USERS, APPOINTMENTS = 10_000, 20
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SETTINGS = """
+[pbx]
+master = "m"
+host = "localhost"
+writes_per_second = 1000
+writes_in_flight = 100
+[exchange]
+type = "on-premises"
+user = "svc@corp.example"
+connections = 100
+poll_seconds = 3600
+[presence]
+timezone = "UTC"
+show_subject = true
+"""
+
+
+class InstantSource:
+    """Everybody meets from nine to ten, and has other appointments through the day."""
+
+    async def resolve(self, candidates: Sequence[str]) -> Mailbox:
+        return Mailbox(candidates[0], "https://mail.corp.example/")
+
+    async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
+        return tuple(
+            Appointment(
+                id=f"{hash((mailbox.address, n)):x}"[-12:],
+                start=NINE + timedelta(minutes=60 * n),
+                end=NINE + timedelta(minutes=60 * n + 60),
+                subject=f"Besprechung {n} von {mailbox.address}",
+            )
+            for n in range(APPOINTMENTS)
+        )
+
+    async def close(self) -> None:
+        pass
+
+
+class InstantLink:
+    """Ten thousand users; every presence is confirmed."""
+
+    def __init__(self, on_event: Callable[[PbxEvent], None]) -> None:
+        self._on_event = on_event
+        self.shown: dict[str, Presence] = {}
+
+    async def run(self) -> None:
+        self._on_event(LinkUp("m", "corp.example"))
+        guids = [f"{n:032x}" for n in range(USERS)]
+        for n, guid in enumerate(guids):
+            self._on_event(UserSeen(User(guid=guid, name=f"user{n}", display_name=f"User Number {n}")))
+        self._on_event(UsersComplete(frozenset(guids)))
+        await asyncio.Event().wait()
+
+    async def set_presence(self, guid: str, presence: Presence) -> None:
+        self.shown[guid] = presence
+
+    async def read_presence(self, user_name: str) -> Presence:
+        return CLEARED
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+
+
+async def measure() -> None:
+    clock = ManualClock(NINE - timedelta(minutes=30))
+    with TemporaryDirectory() as directory:
+        database = Database(Path(directory))
+        await database.open()
+        links: list[InstantLink] = []
+
+        def make_link(on_event: Callable[[PbxEvent], None]) -> InstantLink:
+            links.append(InstantLink(on_event))
+            return links[0]
+
+        engine = Engine(
+            read_settings(SETTINGS, default_zone=ZoneInfo("UTC")),
+            source=InstantSource(),
+            make_link=make_link,
+            store=AcknowledgedPresences(database),
+            clock=clock,
+            network_clock=SteadyClock(),
+            random=Random(1),
+            observe=lambda _: None,
+        )
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(engine.run())
+            begun = time.monotonic()
+            await until(lambda: engine.status().users == USERS and not engine.status().waiting)
+            print(f"start to everybody read and decided: {time.monotonic() - begun:.2f} s")
+            await engine.settled()
+            print(f"start to everything written: {time.monotonic() - begun:.2f} s")
+            begun = time.monotonic()
+            await clock.advance_to(NINE)
+            await until(engine._decider.is_idle)
+            print(f"10,000 meetings beginning at once, decided: {time.monotonic() - begun:.2f} s")
+            await engine.settled()
+            assert all(presence.activity == "busy" for presence in links[0].shown.values())
+            print(f"and written: {time.monotonic() - begun:.2f} s")
+            running.cancel()
+        await database.close()
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+def test_ten_thousand_users() -> None:
+    output = subprocess.run([sys.executable, "-m", __name__], capture_output=True, text=True, check=True).stdout
+    print(f"\n{output}")
+    assert "peak memory" in output
+
+
+if __name__ == "__main__":
+    asyncio.run(measure())

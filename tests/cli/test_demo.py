@@ -1,0 +1,41 @@
+"""The demo as `make demo` runs it without a terminal: what it prints and whether it went well."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "engine.cli.main", "demo", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_headless_json_shows_a_meeting_begin_and_end_and_names_the_unresolvable() -> None:
+    ended = demo("--headless", "--for", "4", "--speed", "1200", "--json")
+    assert ended.returncode == 0, ended.stderr
+    *presences, summary = (json.loads(line) for line in ended.stdout.splitlines())
+    assert all(presence.keys() == {"user", "activity", "note", "time"} for presence in presences)
+    assert summary["presences_set"] == len(presences)
+    assert summary["users"] == summary["resolved"] + len(summary["unresolved"])
+    assert {each["user"] for each in summary["unresolved"]} == {"Empfang", "Gerd Vorstand"}
+    assert all(each["reason"] and each["remedy"] for each in summary["unresolved"])
+    assert summary["errors"] == []
+    assert meetings_seen(presences) >= 1
+
+
+def meetings_seen(presences: list[dict[str, Any]]) -> int:
+    """Count the users who were seen to become busy and then something else."""
+    by_user: dict[str, list[str]] = {}
+    for presence in presences:
+        by_user.setdefault(presence["user"], []).append(presence["activity"])
+    return sum("busy" in activities[1:-1] for activities in by_user.values())
+
+
+def test_lines_for_people_end_with_a_summary() -> None:
+    ended = demo("--headless", "--for", "2")
+    assert ended.returncode == 0, ended.stderr
+    assert "● busy" in ended.stdout
+    assert "26 users, 24 with a calendar" in ended.stdout
+    assert "\x1b" not in ended.stdout
+    assert ended.stderr == ""

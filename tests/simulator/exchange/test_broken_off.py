@@ -1,0 +1,23 @@
+"""Clients that go away in the middle of a request are nobody's error."""
+
+import asyncio
+import logging
+
+import pytest
+
+from engine.simulator.exchange.server import ExchangeSimulator
+
+
+async def test_a_request_that_is_broken_off_is_passed_over(
+    simulator: ExchangeSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    _, writer = await asyncio.open_connection("127.0.0.1", simulator.http_port)
+    writer.write(
+        b"POST /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: corp.example\r\nContent-Length: 99\r\n\r\nhalf"
+    )
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.transport.abort()
+    await asyncio.sleep(0.05)
+    assert caplog.records == []

@@ -1,0 +1,27 @@
+"""What each program really loads: the engine no user interface, the terminal program nothing of the engine's inside."""
+
+import subprocess
+import sys
+
+import pytest
+
+ENGINE = "engine.cli.main, engine.cli.run, engine.cli.demo"
+TUI = "calendar_tui.main"
+
+
+@pytest.mark.parametrize(
+    ("modules", "forbidden"),
+    [
+        (ENGINE, {"textual", "rich"}),
+        ("engine.cli.main, engine.cli.run", {"engine.simulator"}),
+        (TUI, {"aiohttp", "sqlite3", "lxml", "engine.core", "engine.exchange", "engine.pbx", "engine.sync"}),
+        ("engine.core.presence, engine.core.settings.reader", {"asyncio", "aiohttp", "httpx2", "lxml", "sqlite3"}),
+    ],
+    ids=["engine", "engine without demo", "terminal program", "core"],
+)
+def test_what_is_loaded(modules: str, forbidden: set[str]) -> None:
+    program = f"import sys, {modules}\nprint(*sys.modules)"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    loaded = set(output.split())
+    assert loaded & forbidden == set()
+    assert set(modules.split(", ")) <= loaded
