@@ -5,7 +5,6 @@ import shutil
 from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent
 from engine.cli.palette import Palette
 
-
 GOOD_NEWS = {"listening": "the PBX may connect", "reading unrestricted": "calendars are read with all details again"}
 
 

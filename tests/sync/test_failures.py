@@ -1,5 +1,6 @@
 """Every failure by its name, and the rest goes on."""
 
+import asyncio
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -65,6 +66,7 @@ async def test_a_wrong_password_is_tried_twice_at_most_and_the_remedy_said(
         company.exchange.accounts.update(right)
         for _ in range(10):
             await network_clock.advance(120)
+            await asyncio.sleep(0.1)  # for the servers to answer
         await recovery(site, Side.EXCHANGE)
 
 

@@ -99,11 +99,3 @@ def test_hastening_never_puts_off() -> None:
     assert timetable.pop_due(at(5)) == "a"
     timetable.bring_forward("b", at(1))
     assert timetable.earliest() == at(1)
-
-
-def test_moving_for_ever_takes_no_more_room() -> None:
-    timetable = Timetable()
-    for number in range(10_000):
-        timetable.set(str(number % 10), at(number))
-    assert len(timetable._heap) <= 2 * 10 + 101
-    assert [timetable.pop_due(at(99_999)) for _ in range(10)] == [str(number) for number in range(10)]
