@@ -208,12 +208,13 @@ def test_the_tape_is_complete_or_says_that_it_is_not(written: list[Topic], place
             events.append(topic, lambda number: UsersEvent(number=number, users=(), gone=()))
     place = min(place, len(written))
     try:
-        missed = events.after(place, TOPICS)
+        missed, reached = events.after(place, TOPICS)
     except FellBehind:
         assert events.place(f"b-{place}") is None
         return
     assert events.place(f"b-{place}") == place
     names = [line[7:] for line in missed.decode().splitlines() if line.startswith("event: ")]
     ids = [line[6:] for line in missed.decode().splitlines() if line.startswith("id: ")]
+    assert reached == len(written)
     assert names == written[place:]
     assert ids == [str(each) for each in range(place + 1, len(written) + 1)]
