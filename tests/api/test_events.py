@@ -60,6 +60,7 @@ async def test_a_snapshot_and_its_events_make_the_present_state(tmp_path: Path) 
         name, snapshot = await reader.next()
         assert (name, snapshot["status"], snapshot["operations"]) == ("snapshot", None, None)
         known = {user["guid"]: user for user in snapshot["users"]}
+        await served.eventually(lambda: len(served.engine.guids()) == len(USERS))
         served.link.remove(USERS[0].guid)
         number = None
         while len(known) != 19 or any(user["state"] != "current" for user in known.values()):

@@ -107,6 +107,7 @@ async def test_bodies_that_do_not_fit_name_the_field(tmp_path: Path, body: bytes
 
 async def test_a_huge_body_is_refused(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
         problem = await ask(served, "POST", "/v1/resync", b'"' + b"x" * (LARGEST_BODY + 1) + b'"')
         assert (problem["status"], problem["type"]) == (413, "too-large")
         assert (await served.get("/v1/status"))["users"] == 3
