@@ -35,6 +35,7 @@ from engine.sync.happenings import (
     UserRecovered,
     UserTrouble,
 )
+from engine.sync.views import Account
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,10 @@ class Desk:
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started)
         return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
+
+    def account(self, guid: str) -> Account | None:
+        """Return all that is known of one user, None for whoever does not take part."""
+        return self.engine.account(guid, self._clock.now())
 
     def write_down(self, actor: Actor, action: str, subject: str) -> None:
         """Put a change into the audit log."""

@@ -11,6 +11,9 @@ from engine.sync.bell import Bell
 CAPACITY = 8 * 1024 * 1024
 """Bytes of events that are kept; whoever is further behind is cut off."""
 
+PORTION = 64 * 1024
+"""Bytes after which a listener is sent what was found so far."""
+
 Event = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent
 
 
@@ -41,7 +44,7 @@ class Events:
         """Write down an event; `make` is given its number within the topic."""
         number = self._numbers[topic] = self._numbers.get(topic, 0) + 1
         self.last += 1
-        frame = self.frame(topic, make(number), self.last)
+        frame = self.heading(topic, self.last) + msgspec.json.encode(make(number)) + b"\n\n"
         self._tape[self.last] = (topic, frame)
         self._size += len(frame)
         while self._size > self._capacity:
@@ -49,21 +52,26 @@ class Events:
             self._first += 1
         self._bell.ring()
 
-    def frame(self, name: str, data: msgspec.Struct, sequence: int) -> bytes:
-        """Return an event as it is sent (WHATWG HTML, server-sent events)."""
-        return b"id: %s-%d\nevent: %s\ndata: %s\n\n" % (
-            self.boot.encode(),
-            sequence,
-            name.encode(),
-            msgspec.json.encode(data),
-        )
+    def heading(self, name: str, sequence: int) -> bytes:
+        """Return what stands before the data of an event (WHATWG HTML, server-sent events)."""
+        return f"id: {self.boot}-{sequence}\nevent: {name}\ndata: ".encode()
 
-    def after(self, sequence: int, topics: Set[Topic]) -> bytes:
-        """Return everything behind that place on the tape. Raises `FellBehind` if some of it is gone."""
+    def after(self, sequence: int, topics: Set[Topic]) -> tuple[bytes, int]:
+        """Return what is behind that place on the tape, a portion of it where it is much, and the place reached.
+
+        Raises `FellBehind` if some of it is gone.
+        """
         if sequence + 1 < self._first:
             raise FellBehind
-        behind = (self._tape[each] for each in range(sequence + 1, self.last + 1))
-        return b"".join(frame for topic, frame in behind if topic in topics)
+        portion: list[bytes] = []
+        size = 0
+        while sequence < self.last and size < PORTION:
+            sequence += 1
+            topic, frame = self._tape[sequence]
+            if topic in topics:
+                portion.append(frame)
+                size += len(frame)
+        return b"".join(portion), sequence
 
     def place(self, event_id: str) -> int | None:
         """Return the place of an id on the tape, None if it is another run's, or gone."""

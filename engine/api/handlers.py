@@ -45,123 +45,53 @@ class Handlers:
 
     def _reading(self) -> tuple[Route, ...]:
         return (
+            Route("GET", "/v1", "about", "Version, capabilities and the caller's rights", self._about, About),
+            Route("GET", "/v1/status", "status", "Links, counts and problems", self._status, Status),
             Route(
-                method="GET",
-                path="/v1",
-                name="about",
-                summary="Version, capabilities and the caller's rights",
-                handle=self._about,
-                answer=About,
+                "GET", "/v1/users", "users", "Users, filtered and sorted", self._users, UsersPage, query=UsersQuestion
             ),
+            Route("GET", "/v1/users/{guid}", "user", "Everything about one user, and why", self._user, UserDetail),
+            Route("GET", "/v1/operations", "operations", "Operations, the newest first", self._operations, Operations),
+            Route("GET", "/v1/operations/{id}", "operation", "Progress of an operation", self._operation, Operation),
+            Route("GET", "/v1/audit", "audit", "Who changed what, the newest first", self._audit, AuditLog),
             Route(
-                method="GET",
-                path="/v1/status",
-                name="status",
-                summary="Links, counts and problems, the most important first",
-                handle=self._status,
-                answer=Status,
-            ),
-            Route(
-                method="GET",
-                path="/v1/users",
-                name="users",
-                summary="Users, filtered, sorted and by the page",
-                handle=self._users,
-                answer=UsersPage,
-                query=UsersQuestion,
-            ),
-            Route(
-                method="GET",
-                path="/v1/users/{guid}",
-                name="user",
-                summary="One user: mailbox, appointments, the decision with its reasons, the last changes",
-                handle=self._user,
-                answer=UserDetail,
-            ),
-            Route(
-                method="GET",
-                path="/v1/operations",
-                name="operations",
-                summary="Operations that are running, and the last ones",
-                handle=self._operations,
-                answer=Operations,
-            ),
-            Route(
-                method="GET",
-                path="/v1/operations/{id}",
-                name="operation",
-                summary="The progress of one operation",
-                handle=self._operation,
-                answer=Operation,
-            ),
-            Route(
-                method="GET",
-                path="/v1/audit",
-                name="audit",
-                summary="Who changed what, the newest first",
-                handle=self._audit,
-                answer=AuditLog,
-            ),
-            Route(
-                method="GET",
-                path="/v1/events",
-                name="events",
-                summary="Server-sent events: a snapshot, then what happens",
-                handle=self._events,
+                "GET",
+                "/v1/events",
+                "events",
+                "Server-sent events: a snapshot, then what happens",
+                self._events,
                 media_type="text/event-stream",
                 query=EventsQuestion,
                 headers=("Last-Event-ID",),
             ),
-            Route(
-                method="GET",
-                path="/v1/metrics",
-                name="metrics",
-                summary="Figures in the text format of Prometheus",
-                handle=self._metrics,
-                media_type="text/plain",
-            ),
-            Route(
-                method="GET",
-                path="/v1/openapi.json",
-                name="openapi",
-                summary="This document",
-                handle=self._openapi,
-                media_type=JSON,
-            ),
+            Route("GET", "/v1/metrics", "metrics", "Figures for Prometheus", self._metrics, media_type="text/plain"),
+            Route("GET", "/v1/openapi.json", "openapi", "This document", self._openapi),
         )
 
     def _changing(self) -> tuple[Route, ...]:
         return (
             Route(
-                method="POST",
-                path="/v1/resync",
-                name="resync",
-                summary="Read the calendars of everybody, or of some, anew",
-                handle=self._resync,
-                answer=Operation,
+                "POST",
+                "/v1/resync",
+                "resync",
+                "Read the calendars of everybody, or of some, anew",
+                self._resync,
+                Operation,
                 status=202,
                 body=ResyncQuestion,
                 changes=True,
             ),
             Route(
-                method="POST",
-                path="/v1/users/{guid}/resync",
-                name="resync_user",
-                summary="Read one user's calendar anew",
-                handle=self._resync_user,
-                answer=Operation,
+                "POST",
+                "/v1/users/{guid}/resync",
+                "resync_user",
+                "Read one user's calendar anew",
+                self._resync_user,
+                Operation,
                 status=202,
                 changes=True,
             ),
-            Route(
-                method="DELETE",
-                path="/v1/operations/{id}",
-                name="cancel",
-                summary="Call an operation off",
-                handle=self._cancel,
-                answer=Operation,
-                changes=True,
-            ),
+            Route("DELETE", "/v1/operations/{id}", "cancel", "Call it off", self._cancel, Operation, changes=True),
         )
 
     async def _about(self, request: web.Request) -> web.Response:
@@ -184,7 +114,7 @@ class Handlers:
 
     async def _user(self, request: web.Request) -> web.Response:
         guid = request.match_info["guid"]
-        user = self._desk.engine.account(guid)
+        user = self._desk.account(guid)
         if user is None:
             raise _no_user()
         return answer(wire.detail(user, self._desk.history.of(guid)))

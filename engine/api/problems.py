@@ -88,7 +88,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
     except ConnectionError:
-        raise
+        return web.Response(status=400)  # it has hung up, and reads no answer
     except Exception:
         logger.exception("answering %s %s", request.method, request.path)
         mistake = Problem(

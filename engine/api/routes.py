@@ -1,7 +1,7 @@
 """What the API offers: the one table that both the server and its OpenAPI document are made from."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import msgspec
@@ -10,7 +10,7 @@ from aiohttp import web
 JSON = "application/json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Route:
     """One request that can be made.
 
@@ -24,6 +24,7 @@ class Route:
     summary: str
     handle: Callable[[web.Request], Awaitable[web.StreamResponse]]
     answer: type[msgspec.Struct] | None = None
+    _: KW_ONLY
     media_type: str = JSON
     status: int = 200
     query: type[msgspec.Struct] | None = None

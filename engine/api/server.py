@@ -1,5 +1,7 @@
 """Serves the API on its sockets for as long as the engine runs."""
 
+import asyncio
+
 from aiohttp import web
 
 from engine.api.application import make_application
@@ -28,8 +30,7 @@ class ApiServer:
             await self._desk.publish()
         finally:
             self._desk.events.close()
-            for runner in runners:
-                await runner.cleanup()
+            await asyncio.gather(*(runner.cleanup() for runner in runners))
 
     async def _start(self, door: Door) -> web.AppRunner:
         application = make_application(self._desk, self._patience, may_change=door.may_change)

@@ -92,8 +92,11 @@ def _given(environment: Mapping[str, str]) -> tuple[Door, ...]:
 
 
 def _taken(descriptor: int) -> Door:
-    os.set_inheritable(descriptor, False)
-    listener = socket.socket(fileno=descriptor)
+    try:
+        os.set_inheritable(descriptor, False)
+        listener = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise SocketsGivenUnusable(f"file descriptor {descriptor}: {error.strerror}") from error
     name = listener.getsockname()
     listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     if listener.family != socket.AF_UNIX or listener.type != socket.SOCK_STREAM or not listening or not name:

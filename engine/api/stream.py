@@ -12,7 +12,7 @@ from aiohttp import web
 from engine.api.desk import Desk
 from engine.api.events import FellBehind
 from engine.api.problems import Refused
-from engine.api.schema import FieldProblem, Operation, Problem, Status, Topic
+from engine.api.schema import FieldProblem, Problem, Topic
 
 MOST_LISTENERS = 100
 HEARTBEAT = 15.0
@@ -44,15 +44,6 @@ def topics_named(text: str) -> Set[Topic]:
             )
         )
     return {topic for topic in TOPICS if topic in names} or TOPICS
-
-
-class _Snapshot(msgspec.Struct, frozen=True):
-    """As `schema.Snapshot`, with users that are encoded already."""
-
-    boot: str
-    status: Status | None
-    users: msgspec.Raw | None
-    operations: tuple[Operation, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +91,7 @@ class EventStream:
 
     def _leave(self) -> None:
         """Wait no longer for a listener that takes nothing."""
-        if self._sending is not None:
+        if self._sending is not None and not self._sending.expired():
             self._sending.reschedule(asyncio.get_running_loop().time())
 
     async def _send_all(self, last_event_id: str) -> None:
@@ -108,11 +99,10 @@ class EventStream:
         place = events.place(last_event_id)
         if place is None:
             place = events.last
-            await self._send(await self._snapshot(place))
+            await self._send_snapshot(place)
         silent_since = loop.time()
         while not events.is_closed:
-            missed = events.after(place, self._topics)
-            place = events.last
+            missed, place = events.after(place, self._topics)
             if not missed and loop.time() >= silent_since + self._patience.heartbeat:
                 missed = b": still here\n\n"
             if missed:
@@ -130,16 +120,22 @@ class EventStream:
         finally:
             self._sending = None
 
-    async def _snapshot(self, place: int) -> bytes:
-        """Encode the snapshot in portions, between which the engine goes on; what changes meanwhile follows it."""
-        desk = self._desk
+    async def _send_snapshot(self, place: int) -> None:
+        """Send the snapshot in portions, none of which waits in memory; what changes meanwhile follows it."""
+        desk, encode = self._desk, msgspec.json.encode
         status = desk.status() if "status" in self._topics else None
         operations = desk.operations.all() if "operations" in self._topics else None
-        parts: list[bytes] = []
-        if "users" in self._topics:
-            rows = desk.rows.all()
-            for first in range(0, len(rows), ROWS_AT_A_TIME):
-                parts.append(msgspec.json.encode(rows[first : first + ROWS_AT_A_TIME])[1:-1])
-                await asyncio.sleep(0)
-        users = msgspec.Raw(b"[" + b",".join(parts) + b"]") if "users" in self._topics else None
-        return desk.events.frame("snapshot", _Snapshot(desk.events.boot, status, users, operations), place)
+        start = b'{"boot":%s,"status":%s,"operations":%s,"users":' % tuple(
+            map(encode, (desk.events.boot, status, operations))
+        )
+        rows = desk.rows.all()
+        start = desk.events.heading("snapshot", place) + start
+        if "users" not in self._topics:
+            await self._send(start + b"null}\n\n")
+            return
+        await self._send(start + b"[")
+        for first in range(0, len(rows), ROWS_AT_A_TIME):
+            portion = encode(rows[first : first + ROWS_AT_A_TIME])[1:-1]
+            await self._send(b"," + portion if first else portion)
+            await asyncio.sleep(0)
+        await self._send(b"]}\n\n")

@@ -39,7 +39,7 @@ def run_attached(options: argparse.Namespace) -> int:
     try:
         return asyncio.run(_run(options, path))
     except KeyboardInterrupt:
-        return FAILED
+        return WELL if options.command == "events" else FAILED
 
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
@@ -91,8 +91,11 @@ class Commands:
         """Have calendars read anew, and wait for it; the exit status says whether any could be."""
         path = "/v1/resync" if typed is None else f"/v1/users/{await self._guid(typed)}/resync"
         operation = await self._client.post(path, Operation)
+        told = -1
         while operation.state == "running":
-            print(f"{operation.done} of {operation.total}", file=sys.stderr)
+            if operation.done != told:
+                told = operation.done
+                print(f"{told} of {operation.total}", file=sys.stderr)
             await asyncio.sleep(FOLLOWED)
             operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
         summary = f"{operation.state}: {operation.done} of {operation.total} calendars, {operation.failed} not readable"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
 
@@ -72,7 +72,6 @@ class Engine:
     ) -> None:
         self._source = source
         self._settings = settings.presence
-        self._clock = clock
         self._observers = [observe]
         self._finished = Bell()
         self._roster: Roster = {}
@@ -160,12 +159,12 @@ class Engine:
             return None
         return glance(participant, self._writer.written(guid))
 
-    def account(self, guid: str) -> Account | None:
-        """Return all that is known of one user and why the presence is what it is, None for others."""
+    def account(self, guid: str, now: datetime) -> Account | None:
+        """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
-        return account(participant, self._writer.written(guid), self._settings, self._clock.now())
+        return account(participant, self._writer.written(guid), self._settings, now)
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""

@@ -60,6 +60,7 @@ async def test_a_snapshot_and_its_events_make_the_present_state(tmp_path: Path) 
         name, snapshot = await reader.next()
         assert (name, snapshot["status"], snapshot["operations"]) == ("snapshot", None, None)
         known = {user["guid"]: user for user in snapshot["users"]}
+        await served.eventually(lambda: len(served.engine.guids()) == len(USERS))
         served.link.remove(USERS[0].guid)
         number = None
         while len(known) != 19 or any(user["state"] != "current" for user in known.values()):
@@ -208,12 +209,13 @@ def test_the_tape_is_complete_or_says_that_it_is_not(written: list[Topic], place
             events.append(topic, lambda number: UsersEvent(number=number, users=(), gone=()))
     place = min(place, len(written))
     try:
-        missed = events.after(place, TOPICS)
+        missed, reached = events.after(place, TOPICS)
     except FellBehind:
         assert events.place(f"b-{place}") is None
         return
     assert events.place(f"b-{place}") == place
     names = [line[7:] for line in missed.decode().splitlines() if line.startswith("event: ")]
     ids = [line[6:] for line in missed.decode().splitlines() if line.startswith("id: ")]
+    assert reached == len(written)
     assert names == written[place:]
     assert ids == [str(each) for each in range(place + 1, len(written) + 1)]

@@ -107,6 +107,7 @@ async def test_bodies_that_do_not_fit_name_the_field(tmp_path: Path, body: bytes
 
 async def test_a_huge_body_is_refused(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
         problem = await ask(served, "POST", "/v1/resync", b'"' + b"x" * (LARGEST_BODY + 1) + b'"')
         assert (problem["status"], problem["type"]) == (413, "too-large")
         assert (await served.get("/v1/status"))["users"] == 3
@@ -152,6 +153,20 @@ async def test_half_requests_hold_up_neither_others_nor_the_end(tmp_path: Path) 
     assert asyncio.get_running_loop().time() - before < 2
     for caller in callers:
         caller.close()
+
+
+async def test_whoever_hangs_up_in_the_middle_is_nothing_to_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        for half in (b"GET /v1/sta", b"POST /v1/resync HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"):
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(str(served.socket))
+                caller.sendall(half)
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)
+        assert served.desk.operations.all() == ()
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
 
 
 async def test_what_is_no_http_is_refused(tmp_path: Path) -> None:
