@@ -69,6 +69,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
         with_subjects: bool = True,
         exception_organizer: str | None = None,
         password: str = PASSWORD,
+        clock: ManualClock | None = None,
         **settings: Any,
     ) -> AsyncIterator[EwsSource]:
         given = {"type": ExchangeType.ON_PREMISES, "user": USER, "ews_url": simulator.ews_url, **settings}
@@ -80,7 +81,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
             channel_binding=True,
             connections=4,
             tls=tls,
-            clock=ManualClock(),
+            clock=clock or ManualClock(),
             user_agent="calendar-engine/1",
             transport=partial(RoutedTransport, routes=simulator.routes),
         )
@@ -89,7 +90,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
             with_subjects=with_subjects,
             exception_organizer=exception_organizer,
             http=http,
-            clock=ManualClock(),
+            clock=clock or ManualClock(),
             random=Random(4),
         )
         try:
