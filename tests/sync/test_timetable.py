@@ -36,6 +36,16 @@ def test_setting_again_moves_and_discarding_removes() -> None:
     assert "b" not in timetable
 
 
+def test_bringing_forward_never_postpones() -> None:
+    timetable = Timetable()
+    timetable.bring_forward("a", at(60))
+    timetable.bring_forward("a", at(90))
+    assert timetable.earliest() == at(60)
+    timetable.bring_forward("a", at(30))
+    assert timetable.earliest() == at(30)
+    assert len(timetable) == 1
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)), max_size=40), st.integers(0, 20))
 def test_it_equals_a_plain_dictionary(changes: list[tuple[str, int | None]], now: int) -> None:
     timetable, model = Timetable(), dict[str, int]()

@@ -79,7 +79,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
             log_in=Credential(chosen.user, Secret(password), Authentication.NTLM, channel_binding=True),
             connections=4,
             tls=tls,
-            clock=ManualClock(),
+            clock=clock or ManualClock(),
             user_agent="calendar-engine/1",
             transport=partial(RoutedTransport, routes=simulator.routes),
         )

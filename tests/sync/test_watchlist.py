@@ -1,0 +1,49 @@
+"""Who is concerned when a mailbox changes, and when nobody is any more."""
+
+import pytest
+
+from engine.exchange.source import Mailbox
+from engine.sync.watchlist import Watchlist
+
+URL = "https://mail.example.com/EWS/Exchange.asmx"
+ANNA, BERT = Mailbox("anna@example.com", URL), Mailbox("bert@example.com", URL)
+
+
+@pytest.fixture
+def unwatched() -> list[Mailbox]:
+    return []
+
+
+@pytest.fixture
+def watchlist(unwatched: list[Mailbox]) -> Watchlist:
+    return Watchlist(unwatched.append)
+
+
+def test_two_users_may_share_a_mailbox(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:
+    watchlist.put("one", ANNA)
+    watchlist.put("two", ANNA)
+    assert watchlist.guids("Anna@Example.com") == {"one", "two"}
+    watchlist.remove("one")
+    assert watchlist.guids("anna@example.com") == {"two"}
+    assert unwatched == []
+    watchlist.remove("two")
+    watchlist.remove("two")
+    assert unwatched == [ANNA]
+    assert watchlist.guids("anna@example.com") == set()
+
+
+def test_who_has_another_mailbox_leaves_the_first(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:
+    watchlist.put("one", ANNA)
+    watchlist.put("one", BERT)
+    assert unwatched == [ANNA]
+    assert watchlist.guids("anna@example.com") == set()
+    assert watchlist.guids("bert@example.com") == {"one"}
+
+
+def test_a_mailbox_on_another_server_is_the_same(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:
+    watchlist.put("one", ANNA)
+    moved = Mailbox(ANNA.address, "https://branch.example.com/EWS/Exchange.asmx")
+    watchlist.put("one", moved)
+    assert unwatched == []
+    watchlist.remove("one")
+    assert unwatched == [moved]
