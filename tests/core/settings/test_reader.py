@@ -1,5 +1,6 @@
 """The settings file as a whole: what it means, and that every mistake in it is told at once."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from pytest_snapshot.plugin import Snapshot
 from engine.core.failures import Fault
 from engine.core.presence import DEFAULT_MAPPING, Kind, Target
 from engine.core.settings.keys import KEYS, SECTIONS, TABLES
-from engine.core.settings.model import ClearWith, ExchangeType, ResolveWith, ServerChoice, Settings
+from engine.core.settings.model import CLOUD_EWS_END, ClearWith, ExchangeType, ResolveWith, ServerChoice, Settings
 from engine.core.settings.problems import Problem, SettingsInvalid
 from engine.core.settings.reader import read_settings
 from engine.core.users import UserFilter, UserSelection
@@ -133,12 +134,54 @@ type = "on-premises"
 user = 'CORP\svc'
 ca_file = "ca.pem"
 ews-url = "https://svc:hunter2@mail.example.com"
-mode = "free-busy"
+mode = "freebusy"
 [debuglog]
 ews = true
 [[engine]]
 dry_run = true
 """
+
+
+CLOUD = """
+[pbx]
+master = "master"
+host = "pbx.example.com"
+[exchange]
+type = "cloud-ews"
+tenant_id = "6babcaad-604b-40ac-a9d7-9fd97c0b779f"
+client_id = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
+"""
+
+
+def test_the_cloud_needs_an_application_instead_of_a_user() -> None:
+    exchange = read(CLOUD).exchange
+    assert (exchange.type, exchange.user, exchange.ews_url) == (ExchangeType.CLOUD_EWS, "", None)
+    without = "\n".join(line for line in CLOUD.splitlines() if "_id" not in line)
+    assert {problem.key for problem in problems(without)} == {"exchange.tenant_id", "exchange.client_id"}
+
+
+@pytest.mark.parametrize(("given", "missing"), [("certificate", "certificate_key"), ("certificate_key", "certificate")])
+def test_a_certificate_needs_its_key_and_the_other_way_round(given: str, missing: str) -> None:
+    [problem] = problems(f'{CLOUD}{given} = "/etc/app.pem"\n')
+    assert problem.key == f"exchange.{missing}"
+
+
+def test_cloud_ews_ends_on_its_day_and_says_what_to_do() -> None:
+    day_before = CLOUD_EWS_END - timedelta(days=1)
+    assert read_settings(CLOUD, default_zone=VIENNA, today=day_before).exchange.type is ExchangeType.CLOUD_EWS
+    with pytest.raises(SettingsInvalid) as refusal:
+        read_settings(CLOUD, default_zone=VIENNA, today=CLOUD_EWS_END)
+    [problem] = refusal.value.problems
+    assert (problem.key, problem.line) == ("exchange.type", 6)
+    assert "2027-04-01" in problem.reason
+    assert "cloud-graph" in problem.remedy
+
+
+def test_free_busy_impersonates_nobody() -> None:
+    [problem] = problems(f'{CLOUD}mode = "free-busy"\n')
+    assert problem.key == "exchange.mode"
+    [problem] = problems(f'{MINIMAL}mode = "free-busy"\nresolve_with = "candidates"\n')
+    assert problem.key == "exchange.resolve_with"
 
 
 def test_every_mistake_is_told_at_once_with_its_line(snapshot: Snapshot) -> None:

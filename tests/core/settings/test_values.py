@@ -77,7 +77,7 @@ def test_a_right_value_is_read(parse: Parser, value: object, result: object) -> 
         (values.text, "CORP\x08ot", "contains a control character"),
         (values.choice(ResolveWith), "Candidates", 'has an unknown value: "Candidates"'),
         (values.choice(ResolveWith), 1, "must be text, not a whole number"),
-        (values.choice(ExchangeType), "cloud-ews", '= "cloud-ews" is not available in this version'),
+        (values.choice(ExchangeType), "cloud-graph", '= "cloud-graph" is not available in this version'),
         (values.channel_binding, True, "has an unknown value"),
         (values.everyone, ["all"], 'must be "all" or a table'),
         (values.time_zone, "europe/wien", 'is no IANA time zone: "europe/wien"'),
@@ -115,7 +115,7 @@ def test_a_wrong_value_is_refused_with_its_reason(parse: Parser, value: object, 
 
 def test_an_unknown_word_is_answered_with_the_words_that_are_available() -> None:
     refusal = values.choice(ExchangeType)("on-premise")
-    assert refusal == Refusal('has an unknown value: "on-premise"', 'Write "on-premises".')
+    assert refusal == Refusal('has an unknown value: "on-premise"', "Write one of: on-premises, cloud-ews.")
 
 
 def test_a_zone_with_the_wrong_case_is_answered_with_the_right_one() -> None:
