@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def ours(server: Server) -> Cost:
         clock=clock,
         user_agent="calendar-engine/bench",
     )
-    source = EwsSource(settings, with_subjects=True, exception_organizer=None, http=http, clock=clock)
+    source = EwsSource(settings, with_subjects=True, exception_organizer=None, http=http, clock=clock, random=Random(1))
 
     async def read_all() -> int:
         found = await asyncio.gather(
