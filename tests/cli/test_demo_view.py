@@ -44,6 +44,7 @@ STATUS = Status(
     oldest_reading=NINE,
     pbx=LinkStatus(works=True),
     exchange=LinkStatus(failure=DOWN),
+    refused_pbxs={},
 )
 
 

@@ -43,6 +43,7 @@ EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "12"))
 NETWORK_SPEED = 50.0
 """Ten seconds without an answer pass in a fifth of a second."""
 
+SWEEP = 60
 SELECTION = {"exclude": {"groups": ["no calendar"]}}
 Step = Callable[[], Awaitable[None]]
 people = st.integers(0, PEOPLE - 1)
@@ -94,7 +95,11 @@ class Stage:
 
     async def _run_one_engine(self) -> bool:
         """Do steps until the engine is to be started anew (true) or the end has come (false)."""
-        tables = {"pbx": self._pbx, "engine": {"state_dir": str(self._directory / "state")}}
+        tables = {
+            "pbx": self._pbx,
+            "exchange": {"poll_seconds": SWEEP},
+            "engine": {"state_dir": str(self._directory / "state")},
+        }
         network = SteadyClock(speed=NETWORK_SPEED)
         async with running_engine(self.company, self.clock, self._directory, tables, network) as self.site:
             while True:
@@ -138,6 +143,9 @@ class Stage:
             await self._connecting.aclose()
         else:
             await self.company.pbx.stop()
+
+    async def calendars_are_read_again(self) -> None:
+        await self.clock.advance(2 * SWEEP)
 
     def takes_part(self, guid: str) -> bool:
         return any(user.guid == guid and not user.groups for user in self.company.pbx.users)
@@ -227,7 +235,7 @@ class PbxMachine(RuleBasedStateMachine):
             mailbox = self.stage.world.people[person].mailbox or ""
             item = self.stage.world.appointment("meeting", f"{starts}:00-12:00", show_as=state)
             self.stage.world.put(mailbox, item)
-            self.stage.site.engine.read_again(self.stage.world.people[person].guid)
+            await self.stage.calendars_are_read_again()
 
         self.do(step)
 
@@ -235,7 +243,7 @@ class PbxMachine(RuleBasedStateMachine):
     def calendar_is_emptied(self, person: int) -> None:
         async def step() -> None:
             self.stage.world.clear(self.stage.world.people[person].mailbox or "")
-            self.stage.site.engine.read_again(self.stage.world.people[person].guid)
+            await self.stage.calendars_are_read_again()
 
         self.do(step)
 
