@@ -447,6 +447,7 @@ async def test_where_the_pbx_connects_it_insists_on_a_fresh_challenge(challenge:
     application.router.add_get("/a/b", app)
     pbx = PbxSimulator(ManualClock(), password=Secret("pwd"))
     async with TestServer(application) as server:
-        async with pbx.connecting(AppObject(url=f"http://127.0.0.1:{server.port}/a/b/calendar")):
+        app_object = AppObject(url=f"http://127.0.0.1:{server.port}/a/b/calendar")
+        async with pbx.connecting(app_object):
             await eventually(lambda: answered.count("AppChallenge") >= 3)
     assert answered.count("AppLogin") == (1 if challenge == "4711" else 0)
