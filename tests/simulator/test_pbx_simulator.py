@@ -10,16 +10,20 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.secret import Secret
 from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.pbx.app_object import AppObject
 from engine.simulator.pbx.behaviour import Behaviour, MissingRight, PbxInfoSent
 from engine.simulator.pbx.ledger import LoginAttempt, PresenceWrite
 from engine.simulator.pbx.login import new_challenge, proves_password
 from engine.simulator.pbx.presence import ClearSemantics, Entry
 from engine.simulator.pbx.server import PATH, PbxSimulator
 from engine.simulator.pbx.users import PbxUser
+from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
 
 PASSWORD = "s3cret"
@@ -422,3 +426,28 @@ async def test_keep_alives_are_counted_not_answered() -> None:
         await app.send({"mt": "KeepAlive"})
         assert (await app.ask(SET))["mt"] == "SetPresenceResult"
         assert pbx.ledger.keep_alives == 1
+
+
+@pytest.mark.parametrize("challenge", ["4711", "", "12345678901234567", 7], ids=["twice", "empty", "long", "no text"])
+async def test_where_the_pbx_connects_it_insists_on_a_fresh_challenge(challenge: object) -> None:
+    answered: list[str] = []
+
+    async def app(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for frame in socket:
+            answered.append(json.loads(frame.data)["mt"])
+            if answered[-1] == "AppChallenge":
+                await socket.send_json({"mt": "AppChallengeResult", "challenge": challenge})
+            else:
+                await socket.close()
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/a/b", app)
+    pbx = PbxSimulator(ManualClock(), password=Secret("pwd"))
+    async with TestServer(application) as server:
+        app_object = AppObject(url=f"http://127.0.0.1:{server.port}/a/b/calendar")
+        async with pbx.connecting(app_object):
+            await eventually(lambda: answered.count("AppChallenge") >= 3)
+    assert answered.count("AppLogin") == (1 if challenge == "4711" else 0)

@@ -43,6 +43,7 @@ EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "12"))
 NETWORK_SPEED = 50.0
 """Ten seconds without an answer pass in a fifth of a second."""
 
+SWEEP = 60
 SELECTION = {"exclude": {"groups": ["no calendar"]}}
 Step = Callable[[], Awaitable[None]]
 people = st.integers(0, PEOPLE - 1)
@@ -94,7 +95,11 @@ class Stage:
 
     async def _run_one_engine(self) -> bool:
         """Do steps until the engine is to be started anew (true) or the end has come (false)."""
-        tables = {"pbx": self._pbx, "engine": {"state_dir": str(self._directory / "state")}}
+        tables = {
+            "pbx": self._pbx,
+            "exchange": {"poll_seconds": SWEEP},
+            "engine": {"state_dir": str(self._directory / "state")},
+        }
         network = SteadyClock(speed=NETWORK_SPEED)
         async with running_engine(self.company, self.clock, self._directory, tables, network) as self.site:
             while True:
