@@ -18,7 +18,7 @@ async def test_200_mailboxes_through_8_lanes_cost_8_handshakes_and_no_other_401(
     pbx = {"writes_per_second": 1000}
     async with running_site(world, tmp_path, clock, exchange=exchange, pbx=pbx) as site:
         # A server that takes its time, so that all lanes are needed.
-        slow = site.company.exchange.faults.add(Delay(0.05))
+        slow = site.company.exchange.faults.add(Delay(0.03))
         await site.settled()
         site.company.exchange.faults.clear(slow)
         assert site.wrong() == {}

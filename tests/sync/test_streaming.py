@@ -118,6 +118,7 @@ async def test_after_a_stream_ends_the_next_change_is_heard(
         await while_time_passes(site, lambda: bool(set(company.exchange.subscriptions.streams) - streams))
         await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
         await while_time_passes(site, lambda: not site.wrong())
+        await all_watched(site)
         meet(site, anna, "another", minutes=120)
         await site.eventually(lambda: not site.wrong())
 
@@ -127,6 +128,8 @@ async def test_closed_in_order_goes_on_with_the_same_subscriptions(
 ) -> None:
     async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
         await all_watched(site)
+        # Who was listened to while others came is read once more.
+        await site.pass_time(minutes=5)
         ledger = company.exchange.ledger
         subscribed, read = ledger.operations["Subscribe"], ledger.operations["FindItem"]
         opened = ledger.operations["GetStreamingEvents"]
