@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -69,21 +70,34 @@ def _budget(kind: type[ExchangeBusy], host: str, mailbox: str | None) -> tuple[t
 
 
 class _Server:
-    """The requests under way to one server."""
+    """The requests under way to one server, and those that wait for one of them to end, in their order."""
 
     def __init__(self, most: int) -> None:
         self.concurrency = Concurrency(most)
         self._under_way = 0
-        self._changed = asyncio.Event()
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         while self._under_way >= self.concurrency.allowed:
-            await self._changed.wait()
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._wake()  # perhaps it was our turn: then it is the next one's
+                raise
         self._under_way += 1
         try:
             yield
         finally:
             self._under_way -= 1
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._wake()
+
+    def _wake(self) -> None:
+        free = self.concurrency.allowed - self._under_way
+        while self._waiting and free > 0:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1

@@ -123,3 +123,22 @@ async def test_who_complains_about_all_gets_half_as_much_and_a_single_mailbox_co
     for _ in range(10):
         await most_at_once(throttle)
     assert await most_at_once(throttle) == 8
+
+
+async def test_who_gives_up_waiting_passes_the_turn_on(clock: ManualClock) -> None:
+    throttle = Throttle(1, clock)
+    answered = asyncio.Event()
+
+    async def one() -> None:
+        async with throttle.turn(URL, ANNA):
+            await answered.wait()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one()) for _ in range(5)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        answered.set()
+        await asyncio.wait([tasks[0]])
+        tasks[2].cancel()
+    assert tasks[1].cancelled()
+    assert not any(task.cancelled() for task in (tasks[0], *tasks[3:]))
