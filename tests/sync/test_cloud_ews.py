@@ -93,6 +93,8 @@ async def cloud(tmp_path: Path, day: date) -> AsyncIterator[Cloud]:
         clock,
         schema=ews_schema(),
         hosts=("outlook.office365.com", "localhost", f"autodiscover.{DOMAIN}"),
+        external_host="outlook.office365.com",
+        internal_host="outlook.office365.com",
         token_holder=lambda token: tokens[0].holder(token, RESOURCE),
         behaviour=Behaviour(app_only=True),
     )
@@ -197,6 +199,7 @@ async def test_from_the_day_of_its_end_nothing_is_asked_any_more(cloud: Cloud) -
     async with cloud.engine() as site:
         await site.settled()
         await cloud.clock.advance(15 * 60)
+        site.engine.visit(cloud.company.world.people[0].guid)
         happening = await trouble(site, CloudEwsEnded)
         assert "2027-04-01" in str(happening.failure)
         assert "cloud-graph" in happening.failure.remedy

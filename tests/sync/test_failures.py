@@ -228,6 +228,8 @@ async def test_a_busy_server_gets_the_pause_it_asks_for(company: Company, clock:
         happening = await trouble(site, Side.EXCHANGE, ExchangeBusy)
         assert happening.until == network_clock.now() + timedelta(seconds=7)
         company.exchange.faults.clear(busy)
+        # Visits that had begun already are on their way.
+        await asyncio.sleep(0.5)
         asked = company.exchange.ledger.operations["FindItem"]
         await network_clock.advance(6.9)
         assert company.exchange.ledger.operations["FindItem"] == asked

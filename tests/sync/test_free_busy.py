@@ -77,7 +77,8 @@ async def test_presences_follow_free_busy_without_a_right_to_impersonate(
 async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_returns_with_the_right(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
-    denied = company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
+    for operation in ("FindItem", "Subscribe"):
+        company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation=operation)
     network_clock = JumpingClock(speed=20)
     async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}, network_clock) as site:
         await site.settled()
@@ -90,7 +91,7 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
             await site.pass_time(minutes=3)
         assert company.exchange.ledger.operations["FindItem"] <= site.settings.exchange.connections
 
-        company.exchange.faults.clear(denied)
+        company.exchange.faults.clear()
         network_clock.ahead = timedelta(hours=1)
         await site.pass_time(minutes=3)
         await site.happens(ReadingUnrestricted)

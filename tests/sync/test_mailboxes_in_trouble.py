@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from engine.exchange.failures import ServiceAccountBusy
 from engine.simulator.company import Company, pbx_user
-from engine.simulator.faults import Cut, Delay, Effect, garbage, server_busy
+from engine.simulator.faults import Cut, Delay, Effect, ErrorCode, garbage, server_busy
 from engine.simulator.world import Person, World, generate
 from engine.sync.happenings import AccountPaused, LinkTrouble
 from tests.support.clock import ManualClock
@@ -14,6 +14,7 @@ from tests.support.site import Site, ews_schema, running_engine
 
 EXCHANGE = {"connections": 8, "ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}
 TABLES: dict[str, dict[str, object]] = {"exchange": EXCHANGE, "pbx": {"writes_per_second": 1000}}
+NO_NOTIFICATIONS = ErrorCode("ErrorExceededSubscriptionCount")
 TROUBLES: tuple[Effect, ...] = (Delay(0.8), server_busy(600_000), garbage(), Cut(after=10), Cut())
 
 
@@ -48,6 +49,7 @@ async def test_nobody_is_read_later_because_of_others(tmp_path: Path) -> None:
         Company(world, tmp_path, clock, schema=ews_schema()) as company,
         running_engine(company, clock, tmp_path, TABLES) as site,
     ):
+        company.exchange.faults.add(NO_NOTIFICATIONS, operation="Subscribe")
         await site.settled()
         company.exchange.faults.add(Delay(0.02), operation="FindItem")
         without = await seconds_until_read(site, healthy)
@@ -74,6 +76,7 @@ async def test_a_throttled_service_account_is_left_alone_while_known_mailboxes_a
         Company(world, tmp_path, clock, schema=ews_schema()) as company,
         running_engine(company, clock, tmp_path, TABLES) as site,
     ):
+        company.exchange.faults.add(NO_NOTIFICATIONS, operation="Subscribe")
         company.pbx.delete_user(newcomer.guid)
         await site.eventually(lambda: site.engine.status().resolved == len(known))
         await site.settled()

@@ -1,9 +1,10 @@
 """The calendar source for Exchange Web Services: finds mailboxes, reads their windows and hears of their changes."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from types import MappingProxyType
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
@@ -30,6 +31,10 @@ from engine.exchange.failures import (
     NotPrimaryAddress,
 )
 from engine.exchange.source import Mailbox, Tell, Window
+
+OWN_CONNECTIONS: Mapping[ExchangeType, int] = MappingProxyType({ExchangeType.ON_PREMISES: 3, ExchangeType.CLOUD_EWS: 0})
+"""Hanging connections in the service account's own name: three are granted by even the oldest server
+(HangingConnectionLimit, Exchange 2013), and none to an application, which is nobody without a mailbox."""
 
 # After these, EWS may be somewhere else now.
 _PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted, MailboxMoved)
@@ -61,7 +66,14 @@ class EwsSource:
         self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
         self._may_subscribe = settings.mode is Mode.DETAILS
         limit = settings.max_subscriptions_per_connection
-        self._watcher = Watcher(self._client, self._endpoint.place, limit=limit, clock=clock, random=random)
+        self._watcher = Watcher(
+            self._client,
+            self._endpoint.place,
+            limit=limit,
+            own_connections=OWN_CONNECTIONS[settings.type],
+            clock=clock,
+            random=random,
+        )
 
     async def resolve(self, candidates: Sequence[str]) -> Mailbox:
         """Return the mailbox of the first candidate address that has one.

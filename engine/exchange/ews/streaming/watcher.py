@@ -26,9 +26,6 @@ from engine.exchange.failures import (
 )
 from engine.exchange.source import Mailbox, Tell, Urgency
 
-OWN_CONNECTIONS = 3
-"""Hanging connections that even the oldest server grants one account (HangingConnectionLimit, Exchange 2013)."""
-
 REFUSALS = 2
 """So many in a row are no coincidence: in between the server may have been restarted."""
 
@@ -39,7 +36,11 @@ _CANNOT_BE_WATCHED = (SubscriptionRefused, SubscriptionLost, RequestRejected, No
 
 
 class Watcher:
-    """All groups and their connections. `where` tells the place of a mailbox; addresses are compared in lower case."""
+    """All groups and their connections. `where` tells the place of a mailbox; addresses are compared in lower case.
+
+    `own_connections` is how many the service account may open in its own name; with more groups than that, each is
+    listened to in the name of its anchor.
+    """
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Watcher:
         where: Callable[[Mailbox], Awaitable[Place]],
         *,
         limit: int,
+        own_connections: int,
         clock: Clock,
         random: Random,
     ) -> None:
@@ -55,6 +57,7 @@ class Watcher:
         self._clock = clock
         self._random = random
         self._groups = Groups(limit)
+        self._own_connections = own_connections
         self._listeners: dict[Group, Listener] = {}
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._debounce = Debounce(clock)
@@ -152,7 +155,7 @@ class Watcher:
 
     def impersonates(self) -> bool:
         """Implements `Owner`."""
-        return len(self._groups) > OWN_CONNECTIONS
+        return len(self._groups) > self._own_connections
 
     def _listener(self, group: Group) -> Listener:
         listener = self._listeners.get(group)
