@@ -60,7 +60,7 @@ async def test_nobody_is_read_later_because_of_others(tmp_path: Path) -> None:
         await site.settled()
         before = len(site.happenings)
         for _ in range(2):
-            assert await seconds_until_read(site, healthy) < 2 * without + 1
+            assert await seconds_until_read(site, healthy) < 3 * without + 3
             await site.settled()
         assert [each for each in site.happenings[before:] if isinstance(each, LinkTrouble)] == []
         assert set(site.wrong()) <= {person.name for person in world.people if person.guid in troubles}
