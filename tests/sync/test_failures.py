@@ -224,7 +224,8 @@ async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock
 async def test_a_busy_server_gets_the_pause_it_asks_for(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     busy = company.exchange.faults.add(server_busy(7000), operation="FindItem")
     network_clock = ManualClock()
-    async with company, running_engine(company, clock, tmp_path, {}, network_clock) as site:
+    tables = {"exchange": {"connections": 1}}
+    async with company, running_engine(company, clock, tmp_path, tables, network_clock) as site:
         happening = await trouble(site, Side.EXCHANGE, ExchangeBusy)
         assert happening.until == network_clock.now() + timedelta(seconds=7)
         company.exchange.faults.clear(busy)

@@ -9,7 +9,7 @@ from engine.sync.slow import SlowMailboxes
 def with_slow(*keys: str, share: int = 2) -> SlowMailboxes:
     mailboxes = SlowMailboxes(share)
     mailboxes.ended("quick", 0.1)
-    for key in keys:
+    for key in (*keys, *keys):
         mailboxes.ended(key, 30)
     return mailboxes
 
@@ -28,9 +28,17 @@ def test_one_that_is_quick_again_is_like_any_other() -> None:
     mailboxes = with_slow("a", share=1)
     assert mailboxes.may_begin("a")
     mailboxes.ended("a", 0.2)
-    mailboxes.ended("b", 30)
+    for _ in range(2):
+        mailboxes.ended("b", 30)
     assert mailboxes.may_begin("b")
     assert mailboxes.may_begin("a")
+
+
+def test_one_long_visit_is_no_habit() -> None:
+    mailboxes = with_slow("a", share=1)
+    mailboxes.ended("b", 30)
+    assert mailboxes.may_begin("a")
+    assert mailboxes.may_begin("b")
 
 
 def test_where_all_take_long_none_is_special() -> None:
