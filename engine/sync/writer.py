@@ -124,6 +124,7 @@ class Writer:
         self._certainty.everything()
         for guid in self._roster:
             self.want(guid)
+        self._finished()
 
     def link_is_down(self) -> None:
         """Begin no more writes. What was refused or not answered may be otherwise over the next connection."""

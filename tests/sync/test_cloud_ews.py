@@ -132,6 +132,8 @@ async def test_revoked_tokens_are_replaced_by_one_and_nobody_notices(cloud: Clou
     async with cloud.engine() as site:
         await site.settled()
         cloud.entra.revoke_tokens()
+        for person in cloud.company.world.people:
+            site.engine.visit(person.guid)
         await site.pass_time(minutes=15)
         assert site.wrong() == {}
         assert cloud.entra.ledger.operations["token"] == 2

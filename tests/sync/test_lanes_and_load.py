@@ -34,6 +34,13 @@ async def test_200_mailboxes_through_8_lanes_cost_8_handshakes_and_no_other_401(
         assert ledger.complaints == []
 
 
+async def test_a_site_without_users_has_nothing_to_wait_for(tmp_path: Path) -> None:
+    world = generate(0, 0, date(2026, 3, 2), ZoneInfo("Europe/Berlin"))
+    async with running_site(world, tmp_path, ManualClock(world.instant("09:05"))) as site:
+        await site.settled()
+        assert site.engine.status().pbx.works
+
+
 async def test_nobody_is_written_twice_for_the_same_presence(tmp_path: Path) -> None:
     world = generate(30, 10, date(2026, 3, 2), ZoneInfo("Europe/Berlin"))
     clock = ManualClock(world.instant("09:18"))

@@ -72,3 +72,21 @@ async def test_a_probe_that_comes_to_nothing_leaves_the_next_one_possible() -> N
         breaker.accepted()
     async with breaker.log_in(), breaker.log_in():
         pass
+
+
+async def test_log_ins_whose_requests_take_long_keep_nobody_out() -> None:
+    clock = ManualClock()
+    breaker = LoginBreaker(clock)
+    let_in: list[str] = []
+
+    async def third() -> None:
+        async with breaker.log_in():
+            let_in.append("third")
+
+    async with breaker.log_in(), breaker.log_in(), asyncio.TaskGroup() as group:
+        group.create_task(third())
+        await clock.advance(4.9)
+        assert let_in == []
+        await clock.advance(0.2)
+        await asyncio.sleep(0.01)
+        assert let_in == ["third"]
