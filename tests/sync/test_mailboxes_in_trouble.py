@@ -12,10 +12,10 @@ from engine.sync.happenings import AccountPaused, LinkTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
 
-EXCHANGE = {"connections": 8, "ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}
+EXCHANGE = {"connections": 4, "ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}
 TABLES: dict[str, dict[str, object]] = {"exchange": EXCHANGE, "pbx": {"writes_per_second": 1000}}
 NO_NOTIFICATIONS = ErrorCode("ErrorExceededSubscriptionCount")
-TROUBLES: tuple[Effect, ...] = (Delay(3), server_busy(600_000), garbage(), Cut(after=10), Cut())
+TROUBLES: tuple[Effect, ...] = (Delay(1.5), server_busy(600_000), garbage(), Cut(after=10), Cut())
 
 
 def in_trouble(world: World) -> dict[str, Effect]:
@@ -58,7 +58,7 @@ async def test_nobody_waits_for_others(tmp_path: Path) -> None:
         # Now the slow ones do not answer at all: more of them than there are lanes.
         before, held = len(site.happenings), Hold()
         for person in world.people:
-            if troubles.get(person.guid) == Delay(3):
+            if troubles.get(person.guid) == Delay(1.5):
                 faults.add(held, operation="FindItem", mailbox=person.mailbox or "")
         for _ in range(2):
             await read_in_the_next_sweep(site, healthy)
