@@ -80,8 +80,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     target: Target | None
     outcome: Outcome
     rule: Rule
-    rival: str | None = None
-    oddities: tuple[Oddity, ...] = ()
+    rival: str | None
+    oddities: tuple[Oddity, ...]
 
     @property
     def words(self) -> str:

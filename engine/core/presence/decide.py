@@ -87,7 +87,7 @@ def _turning_points(here: Situation, note: Note | None, today: date, settings: P
     yield from (running.end for running in here.running)
     yield from (coming.start for coming in here.coming[:1])
     yield from (announced_from(beyond.start, settings) for beyond in here.beyond[:1])
-    if note is not None and note.until is not None:
+    if note is not None:
         day = next_change_of_words(note.until, today)
         if day is not None:
             yield start_of_day(day, settings.timezone)

@@ -15,7 +15,7 @@ _TOMORROW = timedelta(days=1)
 _TODAY = timedelta()
 _QUOTED = re.compile("'[^']*'")  # literal text in a CLDR pattern
 _SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
-_ORDINARY_BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2009\u202f", " "))
+_ORDINARY_BLANKS = str.maketrans(dict.fromkeys("\u00a0\u202f", " "))
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):

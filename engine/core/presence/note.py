@@ -29,18 +29,16 @@ class Phrase(msgspec.Struct, frozen=True, gc=False):
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
-    """note = head [ until when ] [ ( next ) ], said on the day `today`."""
+    """note = head until when [ ( next ) ], said on the day `today`."""
 
     head: Phrase
     today: date
-    until: Moment | None = None
+    until: Moment
     next: Phrase | None = None
 
     def say(self, words: Catalogue) -> str:
         """Return it in words."""
-        text = self.head.say()
-        if self.until is not None:
-            text = say_until(text, self.until, self.today, words)
+        text = say_until(self.head.say(), self.until, self.today, words)
         if self.next is not None:
             text = words.sentences[Sentence.WITH_NEXT].format(note=text, next=self.next.say())
         return text

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -88,6 +89,9 @@ def test_the_time_zone_of_the_machine_plays_no_part() -> None:
     niue = replace(HIDDEN, timezone=ZoneInfo("Pacific/Niue"))  # Tuesday still, when it is Thursday on Kiritimati
     assert note(appointment("11:00", "13:00"), now="11:30", settings=niue) == "Busy until tomorrow 1 AM"
     assert note(days("2026-03-03", "2026-03-04"), now="11:30", settings=niue) == "Away, all day"
+    tomorrow = decide([appointment("2026-03-06 14:00", "2026-03-06 15:00")], niue, at("11:30")).valid_until
+    assert tomorrow == at("2026-03-06 00:00", niue.timezone)
+    assert tomorrow.utcoffset() == timedelta()
 
 
 @pytest.mark.parametrize(
