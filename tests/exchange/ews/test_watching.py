@@ -138,6 +138,8 @@ async def test_a_connection_without_a_sign_of_life_is_given_up(watching: Callabl
         await watch.watch(ANNA)
         stream = await watch.listening(ANNA)
         stream.silence()
+        # What was sent before is still on its way.
+        await asyncio.sleep(0.3)
         await watch.clock.advance(SILENCE.total_seconds() - 1)
         await asyncio.sleep(0.05)
         assert len(watch.requests("GetStreamingEvents")) == 1
