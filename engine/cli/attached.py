@@ -25,8 +25,8 @@ from engine.cli.failures import EngineUnreachable, UserNotFound
 from engine.cli.palette import palette_of_output
 from engine.cli.places import usual_sockets
 from engine.cli.reports import Reports
+from engine.cli.statuses import FAILED, WELL
 
-WELL, FAILED = 0, 1
 PER_PAGE = 1000
 FOLLOWED = 0.3
 """Seconds between two looks at an operation."""

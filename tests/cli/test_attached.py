@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.main import _parser
+from engine.cli.commands.parser import make_parser
 from engine.cli.places import socket_path
 from engine.exchange.failures import MailboxNotFound
 from tests.support.api import InstantSource, ServedEngine, people, served_engine
@@ -156,13 +156,13 @@ def test_where_the_socket_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_manual_has_every_command_and_option() -> None:
-    help_texts = _parser().format_help()
+    help_texts = make_parser().format_help()
     names = re.findall(r"^    (\w+) ", help_texts, re.M)
     assert {"run", "demo", "status", "users", "explain", "resync", "events"} == set(names)
     for name in names:
         assert re.search(rf"^\.It Cm {name}\b", MANUAL, re.M), name
         assert re.search(rf"^\.Cm {name}$", MANUAL, re.M), name
-    [subparsers] = [action for action in _parser()._actions if action.choices]
+    [subparsers] = [action for action in make_parser()._actions if action.choices]
     assert isinstance(subparsers.choices, dict)
     for parser in subparsers.choices.values():
         for option in parser._option_string_actions:
