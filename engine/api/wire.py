@@ -149,7 +149,10 @@ def row(user: Glance) -> UserRow:
         mailbox=user.mailbox,
         activity=None if presence is None else cast("Activity", presence.activity or "available"),
         note="" if presence is None else presence.note,
-        state=_state(user.problem, user.desired, presence, is_read=user.is_read),
+        until=user.until,
+        state=_state(user.problem, user.desired, presence, is_read=user.read_at is not None),
+        last_read=user.read_at,
+        watched=user.is_watched,
         problem=user.problem.slug if user.problem else None,
         problem_title=user.problem.meaning if user.problem else None,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -134,8 +134,8 @@ class Calendars:
         """Take no more interest in this participant's mailbox."""
         self._watchlist.remove(guid)
 
-    def heard(self, address: str, urgency: Urgency) -> None:
-        """Have the mailbox with this address read again, sooner or later as told."""
+    def heard(self, address: str, urgency: Urgency) -> Set[str]:
+        """Have the mailbox with this address read again, sooner or later as told; return whose calendar is in it."""
         now = self._clock.now()
         match urgency:
             case Urgency.NOW:
@@ -144,8 +144,10 @@ class Calendars:
                 due = now + SOON * self._random.random()
             case Urgency.LATER:
                 due = now + self._poll * self._random.random()
-        for guid in self._watchlist.guids(address):
+        guids = self._watchlist.guids(address)
+        for guid in guids:
             self._bring_forward(guid, due)
+        return guids
 
     def is_idle(self) -> bool:
         """Tell whether nothing is being read and nobody is due."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from engine.core.clock import Clock
 from engine.core.failures import Failure
 from engine.core.settings.model import Settings
-from engine.exchange.source import CalendarSource
+from engine.exchange.source import CalendarSource, Urgency
 from engine.pbx.events import (
     LinkDown,
     LinkUp,
@@ -126,7 +126,7 @@ class Engine:
             await self._writer.load()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._link.run())
-                group.create_task(self._source.run(self._calendars.heard))
+                group.create_task(self._source.run(self._heard))
                 group.create_task(self._calendars.run())
                 group.create_task(self._decider.run())
                 group.create_task(self._writer.run())
@@ -157,7 +157,9 @@ class Engine:
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
-        return glance(participant, self._writer.written(guid))
+        mailbox = participant.mailbox
+        is_watched = mailbox is not None and self._source.is_watched(mailbox)
+        return glance(participant, self._writer.written(guid), is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
@@ -182,6 +184,10 @@ class Engine:
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.forget(guid)
+
+    def _heard(self, address: str, urgency: Urgency) -> None:
+        for guid in self._calendars.heard(address, urgency):
+            self._report(UserChanged(guid))
 
     def _visited(self, guid: str) -> None:
         self._decider.mark(guid)

@@ -15,14 +15,17 @@ from engine.sync.roster import Participant
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A user in short. `shown` is what the PBX acknowledged last, `desired` what it ought to show."""
+    """A user in short. `shown` is what the PBX acknowledged last, certain `until` then; `desired` what it ought to
+    show. `read_at` is calendar time."""
 
     user: User
     mailbox: str | None
     shown: Presence | None
     desired: Presence | None
+    until: datetime | None
     problem: Failure | None
-    is_read: bool
+    read_at: datetime | None
+    is_watched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +44,18 @@ class Account:
     problems: tuple[Failure, ...]
 
 
-def glance(participant: Participant, written: Written) -> Glance:
+def glance(participant: Participant, written: Written, *, is_watched: bool) -> Glance:
     """Return a participant in short."""
+    is_current = participant.desired == written.acknowledged
     return Glance(
         user=participant.user,
         mailbox=participant.mailbox.address if participant.mailbox else None,
         shown=written.acknowledged,
         desired=participant.desired,
+        until=participant.expires if is_current else written.expires,
         problem=participant.problem or participant.refusal,
-        is_read=participant.reading is not None,
+        read_at=participant.reading.at if participant.reading else None,
+        is_watched=is_watched,
     )
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from engine.api.schema import About, Operation, Status, UserDetail, UsersPage
 from engine.core.appointments import Appointment, Sensitivity
 from engine.exchange.failures import MailboxNotFound
+from engine.exchange.source import Urgency
 from tests.support.api import NINE, InstantSource, people, served_engine
 
 USERS = people(30)
@@ -88,6 +89,23 @@ async def test_a_row_follows_the_user(tmp_path: Path) -> None:
         assert [(user.guid, user.activity, user.state) for user in page.users] == [(ANNA.guid, "busy", "current")]
         served.link.remove(ANNA.guid)
         assert msgspec.convert(await served.get("/v1/users?filter=anna"), UsersPage).total == 0
+
+
+async def test_a_row_tells_how_long_it_is_certain_and_how_fresh(tmp_path: Path, source: InstantSource) -> None:
+    source.watched.add("user3@corp.example")
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        page = msgspec.convert(await served.get("/v1/users?sort=name"), UsersPage)
+        source.watched.clear()
+        source.tell("user3@corp.example", Urgency.LATER)
+        unwatched = msgspec.convert(await served.get("/v1/users"), UsersPage)
+    rows = {row.name: row for row in page.users}
+    assert rows["user3"].until == NINE + timedelta(minutes=30)
+    assert rows["user4"].until == NINE + timedelta(hours=1)
+    assert {row.last_read for row in rows.values() if row.name != "user7"} == {NINE + timedelta(minutes=5)}
+    assert (rows["user7"].last_read, rows["user7"].until) == (None, None)
+    assert [row.name for row in rows.values() if row.watched] == ["user3"]
+    assert not any(row.watched for row in unwatched.users)
 
 
 async def test_one_user_with_reasons_and_no_private_subject(tmp_path: Path, source: InstantSource) -> None:

@@ -15,6 +15,8 @@ Sort = Literal["name", "display_name", "mailbox", "activity", "state", "problem"
 
 class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     """A user in a list. `activity` and `note` are what the PBX acknowledged last, null and empty if we never learned.
+    That is certain `until` then, if nothing changes (null: for ever). `last_read` tells when the calendar was read, and
+    `watched` whether changes in it are heard at once.
 
     `state`: the PBX shows what it ought to (current), not yet (pending), no calendar was read yet (unread), or there
     is a problem.
@@ -26,7 +28,10 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     mailbox: str | None
     activity: Activity | None
     note: str
+    until: datetime | None = None
     state: State
+    last_read: datetime | None = None
+    watched: bool = False
     problem: str | None = None
     problem_title: str | None = None
 
