@@ -4,6 +4,9 @@ from engine.api import wire
 from engine.api.schema import Sort, UserRow, UsersPage, UsersQuestion
 from engine.sync.engine import Engine
 
+SAMPLE = 100
+"""About so many users are looked at to learn which words are rare."""
+
 
 class UserRows:
     """A row for everybody who takes part, made anew only where something changed."""
@@ -42,8 +45,7 @@ class UserRows:
         """Return the page asked for."""
         self._refresh(len(self._outdated))
         users = self._ordered(question.sort, descending=question.descending)
-        # Long words are rare ones.
-        for word in sorted(question.filter.casefold().split(), key=len, reverse=True):
+        for word in _rarest_first(question.filter.casefold().split(), users):
             users = [user for user in users if word in user[1]]
         first = (question.page - 1) * question.per_page
         return UsersPage(
@@ -78,6 +80,12 @@ class UserRows:
             if before is None or _order_of(row) != _order_of(before):
                 self._haystacks[guid] = _haystack(row)
                 self._orders.clear()
+
+
+def _rarest_first(words: list[str], users: list[tuple[str, str]]) -> list[str]:
+    """Put the words first that leave the least to look through, going by a sample of the users."""
+    some = [haystack for _, haystack in users[:: len(users) // SAMPLE + 1]]
+    return sorted(words, key=lambda word: sum(word in haystack for haystack in some))
 
 
 def _order_of(row: UserRow) -> tuple[str | None, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from importlib.metadata import version
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from engine.api.schema import (
     Acknowledged,
@@ -74,12 +75,13 @@ def trouble(failure: Failure) -> Trouble:
     )
 
 
-def status(picture: sync_status.Status, now: datetime, started: datetime) -> Status:
-    """Return how things stand; `now` and `started` are calendar time."""
+def status(picture: sync_status.Status, now: datetime, started: datetime, timezone: ZoneInfo) -> Status:
+    """Return how things stand; `now` and `started` are calendar time, `timezone` is that of the notes."""
     return Status(
         version=VERSION,
         now=now,
         started=started,
+        timezone=timezone.key,
         links=(_link(Side.PBX, picture.pbx), _link(Side.EXCHANGE, picture.exchange)),
         users=picture.users,
         resolved=picture.resolved,
@@ -196,6 +198,8 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
     return LinkState(
         name=side.value,
         works=link.works,
+        since=link.since,
+        waits_for=link.waits_for.value if link.waits_for else None,
         trouble=trouble(link.failure) if link.failure else None,
         retry_at=link.retry_at,
     )

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from engine.core.clock import Clock
 from engine.core.failures import Failure
-from engine.core.settings.model import Settings
+from engine.core.settings.model import PbxLinkKind, Settings
 from engine.exchange.source import CalendarSource, Urgency
 from engine.pbx.events import (
     LinkDown,
@@ -37,8 +38,9 @@ from engine.sync.happenings import (
     Side,
     UserChanged,
 )
+from engine.sync.links import Links
 from engine.sync.roster import Roster
-from engine.sync.status import LinkStatus, Status, describe
+from engine.sync.status import Status, describe
 from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
 
@@ -75,7 +77,7 @@ class Engine:
         self._observers = [observe]
         self._finished = Bell()
         self._roster: Roster = {}
-        self._links = {side: LinkStatus() for side in Side}
+        self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
         self._writer = Writer(
@@ -97,6 +99,7 @@ class Engine:
             clock,
             written=self._writer.written,
             want=self._decided,
+            observe=self._report,
             finished=self._finished.ring,
         )
         self._calendars = Calendars(
@@ -144,6 +147,11 @@ class Engine:
             self._source.restriction,
         )
 
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The time zone that notes tell times in."""
+        return self._settings.timezone
+
     def observe(self, observer: Observer) -> None:
         """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
         self._observers.append(observer)
@@ -178,6 +186,7 @@ class Engine:
             await self._finished.heard()
 
     def _arrived(self, guid: str) -> None:
+        self._links.users_are_known()
         self._decider.mark(guid)
         self._calendars.visit(guid)
 
@@ -203,6 +212,7 @@ class Engine:
     def _handle(self, event: PbxEvent) -> None:
         match event:
             case LinkUp(pbx, domain):
+                self._links.pbx_is_connected()
                 self._directory.set_domain(domain)
                 if pbx is not None:
                     self._writer.master_is_certain()
@@ -233,10 +243,8 @@ class Engine:
 
     def _report(self, happening: Happening) -> None:
         match happening:
-            case LinkTrouble(side, failure, until):
-                self._links[side] = LinkStatus(works=False, failure=failure, retry_at=until)
-            case LinkRecovered(side):
-                self._links[side] = LinkStatus(works=True)
+            case LinkTrouble() | LinkRecovered():
+                self._links.note(happening)
             case _:
                 pass
         for observer in self._observers:

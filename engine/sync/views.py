@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.core.failures import EngineMistake, Failure
+from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import Presence, PresenceSettings
@@ -53,7 +53,7 @@ def glance(participant: Participant, written: Written, *, is_watched: bool) -> G
         shown=written.acknowledged,
         desired=participant.desired,
         until=participant.expires if is_current else written.expires,
-        problem=participant.problem or participant.refusal,
+        problem=participant.problem or participant.mistake or participant.refusal,
         read_at=participant.reading.at if participant.reading else None,
         is_watched=is_watched,
     )
@@ -63,7 +63,7 @@ def account(participant: Participant, written: Written, settings: PresenceSettin
     """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
     reading = participant.reading
     decision = None
-    if reading is not None and not isinstance(participant.problem, EngineMistake):
+    if reading is not None and participant.mistake is None:
         decision = decide(reading.appointments, settings, now)
     return Account(
         user=participant.user,
@@ -74,5 +74,7 @@ def account(participant: Participant, written: Written, settings: PresenceSettin
         written=written,
         desired=participant.desired,
         decision=decision,
-        problems=tuple(each for each in (participant.problem, participant.refusal) if each is not None),
+        problems=tuple(
+            each for each in (participant.problem, participant.mistake, participant.refusal) if each is not None
+        ),
     )

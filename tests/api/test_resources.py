@@ -35,6 +35,20 @@ def source() -> InstantSource:
     return source
 
 
+async def test_a_watched_calendar_is_never_stale(tmp_path: Path) -> None:
+    source = InstantSource()
+    source.watched |= {f"user{n}@corp.example" for n in range(29)}
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        await served.clock.advance(60)
+        before = msgspec.convert(await served.get("/v1/status"), Status)
+        source.watched.add("user29@corp.example")
+        source.tell("user29@corp.example", Urgency.LATER)
+        after = msgspec.convert(await served.get("/v1/status"), Status)
+    assert (before.watched, before.oldest_reading) == (29, NINE + timedelta(minutes=5))
+    assert (after.watched, after.oldest_reading, after.staleness) == (30, None, None)
+
+
 async def test_about_names_the_caller_and_the_rights(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         about = msgspec.convert(await served.get("/v1"), About)
@@ -50,6 +64,8 @@ async def test_status_tells_links_counts_and_problems(tmp_path: Path, source: In
         await served.clock.advance(60)
         status = msgspec.convert(await served.get("/v1/status"), Status)
     assert [(link.name, link.works) for link in status.links] == [("PBX", True), ("Exchange", True)]
+    assert {(link.since, link.waits_for) for link in status.links} == {(NINE + timedelta(minutes=5), None)}
+    assert status.timezone == "UTC"
     assert (status.users, status.resolved, status.unresolved, status.unread) == (30, 29, 1, 0)
     assert status.staleness == 60.0
     [concern] = status.concerns

@@ -13,7 +13,7 @@ import pytest
 from engine.cli.commands.parser import make_parser
 from engine.cli.places import socket_path
 from engine.exchange.failures import MailboxNotFound
-from tests.support.api import InstantSource, ServedEngine, people, served_engine
+from tests.support.api import SETTINGS, InstantSource, ServedEngine, people, served_engine
 
 USERS = people(12)
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-engine.8").read_text()
@@ -63,6 +63,27 @@ async def test_status_for_people_and_for_programs(tmp_path: Path, source: Instan
     assert "\x1b" not in people.out
     assert all(len(line) <= 80 for line in people.out.splitlines())
     assert json.loads(program.out)["unresolved"] == 1
+
+
+async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Path) -> None:
+    source = InstantSource()
+    source.watched |= {f"user{n}@corp.example" for n in range(11)}
+    settings = SETTINGS.replace('"UTC"', '"Europe/Berlin"')
+    async with served_engine(tmp_path, USERS, settings=settings, source=source) as served:
+        await served.settled()
+        await served.clock.advance(150)
+        elsewhere = {"TZ": "America/New_York"}
+        explained, status = await asyncio.gather(
+            command("explain", "user1", "--socket", str(served.socket), **elsewhere),
+            command("status", "--socket", str(served.socket), **elsewhere),
+        )
+    assert "until 11 AM" in explained.out
+    assert "Mon 02 10:00–11:00" in explained.out
+    assert "2026-03-02 10:05:00 (Europe/Berlin)" in explained.out
+    assert "certain until 2026-03-02 11:00" in explained.out
+    assert "✓ PBX       working since 2026-03-02 10:05:00" in status.out
+    assert "  Calendars 11 watched, so that changes are heard at once; the others are read\n" in status.out
+    assert "now and then, the oldest 2 min ago" in status.out
 
 
 async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource) -> None:
