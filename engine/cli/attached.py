@@ -15,6 +15,7 @@ from engine.api.schema import (
     ChangeEvent,
     Operation,
     OperationEvent,
+    ResyncQuestion,
     Status,
     UserDetail,
     UserRow,
@@ -54,7 +55,7 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
             case "explain":
                 return await commands.explain(options.user)
             case "resync":
-                return await commands.resync(options.user)
+                return await commands.resync(options.user, search=options.resolve)
             case _:
                 return await commands.events()
 
@@ -92,10 +93,12 @@ class Commands:
         self._print(user, self._reports.explanation(user))
         return WELL
 
-    async def resync(self, typed: str | None) -> int:
-        """Have calendars read anew, and wait for it; the exit status says whether any could be."""
-        path = "/v1/resync" if typed is None else f"/v1/users/{await self._guid(typed)}/resync"
-        operation = await self._client.post(path, Operation)
+    async def resync(self, typed: list[str], *, search: bool) -> int:
+        """Have calendars read anew, after a `search` for the mailboxes if wished, and wait for it; the exit status
+        says whether any could be read."""
+        path = "/v1/reresolve" if search else "/v1/resync"
+        meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
+        operation = await self._client.post(path, Operation, meant)
         told = -1
         while operation.state == "running":
             if operation.done != told:

@@ -12,6 +12,7 @@ from engine.api.schema import (
     LinkState,
     PastChange,
     Status,
+    Subscription,
     Trouble,
     UserDetail,
     UserRow,
@@ -65,6 +66,10 @@ class Reports:
         yield from self._wrapped(f"  Mailbox   {place}", " " * 12)
         read = f"{self._local(user.last_read):%Y-%m-%d %H:%M:%S} ({self._zone.key})" if user.last_read else "never"
         yield f"  Read      {read}"
+        if user.next_read:
+            yield f"            again at {self._local(user.next_read):%Y-%m-%d %H:%M:%S} at the latest"
+        if user.mailbox is not None:
+            yield from self._wrapped(f"  Changes   {self._followed(user.subscription)}", " " * 12)
         shown = user.acknowledged.presence
         activity = self._palette.activity(shown.activity if shown else None)
         yield self._cut(f"  Shown     {activity} {shown.note if shown else ''}", painted=activity)
@@ -84,6 +89,14 @@ class Reports:
             yield "\nLast changes"
             for change in user.history:
                 yield self._change(change)
+
+    def _followed(self, subscription: Subscription) -> str:
+        if not subscription.watched:
+            why = f": {subscription.why_not}" if subscription.why_not else ""
+            return f"looked for now and then, since the calendar is not watched{why}"
+        since = f" since {self._local(subscription.since):%Y-%m-%d %H:%M:%S}" if subscription.since else ""
+        connection = f", on the connection of {subscription.connection}" if subscription.connection else ""
+        return f"heard at once{since}{connection}"
 
     def _link(self, link: LinkState) -> Iterator[str]:
         mark = self._palette.mark(good=link.works)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.core.clock import Clock
 from engine.core.failures import Failure
 from engine.core.settings.model import PbxLinkKind, Settings
-from engine.exchange.source import CalendarSource, Urgency
+from engine.exchange.source import CalendarSource, Following, Urgency
 from engine.pbx.events import (
     LinkDown,
     LinkUp,
@@ -174,11 +174,23 @@ class Engine:
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
-        return account(participant, self._writer.written(guid), self._settings, now)
+        mailbox = participant.mailbox
+        return account(
+            participant,
+            self._writer.written(guid),
+            self._settings,
+            now,
+            following=self._source.following(mailbox) if mailbox else Following(),
+            next_visit=self._calendars.next_visit(guid),
+        )
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
         self._calendars.visit(guid)
+
+    def search(self, guid: str) -> None:
+        """Have a user's mailbox looked for anew and its calendar read; `CalendarVisited` tells as with `visit`."""
+        self._calendars.search(guid)
 
     async def settled(self) -> None:
         """Return as soon as everything due was read and decided, and the PBX shows it."""

@@ -8,7 +8,7 @@ from engine.core.presence import decide
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.core.users import User
-from engine.exchange.source import Mailbox, Window
+from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
 from engine.sync.roster import Participant
 
@@ -31,13 +31,15 @@ class Glance:
 @dataclass(frozen=True, slots=True)
 class Account:
     """All that is known of a user, but for the appointments: those are in the reasons of `decision`, as far as they
-    may be shown. There is no decision while no calendar was read. `read_at` is calendar time."""
+    may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time."""
 
     user: User
     candidates: tuple[str, ...]
     mailbox: Mailbox | None
     window: Window | None
     read_at: datetime | None
+    next_visit: datetime | None
+    following: Following
     written: Written
     desired: Presence | None
     decision: Decision | None
@@ -59,7 +61,15 @@ def glance(participant: Participant, written: Written, *, is_watched: bool) -> G
     )
 
 
-def account(participant: Participant, written: Written, settings: PresenceSettings, now: datetime) -> Account:
+def account(
+    participant: Participant,
+    written: Written,
+    settings: PresenceSettings,
+    now: datetime,
+    *,
+    following: Following,
+    next_visit: datetime | None,
+) -> Account:
     """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
     reading = participant.reading
     decision = None
@@ -71,6 +81,8 @@ def account(participant: Participant, written: Written, settings: PresenceSettin
         mailbox=participant.mailbox,
         window=reading.window if reading else None,
         read_at=reading.at if reading else None,
+        next_visit=next_visit,
+        following=following,
         written=written,
         desired=participant.desired,
         decision=decision,

@@ -21,7 +21,13 @@ from engine.api.stream import Patience
 from tests.support.api import ServedEngine, people, served_engine
 
 USERS = people(3)
-CHANGING = [("POST", "/v1/resync"), ("POST", f"/v1/users/{USERS[0].guid}/resync"), ("DELETE", "/v1/operations/1")]
+CHANGING = [
+    ("POST", "/v1/resync"),
+    ("POST", f"/v1/users/{USERS[0].guid}/resync"),
+    ("POST", "/v1/reresolve"),
+    ("POST", f"/v1/users/{USERS[0].guid}/reresolve"),
+    ("DELETE", "/v1/operations/1"),
+]
 
 
 async def ask(served: ServedEngine, method: str, path: str, body: bytes = b"", *, twin: bool = False) -> Any:

@@ -104,6 +104,8 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
             ask(served, "explain", "user1"), ask(served, "explain", "nobody"), ask(served, "explain", "number")
         )
     assert exact.status == 0
+    assert "  Changes   looked for now and then, since the calendar is not watched" in exact.out
+    assert "            again at 2026-03-02 " in exact.out
     assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
     assert "Jour fixe" in exact.out
     assert "        active" in exact.out
@@ -120,6 +122,9 @@ async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantS
         assert (everybody.status, everybody.out) == (0, "done: 12 of 12 calendars, 1 not readable\n")
         assert source.reads == before + 11
         assert (await ask(served, "resync", "user7")).status == 1
+        some = await ask(served, "resync", "--resolve", "user1", "user2")
+        assert some.out == "done: 2 of 2 calendars, 0 not readable\n"
+        assert [operation.kind for operation in served.desk.operations.all()] == ["reresolve", "resync", "resync"]
         refused = await command("resync", "--socket", str(served.read_only))
         assert refused.status == 77
         assert "reading only" in refused.err

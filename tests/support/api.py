@@ -52,7 +52,7 @@ show_subject = true
 class InstantSource(Unwatched):
     """One appointment for everybody, from nine to ten; others by the address. `failures` are raised instead.
 
-    The mailboxes of `watched` addresses are watched; `tell` is how their changes are told.
+    Mailboxes are found at `url`; those of `watched` addresses are watched; `tell` is how their changes are told.
     """
 
     def __init__(self) -> None:
@@ -60,6 +60,7 @@ class InstantSource(Unwatched):
         self.failures: dict[str, Failure] = {}
         self.watched: set[str] = set()
         self.tell: Tell = lambda address, urgency: None
+        self.url = "https://mail.corp.example/EWS/Exchange.asmx"
         self.reads = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -68,7 +69,7 @@ class InstantSource(Unwatched):
         for address in candidates:
             if address in self.failures:
                 raise self.failures[address]
-        return Mailbox(candidates[0], "https://mail.corp.example/EWS/Exchange.asmx")
+        return Mailbox(candidates[0], self.url)
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
         await self.gate.wait()
