@@ -15,7 +15,7 @@ from engine.api.schema.events import (
     Topic,
     UsersEvent,
 )
-from engine.api.schema.operations import AuditEntry, AuditLog, Operation, Operations
+from engine.api.schema.operations import AuditEntry, AuditLog, Operation, OperationKind, Operations
 from engine.api.schema.status import Affected, Concern, LinkState, Status
 from engine.api.schema.users import (
     Acknowledged,
@@ -28,6 +28,7 @@ from engine.api.schema.users import (
     Shown,
     Sort,
     State,
+    Subscription,
     UserDetail,
     UserRow,
     UsersPage,
@@ -53,6 +54,7 @@ __all__ = [
     "MailboxPlace",
     "Operation",
     "OperationEvent",
+    "OperationKind",
     "Operations",
     "PastChange",
     "Problem",
@@ -64,6 +66,7 @@ __all__ = [
     "State",
     "Status",
     "StatusEvent",
+    "Subscription",
     "Topic",
     "Trouble",
     "UserDetail",
