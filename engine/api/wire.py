@@ -16,6 +16,7 @@ from engine.api.schema import (
     LinkState,
     MailboxPlace,
     PastChange,
+    PlannedPresence,
     Shown,
     State,
     Status,
@@ -74,12 +75,13 @@ def trouble(failure: Failure) -> Trouble:
     )
 
 
-def status(picture: sync_status.Status, now: datetime, started: datetime) -> Status:
-    """Return how things stand; `now` and `started` are calendar time."""
+def status(picture: sync_status.Status, now: datetime, started: datetime, timezone: str) -> Status:
+    """Return how things stand; `now` and `started` are calendar time, `timezone` is that of presence."""
     return Status(
         version=VERSION,
         now=now,
         started=started,
+        timezone=timezone,
         links=(_link(Side.PBX, picture.pbx), _link(Side.EXCHANGE, picture.exchange)),
         users=picture.users,
         resolved=picture.resolved,
@@ -149,7 +151,9 @@ def row(user: Glance) -> UserRow:
         mailbox=user.mailbox,
         activity=None if presence is None else cast("Activity", presence.activity or "available"),
         note="" if presence is None else presence.note,
-        state=_state(user.problem, user.desired, presence, is_read=user.is_read),
+        until=user.expires,
+        last_read=user.read_at,
+        state=_state(user.problem, user.desired, presence, is_read=user.read_at is not None),
         problem=user.problem.slug if user.problem else None,
         problem_title=user.problem.meaning if user.problem else None,
     )
@@ -176,6 +180,8 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         state=_state(failure, user.desired, user.written.acknowledged, is_read=user.read_at is not None),
         acknowledged=_acknowledged(user.written),
         decision=_decision(user.decision) if user.decision else None,
+        day_begins=user.day_begins,
+        day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
         problems=tuple(trouble(each) for each in user.problems),
         history=tuple(history),
     )
@@ -195,6 +201,7 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
         works=link.works,
         trouble=trouble(link.failure) if link.failure else None,
         retry_at=link.retry_at,
+        since=link.since,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from engine.core.clock import Clock
 from engine.core.failures import Failure
@@ -73,6 +74,7 @@ class Engine:
         self._source = source
         self._settings = settings.presence
         self._observers = [observe]
+        self._clock = clock
         self._finished = Bell()
         self._roster: Roster = {}
         self._links = {side: LinkStatus() for side in Side}
@@ -143,6 +145,11 @@ class Engine:
             self._source.is_watched,
             self._source.restriction,
         )
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The time zone of presence."""
+        return self._settings.timezone
 
     def observe(self, observer: Observer) -> None:
         """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
@@ -228,10 +235,16 @@ class Engine:
     def _report(self, happening: Happening) -> None:
         match happening:
             case LinkTrouble(side, failure, until):
-                self._links[side] = LinkStatus(works=False, failure=failure, retry_at=until)
+                since = self._since(side, works=False)
+                self._links[side] = LinkStatus(works=False, failure=failure, retry_at=until, since=since)
             case LinkRecovered(side):
-                self._links[side] = LinkStatus(works=True)
+                self._links[side] = LinkStatus(works=True, since=self._since(side, works=True))
             case _:
                 pass
         for observer in self._observers:
             observer(happening)
+
+    def _since(self, side: Side, *, works: bool) -> datetime:
+        """Return since when a side is as it is, if it works now, or does not."""
+        before = self._links[side]
+        return before.since if before.since is not None and before.works == works else self._clock.now()

@@ -14,12 +14,13 @@ from engine.sync.roster import Participant
 class LinkStatus:
     """One side: working, or not because of `failure` until the next try at `retry_at` (network time).
 
-    Nothing of it is known before the first attempt.
+    It has been so since `since` (calendar time). Nothing of it is known before the first attempt.
     """
 
     works: bool = False
     failure: Failure | None = None
     retry_at: datetime | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

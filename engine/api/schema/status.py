@@ -9,12 +9,16 @@ from engine.api.schema.common import Trouble
 
 
 class LinkState(msgspec.Struct, frozen=True, kw_only=True):
-    """One side. Before the first attempt it is neither working nor in trouble."""
+    """One side. Before the first attempt it is neither working nor in trouble.
+
+    It has been as it is since `since` (calendar time); `retry_at` is real time.
+    """
 
     name: Literal["PBX", "Exchange"]
     works: bool
     trouble: Trouble | None = None
     retry_at: datetime | None = None
+    since: datetime | None = None
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +38,7 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How things stand at `now` (calendar time).
+    """How things stand at `now` (calendar time). `timezone` is that of presence, by its IANA name.
 
     Of `users`, `resolved` have a calendar that can be read, `unread` were not read yet, `unresolved` cannot be. The
     calendars of `watched` ones tell every change at once, the others are looked at now and then. `refused` presences
@@ -45,6 +49,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     now: datetime
     started: datetime
+    timezone: str
     links: tuple[LinkState, ...]
     users: int
     resolved: int

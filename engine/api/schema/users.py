@@ -16,6 +16,9 @@ Sort = Literal["name", "display_name", "mailbox", "activity", "state", "problem"
 class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     """A user in a list. `activity` and `note` are what the PBX acknowledged last, null and empty if we never learned.
 
+    `until`: as far as is known now, something else is to be shown then (null: as long as nothing changes). `last_read`
+    is when the calendar was read.
+
     `state`: the PBX shows what it ought to (current), not yet (pending), no calendar was read yet (unread), or there
     is a problem.
     """
@@ -26,6 +29,8 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     mailbox: str | None
     activity: Activity | None
     note: str
+    until: datetime | None
+    last_read: datetime | None
     state: State
     problem: str | None = None
     problem_title: str | None = None
@@ -110,8 +115,18 @@ class PastChange(msgspec.Struct, frozen=True, kw_only=True):
     presence: Shown
 
 
+class PlannedPresence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the PBX is to show from `begins` on, as far as is known now."""
+
+    begins: datetime
+    presence: Shown
+
+
 class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one user. `candidates` are the addresses that the mailbox is looked for under."""
+    """Everything about one user. `candidates` are the addresses that the mailbox is looked for under.
+
+    `day` is the whole day from `day_begins` on, in the presence time zone, as its appointments say.
+    """
 
     guid: str
     name: str
@@ -130,6 +145,8 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     acknowledged: Acknowledged
     decision: DecisionAccount | None
+    day_begins: datetime
+    day: tuple[PlannedPresence, ...]
     problems: tuple[Trouble, ...]
     history: tuple[PastChange, ...]
 
