@@ -79,7 +79,7 @@ class _Connection:
         while isinstance(event := await self._next(), h11.Data):
             yield bytes(event.data)
 
-    async def _next(self) -> h11.Event | type[h11.PAUSED]:
+    async def _next(self) -> object:
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
                 self._protocol.receive_data(await self._reader.read(PORTION))

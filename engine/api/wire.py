@@ -174,6 +174,7 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         addresses=user.user.addresses,
         candidates=user.candidates,
         mailbox=MailboxPlace(address=user.mailbox.address, url=user.mailbox.url) if user.mailbox else None,
+        watched=user.watched,
         last_read=user.read_at,
         read_from=user.window.start if user.window else None,
         read_until=user.window.end if user.window else None,

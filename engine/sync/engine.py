@@ -171,7 +171,8 @@ class Engine:
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
-        return account(participant, self._writer.written(guid), self._settings, now)
+        watched = participant.mailbox is not None and self._source.is_watched(participant.mailbox)
+        return account(participant, self._writer.written(guid), self._settings, now, watched=watched)
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""

@@ -40,6 +40,7 @@ class Account:
     user: User
     candidates: tuple[str, ...]
     mailbox: Mailbox | None
+    watched: bool
     window: Window | None
     read_at: datetime | None
     written: Written
@@ -63,7 +64,9 @@ def glance(participant: Participant, written: Written) -> Glance:
     )
 
 
-def account(participant: Participant, written: Written, settings: PresenceSettings, now: datetime) -> Account:
+def account(
+    participant: Participant, written: Written, settings: PresenceSettings, now: datetime, *, watched: bool
+) -> Account:
     """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
     reading = participant.reading
     decision, today = None, local_day(now, settings.timezone)
@@ -75,6 +78,7 @@ def account(participant: Participant, written: Written, settings: PresenceSettin
         user=participant.user,
         candidates=participant.candidates,
         mailbox=participant.mailbox,
+        watched=watched,
         window=reading.window if reading else None,
         read_at=reading.at if reading else None,
         written=written,

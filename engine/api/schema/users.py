@@ -125,7 +125,8 @@ class PlannedPresence(msgspec.Struct, frozen=True, kw_only=True):
 class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one user. `candidates` are the addresses that the mailbox is looked for under.
 
-    `day` is the whole day from `day_begins` on, in the presence time zone, as its appointments say.
+    `watched`: Exchange tells when the calendar changes. `day` is the whole day from `day_begins` on, in the presence
+    time zone, as its appointments say.
     """
 
     guid: str
@@ -139,6 +140,7 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     candidates: tuple[str, ...]
     mailbox: MailboxPlace | None
+    watched: bool
     last_read: datetime | None
     read_from: datetime | None
     read_until: datetime | None
