@@ -17,6 +17,7 @@ from engine.api.schema import (
     LinkState,
     MailboxPlace,
     PastChange,
+    PlannedPresence,
     Shown,
     State,
     Status,
@@ -189,6 +190,8 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         state=_state(failure, user.desired, user.written.acknowledged, is_read=user.read_at is not None),
         acknowledged=_acknowledged(user.written),
         decision=_decision(user.decision) if user.decision else None,
+        day_begins=user.day_begins,
+        day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
         problems=tuple(trouble(each) for each in user.problems),
         history=tuple(history),
     )

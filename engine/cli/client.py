@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from engine.api.schema import Problem
-from engine.api.sockets import read_only_twin
+from engine.api.schema.places import read_only_twin
 from engine.cli.failures import EngineUnreachable, RequestRefused, SocketForbidden
 
 T = TypeVar("T")

@@ -6,7 +6,9 @@ from datetime import datetime
 from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
+from engine.core.presence.intervals import local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
+from engine.core.presence.what_if import Change, preview_day
 from engine.core.users import User
 from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
@@ -31,7 +33,8 @@ class Glance:
 @dataclass(frozen=True, slots=True)
 class Account:
     """All that is known of a user, but for the appointments: those are in the reasons of `decision`, as far as they
-    may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time."""
+    may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time.
+    `day` is what the PBX is to show all through the day that began at `day_begins`."""
 
     user: User
     candidates: tuple[str, ...]
@@ -43,6 +46,8 @@ class Account:
     written: Written
     desired: Presence | None
     decision: Decision | None
+    day_begins: datetime
+    day: tuple[Change, ...]
     problems: tuple[Failure, ...]
 
 
@@ -72,9 +77,11 @@ def account(
 ) -> Account:
     """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
     reading = participant.reading
-    decision = None
+    decision, today = None, local_day(now, settings.timezone)
+    day: tuple[Change, ...] = ()
     if reading is not None and participant.mistake is None:
         decision = decide(reading.appointments, settings, now)
+        day = preview_day(reading.appointments, settings, today)
     return Account(
         user=participant.user,
         candidates=participant.candidates,
@@ -86,6 +93,8 @@ def account(
         written=written,
         desired=participant.desired,
         decision=decision,
+        day_begins=start_of_day(today, settings.timezone),
+        day=day,
         problems=tuple(
             each for each in (participant.problem, participant.mistake, participant.refusal) if each is not None
         ),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.schema.places import socket_path
 from engine.cli.commands.parser import make_parser
-from engine.cli.places import socket_path
 from engine.exchange.failures import MailboxNotFound
 from tests.support.api import SETTINGS, InstantSource, ServedEngine, people, served_engine
 

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from engine.api.desk import Desk
+from engine.api.schema.places import read_only_twin
 from engine.api.server import ApiServer
-from engine.api.sockets import open_doors, read_only_twin
+from engine.api.sockets import open_doors
 from engine.api.stream import Patience
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
