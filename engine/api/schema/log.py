@@ -250,7 +250,7 @@ class CaptureQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class LogExportQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The newest exchanges that fit, at most `limit`; `persons`: subjects, names and addresses stay as they are kept."""
+    """The newest exchanges that fit, at most `limit`; `persons`: addresses, names and subjects stay as kept."""
 
     filter: Filter = ""
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 1000
