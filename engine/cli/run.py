@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 from engine.api.desk import Desk
+from engine.api.schema.places import socket_path
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, state_directory
 from engine.cli.debug_log import debug_log
 from engine.cli.narration import introduce, log
-from engine.cli.places import socket_path
 from engine.cli.serving import run_served
 from engine.cli.settings_file import load_settings
 from engine.cli.signals import until_signalled

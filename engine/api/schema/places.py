@@ -1,4 +1,4 @@
-"""Where the socket of the local API is: for the engine that makes it, and for the commands that look for it."""
+"""Where the sockets of the local API are: for the engine that makes them, and for whoever looks for them."""
 
 import os
 import warnings
@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 SOCKET = "engine.sock"
+READ_ONLY_SUFFIX = "-ro"
 SERVICE_SOCKET = Path("/run/calendar-engine") / SOCKET
 """Where the system service has it."""
 
@@ -27,3 +28,8 @@ def socket_path(setting: Path | None, environment: Mapping[str, str] = os.enviro
 def usual_sockets() -> tuple[Path, ...]:
     """Return where a command looks for it: an engine of this account first, then the system service."""
     return tuple(dict.fromkeys((socket_path(None), SERVICE_SOCKET)))
+
+
+def read_only_twin(path: Path) -> Path:
+    """Return where the socket for reading is, next to the one at `path`."""
+    return path.with_name(f"{path.stem}{READ_ONLY_SUFFIX}{path.suffix}")
