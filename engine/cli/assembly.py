@@ -39,7 +39,13 @@ def assemble(
     exchanged with them."""
     random = SystemRandom()
     source = calendar_source(
-        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver, trace=trace
+        settings,
+        secrets,
+        clock=clock,
+        network_clock=network_clock,
+        random=random,
+        resolver=resolver,
+        trace=trace,
     )
     return Engine(
         settings,

@@ -32,8 +32,7 @@ def calendar_source(
     resolver: AbstractResolver | None,
     trace: Trace | None = None,
 ) -> CalendarSource:
-    """Return the source, which has connected to nothing yet. `resolver` looks up Exchange's servers, `trace`
-    looks on."""
+    """Return the source, not connected to anything yet. `resolver` looks up Exchange's servers, `trace` looks on."""
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file)
     log_in: Credential | ExchangeOnlineTokens
