@@ -7,11 +7,11 @@ from pathlib import Path
 
 from engine.api.desk import Desk
 from engine.api.handlers.settings import SettingsPart
+from engine.api.schema.places import socket_path
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, state_directory
 from engine.cli.narration import introduce, log
-from engine.cli.places import socket_path
 from engine.cli.serving import run_served
 from engine.cli.signals import on_hangup, until_signalled
 from engine.core.settings.model import ExchangeSettings, Settings

@@ -53,7 +53,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             assert status == (28 if "/v1/events" in example else 0), (example, output)
             assert output.startswith(("{", "# HELP", "id: ")), (example, output)
         assert {entry.action for entry in served.desk.audit.entries()} == {
-            *("resync", "cancel", "change_settings", "confirm_settings", "roll_back_settings"),
+            *("resync", "reresolve", "cancel", "change_settings", "confirm_settings", "roll_back_settings"),
         }
 
 

@@ -1,7 +1,6 @@
 """A service over simulators: settings and secrets come and go, and its API is asked over the real socket."""
 
 import asyncio
-import functools
 import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ from engine.core.settings.model import ExchangeSettings, Settings
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
 from engine.store.secrets import Secrets, SecretsMissing
@@ -120,7 +119,7 @@ async def running_service(
             clock=clock,
             network_clock=network_clock,
             observe=lambda _: None,
-            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+            resolver=RoutedResolver(company.exchange.routes),
         )
 
     await database.open()

@@ -10,12 +10,13 @@ from engine.api.schema.events import (
     ChangeEvent,
     EventsQuestion,
     OperationEvent,
+    RecentChanges,
     Snapshot,
     StatusEvent,
     Topic,
     UsersEvent,
 )
-from engine.api.schema.operations import AuditEntry, AuditLog, Operation, Operations
+from engine.api.schema.operations import AuditEntry, AuditLog, Operation, OperationKind, Operations
 from engine.api.schema.status import Affected, Concern, LinkState, Status
 from engine.api.schema.users import (
     Acknowledged,
@@ -24,10 +25,12 @@ from engine.api.schema.users import (
     DecisionAccount,
     MailboxPlace,
     PastChange,
+    PlannedPresence,
     ResyncQuestion,
     Shown,
     Sort,
     State,
+    Subscription,
     UserDetail,
     UserRow,
     UsersPage,
@@ -53,9 +56,12 @@ __all__ = [
     "MailboxPlace",
     "Operation",
     "OperationEvent",
+    "OperationKind",
     "Operations",
     "PastChange",
+    "PlannedPresence",
     "Problem",
+    "RecentChanges",
     "ResyncQuestion",
     "Rights",
     "Shown",
@@ -64,6 +70,7 @@ __all__ = [
     "State",
     "Status",
     "StatusEvent",
+    "Subscription",
     "Topic",
     "Trouble",
     "UserDetail",
