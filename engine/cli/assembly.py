@@ -41,7 +41,7 @@ def assemble(
     return Engine(
         settings,
         source=source,
-        make_link=lambda on_event: _link(settings, secrets.pbx_password, network_clock, on_event),
+        make_link=lambda on_event: pbx_link(settings, secrets.pbx_password, network_clock, on_event),
         store=store,
         clock=clock,
         network_clock=network_clock,
@@ -50,7 +50,8 @@ def assemble(
     )
 
 
-def _link(settings: Settings, password: Secret, clock: Clock, on_event: Callable[[PbxEvent], None]) -> Link:
+def pbx_link(settings: Settings, password: Secret, clock: Clock, on_event: Callable[[PbxEvent], None]) -> Link:
+    """Return the link that the settings name, which has connected to nothing yet. `clock` is the network clock."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
         return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings))

@@ -1,0 +1,99 @@
+"""Climbs the ladders to a simulated company, with settings that need not be right."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from engine.cli.assembly import pbx_link
+from engine.cli.calendar_source import exchange_access
+from engine.core.secret import Secret
+from engine.core.settings.model import Settings
+from engine.core.settings.reader import read_settings
+from engine.probes.exchange import ExchangeProbe
+from engine.probes.failures import NameNotFound
+from engine.probes.ladder import Outcome, Rung
+from engine.probes.pbx import PbxProbe
+from engine.probes.reach import Address, Lookup
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.routing import LOOPBACK, RoutedTransport
+from engine.store.secrets import Secrets
+from engine.sync.clocks import SteadyClock
+from tests.support.clock import ManualClock
+
+NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
+
+
+class Climbed:
+    """The rungs by name."""
+
+    def __init__(self, rungs: Sequence[Rung], reported: Sequence[Rung]) -> None:
+        assert list(rungs) == list(reported)
+        self.rungs = {rung.name: rung for rung in rungs}
+
+    def __getitem__(self, name: str) -> Rung:
+        return self.rungs[name]
+
+    @property
+    def all_well(self) -> bool:
+        return all(rung.outcome is not Outcome.FAILED for rung in self.rungs.values())
+
+    def fell_at(self, name: str) -> Rung:
+        """Return the rung that broke, after which nothing was tried."""
+        [broken] = [rung for rung in self.rungs.values() if rung.outcome is Outcome.FAILED]
+        assert broken.name == name, broken
+        assert broken.failure is not None
+        assert broken.remedy
+        names = list(self.rungs)
+        assert all(self.rungs[each].outcome is Outcome.SKIPPED for each in names[names.index(name) + 1 :])
+        return broken
+
+    def evidence(self, name: str) -> str:
+        return "\n".join(self.rungs[name].evidence)
+
+
+def settings_of(company: Company, **tables: Mapping[str, Any]) -> Settings:
+    return read_settings(company.settings(**tables), default_zone=company.world.zone)
+
+
+def lookup_of(company: Company) -> Lookup:
+    async def look_up(host: str, port: int) -> tuple[Address, ...]:
+        place = company.exchange.routes.get(("https", host, port))
+        if place is None and host != "localhost":
+            raise NameNotFound(host)
+        return (Address(LOOPBACK, place or port),)
+
+    return look_up
+
+
+async def climb_pbx(
+    company: Company, directory: Path, *, password: Secret = PBX_PASSWORD, user: str = "", **pbx: Any
+) -> Climbed:
+    settings = settings_of(company, pbx=pbx, engine={"state_dir": str(directory)})
+    clock = SteadyClock(speed=20)
+    probe = PbxProbe(
+        settings.pbx, functools.partial(pbx_link, settings, password, clock), clock, user=user, patience=2.0
+    )
+    reported: list[Rung] = []
+    return Climbed(await probe.run(reported.append), reported)
+
+
+async def climb_exchange(
+    company: Company, *candidates: str, password: Secret = EXCHANGE_PASSWORD, **exchange: Any
+) -> Climbed:
+    settings = settings_of(company, exchange=exchange)
+    secrets = Secrets(exchange_password=password, exchange_client_secret=password, pbx_password=PBX_PASSWORD)
+    clock, calendar_clock = SteadyClock(speed=20), ManualClock(NOON)
+    access = exchange_access(
+        settings,
+        secrets,
+        clock=calendar_clock,
+        network_clock=clock,
+        random=Random(1),
+        transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+    )
+    probe = ExchangeProbe(access, candidates, clock=clock, calendar_clock=calendar_clock, lookup=lookup_of(company))
+    reported: list[Rung] = []
+    return Climbed(await probe.run(reported.append), reported)
