@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
 
+from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.failures import Failure
 from engine.core.settings.model import Settings
+from engine.core.users import User
 from engine.exchange.source import CalendarSource
 from engine.pbx.events import (
     LinkDown,
@@ -165,6 +167,13 @@ class Engine:
         if participant is None or participant.departing:
             return None
         return account(participant, self._writer.written(guid), self._settings, now)
+
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
+        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing:
+            return None
+        return participant.user, participant.reading.appointments if participant.reading else None
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
