@@ -1,5 +1,6 @@
 """Puts a real engine together from settings and secrets: the one place that knows every concrete part."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from random import SystemRandom
 
 import platformdirs
 
-from engine.cli.calendar_source import calendar_source
+from engine.cli.calendar_source import calendar_source, exchange_access
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
@@ -17,6 +18,8 @@ from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCerti
 from engine.pbx.events import PbxEvent
 from engine.pbx.link import PbxLink
 from engine.pbx.listener import PbxListener
+from engine.probes.reach import Lookup, look_up
+from engine.probes.workbench import Workbench
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.engine import Engine, Link
@@ -47,6 +50,22 @@ def assemble(
         network_clock=network_clock,
         random=random,
         observe=observe,
+    )
+
+
+def make_workbench(
+    clock: Clock, network_clock: Clock, transport: TransportFactory | None = None, lookup: Lookup = look_up
+) -> Workbench:
+    """Return what probes are made with. `transport` and `lookup` replace the way to servers, not the protocols."""
+    access = functools.partial(
+        exchange_access, clock=clock, network_clock=network_clock, random=SystemRandom(), transport=transport
+    )
+    return Workbench(
+        make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event),
+        make_access=access,
+        clock=clock,
+        network_clock=network_clock,
+        lookup=lookup,
     )
 
 

@@ -35,6 +35,7 @@ from engine.probes.ladder import Footing, Ladder, NotReached, Rung
 from engine.probes.reach import Address, Lookup, first_that_answers, look_up, shown_certificate, verify
 
 NAMES = (
+    "files",
     "token",
     "autodiscover",
     "name lookup",
@@ -64,8 +65,12 @@ class ExchangeAccess:
     source: CalendarSource
 
 
+MakeAccess = Callable[[], ExchangeAccess]
+"""Raises an `ExchangeFailure` where files that the settings name cannot be used."""
+
+
 class ExchangeProbe:
-    """Tries the settings that `access` was made for, and closes it.
+    """Tries the settings that `make_access` makes the way for.
 
     `candidates` are the addresses of the user whose calendar is read, one of which leads to a mailbox. `clock` is the
     network clock, `calendar_clock` tells which day it is.
@@ -75,22 +80,24 @@ class ExchangeProbe:
 
     def __init__(
         self,
-        access: ExchangeAccess,
+        settings: ExchangeSettings,
+        make_access: MakeAccess,
         candidates: Sequence[str],
         *,
         clock: Clock,
         calendar_clock: Clock,
         lookup: Lookup = look_up,
     ) -> None:
-        self._access = access
-        self._settings = access.settings
+        self._settings = settings
+        self._make_access = make_access
         own = self._settings.user if is_smtp_address(self._settings.user) else ""
         self._own_address = own
         self._candidates = tuple(each for each in (*candidates, own) if is_smtp_address(each))
         self._clock = clock
         self._calendar_clock = calendar_clock
         self._lookup = lookup
-        self._url = self._settings.ews_url or ""
+        self._access: ExchangeAccess
+        self._url = ""
         self._addresses: tuple[Address, ...] = ()
         self._mailbox: Mailbox | None = None
         self._counted = -1
@@ -99,11 +106,22 @@ class ExchangeProbe:
     async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
         """Climb, and return all rungs."""
         ladder = Ladder(NAMES, report, self._clock)
+        await ladder.climb("files", self._prepare)
+        if not ladder.holds:
+            for name in NAMES[1:]:
+                ladder.skip(name, "there is no way to connect")
+            return tuple(ladder.rungs)
         try:
             await self._climb(ladder)
         finally:
             await self._access.source.close()
         return tuple(ladder.rungs)
+
+    async def _prepare(self, footing: Footing) -> None:
+        self._access = self._make_access()
+        self._settings = self._access.settings
+        self._url = self._settings.ews_url or ""
+        footing.evidence.append("what the settings name can be read")
 
     async def _climb(self, ladder: Ladder) -> None:
         if self._access.token is None:

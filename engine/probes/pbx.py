@@ -1,9 +1,8 @@
 """The ladder to the PBX: from the name of its machine, or our own port, to a presence that can be read."""
 
 import asyncio
-import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from engine.core.clock import Clock
@@ -100,28 +99,29 @@ class PbxProbe:
         return tuple(ladder.rungs)
 
     async def _climb_link(self, ladder: Ladder) -> None:
-        async with self._link(start=ladder.holds) as link:
-            if self._listens:
-                await ladder.climb("port", self._listen)
-                await ladder.climb("connection from the PBX", self._be_called)
-            else:
-                await ladder.climb("App WebSocket", self._open)
-            await ladder.climb("log-in", self._log_in)
-            await ladder.climb("master PBX", self._check_master)
-            await ladder.climb("rights", self._check_rights)
-            await ladder.climb("users", self._copy_users)
-            await ladder.climb("presence", lambda footing: self._read_presence(link, footing))
-
-    @contextlib.asynccontextmanager
-    async def _link(self, *, start: bool) -> AsyncIterator[Link]:
+        if not ladder.holds:
+            for name in self.names[len(ladder.rungs) :]:
+                ladder.skip(name, "there is no connection")
+            return
         link = self._make_link(self._heard)
         async with asyncio.TaskGroup() as group:
-            running = group.create_task(link.run()) if start else None
+            running = group.create_task(link.run())
             try:
-                yield link
+                await self._climb_with(link, ladder)
             finally:
-                if running is not None:
-                    running.cancel()
+                running.cancel()
+
+    async def _climb_with(self, link: Link, ladder: Ladder) -> None:
+        if self._listens:
+            await ladder.climb("port", self._listen)
+            await ladder.climb("connection from the PBX", self._be_called)
+        else:
+            await ladder.climb("App WebSocket", self._open)
+        await ladder.climb("log-in", self._log_in)
+        await ladder.climb("master PBX", self._check_master)
+        await ladder.climb("rights", self._check_rights)
+        await ladder.climb("users", self._copy_users)
+        await ladder.climb("presence", lambda footing: self._read_presence(link, footing))
 
     async def _look_up(self, footing: Footing) -> None:
         self._addresses = await self._lookup(self._settings.host, self._settings.port)

@@ -2,21 +2,20 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from engine.cli.assembly import pbx_link
-from engine.cli.calendar_source import exchange_access
+from engine.cli.assembly import make_workbench
+from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import Settings
 from engine.core.settings.reader import read_settings
-from engine.probes.exchange import ExchangeProbe
 from engine.probes.failures import NameNotFound
 from engine.probes.ladder import Outcome, Rung
-from engine.probes.pbx import PbxProbe
 from engine.probes.reach import Address, Lookup
+from engine.probes.workbench import Workbench
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.routing import LOOPBACK, RoutedTransport
 from engine.store.secrets import Secrets
@@ -61,22 +60,25 @@ def settings_of(company: Company, **tables: Mapping[str, Any]) -> Settings:
 def lookup_of(company: Company) -> Lookup:
     async def look_up(host: str, port: int) -> tuple[Address, ...]:
         place = company.exchange.routes.get(("https", host, port))
-        if place is None and host != "localhost":
+        if place is None and host not in ("localhost", LOOPBACK):
             raise NameNotFound(host)
         return (Address(LOOPBACK, place or port),)
 
     return look_up
 
 
+def workbench_of(company: Company, calendar_clock: Clock) -> Workbench:
+    transport = functools.partial(RoutedTransport, routes=company.exchange.routes)
+    workbench = make_workbench(calendar_clock, SteadyClock(speed=20), transport, lookup_of(company))
+    return replace(workbench, patience=2.0)
+
+
 async def climb_pbx(
     company: Company, directory: Path, *, password: Secret = PBX_PASSWORD, user: str = "", **pbx: Any
 ) -> Climbed:
     settings = settings_of(company, pbx=pbx, engine={"state_dir": str(directory)})
-    clock = SteadyClock(speed=20)
-    probe = PbxProbe(
-        settings.pbx, functools.partial(pbx_link, settings, password, clock), clock, user=user, patience=2.0
-    )
     reported: list[Rung] = []
+    probe = workbench_of(company, ManualClock(NOON)).pbx(settings, password, user)
     return Climbed(await probe.run(reported.append), reported)
 
 
@@ -85,15 +87,6 @@ async def climb_exchange(
 ) -> Climbed:
     settings = settings_of(company, exchange=exchange)
     secrets = Secrets(exchange_password=password, exchange_client_secret=password, pbx_password=PBX_PASSWORD)
-    clock, calendar_clock = SteadyClock(speed=20), ManualClock(NOON)
-    access = exchange_access(
-        settings,
-        secrets,
-        clock=calendar_clock,
-        network_clock=clock,
-        random=Random(1),
-        transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
-    )
-    probe = ExchangeProbe(access, candidates, clock=clock, calendar_clock=calendar_clock, lookup=lookup_of(company))
     reported: list[Rung] = []
+    probe = workbench_of(company, ManualClock(NOON)).exchange(settings, secrets, candidates)
     return Climbed(await probe.run(reported.append), reported)

@@ -69,6 +69,12 @@ async def test_a_private_ca_is_answered_with_its_name(company: Company, tmp_path
     assert any(line.startswith("SHA-256 ") for line in broken.evidence)
 
 
+async def test_a_file_that_is_not_there(company: Company) -> None:
+    broken = (await climb_exchange(company, ANNA, ca_file="/nowhere/ca.pem")).fell_at("files")
+    assert isinstance(broken.failure, CertificateNotTrusted)
+    assert "/nowhere/ca.pem" in str(broken.failure)
+
+
 async def test_a_wrong_password_is_tried_once(company: Company) -> None:
     climbed = await climb_exchange(company, ANNA, password=WRONG, ews_url=company.exchange.ews_url)
     assert isinstance(climbed.fell_at("log-in").failure, LoginRefused)

@@ -73,6 +73,11 @@ async def test_another_fingerprint_is_not_trusted(company: Company, tmp_path: Pa
     assert isinstance(broken.failure, PbxCertificateNotTrusted)
 
 
+async def test_a_file_that_is_not_there(company: Company, tmp_path: Path) -> None:
+    broken = (await climb_pbx(company, tmp_path, ca_file="/nowhere/ca.pem")).fell_at("TLS")
+    assert "/nowhere/ca.pem" in str(broken.failure)
+
+
 async def test_plain_http_where_tls_should_be_and_the_other_way_round(company: Company, tmp_path: Path) -> None:
     without = await climb_pbx(company, tmp_path, tls=False)
     assert without["TLS"].outcome is Outcome.SKIPPED

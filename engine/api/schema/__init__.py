@@ -15,7 +15,7 @@ from engine.api.schema.events import (
     Topic,
     UsersEvent,
 )
-from engine.api.schema.operations import AuditEntry, AuditLog, Operation, Operations
+from engine.api.schema.operations import AuditEntry, AuditLog, Operation, OperationKind, Operations
 from engine.api.schema.status import Affected, Concern, LinkState, Status
 from engine.api.schema.users import (
     Acknowledged,
@@ -53,6 +53,7 @@ __all__ = [
     "MailboxPlace",
     "Operation",
     "OperationEvent",
+    "OperationKind",
     "Operations",
     "PastChange",
     "Problem",
