@@ -82,12 +82,12 @@ class OperationDesk:
         self._waiting: asyncio.Queue[Job] = asyncio.Queue()
 
     async def run(self) -> None:
-        """Carry out for ever what `begin` is given."""
+        """Work for ever on what `carry_out` is given."""
         async with asyncio.TaskGroup() as group:
             while True:
                 (await self._waiting.get()).start(group)
 
-    def begin(self, kind: OperationKind, total: int, work: Work, actor: Actor) -> Operation:
+    def carry_out(self, kind: OperationKind, total: int, work: Work, actor: Actor) -> Operation:
         """Begin `work`, which has `total` parts."""
         job = Job(self._new(kind, total, actor), work, self._progressed, self._now)
         self._remember(job)

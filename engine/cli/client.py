@@ -66,6 +66,11 @@ class ApiClient:
         async with self._asking("POST", path, None, TIMEOUT) as response:
             return msgspec.json.decode(await response.read(), type=kind)
 
+    async def delete(self, path: str) -> None:
+        """Have something ended."""
+        async with self._asking("DELETE", path, None, TIMEOUT):
+            pass
+
     async def events(self, topics: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield name and data (JSON) of every event, the snapshot first, until the engine ends the stream."""
         async with self._asking("GET", "/v1/events", {"topics": topics}, NO_TIMEOUT) as response:

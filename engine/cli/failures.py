@@ -37,3 +37,12 @@ class UserNotFound(Failure):
     scope = Scope.USER
     meaning = "It is not clear which user is meant"
     remedy = "Give the exact name, display name, e-mail address or guid; calendar-engine users lists them."
+
+
+class ChangeNotUnderstood(Failure):
+    """What was typed as another value of a setting has no key, or no value."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "It is not clear which setting is meant"
+    remedy = "Write key=value, for instance presence.language=de; calendar-engine.toml(5) lists the keys."
