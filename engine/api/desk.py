@@ -26,17 +26,17 @@ from engine.api.schema import (
     UsersEvent,
 )
 from engine.core.clock import Clock
-from engine.sync.engine import Engine
 from engine.sync.happenings import (
     CalendarVisited,
     Happening,
     PresenceConfirmed,
     PresenceWithheld,
+    ServiceChanged,
     UserChanged,
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.views import Account
+from engine.sync.views import Account, EngineView
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +50,13 @@ ROWS_AT_A_TIME = 500
 
 
 class Desk:
-    """Watches one engine. `clock` is calendar time.
+    """Watches one engine, or whichever runs at the time. `clock` is calendar time.
 
     What happens goes to the ledger topics at once, every bit of it; of status, users and operations only the newest
     state is published, by `publish`.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: EngineView, clock: Clock) -> None:
         self.engine = engine
         self.events = Events(boot=secrets.token_hex(4))
         self.rows = UserRows(engine)
@@ -146,7 +146,7 @@ class Desk:
                 self.rows.outdate(guid)
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
-            case CalendarVisited():
+            case CalendarVisited() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
                 self._note_user(happening)

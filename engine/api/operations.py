@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from engine.api.jobs import Job, Work
 from engine.api.schema import Actor, Operation, OperationKind
-from engine.sync.engine import Engine
 from engine.sync.happenings import CalendarVisited, Happening, UserChanged
+from engine.sync.views import EngineView
 
 OVER_KEPT = 100
 AT_A_TIME = 200
@@ -24,7 +24,7 @@ class Resync:
         self,
         operation: Operation,
         guids: Iterable[str],
-        engine: Engine,
+        engine: EngineView,
         changed: Callable[[Operation], None],
         now: Callable[[], datetime],
     ) -> None:
@@ -72,7 +72,7 @@ class Resync:
 class OperationDesk:
     """Begins operations, tells them what happens and remembers the last ones."""
 
-    def __init__(self, engine: Engine, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: EngineView, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
         self._engine = engine
         self._changed = changed
         self._now = now

@@ -4,7 +4,6 @@ from importlib.metadata import version
 from random import Random
 
 from engine.core.clock import Clock
-from engine.core.presence.model import PresenceSettings
 from engine.core.settings.model import ExchangeSettings, ExchangeType, Settings
 from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
@@ -63,18 +62,13 @@ def exchange_access(
     )
     source = EwsSource(
         exchange,
-        with_subjects=needs_subjects(settings.presence),
+        with_subjects=settings.presence.needs_subjects,
         exception_organizer=settings.presence.tentative_exception_organizer,
         http=http,
         clock=network_clock,
         random=random,
     )
     return ExchangeAccess(exchange, tls, http, token, source)
-
-
-def needs_subjects(presence: PresenceSettings) -> bool:
-    """Tell whether subjects are shown or matched; else they are not even asked for."""
-    return presence.show_subject or bool(presence.priority_words or presence.no_priority_words)
 
 
 def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:

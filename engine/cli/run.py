@@ -1,46 +1,67 @@
 """`calendar-engine run`: the engine on a real PBX and a real Exchange, until it is told to stop."""
 
+import asyncio
 import logging
 import os
 from pathlib import Path
 
 from engine.api.desk import Desk
+from engine.api.handlers.settings import SettingsPart
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, state_directory
 from engine.cli.narration import introduce, log
 from engine.cli.places import socket_path
 from engine.cli.serving import run_served
-from engine.cli.settings_file import load_settings
-from engine.cli.signals import until_signalled
+from engine.cli.signals import on_hangup, until_signalled
+from engine.core.settings.model import ExchangeSettings, Settings
+from engine.service.service import Service
+from engine.service.settings_file import SettingsFile
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
-from engine.store.secrets import load_secrets
+from engine.store.secrets import Secrets, load_secrets
+from engine.store.settings_history import SettingsHistory
 from engine.sync.clocks import SteadyClock, SystemClock
+from engine.sync.engine import Engine
 
 logger = logging.getLogger(__name__)
 
 
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
-    """Keep presences in step until SIGTERM or SIGINT. Raises a `Failure` when it cannot begin or go on."""
-    settings = load_settings(settings_file)
-    secrets = load_secrets(os.environ, secrets_file, settings.exchange)
-    introduce(settings)
-    database = Database(state_directory(settings.engine))
+    """Keep presences in step until SIGTERM or SIGINT, as soon as settings and secrets are there and valid.
+
+    Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
+    """
+    file = SettingsFile(settings_file)
+    given = file.engine_settings()
+    database = Database(state_directory(given))
+    clock, network_clock = SystemClock(), SteadyClock()
+    presences = AcknowledgedPresences(database)
+
+    async def secrets(exchange: ExchangeSettings) -> Secrets:
+        return await asyncio.to_thread(load_secrets, os.environ, secrets_file, exchange)
+
+    def engine(settings: Settings, secrets: Secrets) -> Engine:
+        introduce(settings)
+        return assemble(settings, secrets, presences, clock=clock, network_clock=network_clock, observe=log)
+
     try:
         await database.open()
-        clock = SystemClock()
-        engine = assemble(
-            settings,
+        service = Service(
+            file,
+            SettingsHistory(database),
             secrets,
-            AcknowledgedPresences(database),
+            engine,
             clock=clock,
-            network_clock=SteadyClock(),
-            observe=log,
+            network_clock=network_clock,
+            started_with=given,
         )
-        path = socket_path(settings.engine.socket)
-        with open_doors(path, settings.engine.socket_group, os.environ) as doors:
+        await service.begin()
+        with open_doors(socket_path(given.socket), given.socket_group, os.environ) as doors:
             logger.info("local API at %s", doors.main)
-            await until_signalled(run_served(engine, ApiServer(Desk(engine, clock), doors)))
+            desk = Desk(service.seat, clock)
+            api = ApiServer(desk, doors, more=(SettingsPart(service, desk),))
+            with on_hangup(service.look_soon):
+                await until_signalled(run_served(service, api))
     finally:
         await database.close()

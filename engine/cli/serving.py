@@ -1,12 +1,20 @@
 """Runs an engine together with its API."""
 
 import asyncio
+from typing import Protocol
 
 from engine.api.server import ApiServer
-from engine.sync.engine import Engine
 
 
-async def run_served(engine: Engine, api: ApiServer) -> None:
+class Running(Protocol):
+    """An engine, or a service that keeps one running."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        ...
+
+
+async def run_served(engine: Running, api: ApiServer) -> None:
     """Run until cancelled. Raises what ends the engine, in an exception group."""
     async with asyncio.TaskGroup() as group:
         group.create_task(engine.run())

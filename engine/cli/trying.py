@@ -11,7 +11,8 @@ import msgspec
 
 from engine.api.schema import Operation
 from engine.api.schema.preview import Preview, PreviewQuestion, PreviewRow
-from engine.api.schema.probes import Probe, ProbeQuestion, RungAccount, SettingValue
+from engine.api.schema.probes import Probe, ProbeQuestion, RungAccount
+from engine.api.schema.settings import Value
 from engine.cli.attached import FOLLOWED, PER_PAGE
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import ChangeNotUnderstood
@@ -33,12 +34,12 @@ def run_preview(options: argparse.Namespace) -> int:
     return _attached(options, lambda client: _preview(client, question, as_json=options.json))
 
 
-def changes_typed(pairs: Iterable[str]) -> dict[str, SettingValue]:
+def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
     """Return what `key=value` on the command line means: a value of TOML, or else the text as it is.
 
     Raises `ChangeNotUnderstood`.
     """
-    changes: dict[str, SettingValue] = {}
+    changes: dict[str, Value] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not key or not equals:
@@ -47,7 +48,7 @@ def changes_typed(pairs: Iterable[str]) -> dict[str, SettingValue]:
     return changes
 
 
-def _value(text: str) -> SettingValue:
+def _value(text: str) -> Value:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except ValueError:

@@ -175,6 +175,20 @@ class Engine:
             return None
         return participant.user, participant.reading.appointments if participant.reading else None
 
+    def adjust(self, settings: Settings) -> None:
+        """Go on with other settings of presence, users and writing; those of the links and calendars stay as they are.
+
+        Nothing is read again, and only what differs then is written.
+        """
+        self._settings = settings.presence
+        self._writer.adjust(
+            per_second=settings.pbx.writes_per_second,
+            in_flight=settings.pbx.writes_in_flight,
+            dry_run=settings.engine.dry_run,
+        )
+        self._directory.adjust(settings.pbx.users)
+        self._decider.adjust(settings.presence)
+
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
         self._calendars.visit(guid)

@@ -117,6 +117,11 @@ class ReadingUnrestricted:
     """Everything that the settings ask for is read again."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """Another engine runs, or none, or something else is the matter with the settings."""
+
+
 Happening = (
     PresenceConfirmed
     | PresenceWithheld
@@ -131,5 +136,6 @@ Happening = (
     | AccountPaused
     | ReadingRestricted
     | ReadingUnrestricted
+    | ServiceChanged
 )
 Observer = Callable[[Happening], None]

@@ -36,7 +36,8 @@ class Status:
     the calendars of `watched` users are heard at once; the others are looked at every now and then.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for.
+    settings ask for. Where nothing `is_set_up`, the `concerns` say why; they are what else is the matter with the
+    settings.
     """
 
     users: int
@@ -50,6 +51,8 @@ class Status:
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
+    is_set_up: bool = True
+    concerns: tuple[Failure, ...] = ()
 
 
 def describe(

@@ -7,14 +7,15 @@ import msgspec
 from msgspec import Meta
 
 from engine.api.schema.operations import Operation
-from engine.api.schema.probes import MOST, SettingValue
+from engine.api.schema.probes import MOST
+from engine.api.schema.settings import Value
 from engine.api.schema.users import Shown
 
 
 class PreviewQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What if these `presence.` settings, by their dotted key, were in force."""
 
-    settings: Annotated[dict[str, SettingValue], MOST] = {}
+    settings: Annotated[dict[str, Value], MOST] = {}
 
 
 class PreviewPageQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,11 +7,9 @@ from msgspec import Meta
 
 from engine.api.schema.common import Trouble
 from engine.api.schema.operations import Operation
+from engine.api.schema.settings import Value
 
 Side = Literal["pbx", "exchange"]
-SettingValue = bool | int | float | str | tuple[str, ...] | None
-"""A value of the settings file; null leaves the key out, so that its default holds."""
-
 MOST = Meta(max_length=200)
 
 
@@ -22,7 +20,7 @@ class ProbeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     e-mail address, or any user that takes part.
     """
 
-    settings: Annotated[dict[str, SettingValue], MOST] = {}
+    settings: Annotated[dict[str, Value], MOST] = {}
     secrets: Annotated[dict[str, str], Meta(max_length=10)] = {}
     user: Annotated[str, MOST] = ""
 
