@@ -3,23 +3,28 @@
 import asyncio
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from engine.api.candidates import Candidates
 from engine.api.desk import Desk
+from engine.api.handlers.preview import PreviewPart
+from engine.api.handlers.probes import ProbesPart
 from engine.api.handlers.settings import SettingsPart
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
-from engine.cli.assembly import assemble, state_directory
+from engine.cli.assembly import assemble, make_workbench, state_directory
 from engine.cli.narration import introduce, log
 from engine.cli.places import socket_path
 from engine.cli.serving import run_served
 from engine.cli.signals import on_hangup, until_signalled
+from engine.core.secret import Secret
 from engine.core.settings.model import ExchangeSettings, Settings
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
-from engine.store.secrets import Secrets, load_secrets
+from engine.store.secrets import Secrets, known_secrets, load_secrets
 from engine.store.settings_history import SettingsHistory
 from engine.sync.clocks import SteadyClock, SystemClock
 from engine.sync.engine import Engine
@@ -41,6 +46,9 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
     async def secrets(exchange: ExchangeSettings) -> Secrets:
         return await asyncio.to_thread(load_secrets, os.environ, secrets_file, exchange)
 
+    async def known() -> Mapping[str, Secret]:
+        return await asyncio.to_thread(known_secrets, os.environ, secrets_file)
+
     def engine(settings: Settings, secrets: Secrets) -> Engine:
         introduce(settings)
         return assemble(settings, secrets, presences, clock=clock, network_clock=network_clock, observe=log)
@@ -60,7 +68,13 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
         with open_doors(socket_path(given.socket), given.socket_group, os.environ) as doors:
             logger.info("local API at %s", doors.main)
             desk = Desk(service.seat, clock)
-            api = ApiServer(desk, doors, more=(SettingsPart(service, desk),))
+            candidates = Candidates(service, known)
+            more = (
+                SettingsPart(service, desk),
+                ProbesPart(desk, candidates, make_workbench(clock, network_clock)),
+                PreviewPart(desk, candidates),
+            )
+            api = ApiServer(desk, doors, more=more)
             with on_hangup(service.look_soon):
                 await until_signalled(run_served(service, api))
     finally:

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,31 +12,10 @@ from engine.cli.commands.parser import make_parser
 from engine.cli.places import socket_path
 from engine.exchange.failures import MailboxNotFound
 from tests.support.api import InstantSource, ServedEngine, people, served_engine
+from tests.support.command import Ended, command
 
 USERS = people(12)
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-engine.8").read_text()
-
-
-@dataclass
-class Ended:
-    status: int
-    out: str
-    err: str
-
-
-async def command(*arguments: str, **environment: str) -> Ended:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "engine.cli.main",
-        *arguments,
-        env=os.environ | {"COLUMNS": "80", "PYTHONUTF8": "1"} | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
 
 
 async def ask(served: ServedEngine, name: str, *arguments: str) -> Ended:
@@ -158,7 +135,7 @@ def test_where_the_socket_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_manual_has_every_command_and_option() -> None:
     help_texts = make_parser().format_help()
     names = re.findall(r"^    (\w+) ", help_texts, re.M)
-    assert {"run", "demo", "status", "users", "explain", "resync", "events"} == set(names)
+    assert {"run", "demo", "status", "users", "explain", "resync", "events", "probe", "preview"} == set(names)
     for name in names:
         assert re.search(rf"^\.It Cm {name}\b", MANUAL, re.M), name
         assert re.search(rf"^\.Cm {name}$", MANUAL, re.M), name

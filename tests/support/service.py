@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import tomllib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +11,18 @@ from typing import Any
 
 import aiohttp
 
+from engine.api.candidates import Candidates
 from engine.api.desk import Desk
+from engine.api.handlers.part import Part
+from engine.api.handlers.preview import PreviewPart
+from engine.api.handlers.probes import ProbesPart
 from engine.api.handlers.settings import SettingsPart
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
-from engine.cli.assembly import assemble
+from engine.cli.assembly import assemble, make_workbench
 from engine.core.secret import Secret
 from engine.core.settings.model import ExchangeSettings, Settings
+from engine.probes.workbench import Workbench
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
@@ -28,6 +33,7 @@ from engine.store.secrets import Secrets, SecretsMissing
 from engine.store.settings_history import SettingsHistory
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
+from tests.probes.support import lookup_of
 from tests.support.clock import ManualClock
 from tests.support.site import PATIENCE, collect_cancelled_handshakes
 
@@ -94,6 +100,14 @@ def changes_of(text: str) -> dict[str, Any]:
     return {f"{table}.{key}": value for table, keys in tomllib.loads(text).items() for key, value in keys.items()}
 
 
+def parts(service: Service, desk: Desk, workbench: Workbench, passwords: Mapping[str, Secret]) -> tuple[Part, ...]:
+    async def known() -> Mapping[str, Secret]:
+        return {f"{name}.password": secret for name, secret in passwords.items()}
+
+    candidates = Candidates(service, known)
+    return (SettingsPart(service, desk), ProbesPart(desk, candidates, workbench), PreviewPart(desk, candidates))
+
+
 @asynccontextmanager
 async def running_service(
     company: Company, clock: ManualClock, directory: Path, text: str | None, *, with_secrets: bool = True
@@ -137,11 +151,14 @@ async def running_service(
         )
         await service.begin()
         desk = Desk(service.seat, clock)
+        transport = functools.partial(RoutedTransport, routes=company.exchange.routes)
+        workbench = make_workbench(clock, network_clock, transport, lookup_of(company))
+        more = parts(service, desk, workbench, passwords)
         with open_doors(directory / "engine.sock", None, {}) as doors:
             served = ServedService(service, desk, company, clock, file, doors.main, passwords)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(service.run())
-                serving = group.create_task(ApiServer(desk, doors, more=(SettingsPart(service, desk),)).serve())
+                serving = group.create_task(ApiServer(desk, doors, more=more).serve())
                 try:
                     yield served
                 finally:

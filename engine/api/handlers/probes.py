@@ -19,14 +19,17 @@ from engine.api.routes import Route
 from engine.api.schema import Operation
 from engine.api.schema.probes import Probe, ProbeQuestion, RungAccount, Side
 from engine.core.failures import Failure
-from engine.probes.ladder import Outcome, Rung
+from engine.probes.ladder import Rung
 from engine.probes.workbench import Workbench
 
 
 class AnyProbe(Protocol):
     """A ladder to climb."""
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All rungs."""
+        ...
 
     async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
         """Climb, and return all rungs."""
@@ -95,7 +98,7 @@ class ProbesPart:
         async def work(progress: Progress) -> None:
             def report(rung: Rung) -> None:
                 climb.rungs.append(rung_account(rung))
-                progress(len(climb.rungs), sum(each.outcome == Outcome.FAILED for each in climb.rungs))
+                progress(len(climb.rungs), sum(each.outcome == "failed" for each in climb.rungs))
 
             await probe.run(report)
 

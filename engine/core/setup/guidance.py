@@ -37,8 +37,9 @@ def exchange_account(values: _Values) -> tuple[str, ...]:
     if values.get("exchange.type") == ExchangeType.CLOUD_EWS:
         return (
             "In Entra, register an application, and note its Application (client) ID and Directory (tenant) ID.",
-            "Give it the role Application EWS.AccessAsApp for the mailboxes concerned (RBAC for Applications in Exchange "
-            "Online), or for all mailboxes the application permission full_access_as_app of Office 365 Exchange Online.",
+            "Give it the role Application EWS.AccessAsApp for the mailboxes concerned (RBAC for Applications in "
+            "Exchange Online), or, for all mailboxes, the application permission full_access_as_app of Office 365 "
+            "Exchange Online.",
             "Make a client secret, or upload the certificate that exchange.certificate names.",
             "Microsoft ends EWS in Exchange Online on 2027-04-01.",
         )
