@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -17,7 +18,10 @@ from engine.api.handlers.part import Part
 from engine.api.handlers.preview import PreviewPart
 from engine.api.handlers.probes import ProbesPart
 from engine.api.handlers.settings import SettingsPart
+from engine.api.handlers.setup import SetupPart
 from engine.api.server import ApiServer
+from engine.api.setup_checks import SetupChecks
+from engine.api.setup_session import SetupSession
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, make_workbench
 from engine.core.secret import Secret
@@ -100,12 +104,31 @@ def changes_of(text: str) -> dict[str, Any]:
     return {f"{table}.{key}": value for table, keys in tomllib.loads(text).items() for key, value in keys.items()}
 
 
-def parts(service: Service, desk: Desk, workbench: Workbench, passwords: Mapping[str, Secret]) -> tuple[Part, ...]:
-    async def known() -> Mapping[str, Secret]:
-        return {f"{name}.password": secret for name, secret in passwords.items()}
+class Passwords:
+    """Keeps secrets the way the service of these tests has them."""
 
-    candidates = Candidates(service, known)
-    return (SettingsPart(service, desk), ProbesPart(desk, candidates, workbench), PreviewPart(desk, candidates))
+    def __init__(self, passwords: dict[str, Secret]) -> None:
+        self._passwords = passwords
+
+    async def known(self) -> Mapping[str, Secret]:
+        return {f"{name}.password": secret for name, secret in self._passwords.items()}
+
+    async def put(self, secrets: Mapping[str, Secret]) -> None:
+        self._passwords.update({name.partition(".")[0]: secret for name, secret in secrets.items()})
+
+
+def parts(
+    service: Service, desk: Desk, workbench: Workbench, passwords: dict[str, Secret], state: Path
+) -> tuple[Part, ...]:
+    keeper = Passwords(passwords)
+    candidates = Candidates(service, keeper.known)
+    session = SetupSession(service, keeper, state / "setup.json", ZoneInfo("UTC"))
+    return (
+        SettingsPart(service, desk),
+        ProbesPart(desk, candidates, workbench),
+        PreviewPart(desk, candidates),
+        SetupPart(desk, session, SetupChecks(workbench)),
+    )
 
 
 @asynccontextmanager
@@ -153,7 +176,7 @@ async def running_service(
         desk = Desk(service.seat, clock)
         transport = functools.partial(RoutedTransport, routes=company.exchange.routes)
         workbench = make_workbench(clock, network_clock, transport, lookup_of(company))
-        more = parts(service, desk, workbench, passwords)
+        more = parts(service, desk, workbench, passwords, directory / "state")
         with open_doors(directory / "engine.sock", None, {}) as doors:
             served = ServedService(service, desk, company, clock, file, doors.main, passwords)
             async with asyncio.TaskGroup() as group:

@@ -4,7 +4,7 @@ Any step can be gone to at any time and nothing that was typed is lost, right or
 right. Secrets are never part of it, only their names.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -18,13 +18,12 @@ NAMES = tuple(step.name for step in STEPS)
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """`text` is the settings file as it would be applied, `user` whose calendar is looked at, `secrets` the names of
-    those that are known, `passed` the steps whose check went well with these answers."""
+    """`text` is the settings file as it would be applied, `user` whose calendar is looked at, `passed` the steps whose
+    check went well with these answers."""
 
     text: str
     step: str = NAMES[0]
     user: str = ""
-    secrets: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
 
 
@@ -41,10 +40,10 @@ def answered(
     user: str | None = None,
 ) -> Flow:
     """Take answers in, to whichever step they belong. `values` are those of before; None takes an answer back.
+    `secrets` are the names of those that were entered.
 
     What was checked with other answers is not checked any more, and neither is what comes after it.
     """
-    secrets = tuple(secrets)
     names = [*changes, *secrets]
     asking = [index for index, step in enumerate(STEPS) if any(name in _asked_by(step, values) for name in names)]
     if user is not None and user != flow.user:
@@ -55,7 +54,6 @@ def answered(
         flow,
         text=edited(flow.text, changes),
         user=flow.user if user is None else user,
-        secrets=tuple(dict.fromkeys((*flow.secrets, *secrets))),
         passed=tuple(name for name in flow.passed if NAMES.index(name) < first),
     )
 
@@ -73,15 +71,15 @@ def checked(flow: Flow, name: str, *, well: bool) -> Flow:
     return replace(flow, passed=(*others, name) if well else others)
 
 
-def problems(flow: Flow, values: Values, read: Read) -> tuple[Problem, ...]:
-    """Return everything that is missing or wrong, in the order of the steps."""
+def problems(flow: Flow, values: Values, known_secrets: Collection[str], read: Read) -> tuple[Problem, ...]:
+    """Return everything that is missing or wrong, in the order of the steps. `known_secrets` are names."""
     found: list[Problem] = []
     try:
         read(flow.text)
     except SettingsInvalid as failure:
         found += failure.problems
     for name in needed_secrets(values):
-        if name not in flow.secrets:
+        if name not in known_secrets:
             found.append(Problem(name, None, "is missing", "Enter this secret."))
     places = {key: index for index, step in enumerate(STEPS) for key in _asked_by(step, values)}
     return tuple(sorted(found, key=lambda problem: places.get(problem.key, len(STEPS))))
