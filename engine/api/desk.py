@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from engine.api.rows import UserRows
 from engine.api.schema import (
     Actor,
     AuditEntry,
+    ChangeEvent,
     Operation,
     OperationEvent,
     PastChange,
@@ -79,7 +81,7 @@ class Desk:
         """Return how things stand. As long as nothing happens, only time goes on."""
         now = self._clock.now()
         if self._status is None:
-            self._status = wire.status(self.engine.status(), now, self._started)
+            self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
 
     def account(self, guid: str) -> Account | None:
@@ -152,7 +154,7 @@ class Desk:
                 self._note_user(happening)
             case _:
                 at = self._clock.now()
-                self.events.append("changes", lambda number: wire.site_change(happening, number, at))
+                self._publish_change(lambda number: wire.site_change(happening, number, at))
         self.operations.note(happening)
 
     def _note_user(self, happening: wire.UserHappening) -> None:
@@ -161,7 +163,15 @@ class Desk:
             self.history.add(happening.user.guid, change)
         self.rows.outdate(happening.user.guid)
         at = self._clock.now()
-        self.events.append("changes", lambda number: wire.user_change(happening, number, at))
+        self._publish_change(lambda number: wire.user_change(happening, number, at))
+
+    def _publish_change(self, make: Callable[[int], ChangeEvent]) -> None:
+        def remembered(number: int) -> ChangeEvent:
+            change = make(number)
+            self.history.recent.appendleft(change)
+            return change
+
+        self.events.append("changes", remembered)
 
 
 def _lasting(status: Status) -> Status:

@@ -17,14 +17,15 @@ AT_A_TIME = 200
 """How many visits one operation asks for ahead, so that the others wait no longer and calling off takes effect."""
 
 
-class Resync:
-    """Has calendars read anew, some at a time; whoever takes part no more counts as done."""
+class Visits:
+    """Has calendars visited, some at a time, each asked for by `visit`; whoever takes part no more counts as done."""
 
     def __init__(
         self,
         operation: Operation,
         guids: Iterable[str],
         engine: EngineView,
+        visit: Callable[[str], None],
         changed: Callable[[Operation], None],
         now: Callable[[], datetime],
     ) -> None:
@@ -32,6 +33,7 @@ class Resync:
         self._waiting = deque(guids)
         self._asked: set[str] = set()
         self._engine = engine
+        self._visit = visit
         self._changed = changed
         self._now = now
 
@@ -43,7 +45,7 @@ class Resync:
                 self.operation = replace(self.operation, done=self.operation.done + 1)
             else:
                 self._asked.add(guid)
-                self._engine.visit(guid)
+                self._visit(guid)
         if not self._asked:
             self.operation = replace(self.operation, state="done", ended=self._now())
         self._changed(self.operation)
@@ -77,8 +79,9 @@ class OperationDesk:
         self._changed = changed
         self._now = now
         self._begun = 0
-        self._all: dict[str, Resync | Job] = {}
-        self._running: dict[str, Resync | Job] = {}
+        self._visits = {"resync": engine.visit, "reresolve": engine.search}
+        self._all: dict[str, Visits | Job] = {}
+        self._running: dict[str, Visits | Job] = {}
         self._waiting: asyncio.Queue[Job] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -95,14 +98,14 @@ class OperationDesk:
         self._progressed(job.operation)
         return job.operation
 
-    def resync(self, guids: Iterable[str], actor: Actor) -> Operation:
-        """Begin to read the calendars of these users anew."""
+    def begin(self, kind: OperationKind, guids: Iterable[str], actor: Actor) -> Operation:
+        """Begin to read the calendars of these users anew, or to look for their mailboxes anew before that."""
         wanted = dict.fromkeys(guids)
-        operation = self._new("resync", len(wanted), actor)
-        resync = Resync(operation, wanted, self._engine, self._progressed, self._now)
-        self._remember(resync)
-        resync.advance()
-        return resync.operation
+        operation = self._new(kind, len(wanted), actor)
+        visits = Visits(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
+        self._remember(visits)
+        visits.advance()
+        return visits.operation
 
     def note(self, happening: Happening) -> None:
         """Tell all that are running what happened."""
@@ -138,7 +141,7 @@ class OperationDesk:
             failed=0,
         )
 
-    def _remember(self, work: Resync | Job) -> None:
+    def _remember(self, work: Visits | Job) -> None:
         key = work.operation.id
         self._all[key] = self._running[key] = work
         for old in [each for each in self._all if each not in self._running][:-OVER_KEPT]:

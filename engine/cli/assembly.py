@@ -7,18 +7,18 @@ from pathlib import Path
 from random import SystemRandom
 
 import platformdirs
+from aiohttp.abc import AbstractResolver
 
 from engine.cli.calendar_source import calendar_source, exchange_access
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
-from engine.exchange.http.client import TransportFactory
 from engine.pbx import tls
 from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
 from engine.pbx.events import PbxEvent
 from engine.pbx.link import PbxLink
 from engine.pbx.listener import PbxListener
-from engine.probes.reach import Lookup, look_up
+from engine.probes.reach import look_up, looking_up_by
 from engine.probes.workbench import Workbench
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.secrets import Secrets
@@ -34,12 +34,12 @@ def assemble(
     clock: Clock,
     network_clock: Clock,
     observe: Observer,
-    transport: TransportFactory | None = None,
+    resolver: AbstractResolver | None = None,
 ) -> Engine:
-    """Return an engine that is ready to run. `transport` replaces the way to Exchange's servers, not the protocol."""
+    """Return an engine that is ready to run. `resolver` looks up Exchange's servers."""
     random = SystemRandom()
     source = calendar_source(
-        settings, secrets, clock=clock, network_clock=network_clock, random=random, transport=transport
+        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver
     )
     return Engine(
         settings,
@@ -53,19 +53,17 @@ def assemble(
     )
 
 
-def make_workbench(
-    clock: Clock, network_clock: Clock, transport: TransportFactory | None = None, lookup: Lookup = look_up
-) -> Workbench:
-    """Return what probes are made with. `transport` and `lookup` replace the way to servers, not the protocols."""
+def make_workbench(clock: Clock, network_clock: Clock, resolver: AbstractResolver | None = None) -> Workbench:
+    """Return what probes are made with. `resolver` looks up Exchange's servers."""
     access = functools.partial(
-        exchange_access, clock=clock, network_clock=network_clock, random=SystemRandom(), transport=transport
+        exchange_access, clock=clock, network_clock=network_clock, random=SystemRandom(), resolver=resolver
     )
     return Workbench(
         make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event),
         make_access=access,
         clock=clock,
         network_clock=network_clock,
-        lookup=lookup,
+        exchange_lookup=look_up if resolver is None else looking_up_by(resolver),
     )
 
 

@@ -3,11 +3,13 @@
 from importlib.metadata import version
 from random import Random
 
+from aiohttp.abc import AbstractResolver
+
 from engine.core.clock import Clock
 from engine.core.settings.model import ExchangeSettings, ExchangeType, Settings
 from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
-from engine.exchange.http.client import ExchangeHttp, TransportFactory
+from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
 from engine.exchange.oauth.application import Application, ClientCertificate, Registration
@@ -26,11 +28,11 @@ def calendar_source(
     clock: Clock,
     network_clock: Clock,
     random: Random,
-    transport: TransportFactory | None,
+    resolver: AbstractResolver | None,
 ) -> CalendarSource:
-    """Return the source, which has connected to nothing yet. `transport` is the way to Exchange's servers."""
+    """Return the source, which has connected to nothing yet. `resolver` looks up Exchange's servers."""
     return exchange_access(
-        settings, secrets, clock=clock, network_clock=network_clock, random=random, transport=transport
+        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver
     ).source
 
 
@@ -41,7 +43,7 @@ def exchange_access(
     clock: Clock,
     network_clock: Clock,
     random: Random,
-    transport: TransportFactory | None,
+    resolver: AbstractResolver | None,
 ) -> ExchangeAccess:
     """Return the source together with what it is made of."""
     exchange = settings.exchange
@@ -58,7 +60,7 @@ def exchange_access(
         tls=tls,
         clock=network_clock,
         user_agent=USER_AGENT,
-        transport=transport,
+        resolver=resolver,
     )
     source = EwsSource(
         exchange,

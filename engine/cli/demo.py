@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import os
 import tempfile
 from collections.abc import Coroutine
@@ -10,11 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from engine.api.desk import Desk
+from engine.api.schema.places import SOCKET
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble
 from engine.cli.demo_view import View, choose_view, room_for_notes
-from engine.cli.places import SOCKET
 from engine.cli.serving import run_served
 from engine.cli.signals import until_signalled
 from engine.cli.tally import Tally
@@ -22,7 +21,7 @@ from engine.core.presence.model import PresenceSettings
 from engine.core.settings.model import Settings
 from engine.core.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import World
 from engine.simulator.world.corp import BERLIN, corp_world
 from engine.simulator.world.surprises import surprises
@@ -45,8 +44,10 @@ PRESENCE = {
 }
 
 
-async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: bool) -> bool:
+async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: bool, socket: Path | None = None) -> bool:
     """Run the demo until stopped, or for that many real seconds; return whether all went well.
+
+    The local API is at `socket`, by default in a directory of the demo's own.
 
     That is: every user whose calendar can be read was read, the PBX confirmed every presence, and nothing failed.
     """
@@ -55,15 +56,22 @@ async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: boo
     clock = SteadyClock(start, speed)
     with tempfile.TemporaryDirectory(prefix="calendar-demo-") as name:
         directory = Path(name)
-        view.begin(speed, start, directory / SOCKET)
+        socket = socket or directory / SOCKET
+        view.begin(speed, start, socket)
         async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:
             presence = PRESENCE | {"note_max_length": room_for_notes(plain=plain or as_json) or NOTE_LENGTH}
             settings = read_settings(company.settings(presence=presence), default_zone=BERLIN)
-            return await _show(company, settings, directory, clock, view, seconds)
+            return await _show(company, settings, directory, socket, clock, view, seconds)
 
 
 async def _show(
-    company: Company, settings: Settings, directory: Path, clock: SteadyClock, view: View, seconds: float | None
+    company: Company,
+    settings: Settings,
+    directory: Path,
+    socket: Path,
+    clock: SteadyClock,
+    view: View,
+    seconds: float | None,
 ) -> bool:
     tally = Tally()
 
@@ -81,9 +89,9 @@ async def _show(
             clock=clock,
             network_clock=SteadyClock(),
             observe=observe,
-            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+            resolver=RoutedResolver(company.exchange.routes),
         )
-        with open_doors(directory / SOCKET, None, {}) as doors:
+        with open_doors(socket, None, {}) as doors:
             served = run_served(engine, ApiServer(Desk(engine, clock), doors))
             await until_signalled(_run_for(engine, served, seconds, _tell_surprises(company.world, clock, view)))
     finally:

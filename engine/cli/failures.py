@@ -22,12 +22,16 @@ class SocketForbidden(Failure):
 
 
 class RequestRefused(Failure):
-    """The engine said no. `remedy` is the hint that came with it."""
+    """The engine said no; `status` is that of its answer."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
     meaning = "The engine refuses the request"
     remedy = "calendar-engine-api(7) describes what can be asked for."
+
+    def __init__(self, detail: str = "", *, status: int = 0) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class UserNotFound(Failure):

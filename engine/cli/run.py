@@ -11,11 +11,11 @@ from engine.api.desk import Desk
 from engine.api.handlers.preview import PreviewPart
 from engine.api.handlers.probes import ProbesPart
 from engine.api.handlers.settings import SettingsPart
+from engine.api.schema.places import socket_path
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, make_workbench, state_directory
 from engine.cli.narration import introduce, log
-from engine.cli.places import socket_path
 from engine.cli.serving import run_served
 from engine.cli.signals import on_hangup, until_signalled
 from engine.core.secret import Secret

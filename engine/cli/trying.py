@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from engine.api.schema import Operation
+from engine.api.schema.places import usual_sockets
 from engine.api.schema.preview import Preview, PreviewQuestion, PreviewRow
 from engine.api.schema.probes import Probe, ProbeQuestion, RungAccount
 from engine.api.schema.settings import Value
@@ -18,7 +19,6 @@ from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import ChangeNotUnderstood
 from engine.cli.ladders import Ladders
 from engine.cli.palette import palette_of_output
-from engine.cli.places import usual_sockets
 from engine.cli.statuses import FAILED, WELL
 
 

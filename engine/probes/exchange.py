@@ -10,6 +10,7 @@ from engine.core.settings.model import ExchangeSettings, Mode, ResolveWith
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.answers import EwsAnswer
+from engine.exchange.ews.autodiscover.addresses import host_of
 from engine.exchange.ews.autodiscover.discovery import discover
 from engine.exchange.ews.autodiscover.search import Search
 from engine.exchange.ews.client import EwsClient
@@ -48,6 +49,7 @@ NAMES = (
     "notifications",
 )
 LOOK = timedelta(days=1)
+HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +167,9 @@ class ExchangeProbe:
         footing.evidence.append(f"{found.told_by}: the {found.server} EWS URL is {found.url}")
 
     async def _look_up(self, footing: Footing) -> None:
-        url = parse_url(self._url)
-        self._addresses = await self._lookup(url.host, url.port or 443)
-        footing.evidence.append(f"{url.host} is {', '.join(each.ip for each in self._addresses)}")
+        port = parse_url(self._url).port or HTTPS
+        self._addresses = await self._lookup(host_of(self._url), port)
+        footing.evidence.append(f"{host_of(self._url)} is {', '.join(each.ip for each in self._addresses)}")
 
     async def _connect(self, footing: Footing) -> None:
         try:
@@ -178,7 +180,7 @@ class ExchangeProbe:
         footing.evidence.append(f"{answering} answers")
 
     async def _shake_hands(self, footing: Footing) -> None:
-        host, [address] = parse_url(self._url).host, self._addresses
+        host, [address] = host_of(self._url), self._addresses
         shown = await shown_certificate(address, host)
         if shown is not None:
             footing.evidence += shown.lines

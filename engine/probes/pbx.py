@@ -25,7 +25,7 @@ from engine.probes.certificate import Certificate
 from engine.probes.failures import NobodyTakesPart, UserNotInPbx
 from engine.probes.hearing import Hearing
 from engine.probes.ladder import Footing, Ladder, NotReached, Rung
-from engine.probes.reach import Address, Lookup, first_that_answers, look_up, shown_certificate, verify
+from engine.probes.reach import Address, first_that_answers, look_up, shown_certificate, verify
 from engine.sync.engine import Link
 
 DIAL = ("name lookup", "connection", "TLS", "App WebSocket")
@@ -59,14 +59,12 @@ class PbxProbe:
         clock: Clock,
         *,
         user: str = "",
-        lookup: Lookup = look_up,
         patience: float = PATIENCE,
     ) -> None:
         self._settings = settings
         self._make_link = make_link
         self._clock = clock
         self._user = user
-        self._lookup = lookup
         self._patience = patience
         self._heard = Hearing()
         self._addresses: tuple[Address, ...] = ()
@@ -124,7 +122,7 @@ class PbxProbe:
         await ladder.climb("presence", lambda footing: self._read_presence(link, footing))
 
     async def _look_up(self, footing: Footing) -> None:
-        self._addresses = await self._lookup(self._settings.host, self._settings.port)
+        self._addresses = await look_up(self._settings.host, self._settings.port)
         footing.evidence.append(f"{self._settings.host} is {', '.join(each.ip for each in self._addresses)}")
 
     async def _connect(self, footing: Footing) -> None:

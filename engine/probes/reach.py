@@ -7,6 +7,8 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from aiohttp.abc import AbstractResolver
+
 from engine.probes.certificate import Certificate, described, unverified_context
 from engine.probes.failures import NameNotFound
 
@@ -35,6 +37,19 @@ async def look_up(host: str, port: int) -> tuple[Address, ...]:
     except OSError as error:
         raise NameNotFound(f"{host}: {error.strerror or error}") from error
     return tuple(dict.fromkeys(Address(str(place[4][0]), port) for place in found))
+
+
+def looking_up_by(resolver: AbstractResolver) -> Lookup:
+    """Return what asks `resolver` instead, as the HTTP client does."""
+
+    async def ask(host: str, port: int) -> tuple[Address, ...]:
+        try:
+            found = await resolver.resolve(host, port)
+        except OSError as error:
+            raise NameNotFound(f"{host}: {error.strerror or error}") from error
+        return tuple(Address(place["host"], place["port"]) for place in found)
+
+    return ask
 
 
 async def first_that_answers(addresses: Sequence[Address]) -> Address:

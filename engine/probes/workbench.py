@@ -29,7 +29,7 @@ class Workbench:
     make_access: Callable[[Settings, Secrets], ExchangeAccess]
     clock: Clock
     network_clock: Clock
-    lookup: Lookup = look_up
+    exchange_lookup: Lookup = look_up
     patience: float = PATIENCE
 
     def pbx(self, settings: Settings, password: Secret, user: str = "") -> PbxProbe:
@@ -39,7 +39,6 @@ class Workbench:
             functools.partial(self.make_link, settings, password),
             self.network_clock,
             user=user,
-            lookup=self.lookup,
             patience=self.patience,
         )
 
@@ -51,7 +50,7 @@ class Workbench:
             candidates,
             clock=self.network_clock,
             calendar_clock=self.clock,
-            lookup=self.lookup,
+            lookup=self.exchange_lookup,
         )
 
     def resolution(

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.users import User
+from engine.service.settings_file import system_zone
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening, Observer, ServiceChanged, UserChanged
 from engine.sync.status import LinkStatus, Status, describe
@@ -45,6 +47,11 @@ class Seat:
         status = _nothing() if engine is None else engine.status()
         return replace(status, is_set_up=engine is not None, concerns=self._concerns())
 
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The time zone that notes tell times in; that of this machine as long as nothing is set up."""
+        return system_zone() if self.engine is None else self.engine.timezone
+
     def observe(self, observer: Observer) -> None:
         """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
         self._observers.append(observer)
@@ -69,6 +76,11 @@ class Seat:
         """Have a user's calendar read soon."""
         if self.engine is not None:
             self.engine.visit(guid)
+
+    def search(self, guid: str) -> None:
+        """Have a user's mailbox looked for anew."""
+        if self.engine is not None:
+            self.engine.search(guid)
 
 
 def _nothing() -> Status:

@@ -1,6 +1,5 @@
 """Climbs the ladders to a simulated company, with settings that need not be right."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,12 +11,10 @@ from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import Settings
 from engine.core.settings.reader import read_settings
-from engine.probes.failures import NameNotFound
 from engine.probes.ladder import Outcome, Rung
-from engine.probes.reach import Address, Lookup
 from engine.probes.workbench import Workbench
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import LOOPBACK, RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
@@ -57,19 +54,8 @@ def settings_of(company: Company, **tables: Mapping[str, Any]) -> Settings:
     return read_settings(company.settings(**tables), default_zone=company.world.zone)
 
 
-def lookup_of(company: Company) -> Lookup:
-    async def look_up(host: str, port: int) -> tuple[Address, ...]:
-        place = company.exchange.routes.get(("https", host, port))
-        if place is None and host not in ("localhost", LOOPBACK):
-            raise NameNotFound(host)
-        return (Address(LOOPBACK, place or port),)
-
-    return look_up
-
-
 def workbench_of(company: Company, calendar_clock: Clock) -> Workbench:
-    transport = functools.partial(RoutedTransport, routes=company.exchange.routes)
-    workbench = make_workbench(calendar_clock, SteadyClock(speed=20), transport, lookup_of(company))
+    workbench = make_workbench(calendar_clock, SteadyClock(speed=20), RoutedResolver(company.exchange.routes))
     return replace(workbench, patience=2.0)
 
 

@@ -28,7 +28,6 @@ from engine.simulator.faults import ErrorCode, RedirectUrl, Reply
 from engine.simulator.world import World
 from tests.probes.support import climb_exchange
 from tests.support.clock import ManualClock
-from tests.support.ports import free_port
 
 ANNA = "anna.mueller@corp.example"
 WRONG = Secret("another password")
@@ -54,8 +53,8 @@ async def test_a_known_url_needs_no_autodiscover_and_a_wrong_one_says_why(compan
 
 
 async def test_a_server_that_refuses_connections(company: Company) -> None:
-    url = f"https://localhost:{free_port()}/EWS/Exchange.asmx"
-    broken = (await climb_exchange(company, ANNA, ews_url=url)).fell_at("connection")
+    await company.exchange.refuse_connections()
+    broken = (await climb_exchange(company, ANNA, ews_url=company.exchange.ews_url)).fell_at("connection")
     assert isinstance(broken.failure, ExchangeUnreachable)
 
 

@@ -13,6 +13,7 @@ from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.world import World
 from engine.simulator.world.corp import corp_world
 from tests.support.clock import ManualClock
+from tests.support.command import Ended, command
 from tests.support.service import ServedService, changes_of, running_service
 
 SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
@@ -47,9 +48,9 @@ async def check(served: ServedService, step: str) -> Any:
     assert status == 202, operation
     async with asyncio.timeout(20):
         while True:
-            step = (await served.get("/v1/setup"))["step"]
-            if step["check"]["state"] != "running":
-                return step
+            now: Any = (await served.get("/v1/setup"))["step"]
+            if now["check"]["state"] != "running":
+                return now
             await asyncio.sleep(0.02)
 
 
@@ -143,3 +144,70 @@ async def test_what_others_changed_meanwhile_stays(company: Company, clock: Manu
         assert status == 200
         assert await served.value("presence.show_subject") is True
         assert await served.value("presence.language") == "de"
+
+
+async def run(served: ServedService, *arguments: str, **environment: str) -> Ended:
+    return await command("setup", "--socket", str(served.socket), *arguments, COLUMNS="200", **environment)
+
+
+ENVIRONMENT = {
+    "CALENDAR_ENGINE_PBX_PASSWORD": SECRETS["pbx.password"],
+    "CALENDAR_ENGINE_EXCHANGE_PASSWORD": SECRETS["exchange.password"],
+}
+
+
+async def test_from_nothing_to_the_first_presence_with_an_answers_file_alone(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers.toml"
+    answers.write_text(company.settings() + '[setup]\nuser = "anna.mueller@corp.example"\n')
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        tried = await run(served, "--answers", str(answers), "--check-only", **ENVIRONMENT)
+        assert (tried.status, tried.err) == (0, "\nEverything works. Nothing was changed.\n"), tried
+        assert "24 of 26 users have a mailbox" in tried.out or "25 of 26 users have a mailbox" in tried.out
+        assert not served.file.exists()
+        assert not company.pbx.ledger.writes
+        ended = await run(served, "--answers", str(answers), **ENVIRONMENT)
+        assert ended.status == 0, ended
+        assert "  pbx.master = headquarters" in ended.out
+        assert "  secret pbx.password" in ended.out
+        assert not any(secret in ended.out + ended.err for secret in SECRETS.values())
+        await served.settled()
+        assert company.pbx.ledger.writes
+        anna = company.world.person("anna.mueller")
+        assert company.pbx.calendar_presence(anna.guid).activity == "busy"
+
+
+async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers.toml"
+    answers.write_text('[pbx]\nhost = "pbx"\nport = "x"\nmasterr = "m"\n[setup]\nuser = "a@b.example"\nname = 1\n')
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        ended = await run(served, "--answers", str(answers), CALENDAR_ENGINE_PBX_PASSWORD="x")
+        assert (ended.status, ended.out) == (2, "")
+        for words in (
+            "line 3: pbx.port must be a whole number",
+            "line 4: pbx.masterr is no key of the settings",
+            "pbx.master is missing",
+            "exchange.type is missing",
+            "setup.name is no answer",
+            "exchange.password is missing. Set CALENDAR_ENGINE_EXCHANGE_PASSWORD",
+        ):
+            assert words in ended.err, (words, ended.err)
+        assert "pbx.password" not in ended.err
+        assert company.pbx.connections == 0
+
+
+async def test_an_answers_file_that_does_not_work_changes_nothing(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers.toml"
+    answers.write_text(company.settings())
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        ended = await run(served, "--answers", str(answers), **{**ENVIRONMENT, "CALENDAR_ENGINE_PBX_PASSWORD": "x"})
+        assert ended.status == 1
+        assert "✗ log-in" in ended.out
+        assert ended.err == "\nNothing was changed.\n"
+        assert not served.file.exists()
+        assert not served.passwords

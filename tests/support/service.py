@@ -1,7 +1,6 @@
 """A service over simulators: settings and secrets come and go, and its API is asked over the real socket."""
 
 import asyncio
-import functools
 import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -30,14 +29,13 @@ from engine.probes.workbench import Workbench
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
 from engine.store.secrets import Secrets, SecretsMissing
 from engine.store.settings_history import SettingsHistory
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
-from tests.probes.support import lookup_of
 from tests.support.clock import ManualClock
 from tests.support.site import PATIENCE, collect_cancelled_handshakes
 
@@ -157,7 +155,7 @@ async def running_service(
             clock=clock,
             network_clock=network_clock,
             observe=lambda _: None,
-            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+            resolver=RoutedResolver(company.exchange.routes),
         )
 
     await database.open()
@@ -174,8 +172,7 @@ async def running_service(
         )
         await service.begin()
         desk = Desk(service.seat, clock)
-        transport = functools.partial(RoutedTransport, routes=company.exchange.routes)
-        workbench = make_workbench(clock, network_clock, transport, lookup_of(company))
+        workbench = make_workbench(clock, network_clock, RoutedResolver(company.exchange.routes))
         more = parts(service, desk, workbench, passwords, directory / "state")
         with open_doors(directory / "engine.sock", None, {}) as doors:
             served = ServedService(service, desk, company, clock, file, doors.main, passwords)

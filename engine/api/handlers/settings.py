@@ -76,6 +76,7 @@ class SettingsPart:
                 self._check,
                 SettingsCheck,
                 body=SettingsQuestion,
+                changes=True,
             ),
             Route(
                 "POST",

@@ -75,6 +75,12 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None
 
 
+class RecentChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened lately, the newest first."""
+
+    changes: tuple[ChangeEvent, ...]
+
+
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody changed something."""
 

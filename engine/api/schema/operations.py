@@ -7,7 +7,7 @@ import msgspec
 
 from engine.api.schema.common import Actor
 
-OperationKind = Literal["resync", "probe", "preview", "setup check"]
+OperationKind = Literal["resync", "reresolve", "probe", "preview", "setup check"]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
