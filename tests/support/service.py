@@ -2,30 +2,20 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from engine.api.candidates import Candidates
 from engine.api.desk import Desk
-from engine.api.handlers.part import Part
-from engine.api.handlers.preview import PreviewPart
-from engine.api.handlers.probes import ProbesPart
-from engine.api.handlers.settings import SettingsPart
-from engine.api.handlers.setup import SetupPart
 from engine.api.server import ApiServer
-from engine.api.setup_checks import SetupChecks
-from engine.api.setup_session import SetupSession
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, make_workbench
 from engine.core.secret import Secret
 from engine.core.settings.model import ExchangeSettings, Settings
-from engine.probes.workbench import Workbench
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
@@ -37,6 +27,7 @@ from engine.store.settings_history import SettingsHistory
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
+from tests.support.parts import service_parts
 from tests.support.site import PATIENCE, collect_cancelled_handshakes
 
 
@@ -102,33 +93,6 @@ def changes_of(text: str) -> dict[str, Any]:
     return {f"{table}.{key}": value for table, keys in tomllib.loads(text).items() for key, value in keys.items()}
 
 
-class Passwords:
-    """Keeps secrets the way the service of these tests has them."""
-
-    def __init__(self, passwords: dict[str, Secret]) -> None:
-        self._passwords = passwords
-
-    async def known(self) -> Mapping[str, Secret]:
-        return {f"{name}.password": secret for name, secret in self._passwords.items()}
-
-    async def put(self, secrets: Mapping[str, Secret]) -> None:
-        self._passwords.update({name.partition(".")[0]: secret for name, secret in secrets.items()})
-
-
-def parts(
-    service: Service, desk: Desk, workbench: Workbench, passwords: dict[str, Secret], state: Path
-) -> tuple[Part, ...]:
-    keeper = Passwords(passwords)
-    candidates = Candidates(service, keeper.known)
-    session = SetupSession(service, keeper, state / "setup.json", ZoneInfo("UTC"))
-    return (
-        SettingsPart(service, desk),
-        ProbesPart(desk, candidates, workbench),
-        PreviewPart(desk, candidates),
-        SetupPart(desk, session, SetupChecks(workbench)),
-    )
-
-
 @asynccontextmanager
 async def running_service(
     company: Company, clock: ManualClock, directory: Path, text: str | None, *, with_secrets: bool = True
@@ -173,7 +137,7 @@ async def running_service(
         await service.begin()
         desk = Desk(service.seat, clock)
         workbench = make_workbench(clock, network_clock, RoutedResolver(company.exchange.routes))
-        more = parts(service, desk, workbench, passwords, directory / "state")
+        more = service_parts(service, desk, workbench, passwords, directory / "state")
         with open_doors(directory / "engine.sock", None, {}) as doors:
             served = ServedService(service, desk, company, clock, file, doors.main, passwords)
             async with asyncio.TaskGroup() as group:
