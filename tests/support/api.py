@@ -14,11 +14,11 @@ import aiohttp
 
 from engine.api.desk import Desk
 from engine.api.handlers.part import Part
-from engine.api.handlers.settings import SettingsPart
 from engine.api.schema.places import read_only_twin
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
+from engine.cli.assembly import make_workbench
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
@@ -36,6 +36,7 @@ from engine.store.settings_history import SettingsHistory
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
+from tests.support.parts import service_parts
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -216,7 +217,9 @@ async def served_engine(
         await service.begin()
         desk = Desk(service.seat, clock)
         with open_doors(directory / "engine.sock", None, {}) as doors:
-            parts = (SettingsPart(service, desk),)
+            passwords = {"exchange": Secret("secret"), "pbx": Secret("secret")}
+            workbench = make_workbench(clock, SteadyClock())
+            parts = service_parts(service, desk, workbench, passwords, directory)
             served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(service.run())

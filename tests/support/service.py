@@ -11,10 +11,9 @@ from typing import Any
 import aiohttp
 
 from engine.api.desk import Desk
-from engine.api.handlers.settings import SettingsPart
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
-from engine.cli.assembly import assemble
+from engine.cli.assembly import assemble, make_workbench
 from engine.core.secret import Secret
 from engine.core.settings.model import ExchangeSettings, Settings
 from engine.service.service import Service
@@ -28,6 +27,7 @@ from engine.store.settings_history import SettingsHistory
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
+from tests.support.parts import service_parts
 from tests.support.site import PATIENCE, collect_cancelled_handshakes
 
 
@@ -136,11 +136,13 @@ async def running_service(
         )
         await service.begin()
         desk = Desk(service.seat, clock)
+        workbench = make_workbench(clock, network_clock, RoutedResolver(company.exchange.routes))
+        more = service_parts(service, desk, workbench, passwords, directory / "state")
         with open_doors(directory / "engine.sock", None, {}) as doors:
             served = ServedService(service, desk, company, clock, file, doors.main, passwords)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(service.run())
-                serving = group.create_task(ApiServer(desk, doors, more=(SettingsPart(service, desk),)).serve())
+                serving = group.create_task(ApiServer(desk, doors, more=more).serve())
                 try:
                     yield served
                 finally:
