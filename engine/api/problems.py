@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from engine.api.schema import FieldProblem, Problem
+from engine.core.failures import Failure
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,20 @@ class Refused(Exception):
 def not_found(what: str, hint: str) -> Refused:
     """Return the answer for something that is not, or no longer, there."""
     return Refused(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
+
+
+def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> Refused:
+    """Return the answer for a request that a failure ends, in its words; `fields` say the same part by part."""
+    return Refused(
+        Problem(
+            type=failure.slug,
+            title=failure.meaning,
+            status=status,
+            detail="" if fields else failure.detail,
+            hint=failure.remedy,
+            fields=fields,
+        )
+    )
 
 
 def read_only(path: str) -> Refused:

@@ -54,6 +54,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             assert output.startswith(("{", "# HELP", "id: ")), (example, output)
         assert {entry.action for entry in served.desk.audit.entries()} == {
             *("resync", "reresolve", "cancel", "change_settings", "confirm_settings", "roll_back_settings"),
+            *("set_secret", "rotate_secrets_key", "delete_secret"),
         }
 
 
