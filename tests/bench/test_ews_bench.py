@@ -14,7 +14,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import exchangelib
 import pytest
+from exchangelib.properties import CalendarView, DistinguishedFolderId
+from exchangelib.services import FindItem
 
 from engine.core.secret import Secret
 from engine.core.settings.model import Authentication, ExchangeSettings, ExchangeType
@@ -26,8 +29,6 @@ from engine.exchange.source import Mailbox, Window
 from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock
 from tests.bench.exchange_server import BERLIN, MONDAY, Server, served
-
-exchangelib = pytest.importorskip("exchangelib", reason="make bench installs it")
 
 MAILBOXES = 2000
 WARM_UP = 100
@@ -92,9 +93,6 @@ def ours(server: Server) -> Cost:
 
 
 def theirs(server: Server) -> Cost:
-    from exchangelib.properties import CalendarView, DistinguishedFolderId
-    from exchangelib.services import FindItem
-
     version = exchangelib.Version(exchangelib.version.EXCHANGE_2016)
     configuration = exchangelib.Configuration(
         credentials=exchangelib.Credentials(ACCOUNT, PASSWORD),

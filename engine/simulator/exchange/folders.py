@@ -1,11 +1,10 @@
 """The folders of a mailbox that this server has, the root and the calendar in it, by name or by id (MS-OXWSFOLD)."""
 
-import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.simulator.exchange.calls import Call
+from engine.simulator.exchange.item_ids import FOLDER, opaque_id, read_id
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
 from engine.simulator.exchange.xml import Element, local_name
 
@@ -21,7 +20,6 @@ SHAPES = {
     "Default": IN_EVERY_SHAPE | {"DisplayName", "TotalCount", "ChildFolderCount"},
     "AllProperties": IN_EVERY_SHAPE | {"FolderClass", "DisplayName", "TotalCount", "ChildFolderCount"},
 }
-_PREFIX = b"\x00\x00\x01\x01simulated folder, store and provider of the entry\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Folder:
     @property
     def id(self) -> str:
         """The opaque id of the folder."""
-        return base64.b64encode(_PREFIX + f"{self.mailbox.casefold()}\0{self.name}".encode()).decode()
+        return opaque_id(FOLDER, self.mailbox, self.name)
 
 
 def read_folder(call: Call, reference: Element) -> Folder:
@@ -46,7 +44,7 @@ def read_folder(call: Call, reference: Element) -> Folder:
         mailbox = reference.findtext("t:Mailbox/t:EmailAddress", "", NAMESPACES) or call.calendar_of
         folder = Folder(mailbox, reference.get("Id", ""))
     else:
-        folder = _read_id(reference.get("Id", ""))
+        folder = Folder(*read_id(FOLDER, reference.get("Id", "")))
     if folder.mailbox.casefold() != call.calendar_of.casefold():
         raise Refusal("ErrorFolderNotFound", "The specified folder could not be found in the store.")
     return folder
@@ -82,14 +80,3 @@ def _element(call: Call, folder: Folder, asked: frozenset[str]) -> Element:
         T("DistinguishedFolderId", folder.name),
     ]
     return T(kind, *(part for part in parts if local_name(part) in asked))
-
-
-def _read_id(text: str) -> Folder:
-    try:
-        raw = base64.b64decode(text, validate=True)
-        mailbox, separator, name = raw.removeprefix(_PREFIX).decode().partition("\0")
-    except (binascii.Error, UnicodeDecodeError):
-        raw, separator = b"", ""
-    if not raw.startswith(_PREFIX) or not separator:
-        raise Refusal("ErrorInvalidIdMalformed", "Id is malformed.")
-    return Folder(mailbox, name)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from engine.simulator.exchange.calls import Call
 from engine.simulator.exchange.folders import CALENDAR, read_folder
-from engine.simulator.exchange.item_ids import read_item_id
+from engine.simulator.exchange.item_ids import ITEM, read_id
 from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
 from engine.simulator.exchange.xml import Element
@@ -41,7 +41,7 @@ def get_item(call: Call) -> Iterator[Element]:
     shape = Shape(call.request, with_address=True)
     for wanted in call.request.findall("m:ItemIds/*", NAMESPACES):
         try:
-            mailbox, key = read_item_id(wanted.get("Id", ""))
+            mailbox, key = read_id(ITEM, wanted.get("Id", ""))
             item = call.world.item(mailbox, key) if mailbox == call.calendar_of.casefold() else None
             if item is None:
                 raise Refusal("ErrorItemNotFound", "The specified object was not found in the store.")
