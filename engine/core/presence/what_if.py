@@ -29,8 +29,8 @@ def preview_day(appointments: Iterable[Appointment], settings: PresenceSettings,
     end = start_of_day(day + ONE_DAY, settings.timezone)
     changes: list[Change] = []
     while now is not None and now < end:
-        decision = decide_among(candidates, settings, now)
-        if not changes or changes[-1].presence != decision.presence:
-            changes.append(Change(now, decision.presence))
-        now = decision.valid_until
+        presence, until = decide_among(candidates, settings, now)
+        if not changes or changes[-1].presence != presence:
+            changes.append(Change(now, presence))
+        now = until
     return tuple(changes)
