@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import logging
 import secrets
+from collections.abc import Callable
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -17,6 +19,7 @@ from engine.api.rows import UserRows
 from engine.api.schema import (
     Actor,
     AuditEntry,
+    ChangeEvent,
     Operation,
     OperationEvent,
     PastChange,
@@ -25,17 +28,17 @@ from engine.api.schema import (
     UsersEvent,
 )
 from engine.core.clock import Clock
-from engine.sync.engine import Engine
 from engine.sync.happenings import (
     CalendarVisited,
     Happening,
     PresenceConfirmed,
     PresenceWithheld,
+    ServiceChanged,
     UserChanged,
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.views import Account
+from engine.sync.views import Account, EngineView
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +52,13 @@ ROWS_AT_A_TIME = 500
 
 
 class Desk:
-    """Watches one engine. `clock` is calendar time.
+    """Watches one engine, or whichever runs at the time. `clock` is calendar time.
 
     What happens goes to the ledger topics at once, every bit of it; of status, users and operations only the newest
     state is published, by `publish`.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: EngineView, clock: Clock) -> None:
         self.engine = engine
         self.events = Events(boot=secrets.token_hex(4))
         self.rows = UserRows(engine)
@@ -69,6 +72,10 @@ class Desk:
         self._status: Status | None = None
         self._published: Status | None = None
         engine.observe(self._observe)
+
+    def now(self) -> datetime:
+        """Return the present instant of calendar time."""
+        return self._clock.now()
 
     def status(self) -> Status:
         """Return how things stand. As long as nothing happens, only time goes on."""
@@ -141,13 +148,13 @@ class Desk:
                 self.rows.outdate(guid)
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
-            case CalendarVisited():
+            case CalendarVisited() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
                 self._note_user(happening)
             case _:
                 at = self._clock.now()
-                self.events.append("changes", lambda number: wire.site_change(happening, number, at))
+                self._publish_change(lambda number: wire.site_change(happening, number, at))
         self.operations.note(happening)
 
     def _note_user(self, happening: wire.UserHappening) -> None:
@@ -156,7 +163,15 @@ class Desk:
             self.history.add(happening.user.guid, change)
         self.rows.outdate(happening.user.guid)
         at = self._clock.now()
-        self.events.append("changes", lambda number: wire.user_change(happening, number, at))
+        self._publish_change(lambda number: wire.user_change(happening, number, at))
+
+    def _publish_change(self, make: Callable[[int], ChangeEvent]) -> None:
+        def remembered(number: int) -> ChangeEvent:
+            change = make(number)
+            self.history.recent.appendleft(change)
+            return change
+
+        self.events.append("changes", remembered)
 
 
 def _lasting(status: Status) -> Status:

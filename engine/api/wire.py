@@ -17,6 +17,7 @@ from engine.api.schema import (
     LinkState,
     MailboxPlace,
     PastChange,
+    PlannedPresence,
     Shown,
     State,
     Status,
@@ -80,6 +81,7 @@ def status(picture: sync_status.Status, now: datetime, started: datetime, timezo
     """Return how things stand; `now` and `started` are calendar time, `timezone` is that of the notes."""
     return Status(
         version=VERSION,
+        state="running" if picture.is_set_up else "not set up",
         now=now,
         started=started,
         timezone=timezone.key,
@@ -189,6 +191,8 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         state=_state(failure, user.desired, user.written.acknowledged, is_read=user.read_at is not None),
         acknowledged=_acknowledged(user.written),
         decision=_decision(user.decision) if user.decision else None,
+        day_begins=user.day_begins,
+        day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
         problems=tuple(trouble(each) for each in user.problems),
         history=tuple(history),
     )
@@ -214,8 +218,9 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
 
 
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
-    """A whole side first, then what concerns the most users; equal problems of many users are one."""
-    concerns = [
+    """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
+    concerns = [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.concerns]
+    concerns += [
         Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
         if link.failure is not None

@@ -21,11 +21,11 @@ from engine.api.schema import (
     UserRow,
     UsersPage,
 )
+from engine.api.schema.places import usual_sockets
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.event_lines import EventLines
 from engine.cli.failures import EngineUnreachable, UserNotFound
 from engine.cli.palette import palette_of_output
-from engine.cli.places import usual_sockets
 from engine.cli.reports import Reports
 from engine.cli.statuses import FAILED, WELL
 

@@ -9,9 +9,9 @@ import msgspec
 
 from engine.api.handlers.about import API_VERSION
 from engine.api.schema import About
+from engine.api.schema.places import usual_sockets
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import EngineUnreachable, SocketForbidden
-from engine.cli.places import usual_sockets
 from engine.cli.statuses import WELL
 
 

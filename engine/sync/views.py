@@ -1,16 +1,23 @@
-"""Read-only views of one user, so that nobody outside holds what the parts of the engine are still writing to."""
+"""What can be seen of an engine from outside, so that nobody holds what its parts are still writing to."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
 
+from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
+from engine.core.presence.intervals import local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
+from engine.core.presence.what_if import Change, preview_day
 from engine.core.users import User
 from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
+from engine.sync.happenings import Observer
 from engine.sync.roster import Participant
+from engine.sync.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,8 @@ class Glance:
 @dataclass(frozen=True, slots=True)
 class Account:
     """All that is known of a user, but for the appointments: those are in the reasons of `decision`, as far as they
-    may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time."""
+    may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time.
+    `day` is what the PBX is to show all through the day that began at `day_begins`."""
 
     user: User
     candidates: tuple[str, ...]
@@ -43,7 +51,24 @@ class Account:
     written: Written
     desired: Presence | None
     decision: Decision | None
+    day_begins: datetime
+    day: tuple[Change, ...]
     problems: tuple[Failure, ...]
+
+
+class EngineView(Protocol):
+    """An engine as whoever watches it sees it; `Engine` says what each of these does."""
+
+    @property
+    def timezone(self) -> ZoneInfo: ...  # noqa: D102
+    def status(self) -> Status: ...  # noqa: D102
+    def observe(self, observer: Observer) -> None: ...  # noqa: D102
+    def guids(self) -> tuple[str, ...]: ...  # noqa: D102
+    def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
+    def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
+    def visit(self, guid: str) -> None: ...  # noqa: D102
+    def search(self, guid: str) -> None: ...  # noqa: D102
 
 
 def glance(participant: Participant, written: Written, *, is_watched: bool) -> Glance:
@@ -72,9 +97,11 @@ def account(
 ) -> Account:
     """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
     reading = participant.reading
-    decision = None
+    decision, today = None, local_day(now, settings.timezone)
+    day: tuple[Change, ...] = ()
     if reading is not None and participant.mistake is None:
         decision = decide(reading.appointments, settings, now)
+        day = preview_day(reading.appointments, settings, today)
     return Account(
         user=participant.user,
         candidates=participant.candidates,
@@ -86,6 +113,8 @@ def account(
         written=written,
         desired=participant.desired,
         decision=decision,
+        day_begins=start_of_day(today, settings.timezone),
+        day=day,
         problems=tuple(
             each for each in (participant.problem, participant.mistake, participant.refusal) if each is not None
         ),

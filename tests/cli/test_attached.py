@@ -2,42 +2,19 @@
 
 import asyncio
 import json
-import os
 import platform
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from engine.cli.places import socket_path
+from engine.api.schema.places import socket_path
 from engine.exchange.failures import MailboxNotFound
 from tests.support.api import SETTINGS, InstantSource, ServedEngine, people, served_engine
+from tests.support.command import Ended, command
 
 USERS = people(12)
-
-
-@dataclass
-class Ended:
-    status: int
-    out: str
-    err: str
-
-
-async def command(*arguments: str, **environment: str) -> Ended:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "engine.cli.main",
-        *arguments,
-        env=os.environ | {"COLUMNS": "80", "PYTHONUTF8": "1"} | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
 
 
 async def ask(served: ServedEngine, name: str, *arguments: str) -> Ended:

@@ -7,14 +7,14 @@ from engine.api.answers import answer
 from engine.api.desk import Desk
 from engine.api.requests import query_of
 from engine.api.routes import Route
-from engine.api.schema import EventsQuestion, Status
+from engine.api.schema import EventsQuestion, RecentChanges, Status
 from engine.api.stream import EventStream, Patience, topics_named
 
 
 class StatePart:
     """Answers from what `desk` knows; `patience` is what an event stream has with a slow listener."""
 
-    capabilities = ("status", "events", "metrics")
+    capabilities = ("status", "changes", "events", "metrics")
 
     def __init__(self, desk: Desk, patience: Patience) -> None:
         self._desk = desk
@@ -24,6 +24,7 @@ class StatePart:
         """Return the requests of this group."""
         return (
             Route("GET", "/v1/status", "status", "Links, counts and problems", self._status, Status),
+            Route("GET", "/v1/changes", "changes", "What happened lately", self._changes, RecentChanges),
             Route(
                 "GET",
                 "/v1/events",
@@ -39,6 +40,9 @@ class StatePart:
 
     async def _status(self, request: web.Request) -> web.Response:
         return answer(self._desk.status())
+
+    async def _changes(self, request: web.Request) -> web.Response:
+        return answer(RecentChanges(changes=tuple(self._desk.history.recent)))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         topics = topics_named(query_of(request, EventsQuestion).topics)

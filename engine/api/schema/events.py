@@ -11,11 +11,11 @@ from engine.api.schema.operations import AuditEntry, Operation
 from engine.api.schema.status import Status
 from engine.api.schema.users import Shown, UserRow
 
-Topic = Literal["status", "users", "operations", "changes", "audit"]
+Topic = Literal["status", "users", "operations", "changes", "audit", "log"]
 
 
 class EventsQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which topics, divided by commas; all of them if not given."""
+    """Which topics, divided by commas; all but `log` if not given."""
 
     topics: Annotated[str, Meta(max_length=200)] = ""
 
@@ -73,6 +73,12 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     label: str = ""
     presence: Shown | None = None
     trouble: Trouble | None = None
+
+
+class RecentChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened lately, the newest first."""
+
+    changes: tuple[ChangeEvent, ...]
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -125,9 +125,19 @@ class PastChange(msgspec.Struct, frozen=True, kw_only=True):
     presence: Shown
 
 
+class PlannedPresence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the PBX is to show from `begins` on, as far as is known now."""
+
+    begins: datetime
+    presence: Shown
+
+
 class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one user. `candidates` are the addresses that the mailbox is looked for under. The calendar is
-    due at `next_read`; that is null while it is being read."""
+    """Everything about one user. `candidates` are the addresses that the mailbox is looked for under.
+
+    The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
+    on, in the presence time zone, as its appointments say.
+    """
 
     guid: str
     name: str
@@ -148,6 +158,8 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     acknowledged: Acknowledged
     decision: DecisionAccount | None
+    day_begins: datetime
+    day: tuple[PlannedPresence, ...]
     problems: tuple[Trouble, ...]
     history: tuple[PastChange, ...]
 

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
+from pathlib import Path
 
 from engine.cli.commands.parsers import Commands, positive
 from engine.cli.statuses import FAILED, WELL
@@ -20,6 +21,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--headless", action="store_true", help="plain lines, no colours")
     parser.add_argument("--for", type=positive, dest="seconds", metavar="SECONDS", help="end by itself after that long")
     parser.add_argument("--json", action="store_true", help="one JSON object per confirmed presence, and a summary")
+    parser.add_argument("--socket", type=Path, metavar="PATH", help="where the local API is to be (a place of its own)")
     parser.set_defaults(run=_run)
 
 
@@ -28,6 +30,12 @@ def _run(options: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
     went_well = asyncio.run(
-        demo(speed=options.speed, seconds=options.seconds, plain=options.headless, as_json=options.json)
+        demo(
+            speed=options.speed,
+            seconds=options.seconds,
+            plain=options.headless,
+            as_json=options.json,
+            socket=options.socket,
+        )
     )
     return WELL if went_well else FAILED
