@@ -66,6 +66,14 @@ class ApiClient:
         async with self._asking("POST", path, None, TIMEOUT, body) as response:
             return msgspec.json.decode(await response.read(), type=kind)
 
+    async def send(
+        self, method: str, path: str, kind: type[T], body: msgspec.Struct | None = None, **headers: str
+    ) -> T:
+        """Have something changed, and return the answer; a header `If_Match` is sent as If-Match."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self._asking(method, path, None, TIMEOUT, body, named) as response:
+            return msgspec.json.decode(await response.read(), type=kind)
+
     async def events(self, topics: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield name and data (JSON) of every event, the snapshot first, until the engine ends the stream."""
         async with self._asking("GET", "/v1/events", {"topics": topics}, NO_TIMEOUT) as response:
@@ -86,10 +94,12 @@ class ApiClient:
         query: Mapping[str, str] | None,
         limits: aiohttp.ClientTimeout,
         body: msgspec.Struct | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         data = None if body is None else msgspec.json.encode(body)
+        asked = self._session.request(method, path, params=query, timeout=limits, data=data, headers=headers)
         try:
-            async with self._session.request(method, path, params=query, timeout=limits, data=data) as response:
+            async with asked as response:
                 if response.status >= 400:
                     raise _refusal(await response.read(), response.status)
                 yield response
@@ -104,4 +114,5 @@ def _refusal(body: bytes, status: int) -> RequestRefused | SocketForbidden:
         problem = Problem(type="", title=f"HTTP status {status}", status=status)
     if problem.status == FORBIDDEN:
         return SocketForbidden(problem.title)
-    return RequestRefused(". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part))
+    parts = ". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part)
+    return RequestRefused(parts + "".join(f"\n  {field.detail}" for field in problem.fields))

@@ -37,3 +37,21 @@ class UserNotFound(Failure):
     scope = Scope.USER
     meaning = "It is not clear which user is meant"
     remedy = "Give the exact name, display name, e-mail address or guid; calendar-engine users lists them."
+
+
+class SettingUnknown(Failure):
+    """There is no such setting."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "There is no such setting"
+    remedy = "calendar-engine config schema lists them all."
+
+
+class SecretNotTyped(Failure):
+    """No secret was given, or not the same one twice. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "No secret was given"
+    remedy = "Type it at the prompt, or give it as one line of standard input."

@@ -37,14 +37,16 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(settings_file: Path, secrets_file: Path | None) -> AsyncIterator[Site]:
-    """Hold the state directory for as long as the context lasts; nothing runs yet.
+async def open_site(
+    settings_file: Path, secrets_file: Path | None, state_dir: Path | None = None
+) -> AsyncIterator[Site]:
+    """Hold the state directory for as long as the context lasts; nothing runs yet. `state_dir` takes its place.
 
     Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
     """
     file = SettingsFile(settings_file)
     given = file.engine_settings()
-    state = state_directory(given)
+    state = state_dir or state_directory(given)
     database = Database(state)
     clock, network_clock = SystemClock(), SteadyClock()
     presences = AcknowledgedPresences(database)
