@@ -36,6 +36,20 @@ def not_found(what: str, hint: str) -> Refused:
     return Refused(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
 
 
+def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> Refused:
+    """Return the answer for a request that a failure ends, in its words; `fields` say the same part by part."""
+    return Refused(
+        Problem(
+            type=failure.slug,
+            title=failure.meaning,
+            status=status,
+            detail="" if fields else failure.detail,
+            hint=failure.remedy,
+            fields=fields,
+        )
+    )
+
+
 def read_only(path: str) -> Refused:
     """Return the answer for a change on the read-only socket."""
     return Refused(
@@ -72,23 +86,14 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
 
 
 def named(failure: Failure) -> Refused:
-    """Return the answer for a request whose settings or secrets cannot be used."""
-    fields: tuple[FieldProblem, ...] = ()
-    if isinstance(failure, SettingsInvalid):
-        fields = tuple(
-            FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
-            for each in failure.problems
-        )
-    return Refused(
-        Problem(
-            type=failure.slug,
-            title=failure.meaning,
-            status=422,
-            detail="" if fields else failure.detail,
-            hint=failure.remedy,
-            fields=fields,
-        )
+    """Return the answer for a request whose `settings` or `secrets` cannot be used."""
+    if not isinstance(failure, SettingsInvalid):
+        return refused(failure)
+    fields = (
+        FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
+        for each in failure.problems
     )
+    return refused(failure, fields=tuple(fields))
 
 
 def response(problem: Problem) -> web.Response:

@@ -31,6 +31,9 @@ CHANGING = [
     ("POST", "/v1/settings/check"),
     ("POST", "/v1/settings/rollback"),
     ("POST", "/v1/settings/confirm"),
+    ("PUT", "/v1/secrets/pbx.password"),
+    ("DELETE", "/v1/secrets/pbx.password"),
+    ("POST", "/v1/secrets/rotate-key"),
 ]
 
 

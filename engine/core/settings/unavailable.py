@@ -16,7 +16,6 @@ UNAVAILABLE_KEYS = frozenset(
         "debug_log.max_megabytes",
         "debug_log.max_days",
         "debug_log.subjects",
-        "engine.metrics_port",
     }
 )
 
