@@ -156,6 +156,11 @@ class PbxProbe:
         footing.evidence.append("the PBX speaks the App WebSocket protocol")
 
     async def _listen(self, footing: Footing) -> None:
+        footing.remedy = (
+            "If it is the running engine that listens at this port, this cannot be tried beside it: its status tells "
+            "whether the PBX is connected. Else set pbx.listen_address to an address of this machine and "
+            "pbx.listen_port to a free port above 1023."
+        )
         await self._until("port", lambda: self._heard.listening is not None)
         if self._heard.listening is not None:
             footing.evidence.append(f"URL for the App object: {self._heard.listening.url}")
