@@ -177,7 +177,7 @@ class PbxProbe:
     async def _log_in(self, footing: Footing) -> None:
         await self._until("log-in", lambda: self._heard.login is not None)
         who = f"App object {self._settings.app}" if not self._listens else "the password is that of the App object"
-        footing.evidence.append(f"{who}; system name {self.domain or 'not told'}")
+        footing.evidence.append(f"{who}; system name {self.domain}" if self.domain else who)
 
     async def _check_master(self, footing: Footing) -> None:
         await self._until(

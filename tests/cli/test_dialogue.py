@@ -121,7 +121,7 @@ async def test_from_the_first_question_to_the_end(capsys: pytest.CaptureFixture[
     assert setup.applied
     assert setup.checks == ["pbx", "server"]
     assert setup.answered[0].settings == {"pbx.master": "headquarters"}
-    assert setup.answered[0].secrets == {"pbx.password": "secret"}
+    assert setup.answered[1].secrets == {"pbx.password": "secret"}
     assert [each.user for each in setup.answered if each.user] == ["bob@corp.example"]
     told = capsys.readouterr().out
     assert "Tick TableUsers." in told
