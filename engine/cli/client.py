@@ -48,7 +48,9 @@ class ApiClient:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._session = aiohttp.ClientSession("http://localhost", connector=aiohttp.UnixConnector(path=str(path)))
+        # A connection each: a command that waits for somebody to type would find a kept one closed by the engine.
+        connector = aiohttp.UnixConnector(path=str(path), force_close=True)
+        self._session = aiohttp.ClientSession("http://localhost", connector=connector)
 
     async def __aenter__(self) -> Self:
         return self
