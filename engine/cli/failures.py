@@ -37,3 +37,21 @@ class UserNotFound(Failure):
     scope = Scope.USER
     meaning = "It is not clear which user is meant"
     remedy = "Give the exact name, display name, e-mail address or guid; calendar-engine users lists them."
+
+
+class NotOneExchange(Failure):
+    """A command for one exchange got something else than its number."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "It is not clear which exchange is meant"
+    remedy = "Give its number, which is the first column of calendar-engine log show."
+
+
+class FileNotWritten(Failure):
+    """The file of an export is there already, or cannot be made."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "The file cannot be written"
+    remedy = "Name another one with --output, in a directory that this account may write to."

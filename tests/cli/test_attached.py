@@ -184,7 +184,7 @@ def test_where_the_socket_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_manual_has_every_command_and_option() -> None:
     help_texts = make_parser().format_help()
     names = re.findall(r"^    (\w+) ", help_texts, re.M)
-    assert {"run", "demo", "status", "users", "explain", "resync", "events"} == set(names)
+    assert {"run", "demo", "status", "users", "explain", "resync", "events", "log"} == set(names)
     for name in names:
         assert re.search(rf"^\.It Cm {name}\b", MANUAL, re.M), name
         assert re.search(rf"^\.Cm {name}$", MANUAL, re.M), name

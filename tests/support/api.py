@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -14,25 +14,31 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from engine.api.desk import Desk
+from engine.api.handlers.part import Part
 from engine.api.schema.places import read_only_twin
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
+from engine.cli.debug_log import DebugLog, debug_log
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
+from engine.core.secret import Secret
 from engine.core.settings.reader import read_settings
+from engine.core.traced import TracedExchange
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SECRETS = Secrets(exchange_password=Secret("Ganz-Geheim.2026"), pbx_password=Secret("pbx-secret"))
 SETTINGS = """
 [pbx]
 master = "m"
@@ -131,6 +137,8 @@ class ServedEngine:
     link: InstantLink
     clock: ManualClock
     socket: Path
+    log: DebugLog
+    more: Sequence[Part]
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -178,8 +186,9 @@ async def served_engine(
         links.append(InstantLink(on_event, users))
         return links[0]
 
+    read = read_settings(settings, default_zone=ZoneInfo("UTC"))
     engine = Engine(
-        read_settings(settings, default_zone=ZoneInfo("UTC")),
+        read,
         source=source,
         make_link=make_link,
         store=AcknowledgedPresences(database),
@@ -190,20 +199,49 @@ async def served_engine(
     )
     desk = Desk(engine, clock)
     try:
-        with open_doors(directory / "engine.sock", None, {}) as doors:
-            served = ServedEngine(engine, desk, source, links[0], clock, doors.main)
-            async with asyncio.TaskGroup() as group:
-                running = group.create_task(engine.run())
-                serving = group.create_task(ApiServer(desk, doors, patience).serve())
-                try:
-                    yield served
-                finally:
-                    for session in served.sessions:
-                        await session.close()
-                    running.cancel()
-                    serving.cancel()
+        async with debug_log(read, SECRETS, directory / "state", clock) as exchanges:
+            more = exchanges.parts(engine, desk)
+            with open_doors(directory / "engine.sock", None, {}) as doors:
+                served = ServedEngine(engine, desk, source, links[0], clock, doors.main, exchanges, more)
+                async with asyncio.TaskGroup() as group:
+                    running = group.create_task(engine.run())
+                    serving = group.create_task(ApiServer(desk, doors, patience, more).serve())
+                    capturing = group.create_task(exchanges.capture.run())
+                    try:
+                        yield served
+                    finally:
+                        for session in served.sessions:
+                            await session.close()
+                        running.cancel()
+                        serving.cancel()
+                        capturing.cancel()
     finally:
         await database.close()
+
+
+async def an_exchange(served: ServedEngine, **changes: Any) -> None:
+    """Have an exchange captured and written down."""
+    captured = served.log.capture.picture().captured
+    served.log.capture.take(replace(EXCHANGE, **changes))
+    await served.eventually(lambda: served.log.capture.picture().captured > captured)
+
+
+EXCHANGE = TracedExchange(
+    request_id="4f2a7c1e-0000-4000-8000-000000000001",
+    method="POST",
+    url="https://mail.corp.example/EWS/Exchange.asmx",
+    request_headers={"Content-Type": "text/xml; charset=utf-8", "X-AnchorMailbox": "user1@corp.example"},
+    request=b"<m:Envelope><m:PrimarySmtpAddress>user1@corp.example</m:PrimarySmtpAddress><m:Body><m:FindItem/></m:Body>"
+    b"</m:Envelope>",
+    lane="mail.corp.example 1",
+    attempt=1,
+    status=200,
+    response_headers={"Content-Type": "text/xml; charset=utf-8", "X-FEServer": "EXCHANGE01"},
+    response=b"<m:Envelope><m:ResponseCode>NoError</m:ResponseCode></m:Envelope>",
+    failure="",
+    seconds=0.25,
+    phases={"send": 0.01, "wait": 0.2, "receive": 0.04},
+)
 
 
 class EventReader:
