@@ -54,7 +54,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             assert status == (28 if "/v1/events" in example else 0), (example, output)
             expected = ("",) if "-o /dev/null" in example else ("{", "# HELP", "id: ", "<", "curl ")
             assert output.startswith(expected), (example, output)
-        assert {entry.action for entry in served.desk.audit.entries()} == {"resync", "reresolve", "cancel"}
+        assert {entry.action for entry in served.desk.audit.entries()} == {"resync", "reresolve", "cancel", "log"}
 
 
 async def curl(served: ServedEngine, example: str) -> tuple[int, str]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -25,7 +25,6 @@ from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.secret import Secret
 from engine.core.settings.reader import read_settings
-from engine.core.traced import TracedExchange
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
@@ -35,6 +34,7 @@ from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
+from tests.support.exchanges import traced
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -222,26 +222,8 @@ async def served_engine(
 async def an_exchange(served: ServedEngine, **changes: Any) -> None:
     """Have an exchange captured and written down."""
     captured = served.log.capture.picture().captured
-    served.log.capture.take(replace(EXCHANGE, **changes))
+    served.log.capture.take(traced(**changes))
     await served.eventually(lambda: served.log.capture.picture().captured > captured)
-
-
-EXCHANGE = TracedExchange(
-    request_id="4f2a7c1e-0000-4000-8000-000000000001",
-    method="POST",
-    url="https://mail.corp.example/EWS/Exchange.asmx",
-    request_headers={"Content-Type": "text/xml; charset=utf-8", "X-AnchorMailbox": "user1@corp.example"},
-    request=b"<m:Envelope><m:PrimarySmtpAddress>user1@corp.example</m:PrimarySmtpAddress><m:Body><m:FindItem/></m:Body>"
-    b"</m:Envelope>",
-    lane="mail.corp.example 1",
-    attempt=1,
-    status=200,
-    response_headers={"Content-Type": "text/xml; charset=utf-8", "X-FEServer": "EXCHANGE01"},
-    response=b"<m:Envelope><m:ResponseCode>NoError</m:ResponseCode></m:Envelope>",
-    failure="",
-    seconds=0.25,
-    phases={"send": 0.01, "wait": 0.2, "receive": 0.04},
-)
 
 
 class EventReader:
