@@ -5,6 +5,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec.structs import replace
 
