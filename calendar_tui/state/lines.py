@@ -101,7 +101,7 @@ def link_mark(link: LinkState) -> Span:
     """Return how a side is, in thirteen columns."""
     if link.works:
         return Span("✓ working    ", Role.GOOD)
-    return Span("✗ in trouble ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.MUTED)
+    return Span("✗ in trouble ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.NOTICE)
 
 
 def fitted(text: str, width: int) -> str:

@@ -55,19 +55,29 @@ def clock(instant: datetime, zone: tzinfo, now: datetime) -> str:
 
 def _links(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
     for link in status.links:
-        since = f"since {clock(link.since, zone, status.now)}" if link.since else "no attempt yet"
+        since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
+        waits = _waits_for(link, zone)
+        start = (f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ")
         if link.trouble is None:
-            yield line(f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED))
+            yield line(*start, Span(waits, Role.NOTICE))
             continue
-        text = f"{link.trouble.title}{': ' if link.trouble.detail else ''}{link.trouble.detail}"
-        yield line(f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ", cut(text, width - 40))
-        yield from _waits_for(link, zone, width)
+        yield line(*start, cut(f"{link.trouble.title}. {link.trouble.detail}", width - 26 - len(since)))
+        yield line(" " * 24, Span(waits, Role.NOTICE))
 
 
-def _waits_for(link: LinkState, zone: tzinfo, width: int) -> Iterator[Line]:
-    """Say what a side that is in trouble waits for: the next attempt is in real time, which needs no date."""
-    waits = f"next try at {link.retry_at.astimezone(zone):%H:%M:%S}" if link.retry_at else "waits for the other side"
-    yield line(" " * 24, Span(waits, Role.NOTICE))
+def _waits_for(link: LinkState, zone: tzinfo) -> str:
+    """Say what a side that does not work waits for; the next try is in real time, which needs no date."""
+    match link.waits_for:
+        case None:
+            return ""
+        case "next try" if link.retry_at is not None:
+            return f"next try at {link.retry_at.astimezone(zone):%H:%M:%S}"
+        case "call":
+            return f"waits for the {link.name} to connect"
+        case "users":
+            return "waits for the users of the PBX"
+        case awaited:
+            return f"waits for the {awaited}"
 
 
 def _counts(status: Status, zone: tzinfo) -> Iterator[Line]:

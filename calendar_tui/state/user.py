@@ -18,7 +18,7 @@ from calendar_tui.state.lines import (
 )
 from calendar_tui.state.overview import clock
 from calendar_tui.state.trouble import problem_box
-from engine.api.schema import AppointmentAccount, PastChange, UserDetail
+from engine.api.schema import AppointmentAccount, PastChange, Subscription, UserDetail
 
 STATES = {
     "current": "The PBX shows what it ought to.",
@@ -102,14 +102,22 @@ def _mailbox(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Itera
     if user.read_from is not None and user.read_until is not None:
         window = f"{user.read_from.astimezone(zone):%d %b %H:%M} to {user.read_until.astimezone(zone):%d %b %H:%M}"
     facts = (
+        ("looked for as", ", ".join(user.candidates)),
         ("address", user.mailbox.address if user.mailbox else "none found"),
         ("server", user.mailbox.url if user.mailbox else ""),
-        ("changes", "told by Exchange at once" if user.watched else "looked for now and then"),
+        ("changes", _changes_are_heard(user.subscription, now, zone)),
         ("last read", clock(user.last_read, zone, now) if user.last_read else "never"),
+        ("next reading", clock(user.next_read, zone, now) if user.next_read else "under way"),
         ("covers", window),
-        ("looked for as", ", ".join(user.candidates)),
     )
     return _facts(" Mailbox", facts, width)
+
+
+def _changes_are_heard(subscription: Subscription, now: datetime, zone: tzinfo) -> str:
+    if not subscription.watched:
+        return f"looked for now and then{': ' if subscription.why_not else ''}{subscription.why_not}"
+    since = f" since {clock(subscription.since, zone, now)}" if subscription.since else ""
+    return f"told by Exchange at once{since}, with {subscription.connection}"
 
 
 def _pbx(user: UserDetail, width: int) -> Iterator[Line]:

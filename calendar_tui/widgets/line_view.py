@@ -135,6 +135,7 @@ class LineView(Widget):
     def on_resize(self, event: events.Resize) -> None:
         """Make all lines anew for their new width."""
         self._show_from(self.top)
+        self.post_message(self.Moved())
 
     def on_focus(self, event: events.Focus) -> None:
         """Draw the cursor."""

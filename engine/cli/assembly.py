@@ -6,12 +6,12 @@ from pathlib import Path
 from random import SystemRandom
 
 import platformdirs
+from aiohttp.abc import AbstractResolver
 
 from engine.cli.calendar_source import calendar_source
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
-from engine.exchange.http.client import TransportFactory
 from engine.pbx import tls
 from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
 from engine.pbx.events import PbxEvent
@@ -31,12 +31,12 @@ def assemble(
     clock: Clock,
     network_clock: Clock,
     observe: Observer,
-    transport: TransportFactory | None = None,
+    resolver: AbstractResolver | None = None,
 ) -> Engine:
-    """Return an engine that is ready to run. `transport` replaces the way to Exchange's servers, not the protocol."""
+    """Return an engine that is ready to run. `resolver` looks up Exchange's servers."""
     random = SystemRandom()
     source = calendar_source(
-        settings, secrets, clock=clock, network_clock=network_clock, random=random, transport=transport
+        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver
     )
     return Engine(
         settings,

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import os
 import tempfile
 from collections.abc import Coroutine
@@ -22,7 +21,7 @@ from engine.core.presence.model import PresenceSettings
 from engine.core.settings.model import Settings
 from engine.core.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import World
 from engine.simulator.world.corp import BERLIN, corp_world
 from engine.simulator.world.surprises import surprises
@@ -90,7 +89,7 @@ async def _show(
             clock=clock,
             network_clock=SteadyClock(),
             observe=observe,
-            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+            resolver=RoutedResolver(company.exchange.routes),
         )
         with open_doors(socket, None, {}) as doors:
             served = run_served(engine, ApiServer(Desk(engine, clock), doors))
