@@ -139,3 +139,34 @@ def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, mo
         text, max(width, 20), initial_indent=indent, subsequent_indent=indent, max_lines=most, placeholder=" …"
     )
     return [line(Span(part, role)) for part in parts]
+
+
+def difference(before: Line, after: Line, width: int) -> range:
+    """Return the columns, of `width`, in which two lines are not the same."""
+    if before == after:
+        return range(0)
+    old, new = _letters(before, width), _letters(after, width)
+    first = _common(old, new)
+    last = _common(reversed(old), reversed(new)) if _columns(old) == _columns(new) else 0
+    start = _columns(new[:first])
+    return range(start, max(start, width - _columns(new[len(new) - last :])))
+
+
+def _letters(line_: Line, width: int) -> list[tuple[str, Role]]:
+    """Return the letters of a line, filled up with blanks."""
+    letters = [(letter, role) for text, role in line_.spans for letter in text]
+    return letters + [(" ", Role.PLAIN)] * max(0, width - _columns(letters))
+
+
+def _common(some: Iterable[tuple[str, Role]], others: Iterable[tuple[str, Role]]) -> int:
+    """Return how many letters both begin with."""
+    count = 0
+    for one, other in zip(some, others, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _columns(letters: Sequence[tuple[str, Role]]) -> int:
+    return cell_len("".join(letter for letter, _ in letters))
