@@ -147,14 +147,20 @@ def difference(before: Line, after: Line, width: int) -> range:
         return range(0)
     old, new = _letters(before, width), _letters(after, width)
     first = _common(old, new)
-    last = _common(reversed(old), reversed(new)) if _columns(old) == _columns(new) else 0
-    start = _columns(new[:first])
-    return range(start, max(start, width - _columns(new[len(new) - last :])))
+    alike = _common(reversed(old), reversed(new)) if _columns(old) == _columns(new) else 0
+    start, stop = _columns(new[:first]), _columns(new[: len(new) - alike])
+    return range(min(start, width), min(max(start, stop), width))
 
 
 def _letters(line_: Line, width: int) -> list[tuple[str, Role]]:
-    """Return the letters of a line, filled up with blanks."""
-    letters = [(letter, role) for text, role in line_.spans for letter in text]
+    """Return the letters of a line with their accents, filled up with blanks."""
+    letters: list[tuple[str, Role]] = []
+    for text, role in line_.spans:
+        for letter in text:
+            if letters and not cell_len(letter):
+                letters[-1] = (letters[-1][0] + letter, letters[-1][1])
+            else:
+                letters.append((letter, role))
     return letters + [(" ", Role.PLAIN)] * max(0, width - _columns(letters))
 
 
