@@ -29,8 +29,8 @@ WIDE = 100
 """How many problems have their remedy beneath, how many changes are always there, and when there is room for more."""
 
 GOOD_NEWS = {
-    "link recovered": "working again",
-    "user recovered": "working again",
+    "link recovered": "it works",
+    "user recovered": "the calendar can be read again",
     "listening": "the PBX may connect here",
     "reading unrestricted": "calendars are read with all details again",
 }
@@ -154,4 +154,4 @@ def change_line(change: ChangeEvent, zone: tzinfo, width: int) -> Line:
         text = f"{change.trouble.title}{': ' if change.trouble.detail else ''}{change.trouble.detail}"
         return line(time, Span("✗ problem  ", Role.PROBLEM), f"  {label}  ", cut(text, width - 42), key=key)
     text = GOOD_NEWS.get(change.kind, change.kind)
-    return line(time, Span("✓ good news", Role.GOOD), f"  {label}  ", cut(text, width - 42), key=key)
+    return line(time, Span("✓ working  ", Role.GOOD), f"  {label}  ", cut(text, width - 42), key=key)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyte
 
 PATIENCE = 30.0
+MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
 
 
 class PseudoTerminal:
@@ -103,7 +104,9 @@ async def on_terminal(
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        env=inherited | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"} | dict(environment or {}),
+        env=inherited
+        | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
+        | dict(environment or {}),
         start_new_session=True,
     )
     os.close(slave)
