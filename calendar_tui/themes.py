@@ -82,6 +82,11 @@ LineView .lines--notice { color: $warning; }
 LineView .lines--key { color: $primary; text-style: bold; }
 LineView .lines--chip { background: $panel; text-style: bold; }
 LineView .lines--bar { color: $primary; }
+LineView .lines--tag { color: $primary; }
+LineView .lines--attribute { color: $away; }
+LineView .lines--value { color: $warning; }
+LineView .lines--entity { color: $accent; }
+LineView .lines--found { text-style: bold reverse; }
 #too-small { display: none; }
 .-too-small > * { display: none; }
 .-too-small > #too-small { display: block; }
