@@ -31,11 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
             from calendar_tui.demo import running_demo
 
             paths = (stack.enter_context(running_demo()),)
-        _show(paths, look, read_only=options.read_only, mouse=options.mouse)
-    return 0
+        return _show(paths, look, read_only=options.read_only, mouse=options.mouse)
 
 
-def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse: bool) -> None:
+def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse: bool) -> int:
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # a page that slides costs fifty times the bytes
     os.environ.setdefault("TEXTUAL_FPS", "15")
     from calendar_tui.app import CalendarApp
@@ -43,7 +42,9 @@ def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse:
     from engine.api.schema.places import usual_sockets
 
     find = functools.partial(reachable_socket, paths or usual_sockets(), read_only=read_only)
-    CalendarApp(find, look, read_only=read_only).run(mouse=mouse)
+    app = CalendarApp(find, look, read_only=read_only)
+    app.run(mouse=mouse)
+    return app.return_code or 0
 
 
 def _parser() -> argparse.ArgumentParser:

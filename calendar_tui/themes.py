@@ -70,7 +70,7 @@ CSS = """
 Screen { background: $background; color: $foreground; layout: vertical; }
 LineView { height: 1fr; width: 1fr; background: $background; color: $foreground; }
 LineView.one-line { height: 1; }
-LineView.as-needed { height: auto; }
+LineView.as-needed { height: 0; }
 LineView .lines--muted { color: $muted; }
 LineView .lines--title { text-style: bold; }
 LineView .lines--busy { color: $warning; }
@@ -91,6 +91,4 @@ LineView .lines--found { text-style: bold reverse; }
 .-too-small > * { display: none; }
 .-too-small > #too-small { display: block; }
 Input, Input:focus { border: none; height: 1; padding: 0 1; background: $panel; color: $foreground; }
-#filter { display: none; }
-#filter.-open { display: block; }
 """

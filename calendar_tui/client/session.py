@@ -18,6 +18,7 @@ from engine.api.schema import (
     AuditEvent,
     ChangeEvent,
     OperationEvent,
+    RecentChanges,
     Snapshot,
     StatusEvent,
     UsersEvent,
@@ -85,6 +86,9 @@ class Session:
         self._model.may_change = about.rights.change and not self._read_only
         async for event in api.events(self._last_event_id):
             self._take(event, api.socket)
+            if event.name == "snapshot" and "changes" in about.capabilities:
+                self._model.recall(await api.get("/v1/changes", RecentChanges))
+                self._changed()
 
     def _take(self, event: ServerEvent, socket: Path) -> None:
         kind = KINDS.get(event.name)

@@ -3,6 +3,7 @@
 from textual.app import ComposeResult
 
 from calendar_tui.commands.bindings import view_bindings
+from calendar_tui.screens.problem import ProblemView
 from calendar_tui.screens.view import View
 from calendar_tui.state.overview import PROBLEM, USER, overview
 from calendar_tui.state.user_list import Query
@@ -31,7 +32,7 @@ class OverviewView(View):
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Go to where it can be solved."""
         if event.key.startswith(USER):
-            self.shell.open_user(event.key.removeprefix(USER))
+            self.shell.open_user(event.key.split(":")[1])
             return
         slug = event.key.removeprefix(PROBLEM)
         concerns = self.model.status.concerns if self.model.status else ()
@@ -41,4 +42,5 @@ class OverviewView(View):
             if concern.link is None:
                 self.shell.open_users(Query(problem=slug, problem_title=concern.trouble.title))
             else:
-                self.tell(concern.trouble.remedy)
+                self.app.push_screen(ProblemView(self.shell, slug))
+            return

@@ -11,6 +11,7 @@ from textual.widgets import Input
 from calendar_tui.commands.command import Command
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.help import palette_document
+from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
 
 
@@ -31,14 +32,12 @@ class Palette(View):
 
     def content(self) -> ComposeResult:
         """What is typed, and what fits."""
-        words = Input(id="words", placeholder="words of a command", select_on_focus=False)
-        words.cursor_blink = False
-        yield words
+        yield FilterLine("words of a command", is_open=True, id="words")
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
         """Show the commands that fit."""
-        self.line_view("main").show(palette_document(self._choice, self.query_one("#words", Input).value))
+        self.line_view("main").show(palette_document(self._choice, self.query_one(FilterLine).value))
 
     def path(self) -> str:
         """What it is."""

@@ -11,7 +11,8 @@ from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.lines import Document
 from calendar_tui.state.user_list import SORTS, Query
-from calendar_tui.state.users import SORT_NAMES, UserLines, chips, heads
+from calendar_tui.state.users import SORT_NAMES, UserLines, heads, narrowed
+from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema import Operation, ResyncQuestion
 
@@ -30,15 +31,10 @@ class UsersView(View):
 
     def content(self) -> ComposeResult:
         """Filter, heads of the columns, and the list."""
-        yield Input(id="filter", placeholder="words that must all be found", select_on_focus=False)
-        yield self.lines("chips", "one-line")
+        yield FilterLine("words that must all be found")
+        yield self.lines("chips", "as-needed")
         yield self.lines("heads", "one-line")
         yield self.lines("main", cursor=True)
-
-    def on_mount(self) -> None:
-        """Keep the cursor of the filter from blinking: that would send something twice a second."""
-        self._filter.cursor_blink = False
-        super().on_mount()
 
     def refresh_content(self) -> None:
         """Show the list; it is put in order only where something changed."""
@@ -47,9 +43,10 @@ class UsersView(View):
             self._revision = self.model.users.revision
         self.line_view("main").show(self._lines)
         self.line_view("heads").show(Document([heads(self.wanted, self.app.size.width)]))
-        chips_line = chips(replace(self.wanted, words="" if self._filter.has_class("-open") else self.wanted.words))
-        self.line_view("chips").display = len(chips_line.spans) > 1
-        self.line_view("chips").show(Document([chips_line]))
+        typed = "" if self._filter.is_open else self.wanted.words
+        self.show_as_needed(
+            "chips", narrowed(replace(self.wanted, words=typed), self.model.status, self.app.size.width)
+        )
 
     def path(self) -> str:
         """One step from the beginning."""
@@ -65,9 +62,9 @@ class UsersView(View):
     def narrow(self, query: Query) -> None:
         """Show who fits, from the beginning."""
         self.wanted = query
-        with self._filter.prevent(Input.Changed):
-            self._filter.value = query.words
-        self.show()
+        if self.is_mounted:
+            self._filter.fill(query.words)
+            self.show()
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return who comes some steps after a user in the list."""
@@ -92,13 +89,12 @@ class UsersView(View):
 
     def action_filter(self) -> None:
         """Begin to type a filter."""
-        self._filter.add_class("-open")
-        self._filter.focus()
+        self._filter.open()
         self.show()
 
     def action_back(self) -> None:
         """Drop what narrows the list, one after the other, before leaving."""
-        if self._filter.has_class("-open"):
+        if self._filter.is_open:
             self._close_filter()
         elif self.wanted.is_filter:
             self.action_everybody()
@@ -136,10 +132,10 @@ class UsersView(View):
             self.tell(f"The calendars of {operation.total:,} users are being read again.")
 
     def _close_filter(self) -> None:
-        self._filter.remove_class("-open")
+        self._filter.close()
         self.line_view("main").focus()
         self.show()
 
     @property
-    def _filter(self) -> Input:
-        return self.query_one("#filter", Input)
+    def _filter(self) -> FilterLine:
+        return self.query_one(FilterLine)

@@ -11,6 +11,7 @@ from calendar_tui.client.session import Session
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import Command
 from calendar_tui.state import frame
+from calendar_tui.state.lines import Document
 from calendar_tui.state.model import Model
 from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look
@@ -113,9 +114,16 @@ class View(Screen[str | None]):
         if small:
             self.line_view("too-small").show(frame.too_small(width, height))
             return
-        self._show_lost(width)
+        self.show_as_needed("lost", frame.lost(self.model, datetime.now(UTC), width))
         self.refresh_content()
         self.show_frame()
+
+    def show_as_needed(self, id: str, document: Document) -> None:  # noqa: A002
+        """Show lines in a widget that takes just as many rows."""
+        widget = self.line_view(id)
+        if widget.styles.height is None or widget.styles.height.value != len(document):
+            widget.styles.height = len(document)
+        widget.show(document)
 
     def show_frame(self) -> None:
         """Show header and footer."""
@@ -193,13 +201,6 @@ class View(Screen[str | None]):
     def action_quit(self) -> None:
         """End the program."""
         self.shell.leave()
-
-    def _show_lost(self, width: int) -> None:
-        said = frame.lost(self.model, datetime.now(UTC), width)
-        widget = self.line_view("lost")
-        if widget.styles.height is None or widget.styles.height.value != len(said):
-            widget.styles.height = len(said)
-        widget.show(said)
 
     def _hindrance(self, command: Command) -> str:
         """Return why a command cannot be carried out, empty if it can."""

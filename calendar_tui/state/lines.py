@@ -1,7 +1,7 @@
 """Lines of text whose parts have a meaning instead of a colour; how they look is up to the terminal."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -133,7 +133,14 @@ def heading(text: str) -> Line:
     return line(Span(text, Role.TITLE))
 
 
-def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, key: str = "") -> list[Line]:
-    """Return `text` as lines of at most `width` columns."""
-    parts = textwrap.wrap(text, max(width, 20), initial_indent=indent, subsequent_indent=indent)
-    return [line(Span(part, role), key=key) for part in parts]
+def chips(names: Iterable[str]) -> Line:
+    """Return what a list is narrowed by, each a chip."""
+    return line(*(part for name in names for part in (" ", Span(f" {name} ", Role.CHIP))))
+
+
+def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, most: int | None = None) -> list[Line]:
+    """Return `text` as lines of at most `width` columns, `most` of them where that is given."""
+    parts = textwrap.wrap(
+        text, max(width, 20), initial_indent=indent, subsequent_indent=indent, max_lines=most, placeholder=" …"
+    )
+    return [line(Span(part, role)) for part in parts]

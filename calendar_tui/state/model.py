@@ -14,6 +14,7 @@ from engine.api.schema import (
     ChangeEvent,
     Operation,
     OperationEvent,
+    RecentChanges,
     Snapshot,
     Status,
     StatusEvent,
@@ -38,6 +39,7 @@ class Model:
         self.last_hour = LastHour()
         self.heard_at: datetime | None = None
         self._calendar_time: datetime | None = None
+        self._last_change = 0
 
     def take(self, event: msgspec.Struct, heard_at: datetime) -> None:
         """Take in what the engine told; `heard_at` is real time."""
@@ -51,12 +53,18 @@ class Model:
                 self.users.update(users, gone)
             case OperationEvent(operation=operation):
                 self.operations[operation.id] = operation
-            case ChangeEvent():
-                self.changes.appendleft(event)
-                self.last_hour.note(event)
-                self._calendar_time = max(self._calendar_time or event.at, event.at)
+            case ChangeEvent() if event.number > self._last_change:
+                self._add_change(event)
             case _:
                 pass
+
+    def recall(self, recent: RecentChanges) -> None:
+        """Take what happened before this program came, instead of what is known of it."""
+        self.changes.clear()
+        self.last_hour = LastHour()
+        self._last_change = 0
+        for change in reversed(recent.changes):
+            self._add_change(change)
 
     @property
     def now(self) -> datetime:
@@ -73,6 +81,12 @@ class Model:
             self._set_status(snapshot.status)
         self.users.replace(snapshot.users or ())
         self.operations = {operation.id: operation for operation in snapshot.operations or ()}
+
+    def _add_change(self, change: ChangeEvent) -> None:
+        self._last_change = change.number
+        self.changes.appendleft(change)
+        self.last_hour.note(change)
+        self._calendar_time = max(self._calendar_time or change.at, change.at)
 
     def _set_status(self, status: Status) -> None:
         self.status = status

@@ -23,6 +23,11 @@ from engine.api.schema import ChangeEvent, Concern, LinkState, Status
 PROBLEM, USER = "problem:", "user:"
 """What the keys of lines begin with."""
 
+WITH_REMEDY = 3
+LEAST_CHANGES = 4
+WIDE = 100
+"""How many problems have their remedy beneath, how many changes are always there, and when there is room for more."""
+
 GOOD_NEWS = {
     "link recovered": "working again",
     "user recovered": "working again",
@@ -36,10 +41,9 @@ def overview(model: Model, width: int, height: int) -> Document:
     status = model.status
     if status is None:
         return Document([line(), line(Span("  Nothing is known yet.", Role.MUTED))])
-    lines = [*_links(status, model.zone, width), line(), *_counts(status, model.zone), line()]
-    lines += _problems(status, width)
-    lines += [line(), *_last_hour(model, width), line()]
-    room = max(4, height - len(lines) - 1)
+    lines = [*_links(status, model.zone, width), line(), *_counts(status, model.zone), _last_hour(model, width), line()]
+    lines += [*_problems(status, width), line()]
+    room = max(LEAST_CHANGES, height - len(lines) - 1)
     return Document([*lines, *_last_changes(model, room, width)])
 
 
@@ -68,32 +72,33 @@ def _waits_for(link: LinkState, zone: tzinfo, width: int) -> Iterator[Line]:
 
 def _counts(status: Status, zone: tzinfo) -> Iterator[Line]:
     counts = (
-        (status.users, "users"),
-        (status.resolved, "with a calendar"),
-        (status.watched, "watched"),
-        (status.unread, "not read yet"),
-        (status.unresolved, "without a calendar"),
-        (status.refused, "refused by the PBX"),
+        (status.users, "users:", False),
+        (status.resolved, "with a calendar,", False),
+        (status.watched, "watched,", False),
+        (status.unread, "not read yet,", False),
+        (status.unresolved, "without;", True),
+        (status.refused, "refused", True),
     )
-    parts: list[str | Span] = [" "]
-    for count, what in counts:
-        is_bad = count and what in ("without a calendar", "refused by the PBX")
-        parts += [Span(f"{count:,}", Role.PROBLEM if is_bad else Role.TITLE), Span(f" {what}   ", Role.MUTED)]
-    yield line(*parts[:7])
-    yield line(" ", *parts[7:])
+    parts: list[str | Span] = []
+    for count, what, is_bad in counts:
+        parts += [Span(f" {count:,}", Role.PROBLEM if count and is_bad else Role.TITLE), Span(f" {what}", Role.MUTED)]
+    yield line(*parts)
+    oldest = ""
     if status.oldest_reading is not None:
-        oldest = clock(status.oldest_reading, zone, status.now)
-        yield line(Span(f" oldest reading {oldest}, times in {status.timezone}", Role.MUTED))
+        oldest = f"oldest reading {clock(status.oldest_reading, zone, status.now)}, "
+    yield line(Span(f" {oldest}times in {status.timezone}", Role.MUTED))
 
 
 def _problems(status: Status, width: int) -> Iterator[Line]:
+    """Give the remedy with the most important ones; the others have it where Enter leads."""
     if not status.concerns:
         yield line(Span(" Problems", Role.TITLE), Span("   none", Role.MUTED))
         return
     yield heading(" Problems")
-    for concern in status.concerns:
+    for index, concern in enumerate(status.concerns):
         yield _concern(concern, width)
-        yield from wrapped(concern.trouble.remedy, width - 2, "     ", Role.MUTED)
+        if index < WITH_REMEDY:
+            yield from wrapped(concern.trouble.remedy, width - 2, "     ", Role.MUTED, most=2)
 
 
 def _concern(concern: Concern, width: int) -> Line:
@@ -107,14 +112,15 @@ def _concern(concern: Concern, width: int) -> Line:
     return line(" ", Span(f"✗ {trouble.title}", Role.PROBLEM), cut(f"  {whom}", room), key=PROBLEM + trouble.type)
 
 
-def _last_hour(model: Model, width: int) -> Iterator[Line]:
-    yield heading(" Last hour")
+def _last_hour(model: Model, width: int) -> Line:
+    parts: list[str | Span] = [Span(" Last hour ", Role.TITLE)]
     for name, counts, role in (
         ("changes", model.last_hour.changes(model.now), Role.BAR),
         ("errors", model.last_hour.errors(model.now), Role.PROBLEM),
     ):
-        bars = sparkline(counts, min(60, width - 24))
-        yield line(f" {name:<8}", Span(f"{sum(counts):>6,} ", Role.TITLE), Span(bars, role))
+        bars = sparkline(counts, 30 if width >= WIDE else 20)
+        parts += [Span(f"  {sum(counts):,}", Role.TITLE), Span(f" {name} ", Role.MUTED), Span(bars, role)]
+    return line(*parts)
 
 
 def _last_changes(model: Model, room: int, width: int) -> Iterator[Line]:
@@ -127,7 +133,7 @@ def _last_changes(model: Model, room: int, width: int) -> Iterator[Line]:
 
 def change_line(change: ChangeEvent, zone: tzinfo, width: int) -> Line:
     """Return one thing that happened."""
-    key = USER + change.guid if change.guid else ""
+    key = f"{USER}{change.guid}:{change.number}" if change.guid else ""
     time = Span(f" {change.at.astimezone(zone):%H:%M} ", Role.MUTED)
     label = fitted(change.label, 20)
     if change.presence is not None:

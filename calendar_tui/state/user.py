@@ -17,6 +17,7 @@ from calendar_tui.state.lines import (
     wrapped,
 )
 from calendar_tui.state.overview import clock
+from calendar_tui.state.trouble import problem_box
 from engine.api.schema import AppointmentAccount, PastChange, UserDetail
 
 STATES = {
@@ -60,10 +61,8 @@ def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterato
 
 def _problems(user: UserDetail, width: int) -> Iterator[Line]:
     for trouble in user.problems:
-        detail = f": {trouble.detail}" if trouble.detail else ""
         yield line()
-        yield from wrapped(f"✗ {trouble.title}{detail}", width - 2, " ", Role.PROBLEM)
-        yield from wrapped(trouble.remedy, width - 2, "   ", Role.NOTICE)
+        yield from problem_box(trouble, width)
 
 
 def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:

@@ -2,10 +2,10 @@
 
 from datetime import datetime, tzinfo
 
-from calendar_tui.state.lines import Line, Role, Span, activity, fitted, line
+from calendar_tui.state.lines import Document, Line, Role, Span, activity, chips, fitted, line, wrapped
 from calendar_tui.state.model import Model
 from calendar_tui.state.user_list import Query
-from engine.api.schema import Sort, UserRow
+from engine.api.schema import Sort, Status, UserRow
 
 WIDE = 100
 """Columns from which on the mailbox has a column."""
@@ -90,16 +90,14 @@ def heads(query: Query, width: int) -> Line:
     return line(Span(f"{text}  until  read ", Role.TITLE))
 
 
-def chips(query: Query) -> Line:
-    """Return what narrows the list, but for the words that are being typed."""
-    parts: list[str | Span] = [" "]
-    if query.problem:
-        parts += [Span(f" {query.problem_title or query.problem} ", Role.CHIP), " "]
-    if query.errors_only:
-        parts += [Span(" errors only ", Role.CHIP), " "]
-    if query.words:
-        parts += [Span(f" /{query.words} ", Role.CHIP), " "]
-    return line(*parts)
+def narrowed(query: Query, status: Status | None, width: int) -> Document:
+    """Return what narrows the list as chips, with the remedy where that is a problem; no line where nothing does."""
+    names = [query.problem_title or query.problem, "errors only" if query.errors_only else "", query.words]
+    lines = [chips(name for name in names if name)] if query.is_filter else []
+    for concern in status.concerns if status and query.problem else ():
+        if concern.trouble.type == query.problem:
+            lines += wrapped(concern.trouble.remedy, width - 2, " ", Role.NOTICE)
+    return Document(lines)
 
 
 def _widths(width: int) -> tuple[int, int]:

@@ -54,11 +54,12 @@ class LineView(Widget):
         self.cursor: int | None = None
         self.cursor_key = ""
         self._letters = letters
+        self._was_moved = False
         self._drawn: list[tuple[Line, bool]] = []
         self._styles_by_role: dict[Role, Style] = {}
 
     def show(self, lines: Lines) -> None:
-        """Show other lines; the cursor stays on the line that stands for the same."""
+        """Show other lines; a cursor that was moved stays on the line that stands for the same."""
         self.lines = lines
         if self.can_focus:
             self._put_cursor(self._place_of_cursor())
@@ -71,6 +72,7 @@ class LineView(Widget):
 
     def action_move(self, steps: int) -> None:
         """Put the cursor on the next line that has a key; without one, scroll."""
+        self._was_moved = True
         target = self._next_with_key(self.cursor if self.cursor is not None else self.top - 1, steps)
         if target is None:
             self._show_from(self.top + steps)
@@ -80,6 +82,7 @@ class LineView(Widget):
 
     def action_page(self, direction: int) -> None:
         """Move by what can be seen."""
+        self._was_moved = True
         by = direction * max(1, self.size.height - 1)
         self._show_from(self.top + by)
         if self.cursor is not None:
@@ -88,12 +91,14 @@ class LineView(Widget):
             self._scroll_to_cursor()
 
     def action_top(self) -> None:
-        """Go to the beginning."""
+        """Go to the beginning, and stay there whatever comes."""
+        self._was_moved = False
         self._put_cursor(self._nearest_with_key(0, 1))
         self._show_from(0)
 
     def action_bottom(self) -> None:
         """Go to the end."""
+        self._was_moved = True
         self._put_cursor(self._nearest_with_key(len(self.lines) - 1, -1))
         self._show_from(len(self.lines))
 
@@ -104,6 +109,7 @@ class LineView(Widget):
 
     def go_to(self, key: str) -> None:
         """Put the cursor on the line with this key."""
+        self._was_moved = True
         self._put_cursor(self.lines.position(key))
         self._scroll_to_cursor()
 
@@ -120,6 +126,7 @@ class LineView(Widget):
         index = self.top + event.y
         if not self.can_focus or index >= len(self.lines) or not self._line(index).key:
             return
+        self._was_moved = True
         if index == self.cursor:
             self.action_choose()
         self._put_cursor(index)
@@ -186,7 +193,9 @@ class LineView(Widget):
             self.post_message(self.Moved())
 
     def _place_of_cursor(self) -> int | None:
-        place = self.lines.position(self.cursor_key) if self.cursor_key else None
+        if not self._was_moved or not self.cursor_key:
+            return self._nearest_with_key(0, 1)
+        place = self.lines.position(self.cursor_key)
         if place is not None or not len(self.lines):
             return place
         start = min(self.cursor or 0, len(self.lines) - 1)
