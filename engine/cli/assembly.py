@@ -12,6 +12,7 @@ from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
 from engine.exchange.http.client import TransportFactory
+from engine.exchange.http.trace import Trace
 from engine.pbx import tls
 from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
 from engine.pbx.events import PbxEvent
@@ -32,11 +33,19 @@ def assemble(
     network_clock: Clock,
     observe: Observer,
     transport: TransportFactory | None = None,
+    trace: Trace | None = None,
 ) -> Engine:
-    """Return an engine that is ready to run. `transport` replaces the way to Exchange's servers, not the protocol."""
+    """Return an engine that is ready to run. `transport` replaces the way to Exchange's servers, not the protocol;
+    `trace` looks on at what is exchanged with them."""
     random = SystemRandom()
     source = calendar_source(
-        settings, secrets, clock=clock, network_clock=network_clock, random=random, transport=transport
+        settings,
+        secrets,
+        clock=clock,
+        network_clock=network_clock,
+        random=random,
+        transport=transport,
+        trace=trace,
     )
     return Engine(
         settings,

@@ -11,6 +11,7 @@ from engine.exchange.ews.source import EwsSource
 from engine.exchange.http.client import ExchangeHttp, TransportFactory
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
+from engine.exchange.http.trace import Trace
 from engine.exchange.oauth.application import Application, ClientCertificate, Registration
 from engine.exchange.source import CalendarSource
 from engine.store.secrets import Secrets
@@ -27,8 +28,10 @@ def calendar_source(
     network_clock: Clock,
     random: Random,
     transport: TransportFactory | None,
+    trace: Trace | None = None,
 ) -> CalendarSource:
-    """Return the source, which has connected to nothing yet. `transport` is the way to Exchange's servers."""
+    """Return the source, which has connected to nothing yet. `transport` is the way to Exchange's servers; `trace`
+    looks on."""
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file)
     log_in: Credential | ExchangeOnlineTokens
@@ -37,7 +40,8 @@ def calendar_source(
     else:
         exchange = for_exchange_online(exchange)
         registration = _registration(exchange, secrets)
-        application = Application(registration, scope_of(exchange.ews_url or ""), tls=tls, user_agent=USER_AGENT)
+        scope = scope_of(exchange.ews_url or "")
+        application = Application(registration, scope, tls=tls, user_agent=USER_AGENT, trace=trace)
         log_in = ExchangeOnlineTokens(application, f"application {registration.client_id}", network_clock, clock)
     http = ExchangeHttp(
         log_in=log_in,
@@ -46,6 +50,7 @@ def calendar_source(
         clock=network_clock,
         user_agent=USER_AGENT,
         transport=transport,
+        trace=trace,
     )
     return EwsSource(
         exchange,

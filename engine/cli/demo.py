@@ -14,6 +14,7 @@ from engine.api.schema.places import SOCKET
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble
+from engine.cli.debug_log import debug_log
 from engine.cli.demo_view import View, choose_view, room_for_notes
 from engine.cli.serving import run_served
 from engine.cli.signals import until_signalled
@@ -61,7 +62,8 @@ async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: boo
         view.begin(speed, start, socket)
         async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:
             presence = PRESENCE | {"note_max_length": room_for_notes(plain=plain or as_json) or NOTE_LENGTH}
-            settings = read_settings(company.settings(presence=presence), default_zone=BERLIN)
+            tables = company.settings(presence=presence, debug_log={"ews": True, "subjects": True})
+            settings = read_settings(tables, default_zone=BERLIN)
             return await _show(company, settings, directory, socket, clock, view, seconds)
 
 
@@ -80,21 +82,27 @@ async def _show(
         tally.note(happening)
         view.show(happening)
 
-    database = Database(directory / "state")
+    state = directory / "state"
+    database = Database(state)
+    secrets = Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD)
     await database.open()
     try:
-        engine = assemble(
-            settings,
-            Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD),
-            AcknowledgedPresences(database),
-            clock=clock,
-            network_clock=SteadyClock(),
-            observe=observe,
-            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
-        )
-        with open_doors(socket, None, {}) as doors:
-            served = run_served(engine, ApiServer(Desk(engine, clock), doors))
-            await until_signalled(_run_for(engine, served, seconds, _tell_surprises(company.world, clock, view)))
+        async with debug_log(settings, secrets, state, clock) as exchanges:
+            engine = assemble(
+                settings,
+                secrets,
+                AcknowledgedPresences(database),
+                clock=clock,
+                network_clock=SteadyClock(),
+                observe=observe,
+                transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+                trace=exchanges.capture,
+            )
+            desk = Desk(engine, clock)
+            with open_doors(socket, None, {}) as doors:
+                api = ApiServer(desk, doors, more=[exchanges.part(engine, desk)])
+                served = run_served(engine, api, exchanges.capture.run)
+                await until_signalled(_run_for(engine, served, seconds, _tell_surprises(company.world, clock, view)))
     finally:
         await database.close()
     status = engine.status()

@@ -9,6 +9,7 @@ from engine.api.schema.places import socket_path
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, state_directory
+from engine.cli.debug_log import debug_log
 from engine.cli.narration import introduce, log
 from engine.cli.serving import run_served
 from engine.cli.settings_file import load_settings
@@ -30,17 +31,21 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
     try:
         await database.open()
         clock = SystemClock()
-        engine = assemble(
-            settings,
-            secrets,
-            AcknowledgedPresences(database),
-            clock=clock,
-            network_clock=SteadyClock(),
-            observe=log,
-        )
-        path = socket_path(settings.engine.socket)
-        with open_doors(path, settings.engine.socket_group, os.environ) as doors:
-            logger.info("local API at %s", doors.main)
-            await until_signalled(run_served(engine, ApiServer(Desk(engine, clock), doors)))
+        async with debug_log(settings, secrets, state_directory(settings.engine), clock) as exchanges:
+            engine = assemble(
+                settings,
+                secrets,
+                AcknowledgedPresences(database),
+                clock=clock,
+                network_clock=SteadyClock(),
+                observe=log,
+                trace=exchanges.capture,
+            )
+            desk = Desk(engine, clock)
+            path = socket_path(settings.engine.socket)
+            with open_doors(path, settings.engine.socket_group, os.environ) as doors:
+                logger.info("local API at %s", doors.main)
+                api = ApiServer(desk, doors, more=[exchanges.part(engine, desk)])
+                await until_signalled(run_served(engine, api, exchanges.capture.run))
     finally:
         await database.close()

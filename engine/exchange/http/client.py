@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
+from time import perf_counter
 from urllib.request import Request
 
 import httpx2
@@ -19,6 +20,8 @@ from engine.exchange.http.breaker import LoginBreaker
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.lane import Lane
 from engine.exchange.http.stream import StreamedAnswer
+from engine.exchange.http.trace import NoTrace, Trace
+from engine.exchange.http.traced import traced
 from engine.exchange.http.wire import CONNECT_SECONDS, Answer, Outgoing, exchange, parse_url
 
 TransportFactory = Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport]
@@ -31,7 +34,7 @@ TALKATIVE = ("httpx2", "httpcore2", "spnego")
 class ExchangeHttp:
     """Requests to Exchange under one account: `connections` at a time for each host, and no more connections.
 
-    `log_in` is taken over, `clock` is the network clock. Proxies of the environment are not used.
+    `log_in` is taken over, `clock` is the network clock, `trace` looks on. Proxies of the environment are not used.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class ExchangeHttp:
         clock: Clock,
         user_agent: str,
         transport: TransportFactory | None = None,
+        trace: Trace | None = None,
     ) -> None:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -55,16 +59,20 @@ class ExchangeHttp:
         self._clock = clock
         self._user_agent = user_agent
         self._wrap = transport
+        self._trace = trace or NoTrace()
+        self._streams = 0
         self._lanes: dict[tuple[str, int | None], _Lanes] = {}
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None) -> Answer:
         """POST `body` to an https `url`, logged in; any HTTP status but 401 is an answer.
+
+        `asked` is when somebody wanted it (perf_counter), if that was before now.
 
         A `Cookie` in `headers` is sent as it is, instead of those the connection's host has set.
         Raises `ExchangeUnreachable`, `CertificateNotTrusted`, the refusal of the log-in, `LoginMethodNotOffered`,
         `NotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
         """
-        outgoing = _logged_in("POST", url, headers, body)
+        outgoing = replace(_logged_in("POST", url, headers, body), asked=asked or perf_counter())
         async with self._lanes_to(outgoing.url).one() as lane:
             return await lane.send(outgoing)
 
@@ -75,9 +83,11 @@ class ExchangeHttp:
         An answer with status 200 may take for ever; it is not compressed, so that nothing of it is held back.
         """
         outgoing = replace(_logged_in("POST", url, {**headers, "Accept-Encoding": "identity"}, body), in_pieces=True)
-        lane = self._make_lane()
+        self._streams += 1
+        name = f"stream {self._streams}"
+        lane = self._make_lane(name)
         try:
-            yield StreamedAnswer(await lane.send(outgoing))
+            yield StreamedAnswer(await lane.send(outgoing), outgoing, self._trace, name)
         finally:
             await lane.close()
 
@@ -87,9 +97,13 @@ class ExchangeHttp:
         Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `NotUnderstood`.
         """
         outgoing = Outgoing("GET", parse_url(url), {}, b"")
-        async with self._make_client() as client:
-            answer, _ = await exchange(client, outgoing)
-        return answer
+
+        async def get(outgoing: Outgoing) -> Answer:
+            async with self._make_client() as client:
+                answer, _ = await exchange(client, outgoing)
+            return answer
+
+        return await traced(self._trace, outgoing, get, lane="", attempt=1)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -101,11 +115,13 @@ class ExchangeHttp:
     def _lanes_to(self, url: httpx2.URL) -> "_Lanes":
         origin = (url.host, url.port)
         if origin not in self._lanes:
-            self._lanes[origin] = _Lanes([self._make_lane() for _ in range(self._connections)])
+            self._lanes[origin] = _Lanes(
+                [self._make_lane(f"{url.host} {number}") for number in range(1, self._connections + 1)]
+            )
         return self._lanes[origin]
 
-    def _make_lane(self) -> Lane:
-        return Lane(self._log_in, self._breaker, self._clock, self._make_client)
+    def _make_lane(self, name: str) -> Lane:
+        return Lane(self._log_in, self._breaker, self._clock, self._make_client, self._trace, name)
 
     def _make_client(self) -> httpx2.AsyncClient:
         """HTTP/1.1 always: NTLM has no meaning over HTTP/2. How long a connection is kept is the lane's business."""

@@ -12,6 +12,8 @@ from engine.exchange.http.authorization import StandingAuthorization
 from engine.exchange.http.breaker import LoginBreaker
 from engine.exchange.http.channel_binding import channel_binding_of
 from engine.exchange.http.handshake import Credential, Handshake
+from engine.exchange.http.trace import Trace
+from engine.exchange.http.traced import traced
 from engine.exchange.http.wire import Answer, NetworkStream, Outgoing, exchange
 
 UNAUTHORIZED = 401
@@ -26,6 +28,8 @@ IDLE = timedelta(seconds=90)
 class Lane:
     """Belongs to one log-in and one host; `make_client` gives a client that holds one connection.
 
+    `trace` looks on at what goes over the lane of that `name`.
+
     A `Credential` logs the connection in by a handshake, a `StandingAuthorization` each request by itself.
     A connection is either logged in and alive, or it is not used at all: any doubt leads to a new one. So every
     log-in starts on a connection that has seen nothing, straight with its first message and without the body.
@@ -37,11 +41,15 @@ class Lane:
         breaker: LoginBreaker,
         clock: Clock,
         make_client: Callable[[], httpx2.AsyncClient],
+        trace: Trace,
+        name: str,
     ) -> None:
         self._log_in_with = log_in
         self._breaker = breaker
         self._clock = clock
         self._make_client = make_client
+        self._trace = trace
+        self._name = name
         self._client: httpx2.AsyncClient | None = None
         self._logged_in: NetworkStream | None = None
         self._last_used = datetime.min.replace(tzinfo=UTC)
@@ -52,15 +60,18 @@ class Lane:
         Raises the `refusal` of the log-in, `LoginMethodNotOffered` and what `exchange` raises.
         """
         diagnostics = ""
-        for _ in range(TRIES):
-            client = self._client_if_logged_in()
-            answer = await (self._log_in(outgoing) if client is None else self._go_on(client, outgoing))
+        for attempt in range(1, TRIES + 1):
+            answer = await traced(self._trace, outgoing, self._try, lane=self._name, attempt=attempt)
             if answer.status != UNAUTHORIZED:
                 return answer
             # Exchange says here what it has against a token (Microsoft, "Authenticate an EWS application").
             diagnostics = answer.headers.get("x-ms-diagnostics", "")[:200]
         who = f"{self._log_in_with.user} at {outgoing.url.host}"
         raise self._log_in_with.refusal(f"{who}: {diagnostics}" if diagnostics else who)
+
+    async def _try(self, outgoing: Outgoing) -> Answer:
+        client = self._client_if_logged_in()
+        return await (self._log_in(outgoing) if client is None else self._go_on(client, outgoing))
 
     def _client_if_logged_in(self) -> httpx2.AsyncClient | None:
         """Until the answer is here, the connection counts as lost: nothing has to be undone after a failure."""
@@ -131,6 +142,8 @@ async def _shake_hands(client: httpx2.AsyncClient, credential: Credential, outgo
     authorization = handshake.reply(answer.headers, binding)
     if _is_closed(stream):
         raise ExchangeUnreachable(f"{outgoing.url.host} closes the connection in the middle of a log-in")
+    if outgoing.watch is not None:
+        outgoing.watch.logged_in()
     return authorization
 
 

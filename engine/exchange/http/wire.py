@@ -17,6 +17,7 @@ from engine.exchange.failures import (
     NotUnderstood,
     RequestRejected,
 )
+from engine.exchange.http.trace import Stopwatch
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -40,7 +41,8 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request to send; `request_id` lets an administrator find it in the server's logs. The answer to one that
-    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes.
+    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. `asked` is when somebody
+    wanted it (perf_counter), `watch` measures it where somebody looks on.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
     """
@@ -51,6 +53,8 @@ class Outgoing:
     body: bytes = field(repr=False)
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     in_pieces: bool = False
+    asked: float | None = None
+    watch: Stopwatch | None = None
 
 
 class NetworkStream(Protocol):
@@ -82,7 +86,11 @@ async def exchange(
     with _failures_by_name(outgoing.url):
         async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
             request = client.build_request(
-                outgoing.method, outgoing.url, content=outgoing.body, headers=_headers(outgoing, authorization)
+                outgoing.method,
+                outgoing.url,
+                content=outgoing.body,
+                headers=_headers(outgoing, authorization),
+                extensions={"trace": outgoing.watch.note_later} if outgoing.watch else None,
             )
             response = await client.send(request, stream=True)
             if outgoing.in_pieces and response.status_code == 200:

@@ -1,0 +1,88 @@
+"""Puts the debug log together: what is captured, whose it is, and what the API says about it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.api.desk import Desk
+from engine.api.handlers.log import LogPart
+from engine.api.log_desk import LogDesk
+from engine.core.clock import Clock
+from engine.core.settings.model import ExchangeType, Settings
+from engine.debuglog.capture import Capture
+from engine.debuglog.reader import LogReader
+from engine.exchange.diagnosis import Account
+from engine.store.secrets import Secrets
+from engine.sync.engine import Engine
+from engine.sync.happenings import Happening, UserChanged
+
+
+@dataclass(frozen=True, slots=True)
+class DebugLog:
+    """The debug log of one engine."""
+
+    settings: Settings
+    capture: Capture
+    reader: LogReader
+    clock: Clock
+
+    def part(self, engine: Engine, desk: Desk) -> LogPart:
+        """Return what the API says about it; from now on the users of `engine` are told by their mailboxes."""
+        owners = MailboxOwners(engine)
+        self.capture.whose = owners.label
+        return LogPart(LogDesk(desk, self.capture, self.reader, account_of(self.settings), self.clock))
+
+
+@asynccontextmanager
+async def debug_log(settings: Settings, secrets: Secrets, state_dir: Path, clock: Clock) -> AsyncIterator[DebugLog]:
+    """Have the debug log open for as long as the context lasts; `clock` is calendar time."""
+    known = (secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password)
+    capture = Capture(state_dir, settings.debug_log, clock, secrets=known)
+    reader = LogReader(capture.path)
+    await capture.open()
+    try:
+        yield DebugLog(settings, capture, reader, clock)
+    finally:
+        await capture.close()
+        await reader.close()
+
+
+def account_of(settings: Settings) -> Account:
+    """Return whom the commands for an administrator are about."""
+    exchange = settings.exchange
+    if exchange.type is ExchangeType.ON_PREMISES:
+        return Account(exchange.user)
+    return Account(exchange.client_id or "", by_certificate=exchange.certificate is not None)
+
+
+class MailboxOwners:
+    """Whose mailbox that is, kept up to date with what the engine reports."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._labels: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
+        for guid in engine.guids():
+            self._learn(guid)
+        engine.observe(self._observe)
+
+    def label(self, mailbox: str) -> str:
+        """Return what people call the user of a mailbox, "" where that is nobody.
+
+        Before it is found, the mailbox is looked for under the user's name in some domain.
+        """
+        address = mailbox.lower()
+        return self._labels.get(address) or self._by_name.get(address.partition("@")[0], "")
+
+    def _observe(self, happening: Happening) -> None:
+        if isinstance(happening, UserChanged):
+            self._learn(happening.guid)
+
+    def _learn(self, guid: str) -> None:
+        user = self._engine.glance(guid)
+        if user is not None:
+            self._by_name[user.user.name.lower()] = user.user.label
+            for address in (user.mailbox, *user.user.addresses):
+                if address:
+                    self._labels[address.lower()] = user.user.label
