@@ -87,6 +87,8 @@ LineView .lines--attribute { color: $away; }
 LineView .lines--value { color: $warning; }
 LineView .lines--entity { color: $accent; }
 LineView .lines--found { text-style: bold reverse; }
+#bodies, BodyPane { height: 1fr; width: 1fr; }
+#response-pane { margin-left: 1; }
 #too-small { display: none; }
 .-too-small > * { display: none; }
 .-too-small > #too-small { display: block; }

@@ -16,6 +16,15 @@ COMMANDS = (
     Command("overview", EVERYWHERE, ("1",), "Go to the overview", "open('overview')"),
     Command("users", EVERYWHERE, ("2",), "Go to the users", "open('users')", label="users"),
     Command(
+        "log",
+        EVERYWHERE,
+        ("3",),
+        "Go to the log of exchanges with Exchange",
+        "open('log')",
+        label="log",
+        capability="log",
+    ),
+    Command(
         "theme",
         EVERYWHERE,
         ("ctrl+t",),

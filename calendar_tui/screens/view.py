@@ -37,6 +37,10 @@ class Shell(Protocol):
         """Go to one user."""
         ...
 
+    def open_log(self, *conditions: str) -> None:
+        """Go to the exchanges that fit."""
+        ...
+
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return who comes some steps after a user in the list."""
         ...

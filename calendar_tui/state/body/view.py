@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from itertools import islice
+from itertools import islice, pairwise
 
 from calendar_tui.state.body.decoding import Shape, cutter_of, spans_of
 from calendar_tui.state.body.folding import Folds
@@ -130,7 +130,7 @@ class BodyView:
         for text, role in spans:
             edges = sorted({place, place + len(text), *(e for h in hits for e in (h, h + length))})
             edges = [edge for edge in edges if place <= edge <= place + len(text)]
-            for left, right in zip(edges, edges[1:], strict=False):
+            for left, right in pairwise(edges):
                 inside = any(hit <= left < hit + length for hit in hits)
                 marked.append(Span(text[left - place : right - place], Role.FOUND if inside else role))
             place += len(text)
