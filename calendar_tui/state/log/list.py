@@ -41,9 +41,10 @@ class LogLines:
 def heads(width: int) -> Document:
     """Return the line above the columns."""
     decision = f"{'decision':<{DECISION}} " if width >= WIDE else ""
+    whose = "mailbox" if width >= WIDE else "user"
     text = (
         f"  {'time':<{TIME}} {'operation':<{OPERATION}} {'outcome':<{OUTCOME}} "
-        f"{'took':>{DURATION}} {'size':>{SIZE}} {decision}{"mailbox" if width >= WIDE else "user"}"
+        f"{'took':>{DURATION}} {'size':>{SIZE}} {decision}{whose}"
     )
     return Document([line(Span(fitted(text, width), Role.TITLE))])
 
