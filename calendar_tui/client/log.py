@@ -8,7 +8,7 @@ from engine.api.schema.log import (
     CaptureQuestion,
     CaptureState,
     FilterAnswer,
-    HarQuestion,
+    LogExportQuestion,
     LogDiagnosis,
     LogEvent,
     LogExchange,
@@ -53,7 +53,7 @@ class Log:
         """Return one exchange as a curl command."""
         return (await self._api.data(f"/v1/log/exchanges/{id}/curl")).decode()
 
-    async def export(self, kind: Export, question: HarQuestion) -> bytes:
+    async def export(self, kind: Export, question: LogExportQuestion) -> bytes:
         """Return exchanges as a file."""
         return await self._api.data(with_query(f"/v1/log/{kind}", question))
 

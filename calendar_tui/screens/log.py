@@ -21,7 +21,7 @@ from calendar_tui.state.log.values import quoted
 from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from calendar_tui.widgets.log_list import LogList
-from engine.api.schema.log import FilterAnswer, HarQuestion, LogFilterQuestion, LogQuestion
+from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQuestion, LogQuestion
 
 
 class LogView(LiveLog):
@@ -141,7 +141,7 @@ class LogView(LiveLog):
             return
         self.tell("Collecting ...")
         try:
-            data = await self.api.export(kind, HarQuestion(filter=self.conditions.filter))
+            data = await self.api.export(kind, LogExportQuestion(filter=self.conditions.filter))
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
         else:

@@ -1,29 +1,41 @@
 """Everything that requests about the debug log are answered from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from engine.api import log_wire
 from engine.api.desk import Desk
 from engine.api.problems import Refused
 from engine.api.schema import Actor, FieldProblem, Problem
-from engine.api.schema.log import CaptureQuestion, CaptureState, LogEvent, LogPage, LogQuestion, LogRow
+from engine.api.schema.log import (
+    CaptureQuestion,
+    CaptureState,
+    FilterAnswer,
+    LogEvent,
+    LogFilterQuestion,
+    LogPage,
+    LogQuestion,
+    LogRow,
+)
 from engine.core.clock import Clock
+from engine.core.filter.complete import complete
 from engine.core.filter.model import Filter
 from engine.core.filter.parse import FilterNotUnderstood, parse
 from engine.core.pretty_xml import pretty
+from engine.debuglog import reader
 from engine.debuglog.capture import Capture
 from engine.debuglog.model import Kept, Row
 from engine.debuglog.reader import LogReader
 from engine.debuglog.switch import Switch
-from engine.exchange.diagnosis import Account
+from engine.exchange.diagnosis import Account, known_codes
 
 
 class LogDesk:
     """Joins what is captured, read and said about it; `account` is whom commands are about, `clock` calendar time."""
 
-    def __init__(self, desk: Desk, capture: Capture, reader: LogReader, account: Account, clock: Clock) -> None:
-        self.reader = reader
+    def __init__(self, desk: Desk, capture: Capture, log: LogReader, account: Account, clock: Clock) -> None:
+        self.reader = log
         self.account = account
         self._desk = desk
         self._capture = capture
@@ -61,6 +73,15 @@ class LogDesk:
     async def pretty(self, body: bytes) -> bytes:
         """Return a body indented, if it is XML."""
         return await self.reader.run(lambda _: pretty(body))
+
+    async def check(self, question: LogFilterQuestion) -> FilterAnswer:
+        """Return what a filter says that is being typed, and how it may go on."""
+        typed = question.filter
+        cursor = len(typed) if question.cursor is None else min(question.cursor, len(typed))
+        known = await self.reader.run(reader.known)
+        codes = tuple(dict.fromkeys((*known.codes, *known_codes())))
+        completions = complete(typed, cursor, replace(known, codes=codes))
+        return log_wire.filter_answer(typed, completions)
 
     async def kept(self, number: int) -> Kept | None:
         """Return one exchange."""

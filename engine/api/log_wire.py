@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 from engine.api.schema.log import (
     CaptureState,
     Diagnosis,
+    FilterAnswer,
+    FilterChip,
+    FilterCompletion,
+    FilterMistake,
     Finding,
     LogBody,
     LogExchange,
@@ -15,6 +19,9 @@ from engine.api.schema.log import (
     LogRow,
     LogStatistics,
 )
+from engine.core.filter.complete import Completion
+from engine.core.filter.model import canonical
+from engine.core.filter.parse import Chip, FilterNotUnderstood, chips, parse
 from engine.debuglog.capture import MEGABYTE, Picture
 from engine.debuglog.model import Kept, Row
 from engine.debuglog.statistics import Figures, Trouble
@@ -136,6 +143,25 @@ def statistics(these: tuple[Figures, ...]) -> LogStatistics:
                 received=each.received,
             )
             for each in these
+        ),
+    )
+
+
+def filter_answer(typed: str, completions: Iterable[Completion]) -> FilterAnswer:
+    """Return what a filter says, or where it is wrong."""
+    mistake = None
+    found: tuple[Chip, ...] = ()
+    written = ""
+    try:
+        written, found = canonical(parse(typed)), chips(typed)
+    except FilterNotUnderstood as failure:
+        mistake = FilterMistake(column=failure.column, detail=failure.reason, hint=failure.hint)
+    return FilterAnswer(
+        canonical=written,
+        chips=tuple(FilterChip(text=each.text, field=each.field, start=each.start, end=each.end) for each in found),
+        mistake=mistake,
+        completions=tuple(
+            FilterCompletion(text=each.text, start=each.start, end=each.end, detail=each.detail) for each in completions
         ),
     )
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from engine.api.desk import Desk
 from engine.api.handlers.log import LogPart
+from engine.api.handlers.log_export import LogExportPart
+from engine.api.handlers.part import Part
 from engine.api.log_desk import LogDesk
+from engine.api.log_export import LogExport
 from engine.core.clock import Clock
 from engine.core.settings.model import ExchangeType, Settings
 from engine.debuglog.capture import Capture
@@ -27,11 +30,13 @@ class DebugLog:
     reader: LogReader
     clock: Clock
 
-    def part(self, engine: Engine, desk: Desk) -> LogPart:
+    def parts(self, engine: Engine, desk: Desk) -> tuple[Part, ...]:
         """Return what the API says about it; from now on the users of `engine` are told by their mailboxes."""
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
-        return LogPart(LogDesk(desk, self.capture, self.reader, account_of(self.settings), self.clock))
+        log_desk = LogDesk(desk, self.capture, self.reader, account_of(self.settings), self.clock)
+        part = LogPart(log_desk)
+        return part, LogExportPart(part, LogExport(log_desk, desk, lambda: self.settings))
 
 
 @asynccontextmanager

@@ -100,7 +100,7 @@ async def _show(
             )
             desk = Desk(engine, clock)
             with open_doors(socket, None, {}) as doors:
-                api = ApiServer(desk, doors, more=[exchanges.part(engine, desk)])
+                api = ApiServer(desk, doors, more=exchanges.parts(engine, desk))
                 served = run_served(engine, api, exchanges.capture.run)
                 await until_signalled(_run_for(engine, served, seconds, _tell_surprises(company.world, clock, view)))
     finally:

@@ -45,7 +45,7 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
             path = socket_path(settings.engine.socket)
             with open_doors(path, settings.engine.socket_group, os.environ) as doors:
                 logger.info("local API at %s", doors.main)
-                api = ApiServer(desk, doors, more=[exchanges.part(engine, desk)])
+                api = ApiServer(desk, doors, more=exchanges.parts(engine, desk))
                 await until_signalled(run_served(engine, api, exchanges.capture.run))
     finally:
         await database.close()

@@ -4,13 +4,14 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from engine.core.filter.complete import Known
 from engine.core.filter.model import Filter
 from engine.debuglog.conditions import Conditions, Parameter, holds, looks_into_bodies
 from engine.debuglog.failures import DebugLogUnusable
@@ -116,6 +117,37 @@ def rows(
         return Found(tuple(found), found[-1].id, newest)
     rest = (low - 1 if forward else high + 1) if low <= high else None
     return Found(tuple(found), rest, newest)
+
+
+def every(connection: sqlite3.Connection, this: Filter, now: datetime, limit: int) -> Iterator[Kept]:
+    """Yield the newest exchanges that fit, whole; bodies are looked through for as long as it takes."""
+    before: int | None = None
+    while limit > 0:
+        found = rows(connection, this, now, before=before, after=None, limit=min(limit, WINDOW))
+        for row in found.rows:
+            kept = whole(connection, row.id)
+            if kept is not None:
+                yield kept
+        limit -= len(found.rows)
+        before = found.next
+        if before is None:
+            return
+
+
+def known(connection: sqlite3.Connection) -> Known:
+    """Return what filters are completed from."""
+    recent = "(SELECT operation, lane FROM exchange ORDER BY id DESC LIMIT 10000)"
+    operations = f"SELECT operation FROM {recent} GROUP BY 1 ORDER BY count(*) DESC"  # noqa: S608 (no input)
+    lanes = f"SELECT lane FROM {recent} WHERE lane <> '' GROUP BY 1 ORDER BY 1"  # noqa: S608 (no input)
+    outcomes = "SELECT codes, failure FROM outcome ORDER BY id"
+    people = "SELECT CASE WHEN user <> '' THEN user ELSE mailbox END FROM who GROUP BY 1 ORDER BY 1"
+    codes = (code for codes, failure in connection.execute(outcomes) for code in (*codes.split(), failure) if code)
+    return Known(
+        operations=[operation for (operation,) in connection.execute(operations)],
+        codes=list(dict.fromkeys(codes)),
+        users=[user for (user,) in connection.execute(people) if user],
+        lanes=[lane for (lane,) in connection.execute(lanes)],
+    )
 
 
 def whole(connection: sqlite3.Connection, number: int) -> Kept | None:

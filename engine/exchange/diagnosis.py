@@ -128,6 +128,16 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         oauth.TokenDenied: ("A policy of the tenant, for instance Conditional Access, forbids it.", ""),
     }
 )
+# What autodiscover says for itself (engine.exchange.ews.autodiscover).
+_AUTODISCOVER: Mapping[str, Meaning] = MappingProxyType(
+    {
+        "InvalidUser": Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound),
+        "InvalidDomain": Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound),
+        "RedirectAddress": Meaning(Reaction.FIND_SERVER_AGAIN, exchange.MailboxMoved),
+        "RedirectUrl": Meaning(Reaction.FIND_SERVER_AGAIN, exchange.MailboxMoved),
+        "ServerBusy": Meaning(Reaction.TRY_AGAIN, exchange.ExchangeBusy),
+    }
+)
 _REACTIONS: Mapping[type[ExchangeFailure], Reaction] = MappingProxyType(
     {
         exchange.AnswerBrokenOff: Reaction.TRY_AGAIN,
@@ -160,7 +170,12 @@ def diagnose(
         if status is None or status >= 400:
             found.append((" ".join(codes) or f"HTTP {status}", _of_token(account, codes)))
     else:
-        found += [(code, meaning_of(code, of_a_mailbox=bool(mailbox))) for code in codes if code != "NoError"]
+        table = _AUTODISCOVER if operation in ("GetUserSettings", "Autodiscover") else {}
+        found += [
+            (code, table.get(code) or meaning_of(code, of_a_mailbox=bool(mailbox)))
+            for code in codes
+            if code != "NoError"
+        ]
         if not found and status is not None and status >= 400:
             found.append((f"HTTP {status}", meaning_of_status(status, by_policy=by_policy)))
     return tuple(_diagnosed(code, meaning, account, mailbox) for code, meaning in found)

@@ -15,10 +15,12 @@ from engine.api.schema import Problem
 from engine.api.schema.log import (
     CaptureQuestion,
     CaptureState,
+    FilterAnswer,
     LogBodyQuestion,
     LogDiagnosis,
     LogExchange,
     LogFilter,
+    LogFilterQuestion,
     LogPage,
     LogQuestion,
     LogStatistics,
@@ -65,6 +67,15 @@ class LogPart:
                 LogDiagnosis,
                 query=LogFilter,
             ),
+            Route(
+                "GET",
+                "/v1/log/filter",
+                "log_filter",
+                "What a filter says, where it is wrong, and how it may go on",
+                self._filter,
+                FilterAnswer,
+                query=LogFilterQuestion,
+            ),
             Route("GET", "/v1/log/capture", "log_capture", "Whether exchanges are captured", self._state, CaptureState),
             Route(
                 "POST",
@@ -85,7 +96,7 @@ class LogPart:
         return answer(await self._desk.page(query_of(request, LogQuestion)))
 
     async def _exchange(self, request: web.Request) -> web.Response:
-        return answer(log_wire.exchange(await self._found(request), self._desk.account))
+        return answer(log_wire.exchange(await self.found(request), self._desk.account))
 
     async def _request(self, request: web.Request) -> web.Response:
         return await self._body(request, "request")
@@ -95,7 +106,7 @@ class LogPart:
 
     async def _body(self, request: web.Request, side: Side) -> web.Response:
         question = query_of(request, LogBodyQuestion)
-        kept = await self._found(request)
+        kept = await self.found(request)
         body = kept.request if side == "request" else kept.response
         if question.pretty:
             body = await self._desk.pretty(body)
@@ -112,6 +123,9 @@ class LogPart:
         findings = [finding for each in found if (finding := log_wire.finding(each, self._desk.account)) is not None]
         return answer(LogDiagnosis(count=sum(each.count for each in findings), findings=tuple(findings)))
 
+    async def _filter(self, request: web.Request) -> web.Response:
+        return answer(await self._desk.check(query_of(request, LogFilterQuestion)))
+
     async def _state(self, request: web.Request) -> web.Response:
         return answer(self._desk.state())
 
@@ -119,7 +133,8 @@ class LogPart:
         question = await body_of(request, CaptureQuestion)
         return answer(self._desk.switch(question, await actor_of(request)))
 
-    async def _found(self, request: web.Request) -> Kept:
+    async def found(self, request: web.Request) -> Kept:
+        """Return the exchange that is asked for. Raises `Refused` if it is not there (any more)."""
         number = request.match_info["id"]
         kept = None
         if number.isascii() and number.isdigit() and len(number) < 19:

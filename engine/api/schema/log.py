@@ -249,11 +249,12 @@ class CaptureQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     seconds: Annotated[int, Meta(ge=1, le=30 * 86400)] | None = None
 
 
-class HarQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The newest exchanges that fit, at most `limit`."""
+class LogExportQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest exchanges that fit, at most `limit`; `persons`: addresses, names and subjects stay as kept."""
 
     filter: Filter = ""
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    persons: bool = False
 
 
 class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
