@@ -47,7 +47,9 @@ class LogView(LiveLog):
     def refresh_content(self) -> None:
         """Show what is there, and ask for what is missing."""
         width = self.app.size.width
-        self.line_view("chips").display = bool(self.conditions.all)
+        self.line_view("chips").display = (
+            bool(self.conditions.all) and not self.query_one("#filter", FilterLine).is_open
+        )
         self.line_view("chips").show(Document([chips_line(self.conditions)]))
         self.line_view("capture").show(Document([capture_line(self.capture, self.model.zone, width)]))
         self.line_view("heads").show(heads(width))
@@ -149,7 +151,7 @@ class LogView(LiveLog):
 
     def action_filter(self) -> None:
         """Begin to type conditions."""
-        self._open("filter", self.conditions.text)
+        self._open("filter", f"{self.conditions.text} ".lstrip())
 
     def action_time(self) -> None:
         """Begin to type a time."""

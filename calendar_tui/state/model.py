@@ -12,6 +12,7 @@ from calendar_tui.state.user_list import UserTable
 from engine.api.schema import (
     About,
     ChangeEvent,
+    Concern,
     Operation,
     OperationEvent,
     RecentChanges,
@@ -70,6 +71,11 @@ class Model:
     def now(self) -> datetime:
         """The newest calendar time that the engine told."""
         return self._calendar_time or datetime.now(UTC)
+
+    def concern(self, slug: str) -> Concern | None:
+        """Return the problem of that name, as long as there is one."""
+        concerns = self.status.concerns if self.status else ()
+        return next((each for each in concerns if each.trouble.type == slug), None)
 
     @property
     def zone(self) -> tzinfo:

@@ -24,7 +24,8 @@ def _findings(diagnosis: LogDiagnosis, width: int) -> Iterator[Line]:
 
 def _finding(finding: Finding, width: int) -> Iterator[Line]:
     this = finding.diagnosis
-    whom = f"{finding.count:,} times, {finding.users:,} users: {', '.join(finding.mailboxes)}"
+    users = f"{finding.users:,} {'user' if finding.users == 1 else 'users'}"
+    whom = f"{finding.count:,} times, {users}: {', '.join(finding.mailboxes)}"
     key = f"code:{quoted(this.code)}"
     yield line(" ", Span(f"✗ {this.code}", Role.PROBLEM), cut(f"  {whom}", width - len(this.code) - 3), key=key)
     yield from wrapped(this.meaning, width - 1, "     ")
