@@ -25,6 +25,15 @@ COMMANDS = (
         capability="log",
     ),
     Command(
+        "settings",
+        EVERYWHERE,
+        ("4",),
+        "Go to the settings",
+        "open('settings')",
+        label="settings",
+        capability="settings",
+    ),
+    Command(
         "theme",
         EVERYWHERE,
         ("ctrl+t",),

@@ -11,6 +11,7 @@ from calendar_tui.state.history import LastHour
 from calendar_tui.state.user_list import UserTable
 from engine.api.schema import (
     About,
+    AuditEvent,
     ChangeEvent,
     Concern,
     Operation,
@@ -39,6 +40,7 @@ class Model:
         self.changes: deque[ChangeEvent] = deque(maxlen=REMEMBERED)
         self.last_hour = LastHour()
         self.heard_at: datetime | None = None
+        self.audits = 0
         self._calendar_time: datetime | None = None
         self._last_change = 0
 
@@ -56,6 +58,8 @@ class Model:
                 self.operations[operation.id] = operation
             case ChangeEvent() if event.number > self._last_change:
                 self._add_change(event)
+            case AuditEvent():
+                self.audits += 1
             case _:
                 pass
 
