@@ -104,7 +104,7 @@ def _mailbox(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Itera
     facts = (
         ("address", user.mailbox.address if user.mailbox else "none found"),
         ("server", user.mailbox.url if user.mailbox else ""),
-        ("changes", "told by Exchange at once" if user.watched else "looked for now and then"),
+        ("changes", "told by Exchange at once" if user.subscription.watched else "looked for now and then"),
         ("last read", clock(user.last_read, zone, now) if user.last_read else "never"),
         ("covers", window),
         ("looked for as", ", ".join(user.candidates)),

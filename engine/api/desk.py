@@ -76,7 +76,7 @@ class Desk:
         """Return how things stand. As long as nothing happens, only time goes on."""
         now = self._clock.now()
         if self._status is None:
-            self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone.key)
+            self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
 
     def account(self, guid: str) -> Account | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from engine.api.schema import Actor, Operation
+from engine.api.schema import Actor, Operation, OperationKind
 from engine.sync.engine import Engine
 from engine.sync.happenings import CalendarVisited, Happening, UserChanged
 
@@ -15,14 +15,15 @@ AT_A_TIME = 200
 """How many visits one operation asks for ahead, so that the others wait no longer and calling off takes effect."""
 
 
-class Resync:
-    """Has calendars read anew, some at a time; whoever takes part no more counts as done."""
+class Visits:
+    """Has calendars visited, some at a time, each asked for by `visit`; whoever takes part no more counts as done."""
 
     def __init__(
         self,
         operation: Operation,
         guids: Iterable[str],
         engine: Engine,
+        visit: Callable[[str], None],
         changed: Callable[[Operation], None],
         now: Callable[[], datetime],
     ) -> None:
@@ -30,6 +31,7 @@ class Resync:
         self._waiting = deque(guids)
         self._asked: set[str] = set()
         self._engine = engine
+        self._visit = visit
         self._changed = changed
         self._now = now
 
@@ -41,7 +43,7 @@ class Resync:
                 self.operation = replace(self.operation, done=self.operation.done + 1)
             else:
                 self._asked.add(guid)
-                self._engine.visit(guid)
+                self._visit(guid)
         if not self._asked:
             self.operation = replace(self.operation, state="done", ended=self._now())
         self._changed(self.operation)
@@ -75,16 +77,17 @@ class OperationDesk:
         self._changed = changed
         self._now = now
         self._begun = 0
-        self._all: dict[str, Resync] = {}
-        self._running: dict[str, Resync] = {}
+        self._visits = {"resync": engine.visit, "reresolve": engine.search}
+        self._all: dict[str, Visits] = {}
+        self._running: dict[str, Visits] = {}
 
-    def resync(self, guids: Iterable[str], actor: Actor) -> Operation:
-        """Begin to read the calendars of these users anew."""
+    def begin(self, kind: OperationKind, guids: Iterable[str], actor: Actor) -> Operation:
+        """Begin to read the calendars of these users anew, or to look for their mailboxes anew before that."""
         self._begun += 1
         wanted = dict.fromkeys(guids)
         operation = Operation(
             id=str(self._begun),
-            kind="resync",
+            kind=kind,
             state="running",
             actor=actor,
             begun=self._now(),
@@ -93,18 +96,18 @@ class OperationDesk:
             done=0,
             failed=0,
         )
-        resync = Resync(operation, wanted, self._engine, self._progressed, self._now)
-        self._all[operation.id] = self._running[operation.id] = resync
+        visits = Visits(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
+        self._all[operation.id] = self._running[operation.id] = visits
         for old in [key for key in self._all if key not in self._running][:-OVER_KEPT]:
             del self._all[old]
-        resync.advance()
-        return resync.operation
+        visits.advance()
+        return visits.operation
 
     def note(self, happening: Happening) -> None:
         """Tell all that are running what happened."""
         if isinstance(happening, CalendarVisited | UserChanged):
-            for resync in list(self._running.values()):
-                resync.note(happening)
+            for visits in list(self._running.values()):
+                visits.note(happening)
 
     def get(self, key: str) -> Operation | None:
         """Return an operation by its id."""

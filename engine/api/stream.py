@@ -51,7 +51,7 @@ def topics_named(text: str) -> Set[Topic]:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: of silence before a sign of life, and that a listener may take nothing."""
+    """Seconds: of silence before a sign of life, and that a client may take nothing of what it is sent."""
 
     heartbeat: float = HEARTBEAT
     stalled: float = STALLED

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from importlib.metadata import version
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from engine.api.schema import (
     Acknowledged,
@@ -20,6 +21,7 @@ from engine.api.schema import (
     Shown,
     State,
     Status,
+    Subscription,
     Trouble,
     UserDetail,
     UserRow,
@@ -75,13 +77,13 @@ def trouble(failure: Failure) -> Trouble:
     )
 
 
-def status(picture: sync_status.Status, now: datetime, started: datetime, timezone: str) -> Status:
-    """Return how things stand; `now` and `started` are calendar time, `timezone` is that of presence."""
+def status(picture: sync_status.Status, now: datetime, started: datetime, timezone: ZoneInfo) -> Status:
+    """Return how things stand; `now` and `started` are calendar time, `timezone` is that of the notes."""
     return Status(
         version=VERSION,
         now=now,
         started=started,
-        timezone=timezone,
+        timezone=timezone.key,
         links=(_link(Side.PBX, picture.pbx), _link(Side.EXCHANGE, picture.exchange)),
         users=picture.users,
         resolved=picture.resolved,
@@ -151,9 +153,10 @@ def row(user: Glance) -> UserRow:
         mailbox=user.mailbox,
         activity=None if presence is None else cast("Activity", presence.activity or "available"),
         note="" if presence is None else presence.note,
-        until=user.expires,
-        last_read=user.read_at,
+        until=user.until,
         state=_state(user.problem, user.desired, presence, is_read=user.read_at is not None),
+        last_read=user.read_at,
+        watched=user.is_watched,
         problem=user.problem.slug if user.problem else None,
         problem_title=user.problem.meaning if user.problem else None,
     )
@@ -174,8 +177,14 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         addresses=user.user.addresses,
         candidates=user.candidates,
         mailbox=MailboxPlace(address=user.mailbox.address, url=user.mailbox.url) if user.mailbox else None,
-        watched=user.watched,
+        subscription=Subscription(
+            watched=user.following.watched,
+            connection=user.following.connection,
+            since=user.following.since,
+            why_not=user.following.why_not,
+        ),
         last_read=user.read_at,
+        next_read=user.next_visit,
         read_from=user.window.start if user.window else None,
         read_until=user.window.end if user.window else None,
         state=_state(failure, user.desired, user.written.acknowledged, is_read=user.read_at is not None),
@@ -200,9 +209,10 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
     return LinkState(
         name=side.value,
         works=link.works,
+        since=link.since,
+        waits_for=link.waits_for.value if link.waits_for else None,
         trouble=trouble(link.failure) if link.failure else None,
         retry_at=link.retry_at,
-        since=link.since,
     )
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from random import SystemRandom
 
 import platformdirs
+from aiohttp.abc import AbstractResolver
 
 from engine.cli.calendar_source import calendar_source
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
-from engine.exchange.http.client import TransportFactory
 from engine.exchange.http.trace import Trace
 from engine.pbx import tls
 from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
@@ -32,11 +32,11 @@ def assemble(
     clock: Clock,
     network_clock: Clock,
     observe: Observer,
-    transport: TransportFactory | None = None,
+    resolver: AbstractResolver | None = None,
     trace: Trace | None = None,
 ) -> Engine:
-    """Return an engine that is ready to run. `transport` replaces the way to Exchange's servers, not the protocol;
-    `trace` looks on at what is exchanged with them."""
+    """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` looks on at what is
+    exchanged with them."""
     random = SystemRandom()
     source = calendar_source(
         settings,
@@ -44,7 +44,7 @@ def assemble(
         clock=clock,
         network_clock=network_clock,
         random=random,
-        transport=transport,
+        resolver=resolver,
         trace=trace,
     )
     return Engine(

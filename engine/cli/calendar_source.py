@@ -3,12 +3,14 @@
 from importlib.metadata import version
 from random import Random
 
+from aiohttp.abc import AbstractResolver
+
 from engine.core.clock import Clock
 from engine.core.presence.model import PresenceSettings
 from engine.core.settings.model import ExchangeSettings, ExchangeType, Settings
 from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
-from engine.exchange.http.client import ExchangeHttp, TransportFactory
+from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
 from engine.exchange.http.trace import Trace
@@ -27,11 +29,10 @@ def calendar_source(
     clock: Clock,
     network_clock: Clock,
     random: Random,
-    transport: TransportFactory | None,
+    resolver: AbstractResolver | None,
     trace: Trace | None = None,
 ) -> CalendarSource:
-    """Return the source, which has connected to nothing yet. `transport` is the way to Exchange's servers; `trace`
-    looks on."""
+    """Return the source, not connected to anything yet. `resolver` looks up Exchange's servers, `trace` looks on."""
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file)
     log_in: Credential | ExchangeOnlineTokens
@@ -49,7 +50,7 @@ def calendar_source(
         tls=tls,
         clock=network_clock,
         user_agent=USER_AGENT,
-        transport=transport,
+        resolver=resolver,
         trace=trace,
     )
     return EwsSource(

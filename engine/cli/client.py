@@ -61,9 +61,9 @@ class ApiClient:
         async with self._asking("GET", path, query, TIMEOUT) as response:
             return msgspec.json.decode(await response.read(), type=kind)
 
-    async def post(self, path: str, kind: type[T]) -> T:
+    async def post(self, path: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
         """Have something done, and return the answer."""
-        async with self._asking("POST", path, None, TIMEOUT) as response:
+        async with self._asking("POST", path, None, TIMEOUT, body) as response:
             return msgspec.json.decode(await response.read(), type=kind)
 
     async def events(self, topics: str) -> AsyncIterator[tuple[str, bytes]]:
@@ -80,10 +80,16 @@ class ApiClient:
 
     @asynccontextmanager
     async def _asking(
-        self, method: str, path: str, query: Mapping[str, str] | None, limits: aiohttp.ClientTimeout
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        limits: aiohttp.ClientTimeout,
+        body: msgspec.Struct | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        data = None if body is None else msgspec.json.encode(body)
         try:
-            async with self._session.request(method, path, params=query, timeout=limits) as response:
+            async with self._session.request(method, path, params=query, timeout=limits, data=data) as response:
                 if response.status >= 400:
                     raise _refusal(await response.read(), response.status)
                 yield response

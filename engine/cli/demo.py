@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import os
 import tempfile
 from collections.abc import Coroutine
@@ -23,7 +22,7 @@ from engine.core.presence.model import PresenceSettings
 from engine.core.settings.model import Settings
 from engine.core.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import World
 from engine.simulator.world.corp import BERLIN, corp_world
 from engine.simulator.world.surprises import surprises
@@ -95,7 +94,7 @@ async def _show(
                 clock=clock,
                 network_clock=SteadyClock(),
                 observe=observe,
-                transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+                resolver=RoutedResolver(company.exchange.routes),
                 trace=exchanges.capture,
             )
             desk = Desk(engine, clock)

@@ -1,41 +1,36 @@
 """Leads the host names of a simulated world to ports on loopback, while TLS still goes by the name."""
 
+import socket
 from collections.abc import Mapping
 
-import httpx2
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 LOOPBACK = "127.0.0.1"
 Routes = Mapping[tuple[str, str, int], int]
 """From (scheme, host, port) to a port on loopback."""
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class RoutedTransport(httpx2.AsyncBaseTransport):
-    """Sends requests through `inner` to where `routes` lead; any other name does not exist.
+class RoutedResolver(AbstractResolver):
+    """Looks names up in `routes`; any other name does not exist.
 
     The Host header, the TLS server name and the name the certificate is checked for stay those of the URL.
     """
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport, routes: Routes) -> None:
-        self._inner = inner
-        self._routes = routes
+    def __init__(self, routes: Routes) -> None:
+        self._places = {(host, port): place for (_, host, port), place in routes.items()}
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send `request` to its place on loopback. Raises `httpx2.ConnectError` when it has none."""
-        url = request.url
-        port = self._routes.get((url.scheme, url.host, url.port or DEFAULT_PORTS[url.scheme]))
-        if port is None:
-            raise httpx2.ConnectError(f"Name or service not known: {url.host}", request=request)
-        return await self._inner.handle_async_request(
-            httpx2.Request(
-                request.method,
-                url.copy_with(host=LOOPBACK, port=port),
-                headers=request.headers,
-                stream=request.stream,
-                extensions={**request.extensions, "sni_hostname": url.host},
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the place of `host` and `port` on loopback. Raises `socket.gaierror` when they have none."""
+        place = self._places.get((host, port))
+        if place is None:
+            raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {host}")
+        return [
+            ResolveResult(
+                hostname=host, host=LOOPBACK, port=place, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
             )
-        )
+        ]
 
-    async def aclose(self) -> None:
-        """Close the transport inside."""
-        await self._inner.aclose()
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from engine.core.clock import Clock
 from engine.core.failures import Failure
-from engine.core.settings.model import Settings
-from engine.exchange.source import CalendarSource
+from engine.core.settings.model import PbxLinkKind, Settings
+from engine.exchange.source import CalendarSource, Following, Urgency
 from engine.pbx.events import (
     LinkDown,
     LinkUp,
@@ -38,8 +38,9 @@ from engine.sync.happenings import (
     Side,
     UserChanged,
 )
+from engine.sync.links import Links
 from engine.sync.roster import Roster
-from engine.sync.status import LinkStatus, Status, describe
+from engine.sync.status import Status, describe
 from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
 
@@ -74,10 +75,9 @@ class Engine:
         self._source = source
         self._settings = settings.presence
         self._observers = [observe]
-        self._clock = clock
         self._finished = Bell()
         self._roster: Roster = {}
-        self._links = {side: LinkStatus() for side in Side}
+        self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
         self._writer = Writer(
@@ -99,6 +99,7 @@ class Engine:
             clock,
             written=self._writer.written,
             want=self._decided,
+            observe=self._report,
             finished=self._finished.ring,
         )
         self._calendars = Calendars(
@@ -128,7 +129,7 @@ class Engine:
             await self._writer.load()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._link.run())
-                group.create_task(self._source.run(self._calendars.heard))
+                group.create_task(self._source.run(self._heard))
                 group.create_task(self._calendars.run())
                 group.create_task(self._decider.run())
                 group.create_task(self._writer.run())
@@ -148,7 +149,7 @@ class Engine:
 
     @property
     def timezone(self) -> ZoneInfo:
-        """The time zone of presence."""
+        """The time zone that notes tell times in."""
         return self._settings.timezone
 
     def observe(self, observer: Observer) -> None:
@@ -164,19 +165,32 @@ class Engine:
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
-        return glance(participant, self._writer.written(guid))
+        mailbox = participant.mailbox
+        is_watched = mailbox is not None and self._source.is_watched(mailbox)
+        return glance(participant, self._writer.written(guid), is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
-        watched = participant.mailbox is not None and self._source.is_watched(participant.mailbox)
-        return account(participant, self._writer.written(guid), self._settings, now, watched=watched)
+        mailbox = participant.mailbox
+        return account(
+            participant,
+            self._writer.written(guid),
+            self._settings,
+            now,
+            following=self._source.following(mailbox) if mailbox else Following(),
+            next_visit=self._calendars.next_visit(guid),
+        )
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
         self._calendars.visit(guid)
+
+    def search(self, guid: str) -> None:
+        """Have a user's mailbox looked for anew and its calendar read; `CalendarVisited` tells as with `visit`."""
+        self._calendars.search(guid)
 
     async def settled(self) -> None:
         """Return as soon as everything due was read and decided, and the PBX shows it."""
@@ -184,12 +198,17 @@ class Engine:
             await self._finished.heard()
 
     def _arrived(self, guid: str) -> None:
+        self._links.users_are_known()
         self._decider.mark(guid)
         self._calendars.visit(guid)
 
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.forget(guid)
+
+    def _heard(self, address: str, urgency: Urgency) -> None:
+        for guid in self._calendars.heard(address, urgency):
+            self._report(UserChanged(guid))
 
     def _visited(self, guid: str) -> None:
         self._decider.mark(guid)
@@ -205,6 +224,7 @@ class Engine:
     def _handle(self, event: PbxEvent) -> None:
         match event:
             case LinkUp(pbx, domain):
+                self._links.pbx_is_connected()
                 self._directory.set_domain(domain)
                 if pbx is not None:
                     self._writer.master_is_certain()
@@ -235,17 +255,9 @@ class Engine:
 
     def _report(self, happening: Happening) -> None:
         match happening:
-            case LinkTrouble(side, failure, until):
-                since = self._since(side, works=False)
-                self._links[side] = LinkStatus(works=False, failure=failure, retry_at=until, since=since)
-            case LinkRecovered(side):
-                self._links[side] = LinkStatus(works=True, since=self._since(side, works=True))
+            case LinkTrouble() | LinkRecovered():
+                self._links.note(happening)
             case _:
                 pass
         for observer in self._observers:
             observer(happening)
-
-    def _since(self, side: Side, *, works: bool) -> datetime:
-        """Return since when a side is as it is, if it works now, or does not."""
-        before = self._links[side]
-        return before.since if before.since is not None and before.works == works else self._clock.now()

@@ -99,7 +99,8 @@ class ReadingRestricted:
 
 @dataclass(frozen=True, slots=True)
 class UserChanged:
-    """Something that is known of a user may be different: name, mailbox, desired or shown presence, or it is gone."""
+    """Something that is known of a user may be different: name, mailbox, whether it is watched, desired or shown
+    presence, or it is gone."""
 
     guid: str
 

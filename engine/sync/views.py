@@ -3,46 +3,46 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.core.failures import EngineMistake, Failure
+from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
 from engine.core.presence.intervals import local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.core.presence.what_if import Change, preview_day
 from engine.core.users import User
-from engine.exchange.source import Mailbox, Window
+from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
 from engine.sync.roster import Participant
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A user in short. `shown` is what the PBX acknowledged last, `desired` what it ought to show until `expires`.
-
-    `read_at` is calendar time.
-    """
+    """A user in short. `shown` is what the PBX acknowledged last, certain `until` then; `desired` what it ought to
+    show. `read_at` is calendar time."""
 
     user: User
     mailbox: str | None
     shown: Presence | None
     desired: Presence | None
+    until: datetime | None
     problem: Failure | None
-    expires: datetime | None
     read_at: datetime | None
+    is_watched: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """All that is known of a user, but for the appointments: those are in the reasons of `decision`, as far as they
-    may be shown. There is no decision while no calendar was read. `read_at` is calendar time. `day` is what the PBX is
-    to show all through the day that began at `day_begins`."""
+    may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time.
+    `day` is what the PBX is to show all through the day that began at `day_begins`."""
 
     user: User
     candidates: tuple[str, ...]
     mailbox: Mailbox | None
-    watched: bool
     window: Window | None
     read_at: datetime | None
+    next_visit: datetime | None
+    following: Following
     written: Written
     desired: Presence | None
     decision: Decision | None
@@ -51,40 +51,51 @@ class Account:
     problems: tuple[Failure, ...]
 
 
-def glance(participant: Participant, written: Written) -> Glance:
+def glance(participant: Participant, written: Written, *, is_watched: bool) -> Glance:
     """Return a participant in short."""
+    is_current = participant.desired == written.acknowledged
     return Glance(
         user=participant.user,
         mailbox=participant.mailbox.address if participant.mailbox else None,
         shown=written.acknowledged,
         desired=participant.desired,
-        problem=participant.problem or participant.refusal,
-        expires=participant.expires,
+        until=participant.expires if is_current else written.expires,
+        problem=participant.problem or participant.mistake or participant.refusal,
         read_at=participant.reading.at if participant.reading else None,
+        is_watched=is_watched,
     )
 
 
 def account(
-    participant: Participant, written: Written, settings: PresenceSettings, now: datetime, *, watched: bool
+    participant: Participant,
+    written: Written,
+    settings: PresenceSettings,
+    now: datetime,
+    *,
+    following: Following,
+    next_visit: datetime | None,
 ) -> Account:
     """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
     reading = participant.reading
     decision, today = None, local_day(now, settings.timezone)
     day: tuple[Change, ...] = ()
-    if reading is not None and not isinstance(participant.problem, EngineMistake):
+    if reading is not None and participant.mistake is None:
         decision = decide(reading.appointments, settings, now)
         day = preview_day(reading.appointments, settings, today)
     return Account(
         user=participant.user,
         candidates=participant.candidates,
         mailbox=participant.mailbox,
-        watched=watched,
         window=reading.window if reading else None,
         read_at=reading.at if reading else None,
+        next_visit=next_visit,
+        following=following,
         written=written,
         desired=participant.desired,
         decision=decision,
         day_begins=start_of_day(today, settings.timezone),
         day=day,
-        problems=tuple(each for each in (participant.problem, participant.refusal) if each is not None),
+        problems=tuple(
+            each for each in (participant.problem, participant.mistake, participant.refusal) if each is not None
+        ),
     )

@@ -52,7 +52,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             status, output = await curl(served, example)
             assert status == (28 if "/v1/events" in example else 0), (example, output)
             assert output.startswith(("{", "# HELP", "id: ")), (example, output)
-        assert {entry.action for entry in served.desk.audit.entries()} == {"resync", "cancel"}
+        assert {entry.action for entry in served.desk.audit.entries()} == {"resync", "reresolve", "cancel"}
 
 
 async def curl(served: ServedEngine, example: str) -> tuple[int, str]:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,10 +17,17 @@ from hypothesis import strategies as st
 from engine.api.problems import Refused, invalid
 from engine.api.requests import LARGEST_BODY
 from engine.api.schema import ResyncQuestion
+from engine.api.stream import Patience
 from tests.support.api import ServedEngine, people, served_engine
 
 USERS = people(3)
-CHANGING = [("POST", "/v1/resync"), ("POST", f"/v1/users/{USERS[0].guid}/resync"), ("DELETE", "/v1/operations/1")]
+CHANGING = [
+    ("POST", "/v1/resync"),
+    ("POST", f"/v1/users/{USERS[0].guid}/resync"),
+    ("POST", "/v1/reresolve"),
+    ("POST", f"/v1/users/{USERS[0].guid}/reresolve"),
+    ("DELETE", "/v1/operations/1"),
+]
 
 
 async def ask(served: ServedEngine, method: str, path: str, body: bytes = b"", *, twin: bool = False) -> Any:
@@ -153,6 +161,30 @@ async def test_half_requests_hold_up_neither_others_nor_the_end(tmp_path: Path) 
     assert asyncio.get_running_loop().time() - before < 2
     for caller in callers:
         caller.close()
+
+
+def _rest(peer: socket.socket) -> bytes:
+    received = b""
+    with suppress(ConnectionResetError):
+        while chunk := peer.recv(100_000):
+            received += chunk
+    return received
+
+
+async def test_who_takes_no_answer_is_cut_off(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(2000), patience=Patience(stalled=0.2)) as served:
+        await served.settled()
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            deaf.connect(str(served.socket))
+            deaf.sendall(b"GET /v1/users?per_page=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await served.eventually(lambda: served.desk.counters.answers_cut_off == 1)
+            deaf.settimeout(20)
+            received = await asyncio.to_thread(_rest, deaf)
+            assert received.startswith(b"HTTP/1.1 200")
+            assert not received.endswith(b"]}")
+        async with served.session().get("/v1/metrics") as response:
+            assert "calendar_engine_answers_cut_off_total 1" in await response.text()
 
 
 async def test_whoever_hangs_up_in_the_middle_is_nothing_to_log(

@@ -1,6 +1,7 @@
-"""What reading a mailbox costs, side by side with exchangelib: the same FindItem of the same server, impersonated.
+"""What the initial load costs, side by side with exchangelib: the same FindItem of the same server, impersonated.
 
-Goal: an eighth of exchangelib's CPU time. Both log in by NTLM over the same number of connections.
+Goal: an eighth of exchangelib's CPU time, and sooner done. The server is a process of its own; both log in by NTLM
+over the same number of connections.
 """
 
 import asyncio
@@ -30,10 +31,10 @@ from tests.bench.exchange_server import BERLIN, MONDAY
 
 exchangelib = pytest.importorskip("exchangelib", reason="make bench installs it")
 
-MAILBOXES = 200
+MAILBOXES = 2000
+WARM_UP = 100
 APPOINTMENTS = 20
 CONNECTIONS = 4
-ROUNDS = 2
 ACCOUNT, PASSWORD = "CORP\\svc-calendar", "simulated-Passw0rd"
 WINDOW = Window(generate(0, 0, MONDAY, BERLIN).instant("00:00"), generate(0, 0, MONDAY, BERLIN).instant("00:00", 2))
 ADDRESSES = [f"user{number:05}@corp.example" for number in range(MAILBOXES)]
@@ -53,8 +54,8 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"{1000 * self.cpu / MAILBOXES:.2f} ms CPU per mailbox, {MAILBOXES / self.elapsed:,.0f} mailboxes/s, "
-            f"{self.items:,} appointments"
+            f"{1000 * self.cpu / MAILBOXES:.2f} ms CPU per mailbox, {MAILBOXES / self.elapsed:,.0f} requests/s, "
+            f"{self.elapsed:.1f} s, {self.items:,} appointments"
         )
 
 
@@ -68,15 +69,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
         process.stdin.close()
 
 
-def measured(read: Callable[[], int]) -> Cost:
-    """Return the cost of the cheapest of some rounds, since other work on the machine only ever adds to it."""
-    read()
-    costs = []
-    for _ in range(ROUNDS):
-        cpu, elapsed = time.process_time(), time.perf_counter()
-        items = read()
-        costs.append(Cost(time.process_time() - cpu, time.perf_counter() - elapsed, items))
-    return min(costs, key=lambda cost: cost.cpu)
+def measured(read: Callable[[int], int]) -> Cost:
+    """Return what it costs to read all mailboxes, once everything is loaded and logged in."""
+    read(WARM_UP)
+    cpu, elapsed = time.process_time(), time.perf_counter()
+    items = read(MAILBOXES)
+    return Cost(time.process_time() - cpu, time.perf_counter() - elapsed, items)
 
 
 def ours(server: Server) -> Cost:
@@ -93,14 +91,14 @@ def ours(server: Server) -> Cost:
     )
     source = EwsSource(settings, with_subjects=True, exception_organizer=None, http=http, clock=clock, random=Random(1))
 
-    async def read_all() -> int:
+    async def read(mailboxes: int) -> int:
         found = await asyncio.gather(
-            *(source.read_window(Mailbox(address, server.url), WINDOW) for address in ADDRESSES)
+            *(source.read_window(Mailbox(address, server.url), WINDOW) for address in ADDRESSES[:mailboxes])
         )
         return sum(map(len, found))
 
     with asyncio.Runner() as runner:
-        cost = measured(lambda: runner.run(read_all()))
+        cost = measured(lambda mailboxes: runner.run(read(mailboxes)))
         runner.run(source.close())
     return cost
 
@@ -153,12 +151,13 @@ def theirs(server: Server) -> Cost:
         return sum(item.start is not None for item in found)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        cost = measured(lambda: sum(pool.map(read, accounts)))
+        cost = measured(lambda mailboxes: sum(pool.map(read, accounts[:mailboxes])))
     accounts[0].protocol.close()
     return cost
 
 
-def test_reading_costs_an_eighth_of_exchangelib(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.timeout(600)
+def test_the_initial_load_costs_an_eighth_of_exchangelib(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "REQUESTS_CA_BUNDLE", str(server.ca_file))
     engine, library = ours(server), theirs(server)
     print(
@@ -167,3 +166,4 @@ def test_reading_costs_an_eighth_of_exchangelib(server: Server, monkeypatch: pyt
     )
     assert engine.items == library.items > MAILBOXES
     assert engine.cpu <= library.cpu / 8
+    assert engine.elapsed < library.elapsed

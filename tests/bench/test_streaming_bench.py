@@ -1,7 +1,6 @@
 """How long a calendar change takes to the PBX (goal: 300 ms at the 99th percentile, beside the debounce)."""
 
 import asyncio
-import functools
 import random
 import statistics
 import time
@@ -17,7 +16,7 @@ from engine.core.presence.model import CLEARED
 from engine.core.settings.reader import read_settings
 from engine.exchange.ews.streaming.debounce import PAUSE
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import generate
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
@@ -53,7 +52,7 @@ async def test_from_a_calendar_change_to_the_pbx(tmp_path: Path) -> None:
             clock=clock,
             network_clock=clock,
             observe=observe,
-            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+            resolver=RoutedResolver(company.exchange.routes),
         )
         async with asyncio.TaskGroup() as group:
             running = group.create_task(engine.run())

@@ -13,7 +13,7 @@ import pytest
 from engine.api.schema.places import socket_path
 from engine.cli.commands.parser import make_parser
 from engine.exchange.failures import MailboxNotFound
-from tests.support.api import InstantSource, ServedEngine, people, served_engine
+from tests.support.api import SETTINGS, InstantSource, ServedEngine, people, served_engine
 
 USERS = people(12)
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-engine.8").read_text()
@@ -65,6 +65,27 @@ async def test_status_for_people_and_for_programs(tmp_path: Path, source: Instan
     assert json.loads(program.out)["unresolved"] == 1
 
 
+async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Path) -> None:
+    source = InstantSource()
+    source.watched |= {f"user{n}@corp.example" for n in range(11)}
+    settings = SETTINGS.replace('"UTC"', '"Europe/Berlin"')
+    async with served_engine(tmp_path, USERS, settings=settings, source=source) as served:
+        await served.settled()
+        await served.clock.advance(150)
+        elsewhere = {"TZ": "America/New_York"}
+        explained, status = await asyncio.gather(
+            command("explain", "user1", "--socket", str(served.socket), **elsewhere),
+            command("status", "--socket", str(served.socket), **elsewhere),
+        )
+    assert "until 11 AM" in explained.out
+    assert "Mon 02 10:00–11:00" in explained.out
+    assert "2026-03-02 10:05:00 (Europe/Berlin)" in explained.out
+    assert "certain until 2026-03-02 11:00" in explained.out
+    assert "✓ PBX       working since 2026-03-02 10:05:00" in status.out
+    assert "  Calendars 11 watched, so that changes are heard at once; the others are read\n" in status.out
+    assert "now and then, the oldest 2 min ago" in status.out
+
+
 async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource) -> None:
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
@@ -83,6 +104,8 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
             ask(served, "explain", "user1"), ask(served, "explain", "nobody"), ask(served, "explain", "number")
         )
     assert exact.status == 0
+    assert "  Changes   looked for now and then, since the calendar is not watched" in exact.out
+    assert "            again at 2026-03-02 " in exact.out
     assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
     assert "Jour fixe" in exact.out
     assert "        active" in exact.out
@@ -99,6 +122,9 @@ async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantS
         assert (everybody.status, everybody.out) == (0, "done: 12 of 12 calendars, 1 not readable\n")
         assert source.reads == before + 11
         assert (await ask(served, "resync", "user7")).status == 1
+        some = await ask(served, "resync", "--resolve", "user1", "user2")
+        assert some.out == "done: 2 of 2 calendars, 0 not readable\n"
+        assert [operation.kind for operation in served.desk.operations.all()] == ["reresolve", "resync", "resync"]
         refused = await command("resync", "--socket", str(served.read_only))
         assert refused.status == 77
         assert "reading only" in refused.err

@@ -1,10 +1,9 @@
 """Names lead to loopback, keep their Host header, and nothing else exists."""
 
-import httpx2
 import pytest
-from aiohttp import web
+from aiohttp import ClientConnectorDNSError, ClientSession, TCPConnector, web
 
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 
 
 async def test_a_routed_name_is_reached_under_its_own_host_header() -> None:
@@ -17,14 +16,14 @@ async def test_a_routed_name_is_reached_under_its_own_host_header() -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     routes = {("http", "autodiscover.corp.example", 80): runner.addresses[0][1]}
-    async with httpx2.AsyncClient(transport=RoutedTransport(httpx2.AsyncHTTPTransport(), routes)) as client:
-        answer = await client.post("http://autodiscover.corp.example/a/b?c=d", content=b"body")
-        assert answer.text == "autodiscover.corp.example /a/b?c=d body"
+    async with ClientSession(connector=TCPConnector(resolver=RoutedResolver(routes))) as client:
+        async with client.post("http://autodiscover.corp.example/a/b?c=d", data=b"body") as answer:
+            assert await answer.text() == "autodiscover.corp.example /a/b?c=d body"
         for url in (
             "https://autodiscover.corp.example/",
             "http://corp.example/",
             "http://autodiscover.corp.example:81/",
         ):
-            with pytest.raises(httpx2.ConnectError, match="not known"):
+            with pytest.raises(ClientConnectorDNSError, match="not known"):
                 await client.get(url)
     await runner.cleanup()

@@ -23,7 +23,7 @@ from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.reader import read_settings
 from engine.core.users import User
-from engine.exchange.source import Mailbox, Window
+from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
@@ -51,11 +51,17 @@ show_subject = true
 
 
 class InstantSource(Unwatched):
-    """One appointment for everybody, from nine to ten; others by the address. `failures` are raised instead."""
+    """One appointment for everybody, from nine to ten; others by the address. `failures` are raised instead.
+
+    Mailboxes are found at `url`; those of `watched` addresses are watched; `tell` is how their changes are told.
+    """
 
     def __init__(self) -> None:
         self.calendars: dict[str, tuple[Appointment, ...]] = {}
         self.failures: dict[str, Failure] = {}
+        self.watched: set[str] = set()
+        self.tell: Tell = lambda address, urgency: None
+        self.url = "https://mail.corp.example/EWS/Exchange.asmx"
         self.reads = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -64,7 +70,7 @@ class InstantSource(Unwatched):
         for address in candidates:
             if address in self.failures:
                 raise self.failures[address]
-        return Mailbox(candidates[0], "https://mail.corp.example/EWS/Exchange.asmx")
+        return Mailbox(candidates[0], self.url)
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
         await self.gate.wait()
@@ -73,6 +79,13 @@ class InstantSource(Unwatched):
             raise self.failures[mailbox.address]
         usual = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject="Jour fixe")
         return self.calendars.get(mailbox.address, (usual,))
+
+    def is_watched(self, mailbox: Mailbox) -> bool:
+        return mailbox.address in self.watched
+
+    async def run(self, tell: Tell) -> None:
+        self.tell = tell
+        await super().run(tell)
 
     async def close(self) -> None:
         pass

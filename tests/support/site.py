@@ -20,7 +20,7 @@ from engine.core.presence.model import Presence
 from engine.core.settings.model import Settings
 from engine.core.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import Person, World
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
@@ -119,7 +119,7 @@ async def running_engine(
             clock=clock,
             network_clock=network_clock or SteadyClock(speed=20),
             observe=happenings.append,
-            transport=functools.partial(RoutedTransport, routes=company.exchange.routes),
+            resolver=RoutedResolver(company.exchange.routes),
         )
         async with tasks_of(engine):
             yield Site(company, engine, clock, settings, happenings)

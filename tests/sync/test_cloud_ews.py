@@ -1,6 +1,5 @@
 """The whole engine on Exchange Online: tokens, impersonation, and what happens when Microsoft switches EWS off."""
 
-import functools
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from engine.simulator.entra.server import TENANT, EntraSimulator
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.ntlm import Seen
 from engine.simulator.faults import Unauthorized, ews_switched_off
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.simulator.world.corp import corp_world
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
@@ -67,7 +66,7 @@ class Cloud:
                 clock=self.clock,
                 network_clock=network_clock or SteadyClock(speed=20),
                 observe=happenings.append,
-                transport=functools.partial(RoutedTransport, routes=self.company.exchange.routes),
+                resolver=RoutedResolver(self.company.exchange.routes),
             )
             async with tasks_of(engine):
                 yield Site(self.company, engine, self.clock, settings, happenings)

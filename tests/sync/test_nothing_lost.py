@@ -1,7 +1,6 @@
 """Whatever happens to calendars, subscriptions, cookies, connections and engine: nothing is missed for long."""
 
 import asyncio
-import functools
 import os
 import tempfile
 from collections.abc import Coroutine
@@ -22,7 +21,7 @@ from engine.core.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.homes import Home
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import CalendarItem, Person, World
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
@@ -91,7 +90,7 @@ class Site:
             clock=self.clock,
             network_clock=self.clock,
             observe=lambda happening: None,
-            transport=functools.partial(RoutedTransport, routes=self.company.exchange.routes),
+            resolver=RoutedResolver(self.company.exchange.routes),
         )
         self._running = asyncio.get_running_loop().create_task(self.engine.run())
 

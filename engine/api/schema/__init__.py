@@ -16,7 +16,7 @@ from engine.api.schema.events import (
     Topic,
     UsersEvent,
 )
-from engine.api.schema.operations import AuditEntry, AuditLog, Operation, Operations
+from engine.api.schema.operations import AuditEntry, AuditLog, Operation, OperationKind, Operations
 from engine.api.schema.status import Affected, Concern, LinkState, Status
 from engine.api.schema.users import (
     Acknowledged,
@@ -30,6 +30,7 @@ from engine.api.schema.users import (
     Shown,
     Sort,
     State,
+    Subscription,
     UserDetail,
     UserRow,
     UsersPage,
@@ -55,6 +56,7 @@ __all__ = [
     "MailboxPlace",
     "Operation",
     "OperationEvent",
+    "OperationKind",
     "Operations",
     "PastChange",
     "PlannedPresence",
@@ -68,6 +70,7 @@ __all__ = [
     "State",
     "Status",
     "StatusEvent",
+    "Subscription",
     "Topic",
     "Trouble",
     "UserDetail",

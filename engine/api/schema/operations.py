@@ -7,12 +7,14 @@ import msgspec
 
 from engine.api.schema.common import Actor
 
+OperationKind = Literal["resync", "reresolve"]
+
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Work that takes its time. Of `total` users, `done` are over, `failed` of them without success."""
 
     id: str
-    kind: Literal["resync"]
+    kind: OperationKind
     state: Literal["running", "done", "cancelled"]
     actor: Actor
     begun: datetime

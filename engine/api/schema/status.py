@@ -9,16 +9,18 @@ from engine.api.schema.common import Trouble
 
 
 class LinkState(msgspec.Struct, frozen=True, kw_only=True):
-    """One side. Before the first attempt it is neither working nor in trouble.
+    """One side, working or not `since` then. Before the first attempt it is neither working nor in trouble.
 
-    It has been as it is since `since` (calendar time); `retry_at` is real time.
+    What does not work waits for its first or next try, for a call (the PBX has to connect), or for the users: the PBX
+    is still telling them, or Exchange was not asked for any yet.
     """
 
     name: Literal["PBX", "Exchange"]
     works: bool
+    since: datetime | None = None
+    waits_for: Literal["first try", "next try", "call", "users"] | None = None
     trouble: Trouble | None = None
     retry_at: datetime | None = None
-    since: datetime | None = None
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,12 +40,12 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How things stand at `now` (calendar time). `timezone` is that of presence, by its IANA name.
+    """How things stand at `now` (calendar time). Notes tell times in `timezone` (an IANA name).
 
     Of `users`, `resolved` have a calendar that can be read, `unread` were not read yet, `unresolved` cannot be. The
     calendars of `watched` ones tell every change at once, the others are looked at now and then. `refused` presences
-    were refused by the PBX. `staleness` is the age of the oldest reading, in seconds. `concerns` begin with the most
-    important.
+    were refused by the PBX. `oldest_reading` is that of the calendars which are not watched, `staleness` its age in
+    seconds. `concerns` begin with the most important.
     """
 
     version: str

@@ -15,9 +15,8 @@ Sort = Literal["name", "display_name", "mailbox", "activity", "state", "problem"
 
 class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     """A user in a list. `activity` and `note` are what the PBX acknowledged last, null and empty if we never learned.
-
-    `until`: as far as is known now, something else is to be shown then (null: as long as nothing changes). `last_read`
-    is when the calendar was read.
+    That is certain `until` then, if nothing changes (null: for ever). `last_read` tells when the calendar was read, and
+    `watched` whether changes in it are heard at once.
 
     `state`: the PBX shows what it ought to (current), not yet (pending), no calendar was read yet (unread), or there
     is a problem.
@@ -29,9 +28,10 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     mailbox: str | None
     activity: Activity | None
     note: str
-    until: datetime | None
-    last_read: datetime | None
+    until: datetime | None = None
     state: State
+    last_read: datetime | None = None
+    watched: bool = False
     problem: str | None = None
     problem_title: str | None = None
 
@@ -108,6 +108,16 @@ class MailboxPlace(msgspec.Struct, frozen=True, kw_only=True):
     url: str
 
 
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether changes in the calendar are heard at once, `since` when, and on which connection (named by one of the
+    mailboxes that share it). `why_not` says in words what keeps it from being watched."""
+
+    watched: bool
+    connection: str
+    since: datetime | None
+    why_not: str
+
+
 class PastChange(msgspec.Struct, frozen=True, kw_only=True):
     """A presence that was confirmed at that time."""
 
@@ -125,8 +135,8 @@ class PlannedPresence(msgspec.Struct, frozen=True, kw_only=True):
 class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one user. `candidates` are the addresses that the mailbox is looked for under.
 
-    `watched`: Exchange tells when the calendar changes. `day` is the whole day from `day_begins` on, in the presence
-    time zone, as its appointments say.
+    The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
+    on, in the presence time zone, as its appointments say.
     """
 
     guid: str
@@ -140,8 +150,9 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     candidates: tuple[str, ...]
     mailbox: MailboxPlace | None
-    watched: bool
+    subscription: Subscription
     last_read: datetime | None
+    next_read: datetime | None
     read_from: datetime | None
     read_until: datetime | None
     state: State
@@ -154,7 +165,7 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResyncQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whose calendars are to be read anew, by guid; everybody's if not given."""
+    """Whose calendars are to be read anew, or mailboxes looked for anew, by guid; everybody's if not given."""
 
     users: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=100_000)] | None = (
         None

@@ -11,7 +11,7 @@ def add(commands: Commands) -> None:
         "status": ("show how the engine is doing", "Shows links, counts and problems with their remedies."),
         "users": ("list users and their presence", "Lists the users that take part, and what the PBX shows."),
         "explain": ("say why a user's presence is what it is", "Shows everything about one user, with reasons."),
-        "resync": ("read calendars anew", "Has the calendar of one user, or of everybody, read anew now."),
+        "resync": ("read calendars anew", "Has the calendars of some users, or of everybody, read anew now."),
         "events": ("show what happens", "Shows what happens in the engine until interrupted."),
     }
     common = attached()
@@ -23,7 +23,8 @@ def add(commands: Commands) -> None:
         parser.set_defaults(run=_run)
     parsers["users"].add_argument("filter", nargs="*", metavar="FILTER", help="words that must all be found")
     parsers["explain"].add_argument("user", metavar="USER", help="name, display name, e-mail address or guid")
-    parsers["resync"].add_argument("user", nargs="?", metavar="USER", help="as for explain; everybody if left out")
+    parsers["resync"].add_argument("user", nargs="*", metavar="USER", help="as for explain; everybody if left out")
+    parsers["resync"].add_argument("--resolve", action="store_true", help="look for the mailboxes anew before that")
 
 
 def _run(options: argparse.Namespace) -> int:

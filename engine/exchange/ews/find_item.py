@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import TypeAlias
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
 from engine.exchange.ews.safe_xml import Element, mended
@@ -54,6 +55,9 @@ _TYPE = f"{TYPES}CalendarItemType"
 _RESPONSE = f"{TYPES}MyResponseType"
 _TRUE = ("true", "1")
 
+_Texts: TypeAlias = Mapping[str, str | None]
+"""The children of an item by their tags; an item has a dozen of them, and there are many items."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -80,36 +84,38 @@ def found_items(message: Element, *, with_subjects: bool) -> Page:
         raise NotUnderstood("FindItem answered without a folder")
     appointments: dict[str, Appointment] = {}
     for item in folder.iter(_ITEM):
-        fields = {child.tag: child for child in item}
-        if _text(fields, _TYPE) == "RecurringMaster" or _text(fields, _RESPONSE) == "Decline":
+        texts = {child.tag: child.text for child in item}
+        if _text(texts, _TYPE) == "RecurringMaster" or _text(texts, _RESPONSE) == "Decline":
             continue
-        item_id, appointment = _appointment(fields, with_subjects)
+        item_id, appointment = _appointment(item, texts, with_subjects)
         appointments[item_id] = appointment
     return Page(appointments, complete=folder.get("IncludesLastItemInRange", "true") in _TRUE)
 
 
-def _appointment(fields: Mapping[str, Element], with_subjects: bool) -> tuple[str, Appointment]:
-    id_element = fields.get(_ITEM_ID)
-    item_id = id_element.get("Id") if id_element is not None else None
+def _appointment(item: Element, texts: _Texts, with_subjects: bool) -> tuple[str, Appointment]:
+    item_id = _id_of(item, _ITEM_ID)
     if not item_id:
         raise NotUnderstood("FindItem answered an item without an id")
-    zone_element = fields.get(_ZONE)
     return item_id, Appointment(
         id=blake2b(item_id.encode(), digest_size=6).hexdigest(),
-        start=_utc(_text(fields, _START)),
-        end=_utc(_text(fields, _END)),
-        subject=mended(_text(fields, _SUBJECT)) if with_subjects else "",
-        show_as=_SHOW_AS.get(_text(fields, _SHOW_AS_TAG), ShowAs.NO_DATA),
-        sensitivity=_SENSITIVITY.get(_text(fields, _SENSITIVITY_TAG), Sensitivity.PRIVATE),
-        all_day=_text(fields, _ALL_DAY) in _TRUE,
-        zone=iana_zone(zone_element.get("Id", "")) if zone_element is not None else None,
-        cancelled=_text(fields, _CANCELLED) in _TRUE,
+        start=_utc(_text(texts, _START)),
+        end=_utc(_text(texts, _END)),
+        subject=mended(_text(texts, _SUBJECT)) if with_subjects else "",
+        show_as=_SHOW_AS.get(_text(texts, _SHOW_AS_TAG), ShowAs.NO_DATA),
+        sensitivity=_SENSITIVITY.get(_text(texts, _SENSITIVITY_TAG), Sensitivity.PRIVATE),
+        all_day=_text(texts, _ALL_DAY) in _TRUE,
+        zone=iana_zone(_id_of(item, _ZONE)),
+        cancelled=_text(texts, _CANCELLED) in _TRUE,
     )
 
 
-def _text(fields: Mapping[str, Element], tag: str) -> str:
-    element = fields.get(tag)
-    return (element.text or "").strip() if element is not None else ""
+def _text(texts: _Texts, tag: str) -> str:
+    return (texts.get(tag) or "").strip()
+
+
+def _id_of(item: Element, tag: str) -> str:
+    element = next(item.iterchildren(tag), None)
+    return element.get("Id", "") if element is not None else ""
 
 
 def _utc(text: str) -> datetime:

@@ -1,6 +1,6 @@
 """Exchange names time zones as Windows does; the rest of the engine knows IANA names."""
 
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
 from babel.core import get_global
@@ -9,6 +9,7 @@ from babel.core import get_global
 _EXCHANGE_UTC = "tzone://Microsoft/Utc"
 
 
+@lru_cache
 def iana_zone(exchange_id: str) -> str | None:
     """Return the IANA name for a time zone id of Exchange by CLDR's table; None for a zone that exists only there.
 

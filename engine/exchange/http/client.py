@@ -4,28 +4,25 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from time import perf_counter
-from urllib.request import Request
 
-import httpx2
+from aiohttp.abc import AbstractResolver
+from yarl import URL
 
 from engine.core.clock import Clock
 from engine.core.settings.model import Authentication
 from engine.exchange.failures import CertificateNotTrusted
 from engine.exchange.http.authorization import BasicLogIn, StandingAuthorization
 from engine.exchange.http.breaker import LoginBreaker
+from engine.exchange.http.connection import Connection
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.lane import Lane
 from engine.exchange.http.stream import StreamedAnswer
 from engine.exchange.http.trace import NoTrace, Trace
 from engine.exchange.http.traced import traced
-from engine.exchange.http.wire import CONNECT_SECONDS, Answer, Outgoing, exchange, parse_url
-
-TransportFactory = Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport]
-"""Wraps the ordinary transport of a connection, for instance to lead host names to loopback ports."""
+from engine.exchange.http.wire import Answer, Outgoing, parse_url
 
 TALKATIVE = ("httpx2", "httpcore2", "spnego")
 """These log URLs, headers and, spnego, whole log-in messages."""
@@ -34,7 +31,8 @@ TALKATIVE = ("httpx2", "httpcore2", "spnego")
 class ExchangeHttp:
     """Requests to Exchange under one account: `connections` at a time for each host, and no more connections.
 
-    `log_in` is taken over, `clock` is the network clock, `trace` looks on. Proxies of the environment are not used.
+    `log_in` is taken over, `clock` is the network clock; `resolver` looks host names up, None as the system does;
+    `trace` looks on.
     """
 
     def __init__(
@@ -45,7 +43,7 @@ class ExchangeHttp:
         tls: ssl.SSLContext,
         clock: Clock,
         user_agent: str,
-        transport: TransportFactory | None = None,
+        resolver: AbstractResolver | None = None,
         trace: Trace | None = None,
     ) -> None:
         for name in TALKATIVE:
@@ -58,7 +56,7 @@ class ExchangeHttp:
         self._tls = tls
         self._clock = clock
         self._user_agent = user_agent
-        self._wrap = transport
+        self._resolver = resolver
         self._trace = trace or NoTrace()
         self._streams = 0
         self._lanes: dict[tuple[str, int | None], _Lanes] = {}
@@ -97,13 +95,11 @@ class ExchangeHttp:
         Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `NotUnderstood`.
         """
         outgoing = Outgoing("GET", parse_url(url), {}, b"")
-
-        async def get(outgoing: Outgoing) -> Answer:
-            async with self._make_client() as client:
-                answer, _ = await exchange(client, outgoing)
-            return answer
-
-        return await traced(self._trace, outgoing, get, lane="", attempt=1)
+        connection = self._connect()
+        try:
+            return await traced(self._trace, outgoing, connection.exchange, lane="", attempt=1)
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -112,8 +108,8 @@ class ExchangeHttp:
         if not isinstance(self._log_in, Credential):
             await self._log_in.close()
 
-    def _lanes_to(self, url: httpx2.URL) -> "_Lanes":
-        origin = (url.host, url.port)
+    def _lanes_to(self, url: URL) -> "_Lanes":
+        origin = (url.host or "", url.port)
         if origin not in self._lanes:
             self._lanes[origin] = _Lanes(
                 [self._make_lane(f"{url.host} {number}") for number in range(1, self._connections + 1)]
@@ -121,21 +117,10 @@ class ExchangeHttp:
         return self._lanes[origin]
 
     def _make_lane(self, name: str) -> Lane:
-        return Lane(self._log_in, self._breaker, self._clock, self._make_client, self._trace, name)
+        return Lane(self._log_in, self._breaker, self._clock, self._connect, self._trace, name)
 
-    def _make_client(self) -> httpx2.AsyncClient:
-        """HTTP/1.1 always: NTLM has no meaning over HTTP/2. How long a connection is kept is the lane's business."""
-        limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
-        transport: httpx2.AsyncBaseTransport = httpx2.AsyncHTTPTransport(
-            verify=self._tls, trust_env=False, limits=limits
-        )
-        return httpx2.AsyncClient(
-            transport=self._wrap(transport) if self._wrap is not None else transport,
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip"},
-            cookies=CookieJar(_CookiesOfTheConnection()),
-            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-            trust_env=False,
-        )
+    def _connect(self) -> Connection:
+        return Connection(self._tls, self._user_agent, self._resolver)
 
 
 def _logged_in(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Outgoing:
@@ -166,14 +151,3 @@ class _Lanes:
     async def close(self) -> None:
         for lane in self._all:
             await lane.close()
-
-
-class _CookiesOfTheConnection(DefaultCookiePolicy):
-    """Keeps what a load balancer sets, which belongs to the connection, but not what belongs to one mailbox.
-
-    X-BackEndOverrideCookie leads to the server of one group of mailboxes: who asked for it sends it back.
-    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server
-    """
-
-    def set_ok(self, cookie: Cookie, request: Request) -> bool:
-        return cookie.name != "X-BackEndOverrideCookie" and super().set_ok(cookie, request)

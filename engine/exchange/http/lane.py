@@ -4,17 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import httpx2
-
 from engine.core.clock import Clock
 from engine.exchange.failures import ExchangeUnreachable
 from engine.exchange.http.authorization import StandingAuthorization
 from engine.exchange.http.breaker import LoginBreaker
-from engine.exchange.http.channel_binding import channel_binding_of
+from engine.exchange.http.channel_binding import tls_server_end_point
+from engine.exchange.http.connection import Connection
 from engine.exchange.http.handshake import Credential, Handshake
 from engine.exchange.http.trace import Trace
 from engine.exchange.http.traced import traced
-from engine.exchange.http.wire import Answer, NetworkStream, Outgoing, exchange
+from engine.exchange.http.wire import Answer, Outgoing
 
 UNAUTHORIZED = 401
 GATEWAY_TROUBLE = (502, 503, 504)
@@ -26,7 +25,7 @@ IDLE = timedelta(seconds=90)
 
 
 class Lane:
-    """Belongs to one log-in and one host; `make_client` gives a client that holds one connection.
+    """Belongs to one log-in and one host; `connect` gives a new connection.
 
     `trace` looks on at what goes over the lane of that `name`.
 
@@ -40,18 +39,18 @@ class Lane:
         log_in: Credential | StandingAuthorization,
         breaker: LoginBreaker,
         clock: Clock,
-        make_client: Callable[[], httpx2.AsyncClient],
+        connect: Callable[[], Connection],
         trace: Trace,
         name: str,
     ) -> None:
         self._log_in_with = log_in
         self._breaker = breaker
         self._clock = clock
-        self._make_client = make_client
+        self._connect = connect
         self._trace = trace
         self._name = name
-        self._client: httpx2.AsyncClient | None = None
-        self._logged_in: NetworkStream | None = None
+        self._connection: Connection | None = None
+        self._logged_in = False
         self._last_used = datetime.min.replace(tzinfo=UTC)
 
     async def send(self, outgoing: Outgoing) -> Answer:
@@ -70,40 +69,40 @@ class Lane:
         raise self._log_in_with.refusal(f"{who}: {diagnostics}" if diagnostics else who)
 
     async def _try(self, outgoing: Outgoing) -> Answer:
-        client = self._client_if_logged_in()
-        return await (self._log_in(outgoing) if client is None else self._go_on(client, outgoing))
+        connection = self._connection_if_logged_in()
+        return await (self._log_in(outgoing) if connection is None else self._go_on(connection, outgoing))
 
-    def _client_if_logged_in(self) -> httpx2.AsyncClient | None:
+    def _connection_if_logged_in(self) -> Connection | None:
         """Until the answer is here, the connection counts as lost: nothing has to be undone after a failure."""
-        stream, self._logged_in = self._logged_in, None
-        if stream is None or self._clock.now() - self._last_used >= IDLE or _is_closed(stream):
+        logged_in, self._logged_in = self._logged_in, False
+        if not logged_in or self._connection is None or not self._connection.is_open:
             return None
-        return self._client
+        return self._connection if self._clock.now() - self._last_used < IDLE else None
 
-    async def _go_on(self, client: httpx2.AsyncClient, outgoing: Outgoing) -> Answer:
+    async def _go_on(self, connection: Connection, outgoing: Outgoing) -> Answer:
         authorization = await self._standing_authorization()
-        answer, stream = await exchange(client, outgoing, authorization=authorization)
+        answer = await connection.exchange(outgoing, authorization=authorization)
         if answer.status != UNAUTHORIZED:
-            self._keep(stream)
+            self._keep()
         elif authorization is not None:
-            self._refused(answer, authorization, outgoing.url.host)
+            self._refused(answer, authorization, outgoing.url.host or "")
         return answer
 
     async def _log_in(self, outgoing: Outgoing) -> Answer:
         async with self._breaker.log_in():
             await self.close()
-            client = self._client = self._make_client()
+            connection = self._connection = self._connect()
             if isinstance(self._log_in_with, Credential):
-                authorization = await _shake_hands(client, self._log_in_with, outgoing)
+                authorization = await _shake_hands(connection, self._log_in_with, outgoing)
                 if isinstance(authorization, Answer):
                     return authorization
             else:
                 authorization = await self._log_in_with.authorization()
-            answer, stream = await exchange(client, outgoing, authorization=authorization)
+            answer = await connection.exchange(outgoing, authorization=authorization)
             if answer.status == UNAUTHORIZED:
-                self._refused(answer, authorization, outgoing.url.host)
+                self._refused(answer, authorization, outgoing.url.host or "")
             elif answer.status not in GATEWAY_TROUBLE:
-                self._accepted(stream)
+                self._accepted()
             return answer
 
     async def _standing_authorization(self) -> str | None:
@@ -114,39 +113,35 @@ class Lane:
         if isinstance(log_in, Credential) or not log_in.refused(authorization, host, answer.headers):
             self._breaker.refused()
 
-    def _accepted(self, stream: NetworkStream) -> None:
+    def _accepted(self) -> None:
         self._breaker.accepted()
         if not isinstance(self._log_in_with, Credential):
             self._log_in_with.accepted()
-        self._keep(stream)
+        self._keep()
 
-    def _keep(self, stream: NetworkStream) -> None:
-        self._logged_in = stream
+    def _keep(self) -> None:
+        self._logged_in = True
         self._last_used = self._clock.now()
 
     async def close(self) -> None:
         """Close the connection."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
 
-async def _shake_hands(client: httpx2.AsyncClient, credential: Credential, outgoing: Outgoing) -> str | Answer:
+async def _shake_hands(connection: Connection, credential: Credential, outgoing: Outgoing) -> str | Answer:
     """Return the Authorization that ends the handshake, or the answer that does not even let it begin."""
-    handshake = Handshake(credential, outgoing.url.host)
-    opening = replace(outgoing, body=b"")
-    answer, stream = await exchange(client, opening, authorization=handshake.opening())
+    host = outgoing.url.host or ""
+    handshake = Handshake(credential, host)
+    answer = await connection.exchange(replace(outgoing, body=b""), authorization=handshake.opening())
     if answer.status != UNAUTHORIZED:
         return answer
-    binding = channel_binding_of(stream) if credential.channel_binding else None
+    certificate = connection.server_certificate if credential.channel_binding else None
+    binding = tls_server_end_point(certificate) if certificate is not None else None
     authorization = handshake.reply(answer.headers, binding)
-    if _is_closed(stream):
-        raise ExchangeUnreachable(f"{outgoing.url.host} closes the connection in the middle of a log-in")
+    if not connection.is_open:
+        raise ExchangeUnreachable(f"{host} closes the connection in the middle of a log-in")
     if outgoing.watch is not None:
-        outgoing.watch.logged_in()
+        outgoing.watch.mark("shaken")
     return authorization
-
-
-def _is_closed(stream: NetworkStream) -> bool:
-    """A connection on which nobody speaks has something to read only when the other side has closed it."""
-    return bool(stream.get_extra_info("is_readable"))

@@ -30,51 +30,49 @@ class NoTrace:
         """Is never called, since nothing is wanted."""
 
 
-# The events of the HTTP library that end a phase, and the one each of them is measured from.
-_ENDS = {
-    "connection.connect_tcp.complete": ("connect", "connection.connect_tcp.started"),
-    "connection.start_tls.complete": ("tls", "connection.start_tls.started"),
-    "http11.send_request_body.complete": ("send", "http11.send_request_headers.started"),
-    "http11.receive_response_headers.complete": ("wait", "http11.send_request_body.complete"),
+# What the HTTP library that MSAL uses tells (https://www.encode.io/httpcore/extensions/#trace), in our words.
+_EVENTS = {
+    "connection.connect_tcp.started": "connecting",
+    "connection.connect_tcp.complete": "connected",
+    "connection.start_tls.complete": "secured",
+    "http11.send_request_headers.started": "sending",
+    "http11.send_request_body.complete": "sent",
+    "http11.receive_response_headers.complete": "head",
 }
-_LOGGING_IN = ("send", "wait", "receive")
 
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Measures the phases of one attempt, in seconds. `queued` is how long it waited for a lane."""
+    """Measures one attempt by marks on the way; `queued` is how many seconds it waited for a lane."""
 
     queued: float = 0.0
     begun: float = field(default_factory=perf_counter)
-    phases: dict[str, float] = field(default_factory=dict)
     _marks: dict[str, float] = field(default_factory=dict)
 
+    def mark(self, name: str) -> None:
+        """That is now: connecting, connected, secured, shaken (hands), sending, sent, or the head of the answer."""
+        self._marks[name] = perf_counter()
+
     def note(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take note of an event of the HTTP library; what it is about (`info`) may hold secrets and is not looked at.
+        """Take note of an event of an HTTP library; what it is about (`info`) may hold secrets and is not looked at."""
+        if event in _EVENTS:
+            self.mark(_EVENTS[event])
 
-        https://www.encode.io/httpcore/extensions/#trace
-        """
-        now = self._marks[event] = perf_counter()
-        if event in _ENDS:
-            phase, start = _ENDS[event]
-            self.phases[phase] = now - self._marks.get(start, now)
-
-    async def note_later(self, event: str, info: Mapping[str, Any]) -> None:
-        """Like `note`, for the asynchronous half of the library."""
-        self.note(event, info)
-
-    def logged_in(self) -> None:
-        """What was sent until now was the first half of a handshake."""
-        spent = self.phases.get("connect", 0.0) + self.phases.get("tls", 0.0)
-        self.phases = {name: value for name, value in self.phases.items() if name not in _LOGGING_IN}
-        self.phases["login"] = perf_counter() - self.begun - spent
-
-    def stop(self) -> float:
-        """Return how long all of it took, the queue too; what came after the head of the answer is `receive`."""
-        now = perf_counter()
-        head = self._marks.get("http11.receive_response_headers.complete")
-        if head is not None:
-            self.phases["receive"] = now - head
+    def stop(self) -> tuple[float, dict[str, float]]:
+        """Return the seconds that all of it took, the queue too, and those of each phase."""
+        now, at = perf_counter(), self._marks
+        ready = max(at.get("secured", self.begun), at.get("connected", self.begun))
+        spans = {
+            "connect": ("connecting", "connected"),
+            "tls": ("connected", "secured"),
+            "send": ("sending", "sent"),
+            "wait": ("sent", "head"),
+        }
+        phases = {name: at[end] - at[start] for name, (start, end) in spans.items() if start in at and end in at}
+        if "shaken" in at:
+            phases["login"] = at["shaken"] - ready
+        if "head" in at:
+            phases["receive"] = now - at["head"]
         if self.queued:
-            self.phases["queue"] = self.queued
-        return now - self.begun + self.queued
+            phases["queue"] = self.queued
+        return now - self.begun + self.queued, phases

@@ -1,14 +1,15 @@
 """One request and its answer on the wire: size and time are bounded, and whatever goes wrong has a name."""
 
-import asyncio
 import contextlib
 import ssl
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
 
-import httpx2
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
+from multidict import MultiMapping
+from yarl import URL
 
 from engine.exchange.failures import (
     AnswerBrokenOff,
@@ -35,7 +36,7 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     request_id: str
-    rest: httpx2.Response | None = field(default=None, repr=False)
+    rest: aiohttp.ClientResponse | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Outgoing:
     """
 
     method: str
-    url: httpx2.URL
+    url: URL
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -57,51 +58,31 @@ class Outgoing:
     watch: Stopwatch | None = None
 
 
-class NetworkStream(Protocol):
-    """The connection that an answer came over."""
+class JoinedHeaders(Mapping[str, str]):
+    """The headers of an answer by names in any case; a repeated one is one list (RFC 9110, section 5.3)."""
 
-    def get_extra_info(self, info: str) -> Any:
-        """Return `ssl_object`, `is_readable` and the like."""
-        ...
+    def __init__(self, headers: MultiMapping[str]) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._headers.getall(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(map(str.lower, self._headers)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-def parse_url(url: str) -> httpx2.URL:
+def parse_url(url: str) -> URL:
     """Return `url` in its parts. Raises `ExchangeUnreachable` when it is no URL of a web server."""
     try:
-        parsed = httpx2.URL(url)
-    except httpx2.InvalidURL as error:
+        parsed = URL(url)
+    except ValueError as error:
         raise ExchangeUnreachable(f"{url!r} is no URL: {error}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ExchangeUnreachable(f"{url!r} is no URL of a web server")
     return parsed
-
-
-async def exchange(
-    client: httpx2.AsyncClient, outgoing: Outgoing, *, authorization: str | None = None
-) -> tuple[Answer, NetworkStream]:
-    """Send `outgoing`; return the whole answer and the connection it came over.
-
-    Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
-    """
-    with _failures_by_name(outgoing.url):
-        async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
-            request = client.build_request(
-                outgoing.method,
-                outgoing.url,
-                content=outgoing.body,
-                headers=_headers(outgoing, authorization),
-                extensions={"trace": outgoing.watch.note_later} if outgoing.watch else None,
-            )
-            response = await client.send(request, stream=True)
-            if outgoing.in_pieces and response.status_code == 200:
-                answer = Answer(200, response.headers, b"", outgoing.request_id, response)
-            else:
-                try:
-                    body = await _read_capped(response)
-                finally:
-                    await response.aclose()
-                answer = Answer(response.status_code, response.headers, body, outgoing.request_id)
-    return answer, cast("NetworkStream", response.extensions["network_stream"])
 
 
 async def pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
@@ -112,53 +93,43 @@ async def pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
     if answer.rest is None:
         yield answer.body
         return
-    with _failures_by_name(answer.rest.url):
-        async with contextlib.aclosing(answer.rest.aiter_bytes()) as chunks:
-            async for chunk in chunks:
-                yield chunk
+    with failures_by_name(answer.rest.url):
+        while chunk := await answer.rest.content.readany():
+            yield chunk
 
 
-def _headers(outgoing: Outgoing, authorization: str | None) -> list[tuple[bytes, bytes]]:
-    """Addresses in headers may hold any character, so all go out as UTF-8."""
-    headers = {
-        **outgoing.headers,
-        "client-request-id": outgoing.request_id,
-        "return-client-request-id": "true",
-    }
-    if authorization is not None:
-        headers["Authorization"] = authorization
-    return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-
-async def _read_capped(response: httpx2.Response) -> bytes:
+async def whole_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return the decoded body. Raises `NotUnderstood` when it is larger than `MAX_BODY`."""
     body = bytearray()
-    async with contextlib.aclosing(response.aiter_bytes()) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise NotUnderstood(f"{response.url.host}: an answer of more than {MAX_BODY} bytes")
+    while chunk := await response.content.readany():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise NotUnderstood(f"{response.url.host}: an answer of more than {MAX_BODY} bytes")
     return bytes(body)
 
 
 @contextlib.contextmanager
-def _failures_by_name(url: httpx2.URL) -> Iterator[None]:
+def failures_by_name(url: URL) -> Iterator[None]:
     """Turn whatever the HTTP client raises into a failure of this room."""
     try:
         yield
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise CertificateNotTrusted(f"{_place(url)}: {_verdict(error.certificate_error)}") from error
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise ExchangeUnreachable(f"{_place(url)}: {_reason(error)}") from error
     except TimeoutError as error:
         raise AnswerBrokenOff(f"{_place(url)}: no answer within {ANSWER_SECONDS:.0f} s") from error
-    except httpx2.DecodingError as error:
-        raise NotUnderstood(f"{_place(url)}: {error}") from error
-    except httpx2.LocalProtocolError as error:
+    except aiohttp.ClientError as error:
+        decoded = not any(isinstance(cause, ContentEncodingError) for cause in _causes(error))
+        raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{_place(url)}: {_reason(error)}") from error
+    except ValueError as error:
+        # A header with a line break, or with half a character: nothing was sent.
         raise RequestRejected(f"{_place(url)}: {error}") from error
-    except httpx2.RequestError as error:
-        causes = list(_causes(error))
-        for cause in causes:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                raise CertificateNotTrusted(f"{_place(url)}: {cause.verify_message}") from error
-        connected = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
-        kind = AnswerBrokenOff if connected else ExchangeUnreachable
-        raise kind(f"{_place(url)}: {str(causes[-1]) or type(error).__name__}") from error
+
+
+def _reason(error: BaseException) -> str:
+    *_, cause = _causes(error)
+    return str(cause) or type(error).__name__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -168,5 +139,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__ or following.__context__
 
 
-def _place(url: httpx2.URL) -> str:
-    return f"{url.host}:{url.port}" if url.port else url.host
+def _verdict(error: Exception) -> str:
+    return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+
+
+def _place(url: URL) -> str:
+    return f"{url.host}:{url.explicit_port}" if url.explicit_port else url.host or ""

@@ -120,6 +120,7 @@ def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
 
 def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response | None, failure: str) -> TracedExchange:
     """Return what was on the wire; the secret or assertion in it is for the taker to blank."""
+    seconds, phases = watch.stop()
     return TracedExchange(
         request_id=request.headers.get("client-request-id", ""),
         method=request.method,
@@ -132,6 +133,6 @@ def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response 
         response_headers=response.headers if response is not None else {},
         response=response.content if response is not None else b"",
         failure=failure,
-        seconds=watch.stop(),
-        phases=watch.phases,
+        seconds=seconds,
+        phases=phases,
     )

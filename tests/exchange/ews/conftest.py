@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import date
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +19,7 @@ from engine.exchange.http.tls import verified_context
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
 from engine.simulator.exchange.server import ExchangeSimulator
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import World, corp_world
 from tests.exchange.ews.schema import schema
 from tests.support.clock import ManualClock
@@ -81,7 +80,7 @@ def open_source(authority: CertificateAuthority, tmp_path: Path) -> OpenSource:
             tls=tls,
             clock=clock or ManualClock(),
             user_agent="calendar-engine/1",
-            transport=partial(RoutedTransport, routes=simulator.routes),
+            resolver=RoutedResolver(simulator.routes),
         )
         source = EwsSource(
             chosen,

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.routing import RoutedTransport
+from engine.simulator.routing import RoutedResolver
 from tests.exchange.http.iis import ACCOUNT, HOST, PASSWORD, Iis, serve
 from tests.support.clock import ManualClock
 
@@ -60,7 +59,7 @@ def open_client(authority: CertificateAuthority, clock: ManualClock, tmp_path: P
             tls=verified_context(ca_file),
             clock=clock,
             user_agent="calendar-engine/1",
-            transport=partial(RoutedTransport, routes=routes),
+            resolver=RoutedResolver(routes),
         )
         try:
             yield client

@@ -17,7 +17,7 @@ from engine.exchange.failures import (
     NotUnderstood,
     RequestRejected,
 )
-from engine.exchange.http import wire
+from engine.exchange.http import connection, wire
 from engine.exchange.http.tls import verified_context
 from engine.simulator.certificates import CertificateAuthority
 from tests.exchange.http.conftest import OpenClient
@@ -148,8 +148,8 @@ async def test_an_answer_that_is_packed_wrongly_is_not_understood(iis: Iis, open
 async def test_an_answer_that_does_not_come_in_time_makes_exchange_unreachable(
     iis: Iis, open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "CONNECT_SECONDS", 0)
-    monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0)
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.2)
 
     async def hang(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(60)

@@ -12,7 +12,7 @@ from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.server import ACCOUNTS, ExchangeSimulator
-from engine.simulator.routing import RoutedTransport
+from tests.support.routed_transport import RoutedTransport
 
 SCHEMA = Path(__file__).parents[2] / "fixtures" / "ews-schema" / "messages.xsd"
 NAMESPACES = {

@@ -1,0 +1,171 @@
+"""One connection to one host, and its cookies: NTLM logs in connections, so it must be known which one answers."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection as Connected
+from aiohttp.tracing import Trace
+
+from engine.exchange.http.trace import Stopwatch
+from engine.exchange.http.wire import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    Answer,
+    JoinedHeaders,
+    Outgoing,
+    failures_by_name,
+    whole_body,
+)
+
+OVERRIDE_COOKIE = "X-BackEndOverrideCookie"
+KEPT_SECONDS = 3600.0
+"""Longer than anybody leaves one idle: how long a connection is used is the lane's business."""
+MAX_HEADER = 64 * 1024
+"""Bytes in one header field: what Exchange knows of a mailbox's server grows with the length of its names."""
+
+
+class Connection:
+    """HTTP/1.1 always: NTLM has no meaning over HTTP/2. One request at a time; proxies of the environment are not used.
+
+    A lost connection is replaced by the next request. Cookies belong to the connection, as a load balancer means them;
+    but X-BackEndOverrideCookie leads to the server of one group of mailboxes: who asked for it sends it back.
+    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server
+    """
+
+    def __init__(self, tls: ssl.SSLContext, user_agent: str, resolver: AbstractResolver | None) -> None:
+        self._connector = _Connector(ssl=tls, limit=1, keepalive_timeout=KEPT_SECONDS, resolver=resolver)
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
+            max_line_size=MAX_HEADER,
+            max_field_size=MAX_HEADER,
+        )
+        self._cookies = aiohttp.CookieJar(unsafe=True)
+        self._under_way: aiohttp.ClientResponse | None = None
+
+    async def exchange(self, outgoing: Outgoing, *, authorization: str | None = None) -> Answer:
+        """Send `outgoing` and return the whole answer, or its head if it is to come in pieces.
+
+        Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
+        """
+        watch = self._connector.watch = outgoing.watch
+        with failures_by_name(outgoing.url):
+            async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
+                response = await self._session.request(
+                    outgoing.method,
+                    outgoing.url,
+                    data=_measured(outgoing),
+                    headers=self._headers(outgoing, authorization),
+                    allow_redirects=False,
+                )
+                if watch is not None:
+                    watch.mark("head")
+                self._take_cookies(response)
+                headers = JoinedHeaders(response.headers)
+                if outgoing.in_pieces and response.status == 200:
+                    self._under_way = response
+                    return Answer(200, headers, b"", outgoing.request_id, response)
+                async with response:
+                    body = await whole_body(response)
+                return Answer(response.status, headers, body, outgoing.request_id)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether what the last request went over can take another one."""
+        transport = self._connector.transport
+        return transport is not None and not transport.is_closing()
+
+    @property
+    def server_certificate(self) -> bytes | None:
+        """The certificate (DER) of the server that got the last request, None without TLS."""
+        tls = self._connector.tls
+        return tls.getpeercert(binary_form=True) if tls is not None else None
+
+    async def close(self) -> None:
+        """Close it, whatever is still to come of an answer."""
+        if self._under_way is not None:
+            self._under_way.close()
+        await self._session.close()
+
+    def _headers(self, outgoing: Outgoing, authorization: str | None) -> dict[str, str]:
+        headers = {
+            **outgoing.headers,
+            "client-request-id": outgoing.request_id,
+            "return-client-request-id": "true",
+        }
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        if "Cookie" not in headers and (cookies := self._cookies.filter_cookies(outgoing.url)):
+            headers["Cookie"] = cookies.output(header="", sep=";").strip()
+        return headers
+
+    def _take_cookies(self, response: aiohttp.ClientResponse) -> None:
+        cookies = response.cookies
+        cookies.pop(OVERRIDE_COOKIE, None)
+        self._cookies.update_cookies(cookies, response.url)
+
+
+def _measured(outgoing: Outgoing) -> bytes | aiohttp.BytesPayload | None:
+    if outgoing.watch is None or not outgoing.body:
+        return outgoing.body or None
+    return _Measured(outgoing.body, outgoing.watch)
+
+
+class _Measured(aiohttp.BytesPayload):
+    """A body that notes when it has been sent."""
+
+    def __init__(self, body: bytes, watch: Stopwatch) -> None:
+        super().__init__(body)
+        self._watch = watch
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        self._watch.mark("sent")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Remembers the connection that it gave last: a response lets go of its own when it is complete.
+
+    `watch` measures the request that is under way.
+    """
+
+    transport: asyncio.Transport | None = None
+    tls: ssl.SSLObject | None = None
+    watch: Stopwatch | None = None
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
+    ) -> Connected:
+        connection = await super().connect(req, traces, timeout)
+        self.transport = connection.transport
+        self.tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        if self.watch is not None:
+            self.watch.mark("sending")
+        return connection
+
+    async def _wrap_create_connection(self, *args: Any, **more: Any) -> tuple[asyncio.Transport, ResponseHandler]:
+        """There is no other place that knows when a new connection has begun, is there, and is secured."""
+        watch = self.watch
+        if watch is None:
+            return await super()._wrap_create_connection(*args, **more)
+        make_protocol: Callable[[], ResponseHandler] = args[0]
+
+        def make_noted() -> ResponseHandler:
+            watch.mark("connected")
+            return make_protocol()
+
+        watch.mark("connecting")
+        made = await super()._wrap_create_connection(make_noted, *args[1:], **more)
+        if more.get("ssl") is not None:
+            watch.mark("secured")
+        return made

@@ -1,0 +1,33 @@
+"""Lets tests use another HTTP client than the product does on the simulated servers, by their names."""
+
+import httpx2
+
+from engine.simulator.routing import LOOPBACK, Routes
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class RoutedTransport(httpx2.AsyncBaseTransport):
+    """Sends requests through `inner` to where `routes` lead; any other name does not exist."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, routes: Routes) -> None:
+        self._inner = inner
+        self._routes = routes
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        port = self._routes.get((url.scheme, url.host, url.port or DEFAULT_PORTS[url.scheme]))
+        if port is None:
+            raise httpx2.ConnectError(f"Name or service not known: {url.host}", request=request)
+        return await self._inner.handle_async_request(
+            httpx2.Request(
+                request.method,
+                url.copy_with(host=LOOPBACK, port=port),
+                headers=request.headers,
+                stream=request.stream,
+                extensions={**request.extensions, "sni_hostname": url.host},
+            )
+        )
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
