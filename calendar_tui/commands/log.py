@@ -185,7 +185,7 @@ COMMANDS = (
     Command(
         "end capturing",
         CAPTURE,
-        ("ctrl+e",),
+        ("ctrl+o",),
         "Capture nothing any more",
         "end",
         label="end",

@@ -14,7 +14,7 @@ from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.live_log import LiveLog
 from calendar_tui.screens.private_file import write_here
 from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.lines import Document, Role, Span, line
+from calendar_tui.state.lines import Document
 from calendar_tui.state.log.exchange import commands_of, headers, parts_line, summary
 from calendar_tui.state.log.values import quoted
 from calendar_tui.widgets.body_pane import BodyPane
@@ -72,7 +72,7 @@ class ExchangeView(View):
             pane.display = self._part in (BODIES, pane.side)
         self.line_view("parts").show(Document([parts_line(self._parts, self._part)]))
         if self._exchange is None:
-            main.show(Document([line(Span(f" {self._said}", Role.MUTED))]))
+            main.show(self.saying(self._said))
         elif self._part == SUMMARY:
             main.show(summary(self._exchange, self._attempts, width, self.model.zone))
         elif self._part == HEADERS:

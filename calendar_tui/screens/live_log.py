@@ -8,7 +8,6 @@ from textual.timer import Timer
 from calendar_tui.client.failures import ClientFailure
 from calendar_tui.client.log import Log, happening
 from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.lines import Document, Role, Span, line
 from calendar_tui.state.log.conditions import Conditions
 from calendar_tui.state.log.list import LogLines, waiting
 from calendar_tui.state.log.marks import Marks
@@ -170,7 +169,7 @@ class LiveLog(View):
         main, window = self.log_list, self.window
         if not window.rows:
             self._lines = None
-            main.show(Document([line(Span(f" {waiting(window, self._failure, self.conditions)}", Role.MUTED))]))
+            main.show(self.saying(waiting(window, self._failure, self.conditions)))
             return
         self._lines = LogLines(window, self.marks, self.model.zone)
         if window.following:

@@ -12,7 +12,7 @@ from calendar_tui.client.failures import ClientFailure
 from calendar_tui.client.settings import SettingsDesk
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.lines import Document, Role, Span, line
+from calendar_tui.state.lines import Document
 from calendar_tui.state.settings.draft import Draft, setting_of
 from calendar_tui.state.settings.list import help_document, settings_document, state_lines
 from calendar_tui.state.settings.values import typed, words_of, written
@@ -57,7 +57,7 @@ class SettingsView(View):
     def refresh_content(self) -> None:
         """Show the settings with the draft on top of them."""
         if self.settings is None:
-            self.line_view("main").show(Document([line(Span(f" {self._said}", Role.MUTED))]))
+            self.line_view("main").show(self.saying(self._said))
             return
         if self.model.audits != self._audits:
             self._audits = self.model.audits

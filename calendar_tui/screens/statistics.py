@@ -7,7 +7,6 @@ from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.live_log import LiveLog
 from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.lines import Document, Role, Span, line
 from calendar_tui.state.log.statistics import statistics
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema.log import LogDiagnosis, LogStatistics
@@ -38,7 +37,7 @@ class StatisticsView(View):
         """Show the figures."""
         main = self.line_view("main")
         if self._found is None:
-            main.show(Document([line(Span(f" {self._said}", Role.MUTED))]))
+            main.show(self.saying(self._said))
         else:
             main.show(statistics(*self._found, self.app.size.width))
 

@@ -7,7 +7,6 @@ from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.settings import SettingsView
 from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.lines import Document, Role, Span, line
 from calendar_tui.state.settings.review import what_became_of_it
 from calendar_tui.state.settings.versions import versions_document
 from engine.api.schema.settings import SettingsVersions
@@ -38,7 +37,7 @@ class VersionsView(View):
         """Show the versions."""
         main, width = self.line_view("main"), self.app.size.width
         if self._versions is None:
-            main.show(Document([line(Span(f" {self._said}", Role.MUTED))]))
+            main.show(self.saying(self._said))
             return
         settings = self._settings.settings
         current = settings.version.id if settings and settings.version else None

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from engine.api.desk import Desk
+from engine.api.handlers.part import Part
 from engine.api.schema.places import read_only_twin
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
@@ -167,6 +168,7 @@ async def served_engine(
     settings: str = SETTINGS,
     patience: Patience | None = None,
     source: InstantSource | None = None,
+    parts: Callable[[Engine, Desk], Sequence[Part]] = lambda engine, desk: (),
 ) -> AsyncIterator[ServedEngine]:
     clock = ManualClock(NINE + timedelta(minutes=5))
     database = Database(directory / "state")
@@ -194,7 +196,7 @@ async def served_engine(
             served = ServedEngine(engine, desk, source, links[0], clock, doors.main)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(engine.run())
-                serving = group.create_task(ApiServer(desk, doors, patience).serve())
+                serving = group.create_task(ApiServer(desk, doors, patience, parts(engine, desk)).serve())
                 try:
                     yield served
                 finally:

@@ -46,7 +46,7 @@ def capture_form(state: CaptureState | None, zone: tzinfo, width: int) -> Docume
             line(),
             *wrapped("First field: mailboxes, divided by commas; left empty, everybody's.", width - 1, " "),
             *wrapped("Second field: how long (15m, 2h, 1d); left empty, until somebody ends it.", width - 1, " "),
-            line(Span(" Enter begins, Tab changes the field, ^E ends capturing.", Role.NOTICE)),
+            line(Span(" Enter begins, Tab changes the field, ^O ends capturing.", Role.NOTICE)),
             line(),
         ]
     )
