@@ -5,6 +5,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -27,17 +28,17 @@ from engine.api.schema import (
     UsersEvent,
 )
 from engine.core.clock import Clock
-from engine.sync.engine import Engine
 from engine.sync.happenings import (
     CalendarVisited,
     Happening,
     PresenceConfirmed,
     PresenceWithheld,
+    ServiceChanged,
     UserChanged,
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.views import Account
+from engine.sync.views import Account, EngineView
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +52,13 @@ ROWS_AT_A_TIME = 500
 
 
 class Desk:
-    """Watches one engine. `clock` is calendar time.
+    """Watches one engine, or whichever runs at the time. `clock` is calendar time.
 
     What happens goes to the ledger topics at once, every bit of it; of status, users and operations only the newest
     state is published, by `publish`.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: EngineView, clock: Clock) -> None:
         self.engine = engine
         self.events = Events(boot=secrets.token_hex(4))
         self.rows = UserRows(engine)
@@ -71,6 +72,10 @@ class Desk:
         self._status: Status | None = None
         self._published: Status | None = None
         engine.observe(self._observe)
+
+    def now(self) -> datetime:
+        """Return the present instant of calendar time."""
+        return self._clock.now()
 
     def status(self) -> Status:
         """Return how things stand. As long as nothing happens, only time goes on."""
@@ -143,7 +148,7 @@ class Desk:
                 self.rows.outdate(guid)
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
-            case CalendarVisited():
+            case CalendarVisited() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
                 self._note_user(happening)

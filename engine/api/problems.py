@@ -8,6 +8,8 @@ import msgspec
 from aiohttp import web
 
 from engine.api.schema import FieldProblem, Problem
+from engine.core.failures import Failure
+from engine.core.settings.problems import SettingsInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,26 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
             status=400,
             detail=detail,
             hint="GET /v1/openapi.json describes every request.",
+            fields=fields,
+        )
+    )
+
+
+def named(failure: Failure) -> Refused:
+    """Return the answer for a request whose settings or secrets cannot be used."""
+    fields: tuple[FieldProblem, ...] = ()
+    if isinstance(failure, SettingsInvalid):
+        fields = tuple(
+            FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
+            for each in failure.problems
+        )
+    return Refused(
+        Problem(
+            type=failure.slug,
+            title=failure.meaning,
+            status=422,
+            detail="" if fields else failure.detail,
+            hint=failure.remedy,
             fields=fields,
         )
     )

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
-FORBIDDEN = 403
+FORBIDDEN, NOT_FOUND = 403, 404
 
 
 def reachable_socket(paths: Iterable[Path], *, to_change: bool) -> Path:
@@ -66,6 +66,25 @@ class ApiClient:
         async with self._asking("POST", path, None, TIMEOUT, body) as response:
             return msgspec.json.decode(await response.read(), type=kind)
 
+    async def find(self, path: str, kind: type[T]) -> T | None:
+        """Return what is at `path`, None where there is nothing."""
+        try:
+            return await self.get(path, kind)
+        except RequestRefused as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            return None
+
+    async def patch(self, path: str, kind: type[T], body: msgspec.Struct) -> T:
+        """Have something changed, and return the answer."""
+        async with self._asking("PATCH", path, None, TIMEOUT, body) as response:
+            return msgspec.json.decode(await response.read(), type=kind)
+
+    async def delete(self, path: str) -> None:
+        """Have something ended."""
+        async with self._asking("DELETE", path, None, TIMEOUT):
+            pass
+
     async def events(self, topics: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield name and data (JSON) of every event, the snapshot first, until the engine ends the stream."""
         async with self._asking("GET", "/v1/events", {"topics": topics}, NO_TIMEOUT) as response:
@@ -104,4 +123,5 @@ def _refusal(body: bytes, status: int) -> RequestRefused | SocketForbidden:
         problem = Problem(type="", title=f"HTTP status {status}", status=status)
     if problem.status == FORBIDDEN:
         return SocketForbidden(problem.title)
-    return RequestRefused(". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part))
+    told = ". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part)
+    return RequestRefused("\n  ".join((told, *(field.detail for field in problem.fields))), status=problem.status)

@@ -79,18 +79,27 @@ class Secrets:
 def load_secrets(environment: Mapping[str, str], file: Path | None, exchange: ExchangeSettings) -> Secrets:
     """Return the secrets, each from `environment` where it is set there, else from `file` where one is given.
 
-    Raises `SecretsFileUnreadable`, `SecretsFileExposed`, `SecretsFileInvalid`, or `SecretsMissing` with the names of
-    all that are needed and not there.
+    Raises `SecretsFileUnreadable`, `SecretsFileExposed`, `SecretsFileInvalid`, or `SecretsMissing`.
     """
+    return chosen_secrets(known_secrets(environment, file), exchange)
+
+
+def known_secrets(environment: Mapping[str, str], file: Path | None) -> dict[str, Secret]:
+    """Return all secrets that there are, by name. Raises what `load_secrets` does, but for `SecretsMissing`."""
     found = {} if file is None else _read(file)
     found |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
-    missing = [f"{name} ({ENVIRONMENT[name]})" for name in _needed(exchange) if not found.get(name)]
+    return {name: Secret(value) for name, value in found.items()}
+
+
+def chosen_secrets(known: Mapping[str, Secret], exchange: ExchangeSettings) -> Secrets:
+    """Return those that the settings need; raises `SecretsMissing` with the names of all that are not there."""
+    missing = [f"{name} ({ENVIRONMENT[name]})" for name in _needed(exchange) if not known.get(name)]
     if missing:
         raise SecretsMissing(", ".join(missing))
     return Secrets(
-        exchange_password=Secret(found.get("exchange.password", "")),
-        exchange_client_secret=Secret(found.get("exchange.client_secret", "")),
-        pbx_password=Secret(found["pbx.password"]),
+        exchange_password=known.get("exchange.password", Secret("")),
+        exchange_client_secret=known.get("exchange.client_secret", Secret("")),
+        pbx_password=known["pbx.password"],
     )
 
 

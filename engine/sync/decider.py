@@ -54,6 +54,14 @@ class Decider:
         self._timetable.set(guid, self._clock.now())
         self._alarm.wake()
 
+    def adjust(self, settings: PresenceSettings) -> None:
+        """Go on with other settings: everybody is decided anew, from what was read."""
+        if settings == self._settings:
+            return
+        self._settings = settings
+        for guid in self._roster:
+            self.mark(guid)
+
     def is_idle(self) -> bool:
         """Tell whether every decision is true at this instant."""
         earliest = self._timetable.earliest()

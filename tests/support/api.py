@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -19,18 +18,26 @@ from engine.api.schema.places import read_only_twin
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
+from engine.cli.assembly import make_workbench
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.reader import read_settings
+from engine.core.secret import Secret
+from engine.core.settings.model import EngineSettings, ExchangeSettings, Settings
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
+from engine.service.service import Service
+from engine.service.settings_file import SettingsFile
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.store.secrets import Secrets
+from engine.store.settings_history import SettingsHistory
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
+from engine.sync.views import EngineView
 from tests.support.clock import ManualClock
+from tests.support.parts import service_parts
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -132,6 +139,7 @@ class ServedEngine:
     link: InstantLink
     clock: ManualClock
     socket: Path
+    parts: tuple[Part, ...]
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -168,35 +176,57 @@ async def served_engine(
     settings: str = SETTINGS,
     patience: Patience | None = None,
     source: InstantSource | None = None,
-    parts: Callable[[Engine, Desk], Sequence[Part]] = lambda engine, desk: (),
+    more: Callable[[EngineView, Desk], Sequence[Part]] = lambda engine, desk: (),
 ) -> AsyncIterator[ServedEngine]:
     clock = ManualClock(NINE + timedelta(minutes=5))
     database = Database(directory / "state")
     await database.open()
     source = source or InstantSource()
     links: list[InstantLink] = []
+    engines: list[Engine] = []
 
     def make_link(on_event: Callable[[PbxEvent], None]) -> InstantLink:
         links.append(InstantLink(on_event, users))
-        return links[0]
+        return links[-1]
 
-    engine = Engine(
-        read_settings(settings, default_zone=ZoneInfo("UTC")),
-        source=source,
-        make_link=make_link,
-        store=AcknowledgedPresences(database),
+    def assemble(settings: Settings, secrets: Secrets) -> Engine:
+        engines.append(
+            Engine(
+                settings,
+                source=source,
+                make_link=make_link,
+                store=AcknowledgedPresences(database),
+                clock=clock,
+                network_clock=SteadyClock(),
+                random=Random(1),
+                observe=lambda _: None,
+            )
+        )
+        return engines[-1]
+
+    file = directory / "settings.toml"
+    file.write_text(settings)
+    service = Service(
+        SettingsFile(file),
+        SettingsHistory(database),
+        some_secrets,
+        assemble,
         clock=clock,
         network_clock=SteadyClock(),
-        random=Random(1),
-        observe=lambda _: None,
+        started_with=EngineSettings(),
     )
-    desk = Desk(engine, clock)
     try:
+        await service.begin()
+        desk = Desk(service.seat, clock)
         with open_doors(directory / "engine.sock", None, {}) as doors:
-            served = ServedEngine(engine, desk, source, links[0], clock, doors.main)
+            passwords = {"exchange": Secret("secret"), "pbx": Secret("secret")}
+            workbench = make_workbench(clock, SteadyClock())
+            parts = (*service_parts(service, desk, workbench, passwords, directory), *more(service.seat, desk))
+            served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts)
             async with asyncio.TaskGroup() as group:
-                running = group.create_task(engine.run())
-                serving = group.create_task(ApiServer(desk, doors, patience, parts(engine, desk)).serve())
+                running = group.create_task(service.run())
+                serving = group.create_task(ApiServer(desk, doors, patience, parts).serve())
+                await served.eventually(lambda: service.seat.engine is not None)
                 try:
                     yield served
                 finally:
@@ -206,6 +236,10 @@ async def served_engine(
                     serving.cancel()
     finally:
         await database.close()
+
+
+async def some_secrets(exchange: ExchangeSettings) -> Secrets:
+    return Secrets(pbx_password=Secret("secret"))
 
 
 class EventReader:

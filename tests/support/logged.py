@@ -7,15 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from engine.cli.debug_log import debug_log
-from engine.core.secret import Secret
+from engine.cli.debug_log import DebugLog
 from engine.core.settings.reader import read_settings
 from engine.core.traced import TracedExchange
 from engine.debuglog.capture import Capture
 from engine.debuglog.model import Kept, Particulars, Row
 from engine.debuglog.store import LogStore
 from engine.debuglog.tables import FILE
-from engine.store.secrets import Secrets
 from tests.support.api import NINE, SETTINGS, ServedEngine, people, served_engine
 from tests.support.clock import ManualClock
 
@@ -147,12 +145,8 @@ async def logged_engine(
 ) -> AsyncIterator[LoggedEngine]:
     fill(directory / "state", exchanges)
     text = f"{settings}\n[debug_log]\news = {'true' if ews else 'false'}\n"
-    log_settings = read_settings(text, default_zone=ZoneInfo("UTC"))
-    secrets = Secrets(exchange_password=Secret("one"), pbx_password=Secret("two"))
-    clock = ManualClock(NINE + timedelta(minutes=6))
-    async with (
-        debug_log(log_settings, secrets, directory / "state", clock) as log,
-        served_engine(directory, USERS, settings=settings, parts=log.parts) as served,
-    ):
+    log = DebugLog(directory / "state", ManualClock(NINE + timedelta(minutes=6)))
+    log.heed(read_settings(text, default_zone=ZoneInfo("UTC")))
+    async with log.opened(), served_engine(directory, USERS, settings=settings, more=log.parts) as served:
         await served.settled()
         yield LoggedEngine(served, log.capture)

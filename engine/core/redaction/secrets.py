@@ -57,11 +57,16 @@ _TOKEN = re.compile(rb'"(?:access|refresh|id)_token"\s*:\s*"([^"]+)"')
 
 
 class SecretRedactor:
-    """Blanks secrets; `known` are found in any form. Tokens that go by in an answer are known from then on."""
+    """Blanks secrets; those it knows are found in any form. Tokens that go by in an answer are known from then on."""
 
-    def __init__(self, known: Iterable[Secret]) -> None:
-        self._known = tuple(form for secret in known for form in forms(secret.reveal()))
+    def __init__(self) -> None:
+        self._known: tuple[bytes, ...] = ()
         self._learned: deque[tuple[bytes, ...]] = deque(maxlen=LEARNED)
+
+    def know(self, secrets: Iterable[Secret]) -> None:
+        """Know these, too, from now on."""
+        found = (form for secret in secrets for form in forms(secret.reveal()))
+        self._known = tuple(dict.fromkeys((*self._known, *found)))
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets."""
