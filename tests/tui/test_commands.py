@@ -51,7 +51,7 @@ async def to_place(shown: Terminal, place: str) -> None:
     match place:
         case "user":
             await shown.press("2", "enter")
-            await shown.shows("What it ought to") if False else await shown.shows("Appointments")
+            await shown.shows("Appointments")
         case "users" | "everywhere" | "list":
             await shown.press("2")
             await shown.shows("of 40")
