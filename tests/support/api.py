@@ -19,11 +19,11 @@ from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
 from engine.cli.assembly import make_workbench
+from engine.cli.site import service_parts
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.secret import Secret
-from engine.core.settings.model import EngineSettings, ExchangeSettings, Settings
+from engine.core.settings.model import EngineSettings, Settings
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
@@ -31,12 +31,13 @@ from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
-from engine.store.secrets import Secrets
+from engine.store.secret_sources import SecretSources
+from engine.store.secrets import ENVIRONMENT, Secrets
 from engine.store.settings_history import SettingsHistory
+from engine.store.vault import Vault
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
-from tests.support.parts import service_parts
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -202,12 +203,14 @@ async def served_engine(
         )
         return engines[-1]
 
+    given = dict.fromkeys(ENVIRONMENT.values(), "secret")
+    sources = SecretSources(given, None, Vault(directory / "state", None), clock.now)
     file = directory / "settings.toml"
     file.write_text(settings)
     service = Service(
         SettingsFile(file),
         SettingsHistory(database),
-        some_secrets,
+        sources.secrets,
         assemble,
         clock=clock,
         network_clock=SteadyClock(),
@@ -217,9 +220,8 @@ async def served_engine(
         await service.begin()
         desk = Desk(service.seat, clock)
         with open_doors(directory / "engine.sock", None, {}) as doors:
-            passwords = {"exchange": Secret("secret"), "pbx": Secret("secret")}
             workbench = make_workbench(clock, SteadyClock())
-            parts = service_parts(service, desk, workbench, passwords, directory)
+            parts = service_parts(service, sources, desk, workbench, directory)
             served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(service.run())
@@ -234,10 +236,6 @@ async def served_engine(
                     serving.cancel()
     finally:
         await database.close()
-
-
-async def some_secrets(exchange: ExchangeSettings) -> Secrets:
-    return Secrets(pbx_password=Secret("secret"))
 
 
 class EventReader:
