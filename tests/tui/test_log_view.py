@@ -29,7 +29,7 @@ async def test_it_follows_what_comes_until_one_looks_elsewhere(tmp_path: Path) -
         await shown.shows("following")
         await shown.shows("✓ capturing everybody   300 exchanges kept")
         logged.capture.take(traced())
-        await shown.shows("09:06:00 FindItem")
+        await shown.shows("09:05:00 FindItem")
         await shown.press("up", "up")
         await shown.shows("standing still")
         for number in range(3):
@@ -39,7 +39,7 @@ async def test_it_follows_what_comes_until_one_looks_elsewhere(tmp_path: Path) -
         assert "09:04:59" in shown.grid().splitlines()[0]
         await shown.press("end")
         await shown.shows("following")
-        await shown.shows("09:06:00  following")
+        await shown.shows("09:05:00  following")
         await shown.press("f")
         await shown.shows("standing still")
         await shown.press("f")
@@ -214,7 +214,7 @@ async def test_capturing_is_switched_on_for_a_mailbox_and_a_time(tmp_path: Path)
         await shown.press("C", *"anna@corp.example", "tab", *["backspace"] * 3, *"soon", "enter")
         await shown.shows("soon is no duration")
         await shown.press(*["backspace"] * 4, *"2h", "enter")
-        await shown.shows("✓ capturing anna@corp.example until 11:06")
+        await shown.shows("✓ capturing anna@corp.example until 11:05")
         assert logged.capture.on
         await shown.press("C", "ctrl+o")
         await shown.shows("· not capturing")
