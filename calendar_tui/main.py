@@ -1,19 +1,78 @@
-"""Entry point of `calendar-tui`: says what there is instead, until it attaches to the engine's API."""
+"""Entry point of `calendar-tui`: the command line, and whether this terminal can show anything."""
 
 import argparse
+import functools
+import gc
+import os
 import sys
-from importlib.metadata import version
+from contextlib import ExitStack
+from pathlib import Path
+
+from calendar_tui.terminal import Look, TerminalUnfit, ThemeName, look_of
+
+UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits.h: nothing can be shown here."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and return the exit status (69, EX_UNAVAILABLE)."""
-    parser = argparse.ArgumentParser(prog="calendar-tui", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"calendar-tui {version('calendar-tui')}")
-    parser.parse_args(arguments)
-    print(
-        "calendar-tui: this version cannot show the engine yet.\n"
-        "To ask it: calendar-engine status, users, explain, events\n"
-        "To see it at work: calendar-engine demo",
-        file=sys.stderr,
+    """Show an engine until the user leaves, and return the exit status."""
+    options = _parser().parse_args(arguments)
+    if options.version:
+        return _show_version()
+    try:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise TerminalUnfit("This is not a terminal.\nUse instead: calendar-engine status, users, explain, events")
+        theme = ThemeName(options.theme) if options.theme else None
+        look = look_of(os.environ, sys.stdout.encoding or "", theme=theme, ascii_only=options.ascii)
+    except TerminalUnfit as unfit:
+        print(f"calendar-tui: {unfit}", file=sys.stderr)
+        return UNAVAILABLE
+    with ExitStack() as stack:
+        paths = (options.socket,) if options.socket else None
+        if options.demo:
+            from calendar_tui.demo import running_demo
+
+            paths = (stack.enter_context(running_demo()),)
+        return _show(paths, look, read_only=options.read_only, mouse=options.mouse)
+
+
+def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse: bool) -> int:
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # a page that slides costs fifty times the bytes
+    os.environ.setdefault("TEXTUAL_FPS", "15")
+    gc.disable()  # a tenth of the time to the first picture goes into looking for garbage while modules are loaded
+    from calendar_tui.app import CalendarApp
+    from calendar_tui.client.finding import reachable_socket
+    from engine.api.schema.places import usual_sockets
+
+    gc.freeze()
+    gc.enable()
+    find = functools.partial(reachable_socket, paths or usual_sockets(), read_only=read_only)
+    app = CalendarApp(find, look, read_only=read_only)
+    app.run(mouse=mouse)
+    return app.return_code or 0
+
+
+def _show_version() -> int:
+    from importlib.metadata import version  # loads the whole of the e-mail package
+
+    print(f"calendar-tui {version('calendar-tui')}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="calendar-tui", description="Shows a running calendar-engine: links, problems, users and why."
     )
-    return 69
+    parser.add_argument("--version", action="store_true", help="show the version and leave")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
+    source.add_argument("--demo", action="store_true", help="start an engine on simulators, and end it afterwards")
+    parser.add_argument("--read-only", action="store_true", help="change nothing, whatever the socket admits to")
+    parser.add_argument("--theme", choices=[*ThemeName], help="colours; ansi leaves them to the terminal")
+    parser.add_argument("--ascii", action="store_true", help="write nothing but ASCII")
+    parser.add_argument("--mouse", action="store_true", help="take part in what the mouse does")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,6 +18,7 @@ class Counters:
         self.link_troubles: Counter[str] = Counter({"PBX": 0, "Exchange": 0})
         self.user_troubles = 0
         self.listeners_cut_off = 0
+        self.answers_cut_off = 0
 
     def note(self, happening: Happening) -> None:
         """Count one happening."""
@@ -56,9 +57,15 @@ def exposition(status: Status, counters: Counters, listeners: int) -> str:
         *_metric("user_troubles_total", "counter", "Troubles of single users.", [("", counters.user_troubles)]),
         *_metric("event_listeners", "gauge", "Open event streams.", [("", listeners)]),
         *_metric("event_listeners_cut_off_total", "counter", "Listeners too slow.", [("", counters.listeners_cut_off)]),
+        *_metric("answers_cut_off_total", "counter", "Answers not taken in time.", [("", counters.answers_cut_off)]),
     ]
     if status.staleness is not None:
-        lines += _metric("oldest_reading_age_seconds", "gauge", "Age of the oldest reading.", [("", status.staleness)])
+        lines += _metric(
+            "oldest_reading_age_seconds",
+            "gauge",
+            "Age of the oldest reading of a calendar that is not watched.",
+            [("", status.staleness)],
+        )
     return "\n".join([*lines, ""])
 
 

@@ -1,28 +1,31 @@
 """Work that takes its time, with progress to follow and a way to call it off."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from engine.api.schema import Actor, Operation
-from engine.sync.engine import Engine
+from engine.api.jobs import Job, Work
+from engine.api.schema import Actor, Operation, OperationKind
 from engine.sync.happenings import CalendarVisited, Happening, UserChanged
+from engine.sync.views import EngineView
 
 OVER_KEPT = 100
 AT_A_TIME = 200
 """How many visits one operation asks for ahead, so that the others wait no longer and calling off takes effect."""
 
 
-class Resync:
-    """Has calendars read anew, some at a time; whoever takes part no more counts as done."""
+class Visits:
+    """Has calendars visited, some at a time, each asked for by `visit`; whoever takes part no more counts as done."""
 
     def __init__(
         self,
         operation: Operation,
         guids: Iterable[str],
-        engine: Engine,
+        engine: EngineView,
+        visit: Callable[[str], None],
         changed: Callable[[Operation], None],
         now: Callable[[], datetime],
     ) -> None:
@@ -30,6 +33,7 @@ class Resync:
         self._waiting = deque(guids)
         self._asked: set[str] = set()
         self._engine = engine
+        self._visit = visit
         self._changed = changed
         self._now = now
 
@@ -41,7 +45,7 @@ class Resync:
                 self.operation = replace(self.operation, done=self.operation.done + 1)
             else:
                 self._asked.add(guid)
-                self._engine.visit(guid)
+                self._visit(guid)
         if not self._asked:
             self.operation = replace(self.operation, state="done", ended=self._now())
         self._changed(self.operation)
@@ -70,41 +74,44 @@ class Resync:
 class OperationDesk:
     """Begins operations, tells them what happens and remembers the last ones."""
 
-    def __init__(self, engine: Engine, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: EngineView, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
         self._engine = engine
         self._changed = changed
         self._now = now
         self._begun = 0
-        self._all: dict[str, Resync] = {}
-        self._running: dict[str, Resync] = {}
+        self._visits = {"resync": engine.visit, "reresolve": engine.search}
+        self._all: dict[str, Visits | Job] = {}
+        self._running: dict[str, Visits | Job] = {}
+        self._waiting: asyncio.Queue[Job] = asyncio.Queue()
 
-    def resync(self, guids: Iterable[str], actor: Actor) -> Operation:
-        """Begin to read the calendars of these users anew."""
-        self._begun += 1
+    async def run(self) -> None:
+        """Work for ever on what `carry_out` is given."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                (await self._waiting.get()).start(group)
+
+    def carry_out(self, kind: OperationKind, total: int, work: Work, actor: Actor) -> Operation:
+        """Begin `work`, which has `total` parts."""
+        job = Job(self._new(kind, total, actor), work, self._progressed, self._now)
+        self._remember(job)
+        self._waiting.put_nowait(job)
+        self._progressed(job.operation)
+        return job.operation
+
+    def begin(self, kind: OperationKind, guids: Iterable[str], actor: Actor) -> Operation:
+        """Begin to read the calendars of these users anew, or to look for their mailboxes anew before that."""
         wanted = dict.fromkeys(guids)
-        operation = Operation(
-            id=str(self._begun),
-            kind="resync",
-            state="running",
-            actor=actor,
-            begun=self._now(),
-            ended=None,
-            total=len(wanted),
-            done=0,
-            failed=0,
-        )
-        resync = Resync(operation, wanted, self._engine, self._progressed, self._now)
-        self._all[operation.id] = self._running[operation.id] = resync
-        for old in [key for key in self._all if key not in self._running][:-OVER_KEPT]:
-            del self._all[old]
-        resync.advance()
-        return resync.operation
+        operation = self._new(kind, len(wanted), actor)
+        visits = Visits(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
+        self._remember(visits)
+        visits.advance()
+        return visits.operation
 
     def note(self, happening: Happening) -> None:
         """Tell all that are running what happened."""
         if isinstance(happening, CalendarVisited | UserChanged):
-            for resync in list(self._running.values()):
-                resync.note(happening)
+            for work in list(self._running.values()):
+                work.note(happening)
 
     def get(self, key: str) -> Operation | None:
         """Return an operation by its id."""
@@ -119,6 +126,26 @@ class OperationDesk:
         if key in self._running:
             self._running[key].cancel()
         return self.get(key)
+
+    def _new(self, kind: OperationKind, total: int, actor: Actor) -> Operation:
+        self._begun += 1
+        return Operation(
+            id=str(self._begun),
+            kind=kind,
+            state="running",
+            actor=actor,
+            begun=self._now(),
+            ended=None,
+            total=total,
+            done=0,
+            failed=0,
+        )
+
+    def _remember(self, work: Visits | Job) -> None:
+        key = work.operation.id
+        self._all[key] = self._running[key] = work
+        for old in [each for each in self._all if each not in self._running][:-OVER_KEPT]:
+            del self._all[old]
 
     def _progressed(self, operation: Operation) -> None:
         if operation.state != "running":

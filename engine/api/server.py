@@ -1,11 +1,13 @@
 """Serves the API on its sockets for as long as the engine runs."""
 
 import asyncio
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from engine.api.application import make_application
 from engine.api.desk import Desk
+from engine.api.handlers.part import Part
 from engine.api.sockets import Door, Doors
 from engine.api.stream import Patience
 
@@ -14,26 +16,34 @@ SHUTDOWN_TIMEOUT = 0.4
 
 
 class ApiServer:
-    """One runner for each socket, each with an application of its own: what a socket admits to cannot be mixed up."""
+    """One runner for each socket, each with an application of its own: what a socket admits to cannot be mixed up.
 
-    def __init__(self, desk: Desk, doors: Doors, patience: Patience | None = None) -> None:
+    `more` are requests beyond those that `desk` answers.
+    """
+
+    def __init__(self, desk: Desk, doors: Doors, patience: Patience | None = None, more: Sequence[Part] = ()) -> None:
         self._desk = desk
+        self._more = more
         self._doors = doors
         self._patience = patience or Patience()
 
     async def serve(self) -> None:
         """Answer requests and publish events until cancelled, and then stop within a second."""
         runners: list[web.AppRunner] = []
+        await self._desk.audit.load()
         try:
             for door in self._doors.doors:
                 runners.append(await self._start(door))
-            await self._desk.publish()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._desk.operations.run())
+                group.create_task(self._desk.publish())
         finally:
             self._desk.events.close()
             await asyncio.gather(*(runner.cleanup() for runner in runners))
+            await self._desk.audit.save()
 
     async def _start(self, door: Door) -> web.AppRunner:
-        application = make_application(self._desk, self._patience, may_change=door.may_change)
+        application = make_application(self._desk, self._more, self._patience, may_change=door.may_change)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
         await runner.setup()
         await web.SockSite(runner, door.listener).start()

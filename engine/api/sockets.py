@@ -18,11 +18,11 @@ from engine.api.failures import (
     SocketsGivenUnusable,
     SocketUnusable,
 )
+from engine.api.schema.places import READ_ONLY_SUFFIX, read_only_twin
 
 UMASK = 0o117
 """Leaves 0660 of what a socket is made with."""
 
-READ_ONLY_SUFFIX = "-ro"
 BACKLOG = 128
 FIRST_GIVEN = 3
 """SD_LISTEN_FDS_START, see sd_listen_fds(3)."""
@@ -55,11 +55,6 @@ class Doors:
     def __exit__(self, *_: object) -> None:
         for door in self.doors:
             _remove(door)
-
-
-def read_only_twin(path: Path) -> Path:
-    """Return where the socket for reading is, next to the one at `path`."""
-    return path.with_name(f"{path.stem}{READ_ONLY_SUFFIX}{path.suffix}")
 
 
 def open_doors(path: Path, group: str | None, environment: Mapping[str, str]) -> Doors:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from importlib.metadata import version
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from engine.api.schema import (
     Acknowledged,
@@ -16,9 +17,11 @@ from engine.api.schema import (
     LinkState,
     MailboxPlace,
     PastChange,
+    PlannedPresence,
     Shown,
     State,
     Status,
+    Subscription,
     Trouble,
     UserDetail,
     UserRow,
@@ -74,12 +77,14 @@ def trouble(failure: Failure) -> Trouble:
     )
 
 
-def status(picture: sync_status.Status, now: datetime, started: datetime) -> Status:
-    """Return how things stand; `now` and `started` are calendar time."""
+def status(picture: sync_status.Status, now: datetime, started: datetime, timezone: ZoneInfo) -> Status:
+    """Return how things stand; `now` and `started` are calendar time, `timezone` is that of the notes."""
     return Status(
         version=VERSION,
+        state="running" if picture.is_set_up else "not set up",
         now=now,
         started=started,
+        timezone=timezone.key,
         links=(_link(Side.PBX, picture.pbx), _link(Side.EXCHANGE, picture.exchange)),
         users=picture.users,
         resolved=picture.resolved,
@@ -149,7 +154,10 @@ def row(user: Glance) -> UserRow:
         mailbox=user.mailbox,
         activity=None if presence is None else cast("Activity", presence.activity or "available"),
         note="" if presence is None else presence.note,
-        state=_state(user.problem, user.desired, presence, is_read=user.is_read),
+        until=user.until,
+        state=_state(user.problem, user.desired, presence, is_read=user.read_at is not None),
+        last_read=user.read_at,
+        watched=user.is_watched,
         problem=user.problem.slug if user.problem else None,
         problem_title=user.problem.meaning if user.problem else None,
     )
@@ -170,12 +178,21 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         addresses=user.user.addresses,
         candidates=user.candidates,
         mailbox=MailboxPlace(address=user.mailbox.address, url=user.mailbox.url) if user.mailbox else None,
+        subscription=Subscription(
+            watched=user.following.watched,
+            connection=user.following.connection,
+            since=user.following.since,
+            why_not=user.following.why_not,
+        ),
         last_read=user.read_at,
+        next_read=user.next_visit,
         read_from=user.window.start if user.window else None,
         read_until=user.window.end if user.window else None,
         state=_state(failure, user.desired, user.written.acknowledged, is_read=user.read_at is not None),
         acknowledged=_acknowledged(user.written),
         decision=_decision(user.decision) if user.decision else None,
+        day_begins=user.day_begins,
+        day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
         problems=tuple(trouble(each) for each in user.problems),
         history=tuple(history),
     )
@@ -193,14 +210,17 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
     return LinkState(
         name=side.value,
         works=link.works,
+        since=link.since,
+        waits_for=link.waits_for.value if link.waits_for else None,
         trouble=trouble(link.failure) if link.failure else None,
         retry_at=link.retry_at,
     )
 
 
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
-    """A whole side first, then what concerns the most users; equal problems of many users are one."""
-    concerns = [
+    """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
+    concerns = [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.concerns]
+    concerns += [
         Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
         if link.failure is not None

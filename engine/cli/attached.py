@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,19 +15,20 @@ from engine.api.schema import (
     ChangeEvent,
     Operation,
     OperationEvent,
+    ResyncQuestion,
     Status,
     UserDetail,
     UserRow,
     UsersPage,
 )
+from engine.api.schema.places import usual_sockets
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.event_lines import EventLines
 from engine.cli.failures import EngineUnreachable, UserNotFound
 from engine.cli.palette import palette_of_output
-from engine.cli.places import usual_sockets
 from engine.cli.reports import Reports
+from engine.cli.statuses import FAILED, WELL
 
-WELL, FAILED = 0, 1
 PER_PAGE = 1000
 FOLLOWED = 0.3
 """Seconds between two looks at an operation."""
@@ -43,35 +45,39 @@ def run_attached(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
-    reports = Reports(palette_of_output(no_colour="NO_COLOR" in os.environ))
     async with ApiClient(path) as client:
-        commands = Commands(client, reports, as_json=options.json)
+        commands = Commands(client, await client.get("/v1/status", Status), as_json=options.json)
         match options.command:
             case "status":
-                return await commands.status()
+                return commands.status()
             case "users":
                 return await commands.users(options.filter)
             case "explain":
                 return await commands.explain(options.user)
             case "resync":
-                return await commands.resync(options.user)
+                return await commands.resync(options.user, search=options.resolve)
             case _:
                 return await commands.events()
 
 
 class Commands:
-    """Data goes to standard output, as lines or as JSON; what is going on goes to standard error."""
+    """Data goes to standard output, as lines or as JSON; what is going on goes to standard error.
 
-    def __init__(self, client: ApiClient, reports: Reports, *, as_json: bool) -> None:
+    `status` is how the engine is; its time zone is that of all times for people.
+    """
+
+    def __init__(self, client: ApiClient, status: Status, *, as_json: bool) -> None:
+        palette, zone = palette_of_output(no_colour="NO_COLOR" in os.environ), ZoneInfo(status.timezone)
         self._client = client
-        self._reports = reports
+        self._status = status
+        self._reports = Reports(palette, zone)
+        self._lines = EventLines(palette, zone)
         self._as_json = as_json
 
-    async def status(self) -> int:
+    def status(self) -> int:
         """Show how things stand; the exit status says whether both sides work."""
-        status = await self._client.get("/v1/status", Status)
-        self._print(status, self._reports.status(status))
-        return WELL if all(link.works for link in status.links) else FAILED
+        self._print(self._status, self._reports.status(self._status))
+        return WELL if all(link.works for link in self._status.links) else FAILED
 
     async def users(self, words: list[str]) -> int:
         """Show all users that fit."""
@@ -87,10 +93,12 @@ class Commands:
         self._print(user, self._reports.explanation(user))
         return WELL
 
-    async def resync(self, typed: str | None) -> int:
-        """Have calendars read anew, and wait for it; the exit status says whether any could be."""
-        path = "/v1/resync" if typed is None else f"/v1/users/{await self._guid(typed)}/resync"
-        operation = await self._client.post(path, Operation)
+    async def resync(self, typed: list[str], *, search: bool) -> int:
+        """Have calendars read anew, after a `search` for the mailboxes if wished, and wait for it; the exit status
+        says whether any could be read."""
+        path = "/v1/reresolve" if search else "/v1/resync"
+        meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
+        operation = await self._client.post(path, Operation, meant)
         told = -1
         while operation.state == "running":
             if operation.done != told:
@@ -104,13 +112,12 @@ class Commands:
 
     async def events(self) -> int:
         """Show what happens until interrupted; as JSON with the snapshot and every topic."""
-        lines = EventLines(palette_of_output(no_colour="NO_COLOR" in os.environ))
         kinds = {"changes": ChangeEvent, "audit": AuditEvent, "operations": OperationEvent}
         async for name, data in self._client.events("" if self._as_json else ",".join(kinds)):
             if self._as_json:
                 print(f'{{"event":"{name}","data":{data.decode()}}}', flush=True)
             elif name in kinds:
-                print(lines.line(msgspec.json.decode(data, type=kinds[name])), flush=True)
+                print(self._lines.line(msgspec.json.decode(data, type=kinds[name])), flush=True)
         raise EngineUnreachable("the engine ended the events; it stops, or this listener was too slow")
 
     async def _all_users(self, words: str) -> UsersPage:

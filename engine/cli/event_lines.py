@@ -1,6 +1,7 @@
 """What happens in the engine, one line each."""
 
 import shutil
+from zoneinfo import ZoneInfo
 
 from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent
 from engine.cli.palette import Palette
@@ -9,10 +10,11 @@ GOOD_NEWS = {"listening": "the PBX may connect", "reading unrestricted": "calend
 
 
 class EventLines:
-    """Writes events as lines, in local time, no wider than the terminal."""
+    """Writes events as lines, with times in `zone`, no wider than the terminal."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self, palette: Palette, zone: ZoneInfo) -> None:
         self._palette = palette
+        self._zone = zone
 
     def line(self, event: ChangeEvent | AuditEvent | OperationEvent) -> str:
         """Return the line for one event."""
@@ -21,13 +23,15 @@ class EventLines:
                 return self._change(event)
             case AuditEvent(entry=entry):
                 who = entry.actor.user or f"uid {entry.actor.uid}"
-                return _cut(f"{entry.at.astimezone():%H:%M:%S}  audit: {entry.action} by {who}: {entry.subject}")
+                return _cut(
+                    f"{entry.at.astimezone(self._zone):%H:%M:%S}  audit: {entry.action} by {who}: {entry.subject}"
+                )
             case OperationEvent(operation=operation):
                 progress = f"{operation.done} of {operation.total}"
                 return _cut(f"{'':8}  operation {operation.id}: {operation.kind} {operation.state}, {progress}")
 
     def _change(self, event: ChangeEvent) -> str:
-        time = f"{event.at.astimezone():%H:%M:%S}"
+        time = f"{event.at.astimezone(self._zone):%H:%M:%S}"
         if event.presence is not None:
             activity = self._palette.activity(event.presence.activity)
             remark = " (dry run)" if event.kind == "withheld" else ""

@@ -1,41 +1,24 @@
-"""Entry point of `calendar-engine`: the command line, and which exit status a failure gets."""
+"""Entry point of `calendar-engine`: carries a command out, and says what failed and which exit status that is."""
 
-import argparse
-import asyncio
 import io
-import logging
 import os
 import sys
-from importlib.metadata import version
-from pathlib import Path
 from typing import TextIO
 
+from engine.cli.commands.parser import PROGRAM, make_parser
 from engine.cli.failures import EngineUnreachable, SocketForbidden
+from engine.cli.statuses import FAILED, FORBIDDEN, UNREACHABLE, UNUSABLE
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
-
-PROGRAM = "calendar-engine"
-
-WELL, FAILED, UNUSABLE = 0, 1, 2
-"""Exit statuses: all went well; the run ended with a failure; settings, secrets or arguments cannot be used."""
-
-UNREACHABLE, FORBIDDEN = 69, 77
-"""Those of a command that asks a running engine (EX_UNAVAILABLE and EX_NOPERM of sysexits.h): there is none, or this
-account may not."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command given and return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     _accept_any_text(sys.stdout, sys.stderr)
+    status: int
     try:
-        match options.command:
-            case "run":
-                return _run(options)
-            case "demo":
-                return _demo(options)
-            case _:
-                return _attached(options)
+        status = options.run(options)
     except* BrokenPipeError:
         # Whoever read our output has seen enough; without this the interpreter complains when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,88 +60,6 @@ def _flatten(group: BaseExceptionGroup[Failure]) -> list[Failure]:
     for member in group.exceptions:
         failures.extend(_flatten(member) if isinstance(member, BaseExceptionGroup) else [member])
     return failures
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Sets the presence of innovaphone PBX users from their Exchange calendars."
-    )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version('calendar-tui')}")
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    run = commands.add_parser("run", help="keep presences in step until stopped", description="Runs the engine.")
-    run.add_argument("--settings", type=Path, required=True, metavar="FILE", help="the settings file (TOML)")
-    run.add_argument(
-        "--secrets",
-        type=Path,
-        metavar="FILE",
-        help="passwords as TOML, readable by the owner only; the environment variables "
-        "CALENDAR_ENGINE_EXCHANGE_PASSWORD and CALENDAR_ENGINE_PBX_PASSWORD come first",
-    )
-
-    demo = commands.add_parser(
-        "demo",
-        help="show the engine at work on a simulated PBX and Exchange",
-        description="Starts a simulated PBX, a simulated Exchange and the engine, and lets a working day pass.",
-    )
-    demo.add_argument("--speed", type=_positive, default=300.0, metavar="N", help="N times as fast as real (300)")
-    demo.add_argument("--headless", action="store_true", help="plain lines, no colours")
-    demo.add_argument("--for", type=_positive, dest="seconds", metavar="SECONDS", help="end by itself after that long")
-    demo.add_argument("--json", action="store_true", help="one JSON object per confirmed presence, and a summary")
-    _add_attached(commands)
-    return parser
-
-
-def _add_attached(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the commands that ask a running engine."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
-    common.add_argument("--json", action="store_true", help="JSON as the local API gives it")
-    texts = {
-        "status": ("show how the engine is doing", "Shows links, counts and problems with their remedies."),
-        "users": ("list users and their presence", "Lists the users that take part, and what the PBX shows."),
-        "explain": ("say why a user's presence is what it is", "Shows everything about one user, with reasons."),
-        "resync": ("read calendars anew", "Has the calendar of one user, or of everybody, read anew now."),
-        "events": ("show what happens", "Shows what happens in the engine until interrupted."),
-    }
-    parsers = {
-        name: commands.add_parser(name, parents=[common], help=short, description=text)
-        for name, (short, text) in texts.items()
-    }
-    parsers["users"].add_argument("filter", nargs="*", metavar="FILTER", help="words that must all be found")
-    parsers["explain"].add_argument("user", metavar="USER", help="name, display name, e-mail address or guid")
-    parsers["resync"].add_argument("user", nargs="?", metavar="USER", help="as for explain; everybody if left out")
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return number
-
-
-def _run(options: argparse.Namespace) -> int:
-    from engine.cli.run import run
-
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    asyncio.run(run(options.settings, options.secrets))
-    return WELL
-
-
-def _attached(options: argparse.Namespace) -> int:
-    from engine.cli.attached import run_attached
-
-    return run_attached(options)
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from engine.cli.demo import demo
-
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
-    went_well = asyncio.run(
-        demo(speed=options.speed, seconds=options.seconds, plain=options.headless, as_json=options.json)
-    )
-    return WELL if went_well else FAILED
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def log(happening: Happening) -> None:
         case UserTrouble(user, failure):
             logger.warning("%s: %s. %s", user.label, failure, failure.remedy)
         case UserRecovered(user):
-            logger.info("%s: calendar can be read again", user.label)
+            logger.info("%s: what was the matter is over", user.label)
         case LinkTrouble(side, failure, None):
             logger.warning("%s: %s. %s", side, failure, failure.remedy)
         case LinkTrouble(side, failure, datetime() as until):

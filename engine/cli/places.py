@@ -1,29 +1,22 @@
-"""Where the socket of the local API is: for the engine that makes it, and for the commands that look for it."""
+"""Where the settings are: for the engine, and for the commands that look at them without one."""
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
 
-SOCKET = "engine.sock"
-SERVICE_SOCKET = Path("/run/calendar-engine") / SOCKET
-"""Where the system service has it."""
+NAME = "calendar-engine.toml"
+SERVICE_SETTINGS = Path("/etc/calendar-engine") / NAME
+"""Where the system service has them."""
 
 
-def socket_path(setting: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the engine makes it: as set, else as systemd says, else the platform's place for it."""
-    if setting is not None:
-        return setting
-    given = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+def settings_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where the settings are unless an option says so: where systemd says, else where a system service has
+    them, if they are there or this is root, else the platform's place for the account."""
+    given = environment.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
     if given:
-        return Path(given) / SOCKET
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set; the engine checks the directory itself
-        return platformdirs.user_runtime_path("calendar-engine", appauthor=False) / SOCKET
-
-
-def usual_sockets() -> tuple[Path, ...]:
-    """Return where a command looks for it: an engine of this account first, then the system service."""
-    return tuple(dict.fromkeys((socket_path(None), SERVICE_SOCKET)))
+        return Path(given) / NAME
+    if SERVICE_SETTINGS.exists() or os.geteuid() == 0:
+        return SERVICE_SETTINGS
+    return platformdirs.user_config_path("calendar-engine", appauthor=False) / NAME

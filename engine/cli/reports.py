@@ -4,6 +4,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from engine.api.schema import (
     AppointmentAccount,
@@ -11,6 +12,7 @@ from engine.api.schema import (
     LinkState,
     PastChange,
     Status,
+    Subscription,
     Trouble,
     UserDetail,
     UserRow,
@@ -21,27 +23,34 @@ from engine.cli.palette import Palette
 INDENT = " " * 4
 NAME_WIDTH = 22
 STATES = {"current": "", "pending": "(being written)", "unread": "(not read yet)", "problem": ""}
+AWAITED = {
+    "first try": "not tried yet",
+    "next try": "waiting for the next try",
+    "call": "waiting for it to connect",
+    "users": "waiting for the users of the PBX",
+}
 
 
 class Reports:
-    """Writes reports for a terminal of `width` columns, in its local time."""
+    """Writes reports for a terminal of `width` columns, with times in `zone`, as notes have them."""
 
-    def __init__(self, palette: Palette, width: int | None = None) -> None:
+    def __init__(self, palette: Palette, zone: ZoneInfo, width: int | None = None) -> None:
         self._palette = palette
+        self._zone = zone
         self._width = width or shutil.get_terminal_size().columns
 
     def status(self, status: Status) -> Iterator[str]:
         """Yield how things stand."""
         running = timedelta(seconds=int((status.now - status.started).total_seconds()))
-        yield f"calendar-engine {status.version}, running for {running}"
+        state = "" if status.state == "running" else f"; {status.state}"
+        yield f"calendar-engine {status.version}, running for {running}{state}"
         for link in status.links:
             yield from self._link(link)
         yield (
             f"  Users     {status.users}: {status.resolved} with a calendar, "
             f"{status.unread} not read yet, {status.unresolved} without"
         )
-        if status.staleness is not None:
-            yield f"  Calendars the oldest was read {timedelta(seconds=int(status.staleness))} ago"
+        yield from self._wrapped(f"  Calendars {_freshness(status)}", " " * 12)
         for concern in status.concerns:
             yield ""
             yield from self._concern(concern)
@@ -56,8 +65,12 @@ class Reports:
         yield self._cut(f"{user.display_name or user.name or user.guid} ({user.name}, {user.guid})")
         place = f"{user.mailbox.address} at {user.mailbox.url}" if user.mailbox else "none known"
         yield from self._wrapped(f"  Mailbox   {place}", " " * 12)
-        read = f"{user.last_read.astimezone():%Y-%m-%d %H:%M:%S}" if user.last_read else "never"
+        read = f"{self._local(user.last_read):%Y-%m-%d %H:%M:%S} ({self._zone.key})" if user.last_read else "never"
         yield f"  Read      {read}"
+        if user.next_read:
+            yield f"            again at {self._local(user.next_read):%Y-%m-%d %H:%M:%S} at the latest"
+        if user.mailbox is not None:
+            yield from self._wrapped(f"  Changes   {self._followed(user.subscription)}", " " * 12)
         shown = user.acknowledged.presence
         activity = self._palette.activity(shown.activity if shown else None)
         yield self._cut(f"  Shown     {activity} {shown.note if shown else ''}", painted=activity)
@@ -66,7 +79,7 @@ class Reports:
             activity = self._palette.activity(ought.activity)
             yield self._cut(f"  Decided   {activity} {ought.note}", painted=activity)
             if user.decision.valid_until is not None:
-                yield f"            certain until {user.decision.valid_until.astimezone():%Y-%m-%d %H:%M}"
+                yield f"            certain until {self._local(user.decision.valid_until):%Y-%m-%d %H:%M}"
         for trouble in user.problems:
             yield from self._trouble(f"  {self._palette.mark(good=False)} ", trouble)
         if user.decision is not None and user.decision.appointments:
@@ -78,18 +91,31 @@ class Reports:
             for change in user.history:
                 yield self._change(change)
 
+    def _followed(self, subscription: Subscription) -> str:
+        if not subscription.watched:
+            why = f": {subscription.why_not}" if subscription.why_not else ""
+            return f"looked for now and then, since the calendar is not watched{why}"
+        since = f" since {self._local(subscription.since):%Y-%m-%d %H:%M:%S}" if subscription.since else ""
+        connection = f", on the connection of {subscription.connection}" if subscription.connection else ""
+        return f"heard at once{since}{connection}"
+
     def _link(self, link: LinkState) -> Iterator[str]:
         mark = self._palette.mark(good=link.works)
+        since = f" since {self._local(link.since):%Y-%m-%d %H:%M:%S}" if link.since else ""
         if link.trouble is None:
-            yield f"{mark} {link.name:<9} {'working' if link.works else 'not connected yet'}"
+            state = "working" if link.works else AWAITED.get(link.waits_for or "", "not working")
+            yield f"{mark} {link.name:<9} {state}{since}"
             return
         yield from self._trouble(f"{mark} {link.name:<9} ", link.trouble)
-        if link.retry_at is not None:
-            yield f"{INDENT}Next try at {link.retry_at.astimezone():%H:%M:%S}."
+        tried = f"next try at {self._local(link.retry_at):%H:%M:%S}" if link.retry_at else AWAITED["call"]
+        yield f"{INDENT}Not working{since}; {tried}."
 
     def _concern(self, concern: Concern) -> Iterator[str]:
         if concern.link is not None:
             yield f"{concern.link} concerns all {concern.count} users"
+            return
+        if not concern.count:
+            yield from self._trouble(f"{self._palette.mark(good=False)} ", concern.trouble)
             return
         names = ", ".join(user.label for user in concern.users)
         more = f" and {concern.count - len(concern.users)} more" if concern.count > len(concern.users) else ""
@@ -109,7 +135,7 @@ class Reports:
         return self._cut(f"{activity} {name:<{NAME_WIDTH}}{text}".rstrip(), painted=activity)
 
     def _appointment(self, appointment: AppointmentAccount) -> Iterator[str]:
-        start, end = appointment.start.astimezone(), appointment.end.astimezone()
+        start, end = self._local(appointment.start), self._local(appointment.end)
         when = f"{start:%a %d} all day    " if appointment.all_day else f"{start:%a %d %H:%M}–{_end(start, end):<7}"
         kind = appointment.kind or "free"
         yield self._cut(f"  {when} {kind.replace('_', ' '):<12} {appointment.subject or '(no subject shown)'}")
@@ -117,7 +143,10 @@ class Reports:
 
     def _change(self, change: PastChange) -> str:
         activity = self._palette.activity(change.presence.activity)
-        return self._cut(f"  {change.at.astimezone():%H:%M:%S} {activity} {change.presence.note}", painted=activity)
+        return self._cut(f"  {self._local(change.at):%H:%M:%S} {activity} {change.presence.note}", painted=activity)
+
+    def _local(self, instant: datetime) -> datetime:
+        return instant.astimezone(self._zone)
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
         return textwrap.wrap(text, self._width, subsequent_indent=indent)
@@ -127,6 +156,21 @@ class Reports:
         width = self._width + len(painted) - (11 if painted else 0)
         ellipsis = "..." if self._palette.ascii_only else "…"
         return line if len(line) <= width else line[: width - len(ellipsis)] + ellipsis
+
+
+def _freshness(status: Status) -> str:
+    """Say how calendars are followed: an old reading of one that is watched is as good as a new one."""
+    parts = [f"{status.watched} watched, so that changes are heard at once"] if status.watched else []
+    if status.staleness is not None:
+        parts.append(f"{'the others are ' if parts else ''}read now and then, the oldest {_age(status.staleness)} ago")
+    return "; ".join(parts) or "none known yet"
+
+
+def _age(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{int(seconds)} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _end(start: datetime, end: datetime) -> str:

@@ -34,6 +34,20 @@ class Urgency(Enum):
     LATER = "for a while nothing could be heard of it"
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How the changes of a mailbox are learned: told at once if it is `watched`, else by reading it now and then.
+
+    It is watched `since` an instant of network time, on a `connection` that carries other mailboxes too and is named
+    by one of them. `why_not` says in words what keeps it from being watched, "" where nothing does or nobody tried.
+    """
+
+    watched: bool = False
+    connection: str = ""
+    since: datetime | None = None
+    why_not: str = ""
+
+
 Tell = Callable[[str, Urgency], None]
 """Takes the address of a mailbox that has to be read again."""
 
@@ -67,6 +81,10 @@ class CalendarSource(Protocol):
 
     def is_watched(self, mailbox: Mailbox) -> bool:
         """Tell whether every change of this mailbox is told at the moment."""
+        ...
+
+    def following(self, mailbox: Mailbox) -> Following:
+        """Return whether and how a mailbox is watched, or why not."""
         ...
 
     async def run(self, tell: Tell) -> None:

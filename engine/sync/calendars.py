@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -112,6 +112,7 @@ class Calendars:
         self._watchlist = Watchlist(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
+        self._searched_anew: set[str] = set()
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=connections)
         self._backoff = Backoff(first=5, longest=300, random=random)
@@ -126,6 +127,16 @@ class Calendars:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
         self._bring_forward(guid, self._clock.now())
 
+    def search(self, guid: str) -> None:
+        """Forget where this participant's mailbox is, and have it looked for and read as soon as possible."""
+        self._searched_anew.add(guid)
+        self.visit(guid)
+
+    def next_visit(self, guid: str) -> datetime | None:
+        """Return when this participant's calendar is due, in the past while it waits for its turn; None while it is
+        being read."""
+        return self._timetable.instant(guid)
+
     def is_asked_for_again(self, guid: str) -> bool:
         """Tell whether another visit was asked for while this participant is being visited."""
         return guid in self._again
@@ -133,9 +144,10 @@ class Calendars:
     def forget(self, guid: str) -> None:
         """Take no more interest in this participant's mailbox."""
         self._watchlist.remove(guid)
+        self._searched_anew.discard(guid)
 
-    def heard(self, address: str, urgency: Urgency) -> None:
-        """Have the mailbox with this address read again, sooner or later as told."""
+    def heard(self, address: str, urgency: Urgency) -> Set[str]:
+        """Have the mailbox with this address read again, sooner or later as told; return whose calendar is in it."""
         now = self._clock.now()
         match urgency:
             case Urgency.NOW:
@@ -144,8 +156,10 @@ class Calendars:
                 due = now + SOON * self._random.random()
             case Urgency.LATER:
                 due = now + self._poll * self._random.random()
-        for guid in self._watchlist.guids(address):
+        guids = self._watchlist.guids(address)
+        for guid in guids:
             self._bring_forward(guid, due)
+        return guids
 
     def is_idle(self) -> bool:
         """Tell whether nothing is being read and nobody is due."""
@@ -210,6 +224,10 @@ class Calendars:
 
     async def _read(self, guid: str, participant: Participant) -> None:
         candidates = participant.candidates
+        if guid in self._searched_anew:
+            self._searched_anew.discard(guid)
+            self._watchlist.remove(guid)
+            participant.mailbox = None
         try:
             mailbox = await self._source.watch(participant.mailbox or await self._source.resolve(candidates))
             self._watchlist.put(guid, mailbox)

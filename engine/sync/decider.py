@@ -10,12 +10,13 @@ from engine.core.failures import EngineMistake
 from engine.core.presence import decide
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings
 from engine.store.acknowledged import Written
+from engine.sync.happenings import Observer, UserRecovered, UserTrouble
 from engine.sync.roster import Participant, Roster
 from engine.sync.timetable import Alarm, Timetable
 
 logger = logging.getLogger(__name__)
 
-DECISIONS_IN_A_ROW = 50
+DECISIONS_IN_A_ROW = 100
 """After so many the loop gets a turn, so that ten thousand meetings beginning at once delay nothing else."""
 
 
@@ -23,7 +24,8 @@ class Decider:
     """Sleeps until the earliest decision runs out; never polls.
 
     `written` tells what the PBX shows as far as we know, `want` is called with the guid of everybody whose desired
-    presence was decided, `finished` whenever nobody is left to decide for.
+    presence was decided, `finished` whenever nobody is left to decide for. `observe` is told of mistakes of ours,
+    which concern one user alone, and when they are over.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Decider:
         *,
         written: Callable[[str], Written],
         want: Callable[[str], None],
+        observe: Observer,
         finished: Callable[[], None],
     ) -> None:
         self._roster = roster
@@ -41,6 +44,7 @@ class Decider:
         self._clock = clock
         self._written = written
         self._want = want
+        self._observe = observe
         self._finished = finished
         self._timetable = Timetable()
         self._alarm = Alarm(clock)
@@ -49,6 +53,14 @@ class Decider:
         """Have this participant decided anew."""
         self._timetable.set(guid, self._clock.now())
         self._alarm.wake()
+
+    def adjust(self, settings: PresenceSettings) -> None:
+        """Go on with other settings: everybody is decided anew, from what was read."""
+        if settings == self._settings:
+            return
+        self._settings = settings
+        for guid in self._roster:
+            self.mark(guid)
 
     def is_idle(self) -> bool:
         """Tell whether every decision is true at this instant."""
@@ -77,12 +89,20 @@ class Decider:
             participant.desired, participant.expires = self._desired(guid, participant, now)
         except Exception as mistake:
             logger.exception("deciding for %s", guid)
-            participant.problem = EngineMistake(type(mistake).__name__)
+            self._complain(participant, EngineMistake(type(mistake).__name__))
             return
+        if participant.mistake is not None:
+            participant.mistake = None
+            self._observe(UserRecovered(participant.user))
         if participant.expires is not None:
             self._timetable.set(guid, participant.expires)
         if participant.desired is not None:
             self._want(guid)
+
+    def _complain(self, participant: Participant, mistake: EngineMistake) -> None:
+        if participant.mistake is None:
+            participant.mistake = mistake
+            self._observe(UserTrouble(participant.user, mistake))
 
     def _desired(self, guid: str, participant: Participant, now: datetime) -> tuple[Presence | None, datetime | None]:
         if participant.departing or participant.has_no_mailbox:

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
+from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.failures import Failure
-from engine.core.settings.model import Settings
-from engine.exchange.source import CalendarSource
+from engine.core.settings.model import PbxLinkKind, Settings
+from engine.core.users import User
+from engine.exchange.source import CalendarSource, Following, Urgency
 from engine.pbx.events import (
     LinkDown,
     LinkUp,
@@ -37,8 +40,9 @@ from engine.sync.happenings import (
     Side,
     UserChanged,
 )
+from engine.sync.links import Links
 from engine.sync.roster import Roster
-from engine.sync.status import LinkStatus, Status, describe
+from engine.sync.status import Status, describe
 from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
 
@@ -75,7 +79,7 @@ class Engine:
         self._observers = [observe]
         self._finished = Bell()
         self._roster: Roster = {}
-        self._links = {side: LinkStatus() for side in Side}
+        self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
         self._writer = Writer(
@@ -97,6 +101,7 @@ class Engine:
             clock,
             written=self._writer.written,
             want=self._decided,
+            observe=self._report,
             finished=self._finished.ring,
         )
         self._calendars = Calendars(
@@ -126,7 +131,7 @@ class Engine:
             await self._writer.load()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._link.run())
-                group.create_task(self._source.run(self._calendars.heard))
+                group.create_task(self._source.run(self._heard))
                 group.create_task(self._calendars.run())
                 group.create_task(self._decider.run())
                 group.create_task(self._writer.run())
@@ -144,6 +149,11 @@ class Engine:
             self._source.restriction,
         )
 
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The time zone that notes tell times in."""
+        return self._settings.timezone
+
     def observe(self, observer: Observer) -> None:
         """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
         self._observers.append(observer)
@@ -157,18 +167,53 @@ class Engine:
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
-        return glance(participant, self._writer.written(guid))
+        mailbox = participant.mailbox
+        is_watched = mailbox is not None and self._source.is_watched(mailbox)
+        return glance(participant, self._writer.written(guid), is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
-        return account(participant, self._writer.written(guid), self._settings, now)
+        mailbox = participant.mailbox
+        return account(
+            participant,
+            self._writer.written(guid),
+            self._settings,
+            now,
+            following=self._source.following(mailbox) if mailbox else Following(),
+            next_visit=self._calendars.next_visit(guid),
+        )
+
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
+        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing:
+            return None
+        return participant.user, participant.reading.appointments if participant.reading else None
+
+    def adjust(self, settings: Settings) -> None:
+        """Go on with other settings of presence, users and writing; those of the links and calendars stay as they are.
+
+        Nothing is read again, and only what differs then is written.
+        """
+        self._settings = settings.presence
+        self._writer.adjust(
+            per_second=settings.pbx.writes_per_second,
+            in_flight=settings.pbx.writes_in_flight,
+            dry_run=settings.engine.dry_run,
+        )
+        self._directory.adjust(settings.pbx.users)
+        self._decider.adjust(settings.presence)
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
         self._calendars.visit(guid)
+
+    def search(self, guid: str) -> None:
+        """Have a user's mailbox looked for anew and its calendar read; `CalendarVisited` tells as with `visit`."""
+        self._calendars.search(guid)
 
     async def settled(self) -> None:
         """Return as soon as everything due was read and decided, and the PBX shows it."""
@@ -176,12 +221,17 @@ class Engine:
             await self._finished.heard()
 
     def _arrived(self, guid: str) -> None:
+        self._links.users_are_known()
         self._decider.mark(guid)
         self._calendars.visit(guid)
 
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.forget(guid)
+
+    def _heard(self, address: str, urgency: Urgency) -> None:
+        for guid in self._calendars.heard(address, urgency):
+            self._report(UserChanged(guid))
 
     def _visited(self, guid: str) -> None:
         self._decider.mark(guid)
@@ -197,6 +247,7 @@ class Engine:
     def _handle(self, event: PbxEvent) -> None:
         match event:
             case LinkUp(pbx, domain):
+                self._links.pbx_is_connected()
                 self._directory.set_domain(domain)
                 if pbx is not None:
                     self._writer.master_is_certain()
@@ -227,10 +278,8 @@ class Engine:
 
     def _report(self, happening: Happening) -> None:
         match happening:
-            case LinkTrouble(side, failure, until):
-                self._links[side] = LinkStatus(works=False, failure=failure, retry_at=until)
-            case LinkRecovered(side):
-                self._links[side] = LinkStatus(works=True)
+            case LinkTrouble() | LinkRecovered():
+                self._links.note(happening)
             case _:
                 pass
         for observer in self._observers:

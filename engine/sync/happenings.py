@@ -99,7 +99,8 @@ class ReadingRestricted:
 
 @dataclass(frozen=True, slots=True)
 class UserChanged:
-    """Something that is known of a user may be different: name, mailbox, desired or shown presence, or it is gone."""
+    """Something that is known of a user may be different: name, mailbox, whether it is watched, desired or shown
+    presence, or it is gone."""
 
     guid: str
 
@@ -117,6 +118,11 @@ class ReadingUnrestricted:
     """Everything that the settings ask for is read again."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """Another engine runs, or none, or something else is the matter with the settings."""
+
+
 Happening = (
     PresenceConfirmed
     | PresenceWithheld
@@ -131,5 +137,6 @@ Happening = (
     | AccountPaused
     | ReadingRestricted
     | ReadingUnrestricted
+    | ServiceChanged
 )
 Observer = Callable[[Happening], None]

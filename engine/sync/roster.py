@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.core.appointments import Appointment
-from engine.core.failures import Failure
+from engine.core.failures import EngineMistake, Failure
 from engine.core.presence.model import Presence
 from engine.core.users import User
 from engine.exchange.failures import MailboxNotFound
@@ -25,8 +25,9 @@ class Participant:
     """One user and what is known: where the mailbox is, what it said last, what the PBX ought to show.
 
     `departing` users were deleted or deselected: their presence is cleared and then they are forgotten. `problem` is
-    what stands between this user and a calendar, `refusal` what the PBX had against the presence `refused`. `desired`
-    stays None while nothing is known that would justify a presence; it is true until `expires`.
+    what stands between this user and a calendar, `mistake` between a calendar and a decision, and `refusal` what the
+    PBX had against the presence `refused`. `desired` stays None while nothing is known that would justify a presence;
+    it is true until `expires`.
     """
 
     user: User
@@ -34,6 +35,7 @@ class Participant:
     mailbox: Mailbox | None = None
     reading: Reading | None = None
     problem: Failure | None = None
+    mistake: EngineMistake | None = None
     refusal: Failure | None = None
     refused: Presence | None = None
     failed_visits: int = 0

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from engine.core.failures import Failure
 from engine.core.users import User
@@ -10,16 +11,27 @@ from engine.exchange.source import Mailbox
 from engine.sync.roster import Participant
 
 
+class Awaited(StrEnum):
+    """What a side that does not work waits for."""
+
+    FIRST_TRY = "first try"
+    CALL = "call"
+    USERS = "users"
+    NEXT_TRY = "next try"
+
+
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
     """One side: working, or not because of `failure` until the next try at `retry_at` (network time).
 
-    Nothing of it is known before the first attempt.
+    There is no failure before the first attempt. It has been working or not `since` then, calendar time.
     """
 
     works: bool = False
     failure: Failure | None = None
     retry_at: datetime | None = None
+    waits_for: Awaited | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +45,12 @@ class UserProblem:
 @dataclass(frozen=True, slots=True)
 class Status:
     """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in
-    the calendars of `watched` users are heard at once; the others are looked at every now and then.
+    the calendars of `watched` users are heard at once; the others are looked at every now and then, and
+    `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for.
+    settings ask for. Where nothing `is_set_up`, the `concerns` say why; they are what else is the matter with the
+    settings.
     """
 
     users: int
@@ -50,6 +64,8 @@ class Status:
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
+    is_set_up: bool = True
+    concerns: tuple[Failure, ...] = ()
 
 
 def describe(
@@ -70,14 +86,15 @@ def describe(
             continue
         users += 1
         reading = participant.reading
-        if participant.problem is not None:
-            unresolved.append(UserProblem(participant.user, participant.problem))
+        problem = participant.problem or participant.mistake
+        if problem is not None:
+            unresolved.append(UserProblem(participant.user, problem))
         elif reading is None:
             waiting += 1
-        if reading is not None and (oldest is None or reading.at < oldest):
-            oldest = reading.at
         if participant.mailbox is not None and is_watched(participant.mailbox):
             watched += 1
+        elif reading is not None and (oldest is None or reading.at < oldest):
+            oldest = reading.at
         if participant.refusal is not None:
             refused.append(UserProblem(participant.user, participant.refusal))
     return Status(

@@ -37,6 +37,10 @@ class Timetable:
         """Make `key` never due."""
         self._entries.pop(key, None)
 
+    def instant(self, key: str) -> datetime | None:
+        """Return when `key` is due, None if never."""
+        return self._entries[key][0] if key in self._entries else None
+
     def earliest(self) -> datetime | None:
         """Return the instant at which the next key is due, None while there is none."""
         while self._heap and self._entries.get(self._heap[0][2]) != self._heap[0][:2]:

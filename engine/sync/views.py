@@ -1,72 +1,121 @@
-"""Read-only views of one user, so that nobody outside holds what the parts of the engine are still writing to."""
+"""What can be seen of an engine from outside, so that nobody holds what its parts are still writing to."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
 
-from engine.core.failures import EngineMistake, Failure
+from engine.core.appointments import Appointment
+from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
+from engine.core.presence.intervals import local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
+from engine.core.presence.what_if import Change, preview_day
 from engine.core.users import User
-from engine.exchange.source import Mailbox, Window
+from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
+from engine.sync.happenings import Observer
 from engine.sync.roster import Participant
+from engine.sync.status import Status
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A user in short. `shown` is what the PBX acknowledged last, `desired` what it ought to show."""
+    """A user in short. `shown` is what the PBX acknowledged last, certain `until` then; `desired` what it ought to
+    show. `read_at` is calendar time."""
 
     user: User
     mailbox: str | None
     shown: Presence | None
     desired: Presence | None
+    until: datetime | None
     problem: Failure | None
-    is_read: bool
+    read_at: datetime | None
+    is_watched: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """All that is known of a user, but for the appointments: those are in the reasons of `decision`, as far as they
-    may be shown. There is no decision while no calendar was read. `read_at` is calendar time."""
+    may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time.
+    `day` is what the PBX is to show all through the day that began at `day_begins`."""
 
     user: User
     candidates: tuple[str, ...]
     mailbox: Mailbox | None
     window: Window | None
     read_at: datetime | None
+    next_visit: datetime | None
+    following: Following
     written: Written
     desired: Presence | None
     decision: Decision | None
+    day_begins: datetime
+    day: tuple[Change, ...]
     problems: tuple[Failure, ...]
 
 
-def glance(participant: Participant, written: Written) -> Glance:
+class EngineView(Protocol):
+    """An engine as whoever watches it sees it; `Engine` says what each of these does."""
+
+    @property
+    def timezone(self) -> ZoneInfo: ...  # noqa: D102
+    def status(self) -> Status: ...  # noqa: D102
+    def observe(self, observer: Observer) -> None: ...  # noqa: D102
+    def guids(self) -> tuple[str, ...]: ...  # noqa: D102
+    def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
+    def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
+    def visit(self, guid: str) -> None: ...  # noqa: D102
+    def search(self, guid: str) -> None: ...  # noqa: D102
+
+
+def glance(participant: Participant, written: Written, *, is_watched: bool) -> Glance:
     """Return a participant in short."""
+    is_current = participant.desired == written.acknowledged
     return Glance(
         user=participant.user,
         mailbox=participant.mailbox.address if participant.mailbox else None,
         shown=written.acknowledged,
         desired=participant.desired,
-        problem=participant.problem or participant.refusal,
-        is_read=participant.reading is not None,
+        until=participant.expires if is_current else written.expires,
+        problem=participant.problem or participant.mistake or participant.refusal,
+        read_at=participant.reading.at if participant.reading else None,
+        is_watched=is_watched,
     )
 
 
-def account(participant: Participant, written: Written, settings: PresenceSettings, now: datetime) -> Account:
+def account(
+    participant: Participant,
+    written: Written,
+    settings: PresenceSettings,
+    now: datetime,
+    *,
+    following: Following,
+    next_visit: datetime | None,
+) -> Account:
     """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
     reading = participant.reading
-    decision = None
-    if reading is not None and not isinstance(participant.problem, EngineMistake):
+    decision, today = None, local_day(now, settings.timezone)
+    day: tuple[Change, ...] = ()
+    if reading is not None and participant.mistake is None:
         decision = decide(reading.appointments, settings, now)
+        day = preview_day(reading.appointments, settings, today)
     return Account(
         user=participant.user,
         candidates=participant.candidates,
         mailbox=participant.mailbox,
         window=reading.window if reading else None,
         read_at=reading.at if reading else None,
+        next_visit=next_visit,
+        following=following,
         written=written,
         desired=participant.desired,
         decision=decision,
-        problems=tuple(each for each in (participant.problem, participant.refusal) if each is not None),
+        day_begins=start_of_day(today, settings.timezone),
+        day=day,
+        problems=tuple(
+            each for each in (participant.problem, participant.mistake, participant.refusal) if each is not None
+        ),
     )

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from engine.api.schema import About, Operation, Status, UserDetail, UsersPage
 from engine.core.appointments import Appointment, Sensitivity
 from engine.exchange.failures import MailboxNotFound
-from tests.support.api import NINE, InstantSource, people, served_engine
+from engine.exchange.source import Urgency
+from tests.support.api import NINE, InstantSource, ServedEngine, people, served_engine
 
 USERS = people(30)
 ANNA = USERS[3]
@@ -34,6 +35,20 @@ def source() -> InstantSource:
     return source
 
 
+async def test_a_watched_calendar_is_never_stale(tmp_path: Path) -> None:
+    source = InstantSource()
+    source.watched |= {f"user{n}@corp.example" for n in range(29)}
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        await served.clock.advance(60)
+        before = msgspec.convert(await served.get("/v1/status"), Status)
+        source.watched.add("user29@corp.example")
+        source.tell("user29@corp.example", Urgency.LATER)
+        after = msgspec.convert(await served.get("/v1/status"), Status)
+    assert (before.watched, before.oldest_reading) == (29, NINE + timedelta(minutes=5))
+    assert (after.watched, after.oldest_reading, after.staleness) == (30, None, None)
+
+
 async def test_about_names_the_caller_and_the_rights(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         about = msgspec.convert(await served.get("/v1"), About)
@@ -49,6 +64,8 @@ async def test_status_tells_links_counts_and_problems(tmp_path: Path, source: In
         await served.clock.advance(60)
         status = msgspec.convert(await served.get("/v1/status"), Status)
     assert [(link.name, link.works) for link in status.links] == [("PBX", True), ("Exchange", True)]
+    assert {(link.since, link.waits_for) for link in status.links} == {(NINE + timedelta(minutes=5), None)}
+    assert status.timezone == "UTC"
     assert (status.users, status.resolved, status.unresolved, status.unread) == (30, 29, 1, 0)
     assert status.staleness == 60.0
     [concern] = status.concerns
@@ -88,6 +105,23 @@ async def test_a_row_follows_the_user(tmp_path: Path) -> None:
         assert [(user.guid, user.activity, user.state) for user in page.users] == [(ANNA.guid, "busy", "current")]
         served.link.remove(ANNA.guid)
         assert msgspec.convert(await served.get("/v1/users?filter=anna"), UsersPage).total == 0
+
+
+async def test_a_row_tells_how_long_it_is_certain_and_how_fresh(tmp_path: Path, source: InstantSource) -> None:
+    source.watched.add("user3@corp.example")
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        page = msgspec.convert(await served.get("/v1/users?sort=name"), UsersPage)
+        source.watched.clear()
+        source.tell("user3@corp.example", Urgency.LATER)
+        unwatched = msgspec.convert(await served.get("/v1/users"), UsersPage)
+    rows = {row.name: row for row in page.users}
+    assert rows["user3"].until == NINE + timedelta(minutes=30)
+    assert rows["user4"].until == NINE + timedelta(hours=1)
+    assert {row.last_read for row in rows.values() if row.name != "user7"} == {NINE + timedelta(minutes=5)}
+    assert (rows["user7"].last_read, rows["user7"].until) == (None, None)
+    assert [row.name for row in rows.values() if row.watched] == ["user3"]
+    assert not any(row.watched for row in unwatched.users)
 
 
 async def test_one_user_with_reasons_and_no_private_subject(tmp_path: Path, source: InstantSource) -> None:
@@ -153,6 +187,61 @@ async def test_resync_of_a_user_who_is_being_read_reads_once_more(tmp_path: Path
         served.source.gate.set()
         await served.eventually(lambda: all(each.state == "done" for each in served.desk.operations.all()))
         assert served.source.reads == before + 2
+
+
+async def url_of(served: ServedEngine, number: int) -> str:
+    user = msgspec.convert(await served.get(f"/v1/users/{USERS[number].guid}"), UserDetail)
+    assert user.mailbox is not None
+    return user.mailbox.url
+
+
+async def test_reresolve_looks_for_the_mailbox_again_and_resync_does_not(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS[:3]) as served:
+        await served.settled()
+        old, served.source.url = served.source.url, "https://new.corp.example/EWS/Exchange.asmx"
+        for path, body, moved in [
+            ("/v1/resync", {}, set()),
+            (f"/v1/users/{USERS[0].guid}/reresolve", None, {0}),
+            ("/v1/reresolve", {"users": [USERS[1].guid]}, {0, 1}),
+            ("/v1/reresolve", {}, {0, 1, 2}),
+        ]:
+            async with served.session().post(path, json=body) as response:
+                assert response.status == 202
+            await served.eventually(lambda: served.desk.operations.all()[0].state == "done")
+            assert [await url_of(served, n) for n in range(3)] == [
+                served.source.url if n in moved else old for n in range(3)
+            ]
+        assert [each.kind for each in served.desk.operations.all()] == ["reresolve"] * 3 + ["resync"]
+
+
+async def test_a_mailbox_that_is_being_read_is_looked_for_afterwards(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS[:1]) as served:
+        await served.settled()
+        served.source.gate.clear()
+        served.source.tell("user0@corp.example", Urgency.NOW)
+        served.source.watched.clear()
+        await served.eventually(lambda: bool(served.engine._calendars._visiting))
+        served.source.url = "https://new.corp.example/EWS/Exchange.asmx"
+        async with served.session().post("/v1/reresolve") as response:
+            assert response.status == 202
+        served.source.gate.set()
+        await served.eventually(lambda: served.desk.operations.all()[0].state == "done")
+        assert await url_of(served, 0) == served.source.url
+
+
+async def test_one_user_tells_how_changes_are_learned_and_when_it_is_read_next(tmp_path: Path) -> None:
+    source = InstantSource()
+    source.watched.add("user1@corp.example")
+    async with served_engine(tmp_path, USERS[:2], source=source) as served:
+        await served.settled()
+        polled, watched = [
+            msgspec.convert(await served.get(f"/v1/users/{user.guid}"), UserDetail) for user in USERS[:2]
+        ]
+    assert (polled.subscription.watched, watched.subscription.watched) == (False, True)
+    now = NINE + timedelta(minutes=5)
+    assert polled.next_read is not None
+    assert watched.next_read is not None
+    assert now < polled.next_read <= now + timedelta(hours=1) < watched.next_read <= now + timedelta(hours=12)
 
 
 async def test_an_operation_is_called_off(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from engine.api.failures import (
     SocketsGivenUnusable,
     SocketUnusable,
 )
-from engine.api.sockets import open_doors, read_only_twin
+from engine.api.schema.places import read_only_twin
+from engine.api.sockets import open_doors
 
 
 def listening(path: Path) -> socket.socket:

@@ -10,18 +10,17 @@ from pathlib import Path
 from tests.support.api import ServedEngine, people, served_engine
 
 USERS = 10_000
-REQUESTS = 400
-SEARCH = "/v1/users?filter=number+99&sort=name"
+REQUESTS = 200
 PATHS = (
     "/v1",
     "/v1/status",
     "/v1/users?per_page=50",
-    SEARCH,
+    "/v1/users?filter=number+99&sort=name",
     f"/v1/users/{1:032x}",
     "/v1/metrics",
 )
-P50_LIMIT, SEARCH_LIMIT = 0.002, 0.015
-"""Seconds at rest; a search looks through everybody."""
+P50_LIMIT = 0.002
+"""Seconds at rest."""
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -80,7 +79,6 @@ async def test_ten_thousand_users(tmp_path: Path) -> None:
             load.cancel()
         show(f"{USERS} users, while calendars are read without a pause", loaded)
     assert set(at_rest) == set(PATHS)
-    assert at_rest.pop(SEARCH)[0] < SEARCH_LIMIT
     assert max(p50 for p50, _ in at_rest.values()) < P50_LIMIT
 
 

@@ -2,43 +2,19 @@
 
 import asyncio
 import json
-import os
+import platform
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from engine.cli.main import _parser
-from engine.cli.places import socket_path
+from engine.api.schema.places import socket_path
 from engine.exchange.failures import MailboxNotFound
-from tests.support.api import InstantSource, ServedEngine, people, served_engine
+from tests.support.api import SETTINGS, InstantSource, ServedEngine, people, served_engine
+from tests.support.command import Ended, command
 
 USERS = people(12)
-MANUAL = (Path(__file__).parents[2] / "man" / "calendar-engine.8").read_text()
-
-
-@dataclass
-class Ended:
-    status: int
-    out: str
-    err: str
-
-
-async def command(*arguments: str, **environment: str) -> Ended:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "engine.cli.main",
-        *arguments,
-        env=os.environ | {"COLUMNS": "80", "PYTHONUTF8": "1"} | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
 
 
 async def ask(served: ServedEngine, name: str, *arguments: str) -> Ended:
@@ -65,6 +41,27 @@ async def test_status_for_people_and_for_programs(tmp_path: Path, source: Instan
     assert json.loads(program.out)["unresolved"] == 1
 
 
+async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Path) -> None:
+    source = InstantSource()
+    source.watched |= {f"user{n}@corp.example" for n in range(11)}
+    settings = SETTINGS.replace('"UTC"', '"Europe/Berlin"')
+    async with served_engine(tmp_path, USERS, settings=settings, source=source) as served:
+        await served.settled()
+        await served.clock.advance(150)
+        elsewhere = {"TZ": "America/New_York"}
+        explained, status = await asyncio.gather(
+            command("explain", "user1", "--socket", str(served.socket), **elsewhere),
+            command("status", "--socket", str(served.socket), **elsewhere),
+        )
+    assert "until 11 AM" in explained.out
+    assert "Mon 02 10:00–11:00" in explained.out
+    assert "2026-03-02 10:05:00 (Europe/Berlin)" in explained.out
+    assert "certain until 2026-03-02 11:00" in explained.out
+    assert "✓ PBX       working since 2026-03-02 10:05:00" in status.out
+    assert "  Calendars 11 watched, so that changes are heard at once; the others are read\n" in status.out
+    assert "now and then, the oldest 2 min ago" in status.out
+
+
 async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource) -> None:
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
@@ -83,6 +80,8 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
             ask(served, "explain", "user1"), ask(served, "explain", "nobody"), ask(served, "explain", "number")
         )
     assert exact.status == 0
+    assert "  Changes   looked for now and then, since the calendar is not watched" in exact.out
+    assert "            again at 2026-03-02 " in exact.out
     assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
     assert "Jour fixe" in exact.out
     assert "        active" in exact.out
@@ -99,6 +98,9 @@ async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantS
         assert (everybody.status, everybody.out) == (0, "done: 12 of 12 calendars, 1 not readable\n")
         assert source.reads == before + 11
         assert (await ask(served, "resync", "user7")).status == 1
+        some = await ask(served, "resync", "--resolve", "user1", "user2")
+        assert some.out == "done: 2 of 2 calendars, 0 not readable\n"
+        assert [operation.kind for operation in served.desk.operations.all()] == ["reresolve", "resync", "resync"]
         refused = await command("resync", "--socket", str(served.read_only))
         assert refused.status == 77
         assert "reading only" in refused.err
@@ -148,23 +150,26 @@ async def test_no_engine(tmp_path: Path) -> None:
     assert str(tmp_path / "calendar-engine" / "engine.sock") in default.err
 
 
+async def test_versions_with_and_without_an_engine(tmp_path: Path) -> None:
+    nowhere = {"XDG_RUNTIME_DIR": str(tmp_path), "RUNTIME_DIRECTORY": ""}
+    async with served_engine(tmp_path, USERS) as served:
+        people, program, alone, wrong = await asyncio.gather(
+            ask(served, "version"),
+            ask(served, "version", "--json"),
+            command("version", "--json", **nowhere),
+            command("version", "--socket", str(tmp_path / "nothing.sock")),
+        )
+    own = json.loads(alone.out)
+    assert own["engine"] is None
+    assert own["python"] == platform.python_version()
+    assert json.loads(program.out)["engine"]["version"] == own["version"]
+    assert people.out.startswith(f"calendar-engine {own['version']}, API 1, Python ")
+    assert f"The engine that runs is {own['version']}, API 1." in people.out
+    assert (wrong.status, wrong.out) == (69, "")
+
+
 def test_where_the_socket_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert socket_path(tmp_path / "own.sock", {"RUNTIME_DIRECTORY": "/run/a"}) == tmp_path / "own.sock"
     assert socket_path(None, {"RUNTIME_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a/engine.sock")
     assert socket_path(None, {}) == tmp_path / "calendar-engine" / "engine.sock"
-
-
-def test_the_manual_has_every_command_and_option() -> None:
-    help_texts = _parser().format_help()
-    names = re.findall(r"^    (\w+) ", help_texts, re.M)
-    assert {"run", "demo", "status", "users", "explain", "resync", "events"} == set(names)
-    for name in names:
-        assert re.search(rf"^\.It Cm {name}\b", MANUAL, re.M), name
-        assert re.search(rf"^\.Cm {name}$", MANUAL, re.M), name
-    [subparsers] = [action for action in _parser()._actions if action.choices]
-    assert isinstance(subparsers.choices, dict)
-    for parser in subparsers.choices.values():
-        for option in parser._option_string_actions:
-            if option.startswith("--"):
-                assert f"Fl -{option[2:]}" in MANUAL, option

@@ -3,7 +3,7 @@
 import asyncio
 
 from engine.exchange.failures import ExchangeFailure
-from engine.exchange.source import Mailbox, Tell
+from engine.exchange.source import Following, Mailbox, Tell
 
 
 class Unwatched:
@@ -15,6 +15,9 @@ class Unwatched:
 
     def is_watched(self, mailbox: Mailbox) -> bool:
         return False
+
+    def following(self, mailbox: Mailbox) -> Following:
+        return Following(watched=self.is_watched(mailbox))
 
     @property
     def reads_at_once(self) -> int:

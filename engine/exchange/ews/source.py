@@ -30,11 +30,13 @@ from engine.exchange.failures import (
     MailboxNotFound,
     NotPrimaryAddress,
 )
-from engine.exchange.source import Mailbox, Tell, Window
+from engine.exchange.source import Following, Mailbox, Tell, Window
 
 OWN_CONNECTIONS: Mapping[ExchangeType, int] = MappingProxyType({ExchangeType.ON_PREMISES: 3, ExchangeType.CLOUD_EWS: 0})
 """Hanging connections in the service account's own name: three are granted by even the oldest server
 (HangingConnectionLimit, Exchange 2013), and none to an application, which is nobody without a mailbox."""
+
+NO_NOTIFICATIONS = "exchange.mode is free-busy, and times and states alone are not notified"
 
 # After these, EWS may be somewhere else now.
 _PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted, MailboxMoved)
@@ -133,6 +135,13 @@ class EwsSource:
     def is_watched(self, mailbox: Mailbox) -> bool:
         """Tell whether changes of this mailbox are heard at the moment."""
         return self._watcher.is_watched(mailbox.address)
+
+    def following(self, mailbox: Mailbox) -> Following:
+        """Return whether and how a mailbox is watched, or why not."""
+        following = self._watcher.following(mailbox.address)
+        if following.watched or (self._may_subscribe and self.restriction is None):
+            return following
+        return Following(why_not=str(self.restriction or NO_NOTIFICATIONS))
 
     async def run(self, tell: Tell) -> None:
         """Listen for changes until cancelled, and tell which mailboxes have to be read again."""

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from engine.core.settings.model import Mode
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.ews.streaming.listener import QUIET, SILENCE
 from engine.exchange.failures import ImpersonationDenied
-from engine.exchange.source import Mailbox, Urgency
+from engine.exchange.source import Following, Mailbox, Urgency
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.exchange.stream import Stream
+from engine.simulator.faults import ErrorCode
 from engine.simulator.ledger import Record
 from engine.simulator.world import World
 from tests.exchange.ews.conftest import OpenSource, Simulate
@@ -206,11 +208,47 @@ async def test_a_server_that_is_away_leaves_nobody_watched_until_it_is_back(watc
         await watch.until(lambda: watch.told, seconds_pass=0.1)
         await watch.tells((ANNA, Urgency.LATER))
         assert not watch.source.is_watched(watch.mailbox(ANNA))
+        following = watch.source.following(watch.mailbox(ANNA))
+        assert not following.watched
+        assert "cannot be made: Exchange cannot be reached" in following.why_not
         await watch.simulator.listen()
         await watch.until(lambda: watch.told, seconds_pass=0.1)
         await watch.tells((ANNA, Urgency.LATER))
         assert watch.source.is_watched(watch.mailbox(ANNA))
         assert len(watch.requests("Subscribe")) == 1
+
+
+async def test_everybody_can_be_told_how_they_are_followed(watching: Callable[..., Any]) -> None:
+    async with watching() as watch:
+        begun = watch.clock.now()
+        await watch.watch(CLARA, ANNA)
+        await watch.listening(CLARA, ANNA)
+        assert watch.source.following(watch.mailbox(ANNA.upper())) == Following(True, CLARA, begun)
+        assert watch.source.following(watch.mailbox(BERT)) == Following()
+        watch.source.unwatch(watch.mailbox(ANNA))
+        assert watch.source.following(watch.mailbox(ANNA)) == Following()
+
+
+async def test_times_and_states_alone_are_not_watched(watching: Callable[..., Any]) -> None:
+    async with watching(mode=Mode.FREE_BUSY) as watch:
+        await watch.watch(ANNA)
+        assert "exchange.mode is free-busy" in watch.source.following(watch.mailbox(ANNA)).why_not
+
+
+async def test_a_mailbox_that_cannot_be_subscribed_to_says_why_until_it_is_looked_for_anew(
+    watching: Callable[..., Any],
+) -> None:
+    async with watching() as watch:
+        watch.simulator.faults.add(
+            ErrorCode("ErrorSubscriptionDelegateAccessNotSupported"), operation="Subscribe", times=1
+        )
+        await watch.watch(ANNA)
+        assert watch.source.following(watch.mailbox(ANNA)).why_not != ""
+        await watch.watch(ANNA)
+        assert not watch.source.is_watched(watch.mailbox(ANNA))
+        watch.source.unwatch(watch.mailbox(ANNA))
+        await watch.watch(ANNA)
+        assert watch.source.is_watched(watch.mailbox(ANNA))
 
 
 async def test_nobody_else_suffers_when_one_may_not_be_impersonated(watching: Callable[..., Any]) -> None:

@@ -62,11 +62,13 @@ class Owner(Protocol):
 
 
 class Listener:
-    """One group's connection. It is `trusted` unless it could not be made when it was tried last."""
+    """One group's connection. It is `trusted` unless it could not be made when it was tried last; `trouble` says why
+    that was."""
 
     def __init__(self, group: Group, client: EwsClient, clock: Clock, random: Random, owner: Owner) -> None:
         self.group = group
         self.trusted = True
+        self.trouble = ""
         self._client = client
         self._clock = clock
         self._owner = owner
@@ -192,6 +194,7 @@ class Listener:
             self.group.fresh.difference_update(listening_to.values())
             self._owner.accepted(self.group)
         self._open = self.trusted = True
+        self.trouble = ""
         self.wake()
         if self._missed:
             missed, self._missed = self._missed, set()
@@ -219,6 +222,7 @@ class Listener:
                 self._missed |= members
                 if not self._open and self.trusted:
                     self.trusted = False
+                    self.trouble = f"the connection for notifications cannot be made: {failure or 'it is silent'}"
                     self._owner.missed(members)
                 await self._pause(failure)
             case Recovery.WITHOUT_ANCHOR:

@@ -12,6 +12,7 @@ from engine.core.clock import Clock
 from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.streaming.bars import Bars
 from engine.exchange.ews.streaming.debounce import Debounce
 from engine.exchange.ews.streaming.groups import Group, Groups, Place
 from engine.exchange.ews.streaming.listener import Listener
@@ -24,13 +25,16 @@ from engine.exchange.failures import (
     SubscriptionLost,
     SubscriptionRefused,
 )
-from engine.exchange.source import Mailbox, Tell, Urgency
+from engine.exchange.source import Following, Mailbox, Tell, Urgency
 
 REFUSALS = 2
 """So many in a row are no coincidence: in between the server may have been restarted."""
 
 TRY_AGAIN = timedelta(minutes=30)
 """After a mailbox, or a whole server, took no subscription."""
+
+NO_ROOM = "there are as many connections for notifications as can be"
+STREAMS_NOTHING = "the server refuses connections for notifications, even for a single mailbox"
 
 _CANNOT_BE_WATCHED = (SubscriptionRefused, SubscriptionLost, RequestRejected, NotUnderstood, MailboxTrouble)
 
@@ -63,7 +67,9 @@ class Watcher:
         self._debounce = Debounce(clock)
         self._tell: Tell = lambda address, urgency: None
         self._refusals: Counter[Place] = Counter()
-        self._not_before: dict[str | Place, datetime] = {}
+        self._bars = Bars(TRY_AGAIN, clock, random)
+        self._why_not: dict[str, str] = {}
+        self._since: dict[str, datetime] = {}
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
         """Subscribe for a mailbox unless that is done, and return where it is now.
@@ -72,28 +78,36 @@ class Watcher:
         """
         address = mailbox.address.lower()
         group = self._groups.group_of(address)
-        if (group is not None and address in group.subscriptions) or self._is_barred(address):
+        if (group is not None and address in group.subscriptions) or self._bars.reason(address):
             return mailbox
         place = await self._where(mailbox)
         found = replace(mailbox, url=place.url)
-        if self._is_barred(place):
+        if reason := self._bars.reason(place):
+            self._why_not[address] = reason
             return found
         group = self._groups.group_of(address) or self._groups.add(address, place, self._clock.now())
-        if group is not None:
-            try:
-                await self._listener(group).subscribe(address)
-            except _CANNOT_BE_WATCHED:
-                self._bar(address)
-                self.drop(address)
-            except ExchangeFailure:
-                self.drop(address)
-                raise
+        if group is None:
+            self._why_not[address] = NO_ROOM
+            return found
+        try:
+            await self._listener(group).subscribe(address)
+        except _CANNOT_BE_WATCHED as failure:
+            self._bars.put(address, str(failure))
+            self.drop(address)
+        except ExchangeFailure:
+            self.drop(address)
+            raise
+        else:
+            self._since[address] = self._clock.now()
+            self._why_not.pop(address, None)
         return found
 
     def unwatch(self, address: str) -> None:
         """End a mailbox's subscription."""
         group = self._groups.group_of(address.lower())
         identifier = self.drop(address)
+        self._bars.lift(address.lower())
+        self._why_not.pop(address.lower(), None)
         if group is not None and identifier is not None:
             self._work.put_nowait(lambda: self._unsubscribe(group, address.lower(), identifier))
 
@@ -101,6 +115,7 @@ class Watcher:
         """Forget a mailbox's subscription and return its id, None if there was none."""
         group = self._groups.group_of(address.lower())
         identifier = self._groups.remove(address.lower())
+        self._since.pop(address.lower(), None)
         if group is not None:
             self._listeners[group].wake()
             if not group.members:
@@ -111,6 +126,15 @@ class Watcher:
         """Tell whether changes of a mailbox are heard."""
         group = self._groups.group_of(address.lower())
         return group is not None and address.lower() in group.subscriptions and self._listeners[group].trusted
+
+    def following(self, address: str) -> Following:
+        """Return whether and how a mailbox is watched, or why not."""
+        address = address.lower()
+        group = self._groups.group_of(address)
+        if group is None or address not in group.subscriptions:
+            return Following(why_not=self._bars.reason(address) or self._why_not.get(address, ""))
+        listener = self._listeners[group]
+        return Following(listener.trusted, group.anchor, self._since.get(address), listener.trouble)
 
     async def run(self, tell: Tell) -> None:
         """Listen for ever."""
@@ -145,7 +169,7 @@ class Watcher:
         self._refusals[group.place] += 1
         if self._refusals[group.place] >= REFUSALS:
             if len(group.members) == 1:
-                self._bar(group.place)
+                self._bars.put(group.place, STREAMS_NOTHING)
             else:
                 self._groups.shrink(group.place, len(group.members), self._clock.now())
             self._refusals[group.place] = 0
@@ -169,15 +193,6 @@ class Watcher:
         affinity = Affinity(group.anchor, group.cookie)
         with contextlib.suppress(ExchangeFailure):
             await self._client.call(group.place.url, unsubscribe(identifier), Impersonation(address), affinity)
-
-    def _bar(self, what: str | Place) -> None:
-        self._not_before[what] = self._clock.now() + TRY_AGAIN * self._random.uniform(0.75, 1.25)
-
-    def _is_barred(self, what: str | Place) -> bool:
-        until = self._not_before.get(what)
-        if until is not None and self._clock.now() >= until:
-            del self._not_before[what]
-        return what in self._not_before
 
 
 async def _run(work: Callable[[], Awaitable[None]]) -> None:

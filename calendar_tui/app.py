@@ -1,0 +1,125 @@
+"""The program around the views: one model, one session, and a picture that is drawn only when something changed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.timer import Timer
+
+from calendar_tui import themes
+from calendar_tui.client.session import Session
+from calendar_tui.screens.registry import FIRST, MAIN_VIEWS
+from calendar_tui.screens.user import UserView
+from calendar_tui.screens.users import UsersView
+from calendar_tui.screens.view import View
+from calendar_tui.state.attachment import Lost
+from calendar_tui.state.model import Model
+from calendar_tui.state.user_list import Query
+from calendar_tui.terminal import Look, ThemeName
+
+MERGED = 0.2
+"""Seconds within which changes are drawn together."""
+
+COUNTDOWN = 1.0
+"""Seconds between two looks at the time while the engine is gone."""
+
+
+class CalendarApp(App[None]):
+    """Shows one engine."""
+
+    CSS = themes.CSS
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "calendar-tui"
+    BINDINGS: ClassVar = []
+
+    def __init__(self, find: Callable[[], Path], look: Look, *, read_only: bool = False) -> None:
+        if look.colour:
+            os.environ.pop("NO_COLOR", None)
+        else:
+            os.environ["NO_COLOR"] = "1"
+        super().__init__(ansi_color=True if look.theme is ThemeName.ANSI else None)
+        self.look = look
+        self.model = Model()
+        self.session = Session(self.model, find, self._changed, read_only=read_only)
+        self._views: dict[str, View] = {}
+        self._drawing: Timer | None = None
+        self._countdown: Timer | None = None
+        for theme in themes.THEMES.values():
+            self.register_theme(theme)
+        self.theme = themes.THEMES[look.theme].name
+
+    def on_mount(self) -> None:
+        """Show the first view, and attach."""
+        self.open_view(FIRST)
+        self.run_worker(self.session.run(), exclusive=True)
+
+    def open_view(self, name: str) -> None:
+        """Go to one of the main views."""
+        first = self._view(FIRST)
+        while len(self.screen_stack) > 1 and self.screen is not first:
+            self.pop_screen()
+        if self.screen is not first:
+            self.push_screen(first)
+        if name != FIRST:
+            self.push_screen(self._view(name))
+
+    def open_users(self, query: Query) -> None:
+        """Go to the users that fit."""
+        self.open_view(UsersView.NAME)
+        self._users.narrow(query)
+
+    def open_user(self, guid: str) -> None:
+        """Go to one user."""
+        self.push_screen(UserView(self, guid))
+
+    def neighbour(self, guid: str, steps: int) -> str | None:
+        """Return who comes some steps after a user in the list."""
+        return self._users.neighbour(guid, steps)
+
+    def go_back(self) -> None:
+        """Leave the view on top; the first one stays."""
+        if self.screen is not self._view(FIRST):
+            self.pop_screen()
+
+    def next_theme(self) -> None:
+        """Take other colours."""
+        names = [theme.name for theme in themes.THEMES.values()]
+        if self.look.colour and self.look.theme is not ThemeName.ANSI:
+            self.theme = names[(names.index(self.theme) + 1) % len(names)]
+
+    def leave(self) -> None:
+        """End the program."""
+        self.exit()
+
+    @property
+    def _users(self) -> UsersView:
+        view = self._view(UsersView.NAME)
+        assert isinstance(view, UsersView)  # noqa: S101 - for the type checker
+        return view
+
+    def _view(self, name: str) -> View:
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = MAIN_VIEWS[name](self)
+            self.install_screen(view, name)
+        return view
+
+    def _changed(self) -> None:
+        """Draw soon; what changes until then is drawn with it."""
+        if self._drawing is None:
+            self._drawing = self.set_timer(MERGED, self._draw)
+
+    def _draw(self) -> None:
+        self._drawing = None
+        if not self.screen_stack:
+            return  # the program is ending
+        if isinstance(self.screen, View):
+            self.screen.show()
+        is_lost = isinstance(self.model.attachment, Lost)
+        if is_lost and self._countdown is None:
+            self._countdown = self.set_interval(COUNTDOWN, self._draw)
+        elif not is_lost and self._countdown is not None:
+            self._countdown.stop()
+            self._countdown = None

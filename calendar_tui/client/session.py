@@ -1,0 +1,109 @@
+"""Keeps a model in step with the engine: attaches, follows the events, and comes back after every interruption."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from calendar_tui.client.api import Api, understood
+from calendar_tui.client.failures import ClientFailure, VersionsDiffer
+from calendar_tui.client.server_events import ServerEvent
+from calendar_tui.state.attachment import Attached, Lost
+from calendar_tui.state.model import Model
+from engine.api.schema import (
+    About,
+    AuditEvent,
+    ChangeEvent,
+    OperationEvent,
+    RecentChanges,
+    Snapshot,
+    StatusEvent,
+    UsersEvent,
+)
+
+API_VERSION = 1
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+"""Seconds before the engine is looked for again."""
+
+KINDS: dict[str, type[msgspec.Struct]] = {
+    "snapshot": Snapshot,
+    "status": StatusEvent,
+    "users": UsersEvent,
+    "operations": OperationEvent,
+    "changes": ChangeEvent,
+    "audit": AuditEvent,
+}
+"""What the data of an event is, by its name; a name that is not here is a newer engine's and passed over."""
+
+
+class Session:
+    """Feeds `model` and calls `changed` whenever it is another one.
+
+    `find` returns the socket or raises a `ClientFailure`; with `read_only` nothing may be changed, whatever the socket
+    admits to.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        find: Callable[[], Path],
+        changed: Callable[[], None],
+        *,
+        read_only: bool = False,
+        random: Random | None = None,
+    ) -> None:
+        self.api: Api | None = None
+        self._model = model
+        self._find = find
+        self._changed = changed
+        self._read_only = read_only
+        self._random = random or Random()  # noqa: S311 - jitter, not a secret
+        self._last_event_id = ""
+        self._pause = FIRST_PAUSE
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                await self._attend()
+            except ClientFailure as failure:
+                pause = self._next_pause()
+                self._model.attachment = Lost(failure, _now() + timedelta(seconds=pause))
+                self._changed()
+                await asyncio.sleep(pause)
+
+    async def _attend(self) -> None:
+        """Follow the events until they end. Raises a `ClientFailure`."""
+        api = Api(self._find())
+        about = await api.get("/v1", About)
+        if about.api != API_VERSION:
+            raise VersionsDiffer(f"the engine {about.version} speaks version {about.api} of its API, not {API_VERSION}")
+        self.api = api
+        self._model.about = about
+        self._model.may_change = about.rights.change and not self._read_only
+        async for event in api.events(self._last_event_id):
+            self._take(event, api.socket)
+            if event.name == "snapshot" and "changes" in about.capabilities:
+                self._model.recall(await api.get("/v1/changes", RecentChanges))
+                self._changed()
+
+    def _take(self, event: ServerEvent, socket: Path) -> None:
+        kind = KINDS.get(event.name)
+        if kind is not None:
+            self._model.take(understood(event.data, kind, event.name), _now())
+        self._last_event_id = event.id
+        self._model.attachment = Attached(socket)
+        self._pause = FIRST_PAUSE
+        self._changed()
+
+    def _next_pause(self) -> float:
+        pause = self._pause
+        self._pause = min(pause * 2, LONGEST_PAUSE)
+        return pause * self._random.uniform(0.75, 1.0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

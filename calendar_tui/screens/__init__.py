@@ -1,0 +1,1 @@
+"""One module for each view, and the parts that are common to all."""

@@ -1,0 +1,107 @@
+"""One user on the terminal; calendar_tui.state.user says what is in it."""
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+from textual import work
+from textual.app import ComposeResult
+
+from calendar_tui.client.api import segment
+from calendar_tui.client.failures import ClientFailure
+from calendar_tui.commands.bindings import view_bindings
+from calendar_tui.screens.view import Shell, View
+from calendar_tui.state.lines import Document, Role, Span, line
+from calendar_tui.state.user import user_document, user_text
+from engine.api.schema import OperationKind, UserDetail, UserRow
+
+PRIVATE = 0o600
+
+
+class UserView(View):
+    """Asked for anew whenever the row of the user in the list is another one."""
+
+    NAME = "user"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell, guid: str) -> None:
+        super().__init__(shell)
+        self.guid = guid
+        self._user: UserDetail | None = None
+        self._row: UserRow | None = None
+        self._failure = ""
+
+    def content(self) -> ComposeResult:
+        """One list of lines."""
+        yield self.lines("main", cursor=True)
+
+    def refresh_content(self) -> None:
+        """Show the user, and ask for what is newer."""
+        row = self.model.users.rows.get(self.guid)
+        if row is not self._row:
+            self._row = row
+            self._ask()
+        main = self.line_view("main")
+        if self._user is None:
+            text = self._failure or "Asking the engine ..."
+            main.show(Document([line(Span(f" {text}", Role.MUTED))]))
+        else:
+            main.show(user_document(self._user, self.model.now, self.model.zone, main.size.width))
+
+    def path(self) -> str:
+        """Two steps from the beginning."""
+        name = (self._row.display_name or self._row.name) if self._row else "gone"
+        return f"calendar-tui > Users > {name}"
+
+    def follow(self, guid: str) -> None:
+        """Show another user."""
+        self.guid, self._user, self._row = guid, None, None
+        self.show()
+
+    async def action_have_done(self, kind: OperationKind) -> None:
+        """Have the calendar read again, or the mailbox looked for."""
+        await self.begin(f"/v1/users/{segment(self.guid)}/{kind}")
+
+    def action_copy(self) -> None:
+        """Hand everything to the clipboard of the terminal."""
+        if self._user is not None:
+            self.app.copy_to_clipboard(user_text(self._user, self.model.now, self.model.zone))
+            self.tell("Copied, if the terminal allows it (OSC 52); w writes a file instead.")
+
+    async def action_save(self) -> None:
+        """Write everything into a file that only this account can read."""
+        if self._user is None:
+            return
+        path = Path.cwd() / f"calendar-{re.sub(r'[^A-Za-z0-9._-]', '_', self._user.name)}.txt"
+        text = user_text(self._user, self.model.now, self.model.zone)
+        try:
+            await asyncio.to_thread(_write_privately, path, text)
+        except OSError as error:
+            self.tell(f"{path} cannot be written: {error.strerror}.")
+        else:
+            self.tell(f"Written to {path}")
+
+    def action_step(self, steps: int) -> None:
+        """Go to a neighbour in the list."""
+        guid = self.shell.neighbour(self.guid, steps)
+        if guid is None:
+            self.tell("There is no further user in the list.")
+        else:
+            self.follow(guid)
+
+    @work(exclusive=True)
+    async def _ask(self) -> None:
+        api = self.shell.session.api
+        if api is None:
+            return
+        try:
+            self._user = await api.get(f"/v1/users/{segment(self.guid)}", UserDetail)
+        except ClientFailure as failure:
+            self._user, self._failure = None, f"{failure} {failure.remedy}"
+        self.show()
+
+
+def _write_privately(path: Path, text: str) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w", encoding="utf-8") as file:
+        file.write(text)

@@ -1,0 +1,132 @@
+"""The list of users on the terminal; calendar_tui.state.users says what is in it."""
+
+from dataclasses import replace
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from calendar_tui.commands.bindings import view_bindings
+from calendar_tui.screens.view import Shell, View
+from calendar_tui.state.lines import Document
+from calendar_tui.state.user_list import SORTS, Query
+from calendar_tui.state.users import SORT_NAMES, UserLines, heads, narrowed
+from calendar_tui.widgets.filter_line import FilterLine
+from calendar_tui.widgets.line_view import LineView
+from engine.api.schema import OperationKind, ResyncQuestion
+
+
+class UsersView(View):
+    """Live, filtered as one types, sorted, and however long."""
+
+    NAME = "users"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(shell)
+        self.wanted = Query()
+        self._lines = UserLines(self.model, self.wanted)
+        self._revision = -1
+
+    def content(self) -> ComposeResult:
+        """Filter, heads of the columns, and the list."""
+        yield FilterLine("words that must all be found")
+        yield self.lines("chips", "as-needed")
+        yield self.lines("heads", "one-line")
+        yield self.lines("main", cursor=True)
+
+    def refresh_content(self) -> None:
+        """Show the list; it is put in order only where something changed."""
+        if self._lines.query != self.wanted or self._revision != self.model.users.revision:
+            self._lines = UserLines(self.model, self.wanted)
+            self._revision = self.model.users.revision
+        self.line_view("main").show(self._lines)
+        self.line_view("heads").show(Document([heads(self.wanted, self.app.size.width)]))
+        typed = "" if self._filter.is_open else self.wanted.words
+        self.show_as_needed(
+            "chips", narrowed(replace(self.wanted, words=typed), self.model.status, self.app.size.width)
+        )
+
+    def path(self) -> str:
+        """One step from the beginning."""
+        return "calendar-tui > Users"
+
+    def place(self) -> str:
+        """Which part of how many."""
+        seen = self.line_view("main").seen
+        total, everybody = len(self._lines), len(self.model.users.rows)
+        of = f"{total:,}" if total == everybody else f"{total:,} of {everybody:,}"
+        return f"{seen.start + 1:,}–{seen.stop:,} of {of}" if total else f"none of {everybody:,}"
+
+    def narrow(self, query: Query) -> None:
+        """Show who fits, from the beginning."""
+        self.wanted = query
+        if self.is_mounted:
+            self._filter.fill(query.words)
+            self.show()
+
+    def neighbour(self, guid: str, steps: int) -> str | None:
+        """Return who comes some steps after a user in the list."""
+        place = self._lines.position(guid)
+        if place is None or not 0 <= place + steps < len(self._lines):
+            return None
+        self.line_view("main").go_to(self._lines.guids[place + steps])
+        return self._lines.guids[place + steps]
+
+    @on(Input.Changed, "#filter")
+    def _typed(self, event: Input.Changed) -> None:
+        self.wanted = replace(self.wanted, words=event.value)
+        self.show()
+
+    @on(Input.Submitted, "#filter")
+    def _filtered(self) -> None:
+        self._close_filter()
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Go to a user."""
+        self.shell.open_user(event.key)
+
+    def action_filter(self) -> None:
+        """Begin to type a filter."""
+        self._filter.open()
+        self.show()
+
+    def action_back(self) -> None:
+        """Drop what narrows the list, one after the other, before leaving."""
+        if self._filter.is_open:
+            self._close_filter()
+        elif self.wanted.is_filter:
+            self.action_everybody()
+        else:
+            super().action_back()
+
+    def action_everybody(self) -> None:
+        """Drop all filters."""
+        self.narrow(Query(sort=self.wanted.sort, descending=self.wanted.descending))
+
+    def action_errors_only(self) -> None:
+        """Show those with a problem, or all again."""
+        self.narrow(replace(self.wanted, errors_only=not self.wanted.errors_only))
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        following = SORTS[(SORTS.index(self.wanted.sort) + 1) % len(SORTS)]
+        self.narrow(replace(self.wanted, sort=following))
+        self.tell(f"Sorted by {SORT_NAMES[following]}.")
+
+    def action_turn(self) -> None:
+        """Turn the order round."""
+        self.narrow(replace(self.wanted, descending=not self.wanted.descending))
+
+    async def action_have_done(self, kind: OperationKind) -> None:
+        """Have the calendars of all listed users read again, or their mailboxes looked for."""
+        await self.begin(f"/v1/{kind}", ResyncQuestion(users=tuple(self._lines.guids)))
+
+    def _close_filter(self) -> None:
+        self._filter.close()
+        self.line_view("main").focus()
+        self.show()
+
+    @property
+    def _filter(self) -> FilterLine:
+        return self.query_one(FilterLine)

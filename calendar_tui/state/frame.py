@@ -1,0 +1,91 @@
+"""What is around every view: where one is, how the engine is reached, and which keys there are."""
+
+import textwrap
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.cells import cell_len
+
+from calendar_tui.commands.command import Command
+from calendar_tui.state.attachment import Attached, Attaching, Lost
+from calendar_tui.state.lines import Document, Role, Span, cut, line, wrapped
+from calendar_tui.state.model import Model
+from calendar_tui.terminal import SMALLEST
+
+
+def header(model: Model, path: str, place: str, width: int) -> Document:
+    """Return the first line of a view: the names that lead to it, the place in its list, and the engine."""
+    right = _engine(model)
+    room = width - cell_len(right.text) - 2
+    title = cut(path, room)
+    place = cut(place, room - cell_len(title) - 2)
+    gap = max(1, width - cell_len(title) - (cell_len(place) + 2 if place else 0) - cell_len(right.text) - 1)
+    parts = [Span(" " + title, Role.TITLE)] + ([Span("  " + place, Role.MUTED)] if place else [])
+    return Document([line(*parts, " " * (gap - 1), right)])
+
+
+def _engine(model: Model) -> Span:
+    match model.attachment:
+        case Attached():
+            rights = "" if model.may_change else " read only"
+            version = model.about.version if model.about else ""
+            return Span(f"✓ engine {version}{rights} ", Role.MUTED)
+        case Attaching():
+            return Span("· looking for the engine ", Role.MUTED)
+        case Lost():
+            return Span("✗ engine gone ", Role.PROBLEM)
+
+
+def lost(model: Model, now: datetime, width: int) -> Document:
+    """Return what is said above a view while there is no engine; `now` is real time."""
+    attachment = model.attachment
+    if not isinstance(attachment, Lost):
+        return Document()
+    seconds = max(0, round((attachment.retry_at - now).total_seconds()))
+    again = f"Next try in {seconds} s." if seconds else "Trying again."
+    if model.heard_at is not None:
+        again = f"What is shown here is {age((now - model.heard_at).total_seconds())} old. {again}"
+    return Document(
+        [
+            *wrapped(f"✗ {attachment.failure}", width - 2, " ", Role.PROBLEM),
+            *wrapped(attachment.remedy, width - 2, "   "),
+            line(Span(f"   {again}", Role.NOTICE)),
+        ]
+    )
+
+
+def footer(commands: Iterable[Command], message: str, width: int) -> Document:
+    """Return the last line of a view: a message, or the keys that matter here."""
+    if message:
+        return Document([line(Span(cut(f" {message}", width), Role.NOTICE))])
+    parts: list[Span] = []
+    used = 1
+    for command in commands:
+        taken = cell_len(command.key) + cell_len(command.label) + 3
+        if not command.label or used + taken > width:
+            continue
+        parts += [Span(f" {command.key}", Role.KEY), Span(f" {command.label} ", Role.MUTED)]
+        used += taken
+    return Document([line(*parts)])
+
+
+def too_small(width: int, height: int) -> Document:
+    """Return what is said where nothing else has room."""
+    columns, rows = SMALLEST
+    text = (
+        f"This terminal is {width} x {height}. calendar-tui needs {columns} x {rows}: please make it larger. q leaves."
+    )
+    return Document([line(each) for each in textwrap.wrap(text, max(width, 10))])
+
+
+def is_too_small(width: int, height: int) -> bool:
+    """Tell whether a terminal of that size cannot show a view."""
+    return width < SMALLEST[0] or height < SMALLEST[1]
+
+
+def age(seconds: float) -> str:
+    """Return a length of time in the largest unit that is not coarse."""
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"

@@ -1,0 +1,178 @@
+"""Lines of text whose parts have a meaning instead of a colour; how they look is up to the terminal."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from rich.cells import cell_len, set_cell_size
+
+from engine.api.schema import Activity, LinkState
+
+
+class Role(StrEnum):
+    """What a part of a line is."""
+
+    PLAIN = "plain"
+    MUTED = "muted"
+    TITLE = "title"
+    AVAILABLE = "available"
+    BUSY = "busy"
+    AWAY = "away"
+    DND = "dnd"
+    GOOD = "good"
+    PROBLEM = "problem"
+    NOTICE = "notice"
+    KEY = "key"
+    CHIP = "chip"
+    BAR = "bar"
+
+
+class Span(NamedTuple):
+    """A part of a line."""
+
+    text: str
+    role: Role = Role.PLAIN
+
+
+class Line(NamedTuple):
+    """One line; `key` says what it stands for where it can be chosen."""
+
+    spans: tuple[Span, ...] = ()
+    key: str = ""
+
+    @property
+    def text(self) -> str:
+        """The line without its looks."""
+        return "".join(span.text for span in self.spans)
+
+
+class Lines(Protocol):
+    """As many lines as there are, each made only when it is looked at."""
+
+    def __len__(self) -> int: ...
+
+    def line(self, index: int, width: int) -> Line:
+        """Return the line at `index`, made for `width` columns."""
+        ...
+
+    def position(self, key: str) -> int | None:
+        """Return where the line with this key is."""
+        ...
+
+
+class Document:
+    """Lines that are all there."""
+
+    def __init__(self, lines: Sequence[Line] = ()) -> None:
+        self._lines = tuple(lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self._lines)
+
+    def line(self, index: int, width: int) -> Line:
+        """Return a line; it was made for its width."""
+        return self._lines[index]
+
+    def position(self, key: str) -> int | None:
+        """Return where the line with this key is."""
+        return next((index for index, line in enumerate(self._lines) if line.key == key), None)
+
+
+ACTIVITIES: dict[Activity, Span] = {
+    "available": Span("○ available", Role.AVAILABLE),
+    "busy": Span("● busy     ", Role.BUSY),
+    "away": Span("◐ away     ", Role.AWAY),
+    "dnd": Span("⊘ dnd      ", Role.DND),
+}
+UNKNOWN_ACTIVITY = Span("· unknown  ", Role.MUTED)
+"""Glyph and word say the same as the colour; all are eleven columns wide."""
+
+
+def activity(shown: Activity | None) -> Span:
+    """Return an activity in eleven columns."""
+    return UNKNOWN_ACTIVITY if shown is None else ACTIVITIES[shown]
+
+
+def link_mark(link: LinkState) -> Span:
+    """Return how a side is, in thirteen columns."""
+    if link.works:
+        return Span("✓ working    ", Role.GOOD)
+    return Span("✗ in trouble ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.NOTICE)
+
+
+def fitted(text: str, width: int) -> str:
+    """Return `text` in exactly `width` columns, with an ellipsis where it was cut."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + "…"
+
+
+def cut(text: str, width: int) -> str:
+    """Return `text` in at most `width` columns, with an ellipsis where it was cut."""
+    return text if cell_len(text) <= width else fitted(text, width)
+
+
+def line(*parts: str | Span, key: str = "") -> Line:
+    """Return a line of these parts; bare text is plain."""
+    return Line(tuple(part if isinstance(part, Span) else Span(part) for part in parts), key)
+
+
+def heading(text: str) -> Line:
+    """Return the line above a group of lines."""
+    return line(Span(text, Role.TITLE))
+
+
+def chips(names: Iterable[str]) -> Line:
+    """Return what a list is narrowed by, each a chip."""
+    return line(*(part for name in names for part in (" ", Span(f" {name} ", Role.CHIP))))
+
+
+def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, most: int | None = None) -> list[Line]:
+    """Return `text` as lines of at most `width` columns, `most` of them where that is given."""
+    parts = textwrap.wrap(
+        text, max(width, 20), initial_indent=indent, subsequent_indent=indent, max_lines=most, placeholder=" …"
+    )
+    return [line(Span(part, role)) for part in parts]
+
+
+def difference(before: Line, after: Line, width: int) -> range:
+    """Return the columns, of `width`, in which two lines are not the same."""
+    if before == after:
+        return range(0)
+    old, new = _letters(before, width), _letters(after, width)
+    first = _common(old, new)
+    alike = _common(reversed(old), reversed(new)) if _columns(old) == _columns(new) else 0
+    start, stop = _columns(new[:first]), _columns(new[: len(new) - alike])
+    return range(min(start, width), min(max(start, stop), width))
+
+
+def _letters(line_: Line, width: int) -> list[tuple[str, Role]]:
+    """Return the letters of a line with their accents, filled up with blanks."""
+    letters: list[tuple[str, Role]] = []
+    for text, role in line_.spans:
+        for letter in text:
+            if letters and not cell_len(letter):
+                letters[-1] = (letters[-1][0] + letter, letters[-1][1])
+            else:
+                letters.append((letter, role))
+    return letters + [(" ", Role.PLAIN)] * max(0, width - _columns(letters))
+
+
+def _common(some: Iterable[tuple[str, Role]], others: Iterable[tuple[str, Role]]) -> int:
+    """Return how many letters both begin with."""
+    count = 0
+    for one, other in zip(some, others, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _columns(letters: Sequence[tuple[str, Role]]) -> int:
+    return cell_len("".join(letter for letter, _ in letters))

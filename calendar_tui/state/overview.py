@@ -1,0 +1,157 @@
+"""The first view: do both sides work, how many users, what is the matter, what happened last."""
+
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+
+from calendar_tui.state.history import sparkline
+from calendar_tui.state.lines import (
+    Document,
+    Line,
+    Role,
+    Span,
+    activity,
+    cut,
+    fitted,
+    heading,
+    line,
+    link_mark,
+    wrapped,
+)
+from calendar_tui.state.model import Model
+from engine.api.schema import ChangeEvent, Concern, LinkState, Status
+
+PROBLEM, USER = "problem:", "user:"
+"""What the keys of lines begin with."""
+
+WITH_REMEDY = 3
+LEAST_CHANGES = 4
+WIDE = 100
+"""How many problems have their remedy beneath, how many changes are always there, and when there is room for more."""
+
+GOOD_NEWS = {
+    "link recovered": "it works",
+    "user recovered": "the calendar can be read again",
+    "listening": "the PBX may connect here",
+    "reading unrestricted": "calendars are read with all details again",
+}
+
+
+def overview(model: Model, width: int, height: int) -> Document:
+    """Return the overview for that many columns and rows."""
+    status = model.status
+    if status is None:
+        return Document([line(), line(Span("  Nothing is known yet.", Role.MUTED))])
+    lines = [*_links(status, model.zone, width), line(), *_counts(status, model.zone), _last_hour(model, width), line()]
+    lines += [*_problems(status, width), line()]
+    room = max(LEAST_CHANGES, height - len(lines) - 1)
+    return Document([*lines, *_last_changes(model, room, width)])
+
+
+def clock(instant: datetime, zone: tzinfo, now: datetime) -> str:
+    """Return an instant as people say it now: the time of day, and the day if it is another one."""
+    local = instant.astimezone(zone)
+    return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local:%d %b %H:%M}"
+
+
+def _links(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
+    for link in status.links:
+        since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
+        waits = _waits_for(link, zone)
+        start = (f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ")
+        if link.trouble is None:
+            yield line(*start, Span(waits, Role.NOTICE))
+            continue
+        yield line(*start, cut(f"{link.trouble.title}. {link.trouble.detail}", width - 26 - len(since)))
+        yield line(" " * 24, Span(waits, Role.NOTICE))
+
+
+def _waits_for(link: LinkState, zone: tzinfo) -> str:
+    """Say what a side that does not work waits for; the next try is in real time, which needs no date."""
+    match link.waits_for:
+        case None:
+            return ""
+        case "next try" if link.retry_at is not None:
+            return f"next try at {link.retry_at.astimezone(zone):%H:%M:%S}"
+        case "call":
+            return f"waits for the {link.name} to connect"
+        case "users":
+            return "waits for the users of the PBX"
+        case awaited:
+            return f"waits for the {awaited}"
+
+
+def _counts(status: Status, zone: tzinfo) -> Iterator[Line]:
+    counts = (
+        (status.users, "users:", False),
+        (status.resolved, "with a calendar,", False),
+        (status.watched, "watched,", False),
+        (status.unread, "not read yet,", False),
+        (status.unresolved, "without;", True),
+        (status.refused, "refused", True),
+    )
+    parts: list[str | Span] = []
+    for count, what, is_bad in counts:
+        parts += [Span(f" {count:,}", Role.PROBLEM if count and is_bad else Role.TITLE), Span(f" {what}", Role.MUTED)]
+    yield line(*parts)
+    oldest = ""
+    if status.oldest_reading is not None:
+        oldest = f"oldest reading {clock(status.oldest_reading, zone, status.now)}, "
+    yield line(Span(f" {oldest}times in {status.timezone}", Role.MUTED))
+
+
+def _problems(status: Status, width: int) -> Iterator[Line]:
+    """Give the remedy with the most important ones; the others have it where Enter leads."""
+    if not status.concerns:
+        yield line(Span(" Problems", Role.TITLE), Span("   none", Role.MUTED))
+        return
+    yield heading(" Problems")
+    for index, concern in enumerate(status.concerns):
+        yield _concern(concern, width)
+        if index < WITH_REMEDY:
+            yield from wrapped(concern.trouble.remedy, width - 2, "     ", Role.MUTED, most=2)
+
+
+def _concern(concern: Concern, width: int) -> Line:
+    trouble = concern.trouble
+    if concern.link is not None:
+        whom = f"{concern.link}" + (f", all {concern.count:,} users" if concern.count else "")
+    else:
+        names = ", ".join(user.label for user in concern.users)
+        whom = f"{concern.count:,} {'user' if concern.count == 1 else 'users'}: {names}"
+    room = max(0, width - len(trouble.title) - 4)
+    return line(" ", Span(f"✗ {trouble.title}", Role.PROBLEM), cut(f"  {whom}", room), key=PROBLEM + trouble.type)
+
+
+def _last_hour(model: Model, width: int) -> Line:
+    parts: list[str | Span] = [Span(" Last hour ", Role.TITLE)]
+    for name, counts, role in (
+        ("changes", model.last_hour.changes(model.now), Role.BAR),
+        ("errors", model.last_hour.errors(model.now), Role.PROBLEM),
+    ):
+        bars = sparkline(counts, 30 if width >= WIDE else 20)
+        parts += [Span(f"  {sum(counts):,}", Role.TITLE), Span(f" {name} ", Role.MUTED), Span(bars, role)]
+    return line(*parts)
+
+
+def _last_changes(model: Model, room: int, width: int) -> Iterator[Line]:
+    yield heading(" Last changes")
+    if not model.changes:
+        yield line(Span("   none yet", Role.MUTED))
+    for change in list(model.changes)[:room]:
+        yield change_line(change, model.zone, width)
+
+
+def change_line(change: ChangeEvent, zone: tzinfo, width: int) -> Line:
+    """Return one thing that happened."""
+    key = f"{USER}{change.guid}:{change.number}" if change.guid else ""
+    time = Span(f" {change.at.astimezone(zone):%H:%M} ", Role.MUTED)
+    label = fitted(change.label, 20)
+    if change.presence is not None:
+        remark = " (dry run)" if change.kind == "withheld" else ""
+        note = cut(f"{change.presence.note}{remark}", width - 42)
+        return line(time, activity(change.presence.activity), f"  {label}  ", note, key=key)
+    if change.trouble is not None:
+        text = f"{change.trouble.title}{': ' if change.trouble.detail else ''}{change.trouble.detail}"
+        return line(time, Span("✗ problem  ", Role.PROBLEM), f"  {label}  ", cut(text, width - 42), key=key)
+    text = GOOD_NEWS.get(change.kind, change.kind)
+    return line(time, Span("✓ working  ", Role.GOOD), f"  {label}  ", cut(text, width - 42), key=key)

@@ -1,0 +1,30 @@
+"""What is the matter and what to do about it, as lines."""
+
+from collections.abc import Iterator
+
+from calendar_tui.state.lines import Line, Role, line, wrapped
+from engine.api.schema import Trouble
+
+
+def problem_box(trouble: Trouble, width: int, *, with_detail: bool = True) -> Iterator[Line]:
+    """Yield a problem with its remedy."""
+    detail = f": {trouble.detail}" if trouble.detail and with_detail else ""
+    yield from wrapped(f"✗ {trouble.title}{detail}", width - 2, " ", Role.PROBLEM)
+    yield from wrapped(trouble.remedy, width - 2, "   ", Role.NOTICE)
+
+
+def whose_and_how_much(trouble: Trouble) -> Line:
+    """Return who has to act, and how much stands still until then."""
+    return line(f"   Concerns {trouble.scope}; to be solved in: {FAULTS.get(trouble.fault, trouble.fault)}.")
+
+
+FAULTS = {
+    "settings": "the settings of calendar-engine",
+    "credentials": "the user name or password in use",
+    "permission": "the rights of the account in use",
+    "network": "the network",
+    "server": "the server at the other end",
+    "peer protocol": "the program at the other end",
+    "ours": "calendar-engine itself (please report it)",
+}
+"""Where a problem is solved, by whose fault it is."""

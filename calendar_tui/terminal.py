@@ -1,0 +1,57 @@
+"""What the terminal can show: decided once, before anything is drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+SMALLEST = (60, 18)
+"""Columns and rows below which nothing sensible can be shown."""
+
+
+class Letters(StrEnum):
+    """What may be written: everything, no glyphs beyond letters (consoles have few), or ASCII alone."""
+
+    ALL = "all"
+    NO_GLYPHS = "no glyphs"
+    ASCII = "ascii"
+
+
+class ThemeName(StrEnum):
+    """`ansi` leaves the colours to the terminal, which is right for consoles with sixteen of them."""
+
+    DARK = "dark"
+    LIGHT = "light"
+    ANSI = "ansi"
+
+
+class TerminalUnfit(Exception):
+    """Nothing can be drawn on this terminal; the text says what to use instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How everything is drawn."""
+
+    theme: ThemeName = ThemeName.DARK
+    letters: Letters = Letters.ALL
+    colour: bool = True
+
+
+def look_of(
+    environment: Mapping[str, str], encoding: str, *, theme: ThemeName | None = None, ascii_only: bool = False
+) -> Look:
+    """Return how to draw on the terminal that `environment` and `encoding` describe. Raises `TerminalUnfit`."""
+    terminal = environment.get("TERM", "")
+    if terminal in ("", "dumb", "unknown"):
+        raise TerminalUnfit(
+            f"This terminal (TERM={terminal}) cannot move the cursor.\n"
+            "Use instead: calendar-engine status, users, explain, events"
+        )
+    is_console = terminal in ("linux", "vt100", "vt102", "vt220", "cons25")
+    colour = "NO_COLOR" not in environment
+    letters = Letters.NO_GLYPHS if is_console else Letters.ALL
+    if ascii_only or encoding.lower().replace("-", "") != "utf8":
+        letters = Letters.ASCII
+    if is_console or not colour:
+        theme = ThemeName.ANSI
+    return Look(theme or ThemeName.DARK, letters, colour)

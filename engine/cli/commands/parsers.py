@@ -1,0 +1,46 @@
+"""What the parsers of the commands have in common."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+
+class Commands(Protocol):
+    """Where a command is declared; argparse has no public name for it."""
+
+    def add_parser(
+        self,
+        name: str,
+        *,
+        help: str,  # noqa: A002 (argparse calls it so)
+        description: str,
+        parents: Sequence[argparse.ArgumentParser] = (),
+    ) -> argparse.ArgumentParser:
+        """Return the parser of a new command."""
+        ...
+
+
+def attached() -> argparse.ArgumentParser:
+    """Return a parent for the parsers of all commands that ask a running engine."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
+    parent.add_argument("--json", action="store_true", help="JSON as the local API gives it")
+    return parent
+
+
+def attached_or_beside() -> argparse.ArgumentParser:
+    """Return a parent for the parsers of all commands that ask a running engine, or do without one."""
+    parent = attached()
+    parent.add_argument(
+        "--settings", type=Path, metavar="FILE", help="this settings file (TOML), without asking an engine"
+    )
+    return parent
+
+
+def positive(text: str) -> float:
+    """Return a number above 0, or refuse the argument."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number

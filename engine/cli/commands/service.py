@@ -1,0 +1,33 @@
+"""The command that keeps presences in step until it is stopped."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from engine.cli.commands.parsers import Commands
+from engine.cli.statuses import WELL
+
+
+def add(commands: Commands) -> None:
+    """Declare `run`."""
+    parser = commands.add_parser("run", help="keep presences in step until stopped", description="Runs the engine.")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="the settings file (TOML; found by itself)")
+    parser.add_argument(
+        "--secrets",
+        type=Path,
+        metavar="FILE",
+        help="passwords as TOML, readable by the owner only; the environment variables "
+        "CALENDAR_ENGINE_EXCHANGE_PASSWORD and CALENDAR_ENGINE_PBX_PASSWORD come first",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from engine.cli.places import settings_path
+    from engine.cli.run import run
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    asyncio.run(run(options.settings or settings_path(), options.secrets))
+    return WELL

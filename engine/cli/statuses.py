@@ -1,0 +1,8 @@
+"""The exit statuses of `calendar-engine`, as calendar-engine(8) lists them."""
+
+WELL, FAILED, UNUSABLE = 0, 1, 2
+"""All went well; the run ended with a failure; settings, secrets or arguments cannot be used."""
+
+UNREACHABLE, FORBIDDEN = 69, 77
+"""Those of a command that asks a running engine (EX_UNAVAILABLE and EX_NOPERM of sysexits.h): there is none, or this
+account may not."""

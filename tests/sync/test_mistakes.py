@@ -1,0 +1,57 @@
+"""A mistake of ours in a decision concerns one user: who that is gets told, and so does the end of it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.api.schema import Status, UserDetail, UsersPage
+from engine.core.appointments import Appointment
+from engine.core.presence import decide
+from engine.core.presence.decide import Decision
+from engine.core.presence.model import PresenceSettings
+from engine.exchange.source import Urgency
+from engine.sync.happenings import Happening, UserRecovered, UserTrouble
+from tests.support.api import NINE, InstantSource, people, served_engine
+
+USERS = people(3)
+ADDRESS = "user1@corp.example"
+
+
+def breaking(appointments: Sequence[Appointment], settings: PresenceSettings, now: datetime) -> Decision:
+    if any(appointment.id == "odd" for appointment in appointments):
+        raise ZeroDivisionError
+    return decide(appointments, settings, now)
+
+
+async def test_a_mistake_has_a_name_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.sync.decider.decide", breaking)
+    source, happenings = InstantSource(), list[Happening]()
+    source.watched.add(ADDRESS)
+    source.calendars[ADDRESS] = (Appointment(id="odd", start=NINE, end=NINE + timedelta(hours=1)),)
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        served.engine.observe(happenings.append)
+        await served.settled()
+        [trouble] = [each for each in happenings if isinstance(each, UserTrouble)]
+        assert (trouble.user.name, trouble.failure.slug) == ("user1", "engine-mistake")
+        status = msgspec.convert(await served.get("/v1/status"), Status)
+        assert (status.resolved, status.unresolved) == (2, 1)
+        assert [user.label for user in status.concerns[0].users] == ["User Number 1"]
+        [row] = msgspec.convert(await served.get("/v1/users?filter=user1"), UsersPage).users
+        assert (row.state, row.problem) == ("problem", "engine-mistake")
+        detail = msgspec.convert(await served.get(f"/v1/users/{row.guid}"), UserDetail)
+        assert ([problem.type for problem in detail.problems], detail.decision) == (["engine-mistake"], None)
+
+        for _ in range(2):
+            source.tell(ADDRESS, Urgency.NOW)
+            await served.settled()
+        assert [each for each in happenings if isinstance(each, UserTrouble)] == [trouble]
+
+        del source.calendars[ADDRESS]
+        source.tell(ADDRESS, Urgency.NOW)
+        await served.settled()
+        assert [each.user.name for each in happenings if isinstance(each, UserRecovered)] == ["user1"]
+        assert msgspec.convert(await served.get("/v1/status"), Status).unresolved == 0
+        assert served.link.shown[USERS[1].guid].activity == "busy"
