@@ -21,10 +21,13 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
     Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
     """
     async with open_site(settings_file, secrets_file) as site:
-        with open_doors(socket_path(site.given.socket), site.given.socket_group, os.environ) as doors:
+        given = site.given
+        with (
+            on_hangup(site.service.look_soon),
+            open_doors(socket_path(given.socket), given.socket_group, os.environ) as doors,
+        ):
             logger.info("local API at %s", doors.main)
-            with on_hangup(site.service.look_soon):
-                await until_signalled(_serve(site, doors))
+            await until_signalled(_serve(site, doors))
 
 
 async def _serve(site: Site, doors: Doors) -> None:
