@@ -5,7 +5,6 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable
-from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -82,7 +81,7 @@ class Desk:
         return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
 
     def now(self) -> datetime:
-        """Return the present instant, calendar time."""
+        """Return the present instant of calendar time."""
         return self._clock.now()
 
     def account(self, guid: str) -> Account | None:

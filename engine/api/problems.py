@@ -9,6 +9,7 @@ from aiohttp import web
 
 from engine.api.schema import FieldProblem, Problem
 from engine.core.failures import Failure
+from engine.core.settings.problems import SettingsInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,17 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
             fields=fields,
         )
     )
+
+
+def named(failure: Failure) -> Refused:
+    """Return the answer for a request whose settings or secrets cannot be used."""
+    fields: tuple[FieldProblem, ...] = ()
+    if isinstance(failure, SettingsInvalid):
+        fields = tuple(
+            FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
+            for each in failure.problems
+        )
+    return refused(failure, fields=fields)
 
 
 def response(problem: Problem) -> web.Response:

@@ -34,7 +34,9 @@ class ApiServer:
         try:
             for door in self._doors.doors:
                 runners.append(await self._start(door))
-            await self._desk.publish()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._desk.operations.run())
+                group.create_task(self._desk.publish())
         finally:
             self._desk.events.close()
             await asyncio.gather(*(runner.cleanup() for runner in runners))

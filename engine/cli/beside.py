@@ -52,7 +52,7 @@ def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
 @asynccontextmanager
 async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[ApiClient]:
     """Answer in this process for as long as the context lasts; no engine begins."""
-    async with open_site(settings, None, state) as site:
+    async with open_site(settings, None, state_dir=state) as site:
         with open_doors(directory / SOCKET, None, {}) as doors:
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())

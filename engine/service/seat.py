@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from engine.core.appointments import Appointment
 from engine.core.failures import Failure
+from engine.core.users import User
 from engine.service.settings_file import system_zone
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening, Observer, ServiceChanged, UserChanged
@@ -65,6 +67,10 @@ class Seat:
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
         return None if self.engine is None else self.engine.account(guid, now)
+
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
+        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        return None if self.engine is None else self.engine.calendar(guid)
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon."""

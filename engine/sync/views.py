@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
@@ -65,6 +66,7 @@ class EngineView(Protocol):
     def guids(self) -> tuple[str, ...]: ...  # noqa: D102
     def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
     def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
     def visit(self, guid: str) -> None: ...  # noqa: D102
     def search(self, guid: str) -> None: ...  # noqa: D102
 

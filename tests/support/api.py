@@ -14,12 +14,12 @@ import aiohttp
 
 from engine.api.desk import Desk
 from engine.api.handlers.part import Part
-from engine.api.handlers.secrets import SecretsPart
-from engine.api.handlers.settings import SettingsPart
 from engine.api.schema.places import read_only_twin
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
+from engine.cli.assembly import make_workbench
+from engine.cli.site import service_parts
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
@@ -220,7 +220,8 @@ async def served_engine(
         await service.begin()
         desk = Desk(service.seat, clock)
         with open_doors(directory / "engine.sock", None, {}) as doors:
-            parts = (SettingsPart(service, desk), SecretsPart(sources, service, desk))
+            workbench = make_workbench(clock, SteadyClock())
+            parts = service_parts(service, sources, desk, workbench, directory)
             served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(service.run())
