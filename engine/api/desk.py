@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import secrets
+from datetime import datetime
 from collections.abc import Callable
 
 from msgspec.structs import replace
