@@ -4,8 +4,8 @@ import asyncio
 import itertools
 import logging
 import secrets
-from datetime import datetime
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec.structs import replace
 
