@@ -74,16 +74,16 @@ class Desk:
         self._published: Status | None = None
         engine.observe(self._observe)
 
+    def now(self) -> datetime:
+        """Return the present instant, calendar time."""
+        return self._clock.now()
+
     def status(self) -> Status:
         """Return how things stand. As long as nothing happens, only time goes on."""
         now = self._clock.now()
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
-
-    def now(self) -> datetime:
-        """Return the present instant, calendar time."""
-        return self._clock.now()
 
     def account(self, guid: str) -> Account | None:
         """Return all that is known of one user, None for whoever does not take part."""

@@ -86,14 +86,14 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
 
 
 def named(failure: Failure) -> Refused:
-    """Return the answer for a request whose `settings` or `secrets` cannot be used."""
-    if not isinstance(failure, SettingsInvalid):
-        return refused(failure)
-    fields = (
-        FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
-        for each in failure.problems
-    )
-    return refused(failure, fields=tuple(fields))
+    """Return the answer for a request whose settings or secrets cannot be used."""
+    fields: tuple[FieldProblem, ...] = ()
+    if isinstance(failure, SettingsInvalid):
+        fields = tuple(
+            FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
+            for each in failure.problems
+        )
+    return refused(failure, fields=fields)
 
 
 def response(problem: Problem) -> web.Response:

@@ -32,9 +32,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class SetupSession:
     """Every change is in the file at `path` before it is answered. `zone` is this machine's time zone."""
 
-    def __init__(self, service: Service, sources: SecretSources, path: Path, zone: ZoneInfo) -> None:
+    def __init__(self, service: Service, secrets: SecretSources, path: Path, zone: ZoneInfo) -> None:
         self._service = service
-        self._sources = sources
+        self._secrets = secrets
         self._path = path
         self._zone = zone
         self._entered: dict[str, Secret] = {}
@@ -91,7 +91,7 @@ class SetupSession:
 
     async def secrets(self) -> dict[str, Secret]:
         """Return all secrets by name, those entered first."""
-        return {**await self._sources.known(), **self._entered}
+        return {**await self._secrets.known(), **self._entered}
 
     async def apply(self, author: Author) -> Plan | None:
         """Put everything into force and end the set-up; return what was done, None where only secrets have changed.
@@ -99,8 +99,8 @@ class SetupSession:
         Raises what `Service.change` does; then the set-up goes on.
         """
         changes = {each.key: each.after for each in self.changes()}
-        for name, value in self._entered.items():
-            await self._sources.put(name, value)
+        if self._entered:
+            await self._secrets.put(self._entered)
         plan = await self._service.change(changes, "*", author) if changes else await self._service.secrets_changed()
         self._entered.clear()
         self._kept = None

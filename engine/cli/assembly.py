@@ -13,6 +13,7 @@ from engine.cli.calendar_source import calendar_source, exchange_access
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
+from engine.exchange.http.trace import Trace
 from engine.pbx import tls
 from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
 from engine.pbx.events import PbxEvent
@@ -35,11 +36,19 @@ def assemble(
     network_clock: Clock,
     observe: Observer,
     resolver: AbstractResolver | None = None,
+    trace: Trace | None = None,
 ) -> Engine:
-    """Return an engine that is ready to run. `resolver` looks up Exchange's servers."""
+    """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` looks on at what is
+    exchanged with them."""
     random = SystemRandom()
     source = calendar_source(
-        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver
+        settings,
+        secrets,
+        clock=clock,
+        network_clock=network_clock,
+        random=random,
+        resolver=resolver,
+        trace=trace,
     )
     return Engine(
         settings,

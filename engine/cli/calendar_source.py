@@ -12,6 +12,7 @@ from engine.exchange.ews.source import EwsSource
 from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
+from engine.exchange.http.trace import Trace
 from engine.exchange.oauth.application import Application, ClientCertificate, Registration
 from engine.exchange.source import CalendarSource
 from engine.probes.exchange import ExchangeAccess
@@ -29,10 +30,11 @@ def calendar_source(
     network_clock: Clock,
     random: Random,
     resolver: AbstractResolver | None,
+    trace: Trace | None = None,
 ) -> CalendarSource:
-    """Return the source, which has connected to nothing yet. `resolver` looks up Exchange's servers."""
+    """Return the source, not connected to anything yet. `resolver` looks up Exchange's servers, `trace` looks on."""
     return exchange_access(
-        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver
+        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver, trace=trace
     ).source
 
 
@@ -44,6 +46,7 @@ def exchange_access(
     network_clock: Clock,
     random: Random,
     resolver: AbstractResolver | None,
+    trace: Trace | None = None,
 ) -> ExchangeAccess:
     """Return the source together with what it is made of."""
     exchange = settings.exchange
@@ -52,7 +55,8 @@ def exchange_access(
     if exchange.type is not ExchangeType.ON_PREMISES:
         exchange = for_exchange_online(exchange)
         registration = _registration(exchange, secrets)
-        application = Application(registration, scope_of(exchange.ews_url or ""), tls=tls, user_agent=USER_AGENT)
+        scope = scope_of(exchange.ews_url or "")
+        application = Application(registration, scope, tls=tls, user_agent=USER_AGENT, trace=trace)
         token = ExchangeOnlineTokens(application, f"application {registration.client_id}", network_clock, clock)
     http = ExchangeHttp(
         log_in=token or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),
@@ -61,6 +65,7 @@ def exchange_access(
         clock=network_clock,
         user_agent=USER_AGENT,
         resolver=resolver,
+        trace=trace,
     )
     source = EwsSource(
         exchange,

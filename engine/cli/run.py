@@ -1,18 +1,10 @@
 """`calendar-engine run`: the engine on a real PBX and a real Exchange, until it is told to stop."""
 
-import asyncio
-import logging
-import os
 from pathlib import Path
 
-from engine.api.metrics_server import MetricsServer
-from engine.api.schema.places import socket_path
-from engine.api.server import ApiServer
-from engine.api.sockets import Doors, open_doors
+from engine.cli.serving import serve
 from engine.cli.signals import on_hangup, until_signalled
-from engine.cli.site import Site, open_site
-
-logger = logging.getLogger(__name__)
+from engine.cli.site import open_site
 
 
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
@@ -21,15 +13,5 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
     Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
     """
     async with open_site(settings_file, secrets_file) as site:
-        with open_doors(socket_path(site.given.socket), site.given.socket_group, os.environ) as doors:
-            logger.info("local API at %s", doors.main)
-            with on_hangup(site.service.look_soon):
-                await until_signalled(_serve(site, doors))
-
-
-async def _serve(site: Site, doors: Doors) -> None:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(site.service.run())
-        group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())
-        if site.given.metrics_port is not None:
-            group.create_task(MetricsServer(site.desk, site.given.metrics_port).serve())
+        with on_hangup(site.service.look_soon):
+            await until_signalled(serve(site))

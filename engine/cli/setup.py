@@ -18,9 +18,8 @@ from engine.cli.ladders import Ladders
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
 from engine.cli.trying import show_rungs
-from engine.core.secret import Secret
 from engine.core.settings.problems import Problem
-from engine.store.secrets import ENVIRONMENT, secrets_in_environment, secrets_in_file
+from engine.store.secrets import ENVIRONMENT, given_secrets
 
 PATH = "/v1/setup"
 
@@ -44,7 +43,7 @@ async def _run(options: argparse.Namespace, path: Path, answers: Answers | None)
 
 
 async def _by_file(setup: "SetupClient", answers: Answers, options: argparse.Namespace) -> int:
-    secrets = {name: secret.reveal() for name, secret in _given(options.secrets).items()}
+    secrets = {name: secret.reveal() for name, secret in given_secrets(os.environ, options.secrets).items()}
     await setup.begin()
     state = await setup.answer(SetupAnswers(settings=answers.settings, secrets=secrets, user=answers.user))
     problems = [*answers.problems, *_missing_secrets(state)]
@@ -66,10 +65,6 @@ async def _by_file(setup: "SetupClient", answers: Answers, options: argparse.Nam
         print(line)
     print("The set-up is in force.", file=sys.stderr)
     return WELL
-
-
-def _given(file: Path | None) -> dict[str, Secret]:
-    return ({} if file is None else secrets_in_file(file)) | secrets_in_environment(os.environ)
 
 
 def _missing_secrets(state: Setup) -> Iterator[Problem]:

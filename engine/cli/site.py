@@ -1,10 +1,12 @@
 """What a running service and the commands that work without one have in common: the site's files, put together."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from aiohttp.abc import AbstractResolver
 
 from engine.api.candidates import Candidates
 from engine.api.desk import Desk
@@ -17,8 +19,12 @@ from engine.api.handlers.setup import SetupPart
 from engine.api.setup_checks import SetupChecks
 from engine.api.setup_session import SetupSession
 from engine.cli.assembly import assemble, make_workbench, state_directory
+from engine.cli.debug_log import DebugLog
 from engine.cli.narration import introduce, log
+from engine.core.clock import Clock
 from engine.core.settings.model import EngineSettings, Settings
+from engine.debuglog.capture import Capture
+from engine.probes.workbench import Workbench
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile, system_zone
 from engine.store.acknowledged import AcknowledgedPresences
@@ -30,61 +36,109 @@ from engine.store.settings_history import SettingsHistory
 from engine.store.vault import Vault
 from engine.sync.clocks import SteadyClock, SystemClock
 from engine.sync.engine import Engine
+from engine.sync.happenings import Happening, Observer, ServiceChanged
+
+SETUP = "setup.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is another one in a demo: `clock` is calendar time, `resolver` looks up Exchange's servers."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    clock: Clock = field(default_factory=SystemClock)
+    network_clock: Clock = field(default_factory=SteadyClock)
+    observe: Observer = log
+    resolver: AbstractResolver | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A service that has looked at its settings, and what its API answers from; `given` is how it is reached."""
+    """A service that has looked at its settings, and what its API answers from; `given` is how it is reached.
+
+    `capture` runs beside the service.
+    """
 
     service: Service
     desk: Desk
     parts: Sequence[Part]
     given: EngineSettings
+    capture: Capture
 
 
 @asynccontextmanager
-async def open_site(settings_file: Path, secrets_file: Path | None) -> AsyncIterator[Site]:
+async def open_site(
+    settings_file: Path, secrets_file: Path | None, around: Surroundings | None = None
+) -> AsyncIterator[Site]:
     """Hold the state directory for as long as the context lasts; nothing runs yet.
 
     Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
     """
+    around = around or Surroundings()
+    clock, network_clock = around.clock, around.network_clock
     file = SettingsFile(settings_file)
     given = file.engine_settings()
     state = state_directory(given)
     database = Database(state)
-    clock, network_clock = SystemClock(), SteadyClock()
     presences = AcknowledgedPresences(database)
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    sources = SecretSources(
-        os.environ, secrets_file, Vault(state, Path(credentials) if credentials else None), clock.now
-    )
+    sources = SecretSources(around.environment, secrets_file, _vault(state, around.environment), clock.now)
+    exchanges = DebugLog(state, clock)
 
     def engine(settings: Settings, secrets: Secrets) -> Engine:
         introduce(settings)
-        return assemble(settings, secrets, presences, clock=clock, network_clock=network_clock, observe=log)
-
-    try:
-        await database.open()
-        service = Service(
-            file,
-            SettingsHistory(database),
-            sources.secrets,
-            engine,
+        exchanges.know(secrets)
+        return assemble(
+            settings,
+            secrets,
+            presences,
             clock=clock,
             network_clock=network_clock,
-            started_with=given,
+            observe=around.observe,
+            resolver=around.resolver,
+            trace=exchanges.capture,
         )
+
+    def follow(happening: Happening) -> None:
+        if isinstance(happening, ServiceChanged) and service.settings is not None:
+            exchanges.heed(service.settings)
+
+    service = Service(
+        file,
+        SettingsHistory(database),
+        sources.secrets,
+        engine,
+        clock=clock,
+        network_clock=network_clock,
+        started_with=given,
+    )
+    service.seat.observe(follow)
+    try:
+        await database.open()
         await service.begin()
-        desk = Desk(service.seat, clock, AuditTrail(database))
-        candidates, workbench = Candidates(service, sources), make_workbench(clock, network_clock)
-        session = SetupSession(service, sources, state / "setup.json", system_zone())
-        parts = (
-            SettingsPart(service, desk),
-            SecretsPart(sources, service, desk),
-            ProbesPart(desk, candidates, workbench),
-            PreviewPart(desk, candidates),
-            SetupPart(desk, session, SetupChecks(workbench)),
-        )
-        yield Site(service, desk, parts, given)
+        async with exchanges.opened():
+            desk = Desk(service.seat, clock, AuditTrail(database))
+            workbench = make_workbench(clock, network_clock, around.resolver)
+            parts = (*service_parts(service, sources, desk, workbench, state), *exchanges.parts(service.seat, desk))
+            yield Site(service, desk, parts, given, exchanges.capture)
     finally:
         await database.close()
+
+
+def service_parts(
+    service: Service, sources: SecretSources, desk: Desk, workbench: Workbench, state: Path
+) -> tuple[Part, ...]:
+    """Return what the API of a service offers beside what every engine has."""
+    candidates = Candidates(service, sources)
+    session = SetupSession(service, sources, state / SETUP, system_zone())
+    return (
+        SettingsPart(service, desk),
+        SecretsPart(sources, service, desk),
+        ProbesPart(desk, candidates, workbench),
+        PreviewPart(desk, candidates),
+        SetupPart(desk, session, SetupChecks(workbench)),
+    )
+
+
+def _vault(state: Path, environment: Mapping[str, str]) -> Vault:
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    return Vault(state, Path(credentials) if credentials else None)

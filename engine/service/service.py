@@ -139,6 +139,11 @@ class Service:
         return tag_of(self.text)
 
     @property
+    def settings(self) -> Settings | None:
+        """The settings in force, None as long as there are none."""
+        return self._in_force.settings if self._in_force is not None else None
+
+    @property
     def needed_secrets(self) -> tuple[str, ...]:
         """The names of the secrets that the settings in force need."""
         return () if self._in_force is None else tuple(needed_secrets(self._in_force.settings.exchange))

@@ -13,9 +13,9 @@ from engine.store.secrets import (
     ENVIRONMENT,
     Secrets,
     chosen_secrets,
+    given_secrets,
     missing_secrets,
     secrets_in_environment,
-    secrets_in_file,
 )
 from engine.store.vault import Stored, Vault
 
@@ -41,7 +41,7 @@ class SecretSources:
     def __init__(
         self, environment: Mapping[str, str], file: Path | None, vault: Vault, now: Callable[[], datetime]
     ) -> None:
-        self._environment = secrets_in_environment(environment)
+        self._environment = environment
         self._file = file
         self._vault = vault
         self._now = now
@@ -54,17 +54,18 @@ class SecretSources:
         """
         return await self._in_turn(lambda: self._secrets(exchange))
 
-    async def known(self) -> dict[str, Secret]:
-        """Return all secrets that there are, by name."""
-        return await self._in_turn(lambda: self._stored() | self._given())
+    async def known(self) -> Mapping[str, Secret]:
+        """Return all there are, by name."""
+        return await self._in_turn(self._known)
 
     async def origins(self) -> tuple[Origin, ...]:
         """Return where each secret there can be comes from."""
         return await self._in_turn(self._origins)
 
-    async def put(self, name: str, value: Secret) -> None:
-        """Store a secret."""
-        await self._in_turn(lambda: self._vault.store({**self._vault.load(), name: Stored(value, self._now())}))
+    async def put(self, secrets: Mapping[str, Secret]) -> None:
+        """Store these, in the place of those with the same names."""
+        new = {name: Stored(value, self._now()) for name, value in secrets.items()}
+        await self._in_turn(lambda: self._vault.store({**self._vault.load(), **new}))
 
     async def delete(self, name: str) -> bool:
         """Remove a stored secret, and tell whether there was one."""
@@ -79,24 +80,25 @@ class SecretSources:
             return await asyncio.to_thread(work)
 
     def _given(self) -> dict[str, Secret]:
-        return ({} if self._file is None else secrets_in_file(self._file)) | self._environment
+        return given_secrets(self._environment, self._file)
 
     def _secrets(self, exchange: ExchangeSettings) -> Secrets:
         found = self._given()
         if missing_secrets(found, exchange):
-            found = self._stored() | found
+            found = self._known()
         return chosen_secrets(found, exchange)
 
-    def _stored(self) -> dict[str, Secret]:
-        return {name: each.value for name, each in self._vault.load().items()}
+    def _known(self) -> dict[str, Secret]:
+        return {name: each.value for name, each in self._vault.load().items()} | self._given()
 
     def _origins(self) -> tuple[Origin, ...]:
         given, stored = self._given(), self._vault.load()
+        in_environment = secrets_in_environment(self._environment)
         origins = []
         for name in ENVIRONMENT:
             place: Place | None = "store" if name in stored else None
             if name in given:
-                place = "environment" if name in self._environment else "secrets file"
+                place = "environment" if name in in_environment else "secrets file"
             origins.append(Origin(name, place, stored[name].since if name in stored else None))
         return tuple(origins)
 

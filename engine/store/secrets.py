@@ -90,6 +90,11 @@ def secrets_in_file(file: Path) -> dict[str, Secret]:
     return {name: Secret(value) for name, value in _read(file).items() if value}
 
 
+def given_secrets(environment: Mapping[str, str], file: Path | None) -> dict[str, Secret]:
+    """Return what is given from outside; what is in `environment` comes first. Raises what `secrets_in_file` does."""
+    return ({} if file is None else secrets_in_file(file)) | secrets_in_environment(environment)
+
+
 def missing_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> tuple[str, ...]:
     """Return the names of those that the settings need and are not there."""
     return tuple(name for name in needed_secrets(exchange) if not found.get(name))

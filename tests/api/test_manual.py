@@ -75,14 +75,3 @@ async def curl(served: ServedEngine, example: str) -> tuple[int, str]:
     output, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode()
-
-
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
-@pytest.mark.parametrize("page", ["calendar-engine-api.7", "calendar-engine.8", "calendar-engine.toml.5"])
-async def test_the_pages_are_well_formed(page: str) -> None:
-    path = Path(__file__).parents[2] / "man" / page
-    process = await asyncio.create_subprocess_exec(
-        "mandoc", "-Tlint", "-Wwarning", str(path), stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    assert output == b""

@@ -37,7 +37,7 @@ async def test_every_reference_leads_somewhere_and_nothing_is_left_over(tmp_path
     async with served_engine(tmp_path, people(1)) as served:
         document = await served.get("/v1/openapi.json")
     components = set(document["components"]["schemas"])
-    events = {"Snapshot", "StatusEvent", "UsersEvent", "OperationEvent", "ChangeEvent", "AuditEvent"}
+    events = {"Snapshot", "StatusEvent", "UsersEvent", "OperationEvent", "ChangeEvent", "AuditEvent", "LogEvent"}
     assert references(document) <= components
     assert components == references(document) | events
     modules = [importlib.import_module(f"{schema.__name__}.{each.name}") for each in iter_modules(schema.__path__)]

@@ -19,6 +19,7 @@ from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
 from engine.cli.assembly import make_workbench
+from engine.cli.site import service_parts
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
@@ -37,7 +38,6 @@ from engine.store.vault import Vault
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
-from tests.support.parts import service_parts
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -221,7 +221,7 @@ async def served_engine(
         desk = Desk(service.seat, clock)
         with open_doors(directory / "engine.sock", None, {}) as doors:
             workbench = make_workbench(clock, SteadyClock())
-            parts = service_parts(service, desk, workbench, sources, directory)
+            parts = service_parts(service, sources, desk, workbench, directory)
             served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(service.run())

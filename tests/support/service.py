@@ -14,6 +14,7 @@ from engine.api.desk import Desk
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, make_workbench
+from engine.cli.site import service_parts
 from engine.core.settings.model import Settings
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
@@ -29,7 +30,6 @@ from engine.store.vault import Vault
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
-from tests.support.parts import service_parts
 from tests.support.site import PATIENCE, collect_cancelled_handshakes
 
 
@@ -122,8 +122,7 @@ async def running_service(
     await database.open()
     try:
         if with_secrets:
-            await sources.put("exchange.password", EXCHANGE_PASSWORD)
-            await sources.put("pbx.password", PBX_PASSWORD)
+            await sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
         settings = SettingsFile(file)
         service = Service(
             settings,
@@ -137,7 +136,7 @@ async def running_service(
         await service.begin()
         desk = Desk(service.seat, clock, AuditTrail(database))
         workbench = make_workbench(clock, network_clock, RoutedResolver(company.exchange.routes))
-        parts = service_parts(service, desk, workbench, sources, directory / "state")
+        parts = service_parts(service, sources, desk, workbench, directory / "state")
         with open_doors(directory / "engine.sock", None, {}) as doors:
             served = ServedService(service, desk, company, clock, file, doors.main)
             async with asyncio.TaskGroup() as group:

@@ -62,7 +62,7 @@ class SecretsPart:
         question = await body_of(request, SecretQuestion)
         actor = await actor_of(request)
         try:
-            await self._sources.put(name, Secret(question.value))
+            await self._sources.put({name: Secret(question.value)})
         except Failure as failure:
             raise refused(failure) from failure
         self._desk.write_down(actor, "set_secret", name)

@@ -18,7 +18,7 @@ class Effect(StrEnum):
     NEXT_START = "next start"
 
 
-RESTARTS = frozenset({Effect.PBX_LINK, Effect.CALENDARS, Effect.DEBUG_LOG})
+RESTARTS = frozenset({Effect.PBX_LINK, Effect.CALENDARS})
 
 DAY = 24.0
 
