@@ -14,12 +14,12 @@ class Candidates:
     """Where probes, previews and the set-up get from what they try."""
 
     def __init__(self, service: Service, sources: SecretSources) -> None:
-        self.service = service
+        self._service = service
         self._sources = sources
 
     def settings(self, changes: Mapping[str, Value | None]) -> Settings:
         """Return the settings of the file with other values. Raises `SettingsInvalid` or `SettingsNotEditable`."""
-        return self.service.file.settings(edited(self.service.text, changes))
+        return self._service.file.settings(edited(self._service.text, changes))
 
     async def secrets(self, given: Mapping[str, str], settings: Settings) -> Secrets:
         """Return the secrets that `settings` need, those `given` first. Raises `SecretsMissing` and the like."""

@@ -5,7 +5,6 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable
-from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -84,6 +83,10 @@ class Desk:
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
+
+    def now(self) -> datetime:
+        """Return the present instant of calendar time."""
+        return self._clock.now()
 
     def account(self, guid: str) -> Account | None:
         """Return all that is known of one user, None for whoever does not take part."""

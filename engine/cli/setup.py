@@ -100,7 +100,7 @@ class SetupClient:
 
     async def answer(self, answers: SetupAnswers) -> Setup:
         """Take answers in, and go to a step."""
-        return await self._client.patch(PATH, Setup, answers)
+        return await self._client.send("PATCH", PATH, Setup, answers)
 
     async def check(self) -> bool:
         """Try the step that it is at, print each rung as it is done, and tell whether all went well."""

@@ -23,7 +23,6 @@ from engine.cli.debug_log import DebugLog
 from engine.cli.narration import introduce, log
 from engine.core.clock import Clock
 from engine.core.settings.model import EngineSettings, Settings
-from engine.debuglog.capture import Capture
 from engine.probes.workbench import Workbench
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile, system_zone
@@ -56,21 +55,24 @@ class Surroundings:
 class Site:
     """A service that has looked at its settings, and what its API answers from; `given` is how it is reached.
 
-    `capture` runs beside the service.
+    `exchanges` is to be opened where the service runs.
     """
 
     service: Service
     desk: Desk
     parts: Sequence[Part]
     given: EngineSettings
-    capture: Capture
+    exchanges: DebugLog
 
 
 @asynccontextmanager
 async def open_site(
-    settings_file: Path, secrets_file: Path | None, around: Surroundings | None = None
+    settings_file: Path,
+    secrets_file: Path | None,
+    around: Surroundings | None = None,
+    state_dir: Path | None = None,
 ) -> AsyncIterator[Site]:
-    """Hold the state directory for as long as the context lasts; nothing runs yet.
+    """Hold the state directory for as long as the context lasts; nothing runs yet. `state_dir` takes its place.
 
     Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
     """
@@ -78,7 +80,7 @@ async def open_site(
     clock, network_clock = around.clock, around.network_clock
     file = SettingsFile(settings_file)
     given = file.engine_settings()
-    state = state_directory(given)
+    state = state_dir or state_directory(given)
     database = Database(state)
     presences = AcknowledgedPresences(database)
     sources = SecretSources(around.environment, secrets_file, _vault(state, around.environment), clock.now)
@@ -115,11 +117,10 @@ async def open_site(
     try:
         await database.open()
         await service.begin()
-        async with exchanges.opened():
-            desk = Desk(service.seat, clock, AuditTrail(database))
-            workbench = make_workbench(clock, network_clock, around.resolver)
-            parts = (*service_parts(service, sources, desk, workbench, state), *exchanges.parts(service.seat, desk))
-            yield Site(service, desk, parts, given, exchanges.capture)
+        desk = Desk(service.seat, clock, AuditTrail(database))
+        workbench = make_workbench(clock, network_clock, around.resolver)
+        parts = (*service_parts(service, sources, desk, workbench, state), *exchanges.parts(service.seat, desk))
+        yield Site(service, desk, parts, given, exchanges)
     finally:
         await database.close()
 

@@ -266,7 +266,7 @@ class Service:
     async def _plan(self, goal: InForce, *, begin: bool = False) -> Plan:
         """Find out what has to be done; with `begin`, an engine begins in any case."""
         before = self._in_force
-        changed = differences(before.text if before else "", goal.text)
+        changed = differences(before.text if before else self.text, goal.text)
         effects = frozenset(RESTARTS)
         if before is not None and self.seat.engine is not None and not begin:
             effects = effects_of((each.key for each in changed), before.settings, goal.settings)

@@ -9,6 +9,7 @@ from engine.api.problems import not_found, refused
 from engine.api.requests import body_of
 from engine.api.routes import Route
 from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins, SecretQuestion
+from engine.api.settings_wire import restarted
 from engine.api.wire import trouble
 from engine.core.failures import Failure
 from engine.core.secret import Secret
@@ -114,7 +115,7 @@ class SecretsPart:
         return answer(
             SecretChanged(
                 name=name,
-                restarted=plan.restarted if plan else (),
+                restarted=restarted(self._service, plan) if plan else (),
                 trouble=trouble(plan.trouble) if plan and plan.trouble else None,
             )
         )

@@ -107,7 +107,7 @@ class SettingsPart:
     async def _check(self, request: web.Request) -> web.Response:
         question = await body_of(request, SettingsQuestion)
         try:
-            return answer(wire.check(await self._service.check(question.changes)))
+            return answer(wire.check(self._service, await self._service.check(question.changes)))
         except SettingsInvalid as failure:
             return answer(SettingsCheck(valid=False, problems=wire.problems(failure)))
         except Failure as failure:
