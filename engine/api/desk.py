@@ -5,6 +5,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -72,10 +73,6 @@ class Desk:
         self._status: Status | None = None
         self._published: Status | None = None
         engine.observe(self._observe)
-
-    def now(self) -> datetime:
-        """Return the present instant, calendar time."""
-        return self._clock.now()
 
     def status(self) -> Status:
         """Return how things stand. As long as nothing happens, only time goes on."""
