@@ -113,6 +113,8 @@ class CalendarApp(App[None]):
 
     def _draw(self) -> None:
         self._drawing = None
+        if not self.screen_stack:
+            return  # the program is ending
         if isinstance(self.screen, View):
             self.screen.show()
         is_lost = isinstance(self.model.attachment, Lost)

@@ -63,6 +63,11 @@ class ApiClient:
         async with self._asking("GET", path, query, TIMEOUT) as response:
             return msgspec.json.decode(await response.read(), type=kind)
 
+    async def read(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """Return what is at `path` as it is."""
+        async with self._asking("GET", path, query, TIMEOUT) as response:
+            return await response.read()
+
     async def post(self, path: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
         """Have something done, and return the answer."""
         async with self._asking("POST", path, None, TIMEOUT, body) as response:

@@ -68,3 +68,21 @@ class SecretNotTyped(Failure):
     scope = Scope.USER
     meaning = "No secret was given"
     remedy = "Type it at the prompt, or give it as one line of standard input."
+
+
+class NotOneExchange(Failure):
+    """A command for one exchange got something else than its number."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "It is not clear which exchange is meant"
+    remedy = "Give its number, which is the first column of calendar-engine log show."
+
+
+class FileNotWritten(Failure):
+    """The file of an export is there already, or cannot be made."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "The file cannot be written"
+    remedy = "Name another one with --output, in a directory that this account may write to."
