@@ -16,8 +16,8 @@ from tests.support.pty import is_running, on_terminal
 
 USERS = people(30)
 COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:38|48|3[0-7]|4[0-7]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
-BUSY_MACHINE = 4
-"""How much slower than on a quiet machine a test may be."""
+BUSY_MACHINE = 2
+"""How much more of the processor than on a quiet machine a test may take until the first picture."""
 
 
 async def test_what_an_administrator_sees(tmp_path: Path) -> None:
@@ -25,8 +25,7 @@ async def test_what_an_administrator_sees(tmp_path: Path) -> None:
         await served.settled()
         async with on_terminal("--socket", str(served.socket)) as seen:
             await seen.shows("30 users")
-            assert seen.first_frame is not None
-            assert seen.first_frame < 0.6 * BUSY_MACHINE
+            assert 0 < seen.processor_time < 0.6 * BUSY_MACHINE
             seen.press("2")
             await seen.shows("● busy       User Number 0         Busy: Jour fixe until 10 AM")
             seen.press("/29")
