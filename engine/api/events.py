@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import msgspec
 
 from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent, StatusEvent, Topic, UsersEvent
+from engine.api.schema.log import LogEvent
 from engine.sync.bell import Bell
 
 CAPACITY = 8 * 1024 * 1024
@@ -14,7 +15,7 @@ CAPACITY = 8 * 1024 * 1024
 PORTION = 64 * 1024
 """Bytes after which a listener is sent what was found so far."""
 
-Event = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent
+Event = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent | LogEvent
 
 
 class FellBehind(Exception):

@@ -17,9 +17,10 @@ from engine.api.schema import (
     StatusEvent,
     UsersEvent,
 )
+from engine.api.schema.log import LogEvent
 from engine.api.wire import VERSION
 
-EVENTS = (Snapshot, StatusEvent, UsersEvent, OperationEvent, ChangeEvent, AuditEvent)
+EVENTS = (Snapshot, StatusEvent, UsersEvent, OperationEvent, ChangeEvent, AuditEvent, LogEvent)
 _REFERENCE = "#/components/schemas/{name}"
 
 

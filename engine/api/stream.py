@@ -26,9 +26,12 @@ ROWS_AT_A_TIME = 500
 
 TOPICS: frozenset[Topic] = frozenset(get_args(Topic))
 
+USUAL: frozenset[Topic] = TOPICS - {"log"}
+"""What is sent to whoever names no topic; thousands of exchanges are for those who ask for them."""
+
 
 def topics_named(text: str) -> Set[Topic]:
-    """Return the topics that are named in `text`, divided by commas; all if it is empty."""
+    """Return the topics that are named in `text`, divided by commas; the usual ones if it is empty."""
     names = {name.strip() for name in text.split(",") if name.strip()}
     unknown = sorted(names - TOPICS)
     if unknown:
@@ -43,7 +46,7 @@ def topics_named(text: str) -> Set[Topic]:
                 fields=(field,),
             )
         )
-    return {topic for topic in TOPICS if topic in names} or TOPICS
+    return {topic for topic in TOPICS if topic in names} or USUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from engine.api.schema.operations import AuditEntry, Operation
 from engine.api.schema.status import Status
 from engine.api.schema.users import Shown, UserRow
 
-Topic = Literal["status", "users", "operations", "changes", "audit"]
+Topic = Literal["status", "users", "operations", "changes", "audit", "log"]
 
 
 class EventsQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which topics, divided by commas; all of them if not given."""
+    """Which topics, divided by commas; all but `log` if not given."""
 
     topics: Annotated[str, Meta(max_length=200)] = ""
 

@@ -133,9 +133,11 @@ class PlannedPresence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one user. `candidates` are the addresses that the mailbox is looked for under. The calendar is
-    due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins` on, in the time
-    zone of the notes, as the appointments say."""
+    """Everything about one user. `candidates` are the addresses that the mailbox is looked for under.
+
+    The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
+    on, in the presence time zone, as its appointments say.
+    """
 
     guid: str
     name: str

@@ -12,11 +12,6 @@ from engine.core.settings.model import ExchangeType
 UNAVAILABLE_KEYS = frozenset(
     {
         "exchange.graph_url",
-        "debug_log.ews",
-        "debug_log.max_megabytes",
-        "debug_log.max_days",
-        "debug_log.subjects",
-        "engine.metrics_port",
     }
 )
 

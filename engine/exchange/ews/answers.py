@@ -4,16 +4,13 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from engine.exchange.ews.affinity import override_cookie
-from engine.exchange.ews.codes import MEANINGS, meaning_of
+from engine.exchange.ews.codes import MEANINGS, meaning_of, meaning_of_status
 from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import Impersonation, ResponseMessage, response_messages
 from engine.exchange.ews.transport import HttpAnswer
 from engine.exchange.failures import (
-    EwsForbidden,
-    EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
-    LoginRefused,
     MailboxTrouble,
     NotPrimaryAddress,
     NotUnderstood,
@@ -86,18 +83,13 @@ class EwsAnswer:
     def _failure_of_status(self) -> ExchangeFailure:
         status = self._answer.status
         detail = self._where(f"HTTP {status}")
-        if status == 401:
-            return LoginRefused(detail)
-        if status == 403:
-            # The reason is in this header; the body is not to be relied on (Microsoft, "Control access to EWS").
-            reason = self._answer.headers.get("x-ews-policy-reason", "")[:200]
-            return EwsSwitchedOff(f'{detail}, "{reason}"') if reason else EwsForbidden(detail)
-        if status in (429, 503):
-            return ExchangeBusy(detail, retry_after=self._retry_after())
-        # Front ends redirect to an error page, or send one, while the server behind them is in trouble.
-        if 300 <= status < 400 or status >= 500:
-            return MailboxTrouble(detail, retry_after=self._retry_after())
-        return NotUnderstood(detail)
+        # The reason is in this header; the body is not to be relied on (Microsoft, "Control access to EWS").
+        reason = self._answer.headers.get("x-ews-policy-reason", "")[:200] if status == 403 else ""
+        failure = meaning_of_status(status, by_policy=bool(reason)).failure
+        waits = issubclass(failure, ExchangeBusy | MailboxTrouble)
+        return failure(
+            f'{detail}, "{reason}"' if reason else detail, retry_after=self._retry_after() if waits else None
+        )
 
     def _where(self, what: str, about: str | None = None) -> str:
         whose = about or (self._impersonation.address if self._impersonation else "the service account")

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
+from time import perf_counter
 
 from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.answers import EwsAnswer
@@ -35,8 +36,10 @@ class EwsClient:
         Raises `ExchangeBusy` without sending anything during such a pause.
         """
         headers = self._headers(impersonation, affinity)
+        asked = perf_counter()
         async with self._throttle.turn(url, impersonation.address if impersonation else None):
-            answer = EwsAnswer(await self._http.post(url, envelope(operation, impersonation), headers), impersonation)
+            body = envelope(operation, impersonation)
+            answer = EwsAnswer(await self._http.post(url, body, headers, asked=asked), impersonation)
             if answer.busy is not None:
                 raise answer.busy
             return answer
@@ -84,4 +87,5 @@ async def _envelopes(stream: HttpStream, impersonation: Impersonation | None) ->
         async for chunk in chunks:
             yield None
             for body in splitter.feed(chunk):
+                stream.came(body)
                 yield answer(body)

@@ -9,6 +9,8 @@ from engine.exchange.failures import (
     CalendarNotReadable,
     CalendarTooFull,
     EwsForbidden,
+    EwsSwitchedOff,
+    ExchangeBusy,
     ExchangeFailure,
     ImpersonationDenied,
     ImpersonationRightMissing,
@@ -18,6 +20,7 @@ from engine.exchange.failures import (
     MailboxNotFound,
     MailboxTrouble,
     NotPrimaryAddress,
+    NotUnderstood,
     RequestRejected,
     ServiceAccountBusy,
     ServiceMailboxMissing,
@@ -183,3 +186,20 @@ def meaning_of(code: str, *, of_a_mailbox: bool) -> Meaning:
     if not of_a_mailbox and code in _ABOUT_THE_SERVICE_ACCOUNT:
         return _ABOUT_THE_SERVICE_ACCOUNT[code]
     return MEANINGS.get(code, _UNKNOWN)
+
+
+def meaning_of_status(status: int, *, by_policy: bool) -> Meaning:
+    """Return what an answer without response messages means; `by_policy`: it has the header X-EWS-Policy-Reason.
+
+    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/ews-throttling-in-exchange
+    """
+    if status == 401:
+        return Meaning(Reaction.OPEN_BREAKER, LoginRefused)
+    if status == 403:
+        return Meaning(Reaction.PROBE_SERVICE, EwsSwitchedOff if by_policy else EwsForbidden)
+    if status in (429, 503):
+        return Meaning(Reaction.PAUSE, ExchangeBusy)
+    # Front ends redirect to an error page, or send one, while the server behind them is in trouble.
+    if 300 <= status < 400 or status >= 500:
+        return Meaning(Reaction.TRY_AGAIN, MailboxTrouble)
+    return Meaning(Reaction.REPORT, NotUnderstood)

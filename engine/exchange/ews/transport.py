@@ -51,12 +51,18 @@ class HttpStream(Protocol):
         """Yield the decoded body as it comes."""
         ...
 
+    def came(self, envelope: bytes) -> None:
+        """Take note that a part of the body is whole in itself."""
+        ...
+
 
 class Http(Protocol):
     """Sends requests and follows no redirect. Raises an `ExchangeFailure` when there is no answer."""
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        """Send `body` to an https URL as the service account."""
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
+    ) -> HttpAnswer:
+        """Send `body` to an https URL as the service account; `asked` is when it was wanted (perf_counter)."""
         ...
 
     def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AbstractAsyncContextManager[HttpStream]:

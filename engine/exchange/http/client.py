@@ -6,6 +6,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from time import perf_counter
 
 from aiohttp.abc import AbstractResolver
 from yarl import URL
@@ -19,6 +20,8 @@ from engine.exchange.http.connection import Connection
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.lane import Lane
 from engine.exchange.http.stream import StreamedAnswer
+from engine.exchange.http.trace import NoTrace, Trace
+from engine.exchange.http.traced import traced
 from engine.exchange.http.wire import Answer, Outgoing, parse_url
 
 TALKATIVE = ("httpx2", "httpcore2", "spnego")
@@ -28,7 +31,8 @@ TALKATIVE = ("httpx2", "httpcore2", "spnego")
 class ExchangeHttp:
     """Requests to Exchange under one account: `connections` at a time for each host, and no more connections.
 
-    `log_in` is taken over, `clock` is the network clock; `resolver` looks host names up, None as the system does.
+    `log_in` is taken over, `clock` is the network clock; `resolver` looks host names up, None as the system does;
+    `trace` looks on.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class ExchangeHttp:
         clock: Clock,
         user_agent: str,
         resolver: AbstractResolver | None = None,
+        trace: Trace | None = None,
     ) -> None:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -52,16 +57,20 @@ class ExchangeHttp:
         self._clock = clock
         self._user_agent = user_agent
         self._resolver = resolver
+        self._trace = trace or NoTrace()
+        self._streams = 0
         self._lanes: dict[tuple[str, int | None], _Lanes] = {}
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None) -> Answer:
         """POST `body` to an https `url`, logged in; any HTTP status but 401 is an answer.
+
+        `asked` is when somebody wanted it (perf_counter), if that was before now.
 
         A `Cookie` in `headers` is sent as it is, instead of those the connection's host has set.
         Raises `ExchangeUnreachable`, `CertificateNotTrusted`, the refusal of the log-in, `LoginMethodNotOffered`,
         `NotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
         """
-        outgoing = _logged_in("POST", url, headers, body)
+        outgoing = replace(_logged_in("POST", url, headers, body), asked=asked or perf_counter())
         async with self._lanes_to(outgoing.url).one() as lane:
             return await lane.send(outgoing)
 
@@ -72,9 +81,11 @@ class ExchangeHttp:
         An answer with status 200 may take for ever; it is not compressed, so that nothing of it is held back.
         """
         outgoing = replace(_logged_in("POST", url, {**headers, "Accept-Encoding": "identity"}, body), in_pieces=True)
-        lane = self._make_lane()
+        self._streams += 1
+        name = f"stream {self._streams}"
+        lane = self._make_lane(name)
         try:
-            yield StreamedAnswer(await lane.send(outgoing))
+            yield StreamedAnswer(await lane.send(outgoing), outgoing, self._trace, name)
         finally:
             await lane.close()
 
@@ -84,6 +95,9 @@ class ExchangeHttp:
         Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `NotUnderstood`.
         """
         outgoing = Outgoing("GET", parse_url(url), {}, b"")
+        return await traced(self._trace, outgoing, self._get, lane="", attempt=1)
+
+    async def _get(self, outgoing: Outgoing) -> Answer:
         connection = self._connect()
         try:
             return await connection.exchange(outgoing)
@@ -100,11 +114,13 @@ class ExchangeHttp:
     def _lanes_to(self, url: URL) -> "_Lanes":
         origin = (url.host or "", url.port)
         if origin not in self._lanes:
-            self._lanes[origin] = _Lanes([self._make_lane() for _ in range(self._connections)])
+            self._lanes[origin] = _Lanes(
+                [self._make_lane(f"{url.host} {number}") for number in range(1, self._connections + 1)]
+            )
         return self._lanes[origin]
 
-    def _make_lane(self) -> Lane:
-        return Lane(self._log_in, self._breaker, self._clock, self._connect)
+    def _make_lane(self, name: str) -> Lane:
+        return Lane(self._log_in, self._breaker, self._clock, self._connect, self._trace, name)
 
     def _connect(self) -> Connection:
         return Connection(self._tls, self._user_agent, self._resolver)

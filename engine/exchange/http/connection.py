@@ -2,12 +2,15 @@
 
 import asyncio
 import ssl
+from types import SimpleNamespace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection as Connected
 from aiohttp.tracing import Trace
 
+from engine.exchange.http.tls import TimedTls
+from engine.exchange.http.trace import Stopwatch
 from engine.exchange.http.wire import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
@@ -42,6 +45,7 @@ class Connection:
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,
+            trace_configs=[_telling_what_was_sent()],
         )
         self._cookies = aiohttp.CookieJar(unsafe=True)
         self._under_way: aiohttp.ClientResponse | None = None
@@ -51,6 +55,7 @@ class Connection:
 
         Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
         """
+        self._connector.watch = watch = outgoing.watch
         with failures_by_name(outgoing.url):
             async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
                 response = await self._session.request(
@@ -59,7 +64,10 @@ class Connection:
                     data=outgoing.body or None,
                     headers=self._headers(outgoing, authorization),
                     allow_redirects=False,
+                    trace_request_ctx=watch,
                 )
+                if watch is not None:
+                    watch.lap("wait")
                 self._take_cookies(response)
                 headers = JoinedHeaders(response.headers)
                 if outgoing.in_pieces and response.status == 200:
@@ -106,8 +114,12 @@ class Connection:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Remembers the connection that it gave last: a response lets go of its own when it is complete."""
+    """Remembers the connection that it gave last: a response lets go of its own when it is complete.
 
+    `watch` measures how long a new one takes.
+    """
+
+    watch: Stopwatch | None = None
     transport: asyncio.Transport | None = None
     tls: ssl.SSLObject | None = None
 
@@ -118,6 +130,20 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> Connected:
         connection = await super().connect(req, traces, timeout)
+        is_new = connection.transport is not self.transport
         self.transport = connection.transport
         self.tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        if self.watch is not None and is_new:
+            self.watch.connected(self.tls.handshake_seconds if isinstance(self.tls, TimedTls) else 0.0)
         return connection
+
+
+def _telling_what_was_sent() -> aiohttp.TraceConfig:
+    async def sent(_: object, request: SimpleNamespace, __: object) -> None:
+        if request.trace_request_ctx is not None:
+            request.trace_request_ctx.lap("send")
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(sent)
+    config.on_request_chunk_sent.append(sent)
+    return config

@@ -11,6 +11,8 @@ from engine.exchange.http.breaker import LoginBreaker
 from engine.exchange.http.channel_binding import tls_server_end_point
 from engine.exchange.http.connection import Connection
 from engine.exchange.http.handshake import Credential, Handshake
+from engine.exchange.http.trace import Trace
+from engine.exchange.http.traced import traced
 from engine.exchange.http.wire import Answer, Outgoing
 
 UNAUTHORIZED = 401
@@ -25,6 +27,8 @@ IDLE = timedelta(seconds=90)
 class Lane:
     """Belongs to one log-in and one host; `connect` gives a new connection.
 
+    `trace` looks on at what goes over the lane of that `name`.
+
     A `Credential` logs the connection in by a handshake, a `StandingAuthorization` each request by itself.
     A connection is either logged in and alive, or it is not used at all: any doubt leads to a new one. So every
     log-in starts on a connection that has seen nothing, straight with its first message and without the body.
@@ -36,11 +40,15 @@ class Lane:
         breaker: LoginBreaker,
         clock: Clock,
         connect: Callable[[], Connection],
+        trace: Trace,
+        name: str,
     ) -> None:
         self._log_in_with = log_in
         self._breaker = breaker
         self._clock = clock
         self._connect = connect
+        self._trace = trace
+        self._name = name
         self._connection: Connection | None = None
         self._logged_in = False
         self._last_used = datetime.min.replace(tzinfo=UTC)
@@ -51,15 +59,18 @@ class Lane:
         Raises the `refusal` of the log-in, `LoginMethodNotOffered` and what `exchange` raises.
         """
         diagnostics = ""
-        for _ in range(TRIES):
-            connection = self._connection_if_logged_in()
-            answer = await (self._log_in(outgoing) if connection is None else self._go_on(connection, outgoing))
+        for attempt in range(1, TRIES + 1):
+            answer = await traced(self._trace, outgoing, self._try, lane=self._name, attempt=attempt)
             if answer.status != UNAUTHORIZED:
                 return answer
             # Exchange says here what it has against a token (Microsoft, "Authenticate an EWS application").
             diagnostics = answer.headers.get("x-ms-diagnostics", "")[:200]
         who = f"{self._log_in_with.user} at {outgoing.url.host}"
         raise self._log_in_with.refusal(f"{who}: {diagnostics}" if diagnostics else who)
+
+    async def _try(self, outgoing: Outgoing) -> Answer:
+        connection = self._connection_if_logged_in()
+        return await (self._log_in(outgoing) if connection is None else self._go_on(connection, outgoing))
 
     def _connection_if_logged_in(self) -> Connection | None:
         """Until the answer is here, the connection counts as lost: nothing has to be undone after a failure."""
@@ -131,4 +142,6 @@ async def _shake_hands(connection: Connection, credential: Credential, outgoing:
     authorization = handshake.reply(answer.headers, binding)
     if not connection.is_open:
         raise ExchangeUnreachable(f"{host} closes the connection in the middle of a log-in")
+    if outgoing.watch is not None:
+        outgoing.watch.logged_in()
     return authorization

@@ -18,6 +18,7 @@ from engine.exchange.failures import (
     NotUnderstood,
     RequestRejected,
 )
+from engine.exchange.http.trace import Stopwatch
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -41,7 +42,8 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request to send; `request_id` lets an administrator find it in the server's logs. The answer to one that
-    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes.
+    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. `asked` is when somebody
+    wanted it (perf_counter), `watch` measures it where somebody looks on.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
     """
@@ -52,6 +54,8 @@ class Outgoing:
     body: bytes = field(repr=False)
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     in_pieces: bool = False
+    asked: float | None = None
+    watch: Stopwatch | None = None
 
 
 class JoinedHeaders(Mapping[str, str]):

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from engine.core.secret import Secret
+from engine.exchange.http.trace import Trace
 from engine.exchange.oauth.authority_http import AuthorityHttp
 from engine.exchange.oauth.errors import failure_of
 from engine.exchange.oauth.failures import AuthorityUnreachable, ClientCertificateUnusable
@@ -49,12 +50,20 @@ class Application:
     network without the internet, has no login.microsoftonline.com to ask.
     """
 
-    def __init__(self, registration: Registration, scope: str, *, tls: ssl.SSLContext, user_agent: str) -> None:
+    def __init__(
+        self,
+        registration: Registration,
+        scope: str,
+        *,
+        tls: ssl.SSLContext,
+        user_agent: str,
+        trace: Trace | None = None,
+    ) -> None:
         # It logs answers that are not JSON as they are.
         logging.getLogger("msal").setLevel(logging.CRITICAL)
         self._registration = registration
         self._scope = scope
-        self._http = AuthorityHttp(tls, user_agent)
+        self._http = AuthorityHttp(tls, user_agent, trace)
         self._client: msal.ConfidentialClientApplication | None = None
         self._one_at_a_time = threading.Lock()
 

@@ -1,5 +1,6 @@
 """The HTTP client that MSAL gets: verified TLS, no proxies of the environment, bounded time, named failures."""
 
+import functools
 import json
 import ssl
 from collections.abc import Mapping
@@ -8,12 +9,22 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from engine.exchange.failures import CertificateNotTrusted
+from engine.core.traced import TracedExchange
+from engine.exchange.failures import CertificateNotTrusted, ExchangeFailure
+from engine.exchange.http.trace import NoTrace, Stopwatch, Trace
 from engine.exchange.oauth.failures import AuthorityUnreachable, TenantUnknown
 
 SECONDS = 30.0
 JUDGED_BY_MSAL = (200, 400, 401)
 """Statuses whose body is a token, or an error as RFC 6749, section 5.2 has it."""
+
+PHASES = {
+    "connection.connect_tcp.complete": "connect",
+    "connection.start_tls.complete": "tls",
+    "http11.send_request_body.complete": "send",
+    "http11.receive_response_headers.complete": "wait",
+}
+"""Which events of the HTTP library end which phase (https://www.encode.io/httpcore/extensions/#trace)."""
 
 
 class AuthorityHttp:
@@ -22,7 +33,8 @@ class AuthorityHttp:
     What MSAL would raise a ValueError or a bare HTTP error for has its name here already.
     """
 
-    def __init__(self, tls: ssl.SSLContext, user_agent: str) -> None:
+    def __init__(self, tls: ssl.SSLContext, user_agent: str, trace: Trace | None = None) -> None:
+        self._trace = trace or NoTrace()
         self._client = httpx2.Client(
             transport=httpx2.HTTPTransport(verify=tls, trust_env=False),
             headers={"User-Agent": user_agent},
@@ -79,16 +91,19 @@ class AuthorityHttp:
         data: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
     ) -> httpx2.Response:
+        watch = Stopwatch() if self._trace.on else None
+        extensions = {"trace": functools.partial(_note, watch)} if watch else None
         try:
-            response = self._client.request(method, url, params=params, data=data, headers=headers)
+            response = self._client.request(
+                method, url, params=params, data=data, headers=headers, extensions=extensions
+            )
         except httpx2.RequestError as error:
-            place = error.request.url.host
-            cause: BaseException | None = error
-            while cause is not None:
-                if isinstance(cause, ssl.SSLCertVerificationError):
-                    raise CertificateNotTrusted(f"{place}: {cause.verify_message}") from error
-                cause = cause.__cause__ or cause.__context__
-            raise AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}") from error
+            failure = _failure_of(error)
+            if watch is not None:
+                self._trace.take(_ended(watch, error.request, None, failure.slug))
+            raise failure from error
+        if watch is not None:
+            self._trace.take(_ended(watch, response.request, response, ""))
         if response.status_code >= 500 or response.is_redirect:
             raise AuthorityUnreachable(f"{response.url.host}, HTTP {response.status_code}")
         self._compare_clocks(response.headers.get("date", ""))
@@ -100,3 +115,38 @@ class AuthorityHttp:
             self.skew = datetime.now(UTC) - parsedate_to_datetime(date)
         except (ValueError, TypeError):
             self.skew = None
+
+
+def _note(watch: Stopwatch, event: str, _: object) -> None:
+    """What an event is about may hold secrets and is not looked at."""
+    if event in PHASES:
+        watch.lap(PHASES[event])
+
+
+def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
+    place = error.request.url.host
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateNotTrusted(f"{place}: {cause.verify_message}")
+        cause = cause.__cause__ or cause.__context__
+    return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
+
+
+def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response | None, failure: str) -> TracedExchange:
+    """Return what was on the wire; the secret or assertion in it is for the taker to blank."""
+    return TracedExchange(
+        request_id=request.headers.get("client-request-id", ""),
+        method=request.method,
+        url=str(request.url),
+        request_headers=request.headers,
+        request=request.content,
+        lane="",
+        attempt=1,
+        status=response.status_code if response is not None else None,
+        response_headers=response.headers if response is not None else {},
+        response=response.content if response is not None else b"",
+        failure=failure,
+        seconds=watch.stop(),
+        phases=watch.phases,
+    )

@@ -254,7 +254,9 @@ async def test_url_is_discovered_once_for_all_that_wait_for_it() -> None:
 
 async def test_failed_discovery_fails_all_that_waited_once_and_the_next_one_tries_anew() -> None:
     class Slow(PlayedHttp):
-        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        async def post(
+            self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
+        ) -> Answer:
             await asyncio.sleep(0)
             return await super().post(url, body, headers)
 
@@ -286,7 +288,9 @@ async def test_user_unknown_to_autodiscover_does_not_stand_in_the_way_of_the_oth
 
 async def test_cancelled_discovery_leaves_it_to_the_next_that_waits() -> None:
     class StuckOnce(PlayedHttp):
-        async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        async def post(
+            self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
+        ) -> Answer:
             if not self.requests:
                 self.requests.append(Request(url, "", headers))
                 await asyncio.Event().wait()

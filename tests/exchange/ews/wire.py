@@ -47,6 +47,9 @@ class PlayedStream:
         for start in range(0, len(self.body), 100):
             yield self.body[start : start + 100]
 
+    def came(self, envelope: bytes) -> None:
+        pass
+
 
 class PlayedHttp:
     """Answers each request by `play`, which returns an answer or a failure to raise."""
@@ -56,7 +59,7 @@ class PlayedHttp:
         self.requests: list[Request] = []
         self.closed = False
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None) -> Answer:
         return self._answer(Request(url, body.decode(), headers))
 
     @contextlib.asynccontextmanager

@@ -12,6 +12,7 @@ from engine.core.settings.model import Authentication
 from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
+from engine.exchange.http.trace import Trace
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.routing import RoutedResolver
 from tests.exchange.http.iis import ACCOUNT, HOST, PASSWORD, Iis, serve
@@ -51,6 +52,7 @@ def open_client(authority: CertificateAuthority, clock: ManualClock, tmp_path: P
         channel_binding: bool = True,
         connections: int = 8,
         ca_file: Path = ca_file,
+        trace: Trace | None = None,
     ) -> AsyncIterator[ExchangeHttp]:
         routes = {("https", HOST, 443): server.port}
         client = ExchangeHttp(
@@ -60,6 +62,7 @@ def open_client(authority: CertificateAuthority, clock: ManualClock, tmp_path: P
             clock=clock,
             user_agent="calendar-engine/1",
             resolver=RoutedResolver(routes),
+            trace=trace,
         )
         try:
             yield client

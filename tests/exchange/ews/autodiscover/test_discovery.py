@@ -28,7 +28,7 @@ class SilentHttp(PlayedHttp):
         self.asked = asyncio.Event()
         self.cancelled = 0
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None) -> Answer:
         self.asked.set()
         try:
             await asyncio.Event().wait()

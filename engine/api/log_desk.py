@@ -1,0 +1,124 @@
+"""Everything that requests about the debug log are answered from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from engine.api import log_wire
+from engine.api.desk import Desk
+from engine.api.problems import Refused
+from engine.api.schema import Actor, FieldProblem, Problem
+from engine.api.schema.log import (
+    CaptureQuestion,
+    CaptureState,
+    FilterAnswer,
+    LogEvent,
+    LogFilterQuestion,
+    LogPage,
+    LogQuestion,
+    LogRow,
+)
+from engine.core.clock import Clock
+from engine.core.filter.complete import complete
+from engine.core.filter.model import Filter
+from engine.core.filter.parse import FilterNotUnderstood, parse
+from engine.core.pretty_xml import pretty
+from engine.debuglog import reader
+from engine.debuglog.capture import Capture
+from engine.debuglog.model import Kept, Row
+from engine.debuglog.reader import LogReader
+from engine.debuglog.switch import Switch
+from engine.exchange.diagnosis import Account, known_codes
+
+
+class LogDesk:
+    """Joins what is captured, read and said about it; `account` is whom commands are about, `clock` calendar time."""
+
+    def __init__(
+        self, desk: Desk, capture: Capture, log: LogReader, account: Callable[[], Account], clock: Clock
+    ) -> None:
+        self.reader = log
+        self.account = account
+        self._desk = desk
+        self._capture = capture
+        self._clock = clock
+        capture.observe(self._told)
+
+    def now_filter(self, text: str) -> Filter:
+        """Return the filter that was typed. Raises `Refused`, with the column of the mistake."""
+        try:
+            return parse(text)
+        except FilterNotUnderstood as mistake:
+            raise Refused(
+                Problem(
+                    type="invalid-filter",
+                    title="The filter is not understood",
+                    status=400,
+                    detail=mistake.detail,
+                    hint=mistake.hint or mistake.remedy,
+                    fields=(FieldProblem(pointer="?filter", detail=mistake.detail),),
+                )
+            ) from mistake
+
+    async def page(self, question: LogQuestion) -> LogPage:
+        """Return the exchanges asked for."""
+        this = self.now_filter(question.filter)
+        found = await self.reader.rows(
+            this, self._clock.now(), before=question.before, after=question.after, limit=question.limit
+        )
+        return LogPage(rows=self.rows(found.rows), next=found.next, newest=found.newest)
+
+    def now(self) -> datetime:
+        """Return calendar time."""
+        return self._clock.now()
+
+    async def pretty(self, body: bytes) -> bytes:
+        """Return a body indented, if it is XML."""
+        return await self.reader.run(lambda _: pretty(body))
+
+    async def check(self, question: LogFilterQuestion) -> FilterAnswer:
+        """Return what a filter says that is being typed, and how it may go on."""
+        typed = question.filter
+        cursor = len(typed) if question.cursor is None else min(question.cursor, len(typed))
+        known = await self.reader.run(reader.known)
+        codes = tuple(dict.fromkeys((*known.codes, *known_codes())))
+        completions = complete(typed, cursor, replace(known, codes=codes))
+        return log_wire.filter_answer(typed, completions)
+
+    async def kept(self, number: int) -> Kept | None:
+        """Return one exchange."""
+        return await self.reader.exchange(number)
+
+    def rows(self, rows: Sequence[Row]) -> tuple[LogRow, ...]:
+        """Return rows in the API's words."""
+        account = self.account()
+        return tuple(log_wire.row(row, account) for row in rows)
+
+    def state(self) -> CaptureState:
+        """Return how capturing stands."""
+        return log_wire.capture_state(self._capture.picture())
+
+    def switch(self, question: CaptureQuestion, actor: Actor) -> CaptureState:
+        """Capture, or do not; who said so is in the audit log."""
+        until = self._clock.now() + timedelta(seconds=question.seconds) if question.seconds and question.on else None
+        mailboxes = frozenset(each.lower() for each in question.mailboxes) if question.on else frozenset[str]()
+        self._desk.write_down(actor, "log", _in_words(question))
+        self._capture.switch(
+            Switch(on=question.on, mailboxes=mailboxes, until=until, actor=actor.user or f"uid {actor.uid}")
+        )
+        return self.state()
+
+    def _told(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            self._desk.events.append("log", lambda number: LogEvent(number=number, capture=self.state()))
+            return
+        self._desk.events.append("log", lambda number: LogEvent(number=number, rows=self.rows(rows)))
+
+
+def _in_words(question: CaptureQuestion) -> str:
+    if not question.on:
+        return "debug log off"
+    whose = f"of {', '.join(question.mailboxes[:10])}" if question.mailboxes else "of all mailboxes"
+    more = f" and {len(question.mailboxes) - 10} more" if len(question.mailboxes) > 10 else ""
+    time = f", for {question.seconds} s" if question.seconds else ""
+    return f"debug log on {whose}{more}{time}"

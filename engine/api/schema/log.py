@@ -1,0 +1,265 @@
+"""The log of HTTP exchanges with Exchange, in the words of the local API: rows, whole exchanges, figures, switch.
+
+Durations are in milliseconds, sizes in bytes before compression. `filter` is one language everywhere, see
+calendar-engine-api(7): `user:alice op:FindItem code:ErrorServerBusy status:>=500 ms:>2000 size:>1MB since:10m
+body:"text" is:error`, with and, or, not and brackets.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Filter = Annotated[str, Meta(max_length=2000)]
+Side = Literal["request", "response"]
+
+
+class LogRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An exchange in a list. `at` is when it ended, `ms` how long it took; a larger `id` ended later.
+
+    `user` is the PBX user (empty if it is about no single one), `mailbox` the address that was asked about. `status` is
+    null where no answer came; then `failure` is the name of what happened. `codes` are the response codes of the
+    answer, errors first. `decision` is what was done because of it in short, empty where all is well. `part`: one
+    notification of an answer that goes on.
+    """
+
+    id: int
+    at: datetime
+    operation: str
+    mailbox: str
+    user: str
+    status: int | None
+    codes: tuple[str, ...]
+    failure: str
+    error: bool
+    decision: str
+    ms: float
+    sent: int
+    received: int
+    attempt: int
+    lane: str
+    part: bool = False
+
+
+class LogQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which exchanges: the newest ones, those older than the id `before`, or the oldest of those newer than `after`."""
+
+    filter: Filter = ""
+    before: Annotated[int, Meta(ge=1)] | None = None
+    after: Annotated[int, Meta(ge=0)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class LogPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows, the newest first, with `after` the oldest first.
+
+    `next` is the cursor to go on with in the same direction, null at the end; looking through bodies takes its time, so
+    a page may hold less than was asked for, or nothing, and still have one. `newest` is the id of the newest exchange
+    that this page took into account: `after` it are those that came since.
+    """
+
+    rows: tuple[LogRow, ...]
+    next: int | None
+    newest: int
+
+
+class LogHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """One header, as it was sent; secrets are blanked."""
+
+    name: str
+    value: str
+
+
+class LogPhase(msgspec.Struct, frozen=True, kw_only=True):
+    """One phase of an exchange: queue (for a lane), connect, tls, login, send, wait or receive, in this order."""
+
+    name: str
+    ms: float
+
+
+class LogBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A body: its true size, and how much of it is kept."""
+
+    size: int
+    kept: int
+    media_type: str
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a response code, or a failure, means. `command` is what to type, empty where there is nothing to.
+
+    `code` is the code or the HTTP status, `type` the failure it is reported as, `reaction` what the engine does.
+    """
+
+    code: str
+    type: str
+    meaning: str
+    cause: str
+    remedy: str
+    command: str
+    reaction: str
+    fault: str
+    scope: str
+
+
+class LogExchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange, but for its bodies. `server` are the headers by which Exchange's own logs are searched."""
+
+    row: LogRow
+    method: str
+    url: str
+    request_id: str
+    request_headers: tuple[LogHeader, ...]
+    response_headers: tuple[LogHeader, ...]
+    server: tuple[LogHeader, ...]
+    phases: tuple[LogPhase, ...]
+    request: LogBody
+    response: LogBody
+    diagnosis: tuple[Diagnosis, ...]
+
+
+class LogBodyQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A body as it was sent, or `pretty`: indented, and nothing else changed. The header Range asks for a part."""
+
+    pretty: bool = False
+
+
+class LogFilterQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A filter as far as it is typed; `cursor` is where to complete (characters from 0), the end if not given."""
+
+    filter: Filter = ""
+    cursor: Annotated[int, Meta(ge=0)] | None = None
+
+
+class FilterChip(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the conditions that all have to hold, and where it stands: characters from 0, `end` is behind it.
+
+    `field` is empty for one in brackets, or a bare word.
+    """
+
+    text: str
+    field: str
+    start: int
+    end: int
+
+
+class FilterMistake(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a filter is not understood; `column` counts characters from 1."""
+
+    column: int
+    detail: str
+    hint: str
+
+
+class FilterCompletion(msgspec.Struct, frozen=True, kw_only=True):
+    """What may stand in the place of the characters from `start` to before `end`."""
+
+    text: str
+    start: int
+    end: int
+    detail: str = ""
+
+
+class FilterAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter that was understood has no `mistake`; `canonical` is how it is written best."""
+
+    canonical: str
+    chips: tuple[FilterChip, ...]
+    mistake: FilterMistake | None
+    completions: tuple[FilterCompletion, ...]
+
+
+class LogFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The exchanges of one operation with one outcome: `code` is the first of their codes, or failure, or status."""
+
+    operation: str
+    code: str
+    count: int
+    errors: int
+    p50: float
+    p95: float
+    sent: int
+    received: int
+
+
+class LogFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which exchanges; all if not given."""
+
+    filter: Filter = ""
+
+
+class LogStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures over the exchanges that fit, the most frequent first; `begin` and `end` are of the first and last."""
+
+    count: int
+    errors: int
+    begin: datetime | None
+    end: datetime | None
+    figures: tuple[LogFigures, ...]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of error: how often, whom it concerns (ten of them at most, `users` in all) and what to do about it."""
+
+    diagnosis: Diagnosis
+    count: int
+    users: int
+    mailboxes: tuple[str, ...]
+    newest: int
+    last: datetime
+
+
+class LogDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """The errors among the exchanges that fit, the most frequent first."""
+
+    count: int
+    findings: tuple[Finding, ...]
+
+
+class CaptureState(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether exchanges are captured, and what is there.
+
+    `mailboxes`: of these alone, of all if empty. `until`: when it goes off by itself. `actor` has switched it last,
+    empty for the settings. `captured` and `dropped` count since the start; exchanges are dropped rather than that the
+    engine waits for a disk, and `trouble` says why. `stored` exchanges take `bytes` on the disk.
+    """
+
+    on: bool
+    mailboxes: tuple[str, ...]
+    until: datetime | None
+    actor: str
+    subjects: bool
+    captured: int
+    dropped: int
+    trouble: str
+    stored: int
+    bytes: int
+    max_bytes: int
+    max_days: int
+    oldest: datetime | None
+    newest: int
+
+
+class CaptureQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Capture or not: of some mailboxes only, and for a time in seconds only, if these are given."""
+
+    on: bool
+    mailboxes: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=320)], ...], Meta(max_length=1000)] = ()
+    seconds: Annotated[int, Meta(ge=1, le=30 * 86400)] | None = None
+
+
+class LogExportQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest exchanges that fit, at most `limit`; `persons`: addresses, names and subjects stay as kept."""
+
+    filter: Filter = ""
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    persons: bool = False
+
+
+class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """These exchanges ended, or capturing was switched. Bodies are never in an event."""
+
+    number: int
+    rows: tuple[LogRow, ...] = ()
+    capture: CaptureState | None = None

@@ -1,0 +1,124 @@
+"""What a filter says, when it is understood; everything here can be written as text again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+
+Value: TypeAlias = str | int | datetime | timedelta
+
+
+class Kind(StrEnum):
+    """What the value of a field is."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    SIZE = "size"
+    MOMENT = "moment"
+    FLAG = "flag"
+
+
+FIELDS: dict[str, tuple[Kind, str]] = {
+    "user": (Kind.TEXT, "a PBX user or mailbox, by a part of a name or address"),
+    "op": (Kind.TEXT, "the operation, for instance FindItem; * stands for anything"),
+    "code": (Kind.TEXT, "a response code, for instance ErrorServerBusy, or a failure; * stands for anything"),
+    "status": (Kind.NUMBER, "the HTTP status: status:503, status:>=500"),
+    "ms": (Kind.NUMBER, "how long it took: ms:>2000"),
+    "size": (Kind.SIZE, "request and answer together: size:>1MB"),
+    "attempt": (Kind.NUMBER, "the attempt on its connection: attempt:>1"),
+    "since": (Kind.MOMENT, "not older than: since:10m, since:2026-11-22T08:00"),
+    "until": (Kind.MOMENT, "older than: until:1h, until:2026-11-22T08:00"),
+    "body": (Kind.TEXT, 'a text in request or answer: body:"Calendar"'),
+    "request": (Kind.TEXT, "the client-request-id, or its beginning"),
+    "lane": (Kind.TEXT, "the connection; * stands for anything"),
+    "is": (Kind.FLAG, "error, ok, part (of a stream of notifications) or unanswered"),
+}
+FLAGS = ("error", "ok", "part", "unanswered")
+COMPARISONS = (">=", "<=", ">", "<", "=")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+SIZES = {"b": 1, "kb": 1000, "mb": 1000_000, "gb": 1000_000_000}
+WORDS = ("and", "or", "not")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition; `field` is "" for a bare word, which is looked for in user, operation and codes."""
+
+    field: str
+    comparison: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite."""
+
+    of: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """All of them hold; none at all is the filter that everything fits."""
+
+    of: tuple["Filter", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """At least one of two or more holds."""
+
+    of: tuple["Filter", ...]
+
+
+Filter: TypeAlias = Term | Not | All | Any
+
+
+def canonical(this: Filter) -> str:
+    """Write a filter as it is written best. What is parsed from that is the same filter."""
+    match this:
+        case Term(field, comparison, value):
+            return (
+                f"{field}:{'' if comparison == '=' else comparison}{_written(field, value)}" if field else _text(value)
+            )
+        case Not(inner):
+            return f"not {_inside(inner)}"
+        case All(members):
+            return " ".join(
+                _inside(member) if isinstance(member, Any | All) else canonical(member) for member in members
+            )
+        case Any(members):
+            return " or ".join(
+                f"({canonical(member)})" if isinstance(member, Any) else canonical(member) for member in members
+            )
+
+
+def _inside(this: Filter) -> str:
+    return canonical(this) if isinstance(this, Term | Not) else f"({canonical(this)})"
+
+
+def _written(field: str, value: Value) -> str:
+    match value:
+        case timedelta():
+            return _in_units(int(value.total_seconds()), UNITS, "s")
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case int():
+            return _in_units(value, SIZES, "").upper() if FIELDS[field][0] is Kind.SIZE else str(value)
+        case str():
+            return _text(value)
+
+
+def _text(value: Value) -> str:
+    text = str(value)
+    plain = text and text.lower() not in WORDS and not any(each.isspace() or each in '()":\\<>=' for each in text)
+    if plain and text.isprintable():
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _in_units(number: int, units: dict[str, int], smallest: str) -> str:
+    for name, size in sorted(units.items(), key=lambda unit: -unit[1]):
+        if number and size > 1 and number % size == 0:
+            return f"{number // size}{name}"
+    return f"{number}{smallest}"

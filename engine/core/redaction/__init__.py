@@ -1,0 +1,1 @@
+"""What must not be kept of an exchange: secrets, wherever they stand, and what appointments are about."""

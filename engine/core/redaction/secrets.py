@@ -1,0 +1,171 @@
+"""Blanks secrets: those we know in whatever form they take, and what looks like one by its place or its shape."""
+
+import base64
+import json
+import re
+from collections import deque
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+from xml.sax.saxutils import escape
+
+from engine.core.secret import Secret
+
+BLANKED = "[blanked]"
+_BLANKED = BLANKED.encode()
+
+SHORTEST = 4
+"""Characters: what is shorter than that is no secret, and would be found everywhere."""
+
+LEARNED = 8
+"""Tokens that are remembered: each is good for an hour, so the older ones have ended."""
+
+KEPT_HEADERS = frozenset(
+    (
+        *("accept", "accept-encoding", "allow", "cache-control", "client-request-id", "connection"),
+        *("content-encoding", "content-length", "content-type", "date", "expires", "host", "ms-cv", "pragma"),
+        *("request-id", "retry-after", "return-client-request-id", "server", "strict-transport-security"),
+        *("transfer-encoding", "user-agent", "vary", "via", "x-anchormailbox", "x-aspnet-version"),
+        *("x-backendhttpstatus", "x-beserver", "x-besku", "x-calculatedbetarget", "x-calculatedfetarget"),
+        *("x-caserrorcode", "x-content-type-options", "x-diaginfo", "x-ews-policy-reason", "x-feefzinfo"),
+        *("x-feproxyinfo", "x-feserver", "x-httpstatus", "x-ms-diagnostics", "x-ms-ests-server"),
+        *("x-ms-request-id", "x-owa-version", "x-powered-by", "x-preferserveraffinity", "x-proxyerrorcode"),
+        *("x-proxyerrormessage", "x-requestid", "x-responseorigin", "x-serverapplication", "x-soap-enabled"),
+        *("x-targetbeserver", "x-throttlinginfo"),
+    )
+)
+"""Headers whose values are kept. Every other one is blanked, whoever may have put it there."""
+
+_CHALLENGE = re.compile(r"(?:^|,\s*)([A-Za-z]+)(?=[\s,]|$)")
+_NAMES = rb"secret|assertion|passw|pwd|token|credential|api_?key|signature|cookie|authorization"
+_NO_SECRET = (b"token_type", b"assertion_type")
+# Whatever stands behind such a name: in JSON, a form, a query, an attribute, or as the text of an element.
+_NAMED = re.compile(
+    rb"""([\w.-]*(?:%b)[\w.-]*["']?\s*(?:[:=]|%%3[ad])\s*)((?:basic|bearer|ntlm|negotiate|digest)\s+\S+|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s&<>"';,]+)"""
+    % _NAMES,
+    re.IGNORECASE,
+)
+_ELEMENT = re.compile(rb"(<[^<>]*(?:%b)[^<>]*>)((?:<!\[CDATA\[.*?\]\]>|[^<])+)" % _NAMES, re.IGNORECASE | re.DOTALL)
+_COOKIES = re.compile(rb"((?:set-)?cookie\d?:)[^\r\n<]*", re.IGNORECASE)
+_SCHEMES = re.compile(rb"\b(basic|bearer|ntlm|negotiate|digest)((?:\s|%20|\+)+)[\w+/.=~%-]{8,}", re.IGNORECASE)
+# What NTLM messages and signed tokens begin with, in base64.
+_SHAPES = re.compile(rb"(?:TlRMTVNTU|eyJ)[\w+/=.-]{8,}")
+_HINTS = (
+    *(b"secret", b"assertion", b"passw", b"pwd", b"token", b"credential", b"api_key", b"apikey", b"signature"),
+    *(b"cookie", b"authorization", b"basic", b"bearer", b"ntlm", b"negotiate", b"digest", b"tlrmtvntu", b"eyj"),
+)
+_TOKEN = re.compile(rb'"(?:access|refresh|id)_token"\s*:\s*"([^"]+)"')
+
+
+class SecretRedactor:
+    """Blanks secrets; those it knows are found in any form. Tokens that go by in an answer are known from then on."""
+
+    def __init__(self) -> None:
+        self._known: tuple[bytes, ...] = ()
+        self._learned: deque[tuple[bytes, ...]] = deque(maxlen=LEARNED)
+
+    def know(self, secrets: Iterable[Secret]) -> None:
+        """Know these, too, from now on."""
+        found = (form for secret in secrets for form in forms(secret.reveal()))
+        self._known = tuple(dict.fromkeys((*self._known, *found)))
+
+    def body(self, body: bytes) -> bytes:
+        """Return a body without secrets."""
+        if b"_token" in body:
+            self._learn(body)
+        for form in self._known:
+            if form in body:
+                body = body.replace(form, _BLANKED)
+        for token in self._learned:
+            for form in token:
+                if form in body:
+                    body = body.replace(form, _BLANKED)
+        lower = body.lower()
+        if any(hint in lower for hint in _HINTS):
+            body = _by_their_looks(body)
+        return body
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets."""
+        return self.body(text.encode(errors="surrogateescape")).decode(errors="replace")
+
+    def headers(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return headers, the values of most of them blanked; of a log-in and of cookies, what they are remains."""
+        return tuple((self.text(name), self._header(name.lower(), value)) for name, value in headers.items())
+
+    def url(self, url: str) -> str:
+        """Return a URL without user, fragment and the values of its query."""
+        try:
+            parts = urlsplit(url)
+            host = parts.netloc.rpartition("@")[2]
+        except ValueError:
+            return BLANKED
+        names = (piece.partition("=")[0] for piece in parts.query.split("&") if piece)
+        query = "&".join(f"{name}={BLANKED}" for name in names)
+        return self.text(urlunsplit((parts.scheme, host, parts.path, query, "")))
+
+    def _header(self, name: str, value: str) -> str:
+        if name == "location":
+            return self.url(value)
+        if name in KEPT_HEADERS:
+            return self.text(value)
+        if name == "www-authenticate":
+            return ", ".join(_CHALLENGE.findall(value)) or BLANKED
+        return BLANKED
+
+    def _learn(self, body: bytes) -> None:
+        for token in _TOKEN.findall(body):
+            found = forms(token.decode(errors="replace"))
+            if found not in self._learned:
+                self._learned.append(found)
+
+
+def forms(secret: str) -> tuple[bytes, ...]:
+    """Return a secret as it may stand somewhere: as it is, escaped, as UTF-16, and inside of base64."""
+    if len(secret) < SHORTEST:
+        return ()
+    plain, wide = secret.encode(errors="surrogateescape"), secret.encode("utf-16-le", errors="surrogatepass")
+    percent = quote(plain, safe="")
+    found = {
+        plain,
+        wide,
+        plain.hex().encode(),
+        plain.hex().upper().encode(),
+        percent.encode(),
+        re.sub("%..", lambda match: match[0].lower(), percent).encode(),
+        quote(plain).encode(),
+        quote_plus(plain).encode(),
+        escape(secret).encode(errors="surrogateescape"),
+        escape(secret, {'"': "&quot;", "'": "&apos;"}).encode(errors="surrogateescape"),
+        json.dumps(secret)[1:-1].encode(),
+        json.dumps(secret, ensure_ascii=False)[1:-1].encode(errors="surrogateescape"),
+        *_inside_base64(plain),
+        *_inside_base64(wide),
+    }
+    return tuple(sorted((form for form in found if len(form) >= SHORTEST), key=len, reverse=True))
+
+
+def _inside_base64(secret: bytes) -> Iterable[bytes]:
+    """Return what of base64 is the same whatever stands before and after the secret, for each place it can begin at."""
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + secret)
+        first = (0, 2, 3)[before]
+        last = len(encoded) - (0, 3, 2)[(before + len(secret)) % 3]
+        inside = encoded[first:last]
+        yield inside
+        yield inside.translate(bytes.maketrans(b"+/", b"-_"))
+        yield quote(inside, safe="").encode()
+
+
+def _by_their_looks(body: bytes) -> bytes:
+    body = _COOKIES.sub(rb"\1 " + _BLANKED, body)
+    body = _SCHEMES.sub(rb"\1\2" + _BLANKED, body)
+    body = _SHAPES.sub(_BLANKED, body)
+    body = _ELEMENT.sub(rb"\1" + _BLANKED, body)
+    return _NAMED.sub(_blank_named, body)
+
+
+def _blank_named(match: re.Match[bytes]) -> bytes:
+    name, value = match[1], match[2]
+    if any(harmless in name.lower() for harmless in _NO_SECRET) or value.startswith(_BLANKED):
+        return match[0]
+    return name + (b'"%b"' % _BLANKED if value.startswith(b'"') else _BLANKED)

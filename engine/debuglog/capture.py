@@ -1,0 +1,254 @@
+"""Captures exchanges: takes them from the HTTP client without ever making it wait, and has them written down."""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from engine.core.clock import Clock
+from engine.core.redaction.secrets import SecretRedactor
+from engine.core.secret import Secret
+from engine.core.settings.model import DebugLogSettings
+from engine.core.traced import TracedExchange
+from engine.debuglog import facts
+from engine.debuglog.model import LARGEST_BODY, Kept, Row
+from engine.debuglog.redacting import Redacted, kept_of, redacted
+from engine.debuglog.store import LogStore
+from engine.debuglog.switch import Switch
+from engine.debuglog.tables import FILE
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING = 5000
+MOST_BYTES_WAITING = 64 * 1024 * 1024
+"""What waits to be written at most; what comes on top of it is dropped."""
+
+BATCH = 500
+PAUSE = 0.1
+"""Seconds between two batches while little happens."""
+
+MEGABYTE = 1000 * 1000
+_SWITCH = "switch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """How capturing stands. `captured` and `dropped` count since the start; `trouble` is why something was dropped."""
+
+    switch: Switch
+    settings: DebugLogSettings
+    captured: int
+    dropped: int
+    trouble: str
+    stored: int
+    bytes: int
+    oldest_at: float | None
+    newest: int
+
+
+class Capture:
+    """Looks on at the HTTP client (`engine.exchange.http.trace.Trace`); `clock` is calendar time.
+
+    `whose` tells the user of a mailbox ("" for none). Everything is written by one thread of its own. `open` it, keep
+    `run` running, and `close` it.
+    """
+
+    def __init__(self, state_dir: Path, clock: Clock) -> None:
+        self.path = state_dir / FILE
+        self.on = False
+        self.whose: Callable[[str], str] = lambda mailbox: ""
+        self._settings = DebugLogSettings()
+        self._clock = clock
+        self._redactor = SecretRedactor()
+        self._store = LogStore(self.path)
+        self._switch = Switch.by_settings(False)
+        self._waiting: deque[Redacted] = deque()
+        self._bytes_waiting = 0
+        self._captured = 0
+        self._dropped = 0
+        self._trouble = ""
+        self._to_note: str | None = None
+        self._lock = threading.Lock()
+        self._work = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._write, name="debuglog", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._switched = asyncio.Event()
+        self._observers: list[Callable[[Sequence[Row]], None]] = []
+
+    async def open(self) -> None:
+        """Begin; a debug log that cannot be opened is tried again with every batch, and keeps nobody from working."""
+        self._loop = asyncio.get_running_loop()
+        remembered = await asyncio.to_thread(self._open)
+        self._turn(Switch.remembered(remembered, self._settings.ews, self._clock.now()))
+        self._thread.start()
+
+    async def run(self) -> None:
+        """Switch off when the time is over, for ever."""
+        while True:
+            until = self._switch.until
+            self._switched.clear()
+            if until is None:
+                await self._switched.wait()
+                continue
+            async with asyncio.TaskGroup() as group:
+                alarm = group.create_task(self._alarm(until))
+                await self._switched.wait()
+                alarm.cancel()
+            if self._switch.is_over(self._clock.now()):
+                logger.info("audit: the debug log goes off by itself")
+                self.switch(replace(self._switch, on=False, mailboxes=frozenset(), until=None))
+
+    async def close(self) -> None:
+        """Write what waits, and end."""
+        self.on = False
+        self._closing = True
+        self._work.set()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join)
+        self._store.close()
+
+    def observe(self, observer: Callable[[Sequence[Row]], None]) -> None:
+        """Have `observer` called on the loop with exchanges that were written, and with none when it was switched."""
+        self._observers.append(observer)
+
+    def switch(self, switch: Switch) -> None:
+        """Switch it; that is remembered."""
+        self._turn(replace(switch, as_set=self._settings.ews))
+        with self._lock:
+            self._to_note = msgspec.json.encode(self._switch).decode()
+        self._work.set()
+        self._tell(())
+
+    def know(self, secrets: Iterable[Secret]) -> None:
+        """Blank these, too, wherever they stand."""
+        self._redactor.know(secrets)
+
+    def apply(self, settings: DebugLogSettings) -> None:
+        """Take other settings. What somebody switched goes on, unless `ews` changes while it is open."""
+        changed = settings.ews != self._settings.ews
+        self._settings = settings
+        if changed and self._loop is not None:
+            self.switch(Switch.by_settings(settings.ews))
+        else:
+            self._tell(())
+
+    def picture(self) -> Picture:
+        """Return how it stands."""
+        store = self._store
+        return Picture(
+            switch=self._switch,
+            settings=self._settings,
+            captured=self._captured,
+            dropped=self._dropped,
+            trouble=self._trouble,
+            stored=store.count,
+            bytes=store.bytes,
+            oldest_at=store.oldest_at,
+            newest=store.newest,
+        )
+
+    def take(self, exchange: TracedExchange) -> None:
+        """Take an exchange that has ended, on any thread: without its secrets it waits to be written, or is dropped."""
+        try:
+            if not self._switch.mailboxes or self._switch.concerns(facts.concerned_by(exchange)):
+                self._put(redacted(exchange, self._redactor, self._clock.now(), LARGEST_BODY))
+        except Exception as mistake:
+            self._drop(1, f"{type(mistake).__name__} while capturing")
+
+    def _put(self, exchange: Redacted) -> None:
+        size = len(exchange.traced.request) + len(exchange.traced.response)
+        with self._lock:
+            if len(self._waiting) >= MOST_WAITING or self._bytes_waiting + size > MOST_BYTES_WAITING:
+                self._dropped += 1
+                self._trouble = "more came than the disk took"
+                return
+            self._waiting.append(exchange)
+            self._bytes_waiting += size
+        if not self._work.is_set():
+            self._work.set()
+
+    def _drop(self, number: int, why: str) -> None:
+        with self._lock:
+            self._dropped += number
+            self._trouble = why
+
+    def _turn(self, switch: Switch) -> None:
+        self._switch = switch
+        self.on = switch.on
+        self._switched.set()
+
+    async def _alarm(self, until: datetime) -> None:
+        await self._clock.sleep_until(until)
+        self._switched.set()
+
+    def _open(self) -> str | None:
+        try:
+            self._store.open()
+            return self._store.note(_SWITCH)
+        except (sqlite3.Error, OSError) as error:
+            self._drop(0, f"{self.path}: {error}")
+            logger.warning("the debug log cannot be opened: %s: %s", self.path, error)
+            return None
+
+    def _write(self) -> None:
+        """The thread: in batches, so that a commit is paid by many."""
+        pause = threading.Event()
+        while not (self._closing and not self._waiting and self._to_note is None):
+            self._work.wait()
+            self._work.clear()
+            batch = self._batch()
+            try:
+                self._write_batch(batch)
+            except (sqlite3.Error, OSError) as error:
+                self._drop(len(batch), f"{self.path}: {error}")
+                self._store.close()
+            except Exception as mistake:
+                logger.exception("writing the debug log")
+                self._drop(len(batch), f"{type(mistake).__name__} while writing")
+            if self._waiting or self._closing:
+                self._work.set()
+            elif not self._closing:
+                pause.wait(PAUSE)
+
+    def _batch(self) -> list[Redacted]:
+        with self._lock:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._bytes_waiting -= sum(len(each.traced.request) + len(each.traced.response) for each in batch)
+        return batch
+
+    def _write_batch(self, batch: Sequence[Redacted]) -> None:
+        with self._lock:
+            note, self._to_note = self._to_note, None
+        if note is not None:
+            self._store.write_note(_SWITCH, note)
+        if not batch:
+            return
+        settings = self._settings
+        rows = self._store.add([kept for each in batch if (kept := self._kept(each)) is not None])
+        self._captured += len(rows)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell, rows)
+        self._store.prune(
+            self._clock.now().timestamp(),
+            most_bytes=settings.max_megabytes * MEGABYTE,
+            longest=timedelta(days=settings.max_days),
+        )
+
+    def _kept(self, exchange: Redacted) -> Kept | None:
+        try:
+            return kept_of(exchange, subjects=self._settings.subjects, whose=self.whose)
+        except Exception as mistake:
+            self._drop(1, f"{type(mistake).__name__} while looking at an exchange")
+            return None
+
+    def _tell(self, rows: Sequence[Row]) -> None:
+        for observer in self._observers:
+            observer(rows)

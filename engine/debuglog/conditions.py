@@ -1,0 +1,156 @@
+"""From a filter to the condition of an SQL query, put so that SQLite finds the newest exchanges without sorting."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from engine.core.filter.model import All, Any, Filter, Not, Term
+from engine.debuglog.store import unpacked
+
+FEW = 5000
+"""Exchanges that are quickly sorted. Where more fit, it is quicker to go back in time until enough were met."""
+
+Parameter = str | int | float
+Sql = tuple[str, list[Parameter]]
+
+_BODY = "EXISTS (SELECT 1 FROM body b WHERE b.id = e.id AND holds(b.request, b.response, ?))"
+
+
+def looks_into_bodies(this: Filter) -> bool:
+    """Tell whether bodies have to be unpacked to tell what fits."""
+    match this:
+        case Term(field):
+            return field == "body"
+        case Not(inner):
+            return looks_into_bodies(inner)
+        case All(members) | Any(members):
+            return any(looks_into_bodies(member) for member in members)
+
+
+def holds(request: bytes, response: bytes, needle: bytes) -> bool:
+    """Tell whether a stored body has `needle` (in lower case) in it; SQL calls it."""
+    return any(needle in unpacked(body).lower() for body in (request, response))
+
+
+class Conditions:
+    """Writes conditions over `exchange e`, which names and codes are looked up for; `now` is what `since` goes by."""
+
+    def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def of(self, this: Filter) -> Sql:
+        """Return the condition and its parameters."""
+        match this:
+            case Term():
+                return self._term(this)
+            case Not(inner):
+                sql, parameters = self.of(inner)
+                return f"NOT coalesce({sql}, 0)", parameters
+            case All(members):
+                # What has to unpack bodies comes last.
+                return self._joined(" AND ", sorted(members, key=looks_into_bodies), "1")
+            case Any(members):
+                return self._joined(" OR ", members, "0")
+
+    def _joined(self, word: str, members: "tuple[Filter, ...] | list[Filter]", nothing: str) -> Sql:
+        parts = [self.of(member) for member in members]
+        sql = word.join(f"({sql})" for sql, _ in parts)
+        return sql or nothing, [parameter for _, parameters in parts for parameter in parameters]
+
+    def _term(self, term: Term) -> Sql:
+        value = term.value
+        match term.field, value:
+            case "status" | "ms" | "attempt", int():
+                return f"e.{term.field} {term.comparison} ?", [value]
+            case "size", int():
+                return f"e.sent + e.received {term.comparison} ?", [value]
+            case "since", datetime() | timedelta():
+                return self._since(value)
+            case "until", datetime() | timedelta():
+                sql, parameters = self._since(value)
+                return f"NOT ({sql})", parameters
+            case "is", _:
+                return _FLAGS[str(value)], []
+            case "op" | "lane", str():
+                column = "operation" if term.field == "op" else "lane"
+                return (f"e.{column} GLOB ?", [value]) if "*" in value else (f"e.{column} = ?", [value])
+            case "body", str():
+                return _BODY, [value.lower()]
+            case "request", str():
+                return "EXISTS (SELECT 1 FROM body b WHERE b.id = e.id AND b.request_id LIKE ?)", [f"{value}%"]
+            case "user", str():
+                return self._one_of("who", self._people(value)), []
+            case "code", str():
+                return self._one_of("outcome", self._outcomes(value, whole=True)), []
+            case _:
+                return self._anywhere(str(value)), [f"%{_escaped(str(value))}%"]
+
+    def _since(self, value: datetime | timedelta) -> Sql:
+        since = (self._now - value if isinstance(value, timedelta) else value).timestamp()
+        # Numbers follow the time, so the first one of that time keeps SQLite from looking at everything before it.
+        found = self._connection.execute("SELECT id FROM exchange WHERE at >= ? ORDER BY at, id LIMIT 1", (since,))
+        first = found.fetchone()
+        return ("e.id >= ? AND +e.at >= ?", [first[0], since]) if first else ("0", [])
+
+    def _people(self, part: str) -> list[int]:
+        sql = "SELECT id FROM who WHERE instr(folded, ?) > 0"
+        return [number for (number,) in self._connection.execute(sql, (part.casefold(),))]
+
+    def _outcomes(self, text: str, *, whole: bool) -> list[int]:
+        pattern = (text if whole else f"*{text}*").lower()
+        return [
+            number
+            for number, codes, failure in self._connection.execute("SELECT id, codes, failure FROM outcome")
+            if any(_fits(pattern, each.lower()) for each in (*codes.split(), failure) if each)
+        ]
+
+    def _one_of(self, column: str, numbers: list[int]) -> str:
+        if not numbers:
+            return "0"
+        if len(numbers) == 1:
+            return f"e.{column} = {numbers[0]}"
+        written = ", ".join(str(number) for number in numbers)
+        index = "" if self._are_few(column, numbers) else "+"
+        return f"{index}e.{column} IN ({written})"
+
+    def _are_few(self, column: str, numbers: list[int]) -> bool:
+        left = FEW
+        for number in numbers:
+            sql = f"SELECT count(*) FROM (SELECT 1 FROM exchange WHERE {column} = ? LIMIT ?)"  # noqa: S608 (a name of ours)
+            left -= self._connection.execute(sql, (number, left + 1)).fetchone()[0]
+            if left < 0:
+                return False
+        return True
+
+    def _anywhere(self, word: str) -> str:
+        people = self._one_of("who", self._people(word))
+        outcomes = self._one_of("outcome", self._outcomes(word, whole=False))
+        return f"({people}) OR ({outcomes}) OR e.operation LIKE ? ESCAPE '\\'"
+
+
+_FLAGS = {"error": "e.error = 1", "ok": "e.error = 0", "part": "e.part = 1", "unanswered": "e.status IS NULL"}
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Tell whether `text` is the pattern, where * stands for anything."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == first
+    if not text.startswith(first) or len(text) < len(first) + len(rest[-1]) or not text.endswith(rest[-1]):
+        return False
+    place, end = len(first), len(text) - len(rest[-1])
+    for part in _without_last(rest):
+        place = text.find(part, place, end)
+        if place < 0:
+            return False
+        place += len(part)
+    return True
+
+
+def _without_last(parts: list[str]) -> Iterator[str]:
+    yield from parts[:-1]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,185 @@
+"""Writes exchanges to the database and lets the oldest go; all of it on one thread, in batches."""
+
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from engine.debuglog.model import Kept, Particulars, Row
+from engine.debuglog.tables import open_to_write
+
+LEVEL = 1
+"""Of the compression: SOAP shrinks to a twentieth even so."""
+
+PRUNED_AT_ONCE = 2000
+PRUNE_BY_AGE_EVERY = 60.0
+
+
+class LogStore:
+    """The writing side. Every method raises `sqlite3.Error` or `OSError` and leaves the file as it was."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._who: dict[tuple[str, str], int] = {}
+        self._outcomes: dict[tuple[tuple[str, ...], str], int] = {}
+        self._last_pruned = 0.0
+        self.newest = 0
+        self.oldest_at: float | None = None
+        self.count = 0
+        self.bytes = 0
+
+    def open(self) -> sqlite3.Connection:
+        """Create or open the file."""
+        connection = self._connection = open_to_write(self._path)
+        self._forget_unused(connection)
+        (self.newest, self.count) = connection.execute("SELECT coalesce(max(id), 0), count(*) FROM exchange").fetchone()
+        self._measure(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def note(self, name: str) -> str | None:
+        """Return what was written down under that name."""
+        found = self._open().execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else None
+
+    def write_note(self, name: str, value: str) -> None:
+        """Write something small down."""
+        self._open().execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
+
+    def add(self, batch: Sequence[Kept]) -> tuple[Row, ...]:
+        """Write exchanges down, in one transaction; return their rows with the ids they have now."""
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            rows = self._insert(connection, batch)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            self._who.clear()
+            self._outcomes.clear()
+            raise
+        connection.execute("COMMIT")
+        self.newest += len(batch)
+        self.count += len(batch)
+        self._measure(connection)
+        return rows
+
+    def prune(self, now: float, *, most_bytes: int, longest: timedelta) -> None:
+        """Let the oldest exchanges go until the rest is neither too large nor too old."""
+        connection = self._open()
+        if self.bytes > most_bytes:
+            self._prune_by_size(connection, most_bytes)
+        if abs(now - self._last_pruned) >= PRUNE_BY_AGE_EVERY:
+            self._last_pruned = now
+            self._prune_by_age(connection, now - longest.total_seconds())
+
+    def _insert(self, connection: sqlite3.Connection, batch: Sequence[Kept]) -> tuple[Row, ...]:
+        rows: list[Row] = []
+        exchanges: list[tuple[object, ...]] = []
+        bodies: list[tuple[object, ...]] = []
+        for number, kept in enumerate(batch, self.newest + 1):
+            row = replace(kept.row, id=number)
+            rows.append(row)
+            exchanges.append(
+                (
+                    *(number, row.at, row.ms, row.operation),
+                    *(self._number_of_who(connection, row), self._number_of_outcome(connection, row)),
+                    *(row.status, row.error, row.part, row.attempt, row.lane, row.sent, row.received),
+                )
+            )
+            particulars = zlib.compress(msgspec.json.encode(kept.particulars), LEVEL)
+            bodies.append((number, kept.request_id, particulars, packed(kept.request), packed(kept.response)))
+        connection.executemany("INSERT INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", exchanges)
+        connection.executemany("INSERT INTO body VALUES (?, ?, ?, ?, ?)", bodies)
+        return tuple(rows)
+
+    def _number_of_who(self, connection: sqlite3.Connection, row: Row) -> int:
+        key = (row.mailbox, row.user)
+        if key not in self._who:
+            folded = f"{row.user}\n{row.mailbox}".casefold()
+            connection.execute("INSERT OR IGNORE INTO who (mailbox, user, folded) VALUES (?, ?, ?)", (*key, folded))
+            found = connection.execute("SELECT id FROM who WHERE mailbox = ? AND user = ?", key)
+            (self._who[key],) = found.fetchone()
+        return self._who[key]
+
+    def _number_of_outcome(self, connection: sqlite3.Connection, row: Row) -> int:
+        key = (row.codes, row.failure)
+        if key not in self._outcomes:
+            written = (" ".join(row.codes), row.failure)
+            connection.execute("INSERT OR IGNORE INTO outcome (codes, failure) VALUES (?, ?)", written)
+            found = connection.execute("SELECT id FROM outcome WHERE codes = ? AND failure = ?", written)
+            (self._outcomes[key],) = found.fetchone()
+        return self._outcomes[key]
+
+    def _prune_by_size(self, connection: sqlite3.Connection, most_bytes: int) -> None:
+        while self.bytes > most_bytes and self.count > 1:
+            (oldest,) = connection.execute("SELECT min(id) FROM exchange").fetchone()
+            # Never the newest one: the next number follows it.
+            self._delete_below(connection, min(oldest + max(1, min(PRUNED_AT_ONCE, self.count // 10)), self.newest))
+        connection.execute("PRAGMA incremental_vacuum")
+
+    def _prune_by_age(self, connection: sqlite3.Connection, oldest: float) -> None:
+        while self.oldest_at is not None and self.oldest_at < oldest and self.count > 1:
+            (first,) = connection.execute("SELECT min(id) FROM exchange").fetchone()
+            found = connection.execute(
+                "SELECT id FROM exchange WHERE id >= ? AND at >= ? ORDER BY id LIMIT 1", (first, oldest)
+            ).fetchone()
+            end = found[0] if found else self.newest
+            self._delete_below(connection, min(end, first + PRUNED_AT_ONCE))
+        self._forget_unused(connection)
+
+    def _delete_below(self, connection: sqlite3.Connection, end: int) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            deleted = connection.execute("DELETE FROM exchange WHERE id < ?", (end,)).rowcount
+            connection.execute("DELETE FROM body WHERE id < ?", (end,))
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        self.count -= deleted
+        self._measure(connection)
+
+    def _forget_unused(self, connection: sqlite3.Connection) -> None:
+        """Names and addresses are not kept for longer than what they took part in."""
+        for table in ("who", "outcome"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM exchange WHERE exchange.{table} = {table}.id)"  # noqa: S608 (names of ours)
+            )
+        self._who.clear()
+        self._outcomes.clear()
+
+    def _measure(self, connection: sqlite3.Connection) -> None:
+        pages, free, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
+        self.bytes = (pages - free) * size
+        found = connection.execute("SELECT at FROM exchange ORDER BY id LIMIT 1").fetchone()
+        self.oldest_at = found[0] if found else None
+
+    def _open(self) -> sqlite3.Connection:
+        return self._connection or self.open()
+
+
+def packed(body: bytes) -> bytes:
+    """Return a body as it is stored; an empty one takes no room."""
+    return zlib.compress(body, LEVEL) if body else b""
+
+
+def unpacked(stored: bytes) -> bytes:
+    """Return a stored body as it was."""
+    return zlib.decompress(stored) if stored else b""
+
+
+def particulars_of(stored: bytes) -> Particulars:
+    """Return stored particulars as they were."""
+    return msgspec.json.decode(zlib.decompress(stored), type=Particulars)

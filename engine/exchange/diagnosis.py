@@ -1,0 +1,211 @@
+"""What an exchange that went wrong means, and what to type: from the same tables that decide what is done about it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from engine.exchange import failures as exchange
+from engine.exchange.ews.codes import MEANINGS, Meaning, Reaction, meaning_of, meaning_of_status
+from engine.exchange.failures import ExchangeFailure
+from engine.exchange.oauth import failures as oauth
+from engine.exchange.oauth.errors import kind_of
+
+# Whatever PowerShell could take for more than a name is not put into a command.
+_PLAIN = re.compile(r"[A-Za-z0-9._@+\\-]{1,320}")
+_AADSTS = re.compile(r"AADSTS(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom the commands are about: the service account, or the client ID of the application."""
+
+    name: str
+    by_certificate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """One thing that is wrong: the code that says so, what it means to us, why it may be so, and what to type."""
+
+    code: str
+    meaning: Meaning
+    cause: str
+    command: str
+
+
+_GRANT = "New-ManagementRoleAssignment -Name 'calendar-engine' -Role ApplicationImpersonation -User {account}"
+_POLICY = (
+    "New-ThrottlingPolicy -Name 'calendar-engine' -ThrottlingPolicyScope Regular -EwsMaxConcurrency Unlimited "
+    "-EwsMaxSubscriptions Unlimited -EwsMaxBurst Unlimited -EwsRechargeRate Unlimited -EwsCutoffBalance Unlimited; "
+    "Set-ThrottlingPolicyAssociation -Identity {account} -ThrottlingPolicy 'calendar-engine'"
+)
+_CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
+    {
+        exchange.ImpersonationDenied: (
+            "The mailbox is not in the scope of the service account's role ApplicationImpersonation.",
+            _GRANT,
+        ),
+        exchange.ImpersonationRightMissing: (
+            "The service account does not have the role ApplicationImpersonation, or lost it.",
+            _GRANT,
+        ),
+        exchange.CalendarNotReadable: (
+            "The mailbox is disabled or without a licence, or its calendar folder is missing.",
+            "Get-MailboxFolderStatistics -Identity {mailbox} -FolderScope Calendar",
+        ),
+        exchange.MailboxNotFound: (
+            "No mailbox has this address: it is misspelt at the PBX user object, or the mailbox was removed.",
+            "Get-Recipient -Identity {mailbox} | Format-List PrimarySmtpAddress, EmailAddresses",
+        ),
+        exchange.NotPrimaryAddress: (
+            "The PBX has a secondary address of this mailbox.",
+            "Get-Mailbox -Identity {mailbox} | Format-List PrimarySmtpAddress, EmailAddresses",
+        ),
+        exchange.MailboxMoved: (
+            "The mailbox is being moved to another database or to the cloud, or was.",
+            "Get-MoveRequest -Identity {mailbox} | Get-MoveRequestStatistics",
+        ),
+        exchange.MailboxTrouble: (
+            "The database of the mailbox is failing over or overloaded, or a server behind the front end is down.",
+            "Test-MAPIConnectivity -Identity {mailbox}",
+        ),
+        exchange.ServiceMailboxMissing: (
+            "Resolving names needs a mailbox of one's own, and the service account has none.",
+            "Enable-Mailbox -Identity {account}",
+        ),
+        exchange.LoginRefused: (
+            "The password is wrong or has expired, or the account is locked or disabled.",
+            'Get-ADUser -Filter "UserPrincipalName -eq {account}" -Properties LockedOut, PasswordExpired, Enabled',
+        ),
+        exchange.LoginMethodNotOffered: (
+            "The virtual directory of EWS has another authentication switched on than exchange.auth names.",
+            "Get-WebServicesVirtualDirectory | Format-List Server, *Authentication*, ExtendedProtection*",
+        ),
+        exchange.EwsForbidden: (
+            "EWS is off for the organisation or the service account, or a policy lets only other programs use it.",
+            "Get-CASMailbox -Identity {account} | Format-List Ews*; Get-OrganizationConfig | Format-List Ews*",
+        ),
+        exchange.EwsSwitchedOff: (
+            "Microsoft or an administrator has switched EWS off for this tenant, mailbox or application.",
+            "Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy | Format-List Ews*",
+        ),
+        exchange.SubscriptionRefused: (
+            "The mailbox has as many subscriptions as its throttling policy allows, perhaps of other programs.",
+            "Get-ThrottlingPolicyAssociation -Identity {mailbox}",
+        ),
+        exchange.SubscriptionLost: (
+            "A server was restarted, a database failed over, or the mailbox was moved.",
+            "",
+        ),
+        exchange.TooManyAtOnce: ("More requests are under way than the throttling policy allows.", _POLICY),
+        exchange.ServiceAccountBusy: ("The service account has used up what its throttling policy allows.", _POLICY),
+        exchange.MailboxBusy: ("Much is asked for this mailbox at present, or its database is slow.", ""),
+        exchange.ExchangeBusy: ("The server, or a front end, has more to do than it can.", "Test-ServiceHealth"),
+        exchange.CertificateNotTrusted: (
+            "The certificate is of a private CA, is for another name, or has expired.",
+            "Get-ExchangeCertificate | Format-List Subject, CertificateDomains, NotAfter, Services",
+        ),
+        exchange.ExchangeUnreachable: ("The server is down, or the network does not lead there.", ""),
+        exchange.AnswerBrokenOff: ("The mailbox's database is slow, or something between us cuts connections.", ""),
+        exchange.CalendarTooFull: ("There are more appointments in a small part of the calendar than EWS tells.", ""),
+        exchange.NotUnderstood: ("A proxy or a log-in page answers in place of Exchange.", ""),
+        exchange.RequestRejected: ("The server is older than Exchange 2013 SP1, or we made a mistake.", ""),
+        oauth.TokenRefused: (
+            "The application lacks the permission, or the token is for another cloud.",
+            "New-ManagementRoleAssignment -App {account} -Role 'Application EWS.AccessAsApp'",
+        ),
+        oauth.ClockWrong: ("The clock of this machine is wrong.", "timedatectl set-ntp true"),
+        oauth.ApplicationUnknown: (
+            "The client ID is wrong, or the application was removed from the tenant.",
+            'Get-MgApplication -Filter "appId eq {account}"',
+        ),
+        oauth.ClientSecretExpired: ("Client secrets last two years at most.", ""),
+        oauth.ClientSecretRefused: ("The secret was mistyped, or its ID was taken in place of its value.", ""),
+        oauth.ClientCertificateRefused: ("The certificate was not uploaded to the app registration.", ""),
+        oauth.TenantUnknown: ("The tenant ID is wrong, or belongs to another cloud.", ""),
+        oauth.AuthorityUnreachable: ("This machine cannot reach the log-in service.", ""),
+        oauth.TokenDenied: ("A policy of the tenant, for instance Conditional Access, forbids it.", ""),
+    }
+)
+# What autodiscover says for itself (engine.exchange.ews.autodiscover).
+_AUTODISCOVER: Mapping[str, Meaning] = MappingProxyType(
+    {
+        "InvalidUser": Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound),
+        "InvalidDomain": Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound),
+        "RedirectAddress": Meaning(Reaction.FIND_SERVER_AGAIN, exchange.MailboxMoved),
+        "RedirectUrl": Meaning(Reaction.FIND_SERVER_AGAIN, exchange.MailboxMoved),
+        "ServerBusy": Meaning(Reaction.TRY_AGAIN, exchange.ExchangeBusy),
+    }
+)
+_REACTIONS: Mapping[type[ExchangeFailure], Reaction] = MappingProxyType(
+    {
+        exchange.AnswerBrokenOff: Reaction.TRY_AGAIN,
+        exchange.ExchangeUnreachable: Reaction.FIND_SERVER_AGAIN,
+        exchange.CertificateNotTrusted: Reaction.FIND_SERVER_AGAIN,
+        exchange.NotUnderstood: Reaction.TRY_AGAIN,
+        exchange.RequestRejected: Reaction.REPORT,
+    }
+)
+
+
+def diagnose(
+    account: Account,
+    *,
+    operation: str,
+    status: int | None,
+    codes: Sequence[str],
+    failure: str,
+    mailbox: str,
+    by_policy: bool = False,
+) -> tuple[Diagnosed, ...]:
+    """Return what is wrong with an exchange, nothing if it is fine.
+
+    `failure` is the name of what kept an answer away, `mailbox` whom it was about ("" for the service account).
+    """
+    found: list[tuple[str, Meaning]] = []
+    if failure:
+        found.append((failure, _of_failure(failure)))
+    elif operation in ("Token", "Tenant"):
+        if status is None or status >= 400:
+            found.append((" ".join(codes) or f"HTTP {status}", _of_token(account, codes)))
+    else:
+        table = _AUTODISCOVER if operation in ("GetUserSettings", "Autodiscover") else {}
+        found += [
+            (code, table.get(code) or meaning_of(code, of_a_mailbox=bool(mailbox)))
+            for code in codes
+            if code != "NoError"
+        ]
+        if not found and status is not None and status >= 400:
+            found.append((f"HTTP {status}", meaning_of_status(status, by_policy=by_policy)))
+    return tuple(_diagnosed(code, meaning, account, mailbox) for code, meaning in found)
+
+
+def known_codes() -> tuple[str, ...]:
+    """Return every response code that has a reaction."""
+    return tuple(MEANINGS)
+
+
+def _diagnosed(code: str, meaning: Meaning, account: Account, mailbox: str) -> Diagnosed:
+    cause, command = next((_CAUSES[kind] for kind in meaning.failure.__mro__ if kind in _CAUSES), ("", ""))
+    typed = command.format(account=_quoted(account.name, "ACCOUNT"), mailbox=_quoted(mailbox, "MAILBOX"))
+    return Diagnosed(code, meaning, cause, typed)
+
+
+def _of_failure(slug: str) -> Meaning:
+    kinds: list[type[ExchangeFailure]] = [ExchangeFailure]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    kind = next((kind for kind in kinds[1:] if kind().slug == slug), exchange.MailboxTrouble)
+    reaction = next((_REACTIONS[each] for each in kind.__mro__ if each in _REACTIONS), Reaction.OPEN_BREAKER)
+    return Meaning(reaction, kind)
+
+
+def _of_token(account: Account, codes: Sequence[str]) -> Meaning:
+    numbers = [int(match[1]) for match in map(_AADSTS.fullmatch, codes) if match]
+    error = next((code for code in codes if not _AADSTS.fullmatch(code)), "")
+    return Meaning(Reaction.OPEN_BREAKER, kind_of(numbers, error, by_certificate=account.by_certificate))
+
+
+def _quoted(name: str, placeholder: str) -> str:
+    return f"'{name if _PLAIN.fullmatch(name) else placeholder}'"
