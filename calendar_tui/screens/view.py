@@ -18,6 +18,9 @@ from calendar_tui.terminal import Look
 from calendar_tui.widgets.line_view import LineView
 
 
+READING_ONLY = "Nothing can be changed: attached for reading only."
+
+
 class Shell(Protocol):
     """What a view knows of the program around it."""
 
@@ -214,7 +217,7 @@ class View(Screen[str | None]):
         """Return why a command cannot be carried out, empty if it can."""
         about = self.model.about
         if command.changes and not self.model.may_change:
-            return "Nothing can be changed: attached for reading only."
+            return READING_ONLY
         if command.capability and (about is None or command.capability not in about.capabilities):
             return f"This engine cannot do that ({command.capability})."
         return ""
