@@ -17,7 +17,6 @@ from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look
 from calendar_tui.widgets.line_view import LineView
 
-
 READING_ONLY = "Nothing can be changed: attached for reading only."
 
 
@@ -113,7 +112,7 @@ class View(Screen[str | None]):
 
     def show(self) -> None:
         """Show what is known now."""
-        if not self.is_mounted:
+        if not self.is_there:
             return
         width, height = self.app.size
         small = frame.is_too_small(width, height)
@@ -136,8 +135,15 @@ class View(Screen[str | None]):
             widget.styles.height = len(document)
         widget.show(document)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to be drawn on: not yet before, and not any more after it was left."""
+        return self.is_mounted and self.is_attached
+
     def show_frame(self) -> None:
         """Show header and footer."""
+        if not self.is_there:
+            return
         width = self.app.size.width
         self.line_view("header").show(frame.header(self.model, self.path(), self.place(), width))
         self.line_view("footer").show(frame.footer(self.commands(), self.message, width))

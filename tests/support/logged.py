@@ -144,9 +144,9 @@ async def logged_engine(
     directory: Path, exchanges: Iterable[Kept] = (), *, ews: bool = True, settings: str = SETTINGS
 ) -> AsyncIterator[LoggedEngine]:
     fill(directory / "state", exchanges)
-    text = f"{settings}\n[debug_log]\news = {'true' if ews else 'false'}\n"
+    text = settings if "[debug_log]" in settings else f"{settings}[debug_log]\news = {'true' if ews else 'false'}\n"
     log = DebugLog(directory / "state", ManualClock(NINE + timedelta(minutes=6)))
     log.heed(read_settings(text, default_zone=ZoneInfo("UTC")))
-    async with log.opened(), served_engine(directory, USERS, settings=settings, more=log.parts) as served:
+    async with log.opened(), served_engine(directory, USERS, settings=text, more=log.parts) as served:
         await served.settled()
         yield LoggedEngine(served, log.capture)
