@@ -15,7 +15,7 @@ from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.lines import Document, Role, Span, line
 from calendar_tui.state.log.related import conditions_of_user
 from calendar_tui.state.user import user_document, user_text
-from engine.api.schema import Operation, UserDetail, UserRow
+from engine.api.schema import OperationKind, UserDetail, UserRow
 
 PRIVATE = 0o600
 
@@ -60,17 +60,9 @@ class UserView(View):
         self.guid, self._user, self._row = guid, None, None
         self.show()
 
-    async def action_resync(self) -> None:
-        """Have the calendar read again."""
-        api = self.shell.session.api
-        if api is None:
-            return
-        try:
-            await api.post(f"/v1/users/{segment(self.guid)}/resync", Operation)
-        except ClientFailure as failure:
-            self.tell(f"{failure} {failure.remedy}")
-        else:
-            self.tell("The calendar is being read again.")
+    async def action_have_done(self, kind: OperationKind) -> None:
+        """Have the calendar read again, or the mailbox looked for."""
+        await self.begin(f"/v1/users/{segment(self.guid)}/{kind}")
 
     def action_exchanges(self) -> None:
         """Show this user's exchanges in the log."""

@@ -28,6 +28,7 @@ from engine.api.schema import (
     UsersEvent,
 )
 from engine.core.clock import Clock
+from engine.store.audit_trail import AuditTrail
 from engine.sync.happenings import (
     CalendarVisited,
     Happening,
@@ -52,19 +53,19 @@ ROWS_AT_A_TIME = 500
 
 
 class Desk:
-    """Watches one engine, or whichever runs at the time. `clock` is calendar time.
+    """Watches one engine, or whichever runs at the time. `clock` is calendar time; `trail` keeps who changed what.
 
     What happens goes to the ledger topics at once, every bit of it; of status, users and operations only the newest
     state is published, by `publish`.
     """
 
-    def __init__(self, engine: EngineView, clock: Clock) -> None:
+    def __init__(self, engine: EngineView, clock: Clock, trail: AuditTrail | None = None) -> None:
         self.engine = engine
         self.events = Events(boot=secrets.token_hex(4))
         self.rows = UserRows(engine)
         self.counters = Counters()
         self.history = History()
-        self.audit = Audit(self.events)
+        self.audit = Audit(self.events, trail)
         self._progressed: dict[str, None] = {}
         self.operations = OperationDesk(engine, self._operation_changed, clock.now)
         self._clock = clock
@@ -73,16 +74,16 @@ class Desk:
         self._published: Status | None = None
         engine.observe(self._observe)
 
-    def now(self) -> datetime:
-        """Return the present instant of calendar time."""
-        return self._clock.now()
-
     def status(self) -> Status:
         """Return how things stand. As long as nothing happens, only time goes on."""
         now = self._clock.now()
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
+
+    def now(self) -> datetime:
+        """Return the present instant of calendar time."""
+        return self._clock.now()
 
     def account(self, guid: str) -> Account | None:
         """Return all that is known of one user, None for whoever does not take part."""
@@ -97,6 +98,7 @@ class Desk:
         for number in itertools.count():
             try:
                 self._publish_round(with_status=number % STATUS_MERGED == 0)
+                await self.audit.save()
             except Exception:
                 logger.exception("publishing events")
             await asyncio.sleep(MERGED)

@@ -63,3 +63,12 @@ class SocketsGivenUnusable(Failure):
         "Give ListenStream= one absolute path for reading and writing, and a second one that ends with -ro.sock "
         "for reading only."
     )
+
+
+class MetricsPortUnusable(Failure):
+    """Nobody can be answered at the port for metrics."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The port of the metrics cannot be used"
+    remedy = "Set engine.metrics_port to another port, above 1023, or leave it out."

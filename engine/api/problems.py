@@ -36,6 +36,20 @@ def not_found(what: str, hint: str) -> Refused:
     return Refused(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
 
 
+def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> Refused:
+    """Return the answer for a request that a failure ends, in its words; `fields` say the same part by part."""
+    return Refused(
+        Problem(
+            type=failure.slug,
+            title=failure.meaning,
+            status=status,
+            detail="" if fields else failure.detail,
+            hint=failure.remedy,
+            fields=fields,
+        )
+    )
+
+
 def read_only(path: str) -> Refused:
     """Return the answer for a change on the read-only socket."""
     return Refused(
@@ -79,16 +93,7 @@ def named(failure: Failure) -> Refused:
             FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
             for each in failure.problems
         )
-    return Refused(
-        Problem(
-            type=failure.slug,
-            title=failure.meaning,
-            status=422,
-            detail="" if fields else failure.detail,
-            hint=failure.remedy,
-            fields=fields,
-        )
-    )
+    return refused(failure, fields=fields)
 
 
 def response(problem: Problem) -> web.Response:

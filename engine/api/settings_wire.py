@@ -81,14 +81,14 @@ def version(each: Version) -> SettingsVersion:
     )
 
 
-def check(plan: Plan) -> SettingsCheck:
+def check(service: Service, plan: Plan) -> SettingsCheck:
     """Return what a change would do."""
     return SettingsCheck(
         valid=True,
         trouble=trouble(plan.trouble) if plan.trouble else None,
         changes=_changes(plan.differences),
         live=plan.live,
-        restarted=plan.restarted,
+        restarted=restarted(service, plan),
         at_next_start=plan.at_next_start,
     )
 
@@ -100,10 +100,15 @@ def changed(service: Service, plan: Plan) -> SettingsChanged:
         version=version(service.versions[0]) if service.versions else None,
         changes=_changes(plan.differences),
         live=plan.live,
-        restarted=plan.restarted,
+        restarted=restarted(service, plan),
         at_next_start=plan.at_next_start,
         trouble=trouble(plan.trouble) if plan.trouble else None,
     )
+
+
+def restarted(service: Service, plan: Plan) -> tuple[str, ...]:
+    """Return what begins anew; where no engine runs, nothing does."""
+    return plan.restarted if service.seat.engine is not None else ()
 
 
 def _changes(differences: tuple[catalogue.Difference, ...]) -> tuple[SettingChange, ...]:

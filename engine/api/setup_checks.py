@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from engine.core.secret import Secret
 from engine.core.settings.model import Settings
 from engine.core.setup.steps import Check
-from engine.core.users import User
+from engine.core.users import User, address_candidates
 from engine.exchange.source import Mailbox
 from engine.probes.failures import NobodyTakesPart
 from engine.probes.ladder import Footing, Ladder, Outcome, Rung
@@ -13,6 +13,7 @@ from engine.probes.workbench import Progressed, Workbench
 from engine.store.secrets import SecretsMissing, chosen_secrets
 
 Report = Callable[[Rung], None]
+TRIED = 20
 
 
 def demand(check: Check, settings: Settings, secrets: Mapping[str, Secret]) -> None:
@@ -52,7 +53,7 @@ class SetupChecks:
     ) -> bool:
         """Carry out a check, and what it needs to know first; tell whether all went well.
 
-        `demand` has been met. `user` is an address of whose calendar is read, "" for the service account's own.
+        `demand` has been met. `user` is an address of whose calendar is read, "" for anybody of the PBX.
         """
         match check:
             case Check.PBX:
@@ -62,7 +63,8 @@ class SetupChecks:
                     return await self._see_pbx(settings, secrets, report)
                 return await self._count(settings, report)
             case Check.EXCHANGE:
-                probe = self._workbench.exchange(settings, chosen_secrets(secrets, settings.exchange), (user,))
+                candidates = (user,) if user else self._some_addresses(settings)
+                probe = self._workbench.exchange(settings, chosen_secrets(secrets, settings.exchange), candidates)
                 return _well(await probe.run(report))
             case Check.RESOLUTION:
                 return await self._resolve(settings, secrets, report, progressed)
@@ -72,6 +74,11 @@ class SetupChecks:
                 chosen = chosen_secrets(secrets, settings.exchange)
                 calendars = self._workbench.calendars(settings, chosen, self._users, self._mailboxes, progressed)
                 return _well(await calendars.run(report))
+
+    def _some_addresses(self, settings: Settings) -> tuple[str, ...]:
+        """Return the addresses of some users; the first that has a mailbox is good enough."""
+        some = [user for user in self._users if settings.pbx.users.takes_part(user)][:TRIED]
+        return tuple(address for user in some for address in address_candidates(user, self._domain))
 
     async def _see_pbx(self, settings: Settings, secrets: Mapping[str, Secret], report: Report) -> bool:
         probe = self._workbench.pbx(settings, secrets["pbx.password"])

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,19 +18,8 @@ from engine.core.setup.draft import tried
 from engine.core.setup.flow import Flow, answered, checked, gone_to, problems
 from engine.core.setup.steps import Step, Values, step_named
 from engine.service.service import Plan, Service
+from engine.store.secret_sources import SecretSources
 from engine.store.settings_history import Author
-
-
-class SecretKeeper(Protocol):
-    """Where secrets are kept that are in force."""
-
-    async def known(self) -> Mapping[str, Secret]:
-        """Return all that there are, by name."""
-        ...
-
-    async def put(self, secrets: Mapping[str, Secret]) -> None:
-        """Keep these, in the place of those with the same names."""
-        ...
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +32,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class SetupSession:
     """Every change is in the file at `path` before it is answered. `zone` is this machine's time zone."""
 
-    def __init__(self, service: Service, secrets: SecretKeeper, path: Path, zone: ZoneInfo) -> None:
+    def __init__(self, service: Service, secrets: SecretSources, path: Path, zone: ZoneInfo) -> None:
         self._service = service
-        self._keeper = secrets
+        self._secrets = secrets
         self._path = path
         self._zone = zone
         self._entered: dict[str, Secret] = {}
@@ -103,7 +91,7 @@ class SetupSession:
 
     async def secrets(self) -> dict[str, Secret]:
         """Return all secrets by name, those entered first."""
-        return {**await self._keeper.known(), **self._entered}
+        return {**await self._secrets.known(), **self._entered}
 
     async def apply(self, author: Author) -> Plan | None:
         """Put everything into force and end the set-up; return what was done, None where only secrets have changed.
@@ -112,7 +100,7 @@ class SetupSession:
         """
         changes = {each.key: each.after for each in self.changes()}
         if self._entered:
-            await self._keeper.put(self._entered)
+            await self._secrets.put(self._entered)
         plan = await self._service.change(changes, "*", author) if changes else await self._service.secrets_changed()
         self._entered.clear()
         self._kept = None

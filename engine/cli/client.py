@@ -48,7 +48,9 @@ class ApiClient:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._session = aiohttp.ClientSession("http://localhost", connector=aiohttp.UnixConnector(path=str(path)))
+        # A connection each: a command that waits for somebody to type would find a kept one closed by the engine.
+        connector = aiohttp.UnixConnector(path=str(path), force_close=True)
+        self._session = aiohttp.ClientSession("http://localhost", connector=connector)
 
     async def __aenter__(self) -> Self:
         return self
@@ -60,6 +62,11 @@ class ApiClient:
         """Return what is at `path`."""
         async with self._asking("GET", path, query, TIMEOUT) as response:
             return msgspec.json.decode(await response.read(), type=kind)
+
+    async def read(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """Return what is at `path` as it is."""
+        async with self._asking("GET", path, query, TIMEOUT) as response:
+            return await response.read()
 
     async def post(self, path: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
         """Have something done, and return the answer."""
@@ -75,15 +82,18 @@ class ApiClient:
                 raise
             return None
 
-    async def patch(self, path: str, kind: type[T], body: msgspec.Struct) -> T:
-        """Have something changed, and return the answer."""
-        async with self._asking("PATCH", path, None, TIMEOUT, body) as response:
-            return msgspec.json.decode(await response.read(), type=kind)
-
     async def delete(self, path: str) -> None:
         """Have something ended."""
         async with self._asking("DELETE", path, None, TIMEOUT):
             pass
+
+    async def send(
+        self, method: str, path: str, kind: type[T], body: msgspec.Struct | None = None, **headers: str
+    ) -> T:
+        """Have something changed, and return the answer; a header `If_Match` is sent as If-Match."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self._asking(method, path, None, TIMEOUT, body, named) as response:
+            return msgspec.json.decode(await response.read(), type=kind)
 
     async def events(self, topics: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield name and data (JSON) of every event, the snapshot first, until the engine ends the stream."""
@@ -105,10 +115,12 @@ class ApiClient:
         query: Mapping[str, str] | None,
         limits: aiohttp.ClientTimeout,
         body: msgspec.Struct | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         data = None if body is None else msgspec.json.encode(body)
+        asked = self._session.request(method, path, params=query, timeout=limits, data=data, headers=headers)
         try:
-            async with self._session.request(method, path, params=query, timeout=limits, data=data) as response:
+            async with asked as response:
                 if response.status >= 400:
                     raise _refusal(await response.read(), response.status)
                 yield response

@@ -10,18 +10,17 @@ from pathlib import Path
 
 from engine.api.schema.places import SOCKET
 from engine.cli.demo_view import View, choose_view, room_for_notes
+from engine.cli.serving import serve
 from engine.cli.signals import until_signalled
-from engine.cli.site import Site
+from engine.cli.site import Site, Surroundings, open_site
 from engine.cli.tally import Tally
 from engine.core.presence.model import PresenceSettings
-from engine.core.settings.model import ExchangeSettings
-from engine.service.settings_file import SettingsFile
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import World
 from engine.simulator.world.corp import BERLIN, corp_world
 from engine.simulator.world.surprises import surprises
-from engine.store.secrets import Secrets
+from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from engine.sync.happenings import Happening
 
@@ -53,37 +52,36 @@ async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: boo
         view.begin(speed, start, socket)
         async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:
             presence = PRESENCE | {"note_max_length": room_for_notes(plain=plain or as_json) or NOTE_LENGTH}
-            file = SettingsFile(directory / "settings.toml")
-            file.write(
+            settings = directory / "settings.toml"
+            settings.write_text(
                 company.settings(
                     presence=presence | {"timezone": BERLIN.key},
                     debug_log={"ews": True, "subjects": True},
                     engine={"socket": str(socket), "state_dir": str(directory / "state")},
                 )
             )
-            return await _show(company, file, clock, view, seconds)
+            return await _show(company, settings, clock, view, seconds)
 
 
-async def _show(company: Company, file: SettingsFile, clock: SteadyClock, view: View, seconds: float | None) -> bool:
+async def _show(company: Company, settings: Path, clock: SteadyClock, view: View, seconds: float | None) -> bool:
     tally = Tally()
 
     def observe(happening: Happening) -> None:
         tally.note(happening)
         view.show(happening)
 
-    async def secrets(_: ExchangeSettings) -> Secrets:
-        return Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD)
-
-    site = Site(
-        file,
-        secrets,
+    around = Surroundings(
+        environment={
+            ENVIRONMENT["exchange.password"]: EXCHANGE_PASSWORD.reveal(),
+            ENVIRONMENT["pbx.password"]: PBX_PASSWORD.reveal(),
+        },
         clock=clock,
-        network_clock=SteadyClock(),
         observe=observe,
         resolver=RoutedResolver(company.exchange.routes),
     )
-    await until_signalled(_run_for(site, seconds, _tell_surprises(company.world, clock, view)))
-    status = site.service.seat.status()
+    async with open_site(settings, None, around) as site:
+        await until_signalled(_run_for(site, seconds, _tell_surprises(company.world, clock, view)))
+        status = site.service.seat.status()
     view.end(status, tally)
     unresolved = {problem.user.guid for problem in status.unresolved}
     return (
@@ -104,7 +102,7 @@ async def _run_for(site: Site, seconds: float | None, meanwhile: Coroutine[None,
     """Run the engine; after `seconds` let it finish what is under way, and stop it."""
     async with asyncio.TaskGroup() as group:
         happening = group.create_task(meanwhile)
-        running = group.create_task(site.run())
+        running = group.create_task(serve(site))
         if seconds is None:
             return
         await asyncio.sleep(seconds)

@@ -59,7 +59,7 @@ class Dialogue:
         for line in step.guidance:
             print(f"  {line}")
         try:
-            state = await self._setup.answer(self._answers(state))
+            state = await self._ask_all(state)
         except StepBack:
             return await self._setup.answer(SetupAnswers(step="back"))
         for problem in state.step.problems:
@@ -94,20 +94,22 @@ class Dialogue:
         print("The set-up is in force.")
         return None
 
-    def _answers(self, state: Setup) -> SetupAnswers:
-        """Ask for everything of a step that is worth asking for. Raises `StepBack`."""
-        settings = dict(self._settings(state.step))
+    async def _ask_all(self, state: Setup) -> Setup:
+        """Ask for everything of a step. Each answer goes in at once, since it may decide what else there is to ask.
+
+        Raises `StepBack`.
+        """
+        asked: set[str] = set()
+        while (field := next((each for each in state.step.fields if each.key not in asked), None)) is not None:
+            asked.add(field.key)
+            changes = dict(self._setting(field, state.step.suggestions.get(field.key)))
+            if changes:
+                state = await self._setup.answer(SetupAnswers(settings=changes))
         secrets = {each.name: typed for each in state.step.secrets if (typed := self._secret(each.name, each.known))}
         user = None
         if state.step.asks_for_user:
             user = self._typed(f"User to try it with (e-mail address) [{state.user}]: ", "") or state.user
-        return SetupAnswers(settings=settings, secrets=secrets, user=user)
-
-    def _settings(self, step: SetupStep) -> Iterator[tuple[str, Value]]:
-        wrong = {problem.key for problem in step.problems}
-        for field in step.fields:
-            if field.words or field.key in wrong or field.origin != "default" or _is_asked_for(step, field):
-                yield from self._setting(field, step.suggestions.get(field.key))
+        return await self._setup.answer(SetupAnswers(secrets=secrets, user=user))
 
     def _setting(self, field: Setting, suggestion: Value) -> Iterator[tuple[str, Value]]:
         words = f" ({', '.join(field.words)})" if 0 < len(field.words) <= 12 else ""
@@ -154,11 +156,6 @@ def value_typed(field: Setting, typed: str) -> Value:
     except ValueError:
         pass
     return typed
-
-
-def _is_asked_for(step: SetupStep, field: Setting) -> bool:
-    """What has a default that nearly always fits is not asked for, unless it decides what else there is."""
-    return field.kind in ("true or false", "time zone") or (field.many and step.name in ("users", "presence"))
 
 
 def _text(value: Value) -> str:

@@ -50,3 +50,39 @@ class ChangeNotUnderstood(Failure):
     scope = Scope.USER
     meaning = "It is not clear which setting is meant"
     remedy = "Write key=value, for instance presence.language=de; calendar-engine.toml(5) lists the keys."
+
+
+class SettingUnknown(Failure):
+    """There is no such setting."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "There is no such setting"
+    remedy = "calendar-engine config schema lists them all."
+
+
+class SecretNotTyped(Failure):
+    """No secret was given, or not the same one twice. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "No secret was given"
+    remedy = "Type it at the prompt, or give it as one line of standard input."
+
+
+class NotOneExchange(Failure):
+    """A command for one exchange got something else than its number."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "It is not clear which exchange is meant"
+    remedy = "Give its number, which is the first column of calendar-engine log show."
+
+
+class FileNotWritten(Failure):
+    """The file of an export is there already, or cannot be made."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "The file cannot be written"
+    remedy = "Name another one with --output, in a directory that this account may write to."

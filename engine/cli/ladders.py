@@ -3,6 +3,7 @@
 import shutil
 import textwrap
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 from engine.api.schema.preview import Preview, PreviewRow
 from engine.api.schema.probes import RungAccount
@@ -12,7 +13,7 @@ INDENT = " " * 4
 
 
 class Ladders:
-    """Writes for a terminal of `width` columns, in its local time."""
+    """Writes for a terminal of `width` columns; times are those of the notes."""
 
     def __init__(self, palette: Palette, width: int | None = None) -> None:
         self._palette = palette
@@ -34,8 +35,9 @@ class Ladders:
 
     def preview(self, preview: Preview) -> Iterator[str]:
         """Yield who would be affected, and when."""
+        zone = ZoneInfo(preview.timezone)
         for row in preview.users:
-            yield from self._row(row)
+            yield from self._row(row, zone)
         if preview.users:
             yield ""
         yield (
@@ -45,14 +47,17 @@ class Ladders:
         for remark in preview.remarks:
             yield from self._wrapped(remark, "")
 
-    def _row(self, row: PreviewRow) -> Iterator[str]:
+    def _row(self, row: PreviewRow, zone: ZoneInfo) -> Iterator[str]:
         yield row.label
         for each in row.differences:
-            start, end = each.at.astimezone(), each.until.astimezone()
+            start, end = each.at.astimezone(zone), each.until.astimezone(zone)
             before, after = self._palette.activity(each.before.activity), self._palette.activity(each.after.activity)
             yield f"{INDENT}{start:%H:%M}–{end:%H:%M} {before} {each.before.note}".rstrip()
             yield f"{INDENT}         -> {after} {each.after.note}".rstrip()
             yield from self._wrapped(f"{INDENT}            {each.why}", INDENT * 4)
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
-        return textwrap.wrap(text, self._width, subsequent_indent=indent)
+        """Nothing is broken that somebody may want to copy, as a fingerprint."""
+        return textwrap.wrap(
+            text, self._width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )

@@ -29,14 +29,15 @@ class Palette:
             return f"{'?' if self.ascii_only else '·'} {'unknown':<9}"
         key = "" if activity == "available" else activity
         glyph = (LETTERS if self.ascii_only else GLYPHS)[key]
-        return self._painted(COLOURS[key], f"{glyph} {WORDS[key]:<9}")
+        return self.painted(COLOURS[key], f"{glyph} {WORDS[key]:<9}")
 
     def mark(self, *, good: bool) -> str:
         """Return the mark for what works, or for what does not."""
         glyph = ("+" if good else "!") if self.ascii_only else ("✓" if good else "✗")
-        return self._painted("" if good else "\x1b[31m", glyph)
+        return self.painted("" if good else "\x1b[31m", glyph)
 
-    def _painted(self, colour: str, text: str) -> str:
+    def painted(self, colour: str, text: str) -> str:
+        """Return a text in a colour ("" for none), where there are colours."""
         return f"{colour}{text}{PLAIN}" if self.colour and colour else text
 
 

@@ -1,24 +1,17 @@
 """`calendar-engine run`: the engine on a real PBX and a real Exchange, until it is told to stop."""
 
-import asyncio
-import os
 from pathlib import Path
 
-from engine.cli.narration import log
+from engine.cli.serving import serve
 from engine.cli.signals import on_hangup, until_signalled
-from engine.cli.site import Site
-from engine.core.settings.model import ExchangeSettings
-from engine.service.settings_file import SettingsFile
-from engine.store.secrets import Secrets, load_secrets
-from engine.sync.clocks import SteadyClock, SystemClock
+from engine.cli.site import open_site
 
 
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
-    """Keep presences in step until SIGTERM or SIGINT. Raises a `Failure` when it cannot even wait for settings."""
+    """Keep presences in step until SIGTERM or SIGINT, as soon as settings and secrets are there and valid.
 
-    async def secrets(exchange: ExchangeSettings) -> Secrets:
-        return await asyncio.to_thread(load_secrets, os.environ, secrets_file, exchange)
-
-    site = Site(SettingsFile(settings_file), secrets, clock=SystemClock(), network_clock=SteadyClock(), observe=log)
-    with on_hangup(site.service.look_soon):
-        await until_signalled(site.run())
+    Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
+    """
+    async with open_site(settings_file, secrets_file) as site:
+        with on_hangup(site.service.look_soon):
+            await until_signalled(serve(site))

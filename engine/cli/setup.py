@@ -19,7 +19,7 @@ from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
 from engine.cli.trying import show_rungs
 from engine.core.settings.problems import Problem
-from engine.store.secrets import ENVIRONMENT, known_secrets
+from engine.store.secrets import ENVIRONMENT, given_secrets
 
 PATH = "/v1/setup"
 
@@ -43,7 +43,7 @@ async def _run(options: argparse.Namespace, path: Path, answers: Answers | None)
 
 
 async def _by_file(setup: "SetupClient", answers: Answers, options: argparse.Namespace) -> int:
-    secrets = {name: secret.reveal() for name, secret in known_secrets(os.environ, options.secrets).items()}
+    secrets = {name: secret.reveal() for name, secret in given_secrets(os.environ, options.secrets).items()}
     await setup.begin()
     state = await setup.answer(SetupAnswers(settings=answers.settings, secrets=secrets, user=answers.user))
     problems = [*answers.problems, *_missing_secrets(state)]
@@ -100,7 +100,7 @@ class SetupClient:
 
     async def answer(self, answers: SetupAnswers) -> Setup:
         """Take answers in, and go to a step."""
-        return await self._client.patch(PATH, Setup, answers)
+        return await self._client.send("PATCH", PATH, Setup, answers)
 
     async def check(self) -> bool:
         """Try the step that it is at, print each rung as it is done, and tell whether all went well."""

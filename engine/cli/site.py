@@ -1,109 +1,145 @@
-"""Puts one whole calendar-engine together: service, debug log, and the API that tells of both."""
+"""What a running service and the commands that work without one have in common: the site's files, put together."""
 
-import asyncio
-import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp.abc import AbstractResolver
 
+from engine.api.candidates import Candidates
 from engine.api.desk import Desk
+from engine.api.handlers.part import Part
+from engine.api.handlers.preview import PreviewPart
+from engine.api.handlers.probes import ProbesPart
+from engine.api.handlers.secrets import SecretsPart
 from engine.api.handlers.settings import SettingsPart
-from engine.api.schema.places import socket_path
-from engine.api.server import ApiServer
-from engine.api.sockets import Doors, open_doors
-from engine.cli.assembly import assemble, state_directory
+from engine.api.handlers.setup import SetupPart
+from engine.api.setup_checks import SetupChecks
+from engine.api.setup_session import SetupSession
+from engine.cli.assembly import assemble, make_workbench, state_directory
 from engine.cli.debug_log import DebugLog
-from engine.cli.narration import introduce
+from engine.cli.narration import introduce, log
 from engine.core.clock import Clock
-from engine.core.settings.model import Settings
-from engine.service.service import LoadSecrets, Service
-from engine.service.settings_file import SettingsFile
+from engine.core.settings.model import EngineSettings, Settings
+from engine.probes.workbench import Workbench
+from engine.service.service import Service
+from engine.service.settings_file import SettingsFile, system_zone
 from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.audit_trail import AuditTrail
 from engine.store.database import Database
+from engine.store.secret_sources import SecretSources
 from engine.store.secrets import Secrets
 from engine.store.settings_history import SettingsHistory
+from engine.store.vault import Vault
+from engine.sync.clocks import SteadyClock, SystemClock
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening, Observer, ServiceChanged
 
-logger = logging.getLogger(__name__)
+SETUP = "setup.json"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is another one in a demo: `clock` is calendar time, `resolver` looks up Exchange's servers."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    clock: Clock = field(default_factory=SystemClock)
+    network_clock: Clock = field(default_factory=SteadyClock)
+    observe: Observer = log
+    resolver: AbstractResolver | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """One calendar-engine, by the settings in `file`; `clock` is calendar time.
+    """A service that has looked at its settings, and what its API answers from; `given` is how it is reached.
 
-    `observe` learns of everything that happens; `resolver` looks up Exchange's servers, None as the system does.
+    `exchanges` is to be opened where the service runs.
     """
 
-    def __init__(
-        self,
-        file: SettingsFile,
-        load_secrets: LoadSecrets,
-        *,
-        clock: Clock,
-        network_clock: Clock,
-        observe: Observer,
-        resolver: AbstractResolver | None = None,
-    ) -> None:
-        self._given = file.engine_settings()
-        self._database = Database(state_directory(self._given))
-        self._exchanges = DebugLog(state_directory(self._given), clock)
-        self._presences = AcknowledgedPresences(self._database)
-        self._clock = clock
-        self._network_clock = network_clock
-        self._resolver = resolver
-        self._observe = observe
-        self.service = Service(
-            file,
-            SettingsHistory(self._database),
-            load_secrets,
-            self._engine,
-            clock=clock,
-            network_clock=network_clock,
-            started_with=self._given,
-        )
-        self.service.seat.observe(self._follow)
+    service: Service
+    desk: Desk
+    parts: Sequence[Part]
+    given: EngineSettings
+    exchanges: DebugLog
 
-    async def run(self) -> None:
-        """Keep presences in step until cancelled, as soon as settings and secrets are there and valid.
 
-        Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
-        """
-        async with self._opened() as doors:
-            logger.info("local API at %s", doors.main)
-            desk = Desk(self.service.seat, self._clock)
-            more = (SettingsPart(self.service, desk), *self._exchanges.parts(self.service.seat, desk))
-            api = ApiServer(desk, doors, more=more)
-            async with asyncio.TaskGroup() as group:
-                for work in (self.service.run(), self._exchanges.capture.run(), api.serve()):
-                    group.create_task(work)
+@asynccontextmanager
+async def open_site(
+    settings_file: Path,
+    secrets_file: Path | None,
+    around: Surroundings | None = None,
+    state_dir: Path | None = None,
+) -> AsyncIterator[Site]:
+    """Hold the state directory for as long as the context lasts; nothing runs yet. `state_dir` takes its place.
 
-    @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[Doors]:
-        try:
-            await self._database.open()
-            await self.service.begin()
-            async with self._exchanges.opened():
-                with open_doors(socket_path(self._given.socket), self._given.socket_group, os.environ) as doors:
-                    yield doors
-        finally:
-            await self._database.close()
+    Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
+    """
+    around = around or Surroundings()
+    clock, network_clock = around.clock, around.network_clock
+    file = SettingsFile(settings_file)
+    given = file.engine_settings()
+    state = state_dir or state_directory(given)
+    database = Database(state)
+    presences = AcknowledgedPresences(database)
+    sources = SecretSources(around.environment, secrets_file, _vault(state, around.environment), clock.now)
+    exchanges = DebugLog(state, clock)
 
-    def _engine(self, settings: Settings, secrets: Secrets) -> Engine:
+    def engine(settings: Settings, secrets: Secrets) -> Engine:
         introduce(settings)
-        self._exchanges.know(secrets)
+        exchanges.know(secrets)
         return assemble(
             settings,
             secrets,
-            self._presences,
-            clock=self._clock,
-            network_clock=self._network_clock,
-            observe=self._observe,
-            resolver=self._resolver,
-            trace=self._exchanges.capture,
+            presences,
+            clock=clock,
+            network_clock=network_clock,
+            observe=around.observe,
+            resolver=around.resolver,
+            trace=exchanges.capture,
         )
 
-    def _follow(self, happening: Happening) -> None:
-        if isinstance(happening, ServiceChanged) and self.service.settings is not None:
-            self._exchanges.heed(self.service.settings)
+    def follow(happening: Happening) -> None:
+        if isinstance(happening, ServiceChanged) and service.settings is not None:
+            exchanges.heed(service.settings)
+
+    service = Service(
+        file,
+        SettingsHistory(database),
+        sources.secrets,
+        engine,
+        clock=clock,
+        network_clock=network_clock,
+        started_with=given,
+    )
+    service.seat.observe(follow)
+    try:
+        await database.open()
+        await service.begin()
+        desk = Desk(service.seat, clock, AuditTrail(database))
+        workbench = make_workbench(clock, network_clock, around.resolver)
+        parts = (*service_parts(service, sources, desk, workbench, state), *exchanges.parts(service.seat, desk))
+        yield Site(service, desk, parts, given, exchanges)
+    finally:
+        await database.close()
+
+
+def service_parts(
+    service: Service, sources: SecretSources, desk: Desk, workbench: Workbench, state: Path
+) -> tuple[Part, ...]:
+    """Return what the API of a service offers beside what every engine has."""
+    candidates = Candidates(service, sources)
+    session = SetupSession(service, sources, state / SETUP, system_zone())
+    return (
+        SettingsPart(service, desk),
+        SecretsPart(sources, service, desk),
+        ProbesPart(desk, candidates, workbench),
+        PreviewPart(desk, candidates),
+        SetupPart(desk, session, SetupChecks(workbench)),
+    )
+
+
+def _vault(state: Path, environment: Mapping[str, str]) -> Vault:
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    return Vault(state, Path(credentials) if credentials else None)

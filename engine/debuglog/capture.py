@@ -18,7 +18,7 @@ from engine.core.secret import Secret
 from engine.core.settings.model import DebugLogSettings
 from engine.core.traced import TracedExchange
 from engine.debuglog import facts
-from engine.debuglog.model import LARGEST_BODY, Row
+from engine.debuglog.model import LARGEST_BODY, Kept, Row
 from engine.debuglog.redacting import Redacted, kept_of, redacted
 from engine.debuglog.store import LogStore
 from engine.debuglog.switch import Switch
@@ -232,7 +232,7 @@ class Capture:
         if not batch:
             return
         settings = self._settings
-        rows = self._store.add([kept_of(each, subjects=settings.subjects, whose=self.whose) for each in batch])
+        rows = self._store.add([kept for each in batch if (kept := self._kept(each)) is not None])
         self._captured += len(rows)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._tell, rows)
@@ -241,6 +241,13 @@ class Capture:
             most_bytes=settings.max_megabytes * MEGABYTE,
             longest=timedelta(days=settings.max_days),
         )
+
+    def _kept(self, exchange: Redacted) -> Kept | None:
+        try:
+            return kept_of(exchange, subjects=self._settings.subjects, whose=self.whose)
+        except Exception as mistake:
+            self._drop(1, f"{type(mistake).__name__} while looking at an exchange")
+            return None
 
     def _tell(self, rows: Sequence[Row]) -> None:
         for observer in self._observers:

@@ -1,7 +1,6 @@
 """What an exchange was about, told from its redacted bytes: operation, mailbox and response codes."""
 
 import re
-from urllib.parse import urlsplit
 
 from engine.core.traced import TracedExchange
 
@@ -23,7 +22,7 @@ _FINE = frozenset({"NoError"})
 
 def operation_of(exchange: TracedExchange) -> str:
     """Return the name of the operation: that of EWS, or Autodiscover, GetUserSettings, Token or Tenant."""
-    path = urlsplit(exchange.url).path.lower()
+    path = exchange.url.partition("?")[0].lower()
     if path.endswith("/token"):
         return "Token"
     if path.endswith("/openid-configuration"):

@@ -1,5 +1,6 @@
 """The ladder to Exchange: from the name of its server to one calendar that is read and can be watched."""
 
+import contextlib
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,12 @@ from engine.core.clock import Clock
 from engine.core.settings.model import ExchangeSettings, Mode, ResolveWith
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.affinity import Affinity
-from engine.exchange.ews.answers import EwsAnswer
 from engine.exchange.ews.autodiscover.addresses import host_of
 from engine.exchange.ews.autodiscover.discovery import discover
 from engine.exchange.ews.autodiscover.search import Search
 from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.resolve_names import resolve_name
-from engine.exchange.ews.soap import Impersonation, envelope
+from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.messages import subscribe, subscription_id, unsubscribe
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.failures import (
@@ -25,6 +25,10 @@ from engine.exchange.failures import (
     ExchangeUnreachable,
     ImpersonationDenied,
     ImpersonationRightMissing,
+    MailboxMoved,
+    MailboxNotFound,
+    NotPrimaryAddress,
+    ServiceMailboxMissing,
 )
 from engine.exchange.http.authorization import StandingAuthorization
 from engine.exchange.http.client import ExchangeHttp
@@ -47,6 +51,14 @@ NAMES = (
     "impersonation",
     "calendar",
     "notifications",
+)
+_SAID_AFTER_THE_LOG_IN = (
+    ImpersonationDenied,
+    ImpersonationRightMissing,
+    MailboxMoved,
+    MailboxNotFound,
+    NotPrimaryAddress,
+    ServiceMailboxMissing,
 )
 LOOK = timedelta(days=1)
 HTTPS = 443
@@ -194,12 +206,12 @@ class ExchangeProbe:
             raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
 
     async def _log_in(self, footing: Footing) -> None:
-        """Any answer but a refusal of the log-in proves it; what is in it is looked at on the next rung."""
-        body = envelope(resolve_name(self._whom_to_try()), None)
-        answer = await self._access.http.post(self._url, body, {"Content-Type": "text/xml; charset=utf-8"})
-        footing.evidence.append(f"{self._settings.user or 'the application'} is logged in (HTTP {answer.status})")
-        if answer.status == 403:
-            EwsAnswer(answer, None)
+        """Whatever Exchange has against a request that it has looked into, it has let us in before."""
+        address = self._whom_to_try()
+        acting_for = Impersonation(address, primary=False) if self._access.token is not None else None
+        with contextlib.suppress(*_SAID_AFTER_THE_LOG_IN):
+            await self._client().call(self._url, resolve_name(address), acting_for)
+        footing.evidence.append(f"{self._settings.user or 'the application'} is logged in")
 
     async def _find_mailbox(self, footing: Footing) -> None:
         self._whom_to_try()
@@ -238,7 +250,7 @@ class ExchangeProbe:
     async def _subscribe(self, footing: Footing) -> None:
         if self._mailbox is None:
             return
-        client = EwsClient(self._access.http, self._own_address, Throttle(1, self._clock))
+        client = self._client()
         address, url = self._mailbox.address, self._mailbox.url
         affinity = Affinity(address, "")
         answer = await client.call(url, subscribe(), Impersonation(address), affinity)
@@ -246,6 +258,9 @@ class ExchangeProbe:
         affinity = Affinity(address, answer.override_cookie)
         await client.call(url, unsubscribe(identifier), Impersonation(address), affinity)
         footing.evidence.append("a subscription to changes was made, and ended again")
+
+    def _client(self) -> EwsClient:
+        return EwsClient(self._access.http, self._own_address, Throttle(1, self._clock))
 
     def _whom_to_try(self) -> str:
         needs_another = self._settings.resolve_with is ResolveWith.CANDIDATES or not self._own_address

@@ -156,6 +156,11 @@ class PbxProbe:
         footing.evidence.append("the PBX speaks the App WebSocket protocol")
 
     async def _listen(self, footing: Footing) -> None:
+        footing.remedy = (
+            "If it is the running engine that listens at this port, this cannot be tried beside it: its status tells "
+            "whether the PBX is connected. Else set pbx.listen_address to an address of this machine and "
+            "pbx.listen_port to a free port above 1023."
+        )
         await self._until("port", lambda: self._heard.listening is not None)
         if self._heard.listening is not None:
             footing.evidence.append(f"URL for the App object: {self._heard.listening.url}")
@@ -172,7 +177,7 @@ class PbxProbe:
     async def _log_in(self, footing: Footing) -> None:
         await self._until("log-in", lambda: self._heard.login is not None)
         who = f"App object {self._settings.app}" if not self._listens else "the password is that of the App object"
-        footing.evidence.append(f"{who}; system name {self.domain or 'not told'}")
+        footing.evidence.append(f"{who}; system name {self.domain}" if self.domain else who)
 
     async def _check_master(self, footing: Footing) -> None:
         await self._until(

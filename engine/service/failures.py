@@ -9,7 +9,7 @@ class SettingsMissing(Failure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "Nothing is set up yet: there is no settings file"
-    remedy = "Write it with calendar-engine config set, or by hand; see calendar-engine.toml(5)."
+    remedy = "Set it up with calendar-engine setup, or write the file; see calendar-engine.toml(5)."
 
 
 class SettingsUnreadable(Failure):

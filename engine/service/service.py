@@ -27,7 +27,7 @@ from engine.service.runner import Runner
 from engine.service.seat import Seat
 from engine.service.settings_file import SettingsFile, tag_of
 from engine.service.stake import Stake
-from engine.store.secrets import Secrets
+from engine.store.secrets import Secrets, needed_secrets
 from engine.store.settings_history import Author, SettingsHistory, Version
 from engine.sync.engine import Engine
 from engine.sync.happenings import ServiceChanged
@@ -142,6 +142,11 @@ class Service:
     def settings(self) -> Settings | None:
         """The settings in force, None as long as there are none."""
         return self._in_force.settings if self._in_force is not None else None
+
+    @property
+    def needed_secrets(self) -> tuple[str, ...]:
+        """The names of the secrets that the settings in force need."""
+        return () if self._in_force is None else tuple(needed_secrets(self._in_force.settings.exchange))
 
     @property
     def unconfirmed(self) -> Version | None:
@@ -261,7 +266,7 @@ class Service:
     async def _plan(self, goal: InForce, *, begin: bool = False) -> Plan:
         """Find out what has to be done; with `begin`, an engine begins in any case."""
         before = self._in_force
-        changed = differences(before.text if before else "", goal.text)
+        changed = differences(before.text if before else self.text, goal.text)
         effects = frozenset(RESTARTS)
         if before is not None and self.seat.engine is not None and not begin:
             effects = effects_of((each.key for each in changed), before.settings, goal.settings)

@@ -16,7 +16,7 @@ from engine.sync.timetable import Alarm, Timetable
 
 logger = logging.getLogger(__name__)
 
-DECISIONS_IN_A_ROW = 50
+DECISIONS_IN_A_ROW = 100
 """After so many the loop gets a turn, so that ten thousand meetings beginning at once delay nothing else."""
 
 

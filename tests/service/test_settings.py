@@ -47,8 +47,10 @@ async def test_from_nothing_to_the_first_presence(company: Company, clock: Manua
         assert await served.concerns() == ["secrets-missing"]
         assert stat.S_IMODE(served.file.stat().st_mode) == 0o640
 
-        served.passwords.update(exchange=EXCHANGE_PASSWORD, pbx=PBX_PASSWORD)
-        await served.service.secrets_changed()
+        for name, value in (("pbx.password", PBX_PASSWORD), ("exchange.password", EXCHANGE_PASSWORD)):
+            status, answer = await served.ask("PUT", f"/v1/secrets/{name}", {"value": value.reveal()})
+            assert status == 200
+        assert (answer["restarted"], answer["trouble"]) == (["PBX link", "calendars"], None)
         await served.settled()
         assert (await served.get("/v1/status"))["state"] == "running"
         assert await served.concerns() == ["mailbox-not-found", "impersonation-denied"]
@@ -205,7 +207,7 @@ async def test_versions_are_remembered_and_gone_back_to(company: Company, clock:
         version = await served.get(f"/v1/settings/history/{history[-1]['id']}")
         assert version["text"] == text
         actions = [entry["action"] for entry in (await served.get("/v1/audit"))["entries"]]
-        assert actions == ["roll_back_settings", "roll_back_settings"]
+        assert actions == [*["roll_back_settings"] * 2, *["change_settings"] * 3]
 
 
 async def test_only_the_last_fifty_versions_are_kept(company: Company, clock: ManualClock, tmp_path: Path) -> None:

@@ -19,11 +19,12 @@ from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
 from engine.cli.assembly import make_workbench
+from engine.cli.debug_log import DebugLog
+from engine.cli.site import service_parts
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.secret import Secret
-from engine.core.settings.model import EngineSettings, ExchangeSettings, Settings
+from engine.core.settings.model import EngineSettings, Settings
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
@@ -31,16 +32,18 @@ from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
-from engine.store.secrets import Secrets
+from engine.store.secret_sources import SecretSources
+from engine.store.secrets import ENVIRONMENT, Secrets
 from engine.store.settings_history import SettingsHistory
+from engine.store.vault import Vault
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
-from engine.sync.views import EngineView
 from tests.support.clock import ManualClock
-from tests.support.parts import service_parts
+from tests.support.exchanges import traced
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PASSWORDS = {"exchange": "Ganz-Geheim.2026", "pbx": "pbx-secret"}
 SETTINGS = """
 [pbx]
 master = "m"
@@ -140,6 +143,7 @@ class ServedEngine:
     clock: ManualClock
     socket: Path
     parts: tuple[Part, ...]
+    log: DebugLog
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -176,7 +180,6 @@ async def served_engine(
     settings: str = SETTINGS,
     patience: Patience | None = None,
     source: InstantSource | None = None,
-    more: Callable[[EngineView, Desk], Sequence[Part]] = lambda engine, desk: (),
 ) -> AsyncIterator[ServedEngine]:
     clock = ManualClock(NINE + timedelta(minutes=5))
     database = Database(directory / "state")
@@ -190,6 +193,7 @@ async def served_engine(
         return links[-1]
 
     def assemble(settings: Settings, secrets: Secrets) -> Engine:
+        exchanges.know(secrets)
         engines.append(
             Engine(
                 settings,
@@ -204,12 +208,15 @@ async def served_engine(
         )
         return engines[-1]
 
+    exchanges = DebugLog(directory / "state", clock)
+    given = {ENVIRONMENT[f"{side}.password"]: password for side, password in PASSWORDS.items()}
+    sources = SecretSources(given, None, Vault(directory / "state", None), clock.now)
     file = directory / "settings.toml"
     file.write_text(settings)
     service = Service(
         SettingsFile(file),
         SettingsHistory(database),
-        some_secrets,
+        sources.secrets,
         assemble,
         clock=clock,
         network_clock=SteadyClock(),
@@ -217,13 +224,18 @@ async def served_engine(
     )
     try:
         await service.begin()
+        assert service.settings is not None
+        exchanges.heed(service.settings)
         desk = Desk(service.seat, clock)
         with open_doors(directory / "engine.sock", None, {}) as doors:
-            passwords = {"exchange": Secret("secret"), "pbx": Secret("secret")}
             workbench = make_workbench(clock, SteadyClock())
-            parts = (*service_parts(service, desk, workbench, passwords, directory), *more(service.seat, desk))
-            served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts)
-            async with asyncio.TaskGroup() as group:
+            parts = (
+                *service_parts(service, sources, desk, workbench, directory),
+                *exchanges.parts(service.seat, desk),
+            )
+            served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts, exchanges)
+            async with exchanges.opened(), asyncio.TaskGroup() as group:
+                capturing = group.create_task(exchanges.capture.run())
                 running = group.create_task(service.run())
                 serving = group.create_task(ApiServer(desk, doors, patience, parts).serve())
                 await served.eventually(lambda: service.seat.engine is not None)
@@ -234,12 +246,16 @@ async def served_engine(
                         await session.close()
                     running.cancel()
                     serving.cancel()
+                    capturing.cancel()
     finally:
         await database.close()
 
 
-async def some_secrets(exchange: ExchangeSettings) -> Secrets:
-    return Secrets(pbx_password=Secret("secret"))
+async def an_exchange(served: ServedEngine, **changes: Any) -> None:
+    """Have an exchange captured and written down."""
+    captured = served.log.capture.picture().captured
+    served.log.capture.take(traced(**changes))
+    await served.eventually(lambda: served.log.capture.picture().captured > captured)
 
 
 class EventReader:

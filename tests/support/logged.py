@@ -5,17 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from engine.cli.debug_log import DebugLog
-from engine.core.settings.reader import read_settings
 from engine.core.traced import TracedExchange
 from engine.debuglog.capture import Capture
 from engine.debuglog.model import Kept, Particulars, Row
 from engine.debuglog.store import LogStore
 from engine.debuglog.tables import FILE
 from tests.support.api import NINE, SETTINGS, ServedEngine, people, served_engine
-from tests.support.clock import ManualClock
 
 USERS = people(8)
 URL = "https://mail.corp.example/EWS/Exchange.asmx"
@@ -145,8 +141,6 @@ async def logged_engine(
 ) -> AsyncIterator[LoggedEngine]:
     fill(directory / "state", exchanges)
     text = settings if "[debug_log]" in settings else f"{settings}[debug_log]\news = {'true' if ews else 'false'}\n"
-    log = DebugLog(directory / "state", ManualClock(NINE + timedelta(minutes=6)))
-    log.heed(read_settings(text, default_zone=ZoneInfo("UTC")))
-    async with log.opened(), served_engine(directory, USERS, settings=text, more=log.parts) as served:
+    async with served_engine(directory, USERS, settings=text) as served:
         await served.settled()
-        yield LoggedEngine(served, log.capture)
+        yield LoggedEngine(served, served.exchanges.capture)

@@ -14,20 +14,22 @@ from engine.api.desk import Desk
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, make_workbench
-from engine.core.secret import Secret
-from engine.core.settings.model import ExchangeSettings, Settings
+from engine.cli.site import service_parts
+from engine.core.settings.model import Settings
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.routing import RoutedResolver
 from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.audit_trail import AuditTrail
 from engine.store.database import Database
-from engine.store.secrets import Secrets, SecretsMissing
+from engine.store.secret_sources import SecretSources
+from engine.store.secrets import Secrets
 from engine.store.settings_history import SettingsHistory
+from engine.store.vault import Vault
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
-from tests.support.parts import service_parts
 from tests.support.site import PATIENCE, collect_cancelled_handshakes
 
 
@@ -39,7 +41,6 @@ class ServedService:
     clock: ManualClock
     file: Path
     socket: Path
-    passwords: dict[str, Secret]
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
     def session(self) -> aiohttp.ClientSession:
@@ -102,14 +103,10 @@ async def running_service(
     if text is not None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
-    passwords = {"exchange": EXCHANGE_PASSWORD, "pbx": PBX_PASSWORD} if with_secrets else {}
     database = Database(directory / "state")
     network_clock = SteadyClock(speed=20)
 
-    async def load(exchange: ExchangeSettings) -> Secrets:
-        if not passwords:
-            raise SecretsMissing("pbx.password")
-        return Secrets(exchange_password=passwords["exchange"], pbx_password=passwords["pbx"])
+    sources = SecretSources({}, None, Vault(directory / "state", None), clock.now)
 
     def make(settings: Settings, secrets: Secrets) -> Engine:
         return assemble(
@@ -124,25 +121,27 @@ async def running_service(
 
     await database.open()
     try:
+        if with_secrets:
+            await sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
         settings = SettingsFile(file)
         service = Service(
             settings,
             SettingsHistory(database),
-            load,
+            sources.secrets,
             make,
             clock=clock,
             network_clock=network_clock,
             started_with=settings.engine_settings(),
         )
         await service.begin()
-        desk = Desk(service.seat, clock)
+        desk = Desk(service.seat, clock, AuditTrail(database))
         workbench = make_workbench(clock, network_clock, RoutedResolver(company.exchange.routes))
-        more = service_parts(service, desk, workbench, passwords, directory / "state")
+        parts = service_parts(service, sources, desk, workbench, directory / "state")
         with open_doors(directory / "engine.sock", None, {}) as doors:
-            served = ServedService(service, desk, company, clock, file, doors.main, passwords)
+            served = ServedService(service, desk, company, clock, file, doors.main)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(service.run())
-                serving = group.create_task(ApiServer(desk, doors, more=more).serve())
+                serving = group.create_task(ApiServer(desk, doors, more=parts).serve())
                 try:
                     yield served
                 finally:

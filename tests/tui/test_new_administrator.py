@@ -11,14 +11,13 @@ from zoneinfo import ZoneInfo
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST
 from calendar_tui.state.frame import footer
-from engine.cli.site import Site
-from engine.core.settings.model import ExchangeSettings
-from engine.service.settings_file import SettingsFile
+from engine.cli.serving import serve
+from engine.cli.site import Surroundings, open_site
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.faults import server_busy
 from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import Person, World
-from engine.store.secrets import Secrets
+from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from tests.support.site import collect_cancelled_handshakes
 from tests.support.tui import Terminal, terminal
@@ -39,23 +38,21 @@ async def site_in_trouble(
     world = World(MONDAY.date(), ZoneInfo("UTC"), people)
     socket = directory / "engine.sock"
     async with Company(world, directory, clock, now=clock.now) as company:
-        file = SettingsFile(directory / "settings.toml")
+        file = directory / "settings.toml"
         engine = {"socket": str(socket), "state_dir": str(directory / "state")}
-        file.write(company.settings(debug_log={"ews": True}, engine=engine, **tables))
-
-        async def secrets(_: ExchangeSettings) -> Secrets:
-            return Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD)
-
-        site = Site(
-            file,
-            secrets,
+        file.write_text(company.settings(debug_log={"ews": True}, engine=engine, **tables))
+        around = Surroundings(
+            environment={
+                ENVIRONMENT["exchange.password"]: EXCHANGE_PASSWORD.reveal(),
+                ENVIRONMENT["pbx.password"]: PBX_PASSWORD.reveal(),
+            },
             clock=clock,
             network_clock=SteadyClock(speed=20),
             observe=lambda _: None,
             resolver=RoutedResolver(company.exchange.routes),
         )
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(site.run())
+        async with open_site(file, None, around) as site, asyncio.TaskGroup() as group:
+            running = group.create_task(serve(site))
             async with asyncio.timeout(20):
                 while not socket.exists():  # noqa: ASYNC110 - nothing else tells
                     await asyncio.sleep(0.02)

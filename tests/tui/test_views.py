@@ -100,10 +100,10 @@ async def test_resync_and_its_right(tmp_path: Path) -> None:
             await shown.press("2", "enter")
             await shown.shows("The PBX shows what it ought to.")
             await shown.press("r")
-            await shown.shows("The calendar is being read again.")
+            await shown.shows("Reading calendars again: ")
             await served.eventually(lambda: served.source.reads == before + 1)
             await shown.press("escape", "slash", "2", "9", "enter", "R")
-            await shown.shows("The calendars of 1 users are being read again.")
+            await shown.shows("Reading calendars again: ")
             await served.eventually(lambda: served.source.reads == before + 2)
         async with terminal(served.socket, read_only=True) as shown:
             await shown.shows("read only")

@@ -39,6 +39,7 @@ UNREAD = "Users whose calendar was not read yet are left out."
 class _Found:
     begun: datetime
     remarks: tuple[str, ...]
+    timezone: str
     preview: sync_preview.Preview = field(default_factory=lambda: sync_preview.Preview(0, 0, []))
 
 
@@ -98,7 +99,7 @@ class PreviewPart:
     async def _compare(self, request: web.Request, before: PresenceSettings, after: PresenceSettings) -> web.Response:
         guids, now = self._desk.engine.guids(), self._desk.now()
         remarks = (SUBJECTS_UNKNOWN,) if after.needs_subjects and not before.needs_subjects else ()
-        found = _Found(now, remarks)
+        found = _Found(now, remarks, after.timezone.key)
 
         async def work(progress: Progress) -> None:
             def progressed(preview: sync_preview.Preview) -> None:
@@ -127,6 +128,7 @@ class PreviewPart:
                 affected=len(preview.affected),
                 affected_now=sum(each.differences[0].at == found.begun for each in preview.affected),
                 remarks=(*found.remarks, UNREAD) if preview.unread else found.remarks,
+                timezone=found.timezone,
                 page=question.page,
                 per_page=question.per_page,
                 users=tuple(_row(each) for each in preview.affected[first : first + question.per_page]),

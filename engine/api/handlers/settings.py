@@ -6,7 +6,7 @@ from engine.api import settings_wire as wire
 from engine.api.answers import answer
 from engine.api.desk import Desk
 from engine.api.peers import actor_of
-from engine.api.problems import Refused
+from engine.api.problems import Refused, refused
 from engine.api.requests import body_of
 from engine.api.routes import Route
 from engine.api.schema import Actor, Problem
@@ -107,7 +107,7 @@ class SettingsPart:
     async def _check(self, request: web.Request) -> web.Response:
         question = await body_of(request, SettingsQuestion)
         try:
-            return answer(wire.check(await self._service.check(question.changes)))
+            return answer(wire.check(self._service, await self._service.check(question.changes)))
         except SettingsInvalid as failure:
             return answer(SettingsCheck(valid=False, problems=wire.problems(failure)))
         except Failure as failure:
@@ -169,15 +169,5 @@ def _author(actor: Actor) -> Author:
 
 
 def _refused(failure: Failure) -> Refused:
-    """Return the answer for a change that is not made."""
     fields = wire.fields(failure) if isinstance(failure, SettingsInvalid) else ()
-    return Refused(
-        Problem(
-            type=failure.slug,
-            title=failure.meaning,
-            status=_STATUSES.get(type(failure), 422),
-            detail="" if fields else failure.detail,
-            hint=failure.remedy,
-            fields=fields,
-        )
-    )
+    return refused(failure, _STATUSES.get(type(failure), 422), fields)

@@ -45,7 +45,8 @@ class PreviewRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """From now until the end of the day. Of `looked_at` users, `unread` have no calendar yet, and `affected` would
-    show something else, `affected_now` of them at once. `remarks` say what the preview cannot know."""
+    show something else, `affected_now` of them at once. `remarks` say what the preview cannot know. `timezone` is the
+    one of the notes with these settings."""
 
     operation: Operation
     looked_at: int
@@ -53,6 +54,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     affected: int
     affected_now: int
     remarks: tuple[str, ...]
+    timezone: str
     page: int
     per_page: int
     users: tuple[PreviewRow, ...]

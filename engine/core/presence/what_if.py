@@ -11,6 +11,7 @@ from engine.core.presence.candidates import Candidate, candidate
 from engine.core.presence.decide import decide_among
 from engine.core.presence.intervals import ONE_DAY, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
+from engine.core.presence.situation import reasons, situation
 
 _DECISIVE = (Outcome.ACTIVE, Outcome.NEXT)
 
@@ -73,11 +74,11 @@ def _changes(
     now: datetime | None = start
     last: Presence | None = None
     while now is not None and now < end:
-        decision = decide_among(candidates, settings, now)
-        if decision.presence != last:
-            last = decision.presence
-            yield Change(now, last)
-        now = decision.valid_until
+        presence, until = decide_among(candidates, settings, now)
+        if presence != last:
+            last = presence
+            yield Change(now, presence)
+        now = until
 
 
 def _at(changes: Sequence[Change], instant: datetime) -> Presence:
@@ -89,10 +90,10 @@ _Side = tuple[Sequence[Candidate], PresenceSettings]
 
 def _why(before: _Side, after: _Side, at: datetime) -> str:
     """Say what becomes of the appointments that decide otherwise, by their times, since subjects may be private."""
-    old = {reason.id: reason for reason in decide_among(*before, at).reasons}
+    old = {reason.id: reason for reason in reasons(situation(before[0], at))}
     told = [
         f"{_when(reason, after[1])}: {reason.words}{_as_what(reason)}"
-        for reason in decide_among(*after, at).reasons
+        for reason in reasons(situation(after[0], at))
         if _decides_otherwise(old[reason.id], reason)
     ]
     return "; ".join(told) or "the same appointments in other words"

@@ -2,9 +2,7 @@
 
 import re
 
-_ADDRESS = re.compile(
-    rb"[\w.!#$%&*+/=?^`{|}~-]{1,64}@[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9.\x80-\xff-]{0,250}[A-Za-z0-9\x80-\xff])?"
-)
+_ADDRESS = re.compile(rb"[\w.!#$%&*+/=?^`{|}~\x80-\xff-]{1,64}@[\w\x80-\xff](?:[\w.\x80-\xff-]{0,250}[\w\x80-\xff])?")
 _ENCODED = re.compile(rb"%40", re.IGNORECASE)
 
 

@@ -1,0 +1,182 @@
+"""Carries out `calendar-engine log`: asks a running engine for exchanges, and switches their capture."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from engine.api.schema import Status
+from engine.api.schema.log import (
+    CaptureQuestion,
+    CaptureState,
+    LogDiagnosis,
+    LogEvent,
+    LogExchange,
+    LogPage,
+    LogRow,
+    LogStatistics,
+)
+from engine.api.schema.places import usual_sockets
+from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.failures import EngineUnreachable, FileNotWritten, NotOneExchange
+from engine.cli.log_reports import LogReports
+from engine.cli.palette import palette_of_output
+from engine.cli.statuses import FAILED, WELL
+
+EXCHANGES = "/v1/log/exchanges"
+MOST = 1000
+"""Rows that the API gives at a time."""
+
+FILES = {"bundle": "calendar-engine-support.zip", "har": "calendar-engine.har", "curl": "calendar-engine.sh"}
+
+
+def run_log(options: argparse.Namespace) -> int:
+    """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    paths = (options.socket,) if options.socket else usual_sockets()
+    path = reachable_socket(paths, to_change=options.action in ("on", "off"))
+    try:
+        return asyncio.run(_run(options, path))
+    except KeyboardInterrupt:
+        return WELL if options.action == "follow" else FAILED
+
+
+async def _run(options: argparse.Namespace, path: Path) -> int:
+    async with ApiClient(path) as client:
+        status = await client.get("/v1/status", Status)
+        log = Log(client, ZoneInfo(status.timezone), as_json=options.json)
+        match options.action:
+            case "show" if len(options.filter) == 1 and options.filter[0].isdecimal():
+                return await log.one(options.filter[0], raw=options.raw)
+            case "show":
+                return await log.show(" ".join(options.filter), options.limit)
+            case "follow":
+                return await log.follow(" ".join(options.filter))
+            case "stats":
+                return await log.stats(" ".join(options.filter))
+            case "diagnose":
+                return await log.diagnose(" ".join(options.filter))
+            case "export":
+                return await log.export(options)
+            case _:
+                return await log.switch(options)
+
+
+class Log:
+    """Data goes to standard output, as lines or as JSON; what is going on goes to standard error."""
+
+    def __init__(self, client: ApiClient, zone: ZoneInfo, *, as_json: bool) -> None:
+        self._client = client
+        self._reports = LogReports(palette_of_output(no_colour="NO_COLOR" in os.environ), zone)
+        self._as_json = as_json
+
+    async def show(self, words: str, limit: int) -> int:
+        """Show the newest exchanges that fit, the newest last."""
+        rows: list[LogRow] = []
+        before: int | None = None
+        while len(rows) < limit:
+            query = {"filter": words, "limit": str(min(MOST, limit - len(rows)))}
+            page = await self._client.get(EXCHANGES, LogPage, query | ({"before": str(before)} if before else {}))
+            rows += page.rows
+            before = page.next
+            if before is None:
+                break
+        for row in reversed(rows):
+            self._print(row, [self._reports.row(row)])
+        if not rows:
+            state = await self._client.get("/v1/log/capture", CaptureState)
+            print(self._reports.nothing(state), file=sys.stderr)
+        return WELL
+
+    async def one(self, number: str, *, raw: bool) -> int:
+        """Show one exchange with its bodies."""
+        exchange = await self._client.get(f"{EXCHANGES}/{number}", LogExchange)
+        query = {} if raw else {"pretty": "true"}
+        request = await self._client.read(f"{EXCHANGES}/{number}/request", query)
+        response = await self._client.read(f"{EXCHANGES}/{number}/response", query)
+        if self._as_json:
+            whole = msgspec.to_builtins(exchange) | {
+                "request_body": request.decode(errors="replace"),
+                "response_body": response.decode(errors="replace"),
+            }
+            print(msgspec.json.encode(whole).decode())
+        else:
+            for line in self._reports.exchange(exchange, request, response):
+                print(line)
+        return WELL
+
+    async def follow(self, words: str) -> int:
+        """Show exchanges that fit as they are written down, until interrupted."""
+        after = (await self._client.get(EXCHANGES, LogPage, {"filter": words, "limit": "1"})).newest
+        async for name, data in self._client.events("log"):
+            if name != "log":
+                continue
+            event = msgspec.json.decode(data, type=LogEvent)
+            if event.capture is not None and not self._as_json:
+                print(self._reports.capture_line(event.capture), flush=True)
+            while event.rows:
+                query = {"filter": words, "after": str(after), "limit": str(MOST)}
+                page = await self._client.get(EXCHANGES, LogPage, query)
+                for row in page.rows:
+                    self._print(row, [self._reports.row(row)])
+                after = page.newest if page.next is None else page.next
+                if page.next is None:
+                    break
+        raise EngineUnreachable("the engine ended the events; it stops, or this listener was too slow")
+
+    async def stats(self, words: str) -> int:
+        """Show figures."""
+        found = await self._client.get("/v1/log/statistics", LogStatistics, {"filter": words})
+        self._print(found, self._reports.statistics(found))
+        return WELL
+
+    async def diagnose(self, words: str) -> int:
+        """Show what went wrong and what to do about it."""
+        found = await self._client.get("/v1/log/diagnosis", LogDiagnosis, {"filter": words})
+        self._print(found, self._reports.diagnosis(found))
+        return WELL
+
+    async def export(self, options: argparse.Namespace) -> int:
+        """Write exchanges to a file that nobody else can read."""
+        words, query = " ".join(options.filter), {}
+        if options.format == "curl":
+            if not words.isdecimal():
+                raise NotOneExchange(f"{words!r} is no number of an exchange")
+            path = f"{EXCHANGES}/{words}/curl"
+        else:
+            path = f"/v1/log/{options.format}"
+            query = {"filter": words, "limit": str(options.limit), "persons": str(options.persons).lower()}
+        content = await self._client.read(path, query)
+        file = options.output or Path(FILES[options.format])
+        _write(file, content)
+        print(f"{file}: {len(content)} bytes", file=sys.stderr)
+        return WELL
+
+    async def switch(self, options: argparse.Namespace) -> int:
+        """Capture, or do not."""
+        question = CaptureQuestion(on=False)
+        if options.action == "on":
+            question = CaptureQuestion(on=True, mailboxes=tuple(options.mailbox), seconds=options.seconds)
+        state = await self._client.post("/v1/log/capture", CaptureState, question)
+        self._print(state, self._reports.capture(state))
+        return WELL
+
+    def _print(self, data: msgspec.Struct, lines: Iterable[str]) -> None:
+        if self._as_json:
+            print(msgspec.json.encode(data).decode(), flush=True)
+        else:
+            for line in lines:
+                print(line, flush=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise FileNotWritten(f"{path}: {error.strerror}") from error

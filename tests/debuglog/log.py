@@ -1,0 +1,90 @@
+"""A debug log in a directory, and what is in it."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.core.clock import Clock
+from engine.core.filter.parse import parse
+from engine.core.secret import Secret
+from engine.core.settings.model import DebugLogSettings
+from engine.core.traced import TracedExchange
+from engine.debuglog.capture import Capture
+from engine.debuglog.model import Row
+from engine.debuglog.reader import LogReader
+from tests.support.clock import ManualClock
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PASSWORD = "Ganz-Geheim.2026"
+ON = DebugLogSettings(ews=True)
+
+
+@dataclass
+class OpenLog:
+    capture: Capture
+    reader: LogReader
+    clock: ManualClock
+
+    async def take(self, *exchanges: TracedExchange) -> None:
+        """Have exchanges captured, and wait until they are written, or dropped."""
+        before = self._done()
+        for exchange in exchanges:
+            self.capture.take(exchange)
+        await self.eventually(lambda: self._done() >= before + len(exchanges))
+
+    async def eventually(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                if condition():
+                    return
+                await asyncio.sleep(0.005)
+
+    async def rows(self, words: str = "", limit: int = 1000) -> tuple[Row, ...]:
+        return (await self.reader.rows(parse(words), self.clock.now(), limit=limit)).rows
+
+    def _done(self) -> int:
+        picture = self.capture.picture()
+        return picture.captured + picture.dropped
+
+
+def make_capture(
+    directory: Path, settings: DebugLogSettings, clock: Clock, secrets: Iterable[str] = (PASSWORD,)
+) -> Capture:
+    """Return a capture that is still to be opened."""
+    capture = Capture(directory, clock)
+    capture.know(Secret(each) for each in secrets)
+    capture.apply(settings)
+    return capture
+
+
+@asynccontextmanager
+async def open_log(
+    directory: Path,
+    settings: DebugLogSettings = ON,
+    clock: ManualClock | None = None,
+    secrets: Iterable[str] = (PASSWORD,),
+) -> AsyncIterator[OpenLog]:
+    clock = clock or ManualClock(NOON)
+    capture = make_capture(directory, settings, clock, secrets)
+    reader = LogReader(capture.path)
+    await capture.open()
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(capture.run())
+            yield OpenLog(capture, reader, clock)
+            running.cancel()
+    finally:
+        await capture.close()
+        await reader.close()
+
+
+def integrity(path: Path) -> str:
+    connection = sqlite3.connect(path)
+    try:
+        return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+    finally:
+        connection.close()

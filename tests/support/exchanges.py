@@ -1,0 +1,38 @@
+"""Exchanges as the HTTP client tells of them."""
+
+from dataclasses import replace
+from typing import Any
+
+from engine.core.traced import TracedExchange
+
+_USUAL = TracedExchange(
+    request_id="4f2a7c1e-0000-4000-8000-000000000001",
+    method="POST",
+    url="https://mail.corp.example/EWS/Exchange.asmx",
+    request_headers={"Content-Type": "text/xml; charset=utf-8", "X-AnchorMailbox": "user1@corp.example"},
+    request=b"<m:Envelope><m:PrimarySmtpAddress>user1@corp.example</m:PrimarySmtpAddress><m:Body><m:FindItem/></m:Body>"
+    b"</m:Envelope>",
+    lane="mail.corp.example 1",
+    attempt=1,
+    status=200,
+    response_headers={"Content-Type": "text/xml; charset=utf-8", "X-FEServer": "EXCHANGE01"},
+    response=b"<m:Envelope><m:ResponseCode>NoError</m:ResponseCode></m:Envelope>",
+    failure="",
+    seconds=0.25,
+    phases={"send": 0.01, "wait": 0.2, "receive": 0.04},
+)
+
+
+def traced(**changes: Any) -> TracedExchange:
+    """Return an exchange with some things different."""
+    return replace(_USUAL, **changes)
+
+
+def answered(
+    code: str, *, mailbox: str = "user1@corp.example", operation: str = "FindItem", **changes: Any
+) -> TracedExchange:
+    """Return an exchange about a mailbox ("" for none) that was answered with a response code."""
+    about = f"<m:PrimarySmtpAddress>{mailbox}</m:PrimarySmtpAddress>" if mailbox else ""
+    request = f"<m:Envelope>{about}<m:Body><m:{operation}/></m:Body></m:Envelope>".encode()
+    response = f"<m:Envelope><m:ResponseCode>{code}</m:ResponseCode></m:Envelope>".encode()
+    return traced(**{"request": request, "response": response} | changes)
