@@ -29,7 +29,5 @@ async def test_from_a_change_to_the_presence_in_the_pbx(tmp_path: Path) -> None:
             first.append((time.perf_counter() - begun) * 1000)
             await served.settled()
     first.sort()
-    print(
-        f"\nsettings changed to presence in the PBX: median {first[ROUNDS // 2]:.0f} ms, most {first[-1]:.0f} ms"
-    )
+    print(f"\nsettings changed to presence in the PBX: median {first[ROUNDS // 2]:.0f} ms, most {first[-1]:.0f} ms")
     assert first[ROUNDS // 2] < 1000
