@@ -4,6 +4,7 @@ from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 
 COMMANDS = (
     Command("help", EVERYWHERE, ("question_mark", "f1"), "Show all keys", "help", label="help"),
+    Command("back", EVERYWHERE, ("escape",), "Go back", "back", label="back"),
     Command(
         "palette",
         EVERYWHERE,
@@ -12,9 +13,26 @@ COMMANDS = (
         "palette",
         label="commands",
     ),
-    Command("back", EVERYWHERE, ("escape",), "Go back", "back", label="back"),
     Command("overview", EVERYWHERE, ("1",), "Go to the overview", "open('overview')"),
     Command("users", EVERYWHERE, ("2",), "Go to the users", "open('users')", label="users"),
+    Command(
+        "log",
+        EVERYWHERE,
+        ("3",),
+        "Go to the log of exchanges with Exchange",
+        "open('log')",
+        label="log",
+        capability="log",
+    ),
+    Command(
+        "settings",
+        EVERYWHERE,
+        ("4",),
+        "Go to the settings",
+        "open('settings')",
+        label="settings",
+        capability="settings",
+    ),
     Command(
         "theme",
         EVERYWHERE,

@@ -13,13 +13,15 @@ from calendar_tui.client.session import Session
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import Command
 from calendar_tui.state import frame
-from calendar_tui.state.lines import Document
+from calendar_tui.state.lines import Document, Role, wrapped
 from calendar_tui.state.model import Model
 from calendar_tui.state.operations import progress
 from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema import Operation
+
+READING_ONLY = "Nothing can be changed: attached for reading only."
 
 
 class Shell(Protocol):
@@ -39,6 +41,10 @@ class Shell(Protocol):
 
     def open_user(self, guid: str) -> None:
         """Go to one user."""
+        ...
+
+    def open_log(self, *conditions: str) -> None:
+        """Go to the exchanges that fit."""
         ...
 
     def neighbour(self, guid: str, steps: int) -> str | None:
@@ -110,7 +116,7 @@ class View(Screen[str | None]):
 
     def show(self) -> None:
         """Show what is known now."""
-        if not self.is_mounted:
+        if not self.is_there:
             return
         width, height = self.app.size
         small = frame.is_too_small(width, height)
@@ -122,6 +128,10 @@ class View(Screen[str | None]):
         self.refresh_content()
         self.show_frame()
 
+    def saying(self, text: str) -> Document:
+        """Return a remark in place of the content."""
+        return Document(wrapped(text, self.app.size.width - 1, " ", Role.MUTED))
+
     def show_as_needed(self, id: str, document: Document) -> None:  # noqa: A002
         """Show lines in a widget that takes just as many rows."""
         widget = self.line_view(id)
@@ -129,8 +139,15 @@ class View(Screen[str | None]):
             widget.styles.height = len(document)
         widget.show(document)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to be drawn on: not yet before, and not any more after it was left."""
+        return self.is_mounted and self.is_attached
+
     def show_frame(self) -> None:
         """Show header and footer."""
+        if not self.is_there:
+            return
         width = self.app.size.width
         self.line_view("header").show(frame.header(self.model, self.path(), self.place(), width))
         self.line_view("footer").show(frame.footer(self.commands(), self.message, width))
@@ -222,7 +239,7 @@ class View(Screen[str | None]):
         """Return why a command cannot be carried out, empty if it can."""
         about = self.model.about
         if command.changes and not self.model.may_change:
-            return "Nothing can be changed: attached for reading only."
+            return READING_ONLY
         if command.capability and (about is None or command.capability not in about.capabilities):
             return f"This engine cannot do that ({command.capability})."
         return ""

@@ -18,7 +18,8 @@ from engine.core.settings.problems import Problem
 from engine.core.setup.draft import tried
 from engine.core.setup.flow import Flow, answered, checked, gone_to, problems
 from engine.core.setup.steps import Step, Values, step_named
-from engine.service.service import Plan, Service
+from engine.service.plan import Plan
+from engine.service.service import Service
 from engine.store.secret_sources import SecretSources
 from engine.store.settings_history import Author
 
