@@ -17,7 +17,6 @@ test: $(READY)
 	$(BIN)/pytest
 
 bench: $(READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/pytest tests/bench -p no:randomly -n 0 -s --override-ini addopts=
 
 soak: $(READY)

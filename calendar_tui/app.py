@@ -1,15 +1,19 @@
 """The program around the views: one model, one session, and a picture that is drawn only when something changed."""
 
+import asyncio
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App
 from textual.timer import Timer
 
 from calendar_tui import themes
 from calendar_tui.client.session import Session
+from calendar_tui.screens.log import LogView
 from calendar_tui.screens.registry import FIRST, MAIN_VIEWS
 from calendar_tui.screens.user import UserView
 from calendar_tui.screens.users import UsersView
@@ -18,6 +22,7 @@ from calendar_tui.state.attachment import Lost
 from calendar_tui.state.model import Model
 from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look, ThemeName
+from calendar_tui.widgets.filter_line import FilterLine
 
 MERGED = 0.2
 """Seconds within which changes are drawn together."""
@@ -52,8 +57,18 @@ class CalendarApp(App[None]):
 
     def on_mount(self) -> None:
         """Show the first view, and attach."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.leave)
         self.open_view(FIRST)
         self.run_worker(self.session.run(), exclusive=True)
+
+    def on_key(self, event: events.Key) -> None:
+        """Give the keys that came in the same packet as the one that opened a filter to the filter."""
+        focused = self.focused
+        if isinstance(focused, FilterLine) and not focused.has_seen(event):
+            event.prevent_default()
+            focused.post_message(events.Key(event.key, event.character))
 
     def open_view(self, name: str) -> None:
         """Go to one of the main views."""
@@ -73,6 +88,13 @@ class CalendarApp(App[None]):
     def open_user(self, guid: str) -> None:
         """Go to one user."""
         self.push_screen(UserView(self, guid))
+
+    def open_log(self, *conditions: str) -> None:
+        """Go to the exchanges that fit."""
+        self.open_view(LogView.NAME)
+        log = self._view(LogView.NAME)
+        assert isinstance(log, LogView)  # noqa: S101 - for the type checker
+        log.narrow(*conditions)
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return who comes some steps after a user in the list."""
@@ -113,6 +135,8 @@ class CalendarApp(App[None]):
 
     def _draw(self) -> None:
         self._drawing = None
+        if not self.screen_stack:
+            return  # the program is ending
         if isinstance(self.screen, View):
             self.screen.show()
         is_lost = isinstance(self.model.attachment, Lost)

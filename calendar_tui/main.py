@@ -2,10 +2,10 @@
 
 import argparse
 import functools
+import gc
 import os
 import sys
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 
 from calendar_tui.terminal import Look, TerminalUnfit, ThemeName, look_of
@@ -17,6 +17,8 @@ UNAVAILABLE = 69
 def main(arguments: list[str] | None = None) -> int:
     """Show an engine until the user leaves, and return the exit status."""
     options = _parser().parse_args(arguments)
+    if options.version:
+        return _show_version()
     try:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise TerminalUnfit("This is not a terminal.\nUse instead: calendar-engine status, users, explain, events")
@@ -37,21 +39,31 @@ def main(arguments: list[str] | None = None) -> int:
 def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse: bool) -> int:
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # a page that slides costs fifty times the bytes
     os.environ.setdefault("TEXTUAL_FPS", "15")
+    gc.disable()  # a tenth of the time to the first picture goes into looking for garbage while modules are loaded
     from calendar_tui.app import CalendarApp
     from calendar_tui.client.finding import reachable_socket
     from engine.api.schema.places import usual_sockets
 
+    gc.freeze()
+    gc.enable()
     find = functools.partial(reachable_socket, paths or usual_sockets(), read_only=read_only)
     app = CalendarApp(find, look, read_only=read_only)
     app.run(mouse=mouse)
     return app.return_code or 0
 
 
+def _show_version() -> int:
+    from importlib.metadata import version  # loads the whole of the e-mail package
+
+    print(f"calendar-tui {version('calendar-tui')}")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="calendar-tui", description="Shows a running calendar-engine: links, problems, users and why."
     )
-    parser.add_argument("--version", action="version", version=f"calendar-tui {version('calendar-tui')}")
+    parser.add_argument("--version", action="store_true", help="show the version and leave")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
     source.add_argument("--demo", action="store_true", help="start an engine on simulators, and end it afterwards")
@@ -59,7 +71,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--theme", choices=[*ThemeName], help="colours; ansi leaves them to the terminal")
     parser.add_argument("--ascii", action="store_true", help="write nothing but ASCII")
     parser.add_argument("--mouse", action="store_true", help="take part in what the mouse does")
+    shells = ["bash", "zsh"]
+    parser.add_argument("--completion", action=_Completion, choices=shells, help="print what completes options there")
     return parser
+
+
+class _Completion(argparse.Action):
+    """Prints the script for a shell, made from the parser, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _: object, shell: object, option: object = None) -> None:
+        import shtab
+
+        for action in parser._actions:  # noqa: SLF001 (argparse has no public name for them)
+            if action.type is Path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, str(shell)))
+        parser.exit()
 
 
 if __name__ == "__main__":

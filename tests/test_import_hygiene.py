@@ -6,7 +6,7 @@ import sys
 import pytest
 
 ENGINE = "engine.cli.main, engine.cli.run, engine.cli.demo"
-TUI = "calendar_tui.main"
+TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.demo"
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,10 @@ TUI = "calendar_tui.main"
         ("engine.cli.main, engine.cli.run", {"engine.simulator"}),
         ("engine.cli.attached", {"engine.sync", "engine.exchange", "engine.pbx", "engine.store", "lxml", "httpx2"}),
         ("engine.api.schema", {"aiohttp", "asyncio", "sqlite3", "lxml", "engine.core", "engine.sync"}),
-        (TUI, {"aiohttp", "sqlite3", "lxml", "engine.core", "engine.exchange", "engine.pbx", "engine.sync"}),
+        (
+            TUI,
+            {"aiohttp", "sqlite3", "lxml", "engine.core", "engine.exchange", "engine.pbx", "engine.sync", "engine.cli"},
+        ),
         ("engine.core.presence, engine.core.settings.reader", {"asyncio", "aiohttp", "httpx2", "lxml", "sqlite3"}),
     ],
     ids=["engine", "engine without demo", "commands", "wire types", "terminal program", "core"],

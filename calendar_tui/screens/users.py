@@ -6,7 +6,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.lines import Document
@@ -14,7 +13,7 @@ from calendar_tui.state.user_list import SORTS, Query
 from calendar_tui.state.users import SORT_NAMES, UserLines, heads, narrowed
 from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
-from engine.api.schema import Operation, ResyncQuestion
+from engine.api.schema import OperationKind, ResyncQuestion
 
 
 class UsersView(View):
@@ -119,21 +118,13 @@ class UsersView(View):
         """Turn the order round."""
         self.narrow(replace(self.wanted, descending=not self.wanted.descending))
 
-    async def action_resync(self) -> None:
-        """Have the calendars of all listed users read again."""
-        api = self.shell.session.api
-        if api is None:
-            return
-        try:
-            operation = await api.post("/v1/resync", Operation, ResyncQuestion(users=tuple(self._lines.guids)))
-        except ClientFailure as failure:
-            self.tell(f"{failure} {failure.remedy}")
-        else:
-            self.tell(f"The calendars of {operation.total:,} users are being read again.")
+    async def action_have_done(self, kind: OperationKind) -> None:
+        """Have the calendars of all listed users read again, or their mailboxes looked for."""
+        await self.begin(f"/v1/{kind}", ResyncQuestion(users=tuple(self._lines.guids)))
 
     def _close_filter(self) -> None:
         self._filter.close()
-        self.line_view("main").focus()
+        self.set_focus(self.line_view("main"))
         self.show()
 
     @property

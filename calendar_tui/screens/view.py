@@ -3,19 +3,23 @@
 from datetime import UTC, datetime
 from typing import ClassVar, Protocol
 
+import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from calendar_tui.client.failures import ClientFailure
 from calendar_tui.client.session import Session
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import Command
 from calendar_tui.state import frame
-from calendar_tui.state.lines import Document
+from calendar_tui.state.lines import Document, Role, wrapped
 from calendar_tui.state.model import Model
+from calendar_tui.state.operations import progress
 from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look
 from calendar_tui.widgets.line_view import LineView
+from engine.api.schema import Operation
 
 
 class Shell(Protocol):
@@ -35,6 +39,10 @@ class Shell(Protocol):
 
     def open_user(self, guid: str) -> None:
         """Go to one user."""
+        ...
+
+    def open_log(self, *conditions: str) -> None:
+        """Go to the exchanges that fit."""
         ...
 
     def neighbour(self, guid: str, steps: int) -> str | None:
@@ -118,6 +126,10 @@ class View(Screen[str | None]):
         self.refresh_content()
         self.show_frame()
 
+    def saying(self, text: str) -> Document:
+        """Return a remark in place of the content."""
+        return Document(wrapped(text, self.app.size.width - 1, " ", Role.MUTED))
+
     def show_as_needed(self, id: str, document: Document) -> None:  # noqa: A002
         """Show lines in a widget that takes just as many rows."""
         widget = self.line_view(id)
@@ -135,6 +147,18 @@ class View(Screen[str | None]):
         """Say something in the footer, until the next key."""
         self.message = message
         self.show_frame()
+
+    async def begin(self, path: str, question: msgspec.Struct | None = None) -> None:
+        """Have an operation begun, and follow it in the footer."""
+        api = self.shell.session.api
+        if api is None:
+            return
+        try:
+            operation = await api.post(path, Operation, question)
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+        else:
+            self.tell(progress(operation))
 
     def commands(self) -> tuple[Command, ...]:
         """Return what can be done here and now."""

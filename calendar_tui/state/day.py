@@ -21,6 +21,9 @@ KINDS = {
 }
 """How bars are drawn, and the words of the legend."""
 
+BORDER = "▐"
+"""Begins an appointment where the one before ends in the same moment."""
+
 GLYPHS: dict[Activity, tuple[str, Role]] = {
     "available": ("○", Role.AVAILABLE),
     "busy": ("●", Role.BUSY),
@@ -107,12 +110,17 @@ def _now_line(here: int, scale: Scale) -> Line:
 
 
 def _appointment_at(lane: Sequence[AppointmentAccount]) -> Callable[[datetime], Cell]:
+    """Return what is in each column, asked for from left to right."""
+    before: AppointmentAccount | None = None
+
     def cell(instant: datetime) -> Cell:
-        for each in lane:
-            if each.start <= instant < each.end:
-                glyph, role, _ = KINDS[each.kind or "free"]
-                return glyph, role
-        return " ", Role.PLAIN
+        nonlocal before
+        here = next((each for each in lane if each.start <= instant < each.end), None)
+        touches, before = before not in (None, here), here
+        if here is None:
+            return " ", Role.PLAIN
+        glyph, role, _ = KINDS[here.kind or "free"]
+        return BORDER if touches else glyph, role
 
     return cell
 

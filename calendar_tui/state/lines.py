@@ -26,6 +26,11 @@ class Role(StrEnum):
     KEY = "key"
     CHIP = "chip"
     BAR = "bar"
+    TAG = "tag"
+    ATTRIBUTE = "attribute"
+    VALUE = "value"
+    ENTITY = "entity"
+    FOUND = "found"
 
 
 class Span(NamedTuple):
@@ -101,7 +106,7 @@ def link_mark(link: LinkState) -> Span:
     """Return how a side is, in thirteen columns."""
     if link.works:
         return Span("✓ working    ", Role.GOOD)
-    return Span("✗ in trouble ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.MUTED)
+    return Span("✗ in trouble ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.NOTICE)
 
 
 def fitted(text: str, width: int) -> str:
@@ -139,3 +144,40 @@ def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, mo
         text, max(width, 20), initial_indent=indent, subsequent_indent=indent, max_lines=most, placeholder=" …"
     )
     return [line(Span(part, role)) for part in parts]
+
+
+def difference(before: Line, after: Line, width: int) -> range:
+    """Return the columns, of `width`, in which two lines are not the same."""
+    if before == after:
+        return range(0)
+    old, new = _letters(before, width), _letters(after, width)
+    first = _common(old, new)
+    alike = _common(reversed(old), reversed(new)) if _columns(old) == _columns(new) else 0
+    start, stop = _columns(new[:first]), _columns(new[: len(new) - alike])
+    return range(min(start, width), min(max(start, stop), width))
+
+
+def _letters(line_: Line, width: int) -> list[tuple[str, Role]]:
+    """Return the letters of a line with their accents, filled up with blanks."""
+    letters: list[tuple[str, Role]] = []
+    for text, role in line_.spans:
+        for letter in text:
+            if letters and not cell_len(letter):
+                letters[-1] = (letters[-1][0] + letter, letters[-1][1])
+            else:
+                letters.append((letter, role))
+    return letters + [(" ", Role.PLAIN)] * max(0, width - _columns(letters))
+
+
+def _common(some: Iterable[tuple[str, Role]], others: Iterable[tuple[str, Role]]) -> int:
+    """Return how many letters both begin with."""
+    count = 0
+    for one, other in zip(some, others, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _columns(letters: Sequence[tuple[str, Role]]) -> int:
+    return cell_len("".join(letter for letter, _ in letters))

@@ -29,8 +29,8 @@ WIDE = 100
 """How many problems have their remedy beneath, how many changes are always there, and when there is room for more."""
 
 GOOD_NEWS = {
-    "link recovered": "working again",
-    "user recovered": "working again",
+    "link recovered": "it works",
+    "user recovered": "the calendar can be read again",
     "listening": "the PBX may connect here",
     "reading unrestricted": "calendars are read with all details again",
 }
@@ -55,19 +55,29 @@ def clock(instant: datetime, zone: tzinfo, now: datetime) -> str:
 
 def _links(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
     for link in status.links:
-        since = f"since {clock(link.since, zone, status.now)}" if link.since else "no attempt yet"
+        since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
+        waits = _waits_for(link, zone)
+        start = (f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ")
         if link.trouble is None:
-            yield line(f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED))
+            yield line(*start, Span(waits, Role.NOTICE))
             continue
-        text = f"{link.trouble.title}{': ' if link.trouble.detail else ''}{link.trouble.detail}"
-        yield line(f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ", cut(text, width - 40))
-        yield from _waits_for(link, zone, width)
+        yield line(*start, cut(f"{link.trouble.title}. {link.trouble.detail}", width - 26 - len(since)))
+        yield line(" " * 24, Span(waits, Role.NOTICE))
 
 
-def _waits_for(link: LinkState, zone: tzinfo, width: int) -> Iterator[Line]:
-    """Say what a side that is in trouble waits for: the next attempt is in real time, which needs no date."""
-    waits = f"next try at {link.retry_at.astimezone(zone):%H:%M:%S}" if link.retry_at else "waits for the other side"
-    yield line(" " * 24, Span(waits, Role.NOTICE))
+def _waits_for(link: LinkState, zone: tzinfo) -> str:
+    """Say what a side that does not work waits for; the next try is in real time, which needs no date."""
+    match link.waits_for:
+        case None:
+            return ""
+        case "next try" if link.retry_at is not None:
+            return f"next try at {link.retry_at.astimezone(zone):%H:%M:%S}"
+        case "call":
+            return f"waits for the {link.name} to connect"
+        case "users":
+            return "waits for the users of the PBX"
+        case awaited:
+            return f"waits for the {awaited}"
 
 
 def _counts(status: Status, zone: tzinfo) -> Iterator[Line]:
@@ -144,4 +154,4 @@ def change_line(change: ChangeEvent, zone: tzinfo, width: int) -> Line:
         text = f"{change.trouble.title}{': ' if change.trouble.detail else ''}{change.trouble.detail}"
         return line(time, Span("✗ problem  ", Role.PROBLEM), f"  {label}  ", cut(text, width - 42), key=key)
     text = GOOD_NEWS.get(change.kind, change.kind)
-    return line(time, Span("✓ good news", Role.GOOD), f"  {label}  ", cut(text, width - 42), key=key)
+    return line(time, Span("✓ working  ", Role.GOOD), f"  {label}  ", cut(text, width - 42), key=key)

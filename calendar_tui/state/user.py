@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 
+from rich.cells import cell_len
+
 from calendar_tui.state.day import timeline
 from calendar_tui.state.lines import (
     Document,
@@ -18,7 +20,7 @@ from calendar_tui.state.lines import (
 )
 from calendar_tui.state.overview import clock
 from calendar_tui.state.trouble import problem_box
-from engine.api.schema import AppointmentAccount, PastChange, UserDetail
+from engine.api.schema import AppointmentAccount, PastChange, Subscription, UserDetail
 
 STATES = {
     "current": "The PBX shows what it ought to.",
@@ -26,6 +28,7 @@ STATES = {
     "unread": "The calendar was not read yet.",
     "problem": "There is a problem.",
 }
+SUBJECT_WIDTH = 30
 OUTCOME_ROLES = {"active": Role.GOOD, "next": Role.NOTICE}
 
 
@@ -71,15 +74,21 @@ def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
     if not appointments:
         yield line(Span("   none" if user.last_read else "   not read yet", Role.MUTED))
     for each in sorted(appointments, key=lambda appointment: appointment.start):
-        yield _appointment(each, now, zone, width)
-        role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)
-        yield from wrapped(each.words, width - 2, " " * 15, role)
+        yield from _appointment(each, now, zone, width)
 
 
-def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: int) -> Line:
+def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
+    """Yield an appointment and what became of it: beside it where that has room, else beneath."""
     kind = (each.kind or "free").replace("_", " ")
     subject = each.subject or "(no subject shown)"
-    return line(f" {_when(each, now, zone):<13} {fitted(kind, 12)} ", cut(subject, width - 29))
+    role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)
+    start = f" {_when(each, now, zone):<15} {fitted(kind, 11)} "
+    room = width - cell_len(start) - SUBJECT_WIDTH - 2
+    if cell_len(each.words) <= room:
+        yield line(start, fitted(subject, SUBJECT_WIDTH), "  ", Span(each.words, role))
+    else:
+        yield line(start, cut(subject, width - cell_len(start)))
+        yield from wrapped(each.words, width - 2, " " * 17, role)
 
 
 def _when(each: AppointmentAccount, now: datetime, zone: tzinfo) -> str:
@@ -102,14 +111,22 @@ def _mailbox(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Itera
     if user.read_from is not None and user.read_until is not None:
         window = f"{user.read_from.astimezone(zone):%d %b %H:%M} to {user.read_until.astimezone(zone):%d %b %H:%M}"
     facts = (
+        ("looked for as", ", ".join(user.candidates)),
         ("address", user.mailbox.address if user.mailbox else "none found"),
         ("server", user.mailbox.url if user.mailbox else ""),
-        ("changes", "told by Exchange at once" if user.subscription.watched else "looked for now and then"),
+        ("changes", _changes_are_heard(user.subscription, now, zone)),
         ("last read", clock(user.last_read, zone, now) if user.last_read else "never"),
+        ("next reading", clock(user.next_read, zone, now) if user.next_read else "under way"),
         ("covers", window),
-        ("looked for as", ", ".join(user.candidates)),
     )
     return _facts(" Mailbox", facts, width)
+
+
+def _changes_are_heard(subscription: Subscription, now: datetime, zone: tzinfo) -> str:
+    if not subscription.watched:
+        return f"looked for now and then{': ' if subscription.why_not else ''}{subscription.why_not}"
+    since = f" since {clock(subscription.since, zone, now)}" if subscription.since else ""
+    return f"told by Exchange at once{since}, with {subscription.connection}"
 
 
 def _pbx(user: UserDetail, width: int) -> Iterator[Line]:

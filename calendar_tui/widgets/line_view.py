@@ -1,5 +1,6 @@
 """The one widget that everything is shown with: lines, made only when seen and drawn only when different."""
 
+import itertools
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -12,7 +13,7 @@ from textual.widget import Widget
 
 from calendar_tui.ascii import written
 from calendar_tui.commands.bindings import list_bindings
-from calendar_tui.state.lines import Document, Line, Lines, Role
+from calendar_tui.state.lines import Document, Line, Lines, Role, difference
 from calendar_tui.terminal import Letters
 
 NOTHING = Line()
@@ -135,6 +136,7 @@ class LineView(Widget):
     def on_resize(self, event: events.Resize) -> None:
         """Make all lines anew for their new width."""
         self._show_from(self.top)
+        self.post_message(self.Moved())
 
     def on_focus(self, event: events.Focus) -> None:
         """Draw the cursor."""
@@ -169,9 +171,12 @@ class LineView(Widget):
         shown_cursor = self.cursor if self.has_focus else None
         drawn = [(self._line(index), index == shown_cursor) for index in self.seen]
         before, self._drawn = self._drawn, drawn
-        for y in range(max(len(before), len(drawn))):
-            if y >= len(before) or y >= len(drawn) or before[y] != drawn[y]:
-                self.refresh(Region(0, y, self.size.width, 1))
+        width = self.size.width
+        for y, (old, new) in enumerate(itertools.zip_longest(before, drawn, fillvalue=(NOTHING, False))):
+            cursor_came_or_went = old[1] != new[1]
+            columns = range(width) if cursor_came_or_went else difference(old[0], new[0], width)
+            if columns:
+                self.refresh(Region(columns.start, y, len(columns), 1))
 
     def _show_from(self, top: int) -> None:
         moved, self.top = self.top, max(0, min(top, len(self.lines) - self.size.height))

@@ -1,22 +1,29 @@
-"""Who changed what: one line in the log for every change, and the last ones for whoever asks."""
+"""Who changed what: one line in the log for every change, and the last ones for whoever asks, over restarts."""
 
 import logging
 from collections import deque
 
 from engine.api.events import Events
-from engine.api.schema import AuditEntry, AuditEvent
+from engine.api.schema import Actor, AuditEntry, AuditEvent
+from engine.store.audit_trail import KEPT, AuditRecord, AuditTrail
+from engine.store.settings_history import Author
 
 logger = logging.getLogger(__name__)
 
-KEPT = 1000
-
 
 class Audit:
-    """The changes made through the API, in the log, in the events, and the last ones in memory."""
+    """The changes made through the API, in the log, in the events, in memory, and in `trail` if there is one."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, trail: AuditTrail | None) -> None:
         self._events = events
+        self._trail = trail
         self._entries: deque[AuditEntry] = deque(maxlen=KEPT)
+        self._unsaved: list[AuditRecord] = []
+
+    async def load(self) -> None:
+        """Remember what was changed in earlier runs. Comes before everything else."""
+        if self._trail is not None:
+            self._entries.extend(map(_entry, await self._trail.load()))
 
     def add(self, entry: AuditEntry) -> None:
         """Write down a change that is being made."""
@@ -24,8 +31,22 @@ class Audit:
         name = actor.user or "no name"
         logger.info("audit: %s by %s (uid %d, pid %d): %s", entry.action, name, actor.uid, actor.pid, entry.subject)
         self._entries.append(entry)
+        author = Author(actor.uid, actor.pid, actor.user)
+        self._unsaved.append(AuditRecord(entry.at, author, entry.action, entry.subject))
         self._events.append("audit", lambda number: AuditEvent(number=number, entry=entry))
+
+    async def save(self) -> None:
+        """Keep what was written down since the last time. Raises a `StoreFailure`."""
+        records, self._unsaved = self._unsaved, []
+        if records and self._trail is not None:
+            await self._trail.add(records)
 
     def entries(self) -> tuple[AuditEntry, ...]:
         """Return the last changes, the newest first."""
         return tuple(reversed(self._entries))
+
+
+def _entry(record: AuditRecord) -> AuditEntry:
+    author = record.author
+    actor = Actor(uid=author.uid, pid=author.pid, user=author.user)
+    return AuditEntry(at=record.at, actor=actor, action=record.action, subject=record.subject)

@@ -5,6 +5,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -27,17 +28,18 @@ from engine.api.schema import (
     UsersEvent,
 )
 from engine.core.clock import Clock
-from engine.sync.engine import Engine
+from engine.store.audit_trail import AuditTrail
 from engine.sync.happenings import (
     CalendarVisited,
     Happening,
     PresenceConfirmed,
     PresenceWithheld,
+    ServiceChanged,
     UserChanged,
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.views import Account
+from engine.sync.views import Account, EngineView
 
 logger = logging.getLogger(__name__)
 
@@ -51,19 +53,19 @@ ROWS_AT_A_TIME = 500
 
 
 class Desk:
-    """Watches one engine. `clock` is calendar time.
+    """Watches one engine, or whichever runs at the time. `clock` is calendar time; `trail` keeps who changed what.
 
     What happens goes to the ledger topics at once, every bit of it; of status, users and operations only the newest
     state is published, by `publish`.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: EngineView, clock: Clock, trail: AuditTrail | None = None) -> None:
         self.engine = engine
         self.events = Events(boot=secrets.token_hex(4))
         self.rows = UserRows(engine)
         self.counters = Counters()
         self.history = History()
-        self.audit = Audit(self.events)
+        self.audit = Audit(self.events, trail)
         self._progressed: dict[str, None] = {}
         self.operations = OperationDesk(engine, self._operation_changed, clock.now)
         self._clock = clock
@@ -79,6 +81,10 @@ class Desk:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
 
+    def now(self) -> datetime:
+        """Return the present instant of calendar time."""
+        return self._clock.now()
+
     def account(self, guid: str) -> Account | None:
         """Return all that is known of one user, None for whoever does not take part."""
         return self.engine.account(guid, self._clock.now())
@@ -92,6 +98,7 @@ class Desk:
         for number in itertools.count():
             try:
                 self._publish_round(with_status=number % STATUS_MERGED == 0)
+                await self.audit.save()
             except Exception:
                 logger.exception("publishing events")
             await asyncio.sleep(MERGED)
@@ -143,7 +150,7 @@ class Desk:
                 self.rows.outdate(guid)
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
-            case CalendarVisited():
+            case CalendarVisited() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
                 self._note_user(happening)

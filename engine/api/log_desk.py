@@ -1,7 +1,7 @@
 """Everything that requests about the debug log are answered from."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -35,7 +35,9 @@ from engine.exchange.diagnosis import Account, known_codes
 class LogDesk:
     """Joins what is captured, read and said about it; `account` is whom commands are about, `clock` calendar time."""
 
-    def __init__(self, desk: Desk, capture: Capture, log: LogReader, account: Account, clock: Clock) -> None:
+    def __init__(
+        self, desk: Desk, capture: Capture, log: LogReader, account: Callable[[], Account], clock: Clock
+    ) -> None:
         self.reader = log
         self.account = account
         self._desk = desk
@@ -91,7 +93,8 @@ class LogDesk:
 
     def rows(self, rows: Sequence[Row]) -> tuple[LogRow, ...]:
         """Return rows in the API's words."""
-        return tuple(log_wire.row(row, self.account) for row in rows)
+        account = self.account()
+        return tuple(log_wire.row(row, account) for row in rows)
 
     def state(self) -> CaptureState:
         """Return how capturing stands."""

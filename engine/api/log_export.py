@@ -47,7 +47,7 @@ WITHOUT_PERSONS = "Addresses are replaced, names and subjects blanked."
 class LogExport:
     """Gives out exchanges that `log` finds, with the `settings` and the status of `desk`."""
 
-    def __init__(self, log: LogDesk, desk: Desk, settings: Callable[[], Settings]) -> None:
+    def __init__(self, log: LogDesk, desk: Desk, settings: Callable[[], Settings | None]) -> None:
         self._log = log
         self._desk = desk
         self._settings = settings
@@ -102,7 +102,7 @@ def _enough(exchanges: Iterator[Kept]) -> Iterator[Kept]:
         yield kept
 
 
-def _written(settings: Settings) -> bytes:
+def _written(settings: Settings | None) -> bytes:
     return msgspec.json.format(msgspec.json.encode(settings, enc_hook=str))
 
 

@@ -1,14 +1,16 @@
 """Work that takes its time, with progress to follow and a way to call it off."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
 
+from engine.api.jobs import Job, Work
 from engine.api.schema import Actor, Operation, OperationKind
-from engine.sync.engine import Engine
 from engine.sync.happenings import CalendarVisited, Happening, UserChanged
+from engine.sync.views import EngineView
 
 OVER_KEPT = 100
 AT_A_TIME = 200
@@ -22,7 +24,7 @@ class Visits:
         self,
         operation: Operation,
         guids: Iterable[str],
-        engine: Engine,
+        engine: EngineView,
         visit: Callable[[str], None],
         changed: Callable[[Operation], None],
         now: Callable[[], datetime],
@@ -72,42 +74,44 @@ class Visits:
 class OperationDesk:
     """Begins operations, tells them what happens and remembers the last ones."""
 
-    def __init__(self, engine: Engine, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: EngineView, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
         self._engine = engine
         self._changed = changed
         self._now = now
         self._begun = 0
         self._visits = {"resync": engine.visit, "reresolve": engine.search}
-        self._all: dict[str, Visits] = {}
-        self._running: dict[str, Visits] = {}
+        self._all: dict[str, Visits | Job] = {}
+        self._running: dict[str, Visits | Job] = {}
+        self._waiting: asyncio.Queue[Job] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Work for ever on what `carry_out` is given."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                (await self._waiting.get()).start(group)
+
+    def carry_out(self, kind: OperationKind, total: int, work: Work, actor: Actor) -> Operation:
+        """Begin `work`, which has `total` parts."""
+        job = Job(self._new(kind, total, actor), work, self._progressed, self._now)
+        self._remember(job)
+        self._waiting.put_nowait(job)
+        self._progressed(job.operation)
+        return job.operation
 
     def begin(self, kind: OperationKind, guids: Iterable[str], actor: Actor) -> Operation:
         """Begin to read the calendars of these users anew, or to look for their mailboxes anew before that."""
-        self._begun += 1
         wanted = dict.fromkeys(guids)
-        operation = Operation(
-            id=str(self._begun),
-            kind=kind,
-            state="running",
-            actor=actor,
-            begun=self._now(),
-            ended=None,
-            total=len(wanted),
-            done=0,
-            failed=0,
-        )
+        operation = self._new(kind, len(wanted), actor)
         visits = Visits(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
-        self._all[operation.id] = self._running[operation.id] = visits
-        for old in [key for key in self._all if key not in self._running][:-OVER_KEPT]:
-            del self._all[old]
+        self._remember(visits)
         visits.advance()
         return visits.operation
 
     def note(self, happening: Happening) -> None:
         """Tell all that are running what happened."""
         if isinstance(happening, CalendarVisited | UserChanged):
-            for visits in list(self._running.values()):
-                visits.note(happening)
+            for work in list(self._running.values()):
+                work.note(happening)
 
     def get(self, key: str) -> Operation | None:
         """Return an operation by its id."""
@@ -122,6 +126,26 @@ class OperationDesk:
         if key in self._running:
             self._running[key].cancel()
         return self.get(key)
+
+    def _new(self, kind: OperationKind, total: int, actor: Actor) -> Operation:
+        self._begun += 1
+        return Operation(
+            id=str(self._begun),
+            kind=kind,
+            state="running",
+            actor=actor,
+            begun=self._now(),
+            ended=None,
+            total=total,
+            done=0,
+            failed=0,
+        )
+
+    def _remember(self, work: Visits | Job) -> None:
+        key = work.operation.id
+        self._all[key] = self._running[key] = work
+        for old in [each for each in self._all if each not in self._running][:-OVER_KEPT]:
+            del self._all[old]
 
     def _progressed(self, operation: Operation) -> None:
         if operation.state != "running":

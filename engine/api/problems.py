@@ -8,6 +8,8 @@ import msgspec
 from aiohttp import web
 
 from engine.api.schema import FieldProblem, Problem
+from engine.core.failures import Failure
+from engine.core.settings.problems import SettingsInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,20 @@ class Refused(Exception):
 def not_found(what: str, hint: str) -> Refused:
     """Return the answer for something that is not, or no longer, there."""
     return Refused(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
+
+
+def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> Refused:
+    """Return the answer for a request that a failure ends, in its words; `fields` say the same part by part."""
+    return Refused(
+        Problem(
+            type=failure.slug,
+            title=failure.meaning,
+            status=status,
+            detail="" if fields else failure.detail,
+            hint=failure.remedy,
+            fields=fields,
+        )
+    )
 
 
 def read_only(path: str) -> Refused:
@@ -67,6 +83,17 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
             fields=fields,
         )
     )
+
+
+def named(failure: Failure) -> Refused:
+    """Return the answer for a request whose settings or secrets cannot be used."""
+    fields: tuple[FieldProblem, ...] = ()
+    if isinstance(failure, SettingsInvalid):
+        fields = tuple(
+            FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
+            for each in failure.problems
+        )
+    return refused(failure, fields=fields)
 
 
 def response(problem: Problem) -> web.Response:

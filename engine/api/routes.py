@@ -18,7 +18,7 @@ class Route:
     `headers` are request headers that have a meaning of their own.
     """
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
     path: str
     name: str
     summary: str

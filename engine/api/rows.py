@@ -2,7 +2,7 @@
 
 from engine.api import wire
 from engine.api.schema import Sort, UserRow, UsersPage, UsersQuestion
-from engine.sync.engine import Engine
+from engine.sync.views import EngineView
 
 SAMPLE = 100
 """About so many users are looked at to learn which words are rare."""
@@ -11,7 +11,7 @@ SAMPLE = 100
 class UserRows:
     """A row for everybody who takes part, made anew only where something changed."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EngineView) -> None:
         self._engine = engine
         self._rows: dict[str, UserRow] = {}
         self._haystacks: dict[str, str] = {}

@@ -30,13 +30,17 @@ class ApiServer:
     async def serve(self) -> None:
         """Answer requests and publish events until cancelled, and then stop within a second."""
         runners: list[web.AppRunner] = []
+        await self._desk.audit.load()
         try:
             for door in self._doors.doors:
                 runners.append(await self._start(door))
-            await self._desk.publish()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._desk.operations.run())
+                group.create_task(self._desk.publish())
         finally:
             self._desk.events.close()
             await asyncio.gather(*(runner.cleanup() for runner in runners))
+            await self._desk.audit.save()
 
     async def _start(self, door: Door) -> web.AppRunner:
         application = make_application(self._desk, self._more, self._patience, may_change=door.may_change)

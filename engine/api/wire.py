@@ -81,6 +81,7 @@ def status(picture: sync_status.Status, now: datetime, started: datetime, timezo
     """Return how things stand; `now` and `started` are calendar time, `timezone` is that of the notes."""
     return Status(
         version=VERSION,
+        state="running" if picture.is_set_up else "not set up",
         now=now,
         started=started,
         timezone=timezone.key,
@@ -217,8 +218,9 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
 
 
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
-    """A whole side first, then what concerns the most users; equal problems of many users are one."""
-    concerns = [
+    """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
+    concerns = [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.concerns]
+    concerns += [
         Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
         if link.failure is not None

@@ -1,5 +1,6 @@
 """Puts a real engine together from settings and secrets: the one place that knows every concrete part."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from random import SystemRandom
 import platformdirs
 from aiohttp.abc import AbstractResolver
 
-from engine.cli.calendar_source import calendar_source
+from engine.cli.calendar_source import calendar_source, exchange_access
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
@@ -18,6 +19,8 @@ from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCerti
 from engine.pbx.events import PbxEvent
 from engine.pbx.link import PbxLink
 from engine.pbx.listener import PbxListener
+from engine.probes.reach import look_up, looking_up_by
+from engine.probes.workbench import Workbench
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.engine import Engine, Link
@@ -50,7 +53,7 @@ def assemble(
     return Engine(
         settings,
         source=source,
-        make_link=lambda on_event: _link(settings, secrets.pbx_password, network_clock, on_event),
+        make_link=lambda on_event: pbx_link(settings, secrets.pbx_password, network_clock, on_event),
         store=store,
         clock=clock,
         network_clock=network_clock,
@@ -59,7 +62,22 @@ def assemble(
     )
 
 
-def _link(settings: Settings, password: Secret, clock: Clock, on_event: Callable[[PbxEvent], None]) -> Link:
+def make_workbench(clock: Clock, network_clock: Clock, resolver: AbstractResolver | None = None) -> Workbench:
+    """Return what probes are made with. `resolver` looks up Exchange's servers."""
+    access = functools.partial(
+        exchange_access, clock=clock, network_clock=network_clock, random=SystemRandom(), resolver=resolver
+    )
+    return Workbench(
+        make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event),
+        make_access=access,
+        clock=clock,
+        network_clock=network_clock,
+        exchange_lookup=look_up if resolver is None else looking_up_by(resolver),
+    )
+
+
+def pbx_link(settings: Settings, password: Secret, clock: Clock, on_event: Callable[[PbxEvent], None]) -> Link:
+    """Return the link that the settings name, which has connected to nothing yet. `clock` is the network clock."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
         return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings))

@@ -6,7 +6,6 @@ from random import Random
 from aiohttp.abc import AbstractResolver
 
 from engine.core.clock import Clock
-from engine.core.presence.model import PresenceSettings
 from engine.core.settings.model import ExchangeSettings, ExchangeType, Settings
 from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
@@ -16,6 +15,7 @@ from engine.exchange.http.tls import verified_context
 from engine.exchange.http.trace import Trace
 from engine.exchange.oauth.application import Application, ClientCertificate, Registration
 from engine.exchange.source import CalendarSource
+from engine.probes.exchange import ExchangeAccess
 from engine.store.secrets import Secrets
 
 USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
@@ -33,19 +33,33 @@ def calendar_source(
     trace: Trace | None = None,
 ) -> CalendarSource:
     """Return the source, not connected to anything yet. `resolver` looks up Exchange's servers, `trace` looks on."""
+    return exchange_access(
+        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver, trace=trace
+    ).source
+
+
+def exchange_access(
+    settings: Settings,
+    secrets: Secrets,
+    *,
+    clock: Clock,
+    network_clock: Clock,
+    random: Random,
+    resolver: AbstractResolver | None,
+    trace: Trace | None = None,
+) -> ExchangeAccess:
+    """Return the source together with what it is made of."""
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file)
-    log_in: Credential | ExchangeOnlineTokens
-    if exchange.type is ExchangeType.ON_PREMISES:
-        log_in = Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding)
-    else:
+    token: ExchangeOnlineTokens | None = None
+    if exchange.type is not ExchangeType.ON_PREMISES:
         exchange = for_exchange_online(exchange)
         registration = _registration(exchange, secrets)
         scope = scope_of(exchange.ews_url or "")
         application = Application(registration, scope, tls=tls, user_agent=USER_AGENT, trace=trace)
-        log_in = ExchangeOnlineTokens(application, f"application {registration.client_id}", network_clock, clock)
+        token = ExchangeOnlineTokens(application, f"application {registration.client_id}", network_clock, clock)
     http = ExchangeHttp(
-        log_in=log_in,
+        log_in=token or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),
         connections=exchange.connections,
         tls=tls,
         clock=network_clock,
@@ -53,19 +67,15 @@ def calendar_source(
         resolver=resolver,
         trace=trace,
     )
-    return EwsSource(
+    source = EwsSource(
         exchange,
-        with_subjects=needs_subjects(settings.presence),
+        with_subjects=settings.presence.needs_subjects,
         exception_organizer=settings.presence.tentative_exception_organizer,
         http=http,
         clock=network_clock,
         random=random,
     )
-
-
-def needs_subjects(presence: PresenceSettings) -> bool:
-    """Tell whether subjects are shown or matched; else they are not even asked for."""
-    return presence.show_subject or bool(presence.priority_words or presence.no_priority_words)
+    return ExchangeAccess(exchange, tls, http, token, source)
 
 
 def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:

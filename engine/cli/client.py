@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
-FORBIDDEN = 403
+FORBIDDEN, NOT_FOUND = 403, 404
 
 
 def reachable_socket(paths: Iterable[Path], *, to_change: bool) -> Path:
@@ -48,7 +48,9 @@ class ApiClient:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._session = aiohttp.ClientSession("http://localhost", connector=aiohttp.UnixConnector(path=str(path)))
+        # A connection each: a command that waits for somebody to type would find a kept one closed by the engine.
+        connector = aiohttp.UnixConnector(path=str(path), force_close=True)
+        self._session = aiohttp.ClientSession("http://localhost", connector=connector)
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,6 +73,28 @@ class ApiClient:
         async with self._asking("POST", path, None, TIMEOUT, body) as response:
             return msgspec.json.decode(await response.read(), type=kind)
 
+    async def find(self, path: str, kind: type[T]) -> T | None:
+        """Return what is at `path`, None where there is nothing."""
+        try:
+            return await self.get(path, kind)
+        except RequestRefused as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            return None
+
+    async def delete(self, path: str) -> None:
+        """Have something ended."""
+        async with self._asking("DELETE", path, None, TIMEOUT):
+            pass
+
+    async def send(
+        self, method: str, path: str, kind: type[T], body: msgspec.Struct | None = None, **headers: str
+    ) -> T:
+        """Have something changed, and return the answer; a header `If_Match` is sent as If-Match."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self._asking(method, path, None, TIMEOUT, body, named) as response:
+            return msgspec.json.decode(await response.read(), type=kind)
+
     async def events(self, topics: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield name and data (JSON) of every event, the snapshot first, until the engine ends the stream."""
         async with self._asking("GET", "/v1/events", {"topics": topics}, NO_TIMEOUT) as response:
@@ -91,10 +115,12 @@ class ApiClient:
         query: Mapping[str, str] | None,
         limits: aiohttp.ClientTimeout,
         body: msgspec.Struct | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         data = None if body is None else msgspec.json.encode(body)
+        asked = self._session.request(method, path, params=query, timeout=limits, data=data, headers=headers)
         try:
-            async with self._session.request(method, path, params=query, timeout=limits, data=data) as response:
+            async with asked as response:
                 if response.status >= 400:
                     raise _refusal(await response.read(), response.status)
                 yield response
@@ -109,4 +135,5 @@ def _refusal(body: bytes, status: int) -> RequestRefused | SocketForbidden:
         problem = Problem(type="", title=f"HTTP status {status}", status=status)
     if problem.status == FORBIDDEN:
         return SocketForbidden(problem.title)
-    return RequestRefused(". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part))
+    told = ". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part)
+    return RequestRefused("\n  ".join((told, *(field.detail for field in problem.fields))), status=problem.status)

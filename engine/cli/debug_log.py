@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.api.desk import Desk
@@ -17,40 +16,48 @@ from engine.debuglog.capture import Capture
 from engine.debuglog.reader import LogReader
 from engine.exchange.diagnosis import Account
 from engine.store.secrets import Secrets
-from engine.sync.engine import Engine
 from engine.sync.happenings import Happening, UserChanged
+from engine.sync.views import EngineView
 
 
-@dataclass(frozen=True, slots=True)
 class DebugLog:
-    """The debug log of one engine."""
+    """The debug log in `state_dir`; it goes by the settings and secrets it was told last. `clock` is calendar time."""
 
-    settings: Settings
-    capture: Capture
-    reader: LogReader
-    clock: Clock
+    def __init__(self, state_dir: Path, clock: Clock) -> None:
+        self.capture = Capture(state_dir, clock)
+        self._reader = LogReader(self.capture.path)
+        self._clock = clock
+        self._settings: Settings | None = None
 
-    def parts(self, engine: Engine, desk: Desk) -> tuple[Part, ...]:
+    def heed(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        self._settings = settings
+        self.capture.apply(settings.debug_log)
+
+    def know(self, secrets: Secrets) -> None:
+        """Blank these wherever they stand."""
+        self.capture.know((secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password))
+
+    def parts(self, engine: EngineView, desk: Desk) -> tuple[Part, ...]:
         """Return what the API says about it; from now on the users of `engine` are told by their mailboxes."""
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
-        log_desk = LogDesk(desk, self.capture, self.reader, account_of(self.settings), self.clock)
+        log_desk = LogDesk(desk, self.capture, self._reader, self._account, self._clock)
         part = LogPart(log_desk)
-        return part, LogExportPart(part, LogExport(log_desk, desk, lambda: self.settings))
+        return part, LogExportPart(part, LogExport(log_desk, desk, lambda: self._settings))
 
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Have it open for as long as the context lasts."""
+        await self.capture.open()
+        try:
+            yield
+        finally:
+            await self.capture.close()
+            await self._reader.close()
 
-@asynccontextmanager
-async def debug_log(settings: Settings, secrets: Secrets, state_dir: Path, clock: Clock) -> AsyncIterator[DebugLog]:
-    """Have the debug log open for as long as the context lasts; `clock` is calendar time."""
-    known = (secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password)
-    capture = Capture(state_dir, settings.debug_log, clock, secrets=known)
-    reader = LogReader(capture.path)
-    await capture.open()
-    try:
-        yield DebugLog(settings, capture, reader, clock)
-    finally:
-        await capture.close()
-        await reader.close()
+    def _account(self) -> Account:
+        return Account("") if self._settings is None else account_of(self._settings)
 
 
 def account_of(settings: Settings) -> Account:
@@ -64,7 +71,7 @@ def account_of(settings: Settings) -> Account:
 class MailboxOwners:
     """Whose mailbox that is, kept up to date with what the engine reports."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EngineView) -> None:
         self._engine = engine
         self._labels: dict[str, str] = {}
         self._by_name: dict[str, str] = {}

@@ -8,29 +8,20 @@ from collections.abc import Coroutine
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from engine.api.desk import Desk
 from engine.api.schema.places import SOCKET
-from engine.api.server import ApiServer
-from engine.api.sockets import open_doors
-from engine.cli.assembly import assemble
-from engine.cli.debug_log import debug_log
 from engine.cli.demo_view import View, choose_view, room_for_notes
-from engine.cli.serving import run_served
+from engine.cli.serving import serve
 from engine.cli.signals import until_signalled
+from engine.cli.site import Site, Surroundings, open_site
 from engine.cli.tally import Tally
 from engine.core.presence.model import PresenceSettings
-from engine.core.settings.model import Settings
-from engine.core.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import World
 from engine.simulator.world.corp import BERLIN, corp_world
 from engine.simulator.world.surprises import surprises
-from engine.store.acknowledged import AcknowledgedPresences
-from engine.store.database import Database
-from engine.store.secrets import Secrets
+from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
-from engine.sync.engine import Engine
 from engine.sync.happenings import Happening
 
 MORNING = time(8, 50)
@@ -61,50 +52,36 @@ async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: boo
         view.begin(speed, start, socket)
         async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:
             presence = PRESENCE | {"note_max_length": room_for_notes(plain=plain or as_json) or NOTE_LENGTH}
-            tables = company.settings(presence=presence, debug_log={"ews": True, "subjects": True})
-            settings = read_settings(tables, default_zone=BERLIN)
-            return await _show(company, settings, directory, socket, clock, view, seconds)
+            settings = directory / "settings.toml"
+            settings.write_text(
+                company.settings(
+                    presence=presence | {"timezone": BERLIN.key},
+                    debug_log={"ews": True, "subjects": True},
+                    engine={"socket": str(socket), "state_dir": str(directory / "state")},
+                )
+            )
+            return await _show(company, settings, clock, view, seconds)
 
 
-async def _show(
-    company: Company,
-    settings: Settings,
-    directory: Path,
-    socket: Path,
-    clock: SteadyClock,
-    view: View,
-    seconds: float | None,
-) -> bool:
+async def _show(company: Company, settings: Path, clock: SteadyClock, view: View, seconds: float | None) -> bool:
     tally = Tally()
 
     def observe(happening: Happening) -> None:
         tally.note(happening)
         view.show(happening)
 
-    state = directory / "state"
-    database = Database(state)
-    secrets = Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD)
-    await database.open()
-    try:
-        async with debug_log(settings, secrets, state, clock) as exchanges:
-            engine = assemble(
-                settings,
-                secrets,
-                AcknowledgedPresences(database),
-                clock=clock,
-                network_clock=SteadyClock(),
-                observe=observe,
-                resolver=RoutedResolver(company.exchange.routes),
-                trace=exchanges.capture,
-            )
-            desk = Desk(engine, clock)
-            with open_doors(socket, None, {}) as doors:
-                api = ApiServer(desk, doors, more=exchanges.parts(engine, desk))
-                served = run_served(engine, api, exchanges.capture.run)
-                await until_signalled(_run_for(engine, served, seconds, _tell_surprises(company.world, clock, view)))
-    finally:
-        await database.close()
-    status = engine.status()
+    around = Surroundings(
+        environment={
+            ENVIRONMENT["exchange.password"]: EXCHANGE_PASSWORD.reveal(),
+            ENVIRONMENT["pbx.password"]: PBX_PASSWORD.reveal(),
+        },
+        clock=clock,
+        observe=observe,
+        resolver=RoutedResolver(company.exchange.routes),
+    )
+    async with open_site(settings, None, around) as site:
+        await until_signalled(_run_for(site, seconds, _tell_surprises(company.world, clock, view)))
+        status = site.service.seat.status()
     view.end(status, tally)
     unresolved = {problem.user.guid for problem in status.unresolved}
     return (
@@ -121,23 +98,20 @@ async def _tell_surprises(world: World, clock: SteadyClock, view: View) -> None:
         view.tell(clock.now(), surprise)
 
 
-async def _run_for(
-    engine: Engine,
-    served: Coroutine[None, None, None],
-    seconds: float | None,
-    meanwhile: Coroutine[None, None, None],
-) -> None:
+async def _run_for(site: Site, seconds: float | None, meanwhile: Coroutine[None, None, None]) -> None:
     """Run the engine; after `seconds` let it finish what is under way, and stop it."""
     async with asyncio.TaskGroup() as group:
         happening = group.create_task(meanwhile)
-        running = group.create_task(served)
+        running = group.create_task(serve(site))
         if seconds is None:
             return
         await asyncio.sleep(seconds)
         happening.cancel()
+        engine = site.service.seat.engine
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_CHANCE):
-                await engine.settled()
+                if engine is not None:
+                    await engine.settled()
         running.cancel()
 
 

@@ -22,12 +22,16 @@ class SocketForbidden(Failure):
 
 
 class RequestRefused(Failure):
-    """The engine said no. `remedy` is the hint that came with it."""
+    """The engine said no; `status` is that of its answer."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
     meaning = "The engine refuses the request"
     remedy = "calendar-engine-api(7) describes what can be asked for."
+
+    def __init__(self, detail: str = "", *, status: int = 0) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class UserNotFound(Failure):
@@ -37,6 +41,33 @@ class UserNotFound(Failure):
     scope = Scope.USER
     meaning = "It is not clear which user is meant"
     remedy = "Give the exact name, display name, e-mail address or guid; calendar-engine users lists them."
+
+
+class ChangeNotUnderstood(Failure):
+    """What was typed as another value of a setting has no key, or no value."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "It is not clear which setting is meant"
+    remedy = "Write key=value, for instance presence.language=de; calendar-engine.toml(5) lists the keys."
+
+
+class SettingUnknown(Failure):
+    """There is no such setting."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "There is no such setting"
+    remedy = "calendar-engine config schema lists them all."
+
+
+class SecretNotTyped(Failure):
+    """No secret was given, or not the same one twice. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "No secret was given"
+    remedy = "Type it at the prompt, or give it as one line of standard input."
 
 
 class NotOneExchange(Failure):

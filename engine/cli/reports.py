@@ -42,7 +42,8 @@ class Reports:
     def status(self, status: Status) -> Iterator[str]:
         """Yield how things stand."""
         running = timedelta(seconds=int((status.now - status.started).total_seconds()))
-        yield f"calendar-engine {status.version}, running for {running}"
+        state = "" if status.state == "running" else f"; {status.state}"
+        yield f"calendar-engine {status.version}, running for {running}{state}"
         for link in status.links:
             yield from self._link(link)
         yield (
@@ -112,6 +113,9 @@ class Reports:
     def _concern(self, concern: Concern) -> Iterator[str]:
         if concern.link is not None:
             yield f"{concern.link} concerns all {concern.count} users"
+            return
+        if not concern.count:
+            yield from self._trouble(f"{self._palette.mark(good=False)} ", concern.trouble)
             return
         names = ", ".join(user.label for user in concern.users)
         more = f" and {concern.count - len(concern.users)} more" if concern.count > len(concern.users) else ""

@@ -1,20 +1,27 @@
-"""Runs an engine together with its API."""
+"""Runs everything of a site."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+import os
 
+from engine.api.metrics_server import MetricsServer
+from engine.api.schema.places import socket_path
 from engine.api.server import ApiServer
-from engine.sync.engine import Engine
+from engine.api.sockets import open_doors
+from engine.cli.site import Site
+
+logger = logging.getLogger(__name__)
 
 
-async def run_served(engine: Engine, api: ApiServer, *beside: Callable[[], Awaitable[None]]) -> None:
-    """Run until cancelled, with what else runs for ever. Raises what ends the engine, in an exception group."""
-
-    async def run(work: Callable[[], Awaitable[None]]) -> None:
-        await work()
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(engine.run())
-        group.create_task(api.serve())
-        for work in beside:
-            group.create_task(run(work))
+async def serve(site: Site) -> None:
+    """Run the service, its API and what belongs to them until cancelled. Raises what ends it, in an exception group."""
+    given = site.given
+    async with site.exchanges.opened():
+        with open_doors(socket_path(given.socket), given.socket_group, os.environ) as doors:
+            logger.info("local API at %s", doors.main)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(site.service.run())
+                group.create_task(site.exchanges.capture.run())
+                group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())
+                if given.metrics_port is not None:
+                    group.create_task(MetricsServer(site.desk, given.metrics_port).serve())

@@ -1,8 +1,9 @@
-"""Ending cleanly: what SIGTERM and Ctrl+C do to the work of a command."""
+"""What signals do to the work of a command: SIGTERM and Ctrl+C end it cleanly, SIGHUP asks it to look again."""
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -14,6 +15,17 @@ async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)
         task.add_done_callback(lambda _: _restore(loop))
+
+
+@contextmanager
+def on_hangup(look_again: Callable[[], None]) -> Iterator[None]:
+    """Have `look_again` called at every SIGHUP for as long as the context lasts; within a running loop."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, look_again)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 def _restore(loop: asyncio.AbstractEventLoop) -> None:

@@ -56,17 +56,17 @@ class Picture:
 class Capture:
     """Looks on at the HTTP client (`engine.exchange.http.trace.Trace`); `clock` is calendar time.
 
-    `secrets` are blanked wherever they stand, `whose` tells the user of a mailbox ("" for none). Everything is written
-    by one thread of its own. `open` it, keep `run` running, and `close` it.
+    `whose` tells the user of a mailbox ("" for none). Everything is written by one thread of its own. `open` it, keep
+    `run` running, and `close` it.
     """
 
-    def __init__(self, state_dir: Path, settings: DebugLogSettings, clock: Clock, *, secrets: Iterable[Secret]) -> None:
+    def __init__(self, state_dir: Path, clock: Clock) -> None:
         self.path = state_dir / FILE
         self.on = False
         self.whose: Callable[[str], str] = lambda mailbox: ""
-        self._settings = settings
+        self._settings = DebugLogSettings()
         self._clock = clock
-        self._redactor = SecretRedactor(secrets)
+        self._redactor = SecretRedactor()
         self._store = LogStore(self.path)
         self._switch = Switch.by_settings(False)
         self._waiting: deque[Redacted] = deque()
@@ -126,11 +126,15 @@ class Capture:
         self._work.set()
         self._tell(())
 
+    def know(self, secrets: Iterable[Secret]) -> None:
+        """Blank these, too, wherever they stand."""
+        self._redactor.know(secrets)
+
     def apply(self, settings: DebugLogSettings) -> None:
-        """Take other settings. What somebody switched goes on, unless `ews` changes."""
+        """Take other settings. What somebody switched goes on, unless `ews` changes while it is open."""
         changed = settings.ews != self._settings.ews
         self._settings = settings
-        if changed:
+        if changed and self._loop is not None:
             self.switch(Switch.by_settings(settings.ews))
         else:
             self._tell(())

@@ -28,6 +28,28 @@ MIGRATIONS = (
         intended_note TEXT
     ) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE settings_version (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        uid INTEGER,
+        pid INTEGER,
+        user TEXT,
+        action TEXT NOT NULL,
+        differences TEXT NOT NULL,
+        text TEXT NOT NULL,
+        confirm_until TEXT
+    );
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        uid INTEGER NOT NULL,
+        pid INTEGER NOT NULL,
+        user TEXT NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL
+    )
+    """,
 )
 """Each brings the schema one version further (PRAGMA user_version); released ones never change."""
 

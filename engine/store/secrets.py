@@ -1,4 +1,5 @@
-"""Where the passwords come from: the environment, or a file that nobody else may read; never the settings file."""
+"""The passwords that are given from outside, in the environment or a file that nobody else may read, and which of
+them all the settings need; none is ever in the settings file."""
 
 import os
 import re
@@ -58,12 +59,12 @@ class SecretsFileInvalid(Failure):
 
 
 class SecretsMissing(Failure):
-    """A secret that the settings need is given neither way."""
+    """A secret that the settings need is neither stored nor given."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "Passwords are missing"
-    remedy = "Set each in the environment, or put it into the secrets file. See FILES in calendar-engine(8)."
+    remedy = "Set each with calendar-engine secret set, or give it otherwise; see SECRETS in calendar-engine(8)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,25 +77,44 @@ class Secrets:
     pbx_password: Secret = field(repr=False)
 
 
-def load_secrets(environment: Mapping[str, str], file: Path | None, exchange: ExchangeSettings) -> Secrets:
-    """Return the secrets, each from `environment` where it is set there, else from `file` where one is given.
+def secrets_in_environment(environment: Mapping[str, str]) -> dict[str, Secret]:
+    """Return the secrets that are given in `environment`, by name; an empty one counts as not given."""
+    return {name: Secret(environment[variable]) for name, variable in ENVIRONMENT.items() if environment.get(variable)}
 
-    Raises `SecretsFileUnreadable`, `SecretsFileExposed`, `SecretsFileInvalid`, or `SecretsMissing` with the names of
-    all that are needed and not there.
+
+def secrets_in_file(file: Path) -> dict[str, Secret]:
+    """Return the secrets that are given in `file`, by name; an empty one counts as not given.
+
+    Raises `SecretsFileUnreadable`, `SecretsFileExposed` or `SecretsFileInvalid`.
     """
-    found = {} if file is None else _read(file)
-    found |= {name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)}
-    missing = [f"{name} ({ENVIRONMENT[name]})" for name in _needed(exchange) if not found.get(name)]
+    return {name: Secret(value) for name, value in _read(file).items() if value}
+
+
+def given_secrets(environment: Mapping[str, str], file: Path | None) -> dict[str, Secret]:
+    """Return what is given from outside; what is in `environment` comes first. Raises what `secrets_in_file` does."""
+    return ({} if file is None else secrets_in_file(file)) | secrets_in_environment(environment)
+
+
+def missing_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> tuple[str, ...]:
+    """Return the names of those that the settings need and are not there."""
+    return tuple(name for name in needed_secrets(exchange) if not found.get(name))
+
+
+def chosen_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> Secrets:
+    """Return what the engine works with. Raises `SecretsMissing` with the names of all that are not there."""
+    missing = [f"{name} ({ENVIRONMENT[name]})" for name in missing_secrets(found, exchange)]
     if missing:
         raise SecretsMissing(", ".join(missing))
+    nothing = Secret("")
     return Secrets(
-        exchange_password=Secret(found.get("exchange.password", "")),
-        exchange_client_secret=Secret(found.get("exchange.client_secret", "")),
-        pbx_password=Secret(found["pbx.password"]),
+        exchange_password=found.get("exchange.password", nothing),
+        exchange_client_secret=found.get("exchange.client_secret", nothing),
+        pbx_password=found["pbx.password"],
     )
 
 
-def _needed(exchange: ExchangeSettings) -> Iterator[str]:
+def needed_secrets(exchange: ExchangeSettings) -> Iterator[str]:
+    """Yield the names of those that the settings need."""
     if exchange.type is ExchangeType.ON_PREMISES:
         yield "exchange.password"
     elif exchange.certificate is None:

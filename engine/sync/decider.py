@@ -16,7 +16,7 @@ from engine.sync.timetable import Alarm, Timetable
 
 logger = logging.getLogger(__name__)
 
-DECISIONS_IN_A_ROW = 50
+DECISIONS_IN_A_ROW = 100
 """After so many the loop gets a turn, so that ten thousand meetings beginning at once delay nothing else."""
 
 
@@ -53,6 +53,14 @@ class Decider:
         """Have this participant decided anew."""
         self._timetable.set(guid, self._clock.now())
         self._alarm.wake()
+
+    def adjust(self, settings: PresenceSettings) -> None:
+        """Go on with other settings: everybody is decided anew, from what was read."""
+        if settings == self._settings:
+            return
+        self._settings = settings
+        for guid in self._roster:
+            self.mark(guid)
 
     def is_idle(self) -> bool:
         """Tell whether every decision is true at this instant."""

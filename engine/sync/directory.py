@@ -29,6 +29,7 @@ class Directory:
         self._arrived = arrived
         self._departing = departing
         self._domain = ""
+        self._others: dict[str, User] = {}
 
     def set_domain(self, domain: str) -> None:
         """Take the system domain that the PBX told; addresses made with another one are looked for anew."""
@@ -38,21 +39,35 @@ class Directory:
         for participant in list(self._roster.values()):
             self._look_for(participant, participant.user)
 
+    def adjust(self, selection: UserSelection) -> None:
+        """Go on with another selection: whoever it takes in arrives, and whoever it leaves out departs.
+
+        That of a dry run, which only seemed to, departs again.
+        """
+        self._selection = selection
+        staying = [participant.user for participant in self._roster.values() if not participant.departing]
+        for user in (*staying, *self._others.values()):
+            self._seen(user)
+
     def handle(self, event: UserSeen | UserRemoved | UsersComplete) -> None:
         """Bring the roster up to date with what the PBX says."""
         match event:
             case UserSeen(user):
                 self._seen(user)
             case UserRemoved(guid):
+                self._others.pop(guid, None)
                 self._depart(self._user(guid))
             case UsersComplete(guids):
+                self._others = {guid: user for guid, user in self._others.items() if guid in guids}
                 for guid in {*self._roster, *self._remembered()} - guids:
                     self._depart(self._user(guid))
 
     def _seen(self, user: User) -> None:
         if not self._selection.takes_part(user):
+            self._others[user.guid] = user
             self._depart(user)
             return
+        self._others.pop(user.guid, None)
         participant = self._roster.get(user.guid)
         if participant is None or participant.departing:
             participant = self._roster[user.guid] = Participant(user)

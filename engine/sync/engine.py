@@ -7,9 +7,11 @@ from random import Random
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.failures import Failure
 from engine.core.settings.model import PbxLinkKind, Settings
+from engine.core.users import User
 from engine.exchange.source import CalendarSource, Following, Urgency
 from engine.pbx.events import (
     LinkDown,
@@ -183,6 +185,27 @@ class Engine:
             following=self._source.following(mailbox) if mailbox else Following(),
             next_visit=self._calendars.next_visit(guid),
         )
+
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
+        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing:
+            return None
+        return participant.user, participant.reading.appointments if participant.reading else None
+
+    def adjust(self, settings: Settings) -> None:
+        """Go on with other settings of presence, users and writing; those of the links and calendars stay as they are.
+
+        Nothing is read again, and only what differs then is written.
+        """
+        self._settings = settings.presence
+        self._writer.adjust(
+            per_second=settings.pbx.writes_per_second,
+            in_flight=settings.pbx.writes_in_flight,
+            dry_run=settings.engine.dry_run,
+        )
+        self._directory.adjust(settings.pbx.users)
+        self._decider.adjust(settings.presence)
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""

@@ -118,6 +118,11 @@ class ReadingUnrestricted:
     """Everything that the settings ask for is read again."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """Another engine runs, or none, or something else is the matter with the settings."""
+
+
 Happening = (
     PresenceConfirmed
     | PresenceWithheld
@@ -132,5 +137,6 @@ Happening = (
     | AccountPaused
     | ReadingRestricted
     | ReadingUnrestricted
+    | ServiceChanged
 )
 Observer = Callable[[Happening], None]

@@ -49,7 +49,8 @@ class Status:
     `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for.
+    settings ask for. Where nothing `is_set_up`, the `concerns` say why; they are what else is the matter with the
+    settings.
     """
 
     users: int
@@ -63,6 +64,8 @@ class Status:
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
+    is_set_up: bool = True
+    concerns: tuple[Failure, ...] = ()
 
 
 def describe(

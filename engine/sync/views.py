@@ -1,8 +1,11 @@
-"""Read-only views of one user, so that nobody outside holds what the parts of the engine are still writing to."""
+"""What can be seen of an engine from outside, so that nobody holds what its parts are still writing to."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
 
+from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
@@ -12,7 +15,9 @@ from engine.core.presence.what_if import Change, preview_day
 from engine.core.users import User
 from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
+from engine.sync.happenings import Observer
 from engine.sync.roster import Participant
+from engine.sync.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,21 @@ class Account:
     day_begins: datetime
     day: tuple[Change, ...]
     problems: tuple[Failure, ...]
+
+
+class EngineView(Protocol):
+    """An engine as whoever watches it sees it; `Engine` says what each of these does."""
+
+    @property
+    def timezone(self) -> ZoneInfo: ...  # noqa: D102
+    def status(self) -> Status: ...  # noqa: D102
+    def observe(self, observer: Observer) -> None: ...  # noqa: D102
+    def guids(self) -> tuple[str, ...]: ...  # noqa: D102
+    def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
+    def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
+    def visit(self, guid: str) -> None: ...  # noqa: D102
+    def search(self, guid: str) -> None: ...  # noqa: D102
 
 
 def glance(participant: Participant, written: Written, *, is_watched: bool) -> Glance:

@@ -42,6 +42,10 @@ class Pace:
         self._clock = clock
         self._free_at: datetime | None = None
 
+    def adjust(self, per_second: float) -> None:
+        """Go on at another pace, for those who come from now on."""
+        self._interval = timedelta(seconds=1 / per_second)
+
     async def take(self) -> None:
         """Return when it is the caller's turn."""
         now = self._clock.now()
@@ -85,6 +89,7 @@ class Writer:
         self._observe = observe
         self._finished = finished
         self._written: dict[str, Written] = {}
+        self._withheld: dict[str, Written] = {}
         self._wanted = Timetable()
         self._busy: set[str] = set()
         self._again: set[str] = set()
@@ -97,12 +102,22 @@ class Writer:
         self._written = await self._store.load()
 
     def written(self, guid: str) -> Written:
-        """Return what the PBX shows for this user as far as we know."""
-        return self._written.get(guid, Written())
+        """Return what the PBX shows for this user as far as we know, or would show but for a dry run."""
+        return self._withheld.get(guid) or self._written.get(guid, Written())
 
     def remembered(self) -> KeysView[str]:
         """Return the guids of all users that we ever wrote a presence for and have not forgotten."""
         return self._written.keys()
+
+    def adjust(self, *, per_second: float, in_flight: int, dry_run: bool) -> None:
+        """Go on at another pace, or with another idea of a dry run; after one, all that it withheld is wanted."""
+        self._pace.adjust(per_second)
+        self._slots = asyncio.Semaphore(in_flight)
+        if dry_run != self._dry_run:
+            self._dry_run = dry_run
+            self._withheld.clear()
+            for guid in self._roster:
+                self.want(guid)
 
     def want(self, guid: str) -> None:
         """Have this participant's presence compared, and written if it differs."""
@@ -148,10 +163,11 @@ class Writer:
                     self._again.add(guid)
                 elif self._certainty.allows(guid):
                     self._busy.add(guid)
-                    await self._slots.acquire()
-                    group.create_task(self._attend(guid))
+                    slots = self._slots
+                    await slots.acquire()
+                    group.create_task(self._attend(guid, slots))
 
-    async def _attend(self, guid: str) -> None:
+    async def _attend(self, guid: str, slots: asyncio.Semaphore) -> None:
         try:
             participant = self._roster.get(guid)
             if participant is not None:
@@ -163,7 +179,7 @@ class Writer:
             self._unanswered.pop(guid, None)
         finally:
             self._busy.discard(guid)
-            self._slots.release()
+            slots.release()
             if guid in self._again:
                 self._again.discard(guid)
                 self.want(guid)
@@ -231,18 +247,20 @@ class Writer:
         self._observe(PresenceConfirmed(participant.user, presence, self._clock.now()))
 
     def _withhold(self, guid: str, participant: Participant, presence: Presence) -> None:
-        self._written[guid] = Written(presence)
+        self._withheld[guid] = Written(presence)
         self._observe(PresenceWithheld(participant.user, presence, self._clock.now()))
 
     async def _acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
+        if self._dry_run:
+            self._withheld[guid] = Written(presence, expires)
+            return
         self._written[guid] = Written(presence, expires)
-        if not self._dry_run:
-            await self._store.acknowledge(guid, presence, expires)
+        await self._store.acknowledge(guid, presence, expires)
 
     async def _forget(self, guid: str) -> None:
         del self._roster[guid]
-        self._written.pop(guid, None)
         if not self._dry_run:
+            self._written.pop(guid, None)
             await self._store.forget(guid)
 
 

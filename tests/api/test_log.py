@@ -19,7 +19,7 @@ from engine.api.schema.log import (
     LogPage,
     LogStatistics,
 )
-from tests.support.api import SECRETS, SETTINGS, EventReader, ServedEngine, an_exchange, people, served_engine
+from tests.support.api import PASSWORDS, SETTINGS, EventReader, ServedEngine, an_exchange, people, served_engine
 from tests.support.exchanges import answered
 
 USERS = people(3)
@@ -183,7 +183,7 @@ async def test_a_har_is_what_the_format_says_and_names_nobody_unasked(tmp_path: 
 
 
 async def test_a_support_bundle_has_everything_but_secrets_and_people(tmp_path: Path) -> None:
-    secret = SECRETS.exchange_password.reveal()
+    secret = PASSWORDS["exchange"]
     async with served_engine(tmp_path, USERS, settings=ON) as served:
         await served.settled()
         await an_exchange(served, response=f"<a>{secret}</a>".encode() + SUBJECT)

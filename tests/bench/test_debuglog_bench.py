@@ -69,7 +69,9 @@ def an_exchange(number: int, answer: bytes) -> TracedExchange:
 
 @asynccontextmanager
 async def capturing(directory: Path) -> AsyncIterator[Capture]:
-    capture = Capture(directory, SETTINGS, SystemClock(), secrets=[PASSWORD])
+    capture = Capture(directory, SystemClock())
+    capture.know([PASSWORD])
+    capture.apply(SETTINGS)
     await capture.open()
     try:
         yield capture
@@ -221,7 +223,7 @@ async def test_capturing_at_full_load(server: tuple[str, Path], tmp_path: Path) 
     await read_all(server, NoTrace())
     spent: dict[str, list[float]] = {"none": [], "off": [], "on": []}
     async with capturing(tmp_path) as capture:
-        off = Capture(tmp_path / "off", DebugLogSettings(), SystemClock(), secrets=[PASSWORD])
+        off = Capture(tmp_path / "off", SystemClock())
         for _ in range(ROUNDS):
             spent["none"].append(await read_all(server, NoTrace()))
             spent["off"].append(await read_all(server, off))

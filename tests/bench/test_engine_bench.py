@@ -76,7 +76,7 @@ class InstantLink:
         self._on_event(LinkUp("m", "corp.example"))
         guids = [f"{n:032x}" for n in range(USERS)]
         for n, guid in enumerate(guids):
-            self._on_event(UserSeen(User(guid=guid, name=f"user{n}", display_name=f"User Number {n}")))
+            self._on_event(UserSeen(User(guid=guid, name=f"user{n:05}", display_name=f"User Number {n}")))
         self._on_event(UsersComplete(frozenset(guids)))
         await asyncio.Event().wait()
 
@@ -87,11 +87,11 @@ class InstantLink:
         return CLEARED
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool], pause: float = 0.01) -> None:
     while True:
         if condition():
             return
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(pause)
 
 
 async def measure() -> None:

@@ -6,8 +6,6 @@ over the same number of connections.
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +14,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import exchangelib
 import pytest
+from exchangelib.properties import CalendarView, DistinguishedFolderId
+from exchangelib.services import FindItem
 
 from engine.core.secret import Secret
 from engine.core.settings.model import Authentication, ExchangeSettings, ExchangeType
@@ -27,9 +28,7 @@ from engine.exchange.http.tls import verified_context
 from engine.exchange.source import Mailbox, Window
 from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock
-from tests.bench.exchange_server import BERLIN, MONDAY
-
-exchangelib = pytest.importorskip("exchangelib", reason="make bench installs it")
+from tests.bench.exchange_server import BERLIN, MONDAY, Server, served
 
 MAILBOXES = 2000
 WARM_UP = 100
@@ -38,12 +37,6 @@ CONNECTIONS = 4
 ACCOUNT, PASSWORD = "CORP\\svc-calendar", "simulated-Passw0rd"
 WINDOW = Window(generate(0, 0, MONDAY, BERLIN).instant("00:00"), generate(0, 0, MONDAY, BERLIN).instant("00:00", 2))
 ADDRESSES = [f"user{number:05}@corp.example" for number in range(MAILBOXES)]
-
-
-@dataclass(frozen=True)
-class Server:
-    url: str
-    ca_file: Path
 
 
 @dataclass(frozen=True)
@@ -61,12 +54,8 @@ class Cost:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    command = [sys.executable, "-m", "tests.bench.exchange_server", str(MAILBOXES), str(APPOINTMENTS), str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        yield Server(process.stdout.readline().strip(), tmp_path / "ca.pem")
-        process.stdin.close()
+    with served(MAILBOXES, APPOINTMENTS, MONDAY, tmp_path) as server:
+        yield server
 
 
 def measured(read: Callable[[int], int]) -> Cost:
@@ -104,9 +93,6 @@ def ours(server: Server) -> Cost:
 
 
 def theirs(server: Server) -> Cost:
-    from exchangelib.properties import CalendarView, DistinguishedFolderId
-    from exchangelib.services import FindItem
-
     version = exchangelib.Version(exchangelib.version.EXCHANGE_2016)
     configuration = exchangelib.Configuration(
         credentials=exchangelib.Credentials(ACCOUNT, PASSWORD),

@@ -2,43 +2,19 @@
 
 import asyncio
 import json
-import os
+import platform
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from engine.api.schema.places import socket_path
-from engine.cli.commands.parser import make_parser
 from engine.exchange.failures import MailboxNotFound
 from tests.support.api import SETTINGS, InstantSource, ServedEngine, people, served_engine
+from tests.support.command import Ended, command
 
 USERS = people(12)
-MANUAL = (Path(__file__).parents[2] / "man" / "calendar-engine.8").read_text()
-
-
-@dataclass
-class Ended:
-    status: int
-    out: str
-    err: str
-
-
-async def command(*arguments: str, **environment: str) -> Ended:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "engine.cli.main",
-        *arguments,
-        env=os.environ | {"COLUMNS": "80", "PYTHONUTF8": "1"} | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
 
 
 async def ask(served: ServedEngine, name: str, *arguments: str) -> Ended:
@@ -174,23 +150,26 @@ async def test_no_engine(tmp_path: Path) -> None:
     assert str(tmp_path / "calendar-engine" / "engine.sock") in default.err
 
 
+async def test_versions_with_and_without_an_engine(tmp_path: Path) -> None:
+    nowhere = {"XDG_RUNTIME_DIR": str(tmp_path), "RUNTIME_DIRECTORY": ""}
+    async with served_engine(tmp_path, USERS) as served:
+        people, program, alone, wrong = await asyncio.gather(
+            ask(served, "version"),
+            ask(served, "version", "--json"),
+            command("version", "--json", **nowhere),
+            command("version", "--socket", str(tmp_path / "nothing.sock")),
+        )
+    own = json.loads(alone.out)
+    assert own["engine"] is None
+    assert own["python"] == platform.python_version()
+    assert json.loads(program.out)["engine"]["version"] == own["version"]
+    assert people.out.startswith(f"calendar-engine {own['version']}, API 1, Python ")
+    assert f"The engine that runs is {own['version']}, API 1." in people.out
+    assert (wrong.status, wrong.out) == (69, "")
+
+
 def test_where_the_socket_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert socket_path(tmp_path / "own.sock", {"RUNTIME_DIRECTORY": "/run/a"}) == tmp_path / "own.sock"
     assert socket_path(None, {"RUNTIME_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a/engine.sock")
     assert socket_path(None, {}) == tmp_path / "calendar-engine" / "engine.sock"
-
-
-def test_the_manual_has_every_command_and_option() -> None:
-    help_texts = make_parser().format_help()
-    names = re.findall(r"^    (\w+) ", help_texts, re.M)
-    assert {"run", "demo", "status", "users", "explain", "resync", "events", "log"} == set(names)
-    for name in names:
-        assert re.search(rf"^\.It Cm {name}\b", MANUAL, re.M), name
-        assert re.search(rf"^\.Cm {name}$", MANUAL, re.M), name
-    [subparsers] = [action for action in make_parser()._actions if action.choices]
-    assert isinstance(subparsers.choices, dict)
-    for parser in subparsers.choices.values():
-        for option in parser._option_string_actions:
-            if option.startswith("--"):
-                assert f"Fl -{option[2:]}" in MANUAL, option

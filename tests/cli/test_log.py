@@ -8,8 +8,8 @@ from pathlib import Path
 from engine.cli.log_reports import LogReports, legible
 from engine.cli.palette import Palette
 from tests.api.test_log import ON, changes
-from tests.cli.test_attached import Ended, command
 from tests.support.api import ServedEngine, an_exchange, people, served_engine
+from tests.support.command import Ended, command
 
 USERS = people(3)
 

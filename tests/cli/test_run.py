@@ -1,4 +1,4 @@
-"""`calendar-engine run` with what people get wrong: a clear word, the right exit status, nothing else."""
+"""`calendar-engine run` with what people get wrong: a clear word, and it waits until that is put right."""
 
 import os
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.cli.service import COMMAND, read_until, running
 
 GOOD = """
 [pbx]
@@ -24,40 +26,53 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, env=clean | environment, timeout=30, check=False)
 
 
-@pytest.fixture
-def good(tmp_path: Path) -> Path:
-    path = tmp_path / "good.toml"
-    path.write_text(f'{GOOD}\n[engine]\nstate_dir = "{tmp_path / "state"}"\n')
-    return path
+def reached(directory: Path) -> str:
+    """The part of a settings file that says where the engine is."""
+    return f'\n[engine]\nstate_dir = "{directory / "state"}"\nsocket = "{directory / "engine.sock"}"\n'
+
+
+def status(directory: Path) -> str:
+    asked = subprocess.run(
+        [*COMMAND, "status", "--socket", str(directory / "engine.sock")], capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 1
+    return asked.stdout
 
 
 def test_every_mistake_in_the_settings_is_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
-    path.write_text('[pbx]\nmaster = ""\nhots = "pbx"\n\n[exchange]\ntype = "on-premise"\nconnections = 0\n')
-    ended = run("run", "--settings", str(path))
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    for words in (str(path), "line 3", "pbx.hots", "pbx.host", "line 6", "on-premises", "line 7", "connections"):
-        assert words in ended.stderr
-    assert "Traceback" not in ended.stderr
+    bad = '[pbx]\nmaster = ""\nhots = "pbx"\n\n[exchange]\ntype = "on-premise"\nconnections = 0\n'
+    path.write_text(bad + reached(tmp_path))
+    with running(path) as process:
+        told = "".join(read_until(process, words) for words in (str(path), "line 3", "line 6", "line 7"))
+        said = status(tmp_path)
+    for words in ("pbx.hots", "on-premises", "connections"):
+        assert words in told
+    assert "not set up" in said
+    assert "pbx.host" in said
 
 
-def test_a_missing_file_and_missing_passwords(tmp_path: Path, good: Path) -> None:
-    missing = run("run", "--settings", str(tmp_path / "nowhere.toml"))
-    assert missing.returncode == 2
-    assert "nowhere.toml" in missing.stderr
-    passwords = run("run", "--settings", str(good))
-    assert passwords.returncode == 2
-    assert "CALENDAR_ENGINE_EXCHANGE_PASSWORD" in passwords.stderr
-    assert "CALENDAR_ENGINE_PBX_PASSWORD" in passwords.stderr
+def test_missing_passwords(tmp_path: Path) -> None:
+    path = tmp_path / "good.toml"
+    path.write_text(GOOD + reached(tmp_path))
+    with running(path, CALENDAR_ENGINE_EXCHANGE_PASSWORD="", CALENDAR_ENGINE_PBX_PASSWORD="") as process:
+        told = read_until(process, "Passwords are missing")
+        assert "CALENDAR_ENGINE_EXCHANGE_PASSWORD" in told
+        assert "CALENDAR_ENGINE_PBX_PASSWORD" in told
+        assert "Passwords are missing" in status(tmp_path)
 
 
-def test_settings_that_are_no_text(tmp_path: Path) -> None:
-    path = tmp_path / "binary.toml"
-    path.write_bytes(b"[pbx]\nmaster = '\xff'\n")
-    ended = run("run", "--settings", str(path))
-    assert ended.returncode == 2
-    assert "not UTF-8" in ended.stderr
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "there is no settings file"), (b"[pbx]\nmaster = '\xff'\n", "not UTF-8")]
+)
+def test_a_file_that_is_not_there_and_one_that_is_no_text(tmp_path: Path, content: bytes | None, words: str) -> None:
+    path = tmp_path / "settings.toml"
+    if content is not None:
+        path.write_bytes(content)
+    places = {"STATE_DIRECTORY": str(tmp_path / "state"), "RUNTIME_DIRECTORY": str(tmp_path)}
+    with running(path, **places) as process:
+        assert str(path) in read_until(process, words)
+        assert words in " ".join(status(tmp_path).split())
 
 
 def test_an_unusable_state_directory(tmp_path: Path) -> None:

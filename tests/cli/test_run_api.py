@@ -1,13 +1,11 @@
 """`calendar-engine run` with its local API, as a service manager sees it."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from tests.cli.service import COMMAND, ENVIRONMENT, read_until, running
 
 SETTINGS = """
 [pbx]
@@ -23,32 +21,12 @@ user = "svc@corp.example"
 state_dir = "{state}"
 socket = "{socket}"
 """
-ENVIRONMENT = os.environ | {"CALENDAR_ENGINE_EXCHANGE_PASSWORD": "one", "CALENDAR_ENGINE_PBX_PASSWORD": "two"}
-COMMAND = [sys.executable, "-m", "engine.cli.main"]
-
-
-@contextmanager
-def running(settings: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [*COMMAND, "run", "--settings", str(settings)]
-    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def settings(directory: Path, state: str) -> Path:
     path = directory / f"{state}.toml"
     path.write_text(SETTINGS.format(state=directory / state, socket=directory / "engine.sock"))
     return path
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return line
-    raise AssertionError(f"it ended without {words!r}")
 
 
 def test_the_engine_serves_its_api_and_ends_on_a_signal(tmp_path: Path) -> None:

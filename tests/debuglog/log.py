@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.core.clock import Clock
 from engine.core.filter.parse import parse
 from engine.core.secret import Secret
 from engine.core.settings.model import DebugLogSettings
@@ -50,6 +51,16 @@ class OpenLog:
         return picture.captured + picture.dropped
 
 
+def make_capture(
+    directory: Path, settings: DebugLogSettings, clock: Clock, secrets: Iterable[str] = (PASSWORD,)
+) -> Capture:
+    """Return a capture that is still to be opened."""
+    capture = Capture(directory, clock)
+    capture.know(Secret(each) for each in secrets)
+    capture.apply(settings)
+    return capture
+
+
 @asynccontextmanager
 async def open_log(
     directory: Path,
@@ -58,7 +69,7 @@ async def open_log(
     secrets: Iterable[str] = (PASSWORD,),
 ) -> AsyncIterator[OpenLog]:
     clock = clock or ManualClock(NOON)
-    capture = Capture(directory, settings, clock, secrets=[Secret(each) for each in secrets])
+    capture = make_capture(directory, settings, clock, secrets)
     reader = LogReader(capture.path)
     await capture.open()
     try:

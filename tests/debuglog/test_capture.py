@@ -13,14 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.secret import Secret
 from engine.core.settings.model import DebugLogSettings
 from engine.core.traced import TracedExchange
 from engine.debuglog import capture as capture_module
-from engine.debuglog.capture import Capture
 from engine.debuglog.model import LARGEST_BODY
 from engine.debuglog.switch import Switch
-from tests.debuglog.log import NOON, ON, PASSWORD, integrity, open_log
+from tests.debuglog.log import NOON, ON, PASSWORD, integrity, make_capture, open_log
 from tests.support.clock import ManualClock
 from tests.support.exchanges import answered, traced
 
@@ -98,7 +96,7 @@ async def test_a_full_disk_drops_and_says_so_and_goes_on_afterwards(tmp_path: Pa
 
 async def test_a_directory_that_cannot_be_used_keeps_nobody_from_working(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
-    capture = Capture(tmp_path / "file", ON, ManualClock(NOON), secrets=[])
+    capture = make_capture(tmp_path / "file", ON, ManualClock(NOON))
     await capture.open()
     capture.take(traced())
     await capture.close()
@@ -244,5 +242,5 @@ def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
 
 
 def test_secrets_do_not_show_in_what_capturing_says_of_itself(tmp_path: Path) -> None:
-    capture = Capture(tmp_path, ON, ManualClock(NOON), secrets=[Secret(PASSWORD)])
+    capture = make_capture(tmp_path, ON, ManualClock(NOON))
     assert PASSWORD not in repr(vars(capture))

@@ -20,7 +20,9 @@ from engine.store.secrets import (
     SecretsFileInvalid,
     SecretsFileUnreadable,
     SecretsMissing,
-    load_secrets,
+    chosen_secrets,
+    secrets_in_environment,
+    secrets_in_file,
 )
 
 ON_PREMISES = ExchangeSettings(type=ExchangeType.ON_PREMISES)
@@ -30,7 +32,8 @@ ENVIRONMENT = {"CALENDAR_ENGINE_EXCHANGE_PASSWORD": "from env", "CALENDAR_ENGINE
 
 
 def load(environment: Mapping[str, str], file: Path | None, exchange: ExchangeSettings = ON_PREMISES) -> Secrets:
-    return load_secrets(environment, file, exchange)
+    found = {} if file is None else secrets_in_file(file)
+    return chosen_secrets(found | secrets_in_environment(environment), exchange)
 
 
 def write(tmp_path: Path, content: str | bytes, mode: int = 0o600) -> Path:

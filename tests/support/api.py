@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -19,18 +18,24 @@ from engine.api.schema.places import read_only_twin
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
-from engine.cli.debug_log import DebugLog, debug_log
+from engine.cli.assembly import make_workbench
+from engine.cli.debug_log import DebugLog
+from engine.cli.site import service_parts
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.secret import Secret
-from engine.core.settings.reader import read_settings
+from engine.core.settings.model import EngineSettings, Settings
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
+from engine.service.service import Service
+from engine.service.settings_file import SettingsFile
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
-from engine.store.secrets import Secrets
+from engine.store.secret_sources import SecretSources
+from engine.store.secrets import ENVIRONMENT, Secrets
+from engine.store.settings_history import SettingsHistory
+from engine.store.vault import Vault
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
@@ -38,7 +43,7 @@ from tests.support.exchanges import traced
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-SECRETS = Secrets(exchange_password=Secret("Ganz-Geheim.2026"), pbx_password=Secret("pbx-secret"))
+PASSWORDS = {"exchange": "Ganz-Geheim.2026", "pbx": "pbx-secret"}
 SETTINGS = """
 [pbx]
 master = "m"
@@ -137,8 +142,8 @@ class ServedEngine:
     link: InstantLink
     clock: ManualClock
     socket: Path
+    parts: tuple[Part, ...]
     log: DebugLog
-    more: Sequence[Part]
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -181,40 +186,67 @@ async def served_engine(
     await database.open()
     source = source or InstantSource()
     links: list[InstantLink] = []
+    engines: list[Engine] = []
 
     def make_link(on_event: Callable[[PbxEvent], None]) -> InstantLink:
         links.append(InstantLink(on_event, users))
-        return links[0]
+        return links[-1]
 
-    read = read_settings(settings, default_zone=ZoneInfo("UTC"))
-    engine = Engine(
-        read,
-        source=source,
-        make_link=make_link,
-        store=AcknowledgedPresences(database),
+    def assemble(settings: Settings, secrets: Secrets) -> Engine:
+        exchanges.know(secrets)
+        engines.append(
+            Engine(
+                settings,
+                source=source,
+                make_link=make_link,
+                store=AcknowledgedPresences(database),
+                clock=clock,
+                network_clock=SteadyClock(),
+                random=Random(1),
+                observe=lambda _: None,
+            )
+        )
+        return engines[-1]
+
+    exchanges = DebugLog(directory / "state", clock)
+    given = {ENVIRONMENT[f"{side}.password"]: password for side, password in PASSWORDS.items()}
+    sources = SecretSources(given, None, Vault(directory / "state", None), clock.now)
+    file = directory / "settings.toml"
+    file.write_text(settings)
+    service = Service(
+        SettingsFile(file),
+        SettingsHistory(database),
+        sources.secrets,
+        assemble,
         clock=clock,
         network_clock=SteadyClock(),
-        random=Random(1),
-        observe=lambda _: None,
+        started_with=EngineSettings(),
     )
-    desk = Desk(engine, clock)
     try:
-        async with debug_log(read, SECRETS, directory / "state", clock) as exchanges:
-            more = exchanges.parts(engine, desk)
-            with open_doors(directory / "engine.sock", None, {}) as doors:
-                served = ServedEngine(engine, desk, source, links[0], clock, doors.main, exchanges, more)
-                async with asyncio.TaskGroup() as group:
-                    running = group.create_task(engine.run())
-                    serving = group.create_task(ApiServer(desk, doors, patience, more).serve())
-                    capturing = group.create_task(exchanges.capture.run())
-                    try:
-                        yield served
-                    finally:
-                        for session in served.sessions:
-                            await session.close()
-                        running.cancel()
-                        serving.cancel()
-                        capturing.cancel()
+        await service.begin()
+        assert service.settings is not None
+        exchanges.heed(service.settings)
+        desk = Desk(service.seat, clock)
+        with open_doors(directory / "engine.sock", None, {}) as doors:
+            workbench = make_workbench(clock, SteadyClock())
+            parts = (
+                *service_parts(service, sources, desk, workbench, directory),
+                *exchanges.parts(service.seat, desk),
+            )
+            served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts, exchanges)
+            async with exchanges.opened(), asyncio.TaskGroup() as group:
+                capturing = group.create_task(exchanges.capture.run())
+                running = group.create_task(service.run())
+                serving = group.create_task(ApiServer(desk, doors, patience, parts).serve())
+                await served.eventually(lambda: service.seat.engine is not None)
+                try:
+                    yield served
+                finally:
+                    for session in served.sessions:
+                        await session.close()
+                    running.cancel()
+                    serving.cancel()
+                    capturing.cancel()
     finally:
         await database.close()
 

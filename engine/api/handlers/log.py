@@ -96,7 +96,7 @@ class LogPart:
         return answer(await self._desk.page(query_of(request, LogQuestion)))
 
     async def _exchange(self, request: web.Request) -> web.Response:
-        return answer(log_wire.exchange(await self.found(request), self._desk.account))
+        return answer(log_wire.exchange(await self.found(request), self._desk.account()))
 
     async def _request(self, request: web.Request) -> web.Response:
         return await self._body(request, "request")
@@ -120,7 +120,7 @@ class LogPart:
     async def _diagnosis(self, request: web.Request) -> web.Response:
         this, now = self._desk.now_filter(query_of(request, LogFilter).filter), self._desk.now()
         found = await self._desk.reader.run(lambda connection: troubles(connection, this, now))
-        findings = [finding for each in found if (finding := log_wire.finding(each, self._desk.account)) is not None]
+        findings = [finding for each in found if (finding := log_wire.finding(each, self._desk.account())) is not None]
         return answer(LogDiagnosis(count=sum(each.count for each in findings), findings=tuple(findings)))
 
     async def _filter(self, request: web.Request) -> web.Response:

@@ -2,8 +2,7 @@
 
 from aiohttp import web
 
-from engine.api import metrics
-from engine.api.answers import answer
+from engine.api.answers import answer, figures
 from engine.api.desk import Desk
 from engine.api.requests import query_of
 from engine.api.routes import Route
@@ -49,5 +48,4 @@ class StatePart:
         return await EventStream(self._desk, topics, self._patience).run(request)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        text = metrics.exposition(self._desk.status(), self._desk.counters, self._desk.events.listeners)
-        return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        return figures(self._desk)

@@ -7,15 +7,18 @@ import msgspec
 
 from engine.api.schema.common import Actor
 
-OperationKind = Literal["resync", "reresolve"]
+OperationKind = Literal["resync", "reresolve", "probe", "preview", "setup check"]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """Work that takes its time. Of `total` users, `done` are over, `failed` of them without success."""
+    """Work that takes its time. Of `total` parts, as a rule users, `done` are over, `failed` of them without success.
+
+    In state `failed` the engine made a mistake.
+    """
 
     id: str
     kind: OperationKind
-    state: Literal["running", "done", "cancelled"]
+    state: Literal["running", "done", "cancelled", "failed"]
     actor: Actor
     begun: datetime
     ended: datetime | None

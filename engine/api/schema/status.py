@@ -31,7 +31,10 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
-    """A problem and how many users it concerns, the first of them by name; `link` is set where it is a whole side."""
+    """A problem and how many users it concerns, the first of them by name; `link` is set where it is a whole side.
+
+    What is the matter with the settings has no link and no users.
+    """
 
     trouble: Trouble
     link: Literal["PBX", "Exchange"] | None
@@ -42,6 +45,8 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand at `now` (calendar time). Notes tell times in `timezone` (an IANA name).
 
+    As long as nothing is set up, `concerns` say why and what to do.
+
     Of `users`, `resolved` have a calendar that can be read, `unread` were not read yet, `unresolved` cannot be. The
     calendars of `watched` ones tell every change at once, the others are looked at now and then. `refused` presences
     were refused by the PBX. `oldest_reading` is that of the calendars which are not watched, `staleness` its age in
@@ -49,6 +54,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     version: str
+    state: Literal["running", "not set up"] = "running"
     now: datetime
     started: datetime
     timezone: str

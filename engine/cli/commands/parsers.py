@@ -29,6 +29,15 @@ def attached() -> argparse.ArgumentParser:
     return parent
 
 
+def attached_or_beside() -> argparse.ArgumentParser:
+    """Return a parent for the parsers of all commands that ask a running engine, or do without one."""
+    parent = attached()
+    parent.add_argument(
+        "--settings", type=Path, metavar="FILE", help="this settings file (TOML), without asking an engine"
+    )
+    return parent
+
+
 def positive(text: str) -> float:
     """Return a number above 0, or refuse the argument."""
     number = float(text)

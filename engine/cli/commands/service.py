@@ -13,7 +13,7 @@ from engine.cli.statuses import WELL
 def add(commands: Commands) -> None:
     """Declare `run`."""
     parser = commands.add_parser("run", help="keep presences in step until stopped", description="Runs the engine.")
-    parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="the settings file (TOML)")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="the settings file (TOML; found by itself)")
     parser.add_argument(
         "--secrets",
         type=Path,
@@ -25,8 +25,9 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from engine.cli.places import settings_path
     from engine.cli.run import run
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    asyncio.run(run(options.settings, options.secrets))
+    asyncio.run(run(options.settings or settings_path(), options.secrets))
     return WELL

@@ -4,13 +4,14 @@ from engine.core.presence.account import Oddity, Outcome, Reason, Rule
 from engine.core.presence.catalogue import is_supported_language, missing_messages, supported_languages
 from engine.core.presence.decide import Decision, decide
 from engine.core.presence.model import CLEARED, DEFAULT_MAPPING, Kind, Presence, PresenceSettings, Target
-from engine.core.presence.what_if import Change, preview_day
+from engine.core.presence.what_if import Change, Difference, differences, preview_day
 
 __all__ = [
     "CLEARED",
     "DEFAULT_MAPPING",
     "Change",
     "Decision",
+    "Difference",
     "Kind",
     "Oddity",
     "Outcome",
@@ -20,6 +21,7 @@ __all__ = [
     "Rule",
     "Target",
     "decide",
+    "differences",
     "is_supported_language",
     "missing_messages",
     "preview_day",

@@ -13,6 +13,7 @@ from engine.core.presence.intervals import local_day, start_of_day
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings, Target
 from engine.core.presence.moments import Moment, moment_of, next_change_of_words
 from engine.core.presence.note import Note, available, bare, fitted, label
+from engine.core.presence.relevant import relevant
 from engine.core.presence.situation import Situation, reasons, situation
 
 
@@ -20,13 +21,15 @@ from engine.core.presence.situation import Situation, reasons, situation
 class Decision:
     """What must be in the PBX until `valid_until`, the first later instant (UTC) at which it can differ.
 
-    None: it never does, with these appointments. Two decisions are equal if these two are; `situation` is what the
+    None: it never does, with these appointments. Two decisions are equal if these two are; the rest is what the
     reasons are made from.
     """
 
     presence: Presence
     valid_until: datetime | None
-    situation: Situation = field(compare=False, repr=False)
+    calendar: Sequence[Appointment] = field(compare=False, repr=False)
+    settings: PresenceSettings = field(compare=False, repr=False)
+    now: datetime = field(compare=False, repr=False)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -34,7 +37,7 @@ class Decision:
 
         Worked out when asked for: very many decisions are made for every one that somebody wants explained.
         """
-        return reasons(self.situation)
+        return reasons(situation([candidate(each, self.settings) for each in self.calendar], self.now))
 
 
 def decide(appointments: Iterable[Appointment], settings: PresenceSettings, now: datetime) -> Decision:
@@ -42,17 +45,21 @@ def decide(appointments: Iterable[Appointment], settings: PresenceSettings, now:
 
     Other settings than those in force make it a what-if.
     """
-    return decide_among([candidate(appointment, settings) for appointment in appointments], settings, now)
+    calendar = tuple(appointments)
+    presence, valid_until = decide_among(relevant(calendar, settings, now), settings, now)
+    return Decision(presence, valid_until, calendar, settings, now)
 
 
-def decide_among(candidates: Sequence[Candidate], settings: PresenceSettings, now: datetime) -> Decision:
-    """Return what `decide` does, for a calendar whose candidates are known already."""
+def decide_among(
+    candidates: Sequence[Candidate], settings: PresenceSettings, now: datetime
+) -> tuple[Presence, datetime | None]:
+    """Return presence and end of what `decide` returns, for a calendar whose candidates are known already."""
     here = situation(candidates, now)
     today = local_day(now, settings.timezone)
     words = catalogue(settings.language)
     note = _note(here, today, settings, words)
     valid_until = min(_turning_points(here, note, today, settings), default=None)
-    return Decision(_presence(here, note, settings, words), valid_until, here)
+    return _presence(here, note, settings, words), valid_until
 
 
 def _presence(here: Situation, note: Note | None, settings: PresenceSettings, words: Catalogue) -> Presence:

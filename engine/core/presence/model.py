@@ -59,6 +59,11 @@ class PresenceSettings:
     horizon_hours: float | None = None
     note_max_length: int = 128
 
+    @property
+    def needs_subjects(self) -> bool:
+        """Whether subjects are shown or matched; else they are not even asked for."""
+        return self.show_subject or bool(self.priority_words or self.no_priority_words)
+
 
 class Presence(msgspec.Struct, frozen=True):
     """What the PBX shows: an innovaphone activity ("", busy, away, dnd) and a note. Both empty: nothing set."""

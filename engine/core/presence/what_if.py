@@ -1,15 +1,19 @@
-"""What if the settings were others: a whole day of a calendar under them, before anything is applied."""
+"""What if the settings were others: the presences of one calendar under them, before anything is applied."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
 import msgspec
 
 from engine.core.appointments import Appointment
-from engine.core.presence.candidates import candidate
+from engine.core.presence.account import Outcome, Reason
+from engine.core.presence.candidates import Candidate, candidate
 from engine.core.presence.decide import decide_among
 from engine.core.presence.intervals import ONE_DAY, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
+from engine.core.presence.situation import reasons, situation
+
+_DECISIVE = (Outcome.ACTIVE, Outcome.NEXT)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -19,18 +23,93 @@ class Change(msgspec.Struct, frozen=True):
     presence: Presence
 
 
+class Difference(msgspec.Struct, frozen=True):
+    """From `at` until `until` (UTC), the PBX would show `after` in place of `before`; `why` says it in English."""
+
+    at: datetime
+    until: datetime
+    before: Presence
+    after: Presence
+    why: str
+
+
 def preview_day(appointments: Iterable[Appointment], settings: PresenceSettings, day: date) -> tuple[Change, ...]:
     """Return every presence of one user on `day`, a day of the presence time zone, the first from its beginning on.
 
     For a single instant, `decide` under other settings is the preview.
     """
     candidates = [candidate(appointment, settings) for appointment in appointments]
-    now: datetime | None = start_of_day(day, settings.timezone)
-    end = start_of_day(day + ONE_DAY, settings.timezone)
-    changes: list[Change] = []
+    start, end = start_of_day(day, settings.timezone), start_of_day(day + ONE_DAY, settings.timezone)
+    return tuple(_changes(candidates, settings, start, end))
+
+
+def differences(
+    appointments: Iterable[Appointment],
+    before: PresenceSettings,
+    after: PresenceSettings,
+    start: datetime,
+    end: datetime,
+) -> tuple[Difference, ...]:
+    """Return when between `start` and `end` (aware, UTC) one user's presence would be another under `after`."""
+    calendar = tuple(appointments)
+    old = [candidate(appointment, before) for appointment in calendar]
+    new = [candidate(appointment, after) for appointment in calendar]
+    shown, planned = (list(_changes(*side, start, end)) for side in ((old, before), (new, after)))
+    found: list[Difference] = []
+    bounds = sorted({change.at for change in (*shown, *planned)})
+    for at, until in zip(bounds, [*bounds[1:], end], strict=True):
+        one, other = _at(shown, at), _at(planned, at)
+        if one == other:
+            continue
+        if found and (found[-1].until, found[-1].before, found[-1].after) == (at, one, other):
+            found[-1] = msgspec.structs.replace(found[-1], until=until)
+        else:
+            found.append(Difference(at, until, one, other, _why((old, before), (new, after), at)))
+    return tuple(found)
+
+
+def _changes(
+    candidates: Sequence[Candidate], settings: PresenceSettings, start: datetime, end: datetime
+) -> Iterator[Change]:
+    now: datetime | None = start
+    last: Presence | None = None
     while now is not None and now < end:
-        decision = decide_among(candidates, settings, now)
-        if not changes or changes[-1].presence != decision.presence:
-            changes.append(Change(now, decision.presence))
-        now = decision.valid_until
-    return tuple(changes)
+        presence, until = decide_among(candidates, settings, now)
+        if presence != last:
+            last = presence
+            yield Change(now, presence)
+        now = until
+
+
+def _at(changes: Sequence[Change], instant: datetime) -> Presence:
+    return next(change.presence for change in reversed(changes) if change.at <= instant)
+
+
+_Side = tuple[Sequence[Candidate], PresenceSettings]
+
+
+def _why(before: _Side, after: _Side, at: datetime) -> str:
+    """Say what becomes of the appointments that decide otherwise, by their times, since subjects may be private."""
+    old = {reason.id: reason for reason in reasons(situation(before[0], at))}
+    told = [
+        f"{_when(reason, after[1])}: {reason.words}{_as_what(reason)}"
+        for reason in reasons(situation(after[0], at))
+        if _decides_otherwise(old[reason.id], reason)
+    ]
+    return "; ".join(told) or "the same appointments in other words"
+
+
+def _decides_otherwise(old: Reason, new: Reason) -> bool:
+    decisive = old.outcome in _DECISIVE or new.outcome in _DECISIVE
+    return decisive and (old.outcome, old.target) != (new.outcome, new.target)
+
+
+def _as_what(reason: Reason) -> str:
+    return f", as {reason.target}" if reason.outcome in _DECISIVE and reason.target else ""
+
+
+def _when(reason: Reason, settings: PresenceSettings) -> str:
+    start, end = (instant.astimezone(settings.timezone) for instant in (reason.start, reason.end))
+    if reason.all_day:
+        return f"all day {start:%Y-%m-%d}"
+    return f"{start:%H:%M} to {end:%H:%M}"

@@ -60,13 +60,20 @@ _TOKEN = re.compile(rb'"(?:access|refresh|id)_token"\s*:\s*"([^"]+)"')
 
 
 class SecretRedactor:
-    """Blanks secrets; `known` are found in any form. Tokens that go by in an answer are known from then on."""
+    """Blanks secrets; those it knows are found in any form. Tokens that go by in an answer are known from then on."""
 
-    def __init__(self, known: Iterable[Secret]) -> None:
-        self._known = tuple(form for secret in known for form in forms(secret.reveal()))
-        self._tell_tale = _shortest(self._known)
+    def __init__(self) -> None:
+        self._known: tuple[bytes, ...] = ()
+        self._tell_tale: tuple[bytes, ...] = ()
         self._urls: dict[str, str] = {}
         self._learned: deque[tuple[bytes, ...]] = deque(maxlen=LEARNED)
+
+    def know(self, secrets: Iterable[Secret]) -> None:
+        """Know these, too, from now on."""
+        found = (form for secret in secrets for form in forms(secret.reveal()))
+        self._known = tuple(dict.fromkeys((*self._known, *found)))
+        self._tell_tale = _shortest(self._known)
+        self._urls.clear()
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets."""
@@ -99,11 +106,12 @@ class SecretRedactor:
 
     def url(self, url: str) -> str:
         """Return a URL without user, fragment and the values of its query."""
-        if url not in self._urls:
+        found = self._urls.get(url)
+        if found is None:
             if len(self._urls) >= URLS:
                 self._urls.clear()
-            self._urls[url] = self._url(url)
-        return self._urls[url]
+            found = self._urls[url] = self._url(url)
+        return found
 
     def _url(self, url: str) -> str:
         try:

@@ -42,7 +42,7 @@ class Collected:
 def collect(document: Mapping[str, Any]) -> Collected:
     """Read all of a document; every value that is not in `values` has a finding."""
     collected = Collected()
-    for path, value in _leaves((), document):
+    for path, value in leaves(document):
         name = dotted(path)
         if name in KEYS and not isinstance(value, dict):
             result, findings = _read(KEYS[name], path, value)
@@ -61,11 +61,12 @@ def dotted(path: KeyPath) -> str:
     return ".".join(step if re.fullmatch(r"[\w-]+", step) else json.dumps(step, ensure_ascii=False) for step in steps)
 
 
-def _leaves(path: KeyPath, table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+def leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield what is set in a document, with where that is; `path` is where `table` is."""
     for name, value in table.items():
         here = (*path, name)
         if isinstance(value, dict) and dotted(here) in TABLES:
-            yield from _leaves(here, value)
+            yield from leaves(value, here)
         else:
             yield here, value
 

@@ -29,6 +29,9 @@ from engine.core.settings.model import (
 from engine.core.settings.problems import Problem, SettingsInvalid
 from engine.core.users import UserFilter, UserSelection
 
+_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""What some editors begin a file in UTF-8 with."""
+
 
 def read_settings(
     text: str, *, default_zone: ZoneInfo, source: str = "settings file", today: date | None = None
@@ -38,7 +41,7 @@ def read_settings(
     What has come to its end by `today`, where that is given, is refused. Raises `SettingsInvalid` with every problem
     of the text; `source` is what its message calls the file.
     """
-    text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    text = text.removeprefix(_MARK)
     try:
         document = tomllib.loads(text)
     except ValueError as error:
@@ -55,6 +58,16 @@ def read_settings(
         problems = [Problem(each.key, line_of(text, each.path), each.reason, each.remedy) for each in findings]
         raise SettingsInvalid(source, tuple(sorted(problems, key=lambda problem: problem.line or math.inf)))
     return _build(collected.values, default_zone)
+
+
+def read_engine_settings(text: str) -> EngineSettings:
+    """Read the [engine] table as far as it is valid, whatever is wrong elsewhere: what an engine that is still to be
+    set up is reached by."""
+    try:
+        document = tomllib.loads(text.removeprefix(_MARK))
+    except ValueError:
+        return EngineSettings()
+    return EngineSettings(**_part(collect(document).values, "engine"))
 
 
 def _syntax_problem(text: str, error: ValueError) -> Problem:
@@ -138,8 +151,7 @@ def _ended(collected: Collected, today: date | None) -> Iterator[Finding]:
 
 def _build(values: dict[str, Any], default_zone: ZoneInfo) -> Settings:
     def part(table: str) -> dict[str, Any]:
-        names = {name: name.rpartition(".") for name in values}
-        return {key: values[name] for name, (parent, _, key) in names.items() if parent == table}
+        return _part(values, table)
 
     users = UserSelection(
         **part("pbx.users"),
@@ -156,3 +168,8 @@ def _build(values: dict[str, Any], default_zone: ZoneInfo) -> Settings:
         debug_log=DebugLogSettings(**part("debug_log")),
         engine=EngineSettings(**part("engine")),
     )
+
+
+def _part(values: dict[str, Any], table: str) -> dict[str, Any]:
+    names = {name: name.rpartition(".") for name in values}
+    return {key: values[name] for name, (parent, _, key) in names.items() if parent == table}

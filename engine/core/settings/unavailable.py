@@ -12,7 +12,6 @@ from engine.core.settings.model import ExchangeType
 UNAVAILABLE_KEYS = frozenset(
     {
         "exchange.graph_url",
-        "engine.metrics_port",
     }
 )
 

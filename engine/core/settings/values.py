@@ -63,28 +63,34 @@ def flag(value: object) -> bool | Refusal:
     return Refusal(f"must be true or false, not {kind(value)}", "Write true or false, without quotation marks.")
 
 
-def whole(low: int, high: int) -> Parser:
-    """Return a parser of whole numbers from `low` to `high`, both included."""
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Reads whole numbers from `low` to `high`, both included."""
 
-    def parse(value: object) -> int | Refusal:
-        remedy = f"Write a whole number from {low} to {high}, without quotation marks."
+    low: int
+    high: int
+
+    def __call__(self, value: object) -> int | Refusal:
+        """Return the number."""
+        remedy = f"Write a whole number from {self.low} to {self.high}, without quotation marks."
         if isinstance(value, bool) or not isinstance(value, int):
             return Refusal(f"must be a whole number, not {kind(value)}", remedy)
-        return value if low <= value <= high else Refusal("is out of range", remedy)
-
-    return parse
+        return value if self.low <= value <= self.high else Refusal("is out of range", remedy)
 
 
-def number(low: float, high: float) -> Parser:
-    """Return a parser of numbers from `low` to `high`, both included."""
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Reads numbers from `low` to `high`, both included."""
 
-    def parse(value: object) -> float | Refusal:
-        remedy = f"Write a number from {low:g} to {high:g}, without quotation marks."
+    low: float
+    high: float
+
+    def __call__(self, value: object) -> float | Refusal:
+        """Return the number."""
+        remedy = f"Write a number from {self.low:g} to {self.high:g}, without quotation marks."
         if isinstance(value, bool) or not isinstance(value, int | float):
             return Refusal(f"must be a number, not {kind(value)}", remedy)
-        return float(value) if low <= value <= high else Refusal("is out of range", remedy)
-
-    return parse
+        return float(value) if self.low <= value <= self.high else Refusal("is out of range", remedy)
 
 
 def text_or_nothing(value: object) -> str | Refusal:
@@ -104,21 +110,31 @@ def text(value: object) -> str | Refusal:
     return text_or_nothing(value) or Refusal("is empty", "Write a value, or leave the key out.")
 
 
-def choice(values: type[StrEnum]) -> Parser:
-    """Return a parser of the words of an enumeration, less those that are not available yet."""
-    unavailable = UNAVAILABLE_VALUES.get(values, frozenset())
-    remedy = one_of([member.value for member in values if member not in unavailable])
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Reads the words of an enumeration, less those that are not available yet."""
 
-    def parse(value: object) -> StrEnum | Refusal:
+    values: type[StrEnum]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that are possible."""
+        return tuple(each.value for each in self.values if each not in self._unavailable)
+
+    def __call__(self, value: object) -> StrEnum | Refusal:
+        """Return the member."""
+        remedy = one_of(self.words)
         if not isinstance(value, str):
             return Refusal(f"must be text, not {kind(value)}", remedy)
-        if value not in list(values):
+        if value not in list(self.values):
             return Refusal(f"has an unknown value: {shown(value)}", remedy)
-        if value in unavailable:
+        if value in self._unavailable:
             return Refusal(f"= {shown(value)} {NOT_AVAILABLE}", remedy)
-        return values(value)
+        return self.values(value)
 
-    return parse
+    @property
+    def _unavailable(self) -> frozenset[StrEnum]:
+        return UNAVAILABLE_VALUES.get(self.values, frozenset())
 
 
 def one_of(words: Sequence[str]) -> str:

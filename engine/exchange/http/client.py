@@ -95,9 +95,12 @@ class ExchangeHttp:
         Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `NotUnderstood`.
         """
         outgoing = Outgoing("GET", parse_url(url), {}, b"")
+        return await traced(self._trace, outgoing, self._get, lane="", attempt=1)
+
+    async def _get(self, outgoing: Outgoing) -> Answer:
         connection = self._connect()
         try:
-            return await traced(self._trace, outgoing, connection.exchange, lane="", attempt=1)
+            return await connection.exchange(outgoing)
         finally:
             await connection.close()
 

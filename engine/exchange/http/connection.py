@@ -2,15 +2,14 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, AbstractStreamWriter
-from aiohttp.client_proto import ResponseHandler
+from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection as Connected
 from aiohttp.tracing import Trace
 
+from engine.exchange.http.tls import TimedTls
 from engine.exchange.http.trace import Stopwatch
 from engine.exchange.http.wire import (
     ANSWER_SECONDS,
@@ -46,6 +45,7 @@ class Connection:
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,
+            trace_configs=[_telling_what_was_sent()],
         )
         self._cookies = aiohttp.CookieJar(unsafe=True)
         self._under_way: aiohttp.ClientResponse | None = None
@@ -55,18 +55,19 @@ class Connection:
 
         Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
         """
-        watch = self._connector.watch = outgoing.watch
+        self._connector.watch = watch = outgoing.watch
         with failures_by_name(outgoing.url):
             async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
                 response = await self._session.request(
                     outgoing.method,
                     outgoing.url,
-                    data=_measured(outgoing),
+                    data=outgoing.body or None,
                     headers=self._headers(outgoing, authorization),
                     allow_redirects=False,
+                    trace_request_ctx=watch,
                 )
                 if watch is not None:
-                    watch.mark("head")
+                    watch.lap("wait")
                 self._take_cookies(response)
                 headers = JoinedHeaders(response.headers)
                 if outgoing.in_pieces and response.status == 200:
@@ -112,33 +113,15 @@ class Connection:
         self._cookies.update_cookies(cookies, response.url)
 
 
-def _measured(outgoing: Outgoing) -> bytes | aiohttp.BytesPayload | None:
-    if outgoing.watch is None or not outgoing.body:
-        return outgoing.body or None
-    return _Measured(outgoing.body, outgoing.watch)
-
-
-class _Measured(aiohttp.BytesPayload):
-    """A body that notes when it has been sent."""
-
-    def __init__(self, body: bytes, watch: Stopwatch) -> None:
-        super().__init__(body)
-        self._watch = watch
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        await super().write_with_length(writer, content_length)
-        self._watch.mark("sent")
-
-
 class _Connector(aiohttp.TCPConnector):
     """Remembers the connection that it gave last: a response lets go of its own when it is complete.
 
-    `watch` measures the request that is under way.
+    `watch` measures how long a new one takes.
     """
 
+    watch: Stopwatch | None = None
     transport: asyncio.Transport | None = None
     tls: ssl.SSLObject | None = None
-    watch: Stopwatch | None = None
 
     async def connect(
         self,
@@ -147,25 +130,20 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> Connected:
         connection = await super().connect(req, traces, timeout)
+        is_new = connection.transport is not self.transport
         self.transport = connection.transport
         self.tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
-        if self.watch is not None:
-            self.watch.mark("sending")
+        if self.watch is not None and is_new:
+            self.watch.connected(self.tls.handshake_seconds if isinstance(self.tls, TimedTls) else 0.0)
         return connection
 
-    async def _wrap_create_connection(self, *args: Any, **more: Any) -> tuple[asyncio.Transport, ResponseHandler]:
-        """There is no other place that knows when a new connection has begun, is there, and is secured."""
-        watch = self.watch
-        if watch is None:
-            return await super()._wrap_create_connection(*args, **more)
-        make_protocol: Callable[[], ResponseHandler] = args[0]
 
-        def make_noted() -> ResponseHandler:
-            watch.mark("connected")
-            return make_protocol()
+def _telling_what_was_sent() -> aiohttp.TraceConfig:
+    async def sent(_: object, request: SimpleNamespace, __: object) -> None:
+        if request.trace_request_ctx is not None:
+            request.trace_request_ctx.lap("send")
 
-        watch.mark("connecting")
-        made = await super()._wrap_create_connection(make_noted, *args[1:], **more)
-        if more.get("ssl") is not None:
-            watch.mark("secured")
-        return made
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(sent)
+    config.on_request_chunk_sent.append(sent)
+    return config

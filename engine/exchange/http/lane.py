@@ -143,5 +143,5 @@ async def _shake_hands(connection: Connection, credential: Credential, outgoing:
     if not connection.is_open:
         raise ExchangeUnreachable(f"{host} closes the connection in the middle of a log-in")
     if outgoing.watch is not None:
-        outgoing.watch.mark("shaken")
+        outgoing.watch.logged_in()
     return authorization

@@ -2,8 +2,23 @@
 
 import ssl
 from pathlib import Path
+from time import perf_counter
 
 from engine.exchange.failures import CertificateNotTrusted
+
+
+class TimedTls(ssl.SSLObject):
+    """Knows how long its handshake took: no HTTP library tells that apart from making the connection."""
+
+    _begun: float | None = None
+    handshake_seconds = 0.0
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake; every call is one step of it."""
+        if self._begun is None:
+            self._begun = perf_counter()
+        super().do_handshake()
+        self.handshake_seconds = perf_counter() - self._begun
 
 
 def verified_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -15,5 +30,6 @@ def verified_context(ca_file: Path | None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise CertificateNotTrusted(f"exchange.ca_file {ca_file}: {error.strerror or error}") from error
+    context.sslobject_class = TimedTls
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -1,9 +1,8 @@
 """The one place where somebody may look on: every attempt to exchange something with Exchange, when it has ended."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 from engine.core.traced import TracedExchange
 
@@ -30,49 +29,39 @@ class NoTrace:
         """Is never called, since nothing is wanted."""
 
 
-# What the HTTP library that MSAL uses tells (https://www.encode.io/httpcore/extensions/#trace), in our words.
-_EVENTS = {
-    "connection.connect_tcp.started": "connecting",
-    "connection.connect_tcp.complete": "connected",
-    "connection.start_tls.complete": "secured",
-    "http11.send_request_headers.started": "sending",
-    "http11.send_request_body.complete": "sent",
-    "http11.receive_response_headers.complete": "head",
-}
-
-
 @dataclass(slots=True)
 class Stopwatch:
-    """Measures one attempt by marks on the way; `queued` is how many seconds it waited for a lane."""
+    """Measures the phases of one attempt, in seconds. `queued` is how long it waited for a lane."""
 
     queued: float = 0.0
-    begun: float = field(default_factory=perf_counter)
-    _marks: dict[str, float] = field(default_factory=dict)
+    phases: dict[str, float] = field(default_factory=dict)
+    _begun: float = field(default_factory=perf_counter)
+    _lap: float = field(default_factory=perf_counter)
+    _last: str = ""
 
-    def mark(self, name: str) -> None:
-        """That is now: connecting, connected, secured, shaken (hands), sending, sent, or the head of the answer."""
-        self._marks[name] = perf_counter()
+    def lap(self, phase: str) -> None:
+        """What happened since the last lap was `phase`."""
+        now = perf_counter()
+        self.phases[phase] = self.phases.get(phase, 0.0) + now - self._lap
+        self._lap, self._last = now, phase
 
-    def note(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take note of an event of an HTTP library; what it is about (`info`) may hold secrets and is not looked at."""
-        if event in _EVENTS:
-            self.mark(_EVENTS[event])
+    def connected(self, tls: float) -> None:
+        """What happened since the last lap made the connection; `tls` seconds of it were TLS."""
+        self.lap("connect")
+        if tls:
+            self.phases["connect"] -= tls
+            self.phases["tls"] = tls
 
-    def stop(self) -> tuple[float, dict[str, float]]:
-        """Return the seconds that all of it took, the queue too, and those of each phase."""
-        now, at = perf_counter(), self._marks
-        ready = max(at.get("secured", self.begun), at.get("connected", self.begun))
-        spans = {
-            "connect": ("connecting", "connected"),
-            "tls": ("connected", "secured"),
-            "send": ("sending", "sent"),
-            "wait": ("sent", "head"),
-        }
-        phases = {name: at[end] - at[start] for name, (start, end) in spans.items() if start in at and end in at}
-        if "shaken" in at:
-            phases["login"] = at["shaken"] - ready
-        if "head" in at:
-            phases["receive"] = now - at["head"]
+    def logged_in(self) -> None:
+        """What was sent until now was the first half of a handshake."""
+        before = {name: value for name, value in self.phases.items() if name in ("connect", "tls")}
+        self.lap("login")
+        self.phases = {**before, "login": self._lap - self._begun - sum(before.values())}
+
+    def stop(self) -> float:
+        """Return how long all of it took, the queue too; what came after the head of the answer is `receive`."""
+        if self._last == "wait":
+            self.lap("receive")
         if self.queued:
-            phases["queue"] = self.queued
-        return now - self.begun + self.queued, phases
+            self.phases["queue"] = self.queued
+        return perf_counter() - self._begun + self.queued

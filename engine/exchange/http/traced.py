@@ -57,7 +57,7 @@ def sent_headers(outgoing: Outgoing) -> Mapping[str, str]:
 def _ended(
     outgoing: Outgoing, watch: Stopwatch, lane: str, attempt: int, answer: Answer | None = None, failure: str = ""
 ) -> TracedExchange:
-    seconds, phases = watch.stop()
+    seconds = watch.stop()
     return TracedExchange(
         request_id=outgoing.request_id,
         method=outgoing.method,
@@ -71,5 +71,5 @@ def _ended(
         response=answer.body if answer else b"",
         failure=failure,
         seconds=seconds,
-        phases=phases,
+        phases=watch.phases,
     )

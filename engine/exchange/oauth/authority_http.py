@@ -1,5 +1,6 @@
 """The HTTP client that MSAL gets: verified TLS, no proxies of the environment, bounded time, named failures."""
 
+import functools
 import json
 import ssl
 from collections.abc import Mapping
@@ -16,6 +17,14 @@ from engine.exchange.oauth.failures import AuthorityUnreachable, TenantUnknown
 SECONDS = 30.0
 JUDGED_BY_MSAL = (200, 400, 401)
 """Statuses whose body is a token, or an error as RFC 6749, section 5.2 has it."""
+
+PHASES = {
+    "connection.connect_tcp.complete": "connect",
+    "connection.start_tls.complete": "tls",
+    "http11.send_request_body.complete": "send",
+    "http11.receive_response_headers.complete": "wait",
+}
+"""Which events of the HTTP library end which phase (https://www.encode.io/httpcore/extensions/#trace)."""
 
 
 class AuthorityHttp:
@@ -83,7 +92,7 @@ class AuthorityHttp:
         headers: Mapping[str, str] | None,
     ) -> httpx2.Response:
         watch = Stopwatch() if self._trace.on else None
-        extensions = {"trace": watch.note} if watch else None
+        extensions = {"trace": functools.partial(_note, watch)} if watch else None
         try:
             response = self._client.request(
                 method, url, params=params, data=data, headers=headers, extensions=extensions
@@ -108,6 +117,12 @@ class AuthorityHttp:
             self.skew = None
 
 
+def _note(watch: Stopwatch, event: str, _: object) -> None:
+    """What an event is about may hold secrets and is not looked at."""
+    if event in PHASES:
+        watch.lap(PHASES[event])
+
+
 def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
     place = error.request.url.host
     cause: BaseException | None = error
@@ -120,7 +135,6 @@ def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
 
 def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response | None, failure: str) -> TracedExchange:
     """Return what was on the wire; the secret or assertion in it is for the taker to blank."""
-    seconds, phases = watch.stop()
     return TracedExchange(
         request_id=request.headers.get("client-request-id", ""),
         method=request.method,
@@ -133,6 +147,6 @@ def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response 
         response_headers=response.headers if response is not None else {},
         response=response.content if response is not None else b"",
         failure=failure,
-        seconds=seconds,
-        phases=phases,
+        seconds=watch.stop(),
+        phases=watch.phases,
     )

@@ -1,4 +1,4 @@
-"""Item ids as Exchange makes them: long, opaque, case-sensitive, and of one mailbox only."""
+"""Ids as Exchange makes them for items and folders: long, opaque, case-sensitive, and of one mailbox only."""
 
 import base64
 import binascii
@@ -9,12 +9,13 @@ import msgspec
 from engine.simulator.exchange.soap import Refusal
 from engine.simulator.world import CalendarItem
 
-PREFIX = b"\x00\x00\x01\x02simulated calendar folder, store and provider of the entry\x00"
+ITEM = b"\x00\x00\x01\x02simulated calendar folder, store and provider of the entry\x00"
+FOLDER = b"\x00\x00\x01\x01simulated folder, store and provider of the entry\x00"
 
 
 def item_id(mailbox: str, item: CalendarItem) -> str:
     """Return the id of an item in the mailbox with that primary address."""
-    return base64.b64encode(PREFIX + f"{mailbox.casefold()}\0{item.key}".encode()).decode()
+    return opaque_id(ITEM, mailbox, item.key)
 
 
 def change_key(item: CalendarItem) -> str:
@@ -22,13 +23,18 @@ def change_key(item: CalendarItem) -> str:
     return base64.b64encode(zlib.crc32(msgspec.json.encode(item)).to_bytes(4, "big")).decode()
 
 
-def read_item_id(text: str) -> tuple[str, str]:
-    """Return mailbox and key. Raises Refusal for anything that is no id of this server."""
+def opaque_id(kind: bytes, mailbox: str, key: str) -> str:
+    """Return the id of what is called `key` in the mailbox with that primary address."""
+    return base64.b64encode(kind + f"{mailbox.casefold()}\0{key}".encode()).decode()
+
+
+def read_id(kind: bytes, text: str) -> tuple[str, str]:
+    """Return mailbox and key. Raises Refusal for anything that is no id of that kind."""
     try:
         raw = base64.b64decode(text, validate=True)
-        mailbox, separator, key = raw.removeprefix(PREFIX).decode().partition("\0")
+        mailbox, separator, key = raw.removeprefix(kind).decode().partition("\0")
     except (binascii.Error, UnicodeDecodeError):
         raw, separator = b"", ""
-    if not raw.startswith(PREFIX) or not separator:
+    if not raw.startswith(kind) or not separator:
         raise Refusal("ErrorInvalidIdMalformed", "Id is malformed.")
     return mailbox, key

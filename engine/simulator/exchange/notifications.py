@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from engine.simulator.exchange.calls import Call
+from engine.simulator.exchange.folders import CALENDAR, read_folder
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, failure, success
 from engine.simulator.exchange.stream import Stream
-from engine.simulator.exchange.xml import Element, local_name
+from engine.simulator.exchange.xml import Element
 
 MOST_IDS = 200
 LONGEST_MINUTES = 30
@@ -18,7 +19,7 @@ def subscribe(call: Call) -> Iterator[Element]:
         if request is None:
             raise Refusal("ErrorInvalidRequest", "This server knows streaming subscriptions only.")
         folders = request.findall("t:FolderIds/*", NAMESPACES)
-        if [(local_name(folder), folder.get("Id")) for folder in folders] != [("DistinguishedFolderId", "calendar")]:
+        if [read_folder(call, folder).name for folder in folders] != [CALENDAR]:
             raise Refusal("ErrorInvalidSubscriptionRequest", "Subscriptions are to the calendar folder only.")
         back_end = call.homes.back_end(call.route, call.mailbox)
         if back_end.rpartition("-")[0] != call.homes.of(call.calendar_of).group:

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from engine.simulator.exchange.calls import Call
-from engine.simulator.exchange.item_ids import read_item_id
+from engine.simulator.exchange.folders import CALENDAR, read_folder
+from engine.simulator.exchange.item_ids import ITEM, read_id
 from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
-from engine.simulator.exchange.xml import Element, local_name
-from engine.simulator.world import Person
+from engine.simulator.exchange.xml import Element
+from engine.simulator.world import Person, World
 
 TWO_YEARS = timedelta(days=2 * 366)
 FIND_COUNT_LIMIT = 1000
@@ -28,7 +29,8 @@ def find_item(call: Call) -> Iterator[Element]:
         raise Refusal("ErrorInvalidRequest", "This server finds calendar items by CalendarView only.")
     for folder in call.request.findall("m:ParentFolderIds/*", NAMESPACES):
         try:
-            _check_folder(call, folder)
+            if read_folder(call, folder).name != CALENDAR:
+                raise Refusal("ErrorCalendarFolderIsInvalidForCalendarView", "A CalendarView needs a calendar folder.")
             yield success("FindItem", _view(call, shape, view))
         except Refusal as problem:
             yield failure("FindItem", problem)
@@ -39,7 +41,7 @@ def get_item(call: Call) -> Iterator[Element]:
     shape = Shape(call.request, with_address=True)
     for wanted in call.request.findall("m:ItemIds/*", NAMESPACES):
         try:
-            mailbox, key = read_item_id(wanted.get("Id", ""))
+            mailbox, key = read_id(ITEM, wanted.get("Id", ""))
             item = call.world.item(mailbox, key) if mailbox == call.calendar_of.casefold() else None
             if item is None:
                 raise Refusal("ErrorItemNotFound", "The specified object was not found in the store.")
@@ -54,7 +56,7 @@ def resolve_names(call: Call) -> Iterator[Element]:
         raise Refusal("ErrorNameResolutionNoMailbox", "The caller has no mailbox to resolve names for.")
     entry = call.request.findtext("m:UnresolvedEntry", "", NAMESPACES)
     directory = call.request.get("SearchScope", "ActiveDirectoryContacts") != "Contacts"
-    found = [person for person in call.world.people if directory and _answers_to(person, entry)]
+    found = _search(call.world, entry) if directory else []
     resolutions = M(
         "ResolutionSet",
         *[_resolution(person) for person in found[:MOST_CANDIDATES]],
@@ -69,16 +71,6 @@ def resolve_names(call: Call) -> Iterator[Element]:
         yield failure("ResolveNames", problem, resolutions, response_class="Warning")
     else:
         yield success("ResolveNames", resolutions)
-
-
-def _check_folder(call: Call, folder: Element) -> None:
-    if local_name(folder) != "DistinguishedFolderId":
-        raise Refusal("ErrorInvalidFolderId", "The folder id is not one of this mailbox.")
-    if folder.get("Id") != "calendar":
-        raise Refusal("ErrorCalendarFolderIsInvalidForCalendarView", "A CalendarView needs a calendar folder.")
-    address = folder.findtext("t:Mailbox/t:EmailAddress", "", NAMESPACES)
-    if address and address.casefold() != (call.mailbox or "").casefold():
-        raise Refusal("ErrorFolderNotFound", "The specified folder could not be found in the store.")
 
 
 def _view(call: Call, shape: Shape, view: Element) -> Element:
@@ -118,23 +110,34 @@ def _instant(view: Element, name: str) -> datetime:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-def _answers_to(person: Person, entry: str) -> bool:
-    """Tell whether the directory finds the person under an entry.
+def _search(world: World, entry: str) -> list[Person]:
+    """Return whom the directory finds under an entry.
 
     An SMTP address finds its primary holder only; the prefix "smtp:" makes it search proxy addresses. Like anything
     else that is ambiguous, it finds everybody whose attribute begins with it.
     """
-    if person.mailbox is None:
-        return False
     wanted = entry.strip().casefold()
     prefix, separator, address = wanted.partition(":")
-    if separator and prefix == "smtp":
-        addresses = (person.mailbox, *person.proxy_addresses)
-        return bool(address) and any(known.casefold().startswith(address) for known in addresses)
-    if "@" in wanted:
-        return person.mailbox.casefold() == wanted
-    names = (person.display_name, *person.display_name.split(), person.mailbox)
-    return bool(wanted) and any(name.casefold().startswith(wanted) for name in names)
+    by_proxy = separator and prefix == "smtp"
+    if "@" in wanted and not by_proxy:
+        owner = world.owner(wanted)
+        return [owner] if owner is not None and (owner.mailbox or "").casefold() == wanted else []
+    attributes, beginning = (_addresses, address) if by_proxy else (_names, wanted)
+    return [
+        person
+        for person in world.people
+        if person.mailbox is not None
+        and beginning
+        and any(known.casefold().startswith(beginning) for known in attributes(person))
+    ]
+
+
+def _addresses(person: Person) -> tuple[str, ...]:
+    return (person.mailbox or "", *person.proxy_addresses)
+
+
+def _names(person: Person) -> tuple[str, ...]:
+    return (person.display_name, *person.display_name.split(), person.mailbox or "")
 
 
 def _resolution(person: Person) -> Element:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from engine.simulator.exchange.availability import get_user_availability
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.calls import Call
+from engine.simulator.exchange.folders import get_folder
 from engine.simulator.exchange.homes import Homes, Route
 from engine.simulator.exchange.notifications import open_stream, subscribe, unsubscribe
 from engine.simulator.exchange.operations import Operation, find_item, get_item, resolve_names
@@ -17,6 +18,7 @@ from engine.simulator.world import World
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         "FindItem": find_item,
+        "GetFolder": get_folder,
         "GetItem": get_item,
         "ResolveNames": resolve_names,
         "Subscribe": subscribe,
@@ -24,6 +26,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "GetUserAvailabilityRequest": get_user_availability,
     }
 )
+ALWAYS: Mapping[str, str] = MappingProxyType({"GetItem": "Items", "GetFolder": "Folders"})
+"""What the schema wants in every response message of an operation, even in one that failed."""
 GET_STREAMING_EVENTS = "GetStreamingEvents"
 
 
@@ -100,9 +104,7 @@ def refused(operation: str, problem: Refusal) -> Answer:
     """Return an answer of HTTP 200 whose one response message is an error, or a fault where there is no such."""
     if operation == "GetUserAvailabilityRequest":
         return fault(problem)
-    # The schema wants Items in every response message of GetItem.
-    content = [M("Items")] if operation == "GetItem" else []
-    return answer(operation, [failure(operation, problem, *content)])
+    return answer(operation, [failure(operation, problem, *([M(wanted)] if (wanted := ALWAYS.get(operation)) else []))])
 
 
 def _hanging(call: Call) -> Answer:

@@ -87,12 +87,12 @@ def parse(body: bytes, schema: etree.XMLSchema | None) -> Envelope:
     headers, parts = root.findall("s:Header/*", NAMESPACES), root.findall("s:Body/*", NAMESPACES)
     if root.tag != f"{{{SOAP}}}Envelope" or len(parts) != 1:
         raise schema_violation("not a SOAP 1.1 envelope with one element in its Body")
+    envelope = Envelope(local_name(parts[0]), parts[0], {local_name(header): header for header in headers})
+    _check_version(envelope)
     if schema is not None:
         for part in (*headers, *parts):
             if local_name(part) != WITHOUT_SCHEMA:
                 _validate(part, schema)
-    envelope = Envelope(local_name(parts[0]), parts[0], {local_name(header): header for header in headers})
-    _check_version(envelope)
     return envelope
 
 

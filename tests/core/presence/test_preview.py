@@ -1,11 +1,23 @@
 """What if: a day of a calendar under settings that are not in force."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
-from engine.core.appointments import ShowAs
-from engine.core.presence import Kind, Presence, Target, decide, preview_day
+from hypothesis import given, settings
+
+from engine.core.appointments import Appointment, ShowAs
+from engine.core.presence import (
+    DEFAULT_MAPPING,
+    Kind,
+    Presence,
+    PresenceSettings,
+    Target,
+    decide,
+    differences,
+    preview_day,
+)
 from tests.core.presence.calendars import SHOWN, WEDNESDAY, appointment, at, changed, days
+from tests.core.presence.strategies import presence_settings, questions
 
 HOME = days("2026-03-04", "2026-03-05", "Homeoffice", show_as=ShowAs.WORKING_ELSEWHERE)
 MEETING = appointment("14:00", "15:00")
@@ -21,8 +33,8 @@ def test_a_day_is_the_list_of_what_it_shows_from_midnight_on() -> None:
 
 
 def test_other_settings_give_another_day() -> None:
-    settings = replace(SHOWN, mapping={Kind.WORKING_ELSEWHERE: Target.AWAY}, no_priority_words=("meeting",))
-    changes = preview_day([MEETING, HOME], settings, WEDNESDAY)
+    others = replace(SHOWN, mapping={Kind.WORKING_ELSEWHERE: Target.AWAY}, no_priority_words=("meeting",))
+    changes = preview_day([MEETING, HOME], others, WEDNESDAY)
     assert [change.presence.note for change in changes] == ["Away: Homeoffice, all day"]
 
 
@@ -58,3 +70,43 @@ def test_every_bound_of_a_crowd_of_nested_appointments_is_a_change() -> None:
     bounds = [at("00:00"), *(begins + minute for minute in minutes), *(ends - minute for minute in reversed(minutes))]
     assert [change.at for change in changes] == bounds
     assert changes[200].presence.note == "Busy: Meeting until 4:41 PM"
+
+
+BUSY_AT_HOME = replace(SHOWN, mapping={**DEFAULT_MAPPING, Kind.WORKING_ELSEWHERE: Target.BUSY})
+
+
+def test_a_difference_says_from_when_until_when_and_why() -> None:
+    [morning, evening] = differences([MEETING, HOME], SHOWN, BUSY_AT_HOME, at("10:00"), at("20:00"))
+    assert (morning.at, morning.until) == (at("10:00"), at("14:00"))
+    assert morning.before == Presence("", "Homeoffice until 2 PM (Busy: Meeting)")
+    assert morning.after == Presence("busy", "Busy: Homeoffice, all day")
+    assert morning.why == "all day 2026-03-04: active, as busy"
+    assert (evening.at, evening.until) == (at("15:00"), at("20:00"))
+
+
+def test_the_reason_names_times_and_no_subject() -> None:
+    ignoring = replace(SHOWN, mapping={**DEFAULT_MAPPING, Kind.BUSY: Target.IGNORE})
+    [difference] = differences([MEETING], SHOWN, ignoring, at("14:00"), at("20:00"))
+    assert difference.why == "14:00 to 15:00: ignored: mapped to ignore"
+    assert difference.after == Presence()
+    in_german = replace(SHOWN, language="de")
+    [difference] = differences([MEETING], SHOWN, in_german, at("14:00"), at("20:00"))
+    assert difference.why == "the same appointments in other words"
+
+
+def test_the_same_settings_make_no_difference() -> None:
+    assert differences([MEETING, HOME], SHOWN, replace(SHOWN), at("00:00"), at("23:00")) == ()
+
+
+@given(questions(), presence_settings)
+@settings(max_examples=50)
+def test_between_its_bounds_a_difference_is_what_would_be_decided(
+    question: tuple[list[Appointment], PresenceSettings, datetime], after: PresenceSettings
+) -> None:
+    calendar, before, start = question
+    found = differences(calendar, before, after, start, start + timedelta(hours=12))
+    for hour in range(24):
+        now = start + timedelta(minutes=30 * hour)
+        pairs = [(each.before, each.after) for each in found if each.at <= now < each.until]
+        decided = (decide(calendar, before, now).presence, decide(calendar, after, now).presence)
+        assert pairs == ([decided] if decided[0] != decided[1] else [])

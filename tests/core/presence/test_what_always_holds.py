@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
 from engine.core.presence import Kind, Outcome, PresenceSettings, Target, decide
+from engine.core.presence.candidates import candidate
+from engine.core.presence.decide import decide_among
 from engine.core.presence.text import clean, cut
 from tests.core.presence.strategies import presence_settings, questions
 
@@ -109,6 +111,15 @@ def test_the_active_appointment_is_the_last_one_standing(question: Question) -> 
     standing = [r for r in standing if r.id == min(r.id for r in standing)]
     assert [r.outcome for r in standing].count(Outcome.ACTIVE) == bool(standing)
     assert [r.outcome for r in reasons].count(Outcome.ACTIVE) == bool(standing)
+
+
+@AT_LENGTH
+@given(questions())
+def test_what_is_left_out_makes_no_difference(question: Question) -> None:
+    calendar, rules, now = question
+    decision = decide(calendar, rules, now)
+    everything = decide_among([candidate(each, rules) for each in calendar], rules, now)
+    assert (decision.presence, decision.valid_until) == everything
 
 
 @given(presence_settings)

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
@@ -58,13 +58,19 @@ PLACES: dict[str, Callable[[bytes], TracedExchange]] = {
 }
 
 
+def knowing(secrets: Iterable[Secret]) -> SecretRedactor:
+    redactor = SecretRedactor()
+    redactor.know(secrets)
+    return redactor
+
+
 def _text(planted: bytes) -> str:
     return planted.decode(errors="replace")
 
 
 def kept(exchange: TracedExchange, *known: str) -> bytes:
     """All that would be stored of an exchange, in one."""
-    redactor = SecretRedactor([Secret(each) for each in known])
+    redactor = knowing([Secret(each) for each in known])
     stored = kept_of(redacted(exchange, redactor, NOW, 10**6), subjects=True, whose=lambda mailbox: mailbox)
     return b"\n".join((repr((stored.row, stored.particulars)).encode(), stored.request, stored.response))
 
@@ -109,13 +115,13 @@ def test_what_looks_like_a_secret_is_blanked_though_nobody_knows_it(place: str, 
 
 @given(token=tokens)
 def test_a_token_that_was_given_out_is_known_from_then_on(token: str) -> None:
-    redactor = SecretRedactor([])
+    redactor = knowing([])
     redactor.body(b'{"access_token":"%b"}' % token.encode())
     assert token.encode() not in redactor.body(b"the server says: " + token.encode())
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:
-    redactor = SecretRedactor([Secret("Ganz-Geheim.2026"), Secret(""), Secret("ab")])
+    redactor = knowing([Secret("Ganz-Geheim.2026"), Secret(""), Secret("ab")])
     answer = b"<m:ResponseCode>NoError</m:ResponseCode><t:Subject>ab</t:Subject>"
     assert redactor.body(answer) == answer
     error = b'{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.","x":1}'

@@ -19,13 +19,13 @@ from engine.core.users import UserSelection
     ("parse", "value", "result"),
     [
         (values.flag, True, True),
-        (values.whole(1, 65535), 65535, 65535),
-        (values.number(0, 48), 0, 0.0),
-        (values.number(0, 48), 1.5, 1.5),
+        (values.Whole(1, 65535), 65535, 65535),
+        (values.Number(0, 48), 0, 0.0),
+        (values.Number(0, 48), 1.5, 1.5),
         (values.text, " PBX eins ", "PBX eins"),
         (values.text, "👩‍💻\N{NO-BREAK SPACE}x", "👩‍💻\N{NO-BREAK SPACE}x"),
         (values.text_or_nothing, " ", ""),
-        (values.choice(ResolveWith), "candidates", ResolveWith.CANDIDATES),
+        (values.Choice(ResolveWith), "candidates", ResolveWith.CANDIDATES),
         (values.channel_binding, "auto", True),
         (values.channel_binding, "off", False),
         (values.everyone, "all", UserSelection()),
@@ -63,21 +63,21 @@ def test_a_right_value_is_read(parse: Parser, value: object, result: object) -> 
     [
         (values.flag, "true", "must be true or false, not text"),
         (values.flag, 1, "must be true or false, not a whole number"),
-        (values.whole(1, 65535), True, "must be a whole number, not true or false"),
-        (values.whole(1, 65535), 443.0, "must be a whole number, not a number"),
-        (values.whole(1, 65535), 0, "is out of range"),
-        (values.whole(1, 65535), 65536, "is out of range"),
-        (values.whole(1, 65535), 10**60, "is out of range"),
-        (values.number(0, 48), -0.1, "is out of range"),
-        (values.number(0, 48), math.nan, "is out of range"),
-        (values.number(0, 48), math.inf, "is out of range"),
-        (values.number(0, 48), False, "must be a number, not true or false"),
+        (values.Whole(1, 65535), True, "must be a whole number, not true or false"),
+        (values.Whole(1, 65535), 443.0, "must be a whole number, not a number"),
+        (values.Whole(1, 65535), 0, "is out of range"),
+        (values.Whole(1, 65535), 65536, "is out of range"),
+        (values.Whole(1, 65535), 10**60, "is out of range"),
+        (values.Number(0, 48), -0.1, "is out of range"),
+        (values.Number(0, 48), math.nan, "is out of range"),
+        (values.Number(0, 48), math.inf, "is out of range"),
+        (values.Number(0, 48), False, "must be a number, not true or false"),
         (values.text, "  ", "is empty"),
         (values.text, ["a"], "must be text, not a list"),
         (values.text, "CORP\x08ot", "contains a control character"),
-        (values.choice(ResolveWith), "Candidates", 'has an unknown value: "Candidates"'),
-        (values.choice(ResolveWith), 1, "must be text, not a whole number"),
-        (values.choice(ExchangeType), "cloud-graph", '= "cloud-graph" is not available in this version'),
+        (values.Choice(ResolveWith), "Candidates", 'has an unknown value: "Candidates"'),
+        (values.Choice(ResolveWith), 1, "must be text, not a whole number"),
+        (values.Choice(ExchangeType), "cloud-graph", '= "cloud-graph" is not available in this version'),
         (values.channel_binding, True, "has an unknown value"),
         (values.everyone, ["all"], 'must be "all" or a table'),
         (values.time_zone, "europe/wien", 'is no IANA time zone: "europe/wien"'),
@@ -114,7 +114,7 @@ def test_a_wrong_value_is_refused_with_its_reason(parse: Parser, value: object, 
 
 
 def test_an_unknown_word_is_answered_with_the_words_that_are_available() -> None:
-    refusal = values.choice(ExchangeType)("on-premise")
+    refusal = values.Choice(ExchangeType)("on-premise")
     assert refusal == Refusal('has an unknown value: "on-premise"', "Write one of: on-premises, cloud-ews.")
 
 
@@ -136,10 +136,10 @@ JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
 )
 PARSERS: list[Parser] = [
     values.flag,
-    values.whole(1, 10),
-    values.number(0.5, 10),
+    values.Whole(1, 10),
+    values.Number(0.5, 10),
     values.text,
-    values.choice(ResolveWith),
+    values.Choice(ResolveWith),
     values.channel_binding,
     values.everyone,
     values.time_zone,

@@ -26,7 +26,8 @@ async def test_a_token_request_is_kept_without_its_secrets(
     application = make_application(proof, trace=onlooker)
     token = await asyncio.to_thread(application.token, other_than_before=False)
     application.close()
-    redactor = SecretRedactor([Secret(SECRET)])
+    redactor = SecretRedactor()
+    redactor.know([Secret(SECRET)])
     kept = [
         kept_of(redacted(seen, redactor, NOW, 10**6), subjects=True, whose=lambda mailbox: "") for seen in onlooker.seen
     ]
@@ -46,6 +47,6 @@ async def test_a_refused_token_is_kept_with_its_codes(entra: EntraSimulator, mak
     with pytest.raises(ExchangeFailure):
         await asyncio.to_thread(application.token, other_than_before=False)
     application.close()
-    kept = kept_of(redacted(onlooker.seen[-1], SecretRedactor([]), NOW, 10**6), subjects=True, whose=lambda _: "")
+    kept = kept_of(redacted(onlooker.seen[-1], SecretRedactor(), NOW, 10**6), subjects=True, whose=lambda _: "")
     assert (kept.row.error, kept.row.codes) == (True, ("AADSTS7000215", "invalid_client"))
     assert b"wrong-secret-value" not in kept.request

@@ -108,6 +108,11 @@ class Search:
             raise AutodiscoverFailed("exchange.user has no mail domain that an address could be made of")
         self._queue = deque(self._first_steps(domain))
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Every URL asked so far that did not end the search, and what came of it."""
+        return tuple(self._said)
+
     def next_step(self) -> Step | None:
         """Return the next request to make, None when the search is over."""
         while self._endpoint is None and self._queue:

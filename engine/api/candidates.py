@@ -1,0 +1,27 @@
+"""Settings and secrets that are to be tried, made from those in force and what a request says otherwise."""
+
+from collections.abc import Mapping
+
+from engine.core.secret import Secret
+from engine.core.settings.edit import Value, edited
+from engine.core.settings.model import Settings
+from engine.service.service import Service
+from engine.store.secret_sources import SecretSources
+from engine.store.secrets import Secrets, chosen_secrets
+
+
+class Candidates:
+    """Where probes, previews and the set-up get from what they try."""
+
+    def __init__(self, service: Service, sources: SecretSources) -> None:
+        self._service = service
+        self._sources = sources
+
+    def settings(self, changes: Mapping[str, Value | None]) -> Settings:
+        """Return the settings of the file with other values. Raises `SettingsInvalid` or `SettingsNotEditable`."""
+        return self._service.file.settings(edited(self._service.text, changes))
+
+    async def secrets(self, given: Mapping[str, str], settings: Settings) -> Secrets:
+        """Return the secrets that `settings` need, those `given` first. Raises `SecretsMissing` and the like."""
+        known = {**await self._sources.known(), **{name: Secret(value) for name, value in given.items()}}
+        return chosen_secrets(known, settings.exchange)

@@ -1,0 +1,188 @@
+"""The guided set-up: where it stands, answers, checks on the real servers, and putting it into force."""
+
+from aiohttp import web
+
+from engine.api import setup_wire
+from engine.api.answers import answer
+from engine.api.desk import Desk
+from engine.api.jobs import Progress
+from engine.api.peers import actor_of
+from engine.api.probes_wire import rung_account
+from engine.api.problems import Refused, named, not_found
+from engine.api.requests import body_of
+from engine.api.routes import Route
+from engine.api.schema import FieldProblem, Operation, Problem
+from engine.api.schema.probes import RungAccount
+from engine.api.schema.setup import Setup, SetupAnswers
+from engine.api.setup_checks import SetupChecks, demand
+from engine.api.setup_session import SetupSession
+from engine.core.failures import Failure
+from engine.core.settings.keys import KEYS
+from engine.core.setup.flow import Flow
+from engine.core.setup.steps import STEPS, Check, step_named
+from engine.probes.ladder import Rung
+from engine.service.settings_file import system_zone
+from engine.store.secrets import ENVIRONMENT
+from engine.store.settings_history import Author
+
+PATH = "/v1/setup"
+_OF_USERS = (Check.RESOLUTION, Check.CALENDARS)
+
+
+class SetupPart:
+    """One set-up at a time, whoever asks: `session` has its answers, `checks` what they were tried with."""
+
+    capabilities = ("setup",)
+
+    def __init__(self, desk: Desk, session: SetupSession, checks: SetupChecks) -> None:
+        self._desk = desk
+        self._session = session
+        self._checks = checks
+        self._rungs: dict[str, list[RungAccount]] = {}
+        self._operations: dict[str, str] = {}
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        return (
+            Route("GET", PATH, "setup", "Where the guided set-up stands", self._setup, Setup),
+            Route("POST", PATH, "begin_setup", "Begin it anew", self._begin, Setup, changes=True),
+            Route(
+                "PATCH",
+                PATH,
+                "answer_setup",
+                "Take answers in, and go to a step",
+                self._answer,
+                Setup,
+                body=SetupAnswers,
+                changes=True,
+            ),
+            Route(
+                "POST",
+                f"{PATH}/check",
+                "check_setup",
+                "Try the step that it is at",
+                self._check,
+                Operation,
+                status=202,
+                changes=True,
+            ),
+            Route("POST", f"{PATH}/apply", "apply_setup", "Put it into force", self._apply, Setup, changes=True),
+        )
+
+    async def _setup(self, request: web.Request) -> web.Response:
+        return answer(await self._state(self._flow()))
+
+    async def _begin(self, request: web.Request) -> web.Response:
+        self._forget()
+        self._desk.write_down(await actor_of(request), "begin_setup", "set-up")
+        try:
+            flow = await self._session.begin()
+        except Failure as failure:
+            raise named(failure) from failure
+        return answer(await self._state(flow))
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        answers = await body_of(request, SetupAnswers)
+        flow = self._flow()
+        unknown = [("settings", key) for key in answers.settings if key not in KEYS]
+        unknown += [("secrets", name) for name in answers.secrets if name not in ENVIRONMENT]
+        steps = ("next", "back", *(step.name for step in STEPS))
+        fields = [
+            FieldProblem(pointer=f"/{part}/{name}", detail="there is none of this name") for part, name in unknown
+        ]
+        if answers.step is not None and answers.step not in steps:
+            fields.append(FieldProblem(pointer="/step", detail=f"is none of {', '.join(steps)}"))
+        if fields:
+            raise Refused(
+                Problem(
+                    type="unknown-answers",
+                    title="The set-up does not ask for that",
+                    status=422,
+                    hint="GET /v1/settings lists every key. Nothing was taken in.",
+                    fields=tuple(fields),
+                )
+            )
+        before = flow.passed
+        try:
+            flow = await self._session.answer(answers.settings, answers.secrets, answers.user, answers.step)
+        except Failure as failure:
+            raise named(failure) from failure
+        if "pbx" in before and "pbx" not in flow.passed:
+            self._checks.forget()
+        return answer(await self._state(flow))
+
+    async def _check(self, request: web.Request) -> web.Response:
+        step = step_named(self._flow().step)
+        check = step.check
+        if check is None:
+            raise not_found("check", f"The step {step.name} has nothing to try.")
+        try:
+            settings, secrets = self._session.tried(step), await self._session.secrets()
+            demand(check, settings, secrets)
+        except Failure as failure:
+            raise named(failure) from failure
+        rungs: list[RungAccount] = []
+        user = self._flow().user
+
+        async def work(progress: Progress) -> None:
+            def report(rung: Rung) -> None:
+                rungs.append(rung_account(rung))
+                if check not in _OF_USERS:
+                    progress(len(rungs), sum(each.outcome == "failed" for each in rungs))
+
+            well = await self._checks.run(check, settings, secrets, user, report, progress)
+            await self._session.note_check(step.name, well=well)
+
+        actor = await actor_of(request)
+        self._desk.write_down(actor, "check_setup", step.name)
+        total = self._checks.number_of_users if check in _OF_USERS else 0
+        operation = self._desk.operations.carry_out("setup check", total, work, actor)
+        self._rungs[step.name], self._operations[step.name] = rungs, operation.id
+        return answer(operation, status=202, headers={"Location": PATH})
+
+    async def _apply(self, request: web.Request) -> web.Response:
+        state = await self._state(self._flow())
+        if found := state.problems:
+            fields = tuple(
+                FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
+                for each in found
+            )
+            title, hint = "Some answers are missing or wrong", "Nothing was changed."
+            raise Refused(Problem(type="setup-incomplete", title=title, status=422, hint=hint, fields=fields))
+        actor = await actor_of(request)
+        try:
+            await self._session.apply(Author(actor.uid, actor.pid, actor.user))
+        except Failure as failure:
+            raise named(failure) from failure
+        self._desk.write_down(actor, "apply_setup", ", ".join(each.key for each in state.changes) or "nothing else")
+        self._forget()
+        return answer(state)
+
+    def _forget(self) -> None:
+        self._checks.forget()
+        self._rungs.clear()
+        self._operations.clear()
+
+    def _flow(self) -> Flow:
+        flow = self._session.flow
+        if flow is None:
+            raise not_found("set-up under way", f"POST {PATH} begins one.")
+        return flow
+
+    async def _state(self, flow: Flow) -> Setup:
+        try:
+            found, known = await self._session.problems(), await self._session.secrets()
+            changes = self._session.changes()
+        except Failure as failure:
+            raise named(failure) from failure
+        return setup_wire.setup(
+            flow,
+            values=self._session.values,
+            zone=system_zone(),
+            found=found,
+            changes=changes,
+            known_secrets=known,
+            new_secrets=self._session.new_secrets,
+            check=self._desk.operations.get(self._operations.get(flow.step, "")),
+            rungs=self._rungs.get(flow.step, ()),
+        )

@@ -1,0 +1,20 @@
+"""From the rungs of a probe to the API's words."""
+
+from datetime import timedelta
+
+from engine.api import wire
+from engine.api.schema.probes import RungAccount
+from engine.probes.ladder import Rung
+
+
+def rung_account(rung: Rung) -> RungAccount:
+    """Return one rung."""
+    return RungAccount(
+        name=rung.name,
+        outcome=rung.outcome.value,
+        evidence=rung.evidence,
+        milliseconds=round(rung.duration / timedelta(milliseconds=1), 1),
+        trouble=wire.trouble(rung.failure) if rung.failure else None,
+        remedy=rung.remedy,
+        skipped_because=rung.skipped_because,
+    )

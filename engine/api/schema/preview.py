@@ -1,0 +1,60 @@
+"""The what-if preview in the words of the local API."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from engine.api.schema.operations import Operation
+from engine.api.schema.probes import MOST
+from engine.api.schema.settings import Value
+from engine.api.schema.users import Shown
+
+
+class PreviewQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What if these `presence.` settings, by their dotted key, were in force."""
+
+    settings: Annotated[dict[str, Value], MOST] = {}
+
+
+class PreviewPageQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which part of the answer."""
+
+    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    per_page: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class PreviewDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """From `at` until `until` the PBX would show `after` in place of `before`; `why` says it in English."""
+
+    at: datetime
+    until: datetime
+    before: Shown
+    after: Shown
+    why: str
+
+
+class PreviewRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One user whose presence would be another one, and when."""
+
+    guid: str
+    label: str
+    differences: tuple[PreviewDifference, ...]
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """From now until the end of the day. Of `looked_at` users, `unread` have no calendar yet, and `affected` would
+    show something else, `affected_now` of them at once. `remarks` say what the preview cannot know. `timezone` is the
+    one of the notes with these settings."""
+
+    operation: Operation
+    looked_at: int
+    unread: int
+    affected: int
+    affected_now: int
+    remarks: tuple[str, ...]
+    timezone: str
+    page: int
+    per_page: int
+    users: tuple[PreviewRow, ...]

@@ -1,0 +1,44 @@
+"""Secrets as the local API speaks of them: their names, where they come from and how old they are; never a value."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from engine.api.schema.common import Trouble
+
+
+class SecretOrigin(msgspec.Struct, frozen=True, kw_only=True):
+    """One secret there can be. What the environment or a secrets file gives stands before what is stored; `origin` is
+    null where there is none. `age` is that of the stored one, in seconds."""
+
+    name: str
+    origin: Literal["environment", "secrets file", "store"] | None
+    needed: bool
+    stored_since: datetime | None
+    age: float | None
+
+
+class SecretOrigins(msgspec.Struct, frozen=True, kw_only=True):
+    """All secrets there can be; `needed` ones are those that the settings in force ask for."""
+
+    secrets: tuple[SecretOrigin, ...]
+
+
+ONE_LINE = r"^[^\x00-\x1f\x7f]+$(?![\s\S])"
+"""The end looks twice, since "$" alone lets a line break pass in Python."""
+
+
+class SecretQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The secret itself; it goes in and never comes out."""
+
+    value: Annotated[str, Meta(min_length=1, max_length=4096, pattern=ONE_LINE)]
+
+
+class SecretChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a change: what was `restarted` because it uses the secret, and why the engine cannot run yet."""
+
+    name: str
+    restarted: tuple[str, ...]
+    trouble: Trouble | None

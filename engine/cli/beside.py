@@ -1,0 +1,63 @@
+"""Settings and secrets with or without a running engine, asked for in the same way: where none runs, this process
+answers itself, by the same API and with the same checks."""
+
+import argparse
+import asyncio
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from engine.api.schema.places import SOCKET, usual_sockets
+from engine.api.server import ApiServer
+from engine.api.sockets import open_doors
+from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.failures import EngineUnreachable
+from engine.cli.places import settings_path
+from engine.cli.site import open_site
+
+
+def run_beside(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]], *, changes: bool) -> int:
+    """Do `work` with a running engine, or with the files alone, and return its exit status. Raises a `Failure`.
+
+    Without `changes` nothing is needed but the settings file: neither the state directory nor secrets are looked at.
+    """
+    logging.getLogger("engine").setLevel(logging.ERROR)
+    return asyncio.run(_run(options, work, changes=changes))
+
+
+async def _run(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]], *, changes: bool) -> int:
+    path = _running(options, changes=changes)
+    if path is not None:
+        async with ApiClient(path) as client:
+            return await work(client)
+    with tempfile.TemporaryDirectory(prefix="calendar-engine-") as directory:
+        state = None if changes else Path(directory) / "state"
+        async with _answering(options.settings or settings_path(), state, Path(directory)) as client:
+            return await work(client)
+
+
+def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
+    if options.settings is not None:
+        return None
+    try:
+        return reachable_socket((options.socket,) if options.socket else usual_sockets(), to_change=changes)
+    except EngineUnreachable:
+        if options.socket is not None:
+            raise
+        return None
+
+
+@asynccontextmanager
+async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[ApiClient]:
+    """Answer in this process for as long as the context lasts; no engine begins."""
+    async with open_site(settings, None, state_dir=state) as site:
+        with open_doors(directory / SOCKET, None, {}) as doors:
+            async with asyncio.TaskGroup() as group:
+                serving = group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())
+                try:
+                    async with ApiClient(doors.main) as client:
+                        yield client
+                finally:
+                    serving.cancel()

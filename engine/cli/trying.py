@@ -1,0 +1,132 @@
+"""Carries out `probe` and `preview`: has a running engine try something, and shows what came of it."""
+
+import argparse
+import asyncio
+import os
+import sys
+import tomllib
+from collections.abc import Awaitable, Callable, Iterable
+
+import msgspec
+
+from engine.api.schema import Operation
+from engine.api.schema.places import usual_sockets
+from engine.api.schema.preview import Preview, PreviewQuestion, PreviewRow
+from engine.api.schema.probes import Probe, ProbeQuestion, RungAccount
+from engine.api.schema.settings import Value
+from engine.cli.attached import FOLLOWED, PER_PAGE
+from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.failures import ChangeNotUnderstood
+from engine.cli.ladders import Ladders
+from engine.cli.palette import palette_of_output
+from engine.cli.statuses import FAILED, WELL
+
+
+def run_probe(options: argparse.Namespace) -> int:
+    """Have the engine climb a ladder, and show each rung as it is done. Raises a `Failure`."""
+    question = ProbeQuestion(settings=changes_typed(options.changes), user=options.user)
+    return _attached(options, lambda client: _probe(client, options.side, question, as_json=options.json))
+
+
+def run_preview(options: argparse.Namespace) -> int:
+    """Have the engine compare, and show who is affected. Raises a `Failure`."""
+    question = PreviewQuestion(settings=changes_typed(options.changes))
+    return _attached(options, lambda client: _preview(client, question, as_json=options.json))
+
+
+def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
+    """Return what `key=value` on the command line means: a value of TOML, or else the text as it is.
+
+    Raises `ChangeNotUnderstood`.
+    """
+    changes: dict[str, Value] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not key or not equals:
+            raise ChangeNotUnderstood(pair)
+        changes[key] = _value(text)
+    return changes
+
+
+def _value(text: str) -> Value:
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        return text
+    if isinstance(value, list):
+        return tuple(str(each) for each in value)
+    return value if isinstance(value, bool | int | float | str) else text
+
+
+def _attached(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]]) -> int:
+    paths = (options.socket,) if options.socket else usual_sockets()
+    path = reachable_socket(paths, to_change=True)
+
+    async def run() -> int:
+        async with ApiClient(path) as client:
+            return await work(client)
+
+    try:
+        return asyncio.run(run())
+    except KeyboardInterrupt:
+        return FAILED
+
+
+async def _probe(client: ApiClient, side: str, question: ProbeQuestion, *, as_json: bool) -> int:
+    operation = await client.post(f"/v1/probes/{side}", Operation, question)
+    ladders, told = Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)), 0
+    try:
+        while True:
+            probe = await client.get(f"/v1/probes/{operation.id}", Probe)
+            if not as_json:
+                show_rungs(ladders, probe.rungs[told:])
+            told = len(probe.rungs)
+            if probe.operation.state != "running":
+                break
+            await asyncio.sleep(FOLLOWED)
+    except asyncio.CancelledError:
+        await client.delete(f"/v1/operations/{operation.id}")
+        raise
+    if as_json:
+        print(msgspec.json.encode(probe).decode())
+    tell_end(probe.operation)
+    well = probe.operation.state == "done" and all(rung.outcome != "failed" for rung in probe.rungs)
+    return WELL if well else FAILED
+
+
+def tell_end(operation: Operation) -> None:
+    """Say so where somebody called an operation off, or the engine made a mistake with it."""
+    if operation.state == "cancelled":
+        print("It was called off.", file=sys.stderr)
+    elif operation.state == "failed":
+        print("The engine made a mistake with this; please report it with the log.", file=sys.stderr)
+
+
+def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount]) -> None:
+    """Print rungs."""
+    for rung in rungs:
+        for line in ladders.rung(rung):
+            print(line, flush=True)
+
+
+async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: bool) -> int:
+    operation = await client.post("/v1/preview", Operation, question)
+    while operation.state == "running":
+        await asyncio.sleep(FOLLOWED)
+        operation = await client.get(f"/v1/operations/{operation.id}", Operation)
+        print(f"{operation.done} of {operation.total}", file=sys.stderr)
+    rows: list[PreviewRow] = []
+    while True:
+        query = {"page": str(len(rows) // PER_PAGE + 1), "per_page": str(PER_PAGE)}
+        page = await client.get(f"/v1/preview/{operation.id}", Preview, query)
+        rows += page.users
+        if len(page.users) < PER_PAGE:
+            break
+    preview = msgspec.structs.replace(page, page=1, per_page=max(len(rows), 1), users=tuple(rows))
+    if as_json:
+        print(msgspec.json.encode(preview).decode())
+    else:
+        for line in Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)).preview(preview):
+            print(line)
+    tell_end(operation)
+    return WELL if operation.state == "done" else FAILED

@@ -1,0 +1,57 @@
+"""`calendar-engine version`: which program this is, what it runs on, and which engine it would talk to."""
+
+import argparse
+import asyncio
+import platform
+from importlib.metadata import version
+
+import msgspec
+
+from engine.api.handlers.about import API_VERSION
+from engine.api.schema import About
+from engine.api.schema.places import usual_sockets
+from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.failures import EngineUnreachable, SocketForbidden
+from engine.cli.statuses import WELL
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """This program, and the engine that runs, None if there is none or this account may not ask it."""
+
+    version: str
+    api: int
+    python: str
+    platform: str
+    engine: About | None
+
+
+def show_versions(options: argparse.Namespace) -> int:
+    """Print the versions. Raises `EngineUnreachable` or `SocketForbidden` for a socket that was named."""
+    try:
+        engine = asyncio.run(_running(options))
+    except (EngineUnreachable, SocketForbidden):
+        if options.socket:
+            raise
+        engine = None
+    versions = Versions(
+        version=version("calendar-tui"),
+        api=API_VERSION,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        engine=engine,
+    )
+    print(msgspec.json.encode(versions).decode() if options.json else _words(versions))
+    return WELL
+
+
+async def _running(options: argparse.Namespace) -> About:
+    paths = (options.socket,) if options.socket else usual_sockets()
+    async with ApiClient(reachable_socket(paths, to_change=False)) as client:
+        return await client.get("/v1", About)
+
+
+def _words(versions: Versions) -> str:
+    own = f"calendar-engine {versions.version}, API {versions.api}, Python {versions.python}, {versions.platform}"
+    if versions.engine is None:
+        return f"{own}\nNo engine runs where it is looked for."
+    return f"{own}\nThe engine that runs is {versions.engine.version}, API {versions.engine.api}."

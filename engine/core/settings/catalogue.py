@@ -1,0 +1,172 @@
+"""Every key as a form: what it may be, what it is, where that comes from, what it is for, what a change restarts."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from engine.core.presence import DEFAULT_MAPPING, Kind, supported_languages
+from engine.core.settings import addresses, values
+from engine.core.settings.collect import collect, leaves
+from engine.core.settings.edit import Value
+from engine.core.settings.effects import Effect, effect_of
+from engine.core.settings.help import HELP
+from engine.core.settings.keys import KEYS, Key
+from engine.core.settings.values import Choice, Number, Parser, Whole
+from engine.core.users import UserSelection
+
+Origin = Literal["file", "default", "none"]
+
+_KINDS: Mapping[Parser, str] = MappingProxyType(
+    {
+        values.flag: "true or false",
+        values.text: "text",
+        values.text_or_nothing: "text",
+        values.time_zone: "time zone",
+        addresses.host: "host",
+        addresses.domain: "domain",
+        addresses.listening_address: "IP address",
+        addresses.url_path: "URL path",
+        addresses.https_url: "URL",
+        addresses.mail_address: "e-mail address",
+        addresses.account: "account",
+        addresses.contact: "presence contact",
+        addresses.file: "file",
+        addresses.fingerprint: "fingerprint",
+        addresses.guid: "GUID",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One key. `kind` says what a value is, or each entry of the list where `many`; `words` are all that are possible
+    where it is one of some words, `low` and `high` the limits of a number. `value` is None where nothing usable is set
+    and there is no default."""
+
+    key: str
+    help: str
+    kind: str
+    many: bool
+    words: tuple[str, ...]
+    low: float | None
+    high: float | None
+    default: Value | None
+    value: Value | None
+    origin: Origin
+    effect: Effect
+    is_available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One key that is otherwise in another text; None where it is not set."""
+
+    key: str
+    before: Value | None
+    after: Value | None
+
+
+def catalogue(text: str, default_zone: ZoneInfo) -> tuple[Setting, ...]:
+    """Return every setting as `text`, which may be invalid, has it; what cannot be used counts as no value."""
+    document = _document(text)
+    usable = collect(document).values
+    written = {name: _plain(value) for name, value in _set_in(document).items() if name in usable}
+    return tuple(_setting(key, written, default_zone) for key in KEYS.values())
+
+
+def differences(before: str, after: str) -> tuple[Difference, ...]:
+    """Return what is set otherwise in `after`; a text that is no TOML sets nothing."""
+    old, new = _set_in(_document(before)), _set_in(_document(after))
+    names = [name for name in {**old, **new} if repr(old.get(name)) != repr(new.get(name))]
+    return tuple(Difference(name, _plain(old.get(name)), _plain(new.get(name))) for name in names)
+
+
+def _setting(key: Key, written: Mapping[str, Value | None], default_zone: ZoneInfo) -> Setting:
+    default = default_zone.key if key.name == "presence.timezone" else _default(key)
+    origin: Origin = "file" if key.name in written else "none" if default is None else "default"
+    kind, words, low, high = _form(key.parse)
+    return Setting(
+        key=key.name,
+        help=HELP[key.name],
+        kind=kind,
+        many=key.many,
+        words=words,
+        low=low,
+        high=high,
+        default=default,
+        value=written.get(key.name, default),
+        origin=origin,
+        effect=effect_of(key.name),
+        is_available=key.available,
+    )
+
+
+def _form(parse: Parser) -> tuple[str, tuple[str, ...], float | None, float | None]:
+    match parse:
+        case Choice():
+            return "choice", parse.words, None, None
+        case Whole(low, high):
+            return "whole number", (), low, high
+        case Number(low, high):
+            return "number", (), low, high
+        case values.language:
+            return "choice", tuple(sorted(supported_languages())), None, None
+        case values.channel_binding:
+            return "choice", ("auto", "off"), None, None
+        case values.everyone:
+            return "choice", ("all",), None, None
+        case _:
+            return _KINDS[parse], (), None, None
+
+
+def _default(key: Key) -> Value | None:
+    match key.name.split("."):
+        case ["presence", "mapping", kind]:
+            return DEFAULT_MAPPING[Kind(kind)].value
+        case ["exchange", "channel_binding"]:
+            return "auto"
+        case ["pbx", "users", "hidden"]:
+            return UserSelection().hidden
+        case ["pbx", "users", _, _]:
+            return ()
+    match key.default:
+        case UserSelection():
+            return "all"
+        case StrEnum() as word:
+            return word.value
+        case Path() as path:
+            return str(path)
+        case _:
+            return None if key.default is MISSING or key.default == "" else _plain(key.default)
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"))
+    except ValueError:
+        return {}
+
+
+def _set_in(document: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(_named(document))
+
+
+def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for path, value in leaves(document):
+        yield ".".join(str(step) for step in path), value
+
+
+def _plain(value: Any) -> Value | None:
+    """Return what JSON can say; anything else, which no setting is, as text."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return tuple(str(each) for each in value)
+        case _:
+            return str(value)

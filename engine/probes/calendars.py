@@ -1,0 +1,91 @@
+"""Reads real calendars and says what they would show under presence settings that are not in force."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+
+from engine.core.clock import Clock
+from engine.core.failures import Failure
+from engine.core.presence import Presence, PresenceSettings, decide
+from engine.core.presence.intervals import ONE_DAY, local_day, start_of_day
+from engine.core.users import User
+from engine.exchange.source import CalendarSource, Mailbox, Window
+from engine.probes.exchange import MakeAccess
+from engine.probes.ladder import Footing, Ladder, NotReached, Rung
+
+AT_ONCE = 8
+MOST = 200
+"""Calendars that are read: enough to see what settings do, and little enough to be quick about it."""
+NAMED = 20
+
+
+class CalendarsProbe:
+    """Reads today's calendars of `users` that have one of `mailboxes`, by guid, and decides under `settings`.
+
+    `clock` is the network clock, `calendar_clock` tells which instant it is decided for. `progressed` hears how many
+    are read, and how many of them could not be.
+    """
+
+    names = ("calendars", "presence")
+
+    def __init__(
+        self,
+        users: Sequence[User],
+        mailboxes: Mapping[str, Mailbox],
+        settings: PresenceSettings,
+        make_access: MakeAccess,
+        clock: Clock,
+        calendar_clock: Clock,
+        progressed: Callable[[int, int], None],
+    ) -> None:
+        self._users = [user for user in users if user.guid in mailboxes]
+        self._mailboxes = mailboxes
+        self._settings = settings
+        self._make_access = make_access
+        self._clock = clock
+        self._calendar_clock = calendar_clock
+        self._progressed = progressed
+        self._shown: dict[str, Presence] = {}
+        self._unread: list[tuple[User, Failure]] = []
+
+    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+        """Climb, and return all rungs."""
+        ladder = Ladder(self.names, report, self._clock)
+        await ladder.climb("calendars", self._read_all)
+        await ladder.climb("presence", self._tell)
+        return tuple(ladder.rungs)
+
+    async def _read_all(self, footing: Footing) -> None:
+        if not self._users:
+            raise NotReached("no user has a mailbox")
+        source = self._make_access().source
+        try:
+            waiting = deque(self._users[:MOST])
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(self._read_some(source, waiting))
+        finally:
+            await source.close()
+        footing.evidence.append(f"{len(self._shown)} calendars read, of {len(self._users)} users with a mailbox")
+        footing.evidence += [f"{user.label}: {failure}" for user, failure in self._unread[:NAMED]]
+        if not self._shown:
+            raise self._unread[0][1]
+
+    async def _read_some(self, source: CalendarSource, waiting: deque[User]) -> None:
+        now, zone = self._calendar_clock.now(), self._settings.timezone
+        today = local_day(now, zone)
+        window = Window(start_of_day(today, zone), start_of_day(today + ONE_DAY, zone))
+        while waiting:
+            user = waiting.popleft()
+            try:
+                appointments = await source.read_window(self._mailboxes[user.guid], window)
+                self._shown[user.guid] = decide(appointments, self._settings, now).presence
+            except Failure as failure:
+                self._unread.append((user, failure))
+            self._progressed(len(self._shown) + len(self._unread), len(self._unread))
+
+    async def _tell(self, footing: Footing) -> None:
+        counted = Counter(presence.activity or "available" for presence in self._shown.values())
+        footing.evidence.append(", ".join(f"{number} {activity}" for activity, number in counted.most_common()))
+        shown = [(user, self._shown[user.guid]) for user in self._users if self._shown.get(user.guid, Presence()).note]
+        footing.evidence += [f"{user.label}: {presence.note}" for user, presence in shown[:NAMED]]

@@ -1,0 +1,42 @@
+"""Runs the one engine there is, and exchanges it for another without ending the service."""
+
+import asyncio
+
+from engine.service.seat import Seat
+from engine.sync.engine import Engine
+
+
+class Runner:
+    """Keeps the engine in `seat` running. The next one begins when the one before has ended, never beside it."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self._next: Engine | None = None
+        self._asked = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._is_running = False
+
+    async def run(self) -> None:
+        """Run engines for ever. Raises what ends one that nobody ended."""
+        self._is_running = True
+        while True:
+            self._asked.clear()
+            engine = self._next
+            self._seat.take(engine)
+            self._taken.set()
+            if engine is None:
+                await self._asked.wait()
+            else:
+                async with asyncio.TaskGroup() as group:
+                    running = group.create_task(engine.run())
+                    await self._asked.wait()
+                    running.cancel()
+
+    async def exchange(self, engine: Engine | None) -> None:
+        """Return when `engine`, or none, has taken the place of the one before; at once as long as none can run."""
+        self._next = engine
+        if not self._is_running:
+            return
+        self._taken = asyncio.Event()
+        self._asked.set()
+        await self._taken.wait()

@@ -1,0 +1,322 @@
+"""Keeps an engine running by what settings and secrets say, and puts every change of them into force."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from engine.core.clock import Clock
+from engine.core.failures import Failure
+from engine.core.settings.catalogue import differences
+from engine.core.settings.edit import Value, edited
+from engine.core.settings.model import EngineSettings, Settings
+from engine.core.settings.problems import SettingsInvalid
+from engine.service.failures import (
+    ChangeNotConfirmed,
+    EditNotInForce,
+    EffectAtNextStart,
+    NothingToConfirm,
+    SettingsMissing,
+    SettingsStale,
+    SettingsUnreadable,
+    VersionUnknown,
+)
+from engine.service.plan import Assemble, InForce, LoadSecrets, Plan, Planner
+from engine.service.runner import Runner
+from engine.service.seat import Seat
+from engine.service.settings_file import SettingsFile, tag_of
+from engine.service.stake import Stake
+from engine.store.secrets import needed_secrets
+from engine.store.settings_history import Author, SettingsHistory, Version
+from engine.sync.happenings import ServiceChanged
+from engine.sync.timetable import Alarm
+
+logger = logging.getLogger(__name__)
+
+LOOK = timedelta(seconds=3)
+"""Between two looks at whether the settings file was edited by hand."""
+
+AGAIN = timedelta(minutes=1)
+"""Until an unconfirmed change is tried to be rolled back once more."""
+
+
+class Service:
+    """The settings file, the history of its versions, and the engine that runs by it; changes come one at a time.
+
+    `clock` is calendar time, which confirmations are waited for by; `network_clock` tells when to look at the file.
+    The socket and the state directory are as `started_with` says until the next start.
+    """
+
+    def __init__(
+        self,
+        file: SettingsFile,
+        history: SettingsHistory,
+        load_secrets: LoadSecrets,
+        assemble: Assemble,
+        *,
+        clock: Clock,
+        network_clock: Clock,
+        started_with: EngineSettings,
+    ) -> None:
+        self.file = file
+        self.seat = Seat(self.concerns)
+        self.text = ""
+        self.versions: tuple[Version, ...] = ()
+        self._history = history
+        self._planner = Planner(load_secrets, assemble)
+        self._clock = clock
+        self._network_clock = network_clock
+        self._started_with = started_with
+        self._runner = Runner(self.seat)
+        self._stake = Stake(self.seat)
+        self._lock = asyncio.Lock()
+        self._alarm = Alarm(clock)
+        self._hangup = Alarm(network_clock)
+        self._is_to_look = False
+        self._stamp: tuple[int, int, int] | None = None
+        self._in_force: InForce | None = None
+        self.file_trouble: Failure | None = None
+        self._engine_trouble: Failure | None = None
+
+    async def begin(self) -> None:
+        """Find out what is set. Comes before everything else."""
+        self.versions = await self._history.versions()
+        await self.reread()
+
+    async def run(self) -> None:
+        """Keep an engine running until cancelled. Raises a `StoreFailure` when nothing can be remembered any more."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._runner.run())
+            group.create_task(self._look_at_file())
+            group.create_task(self._undo_what_nobody_confirms())
+
+    @property
+    def tag(self) -> str:
+        """The ETag of what the settings file holds."""
+        return tag_of(self.text)
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings in force, None as long as there are none."""
+        return self._in_force.settings if self._in_force is not None else None
+
+    @property
+    def needed_secrets(self) -> tuple[str, ...]:
+        """The names of the secrets that the settings in force need."""
+        return () if self._in_force is None else tuple(needed_secrets(self._in_force.settings.exchange))
+
+    @property
+    def unconfirmed(self) -> Version | None:
+        """The version that is rolled back unless it is confirmed."""
+        newest = self.versions[0] if self.versions else None
+        return newest if newest is not None and newest.confirm_until is not None else None
+
+    @property
+    def offered(self) -> Version | None:
+        """The version to go back to, where the last change broke what worked, or waits to be confirmed."""
+        if self._stake.broken is None and self.unconfirmed is None:
+            return None
+        return self.versions[1] if len(self.versions) > 1 else None
+
+    def concerns(self) -> tuple[Failure, ...]:
+        """Return what is the matter with the settings and secrets, the most important first."""
+        found: list[Failure | None] = [self._engine_trouble, self._stake.broken]
+        if self.file_trouble is not None:
+            running = self.seat.engine is not None
+            found.insert(0, EditNotInForce(str(self.file_trouble)) if running else self.file_trouble)
+        waiting = self.unconfirmed
+        if waiting is not None and waiting.confirm_until is not None:
+            found.append(ChangeNotConfirmed(f"it is rolled back at {waiting.confirm_until:%Y-%m-%d %H:%M:%S} UTC"))
+        later = self._at_next_start()
+        if later:
+            found.append(EffectAtNextStart(", ".join(later)))
+        return tuple(each for each in found if each is not None)
+
+    async def reread(self) -> None:
+        """Take up what the settings file holds now; what is invalid changes nothing but the status."""
+        async with self._lock:
+            await self._reread()
+
+    def look_soon(self) -> None:
+        """Have the settings file read again, whether or not it looks changed."""
+        self._is_to_look = True
+        self._hangup.wake()
+
+    async def secrets_changed(self) -> Plan | None:
+        """Go on with other secrets; return what was done, None where that was not because of the secrets."""
+        async with self._lock:
+            before = self._in_force
+            await self._reread()
+            if self._in_force is None or self._in_force is not before:
+                return None
+            plan = await self._plan(self._in_force, begin=True)
+            await self._enforce(plan)
+            return plan
+
+    async def check(self, changes: Mapping[str, Value | None]) -> Plan:
+        """Return what a change would do. Raises `SettingsInvalid`, `SettingsNotEditable` or why nothing could run."""
+        async with self._lock:
+            await self._reread()
+            return await self._checked(edited(self.text, changes))
+
+    async def change(
+        self, changes: Mapping[str, Value | None], tag: str, author: Author, confirm_within: float | None = None
+    ) -> Plan:
+        """Put other values into the file and into force, and return what was done.
+
+        Without a confirmation `confirm_within` seconds it is rolled back. Raises `SettingsStale` where `tag` is not
+        that of the file (or "*"), `ChangeNotConfirmed` where the last change waits for its confirmation,
+        `VersionUnknown` where it could not be rolled back, and what `check` raises; nothing has changed then.
+        """
+        async with self._lock:
+            await self._reread()
+            if tag not in ("*", self.tag):
+                raise SettingsStale(f"their ETag is {self.tag} now")
+            if self.unconfirmed is not None:
+                raise ChangeNotConfirmed(f"version {self.unconfirmed.id}")
+            if confirm_within is not None and not self.versions:
+                raise VersionUnknown("there is none before, which this change could be rolled back to")
+            plan = await self._checked(edited(self.text, changes))
+            until = None if confirm_within is None else self._clock.now() + timedelta(seconds=confirm_within)
+            return await self._put(plan, author, "change", until)
+
+    async def roll_back(self, number: int | None, author: Author | None) -> Plan:
+        """Go back to a version, without a `number` to the one before; return what was done.
+
+        Raises `VersionUnknown`, and what `check` raises.
+        """
+        async with self._lock:
+            await self._reread()
+            return await self._roll_back(number, author)
+
+    async def confirm(self) -> Version:
+        """Let the last change stand. Raises `NothingToConfirm`."""
+        async with self._lock:
+            version = self.unconfirmed
+            if version is None:
+                raise NothingToConfirm
+            await self._history.confirm(version.id)
+            await self._versions_changed()
+            return version
+
+    async def _roll_back(self, number: int | None, author: Author | None) -> Plan:
+        goal = self._version(number)
+        plan = await self._checked(goal.text)
+        return await self._put(plan, author, f"rollback to {goal.id}", None)
+
+    def _version(self, number: int | None) -> Version:
+        """Without a number: the one before, or the newest where the file itself cannot be used."""
+        wanted = self.versions[0 if self.file_trouble else 1 :][:1]
+        if number is not None:
+            wanted = tuple(each for each in self.versions if each.id == number)
+        if not wanted:
+            raise VersionUnknown("there is none before" if number is None else f"version {number}")
+        return wanted[0]
+
+    async def _checked(self, text: str) -> Plan:
+        """What stands still may be set up piece by piece; what runs is not stopped by a change."""
+        plan = await self._plan(InForce(text, self.file.settings(text)))
+        if plan.trouble is not None and self.seat.engine is not None:
+            raise plan.trouble
+        return plan
+
+    async def _plan(self, goal: InForce, *, begin: bool = False) -> Plan:
+        running = self._in_force if self.seat.engine is not None and not begin else None
+        changed = differences(self._in_force.text if self._in_force else self.text, goal.text)
+        return await self._planner.plan(running, goal, changed)
+
+    async def _put(self, plan: Plan, author: Author | None, action: str, until: datetime | None) -> Plan:
+        if plan.goal.text == self.text and self.file_trouble is None:
+            return plan
+        await asyncio.to_thread(self.file.write, plan.goal.text)
+        self.text, self._stamp = plan.goal.text, self.file.stamp()
+        self.file_trouble = None
+        await self._remember(plan, author, action, until)
+        await self._enforce(plan)
+        return plan
+
+    async def _remember(self, plan: Plan, author: Author | None, action: str, until: datetime | None) -> None:
+        await self._history.add(self._clock.now(), author, action, plan.differences, plan.goal.text, until)
+        await self._versions_changed()
+        logger.info("settings: %s: %s", action, ", ".join(each.key for each in plan.differences) or "nothing else")
+
+    async def _versions_changed(self) -> None:
+        self.versions = await self._history.versions()
+        self._alarm.wake()
+        self.seat.report(ServiceChanged())
+
+    async def _enforce(self, plan: Plan) -> None:
+        self._in_force = plan.goal
+        self._engine_trouble = plan.trouble
+        if plan.engine is not None or plan.trouble is not None:
+            self._stake.put()
+            await self._runner.exchange(plan.engine)
+        elif self.seat.engine is not None:
+            self.seat.engine.adjust(plan.goal.settings)
+        if plan.trouble is not None:
+            logger.warning("%s. %s", plan.trouble, plan.trouble.remedy)
+        self.seat.report(ServiceChanged())
+
+    async def _reread(self) -> None:
+        self._stamp = self.file.stamp()
+        try:
+            text = await asyncio.to_thread(self.file.read)
+            if self._in_force is not None and text == self.text and self.file_trouble is None:
+                return
+            self.text = text
+            goal = InForce(text, self.file.settings(text))
+        except (SettingsMissing, SettingsUnreadable, SettingsInvalid) as trouble:
+            if isinstance(trouble, SettingsMissing):
+                self.text = ""
+            self._leave(trouble)
+            return
+        plan = await self._plan(goal)
+        if plan.trouble is not None and self.seat.engine is not None:
+            self._leave(plan.trouble)
+            return
+        self.file_trouble = None
+        if not self.versions or self.versions[0].text != text:
+            await self._remember(plan, None, "edited by hand" if self._in_force else "found", None)
+        await self._enforce(plan)
+
+    def _leave(self, trouble: Failure) -> None:
+        """Let everything go on as it is, because of this trouble with the file."""
+        if str(trouble) != str(self.file_trouble):
+            logger.warning("%s. %s", trouble, trouble.remedy)
+        self.file_trouble = trouble
+        self.seat.report(ServiceChanged())
+
+    async def _look_at_file(self) -> None:
+        while True:
+            await self._hangup.wait(self._network_clock.now() + LOOK)
+            if self._is_to_look or self.file.stamp() != self._stamp:
+                self._is_to_look = False
+                await self.reread()
+
+    async def _undo_what_nobody_confirms(self) -> None:
+        not_before = self._clock.now()
+        while True:
+            version = self.unconfirmed
+            if version is None or version.confirm_until is None:
+                await self._alarm.wait(None)
+            elif self._clock.now() < max(version.confirm_until, not_before):
+                await self._alarm.wait(max(version.confirm_until, not_before))
+            else:
+                not_before = self._clock.now() + AGAIN
+                await self._undo(version)
+
+    async def _undo(self, version: Version) -> None:
+        async with self._lock:
+            if self.unconfirmed != version:
+                return
+            try:
+                await self._roll_back(None, None)
+            except Failure as failure:
+                logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)
+
+    def _at_next_start(self) -> list[str]:
+        if self._in_force is None:
+            return []
+        wanted, given = self._in_force.settings.engine, self._started_with
+        names = ("state_dir", "socket", "socket_group", "metrics_port")
+        return [f"engine.{name}" for name in names if getattr(wanted, name) != getattr(given, name)]

@@ -1,0 +1,109 @@
+"""The settings file on disk: read as it is, and replaced as a whole or not at all."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.localtime import get_localzone
+
+from engine.core.failures import Failure
+from engine.core.settings.model import EngineSettings, Settings
+from engine.core.settings.reader import read_engine_settings, read_settings
+from engine.service.failures import SettingsMissing, SettingsUnreadable, SettingsUnwritable
+
+NEW_MODE = 0o640
+"""Of a file that was not there before. No secrets are in it."""
+
+
+class SettingsFile:
+    """The file at `path`, which may be a symbolic link and may not be there yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> str:
+        """Return the text. Raises `SettingsMissing` or `SettingsUnreadable`."""
+        try:
+            return self.path.read_bytes().decode()
+        except FileNotFoundError:
+            raise SettingsMissing(str(self.path)) from None
+        except OSError as error:
+            raise SettingsUnreadable(f"{self.path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsUnreadable(f"{self.path}: byte {error.start + 1} is not UTF-8") from error
+
+    def write(self, text: str) -> None:
+        """Replace the content at once, so that nobody ever sees half of it; mode and group stay.
+
+        Raises `SettingsUnwritable`; then the file is as it was.
+        """
+        target = self.path.resolve()
+        new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            try:
+                _write_new(new, text, target)
+                new.replace(target)
+            finally:
+                new.unlink(missing_ok=True)
+            _sync(target.parent)
+        except OSError as error:
+            raise SettingsUnwritable(f"{self.path}: {error.strerror}") from error
+
+    def stamp(self) -> tuple[int, int, int] | None:
+        """Return what is different after every change of the file, None as long as there is none."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def engine_settings(self) -> EngineSettings:
+        """Return how the engine is reached, by what can be used of the file; the defaults where nothing can."""
+        try:
+            return read_engine_settings(self.read())
+        except Failure:
+            return EngineSettings()
+
+    def settings(self, text: str) -> Settings:
+        """Return what `text`, perhaps in this file one day, sets. Raises `SettingsInvalid`."""
+        return read_settings(text, default_zone=system_zone(), source=str(self.path), today=datetime.now(UTC).date())
+
+
+def tag_of(text: str) -> str:
+    """Return what changes with the text: its ETag (RFC 9110, 8.8.3), with the quotation marks."""
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+
+
+def system_zone() -> ZoneInfo:
+    """Return the time zone this machine is set to, UTC where that has no IANA name."""
+    zone = get_localzone()
+    return zone if isinstance(zone, ZoneInfo) and zone.key else ZoneInfo("UTC")
+
+
+def _write_new(path: Path, text: str, like: Path) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
+        try:
+            old = like.stat()
+        except FileNotFoundError:
+            os.fchmod(stream.fileno(), NEW_MODE)
+        else:
+            with contextlib.suppress(PermissionError):
+                os.fchown(stream.fileno(), -1, old.st_gid)
+            os.fchmod(stream.fileno(), stat.S_IMODE(old.st_mode))
+        stream.write(text.encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,54 @@
+"""Who changed what, over restarts: the last thousand changes."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.store.database import Database
+from engine.store.settings_history import Author
+
+KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One change at calendar time `at`: the name of the request, and what it was about."""
+
+    at: datetime
+    author: Author
+    action: str
+    subject: str
+
+
+class AuditTrail:
+    """The table `audit`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self) -> tuple[AuditRecord, ...]:
+        """Return all that are kept, the oldest first."""
+        rows = await self._database.run(lambda connection: connection.execute(_SELECT).fetchall())
+        return tuple(
+            AuditRecord(datetime.fromisoformat(at), Author(uid, pid, user), action, subject)
+            for at, uid, pid, user, action, subject in rows
+        )
+
+    async def add(self, records: Sequence[AuditRecord]) -> None:
+        """Keep these too; the oldest ones go."""
+        rows = [
+            (each.at.isoformat(), each.author.uid, each.author.pid, each.author.user, each.action, each.subject)
+            for each in records
+        ]
+
+        def insert(connection: sqlite3.Connection) -> None:
+            connection.executemany(_INSERT, rows)
+            connection.execute(_PRUNE, (KEPT,))
+
+        await self._database.run(insert)
+
+
+_SELECT = "SELECT at, uid, pid, user, action, subject FROM audit ORDER BY id"
+_INSERT = "INSERT INTO audit (at, uid, pid, user, action, subject) VALUES (?, ?, ?, ?, ?, ?)"
+_PRUNE = "DELETE FROM audit WHERE id NOT IN (SELECT id FROM audit ORDER BY id DESC LIMIT ?)"

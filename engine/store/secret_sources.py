@@ -1,0 +1,110 @@
+"""All the places that secrets come from as one: what is given from outside stands before what is stored."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from engine.core.secret import Secret
+from engine.core.settings.model import ExchangeSettings
+from engine.store.secrets import (
+    ENVIRONMENT,
+    Secrets,
+    chosen_secrets,
+    given_secrets,
+    missing_secrets,
+    secrets_in_environment,
+)
+from engine.store.vault import Stored, Vault
+
+Place = Literal["environment", "secrets file", "store"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a secret comes from, None: there is none; and since when one is stored, whether or not it is used."""
+
+    name: str
+    place: Place | None
+    stored_since: datetime | None
+
+
+class SecretSources:
+    """The environment, then the secrets file where one is given, then the `vault`, which alone can be written.
+
+    `now` is the time that a secret is stored with. Every method may raise a failure of the file or of the vault.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], file: Path | None, vault: Vault, now: Callable[[], datetime]
+    ) -> None:
+        self._environment = environment
+        self._file = file
+        self._vault = vault
+        self._now = now
+        self._lock = asyncio.Lock()
+
+    async def secrets(self, exchange: ExchangeSettings) -> Secrets:
+        """Return what the engine works with. The vault is not looked into where it is not needed.
+
+        Raises `SecretsMissing` with the names of all that are not there.
+        """
+        return await self._in_turn(lambda: self._secrets(exchange))
+
+    async def known(self) -> Mapping[str, Secret]:
+        """Return all there are, by name."""
+        return await self._in_turn(self._known)
+
+    async def origins(self) -> tuple[Origin, ...]:
+        """Return where each secret there can be comes from."""
+        return await self._in_turn(self._origins)
+
+    async def put(self, secrets: Mapping[str, Secret]) -> None:
+        """Store these, in the place of those with the same names."""
+        new = {name: Stored(value, self._now()) for name, value in secrets.items()}
+        await self._in_turn(lambda: self._vault.store({**self._vault.load(), **new}))
+
+    async def delete(self, name: str) -> bool:
+        """Remove a stored secret, and tell whether there was one."""
+        return await self._in_turn(lambda: self._delete(name))
+
+    async def rotate_key(self) -> None:
+        """Encrypt the stored secrets with another key."""
+        await self._in_turn(self._vault.rotate_key)
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        async with self._lock:
+            return await asyncio.to_thread(work)
+
+    def _given(self) -> dict[str, Secret]:
+        return given_secrets(self._environment, self._file)
+
+    def _secrets(self, exchange: ExchangeSettings) -> Secrets:
+        found = self._given()
+        if missing_secrets(found, exchange):
+            found = self._known()
+        return chosen_secrets(found, exchange)
+
+    def _known(self) -> dict[str, Secret]:
+        return {name: each.value for name, each in self._vault.load().items()} | self._given()
+
+    def _origins(self) -> tuple[Origin, ...]:
+        given, stored = self._given(), self._vault.load()
+        in_environment = secrets_in_environment(self._environment)
+        origins = []
+        for name in ENVIRONMENT:
+            place: Place | None = "store" if name in stored else None
+            if name in given:
+                place = "environment" if name in in_environment else "secrets file"
+            origins.append(Origin(name, place, stored[name].since if name in stored else None))
+        return tuple(origins)
+
+    def _delete(self, name: str) -> bool:
+        stored = self._vault.load()
+        if stored.pop(name, None) is None:
+            return False
+        self._vault.store(stored)
+        return True

@@ -1,0 +1,100 @@
+"""Every version of the settings that was in force, so that any of the last ones can be gone back to."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from engine.core.settings.catalogue import Difference
+from engine.store.database import Database
+
+KEPT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changed something: the process at the other end of the socket; `user` is empty where the uid has no name."""
+
+    uid: int
+    pid: int
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """The whole `text` of a settings file that was in force from `at` (calendar time) on.
+
+    `author` is None where the file was changed by hand, or by the engine itself. Where the change has to be confirmed,
+    `confirm_until` tells by when.
+    """
+
+    id: int
+    at: datetime
+    author: Author | None
+    action: str
+    differences: tuple[Difference, ...]
+    text: str
+    confirm_until: datetime | None
+
+
+class SettingsHistory:
+    """The table `settings_version`. Secrets are never in a settings file, and so not in here either."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def versions(self) -> tuple[Version, ...]:
+        """Return the last versions, the newest first."""
+        rows = await self._database.run(lambda connection: connection.execute(_SELECT).fetchall())
+        return tuple(_version(row) for row in rows)
+
+    async def add(
+        self,
+        at: datetime,
+        author: Author | None,
+        action: str,
+        differences: tuple[Difference, ...],
+        text: str,
+        confirm_until: datetime | None,
+    ) -> None:
+        """Remember a version; the oldest one goes."""
+        who = (author.uid, author.pid, author.user) if author else (None, None, None)
+        until = confirm_until.isoformat() if confirm_until else None
+        row = (at.isoformat(), *who, action, msgspec.json.encode(differences).decode(), text, until)
+
+        def insert(connection: sqlite3.Connection) -> None:
+            connection.execute(_INSERT, row)
+            connection.execute(_PRUNE, (KEPT,))
+
+        await self._database.run(insert)
+
+    async def confirm(self, version: int) -> None:
+        """Let a version stand."""
+        await self._database.run(lambda connection: connection.execute(_CONFIRM, (version,)))
+
+
+_SELECT = """
+    SELECT id, at, uid, pid, user, action, differences, text, confirm_until FROM settings_version ORDER BY id DESC
+"""
+_INSERT = """
+    INSERT INTO settings_version (at, uid, pid, user, action, differences, text, confirm_until)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_PRUNE = """
+    DELETE FROM settings_version WHERE id NOT IN (SELECT id FROM settings_version ORDER BY id DESC LIMIT ?)
+"""
+_CONFIRM = "UPDATE settings_version SET confirm_until = NULL WHERE id = ?"
+
+
+def _version(row: tuple[int, str, int | None, int, str, str, str, str, str | None]) -> Version:
+    number, at, uid, pid, user, action, differences, text, until = row
+    return Version(
+        id=number,
+        at=datetime.fromisoformat(at),
+        author=None if uid is None else Author(uid, pid, user),
+        action=action,
+        differences=msgspec.json.decode(differences, type=tuple[Difference, ...]),
+        text=text,
+        confirm_until=None if until is None else datetime.fromisoformat(until),
+    )

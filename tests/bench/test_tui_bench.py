@@ -1,0 +1,87 @@
+"""What the terminal program costs: time to the first picture, memory, bytes to the terminal, and time for a key."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.core.users import User
+from tests.support.api import people, served_engine
+from tests.support.pty import on_terminal
+from tests.support.tui import terminal
+
+FIRST_FRAME = 0.6
+MEMORY = 60 * 1024 * 1024
+BYTES_A_SECOND = 1000
+KEY = 0.1
+SECONDS = 10
+
+
+async def test_first_frame_and_memory(tmp_path: Path) -> None:
+    frames: list[float] = []
+    busy: list[float] = []
+    async with served_engine(tmp_path, people(200)) as served:
+        await served.settled()
+        for _ in range(6):
+            async with on_terminal("--socket", str(served.socket), size=(120, 40)) as seen:
+                await seen.shows("200 users")
+                assert seen.first_frame is not None
+                frames.append(seen.first_frame)
+                memory = seen.memory()
+                busy.append(seen.processor_time)
+    print(f"first frame: {min(frames):.3f} to {max(frames):.3f} s, of the processor {min(busy):.2f} s")
+    print(f"memory: {memory / 2**20:.1f} MiB")
+    assert min(frames) <= FIRST_FRAME
+    assert memory <= MEMORY
+
+
+async def test_memory_with_ten_thousand_users(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(10_000)) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket), size=(120, 40)) as seen:
+            await seen.shows("10,000 users")
+            seen.press("2")
+            await seen.shows("of 10,000")
+            memory = seen.memory()
+    print(f"10,000 users: {memory / 2**20:.1f} MiB")
+    assert memory <= MEMORY
+
+
+async def test_bytes_to_the_terminal(tmp_path: Path) -> None:
+    users = people(40)
+    async with served_engine(tmp_path, users) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket), size=(120, 45)) as seen:
+            await seen.shows("40 users")
+            seen.press("2")
+            await seen.shows("1–40 of 40")
+            await seen.quiet()
+            before = len(seen.received)
+            await asyncio.sleep(SECONDS)
+            assert len(seen.received) == before
+            for second in range(SECONDS):
+                for user in (users[second], users[20 + second]):
+                    served.link.tell(User(guid=user.guid, name=user.name, display_name=f"{user.display_name} {second}"))
+                await asyncio.sleep(1)
+            await seen.quiet()
+    rate = (len(seen.received) - before) / SECONDS
+    print(f"2 changes a second: {rate:.0f} B/s; none: 0 B/s")
+    assert 0 < rate <= BYTES_A_SECOND
+
+
+@pytest.mark.parametrize("keys", [("down",) * 5, ("pagedown",) * 5, ("end", "home"), ("slash", "9", "9", "backspace")])
+async def test_keys_with_ten_thousand_users(tmp_path: Path, keys: tuple[str, ...]) -> None:
+    async with served_engine(tmp_path, people(10_000)) as served:
+        await served.settled()
+        async with terminal(served.socket, size=(120, 40)) as shown:
+            await shown.press("2")
+            await shown.shows("of 10,000")
+            slowest = 0.0
+            for key in keys:
+                before = time.process_time()  # a pilot waits longer for each key than the program works
+                await shown.pilot.press(key)
+                shown.grid()
+                slowest = max(slowest, time.process_time() - before)
+    print(f"{' '.join(keys)}: {slowest * 1000:.0f} ms")
+    assert slowest <= KEY

@@ -1,0 +1,227 @@
+"""The guided set-up over the API: answers, checks on both simulators, and putting it into force."""
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.world import World
+from engine.simulator.world.corp import corp_world
+from tests.support.clock import ManualClock
+from tests.support.command import Ended, command
+from tests.support.service import ServedService, changes_of, running_service
+
+SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
+
+
+@pytest.fixture
+def world() -> World:
+    return corp_world(date(2026, 3, 2))
+
+
+@pytest.fixture
+def clock(world: World) -> ManualClock:
+    return ManualClock(world.instant("09:20"))
+
+
+@pytest.fixture
+async def company(world: World, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Company]:
+    async with Company(world, tmp_path, clock) as company:
+        yield company
+
+
+async def answer(served: ServedService, **body: Any) -> Any:
+    status, setup = await served.ask("PATCH", "/v1/setup", body)
+    assert status == 200, setup
+    return setup
+
+
+async def check(served: ServedService, step: str) -> Any:
+    """Try a step, and return it with its rungs."""
+    await answer(served, step=step)
+    status, operation = await served.ask("POST", "/v1/setup/check")
+    assert status == 202, operation
+    async with asyncio.timeout(20):
+        while True:
+            now: Any = (await served.get("/v1/setup"))["step"]
+            if now["check"]["state"] != "running":
+                return now
+            await asyncio.sleep(0.02)
+
+
+def failed(step: Any) -> list[str]:
+    return [rung["trouble"]["type"] for rung in step["rungs"] if rung["outcome"] == "failed"]
+
+
+async def test_step_by_step_from_nothing_to_presences(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    answers = changes_of(company.settings())
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        assert (await served.ask("GET", "/v1/setup"))[0] == 404
+        _, setup = await served.ask("POST", "/v1/setup")
+        assert setup["steps"][0]["name"] == setup["step"]["name"] == "language"
+        setup = await answer(served, step="next")
+        assert [each["key"] for each in setup["step"]["problems"]] == ["pbx.master", "pbx.host", "pbx.password"]
+        assert any("TableUsers" in line for line in setup["step"]["guidance"])
+        wrong = {key: value for key, value in answers.items() if key.startswith("pbx.")} | {"pbx.master": "branch"}
+        await answer(served, settings=wrong, secrets={"pbx.password": SECRETS["pbx.password"]})
+        assert failed(await check(served, "pbx")) == ["wrong-pbx"]
+        setup = await answer(served, settings={"pbx.master": answers["pbx.master"]})
+        assert not setup["step"]["passed"]
+        assert (await check(served, "pbx"))["passed"]
+        await answer(served, settings={"pbx.users.exclude.names": ["gerd.vorstand"]})
+        users = await check(served, "users")
+        assert "25 of 26 users take part" in users["rungs"][0]["evidence"]
+        await answer(served, settings=answers, secrets=SECRETS, user="anna.mueller@corp.example")
+        assert (await check(served, "server"))["passed"]
+        resolution = await check(served, "resolution")
+        assert resolution["check"]["done"] == 25
+        assert any("Empfang" in line for line in resolution["rungs"][-1]["evidence"])
+        assert "busy" in (await check(served, "presence"))["rungs"][-1]["evidence"][0]
+        setup = await answer(served, step="review")
+        assert setup["ready"]
+        assert {"key": "pbx.master", "before": None, "after": "headquarters"} in setup["changes"]
+        assert setup["new_secrets"] == ["pbx.password", "exchange.password"]
+        assert not company.pbx.ledger.writes
+        status, _ = await served.ask("POST", "/v1/setup/apply")
+        assert status == 200
+        await served.settled()
+        assert company.pbx.ledger.writes
+        assert (await served.get("/v1/users"))["total"] == 25
+        assert (await served.ask("GET", "/v1/setup"))[0] == 404
+        assert {entry["action"] for entry in (await served.get("/v1/audit"))["entries"]} >= {"apply_setup"}
+
+
+async def test_secrets_go_in_and_never_come_out(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        await served.ask("POST", "/v1/setup")
+        setup = await answer(served, secrets=SECRETS, step="pbx")
+        assert setup["step"]["secrets"] == [{"name": "pbx.password", "known": True}]
+        kept = tmp_path / "state" / "setup.json"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        told = str(setup) + kept.read_text() + str(await served.get("/v1/audit"))
+        assert not any(secret in told for secret in SECRETS.values())
+        status, problem = await served.ask("PATCH", "/v1/setup", {"settings": {"pbx.password": "typed here"}})
+        assert (status, problem["fields"][0]["pointer"]) == (422, "/settings/pbx.password")
+        assert "typed here" not in kept.read_text()
+
+
+async def test_it_goes_on_after_a_restart_without_the_secrets(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        await served.ask("POST", "/v1/setup")
+        await answer(served, settings={"pbx.port": "wrong", "pbx.host": "pbx"}, secrets=SECRETS, step="pbx")
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        setup = await served.get("/v1/setup")
+        assert setup["step"]["name"] == "pbx"
+        assert [each["key"] for each in setup["step"]["problems"]] == ["pbx.master", "pbx.port", "pbx.password"]
+        status, problem = await served.ask("POST", "/v1/setup/apply")
+        assert (status, problem["type"]) == (422, "setup-incomplete")
+        status, problem = await served.ask("POST", "/v1/setup/check")
+        assert (status, [each["pointer"] for each in problem["fields"]]) == (
+            422,
+            ["/settings/pbx.master", "/settings/pbx.port"],
+        )
+        await answer(served, step="language")
+        assert (await served.ask("POST", "/v1/setup/check"))[0] == 404
+        assert (await served.ask("PATCH", "/v1/setup", {"step": "nowhere"}))[0] == 422
+
+
+async def test_what_others_changed_meanwhile_stays(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        await served.ask("POST", "/v1/setup")
+        await answer(served, settings={"presence.language": "de"})
+        await served.change({"presence.show_subject": True})
+        setup = await answer(served, step="review")
+        assert setup["changes"] == [{"key": "presence.language", "before": None, "after": "de"}]
+        status, _ = await served.ask("POST", "/v1/setup/apply")
+        assert status == 200
+        assert await served.value("presence.show_subject") is True
+        assert await served.value("presence.language") == "de"
+
+
+async def run(served: ServedService, *arguments: str, **environment: str) -> Ended:
+    return await command("setup", "--socket", str(served.socket), *arguments, COLUMNS="200", **environment)
+
+
+ENVIRONMENT = {
+    "CALENDAR_ENGINE_PBX_PASSWORD": SECRETS["pbx.password"],
+    "CALENDAR_ENGINE_EXCHANGE_PASSWORD": SECRETS["exchange.password"],
+}
+
+
+async def test_from_nothing_to_the_first_presence_with_an_answers_file_alone(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers.toml"
+    answers.write_text(company.settings() + '[setup]\nuser = "anna.mueller@corp.example"\n')
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        tried = await run(served, "--answers", str(answers), "--check-only", **ENVIRONMENT)
+        assert (tried.status, tried.err) == (0, "\nEverything works. Nothing was changed.\n"), tried
+        assert "24 of 26 users have a mailbox" in tried.out or "25 of 26 users have a mailbox" in tried.out
+        assert not served.file.exists()
+        assert not company.pbx.ledger.writes
+        ended = await run(served, "--answers", str(answers), **ENVIRONMENT)
+        assert ended.status == 0, ended
+        assert "  pbx.master = headquarters" in ended.out
+        assert "  secret pbx.password" in ended.out
+        assert not any(secret in ended.out + ended.err for secret in SECRETS.values())
+        await served.settled()
+        assert company.pbx.ledger.writes
+        anna = company.world.person("anna.mueller")
+        assert company.pbx.calendar_presence(anna.guid).activity == "busy"
+
+
+async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers.toml"
+    answers.write_text('[pbx]\nhost = "pbx"\nport = "x"\nmasterr = "m"\n[setup]\nuser = "a@b.example"\nname = 1\n')
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        ended = await run(served, "--answers", str(answers), CALENDAR_ENGINE_PBX_PASSWORD="x")
+        assert (ended.status, ended.out) == (2, "")
+        for words in (
+            "line 3: pbx.port must be a whole number",
+            "line 4: pbx.masterr is no key of the settings",
+            "pbx.master is missing",
+            "exchange.type is missing",
+            "setup.name is no answer",
+            "exchange.password is missing. Set CALENDAR_ENGINE_EXCHANGE_PASSWORD",
+        ):
+            assert words in ended.err, (words, ended.err)
+        assert "pbx.password" not in ended.err
+        assert company.pbx.connections == 0
+
+
+async def test_an_answers_file_that_does_not_work_changes_nothing(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers.toml"
+    answers.write_text(company.settings())
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        ended = await run(served, "--answers", str(answers), **{**ENVIRONMENT, "CALENDAR_ENGINE_PBX_PASSWORD": "x"})
+        assert ended.status == 1
+        assert "✗ log-in" in ended.out
+        assert ended.err == "\nNothing was changed.\n"
+        assert not served.file.exists()
+        assert {each["origin"] for each in (await served.get("/v1/secrets"))["secrets"]} == {None}
+
+
+async def test_a_secret_that_would_have_no_effect_is_told(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    given = {"CALENDAR_ENGINE_PBX_PASSWORD": "given", "CALENDAR_ENGINE_EXCHANGE_PASSWORD": SECRETS["exchange.password"]}
+    async with running_service(company, clock, tmp_path, company.settings(), environment=given) as served:
+        await served.ask("POST", "/v1/setup")
+        setup = await answer(served, secrets=SECRETS)
+        [problem] = setup["problems"]
+        assert problem["key"] == "pbx.password"
+        assert "is given to the engine in the environment" in problem["reason"]
+        assert (await served.ask("POST", "/v1/setup/apply"))[0] == 422
+        await answer(served, secrets={"pbx.password": "given"})
+        assert (await served.ask("POST", "/v1/setup/apply"))[0] == 200
+        assert {each["stored_since"] for each in (await served.get("/v1/secrets"))["secrets"]} == {None}

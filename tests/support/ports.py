@@ -1,0 +1,10 @@
+"""A port of this machine that nobody listens on."""
+
+import socket
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -1,0 +1,144 @@
+"""A program on a real pseudo-terminal, and what it drew there."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import struct
+import sys
+import termios
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pyte
+
+PATIENCE = 30.0
+OF_THIS_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "PYTHONIOENCODING"}
+MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
+
+
+class PseudoTerminal:
+    """The side of the pseudo-terminal where an administrator sits."""
+
+    def __init__(self, master: int, columns: int, rows: int, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.received = bytearray()
+        self.first_frame: float | None = None
+        self.processor_time = 0.0
+        self._master = master
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._loop = asyncio.get_running_loop()
+        self.started = self._loop.time()
+
+    def read(self) -> None:
+        """Take what the program wrote."""
+        with contextlib.suppress(BlockingIOError):
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:  # the program has closed its end
+                self._loop.remove_reader(self._master)
+                return
+            self.received += data
+            self._stream.feed(_readable(data))
+            if self.first_frame is None and self.text().strip():
+                self.first_frame = self._loop.time() - self.started
+                self.processor_time = self._processor_time()
+
+    def text(self) -> str:
+        """The picture."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._screen.resize(rows, columns)
+        _set_size(self._master, columns, rows)
+        self.process.send_signal(28)  # SIGWINCH
+
+    async def shows(self, text: str) -> None:
+        await self.until(lambda: text in self.text(), lambda: f"{text!r} is not in\n{self.text()}")
+
+    async def until(self, condition: Callable[[], bool], describe: Callable[[], str] = str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not condition():  # noqa: ASYNC110 - what a program draws rings no bell
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(describe()) from None
+
+    async def quiet(self) -> None:
+        """Return when nothing was written for a while."""
+        before = -1
+        while before != len(self.received):
+            before = len(self.received)
+            await asyncio.sleep(0.7)
+
+    def _processor_time(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def children(self) -> list[int]:
+        """The processes that the program started and that are still there."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(child) for child in listed.split()]
+
+    def memory(self) -> int:
+        """Bytes of the program's resident memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+@asynccontextmanager
+async def on_terminal(
+    *arguments: str, size: tuple[int, int] = (80, 24), environment: Mapping[str, str] | None = None
+) -> AsyncIterator[PseudoTerminal]:
+    """Run `calendar-tui` with these arguments."""
+    columns, rows = size
+    master, slave = os.openpty()
+    _set_size(slave, columns, rows)
+    os.set_blocking(master, False)
+    loop = asyncio.get_running_loop()
+    inherited = {name: value for name, value in os.environ.items() if name not in OF_THIS_TERMINAL}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "calendar_tui.main",
+        *arguments,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=inherited
+        | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
+        | dict(environment or {}),
+        start_new_session=True,
+    )
+    os.close(slave)
+    terminal = PseudoTerminal(master, columns, rows, process)
+    loop.add_reader(master, terminal.read)
+    try:
+        yield terminal
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        loop.remove_reader(master)
+        os.close(master)
+
+
+def is_running(process: int) -> bool:
+    """Tell whether there is such a process."""
+    return Path(f"/proc/{process}").exists()
+
+
+def _readable(data: bytes) -> bytes:
+    """Leave out what pyte does not know: the keyboard protocol of kitty would be drawn as text."""
+    for unknown in (b"\x1b[>1u", b"\x1b[<u", b"\x1b[?2026$p", b"\x1b[?2048$p"):
+        data = data.replace(unknown, b"")
+    return data
+
+
+def _set_size(descriptor: int, columns: int, rows: int) -> None:
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

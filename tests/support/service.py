@@ -1,0 +1,160 @@
+"""A service over simulators: settings and secrets come and go, and its API is asked over the real socket."""
+
+import asyncio
+import tomllib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from engine.api.desk import Desk
+from engine.api.server import ApiServer
+from engine.api.sockets import open_doors
+from engine.cli.assembly import assemble, make_workbench
+from engine.cli.site import service_parts
+from engine.core.settings.model import Settings
+from engine.service.service import Service
+from engine.service.settings_file import SettingsFile
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.routing import RoutedResolver
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.audit_trail import AuditTrail
+from engine.store.database import Database
+from engine.store.secret_sources import SecretSources
+from engine.store.secrets import Secrets
+from engine.store.settings_history import SettingsHistory
+from engine.store.vault import Vault
+from engine.sync.clocks import SteadyClock
+from engine.sync.engine import Engine
+from tests.support.clock import ManualClock
+from tests.support.site import PATIENCE, collect_cancelled_handshakes
+
+
+@dataclass
+class ServedService:
+    service: Service
+    desk: Desk
+    company: Company
+    clock: ManualClock
+    file: Path
+    socket: Path
+    sessions: list[aiohttp.ClientSession] = field(default_factory=list)
+
+    def session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.UnixConnector(path=str(self.socket))
+        self.sessions.append(aiohttp.ClientSession("http://localhost", connector=connector))
+        return self.sessions[-1]
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """Return status and body of the answer."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.session().request(method, path, json=body, headers=names) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def get(self, path: str) -> Any:
+        status, body = await self.ask("GET", path)
+        assert status == 200, body
+        return body
+
+    async def change(self, changes: dict[str, Any], **more: Any) -> Any:
+        """Change settings as they are now, and return the answer."""
+        etag = (await self.get("/v1/settings"))["etag"]
+        status, body = await self.ask("PATCH", "/v1/settings", {"changes": changes, **more}, If_Match=etag)
+        assert status == 200, body
+        return body
+
+    async def value(self, key: str) -> Any:
+        """Return the value of a key as the API shows it."""
+        [setting] = [each for each in (await self.get("/v1/settings"))["settings"] if each["key"] == key]
+        return setting["value"]
+
+    async def concerns(self) -> list[str]:
+        return [each["trouble"]["type"] for each in (await self.get("/v1/status"))["concerns"]]
+
+    async def settled(self) -> None:
+        """Wait until there is an engine and the PBX shows what it ought to."""
+        await self.eventually(lambda: self.service.seat.engine is not None)
+        assert self.service.seat.engine is not None
+        async with asyncio.timeout(PATIENCE):
+            await self.service.seat.engine.settled()
+
+    async def eventually(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                if condition():
+                    return
+                await asyncio.sleep(0.01)
+
+
+def changes_of(text: str) -> dict[str, Any]:
+    """Return all that a settings file sets as changes of an empty one."""
+    return {f"{table}.{key}": value for table, keys in tomllib.loads(text).items() for key, value in keys.items()}
+
+
+@asynccontextmanager
+async def running_service(
+    company: Company,
+    clock: ManualClock,
+    directory: Path,
+    text: str | None,
+    *,
+    with_secrets: bool = True,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[ServedService]:
+    """Run a service whose settings file has `text`, or is not there; secrets are stored, or in `environment`."""
+    file = directory / "etc" / "calendar-engine.toml"
+    if text is not None:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    database = Database(directory / "state")
+    network_clock = SteadyClock(speed=20)
+
+    sources = SecretSources(environment or {}, None, Vault(directory / "state", None), clock.now)
+
+    def make(settings: Settings, secrets: Secrets) -> Engine:
+        return assemble(
+            settings,
+            secrets,
+            AcknowledgedPresences(database),
+            clock=clock,
+            network_clock=network_clock,
+            observe=lambda _: None,
+            resolver=RoutedResolver(company.exchange.routes),
+        )
+
+    await database.open()
+    try:
+        if with_secrets and environment is None:
+            await sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
+        settings = SettingsFile(file)
+        service = Service(
+            settings,
+            SettingsHistory(database),
+            sources.secrets,
+            make,
+            clock=clock,
+            network_clock=network_clock,
+            started_with=settings.engine_settings(),
+        )
+        await service.begin()
+        desk = Desk(service.seat, clock, AuditTrail(database))
+        workbench = make_workbench(clock, SteadyClock(), RoutedResolver(company.exchange.routes))
+        parts = service_parts(service, sources, desk, workbench, directory / "state")
+        with open_doors(directory / "engine.sock", None, {}) as doors:
+            served = ServedService(service, desk, company, clock, file, doors.main)
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(service.run())
+                serving = group.create_task(ApiServer(desk, doors, more=parts).serve())
+                try:
+                    yield served
+                finally:
+                    for session in served.sessions:
+                        await session.close()
+                    running.cancel()
+                    serving.cancel()
+    finally:
+        await database.close()
+        collect_cancelled_handshakes()

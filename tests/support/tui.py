@@ -1,0 +1,87 @@
+"""The terminal program against an engine on a real socket, without a terminal."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from calendar_tui.app import CalendarApp
+from calendar_tui.client.finding import reachable_socket
+from calendar_tui.screens.view import View
+from calendar_tui.state.attachment import Attached
+from calendar_tui.terminal import Look
+from engine.api.desk import Desk
+from engine.api.server import ApiServer
+from engine.api.sockets import open_doors
+from engine.simulator.world import World
+from tests.support.clock import ManualClock
+from tests.support.site import Site, running_site
+
+PATIENCE = 20.0
+DESIGN_SIZE = (80, 24)
+
+
+class Terminal:
+    """What a test does with the program, and what it sees."""
+
+    def __init__(self, app: CalendarApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def view(self) -> View:
+        assert isinstance(self.app.screen, View)
+        return self.app.screen
+
+    def grid(self) -> str:
+        """The picture as text."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def shows(self, text: str) -> None:
+        await self.eventually(lambda: text in self.grid(), lambda: f"{text!r} is not in\n{self.grid()}")
+
+    async def eventually(self, condition: Callable[[], bool], describe: Callable[[], str] = str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not condition():
+                    await self.pilot.pause(0.02)
+        except TimeoutError:
+            raise AssertionError(describe()) from None
+
+
+@asynccontextmanager
+async def terminal(
+    socket: Path,
+    *,
+    look: Look | None = None,
+    size: tuple[int, int] = DESIGN_SIZE,
+    read_only: bool = False,
+    attached: bool = True,
+) -> AsyncIterator[Terminal]:
+    app = CalendarApp(lambda: reachable_socket((socket,), read_only=read_only), look or Look(), read_only=read_only)
+    async with app.run_test(size=size) as pilot:
+        shown = Terminal(app, pilot)
+        if attached:
+            await shown.eventually(lambda: isinstance(app.model.attachment, Attached))
+            await shown.eventually(lambda: app._drawing is None)
+        yield shown
+
+
+@asynccontextmanager
+async def served_site(world: World, directory: Path, clock: ManualClock) -> AsyncIterator[tuple[Site, Path]]:
+    """A whole site with simulators, and the socket of its API."""
+    async with running_site(world, directory, clock, presence={"show_subject": True}) as site:
+        with open_doors(directory / "engine.sock", None, {}) as doors:
+            async with asyncio.TaskGroup() as group:
+                serving = group.create_task(ApiServer(Desk(site.engine, clock), doors).serve())
+                try:
+                    yield site, doors.main
+                finally:
+                    serving.cancel()

@@ -1,0 +1,183 @@
+"""The client against the real API, and against what is not quite the API."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from calendar_tui.client.api import Api, segment
+from calendar_tui.client.failures import (
+    AnswerNotUnderstood,
+    ClientFailure,
+    EngineUnreachable,
+    RequestRefused,
+    SocketForbidden,
+    VersionsDiffer,
+)
+from calendar_tui.client.finding import reachable_socket
+from calendar_tui.client.session import Session
+from calendar_tui.state.attachment import Attached, Lost
+from calendar_tui.state.model import Model
+from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail
+from engine.api.schema.places import read_only_twin
+from tests.support.api import people, served_engine
+
+USERS = people(3)
+
+
+async def test_answers_are_typed(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        api = Api(served.socket)
+        assert (await api.get("/v1/status", Status)).users == 3
+        user = await api.get(f"/v1/users/{segment(USERS[0].guid)}", UserDetail)
+        assert user.name == "user0"
+        assert [part.presence.activity for part in user.day] == ["available", "busy", "available"]
+        operation = await api.post("/v1/resync", Operation, ResyncQuestion(users=(USERS[0].guid,)))
+        assert operation.total == 1
+        assert (await api.delete(f"/v1/operations/{operation.id}", Operation)).id == operation.id
+
+
+async def test_refusals_say_what_to_do(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        with pytest.raises(RequestRefused) as refused:
+            await Api(served.socket).get("/v1/users/nobody", UserDetail)
+        assert (refused.value.status, refused.value.detail) == (404, "There is no such user")
+        assert "GET /v1/users" in refused.value.remedy
+        with pytest.raises(RequestRefused, match="reading only"):
+            await Api(served.read_only).post("/v1/resync", Operation)
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (b"", EngineUnreachable),
+        (b"220 mail.example ESMTP\r\n\r\n", AnswerNotUnderstood),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", AnswerNotUnderstood),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}", EngineUnreachable),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}", RequestRefused),
+    ],
+    ids=["hangs up", "something else", "other JSON", "cut off", "no problem+json"],
+)
+async def test_what_is_not_our_engine(tmp_path: Path, answer: bytes, failure: type[ClientFailure]) -> None:
+    async with answering(tmp_path / "s", answer):
+        with pytest.raises(failure):
+            await Api(tmp_path / "s").get("/v1", About)
+
+
+@asynccontextmanager
+async def answering(path: Path, answer: bytes) -> AsyncIterator[None]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, str(path)):
+        yield
+
+
+async def test_the_socket_is_found_as_the_commands_find_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "engine.sock", tmp_path / "engine.sock"
+    with pytest.raises(EngineUnreachable, match=str(first)):
+        reachable_socket((first, second), read_only=False)
+    async with served_engine(tmp_path, USERS) as served:
+        assert reachable_socket((first, second), read_only=False) == served.socket
+        assert reachable_socket((first, second), read_only=True) == read_only_twin(second)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may use every socket")
+def test_a_socket_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "engine.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        path.chmod(0)
+        with pytest.raises(SocketForbidden):
+            reachable_socket((path,), read_only=False)
+
+
+class Watched:
+    """A session, and everything that its model went through."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.model = Model()
+        self.news = asyncio.Event()
+        self.session = Session(
+            self.model,
+            lambda: reachable_socket((path,), read_only=read_only),
+            self.news.set,
+            read_only=read_only,
+            random=Random(1),
+        )
+
+    async def until(self, kind: type[Attached] | type[Lost]) -> None:
+        async with asyncio.timeout(20):
+            while not isinstance(self.model.attachment, kind):
+                self.news.clear()
+                await self.news.wait()
+
+
+@asynccontextmanager
+async def watching(path: Path, *, read_only: bool = False) -> AsyncIterator[Watched]:
+    watched = Watched(path, read_only=read_only)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(watched.session.run())
+        yield watched
+        task.cancel()
+
+
+async def test_it_comes_back_by_itself(tmp_path: Path) -> None:
+    async with watching(tmp_path / "engine.sock") as watched:
+        await watched.until(Lost)
+        assert isinstance(watched.model.attachment, Lost)
+        assert "calendar-engine run" in watched.model.attachment.remedy
+        async with served_engine(tmp_path, USERS) as served:
+            await served.settled()
+            await watched.until(Attached)
+            await served.eventually(lambda: len(watched.model.users.rows) == 3)
+        await watched.until(Lost)
+        assert len(watched.model.users.rows) == 3
+        async with served_engine(tmp_path, people(5)) as served:
+            await watched.until(Attached)
+            await served.eventually(lambda: len(watched.model.users.rows) == 5)
+
+
+async def test_changes_from_before_and_after_are_each_there_once(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with watching(served.socket) as watched:
+            await watched.until(Attached)
+            await served.eventually(lambda: bool(watched.model.changes))
+            await served.clock.advance(3600)
+            await served.settled()
+            everything = served.desk.history.recent
+            await served.eventually(lambda: len(watched.model.changes) == len(everything))
+            assert [change.number for change in watched.model.changes] == [change.number for change in everything]
+            assert sum(watched.model.last_hour.changes(watched.model.now)) == 3
+            assert str(watched.model.zone) == "UTC"
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_rights_are_recognised(tmp_path: Path, read_only: bool) -> None:
+    async with served_engine(tmp_path, USERS) as served, watching(served.socket, read_only=read_only) as watched:
+        await watched.until(Attached)
+        assert watched.model.may_change is not read_only
+
+
+async def test_another_version_of_the_api(tmp_path: Path) -> None:
+    about = (
+        b'{"api":2,"version":"9.0","boot":"b","capabilities":[],"rights":{"read":true,"change":true},'
+        b'"actor":{"uid":0,"pid":1}}'
+    )
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(about), about)
+    async with answering(tmp_path / "engine.sock", answer), watching(tmp_path / "engine.sock") as watched:
+        await watched.until(Lost)
+        assert isinstance(watched.model.attachment, Lost)
+        assert isinstance(watched.model.attachment.failure, VersionsDiffer)
+        assert "9.0" in str(watched.model.attachment.failure)

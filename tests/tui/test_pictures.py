@@ -1,0 +1,102 @@
+"""Every view as text, on both sizes and on terminals of every kind: simulators, engine and socket are real."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from pytest_snapshot.plugin import Snapshot
+
+from calendar_tui.ascii import written
+from calendar_tui.terminal import Letters, Look, ThemeName
+from engine.api.schema import RecentChanges
+from engine.simulator.world.corp import corp_world
+from tests.support.clock import ManualClock
+from tests.support.tui import Terminal, served_site, terminal
+
+MONDAY = date(2026, 3, 2)
+SIZES = ((80, 24), (120, 40))
+LOOKS = {
+    "normal": Look(),
+    "no-colour": Look(ThemeName.ANSI, colour=False),
+    "ascii": Look(letters=Letters.ASCII),
+}
+AT_RANDOM = (
+    (re.compile(r"\d\d \w{3} \d\d:\d\d(?=, with)"), "02 Mar 10:20"),  # told by the clock of the network
+    (re.compile(r"(?<=next reading   )[\w :]+"), "03 Mar 08:00"),  # jitter
+    (re.compile(r"[?·] unknown  (?=  (Empfang|Gerd))"), "○ available"),  # perhaps learned from the PBX, perhaps not
+    (re.compile(r"(?<=shows     )[?·] unknown"), "○ available"),
+)
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+async def test_pictures(tmp_path: Path, snapshot: Snapshot) -> None:
+    clock = ManualClock(corp_world(MONDAY).instant("10:20"))
+    snapshot.snapshot_dir = SNAPSHOTS
+    different: list[str] = []
+    async with served_site(corp_world(MONDAY), tmp_path, clock) as (site, socket):
+        await site.settled()
+        await site.eventually(lambda: site.engine.status().watched == 24)
+        for size in SIZES:
+            for kind, look in LOOKS.items():
+                async with terminal(socket, look=look, size=size) as shown:
+                    for name, picture in (await pictures(shown)).items():
+                        try:
+                            snapshot.assert_match(without_chance(picture), f"{name}-{size[0]}x{size[1]}-{kind}.txt")
+                        except AssertionError as error:
+                            different.append(str(error))
+    assert not different, "\n".join(different)
+
+
+async def pictures(shown: Terminal) -> dict[str, str]:
+    found: dict[str, str] = {}
+    await shown.shows("24 watched")
+    await shown.shows("since 10:20")
+    put_in_order(shown)
+    found["overview"] = shown.grid()
+    await shown.press("question_mark")
+    found["help"] = shown.grid()
+    await shown.press("escape", "ctrl+p", *"user")
+    found["palette"] = shown.grid()
+    await shown.press("escape", "2")
+    await shown.shows("of 26")
+    found["users"] = shown.grid()
+    await shown.press("e", "slash", *"empf")
+    await shown.shows("of 1 of 26")
+    found["users-filtered"] = shown.grid()
+    await shown.press("enter", "enter")
+    await shown.shows("Add the user's e-mail address")
+    found["user-without-mailbox"] = shown.grid()
+    await shown.press("escape", "x", "slash", *"anna", "enter", "enter")
+    await shown.shows("Today")
+    found["user"] = shown.grid()
+    await shown.press("pagedown")
+    found["user-below"] = shown.grid()
+    return found
+
+
+def without_chance(picture: str) -> str:
+    for chance, instead in AT_RANDOM:
+        picture = chance.sub(written(instead, Letters.ASCII) if picture.isascii() else instead, picture)
+    return picture
+
+
+def put_in_order(shown: Terminal) -> None:
+    """What happened in the same moment came in any order."""
+    changes = sorted(shown.app.model.changes, key=lambda change: (change.at, change.kind, change.label), reverse=True)
+    numbered = [replace(change, number=1000 - place) for place, change in enumerate(changes)]
+    shown.app.model.recall(RecentChanges(changes=tuple(numbered)))
+    shown.view.show()
+
+
+@pytest.mark.parametrize("picture", sorted(SNAPSHOTS.glob("*-ascii.txt")), ids=lambda path: path.stem)
+def test_ascii_is_ascii(picture: Path) -> None:
+    assert picture.read_text().isascii()
+
+
+@pytest.mark.parametrize("picture", sorted(SNAPSHOTS.glob("*-no-colour.txt")), ids=lambda path: path.stem)
+def test_nothing_is_said_by_colour_alone(picture: Path) -> None:
+    with_colour = picture.with_name(picture.name.replace("no-colour", "normal"))
+    assert picture.read_text() == with_colour.read_text()

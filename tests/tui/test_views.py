@@ -1,0 +1,169 @@
+"""The program as an administrator uses it: keys in, pictures out, a real engine behind a real socket."""
+
+from pathlib import Path
+
+import pytest
+
+from calendar_tui.screens.user import UserView
+from calendar_tui.screens.users import UsersView
+from engine.exchange.failures import MailboxNotFound
+from tests.support.api import InstantSource, people, served_engine
+from tests.support.tui import terminal
+
+USERS = people(30)
+
+
+@pytest.fixture
+def source() -> InstantSource:
+    source = InstantSource()
+    for number in (7, 17):
+        source.failures[f"user{number}@corp.example"] = MailboxNotFound("not in the directory")
+    return source
+
+
+async def test_from_a_problem_to_its_users(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.shows("✗ No mailbox was found for this user  2 users: User Number")
+            await shown.shows("30 users: 28 with a calendar")
+            await shown.press("enter")
+            await shown.shows("1–2 of 2 of 30")
+            assert "Add the user's e-mail address" in shown.grid()
+            assert shown.grid().count("✗ No mailbox") == 2
+            await shown.press("enter")
+            await shown.shows("Users > User Number 17")
+            assert "looked for as  user17@corp.example" in shown.grid()
+            await shown.press("n")
+            await shown.shows("Users > User Number 7")
+            await shown.press("n")
+            await shown.shows("no further user")
+            await shown.press("escape")
+            assert isinstance(shown.view, UsersView)
+            await shown.press("escape")
+            await shown.shows("1–21 of 30")
+            await shown.press("escape")
+            await shown.shows("Last changes")
+
+
+async def test_filter_as_typed_sort_and_errors(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.press("2", "slash")
+            for letters, left in (("2", 12), ("9", 1)):
+                await shown.press(*letters)
+                await shown.shows(f"1–{left} of {left} of 30")
+            await shown.press("enter")
+            await shown.shows("  29\n")
+            await shown.press("x", "e")
+            await shown.shows("1–2 of 2 of 30")
+            await shown.press("e", "s", "s")
+            await shown.shows("Sorted by state.")
+            await shown.press("S", "end")
+            await shown.shows("–30 of 30")
+
+
+async def test_what_happens_is_seen(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.press("2")
+            await shown.shows("● busy       User Number 0         Busy: Jour fixe until 10 AM")
+            assert "  10:00  09:05" in shown.grid()
+            await served.clock.advance(3600)
+            await served.settled()
+            await shown.shows("○ available  User Number 0  ")
+            served.link.remove(USERS[0].guid)
+            await shown.shows("of 29")
+            await shown.press("1")
+            await shown.shows("29 users")
+
+
+async def test_the_cursor_stays_with_its_user(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.press("2", "down", "down", "down")
+            main = shown.view.line_view("main")
+            chosen = main.cursor_key
+            served.link.remove(USERS[0].guid)
+            await shown.shows("of 29")
+            assert (main.cursor_key, main.cursor) == (chosen, 2)
+
+
+async def test_resync_and_its_right(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        before = served.source.reads
+        async with terminal(served.socket) as shown:
+            await shown.press("2", "enter")
+            await shown.shows("The PBX shows what it ought to.")
+            await shown.press("r")
+            await shown.shows("Reading calendars again: ")
+            await served.eventually(lambda: served.source.reads == before + 1)
+            await shown.press("escape", "slash", "2", "9", "enter", "R")
+            await shown.shows("Reading calendars again: ")
+            await served.eventually(lambda: served.source.reads == before + 2)
+        async with terminal(served.socket, read_only=True) as shown:
+            await shown.shows("read only")
+            await shown.press("2", "enter", "r")
+            await shown.shows("attached for reading only")
+            assert "resync" not in shown.grid().splitlines()[-1] or "reading only" in shown.grid()
+            assert served.source.reads == before + 2
+
+
+async def test_copy_and_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with terminal(served.socket, size=(100, 40)) as shown:
+            await shown.press("2", "enter")
+            await shown.shows("Jour fixe")
+            await shown.press("y")
+            assert "Jour fixe" in shown.app.clipboard
+            await shown.press("w")
+            await shown.shows("Written to")
+    written = tmp_path / "calendar-user0.txt"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert written.read_text().startswith("User Number 0 (user0), 2026-03-02 09:05 UTC\n")
+
+
+async def test_the_engine_goes_and_comes(tmp_path: Path) -> None:
+    async with terminal(tmp_path / "engine.sock", attached=False) as shown:
+        await shown.shows("The engine cannot be reached")
+        assert "calendar-engine run" in shown.grid()
+        async with served_engine(tmp_path, USERS):
+            await shown.shows("30 users")
+            assert "cannot be reached" not in shown.grid()
+        await shown.shows("✗ engine gone")
+        assert "What is shown here is " in shown.grid()
+        assert "30 users" in shown.grid()
+        async with served_engine(tmp_path, people(4)):
+            await shown.shows("✓ engine")
+            await shown.shows("4 users")
+
+
+async def test_small_and_large(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            for width, height in ((59, 24), (80, 17), (5, 2)):
+                await shown.pilot.resize_terminal(width, height)
+                await shown.shows("This")
+            await shown.pilot.resize_terminal(60, 18)
+            await shown.shows("Last changes")
+            await shown.pilot.resize_terminal(132, 50)
+            await shown.press("2")
+            await shown.shows("user0@corp.example")
+
+
+async def test_one_user_who_goes(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.press("2", "enter")
+            await shown.shows("Jour fixe")
+            assert isinstance(shown.view, UserView)
+            served.link.remove(shown.view.guid)
+            await shown.shows("There is no such user")
