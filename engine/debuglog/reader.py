@@ -95,7 +95,9 @@ def rows(
     connection: sqlite3.Connection, this: Filter, now: datetime, *, before: int | None, after: int | None, limit: int
 ) -> Found:
     """Return the exchanges that fit, newest first, or after an id oldest first."""
-    oldest, newest = connection.execute("SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM exchange").fetchone()
+    # Each on its own: SQLite looks one of them up, but for both together it would look through the table.
+    ends = "SELECT coalesce((SELECT min(id) FROM exchange), 1), coalesce((SELECT max(id) FROM exchange), 0)"
+    oldest, newest = connection.execute(ends).fetchone()
     condition, parameters = Conditions(connection, now).of(this)
     low = max(oldest, (after or 0) + 1)
     high = newest if before is None else min(newest, before - 1)
