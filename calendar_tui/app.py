@@ -13,6 +13,7 @@ from textual.timer import Timer
 
 from calendar_tui import themes
 from calendar_tui.client.session import Session
+from calendar_tui.screens.log import LogView
 from calendar_tui.screens.registry import FIRST, MAIN_VIEWS
 from calendar_tui.screens.user import UserView
 from calendar_tui.screens.users import UsersView
@@ -87,6 +88,13 @@ class CalendarApp(App[None]):
     def open_user(self, guid: str) -> None:
         """Go to one user."""
         self.push_screen(UserView(self, guid))
+
+    def open_log(self, *conditions: str) -> None:
+        """Go to the exchanges that fit."""
+        self.open_view(LogView.NAME)
+        log = self._view(LogView.NAME)
+        assert isinstance(log, LogView)  # noqa: S101 - for the type checker
+        log.narrow(*conditions)
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return who comes some steps after a user in the list."""

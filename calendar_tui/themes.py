@@ -82,6 +82,13 @@ LineView .lines--notice { color: $warning; }
 LineView .lines--key { color: $primary; text-style: bold; }
 LineView .lines--chip { background: $panel; text-style: bold; }
 LineView .lines--bar { color: $primary; }
+LineView .lines--tag { color: $primary; }
+LineView .lines--attribute { color: $away; }
+LineView .lines--value { color: $warning; }
+LineView .lines--entity { color: $accent; }
+LineView .lines--found { text-style: bold reverse; }
+#bodies, BodyPane { height: 1fr; width: 1fr; }
+#response-pane { margin-left: 1; }
 #too-small { display: none; }
 .-too-small > * { display: none; }
 .-too-small > #too-small { display: block; }

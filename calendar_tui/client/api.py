@@ -1,10 +1,10 @@
 """The engine's local API as typed requests; engine.api.schema has the words."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -40,18 +40,27 @@ class Api:
         """Replace what is at `path`, and return the answer."""
         return await self._ask("PUT", path, kind, msgspec.json.encode(body))
 
+    async def patch(self, path: str, kind: type[T], body: msgspec.Struct, etag: str) -> T:
+        """Change what is at `path` if it is still what `etag` stands for, and return the answer."""
+        return await self._ask("PATCH", path, kind, msgspec.json.encode(body), {"If-Match": etag})
+
+    async def data(self, path: str, head: Mapping[str, str] | None = None) -> bytes:
+        """Return what is at `path` as it is."""
+        return await self._fetch("GET", path, head or {})
+
     async def delete(self, path: str, kind: type[T]) -> T:
         """Call something off, and return the answer."""
         return await self._ask("DELETE", path, kind)
 
-    async def events(self, last_event_id: str) -> AsyncIterator[ServerEvent]:
+    async def events(self, last_event_id: str, topics: str = "") -> AsyncIterator[ServerEvent]:
         """Yield every event from `last_event_id` on, a snapshot first where that is not known any more.
 
-        The stream ends with a `ClientFailure`.
+        `topics` are divided by commas, the usual ones if not given. The stream ends with a `ClientFailure`.
         """
         head = {"Last-Event-ID": last_event_id} if last_event_id else {}
         parser = EventParser()
-        async with asking(self.socket, "GET", "/v1/events", head=head) as answer:
+        path = f"/v1/events?topics={topics}" if topics else "/v1/events"
+        async with asking(self.socket, "GET", path, head=head) as answer:
             if answer.status >= 400:
                 raise _refusal(await answer.read(), answer.status)
             while True:
@@ -65,8 +74,13 @@ class Api:
                 for event in parser.feed(part):
                     yield event
 
-    async def _ask(self, method: str, path: str, kind: type[T], body: bytes = b"") -> T:
-        head = {"Content-Type": "application/json"} if body else {}
+    async def _ask(
+        self, method: str, path: str, kind: type[T], body: bytes = b"", head: Mapping[str, str] | None = None
+    ) -> T:
+        typed = {"Content-Type": "application/json"} if body else {}
+        return understood(await self._fetch(method, path, {**typed, **(head or {})}, body), kind, path)
+
+    async def _fetch(self, method: str, path: str, head: Mapping[str, str], body: bytes = b"") -> bytes:
         try:
             async with asyncio.timeout(PATIENCE), asking(self.socket, method, path, head=head, body=body) as answer:
                 data = await answer.read()
@@ -74,7 +88,7 @@ class Api:
             raise EngineUnreachable(f"{self.socket}: no answer within {PATIENCE:.0f} seconds") from error
         if answer.status >= 400:
             raise _refusal(data, answer.status)
-        return understood(data, kind, path)
+        return data
 
 
 def understood(data: bytes, kind: type[T], what: str) -> T:
@@ -83,6 +97,12 @@ def understood(data: bytes, kind: type[T], what: str) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.MsgspecError as error:
         raise AnswerNotUnderstood(f"{what}: {error}") from error
+
+
+def with_query(path: str, question: msgspec.Struct) -> str:
+    """Return `path` with a question behind it; what is not set is not asked."""
+    fields = {name: value for name, value in msgspec.structs.asdict(question).items() if value not in (None, "")}
+    return f"{path}?{urlencode(fields)}" if fields else path
 
 
 def segment(text: str) -> str:

@@ -9,6 +9,13 @@ LIST = "list"
 _KEYS = {
     "slash": "/",
     "question_mark": "?",
+    "apostrophe": "'",
+    "quotation_mark": '"',
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "space": "Space",
+    "tab": "Tab",
+    "delete": "Del",
     "enter": "Enter",
     "escape": "Esc",
     "up": "↑",

@@ -1,9 +1,9 @@
 """All commands. A view adds its own as one more tuple here."""
 
-from calendar_tui.commands import everywhere, users
+from calendar_tui.commands import everywhere, log, settings, users
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 
-ALL: tuple[Command, ...] = (*everywhere.COMMANDS, *users.COMMANDS)
+ALL: tuple[Command, ...] = (*everywhere.COMMANDS, *users.COMMANDS, *log.COMMANDS, *settings.COMMANDS)
 
 
 def of_place(place: str) -> tuple[Command, ...]:

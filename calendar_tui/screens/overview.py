@@ -5,6 +5,7 @@ from textual.app import ComposeResult
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.problem import ProblemView
 from calendar_tui.screens.view import View
+from calendar_tui.state.log.related import conditions_of_problem, conditions_of_user
 from calendar_tui.state.overview import PROBLEM, USER, overview
 from calendar_tui.state.user_list import Query
 from calendar_tui.widgets.line_view import LineView
@@ -29,18 +30,25 @@ class OverviewView(View):
         """The beginning."""
         return "calendar-tui"
 
+    def action_exchanges(self) -> None:
+        """Show the exchanges of what is under the cursor."""
+        kind, _, rest = self.line_view("main").cursor_key.partition(":")
+        rows = self.model.users.rows
+        concern = self.model.concern(rest) if f"{kind}:" == PROBLEM else None
+        row = rows.get(rest.split(":")[0])
+        if concern is not None:
+            self.shell.open_log(*conditions_of_problem(concern, rows))
+        else:
+            self.shell.open_log(*(conditions_of_user(row) if row else ()))
+
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Go to where it can be solved."""
         if event.key.startswith(USER):
             self.shell.open_user(event.key.split(":")[1])
             return
         slug = event.key.removeprefix(PROBLEM)
-        concerns = self.model.status.concerns if self.model.status else ()
-        for concern in concerns:
-            if concern.trouble.type != slug:
-                continue
-            if concern.link is None:
-                self.shell.open_users(Query(problem=slug, problem_title=concern.trouble.title))
-            else:
-                self.app.push_screen(ProblemView(self.shell, slug))
-            return
+        concern = self.model.concern(slug)
+        if concern is not None and concern.link is None:
+            self.shell.open_users(Query(problem=slug, problem_title=concern.trouble.title))
+        elif concern is not None:
+            self.app.push_screen(ProblemView(self.shell, slug))

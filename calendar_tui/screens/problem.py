@@ -4,6 +4,7 @@ from textual.app import ComposeResult
 
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.view import Shell, View
+from calendar_tui.state.log.related import conditions_of_problem
 from calendar_tui.state.problem import problem_document
 
 
@@ -24,6 +25,11 @@ class ProblemView(View):
     def refresh_content(self) -> None:
         """Show the problem."""
         self.line_view("main").show(problem_document(self.model, self._slug, self.app.size.width))
+
+    def action_exchanges(self) -> None:
+        """Show the exchanges that failed."""
+        concern = self.model.concern(self._slug)
+        self.shell.open_log(*(conditions_of_problem(concern, self.model.users.rows) if concern else ("is:error",)))
 
     def path(self) -> str:
         """One step from the beginning."""

@@ -13,6 +13,7 @@ from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.lines import Document, Role, Span, line
+from calendar_tui.state.log.related import conditions_of_user
 from calendar_tui.state.user import user_document, user_text
 from engine.api.schema import OperationKind, UserDetail, UserRow
 
@@ -62,6 +63,11 @@ class UserView(View):
     async def action_have_done(self, kind: OperationKind) -> None:
         """Have the calendar read again, or the mailbox looked for."""
         await self.begin(f"/v1/users/{segment(self.guid)}/{kind}")
+
+    def action_exchanges(self) -> None:
+        """Show this user's exchanges in the log."""
+        if self._row is not None:
+            self.shell.open_log(*conditions_of_user(self._row))
 
     def action_copy(self) -> None:
         """Hand everything to the clipboard of the terminal."""

@@ -13,7 +13,7 @@ from calendar_tui.client.session import Session
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import Command
 from calendar_tui.state import frame
-from calendar_tui.state.lines import Document
+from calendar_tui.state.lines import Document, Role, wrapped
 from calendar_tui.state.model import Model
 from calendar_tui.state.operations import progress
 from calendar_tui.state.user_list import Query
@@ -39,6 +39,10 @@ class Shell(Protocol):
 
     def open_user(self, guid: str) -> None:
         """Go to one user."""
+        ...
+
+    def open_log(self, *conditions: str) -> None:
+        """Go to the exchanges that fit."""
         ...
 
     def neighbour(self, guid: str, steps: int) -> str | None:
@@ -121,6 +125,10 @@ class View(Screen[str | None]):
         self.show_as_needed("lost", frame.lost(self.model, datetime.now(UTC), width))
         self.refresh_content()
         self.show_frame()
+
+    def saying(self, text: str) -> Document:
+        """Return a remark in place of the content."""
+        return Document(wrapped(text, self.app.size.width - 1, " ", Role.MUTED))
 
     def show_as_needed(self, id: str, document: Document) -> None:  # noqa: A002
         """Show lines in a widget that takes just as many rows."""

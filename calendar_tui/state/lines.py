@@ -26,6 +26,11 @@ class Role(StrEnum):
     KEY = "key"
     CHIP = "chip"
     BAR = "bar"
+    TAG = "tag"
+    ATTRIBUTE = "attribute"
+    VALUE = "value"
+    ENTITY = "entity"
+    FOUND = "found"
 
 
 class Span(NamedTuple):

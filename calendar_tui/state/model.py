@@ -11,7 +11,9 @@ from calendar_tui.state.history import LastHour
 from calendar_tui.state.user_list import UserTable
 from engine.api.schema import (
     About,
+    AuditEvent,
     ChangeEvent,
+    Concern,
     Operation,
     OperationEvent,
     RecentChanges,
@@ -38,6 +40,7 @@ class Model:
         self.changes: deque[ChangeEvent] = deque(maxlen=REMEMBERED)
         self.last_hour = LastHour()
         self.heard_at: datetime | None = None
+        self.audits = 0
         self._calendar_time: datetime | None = None
         self._last_change = 0
 
@@ -55,6 +58,8 @@ class Model:
                 self.operations[operation.id] = operation
             case ChangeEvent() if event.number > self._last_change:
                 self._add_change(event)
+            case AuditEvent():
+                self.audits += 1
             case _:
                 pass
 
@@ -70,6 +75,11 @@ class Model:
     def now(self) -> datetime:
         """The newest calendar time that the engine told."""
         return self._calendar_time or datetime.now(UTC)
+
+    def concern(self, slug: str) -> Concern | None:
+        """Return the problem of that name, as long as there is one."""
+        concerns = self.status.concerns if self.status else ()
+        return next((each for each in concerns if each.trouble.type == slug), None)
 
     @property
     def zone(self) -> tzinfo:

@@ -7,8 +7,7 @@ from calendar_tui.state.trouble import problem_box, whose_and_how_much
 
 def problem_document(model: Model, slug: str, width: int) -> Document:
     """Return all that is known of the problem with that name."""
-    status = model.status
-    concern = next((each for each in status.concerns if each.trouble.type == slug), None) if status else None
+    status, concern = model.status, model.concern(slug)
     if concern is None:
         return Document([line(), line(Span(" ✓ This problem is over.", Role.GOOD))])
     lines = [line(), *problem_box(concern.trouble, width), line(), whose_and_how_much(concern.trouble)]

@@ -1,0 +1,232 @@
+"""The log of exchanges on the terminal; calendar_tui.state.log says what is in it."""
+
+from datetime import UTC, datetime
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from calendar_tui.client.failures import ClientFailure
+from calendar_tui.client.log import Export
+from calendar_tui.commands.bindings import view_bindings
+from calendar_tui.screens.live_log import LiveLog
+from calendar_tui.screens.private_file import write_here
+from calendar_tui.screens.view import Shell
+from calendar_tui.state.lines import Document
+from calendar_tui.state.log.capture import capture_line
+from calendar_tui.state.log.list import chips_line, heads
+from calendar_tui.state.log.mistakes import mistake_document
+from calendar_tui.state.log.times import typed_time
+from calendar_tui.state.log.values import quoted
+from calendar_tui.widgets.filter_line import FilterLine
+from calendar_tui.widgets.line_view import LineView
+from calendar_tui.widgets.log_list import LogList
+from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQuestion, LogQuestion
+
+
+class LogView(LiveLog):
+    """Of a log of any length the part that is looked at, and what comes, as it comes."""
+
+    NAME = "log"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(shell)
+        self._understood: FilterAnswer | None = None
+
+    def content(self) -> ComposeResult:
+        """What is typed, the conditions, whether exchanges are captured, and the list."""
+        yield FilterLine('user:anna op:FindItem code:ErrorServerBusy is:error body:"text"')
+        yield FilterLine("14:05, 2026-11-22, or 10m ago", id="time")
+        yield self.lines("mistake", "as-needed")
+        yield self.lines("chips", "one-line")
+        yield self.lines("capture", "one-line")
+        yield self.lines("heads", "one-line")
+        yield LogList(self.shell.look.letters, cursor=True, id="main")
+
+    def refresh_content(self) -> None:
+        """Show what is there, and ask for what is missing."""
+        width = self.app.size.width
+        self.line_view("chips").display = (
+            bool(self.conditions.all) and not self.query_one("#filter", FilterLine).is_open
+        )
+        self.line_view("chips").show(Document([chips_line(self.conditions)]))
+        self.line_view("capture").show(Document([capture_line(self.capture, self.model.zone, width)]))
+        self.line_view("heads").show(heads(width))
+        self.show_as_needed("mistake", mistake_document(self._understood, width))
+        super().refresh_content()
+
+    def path(self) -> str:
+        """One step from the beginning."""
+        return "calendar-tui > Log"
+
+    def narrow(self, *conditions: str) -> None:
+        """Show what fits, from the newest on."""
+        self.apply(self.conditions.typed(conditions))
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Go to an exchange."""
+        from calendar_tui.screens.exchange import ExchangeView
+
+        self.app.push_screen(ExchangeView(self.shell, self, int(event.key)))
+
+    def action_follow(self) -> None:
+        """Follow, or stand still."""
+        if self.window.following:
+            self.window.pause()
+            self.show()
+        else:
+            self.go_to(None)
+
+    def action_condition(self, text: str) -> None:
+        """Add a condition, or suspend it, or take it up again."""
+        texts = [each.text for each in self.conditions.all]
+        self.apply(self.conditions.toggled(texts.index(text)) if text in texts else self.conditions.with_one(text))
+
+    def action_suspend(self) -> None:
+        """Suspend all conditions, or take them up again."""
+        self.apply(self.conditions.all_toggled())
+
+    def action_this_user(self) -> None:
+        """Show what concerns the same user."""
+        row = self.row()
+        if row is not None:
+            self.apply(self.conditions.with_one(f"user:{quoted(row.mailbox or row.user)}"))
+
+    def action_this_operation(self) -> None:
+        """Show the same operation."""
+        row = self.row()
+        if row is not None:
+            self.apply(self.conditions.with_one(f"op:{quoted(row.operation)}"))
+
+    def action_mark(self) -> None:
+        """Mark, or mark no more."""
+        row = self.row()
+        if row is not None:
+            self.marks.toggle(row.id)
+            self.show()
+
+    def action_next_mark(self, step: int) -> None:
+        """Go to another mark."""
+        row = self.row()
+        found = self.marks.next(row.id if row else 0, step)
+        if found is None:
+            self.tell("Nothing is marked; m marks.")
+        elif self.window.position(found) is None:
+            self.go_to(found)
+        else:
+            self.window.pause()
+            self.log_list.go_to(str(found))
+            self.show()
+
+    def action_conditions(self) -> None:
+        """Show the conditions one by one."""
+        from calendar_tui.screens.conditions import ConditionsView
+
+        self.app.push_screen(ConditionsView(self.shell, self))
+
+    def action_statistics(self) -> None:
+        """Show errors and figures of what fits."""
+        from calendar_tui.screens.statistics import StatisticsView
+
+        self.app.push_screen(StatisticsView(self.shell, self))
+
+    def action_capture(self) -> None:
+        """Begin or end capturing."""
+        from calendar_tui.screens.capture import CaptureView
+
+        self.app.push_screen(CaptureView(self.shell, self))
+
+    async def action_export(self, kind: Export, ending: str) -> None:
+        """Write what fits into a file."""
+        if self.api is None:
+            return
+        self.tell("Collecting ...")
+        try:
+            data = await self.api.export(kind, LogExportQuestion(filter=self.conditions.filter))
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+        else:
+            self.tell(await write_here(f"calendar-log-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{ending}", data))
+
+    def action_filter(self) -> None:
+        """Begin to type conditions."""
+        self._open("filter", f"{self.conditions.text} ".lstrip())
+
+    def action_time(self) -> None:
+        """Begin to type a time."""
+        self._open("time", "")
+
+    def action_back(self) -> None:
+        """Leave what is typed, or the view."""
+        if any(each.is_open for each in self.query(FilterLine)):
+            self._close()
+        else:
+            super().action_back()
+
+    @on(Input.Changed, "#filter")
+    def _typed(self, event: Input.Changed) -> None:
+        self._understand(event.value, event.input.cursor_position)
+
+    @work(exclusive=True, group="understand")
+    async def _understand(self, text: str, cursor: int) -> None:
+        if self.api is not None:
+            try:
+                self._understood = await self.api.understood(LogFilterQuestion(filter=text, cursor=cursor))
+            except ClientFailure:
+                self._understood = None
+            self.show()
+
+    @on(Input.Submitted, "#filter")
+    async def _filtered(self, event: Input.Submitted) -> None:
+        if self.api is None:
+            return
+        try:
+            answer = await self.api.understood(LogFilterQuestion(filter=event.value))
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+            return
+        if answer.mistake is not None:
+            self._understood = answer
+            self.show()
+            return
+        self._close()
+        self.narrow(*(chip.text for chip in answer.chips))
+
+    @on(Input.Submitted, "#time")
+    async def _timed(self, event: Input.Submitted) -> None:
+        instant = typed_time(event.value, datetime.now(UTC), self.model.zone)
+        if instant is None:
+            self.tell("This is no time: for instance 14:05, 2026-11-22, 2026-11-22T14:05 or 10m.")
+            return
+        self._close()
+        await self._go_to_time(instant)
+
+    async def _go_to_time(self, instant: datetime) -> None:
+        """Go to the first exchange that ended then or later."""
+        since = f"since:{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        filter_then = f"({self.conditions.filter}) {since}" if self.conditions.filter else since
+        try:
+            page = await self.api.page(LogQuestion(filter=filter_then, after=0, limit=1)) if self.api else None
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+            return
+        if page is not None and page.rows:
+            self.go_to(page.rows[0].id)
+        else:
+            self.go_to(None)
+            self.tell("Nothing is that new.")
+
+    def _open(self, id: str, text: str) -> None:  # noqa: A002 - of a widget
+        self._close()
+        typed = self.query_one(f"#{id}", FilterLine)
+        typed.fill(text)
+        typed.cursor_position = len(text)
+        typed.open()
+
+    def _close(self) -> None:
+        self._understood = None
+        for each in self.query(FilterLine):
+            each.close()
+        self.log_list.focus()
+        self.show()

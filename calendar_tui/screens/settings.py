@@ -1,0 +1,259 @@
+"""The settings on the terminal; calendar_tui.state.settings says what is in it."""
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.timer import Timer
+from textual.widgets import Input
+
+from calendar_tui.client.failures import ClientFailure
+from calendar_tui.client.settings import SettingsDesk
+from calendar_tui.commands.bindings import view_bindings
+from calendar_tui.screens.view import Shell, View
+from calendar_tui.state.lines import Document
+from calendar_tui.state.settings.draft import Draft, setting_of
+from calendar_tui.state.settings.list import help_document, settings_document, state_lines
+from calendar_tui.state.settings.values import typed, words_of, written
+from calendar_tui.widgets.filter_line import FilterLine
+from calendar_tui.widgets.line_view import LineView
+from engine.api.schema.settings import Setting, SettingProblem, Settings
+
+TICK = 1.0
+"""Seconds between two looks at the time while a change waits to be kept."""
+
+
+class SettingsView(View):
+    """Every setting with its help; changes are collected in a draft, checked as they are typed, and reviewed."""
+
+    NAME = "settings"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(shell)
+        self.draft = Draft()
+        self.settings: Settings | None = None
+        self._words = ""
+        self._said = "Asking the engine ..."
+        self._problems: tuple[SettingProblem, ...] = ()
+        self._edited: Setting | None = None
+        self._audits = -1
+        self._countdown: Timer | None = None
+
+    def content(self) -> ComposeResult:
+        """Filter, what has to be known, the settings, what is typed, and what it is about."""
+        yield FilterLine("words in the name, the help or the value of a setting")
+        yield self.lines("state", "as-needed")
+        yield self.lines("main", cursor=True)
+        yield FilterLine("", id="value")
+        yield self.lines("help", "as-needed")
+
+    def on_screen_resume(self) -> None:
+        """Ask again: another program may have changed them."""
+        super().on_screen_resume()
+        self.load()
+
+    def refresh_content(self) -> None:
+        """Show the settings with the draft on top of them."""
+        if self.settings is None:
+            self.line_view("main").show(self.saying(self._said))
+            return
+        if self.model.audits != self._audits:
+            self._audits = self.model.audits
+            self.load()
+        width = self.app.size.width
+        self.line_view("main").show(settings_document(self.settings, self.draft, self._words, width))
+        self._show_state(self.settings, width)
+        self._show_help(width)
+
+    def path(self) -> str:
+        """One step from the beginning."""
+        return "calendar-tui > Settings"
+
+    def place(self) -> str:
+        """Where they are."""
+        return self.settings.file if self.settings else ""
+
+    def take(self, draft: Draft) -> None:
+        """Let this be the draft, and have it checked."""
+        self.draft = draft
+        self._problems = ()
+        self._check(draft)
+        self.show()
+
+    @property
+    def desk(self) -> SettingsDesk | None:
+        """The settings of the engine, while there is one."""
+        return SettingsDesk(self.shell.session.api) if self.shell.session.api is not None else None
+
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        """Show the help of the setting under the cursor."""
+        super().on_line_view_moved(event)
+        if self._edited is None and self.settings is not None:
+            self._show_help(self.app.size.width)
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Begin to type another value."""
+        setting = self._setting()
+        if setting is None:
+            return
+        if not setting.available:
+            self.tell("This version cannot do it yet.")
+            return
+        self._edited = setting
+        value = self.query_one("#value", FilterLine)
+        value.fill(written(self.draft.value(setting)))
+        value.cursor_position = len(value.value)
+        value.open()
+        self.show()
+
+    @on(Input.Changed, "#value")
+    def _typed(self, event: Input.Changed) -> None:
+        if self._edited is not None:
+            self.take(self.draft.with_value(self._edited, typed(event.value, self._edited)))
+
+    @on(Input.Submitted, "#value")
+    async def _entered(self) -> None:
+        await self._ask_about(self.draft)
+        if self._edited is not None and any(each.key == self._edited.key for each in self._problems):
+            self.tell("This value cannot be; Esc takes it back.")
+        else:
+            self._close()
+
+    @on(Input.Changed, "#filter")
+    def _narrowed(self, event: Input.Changed) -> None:
+        self._words = event.value
+        self.show()
+
+    @on(Input.Submitted, "#filter")
+    def _filtered(self) -> None:
+        self._close()
+
+    def action_filter(self) -> None:
+        """Begin to type words."""
+        self.query_one("#filter", FilterLine).open()
+
+    def action_back(self) -> None:
+        """Take back what is typed, drop the filter, or leave."""
+        if self._edited is not None:
+            self.take(self.draft.without(self._edited.key))
+            self._close()
+        elif self.query_one("#filter", FilterLine).is_open or self._words:
+            self._words = ""
+            self.query_one("#filter", FilterLine).fill("")
+            self._close()
+        else:
+            super().action_back()
+
+    def action_next_value(self) -> None:
+        """Take the next of a few possible values."""
+        setting = self._setting()
+        words = words_of(setting) if setting is not None and setting.available and not setting.many else ()
+        if setting is None or not words:
+            self.tell("It is not one of a few words: Enter to type a value.")
+            return
+        now = written(self.draft.value(setting))
+        following = words[(words.index(now) + 1) % len(words) if now in words else 0]
+        self.take(self.draft.with_value(setting, typed(following, setting)))
+
+    def action_undo(self) -> None:
+        """Undo the change under the cursor."""
+        self.take(self.draft.without(self.line_view("main").cursor_key))
+
+    def action_undo_all(self) -> None:
+        """Undo every change."""
+        self.take(Draft())
+
+    def action_review(self) -> None:
+        """Show what the draft does."""
+        from calendar_tui.screens.review import ReviewView
+
+        if self.draft:
+            self.app.push_screen(ReviewView(self.shell, self))
+        else:
+            self.tell("Nothing is changed yet: Enter changes the setting under the cursor.")
+
+    def action_versions(self) -> None:
+        """Show the versions there were."""
+        from calendar_tui.screens.versions import VersionsView
+
+        self.app.push_screen(VersionsView(self.shell, self))
+
+    async def action_keep(self) -> None:
+        """Keep the last change."""
+        if self.desk is not None:
+            await self._change(self.desk.keep(), "The change stays.")
+
+    async def action_roll_back(self) -> None:
+        """Go back to the version before."""
+        if self.desk is not None and self.settings is not None:
+            await self._change(self.desk.roll_back(self.settings.offered), "The version before is in force again.")
+
+    async def _change(self, asked: Awaitable[object], said: str) -> None:
+        try:
+            await asked
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+        else:
+            self.load()
+            self.tell(said)
+
+    def _setting(self) -> Setting | None:
+        return setting_of(self.settings, self.line_view("main").cursor_key) if self.settings else None
+
+    def _close(self) -> None:
+        self._edited = None
+        for each in self.query(FilterLine):
+            each.close()
+        self.line_view("main").focus()
+        self.show()
+
+    def _show_state(self, settings: Settings, width: int) -> None:
+        until = settings.version.confirm_until if settings.version else None
+        self.show_as_needed("state", state_lines(settings, self.draft, until, datetime.now(UTC), width))
+        if until is not None and self._countdown is None:
+            self._countdown = self.set_interval(TICK, self._tick)
+        elif until is None and self._countdown is not None:
+            self._countdown.stop()
+            self._countdown = None
+
+    def _tick(self) -> None:
+        until = self.settings.version.confirm_until if self.settings and self.settings.version else None
+        if until is not None and datetime.now(UTC) > until:
+            self.load()
+        if self.is_current:
+            self.show()
+
+    def _show_help(self, width: int) -> None:
+        setting = self._edited or self._setting()
+        self.show_as_needed(
+            "help", help_document(setting, self.draft, self._problems, width) if setting else Document()
+        )
+
+    @work(exclusive=True, group="load")
+    async def load(self) -> None:
+        """Ask for the settings."""
+        if self.desk is None:
+            return
+        try:
+            self.settings = await self.desk.all()
+        except ClientFailure as failure:
+            self._said = f"{failure}. {failure.remedy}"
+        self.show()
+
+    @work(exclusive=True, group="check")
+    async def _check(self, draft: Draft) -> None:
+        """Have a draft checked while one types; only the last one matters."""
+        await self._ask_about(draft)
+
+    async def _ask_about(self, draft: Draft) -> None:
+        if self.desk is None or not draft:
+            return
+        try:
+            check = await self.desk.check(draft.changes)
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+            return
+        self._problems = check.problems
+        self.show()

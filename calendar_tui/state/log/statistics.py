@@ -1,0 +1,60 @@
+"""The log in figures: which errors there are and what to do about them, and how long everything takes."""
+
+from collections.abc import Iterator
+
+from calendar_tui.state.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
+from calendar_tui.state.log.figures import duration, size
+from calendar_tui.state.log.values import quoted
+from engine.api.schema.log import Finding, LogDiagnosis, LogFigures, LogStatistics
+
+
+def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> Document:
+    """Return errors and figures; the key of a line is the filter that shows its exchanges."""
+    return Document([*_findings(diagnosis, width), line(), *_figures(figures, width)])
+
+
+def _findings(diagnosis: LogDiagnosis, width: int) -> Iterator[Line]:
+    if not diagnosis.findings:
+        yield line(Span(" Errors", Role.TITLE), Span("   none", Role.MUTED))
+        return
+    yield heading(f" Errors ({diagnosis.count:,})")
+    for finding in diagnosis.findings:
+        yield from _finding(finding, width)
+
+
+def _finding(finding: Finding, width: int) -> Iterator[Line]:
+    this = finding.diagnosis
+    users = f"{finding.users:,} {'user' if finding.users == 1 else 'users'}"
+    whom = f"{finding.count:,} times, {users}: {', '.join(finding.mailboxes)}"
+    key = f"code:{quoted(this.code)}"
+    yield line(" ", Span(f"✗ {this.code}", Role.PROBLEM), cut(f"  {whom}", width - len(this.code) - 3), key=key)
+    yield from wrapped(this.meaning, width - 1, "     ")
+    yield from wrapped(f"Cause: {this.cause}" if this.cause else "", width - 1, "     ", Role.MUTED)
+    yield from wrapped(f"Remedy: {this.remedy}" if this.remedy else "", width - 1, "     ")
+    yield from wrapped(this.command, width - 1, "       ", Role.KEY)
+
+
+def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:
+    yield heading(f" Figures over {figures.count:,} exchanges, {figures.errors:,} errors")
+    room = width - 46
+    yield line(Span(f" {'operation and outcome':<{room}}  count errors   half within  95 % within", Role.MUTED))
+    for each in figures.figures:
+        yield _figure(each, room)
+
+
+def _figure(figure: LogFigures, room: int) -> Line:
+    name = fitted(f"{figure.operation}  {figure.code}", room)
+    role = Role.PROBLEM if figure.errors else Role.PLAIN
+    times = f" {duration(figure.p50):>13} {duration(figure.p95):>12}"
+    key = (
+        f"op:{quoted(figure.operation)} code:{quoted(figure.code)}"
+        if figure.errors
+        else f"op:{quoted(figure.operation)}"
+    )
+    return line(" ", Span(name, role), f" {figure.count:>6,}", Span(f" {figure.errors:>6,}", role), times, key=key)
+
+
+def totals(figures: LogStatistics) -> str:
+    """Return how many bytes went over the wire."""
+    sent, received = sum(each.sent for each in figures.figures), sum(each.received for each in figures.figures)
+    return f"{size(sent)} sent, {size(received)} received"

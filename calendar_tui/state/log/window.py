@@ -1,0 +1,120 @@
+"""The part of a log that is in memory: a few pages round the place that is looked at, whatever the log's length.
+
+The engine is asked by cursors, never by counts, so a log of a million exchanges opens as fast as an empty one.
+"""
+
+from bisect import bisect_left
+
+from engine.api.schema.log import LogPage, LogQuestion, LogRow
+
+PAGE = 100
+"""Rows that are asked for at once."""
+
+COUNTED = 1000
+"""Rows that are asked for at once to count them."""
+
+MOST = 6 * PAGE
+"""Rows that are kept."""
+
+MARGIN = 60
+"""Rows before an end of the window at which the next page is asked for."""
+
+
+class LogWindow:
+    """Rows that fit `filter`, the oldest first, and what has to be asked to have more of them.
+
+    It begins at the end and is `following`: the newest is looked at. Or it begins with the exchange `around`, and what
+    is newer than the id `newest` is counted as `new` while it comes.
+    """
+
+    def __init__(self, filter: str = "", around: int | None = None, newest: int = 0) -> None:  # noqa: A002 - as in the API
+        self.filter = filter
+        self.rows: list[LogRow] = []
+        self.following = around is None
+        self.new = 0
+        self.newest = newest
+        self._older = around
+        self._newer = None if around is None else around - 1
+        self._counted = newest
+        self._reached = False
+
+    def position(self, id: int) -> int | None:  # noqa: A002 - as in the API
+        """Return where the exchange of this id is, None if it is not in memory."""
+        place = bisect_left(self.rows, id, key=lambda row: row.id)
+        return place if place < len(self.rows) and self.rows[place].id == id else None
+
+    @property
+    def begins(self) -> bool:
+        """Whether the first row is the oldest there is."""
+        return self._newer is not None and self._older is None
+
+    @property
+    def ends(self) -> bool:
+        """Whether the last row is the newest there is."""
+        return self._reached
+
+    def wanted(self, first: int, last: int) -> LogQuestion | None:
+        """Return what has to be asked while the rows from `first` to `last` are looked at."""
+        if self._newer is None:
+            return LogQuestion(filter=self.filter, limit=PAGE)
+        if not self._reached and (self.following or last >= len(self.rows) - MARGIN):
+            return LogQuestion(filter=self.filter, after=self._newer, limit=PAGE)
+        if self._older is not None and first < MARGIN:
+            return LogQuestion(filter=self.filter, before=self._older, limit=PAGE)
+        if self._counted < self.newest:
+            return LogQuestion(filter=self.filter, after=self._counted, limit=COUNTED)
+        return None
+
+    def take(self, question: LogQuestion, page: LogPage) -> None:
+        """Take the answer to `question`; the rows at the other end are forgotten."""
+        if question.before is not None:
+            self._take_older(page)
+            return
+        if question.after is None:
+            self._begin(page)
+            return
+        self._count(page)
+        if question.after == self._newer and question.limit == PAGE:
+            self._take_newer(page)
+
+    def heard(self, newest: int) -> None:
+        """Take note that there is an exchange of this id."""
+        self.newest = max(self.newest, newest)
+        if self._newer is not None and newest > self._newer:
+            self._reached = False
+
+    def pause(self) -> None:
+        """Stand still, and count what comes from now on."""
+        self.following = False
+        self.new = 0
+        self._counted = max(self._counted, self.newest)
+
+    def _begin(self, page: LogPage) -> None:
+        self.rows = list(reversed(page.rows))
+        self._older = page.next
+        self._newer = page.newest
+        self._counted = max(self._counted, page.newest)
+        self._reached = self.newest <= page.newest
+        self.newest = max(self.newest, page.newest)
+
+    def _take_older(self, page: LogPage) -> None:
+        self.rows[:0] = reversed(page.rows)
+        self._older = page.next
+        if len(self.rows) > MOST:
+            del self.rows[MOST:]
+            self._newer = self.rows[-1].id
+            self._reached = False
+
+    def _take_newer(self, page: LogPage) -> None:
+        self.rows += page.rows
+        self._newer = page.newest if page.next is None else page.next
+        self.newest = max(self.newest, page.newest)
+        self._reached = page.next is None and self._newer >= self.newest
+        if len(self.rows) > MOST:
+            del self.rows[:-MOST]
+            self._older = self.rows[0].id
+
+    def _count(self, page: LogPage) -> None:
+        if not self.following:
+            self.new += sum(row.id > self._counted for row in page.rows)
+        self._counted = max(self._counted, page.newest if page.next is None else page.next)

@@ -1,0 +1,26 @@
+"""The versions of the settings there were: who changed what, when, and what is in force."""
+
+from datetime import tzinfo
+
+from calendar_tui.state.lines import Document, Line, Role, Span, line
+from calendar_tui.state.settings.review import differences
+from engine.api.schema.settings import SettingsVersion, SettingsVersions
+
+
+def versions_document(versions: SettingsVersions, current: int | None, width: int, zone: tzinfo) -> Document:
+    """Return the versions, the newest first; the key of a line is the id of its version."""
+    lines: list[Line] = []
+    for version in versions.versions:
+        lines.append(_version(version, version.id == current, zone))
+        lines += [Line((Span("     "), *each.spans)) for each in differences(version.changes, width - 5)]
+    return Document(lines or [line(Span(" Nothing was changed yet.", Role.MUTED))])
+
+
+def _version(version: SettingsVersion, is_current: bool, zone: tzinfo) -> Line:
+    actor = version.actor
+    who = "by hand or by the engine itself" if actor is None else f"by {actor.user or f'uid {actor.uid}'}"
+    state = Span("✓ in force  ", Role.GOOD) if is_current else Span("            ")
+    when = f"{version.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    return line(
+        " ", state, f"version {version.id}  {when}  {version.action} ", Span(who, Role.MUTED), key=str(version.id)
+    )

@@ -1,0 +1,122 @@
+"""One body of an exchange: a title that says how much of it is there, and its lines."""
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from calendar_tui.state.body.decoding import Shape, body_text, shape_of
+from calendar_tui.state.body.view import BodyView
+from calendar_tui.state.lines import Document, Line, Role, Span, line
+from calendar_tui.state.log.exchange import body_title
+from calendar_tui.terminal import Letters
+from calendar_tui.widgets.line_view import LineView
+from engine.api.schema.log import LogBody, Side
+
+
+class BodyPane(Vertical):
+    """Shows the text it is given, as far as it is laid out; `grow` until `complete`."""
+
+    def __init__(self, side: Side, letters: Letters) -> None:
+        super().__init__(id=f"{side}-pane")
+        self.side = side
+        self.text = ""
+        self.body: LogBody | None = None
+        self._letters = letters
+        self._raw = False
+        self._view: BodyView | None = None
+        self._fetched = 0
+
+    def compose(self) -> ComposeResult:
+        """The title, and the lines."""
+        title = LineView(self._letters, id=f"{self.side}-title")
+        title.add_class("one-line")
+        yield title
+        yield LineView(self._letters, cursor=True, id=self.side)
+
+    @property
+    def lines(self) -> LineView:
+        """The lines of the body."""
+        return self.query_one(f"#{self.side}", LineView)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every line is laid out."""
+        return self._view is None or self._view.complete
+
+    def clear(self, body: LogBody) -> None:
+        """Begin with another body, of which nothing is known yet."""
+        self.body, self.text, self._view, self._fetched = body, "", None, 0
+        self._show_title("...")
+        self.lines.show(Document([line(Span(" Loading ...", Role.MUTED))] if body.kept else [_empty()]))
+
+    def fill(self, data: bytes) -> None:
+        """Take the body as it was sent."""
+        self.text = body_text(data, self.body.media_type if self.body else "")
+        self._fetched = len(data)
+        self._lay_out()
+
+    def show_raw(self, raw: bool) -> None:
+        """Show it as it was sent, or indented."""
+        if raw != self._raw:
+            self._raw = raw
+            self._lay_out()
+
+    def fit(self) -> None:
+        """Lay out anew if the pane has another width."""
+        if self._view is not None and self._view.width != self.lines.size.width:
+            self._lay_out()
+
+    def grow(self) -> None:
+        """Lay out some more."""
+        if self._view is not None and not self._view.complete:
+            self._view.grow()
+            self.lines.show(self._view)
+
+    def fold(self) -> None:
+        """Fold or unfold what the cursor is in."""
+        if self._view is not None and self.lines.cursor is not None:
+            place = self._view.toggle(self.lines.cursor)
+            self._go_to(place)
+
+    def unfold(self) -> None:
+        """Unfold everything."""
+        if self._view is not None:
+            self._view.unfold_all()
+            self.lines.show(self._view)
+
+    def search(self, words: str) -> int:
+        """Mark every place where `words` are, and return how many there are."""
+        count = self._view.search(words) if self._view is not None else 0
+        if self._view is not None:
+            self.lines.show(self._view)
+        return count
+
+    def go_to_found(self, step: int) -> bool:
+        """Go to the next place found, and return whether there is one."""
+        place = self._view.hit(self.lines.cursor or 0, step) if self._view is not None else None
+        if place is not None:
+            self._go_to(place)
+        return place is not None
+
+    def _go_to(self, index: int) -> None:
+        if self._view is not None:
+            key = self._view.line(index, self._view.width).key
+            self.lines.show(self._view)
+            self.lines.go_to(key)
+
+    def _lay_out(self) -> None:
+        shape = Shape.RAW if self._raw else shape_of(self.text)
+        if self.body is not None and not self.text:
+            self._view = None
+            return
+        self._view = BodyView(self.text, shape, max(self.lines.size.width, 1))
+        self._show_title(shape)
+        self.lines.show(self._view)
+
+    def _show_title(self, shape: str) -> None:
+        if self.body is not None:
+            title = body_title(self.side, self.body, shape, self._fetched)
+            self.query_one(f"#{self.side}-title", LineView).show(Document([title]))
+
+
+def _empty() -> Line:
+    return line(Span(" no body", Role.MUTED))

@@ -1,0 +1,146 @@
+"""An engine with a debug log, and exchanges to put into it."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from engine.core.traced import TracedExchange
+from engine.debuglog.capture import Capture
+from engine.debuglog.model import Kept, Particulars, Row
+from engine.debuglog.store import LogStore
+from engine.debuglog.tables import FILE
+from tests.support.api import NINE, SETTINGS, ServedEngine, people, served_engine
+
+USERS = people(8)
+URL = "https://mail.corp.example/EWS/Exchange.asmx"
+REQUEST = (
+    '<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+    '<m:FindItem Traversal="Shallow"><m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds>'
+    "</m:FindItem></s:Body></s:Envelope>"
+)
+ANSWER = (
+    '<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+    "<m:FindItemResponse><m:ResponseCode>NoError</m:ResponseCode><m:Items><t:CalendarItem><t:ItemId Id='AA='/>"
+    "<t:Start>2026-03-02T09:00:00Z</t:Start></t:CalendarItem></m:Items></m:FindItemResponse></s:Body></s:Envelope>"
+)
+
+
+def kept(number: int, **changed: object) -> Kept:
+    """One exchange, `number` seconds after nine; what is given of its row, bodies or request id is otherwise."""
+    row: dict[str, object] = {
+        "id": number,
+        "at": (NINE + timedelta(seconds=number)).timestamp(),
+        "ms": 10.0 + number % 7,
+        "operation": "FindItem",
+        **whose(number % len(USERS)),
+        "status": 200,
+        "codes": ("NoError",),
+        "failure": "",
+        "error": False,
+        "part": False,
+        "attempt": 1,
+        "lane": "mail.corp.example 1",
+        "sent": len(REQUEST),
+        "received": len(ANSWER),
+    }
+    request, response = str(changed.pop("request", REQUEST)), str(changed.pop("response", ANSWER))
+    request_id = str(changed.pop("request_id", f"00000000-0000-0000-0000-{number:012}"))
+    row |= changed
+    return Kept(
+        row=Row(**row),  # type: ignore[arg-type]
+        request_id=request_id,
+        particulars=Particulars(
+            method="POST",
+            url=URL,
+            request_headers=(("Content-Type", "text/xml; charset=utf-8"), ("client-request-id", request_id)),
+            response_headers=(("Content-Type", "text/xml; charset=utf-8"), ("X-FEServer", "EXCHANGE01")),
+            phases=(("queue", 1.0), ("send", 1.0), ("wait", 6.0), ("receive", 2.0)),
+            request_size=int(str(row["sent"])),
+            response_size=int(str(row["received"])),
+        ),
+        request=request.encode(),
+        response=response.encode(),
+    )
+
+
+def whose(user: int) -> dict[str, object]:
+    """The part of a row that says whom it is about."""
+    return {"mailbox": f"user{user}@corp.example", "user": f"User Number {user}"}
+
+
+def failed(number: int, code: str, **changed: object) -> Kept:
+    """One exchange that Exchange answered with an error."""
+    return kept(number, status=500, codes=(code,), error=True, **changed)
+
+
+def some_exchanges(count: int = 300) -> list[Kept]:
+    """Mostly well; a busy server answered at the third attempt, and one mailbox may not be read."""
+    special = {
+        280: failed(280, "ErrorServerBusy", request_id="busy", mailbox="user3@corp.example", user="User Number 3"),
+        283: failed(
+            283, "ErrorServerBusy", request_id="busy", mailbox="user3@corp.example", user="User Number 3", attempt=2
+        ),
+        289: kept(289, request_id="busy", mailbox="user3@corp.example", user="User Number 3", attempt=3, ms=2500.0),
+        295: failed(
+            295, "ErrorImpersonateUserDenied", operation="Subscribe", mailbox="user5@corp.example", user="User Number 5"
+        ),
+    }
+    return [special.get(number) or kept(number) for number in range(1, count + 1)]
+
+
+def traced(request_id: str = "new") -> TracedExchange:
+    """One exchange as the HTTP client hands it over."""
+    return TracedExchange(
+        request_id=request_id,
+        method="POST",
+        url=URL,
+        request_headers={"Content-Type": "text/xml"},
+        request=REQUEST.encode(),
+        lane="1",
+        attempt=1,
+        status=200,
+        response_headers={"Content-Type": "text/xml"},
+        response=ANSWER.encode(),
+        failure="",
+        seconds=0.02,
+        phases={"wait": 0.02},
+    )
+
+
+def fill(directory: Path, exchanges: Iterable[Kept]) -> None:
+    """Put exchanges into the debug log that an engine in `directory` will open."""
+    directory.mkdir(parents=True, exist_ok=True)
+    store = LogStore(directory / FILE)
+    store.open()
+    batch: list[Kept] = []
+    for each in exchanges:
+        batch.append(each)
+        if len(batch) == 5000:
+            store.add(batch)
+            batch.clear()
+    if batch:
+        store.add(batch)
+    store.close()
+
+
+@dataclass(frozen=True)
+class LoggedEngine:
+    served: ServedEngine
+    capture: Capture
+
+    @property
+    def socket(self) -> Path:
+        return self.served.socket
+
+
+@asynccontextmanager
+async def logged_engine(
+    directory: Path, exchanges: Iterable[Kept] = (), *, ews: bool = True, settings: str = SETTINGS
+) -> AsyncIterator[LoggedEngine]:
+    fill(directory / "state", exchanges)
+    text = f"{settings}\n[debug_log]\news = {'true' if ews else 'false'}\n"
+    async with served_engine(directory, USERS, settings=text) as served:
+        await served.settled()
+        yield LoggedEngine(served, served.log.capture)

@@ -1,0 +1,119 @@
+"""A new administrator in front of a site in trouble: cause and remedy are found by keys that stand on the screen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from calendar_tui.commands import registry
+from calendar_tui.commands.command import LIST
+from calendar_tui.state.frame import footer
+from engine.cli.serving import serve
+from engine.cli.site import Surroundings, open_site
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.faults import server_busy
+from engine.simulator.routing import RoutedResolver
+from engine.simulator.world import Person, World
+from engine.store.secrets import ENVIRONMENT
+from engine.sync.clocks import SteadyClock
+from tests.support.site import collect_cancelled_handshakes
+from tests.support.tui import Terminal, terminal
+
+PEOPLE = [
+    Person(name=f"p{n}", display_name=f"Person {n}", mailbox=f"p{n}@corp.example", may_impersonate=n % 3 != 0)
+    for n in range(9)
+]
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def site_in_trouble(
+    directory: Path, people: list[Person], **tables: Mapping[str, Any]
+) -> AsyncIterator[tuple[Company, Path]]:
+    """A whole calendar-engine with its settings file, its debug log and its socket, and simulators around it."""
+    clock = SteadyClock(MONDAY, speed=1)
+    world = World(MONDAY.date(), ZoneInfo("UTC"), people)
+    socket = directory / "engine.sock"
+    async with Company(world, directory, clock, now=clock.now) as company:
+        settings = directory / "settings.toml"
+        engine = {"socket": str(socket), "state_dir": str(directory / "state")}
+        settings.write_text(company.settings(debug_log={"ews": True}, engine=engine, **tables))
+        passwords = {"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD}
+        around = Surroundings(
+            environment={ENVIRONMENT[name]: password.reveal() for name, password in passwords.items()},
+            clock=clock,
+            network_clock=SteadyClock(speed=20),
+            observe=lambda _: None,
+            resolver=RoutedResolver(company.exchange.routes),
+        )
+        async with open_site(settings, None, around) as site, asyncio.TaskGroup() as group:
+            running = group.create_task(serve(site))
+            async with asyncio.timeout(20):
+                while not socket.exists():  # noqa: ASYNC110 - nothing else tells
+                    await asyncio.sleep(0.02)
+            yield company, socket
+            running.cancel()
+    collect_cancelled_handshakes()
+
+
+async def press_what_is_shown(shown: Terminal, key: str) -> None:
+    """Press a key that the footer of the view names, or one that works in every list."""
+    commands = shown.view.commands()
+    text = next(iter(footer(commands, "", 80))).text
+    in_lists = {command.key for command in registry.of_place(LIST)}
+    named = {command.keys[0]: command.key for command in commands}
+    shown_as = named.get(key, "Enter" if key == "enter" else key)
+    assert f" {shown_as} " in text or shown_as in in_lists, f"{key} is not in {text!r}"
+    await shown.press(key)
+
+
+async def test_the_right_to_impersonate_is_missing_for_a_third_of_the_users(tmp_path: Path) -> None:
+    async with site_in_trouble(tmp_path, PEOPLE) as (_, socket), terminal(socket) as shown:
+        await shown.shows("✗ The service account may not impersonate this mailbox  3 users: Person")
+        assert "ApplicationImpersonation role" in shown.grid()
+        await press_what_is_shown(shown, "l")
+        await shown.shows("✗ ErrorImpersonateUs…")
+        await press_what_is_shown(shown, "enter")
+        await shown.shows("Cause: The mailbox is not in the scope of the service account's role")
+        await shown.shows("New-ManagementRoleAssignment -Name 'calendar-engine' -Role")
+        await press_what_is_shown(shown, "c")
+        assert shown.app.clipboard.startswith("New-ManagementRoleAssignment")
+
+
+async def test_the_master_pbx_has_another_name(tmp_path: Path) -> None:
+    people = [person for person in PEOPLE if person.may_impersonate]
+    async with site_in_trouble(tmp_path, people, pbx={"master": "branch"}) as (_, socket), terminal(socket) as shown:
+        await shown.shows("PBX       ✗ in trouble")
+        await press_what_is_shown(shown, "enter")
+        await shown.shows("headquarters")
+        await press_what_is_shown(shown, "4")
+        await shown.shows("PBX Name of the one PBX whose users are synchronised")
+        await press_what_is_shown(shown, "enter")
+        await shown.press(*["backspace"] * len("branch"), *"headquarters", "enter")
+        await shown.shows("1 changed, not applied yet")
+        await press_what_is_shown(shown, "d")
+        await shown.shows("+ headquarters")
+        await press_what_is_shown(shown, "a")
+        await shown.shows("begins anew")
+        await press_what_is_shown(shown, "escape")
+        await shown.shows("PBX       ✓ working")
+        await shown.shows("6 users")
+
+
+async def test_exchange_is_overloaded(tmp_path: Path) -> None:
+    people = [person for person in PEOPLE if person.may_impersonate]
+    async with site_in_trouble(tmp_path, people) as (company, socket):
+        company.exchange.faults.add(server_busy(5000))
+        async with terminal(socket) as shown:
+            await press_what_is_shown(shown, "3")
+            await shown.shows("✗ ErrorServerBusy")
+            await press_what_is_shown(shown, "i")
+            await shown.shows("✗ ErrorServerBusy")
+            await shown.shows("Remedy: ")
+            await press_what_is_shown(shown, "enter")
+            await shown.shows("code:ErrorServerBusy")
+            await press_what_is_shown(shown, "enter")
+            await shown.shows("Cause: ")
