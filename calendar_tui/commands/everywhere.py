@@ -4,6 +4,7 @@ from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 
 COMMANDS = (
     Command("help", EVERYWHERE, ("question_mark", "f1"), "Show all keys", "help", label="help"),
+    Command("back", EVERYWHERE, ("escape",), "Go back", "back", label="back"),
     Command(
         "palette",
         EVERYWHERE,
@@ -12,7 +13,6 @@ COMMANDS = (
         "palette",
         label="commands",
     ),
-    Command("back", EVERYWHERE, ("escape",), "Go back", "back", label="back"),
     Command("overview", EVERYWHERE, ("1",), "Go to the overview", "open('overview')"),
     Command("users", EVERYWHERE, ("2",), "Go to the users", "open('users')", label="users"),
     Command(

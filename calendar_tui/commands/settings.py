@@ -6,10 +6,18 @@ SETTINGS, REVIEW, VERSIONS = "settings", "review", "versions"
 
 COMMANDS = (
     Command("filter", SETTINGS, ("slash",), "Only settings with these words", "filter", label="filter"),
-    Command("next value", SETTINGS, ("space",), "The next of a few possible values", "next_value", label="next value"),
+    Command(
+        "next value",
+        SETTINGS,
+        ("space",),
+        "The next of a few possible values",
+        "next_value",
+        label="next",
+        changes=True,
+    ),
     Command("undo", SETTINGS, ("u",), "Undo the change under the cursor", "undo", label="undo"),
     Command("undo all", SETTINGS, ("U",), "Undo all changes that are not applied", "undo_all"),
-    Command("review", SETTINGS, ("d",), "What the changes do, and apply them", "review", label="diff, apply"),
+    Command("review", SETTINGS, ("d",), "What the changes do, and apply them", "review", label="apply", changes=True),
     Command("versions", SETTINGS, ("h",), "Earlier versions of the settings", "versions", label="history"),
     Command("keep", SETTINGS, ("K",), "Keep the change that waits to be confirmed", "keep", changes=True),
     Command("roll back", SETTINGS, ("B",), "Go back to the version before the last change", "roll_back", changes=True),

@@ -7,7 +7,7 @@ from textual.widgets import Input
 from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.live_log import LiveLog
-from calendar_tui.screens.view import Shell, View
+from calendar_tui.screens.view import READING_ONLY, Shell, View
 from calendar_tui.state.log.capture import NotUnderstood, capture_form, capture_question
 from calendar_tui.widgets.filter_line import FilterLine
 from engine.api.schema.log import CaptureQuestion
@@ -58,7 +58,7 @@ class CaptureView(View):
     async def _switch(self, question: CaptureQuestion) -> None:
         log = self._log.api
         if log is None or not self.model.may_change:
-            self.tell("Nothing can be changed: attached for reading only.")
+            self.tell(READING_ONLY)
             return
         try:
             self._log.capture = await log.switch(question)

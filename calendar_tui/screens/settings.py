@@ -11,7 +11,7 @@ from textual.widgets import Input
 from calendar_tui.client.failures import ClientFailure
 from calendar_tui.client.settings import SettingsDesk
 from calendar_tui.commands.bindings import view_bindings
-from calendar_tui.screens.view import Shell, View
+from calendar_tui.screens.view import READING_ONLY, Shell, View
 from calendar_tui.state.lines import Document
 from calendar_tui.state.settings.draft import Draft, setting_of
 from calendar_tui.state.settings.list import help_document, settings_document, state_lines
@@ -20,6 +20,7 @@ from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema.settings import Setting, SettingProblem, Settings
 
+NOT_AVAILABLE = "This version cannot do it yet."
 TICK = 1.0
 """Seconds between two looks at the time while a change waits to be kept."""
 
@@ -98,8 +99,8 @@ class SettingsView(View):
         setting = self._setting()
         if setting is None:
             return
-        if not setting.available:
-            self.tell("This version cannot do it yet.")
+        if not setting.available or not self.model.may_change:
+            self.tell(NOT_AVAILABLE if self.model.may_change else READING_ONLY)
             return
         self._edited = setting
         value = self.query_one("#value", FilterLine)

@@ -21,6 +21,8 @@ from calendar_tui.terminal import Look
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema import Operation
 
+READING_ONLY = "Nothing can be changed: attached for reading only."
+
 
 class Shell(Protocol):
     """What a view knows of the program around it."""
@@ -114,7 +116,7 @@ class View(Screen[str | None]):
 
     def show(self) -> None:
         """Show what is known now."""
-        if not self.is_mounted:
+        if not self.is_there:
             return
         width, height = self.app.size
         small = frame.is_too_small(width, height)
@@ -137,8 +139,15 @@ class View(Screen[str | None]):
             widget.styles.height = len(document)
         widget.show(document)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to be drawn on: not yet before, and not any more after it was left."""
+        return self.is_mounted and self.is_attached
+
     def show_frame(self) -> None:
         """Show header and footer."""
+        if not self.is_there:
+            return
         width = self.app.size.width
         self.line_view("header").show(frame.header(self.model, self.path(), self.place(), width))
         self.line_view("footer").show(frame.footer(self.commands(), self.message, width))
@@ -230,7 +239,7 @@ class View(Screen[str | None]):
         """Return why a command cannot be carried out, empty if it can."""
         about = self.model.about
         if command.changes and not self.model.may_change:
-            return "Nothing can be changed: attached for reading only."
+            return READING_ONLY
         if command.capability and (about is None or command.capability not in about.capabilities):
             return f"This engine cannot do that ({command.capability})."
         return ""

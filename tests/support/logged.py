@@ -140,7 +140,7 @@ async def logged_engine(
     directory: Path, exchanges: Iterable[Kept] = (), *, ews: bool = True, settings: str = SETTINGS
 ) -> AsyncIterator[LoggedEngine]:
     fill(directory / "state", exchanges)
-    text = f"{settings}\n[debug_log]\news = {'true' if ews else 'false'}\n"
+    text = settings if "[debug_log]" in settings else f"{settings}[debug_log]\news = {'true' if ews else 'false'}\n"
     async with served_engine(directory, USERS, settings=text) as served:
         await served.settled()
         yield LoggedEngine(served, served.log.capture)

@@ -13,6 +13,7 @@ from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 from calendar_tui.screens.registry import MAIN_VIEWS
 from calendar_tui.state.help import help_document, palette_document
 from tests.support.api import people, served_engine
+from tests.support.exchanges import traced
 from tests.support.tui import Terminal, terminal
 
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-tui.1").read_text()
@@ -57,6 +58,7 @@ async def test_every_command_is_carried_out_by_its_first_key(
     commands = sorted(registry.of_place(place), key=lambda command: command.name == "quit")
     async with served_engine(tmp_path, people(40)) as served:
         await served.settled()
+        served.log.capture.take(traced())
         async with terminal(served.socket) as shown:
             done = watched(shown.app, monkeypatch)
             for command in commands:
@@ -66,18 +68,28 @@ async def test_every_command_is_carried_out_by_its_first_key(
                 assert command.action.partition("(")[0] in done, command.name
 
 
+AT_HOME = {"overview": "working", "users": "of 40", "log": "FindItem", "settings": "pbx.master"}
+WAYS = {
+    "user": ("users", ("enter",), "Appointments"),
+    "exchange": ("log", ("enter",), "summary"),
+    "conditions": ("log", ("e", "c"), "is:error"),
+    "capture": ("log", ("C",), "Enter begins"),
+    "review": ("settings", ("down", "space", "d"), "pbx.link"),
+    "versions": ("settings", ("h",), "version 1"),
+}
+"""Where places below the main views are: the view, the keys that lead there, and what they show."""
+
+
 async def to_place(shown: Terminal, place: str) -> None:
     """Go where a command can be given: lists and what is everywhere are tried with the users."""
-    view = place if place in MAIN_VIEWS else "users"
+    view, keys, text = WAYS.get(place, (place if place in MAIN_VIEWS else "users", (), ""))
     if isinstance(shown.app.focused, Input):
         await shown.press("enter")
     shown.app.open_view(view)
     await shown.eventually(lambda: view == shown.view.NAME)
-    if view == "users":
-        await shown.shows("of 40")
-    if place == "user":
-        await shown.press("enter")
-        await shown.shows("Appointments")
+    await shown.shows(AT_HOME[view])
+    await shown.press(*keys)
+    await shown.shows(text)
 
 
 def watched(app: CalendarApp, monkeypatch: pytest.MonkeyPatch) -> set[str]:

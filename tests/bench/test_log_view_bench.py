@@ -1,0 +1,101 @@
+"""How fast the log opens and answers keys with a million exchanges in it, and a large body is laid out."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from calendar_tui.screens.exchange import ExchangeView
+from calendar_tui.screens.log import LogView
+from calendar_tui.state.body.decoding import shape_of
+from calendar_tui.state.body.view import BodyView
+from engine.debuglog.tables import FILE, open_to_write
+from tests.support.api import SETTINGS
+from tests.support.logged import fill, logged_engine, some_exchanges
+from tests.support.tui import Terminal, terminal
+
+EXCHANGES, BLOCK = 1_000_000, 1000
+KEYS = ("up", "pageup", "pagedown", "home", "pagedown", "end", "pageup", "m", "e", "e", "s", "s", "f")
+ITEM = '<t:CalendarItem><t:ItemId Id="AAMkAGI2T&amp;="/><t:Subject>Jour fixe</t:Subject></t:CalendarItem>'
+
+
+@pytest.mark.timeout(600)
+async def test_a_million_exchanges(tmp_path: Path) -> None:
+    begun = time.perf_counter()
+    fill(tmp_path / "state", some_exchanges(BLOCK))
+    multiply(tmp_path / "state" / FILE, EXCHANGES // BLOCK)
+    print(f"\nlog: {EXCHANGES:,} exchanges made in {time.perf_counter() - begun:.0f} s")
+    settings = SETTINGS + "[debug_log]\news = true\nmax_megabytes = 100000\nmax_days = 3650\n"
+    async with logged_engine(tmp_path, settings=settings) as logged, terminal(logged.socket) as shown:
+        opened = await answered(shown, "3", lambda: isinstance(shown.view, LogView) and shown.view.row() is not None)
+        print(f"log: opened in {opened * 1000:.0f} ms")
+        worst = 0.0
+        for key in KEYS:
+            seconds = await answered(shown, key, changed(shown))
+            worst = max(worst, seconds)
+            print(f"log: {key:<9} {seconds * 1000:5.0f} ms")
+        await shown.press("end")
+        seconds = await answered(shown, "enter", lambda: isinstance(shown.view, ExchangeView))
+        print(f"log: an exchange opened in {seconds * 1000:.0f} ms")
+        assert opened <= 0.2
+        assert max(worst, seconds) <= 0.1
+
+
+def multiply(path: Path, times: int) -> None:
+    """Write every exchange that many times, each later than the one before."""
+    connection = open_to_write(path)
+    columns = "ms, operation, who, outcome, status, error, part, attempt, lane, sent, received"
+    numbers = f"WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {times - 1})"
+    connection.executescript(
+        f"""BEGIN;
+        {numbers} INSERT INTO exchange (id, at, {columns})
+            SELECT id + n * {BLOCK}, at + n * {BLOCK}, {columns} FROM n, exchange WHERE id <= {BLOCK};
+        {numbers} INSERT INTO body SELECT id + n * {BLOCK}, request_id || n, particulars, request, response
+            FROM n, body WHERE id <= {BLOCK};
+        COMMIT;"""
+    )
+    connection.close()
+
+
+async def answered(shown: Terminal, key: str, condition: Callable[[], bool]) -> float:
+    """Press a key and return the seconds until its effect is there."""
+    begun = time.perf_counter()
+    shown.app.simulate_key(key)
+    while not condition():
+        await asyncio.sleep(0.001)
+        if time.perf_counter() - begun > 10:
+            raise AssertionError(f"nothing happens after {key}:\n{shown.grid()}")
+    return time.perf_counter() - begun
+
+
+def changed(shown: Terminal) -> Callable[[], bool]:
+    """Return what tells whether the picture is another one, with rows in it."""
+    before = shown.grid()
+    return lambda: shown.grid() != before and isinstance(shown.view, LogView) and bool(shown.view.window.rows)
+
+
+def test_a_large_body() -> None:
+    text = f"<s:Envelope>{ITEM * (5_000_000 // len(ITEM))}</s:Envelope>"
+    begun = time.perf_counter()
+    view = BodyView(text, shape_of(text), 80)
+    first, longest = time.perf_counter() - begun, 0.0
+    while not view.complete:
+        step = time.perf_counter()
+        view.grow()
+        longest = max(longest, time.perf_counter() - step)
+    whole = time.perf_counter() - begun
+    begun = time.perf_counter()
+    for index in range(len(view) - 40, len(view)):
+        view.line(index, 80)
+    page = time.perf_counter() - begun
+    begun = time.perf_counter()
+    view.search("nowhere")
+    search = time.perf_counter() - begun
+    print(
+        f"\nbody of 5 MB: first lines {first * 1000:.0f} ms, all {len(view):,} lines {whole:.1f} s "
+        f"in steps of at most {longest * 1000:.0f} ms, a page {page * 1000:.1f} ms, a search {search * 1000:.0f} ms"
+    )
+    assert first < 0.1
+    assert longest < 0.1

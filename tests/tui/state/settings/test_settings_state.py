@@ -1,0 +1,126 @@
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import pytest
+
+from calendar_tui.state.lines import Document
+from calendar_tui.state.settings.draft import Draft
+from calendar_tui.state.settings.list import help_document, settings_document, state_lines
+from calendar_tui.state.settings.review import what_became_of_it
+from calendar_tui.state.settings.values import form, shown, typed, words_of, written
+from engine.api.schema import Trouble
+from engine.api.schema.settings import Setting, SettingProblem, Settings, SettingsChanged, Value
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def setting(
+    key: str = "pbx.port",
+    kind: str = "whole number",
+    *,
+    many: bool = False,
+    words: tuple[str, ...] = (),
+    default: Value = 443,
+    value: Value = 443,
+    origin: Literal["file", "default", "none"] = "default",
+) -> Setting:
+    return Setting(
+        key=key,
+        help="What it is for",
+        kind=kind,
+        many=many,
+        words=words,
+        low=1 if kind == "whole number" else None,
+        high=65535 if kind == "whole number" else None,
+        default=default,
+        value=value,
+        origin=origin,
+        effect="PBX link",
+        restarts=True,
+        available=True,
+    )
+
+
+def settings_of(*each: Setting) -> Settings:
+    return Settings(file="/etc/x.toml", etag="1", trouble=None, problems=(), settings=each, version=None, offered=None)
+
+
+def texts(document: Document) -> list[str]:
+    return [line.text.rstrip() for line in document]
+
+
+@pytest.mark.parametrize(
+    ("text", "of", "value"),
+    [
+        ("8443", setting(), 8443),
+        ("x", setting(), "x"),
+        ("0.5", setting(kind="number"), 0.5),
+        ("TRUE", setting(kind="true or false"), True),
+        ("perhaps", setting(kind="true or false"), "perhaps"),
+        ("", setting(), None),
+        ("", setting(many=True), ()),
+        ('one, "two, three" ,four', setting(kind="text", many=True), ("one", "two, three", "four")),
+    ],
+)
+def test_what_is_typed_becomes_a_value(text: str, of: Setting, value: Value) -> None:
+    assert typed(text, of) == value
+    assert typed(written(value), of) == value
+
+
+def test_values_are_shown() -> None:
+    assert [shown(each) for each in (None, (), "", True, ("a", "b"), 5)] == [
+        "not set",
+        "none",
+        '""',
+        "true",
+        "a, b",
+        "5",
+    ]
+    assert form(setting()) == "whole number from 1 to 65535"
+    assert form(setting(kind="text", many=True)) == "list of text, divided by commas"
+    assert words_of(setting(kind="true or false")) == ("true", "false")
+
+
+def test_a_draft_knows_what_is_no_change() -> None:
+    in_file, by_default = setting(value=8443, origin="file"), setting()
+    assert not Draft().with_value(in_file, 8443)
+    assert not Draft().with_value(by_default, None)
+    assert dict(Draft().with_value(in_file, None).changes) == {"pbx.port": None}
+    changed = Draft().with_value(by_default, 1)
+    assert changed.value(by_default) == 1
+    assert not changed.with_value(by_default, None)
+    assert not changed.without("pbx.port")
+
+
+def test_the_list_shows_what_would_be_changed() -> None:
+    port = setting(value=8443, origin="file")
+    found = texts(settings_document(settings_of(port), Draft().with_value(port, 1), "port what", 80))
+    assert found[1].split() == ["*", "port", "1", "was", "8443"]
+    back = texts(settings_document(settings_of(port), Draft().with_value(port, None), "", 80))
+    assert "443 (default)" in back[1]
+    assert texts(settings_document(settings_of(port), Draft(), "nothing", 80)) == [" No setting has these words."]
+
+
+def test_help_names_what_is_wrong_with_the_draft() -> None:
+    port = setting()
+    wrong = SettingProblem(key="pbx.port", line=3, reason="is no port", remedy="Write a number.")
+    other = SettingProblem(key="pbx.host", line=None, reason="is missing", remedy="Set it.")
+    found = texts(help_document(port, Draft().with_value(port, 0), (wrong, other), 80))
+    assert found[-2:] == [" ✗ is no port. Write a number.", " ✗ pbx.host is missing. Set it."]
+
+
+def test_a_trial_is_counted_down() -> None:
+    found = texts(state_lines(settings_of(), Draft(), NOW + timedelta(seconds=42), NOW, 80))
+    assert found == [" Rolled back by itself in 42 s. K keeps the change, B goes back at once."]
+
+
+def test_what_became_of_a_change_is_said() -> None:
+    changed = SettingsChanged(
+        etag="", version=None, changes=(), live=("decisions",), restarted=("PBX link",), at_next_start=(), trouble=None
+    )
+    assert what_became_of_it(changed) == "decisions: in force; PBX link: begins anew"
+    trouble = Trouble(type="t", title="It cannot run", detail="", remedy="Do it.", fault="settings", scope="service")
+    broken = SettingsChanged(
+        etag="", version=None, changes=(), live=(), restarted=(), at_next_start=(), trouble=trouble
+    )
+    assert what_became_of_it(broken) == "Changed, but: It cannot run. Do it."

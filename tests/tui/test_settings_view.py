@@ -1,0 +1,92 @@
+"""The settings as an administrator uses them: a real service with its settings file behind a real socket."""
+
+from pathlib import Path
+
+from calendar_tui.screens.settings import SettingsView
+from tests.support.api import people, served_engine
+from tests.support.tui import Terminal, terminal
+
+
+async def open_settings(shown: Terminal, words: str) -> SettingsView:
+    await shown.press("4")
+    await shown.shows("PBX: which one, how it is reached")
+    await shown.press("slash", *words, "enter")
+    assert isinstance(shown.view, SettingsView)
+    return shown.view
+
+
+async def test_a_value_is_checked_while_it_is_typed(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(3)) as served, terminal(served.socket) as shown:
+        settings = await open_settings(shown, "writes_per")
+        await shown.shows("number from 0.1 to 1000; default: 50")
+        await shown.press("enter", *["backspace"] * 6, *"5000")
+        await shown.shows("✗ ")
+        await shown.press("enter")
+        await shown.shows("This value cannot be")
+        await shown.press("backspace", "backspace", "enter")
+        await shown.shows("* writes_per_second")
+        assert dict(settings.draft.changes) == {"pbx.writes_per_second": 50}
+        await shown.press("u")
+        assert not settings.draft
+
+
+async def test_changes_are_reviewed_with_whom_they_concern_and_applied(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(3)) as served, terminal(served.socket) as shown:
+        await served.settled()
+        await open_settings(shown, "mapping")
+        await shown.press("d")
+        await shown.shows("Nothing is changed yet")
+        await shown.press("space")
+        await shown.shows("1 changed, not applied yet")
+        await shown.press("d")
+        await shown.shows("presence.mapping.busy")
+        await shown.shows("3 of 3 users, 3 of them at once")
+        await shown.shows("User Number 1")
+        await shown.press("a")
+        await shown.shows("decisions: in force")
+        await served.settled()
+        assert {presence.activity for presence in served.link.shown.values()} != {"busy"}
+        text = (tmp_path / "settings.toml").read_text()
+        assert "mapping" in text
+
+
+async def test_a_trial_is_counted_down_kept_and_rolled_back(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(3)) as served, terminal(served.socket) as shown:
+        settings = await open_settings(shown, "show_subject")
+        await shown.press("space", "d", "t")
+        await shown.shows("Rolled back by itself in")
+        assert settings.settings is not None
+        await shown.press("K")
+        await shown.shows("The change stays.")
+        await shown.eventually(lambda: "Rolled back by itself" not in shown.grid(), shown.grid)
+        await shown.press("space", "d", "t")
+        await shown.shows("Rolled back by itself in")
+        await shown.press("B")
+        await shown.shows("The version before is in force again.")
+        await shown.shows("show_subject                      false")
+        await shown.press("h")
+        await shown.shows("✓ in force  version")
+        await shown.press("end", "b")
+        await shown.shows("show_subject                      true")
+
+
+async def test_somebody_else_changes_the_settings_meanwhile(tmp_path: Path) -> None:
+    async with (
+        served_engine(tmp_path, people(3)) as served,
+        terminal(served.socket) as shown,
+        terminal(served.socket) as other,
+    ):
+        await open_settings(shown, "show_subject")
+        await shown.shows("true")
+        await open_settings(other, "show_subject")
+        await other.press("space", "d", "a")
+        await other.shows("in force")
+        await shown.shows("show_subject                      false")
+
+
+async def test_nothing_is_applied_while_reading_only(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(1)) as served, terminal(served.socket, read_only=True) as shown:
+        await open_settings(shown, "show_subject")
+        for key in ("space", "enter", "d", "B"):
+            await shown.press("down", key)
+            await shown.shows("Nothing can be changed: attached for reading only.")
