@@ -143,4 +143,4 @@ async def logged_engine(
     text = settings if "[debug_log]" in settings else f"{settings}[debug_log]\news = {'true' if ews else 'false'}\n"
     async with served_engine(directory, USERS, settings=text) as served:
         await served.settled()
-        yield LoggedEngine(served, served.exchanges.capture)
+        yield LoggedEngine(served, served.log.capture)

@@ -59,10 +59,10 @@ async def to_place(shown: Terminal, place: str) -> None:
         case "log" | "exchange" | "conditions" | "capture":
             await shown.press("3")
             await shown.shows("FindItem")
-            await shown.press(*{"exchange": ["enter"], "conditions": ["e", "c"], "capture": ["C"]}.get(place, []))
-            await shown.shows(
-                {"exchange": "summary", "conditions": "is:error", "capture": "Enter begins"}.get(place, "")
-            )
+            ways = {"log": ("", ""), "exchange": ("enter", "summary"), "conditions": ("ec", "is:error")}
+            keys, seen = ways.get(place, ("C", "Enter begins"))
+            await shown.press(*([keys] if keys == "enter" else keys))
+            await shown.shows(seen)
         case "settings" | "review" | "versions":
             await shown.press("4")
             await shown.shows("pbx.master")
@@ -76,7 +76,7 @@ async def test_every_key_does_something(place: str, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     async with served_engine(tmp_path, people(40)) as served:
         await served.settled()
-        served.exchanges.capture.take(traced())
+        served.log.capture.take(traced())
         for command in registry.of_place(place):
             done: list[str] = []
             async with terminal(served.socket) as shown:
