@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench soak clean
+.PHONY: demo test bench screenshots soak clean
 
 demo: $(READY)
-	@if [ -t 1 ]; then $(BIN)/calendar-engine demo; else $(BIN)/calendar-engine demo --headless --for 20 --json; fi
+	@if [ -t 1 ]; then $(BIN)/calendar-tui --demo; else $(BIN)/calendar-engine demo --headless --for 20 --json; fi
 
 test: $(READY)
 	$(BIN)/ruff check .
@@ -18,6 +18,9 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/pytest tests/bench -p no:randomly -n 0 -s --override-ini addopts=
+
+screenshots: $(READY)
+	PYTHONPATH=. $(BIN)/python docs/screenshots.py
 
 soak: $(READY)
 	$(BIN)/calendar-engine demo --headless --for 600 --speed 600

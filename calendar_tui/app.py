@@ -1,10 +1,13 @@
 """The program around the views: one model, one session, and a picture that is drawn only when something changed."""
 
+import asyncio
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App
 from textual.timer import Timer
 
@@ -19,6 +22,7 @@ from calendar_tui.state.attachment import Lost
 from calendar_tui.state.model import Model
 from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look, ThemeName
+from calendar_tui.widgets.filter_line import FilterLine
 
 MERGED = 0.2
 """Seconds within which changes are drawn together."""
@@ -53,8 +57,18 @@ class CalendarApp(App[None]):
 
     def on_mount(self) -> None:
         """Show the first view, and attach."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.leave)
         self.open_view(FIRST)
         self.run_worker(self.session.run(), exclusive=True)
+
+    def on_key(self, event: events.Key) -> None:
+        """Give the keys that came in the same packet as the one that opened a filter to the filter."""
+        focused = self.focused
+        if isinstance(focused, FilterLine) and not focused.has_seen(event):
+            event.prevent_default()
+            focused.post_message(events.Key(event.key, event.character))
 
     def open_view(self, name: str) -> None:
         """Go to one of the main views."""

@@ -71,7 +71,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--theme", choices=[*ThemeName], help="colours; ansi leaves them to the terminal")
     parser.add_argument("--ascii", action="store_true", help="write nothing but ASCII")
     parser.add_argument("--mouse", action="store_true", help="take part in what the mouse does")
+    shells = ["bash", "zsh"]
+    parser.add_argument("--completion", action=_Completion, choices=shells, help="print what completes options there")
     return parser
+
+
+class _Completion(argparse.Action):
+    """Prints the script for a shell, made from the parser, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _: object, shell: object, option: object = None) -> None:
+        import shtab
+
+        for action in parser._actions:  # noqa: SLF001 (argparse has no public name for them)
+            if action.type is Path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, str(shell)))
+        parser.exit()
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ class UsersView(View):
 
     def _close_filter(self) -> None:
         self._filter.close()
-        self.line_view("main").focus()
+        self.set_focus(self.line_view("main"))
         self.show()
 
     @property

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
+from rich.cells import cell_len
+
 from calendar_tui.state.history import sparkline
 from calendar_tui.state.lines import (
     Document,
@@ -25,7 +27,7 @@ PROBLEM, USER = "problem:", "user:"
 
 WITH_REMEDY = 3
 LEAST_CHANGES = 4
-WIDE = 100
+WIDE, DESIGNED_FOR = 100, 80
 """How many problems have their remedy beneath, how many changes are always there, and when there is room for more."""
 
 GOOD_NEWS = {
@@ -41,7 +43,13 @@ def overview(model: Model, width: int, height: int) -> Document:
     status = model.status
     if status is None:
         return Document([line(), line(Span("  Nothing is known yet.", Role.MUTED))])
-    lines = [*_links(status, model.zone, width), line(), *_counts(status, model.zone), _last_hour(model, width), line()]
+    lines = [
+        *_links(status, model.zone, width),
+        line(),
+        *_counts(status, model.zone, width),
+        _last_hour(model, width),
+        line(),
+    ]
     lines += [*_problems(status, width), line()]
     room = max(LEAST_CHANGES, height - len(lines) - 1)
     return Document([*lines, *_last_changes(model, room, width)])
@@ -57,12 +65,10 @@ def _links(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
     for link in status.links:
         since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
         waits = _waits_for(link, zone)
-        start = (f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ")
-        if link.trouble is None:
-            yield line(*start, Span(waits, Role.NOTICE))
-            continue
-        yield line(*start, cut(f"{link.trouble.title}. {link.trouble.detail}", width - 26 - len(since)))
-        yield line(" " * 24, Span(waits, Role.NOTICE))
+        yield line(f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ", Span(waits, Role.NOTICE))
+        if link.trouble is not None:
+            detail = f": {link.trouble.detail}" if link.trouble.detail else ""
+            yield line(" " * 11, cut(f"{link.trouble.title}{detail}", width - 12))
 
 
 def _waits_for(link: LinkState, zone: tzinfo) -> str:
@@ -80,7 +86,7 @@ def _waits_for(link: LinkState, zone: tzinfo) -> str:
             return f"waits for the {awaited}"
 
 
-def _counts(status: Status, zone: tzinfo) -> Iterator[Line]:
+def _counts(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
     counts = (
         (status.users, "users:", False),
         (status.resolved, "with a calendar,", False),
@@ -91,6 +97,10 @@ def _counts(status: Status, zone: tzinfo) -> Iterator[Line]:
     )
     parts: list[str | Span] = []
     for count, what, is_bad in counts:
+        text = f" {count:,} {what}"
+        if cell_len(line(*parts).text) + len(text) > width:
+            yield line(*parts)
+            parts = []
         parts += [Span(f" {count:,}", Role.PROBLEM if count and is_bad else Role.TITLE), Span(f" {what}", Role.MUTED)]
     yield line(*parts)
     oldest = ""
@@ -128,7 +138,7 @@ def _last_hour(model: Model, width: int) -> Line:
         ("changes", model.last_hour.changes(model.now), Role.BAR),
         ("errors", model.last_hour.errors(model.now), Role.PROBLEM),
     ):
-        bars = sparkline(counts, 30 if width >= WIDE else 20)
+        bars = sparkline(counts, 30 if width >= WIDE else 20 if width >= DESIGNED_FOR else 12)
         parts += [Span(f"  {sum(counts):,}", Role.TITLE), Span(f" {name} ", Role.MUTED), Span(bars, role)]
     return line(*parts)
 

@@ -7,7 +7,7 @@ from calendar_tui.state.model import Model
 from calendar_tui.state.user_list import Query
 from engine.api.schema import Sort, Status, UserRow
 
-WIDE = 100
+WIDE = 112
 """Columns from which on the mailbox has a column."""
 
 SORT_NAMES: dict[Sort, str] = {

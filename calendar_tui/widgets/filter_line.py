@@ -1,6 +1,12 @@
 """Where one types what to look for; the view narrows its list with every letter."""
 
+from collections import deque
+
+from textual import events
 from textual.widgets import Input
+
+IN_ONE_PACKET = 100
+"""Keys that may be under way at once."""
 
 
 class FilterLine(Input):
@@ -10,6 +16,7 @@ class FilterLine(Input):
         super().__init__(placeholder=placeholder, select_on_focus=False, id=id)
         self.cursor_blink = False
         self.display = is_open
+        self._keys: deque[events.Key] = deque(maxlen=IN_ONE_PACKET)
 
     @property
     def is_open(self) -> bool:
@@ -19,7 +26,15 @@ class FilterLine(Input):
     def open(self) -> None:
         """Appear, and take what is typed."""
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)
+
+    def on_key(self, event: events.Key) -> None:
+        """Remember the key, so that the program knows which ones went past this line."""
+        self._keys.append(event)
+
+    def has_seen(self, key: events.Key) -> bool:
+        """Tell whether a key went through this line."""
+        return any(each is key for each in self._keys)
 
     def close(self) -> None:
         """Disappear; what was typed stays."""

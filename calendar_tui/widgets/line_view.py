@@ -161,6 +161,9 @@ class LineView(Widget):
         return self.lines.line(index, self.size.width)
 
     def _style(self, role: Role, under_cursor: bool) -> Style:
+        """Return how a part of a line looks; under the cursor all parts look alike, turned round."""
+        if under_cursor:
+            role = Role.PLAIN
         style = self._styles_by_role.get(role)
         if style is None:
             style = self._styles_by_role[role] = self.get_component_rich_style(f"lines--{role}")

@@ -72,3 +72,12 @@ class MetricsPortUnusable(Failure):
     scope = Scope.SERVICE
     meaning = "The port of the metrics cannot be used"
     remedy = "Set engine.metrics_port to another port, above 1023, or leave it out."
+
+
+class SetupNotKept(Failure):
+    """The answers of a set-up cannot be written down."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The answers of the set-up cannot be kept"
+    remedy = "Let the engine's account write into its state directory (engine.state_dir), and see that there is space."

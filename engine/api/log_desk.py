@@ -1,5 +1,6 @@
 """Everything that requests about the debug log are answered from."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -42,6 +43,7 @@ class LogDesk:
         self._desk = desk
         self._capture = capture
         self._clock = clock
+        self._before = self.state()
         capture.observe(self._told)
 
     def now_filter(self, text: str) -> Filter:
@@ -110,9 +112,16 @@ class LogDesk:
 
     def _told(self, rows: Sequence[Row]) -> None:
         if not rows:
+            before, self._before = self._before, self.state()
+            if before.until and not self._before.on and self._clock.now() >= before.until:
+                self._desk.write_down(_ourselves(), "log", "debug log off, its time is over")
             self._desk.events.append("log", lambda number: LogEvent(number=number, capture=self.state()))
             return
         self._desk.events.append("log", lambda number: LogEvent(number=number, rows=self.rows(rows)))
+
+
+def _ourselves() -> Actor:
+    return Actor(uid=os.getuid(), pid=os.getpid(), user="calendar-engine")
 
 
 def _in_words(question: CaptureQuestion) -> str:

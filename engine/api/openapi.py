@@ -64,7 +64,8 @@ def _operation(route: Route) -> dict[str, Any]:
         },
     }
     if route.body is not None:
-        operation["requestBody"] = {"required": False, "content": {"application/json": _refer(route.body)}}
+        required = any(field.required for field in msgspec.structs.fields(route.body))
+        operation["requestBody"] = {"required": required, "content": {"application/json": _refer(route.body)}}
     return operation
 
 

@@ -14,7 +14,8 @@ from engine.api.wire import trouble
 from engine.core.settings import catalogue
 from engine.core.settings.effects import RESTARTS
 from engine.core.settings.problems import SettingsInvalid
-from engine.service.service import Plan, Service
+from engine.service.plan import Plan
+from engine.service.service import Service
 from engine.service.settings_file import system_zone
 from engine.store.settings_history import Version
 

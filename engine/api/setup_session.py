@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
+from engine.api.failures import SetupNotKept
 from engine.core.secret import Secret
 from engine.core.settings.catalogue import Difference, catalogue, differences
 from engine.core.settings.edit import Value, edited
@@ -17,7 +18,8 @@ from engine.core.settings.problems import Problem
 from engine.core.setup.draft import tried
 from engine.core.setup.flow import Flow, answered, checked, gone_to, problems
 from engine.core.setup.steps import Step, Values, step_named
-from engine.service.service import Plan, Service
+from engine.service.plan import Plan
+from engine.service.service import Service
 from engine.store.secret_sources import SecretSources
 from engine.store.settings_history import Author
 
@@ -30,7 +32,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetupSession:
-    """Every change is in the file at `path` before it is answered. `zone` is this machine's time zone."""
+    """Every change is in the file at `path` before it is answered, or raises `SetupNotKept`.
+
+    `zone` is this machine's time zone. Whatever looks at secrets may raise a failure of theirs.
+    """
 
     def __init__(self, service: Service, secrets: SecretSources, path: Path, zone: ZoneInfo) -> None:
         self._service = service
@@ -73,13 +78,14 @@ class SetupSession:
         return await self._keep(replace(kept, flow=flow))
 
     async def note_check(self, step: str, *, well: bool) -> None:
-        """Take down how a check went."""
-        kept = self._under_way()
-        await self._keep(replace(kept, flow=checked(kept.flow, step, well=well)))
+        """Take down how a check went, unless the set-up has ended meanwhile."""
+        if self._kept is not None:
+            await self._keep(replace(self._kept, flow=checked(self._kept.flow, step, well=well)))
 
     async def problems(self) -> tuple[Problem, ...]:
         """Return everything that is missing or wrong."""
-        return problems(self._under_way().flow, self.values, await self.secrets(), self._service.file.settings)
+        found = problems(self._under_way().flow, self.values, await self.secrets(), self._service.file.settings)
+        return (*found, *(await self._without_effect()))
 
     def changes(self) -> tuple[Difference, ...]:
         """Return what applying would change in the settings as they are now, whoever changed them meanwhile."""
@@ -99,13 +105,37 @@ class SetupSession:
         Raises what `Service.change` does; then the set-up goes on.
         """
         changes = {each.key: each.after for each in self.changes()}
-        if self._entered:
-            await self._secrets.put(self._entered)
+        new = await self._new_secrets()
+        if new:
+            await self._secrets.put(new)
         plan = await self._service.change(changes, "*", author) if changes else await self._service.secrets_changed()
         self._entered.clear()
         self._kept = None
         await asyncio.to_thread(self._path.unlink, missing_ok=True)
         return plan
+
+    async def _new_secrets(self) -> dict[str, Secret]:
+        """Return what was entered and is not known already."""
+        known = await self._secrets.known()
+        return {
+            name: value
+            for name, value in self._entered.items()
+            if name not in known or known[name].reveal() != value.reveal()
+        }
+
+    async def _without_effect(self) -> tuple[Problem, ...]:
+        """What is given to the engine from outside stands before anything that is stored."""
+        places = {origin.name: origin.place for origin in await self._secrets.origins()}
+        return tuple(
+            Problem(
+                name,
+                None,
+                f"is given to the engine in the {places[name]}, which stands before what is entered here",
+                "Change it there, or take it out there and restart the engine.",
+            )
+            for name in await self._new_secrets()
+            if places[name] in ("environment", "secrets file")
+        )
 
     def _text(self) -> str:
         kept = self._under_way()
@@ -135,6 +165,9 @@ def _read(path: Path) -> Kept | None:
 
 def _write(path: Path, kept: Kept) -> None:
     new = path.with_name(f".{path.name}.new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as stream:
-        stream.write(msgspec.json.encode(kept))
-    new.replace(path)
+    try:
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as stream:
+            stream.write(msgspec.json.encode(kept))
+        new.replace(path)
+    except OSError as error:
+        raise SetupNotKept(f"{path}: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """The set-up as a dialogue of plain questions at a terminal, one after the other."""
 
 import getpass
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -33,8 +34,8 @@ class Dialogue:
         self, setup: Following, ask: Callable[[str], str] = input, ask_hidden: Callable[[str], str] = getpass.getpass
     ) -> None:
         self._setup = setup
-        self._ask = ask
-        self._ask_hidden = ask_hidden
+        self._ask = _interruptible(ask)
+        self._ask_hidden = _interruptible(ask_hidden)
 
     async def run(self) -> int:
         """Ask until everything is in force, or nobody answers any more."""
@@ -48,7 +49,7 @@ class Dialogue:
                 if applied is None:
                     return WELL
                 state = applied
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
             print("\nWhat was answered is kept: calendar-engine setup goes on with it.", file=sys.stderr)
             return FAILED
 
@@ -139,6 +140,19 @@ class Dialogue:
 
     def _agrees(self, question: str) -> bool:
         return self._ask(f"{question} [Y/n] ").strip().casefold() not in ("n", "no")
+
+
+def _interruptible(ask: Callable[[str], str]) -> Callable[[str], str]:
+    """Let Ctrl+C end a question: asyncio's handler would wait for the loop, which waits for the answer."""
+
+    def asking(question: str) -> str:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return ask(question)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    return asking
 
 
 def value_typed(field: Setting, typed: str) -> Value:

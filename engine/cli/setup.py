@@ -17,7 +17,7 @@ from engine.cli.dialogue import Dialogue
 from engine.cli.ladders import Ladders
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
-from engine.cli.trying import show_rungs
+from engine.cli.trying import show_rungs, tell_end
 from engine.core.settings.problems import Problem
 from engine.store.secrets import ENVIRONMENT, given_secrets
 
@@ -112,11 +112,14 @@ class SetupClient:
                 show_rungs(self._ladders, step.rungs[told:])
                 told = len(step.rungs)
                 if step.check is None or step.check.state != "running":
-                    return step.passed
+                    break
                 await asyncio.sleep(FOLLOWED)
         except asyncio.CancelledError:
             await self._client.delete(f"/v1/operations/{operation.id}")
             raise
+        if step.check is not None:
+            tell_end(step.check)
+        return step.passed
 
     async def apply(self) -> Setup:
         """Put it into force; return what was applied."""

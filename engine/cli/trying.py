@@ -89,8 +89,17 @@ async def _probe(client: ApiClient, side: str, question: ProbeQuestion, *, as_js
         raise
     if as_json:
         print(msgspec.json.encode(probe).decode())
+    tell_end(probe.operation)
     well = probe.operation.state == "done" and all(rung.outcome != "failed" for rung in probe.rungs)
     return WELL if well else FAILED
+
+
+def tell_end(operation: Operation) -> None:
+    """Say so where somebody called an operation off, or the engine made a mistake with it."""
+    if operation.state == "cancelled":
+        print("It was called off.", file=sys.stderr)
+    elif operation.state == "failed":
+        print("The engine made a mistake with this; please report it with the log.", file=sys.stderr)
 
 
 def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount]) -> None:
@@ -119,4 +128,5 @@ async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: boo
     else:
         for line in Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)).preview(preview):
             print(line)
+    tell_end(operation)
     return WELL if operation.state == "done" else FAILED

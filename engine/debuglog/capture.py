@@ -103,7 +103,6 @@ class Capture:
                 await self._switched.wait()
                 alarm.cancel()
             if self._switch.is_over(self._clock.now()):
-                logger.info("audit: the debug log goes off by itself")
                 self.switch(replace(self._switch, on=False, mailboxes=frozenset(), until=None))
 
     async def close(self) -> None:

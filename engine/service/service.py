@@ -2,16 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from engine.core.clock import Clock
 from engine.core.failures import Failure
-from engine.core.settings.catalogue import Difference, differences
+from engine.core.settings.catalogue import differences
 from engine.core.settings.edit import Value, edited
-from engine.core.settings.effects import RESTARTS, Effect, effect_of, effects_of
-from engine.core.settings.model import EngineSettings, ExchangeSettings, Settings
+from engine.core.settings.model import EngineSettings, Settings
 from engine.core.settings.problems import SettingsInvalid
 from engine.service.failures import (
     ChangeNotConfirmed,
@@ -23,13 +21,13 @@ from engine.service.failures import (
     SettingsUnreadable,
     VersionUnknown,
 )
+from engine.service.plan import Assemble, InForce, LoadSecrets, Plan, Planner
 from engine.service.runner import Runner
 from engine.service.seat import Seat
 from engine.service.settings_file import SettingsFile, tag_of
 from engine.service.stake import Stake
-from engine.store.secrets import Secrets, needed_secrets
+from engine.store.secrets import needed_secrets
 from engine.store.settings_history import Author, SettingsHistory, Version
-from engine.sync.engine import Engine
 from engine.sync.happenings import ServiceChanged
 from engine.sync.timetable import Alarm
 
@@ -40,46 +38,6 @@ LOOK = timedelta(seconds=3)
 
 AGAIN = timedelta(minutes=1)
 """Until an unconfirmed change is tried to be rolled back once more."""
-
-LoadSecrets = Callable[[ExchangeSettings], Awaitable[Secrets]]
-Assemble = Callable[[Settings, Secrets], Engine]
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """The settings that are in force, and the text that they were read from."""
-
-    text: str
-    settings: Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be put into force: `engine` takes the place of the one that runs, None: that one goes on.
-
-    `trouble` is why there is no engine at all.
-    """
-
-    goal: InForce
-    differences: tuple[Difference, ...]
-    effects: frozenset[Effect]
-    engine: Engine | None = None
-    trouble: Failure | None = None
-
-    @property
-    def live(self) -> tuple[Effect, ...]:
-        """What goes on otherwise without a restart."""
-        return tuple(sorted(self.effects - RESTARTS - {Effect.NEXT_START}))
-
-    @property
-    def restarted(self) -> tuple[Effect, ...]:
-        """What begins anew. An engine begins as a whole; what it wrote before it does not write again."""
-        return (Effect.PBX_LINK, Effect.CALENDARS) if self.engine is not None else ()
-
-    @property
-    def at_next_start(self) -> tuple[str, ...]:
-        """The keys that have no effect before the next start."""
-        return tuple(each.key for each in self.differences if effect_of(each.key) is Effect.NEXT_START)
 
 
 class Service:
@@ -105,8 +63,7 @@ class Service:
         self.text = ""
         self.versions: tuple[Version, ...] = ()
         self._history = history
-        self._load_secrets = load_secrets
-        self._assemble = assemble
+        self._planner = Planner(load_secrets, assemble)
         self._clock = clock
         self._network_clock = network_clock
         self._started_with = started_with
@@ -264,19 +221,9 @@ class Service:
         return plan
 
     async def _plan(self, goal: InForce, *, begin: bool = False) -> Plan:
-        """Find out what has to be done; with `begin`, an engine begins in any case."""
-        before = self._in_force
-        changed = differences(before.text if before else self.text, goal.text)
-        effects = frozenset(RESTARTS)
-        if before is not None and self.seat.engine is not None and not begin:
-            effects = effects_of((each.key for each in changed), before.settings, goal.settings)
-            if not effects & RESTARTS:
-                return Plan(goal, changed, effects)
-        try:
-            secrets = await self._load_secrets(goal.settings.exchange)
-            return Plan(goal, changed, effects | RESTARTS, self._assemble(goal.settings, secrets))
-        except Failure as trouble:
-            return Plan(goal, changed, effects, trouble=trouble)
+        running = self._in_force if self.seat.engine is not None and not begin else None
+        changed = differences(self._in_force.text if self._in_force else self.text, goal.text)
+        return await self._planner.plan(running, goal, changed)
 
     async def _put(self, plan: Plan, author: Author | None, action: str, until: datetime | None) -> Plan:
         if plan.goal.text == self.text and self.file_trouble is None:

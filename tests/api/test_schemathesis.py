@@ -25,8 +25,8 @@ EXAMPLES = 12
 Operation: TypeAlias = "schemathesis.APIOperation[Any, Any, Any, Any]"
 Case: TypeAlias = "schemathesis.Case[Any]"
 
-REFUSALS = ["2xx", "404", "422"]
-"""What a request may get that fits the document: what it names need not exist."""
+REFUSALS = ["2xx", "404", "409", "412", "422", "428"]
+"""What a request may get that fits the document: what it names need not exist, or may have changed."""
 
 
 class UnixConnection(urllib3.connection.HTTPConnection):

@@ -70,6 +70,25 @@ async def test_bytes_to_the_terminal(tmp_path: Path) -> None:
     assert 0 < rate <= BYTES_A_SECOND
 
 
+async def test_thousands_of_changes_leave_nothing_behind(tmp_path: Path) -> None:
+    users = people(100)
+    async with served_engine(tmp_path, users) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket), size=(120, 40)) as seen:
+            await seen.shows("100 users")
+            sizes: list[int] = []
+            for number in range(6):
+                for change in range(500):
+                    user = users[change % len(users)]
+                    served.link.tell(User(guid=user.guid, name=user.name, display_name=f"{user.display_name} {change}"))
+                    await asyncio.sleep(0.004)
+                seen.press("2" if number % 2 else "1")
+                await asyncio.sleep(0.5)
+                sizes.append(seen.memory())
+    print("memory:", *(f"{size / 2**20:.1f}" for size in sizes), "MiB")
+    assert sizes[-1] - sizes[1] < 2 * 1024 * 1024
+
+
 @pytest.mark.parametrize("keys", [("down",) * 5, ("pagedown",) * 5, ("end", "home"), ("slash", "9", "9", "backspace")])
 async def test_keys_with_ten_thousand_users(tmp_path: Path, keys: tuple[str, ...]) -> None:
     async with served_engine(tmp_path, people(10_000)) as served:

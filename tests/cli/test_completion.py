@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from calendar_tui.main import main as calendar_tui
 from engine.cli.commands.parser import make_parser
 from engine.cli.completion import script
 
@@ -41,6 +42,15 @@ async def test_bash_completes(words: str, completed: set[str], tmp_path: Path) -
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     assert set((await in_shell("bash", code, tmp_path)).split()) == completed
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+async def test_calendar_tui_is_completed_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        calendar_tui(["--completion", "bash"])
+    assert ended.value.code == 0
+    (tmp_path / "completion").write_text(capsys.readouterr().out)
+    assert "-F _shtab_calendar_tui" in await in_shell("bash", "source ./completion; complete -p calendar-tui", tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")

@@ -54,17 +54,23 @@ def settings_of(company: Company, **tables: Mapping[str, Any]) -> Settings:
     return read_settings(company.settings(**tables), default_zone=company.world.zone)
 
 
-def workbench_of(company: Company, calendar_clock: Clock) -> Workbench:
-    workbench = make_workbench(calendar_clock, SteadyClock(speed=20), RoutedResolver(company.exchange.routes))
-    return replace(workbench, patience=2.0)
+def workbench_of(company: Company, calendar_clock: Clock, patience: float = 20.0) -> Workbench:
+    workbench = make_workbench(calendar_clock, SteadyClock(), RoutedResolver(company.exchange.routes))
+    return replace(workbench, patience=patience)
 
 
 async def climb_pbx(
-    company: Company, directory: Path, *, password: Secret = PBX_PASSWORD, user: str = "", **pbx: Any
+    company: Company,
+    directory: Path,
+    *,
+    password: Secret = PBX_PASSWORD,
+    user: str = "",
+    patience: float = 20.0,
+    **pbx: Any,
 ) -> Climbed:
     settings = settings_of(company, pbx=pbx, engine={"state_dir": str(directory)})
     reported: list[Rung] = []
-    probe = workbench_of(company, ManualClock(NOON)).pbx(settings, password, user)
+    probe = workbench_of(company, ManualClock(NOON), patience).pbx(settings, password, user)
     return Climbed(await probe.run(reported.append), reported)
 
 

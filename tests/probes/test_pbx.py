@@ -150,7 +150,7 @@ async def test_the_pbx_connects(company: Company, tmp_path: Path) -> None:
         assert f"URL for the App object: {url}" in climbed.evidence("port")
         refused = await climb_pbx(company, tmp_path, password=WRONG, **listening)
         assert isinstance(refused.fell_at("log-in").failure, PbxPasswordWrong)
-    silent = await climb_pbx(company, tmp_path, **listening)
+    silent = await climb_pbx(company, tmp_path, patience=0.3, **listening)
     assert isinstance(silent.fell_at("connection from the PBX").failure, PbxNotConnected)
     taken = await climb_pbx(company, tmp_path, **{**listening, "listen_port": company.pbx.port})
     assert isinstance(taken.fell_at("port").failure, ListeningImpossible)

@@ -211,3 +211,17 @@ async def test_an_answers_file_that_does_not_work_changes_nothing(
         assert ended.err == "\nNothing was changed.\n"
         assert not served.file.exists()
         assert {each["origin"] for each in (await served.get("/v1/secrets"))["secrets"]} == {None}
+
+
+async def test_a_secret_that_would_have_no_effect_is_told(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    given = {"CALENDAR_ENGINE_PBX_PASSWORD": "given", "CALENDAR_ENGINE_EXCHANGE_PASSWORD": SECRETS["exchange.password"]}
+    async with running_service(company, clock, tmp_path, company.settings(), environment=given) as served:
+        await served.ask("POST", "/v1/setup")
+        setup = await answer(served, secrets=SECRETS)
+        [problem] = setup["problems"]
+        assert problem["key"] == "pbx.password"
+        assert "is given to the engine in the environment" in problem["reason"]
+        assert (await served.ask("POST", "/v1/setup/apply"))[0] == 422
+        await answer(served, secrets={"pbx.password": "given"})
+        assert (await served.ask("POST", "/v1/setup/apply"))[0] == 200
+        assert {each["stored_since"] for each in (await served.get("/v1/secrets"))["secrets"]} == {None}

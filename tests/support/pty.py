@@ -14,6 +14,7 @@ from pathlib import Path
 import pyte
 
 PATIENCE = 30.0
+OF_THIS_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "PYTHONIOENCODING"}
 MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
 
 
@@ -79,6 +80,11 @@ class PseudoTerminal:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def children(self) -> list[int]:
+        """The processes that the program started and that are still there."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(child) for child in listed.split()]
+
     def memory(self) -> int:
         """Bytes of the program's resident memory."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -95,7 +101,7 @@ async def on_terminal(
     _set_size(slave, columns, rows)
     os.set_blocking(master, False)
     loop = asyncio.get_running_loop()
-    inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    inherited = {name: value for name, value in os.environ.items() if name not in OF_THIS_TERMINAL}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -120,6 +126,11 @@ async def on_terminal(
         await process.wait()
         loop.remove_reader(master)
         os.close(master)
+
+
+def is_running(process: int) -> bool:
+    """Tell whether there is such a process."""
+    return Path(f"/proc/{process}").exists()
 
 
 def _readable(data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,9 +96,15 @@ def changes_of(text: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running_service(
-    company: Company, clock: ManualClock, directory: Path, text: str | None, *, with_secrets: bool = True
+    company: Company,
+    clock: ManualClock,
+    directory: Path,
+    text: str | None,
+    *,
+    with_secrets: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[ServedService]:
-    """Run a service whose settings file has `text`, or is not there."""
+    """Run a service whose settings file has `text`, or is not there; secrets are stored, or in `environment`."""
     file = directory / "etc" / "calendar-engine.toml"
     if text is not None:
         file.parent.mkdir(exist_ok=True)
@@ -106,7 +112,7 @@ async def running_service(
     database = Database(directory / "state")
     network_clock = SteadyClock(speed=20)
 
-    sources = SecretSources({}, None, Vault(directory / "state", None), clock.now)
+    sources = SecretSources(environment or {}, None, Vault(directory / "state", None), clock.now)
 
     def make(settings: Settings, secrets: Secrets) -> Engine:
         return assemble(
@@ -121,7 +127,7 @@ async def running_service(
 
     await database.open()
     try:
-        if with_secrets:
+        if with_secrets and environment is None:
             await sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
         settings = SettingsFile(file)
         service = Service(
@@ -135,7 +141,7 @@ async def running_service(
         )
         await service.begin()
         desk = Desk(service.seat, clock, AuditTrail(database))
-        workbench = make_workbench(clock, network_clock, RoutedResolver(company.exchange.routes))
+        workbench = make_workbench(clock, SteadyClock(), RoutedResolver(company.exchange.routes))
         parts = service_parts(service, sources, desk, workbench, directory / "state")
         with open_doors(directory / "engine.sock", None, {}) as doors:
             served = ServedService(service, desk, company, clock, file, doors.main)

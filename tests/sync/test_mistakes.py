@@ -30,9 +30,11 @@ async def test_a_mistake_has_a_name_and_an_end(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("engine.sync.decider.decide", breaking)
     source, happenings = InstantSource(), list[Happening]()
     source.watched.add(ADDRESS)
-    source.calendars[ADDRESS] = (Appointment(id="odd", start=NINE, end=NINE + timedelta(hours=1)),)
     async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
         served.engine.observe(happenings.append)
+        source.calendars[ADDRESS] = (Appointment(id="odd", start=NINE, end=NINE + timedelta(hours=1)),)
+        source.tell(ADDRESS, Urgency.NOW)
         await served.settled()
         [trouble] = [each for each in happenings if isinstance(each, UserTrouble)]
         assert (trouble.user.name, trouble.failure.slug) == ("user1", "engine-mistake")

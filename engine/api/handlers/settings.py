@@ -31,7 +31,8 @@ from engine.service.failures import (
     SettingsUnwritable,
     VersionUnknown,
 )
-from engine.service.service import Plan, Service
+from engine.service.plan import Plan
+from engine.service.service import Service
 from engine.store.settings_history import Author
 
 _STATUSES: dict[type[Failure], int] = {

@@ -75,7 +75,11 @@ class SetupPart:
     async def _begin(self, request: web.Request) -> web.Response:
         self._forget()
         self._desk.write_down(await actor_of(request), "begin_setup", "set-up")
-        return answer(await self._state(await self._session.begin()))
+        try:
+            flow = await self._session.begin()
+        except Failure as failure:
+            raise named(failure) from failure
+        return answer(await self._state(flow))
 
     async def _answer(self, request: web.Request) -> web.Response:
         answers = await body_of(request, SetupAnswers)
@@ -137,8 +141,8 @@ class SetupPart:
         return answer(operation, status=202, headers={"Location": PATH})
 
     async def _apply(self, request: web.Request) -> web.Response:
-        flow = self._flow()
-        if found := await self._session.problems():
+        state = await self._state(self._flow())
+        if found := state.problems:
             fields = tuple(
                 FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
                 for each in found
@@ -146,7 +150,6 @@ class SetupPart:
             title, hint = "Some answers are missing or wrong", "Nothing was changed."
             raise Refused(Problem(type="setup-incomplete", title=title, status=422, hint=hint, fields=fields))
         actor = await actor_of(request)
-        state = await self._state(flow)
         try:
             await self._session.apply(Author(actor.uid, actor.pid, actor.user))
         except Failure as failure:
@@ -167,13 +170,18 @@ class SetupPart:
         return flow
 
     async def _state(self, flow: Flow) -> Setup:
+        try:
+            found, known = await self._session.problems(), await self._session.secrets()
+            changes = self._session.changes()
+        except Failure as failure:
+            raise named(failure) from failure
         return setup_wire.setup(
             flow,
             values=self._session.values,
             zone=system_zone(),
-            found=await self._session.problems(),
-            changes=self._session.changes(),
-            known_secrets=await self._session.secrets(),
+            found=found,
+            changes=changes,
+            known_secrets=known,
             new_secrets=self._session.new_secrets,
             check=self._desk.operations.get(self._operations.get(flow.step, "")),
             rungs=self._rungs.get(flow.step, ()),

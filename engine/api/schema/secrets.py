@@ -26,10 +26,14 @@ class SecretOrigins(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[SecretOrigin, ...]
 
 
+ONE_LINE = r"^[^\x00-\x1f\x7f]+$(?![\s\S])"
+"""The end looks twice, since "$" alone lets a line break pass in Python."""
+
+
 class SecretQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The secret itself; it goes in and never comes out."""
 
-    value: Annotated[str, Meta(min_length=1, max_length=4096, pattern="^[^\\x00-\\x1f\\x7f]+$")]
+    value: Annotated[str, Meta(min_length=1, max_length=4096, pattern=ONE_LINE)]
 
 
 class SecretChanged(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,6 +122,8 @@ def _replaced(text: str, path: Path, value: Any) -> Iterator[str]:
         document = tomlkit.parse(text)
         parent: Any = document
         for step in path[:-1]:
+            if step not in parent:
+                parent[step] = tomlkit.inline_table()
             parent = parent[step]
         parent[path[-1]] = value
         yield tomlkit.dumps(document)

@@ -7,7 +7,7 @@ from engine.core.settings.model import Settings
 
 
 class Effect(StrEnum):
-    """Something that goes on with other settings; the links and the calendars are begun anew for it."""
+    """What goes on with other settings once one is changed."""
 
     DECISIONS = "decisions"
     WRITING = "writing"

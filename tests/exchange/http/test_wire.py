@@ -43,6 +43,22 @@ async def test_names_of_headers_are_case_insensitive(iis: Iis, open_client: Open
     assert answer.headers["CONTENT-type"] == answer.headers["content-TYPE"] == "text/plain; charset=utf-8"
 
 
+async def test_repeated_headers_are_one_list_and_long_ones_are_taken(iis: Iis, open_client: OpenClient) -> None:
+    async def balanced(request: web.Request) -> web.StreamResponse:
+        answer = web.Response(headers={"X-DiagInfo": "x" * 20_000})
+        answer.set_cookie("one", "1")
+        answer.set_cookie("two", "2")
+        return answer
+
+    iis.on_authenticated = balanced
+    async with open_client(iis) as client:
+        headers = (await client.post(URL, b"x", {})).headers
+    assert headers["set-cookie"] == "one=1; Path=/, two=2; Path=/"
+    assert headers["X-DiagInfo"] == "x" * 20_000
+    assert list(headers).count("set-cookie") == 1
+    assert len(headers) == len(dict(headers))
+
+
 async def test_a_500_is_an_answer_like_any_other(iis: Iis, open_client: OpenClient) -> None:
     async def fault(request: web.Request) -> web.StreamResponse:
         return web.Response(status=500, text="<fault/>")

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from engine.core.secret import Secret
 from engine.exchange.http.tls import verified_context
+from engine.exchange.http.trace import Trace
 from engine.exchange.oauth.application import Application, ClientCertificate, Registration
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.entra.applications import AppRegistration
@@ -89,9 +90,10 @@ def make_application(authority: CertificateAuthority, entra: EntraSimulator, tmp
         resource: str = RESOURCE,
         url: str = "",
         ca: CertificateAuthority = authority,
+        trace: Trace | None = None,
     ) -> Application:
         registration = Registration(authority=url or entra.url, tenant_id=tenant, client_id=client, proof=proof)
         tls = verified_context(ca.ca_file(tmp_path))
-        return Application(registration, f"{resource}/.default", tls=tls, user_agent="calendar-engine/1")
+        return Application(registration, f"{resource}/.default", tls=tls, user_agent="calendar-engine/1", trace=trace)
 
     return made

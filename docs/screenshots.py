@@ -1,0 +1,49 @@
+"""Makes the pictures in this directory again: `make screenshots`."""
+
+import asyncio
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from calendar_tui.terminal import Look, ThemeName
+from engine.simulator.world.corp import corp_world
+from tests.support.clock import ManualClock
+from tests.support.tui import Terminal, served_site, terminal
+
+HERE = Path(__file__).parent
+DAY = date(2026, 3, 2)
+SIZE = (100, 30)
+
+
+async def main() -> None:
+    """Run engine and simulators at a morning that is always the same, and take the pictures."""
+    world = corp_world(DAY)
+    clock = ManualClock(world.instant("09:05"))
+    with tempfile.TemporaryDirectory() as name:
+        async with served_site(world, Path(name), clock) as (site, socket):
+            await site.settled()
+            await site.eventually(lambda: site.engine.status().watched > 20)
+            for _ in range(25):
+                await site.pass_time(3)
+            async with terminal(socket, size=SIZE) as shown:
+                await shown.shows("24 watched")
+                save(shown, "overview")
+                await shown.press("2")
+                await shown.shows("of 26")
+                save(shown, "users")
+                await shown.press("slash", *"anna", "enter", "enter")
+                await shown.shows("Appointments, and")
+                save(shown, "user")
+            async with terminal(socket, look=Look(ThemeName.LIGHT), size=SIZE) as shown:
+                await shown.press("2")
+                await shown.shows("of 26")
+                save(shown, "users-light")
+
+
+def save(shown: Terminal, name: str) -> None:
+    """Write the picture of what is shown now."""
+    (HERE / f"{name}.svg").write_text(shown.app.export_screenshot(title="calendar-tui"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,47 @@
+"""The port for Prometheus: measurements on loopback, and nothing else."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from engine.api.failures import MetricsPortUnusable
+from engine.api.metrics_server import MetricsServer
+from tests.support.api import people, served_engine
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_metrics_and_nothing_else(tmp_path: Path) -> None:
+    port = free_port()
+    async with served_engine(tmp_path, people(3)) as served, asyncio.TaskGroup() as group:
+        await served.settled()
+        serving = group.create_task(MetricsServer(served.desk, port).serve())
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        response = await session.get("/metrics")
+                        break
+                    except aiohttp.ClientConnectorError:
+                        await asyncio.sleep(0.01)
+            assert "calendar_engine_presences_set_total 3\n" in await response.text()
+            for method, path in (("GET", "/v1/status"), ("POST", "/metrics"), ("PATCH", "/v1/settings"), ("GET", "/")):
+                async with session.request(method, path) as refused:
+                    assert refused.status in (404, 405)
+        serving.cancel()
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        async with served_engine(tmp_path, people(1)) as served:
+            with pytest.raises(MetricsPortUnusable):
+                await MetricsServer(served.desk, taken.getsockname()[1]).serve()

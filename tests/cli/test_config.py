@@ -1,0 +1,143 @@
+"""`calendar-engine config` and `secret`: the same words whether or not an engine runs."""
+
+import asyncio
+import io
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli.main import main
+from tests.cli.service import read_until, running
+from tests.support.api import people, served_engine
+
+SETTINGS = """
+# of the head office
+[pbx]
+master = "headquarters"
+host = "127.0.0.1"
+port = 9
+
+[exchange]
+type = "on-premises"
+user = "svc@corp.example"
+
+[engine]
+state_dir = "{directory}/state"
+socket = "{directory}/engine.sock"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("EXCHANGE_PASSWORD", "PBX_PASSWORD"):
+        monkeypatch.delenv(f"CALENDAR_ENGINE_{name}", raising=False)
+    path = tmp_path / "settings.toml"
+    path.write_text(SETTINGS.format(directory=tmp_path))
+    return path
+
+
+def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(["config", *arguments, "--settings", str(file)])
+        return status, *capsys.readouterr()
+
+    assert run("get", "pbx.port")[:2] == (0, "9\n")
+    assert run("check")[:2] == (0, "The settings are valid.\n")
+    status, out, _ = run("show")
+    assert status == 0
+    assert "presence.language" in out
+    assert '"en"  (default)' in out
+    assert "debug_log" not in out
+    status, out, _ = run("schema")
+    assert "    Port of the PBX.\n    whole number, 1 to 65535; default: 443" in out
+    assert not (file.parent / "state").exists()
+
+    status, out, err = run("set", "presence.language=de", "presence.priority_words=Kunde,Chef", "pbx.port=")
+    assert status == 0
+    assert 'presence.language: - -> "de"' in out
+    assert "Restarted" not in out
+    assert 'priority_words = ["Kunde", "Chef"]' in file.read_text()
+    assert "port" not in file.read_text()
+    assert "# of the head office" in file.read_text()
+
+    status, out, err = run("set", "pbx.port=0", "exchange.connections=many")
+    assert (status, out) == (2, "")
+    assert "pbx.port is out of range" in err
+    assert "exchange.connections must be a whole number" in err
+    status, _, err = run("get", "presence.langage")
+    assert (status, "did you mean presence.language?" in err) == (2, True)
+    status, _, err = run("check", "pbx.port=0")
+    assert (status, "out of range" in err) == (2, True)
+
+    assert run("set", "presence.language=fr")[0] == 0
+    status, out, _ = run("history", "--json")
+    assert [each["action"] for each in json.loads(out)["versions"]] == ["change", "change", "found"]
+    assert run("rollback")[0] == 0
+    assert run("get", "presence.language")[1] == '"de"\n'
+    assert run("confirm")[0] == 2
+
+
+def test_an_invalid_file_is_told_by_every_command(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(file.read_text().replace("port = 9", "port = 99999"))
+    assert main(["config", "check", "--settings", str(file)]) == 2
+    assert "pbx.port is out of range" in capsys.readouterr().err
+    assert main(["config", "show", "--settings", str(file)]) == 2
+    assert main(["config", "set", "pbx.port=10", "--settings", str(file)]) == 0
+    assert main(["config", "check", "--settings", str(file)]) == 0
+
+
+def test_secrets_without_an_engine(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*arguments: str, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        status = main(["secret", *arguments, "--settings", str(file)])
+        return status, *capsys.readouterr()
+
+    assert run("set", "pbx.password", typed="hunter2\n")[0] == 0
+    assert run("set", "exchange.password", typed="")[0] == 2
+    assert run("set", "ldap.password", typed="hunter2\n")[0] == 2
+    _, out, _ = run("list", "--json")
+    origins = {each["name"]: each["origin"] for each in json.loads(out)["secrets"]}
+    assert origins == {"exchange.password": None, "exchange.client_secret": None, "pbx.password": "store"}
+    assert "missing" in run("list")[1]
+    assert run("rotate-key")[0] == 0
+    assert run("delete", "pbx.password")[0] == 0
+    assert run("delete", "pbx.password")[0] == 2
+    assert "hunter2" not in out
+
+
+async def test_settings_of_a_running_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with served_engine(tmp_path, people(3)) as served:
+        await served.settled()
+
+        async def run(*arguments: str) -> tuple[int, str, str]:
+            status = await asyncio.to_thread(main, [*arguments, "--socket", str(served.socket)])
+            return status, *capsys.readouterr()
+
+        status, out, _ = await run("config", "set", "presence.language=de", "--confirm-within", "60")
+        assert status == 0
+        assert "Live: decisions" in out
+        assert "unless it is confirmed" in out
+        assert (await run("config", "confirm"))[0] == 0
+        status, out, _ = await run("config", "set", "pbx.app=other")
+        assert "Restarted: PBX link, calendars" in out
+        answer: Any = json.loads((await run("config", "rollback", "--json"))[1])
+        assert [each["key"] for each in answer["changes"]] == ["pbx.app"]
+        status, out, _ = await run("secret", "list")
+        assert "environment" in out
+
+
+def test_a_running_engine_reads_its_file_again_at_sighup(file: Path) -> None:
+    with running(file) as process:
+        read_until(process, "local API")
+        file.write_text(file.read_text() + "[presence]\nlanguage = 7\n")
+        process.send_signal(signal.SIGHUP)
+        assert "settings.toml" in read_until(process, "The settings cannot be used")
+        file.write_text(file.read_text().replace("language = 7", 'language = "de"'))
+        process.send_signal(signal.SIGHUP)
+        assert "presence.language" in read_until(process, "edited by hand")
+        assert main(["config", "set", "presence.language=fr", "--settings", str(file)]) == 2

@@ -1,0 +1,92 @@
+"""`calendar-engine log` as separate processes against a real socket."""
+
+import asyncio
+import json
+import stat
+from pathlib import Path
+
+from engine.cli.log_reports import LogReports, legible
+from engine.cli.palette import Palette
+from tests.api.test_log import ON, changes
+from tests.support.api import ServedEngine, an_exchange, people, served_engine
+from tests.support.command import Ended, command
+
+USERS = people(3)
+
+
+async def log(served: ServedEngine, action: str, *arguments: str) -> Ended:
+    return await command("log", action, "--socket", str(served.socket), *arguments)
+
+
+async def test_what_happened_is_shown_counted_explained_and_exported(tmp_path: Path) -> None:
+    archive, har = tmp_path / "support.zip", tmp_path / "x.har"
+    async with served_engine(tmp_path, USERS, settings=ON) as served:
+        await served.settled()
+        await an_exchange(served, **changes("NoError"))
+        await an_exchange(served, **changes("ErrorImpersonateUserDenied", status=500))
+        listed, one, raw, stats, diagnosis, wrong, program, exported, again, curl = await asyncio.gather(
+            log(served, "show", "user:number", "is:error"),
+            log(served, "show", "2"),
+            log(served, "show", "2", "--raw"),
+            log(served, "stats"),
+            log(served, "diagnose"),
+            log(served, "show", "foo:1"),
+            log(served, "show", "--json"),
+            log(served, "export", "--output", str(archive), "is:error"),
+            log(served, "export", "--format", "har", "--output", str(har)),
+            log(served, "export", "--format", "curl", "is:error"),
+        )
+        taken = await log(served, "export", "--format", "har", "--output", str(har))
+    assert listed.out.startswith("       2  03-02 09:05:00.000  FindItem")
+    assert "500 ErrorImpersonateUserDenied -> wait for permission  User Number 1 <user1@corp.example>" in listed.out
+    assert "\n  <m:ResponseCode>ErrorImpersonateUserDenied</m:ResponseCode>\n" in one.out
+    assert "<m:Envelope><m:ResponseCode>ErrorImpersonateUserDenied</m:ResponseCode></m:Envelope>" in raw.out
+    assert "send 10.0 ms, wait 200.0 ms, receive 40.0 ms" in one.out
+    assert stats.out.startswith("2 exchanges, 1 errors\n")
+    assert "New-ManagementRoleAssignment -Name 'calendar-engine'" in diagnosis.out
+    assert (wrong.status, "column 1: there is no field foo" in wrong.err) == (2, True)
+    assert [json.loads(line)["id"] for line in program.out.splitlines()] == [1, 2]
+    assert (exported.status, again.status, taken.status, curl.status) == (0, 0, 2, 2)
+    assert stat.S_IMODE(archive.stat().st_mode) == stat.S_IMODE(har.stat().st_mode) == 0o600
+    assert len(json.loads(har.read_bytes())["log"]["entries"]) == 2
+    assert "\x1b" not in listed.out + one.out
+
+
+async def test_switched_on_and_off(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        nothing = await log(served, "show")
+        on = await log(served, "on", "--mailbox", "user1@corp.example", "--for", "30m")
+        assert served.log.capture.on
+        off = await log(served, "off", "--json")
+        assert not served.log.capture.picture().switch.on
+    assert "Nothing was captured yet. The debug log is off." in nothing.err
+    assert "The debug log is on for user1@corp.example until 2026-03-02 09:35:00." in on.out
+    assert json.loads(off.out)["on"] is False
+
+
+async def test_following_shows_what_fits_as_it_happens(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS, settings=ON) as served:
+        await served.settled()
+        following = asyncio.ensure_future(log(served, "follow", "--json", "is:error"))  # noqa: TID251 (ends by itself)
+        await served.eventually(lambda: served.desk.events.listeners == 1)
+        await an_exchange(served, **changes("NoError"))
+        await an_exchange(served, **changes("ErrorServerBusy"))
+        await served.eventually(lambda: served.desk.events.last > 1)
+        await asyncio.sleep(0.5)
+        served.desk.events.close()
+        ended = await following
+    assert [json.loads(line)["codes"] for line in ended.out.splitlines()] == [["ErrorServerBusy"]]
+    assert ended.status == 69
+
+
+def test_nothing_in_an_exchange_does_anything_to_a_terminal() -> None:
+    assert legible("a\x1b[31mb\r\x07\u202ec\td\u009b") == "a\\x1b[31mb\\x0d\\x07\\x202ec\td\\x9b"
+
+
+def test_markup_is_coloured_on_a_terminal_alone() -> None:
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo("UTC")
+    plain, colour = (LogReports(Palette(colour=each, ascii_only=False), zone) for each in (False, True))
+    assert plain._markup('<a b="c">') == '<a b="c">'
+    assert colour._markup('<a b="c">') == '\x1b[36m<a\x1b[0m b=\x1b[33m"c"\x1b[0m\x1b[36m>\x1b[0m'

@@ -1,0 +1,88 @@
+"""Every known error has a meaning, a cause and a remedy, from the table that decides what is done about it."""
+
+import pytest
+
+from engine.exchange.diagnosis import Account, Diagnosed, diagnose, known_codes
+from engine.exchange.ews.codes import MEANINGS, Reaction, meaning_of
+from engine.exchange.failures import (
+    EwsForbidden,
+    EwsSwitchedOff,
+    ExchangeBusy,
+    ExchangeFailure,
+    LoginRefused,
+    MailboxNotFound,
+    ServiceAccountBusy,
+)
+
+ACCOUNT = Account("svc-calendar@corp.example")
+MAILBOX = "anna@corp.example"
+
+
+def of(**seen: object) -> tuple[Diagnosed, ...]:
+    usual: dict[str, object] = {"operation": "FindItem", "status": 200, "codes": (), "failure": "", "mailbox": MAILBOX}
+    return diagnose(ACCOUNT, **(usual | seen))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mailbox", [MAILBOX, ""])
+@pytest.mark.parametrize("code", known_codes())
+def test_every_code_is_explained_by_the_table_of_reactions(code: str, mailbox: str) -> None:
+    [found] = of(codes=("NoError", code), mailbox=mailbox)
+    assert found.meaning == meaning_of(code, of_a_mailbox=bool(mailbox))
+    assert found.cause
+    assert found.meaning.failure.remedy
+    assert "{" not in found.command
+
+
+def all_failures(kind: type[ExchangeFailure] = ExchangeFailure) -> list[type[ExchangeFailure]]:
+    return [each for child in kind.__subclasses__() for each in (child, *all_failures(child))]
+
+
+@pytest.mark.parametrize("slug", sorted({kind().slug for kind in all_failures()}))
+def test_every_failure_is_known_by_its_name(slug: str) -> None:
+    [found] = of(status=None, failure=slug)
+    assert found.meaning.failure().slug == slug
+
+
+@pytest.mark.parametrize(
+    ("seen", "failure", "reaction"),
+    [
+        ({"status": 401}, LoginRefused, Reaction.OPEN_BREAKER),
+        ({"status": 403}, EwsForbidden, Reaction.PROBE_SERVICE),
+        ({"status": 403, "by_policy": True}, EwsSwitchedOff, Reaction.PROBE_SERVICE),
+        ({"status": 503}, ExchangeBusy, Reaction.PAUSE),
+        ({"codes": ("ErrorServerBusy",), "mailbox": ""}, ServiceAccountBusy, Reaction.PAUSE),
+        ({"operation": "GetUserSettings", "codes": ("InvalidUser",)}, MailboxNotFound, Reaction.FORGET_MAILBOX),
+    ],
+)
+def test_meaning(seen: dict[str, object], failure: type[ExchangeFailure], reaction: Reaction) -> None:
+    [found] = of(**seen)
+    assert (found.meaning.failure, found.meaning.reaction) == (failure, reaction)
+
+
+def test_what_is_fine_needs_no_diagnosis() -> None:
+    assert of(codes=("NoError",)) == of() == ()
+
+
+def test_errors_of_the_authority() -> None:
+    [found] = of(operation="Token", status=401, codes=("AADSTS7000222", "invalid_client"), mailbox="")
+    assert found.meaning.failure().slug == "client-secret-expired"
+
+
+def test_the_command_grants_impersonation_to_the_account() -> None:
+    [found] = of(codes=("ErrorImpersonateUserDenied",))
+    assert found.command == (
+        "New-ManagementRoleAssignment -Name 'calendar-engine' -Role ApplicationImpersonation "
+        "-User 'svc-calendar@corp.example'"
+    )
+
+
+@pytest.mark.parametrize("evil", ["a'; Remove-Mailbox *; '", "$(whoami)@x", "a\u2019b", "a b", ""])
+def test_no_address_puts_anything_else_into_a_command(evil: str) -> None:
+    [found] = diagnose(
+        ACCOUNT, operation="FindItem", status=200, codes=("ErrorAccessDenied",), failure="", mailbox=evil or "x y"
+    )
+    assert found.command == "Get-MailboxFolderStatistics -Identity 'MAILBOX' -FolderScope Calendar"
+
+
+def test_every_meaning_of_the_table_is_reachable() -> None:
+    assert set(known_codes()) == set(MEANINGS)

@@ -1,0 +1,272 @@
+"""What the screens say, without a screen."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from calendar_tui.state.attachment import Lost
+from calendar_tui.state.day import LABEL_WIDTH, timeline
+from calendar_tui.state.frame import age, footer, lost
+from calendar_tui.state.history import LastHour, sparkline
+from calendar_tui.state.model import Model
+from calendar_tui.state.overview import overview
+from calendar_tui.state.user_list import Query, UserTable
+from calendar_tui.state.users import UserLines
+from engine.api.schema import (
+    Acknowledged,
+    AppointmentAccount,
+    ChangeEvent,
+    Concern,
+    DecisionAccount,
+    LinkState,
+    PlannedPresence,
+    RecentChanges,
+    Shown,
+    Status,
+    StatusEvent,
+    Subscription,
+    Trouble,
+    UserDetail,
+    UserRow,
+    UsersEvent,
+)
+
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+BUSY = Shown(activity="busy", note="Busy")
+FREE = Shown(activity="available", note="")
+REFUSED = Trouble(
+    type="login-refused",
+    title="Exchange refuses the log-in",
+    detail="svc@corp.example",
+    remedy="Check user and password.",
+    fault="credentials",
+    scope="the whole service",
+)
+
+
+def row(number: int, name: str = "", **more: object) -> UserRow:
+    usual = UserRow(
+        guid=f"{number:032x}",
+        name=f"user{number}",
+        display_name=name or f"User {number}",
+        mailbox=None,
+        activity="busy",
+        note="",
+        state="current",
+    )
+    return replace(usual, **more)
+
+
+def change(number: int, at: datetime, kind: str = "confirmed") -> ChangeEvent:
+    event = ChangeEvent(number=number, at=at, kind="confirmed", guid="a", label="Anna", presence=BUSY)
+    return replace(event, kind=kind)
+
+
+def status(**more: object) -> Status:
+    usual = Status(
+        version="1",
+        now=NINE,
+        started=NINE,
+        timezone="Europe/Berlin",
+        links=(LinkState(name="PBX", works=True, since=NINE), LinkState(name="Exchange", works=True, since=NINE)),
+        users=3,
+        resolved=3,
+        watched=3,
+        unread=0,
+        unresolved=0,
+        refused=0,
+        oldest_reading=None,
+        staleness=None,
+        concerns=(),
+    )
+    return replace(usual, **more)
+
+
+def test_the_last_hour_is_sixty_minutes() -> None:
+    hour = LastHour()
+    for minute in range(120):
+        hour.note(change(minute, NINE + minute * MINUTE))
+    hour.note(change(200, NINE + 119 * MINUTE, "link trouble"))
+    assert hour.changes(NINE + 119 * MINUTE) == (1,) * 60
+    assert hour.errors(NINE + 119 * MINUTE)[-1] == sum(hour.errors(NINE + 119 * MINUTE)) == 1
+    assert sum(hour.changes(NINE + 300 * MINUTE)) == 0
+
+
+@given(st.lists(st.integers(0, 1000), min_size=60, max_size=60), st.integers(1, 80))
+def test_a_sparkline_has_a_bar_wherever_something_was(counts: list[int], width: int) -> None:
+    bars = sparkline(tuple(counts), width)
+    assert len(bars) <= width
+    assert bars.strip() == "" if not any(counts) else "█" in bars
+    assert bars.count(" ") <= counts.count(0)
+
+
+names = st.text("abÄö ", min_size=1, max_size=6)
+rows = st.lists(st.tuples(st.integers(0, 30), names, st.sampled_from(["current", "problem"])), max_size=40)
+
+
+@given(rows, rows, st.sets(st.integers(0, 30)), names, st.booleans(), st.booleans())
+def test_a_list_kept_up_to_date_is_the_list_made_anew(
+    first: list[tuple[int, str, str]],
+    later: list[tuple[int, str, str]],
+    gone: set[int],
+    words: str,
+    errors_only: bool,
+    descending: bool,
+) -> None:
+    query = Query(words=words, errors_only=errors_only, descending=descending)
+    kept = UserTable()
+    kept.replace([row(number, name, state=state) for number, name, state in first])
+    kept.chosen(query)
+    kept.update([row(number, name, state=state) for number, name, state in later], [f"{n:032x}" for n in gone])
+    anew = UserTable()
+    anew.replace(kept.rows.values())
+    chosen = kept.chosen(query)
+    labels = [kept.rows[guid].display_name.casefold() for guid in chosen]
+    assert labels == [anew.rows[guid].display_name.casefold() for guid in anew.chosen(query)]
+    assert labels == sorted(labels, reverse=descending)
+    assert all(not errors_only or kept.rows[guid].state == "problem" for guid in chosen)
+    assert not {f"{n:032x}" for n in gone} & set(chosen)
+
+
+def test_lines_know_where_a_user_is() -> None:
+    model = Model()
+    model.take(UsersEvent(number=1, users=tuple(row(number) for number in range(20)), gone=()), NINE)
+    lines = UserLines(model, Query(words="user 1"))
+    assert [lines.position(guid) for guid in lines.guids] == list(range(len(lines)))
+    assert lines.position("nobody") is None
+
+
+def test_a_change_that_is_known_already_counts_once() -> None:
+    model = Model()
+    model.recall(RecentChanges(changes=(change(2, NINE), change(1, NINE))))
+    for number in (2, 3):
+        model.take(change(number, NINE + MINUTE), NINE)
+    assert [each.number for each in model.changes] == [3, 2, 1]
+    assert model.now == NINE + MINUTE
+
+
+def test_what_a_side_waits_for_and_what_to_do() -> None:
+    model = Model()
+    link = LinkState(
+        name="Exchange", works=False, since=NINE, trouble=REFUSED, waits_for="next try", retry_at=NINE + 15 * MINUTE
+    )
+    calls = LinkState(name="PBX", works=False, since=NINE, waits_for="call")
+    concern = Concern(trouble=REFUSED, link="Exchange", count=3, users=())
+    model.take(StatusEvent(number=1, status=status(links=(calls, link), concerns=(concern,))), NINE)
+    text = "\n".join(line.text for line in overview(model, 80, 24))
+    assert "✗ in trouble since 10:00  next try at 10:15:00\n           Exchange refuses the log-in: svc@" in text
+    assert "waits for the PBX to connect" in text
+    assert "✗ Exchange refuses the log-in  Exchange, all 3 users" in text
+    assert "     Check user and password." in text
+
+
+def test_how_old_the_picture_is() -> None:
+    model = Model()
+    model.take(StatusEvent(number=1, status=status()), NINE)
+    model.attachment = Lost(ConnectionError("gone"), NINE + timedelta(seconds=20))
+    text = "\n".join(line.text for line in lost(model, NINE + timedelta(seconds=12), 80))
+    assert "What is shown here is 12 s old. Next try in 8 s." in text
+    assert [age(seconds) for seconds in (0, 119, 120, 7200, 200_000)] == ["0 s", "119 s", "2 min", "2 h", "55 h"]
+
+
+def test_a_message_takes_the_place_of_the_keys() -> None:
+    assert [line.text for line in footer((), "Sorted by name.", 12)] == [" Sorted by …"]
+
+
+def detail(*appointments: tuple[datetime, datetime, str], day: tuple[PlannedPresence, ...] = ()) -> UserDetail:
+    accounts = tuple(
+        AppointmentAccount(
+            id=str(number),
+            subject="",
+            start=start,
+            end=end,
+            all_day=False,
+            kind=kind,
+            target="busy",
+            outcome="active",
+            rule="",
+            rival=None,
+            oddities=(),
+            words="active",
+        )
+        for number, (start, end, kind) in enumerate(appointments)
+    )
+    return UserDetail(
+        guid="a",
+        name="anna",
+        display_name="Anna",
+        home="",
+        node="",
+        template="",
+        groups=(),
+        hidden=False,
+        addresses=(),
+        candidates=(),
+        mailbox=None,
+        subscription=Subscription(watched=False, connection="", since=None, why_not=""),
+        last_read=NINE,
+        next_read=None,
+        read_from=None,
+        read_until=None,
+        state="current",
+        acknowledged=Acknowledged(presence=BUSY, expires=None, in_doubt=False),
+        decision=DecisionAccount(presence=BUSY, valid_until=None, appointments=accounts),
+        day_begins=NINE.replace(hour=0),
+        day=day,
+        problems=(),
+        history=(),
+    )
+
+
+def test_the_day_as_bars() -> None:
+    ten, eleven, noon = (NINE + hours * timedelta(hours=1) for hours in (1, 2, 3))
+    user = detail(
+        (NINE, ten, "busy"),
+        (ten, eleven, "oof"),
+        (NINE, noon, "tentative"),
+        day=(
+            PlannedPresence(begins=NINE.replace(hour=0), presence=FREE),
+            PlannedPresence(begins=NINE, presence=BUSY),
+            PlannedPresence(begins=eleven, presence=FREE),
+        ),
+    )
+    lines = [line.text for line in timeline(user, ten, UTC, LABEL_WIDTH + 2 + 12 * 4)]
+    assert lines == [
+        " " * (LABEL_WIDTH + 12) + "▼",
+        " " * LABEL_WIDTH + "07  08  09  10  11  12  13  14  15  16  17  18    ",
+        " calendar " + " " * 8 + "████▐▓▓▓" + " " * 32,
+        "          " + " " * 8 + "▒" * 12 + " " * 28,
+        " presence " + "○" * 8 + "●" * 8 + "○" * 32,
+        " " * LABEL_WIDTH + "█ busy   ▒ tentative   ▓ out of office   ",
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(-600, 2000), st.integers(1, 900)), max_size=8),
+    st.integers(60, 200),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]),
+    st.sampled_from([date(2026, 3, 2), date(2026, 3, 29), date(2026, 10, 25)]),
+)
+def test_every_day_fits(spans: list[tuple[int, int]], width: int, zone_name: str, day: date) -> None:
+    zone = ZoneInfo(zone_name)
+    midnight = datetime.combine(day, time(), zone).astimezone(UTC)
+    appointments = [
+        (midnight + start * MINUTE, midnight + (start + length) * MINUTE, "busy") for start, length in spans
+    ]
+    user = replace(detail(*appointments), day_begins=midnight)
+    for line in timeline(user, midnight + 700 * MINUTE, zone, width)[:-1]:
+        assert len(line.text) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_overview_is_never_wider_than_the_terminal(width: int) -> None:
+    model = Model()
+    concern = Concern(trouble=REFUSED, link="Exchange", count=30_000, users=())
+    model.take(StatusEvent(number=1, status=status(concerns=(concern,) * 5, users=30_000, resolved=29_999)), NINE)
+    model.recall(RecentChanges(changes=(change(1, NINE),)))
+    assert max(len(line.text) for line in overview(model, width, 24)) <= width

@@ -1,0 +1,150 @@
+"""On a real pseudo-terminal: what is drawn, with which colours, how soon, and how much goes over the line."""
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calendar_tui.terminal import Letters, Look, TerminalUnfit, ThemeName, look_of
+from engine.core.users import User
+from tests.support.api import people, served_engine
+from tests.support.pty import is_running, on_terminal
+
+USERS = people(30)
+COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:38|48|3[0-7]|4[0-7]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
+BUSY_MACHINE = 2
+"""How much more of the processor than on a quiet machine a test may take until the first picture."""
+
+
+async def test_what_an_administrator_sees(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket)) as seen:
+            await seen.shows("30 users")
+            assert 0 < seen.processor_time < 0.6 * BUSY_MACHINE
+            seen.press("2")
+            await seen.shows("● busy       User Number 0         Busy: Jour fixe until 10 AM")
+            seen.press("/29")
+            await seen.shows("1–1 of 1 of 30")
+            seen.press("\r")
+            await seen.shows("\n  29\n")
+            seen.press("\r")
+            await seen.shows("Users > User Number 29")
+            await seen.shows("Jour fixe")
+            assert seen.memory() < 60 * 1024 * 1024
+            seen.resize(50, 10)
+            await seen.shows("too small")
+            seen.resize(120, 40)
+            await seen.shows("Shown before")
+            assert COLOUR.search(bytes(seen.received))
+            seen.press("q")
+            assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+
+
+async def test_nothing_happens_nothing_is_sent(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket), size=(120, 45)) as seen:
+            await seen.shows("30 users")
+            seen.press("2")
+            await seen.shows("of 30")
+            seen.press("/")
+            await seen.shows("words that must all be found")
+            await seen.quiet()
+            before = len(seen.received)
+            await asyncio.sleep(1.5)
+            assert len(seen.received) == before
+            seen.press("\r")
+            await seen.quiet()
+            before = len(seen.received)
+            served.link.tell(User(guid=USERS[3].guid, name="user3", display_name="User Number 3 changed"))
+            await seen.shows("User Number 3 chan")
+            await seen.quiet()
+            assert len(seen.received) - before < 500
+
+
+@pytest.mark.parametrize(
+    ("environment", "busy", "has_colour"),
+    [
+        ({"NO_COLOR": "1"}, "● busy", False),
+        ({"TERM": "linux", "COLORTERM": ""}, "B busy", True),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}, "B busy", True),
+    ],
+    ids=["no colour", "console", "not UTF-8"],
+)
+async def test_lesser_terminals(tmp_path: Path, environment: dict[str, str], busy: str, has_colour: bool) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket), environment=environment) as seen:
+            await seen.shows("30 users")
+            seen.press("2")
+            await seen.shows(f"{busy}       User Number 0 ")
+            seen.press("\x10user")
+            await seen.shows("Go to the users")
+            seen.press("\x1b")
+            await seen.shows("of 30")
+            data = bytes(seen.received)
+            assert bool(COLOUR.search(data)) is has_colour
+            if environment.get("TERM") == "linux":
+                assert b"38;2" not in data
+                assert b"38;5" not in data
+
+
+async def test_without_colour_the_terminal_s_own_background_is_left_alone(tmp_path: Path) -> None:
+    async with (
+        served_engine(tmp_path, USERS) as served,
+        on_terminal("--socket", str(served.socket), environment={"NO_COLOR": "1"}) as seen,
+    ):
+        await seen.shows("30 users")
+        assert b"\x1b[7m" in seen.received or b";7m" in seen.received or b"[7;" in seen.received
+
+
+def test_a_terminal_that_cannot_move_the_cursor() -> None:
+    for terminal in ("dumb", "", "unknown"):
+        with pytest.raises(TerminalUnfit, match="calendar-engine status"):
+            look_of({"TERM": terminal}, "utf-8")
+
+
+def test_looks() -> None:
+    assert look_of({"TERM": "xterm"}, "UTF-8") == Look(ThemeName.DARK, Letters.ALL)
+    assert look_of({"TERM": "xterm"}, "utf8", theme=ThemeName.LIGHT) == Look(ThemeName.LIGHT, Letters.ALL)
+    assert look_of({"TERM": "xterm"}, "utf-8", ascii_only=True).letters is Letters.ASCII
+    assert look_of({"TERM": "linux"}, "utf-8") == Look(ThemeName.ANSI, Letters.NO_GLYPHS)
+    assert look_of({"TERM": "xterm", "NO_COLOR": ""}, "utf-8") == Look(ThemeName.ANSI, Letters.ALL, colour=False)
+
+
+def test_not_a_terminal() -> None:
+    ended = subprocess.run([sys.executable, "-m", "calendar_tui.main"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (69, "")
+    assert "calendar-engine status, users, explain, events" in ended.stderr
+
+
+async def test_dumb_is_refused_before_anything_is_drawn() -> None:
+    async with on_terminal(environment={"TERM": "dumb"}) as seen:
+        assert await asyncio.wait_for(seen.process.wait(), 20) == 69
+        await seen.shows("Use instead: calendar-engine status")
+        assert b"\x1b" not in seen.received
+
+
+async def test_the_demo_comes_and_goes_with_it() -> None:
+    async with on_terminal("--demo", size=(120, 40)) as seen:
+        await seen.shows("26 users")
+        await seen.shows("✓ working    since")
+        [child] = seen.children()
+        seen.press("q")
+        assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+        assert not is_running(child)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_ended_by_a_signal_the_demo_ends_too(number: signal.Signals) -> None:
+    async with on_terminal("--demo") as seen:
+        await seen.shows("users")
+        [child] = seen.children()
+        seen.process.send_signal(number)
+        await asyncio.wait_for(seen.process.wait(), 20)
+        await seen.until(lambda: not is_running(child))
