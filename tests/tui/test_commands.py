@@ -10,6 +10,7 @@ from textual.widgets import Input
 from calendar_tui.app import CalendarApp
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
+from calendar_tui.screens.problem import ProblemView
 from calendar_tui.screens.registry import MAIN_VIEWS
 from calendar_tui.state.help import help_document, palette_document
 from tests.support.api import people, served_engine
@@ -22,9 +23,8 @@ BESIDE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "exchange": ("log", "FindItem", ("enter",)),
     "conditions": ("log", "FindItem", ("c",)),
     "capture": ("log", "FindItem", ("C",)),
-    "review": ("settings", "PBX: which one", ("down", "space", "d")),
+    "review": ("settings", "PBX: which one", ("home", *["down"] * 4, "space", "d")),
     "versions": ("settings", "PBX: which one", ("h",)),
-    "problem": ("overview", "✗ ", ("enter",)),
 }
 """Places that keys lead to from a main view, where a text has to be seen first."""
 
@@ -82,7 +82,7 @@ async def to_place(shown: Terminal, place: str) -> None:
     """Go where a command can be given: lists and what is everywhere are tried with the users."""
     view = place if place in MAIN_VIEWS else BESIDE.get(place, ("users",))[0]
     if isinstance(shown.app.focused, Input):
-        await shown.press("enter")
+        await shown.press("escape")
     shown.app.open_view(view)
     await shown.eventually(lambda: view == shown.view.NAME)
     if view == "users":
@@ -90,6 +90,8 @@ async def to_place(shown: Terminal, place: str) -> None:
     if place == "user":
         await shown.press("enter")
         await shown.shows("Appointments")
+    if place == "problem":
+        await shown.app.push_screen(ProblemView(shown.app, "any"))
     if place in BESIDE:
         _, text, keys = BESIDE[place]
         await shown.shows(text)
