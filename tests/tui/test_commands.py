@@ -17,7 +17,7 @@ from tests.support.exchanges import traced
 from tests.support.tui import Terminal, terminal
 
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-tui.1").read_text()
-MANUAL_NAMES = {"↑": "Up", "↓": "Down"}
+MANUAL_NAMES = {"↑": "Up", "↓": "Down", "'": r"\(aq", '"': r"\(dq"}
 PLACES = {command.place for command in registry.ALL}
 VIEWS = sorted(PLACES - {EVERYWHERE, LIST})
 
@@ -50,7 +50,7 @@ def test_the_palette_finds_by_any_words() -> None:
     assert len(palette_document(registry.in_view("users"), "")) == len(registry.in_view("users"))
 
 
-@pytest.mark.parametrize("place", sorted(PLACES))
+@pytest.mark.parametrize("place", [EVERYWHERE, LIST, "overview", "users", "user"])
 async def test_every_command_is_carried_out_by_its_first_key(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +61,9 @@ async def test_every_command_is_carried_out_by_its_first_key(
         served.log.capture.take(traced())
         async with terminal(served.socket) as shown:
             done = watched(shown.app, monkeypatch)
-            for command in commands:
+            about = shown.app.model.about
+            assert about is not None
+            for command in (each for each in commands if each.capability in ("", *about.capabilities)):
                 await to_place(shown, place)
                 done.clear()
                 await shown.press(command.keys[0])
@@ -84,7 +86,7 @@ async def to_place(shown: Terminal, place: str) -> None:
     """Go where a command can be given: lists and what is everywhere are tried with the users."""
     view, keys, text = WAYS.get(place, (place if place in MAIN_VIEWS else "users", (), ""))
     if isinstance(shown.app.focused, Input):
-        await shown.press("enter")
+        await shown.press("escape")
     shown.app.open_view(view)
     await shown.eventually(lambda: view == shown.view.NAME)
     await shown.shows(AT_HOME[view])
