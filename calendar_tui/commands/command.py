@@ -9,8 +9,6 @@ LIST = "list"
 _KEYS = {
     "slash": "/",
     "question_mark": "?",
-    "apostrophe": "'",
-    "quotation_mark": '"',
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "space": "Space",

@@ -60,11 +60,10 @@ COMMANDS = (
         ("t",),
         "Go to a time: 14:05, 2026-11-22, 10m ago",
         "time",
-        label="time",
     ),
     Command("mark", LOG, ("m",), "Mark this exchange, or mark it no more", "mark"),
-    Command("next mark", LOG, ("apostrophe", "n"), "The next mark", "next_mark(1)"),
-    Command("previous mark", LOG, ("quotation_mark", "N"), "The mark before", "next_mark(-1)"),
+    Command("next mark", LOG, ("n",), "The next mark", "next_mark(1)"),
+    Command("previous mark", LOG, ("N",), "The mark before", "next_mark(-1)"),
     Command("this user", LOG, ("u",), "Only this user's exchanges", "this_user"),
     Command("this operation", LOG, ("o",), "Only this operation", "this_operation"),
     Command(

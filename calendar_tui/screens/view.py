@@ -142,7 +142,7 @@ class View(Screen[str | None]):
     @property
     def is_there(self) -> bool:
         """Whether there is something to be drawn on: not yet before, and not any more after it was left."""
-        return self.is_mounted and self.is_attached
+        return self.is_mounted and len(self.query("#too-small, #footer")) == 2
 
     def show_frame(self) -> None:
         """Show header and footer."""

@@ -28,6 +28,7 @@ async def test_it_follows_what_comes_until_one_looks_elsewhere(tmp_path: Path) -
         log = await open_log(shown)
         await shown.shows("following")
         await shown.shows("✓ capturing everybody   300 exchanges kept")
+        await logged.served.clock.advance(60)
         logged.capture.take(traced())
         await shown.shows("09:05:00 FindItem")
         await shown.press("up", "up")

@@ -86,7 +86,7 @@ async def test_the_right_to_impersonate_is_missing_for_a_third_of_the_users(tmp_
 async def test_the_master_pbx_has_another_name(tmp_path: Path) -> None:
     people = [person for person in PEOPLE if person.may_impersonate]
     async with site_in_trouble(tmp_path, people, pbx={"master": "branch"}) as (_, socket), terminal(socket) as shown:
-        await shown.shows("✗ This is not the master PBX")
+        await shown.shows("PBX       ✗ in trouble")
         await press_what_is_shown(shown, "enter")
         await shown.shows("headquarters")
         await press_what_is_shown(shown, "4")
@@ -117,10 +117,3 @@ async def test_exchange_is_overloaded(tmp_path: Path) -> None:
             await shown.shows("code:ErrorServerBusy")
             await press_what_is_shown(shown, "enter")
             await shown.shows("Cause: ")
-
-
-def test_help_and_the_way_back_are_on_every_screen() -> None:
-    for place in {command.place for command in registry.ALL}:
-        text = next(iter(footer(registry.in_view(place), "", 80))).text
-        assert "? help" in text, place
-        assert "Esc back" in text, place
