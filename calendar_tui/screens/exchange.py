@@ -218,7 +218,7 @@ class ExchangeView(View):
     def _close_search(self) -> None:
         self.query_one("#search", FilterLine).close()
         shown = self._pane.lines if self._pane is not None else self.line_view("main")
-        shown.focus()
+        self.set_focus(shown)
 
     def _follow(self, id: int) -> None:  # noqa: A002 - as in the API
         """Show another exchange."""

@@ -228,5 +228,5 @@ class LogView(LiveLog):
         self._understood = None
         for each in self.query(FilterLine):
             each.close()
-        self.log_list.focus()
+        self.set_focus(self.log_list)
         self.show()

@@ -207,7 +207,7 @@ class SettingsView(View):
         self._edited = None
         for each in self.query(FilterLine):
             each.close()
-        self.line_view("main").focus()
+        self.set_focus(self.line_view("main"))
         self.show()
 
     def _show_state(self, settings: Settings, width: int) -> None:

@@ -37,7 +37,7 @@ async def test_what_an_administrator_sees(tmp_path: Path) -> None:
             await seen.shows("Jour fixe")
             assert seen.memory() < 60 * 1024 * 1024
             seen.resize(50, 10)
-            await seen.shows("too small")
+            await seen.shows("please make it larger")
             seen.resize(120, 40)
             await seen.shows("Shown before")
             assert COLOUR.search(bytes(seen.received))
