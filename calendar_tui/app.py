@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.app import App
@@ -13,16 +13,15 @@ from textual.timer import Timer
 
 from calendar_tui import themes
 from calendar_tui.client.session import Session
-from calendar_tui.screens.log import LogView
 from calendar_tui.screens.registry import FIRST, MAIN_VIEWS
-from calendar_tui.screens.user import UserView
-from calendar_tui.screens.users import UsersView
 from calendar_tui.screens.view import View
 from calendar_tui.state.attachment import Lost
 from calendar_tui.state.model import Model
 from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look, ThemeName
 from calendar_tui.widgets.filter_line import FilterLine
+
+V = TypeVar("V", bound=View)
 
 MERGED = 0.2
 """Seconds within which changes are drawn together."""
@@ -82,23 +81,29 @@ class CalendarApp(App[None]):
 
     def open_users(self, query: Query) -> None:
         """Go to the users that fit."""
+        from calendar_tui.screens.users import UsersView
+
         self.open_view(UsersView.NAME)
-        self._users.narrow(query)
+        self._main_view(UsersView).narrow(query)
 
     def open_user(self, guid: str) -> None:
         """Go to one user."""
+        from calendar_tui.screens.user import UserView
+
         self.push_screen(UserView(self, guid))
 
     def open_log(self, *conditions: str) -> None:
         """Go to the exchanges that fit."""
+        from calendar_tui.screens.log import LogView
+
         self.open_view(LogView.NAME)
-        log = self._view(LogView.NAME)
-        assert isinstance(log, LogView)  # noqa: S101 - for the type checker
-        log.narrow(*conditions)
+        self._main_view(LogView).narrow(*conditions)
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return who comes some steps after a user in the list."""
-        return self._users.neighbour(guid, steps)
+        from calendar_tui.screens.users import UsersView
+
+        return self._main_view(UsersView).neighbour(guid, steps)
 
     def go_back(self) -> None:
         """Leave the view on top; the first one stays."""
@@ -115,10 +120,9 @@ class CalendarApp(App[None]):
         """End the program."""
         self.exit()
 
-    @property
-    def _users(self) -> UsersView:
-        view = self._view(UsersView.NAME)
-        assert isinstance(view, UsersView)  # noqa: S101 - for the type checker
+    def _main_view(self, kind: type[V]) -> V:
+        view = self._view(kind.NAME)
+        assert isinstance(view, kind)  # noqa: S101 - for the type checker
         return view
 
     def _view(self, name: str) -> View:

@@ -37,9 +37,7 @@ class UsersView(View):
 
     def refresh_content(self) -> None:
         """Show the list; it is put in order only where something changed."""
-        if self._lines.query != self.wanted or self._revision != self.model.users.revision:
-            self._lines = UserLines(self.model, self.wanted)
-            self._revision = self.model.users.revision
+        self._put_in_order()
         self.line_view("main").show(self._lines)
         self.line_view("heads").show(Document([heads(self.wanted, self.app.size.width)]))
         typed = "" if self._filter.is_open else self.wanted.words
@@ -67,11 +65,14 @@ class UsersView(View):
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return who comes some steps after a user in the list."""
+        self._put_in_order()
         place = self._lines.position(guid)
         if place is None or not 0 <= place + steps < len(self._lines):
             return None
-        self.line_view("main").go_to(self._lines.guids[place + steps])
-        return self._lines.guids[place + steps]
+        found = self._lines.guids[place + steps]
+        if self.is_mounted:
+            self.line_view("main").go_to(found)
+        return found
 
     @on(Input.Changed, "#filter")
     def _typed(self, event: Input.Changed) -> None:
@@ -121,6 +122,11 @@ class UsersView(View):
     async def action_have_done(self, kind: OperationKind) -> None:
         """Have the calendars of all listed users read again, or their mailboxes looked for."""
         await self.begin(f"/v1/{kind}", ResyncQuestion(users=tuple(self._lines.guids)))
+
+    def _put_in_order(self) -> None:
+        if self._lines.query != self.wanted or self._revision != self.model.users.revision:
+            self._lines = UserLines(self.model, self.wanted)
+            self._revision = self.model.users.revision
 
     def _close_filter(self) -> None:
         self._filter.close()

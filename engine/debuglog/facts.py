@@ -12,7 +12,9 @@ _IMPERSONATED = re.compile(rb"SmtpAddress>([^<>]{1,320})</")
 _ASKED_ABOUT = re.compile(
     rb"(?:UnresolvedEntry|EMailAddress|EmailAddress|Mailbox|Address)>(?:smtp:)?([^<>\s]{1,320}@[^<>\s]+)</"
 )
-_CODES = re.compile(rb"(?:ResponseCode|ErrorCode)(?:\s[^<>]*)?>\s*(\w{1,80})\s*</")
+# What begins with letters is searched for much faster.
+_CODES = re.compile(rb"ResponseCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</")
+_ERROR_CODES = re.compile(rb"ErrorCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</")
 _INNER = re.compile(rb'InnerErrorResponseCode"\s*>\s*(\w{1,80})\s*<')
 _FAULT = re.compile(rb"faultcode(?:\s[^<>]*)?>\s*(?:[^\s<>/:]+:)?(\w{1,80})\s*</")
 _AADSTS = re.compile(rb"\b(AADSTS\d{4,9})\b")
@@ -52,7 +54,11 @@ def concerned_by(exchange: TracedExchange) -> tuple[str, ...]:
 def codes_of(exchange: TracedExchange) -> tuple[str, ...]:
     """Return the response codes of an answer, each once, errors first."""
     body = exchange.response
-    found = [*_INNER.findall(body), *_CODES.findall(body)]
+    found = _CODES.findall(body)
+    if b"ErrorCode" in body:
+        found += _ERROR_CODES.findall(body)
+    if b"InnerError" in body:
+        found = [*_INNER.findall(body), *found]
     if not found and b"faultcode" in body:
         found = _FAULT.findall(body)
     if not found and b'"error"' in body:

@@ -58,8 +58,14 @@ async def measure(server: Server) -> None:
 
 async def subscribe(source: EwsSource, server: Server) -> None:
     mailboxes = [Mailbox(f"user{number:05}@corp.example", server.url) for number in range(MAILBOXES)]
+    at_once = asyncio.Semaphore(source.reads_at_once)
+
+    async def watch(mailbox: Mailbox) -> None:
+        async with at_once:
+            await source.watch(mailbox)
+
     begun, cpu = time.monotonic(), time.process_time()
-    await asyncio.gather(*map(source.watch, mailboxes))
+    await asyncio.gather(*map(watch, mailboxes))
     elapsed = time.monotonic() - begun
     print(
         f"{elapsed:.0f} s, {MAILBOXES / elapsed:.0f} requests/s, "

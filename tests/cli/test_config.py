@@ -50,7 +50,7 @@ def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[st
     assert status == 0
     assert "presence.language" in out
     assert '"en"  (default)' in out
-    assert "debug_log" not in out
+    assert "exchange.graph_url" not in out
     status, out, _ = run("schema")
     assert "    Port of the PBX.\n    whole number, 1 to 65535; default: 443" in out
     assert not (file.parent / "state").exists()

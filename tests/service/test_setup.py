@@ -58,6 +58,11 @@ def failed(step: Any) -> list[str]:
     return [rung["trouble"]["type"] for rung in step["rungs"] if rung["outcome"] == "failed"]
 
 
+def works(step: Any) -> bool:
+    assert failed(step) == [], step["rungs"]
+    return bool(step["passed"])
+
+
 async def test_step_by_step_from_nothing_to_presences(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     answers = changes_of(company.settings())
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
@@ -72,12 +77,12 @@ async def test_step_by_step_from_nothing_to_presences(company: Company, clock: M
         assert failed(await check(served, "pbx")) == ["wrong-pbx"]
         setup = await answer(served, settings={"pbx.master": answers["pbx.master"]})
         assert not setup["step"]["passed"]
-        assert (await check(served, "pbx"))["passed"]
+        assert works(await check(served, "pbx"))
         await answer(served, settings={"pbx.users.exclude.names": ["gerd.vorstand"]})
         users = await check(served, "users")
         assert "25 of 26 users take part" in users["rungs"][0]["evidence"]
         await answer(served, settings=answers, secrets=SECRETS, user="anna.mueller@corp.example")
-        assert (await check(served, "server"))["passed"]
+        assert works(await check(served, "server"))
         resolution = await check(served, "resolution")
         assert resolution["check"]["done"] == 25
         assert any("Empfang" in line for line in resolution["rungs"][-1]["evidence"])

@@ -109,12 +109,14 @@ class InstantLink:
         self._on_event = on_event
         self._users = users
         self.shown: dict[str, Presence] = {}
+        self.has_told_users = False
 
     async def run(self) -> None:
         self._on_event(LinkUp("m", "corp.example"))
         for user in self._users:
             self._on_event(UserSeen(user))
         self._on_event(UsersComplete(frozenset(user.guid for user in self._users)))
+        self.has_told_users = True
         await asyncio.Event().wait()
 
     def tell(self, user: User) -> None:
@@ -238,7 +240,7 @@ async def served_engine(
                 capturing = group.create_task(exchanges.capture.run())
                 running = group.create_task(service.run())
                 serving = group.create_task(ApiServer(desk, doors, patience, parts).serve())
-                await served.eventually(lambda: service.seat.engine is not None)
+                await served.eventually(lambda: links[0].has_told_users)
                 try:
                     yield served
                 finally:

@@ -33,7 +33,7 @@ async def company(tmp_path: Path) -> AsyncIterator[Company]:
     async with Company(world, tmp_path, SystemClock()) as company:
         settings = company.settings(
             exchange={"ews_url": company.exchange.ews_url, "poll_seconds": 10},
-            engine={"state_dir": str(tmp_path / "state")},
+            engine={"state_dir": str(tmp_path / "state"), "socket": str(tmp_path / "engine.sock")},
         )
         (tmp_path / "settings.toml").write_text(settings)
         yield company

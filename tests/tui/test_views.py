@@ -144,6 +144,21 @@ async def test_the_engine_goes_and_comes(tmp_path: Path) -> None:
             await shown.shows("4 users")
 
 
+async def test_from_a_change_to_its_user_and_on(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.shows("● busy       User Number")
+            await shown.press("enter")
+            await shown.shows("Appointments")
+            first = shown.view.path()
+            await shown.press("n")
+            await shown.eventually(lambda: shown.view.path() != first or "no further" in shown.grid())
+            await shown.press("p")
+            await shown.press("escape")
+            await shown.shows("Last changes")
+
+
 async def test_small_and_large(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()

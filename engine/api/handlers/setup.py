@@ -70,16 +70,16 @@ class SetupPart:
         )
 
     async def _setup(self, request: web.Request) -> web.Response:
-        return answer(await self._state(self._flow()))
+        return answer(await self._state())
 
     async def _begin(self, request: web.Request) -> web.Response:
         self._forget()
         self._desk.write_down(await actor_of(request), "begin_setup", "set-up")
         try:
-            flow = await self._session.begin()
+            await self._session.begin()
         except Failure as failure:
             raise named(failure) from failure
-        return answer(await self._state(flow))
+        return answer(await self._state())
 
     async def _answer(self, request: web.Request) -> web.Response:
         answers = await body_of(request, SetupAnswers)
@@ -109,7 +109,7 @@ class SetupPart:
             raise named(failure) from failure
         if "pbx" in before and "pbx" not in flow.passed:
             self._checks.forget()
-        return answer(await self._state(flow))
+        return answer(await self._state())
 
     async def _check(self, request: web.Request) -> web.Response:
         step = step_named(self._flow().step)
@@ -141,7 +141,7 @@ class SetupPart:
         return answer(operation, status=202, headers={"Location": PATH})
 
     async def _apply(self, request: web.Request) -> web.Response:
-        state = await self._state(self._flow())
+        state = await self._state()
         if found := state.problems:
             fields = tuple(
                 FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
@@ -169,12 +169,14 @@ class SetupPart:
             raise not_found("set-up under way", f"POST {PATH} begins one.")
         return flow
 
-    async def _state(self, flow: Flow) -> Setup:
+    async def _state(self) -> Setup:
+        self._flow()
         try:
             found, known = await self._session.problems(), await self._session.secrets()
             changes = self._session.changes()
         except Failure as failure:
             raise named(failure) from failure
+        flow = self._flow()  # not before: a check may have ended meanwhile, and has to be told with what came of it
         return setup_wire.setup(
             flow,
             values=self._session.values,

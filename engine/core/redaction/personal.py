@@ -24,6 +24,11 @@ _TREE_OF[b"BodyType"] = re.compile(
 )
 _ITEM_OF = {name: re.compile(rb"%b.*?(?:%b|\Z)" % (_TAG % name, _CLOSE % name), re.DOTALL) for name in _ITEMS}
 _INSIDE = re.compile(rb"(<[^!<>][^<>]*>|\A)%b" % _ANY_TEXT, re.DOTALL)
+# One of these is in every name above.
+_STEMS = (
+    *(b"Subject", b"Location", b"Name", b"Topic", b"Preview", b"Organizer", b"Attendees", b"Resources", b"Categories"),
+    *(b"BodyType", b"TextBody", b"UniqueBody", b"Contact", b"Meetings"),
+)
 _SETTINGS = b"/exchange/2010/Autodiscover"
 _OPEN_TO_ALL = re.compile(rb"Sensitivity(?:\s[^<>]*)?>\s*Normal\s*</|IsPrivate(?:\s[^<>]*)?>\s*false\s*</")
 
@@ -46,6 +51,8 @@ def _unless_open(match: re.Match[bytes]) -> bytes:
 
 
 def _blanked(body: bytes) -> bytes:
+    if not any(stem in body for stem in _STEMS):
+        return body
     for name, tree in _TREE_OF.items():
         if name in body:
             body = tree.sub(_blank_tree, body)

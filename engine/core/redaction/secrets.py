@@ -19,6 +19,9 @@ SHORTEST = 4
 LEARNED = 8
 """Tokens that are remembered: each is good for an hour, so the older ones have ended."""
 
+URLS = 100
+"""So many are remembered: nearly all requests go to the same few."""
+
 KEPT_HEADERS = frozenset(
     (
         *("accept", "accept-encoding", "allow", "cache-control", "client-request-id", "connection"),
@@ -35,12 +38,13 @@ KEPT_HEADERS = frozenset(
 )
 """Headers whose values are kept. Every other one is blanked, whoever may have put it there."""
 
+_NAMES_KNOWN = KEPT_HEADERS | {"authorization", "cookie", "location", "set-cookie", "www-authenticate"}
 _CHALLENGE = re.compile(r"(?:^|,\s*)([A-Za-z]+)(?=[\s,]|$)")
 _NAMES = rb"secret|assertion|passw|pwd|token|credential|api_?key|signature|cookie|authorization"
 _NO_SECRET = (b"token_type", b"assertion_type")
 # Whatever stands behind such a name: in JSON, a form, a query, an attribute, or as the text of an element.
 _NAMED = re.compile(
-    rb"""([\w.-]*(?:%b)[\w.-]*["']?\s*(?:[:=]|%%3[ad])\s*)((?:basic|bearer|ntlm|negotiate|digest)\s+\S+|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s&<>"';,]+)"""
+    rb"""((?:%b)[\w.-]*["']?\s*(?:[:=]|%%3[ad])\s*)((?:basic|bearer|ntlm|negotiate|digest)\s+\S+|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s&<>"';,]+)"""
     % _NAMES,
     re.IGNORECASE,
 )
@@ -61,19 +65,23 @@ class SecretRedactor:
 
     def __init__(self) -> None:
         self._known: tuple[bytes, ...] = ()
+        self._tell_tale: tuple[bytes, ...] = ()
+        self._urls: dict[str, str] = {}
         self._learned: deque[tuple[bytes, ...]] = deque(maxlen=LEARNED)
 
     def know(self, secrets: Iterable[Secret]) -> None:
         """Know these, too, from now on."""
         found = (form for secret in secrets for form in forms(secret.reveal()))
         self._known = tuple(dict.fromkeys((*self._known, *found)))
+        self._tell_tale = _shortest(self._known)
+        self._urls.clear()
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets."""
         if b"_token" in body:
             self._learn(body)
-        for form in self._known:
-            if form in body:
+        if any(form in body for form in self._tell_tale):
+            for form in self._known:
                 body = body.replace(form, _BLANKED)
         for token in self._learned:
             for form in token:
@@ -90,10 +98,23 @@ class SecretRedactor:
 
     def headers(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """Return headers, the values of most of them blanked; of a log-in and of cookies, what they are remains."""
-        return tuple((self.text(name), self._header(name.lower(), value)) for name, value in headers.items())
+        pairs = tuple((name, self._kept(name.lower(), value)) for name, value in headers.items())
+        # All at once is quicker, and nearly always there is nothing to blank.
+        whole = "\n".join(value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in pairs)
+        if self.text(whole) == whole:
+            return pairs
+        return tuple((self.text(name), self.text(value)) for name, value in pairs)
 
     def url(self, url: str) -> str:
         """Return a URL without user, fragment and the values of its query."""
+        found = self._urls.get(url)
+        if found is None:
+            if len(self._urls) >= URLS:
+                self._urls.clear()
+            found = self._urls[url] = self._url(url)
+        return found
+
+    def _url(self, url: str) -> str:
         try:
             parts = urlsplit(url)
             host = parts.netloc.rpartition("@")[2]
@@ -103,11 +124,11 @@ class SecretRedactor:
         query = "&".join(f"{name}={BLANKED}" for name in names)
         return self.text(urlunsplit((parts.scheme, host, parts.path, query, "")))
 
-    def _header(self, name: str, value: str) -> str:
+    def _kept(self, name: str, value: str) -> str:
         if name == "location":
-            return self.url(value)
+            return self._url(value)
         if name in KEPT_HEADERS:
-            return self.text(value)
+            return value
         if name == "www-authenticate":
             return ", ".join(_CHALLENGE.findall(value)) or BLANKED
         return BLANKED
@@ -142,6 +163,15 @@ def forms(secret: str) -> tuple[bytes, ...]:
         *_inside_base64(wide),
     }
     return tuple(sorted((form for form in found if len(form) >= SHORTEST), key=len, reverse=True))
+
+
+def _shortest(forms: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return the forms that have no other one in them: where none of these is, none of all is."""
+    found: list[bytes] = []
+    for form in sorted(set(forms), key=len):
+        if not any(each in form for each in found):
+            found.append(form)
+    return tuple(found)
 
 
 def _inside_base64(secret: bytes) -> Iterable[bytes]:

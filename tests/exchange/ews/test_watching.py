@@ -174,6 +174,13 @@ async def test_who_comes_later_is_listened_to_and_the_others_are_read(watching: 
         await watch.tells((ANNA, Urgency.LATER))
 
 
+async def test_a_group_that_grows_again_and_again_is_never_kept_waiting(watching: Callable[..., Any]) -> None:
+    async with watching() as watch:
+        for known in ((ANNA,), (ANNA, BERT), (ANNA, BERT, CLARA)):
+            await watch.watch(known[-1])
+            await watch.listening(*known)
+
+
 async def test_groups_have_the_size_of_the_settings(watching: Callable[..., Any]) -> None:
     async with watching(max_subscriptions_per_connection=2) as watch:
         await watch.watch(ANNA, BERT, CLARA)

@@ -216,7 +216,8 @@ class Listener:
             logger.info("notifications for %d calendars: %s", len(members), failure)
         match recovery_from(failure, carried=carried, impersonated=self._owner.impersonates()):
             case Recovery.GO_ON:
-                if self._clock.now() - begun < STEADY:
+                # It was ended for those who have come meanwhile, if there are any: then nothing is the matter.
+                if self.group.subscriptions == listening_to and self._clock.now() - begun < STEADY:
                     await self._pause(None)
             case Recovery.LISTEN_AGAIN:
                 self._missed |= members
