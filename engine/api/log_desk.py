@@ -55,7 +55,7 @@ class LogDesk:
                 Problem(
                     type="invalid-filter",
                     title="The filter is not understood",
-                    status=400,
+                    status=422,
                     detail=mistake.detail,
                     hint=mistake.hint or mistake.remedy,
                     fields=(FieldProblem(pointer="?filter", detail=mistake.detail),),

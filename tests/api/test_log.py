@@ -57,7 +57,7 @@ async def test_a_mistake_in_a_filter_names_the_column(tmp_path: Path) -> None:
         for path in ("exchanges", "statistics", "diagnosis", "har", "bundle"):
             async with served.session().get(f"/v1/log/{path}?filter=is:error+foo:1") as response:
                 problem = await response.json()
-            assert (response.status, problem["type"]) == (400, "invalid-filter")
+            assert (response.status, problem["type"]) == (422, "invalid-filter")
             assert problem["fields"] == [{"pointer": "?filter", "detail": "column 10: there is no field foo"}]
 
 

@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from engine.cli.commands.parsers import Commands, attached
+from engine.cli.commands.parsers import Commands, at_socket, attached
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -19,21 +19,25 @@ def add(commands: Commands) -> None:
     log.set_defaults(run=_run)
     actions = log.add_subparsers(dest="action", required=True, metavar="ACTION")
     texts = {
-        "show": "list exchanges, the newest last; or show one, by its number, with its bodies",
-        "follow": "show exchanges as they happen",
-        "stats": "show figures by operation and code",
-        "diagnose": "show what went wrong, why, and what to do about it",
-        "export": "write exchanges to a file",
-        "on": "capture exchanges from now on",
-        "off": "capture exchanges no longer",
+        "show": ("list exchanges", "Lists exchanges, the newest last; or shows one, by its number, with its bodies."),
+        "follow": ("show exchanges as they happen", "Shows exchanges as they happen until interrupted."),
+        "stats": ("show figures", "Shows figures by operation and code."),
+        "diagnose": ("say what went wrong", "Says what went wrong, why, and what to do about it."),
+        "export": ("write exchanges to a file", "Writes exchanges to a file that nobody else can read."),
+        "on": ("capture exchanges from now on", "Captures exchanges from now on: all, or of some mailboxes."),
+        "off": ("capture exchanges no longer", "Captures exchanges no longer; those that are kept stay."),
     }
-    common = attached()
-    parsers = {name: actions.add_parser(name, parents=[common], help=text) for name, text in texts.items()}
+    parents = {"export": at_socket()}
+    parsers = {
+        name: actions.add_parser(name, parents=[parents.get(name, attached())], help=short, description=text)
+        for name, (short, text) in texts.items()
+    }
     for name in ("show", "follow", "stats", "diagnose", "export"):
         parsers[name].add_argument("filter", nargs="*", metavar="FILTER", help="for instance user:alice is:error")
     parsers["show"].add_argument("--limit", type=int, default=100, metavar="N", help="at most N exchanges (100)")
     parsers["show"].add_argument("--raw", action="store_true", help="bodies exactly as they are kept")
     export = parsers["export"]
+    export.set_defaults(json=False)
     export.add_argument(
         "--format", choices=("bundle", "har", "curl"), default="bundle", help="a support bundle (zip), HAR 1.2, or curl"
     )

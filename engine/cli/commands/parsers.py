@@ -23,9 +23,15 @@ class Commands(Protocol):
 
 def attached() -> argparse.ArgumentParser:
     """Return a parent for the parsers of all commands that ask a running engine."""
+    parent = argparse.ArgumentParser(add_help=False, parents=[at_socket()])
+    parent.add_argument("--json", action="store_true", help="JSON as the local API gives it")
+    return parent
+
+
+def at_socket() -> argparse.ArgumentParser:
+    """Return a parent for the parsers of all commands that need a running engine, whatever they print."""
     parent = argparse.ArgumentParser(add_help=False)
     parent.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
-    parent.add_argument("--json", action="store_true", help="JSON as the local API gives it")
     return parent
 
 
