@@ -129,5 +129,5 @@ def _in_words(question: CaptureQuestion) -> str:
         return "debug log off"
     whose = f"of {', '.join(question.mailboxes[:10])}" if question.mailboxes else "of all mailboxes"
     more = f" and {len(question.mailboxes) - 10} more" if len(question.mailboxes) > 10 else ""
-    time = f", for {question.seconds} s" if question.seconds else ""
+    time = f", for {question.seconds:.0f} s" if question.seconds else ""
     return f"debug log on {whose}{more}{time}"

@@ -43,6 +43,7 @@ from tests.support.exchanges import traced
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PATIENCE = 60.0
 PASSWORDS = {"exchange": "Ganz-Geheim.2026", "pbx": "pbx-secret"}
 SETTINGS = """
 [pbx]
@@ -163,11 +164,11 @@ class ServedEngine:
             return await response.json()
 
     async def settled(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await self.engine.settled()
 
     async def eventually(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 if condition():
                     return
@@ -271,7 +272,7 @@ class EventReader:
     async def next(self) -> tuple[str, Any]:
         """Return name and data of the next event; raises EOFError at the end."""
         name, data = "", ""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 line = await self._line()
                 if not line:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyte
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 OF_THIS_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "PYTHONIOENCODING"}
 MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
 

@@ -32,7 +32,7 @@ from tests.support.clock import ManualClock
 
 T = TypeVar("T")
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 LOOK = timedelta(days=10)
 SCHEMA = Path(__file__).parent.parent / "fixtures" / "ews-schema" / "messages.xsd"
 

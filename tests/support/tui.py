@@ -19,7 +19,7 @@ from engine.simulator.world import World
 from tests.support.clock import ManualClock
 from tests.support.site import Site, running_site
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 DESIGN_SIZE = (80, 24)
 
 

@@ -246,7 +246,7 @@ class CaptureQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     on: bool
     mailboxes: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=320)], ...], Meta(max_length=1000)] = ()
-    seconds: Annotated[int, Meta(ge=1, le=30 * 86400)] | None = None
+    seconds: Annotated[float, Meta(ge=1, le=30 * 86400)] | None = None
 
 
 class LogExportQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
