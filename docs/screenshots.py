@@ -8,6 +8,7 @@ from pathlib import Path
 from calendar_tui.terminal import Look, ThemeName
 from engine.simulator.world.corp import corp_world
 from tests.support.clock import ManualClock
+from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, served_site, terminal
 
 HERE = Path(__file__).parent
@@ -40,6 +41,24 @@ async def main() -> None:
                 save(shown, "users-light")
 
 
+async def of_the_log() -> None:
+    """Run an engine with a log that is always the same, and take the pictures of it and of the settings."""
+    with tempfile.TemporaryDirectory() as name:
+        async with logged_engine(Path(name), some_exchanges()) as logged, terminal(logged.socket, size=SIZE) as shown:
+            await shown.press("3")
+            await shown.shows("09:05:00 FindItem")
+            await shown.shows("300 exchanges kept")
+            save(shown, "log")
+            await shown.press("e")
+            await shown.eventually(lambda: "✓ ok" not in shown.grid())
+            await shown.press("end", "enter")
+            await shown.shows("Where the time went")
+            save(shown, "exchange")
+            await shown.press("4", "slash", *"mapping.busy", "enter", "space", "d")
+            await shown.shows("User Number 7")
+            save(shown, "settings")
+
+
 def save(shown: Terminal, name: str) -> None:
     """Write the picture of what is shown now."""
     (HERE / f"{name}.svg").write_text(shown.app.export_screenshot(title="calendar-tui"), encoding="utf-8")
@@ -47,3 +66,4 @@ def save(shown: Terminal, name: str) -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    asyncio.run(of_the_log())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from calendar_tui.client.api import Api, segment
 from engine.api.schema.operations import Operation
 from engine.api.schema.preview import Preview, PreviewQuestion
+from engine.api.schema.secrets import SecretChanged, SecretOrigins, SecretQuestion
 from engine.api.schema.settings import (
     ChangeQuestion,
     RollbackQuestion,
@@ -53,6 +54,18 @@ class SettingsDesk:
     async def versions(self) -> SettingsVersions:
         """Return the versions there were."""
         return await self._api.get(f"{PATH}/history", SettingsVersions)
+
+    async def secrets(self) -> SecretOrigins:
+        """Return which secrets there are."""
+        return await self._api.get("/v1/secrets", SecretOrigins)
+
+    async def put_secret(self, name: str, value: str) -> SecretChanged:
+        """Store a secret."""
+        return await self._api.put(f"/v1/secrets/{segment(name)}", SecretChanged, SecretQuestion(value=value))
+
+    async def drop_secret(self, name: str) -> SecretChanged:
+        """Remove a stored secret."""
+        return await self._api.delete(f"/v1/secrets/{segment(name)}", SecretChanged)
 
     async def preview(self, changes: Mapping[str, Value]) -> Preview:
         """Return whose presence would be another one with these presence settings, once that is known."""

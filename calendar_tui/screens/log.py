@@ -218,11 +218,13 @@ class LogView(LiveLog):
             self.tell("Nothing is that new.")
 
     def _open(self, id: str, text: str) -> None:  # noqa: A002 - of a widget
-        self._close()
+        for each in self.query(FilterLine):
+            each.close()
         typed = self.query_one(f"#{id}", FilterLine)
         typed.fill(text)
         typed.cursor_position = len(text)
         typed.open()
+        self.show()
 
     def _close(self) -> None:
         self._understood = None

@@ -181,6 +181,12 @@ class SettingsView(View):
 
         self.app.push_screen(VersionsView(self.shell, self))
 
+    def action_secrets(self) -> None:
+        """Show which secrets there are."""
+        from calendar_tui.screens.secrets import SecretsView
+
+        self.app.push_screen(SecretsView(self.shell, self))
+
     async def action_keep(self) -> None:
         """Keep the last change."""
         if self.desk is not None:

@@ -18,7 +18,7 @@ def header(model: Model, path: str, place: str, width: int) -> Document:
     right = _engine(model)
     room = width - cell_len(right.text) - 2
     title = cut(path, room)
-    place = cut(place, room - cell_len(title) - 2)
+    place = cut(place, room - cell_len(title) - 3)
     gap = max(1, width - cell_len(title) - (cell_len(place) + 2 if place else 0) - cell_len(right.text) - 1)
     parts = [Span(" " + title, Role.TITLE)] + ([Span("  " + place, Role.MUTED)] if place else [])
     return Document([line(*parts, " " * (gap - 1), right)])

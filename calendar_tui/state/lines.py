@@ -146,6 +146,14 @@ def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, mo
     return [line(Span(part, role)) for part in parts]
 
 
+def typed_as_is(command: str, width: int, indent: str) -> list[Line]:
+    """Return a command as lines that are broken at its blanks alone."""
+    parts = textwrap.wrap(
+        command, max(width, 20), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+    return [line(Span(part, Role.KEY)) for part in parts]
+
+
 def difference(before: Line, after: Line, width: int) -> range:
     """Return the columns, of `width`, in which two lines are not the same."""
     if before == after:

@@ -31,7 +31,7 @@ MOST_BYTES_WAITING = 64 * 1024 * 1024
 """What waits to be written at most; what comes on top of it is dropped."""
 
 BATCH = 500
-PAUSE = 0.1
+PAUSE = 0.25
 """Seconds between two batches while little happens."""
 
 MEGABYTE = 1000 * 1000

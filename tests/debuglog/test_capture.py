@@ -80,14 +80,13 @@ async def test_more_than_fits_is_dropped_and_counted(tmp_path: Path, monkeypatch
         await log.eventually(lambda: log.capture.picture().captured + log.capture.picture().dropped == 100)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 async def test_a_full_disk_drops_and_says_so_and_goes_on_afterwards(tmp_path: Path) -> None:
     async with open_log(tmp_path) as log:
         pages = log.capture._store._open().execute("PRAGMA page_count").fetchone()[0]
         log.capture._store._open().execute(f"PRAGMA max_page_count = {pages + 2}")
-        await log.take(*[traced(response=os.urandom(50_000)) for _ in range(5)])
+        await log.take(traced(response=os.urandom(50_000)))
         picture = log.capture.picture()
-        assert (picture.captured, picture.dropped) == (0, 5)
+        assert (picture.captured, picture.dropped) == (0, 1)
         assert "full" in picture.trouble
         # It is opened anew with the next batch; by then there is room again.
         await log.take(traced())

@@ -24,6 +24,7 @@ BESIDE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "conditions": ("log", "FindItem", ("c",)),
     "capture": ("log", "FindItem", ("C",)),
     "review": ("settings", "PBX: which one", ("home", *["down"] * 4, "space", "d")),
+    "secrets": ("settings", "PBX: which one", ("p",)),
     "versions": ("settings", "PBX: which one", ("h",)),
 }
 """Places that keys lead to from a main view, where a text has to be seen first."""

@@ -90,3 +90,18 @@ async def test_nothing_is_applied_while_reading_only(tmp_path: Path) -> None:
         for key in ("space", "enter", "d", "B"):
             await shown.press("down", key)
             await shown.shows("Nothing can be changed: attached for reading only.")
+
+
+async def test_a_secret_goes_in_and_is_never_seen(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(1)) as served, terminal(served.socket) as shown:
+        await open_settings(shown, "")
+        await shown.press("p")
+        await shown.shows("exchange.password")
+        await shown.press("enter", *"Tr0ub4dor")
+        assert "Tr0ub4dor" not in shown.grid()
+        await shown.press("enter")
+        await shown.shows("is stored")
+        await shown.shows(", stored ")
+        assert "Tr0ub4dor" not in shown.grid()
+        await shown.press("d")
+        await shown.shows("is not stored any more")

@@ -13,6 +13,9 @@ from calendar_tui.state.lines import Line, Role, Span
 PORTION = 1000
 """Pieces that are laid out before anything else may happen: some milliseconds."""
 
+LOOK_AHEAD = 4096
+"""Characters behind a row that are looked at for where its last part ends."""
+
 MOST_FOUND = 10_000
 """Places that a search finds at most."""
 
@@ -109,11 +112,11 @@ class BodyView:
     def _coloured(self, number: int) -> list[Span]:
         """Return the part of a piece that is in this row, coloured as part of the whole piece."""
         row = self._layout.row(number)
-        first, _ = self._layout.piece(row.piece)
-        start = self._layout.row(first).start
+        first, following = self._layout.piece(row.piece)
+        start, end = self._layout.row(first).start, self._layout.row(following - 1).end
         place, spans = start, []
-        for text, role in spans_of(self.shape, self.text[start : row.end]):
-            part = text[max(row.start - place, 0) :] if place + len(text) > row.start else ""
+        for text, role in spans_of(self.shape, self.text[start : min(end, row.end + LOOK_AHEAD)]):
+            part = text[max(row.start - place, 0) : max(row.end - place, 0)]
             place += len(text)
             if part:
                 spans.append(Span(part, role))

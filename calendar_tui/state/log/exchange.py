@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
-from calendar_tui.state.lines import Document, Line, Role, Span, cut, heading, line, wrapped
+from calendar_tui.state.lines import Document, Line, Role, Span, cut, heading, line, typed_as_is, wrapped
 from calendar_tui.state.log.figures import duration, size
 from calendar_tui.state.log.rows import outcome, row_line
 from calendar_tui.state.log.waterfall import waterfall
@@ -89,7 +89,7 @@ def _diagnosis(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
             yield from wrapped(f"{name}: {text}", width - 1, "   ")
     if diagnosis.command:
         yield line(Span("   Command (c copies it):", Role.MUTED))
-        yield from wrapped(diagnosis.command, width - 1, "     ", Role.KEY)
+        yield from typed_as_is(diagnosis.command, width - 1, "     ")
 
 
 def _attempts(this: LogRow, attempts: Sequence[LogRow], width: int, zone: tzinfo) -> Iterator[Line]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from calendar_tui.state.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
+from calendar_tui.state.lines import Document, Line, Role, Span, cut, fitted, heading, line, typed_as_is, wrapped
 from calendar_tui.state.log.figures import duration, size
 from calendar_tui.state.log.values import quoted
 from engine.api.schema.log import Finding, LogDiagnosis, LogFigures, LogStatistics
@@ -31,7 +31,7 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
     yield from wrapped(this.meaning, width - 1, "     ")
     yield from wrapped(f"Cause: {this.cause}" if this.cause else "", width - 1, "     ", Role.MUTED)
     yield from wrapped(f"Remedy: {this.remedy}" if this.remedy else "", width - 1, "     ")
-    yield from wrapped(this.command, width - 1, "       ", Role.KEY)
+    yield from typed_as_is(this.command, width - 1, "       ")
 
 
 def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:

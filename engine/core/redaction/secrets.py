@@ -38,12 +38,13 @@ KEPT_HEADERS = frozenset(
 )
 """Headers whose values are kept. Every other one is blanked, whoever may have put it there."""
 
+_NAMES_KNOWN = KEPT_HEADERS | {"authorization", "cookie", "location", "set-cookie", "www-authenticate"}
 _CHALLENGE = re.compile(r"(?:^|,\s*)([A-Za-z]+)(?=[\s,]|$)")
 _NAMES = rb"secret|assertion|passw|pwd|token|credential|api_?key|signature|cookie|authorization"
 _NO_SECRET = (b"token_type", b"assertion_type")
 # Whatever stands behind such a name: in JSON, a form, a query, an attribute, or as the text of an element.
 _NAMED = re.compile(
-    rb"""([\w.-]*(?:%b)[\w.-]*["']?\s*(?:[:=]|%%3[ad])\s*)((?:basic|bearer|ntlm|negotiate|digest)\s+\S+|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s&<>"';,]+)"""
+    rb"""((?:%b)[\w.-]*["']?\s*(?:[:=]|%%3[ad])\s*)((?:basic|bearer|ntlm|negotiate|digest)\s+\S+|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s&<>"';,]+)"""
     % _NAMES,
     re.IGNORECASE,
 )
@@ -99,7 +100,7 @@ class SecretRedactor:
         """Return headers, the values of most of them blanked; of a log-in and of cookies, what they are remains."""
         pairs = tuple((name, self._kept(name.lower(), value)) for name, value in headers.items())
         # All at once is quicker, and nearly always there is nothing to blank.
-        whole = "\n".join(f"{name}\r{value}" for name, value in pairs)
+        whole = "\n".join(value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in pairs)
         if self.text(whole) == whole:
             return pairs
         return tuple((self.text(name), self.text(value)) for name, value in pairs)

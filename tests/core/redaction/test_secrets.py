@@ -3,10 +3,12 @@
 import base64
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -72,7 +74,9 @@ def kept(exchange: TracedExchange, *known: str) -> bytes:
     """All that would be stored of an exchange, in one."""
     redactor = knowing([Secret(each) for each in known])
     stored = kept_of(redacted(exchange, redactor, NOW, 10**6), subjects=True, whose=lambda mailbox: mailbox)
-    return b"\n".join((repr((stored.row, stored.particulars)).encode(), stored.request, stored.response))
+    # The names of our own fields, and of the lane, may look like a password and are none.
+    row, particulars = astuple(replace(stored.row, lane="")), msgspec.structs.astuple(stored.particulars)
+    return b"\n".join((repr((row, particulars)).encode(), stored.request, stored.response))
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -42,6 +42,12 @@ def test_what_is_longer_than_a_line_goes_on_in_the_next() -> None:
     assert view.line(2, 40).spans[-2].role is Role.TAG
 
 
+def test_a_value_that_goes_on_in_the_next_row_is_coloured_in_both() -> None:
+    view = view_of(f'<a b="{"x" * 30}"/>', 24)
+    roles = [[span.role for span in view.line(index, 24).spans if "x" in span.text] for index in range(len(view))]
+    assert roles == [[Role.VALUE], [Role.VALUE]]
+
+
 def test_folding_hides_what_is_inside_and_says_how_much() -> None:
     view = view_of(ENVELOPE)
     assert view.toggle(4) == 2

@@ -1,0 +1,84 @@
+"""The views of the log and of the settings as text, on both sizes and on terminals of every kind."""
+
+import re
+from pathlib import Path
+
+from pytest_snapshot.plugin import Snapshot
+
+from tests.support.logged import logged_engine, some_exchanges
+from tests.support.tui import Terminal, terminal
+from tests.tui.test_pictures import LOOKS, SIZES, SNAPSHOTS
+
+AT_RANDOM = (
+    (re.compile(r"\d+(\.\d)? k?B of"), "99 kB of"),
+    (re.compile(r"/tmp/[^\s✓+]*"), "/etc/calendar-engine.toml "),
+    (re.compile(r"in \d\d s\."), "in 59 s."),
+    (re.compile(r"by \w+$", re.M), "by root"),
+)
+
+
+async def test_pictures(tmp_path: Path, snapshot: Snapshot) -> None:
+    snapshot.snapshot_dir = SNAPSHOTS
+    different: list[str] = []
+    async with logged_engine(tmp_path, some_exchanges()) as logged:
+        for size in SIZES:
+            for kind, look in LOOKS.items():
+                async with terminal(logged.socket, look=look, size=size) as shown:
+                    for name, picture in {**await of_the_log(shown), **await of_the_settings(shown)}.items():
+                        try:
+                            snapshot.assert_match(without_chance(picture), f"{name}-{size[0]}x{size[1]}-{kind}.txt")
+                        except AssertionError as error:
+                            different.append(str(error))
+    assert not different, "\n".join(different)
+
+
+async def of_the_log(shown: Terminal) -> dict[str, str]:
+    found: dict[str, str] = {}
+    await shown.press("3")
+    await shown.shows("09:05:00 FindItem")
+    await shown.shows("300 exchanges kept")
+    found["log"] = shown.grid()
+    await shown.press("e", "up", "slash", *"nam:5")
+    await shown.shows("there is no field nam")
+    found["log-mistake"] = shown.grid()
+    await shown.press("escape", "end", "enter")
+    await shown.shows("New-ManagementRoleAssignment")
+    await shown.shows("Where the time went")
+    found["exchange"] = shown.grid()
+    await shown.press("tab")
+    await shown.shows("<m:FindItem")
+    found["exchange-bodies"] = shown.grid()
+    await shown.press("escape", "c")
+    await shown.shows("is:error")
+    found["conditions"] = shown.grid()
+    await shown.press("escape", "s", "i")
+    await shown.shows("Figures over")
+    found["statistics"] = shown.grid()
+    await shown.press("escape", "C")
+    await shown.shows("Enter begins")
+    found["capture"] = shown.grid()
+    await shown.press("escape")
+    return found
+
+
+async def of_the_settings(shown: Terminal) -> dict[str, str]:
+    found: dict[str, str] = {}
+    await shown.press("4")
+    await shown.shows("PBX: which one")
+    found["settings"] = shown.grid()
+    await shown.press("slash", *"writes_per", "enter", "enter", *["backspace"] * 6, *"5000")
+    await shown.shows("out of range")
+    found["settings-mistake"] = shown.grid()
+    await shown.press("escape", "slash", *["backspace"] * 10, *"mapping.busy", "enter", "space", "d")
+    await shown.shows("User Number 7")
+    found["review"] = shown.grid()
+    await shown.press("escape", "U", "h")
+    await shown.shows("version 1")
+    found["versions"] = shown.grid()
+    return found
+
+
+def without_chance(picture: str) -> str:
+    for chance, instead in AT_RANDOM:
+        picture = chance.sub(instead, picture)
+    return re.sub(r" +(?=✓ engine|\+ engine)", "  ", picture)
