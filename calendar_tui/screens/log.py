@@ -18,7 +18,7 @@ from calendar_tui.state.log.list import chips_line, heads
 from calendar_tui.state.log.mistakes import mistake_document
 from calendar_tui.state.log.times import typed_time
 from calendar_tui.state.log.values import quoted
-from calendar_tui.widgets.filter_line import FilterLine
+from calendar_tui.widgets.filter_line import CompletingLine, FilterLine
 from calendar_tui.widgets.line_view import LineView
 from calendar_tui.widgets.log_list import LogList
 from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQuestion, LogQuestion
@@ -36,7 +36,7 @@ class LogView(LiveLog):
 
     def content(self) -> ComposeResult:
         """What is typed, the conditions, whether exchanges are captured, and the list."""
-        yield FilterLine('user:anna op:FindItem code:ErrorServerBusy is:error body:"text"')
+        yield CompletingLine('user:anna op:FindItem code:ErrorServerBusy is:error body:"text"')
         yield FilterLine("14:05, 2026-11-22, or 10m ago", id="time")
         yield self.lines("mistake", "as-needed")
         yield self.lines("chips", "one-line")
@@ -167,6 +167,12 @@ class LogView(LiveLog):
     @on(Input.Changed, "#filter")
     def _typed(self, event: Input.Changed) -> None:
         self._understand(event.value, event.input.cursor_position)
+
+    def on_completing_line_complete(self) -> None:
+        """Write what is offered first."""
+        offered = self._understood.completions if self._understood else ()
+        if offered:
+            self.query_one("#filter", CompletingLine).put(offered[0].text, offered[0].start, offered[0].end)
 
     @work(exclusive=True, group="understand")
     async def _understand(self, text: str, cursor: int) -> None:

@@ -1,8 +1,11 @@
 """Where one types what to look for; the view narrows its list with every letter."""
 
 from collections import deque
+from typing import ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widgets import Input
 
 IN_ONE_PACKET = 100
@@ -44,3 +47,21 @@ class FilterLine(Input):
         """Put in other words without telling anybody."""
         with self.prevent(Input.Changed):
             self.value = text
+
+
+class CompletingLine(FilterLine):
+    """A line that is completed by Tab."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "Complete what is typed")]
+
+    class Complete(Message):
+        """Tab was pressed."""
+
+    def action_complete(self) -> None:
+        """Ask for what might be meant."""
+        self.post_message(self.Complete())
+
+    def put(self, text: str, start: int, end: int) -> None:
+        """Put `text` in the place of the characters from `start` to before `end`."""
+        self.value = self.value[:start] + text + self.value[end:]
+        self.cursor_position = start + len(text)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -30,17 +31,28 @@ async def test_a_million_exchanges(tmp_path: Path) -> None:
     settings = SETTINGS + "[debug_log]\news = true\nmax_megabytes = 100000\nmax_days = 3650\n"
     async with logged_engine(tmp_path, settings=settings) as logged, terminal(logged.socket) as shown:
         opened = await answered(shown, "3", lambda: isinstance(shown.view, LogView) and shown.view.row() is not None)
-        print(f"log: opened in {opened * 1000:.0f} ms")
-        worst = 0.0
+        tell("opened", opened)
+        slowest = Taken(0, 0)
         for key in KEYS:
-            seconds = await answered(shown, key, changed(shown))
-            worst = max(worst, seconds)
-            print(f"log: {key:<9} {seconds * 1000:5.0f} ms")
+            taken = await answered(shown, key, changed(shown))
+            tell(key, taken)
+            slowest = max(slowest, taken)
         await shown.press("end")
-        seconds = await answered(shown, "enter", lambda: isinstance(shown.view, ExchangeView))
-        print(f"log: an exchange opened in {seconds * 1000:.0f} ms")
-        assert opened <= 0.2
-        assert max(worst, seconds) <= 0.1
+        taken = await answered(shown, "enter", lambda: isinstance(shown.view, ExchangeView))
+        tell("one exchange", taken)
+        assert opened.busy <= 0.2
+        assert max(slowest, taken).busy <= 0.1
+
+
+class Taken(NamedTuple):
+    """Seconds of the processor, for engine and program together; and on the wall, which counts what else is running."""
+
+    busy: float
+    passed: float
+
+
+def tell(what: str, taken: Taken) -> None:
+    print(f"log: {what:<12} {taken.busy * 1000:5.0f} ms of the processor, {taken.passed * 1000:5.0f} ms on the wall")
 
 
 def multiply(path: Path, times: int) -> None:
@@ -59,15 +71,15 @@ def multiply(path: Path, times: int) -> None:
     connection.close()
 
 
-async def answered(shown: Terminal, key: str, condition: Callable[[], bool]) -> float:
-    """Press a key and return the seconds until its effect is there."""
-    begun = time.perf_counter()
+async def answered(shown: Terminal, key: str, condition: Callable[[], bool]) -> Taken:
+    """Press a key and return what it took until its effect is there."""
+    begun, busy = time.perf_counter(), time.process_time()
     shown.app.simulate_key(key)
     while not condition():
         await asyncio.sleep(0.001)
         if time.perf_counter() - begun > 10:
             raise AssertionError(f"nothing happens after {key}:\n{shown.grid()}")
-    return time.perf_counter() - begun
+    return Taken(time.process_time() - busy, time.perf_counter() - begun)
 
 
 def changed(shown: Terminal) -> Callable[[], bool]:
@@ -78,23 +90,24 @@ def changed(shown: Terminal) -> Callable[[], bool]:
 
 def test_a_large_body() -> None:
     text = f"<s:Envelope>{ITEM * (5_000_000 // len(ITEM))}</s:Envelope>"
-    begun = time.perf_counter()
+    begun = time.process_time()
     view = BodyView(text, shape_of(text), 80)
-    first, longest = time.perf_counter() - begun, 0.0
+    first, longest = time.process_time() - begun, 0.0
     while not view.complete:
-        step = time.perf_counter()
+        step = time.process_time()
         view.grow()
-        longest = max(longest, time.perf_counter() - step)
-    whole = time.perf_counter() - begun
-    begun = time.perf_counter()
+        longest = max(longest, time.process_time() - step)
+    whole = time.process_time() - begun
+    begun = time.process_time()
     for index in range(len(view) - 40, len(view)):
         view.line(index, 80)
-    page = time.perf_counter() - begun
-    begun = time.perf_counter()
+    page = time.process_time() - begun
+    begun = time.process_time()
     view.search("nowhere")
-    search = time.perf_counter() - begun
+    search = time.process_time() - begun
     print(
-        f"\nbody of 5 MB: first lines {first * 1000:.0f} ms, all {len(view):,} lines {whole:.1f} s "
+        f"\nbody of 5 MB, time of the processor: first lines {first * 1000:.0f} ms, "
+        f"all {len(view):,} lines {whole:.1f} s "
         f"in steps of at most {longest * 1000:.0f} ms, a page {page * 1000:.1f} ms, a search {search * 1000:.0f} ms"
     )
     assert first < 0.1

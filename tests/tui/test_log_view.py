@@ -86,6 +86,16 @@ async def test_conditions_are_added_suspended_and_found_again(tmp_path: Path) ->
         await shown.shows("  is:error")
 
 
+async def test_conditions_are_completed(tmp_path: Path) -> None:
+    async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket) as shown:
+        await open_log(shown)
+        await shown.press("slash", *"op:Sub")
+        await shown.shows("Tab: op:Subscribe")
+        await shown.press("tab", "enter")
+        await shown.shows("  op:Subscribe")
+        await shown.shows("✗ ErrorImpersonateUs…")
+
+
 async def test_nothing_that_fits_is_said(tmp_path: Path) -> None:
     async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket) as shown:
         await open_log(shown)
