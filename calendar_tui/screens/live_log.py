@@ -111,7 +111,7 @@ class LiveLog(View):
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self.is_current and self.api is not None and await self._ask(self.api):
+            while self.is_there and self.is_current and self.api is not None and await self._ask(self.api):
                 pass
 
     async def _ask(self, log: Log) -> bool:
@@ -126,7 +126,7 @@ class LiveLog(View):
             self._failure = f"{failure}. {failure.remedy}"
             self.tell(self._failure)
             return window is not self.window
-        if window is self.window:
+        if window is self.window and self.is_there:
             self._pause_if_moved()
             anchor = self.row()
             before = window.position(anchor.id) if anchor else None

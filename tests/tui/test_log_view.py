@@ -30,7 +30,7 @@ async def test_it_follows_what_comes_until_one_looks_elsewhere(tmp_path: Path) -
         await shown.shows("✓ capturing everybody   300 exchanges kept")
         await logged.served.clock.advance(60)
         logged.capture.take(traced())
-        await shown.shows("09:05:00 FindItem")
+        await shown.shows("09:06:00 FindItem")
         await shown.press("up", "up")
         await shown.shows("standing still")
         for number in range(3):
@@ -40,7 +40,7 @@ async def test_it_follows_what_comes_until_one_looks_elsewhere(tmp_path: Path) -
         assert "09:04:59" in shown.grid().splitlines()[0]
         await shown.press("end")
         await shown.shows("following")
-        await shown.shows("09:05:00  following")
+        await shown.shows("09:06:00  following")
         await shown.press("f")
         await shown.shows("standing still")
         await shown.press("f")

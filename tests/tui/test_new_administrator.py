@@ -86,7 +86,7 @@ async def test_the_right_to_impersonate_is_missing_for_a_third_of_the_users(tmp_
 async def test_the_master_pbx_has_another_name(tmp_path: Path) -> None:
     people = [person for person in PEOPLE if person.may_impersonate]
     async with site_in_trouble(tmp_path, people, pbx={"master": "branch"}) as (_, socket), terminal(socket) as shown:
-        await shown.shows("PBX       ✗ in trouble")
+        await shown.shows("✗ This is not the master PBX")
         await press_what_is_shown(shown, "enter")
         await shown.shows("headquarters")
         await press_what_is_shown(shown, "4")
