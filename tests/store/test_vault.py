@@ -141,17 +141,22 @@ def test_a_key_that_is_lost_or_none_is_named(state: Path, content_of_key: bytes 
 
 
 @given(position=st.integers(0, 200), flipped=st.integers(1, 255))
-def test_damage_is_named_wherever_it_is(tmp_path_factory: pytest.TempPathFactory, position: int, flipped: int) -> None:
+def test_damage_is_named_or_has_changed_nothing(
+    tmp_path_factory: pytest.TempPathFactory, position: int, flipped: int
+) -> None:
+    """The last letters of a token in base64 hold bits that stand for nothing."""
     state = tmp_path_factory.mktemp("state")
     vault = Vault(state, None)
     store(vault, "secret")
     data = bytearray((state / "secrets.enc").read_bytes())
     data[position % len(data)] ^= flipped
     (state / "secrets.enc").write_bytes(data)
-    if position % len(data) == len(data) - 1:
-        return  # what stands behind the token says nothing
-    with pytest.raises((StoredSecretsDamaged, SecretsKeyWrong)):
-        vault.load()
+    try:
+        found = vault.load()
+    except (StoredSecretsDamaged, SecretsKeyWrong):
+        return
+    assert [each.value.reveal() for each in found.values()] == ["secret"]
+    assert position % len(data) > len(data) - 5
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o701])
