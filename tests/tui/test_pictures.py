@@ -32,21 +32,29 @@ AT_RANDOM = (
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
-async def test_pictures(tmp_path: Path, snapshot: Snapshot) -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int]) -> None:
     clock = ManualClock(corp_world(MONDAY).instant("10:20"))
     snapshot.snapshot_dir = SNAPSHOTS
-    different: list[str] = []
+    found: dict[str, str] = {}
     async with served_site(corp_world(MONDAY), tmp_path, clock) as (site, socket):
         await site.settled()
         await site.eventually(lambda: site.engine.status().watched == 24)
-        for size in SIZES:
-            for kind, look in LOOKS.items():
-                async with terminal(socket, look=look, size=size) as shown:
-                    for name, picture in (await pictures(shown)).items():
-                        try:
-                            snapshot.assert_match(without_chance(picture), f"{name}-{size[0]}x{size[1]}-{kind}.txt")
-                        except AssertionError as error:
-                            different.append(str(error))
+        for kind, look in LOOKS.items():
+            async with terminal(socket, look=look, size=size) as shown:
+                for name, picture in (await pictures(shown)).items():
+                    found[f"{name}-{size[0]}x{size[1]}-{kind}"] = without_chance(picture)
+    compare(snapshot, found)
+
+
+def compare(snapshot: Snapshot, pictures: dict[str, str]) -> None:
+    """Compare all of them before one that differs is told."""
+    different: list[str] = []
+    for name, picture in pictures.items():
+        try:
+            snapshot.assert_match(picture, f"{name}.txt")
+        except AssertionError as error:
+            different.append(str(error))
     assert not different, "\n".join(different)
 
 

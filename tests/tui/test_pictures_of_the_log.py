@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 from pytest_snapshot.plugin import Snapshot
 
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, terminal
-from tests.tui.test_pictures import LOOKS, SIZES, SNAPSHOTS
+from tests.tui.test_pictures import LOOKS, SIZES, SNAPSHOTS, compare
 
 AT_RANDOM = (
     (re.compile(r"\d+(\.\d)? k?B of"), "99 kB of"),
@@ -17,19 +18,16 @@ AT_RANDOM = (
 )
 
 
-async def test_pictures(tmp_path: Path, snapshot: Snapshot) -> None:
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", LOOKS)
+async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int], kind: str) -> None:
     snapshot.snapshot_dir = SNAPSHOTS
-    different: list[str] = []
-    async with logged_engine(tmp_path, some_exchanges()) as logged:
-        for size in SIZES:
-            for kind, look in LOOKS.items():
-                async with terminal(logged.socket, look=look, size=size) as shown:
-                    for name, picture in {**await of_the_log(shown), **await of_the_settings(shown)}.items():
-                        try:
-                            snapshot.assert_match(without_chance(picture), f"{name}-{size[0]}x{size[1]}-{kind}.txt")
-                        except AssertionError as error:
-                            different.append(str(error))
-    assert not different, "\n".join(different)
+    async with (
+        logged_engine(tmp_path, some_exchanges()) as logged,
+        terminal(logged.socket, look=LOOKS[kind], size=size) as shown,
+    ):
+        found = {**await of_the_log(shown), **await of_the_settings(shown)}
+    compare(snapshot, {f"{name}-{size[0]}x{size[1]}-{kind}": without_chance(found[name]) for name in found})
 
 
 async def of_the_log(shown: Terminal) -> dict[str, str]:
