@@ -12,7 +12,7 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
 from engine.store.acknowledged import AcknowledgedPresences, Written
 from engine.sync.certainty import Certainty
-from engine.sync.happenings import Observer, PresenceConfirmed, PresenceWithheld, UserTrouble
+from engine.sync.happenings import Observer, PresenceConfirmed, PresenceWithheld, UserChanged, UserTrouble
 from engine.sync.roster import Participant, Roster
 from engine.sync.timetable import Alarm, Timetable
 
@@ -212,6 +212,7 @@ class Writer:
             participant.refusal = None
             if known.in_doubt or known.expires != _expires(participant):
                 await self._acknowledge(guid, participant.desired, _expires(participant))
+                self._observe(UserChanged(guid))
         if participant.departing and self._roster.get(guid) is participant:
             await self._forget(guid)
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from engine.api.schema import About, Operation, Status, UserDetail, UsersPage
+from engine.api.schema import About, Operation, Status, UserDetail, UsersPage, UsersQuestion
 from engine.core.appointments import Appointment, Sensitivity
 from engine.exchange.failures import MailboxNotFound
 from engine.exchange.source import Urgency
@@ -47,6 +47,18 @@ async def test_a_watched_calendar_is_never_stale(tmp_path: Path) -> None:
         after = msgspec.convert(await served.get("/v1/status"), Status)
     assert (before.watched, before.oldest_reading) == (29, NINE + timedelta(minutes=5))
     assert (after.watched, after.oldest_reading, after.staleness) == (30, None, None)
+
+
+async def test_a_presence_that_was_there_already_is_current_as_soon_as_the_pbx_says_so(tmp_path: Path) -> None:
+    source = InstantSource()
+    source.calendars["user0@corp.example"] = ()
+    async with served_engine(tmp_path, people(1), source=source, asks=False) as served:
+        rows = served.desk.rows
+        await served.eventually(lambda: rows.page(UsersQuestion()).users[0].state == "pending")
+        served.link.gate.set()
+        await served.settled()
+        assert served.link.shown == {}
+        assert rows.page(UsersQuestion()).users[0].state == "current"
 
 
 async def test_about_names_the_caller_and_the_rights(tmp_path: Path) -> None:

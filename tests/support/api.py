@@ -111,6 +111,8 @@ class InstantLink:
         self._users = users
         self.shown: dict[str, Presence] = {}
         self.has_told_users = False
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def run(self) -> None:
         self._on_event(LinkUp("m", "corp.example"))
@@ -130,6 +132,7 @@ class InstantLink:
         self.shown[guid] = presence
 
     async def read_presence(self, user_name: str) -> Presence:
+        await self.gate.wait()
         return CLEARED
 
 
@@ -183,7 +186,9 @@ async def served_engine(
     settings: str = SETTINGS,
     patience: Patience | None = None,
     source: InstantSource | None = None,
+    asks: bool = True,
 ) -> AsyncIterator[ServedEngine]:
+    """Without `asks`, the PBX does not tell which presence it shows before `link.gate` is set."""
     clock = ManualClock(NINE + timedelta(minutes=5))
     database = Database(directory / "state")
     await database.open()
@@ -193,6 +198,8 @@ async def served_engine(
 
     def make_link(on_event: Callable[[PbxEvent], None]) -> InstantLink:
         links.append(InstantLink(on_event, users))
+        if not asks:
+            links[-1].gate.clear()
         return links[-1]
 
     def assemble(settings: Settings, secrets: Secrets) -> Engine:

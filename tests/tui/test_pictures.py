@@ -63,7 +63,10 @@ async def pictures(shown: Terminal) -> dict[str, str]:
     await shown.shows("24 watched")
     await shown.shows("since 10:20")
     rows = shown.app.model.users.rows
-    await shown.eventually(lambda: all(row.state in ("current", "problem") for row in rows.values()))
+    await shown.eventually(
+        lambda: all(row.state in ("current", "problem") for row in rows.values()),
+        lambda: str([row for row in rows.values() if row.state not in ("current", "problem")]),
+    )
     put_in_order(shown)
     found["overview"] = shown.grid()
     await shown.press("question_mark")
