@@ -1,19 +1,19 @@
 """Writes exchanges to the database and lets the oldest go; all of it on one thread, in batches."""
 
 import sqlite3
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import zstandard
 
 from engine.debuglog.model import Kept, Particulars, Row
 from engine.debuglog.tables import open_to_write
 
 LEVEL = 1
-"""Of the compression: SOAP shrinks to a twentieth even so."""
+"""Of the compression (Zstandard, RFC 8878), a tenth of the work of zlib: SOAP shrinks to a twentieth even so."""
 
 PRUNED_AT_ONCE = 2000
 PRUNE_BY_AGE_EVERY = 60.0
@@ -25,6 +25,7 @@ class LogStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._compress = zstandard.ZstdCompressor(level=LEVEL).compress
         self._who: dict[tuple[str, str], int] = {}
         self._outcomes: dict[tuple[tuple[str, ...], str], int] = {}
         self._last_pruned = 0.0
@@ -96,8 +97,8 @@ class LogStore:
                     *(row.status, row.error, row.part, row.attempt, row.lane, row.sent, row.received),
                 )
             )
-            particulars = zlib.compress(msgspec.json.encode(kept.particulars), LEVEL)
-            bodies.append((number, kept.request_id, particulars, packed(kept.request), packed(kept.response)))
+            parts = (msgspec.json.encode(kept.particulars), kept.request, kept.response)
+            bodies.append((number, kept.request_id, *map(self._packed, parts)))
         connection.executemany("INSERT INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", exchanges)
         connection.executemany("INSERT INTO body VALUES (?, ?, ?, ?, ?)", bodies)
         return tuple(rows)
@@ -166,20 +167,19 @@ class LogStore:
         found = connection.execute("SELECT at FROM exchange ORDER BY id LIMIT 1").fetchone()
         self.oldest_at = found[0] if found else None
 
+    def _packed(self, body: bytes) -> bytes:
+        """Return a body as it is stored; an empty one takes no room."""
+        return self._compress(body) if body else b""
+
     def _open(self) -> sqlite3.Connection:
         return self._connection or self.open()
 
 
-def packed(body: bytes) -> bytes:
-    """Return a body as it is stored; an empty one takes no room."""
-    return zlib.compress(body, LEVEL) if body else b""
-
-
 def unpacked(stored: bytes) -> bytes:
     """Return a stored body as it was."""
-    return zlib.decompress(stored) if stored else b""
+    return zstandard.decompress(stored) if stored else b""
 
 
 def particulars_of(stored: bytes) -> Particulars:
     """Return stored particulars as they were."""
-    return msgspec.json.decode(zlib.decompress(stored), type=Particulars)
+    return msgspec.json.decode(unpacked(stored), type=Particulars)

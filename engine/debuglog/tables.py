@@ -8,7 +8,7 @@ FILE = "debuglog.sqlite"
 APPLICATION_ID = 0x63616C6C
 """Marks the file as ours (PRAGMA application_id): the bytes of "call"."""
 
-VERSION = 1
+VERSION = 2
 JOURNAL_LIMIT = 4 * 1024 * 1024
 
 # Whom and how it ended are the same again and again: a row holds their numbers, so that looking for a part of a name

@@ -5,9 +5,11 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 from xml.sax.saxutils import escape
 
+from engine.core.redaction.words import Words
 from engine.core.secret import Secret
 
 BLANKED = "[blanked]"
@@ -15,6 +17,9 @@ _BLANKED = BLANKED.encode()
 
 SHORTEST = 4
 """Characters: what is shorter than that is no secret, and would be found everywhere."""
+
+TELLING = 16
+"""Bytes of a form that are searched for first: where these are not, it is not."""
 
 LEARNED = 8
 """Tokens that are remembered: each is good for an hour, so the older ones have ended."""
@@ -53,9 +58,11 @@ _COOKIES = re.compile(rb"((?:set-)?cookie\d?:)[^\r\n<]*", re.IGNORECASE)
 _SCHEMES = re.compile(rb"\b(basic|bearer|ntlm|negotiate|digest)((?:\s|%20|\+)+)[\w+/.=~%-]{8,}", re.IGNORECASE)
 # What NTLM messages and signed tokens begin with, in base64.
 _SHAPES = re.compile(rb"(?:TlRMTVNTU|eyJ)[\w+/=.-]{8,}")
-_HINTS = (
-    *(b"secret", b"assertion", b"passw", b"pwd", b"token", b"credential", b"api_key", b"apikey", b"signature"),
-    *(b"cookie", b"authorization", b"basic", b"bearer", b"ntlm", b"negotiate", b"digest", b"tlrmtvntu", b"eyj"),
+_HINTS = Words(
+    (
+        *(b"secret", b"assertion", b"passw", b"pwd", b"token", b"credential", b"api_key", b"apikey", b"signature"),
+        *(b"cookie", b"authorization", b"basic", b"bearer", b"ntlm", b"negotiate", b"digest", b"tlrmtvntu", b"eyj"),
+    )
 )
 _TOKEN = re.compile(rb'"(?:access|refresh|id)_token"\s*:\s*"([^"]+)"')
 
@@ -65,32 +72,25 @@ class SecretRedactor:
 
     def __init__(self) -> None:
         self._known: tuple[bytes, ...] = ()
-        self._tell_tale: tuple[bytes, ...] = ()
-        self._urls: dict[str, str] = {}
         self._learned: deque[tuple[bytes, ...]] = deque(maxlen=LEARNED)
+        self._tell_tale = Words(())
+        self._urls: dict[str, str] = {}
 
     def know(self, secrets: Iterable[Secret]) -> None:
         """Know these, too, from now on."""
         found = (form for secret in secrets for form in forms(secret.reveal()))
         self._known = tuple(dict.fromkeys((*self._known, *found)))
-        self._tell_tale = _shortest(self._known)
-        self._urls.clear()
+        self._search_anew()
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets."""
-        if b"_token" in body:
+        suspicious = _HINTS.are_in(body.lower())
+        if suspicious:
             self._learn(body)
-        if any(form in body for form in self._tell_tale):
-            for form in self._known:
+        if self._tell_tale.are_in(body):
+            for form in self._all_forms():
                 body = body.replace(form, _BLANKED)
-        for token in self._learned:
-            for form in token:
-                if form in body:
-                    body = body.replace(form, _BLANKED)
-        lower = body.lower()
-        if any(hint in lower for hint in _HINTS):
-            body = _by_their_looks(body)
-        return body
+        return _by_their_looks(body) if suspicious else body
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
@@ -138,6 +138,14 @@ class SecretRedactor:
             found = forms(token.decode(errors="replace"))
             if found not in self._learned:
                 self._learned.append(found)
+                self._search_anew()
+
+    def _all_forms(self) -> tuple[bytes, ...]:
+        return tuple(chain(self._known, *self._learned))
+
+    def _search_anew(self) -> None:
+        self._tell_tale = Words(_shortest(form[:TELLING] for form in self._all_forms()))
+        self._urls.clear()
 
 
 def forms(secret: str) -> tuple[bytes, ...]:
