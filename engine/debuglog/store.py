@@ -97,10 +97,11 @@ class LogStore:
                     *(row.status, row.error, row.part, row.attempt, row.lane, row.sent, row.received),
                 )
             )
-            parts = (msgspec.json.encode(kept.particulars), kept.request, kept.response)
-            bodies.append((number, kept.request_id, *map(self._packed, parts)))
+            # All in one, since each piece that is compressed costs by itself.
+            content = msgspec.msgpack.encode((kept.particulars, kept.request, kept.response))
+            bodies.append((number, kept.request_id, self._compress(content)))
         connection.executemany("INSERT INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", exchanges)
-        connection.executemany("INSERT INTO body VALUES (?, ?, ?, ?, ?)", bodies)
+        connection.executemany("INSERT INTO body VALUES (?, ?, ?)", bodies)
         return tuple(rows)
 
     def _number_of_who(self, connection: sqlite3.Connection, row: Row) -> int:
@@ -167,19 +168,10 @@ class LogStore:
         found = connection.execute("SELECT at FROM exchange ORDER BY id LIMIT 1").fetchone()
         self.oldest_at = found[0] if found else None
 
-    def _packed(self, body: bytes) -> bytes:
-        """Return a body as it is stored; an empty one takes no room."""
-        return self._compress(body) if body else b""
-
     def _open(self) -> sqlite3.Connection:
         return self._connection or self.open()
 
 
-def unpacked(stored: bytes) -> bytes:
-    """Return a stored body as it was."""
-    return zstandard.decompress(stored) if stored else b""
-
-
-def particulars_of(stored: bytes) -> Particulars:
-    """Return stored particulars as they were."""
-    return msgspec.json.decode(unpacked(stored), type=Particulars)
+def unpacked(content: bytes) -> tuple[Particulars, bytes, bytes]:
+    """Return stored content as it was: the particulars, the request and the answer."""
+    return msgspec.msgpack.decode(zstandard.decompress(content), type=tuple[Particulars, bytes, bytes])

@@ -98,11 +98,17 @@ class SecretRedactor:
 
     def headers(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """Return headers, the values of most of them blanked; of a log-in and of cookies, what they are remains."""
-        pairs = tuple((name, self._kept(name.lower(), value)) for name, value in headers.items())
+        pairs: list[tuple[str, str]] = []
+        seen: list[str] = []
+        for name, value in headers.items():
+            known = name.lower()
+            kept = value if known in KEPT_HEADERS else self._kept(known, value)
+            pairs.append((name, kept))
+            seen.append(kept if known in _NAMES_KNOWN else f"{name}\r{kept}")
         # All at once is quicker, and nearly always there is nothing to blank.
-        whole = "\n".join(value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in pairs)
+        whole = "\n".join(seen)
         if self.text(whole) == whole:
-            return pairs
+            return tuple(pairs)
         return tuple((self.text(name), self.text(value)) for name, value in pairs)
 
     def url(self, url: str) -> str:
@@ -127,8 +133,6 @@ class SecretRedactor:
     def _kept(self, name: str, value: str) -> str:
         if name == "location":
             return self._url(value)
-        if name in KEPT_HEADERS:
-            return value
         if name == "www-authenticate":
             return ", ".join(_CHALLENGE.findall(value)) or BLANKED
         return BLANKED
