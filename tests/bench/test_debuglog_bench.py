@@ -109,7 +109,7 @@ def test_a_hundred_thousand_exchanges_are_inserted_in_seconds(tmp_path: Path) ->
         f"{store.bytes / 1e6:.0f} MB; redacting one takes {preparing / BATCH * 1e6:.0f} µs CPU"
     )
     store.close()
-    assert cpu < 20
+    assert cpu < 12
 
 
 @pytest.fixture(scope="module")
@@ -252,5 +252,5 @@ async def test_capturing_at_full_load(server: tuple[str, Path], tmp_path: Path) 
         + f"; {picture.captured:,} captured, {picture.dropped} dropped"
     )
     assert picture.dropped == 0
-    # The goal is a tenth; what is asserted is what was reached, on a machine with other work to do.
-    assert least["on"] < 1.6 * least["none"]
+    # The goal is a tenth; what is asserted is what was reached, with room for a machine that has other work to do.
+    assert least["on"] < 1.35 * least["none"]
