@@ -13,7 +13,7 @@ FEW = 5000
 Parameter = str | int | float
 Sql = tuple[str, list[Parameter]]
 
-_BODY = "EXISTS (SELECT 1 FROM body b WHERE b.id = e.id AND holds(b.request, b.response, ?))"
+_BODY = "EXISTS (SELECT 1 FROM body b WHERE b.id = e.id AND holds(b.content, ?))"
 
 
 def looks_into_bodies(this: Filter) -> bool:
@@ -27,9 +27,10 @@ def looks_into_bodies(this: Filter) -> bool:
             return any(looks_into_bodies(member) for member in members)
 
 
-def holds(request: bytes, response: bytes, needle: bytes) -> bool:
-    """Tell whether a stored body has `needle` (in lower case) in it; SQL calls it."""
-    return any(needle in unpacked(body).lower() for body in (request, response))
+def holds(content: bytes, needle: bytes) -> bool:
+    """Tell whether a body in stored content has `needle` (in lower case) in it; SQL calls it."""
+    _, request, response = unpacked(content)
+    return needle in request.lower() or needle in response.lower()
 
 
 class Conditions:

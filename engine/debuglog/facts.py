@@ -2,6 +2,7 @@
 
 import re
 
+from engine.core.redaction.words import Words
 from engine.core.traced import TracedExchange
 
 HEAD = 4096
@@ -12,13 +13,19 @@ _IMPERSONATED = re.compile(rb"SmtpAddress>([^<>]{1,320})</")
 _ASKED_ABOUT = re.compile(
     rb"(?:UnresolvedEntry|EMailAddress|EmailAddress|Mailbox|Address)>(?:smtp:)?([^<>\s]{1,320}@[^<>\s]+)</"
 )
-# What begins with letters is searched for much faster.
-_CODES = re.compile(rb"ResponseCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</")
-_ERROR_CODES = re.compile(rb"ErrorCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</")
-_INNER = re.compile(rb'InnerErrorResponseCode"\s*>\s*(\w{1,80})\s*<')
-_FAULT = re.compile(rb"faultcode(?:\s[^<>]*)?>\s*(?:[^\s<>/:]+:)?(\w{1,80})\s*</")
-_AADSTS = re.compile(rb"\b(AADSTS\d{4,9})\b")
-_OAUTH_ERROR = re.compile(rb'"error"\s*:\s*"(\w{1,80})"')
+_INNER, _FAULT, _AADSTS, _OAUTH_ERROR = b"InnerErrorResponseCode", b"faultcode", b"AADSTS", b'"error"'
+# By what each begins with, which is looked for first.
+_CODES = {
+    _INNER: re.compile(rb'InnerErrorResponseCode"\s*>\s*(\w{1,80})\s*<'),
+    b"ResponseCode": re.compile(rb"ResponseCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</"),
+    b"ErrorCode": re.compile(rb"ErrorCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</"),
+    _FAULT: re.compile(rb"faultcode(?:\s[^<>]*)?>\s*(?:[^\s<>/:]+:)?(\w{1,80})\s*</"),
+    _AADSTS: re.compile(rb"\b(AADSTS\d{4,9})\b"),
+    _OAUTH_ERROR: re.compile(rb'"error"\s*:\s*"(\w{1,80})"'),
+}
+_BEGINNINGS = Words(_CODES)
+# What says most comes first; only where nothing of a line is found, the next one counts.
+_RANKS = ((_INNER, b"ResponseCode", b"ErrorCode"), (_FAULT,), (_AADSTS, _OAUTH_ERROR))
 _FINE = frozenset({"NoError"})
 
 
@@ -53,17 +60,12 @@ def concerned_by(exchange: TracedExchange) -> tuple[str, ...]:
 
 def codes_of(exchange: TracedExchange) -> tuple[str, ...]:
     """Return the response codes of an answer, each once, errors first."""
-    body = exchange.response
-    found = _CODES.findall(body)
-    if b"ErrorCode" in body:
-        found += _ERROR_CODES.findall(body)
-    if b"InnerError" in body:
-        found = [*_INNER.findall(body), *found]
-    if not found and b"faultcode" in body:
-        found = _FAULT.findall(body)
-    if not found and b'"error"' in body:
-        found = [*_AADSTS.findall(body), *_OAUTH_ERROR.findall(body)]
-    codes = dict.fromkeys(code.decode("ascii", "replace") for code in found)
+    found: dict[bytes, list[str]] = {}
+    for kind, start in _BEGINNINGS.where(exchange.response):
+        if match := _CODES[kind].match(exchange.response, start):
+            found.setdefault(kind, []).append(match[1].decode("ascii", "replace"))
+    ranked = ([code for kind in rank for code in found.get(kind, ())] for rank in _RANKS)
+    codes = dict.fromkeys(next(filter(None, ranked), ()))
     return tuple(sorted(codes, key=lambda code: code in _FINE))
 
 

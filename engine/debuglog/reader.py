@@ -16,7 +16,7 @@ from engine.core.filter.model import Filter
 from engine.debuglog.conditions import Conditions, Parameter, holds, looks_into_bodies
 from engine.debuglog.failures import DebugLogUnusable
 from engine.debuglog.model import Kept, Row
-from engine.debuglog.store import particulars_of, unpacked
+from engine.debuglog.store import unpacked
 from engine.debuglog.tables import open_to_read
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class LogReader:
         if not hasattr(self._own, "connection"):
             connection = open_to_read(self._path)
             connection.create_function(
-                "holds", 3, lambda request, response, text: holds(request, response, text.encode()), deterministic=True
+                "holds", 2, lambda content, text: holds(content, text.encode()), deterministic=True
             )
             self._own.connection = connection
             self._connections.append(connection)
@@ -155,19 +155,12 @@ def known(connection: sqlite3.Connection) -> Known:
 def whole(connection: sqlite3.Connection, number: int) -> Kept | None:
     """Return a whole exchange, None if it is not there."""
     found = _select(connection, "1", [], (number, number), "ASC", 1)
-    body = connection.execute(
-        "SELECT request_id, particulars, request, response FROM body WHERE id = ?", (number,)
-    ).fetchone()
+    body = connection.execute("SELECT request_id, content FROM body WHERE id = ?", (number,)).fetchone()
     if not found or body is None:
         return None
-    request_id, particulars, request, response = body
-    return Kept(
-        row=found[0],
-        request_id=request_id,
-        particulars=particulars_of(particulars),
-        request=unpacked(request),
-        response=unpacked(response),
-    )
+    request_id, content = body
+    particulars, request, response = unpacked(content)
+    return Kept(row=found[0], request_id=request_id, particulars=particulars, request=request, response=response)
 
 
 def _select(

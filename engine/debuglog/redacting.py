@@ -33,7 +33,6 @@ def redacted(exchange: TracedExchange, redactor: SecretRedactor, at: datetime, l
         response_headers={},
         request=redactor.body(exchange.request)[:longest],
         response=redactor.body(exchange.response)[:longest],
-        lane=exchange.lane,
     )
     return Redacted(
         traced=without,

@@ -1,19 +1,19 @@
 """Writes exchanges to the database and lets the oldest go; all of it on one thread, in batches."""
 
 import sqlite3
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import zstandard
 
 from engine.debuglog.model import Kept, Particulars, Row
 from engine.debuglog.tables import open_to_write
 
 LEVEL = 1
-"""Of the compression: SOAP shrinks to a twentieth even so."""
+"""Of the compression (Zstandard, RFC 8878), a tenth of the work of zlib: SOAP shrinks to a twentieth even so."""
 
 PRUNED_AT_ONCE = 2000
 PRUNE_BY_AGE_EVERY = 60.0
@@ -25,6 +25,7 @@ class LogStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._compress = zstandard.ZstdCompressor(level=LEVEL).compress
         self._who: dict[tuple[str, str], int] = {}
         self._outcomes: dict[tuple[tuple[str, ...], str], int] = {}
         self._last_pruned = 0.0
@@ -96,10 +97,11 @@ class LogStore:
                     *(row.status, row.error, row.part, row.attempt, row.lane, row.sent, row.received),
                 )
             )
-            particulars = zlib.compress(msgspec.json.encode(kept.particulars), LEVEL)
-            bodies.append((number, kept.request_id, particulars, packed(kept.request), packed(kept.response)))
+            # All in one, since each piece that is compressed costs by itself.
+            content = msgspec.msgpack.encode((kept.particulars, kept.request, kept.response))
+            bodies.append((number, kept.request_id, self._compress(content)))
         connection.executemany("INSERT INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", exchanges)
-        connection.executemany("INSERT INTO body VALUES (?, ?, ?, ?, ?)", bodies)
+        connection.executemany("INSERT INTO body VALUES (?, ?, ?)", bodies)
         return tuple(rows)
 
     def _number_of_who(self, connection: sqlite3.Connection, row: Row) -> int:
@@ -170,16 +172,6 @@ class LogStore:
         return self._connection or self.open()
 
 
-def packed(body: bytes) -> bytes:
-    """Return a body as it is stored; an empty one takes no room."""
-    return zlib.compress(body, LEVEL) if body else b""
-
-
-def unpacked(stored: bytes) -> bytes:
-    """Return a stored body as it was."""
-    return zlib.decompress(stored) if stored else b""
-
-
-def particulars_of(stored: bytes) -> Particulars:
-    """Return stored particulars as they were."""
-    return msgspec.json.decode(zlib.decompress(stored), type=Particulars)
+def unpacked(content: bytes) -> tuple[Particulars, bytes, bytes]:
+    """Return stored content as it was: the particulars, the request and the answer."""
+    return msgspec.msgpack.decode(zstandard.decompress(content), type=tuple[Particulars, bytes, bytes])

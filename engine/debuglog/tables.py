@@ -8,8 +8,10 @@ FILE = "debuglog.sqlite"
 APPLICATION_ID = 0x63616C6C
 """Marks the file as ours (PRAGMA application_id): the bytes of "call"."""
 
-VERSION = 1
-JOURNAL_LIMIT = 4 * 1024 * 1024
+VERSION = 2
+JOURNAL_PAGES = 4000
+JOURNAL_LIMIT = 16 * 1024 * 1024
+"""What is written is put into its place by so much at once: most pages of the indexes change many times until then."""
 
 # Whom and how it ended are the same again and again: a row holds their numbers, so that looking for a part of a name
 # looks through thousands of names and not through a million rows. Every index ends with the rowid: what it finds comes
@@ -42,8 +44,7 @@ _SCHEMA = f"""
     CREATE INDEX exchange_outcome ON exchange (outcome);
     CREATE INDEX exchange_error ON exchange (error) WHERE error = 1;
     CREATE TABLE body (
-        id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, particulars BLOB NOT NULL, request BLOB NOT NULL,
-        response BLOB NOT NULL
+        id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, content BLOB NOT NULL
     );
     CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     PRAGMA application_id = {APPLICATION_ID};
@@ -95,6 +96,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # With a write-ahead log a commit survives kill -9 of the engine without waiting for the disk.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_LIMIT}")
     if not tables:
         connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")

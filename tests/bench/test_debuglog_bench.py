@@ -88,7 +88,7 @@ async def until(condition: Callable[[], bool]) -> None:
         while True:
             if condition():
                 return
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
 
 def test_a_hundred_thousand_exchanges_are_inserted_in_seconds(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_hundred_thousand_exchanges_are_inserted_in_seconds(tmp_path: Path) ->
         f"{store.bytes / 1e6:.0f} MB; redacting one takes {preparing / BATCH * 1e6:.0f} µs CPU"
     )
     store.close()
-    assert cpu < 20
+    assert cpu < 12
 
 
 @pytest.fixture(scope="module")
@@ -225,17 +225,22 @@ async def read_all(server: tuple[str, Path], trace: Trace) -> float:
     return spent
 
 
+def have_been_written(capture: Capture, exchanges: int) -> bool:
+    picture = capture.picture()
+    return picture.captured + picture.dropped >= exchanges
+
+
 async def test_capturing_at_full_load(server: tuple[str, Path], tmp_path: Path) -> None:
     await read_all(server, NoTrace())
     spent: dict[str, list[float]] = {"none": [], "off": [], "on": []}
     async with capturing(tmp_path) as capture:
         off = Capture(tmp_path / "off", SystemClock())
-        for _ in range(ROUNDS):
+        for number in range(1, ROUNDS + 1):
             spent["none"].append(await read_all(server, NoTrace()))
             spent["off"].append(await read_all(server, off))
             running = await read_all(server, capture)
             begun = time.process_time()
-            await until(lambda: not capture._waiting)
+            await until(partial(have_been_written, capture, number * MAILBOXES))
             spent["on"].append(running + time.process_time() - begun)
         picture = capture.picture()
     least = {name: min(times) for name, times in spent.items()}
@@ -247,5 +252,5 @@ async def test_capturing_at_full_load(server: tuple[str, Path], tmp_path: Path) 
         + f"; {picture.captured:,} captured, {picture.dropped} dropped"
     )
     assert picture.dropped == 0
-    # The goal is a tenth; what is asserted is what was reached, on a machine with other work to do.
-    assert least["on"] < 1.6 * least["none"]
+    # The goal is a tenth; what is asserted is what was reached, with room for a machine that has other work to do.
+    assert least["on"] < 1.35 * least["none"]

@@ -64,7 +64,7 @@ def multiply(path: Path, times: int) -> None:
         f"""BEGIN;
         {numbers} INSERT INTO exchange (id, at, {columns})
             SELECT id + n * {BLOCK}, at + n * {BLOCK}, {columns} FROM n, exchange WHERE id <= {BLOCK};
-        {numbers} INSERT INTO body SELECT id + n * {BLOCK}, request_id || n, particulars, request, response
+        {numbers} INSERT INTO body SELECT id + n * {BLOCK}, request_id || n, content
             FROM n, body WHERE id <= {BLOCK};
         COMMIT;"""
     )

@@ -5,6 +5,8 @@ Mailbox addresses stay, since they are what an administrator looks for; an organ
 
 import re
 
+from engine.core.redaction.words import Words
+
 BLANKED = b"[blanked]"
 
 _TEXTS = (b"Subject", b"Location", b"DisplayName", b"Name", b"NormalizedSubject", b"ConversationTopic", b"Preview")
@@ -24,11 +26,10 @@ _TREE_OF[b"BodyType"] = re.compile(
 )
 _ITEM_OF = {name: re.compile(rb"%b.*?(?:%b|\Z)" % (_TAG % name, _CLOSE % name), re.DOTALL) for name in _ITEMS}
 _INSIDE = re.compile(rb"(<[^!<>][^<>]*>|\A)%b" % _ANY_TEXT, re.DOTALL)
-# One of these is in every name above.
-_STEMS = (
-    *(b"Subject", b"Location", b"Name", b"Topic", b"Preview", b"Organizer", b"Attendees", b"Resources", b"Categories"),
-    *(b"BodyType", b"TextBody", b"UniqueBody", b"Contact", b"Meetings"),
-)
+# What each begins with, whatever its prefix; where none of these is, nothing has to be looked at more closely.
+_BEGINNINGS = {bracket + name: name for name in (*_TEXT_OF, *_TREES) for bracket in (b"<", b":")}
+_BEGINNINGS[b"BodyType"] = b"BodyType"
+_PERSONAL = Words(_BEGINNINGS)
 _SETTINGS = b"/exchange/2010/Autodiscover"
 _OPEN_TO_ALL = re.compile(rb"Sensitivity(?:\s[^<>]*)?>\s*Normal\s*</|IsPrivate(?:\s[^<>]*)?>\s*false\s*</")
 
@@ -51,14 +52,15 @@ def _unless_open(match: re.Match[bytes]) -> bytes:
 
 
 def _blanked(body: bytes) -> bytes:
-    if not any(stem in body for stem in _STEMS):
+    found = {_BEGINNINGS[beginning] for beginning, _ in _PERSONAL.where(body)}
+    if not found:
         return body
     for name, tree in _TREE_OF.items():
-        if name in body:
+        if name in found:
             body = tree.sub(_blank_tree, body)
     for name, text in _TEXT_OF.items():
         # In autodiscover it is a setting that has a name.
-        if name in body and not (name == b"Name" and _SETTINGS in body):
+        if name in found and not (name == b"Name" and _SETTINGS in body):
             body = text.sub(_blank_text, body)
     return body
 

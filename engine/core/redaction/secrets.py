@@ -5,9 +5,11 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 from xml.sax.saxutils import escape
 
+from engine.core.redaction.words import Words
 from engine.core.secret import Secret
 
 BLANKED = "[blanked]"
@@ -15,6 +17,9 @@ _BLANKED = BLANKED.encode()
 
 SHORTEST = 4
 """Characters: what is shorter than that is no secret, and would be found everywhere."""
+
+TELLING = 16
+"""Bytes of a form that are searched for first: where these are not, it is not."""
 
 LEARNED = 8
 """Tokens that are remembered: each is good for an hour, so the older ones have ended."""
@@ -53,9 +58,11 @@ _COOKIES = re.compile(rb"((?:set-)?cookie\d?:)[^\r\n<]*", re.IGNORECASE)
 _SCHEMES = re.compile(rb"\b(basic|bearer|ntlm|negotiate|digest)((?:\s|%20|\+)+)[\w+/.=~%-]{8,}", re.IGNORECASE)
 # What NTLM messages and signed tokens begin with, in base64.
 _SHAPES = re.compile(rb"(?:TlRMTVNTU|eyJ)[\w+/=.-]{8,}")
-_HINTS = (
-    *(b"secret", b"assertion", b"passw", b"pwd", b"token", b"credential", b"api_key", b"apikey", b"signature"),
-    *(b"cookie", b"authorization", b"basic", b"bearer", b"ntlm", b"negotiate", b"digest", b"tlrmtvntu", b"eyj"),
+_HINTS = Words(
+    (
+        *(b"secret", b"assertion", b"passw", b"pwd", b"token", b"credential", b"api_key", b"apikey", b"signature"),
+        *(b"cookie", b"authorization", b"basic", b"bearer", b"ntlm", b"negotiate", b"digest", b"tlrmtvntu", b"eyj"),
+    )
 )
 _TOKEN = re.compile(rb'"(?:access|refresh|id)_token"\s*:\s*"([^"]+)"')
 
@@ -65,32 +72,25 @@ class SecretRedactor:
 
     def __init__(self) -> None:
         self._known: tuple[bytes, ...] = ()
-        self._tell_tale: tuple[bytes, ...] = ()
-        self._urls: dict[str, str] = {}
         self._learned: deque[tuple[bytes, ...]] = deque(maxlen=LEARNED)
+        self._tell_tale = Words(())
+        self._urls: dict[str, str] = {}
 
     def know(self, secrets: Iterable[Secret]) -> None:
         """Know these, too, from now on."""
         found = (form for secret in secrets for form in forms(secret.reveal()))
         self._known = tuple(dict.fromkeys((*self._known, *found)))
-        self._tell_tale = _shortest(self._known)
-        self._urls.clear()
+        self._search_anew()
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets."""
-        if b"_token" in body:
+        suspicious = _HINTS.are_in(body.lower())
+        if suspicious:
             self._learn(body)
-        if any(form in body for form in self._tell_tale):
-            for form in self._known:
+        if self._tell_tale.are_in(body):
+            for form in self._all_forms():
                 body = body.replace(form, _BLANKED)
-        for token in self._learned:
-            for form in token:
-                if form in body:
-                    body = body.replace(form, _BLANKED)
-        lower = body.lower()
-        if any(hint in lower for hint in _HINTS):
-            body = _by_their_looks(body)
-        return body
+        return _by_their_looks(body) if suspicious else body
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
@@ -98,11 +98,17 @@ class SecretRedactor:
 
     def headers(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """Return headers, the values of most of them blanked; of a log-in and of cookies, what they are remains."""
-        pairs = tuple((name, self._kept(name.lower(), value)) for name, value in headers.items())
+        pairs: list[tuple[str, str]] = []
+        seen: list[str] = []
+        for name, value in headers.items():
+            known = name.lower()
+            kept = value if known in KEPT_HEADERS else self._kept(known, value)
+            pairs.append((name, kept))
+            seen.append(kept if known in _NAMES_KNOWN else f"{name}\r{kept}")
         # All at once is quicker, and nearly always there is nothing to blank.
-        whole = "\n".join(value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in pairs)
+        whole = "\n".join(seen)
         if self.text(whole) == whole:
-            return pairs
+            return tuple(pairs)
         return tuple((self.text(name), self.text(value)) for name, value in pairs)
 
     def url(self, url: str) -> str:
@@ -127,8 +133,6 @@ class SecretRedactor:
     def _kept(self, name: str, value: str) -> str:
         if name == "location":
             return self._url(value)
-        if name in KEPT_HEADERS:
-            return value
         if name == "www-authenticate":
             return ", ".join(_CHALLENGE.findall(value)) or BLANKED
         return BLANKED
@@ -138,6 +142,14 @@ class SecretRedactor:
             found = forms(token.decode(errors="replace"))
             if found not in self._learned:
                 self._learned.append(found)
+                self._search_anew()
+
+    def _all_forms(self) -> tuple[bytes, ...]:
+        return tuple(chain(self._known, *self._learned))
+
+    def _search_anew(self) -> None:
+        self._tell_tale = Words(_shortest(form[:TELLING] for form in self._all_forms()))
+        self._urls.clear()
 
 
 def forms(secret: str) -> tuple[bytes, ...]:
