@@ -77,7 +77,7 @@ async def test_thousands_of_changes_leave_nothing_behind(tmp_path: Path) -> None
         async with on_terminal("--socket", str(served.socket), size=(120, 40)) as seen:
             await seen.shows("100 users")
             sizes: list[int] = []
-            for number in range(6):
+            for number in range(16):
                 for change in range(500):
                     user = users[change % len(users)]
                     served.link.tell(User(guid=user.guid, name=user.name, display_name=f"{user.display_name} {change}"))
@@ -86,7 +86,7 @@ async def test_thousands_of_changes_leave_nothing_behind(tmp_path: Path) -> None
                 await asyncio.sleep(0.5)
                 sizes.append(seen.memory())
     print("memory:", *(f"{size / 2**20:.1f}" for size in sizes), "MiB")
-    assert sizes[-1] - sizes[1] < 2 * 1024 * 1024
+    assert sizes[-1] - sizes[8] < 1024 * 1024
 
 
 @pytest.mark.parametrize("keys", [("down",) * 5, ("pagedown",) * 5, ("end", "home"), ("slash", "9", "9", "backspace")])
@@ -96,6 +96,8 @@ async def test_keys_with_ten_thousand_users(tmp_path: Path, keys: tuple[str, ...
         async with terminal(served.socket, size=(120, 40)) as shown:
             await shown.press("2")
             await shown.shows("of 10,000")
+            rows = shown.app.model.users.rows
+            await shown.eventually(lambda: all(row.state == "current" for row in rows.values()))
             slowest = 0.0
             for key in keys:
                 before = time.process_time()  # a pilot waits longer for each key than the program works

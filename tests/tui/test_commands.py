@@ -10,6 +10,7 @@ from textual.widgets import Input
 from calendar_tui.app import CalendarApp
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
+from calendar_tui.main import _parser
 from calendar_tui.screens.problem import ProblemView
 from calendar_tui.screens.registry import MAIN_VIEWS
 from calendar_tui.state.help import help_document, palette_document
@@ -48,6 +49,11 @@ def test_the_help_has_them_all(view: str) -> None:
     for command in (*registry.in_view(view), *registry.of_place(LIST)):
         assert command.title in text
         assert command.key in text
+
+
+def test_the_manual_has_every_option() -> None:
+    known = {each for action in _parser()._actions for each in action.option_strings if each.startswith("--")}
+    assert {f"--{name}" for name in re.findall(r"^\.It Fl -([\w-]+)", MANUAL, re.M)} == known - {"--help"}
 
 
 @pytest.mark.parametrize("command", registry.ALL, ids=lambda command: f"{command.place}: {command.name}")

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-LIBRARIES = ("aiohttp", "cryptography", "httpx2", "lxml", "msal", "msgspec", "pyspnego", "tzdata")
+LIBRARIES = ("aiohttp", "cryptography", "httpx2", "lxml", "msal", "msgspec", "pyspnego", "tzdata", "zstandard")
 _OWNER_ONLY = 0o600 << 16
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
