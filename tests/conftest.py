@@ -1,8 +1,11 @@
 """What holds for every test: no connection leaves loopback, and no property fails for being slow on a busy machine."""
 
+import logging
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
 LOOPBACK = ("127.", "::1", "localhost")
@@ -19,3 +22,12 @@ def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_refuse_the_world)
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def _the_log_as_it_was() -> Iterator[None]:
+    """A command that is run within a test may set what is logged."""
+    logger = logging.getLogger("engine")
+    level = logger.level
+    yield
+    logger.setLevel(level)

@@ -58,6 +58,9 @@ class FallbackReader:
                 found = await self._details.read(url, mailbox, window)
             except ImpersonationRightMissing as failure:
                 self.restriction = self.restriction or OnlyFreeBusy(failure.detail)
+            except ExchangeFailure:
+                self._next_probe = now  # this says nothing of the right: the next read tries
+                raise
             else:
                 self.restriction = None
                 return found
