@@ -7,17 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from calendar_tui.client.failures import ClientFailure
-
 GRACE = 10.0
 """Seconds that the demo gets to end."""
-
-
-class DemoEnded(ClientFailure):
-    """The demo could not begin, or did not stay."""
-
-    meaning = "The demo has ended"
-    remedy = "calendar-engine demo shows it without this program, and says why it cannot run."
 
 
 @contextmanager

@@ -19,11 +19,6 @@ class Hearing:
         self.failure: Failure | None = None
         self._news = asyncio.Event()
 
-    @property
-    def told_name(self) -> str | None:
-        """The name that the PBX gave itself, None while it gave none."""
-        return self.login.pbx if self.login else None
-
     def __call__(self, event: PbxEvent) -> None:
         """Take one event of the link."""
         match event:
