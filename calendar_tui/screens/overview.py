@@ -48,7 +48,7 @@ class OverviewView(View):
             return
         slug = event.key.removeprefix(PROBLEM)
         concern = self.model.concern(slug)
-        if concern is not None and concern.link is None:
+        if concern is not None and concern.link is None and concern.count:
             self.shell.open_users(Query(problem=slug, problem_title=concern.trouble.title))
         elif concern is not None:
             self.app.push_screen(ProblemView(self.shell, slug))

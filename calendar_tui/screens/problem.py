@@ -1,4 +1,4 @@
-"""A problem that concerns a whole side, in full."""
+"""A problem that concerns a whole side, or the settings, in full."""
 
 from textual.app import ComposeResult
 

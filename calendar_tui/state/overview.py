@@ -125,6 +125,8 @@ def _concern(concern: Concern, width: int) -> Line:
     trouble = concern.trouble
     if concern.link is not None:
         whom = f"{concern.link}" + (f", all {concern.count:,} users" if concern.count else "")
+    elif not concern.count:
+        whom = ""
     else:
         names = ", ".join(user.label for user in concern.users)
         whom = f"{concern.count:,} {'user' if concern.count == 1 else 'users'}: {names}"

@@ -1,4 +1,4 @@
-"""A problem that concerns a whole side, in full."""
+"""A problem that concerns a whole side, or the settings, in full."""
 
 from calendar_tui.state.lines import Document, Role, Span, line
 from calendar_tui.state.model import Model

@@ -1,8 +1,10 @@
 """The set-up as a dialogue of plain questions at a terminal, one after the other."""
 
 import getpass
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -43,7 +45,7 @@ class Dialogue:
             state = await self._setup.under_way()
             if state is None or not self._agrees("A set-up is under way. Go on with it?"):
                 state = await self._setup.begin()
-            print(HOW)
+            _say(HOW)
             while True:
                 applied = await self._step(state)
                 if applied is None:
@@ -58,13 +60,13 @@ class Dialogue:
         step = state.step
         print(f"\n{step.title}")
         for line in step.guidance:
-            print(f"  {line}")
+            _say(line, "  ")
         try:
             state = await self._ask_all(state)
         except StepBack:
             return await self._setup.answer(SetupAnswers(step="back"))
         for problem in state.step.problems:
-            print(f"! {problem.key} {problem.reason}. {problem.remedy}")
+            _say(f"! {problem.key} {problem.reason}. {problem.remedy}")
         if state.step.problems and self._agrees("Answer them again?"):
             return state
         if not await self._try(state.step) and self._agrees("Change something?"):
@@ -82,11 +84,13 @@ class Dialogue:
     async def _review(self, state: Setup) -> Setup | None:
         if not state.ready:
             for problem in state.problems:
-                print(f"! {problem.key} {problem.reason}. {problem.remedy}")
+                _say(f"! {problem.key} {problem.reason}. {problem.remedy}")
             first = next(step.name for step in state.steps if step.problems)
             return await self._setup.answer(SetupAnswers(step=first))
         for change in state.changes:
-            print(f"  {change.key}: {_text(change.before) or 'the default'} -> {_text(change.after) or 'the default'}")
+            _say(
+                f"{change.key}: {_text(change.before) or 'the default'} -> {_text(change.after) or 'the default'}", "  "
+            )
         for name in state.new_secrets:
             print(f"  secret {name}: new")
         if not self._agrees("Put this into force?"):
@@ -130,7 +134,7 @@ class Dialogue:
                 raise StepBack
             if typed != "?" or not explanation:
                 return typed
-            print(f"  {explanation}")
+            _say(explanation, "  ")
 
     def _secret(self, name: str, known: bool) -> str:
         typed = self._ask_hidden(f"{name} (not shown){' [known]' if known else ''}: ")
@@ -140,6 +144,12 @@ class Dialogue:
 
     def _agrees(self, question: str) -> bool:
         return self._ask(f"{question} [Y/n] ").strip().casefold() not in ("n", "no")
+
+
+def _say(text: str, indent: str = "") -> None:
+    """Print a text for people in lines of this terminal, none of which ends within a word."""
+    width = shutil.get_terminal_size().columns
+    print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent))
 
 
 def _interruptible(ask: Callable[[str], str]) -> Callable[[str], str]:

@@ -4,7 +4,7 @@ import pytest
 
 from engine.api.schema.settings import Setting, SettingChange, SettingProblem, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupSecret, SetupStep, SetupSummary
-from engine.cli.dialogue import Dialogue, value_typed
+from engine.cli.dialogue import HOW, Dialogue, value_typed
 
 MISSING = SettingProblem(key="pbx.master", line=None, reason="is missing", remedy="Write master = …")
 
@@ -127,6 +127,15 @@ async def test_from_the_first_question_to_the_end(capsys: pytest.CaptureFixture[
     assert "Tick TableUsers." in told
     assert "pbx.master: the default -> headquarters" in told
     assert "secret pbx.password: new" in told
+
+
+async def test_no_line_ends_within_a_word(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    setup, person = Scripted(), Person("", "n")
+    await Dialogue(setup, person, lambda _: "").run()
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 30
+    assert HOW in " ".join(line.strip() for line in lines)
 
 
 async def test_a_question_explains_itself_and_leads_back() -> None:

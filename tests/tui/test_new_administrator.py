@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST
 from calendar_tui.state.frame import footer
+from engine.api.server import ApiServer
+from engine.api.sockets import open_doors
 from engine.cli.serving import serve
 from engine.cli.site import Surroundings, open_site
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
@@ -117,3 +119,20 @@ async def test_exchange_is_overloaded(tmp_path: Path) -> None:
             await shown.shows("code:ErrorServerBusy")
             await press_what_is_shown(shown, "enter")
             await shown.shows("Cause: ")
+
+
+async def test_nothing_is_set_up_yet(tmp_path: Path) -> None:
+    around = Surroundings(environment={}, observe=lambda _: None)
+    async with open_site(tmp_path / "none.toml", None, around, state_dir=tmp_path / "state") as site:
+        with open_doors(tmp_path / "engine.sock", None, {}) as doors:
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(site.service.run())
+                serving = group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())
+                async with terminal(doors.main) as shown:
+                    await shown.shows("✗ Nothing is set up yet: there is no settings file\n")
+                    assert "calendar-engine setup" in shown.grid()
+                    await shown.press("enter")
+                    await shown.shows("calendar-tui > Problem")
+                    await shown.shows("calendar-engine setup")
+                running.cancel()
+                serving.cancel()
