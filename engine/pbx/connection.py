@@ -1,7 +1,7 @@
 """One connection with the PBX from opening to breaking off: the protocol parts joined to a socket and a clock."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
@@ -72,8 +72,8 @@ class Connection:
         """Open the socket, log in and serve until it ends; return why it did."""
         async with asyncio.TaskGroup() as tasks:
             # No failure leaves a task as an exception: a task group that fails swallows a cancellation from outside.
-            self._start(tasks, self._watch())
-            self._start(tasks, self._converse(opening, tasks))
+            self._start(tasks, self._watch)
+            self._start(tasks, lambda: self._converse(opening, tasks))
             try:
                 return await self._ended
             finally:
@@ -110,12 +110,13 @@ class Connection:
         )
         return presence.presence_in(update, contact=self._settings.presence_contact)
 
-    def _start(self, tasks: asyncio.TaskGroup, part: Coroutine[None, None, None]) -> None:
+    def _start(self, tasks: asyncio.TaskGroup, part: Callable[[], Awaitable[None]]) -> None:
         self._parts.append(tasks.create_task(self._until_failure(part)))
 
-    async def _until_failure(self, part: Coroutine[None, None, None]) -> None:
+    async def _until_failure(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Run `part`, which is not even called in a task that is cancelled before it begins."""
         try:
-            await part
+            await part()
         except PbxFailure as failure:
             self.end(failure)
 
@@ -124,8 +125,8 @@ class Connection:
         async with opening as socket:
             self._deadlines.met("socket")
             self._deadlines.expect("log-in", self._login_unanswered)
-            self._start(tasks, self._write(socket))
-            await self._until_failure(self._read(socket))
+            self._start(tasks, lambda: self._write(socket))
+            await self._until_failure(lambda: self._read(socket))
 
     async def _read(self, socket: WebSocket) -> None:
         self._perform_session(self._session.start())

@@ -1,6 +1,7 @@
 """Every way in which a connection may not come about, or end, by its name."""
 
 import asyncio
+import gc
 import hashlib
 import socket
 import ssl
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
 from engine.core.settings.reader import read_settings
+from engine.pbx.connection import Connection
+from engine.pbx.dial_login import DialLogin
 from engine.pbx.events import LinkDown, LinkUp
 from engine.pbx.failures import (
     NotAPbx,
@@ -29,6 +32,7 @@ from engine.pbx.failures import (
 )
 from engine.pbx.messages import MAX_MESSAGE_BYTES, Message
 from engine.pbx.tls import presented_fingerprint, verified_context
+from engine.pbx.websocket import WebSocket, dial
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.pbx.behaviour import Behaviour, Refusal
 from tests.pbx.strategies import messages, unhurried
@@ -84,6 +88,25 @@ async def test_nobody_listening() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings = PbxSettings(master="master", host="127.0.0.1", port=server.getsockname()[1], tls=False)
     assert isinstance(await failure_of(settings), PbxUnreachable)
+
+
+async def test_a_connection_may_be_ended_just_when_its_socket_is_open() -> None:
+    clock = ManualClock()
+    async with simulator(clock, ANNA) as pbx, asyncio.TaskGroup() as tasks:
+        settings = settings_for(pbx)
+
+        @asynccontextmanager
+        async def opening() -> AsyncIterator[WebSocket]:
+            async with dial(settings, None) as socket:
+                running.cancel()
+                yield socket
+
+        login = DialLogin(settings.app, PASSWORD)
+        connection = Connection(login, settings, clock, on_usable=Connection.begin, on_event=lambda _: None)
+        running = tasks.create_task(connection.run(opening()))
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        gc.collect()  # a part that was never begun would be warned of here
 
 
 async def test_nobody_answering() -> None:
