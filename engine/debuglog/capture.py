@@ -18,7 +18,7 @@ from engine.core.secret import Secret
 from engine.core.settings.model import DebugLogSettings
 from engine.core.traced import TracedExchange
 from engine.debuglog import facts
-from engine.debuglog.model import LARGEST_BODY, Kept, Row
+from engine.debuglog.model import Kept, Row
 from engine.debuglog.redacting import Redacted, kept_of, redacted
 from engine.debuglog.store import LogStore
 from engine.debuglog.switch import Switch
@@ -31,6 +31,9 @@ MOST_BYTES_WAITING = 64 * 1024 * 1024
 """What waits to be written at most; what comes on top of it is dropped."""
 
 BATCH = 500
+BATCH_BYTES = 4 * 1024 * 1024
+"""What is written by one transaction at most."""
+
 PAUSE = 0.25
 """Seconds between two batches while little happens."""
 
@@ -157,20 +160,19 @@ class Capture:
     def take(self, exchange: TracedExchange) -> None:
         """Take an exchange that has ended, on any thread: without its secrets it waits to be written, or is dropped."""
         try:
-            if not self._switch.mailboxes or self._switch.concerns(facts.concerned_by(exchange)):
-                self._put(redacted(exchange, self._redactor, self._clock.now(), LARGEST_BODY))
+            if not self._switch.mailboxes or self._switch.concerns(facts.concerned_by(exchange.request)):
+                self._put(redacted(exchange, self._redactor, self._clock.now()))
         except Exception as mistake:
             self._drop(1, f"{type(mistake).__name__} while capturing")
 
     def _put(self, exchange: Redacted) -> None:
-        size = len(exchange.traced.request) + len(exchange.traced.response)
         with self._lock:
-            if len(self._waiting) >= MOST_WAITING or self._bytes_waiting + size > MOST_BYTES_WAITING:
+            if len(self._waiting) >= MOST_WAITING or self._bytes_waiting + exchange.size > MOST_BYTES_WAITING:
                 self._dropped += 1
                 self._trouble = "more came than the disk took"
                 return
             self._waiting.append(exchange)
-            self._bytes_waiting += size
+            self._bytes_waiting += exchange.size
         if not self._work.is_set():
             self._work.set()
 
@@ -218,9 +220,13 @@ class Capture:
                 pause.wait(PAUSE)
 
     def _batch(self) -> list[Redacted]:
+        batch: list[Redacted] = []
+        size = 0
         with self._lock:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-            self._bytes_waiting -= sum(len(each.traced.request) + len(each.traced.response) for each in batch)
+            while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
+                batch.append(self._waiting.popleft())
+                size += batch[-1].size
+            self._bytes_waiting -= size
         return batch
 
     def _write_batch(self, batch: Sequence[Redacted]) -> None:

@@ -3,7 +3,6 @@
 import re
 
 from engine.core.redaction.words import Words
-from engine.core.traced import TracedExchange
 
 HEAD = 4096
 """Bytes of a request in which its operation and mailbox stand."""
@@ -29,49 +28,52 @@ _RANKS = ((_INNER, b"ResponseCode", b"ErrorCode"), (_FAULT,), (_AADSTS, _OAUTH_E
 _FINE = frozenset({"NoError"})
 
 
-def operation_of(exchange: TracedExchange) -> str:
+def operation_of(method: str, url: str, request: bytes) -> str:
     """Return the name of the operation: that of EWS, or Autodiscover, GetUserSettings, Token or Tenant."""
-    path = exchange.url.partition("?")[0].lower()
+    path = url.partition("?")[0].lower()
     if path.endswith("/token"):
         return "Token"
     if path.endswith("/openid-configuration"):
         return "Tenant"
-    found = _OPERATION.search(exchange.request[:HEAD])
+    found = _OPERATION.search(request, 0, HEAD)
     if found:
         return found[1].decode("ascii", "replace").removesuffix("RequestMessage").removesuffix("Request")
-    return "Autodiscover" if "autodiscover" in path else exchange.method
+    return "Autodiscover" if "autodiscover" in path else method
 
 
-def mailboxes_of(exchange: TracedExchange) -> tuple[str, ...]:
+def mailboxes_of(request: bytes) -> tuple[str, ...]:
     """Return the mailboxes a request is about: the one that is acted for, or else all that are asked about."""
-    acted_for = _IMPERSONATED.search(exchange.request[:HEAD])
+    acted_for = _IMPERSONATED.search(request, 0, HEAD)
     if acted_for:
         return (_address(acted_for[1]),)
-    return tuple(dict.fromkeys(_address(found) for found in _ASKED_ABOUT.findall(exchange.request)))
+    return tuple(dict.fromkeys(_address(found) for found in _ASKED_ABOUT.findall(request)))
 
 
-def concerned_by(exchange: TracedExchange) -> tuple[str, ...]:
+def concerned_by(request: bytes) -> tuple[str, ...]:
     """Return the mailboxes that make an exchange worth being captured, none if it may be about any of them.
 
     A stream of notifications is about a whole group, even where it is asked for in the name of one of them.
     """
-    return () if b"GetStreamingEvents" in exchange.request[:HEAD] else mailboxes_of(exchange)
+    return () if request.find(b"GetStreamingEvents", 0, HEAD) >= 0 else mailboxes_of(request)
 
 
-def codes_of(exchange: TracedExchange) -> tuple[str, ...]:
+def codes_of(response: bytes) -> tuple[str, ...]:
     """Return the response codes of an answer, each once, errors first."""
-    found: dict[bytes, list[str]] = {}
-    for kind, start in _BEGINNINGS.where(exchange.response):
-        if match := _CODES[kind].match(exchange.response, start):
-            found.setdefault(kind, []).append(match[1].decode("ascii", "replace"))
-    ranked = ([code for kind in rank for code in found.get(kind, ())] for rank in _RANKS)
-    codes = dict.fromkeys(next(filter(None, ranked), ()))
-    return tuple(sorted(codes, key=lambda code: code in _FINE))
+    found = [
+        (kind, match[1])
+        for kind, start in _BEGINNINGS.where(response)
+        if (match := _CODES[kind].match(response, start))
+    ]
+    for rank in _RANKS:
+        codes = dict.fromkeys(code.decode("ascii", "replace") for of in rank for kind, code in found if kind == of)
+        if codes:
+            return tuple(sorted(codes, key=_FINE.__contains__))
+    return ()
 
 
-def is_error(exchange: TracedExchange, codes: tuple[str, ...]) -> bool:
+def is_error(status: int | None, codes: tuple[str, ...]) -> bool:
     """Tell whether something went wrong: no answer, an error status, or a code that says so."""
-    if exchange.status is None or exchange.status >= 400:
+    if status is None or status >= 400:
         return True
     return any(code not in _FINE for code in codes)
 

@@ -1,14 +1,12 @@
 """What the debug log keeps of an exchange, and gives back."""
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a body that are kept; its true size is kept as well."""
 
 
-class Particulars(msgspec.Struct, frozen=True, kw_only=True):
+class Particulars(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What only somebody who looks at one exchange wants to know. `phases` are in milliseconds."""
 
     method: str
@@ -20,8 +18,7 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     response_size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An exchange in a list. `at` is when it ended, in seconds since 1970."""
 
     id: int
@@ -41,12 +38,15 @@ class Row:
     received: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A whole exchange as it is kept: without secrets."""
 
     row: Row
     request_id: str
     particulars: Particulars
-    request: bytes = field(repr=False)
-    response: bytes = field(repr=False)
+    request: bytes
+    response: bytes
+
+    def __repr__(self) -> str:
+        """Leave the bodies out."""
+        return f"Kept({self.row}, {self.request_id}, {self.particulars})"

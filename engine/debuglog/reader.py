@@ -16,7 +16,7 @@ from engine.core.filter.model import Filter
 from engine.debuglog.conditions import Conditions, Parameter, holds, looks_into_bodies
 from engine.debuglog.failures import DebugLogUnusable
 from engine.debuglog.model import Kept, Row
-from engine.debuglog.store import unpacked
+from engine.debuglog.packing import unpacked
 from engine.debuglog.tables import open_to_read
 
 T = TypeVar("T")

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from engine.core.settings.model import DebugLogSettings
-from engine.core.traced import TracedExchange
 from engine.debuglog import capture as capture_module
 from engine.debuglog.model import LARGEST_BODY
 from engine.debuglog.switch import Switch
@@ -112,14 +111,14 @@ async def test_a_damaged_file_is_put_aside(tmp_path: Path) -> None:
 
 
 async def test_an_exchange_that_makes_no_sense_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(exchange: TracedExchange) -> tuple[str, ...]:
-        if exchange.lane == "bad":
+    def fail(response: bytes) -> tuple[str, ...]:
+        if response == b"bad":
             raise RuntimeError
         return ()
 
     monkeypatch.setattr("engine.debuglog.facts.codes_of", fail)
     async with open_log(tmp_path) as log:
-        await log.take(traced(), traced(lane="bad"), traced())
+        await log.take(traced(), traced(response=b"bad"), traced())
         picture = log.capture.picture()
         assert (picture.captured, picture.dropped) == (2, 1)
 

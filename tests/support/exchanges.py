@@ -1,7 +1,8 @@
 """Exchanges as the HTTP client tells of them."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from engine.core.traced import TracedExchange
 

@@ -4,34 +4,33 @@ Mailbox addresses stay, since they are what an administrator looks for; an organ
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 
+from engine.core.redaction.spans import Span, without
 from engine.core.redaction.words import Words
-
-BLANKED = b"[blanked]"
 
 _TEXTS = (b"Subject", b"Location", b"DisplayName", b"Name", b"NormalizedSubject", b"ConversationTopic", b"Preview")
 _TREES = (
     *(b"Organizer", b"EnhancedLocation", b"RequiredAttendees", b"OptionalAttendees", b"Resources", b"Categories"),
     *(b"TextBody", b"UniqueBody", b"Contact", b"AdjacentMeetings", b"ConflictingMeetings"),
 )
+_BODY = b"Body"
+"""Of the two elements of that name, the content of an item is the one that says of what type it is."""
+
+_NAMES = frozenset((*_TEXTS, *_TREES, _BODY))
+# By what an element gives itself away. Name is an attribute nearly everywhere.
+_SIGNS = Words((*(_NAMES - {b"Name", _BODY}), b"<Name", b":Name", b"BodyType"))
+
 _ITEMS = (b"CalendarItem", b"CalendarEvent", b"MeetingRequest", b"MeetingCancellation")
-_TAG = rb"<(?:[^\s<>/:]+:)?%b(?:\s[^<>]*)?(?<!/)>"
-_CLOSE = rb"</(?:[^\s<>/:]+:)?%b\s*>"
-_ANY_TEXT = rb"((?:<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|[^<])+)"
-_TEXT_OF = {name: re.compile(rb"(%b)%b" % (_TAG % name, _ANY_TEXT), re.DOTALL) for name in _TEXTS}
-_TREE_OF = {name: re.compile(rb"(%b)(.*?)(%b|\Z)" % (_TAG % name, _CLOSE % name), re.DOTALL) for name in _TREES}
-# Of the two elements of that name, the content of an item says what it is.
-_TREE_OF[b"BodyType"] = re.compile(
-    rb"(<(?:[^\s<>/:]+:)?Body\s[^<>]*BodyType[^<>]*(?<!/)>)(.*?)(%b|\Z)" % (_CLOSE % b"Body"), re.DOTALL
-)
-_ITEM_OF = {name: re.compile(rb"%b.*?(?:%b|\Z)" % (_TAG % name, _CLOSE % name), re.DOTALL) for name in _ITEMS}
-_INSIDE = re.compile(rb"(<[^!<>][^<>]*>|\A)%b" % _ANY_TEXT, re.DOTALL)
-# What each begins with, whatever its prefix; where none of these is, nothing has to be looked at more closely.
-_BEGINNINGS = {bracket + name: name for name in (*_TEXT_OF, *_TREES) for bracket in (b"<", b":")}
-_BEGINNINGS[b"BodyType"] = b"BodyType"
-_PERSONAL = Words(_BEGINNINGS)
-_SETTINGS = b"/exchange/2010/Autodiscover"
+_ITEM = re.compile(rb"<(?:[^\s<>/:]+:)?(%b)(?:\s[^<>]*)?(?<!/)>" % b"|".join(_ITEMS))
 _OPEN_TO_ALL = re.compile(rb"Sensitivity(?:\s[^<>]*)?>\s*Normal\s*</|IsPrivate(?:\s[^<>]*)?>\s*false\s*</")
+_TAG = re.compile(rb"<(?:[^\s<>/:]+:)?(\w+)(?:\s[^<>]*)?(?<!/)>")
+_END = {name: re.compile(rb"</(?:[^\s<>/:]+:)?%b\s*>" % name) for name in (*_TREES, _BODY, *_ITEMS)}
+# One that is not blank.
+_TEXT = re.compile(rb"(?!\s*+(?:<[^!]|\Z))(?:<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|[^<]++)++", re.DOTALL)
+_ANY_TAG = re.compile(rb"<[^!<>][^<>]*>")
+_SETTINGS = b"/exchange/2010/Autodiscover"
 
 
 def blank_personal(body: bytes, *, subjects: bool) -> bytes:
@@ -39,36 +38,51 @@ def blank_personal(body: bytes, *, subjects: bool) -> bytes:
 
     An item that does not say that it is not private, is.
     """
-    if not subjects:
-        return _blanked(body)
-    for name, item in _ITEM_OF.items():
-        if name in body:
-            body = item.sub(_unless_open, body)
-    return body
+    spans = list(_spans(body))
+    return without(body, _those_within(spans, list(_private_items(body))) if subjects and spans else spans)
 
 
-def _unless_open(match: re.Match[bytes]) -> bytes:
-    return match[0] if _OPEN_TO_ALL.search(match[0]) else _blanked(match[0])
+def _private_items(body: bytes) -> Iterator[Span]:
+    done = 0
+    while item := _ITEM.search(body, done):
+        done = _end_of(item[1], body, item.end())
+        if not _OPEN_TO_ALL.search(body, item.end(), done):
+            yield item.end(), done
 
 
-def _blanked(body: bytes) -> bytes:
-    found = {_BEGINNINGS[beginning] for beginning, _ in _PERSONAL.where(body)}
-    if not found:
-        return body
-    for name, tree in _TREE_OF.items():
-        if name in found:
-            body = tree.sub(_blank_tree, body)
-    for name, text in _TEXT_OF.items():
+def _those_within(spans: Iterable[Span], items: Sequence[Span]) -> Iterator[Span]:
+    for span in spans:
+        before = bisect_right(items, span)
+        if before and span[0] < items[before - 1][1]:
+            yield span
+
+
+def _spans(body: bytes) -> Iterator[Span]:
+    """Tell where the texts are that are personal."""
+    done = 0
+    for _, place in _SIGNS.where(body):
+        opened = body.rfind(b"<", done, place + 1) if place >= done else -1
+        tag = _TAG.match(body, opened) if opened >= 0 else None
+        done = max(done, place + 1)
         # In autodiscover it is a setting that has a name.
-        if name in found and not (name == b"Name" and _SETTINGS in body):
-            body = text.sub(_blank_text, body)
-    return body
+        if tag is None or tag[1] not in _NAMES or (tag[1] == b"Name" and _SETTINGS in body):
+            continue
+        if tag[1] in _END:
+            done = _end_of(tag[1], body, tag.end())
+            yield from _texts(body, tag.end(), done)
+        elif text := _TEXT.match(body, tag.end()):
+            yield text.span()
+            done = text.end()
 
 
-def _blank_tree(match: re.Match[bytes]) -> bytes:
-    """The elements inside stay, so that it can be seen what was there."""
-    return match[1] + _INSIDE.sub(_blank_text, match[2]) + match[3]
+def _end_of(name: bytes, body: bytes, start: int) -> int:
+    """Return where the element ends that began before `start`; what was cut off ends with the body."""
+    found = _END[name].search(body, start)
+    return found.start() if found else len(body)
 
 
-def _blank_text(match: re.Match[bytes]) -> bytes:
-    return match[1] + BLANKED if match[2].strip() else match[0]
+def _texts(body: bytes, start: int, end: int) -> Iterator[Span]:
+    """Tell where texts are. The elements around them stay, so that it can be seen what was there."""
+    for opened in (start, *(tag.end() for tag in _ANY_TAG.finditer(body, start, end))):
+        if text := _TEXT.match(body, opened, end):
+            yield text.span()

@@ -9,11 +9,10 @@ from itertools import chain
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 from xml.sax.saxutils import escape
 
+from engine.core.redaction.looks import blank_by_looks, may_hold_secrets
+from engine.core.redaction.spans import BLANKED
 from engine.core.redaction.words import Words
 from engine.core.secret import Secret
-
-BLANKED = "[blanked]"
-_BLANKED = BLANKED.encode()
 
 SHORTEST = 4
 """Characters: what is shorter than that is no secret, and would be found everywhere."""
@@ -45,26 +44,10 @@ KEPT_HEADERS = frozenset(
 
 _NAMES_KNOWN = KEPT_HEADERS | {"authorization", "cookie", "location", "set-cookie", "www-authenticate"}
 _CHALLENGE = re.compile(r"(?:^|,\s*)([A-Za-z]+)(?=[\s,]|$)")
-_NAMES = rb"secret|assertion|passw|pwd|token|credential|api_?key|signature|cookie|authorization"
-_NO_SECRET = (b"token_type", b"assertion_type")
-# Whatever stands behind such a name: in JSON, a form, a query, an attribute, or as the text of an element.
-_NAMED = re.compile(
-    rb"""((?:%b)[\w.-]*["']?\s*(?:[:=]|%%3[ad])\s*)((?:basic|bearer|ntlm|negotiate|digest)\s+\S+|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s&<>"';,]+)"""
-    % _NAMES,
-    re.IGNORECASE,
-)
-_ELEMENT = re.compile(rb"(<[^<>]*(?:%b)[^<>]*>)((?:<!\[CDATA\[.*?\]\]>|[^<])+)" % _NAMES, re.IGNORECASE | re.DOTALL)
-_COOKIES = re.compile(rb"((?:set-)?cookie\d?:)[^\r\n<]*", re.IGNORECASE)
-_SCHEMES = re.compile(rb"\b(basic|bearer|ntlm|negotiate|digest)((?:\s|%20|\+)+)[\w+/.=~%-]{8,}", re.IGNORECASE)
-# What NTLM messages and signed tokens begin with, in base64.
-_SHAPES = re.compile(rb"(?:TlRMTVNTU|eyJ)[\w+/=.-]{8,}")
-_HINTS = Words(
-    (
-        *(b"secret", b"assertion", b"passw", b"pwd", b"token", b"credential", b"api_key", b"apikey", b"signature"),
-        *(b"cookie", b"authorization", b"basic", b"bearer", b"ntlm", b"negotiate", b"digest", b"tlrmtvntu", b"eyj"),
-    )
-)
 _TOKEN = re.compile(rb'"(?:access|refresh|id)_token"\s*:\s*"([^"]+)"')
+
+
+Headers = tuple[tuple[str, str], ...]
 
 
 class SecretRedactor:
@@ -84,32 +67,35 @@ class SecretRedactor:
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets."""
-        suspicious = _HINTS.are_in(body.lower())
+        suspicious = may_hold_secrets(body)
         if suspicious:
             self._learn(body)
         if self._tell_tale.are_in(body):
             for form in self._all_forms():
-                body = body.replace(form, _BLANKED)
-        return _by_their_looks(body) if suspicious else body
+                body = body.replace(form, BLANKED.encode())
+        return blank_by_looks(body) if suspicious else body
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
         return self.body(text.encode(errors="surrogateescape")).decode(errors="replace")
 
-    def headers(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    def headers(self, headers: Mapping[str, str]) -> Headers:
         """Return headers, the values of most of them blanked; of a log-in and of cookies, what they are remains."""
-        pairs: list[tuple[str, str]] = []
-        seen: list[str] = []
-        for name, value in headers.items():
-            known = name.lower()
-            kept = value if known in KEPT_HEADERS else self._kept(known, value)
-            pairs.append((name, kept))
-            seen.append(kept if known in _NAMES_KNOWN else f"{name}\r{kept}")
-        # All at once is quicker, and nearly always there is nothing to blank.
-        whole = "\n".join(seen)
-        if self.text(whole) == whole:
-            return tuple(pairs)
+        pairs = self.allowed(headers)
+        if self.finds_nothing_in(as_bytes(pairs)):
+            return pairs
         return tuple((self.text(name), self.text(value)) for name, value in pairs)
+
+    def allowed(self, headers: Mapping[str, str]) -> Headers:
+        """Return headers with only those values that may be seen, where there is no secret in them."""
+        kept = dict(headers.items())
+        for name in [name for name in kept if name.lower() not in KEPT_HEADERS]:
+            kept[name] = self._kept(name.lower(), kept[name])
+        return tuple(kept.items())
+
+    def finds_nothing_in(self, body: bytes) -> bool:
+        """Tell whether `body` would stay as it is: one look at much costs a fraction of many at little."""
+        return not (may_hold_secrets(body) or self._tell_tale.are_in(body))
 
     def url(self, url: str) -> str:
         """Return a URL without user, fragment and the values of its query."""
@@ -150,6 +136,12 @@ class SecretRedactor:
     def _search_anew(self) -> None:
         self._tell_tale = Words(_shortest(form[:TELLING] for form in self._all_forms()))
         self._urls.clear()
+
+
+def as_bytes(headers: Headers) -> bytes:
+    """Return headers as they are searched for secrets: names that are known are none."""
+    lines = [value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in headers]
+    return "\n".join(lines).encode(errors="surrogateescape")
 
 
 def forms(secret: str) -> tuple[bytes, ...]:
@@ -196,18 +188,3 @@ def _inside_base64(secret: bytes) -> Iterable[bytes]:
         yield inside
         yield inside.translate(bytes.maketrans(b"+/", b"-_"))
         yield quote(inside, safe="").encode()
-
-
-def _by_their_looks(body: bytes) -> bytes:
-    body = _COOKIES.sub(rb"\1 " + _BLANKED, body)
-    body = _SCHEMES.sub(rb"\1\2" + _BLANKED, body)
-    body = _SHAPES.sub(_BLANKED, body)
-    body = _ELEMENT.sub(rb"\1" + _BLANKED, body)
-    return _NAMED.sub(_blank_named, body)
-
-
-def _blank_named(match: re.Match[bytes]) -> bytes:
-    name, value = match[1], match[2]
-    if any(harmless in name.lower() for harmless in _NO_SECRET) or value.startswith(_BLANKED):
-        return match[0]
-    return name + (b'"%b"' % _BLANKED if value.startswith(b'"') else _BLANKED)

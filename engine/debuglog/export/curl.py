@@ -2,7 +2,7 @@
 
 import shlex
 
-from engine.core.redaction.secrets import BLANKED
+from engine.core.redaction.spans import BLANKED
 from engine.debuglog.model import Kept
 
 _LEFT_TO_CURL = frozenset({"content-length", "host", "connection", "accept-encoding", "authorization"})

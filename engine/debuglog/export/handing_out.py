@@ -1,8 +1,6 @@
 """Takes what is personal out of exchanges before they are handed out: subjects, names, and addresses."""
 
-from dataclasses import replace
-
-import msgspec
+from msgspec.structs import replace
 
 from engine.core.redaction.personal import blank_personal
 from engine.core.redaction.pseudonyms import Pseudonyms
@@ -15,7 +13,7 @@ def without_persons(kept: Kept, pseudonyms: Pseudonyms) -> Kept:
     return replace(
         kept,
         row=replace(kept.row, user="", mailbox=pseudonyms.text(kept.row.mailbox)),
-        particulars=msgspec.structs.replace(
+        particulars=replace(
             particulars,
             url=pseudonyms.text(particulars.url),
             request_headers=_headers(particulars.request_headers, pseudonyms),

@@ -5,10 +5,10 @@ import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from time import perf_counter
 
 from aiohttp.abc import AbstractResolver
+from msgspec.structs import replace
 from yarl import URL
 
 from engine.core.clock import Clock

@@ -1,8 +1,9 @@
 """A lane: one connection that stays logged in, one request at a time, because NTLM logs in connections."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from engine.core.clock import Clock
 from engine.exchange.failures import ExchangeUnreachable

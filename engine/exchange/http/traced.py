@@ -1,8 +1,9 @@
 """Puts what is told about an exchange together, for whoever looks on."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from time import perf_counter
+
+from msgspec.structs import replace
 
 from engine.core.traced import TracedExchange
 from engine.exchange.failures import ExchangeFailure

@@ -3,10 +3,11 @@
 import contextlib
 import ssl
 import uuid
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, ItemsView, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
+import msgspec
 from aiohttp.http_exceptions import ContentEncodingError
 from multidict import MultiMapping
 from yarl import URL
@@ -39,8 +40,7 @@ class Answer:
     rest: aiohttp.ClientResponse | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A request to send; `request_id` lets an administrator find it in the server's logs. The answer to one that
     is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. `asked` is when somebody
     wanted it (perf_counter), `watch` measures it where somebody looks on.
@@ -51,11 +51,15 @@ class Outgoing:
     method: str
     url: URL
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    body: bytes
+    request_id: str = msgspec.field(default_factory=lambda: str(uuid.uuid4()))
     in_pieces: bool = False
     asked: float | None = None
     watch: Stopwatch | None = None
+
+    def __repr__(self) -> str:
+        """Leave out all that may hold a secret."""
+        return f"Outgoing({self.method}, {self.url.host}, {self.request_id})"
 
 
 class JoinedHeaders(Mapping[str, str]):
@@ -72,6 +76,12 @@ class JoinedHeaders(Mapping[str, str]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def items(self) -> ItemsView[str, str]:
+        """Return names, in lower case, and values."""
+        names = list(map(str.lower, self._headers.keys()))
+        joined = dict(zip(names, self._headers.values(), strict=True))
+        return joined.items() if len(joined) == len(names) else super().items()
 
 
 def parse_url(url: str) -> URL:

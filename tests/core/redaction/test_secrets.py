@@ -3,17 +3,17 @@
 import base64
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
-import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple, replace
 
-from engine.core.redaction.secrets import BLANKED, SecretRedactor
+from engine.core.redaction.secrets import SecretRedactor
+from engine.core.redaction.spans import BLANKED
 from engine.core.secret import Secret
 from engine.core.traced import TracedExchange
 from engine.debuglog.redacting import kept_of, redacted
@@ -73,9 +73,9 @@ def _text(planted: bytes) -> str:
 def kept(exchange: TracedExchange, *known: str) -> bytes:
     """All that would be stored of an exchange, in one."""
     redactor = knowing([Secret(each) for each in known])
-    stored = kept_of(redacted(exchange, redactor, NOW, 10**6), subjects=True, whose=lambda mailbox: mailbox)
+    stored = kept_of(redacted(exchange, redactor, NOW), subjects=True, whose=lambda mailbox: mailbox)
     # The names of our own fields, and of the lane, may look like a password and are none.
-    row, particulars = astuple(replace(stored.row, lane="")), msgspec.structs.astuple(stored.particulars)
+    row, particulars = astuple(replace(stored.row, lane="")), astuple(stored.particulars)
     return b"\n".join((repr((row, particulars)).encode(), stored.request, stored.response))
 
 

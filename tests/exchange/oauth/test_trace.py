@@ -28,9 +28,8 @@ async def test_a_token_request_is_kept_without_its_secrets(
     application.close()
     redactor = SecretRedactor()
     redactor.know([Secret(SECRET)])
-    kept = [
-        kept_of(redacted(seen, redactor, NOW, 10**6), subjects=True, whose=lambda mailbox: "") for seen in onlooker.seen
-    ]
+    seen = [redacted(each, redactor, NOW) for each in onlooker.seen]
+    kept = [kept_of(each, subjects=True, whose=lambda mailbox: "") for each in seen]
     assert [each.row.operation for each in kept] == ["Tenant", "Token"]
     assert {name for name, _ in kept[1].particulars.phases} >= {"send", "wait", "receive"}
     everything = repr(kept) + "".join(repr(each.request + each.response) for each in kept)
@@ -47,6 +46,6 @@ async def test_a_refused_token_is_kept_with_its_codes(entra: EntraSimulator, mak
     with pytest.raises(ExchangeFailure):
         await asyncio.to_thread(application.token, other_than_before=False)
     application.close()
-    kept = kept_of(redacted(onlooker.seen[-1], SecretRedactor(), NOW, 10**6), subjects=True, whose=lambda _: "")
+    kept = kept_of(redacted(onlooker.seen[-1], SecretRedactor(), NOW), subjects=True, whose=lambda _: "")
     assert (kept.row.error, kept.row.codes) == (True, ("AADSTS7000215", "invalid_client"))
     assert b"wrong-secret-value" not in kept.request
