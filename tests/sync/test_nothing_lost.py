@@ -53,6 +53,8 @@ BEHAVIOURS = (
 PROMISE = timedelta(minutes=10)
 """A dead connection is noticed after 2 minutes, tried again after up to 5, and a calendar read within 2 after that."""
 
+HICCUP = timedelta(seconds=0.1 * SPEED)
+
 EXAMPLES = int(os.environ.get("NOTHING_LOST_EXAMPLES", "8"))
 
 
@@ -120,10 +122,13 @@ class Site:
     async def agrees(self) -> None:
         until = self.clock.now() + PROMISE
         while differing := self.differing():
-            assert self.clock.now() < until, differing
+            looked = self.clock.now()
+            assert looked < until, differing
             assert self._running is not None
             assert not self._running.done()
             await asyncio.sleep(0.01)
+            # Where the machine itself stood still, nobody could keep a promise.
+            until += max(timedelta(), self.clock.now() - looked - HICCUP)
 
 
 class NothingLost(RuleBasedStateMachine):

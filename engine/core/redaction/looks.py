@@ -27,7 +27,7 @@ _TEXT_BEHIND_TAG = re.compile(rb"<[^<>]*>((?:<!\[CDATA\[.*?(?:\]\]>|\Z)|[^<]++)+
 _BEHIND_COOKIE = re.compile(rb"cookie\d?:\s?([^\r\n<]++)", re.IGNORECASE)
 _BEHIND_SCHEME = re.compile(rb"\b%b(?:\s|%%20|\+){1,9}([\w+/=.~%%-]{8,})" % _SCHEME, re.IGNORECASE)
 # What NTLM messages and signed tokens are in base64.
-_SHAPES = {_NTLM: re.compile(rb"(TlRMTVNTU[\w+/=-]{8,})"), _SIGNED: re.compile(rb"(eyJ[\w-]{8,}+\.[\w.=-]*)")}
+_SHAPES = {_NTLM: re.compile(rb"(TlRMTVNTU[\w+/=-]{8,})"), _SIGNED: re.compile(rb"(eyJ[\w-]{8,4096}+\.[\w.=-]*)")}
 
 
 def blank_by_looks(body: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """What appointments are about does not get into the store, and private appointments' never does."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,3 +103,19 @@ def test_the_same_address_has_the_same_pseudonym() -> None:
         "mailbox-1@redacted.invalid, smtp:mailbox-2@redacted.invalid, mailbox-1@redacted.invalid; "
         "mailbox-3@redacted.invalid"
     )
+
+
+def test_a_word_alone_is_no_element() -> None:
+    body = b'<t:FieldURI FieldURI="item:Subject"/><m:X Name="Subject">Location</m:X><t:SubjectX>a</t:SubjectX><Name/>'
+    assert blank_personal(body, subjects=False) == body
+
+
+@pytest.mark.parametrize("repeated", [b"<t:Subject>", b"<t:Organizer>", b"<t:Subject><![CDATA[", b"Subject", b"<Name "])
+def test_no_body_is_so_malicious_that_it_keeps_us_busy(repeated: bytes) -> None:
+    def took(times: int) -> float:
+        begun = time.process_time()
+        blank_personal(repeated * times, subjects=False)
+        return time.process_time() - begun
+
+    took(1000)
+    assert took(40_000) < 100 * (took(4000) + 0.001)

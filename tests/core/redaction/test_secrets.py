@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from urllib.parse import quote, quote_plus
@@ -16,7 +17,8 @@ from engine.core.redaction.secrets import SecretRedactor
 from engine.core.redaction.spans import BLANKED
 from engine.core.secret import Secret
 from engine.core.traced import TracedExchange
-from engine.debuglog.redacting import kept_of, redacted
+from engine.debuglog.model import LARGEST_BODY
+from engine.debuglog.redacting import MARGIN, kept_of, redacted
 from tests.support.exchanges import traced
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -137,3 +139,53 @@ def test_what_is_no_secret_stays_as_it_is() -> None:
         ("Via", "1.1 proxy"),
     )
     assert redactor.url("https://h:1/EWS?a=1&b=2#c") == f"https://h:1/EWS?a={BLANKED}&b={BLANKED}"
+
+
+@pytest.mark.parametrize("more", [0, 3, 40, MARGIN, MARGIN + 7, 3 * MARGIN])
+@settings(max_examples=10)
+@given(token=tokens, before=st.integers(1, 120))
+def test_what_is_cut_off_in_the_middle_of_a_secret_shows_no_half_of_it(more: int, token: str, before: int) -> None:
+    start = b"x" * (LARGEST_BODY - before)
+    for planted in (b"<a>%b</a>", b'{"client_secret": "%b"}', b"<Password>%b</Password>"):
+        body = start + planted % token.encode() + b" " * more
+        stored = kept(traced(response=body), *([token] if planted.startswith(b"<a>") else []))
+        assert token[:8].encode() not in stored
+
+
+def test_what_only_looks_like_the_beginning_of_a_token_stays() -> None:
+    redactor = knowing([])
+    identifier = b'<t:ItemId Id="AAMkADeyJhbGNhbGVuZGFyQUFBQUFTAAA=" ChangeKey="DwAAAeyJabcdefgh"/><t:End>2026</t:End>'
+    assert redactor.body(identifier) == identifier
+
+
+@pytest.mark.parametrize(
+    ("body", "blanked"),
+    [
+        (b"digestoken=abc", b"digestoken=[blanked]"),
+        (b'<a token="abc">def</a>', b'<a token="[blanked]">[blanked]</a>'),
+        (b"password='a b', c", b"password='[blanked]', c"),
+        (b'{"pwd": "a\\"b", "x": 1}', b'{"pwd": "[blanked]", "x": 1}'),
+        (b'{"pwd": "cut o', b'{"pwd": "[blanked]'),
+        (b"<Password><![CDATA[cut o", b"<Password>[blanked]"),
+        (b"secret%3Dabc&x=1", b"secret%3D[blanked]&x=1"),
+        (b"Authorization: Negotiate YII= and more", b"Authorization: [blanked] and more"),
+        (b"token_type=Bearer&scope=x", b"token_type=Bearer&scope=x"),
+    ],
+)
+def test_all_of_it_is_blanked_and_nothing_else(body: bytes, blanked: bytes) -> None:
+    assert knowing([]).body(body) == blanked
+
+
+@pytest.mark.parametrize(
+    "repeated", [b"token", b"token=", b"<token>", b"<a password", b"<Password><![CDATA[", b"eyJaaa"]
+)
+def test_no_body_is_so_malicious_that_it_keeps_us_busy(repeated: bytes) -> None:
+    redactor = knowing([])
+
+    def took(times: int) -> float:
+        begun = time.process_time()
+        redactor.body(repeated * times)
+        return time.process_time() - begun
+
+    took(1000)
+    assert took(40_000) < 100 * (took(4000) + 0.001)
