@@ -111,6 +111,7 @@ async def begin_site(
     service.seat.observe(follow)
     await service.begin()
     desk = Desk(service.seat, clock, AuditTrail(premises.database))
+    await desk.audit.load()
     parts = (*_service_parts(premises, service, desk, workbench), *premises.exchanges.parts(service.seat, desk))
     return Site(premises, service, desk, parts)
 
