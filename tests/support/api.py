@@ -220,7 +220,7 @@ async def served_engine(
     workshop = Workshop(source, users, clock, asks=asks)
     given = {ENVIRONMENT[f"{side}.password"]: password for side, password in PASSWORDS.items()}
     file, socket = directory / "settings.toml", directory / "engine.sock"
-    directory.mkdir(exist_ok=True)
+    file.parent.mkdir(exist_ok=True)
     file.write_text(settings)
     async with open_premises(file, None, given, clock, directory / "state") as premises:
         store = AcknowledgedPresences(premises.database)
