@@ -266,8 +266,8 @@ async def test_a_change_that_nobody_confirms_is_rolled_back(
 async def test_a_change_that_is_confirmed_stands(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.change({"presence.language": "de"}, confirm_within=60)
-        status, version = await served.ask("POST", "/v1/settings/confirm")
-        assert (status, version["confirm_until"]) == (200, version["confirm_until"])
+        assert (await served.ask("POST", "/v1/settings/confirm"))[0] == 200
+        assert (await served.get("/v1/settings"))["version"]["confirm_until"] is None
         await clock.advance(3600)
         assert await served.value("presence.language") == "de"
 
@@ -336,6 +336,7 @@ async def test_an_edit_is_read_when_asked_to_even_if_the_file_looks_the_same(
         served.service.look_soon()
         served.file.unlink()
         await served.eventually(lambda: served.service.file_trouble is not None)
+        assert "edit-not-in-force" in await served.concerns()
 
 
 async def test_settings_that_cannot_be_written(company: Company, clock: ManualClock, tmp_path: Path) -> None:
