@@ -153,7 +153,7 @@ class Desk:
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
             case SettingsRolledBack(keys):
-                self.write_down(ourselves(), "roll_back_settings", ", ".join(keys))
+                self.write_down(ourselves(), "roll_back_settings", ", ".join(keys) or "nothing else")
             case CalendarVisited() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
