@@ -15,6 +15,7 @@ from engine.api.events import Events
 from engine.api.history import History
 from engine.api.metrics import Counters
 from engine.api.operations import OperationDesk
+from engine.api.peers import ourselves
 from engine.api.rows import UserRows
 from engine.api.schema import (
     Actor,
@@ -35,6 +36,7 @@ from engine.sync.happenings import (
     PresenceConfirmed,
     PresenceWithheld,
     ServiceChanged,
+    SettingsRolledBack,
     UserChanged,
     UserRecovered,
     UserTrouble,
@@ -150,6 +152,8 @@ class Desk:
                 self.rows.outdate(guid)
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
+            case SettingsRolledBack(keys):
+                self.write_down(ourselves(), "roll_back_settings", ", ".join(keys) or "nothing else")
             case CalendarVisited() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():

@@ -1,12 +1,12 @@
 """Everything that requests about the debug log are answered from."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from engine.api import log_wire
 from engine.api.desk import Desk
+from engine.api.peers import ourselves
 from engine.api.problems import Refused
 from engine.api.schema import Actor, FieldProblem, Problem
 from engine.api.schema.log import (
@@ -114,14 +114,10 @@ class LogDesk:
         if not rows:
             before, self._before = self._before, self.state()
             if before.until and not self._before.on and self._clock.now() >= before.until:
-                self._desk.write_down(_ourselves(), "log", "debug log off, its time is over")
+                self._desk.write_down(ourselves(), "log", "debug log off, its time is over")
             self._desk.events.append("log", lambda number: LogEvent(number=number, capture=self.state()))
             return
         self._desk.events.append("log", lambda number: LogEvent(number=number, rows=self.rows(rows)))
-
-
-def _ourselves() -> Actor:
-    return Actor(uid=os.getuid(), pid=os.getpid(), user="calendar-engine")
 
 
 def _in_words(question: CaptureQuestion) -> str:

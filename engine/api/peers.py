@@ -1,6 +1,7 @@
-"""Who is at the other end of a socket, by the word of the kernel and not by the caller's own."""
+"""Who changes something: whoever is at the other end of a socket, by the word of the kernel, or the engine itself."""
 
 import asyncio
+import os
 import pwd
 import socket
 import struct
@@ -22,6 +23,11 @@ async def actor_of(request: web.Request) -> Actor:
         raise web.HTTPBadRequest  # it has gone
     pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     return Actor(uid=uid, pid=pid, user=await asyncio.to_thread(_user_name, uid))
+
+
+def ourselves() -> Actor:
+    """Return this process, for what the engine changes by itself."""
+    return Actor(uid=os.getuid(), pid=os.getpid(), user="calendar-engine")
 
 
 def _user_name(uid: int) -> str:

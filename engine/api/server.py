@@ -30,7 +30,6 @@ class ApiServer:
     async def serve(self) -> None:
         """Answer requests and publish events until cancelled, and then stop within a second."""
         runners: list[web.AppRunner] = []
-        await self._desk.audit.load()
         try:
             for door in self._doors.doors:
                 runners.append(await self._start(door))

@@ -29,6 +29,15 @@ class AnswersInvalid(Failure):
         self.problems = tuple(problems)
 
 
+class AnswersNotGiven(Failure):
+    """The outcome is to be JSON, and the answers to be typed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "There is no JSON of a dialogue"
+    remedy = "Give all answers in a file with --answers, or leave --json out."
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What the file says; `problems` is everything that is missing or wrong in it, secrets left aside."""

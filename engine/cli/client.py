@@ -1,6 +1,5 @@
 """A small client of the local API, over its Unix socket."""
 
-import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import aiohttp
 import msgspec
 
 from engine.api.schema import Problem
-from engine.api.schema.places import read_only_twin
+from engine.api.schema.places import answering_socket, read_only_twin
 from engine.cli.failures import EngineUnreachable, RequestRefused, SocketForbidden
 
 T = TypeVar("T")
@@ -25,22 +24,8 @@ def reachable_socket(paths: Iterable[Path], *, to_change: bool) -> Path:
 
     Raises `SocketForbidden` if one is there that this account may not use, else `EngineUnreachable`.
     """
-    looked_at: list[str] = []
-    forbidden: list[str] = []
-    for path in paths:
-        for each in (path,) if to_change else (path, read_only_twin(path)):
-            with socket.socket(socket.AF_UNIX) as knocking:
-                try:
-                    knocking.connect(str(each))
-                except PermissionError:
-                    forbidden.append(str(each))
-                except OSError:
-                    looked_at.append(str(each))
-                else:
-                    return each
-    if forbidden:
-        raise SocketForbidden(", ".join(forbidden))
-    raise EngineUnreachable(f"nobody listens on {', '.join(looked_at)}")
+    sockets = (each for path in paths for each in ((path,) if to_change else (path, read_only_twin(path))))
+    return answering_socket(sockets, forbidden=SocketForbidden, unreachable=EngineUnreachable)
 
 
 class ApiClient:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from engine.api.schema.places import SOCKET
 from engine.cli.demo_view import View, choose_view, room_for_notes
+from engine.cli.premises import Site
 from engine.cli.serving import serve
 from engine.cli.signals import until_signalled
-from engine.cli.site import Site, Surroundings, open_site
+from engine.cli.site import Surroundings, open_site
 from engine.cli.tally import Tally
 from engine.core.presence.model import PresenceSettings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company

@@ -18,7 +18,7 @@ def is_ascii_only(stream: TextIO) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """What standard output can show."""
+    """What an output can show."""
 
     colour: bool
     ascii_only: bool
@@ -42,5 +42,10 @@ class Palette:
 
 
 def palette_of_output(*, no_colour: bool) -> Palette:
-    """Return what standard output can show: colours on a terminal alone."""
-    return Palette(colour=sys.stdout.isatty() and not no_colour, ascii_only=is_ascii_only(sys.stdout))
+    """Return what standard output can show."""
+    return palette_of(sys.stdout, no_colour=no_colour)
+
+
+def palette_of(output: TextIO, *, no_colour: bool) -> Palette:
+    """Return what an output can show: colours on a terminal alone."""
+    return Palette(colour=output.isatty() and not no_colour, ascii_only=is_ascii_only(output))

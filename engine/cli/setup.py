@@ -6,26 +6,53 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-from engine.api.schema import Operation
+import msgspec
+
 from engine.api.schema.places import usual_sockets
+from engine.api.schema.probes import RungAccount
+from engine.api.schema.settings import SettingChange
 from engine.api.schema.setup import Setup, SetupAnswers
-from engine.cli.answers import Answers, AnswersInvalid, read_answers
-from engine.cli.attached import FOLLOWED
+from engine.cli.answers import Answers, AnswersInvalid, AnswersNotGiven, read_answers
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.dialogue import Dialogue
-from engine.cli.ladders import Ladders
-from engine.cli.palette import palette_of_output
+from engine.cli.setup_client import SetupClient
 from engine.cli.statuses import FAILED, WELL
-from engine.cli.trying import show_rungs, tell_end
 from engine.core.settings.problems import Problem
 from engine.store.secrets import ENVIRONMENT, given_secrets
 
-PATH = "/v1/setup"
+
+class TriedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that was tried."""
+
+    name: str
+    title: str
+    passed: bool
+    rungs: tuple[RungAccount, ...]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a file with answers. `changes` and `new_secrets` were applied, or would be if all goes well."""
+
+    state: Literal["unusable", "failed", "works", "applied"]
+    problems: tuple[Problem, ...] = ()
+    steps: tuple[TriedStep, ...] = ()
+    changes: tuple[SettingChange, ...] = ()
+    new_secrets: tuple[str, ...] = ()
+
+
+ENDS = {
+    "failed": "\nNothing was changed.",
+    "works": "\nEverything works. Nothing was changed.",
+    "applied": "The set-up is in force.",
+}
 
 
 def run_setup(options: argparse.Namespace) -> int:
     """Set everything up. Raises a `Failure`, `AnswersInvalid` before anything was tried."""
+    if options.json and not options.answers:
+        raise AnswersNotGiven
     answers = read_answers(options.answers) if options.answers else None
     path = reachable_socket((options.socket,) if options.socket else usual_sockets(), to_change=True)
     try:
@@ -36,35 +63,51 @@ def run_setup(options: argparse.Namespace) -> int:
 
 async def _run(options: argparse.Namespace, path: Path, answers: Answers | None) -> int:
     async with ApiClient(path) as client:
-        setup = SetupClient(client, Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)))
+        setup = SetupClient(client, sys.stderr if options.json else sys.stdout)
         if answers is None:
             return await Dialogue(setup).run()
         return await _by_file(setup, answers, options)
 
 
-async def _by_file(setup: "SetupClient", answers: Answers, options: argparse.Namespace) -> int:
+async def _by_file(setup: SetupClient, answers: Answers, options: argparse.Namespace) -> int:
+    state = await _answered(setup, answers, options)
+    problems = (*answers.problems, *_missing_secrets(state))
+    if problems:
+        if options.json:
+            _print(Outcome(state="unusable", problems=problems))
+        raise AnswersInvalid(options.answers, problems)
+    outcome = await _carried_out(setup, state, apply=not options.check_only)
+    if options.json:
+        _print(outcome)
+    elif outcome.state == "applied":
+        print()
+        for line in _lines(outcome):
+            print(line)
+    print(ENDS[outcome.state], file=sys.stderr)
+    return FAILED if outcome.state == "failed" else WELL
+
+
+async def _answered(setup: SetupClient, answers: Answers, options: argparse.Namespace) -> Setup:
     secrets = {name: secret.reveal() for name, secret in given_secrets(os.environ, options.secrets).items()}
     await setup.begin()
-    state = await setup.answer(SetupAnswers(settings=answers.settings, secrets=secrets, user=answers.user))
-    problems = [*answers.problems, *_missing_secrets(state)]
-    if problems:
-        raise AnswersInvalid(options.answers, problems)
-    for step in state.steps:
-        if step.can_check:
-            print(f"\n{step.title}", flush=True)
-            await setup.answer(SetupAnswers(step=step.name))
-            if not await setup.check():
-                print("\nNothing was changed.", file=sys.stderr)
-                return FAILED
-    if options.check_only:
-        print("\nEverything works. Nothing was changed.", file=sys.stderr)
-        return WELL
+    return await setup.answer(SetupAnswers(settings=answers.settings, secrets=secrets, user=answers.user))
+
+
+async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Outcome:
+    """Try all steps and, where nothing speaks against it, `apply` the answers."""
+    outcome = Outcome(state="works", changes=state.changes, new_secrets=state.new_secrets)
+    tried: list[TriedStep] = []
+    for each in state.steps:
+        if each.can_check:
+            step = await setup.tried(each)
+            tried.append(TriedStep(name=step.name, title=step.title, passed=step.passed, rungs=step.rungs))
+            if not step.passed:
+                return msgspec.structs.replace(outcome, state="failed", steps=tuple(tried))
+    outcome = msgspec.structs.replace(outcome, steps=tuple(tried))
+    if not apply:
+        return outcome
     applied = await setup.apply()
-    print()
-    for line in changes_of(applied):
-        print(line)
-    print("The set-up is in force.", file=sys.stderr)
-    return WELL
+    return msgspec.structs.replace(outcome, state="applied", changes=applied.changes, new_secrets=applied.new_secrets)
 
 
 def _missing_secrets(state: Setup) -> Iterator[Problem]:
@@ -74,53 +117,14 @@ def _missing_secrets(state: Setup) -> Iterator[Problem]:
             yield Problem(problem.key, None, problem.reason, remedy)
 
 
-def changes_of(state: Setup) -> Iterator[str]:
-    """Yield what applying changes, and which secrets go in."""
-    for change in state.changes:
+def _print(outcome: Outcome) -> None:
+    print(msgspec.json.encode(outcome).decode())
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    """Yield what was changed, and which secrets went in."""
+    for change in outcome.changes:
         before = "" if change.before is None else f" (was {change.before})"
         yield f"  {change.key} = {'the default' if change.after is None else change.after}{before}"
-    for name in state.new_secrets:
+    for name in outcome.new_secrets:
         yield f"  secret {name}"
-
-
-class SetupClient:
-    """The set-up of one engine, over its API."""
-
-    def __init__(self, client: ApiClient, ladders: Ladders) -> None:
-        self._client = client
-        self._ladders = ladders
-
-    async def under_way(self) -> Setup | None:
-        """Return the set-up that was begun before, None where there is none."""
-        return await self._client.find(PATH, Setup)
-
-    async def begin(self) -> Setup:
-        """Begin it anew."""
-        return await self._client.post(PATH, Setup)
-
-    async def answer(self, answers: SetupAnswers) -> Setup:
-        """Take answers in, and go to a step."""
-        return await self._client.send("PATCH", PATH, Setup, answers)
-
-    async def check(self) -> bool:
-        """Try the step that it is at, print each rung as it is done, and tell whether all went well."""
-        operation = await self._client.post(f"{PATH}/check", Operation)
-        told = 0
-        try:
-            while True:
-                step = (await self._client.get(PATH, Setup)).step
-                show_rungs(self._ladders, step.rungs[told:])
-                told = len(step.rungs)
-                if step.check is None or step.check.state != "running":
-                    break
-                await asyncio.sleep(FOLLOWED)
-        except asyncio.CancelledError:
-            await self._client.delete(f"/v1/operations/{operation.id}")
-            raise
-        if step.check is not None:
-            tell_end(step.check)
-        return step.passed
-
-    async def apply(self) -> Setup:
-        """Put it into force; return what was applied."""
-        return await self._client.post(f"{PATH}/apply", Setup)

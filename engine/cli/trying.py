@@ -6,6 +6,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Iterable
+from typing import TextIO
 
 import msgspec
 
@@ -79,7 +80,7 @@ async def _probe(client: ApiClient, side: str, question: ProbeQuestion, *, as_js
         while True:
             probe = await client.get(f"/v1/probes/{operation.id}", Probe)
             if not as_json:
-                show_rungs(ladders, probe.rungs[told:])
+                show_rungs(ladders, probe.rungs[told:], sys.stdout)
             told = len(probe.rungs)
             if probe.operation.state != "running":
                 break
@@ -102,11 +103,11 @@ def tell_end(operation: Operation) -> None:
         print("The engine made a mistake with this; please report it with the log.", file=sys.stderr)
 
 
-def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount]) -> None:
+def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount], output: TextIO) -> None:
     """Print rungs."""
     for rung in rungs:
         for line in ladders.rung(rung):
-            print(line, flush=True)
+            print(line, file=output, flush=True)
 
 
 async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: bool) -> int:

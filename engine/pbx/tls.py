@@ -21,16 +21,25 @@ def verified_context(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
+def unverified_context() -> ssl.SSLContext:
+    """Return a context that looks at any certificate; nothing may be sent over such a connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Harmless, since only the certificate that is presented is looked at, for a person to compare: the connection ends
+    # right after the handshake. Verified, it would never show the certificate that is the matter.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 async def presented_fingerprint(host: str, port: int) -> str | None:
     """Return the fingerprint of the certificate that a server shows, None when it shows none.
 
     For a person to compare, after a handshake that was refused: nothing is sent over this connection.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
-        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname="", ssl_handshake_timeout=5)
+        _, writer = await asyncio.open_connection(
+            host, port, ssl=unverified_context(), server_hostname="", ssl_handshake_timeout=5
+        )
     except OSError:
         return None
     try:

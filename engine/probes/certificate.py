@@ -1,6 +1,5 @@
 """What a server's certificate says about itself, for a person to compare: looked at, never trusted because of it."""
 
-import ssl
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,14 +45,6 @@ def described(der: bytes) -> Certificate | None:
         )
     except ValueError:
         return None
-
-
-def unverified_context() -> ssl.SSLContext:
-    """Return a context that looks at any certificate; nothing may be sent over such a connection."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from aiohttp.abc import AbstractResolver
 
-from engine.probes.certificate import Certificate, described, unverified_context
+from engine.pbx.tls import unverified_context
+from engine.probes.certificate import Certificate, described
 from engine.probes.failures import NameNotFound
 
 SECONDS = 10.0

@@ -28,7 +28,7 @@ from engine.service.settings_file import SettingsFile, tag_of
 from engine.service.stake import Stake
 from engine.store.secrets import needed_secrets
 from engine.store.settings_history import Author, SettingsHistory, Version
-from engine.sync.happenings import ServiceChanged
+from engine.sync.happenings import ServiceChanged, SettingsRolledBack
 from engine.sync.timetable import Alarm
 
 logger = logging.getLogger(__name__)
@@ -310,9 +310,11 @@ class Service:
             if self.unconfirmed != version:
                 return
             try:
-                await self._roll_back(None, None)
+                plan = await self._roll_back(None, None)
             except Failure as failure:
                 logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)
+            else:
+                self.seat.report(SettingsRolledBack(tuple(each.key for each in plan.differences)))
 
     def _at_next_start(self) -> list[str]:
         if self._in_force is None:

@@ -4,11 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Set
 from datetime import UTC, datetime, timedelta
-from random import Random
 
 from engine.core.backoff import Backoff
-from engine.core.clock import Clock
 from engine.core.failures import EngineMistake, Failure, Fault, Scope
+from engine.core.settings.model import Settings
 from engine.exchange.failures import (
     AnswerBrokenOff,
     CalendarNotReadable,
@@ -23,11 +22,11 @@ from engine.exchange.failures import (
     ServiceAccountBusy,
 )
 from engine.exchange.source import CalendarSource, Urgency, Window
+from engine.sync.circumstances import Circumstances
 from engine.sync.happenings import (
     AccountPaused,
     LinkRecovered,
     LinkTrouble,
-    Observer,
     ReadingRestricted,
     ReadingUnrestricted,
     Side,
@@ -86,37 +85,31 @@ class Calendars:
         self,
         roster: Roster,
         source: CalendarSource,
+        settings: Settings,
+        around: Circumstances,
         *,
-        clock: Clock,
-        network_clock: Clock,
-        random: Random,
-        connections: int,
-        poll: timedelta,
-        horizon: timedelta,
         changed: Callable[[str], None],
-        observe: Observer,
-        finished: Callable[[], None],
     ) -> None:
         self._roster = roster
         self._source = source
-        self._clock = clock
-        self._network_clock = network_clock
-        self._random = random
-        self._poll = poll
-        self._cover = max(LONGEST_WORDING, horizon + timedelta(hours=2))
+        self._clock = around.clock
+        self._network_clock = around.network_clock
+        self._random = around.random
+        self._poll = timedelta(seconds=settings.exchange.poll_seconds)
+        self._cover = max(LONGEST_WORDING, timedelta(hours=(settings.presence.horizon_hours or 0) + 2))
         self._changed = changed
-        self._observe = observe
-        self._finished = finished
+        self._observe = around.observe
+        self._finished = around.finished
         self._timetable = Timetable()
-        self._alarm = Alarm(clock)
+        self._alarm = Alarm(self._clock)
         self._watchlist = Watchlist(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
         self._searched_anew: set[str] = set()
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
-        self._outbreak = Outbreak(most=connections)
-        self._backoff = Backoff(first=5, longest=300, random=random)
-        self._backoff_without_right = Backoff(first=900, longest=3600, random=random)
+        self._outbreak = Outbreak(most=settings.exchange.connections)
+        self._backoff = Backoff(first=5, longest=300, random=self._random)
+        self._backoff_without_right = Backoff(first=900, longest=3600, random=self._random)
         self._closed_until: datetime | None = None
         self._restriction: Failure | None = None
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from engine.core.clock import Clock
 from engine.core.failures import EngineMistake
 from engine.core.presence import decide
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings
 from engine.store.acknowledged import Written
-from engine.sync.happenings import Observer, UserRecovered, UserTrouble
+from engine.sync.circumstances import Circumstances
+from engine.sync.happenings import UserRecovered, UserTrouble
 from engine.sync.roster import Participant, Roster
 from engine.sync.timetable import Alarm, Timetable
 
@@ -24,30 +24,27 @@ class Decider:
     """Sleeps until the earliest decision runs out; never polls.
 
     `written` tells what the PBX shows as far as we know, `want` is called with the guid of everybody whose desired
-    presence was decided, `finished` whenever nobody is left to decide for. `observe` is told of mistakes of ours,
-    which concern one user alone, and when they are over.
+    presence was decided. Mistakes of ours are reported, which concern one user alone, and when they are over.
     """
 
     def __init__(
         self,
         roster: Roster,
         settings: PresenceSettings,
-        clock: Clock,
+        around: Circumstances,
         *,
         written: Callable[[str], Written],
         want: Callable[[str], None],
-        observe: Observer,
-        finished: Callable[[], None],
     ) -> None:
         self._roster = roster
         self._settings = settings
-        self._clock = clock
+        self._clock = around.clock
         self._written = written
         self._want = want
-        self._observe = observe
-        self._finished = finished
+        self._observe = around.observe
+        self._finished = around.finished
         self._timetable = Timetable()
-        self._alarm = Alarm(clock)
+        self._alarm = Alarm(self._clock)
 
     def mark(self, guid: str) -> None:
         """Have this participant decided anew."""

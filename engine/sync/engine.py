@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from engine.pbx.events import (
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.sync.bell import Bell
 from engine.sync.calendars import Calendars
+from engine.sync.circumstances import Circumstances
 from engine.sync.decider import Decider
 from engine.sync.directory import Directory
 from engine.sync.happenings import (
@@ -82,41 +83,18 @@ class Engine:
         self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
-        self._writer = Writer(
-            self._roster,
-            self._link,
-            store,
+        around = Circumstances(
             clock=clock,
             network_clock=network_clock,
             random=random,
-            per_second=settings.pbx.writes_per_second,
-            in_flight=settings.pbx.writes_in_flight,
-            dry_run=settings.engine.dry_run,
             observe=self._report,
             finished=self._finished.ring,
         )
+        self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
         self._decider = Decider(
-            self._roster,
-            settings.presence,
-            clock,
-            written=self._writer.written,
-            want=self._decided,
-            observe=self._report,
-            finished=self._finished.ring,
+            self._roster, settings.presence, around, written=self._writer.written, want=self._decided
         )
-        self._calendars = Calendars(
-            self._roster,
-            source,
-            clock=clock,
-            network_clock=network_clock,
-            random=random,
-            connections=settings.exchange.connections,
-            poll=timedelta(seconds=settings.exchange.poll_seconds),
-            horizon=timedelta(hours=settings.presence.horizon_hours or 0),
-            changed=self._visited,
-            observe=self._report,
-            finished=self._finished.ring,
-        )
+        self._calendars = Calendars(self._roster, source, settings, around, changed=self._visited)
         self._directory = Directory(
             self._roster,
             settings.pbx.users,
@@ -199,11 +177,7 @@ class Engine:
         Nothing is read again, and only what differs then is written.
         """
         self._settings = settings.presence
-        self._writer.adjust(
-            per_second=settings.pbx.writes_per_second,
-            in_flight=settings.pbx.writes_in_flight,
-            dry_run=settings.engine.dry_run,
-        )
+        self._writer.adjust(settings.pbx, dry_run=settings.engine.dry_run)
         self._directory.adjust(settings.pbx.users)
         self._decider.adjust(settings.presence)
 

@@ -123,6 +123,13 @@ class ServiceChanged:
     """Another engine runs, or none, or something else is the matter with the settings."""
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsRolledBack:
+    """Nobody confirmed the last change of settings: what these keys say is as it was before."""
+
+    keys: tuple[str, ...]
+
+
 Happening = (
     PresenceConfirmed
     | PresenceWithheld
@@ -138,5 +145,6 @@ Happening = (
     | ReadingRestricted
     | ReadingUnrestricted
     | ServiceChanged
+    | SettingsRolledBack
 )
 Observer = Callable[[Happening], None]

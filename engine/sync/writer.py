@@ -1,18 +1,19 @@
 """The only way a presence is written: what differs from what the PBX acknowledged, paced, newest value only."""
 
 import asyncio
-from collections.abc import Callable, KeysView
+from collections.abc import KeysView
 from dataclasses import replace
 from datetime import datetime, timedelta
-from random import Random
 from typing import Protocol
 
 from engine.core.clock import Clock
 from engine.core.presence.model import CLEARED, Presence
+from engine.core.settings.model import PbxSettings
 from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
 from engine.store.acknowledged import AcknowledgedPresences, Written
 from engine.sync.certainty import Certainty
-from engine.sync.happenings import Observer, PresenceConfirmed, PresenceWithheld, UserChanged, UserTrouble
+from engine.sync.circumstances import Circumstances
+from engine.sync.happenings import PresenceConfirmed, PresenceWithheld, UserChanged, UserTrouble
 from engine.sync.roster import Participant, Roster
 from engine.sync.timetable import Alarm, Timetable
 
@@ -67,27 +68,22 @@ class Writer:
         roster: Roster,
         link: PresenceLink,
         store: AcknowledgedPresences,
+        settings: PbxSettings,
+        around: Circumstances,
         *,
-        clock: Clock,
-        network_clock: Clock,
-        random: Random,
-        per_second: float,
-        in_flight: int,
         dry_run: bool,
-        observe: Observer,
-        finished: Callable[[], None],
     ) -> None:
         self._roster = roster
         self._link = link
         self._store = store
-        self._clock = clock
-        self._network_clock = network_clock
-        self._random = random
-        self._pace = Pace(per_second, network_clock)
-        self._slots = asyncio.Semaphore(in_flight)
+        self._clock = around.clock
+        self._network_clock = around.network_clock
+        self._random = around.random
+        self._pace = Pace(settings.writes_per_second, self._network_clock)
+        self._slots = asyncio.Semaphore(settings.writes_in_flight)
         self._dry_run = dry_run
-        self._observe = observe
-        self._finished = finished
+        self._observe = around.observe
+        self._finished = around.finished
         self._written: dict[str, Written] = {}
         self._withheld: dict[str, Written] = {}
         self._wanted = Timetable()
@@ -95,7 +91,7 @@ class Writer:
         self._again: set[str] = set()
         self._unanswered: dict[str, int] = {}
         self._certainty = Certainty()
-        self._alarm = Alarm(network_clock)
+        self._alarm = Alarm(self._network_clock)
 
     async def load(self) -> None:
         """Remember what earlier runs wrote. Comes before everything else."""
@@ -109,10 +105,10 @@ class Writer:
         """Return the guids of all users that we ever wrote a presence for and have not forgotten."""
         return self._written.keys()
 
-    def adjust(self, *, per_second: float, in_flight: int, dry_run: bool) -> None:
+    def adjust(self, settings: PbxSettings, *, dry_run: bool) -> None:
         """Go on at another pace, or with another idea of a dry run; after one, all that it withheld is wanted."""
-        self._pace.adjust(per_second)
-        self._slots = asyncio.Semaphore(in_flight)
+        self._pace.adjust(settings.writes_per_second)
+        self._slots = asyncio.Semaphore(settings.writes_in_flight)
         if dry_run != self._dry_run:
             self._dry_run = dry_run
             self._withheld.clear()

@@ -1,15 +1,14 @@
 """Capturing never holds anybody up: what cannot be kept is dropped and counted, whatever the disk does."""
 
 import asyncio
-import multiprocessing
 import os
-import signal
 import sqlite3
 import stat
-import time
 from dataclasses import replace
 from datetime import timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from engine.debuglog.switch import Switch
 from tests.debuglog.log import NOON, ON, PASSWORD, integrity, make_capture, open_log
 from tests.support.clock import ManualClock
 from tests.support.exchanges import answered, traced
+from tests.support.killed import killed_at_work
 
 
 async def test_an_exchange_is_kept_with_all_that_is_known_of_it(tmp_path: Path) -> None:
@@ -206,27 +206,18 @@ async def test_whoever_listens_is_told_what_was_written(tmp_path: Path) -> None:
         assert tuple(reversed(told)) == await log.rows()
 
 
-def write_until_killed(directory: Path) -> None:
+def write_until_killed(directory: Path, tell: "Connection[int, Any]") -> None:
     async def write() -> None:
         async with open_log(directory) as log:
             while True:
                 await log.take(*[traced(response=os.urandom(2000)) for _ in range(50)])
-                (directory / "written").write_text(str(log.capture.picture().captured))
+                tell.send(log.capture.picture().captured)
 
     asyncio.run(write())
 
 
 def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
-    writer = multiprocessing.get_context("spawn").Process(target=write_until_killed, args=(tmp_path,))
-    writer.start()
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "written").exists() or int((tmp_path / "written").read_text() or 0) < 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert writer.pid is not None
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.join()
-    written = int((tmp_path / "written").read_text() or 200)
+    written = killed_at_work(write_until_killed, tmp_path, enough=200)
 
     async def count() -> int:
         async with open_log(tmp_path) as log:

@@ -254,13 +254,20 @@ async def test_a_change_that_nobody_confirms_is_rolled_back(
         assert "change-not-confirmed" not in await served.concerns()
         newest = (await served.get("/v1/settings"))["version"]
         assert (newest["action"], newest["actor"]) == ("rollback to 1", None)
+        await served.eventually(lambda: len(served.desk.audit.entries()) == 2)
+        written_down = (await served.get("/v1/audit"))["entries"]
+        assert [(each["action"], each["subject"]) for each in written_down] == [
+            ("roll_back_settings", "presence.language"),
+            ("change_settings", "presence.language"),
+        ]
+        assert written_down[0]["actor"] == {"uid": os.getuid(), "pid": os.getpid(), "user": "calendar-engine"}
 
 
 async def test_a_change_that_is_confirmed_stands(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.change({"presence.language": "de"}, confirm_within=60)
-        status, version = await served.ask("POST", "/v1/settings/confirm")
-        assert (status, version["confirm_until"]) == (200, version["confirm_until"])
+        assert (await served.ask("POST", "/v1/settings/confirm"))[0] == 200
+        assert (await served.get("/v1/settings"))["version"]["confirm_until"] is None
         await clock.advance(3600)
         assert await served.value("presence.language") == "de"
 
@@ -273,7 +280,9 @@ async def test_a_change_is_rolled_back_even_after_a_restart(
     await clock.advance(300)
     async with running_service(company, clock, tmp_path, None) as served:
         await served.eventually(lambda: '"de"' not in served.file.read_text())
-        await served.eventually(lambda: served.service.unconfirmed is None)
+        await served.eventually(lambda: len(served.desk.audit.entries()) == 2)
+        actions = [entry["action"] for entry in (await served.get("/v1/audit"))["entries"]]
+        assert actions == ["roll_back_settings", "change_settings"]
 
 
 async def test_a_change_that_breaks_a_link_is_offered_for_rollback(
@@ -327,6 +336,7 @@ async def test_an_edit_is_read_when_asked_to_even_if_the_file_looks_the_same(
         served.service.look_soon()
         served.file.unlink()
         await served.eventually(lambda: served.service.file_trouble is not None)
+        assert "edit-not-in-force" in await served.concerns()
 
 
 async def test_settings_that_cannot_be_written(company: Company, clock: ManualClock, tmp_path: Path) -> None:

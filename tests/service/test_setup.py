@@ -1,6 +1,7 @@
 """The guided set-up over the API: answers, checks on both simulators, and putting it into force."""
 
 import asyncio
+import json
 import stat
 from collections.abc import AsyncIterator
 from datetime import date
@@ -201,6 +202,14 @@ async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
         ):
             assert words in ended.err, (words, ended.err)
         assert "pbx.password" not in ended.err
+        told = await run(served, "--answers", str(answers), "--json", CALENDAR_ENGINE_PBX_PASSWORD="x")
+        assert (told.status, told.err) == (2, ended.err)
+        outcome = json.loads(told.out)
+        assert outcome["state"] == "unusable"
+        assert {"key": "pbx.port", "line": 3} in [
+            {"key": each["key"], "line": each["line"]} for each in outcome["problems"]
+        ]
+        assert all(f"{each['key']} {each['reason']}. {each['remedy']}" in told.err for each in outcome["problems"])
         assert company.pbx.connections == 0
 
 
@@ -216,6 +225,49 @@ async def test_an_answers_file_that_does_not_work_changes_nothing(
         assert ended.err == "\nNothing was changed.\n"
         assert not served.file.exists()
         assert {each["origin"] for each in (await served.get("/v1/secrets"))["secrets"]} == {None}
+
+
+async def test_the_outcome_for_a_script(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.toml"
+    answers.write_text(company.settings() + '[setup]\nuser = "anna.mueller@corp.example"\n')
+    given = ("--json", "--answers", str(answers))
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        broken = await run(served, *given, **{**ENVIRONMENT, "CALENDAR_ENGINE_PBX_PASSWORD": "x"})
+        assert (broken.status, broken.err.splitlines()[-1]) == (1, "Nothing was changed.")
+        assert "✗ log-in" in broken.err
+        failed = json.loads(broken.out)
+        assert failed["state"] == "failed"
+        assert [(each["name"], each["passed"]) for each in failed["steps"]] == [("pbx", False)]
+        [rung] = [each for each in failed["steps"][0]["rungs"] if each["outcome"] == "failed"]
+        assert rung["name"] == "log-in"
+        assert rung["remedy"]
+        tried = await run(served, *given, "--check-only", **ENVIRONMENT)
+        assert (tried.status, tried.err.splitlines()[-1]) == (0, "Everything works. Nothing was changed.")
+        works = json.loads(tried.out)
+        assert works["state"] == "works"
+        assert len(works["steps"]) > 3
+        assert all(each["passed"] and each["rungs"] for each in works["steps"])
+        assert {"key": "pbx.master", "before": None, "after": "headquarters"} in works["changes"]
+        assert sorted(works["new_secrets"]) == ["exchange.password", "pbx.password"]
+        assert not served.file.exists()
+        ended = await run(served, *given, **ENVIRONMENT)
+        assert (ended.status, ended.err.splitlines()[-1]) == (0, "The set-up is in force.")
+        applied = json.loads(ended.out)
+        assert (applied["state"], applied["changes"], applied["new_secrets"]) == (
+            "applied",
+            works["changes"],
+            works["new_secrets"],
+        )
+        assert served.file.exists()
+        told = broken.out + broken.err + tried.out + tried.err + ended.out + ended.err
+        assert not any(secret in told for secret in SECRETS.values())
+
+
+async def test_a_dialogue_has_no_outcome_for_a_script(tmp_path: Path) -> None:
+    ended = await command("setup", "--json", "--socket", str(tmp_path / "engine.sock"))
+    assert (ended.status, ended.out) == (2, "")
+    assert "There is no JSON of a dialogue" in ended.err
+    assert "--answers" in ended.err
 
 
 async def test_a_secret_that_would_have_no_effect_is_told(company: Company, clock: ManualClock, tmp_path: Path) -> None:

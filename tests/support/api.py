@@ -15,31 +15,24 @@ import aiohttp
 from engine.api.desk import Desk
 from engine.api.handlers.part import Part
 from engine.api.schema.places import read_only_twin
-from engine.api.server import ApiServer
-from engine.api.sockets import open_doors
 from engine.api.stream import Patience
 from engine.cli.assembly import make_workbench
 from engine.cli.debug_log import DebugLog
-from engine.cli.site import service_parts
+from engine.cli.premises import begin_site, open_premises
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.model import EngineSettings, Settings
+from engine.core.settings.model import Settings
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
-from engine.service.service import Service
-from engine.service.settings_file import SettingsFile
 from engine.store.acknowledged import AcknowledgedPresences
-from engine.store.database import Database
-from engine.store.secret_sources import SecretSources
-from engine.store.secrets import ENVIRONMENT, Secrets
-from engine.store.settings_history import SettingsHistory
-from engine.store.vault import Vault
+from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
 from tests.support.exchanges import traced
+from tests.support.serving import serving
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -148,7 +141,7 @@ class ServedEngine:
     link: InstantLink
     clock: ManualClock
     socket: Path
-    parts: tuple[Part, ...]
+    parts: Sequence[Part]
     log: DebugLog
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
@@ -178,6 +171,39 @@ class ServedEngine:
                 await asyncio.sleep(0.01)
 
 
+class Workshop:
+    """Makes engines that ask `source`, and links that know `users`; `asks` as `served_engine` has it."""
+
+    def __init__(self, source: InstantSource, users: Sequence[User], clock: ManualClock, *, asks: bool) -> None:
+        self._source = source
+        self._users = users
+        self._clock = clock
+        self._asks = asks
+        self.engines: list[Engine] = []
+        self.links: list[InstantLink] = []
+
+    def assemble(self, settings: Settings, store: AcknowledgedPresences) -> Engine:
+        self.engines.append(
+            Engine(
+                settings,
+                source=self._source,
+                make_link=self._link,
+                store=store,
+                clock=self._clock,
+                network_clock=SteadyClock(),
+                random=Random(1),
+                observe=lambda _: None,
+            )
+        )
+        return self.engines[-1]
+
+    def _link(self, on_event: Callable[[PbxEvent], None]) -> InstantLink:
+        self.links.append(InstantLink(on_event, self._users))
+        if not self._asks:
+            self.links[-1].gate.clear()
+        return self.links[-1]
+
+
 @asynccontextmanager
 async def served_engine(
     directory: Path,
@@ -190,75 +216,30 @@ async def served_engine(
 ) -> AsyncIterator[ServedEngine]:
     """Without `asks`, the PBX does not tell which presence it shows before `link.gate` is set."""
     clock = ManualClock(NINE + timedelta(minutes=5))
-    database = Database(directory / "state")
-    await database.open()
     source = source or InstantSource()
-    links: list[InstantLink] = []
-    engines: list[Engine] = []
-
-    def make_link(on_event: Callable[[PbxEvent], None]) -> InstantLink:
-        links.append(InstantLink(on_event, users))
-        if not asks:
-            links[-1].gate.clear()
-        return links[-1]
-
-    def assemble(settings: Settings, secrets: Secrets) -> Engine:
-        exchanges.know(secrets)
-        engines.append(
-            Engine(
-                settings,
-                source=source,
-                make_link=make_link,
-                store=AcknowledgedPresences(database),
-                clock=clock,
-                network_clock=SteadyClock(),
-                random=Random(1),
-                observe=lambda _: None,
-            )
-        )
-        return engines[-1]
-
-    exchanges = DebugLog(directory / "state", clock)
+    workshop = Workshop(source, users, clock, asks=asks)
     given = {ENVIRONMENT[f"{side}.password"]: password for side, password in PASSWORDS.items()}
-    sources = SecretSources(given, None, Vault(directory / "state", None), clock.now)
-    file = directory / "settings.toml"
+    file, socket = directory / "settings.toml", directory / "engine.sock"
+    file.parent.mkdir(exist_ok=True)
     file.write_text(settings)
-    service = Service(
-        SettingsFile(file),
-        SettingsHistory(database),
-        sources.secrets,
-        assemble,
-        clock=clock,
-        network_clock=SteadyClock(),
-        started_with=EngineSettings(),
-    )
-    try:
-        await service.begin()
-        assert service.settings is not None
-        exchanges.heed(service.settings)
-        desk = Desk(service.seat, clock)
-        with open_doors(directory / "engine.sock", None, {}) as doors:
-            workbench = make_workbench(clock, SteadyClock())
-            parts = (
-                *service_parts(service, sources, desk, workbench, directory),
-                *exchanges.parts(service.seat, desk),
-            )
-            served = ServedEngine(engines[0], desk, source, links[0], clock, doors.main, parts, exchanges)
-            async with exchanges.opened(), asyncio.TaskGroup() as group:
-                capturing = group.create_task(exchanges.capture.run())
-                running = group.create_task(service.run())
-                serving = group.create_task(ApiServer(desk, doors, patience, parts).serve())
-                await served.eventually(lambda: links[0].has_told_users)
-                try:
-                    yield served
-                finally:
-                    for session in served.sessions:
-                        await session.close()
-                    running.cancel()
-                    serving.cancel()
-                    capturing.cancel()
-    finally:
-        await database.close()
+    async with open_premises(file, None, given, clock, directory / "state") as premises:
+        store = AcknowledgedPresences(premises.database)
+        site = await begin_site(
+            premises,
+            lambda settings, _: workshop.assemble(settings, store),
+            make_workbench(clock, SteadyClock()),
+            clock=clock,
+            network_clock=SteadyClock(),
+        )
+        engine, link = workshop.engines[0], workshop.links[0]
+        served = ServedEngine(engine, site.desk, source, link, clock, socket, site.parts, premises.exchanges)
+        async with serving(site, socket, patience):
+            await served.eventually(lambda: link.has_told_users)
+            try:
+                yield served
+            finally:
+                for session in served.sessions:
+                    await session.close()
 
 
 async def an_exchange(served: ServedEngine, **changes: Any) -> None:

@@ -11,25 +11,18 @@ from typing import Any
 import aiohttp
 
 from engine.api.desk import Desk
-from engine.api.server import ApiServer
-from engine.api.sockets import open_doors
 from engine.cli.assembly import assemble, make_workbench
-from engine.cli.site import service_parts
+from engine.cli.premises import begin_site, open_premises
 from engine.core.settings.model import Settings
 from engine.service.service import Service
-from engine.service.settings_file import SettingsFile
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.routing import RoutedResolver
 from engine.store.acknowledged import AcknowledgedPresences
-from engine.store.audit_trail import AuditTrail
-from engine.store.database import Database
-from engine.store.secret_sources import SecretSources
 from engine.store.secrets import Secrets
-from engine.store.settings_history import SettingsHistory
-from engine.store.vault import Vault
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
+from tests.support.serving import serving
 from tests.support.site import PATIENCE, collect_cancelled_handshakes
 
 
@@ -109,52 +102,33 @@ async def running_service(
     if text is not None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
-    database = Database(directory / "state")
     network_clock = SteadyClock(speed=20)
-
-    sources = SecretSources(environment or {}, None, Vault(directory / "state", None), clock.now)
-
-    def make(settings: Settings, secrets: Secrets) -> Engine:
-        return assemble(
-            settings,
-            secrets,
-            AcknowledgedPresences(database),
-            clock=clock,
-            network_clock=network_clock,
-            observe=lambda _: None,
-            resolver=RoutedResolver(company.exchange.routes),
-        )
-
-    await database.open()
+    resolver = RoutedResolver(company.exchange.routes)
     try:
-        if with_secrets and environment is None:
-            await sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
-        settings = SettingsFile(file)
-        service = Service(
-            settings,
-            SettingsHistory(database),
-            sources.secrets,
-            make,
-            clock=clock,
-            network_clock=network_clock,
-            started_with=settings.engine_settings(),
-        )
-        await service.begin()
-        desk = Desk(service.seat, clock, AuditTrail(database))
-        workbench = make_workbench(clock, SteadyClock(), RoutedResolver(company.exchange.routes))
-        parts = service_parts(service, sources, desk, workbench, directory / "state")
-        with open_doors(directory / "engine.sock", None, {}) as doors:
-            served = ServedService(service, desk, company, clock, file, doors.main)
-            async with asyncio.TaskGroup() as group:
-                running = group.create_task(service.run())
-                serving = group.create_task(ApiServer(desk, doors, more=parts).serve())
+        async with open_premises(file, None, environment or {}, clock, directory / "state") as premises:
+            if with_secrets and environment is None:
+                await premises.sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
+            store = AcknowledgedPresences(premises.database)
+
+            def make(settings: Settings, secrets: Secrets) -> Engine:
+                return assemble(
+                    settings,
+                    secrets,
+                    store,
+                    clock=clock,
+                    network_clock=network_clock,
+                    observe=lambda _: None,
+                    resolver=resolver,
+                )
+
+            workbench = make_workbench(clock, SteadyClock(), resolver)
+            site = await begin_site(premises, make, workbench, clock=clock, network_clock=network_clock)
+            served = ServedService(site.service, site.desk, company, clock, file, directory / "engine.sock")
+            async with serving(site, served.socket):
                 try:
                     yield served
                 finally:
                     for session in served.sessions:
                         await session.close()
-                    running.cancel()
-                    serving.cancel()
     finally:
-        await database.close()
         collect_cancelled_handshakes()

@@ -85,9 +85,12 @@ async def test_while_exchange_is_down_presences_still_end_in_time(
 ) -> None:
     async with company, running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
         await site.settled()
+        before = {each.guid: site.shown(each) for each in company.world.people}
         await company.exchange.refuse_connections()
         await clock.advance(30 * 60)
         await site.eventually(lambda: not site.wrong())
+        ended = [each for each in company.world.people if before[each.guid].activity and not site.shown(each).activity]
+        assert ended
         await site.eventually(lambda: site.engine.status().watched == 0)
         await clock.advance(3 * 60)
         await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
@@ -218,6 +221,7 @@ async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock
     slow = company.exchange.faults.add(Delay(30), operation="FindItem", mailbox=anna.mailbox or "")
     async with company, running_engine(company, clock, tmp_path, {}) as site:
         await site.eventually(lambda: set(site.wrong()) == {"anna.mueller"})
+        assert not [each for each in site.happenings if isinstance(each, LinkTrouble)]
         company.exchange.faults.clear(slow)
 
 

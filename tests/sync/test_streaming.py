@@ -119,8 +119,10 @@ async def test_after_a_stream_ends_the_next_change_is_heard(
         await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
         await while_time_passes(site, lambda: not site.wrong())
         await all_watched(site)
+        before = site.shown(anna)
         meet(site, anna, "another", minutes=120)
         await site.eventually(lambda: not site.wrong())
+        assert site.shown(anna) != before
 
 
 async def test_closed_in_order_goes_on_with_the_same_subscriptions(
@@ -187,13 +189,17 @@ async def test_lost_cookies_lead_to_new_ones(
 ) -> None:
     async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
         await all_watched(site)
+        anna, operations = company.world.person("anna.mueller"), company.exchange.ledger.operations
+        subscribed = operations["Subscribe"]
         company.exchange.homes.lose_cookies()
         await streams_end(site, "cut")
         await site.eventually(lambda: site.engine.status().watched == 0)
         await clock.advance(15)
         await all_watched(site)
-        meet(site, company.world.person("anna.mueller"))
+        assert operations["Subscribe"] == subscribed + len(readable(site))
+        meet(site, anna)
         await site.eventually(lambda: not site.wrong())
+        assert site.shown(anna).activity == "busy"
 
 
 @pytest.mark.parametrize("most", [1, 3])

@@ -9,10 +9,12 @@ from random import Random
 
 from engine.core.clock import Clock
 from engine.core.presence.model import CLEARED, Presence
+from engine.core.settings.model import PbxSettings
 from engine.core.users import User
 from engine.pbx.failures import PbxFailure
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.sync.circumstances import Circumstances
 from engine.sync.happenings import Happening
 from engine.sync.roster import Participant, Roster
 from engine.sync.writer import PresenceLink, Writer
@@ -79,14 +81,15 @@ async def running_writer(
             roster,
             link,
             AcknowledgedPresences(database),
-            clock=clock,
-            network_clock=clock,
-            random=Random(1),
-            per_second=per_second,
-            in_flight=in_flight,
+            PbxSettings(master="m", writes_per_second=per_second, writes_in_flight=in_flight),
+            Circumstances(
+                clock=clock,
+                network_clock=clock,
+                random=Random(1),
+                observe=happenings.append,
+                finished=lambda: None,
+            ),
             dry_run=False,
-            observe=happenings.append,
-            finished=lambda: None,
         )
         await writer.load()
         async with asyncio.TaskGroup() as tasks:

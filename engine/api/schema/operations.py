@@ -34,7 +34,10 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Who changed something: `action` is the name of the request, `subject` what it was about."""
+    """Who changed something: `action` is the name of the request, `subject` what it was about.
+
+    What the engine did by itself has `calendar-engine` as its user.
+    """
 
     at: datetime
     actor: Actor

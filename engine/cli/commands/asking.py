@@ -2,7 +2,7 @@
 
 import argparse
 
-from engine.cli.commands.parsers import Commands, attached
+from engine.cli.commands.parsers import Commands, attached, declare
 
 
 def add(commands: Commands) -> None:
@@ -14,13 +14,7 @@ def add(commands: Commands) -> None:
         "resync": ("read calendars anew", "Has the calendars of some users, or of everybody, read anew now."),
         "events": ("show what happens", "Shows what happens in the engine until interrupted."),
     }
-    common = attached()
-    parsers = {
-        name: commands.add_parser(name, parents=[common], help=short, description=text)
-        for name, (short, text) in texts.items()
-    }
-    for parser in parsers.values():
-        parser.set_defaults(run=_run)
+    parsers = declare(commands, texts, _run, attached())
     parsers["users"].add_argument("filter", nargs="*", metavar="FILTER", help="words that must all be found")
     parsers["explain"].add_argument("user", metavar="USER", help="name, display name, e-mail address or guid")
     parsers["resync"].add_argument("user", nargs="*", metavar="USER", help="as for explain; everybody if left out")

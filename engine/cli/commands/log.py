@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from engine.cli.commands.parsers import Commands, at_socket, attached
+from engine.cli.commands.parsers import Commands, at_socket, attached, declare
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -16,7 +16,6 @@ def add(commands: Commands) -> None:
         help="look at what was exchanged with Exchange",
         description="Shows the debug log of requests to Exchange and its answers, exports it, and switches it.",
     )
-    log.set_defaults(run=_run)
     actions = log.add_subparsers(dest="action", required=True, metavar="ACTION")
     texts = {
         "show": ("list exchanges", "Lists exchanges, the newest last; or shows one, by its number, with its bodies."),
@@ -27,11 +26,7 @@ def add(commands: Commands) -> None:
         "on": ("capture exchanges from now on", "Captures exchanges from now on: all, or of some mailboxes."),
         "off": ("capture exchanges no longer", "Captures exchanges no longer; those that are kept stay."),
     }
-    parents = {"export": at_socket()}
-    parsers = {
-        name: actions.add_parser(name, parents=[parents.get(name, attached())], help=short, description=text)
-        for name, (short, text) in texts.items()
-    }
+    parsers = declare(actions, texts, _run, attached(), export=at_socket())
     for name in ("show", "follow", "stats", "diagnose", "export"):
         parsers[name].add_argument("filter", nargs="*", metavar="FILTER", help="for instance user:alice is:error")
     parsers["show"].add_argument("--limit", type=int, default=100, metavar="N", help="at most N exchanges (100)")

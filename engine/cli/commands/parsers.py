@@ -1,7 +1,7 @@
 """What the parsers of the commands have in common."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,26 @@ class Commands(Protocol):
     ) -> argparse.ArgumentParser:
         """Return the parser of a new command."""
         ...
+
+
+def declare(
+    commands: Commands,
+    texts: Mapping[str, tuple[str, str]],
+    run: Callable[[argparse.Namespace], int],
+    parent: argparse.ArgumentParser,
+    **others: argparse.ArgumentParser,
+) -> dict[str, argparse.ArgumentParser]:
+    """Declare commands that `run` carries out, and return their parsers by name.
+
+    `texts` has help and description of each; `others` the parent of whichever has another one than `parent`.
+    """
+    parsers = {
+        name: commands.add_parser(name, parents=[others.get(name, parent)], help=short, description=text)
+        for name, (short, text) in texts.items()
+    }
+    for parser in parsers.values():
+        parser.set_defaults(run=run)
+    return parsers
 
 
 def attached() -> argparse.ArgumentParser:

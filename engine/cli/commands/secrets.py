@@ -2,7 +2,7 @@
 
 import argparse
 
-from engine.cli.commands.parsers import Commands, attached_or_beside
+from engine.cli.commands.parsers import Commands, attached_or_beside, declare
 
 
 def add(commands: Commands) -> None:
@@ -19,13 +19,7 @@ def add(commands: Commands) -> None:
         "delete": ("remove a stored secret", "Removes a stored secret."),
         "rotate-key": ("encrypt with another key", "Encrypts the stored secrets with another key."),
     }
-    common = attached_or_beside()
-    parsers = {
-        name: actions.add_parser(name, parents=[common], help=short, description=text)
-        for name, (short, text) in texts.items()
-    }
-    for parser in parsers.values():
-        parser.set_defaults(run=_run)
+    parsers = declare(actions, texts, _run, attached_or_beside())
     for name in ("set", "delete"):
         parsers[name].add_argument("name", metavar="NAME", help="as in exchange.password; secret list has them all")
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from engine.cli.commands.parsers import Commands, attached_or_beside, positive
+from engine.cli.commands.parsers import Commands, attached_or_beside, declare, positive
 
 
 def add(commands: Commands) -> None:
@@ -23,13 +23,7 @@ def add(commands: Commands) -> None:
         "confirm": ("let the last change stand", "Lets a change stand that waits to be confirmed."),
         "schema": ("describe every setting", "Says what each setting is for, and what it may be."),
     }
-    common = attached_or_beside()
-    parsers = {
-        name: actions.add_parser(name, parents=[common], help=short, description=text)
-        for name, (short, text) in texts.items()
-    }
-    for parser in parsers.values():
-        parser.set_defaults(run=_run)
+    parsers = declare(actions, texts, _run, attached_or_beside())
     parsers["get"].add_argument("key", metavar="KEY", help="as in presence.language")
     change = "KEY=VALUE; KEY= for the default"
     parsers["set"].add_argument("changes", nargs="+", metavar="KEY=VALUE", help=change)

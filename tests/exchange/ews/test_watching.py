@@ -176,9 +176,12 @@ async def test_who_comes_later_is_listened_to_and_the_others_are_read(watching: 
 
 async def test_a_group_that_grows_again_and_again_is_never_kept_waiting(watching: Callable[..., Any]) -> None:
     async with watching() as watch:
+        begun = watch.clock.now()
         for known in ((ANNA,), (ANNA, BERT), (ANNA, BERT, CLARA)):
             await watch.watch(known[-1])
             await watch.listening(*known)
+            assert all(watch.source.is_watched(watch.mailbox(each)) for each in known)
+        assert watch.clock.now() - begun == 3 * QUIET
 
 
 async def test_groups_have_the_size_of_the_settings(watching: Callable[..., Any]) -> None:

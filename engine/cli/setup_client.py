@@ -1,0 +1,68 @@
+"""The set-up of a running engine: each step is shown as it is tried."""
+
+import asyncio
+import os
+from typing import TextIO
+
+from engine.api.schema import Operation
+from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
+from engine.cli.attached import FOLLOWED
+from engine.cli.client import ApiClient
+from engine.cli.ladders import Ladders
+from engine.cli.palette import palette_of
+from engine.cli.trying import show_rungs, tell_end
+
+PATH = "/v1/setup"
+
+
+class SetupClient:
+    """The set-up of one engine, over its API; `narration` is where each rung is written as soon as it is done."""
+
+    def __init__(self, client: ApiClient, narration: TextIO) -> None:
+        self._client = client
+        self._narration = narration
+        self._ladders = Ladders(palette_of(narration, no_colour="NO_COLOR" in os.environ))
+
+    async def under_way(self) -> Setup | None:
+        """Return the set-up that was begun before, None where there is none."""
+        return await self._client.find(PATH, Setup)
+
+    async def begin(self) -> Setup:
+        """Begin it anew."""
+        return await self._client.post(PATH, Setup)
+
+    async def answer(self, answers: SetupAnswers) -> Setup:
+        """Take answers in, and go to a step."""
+        return await self._client.send("PATCH", PATH, Setup, answers)
+
+    async def check(self) -> bool:
+        """Try the step that it is at, and tell whether all went well."""
+        return (await self._tried()).passed
+
+    async def tried(self, step: SetupSummary) -> SetupStep:
+        """Go to a step and try it, and return what came of it."""
+        print(f"\n{step.title}", file=self._narration, flush=True)
+        await self.answer(SetupAnswers(step=step.name))
+        return await self._tried()
+
+    async def apply(self) -> Setup:
+        """Put it into force; return what was applied."""
+        return await self._client.post(f"{PATH}/apply", Setup)
+
+    async def _tried(self) -> SetupStep:
+        operation = await self._client.post(f"{PATH}/check", Operation)
+        told = 0
+        try:
+            while True:
+                step = (await self._client.get(PATH, Setup)).step
+                show_rungs(self._ladders, step.rungs[told:], self._narration)
+                told = len(step.rungs)
+                if step.check is None or step.check.state != "running":
+                    break
+                await asyncio.sleep(FOLLOWED)
+        except asyncio.CancelledError:
+            await self._client.delete(f"/v1/operations/{operation.id}")
+            raise
+        if step.check is not None:
+            tell_end(step.check)
+        return step

@@ -1,0 +1,34 @@
+"""A process that is killed in the middle of its work."""
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+Work = Callable[[Path, "Connection[int, Any]"], None]
+
+
+def killed_at_work(work: Work, directory: Path, enough: int) -> int:
+    """Have a process of its own do `work`, and kill it (SIGKILL) as soon as it has told of so much.
+
+    Through the connection it tells how much it has done so far; returns the last that it told.
+    """
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    worker = multiprocessing.get_context("spawn").Process(target=work, args=(directory, sender), daemon=True)
+    worker.start()
+    sender.close()
+    done = 0
+    with receiver:
+        while done < enough:
+            assert receiver.poll(60), "nothing is heard of it"
+            done = receiver.recv()
+        worker.kill()
+        with contextlib.suppress(EOFError):
+            while True:
+                done = receiver.recv()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL
+    return done

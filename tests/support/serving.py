@@ -1,0 +1,30 @@
+"""A site at work: its service, its debug log, and its API on a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from engine.api.server import ApiServer
+from engine.api.sockets import open_doors
+from engine.api.stream import Patience
+from engine.cli.premises import Site
+
+
+@asynccontextmanager
+async def serving(site: Site, socket: Path, patience: Patience | None = None) -> AsyncIterator[None]:
+    """Serve `site` at `socket` for as long as the context lasts."""
+    exchanges = site.premises.exchanges
+    async with exchanges.opened():
+        with open_doors(socket, None, {}) as doors:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(site.service.run()),
+                    group.create_task(exchanges.capture.run()),
+                    group.create_task(ApiServer(site.desk, doors, patience, site.parts).serve()),
+                ]
+                try:
+                    yield
+                finally:
+                    for task in tasks:
+                        task.cancel()
