@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -26,6 +27,9 @@ V = TypeVar("V", bound=View)
 MERGED = 0.2
 """Seconds within which changes are drawn together."""
 
+MINUTE = 60.0
+"""Seconds after which a picture is drawn although nothing happened: times go on."""
+
 COUNTDOWN = 1.0
 """Seconds between two looks at the time while the engine is gone."""
 
@@ -38,14 +42,21 @@ class CalendarApp(App[None]):
     TITLE = "calendar-tui"
     BINDINGS: ClassVar = []
 
-    def __init__(self, find: Callable[[], Path], look: Look, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        find: Callable[[], Path],
+        look: Look,
+        *,
+        read_only: bool = False,
+        real_time: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         if look.colour:
             os.environ.pop("NO_COLOR", None)
         else:
             os.environ["NO_COLOR"] = "1"
         super().__init__(ansi_color=True if look.theme is ThemeName.ANSI else None)
         self.look = look
-        self.model = Model()
+        self.model = Model(real_time)
         self.session = Session(self.model, find, self._changed, read_only=read_only)
         self._views: dict[str, View] = {}
         self._drawing: Timer | None = None
@@ -59,6 +70,7 @@ class CalendarApp(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.leave)
+        self.set_interval(MINUTE, self._draw)
         self.open_view(FIRST)
         self.run_worker(self.session.run(), exclusive=True)
 

@@ -201,7 +201,7 @@ class LogView(LiveLog):
 
     @on(Input.Submitted, "#time")
     async def _timed(self, event: Input.Submitted) -> None:
-        instant = typed_time(event.value, datetime.now(UTC), self.model.zone)
+        instant = typed_time(event.value, self.model.now, self.model.zone)
         if instant is None:
             self.tell("This is no time: for instance 14:05, 2026-11-22, 2026-11-22T14:05 or 10m.")
             return

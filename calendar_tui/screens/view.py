@@ -1,6 +1,5 @@
 """What every view is: a header, what is said while the engine is gone, the content, and the keys."""
 
-from datetime import UTC, datetime
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -124,7 +123,7 @@ class View(Screen[str | None]):
         if small:
             self.line_view("too-small").show(frame.too_small(width, height))
             return
-        self.show_as_needed("lost", frame.lost(self.model, datetime.now(UTC), width))
+        self.show_as_needed("lost", frame.lost(self.model, width))
         self.refresh_content()
         self.show_frame()
 

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterable
-from datetime import datetime
 
 from rich.cells import cell_len
 
@@ -36,15 +35,16 @@ def _engine(model: Model) -> Span:
             return Span("✗ engine gone ", Role.PROBLEM)
 
 
-def lost(model: Model, now: datetime, width: int) -> Document:
-    """Return what is said above a view while there is no engine; `now` is real time."""
+def lost(model: Model, width: int) -> Document:
+    """Return what is said above a view while there is no engine."""
     attachment = model.attachment
     if not isinstance(attachment, Lost):
         return Document()
+    now = model.real_time()
     seconds = max(0, round((attachment.retry_at - now).total_seconds()))
     again = f"Next try in {seconds} s." if seconds else "Trying again."
-    if model.heard_at is not None:
-        again = f"What is shown here is {age((now - model.heard_at).total_seconds())} old. {again}"
+    if model.current_until is not None:
+        again = f"What is shown here is {age((now - model.current_until).total_seconds())} old. {again}"
     return Document(
         [
             *wrapped(f"✗ {attachment.failure}", width - 2, " ", Role.PROBLEM),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -64,8 +65,14 @@ async def terminal(
     size: tuple[int, int] = DESIGN_SIZE,
     read_only: bool = False,
     attached: bool = True,
+    real_time: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Terminal]:
-    app = CalendarApp(lambda: reachable_socket((socket,), read_only=read_only), look or Look(), read_only=read_only)
+    app = CalendarApp(
+        lambda: reachable_socket((socket,), read_only=read_only),
+        look or Look(),
+        read_only=read_only,
+        real_time=real_time,
+    )
     async with app.run_test(size=size) as pilot:
         shown = Terminal(app, pilot)
         if attached:
