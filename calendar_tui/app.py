@@ -11,6 +11,7 @@ from typing import ClassVar, TypeVar
 from textual import events
 from textual.app import App
 from textual.timer import Timer
+from textual.worker import WorkerFailed
 
 from calendar_tui import themes
 from calendar_tui.client.session import Session
@@ -58,6 +59,7 @@ class CalendarApp(App[None]):
         self.look = look
         self.model = Model(real_time)
         self.session = Session(self.model, find, self._changed, read_only=read_only)
+        self.crash: BaseException | None = None
         self._views: dict[str, View] = {}
         self._drawing: Timer | None = None
         self._countdown: Timer | None = None
@@ -131,6 +133,12 @@ class CalendarApp(App[None]):
     def leave(self) -> None:
         """End the program."""
         self.exit()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End because of a mistake in this program, without the traceback of Textual: it shows what variables hold."""
+        self.crash = self.crash or (error.error if isinstance(error, WorkerFailed) else error)
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
 
     def _main_view(self, kind: type[V]) -> V:
         view = self._view(kind.NAME)

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from calendar_tui.client.api import segment
 from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
-from calendar_tui.screens.private_file import write_here
+from calendar_tui.private_file import write_here
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.lines import Document, Role, Span, line
 from calendar_tui.state.log.related import conditions_of_user

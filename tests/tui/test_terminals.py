@@ -146,5 +146,6 @@ async def test_ended_by_a_signal_the_demo_ends_too(number: signal.Signals) -> No
         await seen.shows("users")
         [child] = seen.children()
         seen.process.send_signal(number)
-        await asyncio.wait_for(seen.process.wait(), 20)
+        assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+        assert seen.is_in_order()
         await seen.until(lambda: not is_running(child))
