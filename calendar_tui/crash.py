@@ -26,7 +26,7 @@ def last_words(error: BaseException) -> str:
 
 
 def report(error: BaseException, at: datetime) -> str:
-    """Return which lines of the program led to the error: no variables, and no texts of errors, which may quote them."""
+    """Return which lines of the program led to the error: no variables, and no texts of errors, which quote them."""
     heads = (
         f"calendar-tui {version('calendar-tui')}, textual {version('textual')}, Python {platform.python_version()}",
         f"{platform.platform()}",

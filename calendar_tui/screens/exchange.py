@@ -11,8 +11,8 @@ from textual.widgets import Input
 from calendar_tui.client.failures import ClientFailure
 from calendar_tui.client.log import Log
 from calendar_tui.commands.bindings import view_bindings
-from calendar_tui.screens.live_log import LiveLog
 from calendar_tui.private_file import write_here
+from calendar_tui.screens.live_log import LiveLog
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.lines import Document
 from calendar_tui.state.log.exchange import commands_of, headers, parts_line, summary

@@ -58,6 +58,14 @@ class PseudoTerminal:
         _set_size(self._master, columns, rows)
         self.process.send_signal(28)  # SIGWINCH
 
+    def hang_up(self) -> None:
+        """Go away as a lost connection does."""
+        if self._master < 0:
+            return
+        self._loop.remove_reader(self._master)
+        os.close(self._master)
+        self._master = -1
+
     async def shows(self, text: str) -> None:
         await self.until(lambda: text in self.text(), lambda: f"{text!r} is not in\n{self.text()}")
 
@@ -120,6 +128,7 @@ async def on_terminal(
         stderr=slave,
         env=inherited | MODERN | dict(environment or {}),
         start_new_session=True,
+        preexec_fn=_take_terminal,
     )
     os.close(slave)
     terminal = PseudoTerminal(master, columns, rows, process)
@@ -130,13 +139,17 @@ async def on_terminal(
         if process.returncode is None:
             process.terminate()
         await process.wait()
-        loop.remove_reader(master)
-        os.close(master)
+        terminal.hang_up()
 
 
 def is_running(process: int) -> bool:
     """Tell whether there is such a process."""
     return Path(f"/proc/{process}").exists()
+
+
+def _take_terminal() -> None:
+    """Let standard input be the terminal that this process is hung up with."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _readable(data: bytes) -> bytes:
