@@ -110,9 +110,13 @@ class ExchangeView(View):
             self.query_one(f"#{'response' if step > 0 else 'request'}", LineView).focus()
             return
         parts = self._parts
-        self._part = parts[(parts.index(self._part) + step) % len(parts)]
+        self.action_open_part(parts[(parts.index(self._part) + step) % len(parts)], step)
+
+    def action_open_part(self, part: str, step: int = 1) -> None:
+        """Show this part; `step` says from which side it is come to."""
+        self._part = part
         self.show()
-        self.query_one(f"#{_focused(self._part, step)}", LineView).focus()
+        self.query_one(f"#{_focused(part, step)}", LineView).focus()
 
     def action_fold(self) -> None:
         """Fold or unfold what the cursor is in."""

@@ -240,6 +240,10 @@ class SettingsView(View):
     @work(exclusive=True, group="load")
     async def load(self) -> None:
         """Ask for the settings."""
+        await self.reload()
+
+    async def reload(self) -> None:
+        """Ask for the settings, and show them."""
         if self.desk is None:
             return
         try:

@@ -111,7 +111,7 @@ class View(Screen[str | None]):
         yield self.lines("header", "one-line")
         yield self.lines("lost", "as-needed")
         yield from self.content()
-        yield self.lines("footer", "one-line")
+        yield self.lines("footer", "as-needed")
 
     def show(self) -> None:
         """Show what is known now."""
@@ -149,7 +149,7 @@ class View(Screen[str | None]):
             return
         width = self.app.size.width
         self.line_view("header").show(frame.header(self.model, self.path(), self.place(), width))
-        self.line_view("footer").show(frame.footer(self.commands(), self.message, width))
+        self.show_as_needed("footer", frame.footer(self.commands(), self.message, width))
 
     def tell(self, message: str) -> None:
         """Say something in the footer, until the next key."""
@@ -194,6 +194,11 @@ class View(Screen[str | None]):
         self.call_after_refresh(self.show)
 
     def on_key(self, event: events.Key) -> None:
+        """Take a message away that was seen."""
+        if self.message:
+            self.tell("")
+
+    def on_click(self, event: events.Click) -> None:
         """Take a message away that was seen."""
         if self.message:
             self.tell("")

@@ -11,6 +11,9 @@ from calendar_tui.state.lines import Document, Role, Span, cut, line, wrapped
 from calendar_tui.state.model import Model
 from calendar_tui.terminal import SMALLEST
 
+LONGEST_MESSAGE = 6
+"""Lines of a message, which takes them from the content."""
+
 
 def header(model: Model, path: str, place: str, width: int) -> Document:
     """Return the first line of a view: the names that lead to it, the place in its list, and the engine."""
@@ -55,16 +58,17 @@ def lost(model: Model, width: int) -> Document:
 
 
 def footer(commands: Iterable[Command], message: str, width: int) -> Document:
-    """Return the last line of a view: a message, or the keys that matter here."""
+    """Return the end of a view: a message in as many lines as it takes, or the keys that matter here in one."""
     if message:
-        return Document([line(Span(cut(f" {message}", width), Role.NOTICE))])
+        return Document(wrapped(message, width - 1, " ", Role.NOTICE, most=LONGEST_MESSAGE))
     parts: list[Span] = []
     used = 1
     for command in commands:
         taken = cell_len(command.key) + cell_len(command.label) + 3
         if not command.label or used + taken > width:
             continue
-        parts += [Span(f" {command.key}", Role.KEY), Span(f" {command.label} ", Role.MUTED)]
+        clicked = f"command({command.name!r})"
+        parts += [Span(f" {command.key}", Role.KEY, clicked), Span(f" {command.label} ", Role.MUTED, clicked)]
         used += taken
     return Document([line(*parts)])
 

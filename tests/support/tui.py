@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from calendar_tui.app import CalendarApp
@@ -44,6 +45,15 @@ class Terminal:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    async def click(self, text: str) -> None:
+        """Click on the first place that this text is at."""
+        for y, row in enumerate(self.grid().splitlines()):
+            if text in row:
+                await self.pilot.click(offset=(cell_len(row[: row.index(text)]), y))
+                await self.pilot.pause()
+                return
+        raise AssertionError(f"{text!r} is not in\n{self.grid()}")
 
     async def shows(self, text: str) -> None:
         await self.eventually(lambda: text in self.grid(), lambda: f"{text!r} is not in\n{self.grid()}")

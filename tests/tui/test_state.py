@@ -210,8 +210,12 @@ def test_another_engine_has_another_time() -> None:
     assert model.now == NINE
 
 
-def test_a_message_takes_the_place_of_the_keys() -> None:
-    assert [line.text for line in footer((), "Sorted by name.", 12)] == [" Sorted by …"]
+def test_a_message_takes_the_place_of_the_keys_and_is_never_cut() -> None:
+    said = "The settings cannot be written. Give the account of the engine the right to write that file."
+    lines = [line.text for line in footer((), said, 40)]
+    assert len(lines) == 3
+    assert " ".join(text.strip() for text in lines) == said
+    assert max(map(len, lines)) < 40
 
 
 def detail(*appointments: tuple[datetime, datetime, str], day: tuple[PlannedPresence, ...] = ()) -> UserDetail:
