@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.app import App
 from textual.timer import Timer
+from textual.worker import WorkerFailed
 
 from calendar_tui import themes
 from calendar_tui.client.session import Session
@@ -26,6 +28,9 @@ V = TypeVar("V", bound=View)
 MERGED = 0.2
 """Seconds within which changes are drawn together."""
 
+MINUTE = 60.0
+"""Seconds after which a picture is drawn although nothing happened: times go on."""
+
 COUNTDOWN = 1.0
 """Seconds between two looks at the time while the engine is gone."""
 
@@ -38,15 +43,23 @@ class CalendarApp(App[None]):
     TITLE = "calendar-tui"
     BINDINGS: ClassVar = []
 
-    def __init__(self, find: Callable[[], Path], look: Look, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        find: Callable[[], Path],
+        look: Look,
+        *,
+        read_only: bool = False,
+        real_time: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         if look.colour:
             os.environ.pop("NO_COLOR", None)
         else:
             os.environ["NO_COLOR"] = "1"
         super().__init__(ansi_color=True if look.theme is ThemeName.ANSI else None)
         self.look = look
-        self.model = Model()
+        self.model = Model(real_time)
         self.session = Session(self.model, find, self._changed, read_only=read_only)
+        self.crash: BaseException | None = None
         self._views: dict[str, View] = {}
         self._drawing: Timer | None = None
         self._countdown: Timer | None = None
@@ -59,6 +72,7 @@ class CalendarApp(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.leave)
+        self.set_interval(MINUTE, self._draw)
         self.open_view(FIRST)
         self.run_worker(self.session.run(), exclusive=True)
 
@@ -119,6 +133,12 @@ class CalendarApp(App[None]):
     def leave(self) -> None:
         """End the program."""
         self.exit()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End because of a mistake in this program, without the traceback of Textual: it shows what variables hold."""
+        self.crash = self.crash or (error.error if isinstance(error, WorkerFailed) else error)
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
 
     def _main_view(self, kind: type[V]) -> V:
         view = self._view(kind.NAME)

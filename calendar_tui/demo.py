@@ -16,9 +16,13 @@ def running_demo() -> Iterator[Path]:
     """Run `calendar-engine demo` as long as the context lasts and give where its socket will be."""
     with tempfile.TemporaryDirectory(prefix="calendar-tui-demo-") as name:
         socket = Path(name) / "engine.sock"
-        command = [sys.executable, "-m", "engine.cli.main", "demo", "--headless", "--json", "--socket", str(socket)]
+        options = ("--headless", "--json", "--until-eof", "--socket", str(socket))
         with subprocess.Popen(  # noqa: S603 - our own command, without a shell
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "engine.cli.main", "demo", *options],
+            stdin=subprocess.PIPE,  # ends with this program, however that ends
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # what hangs up the terminal is not to end it before it has tidied up
         ) as process:
             try:
                 yield socket

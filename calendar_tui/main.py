@@ -13,6 +13,9 @@ from calendar_tui.terminal import Look, TerminalUnfit, ThemeName, look_of
 UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h: nothing can be shown here."""
 
+MISTAKE = 70
+"""EX_SOFTWARE of sysexits.h: this program has a mistake."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Show an engine until the user leaves, and return the exit status."""
@@ -33,10 +36,17 @@ def main(arguments: list[str] | None = None) -> int:
             from calendar_tui.demo import running_demo
 
             paths = (stack.enter_context(running_demo()),)
-        return _show(paths, look, read_only=options.read_only, mouse=options.mouse)
+        crash = _show(paths, look, read_only=options.read_only, mouse=options.mouse)
+    if crash is None:
+        return 0
+    from calendar_tui.crash import last_words
+
+    print(last_words(crash), file=sys.stderr)
+    return MISTAKE
 
 
-def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse: bool) -> int:
+def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse: bool) -> BaseException | None:
+    """Show an engine until the user leaves, and return the mistake that ended it, if one did."""
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # a page that slides costs fifty times the bytes
     os.environ.setdefault("TEXTUAL_FPS", "15")
     gc.disable()  # a tenth of the time to the first picture goes into looking for garbage while modules are loaded
@@ -48,8 +58,11 @@ def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse:
     gc.enable()
     find = functools.partial(reachable_socket, paths or usual_sockets(), read_only=read_only)
     app = CalendarApp(find, look, read_only=read_only)
-    app.run(mouse=mouse)
-    return app.return_code or 0
+    try:
+        app.run(mouse=mouse)
+    except Exception as error:  # its traceback may quote what was shown
+        return error
+    return app.crash
 
 
 def _show_version() -> int:

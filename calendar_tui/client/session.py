@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -11,7 +11,7 @@ import msgspec
 from calendar_tui.client.api import Api, understood
 from calendar_tui.client.failures import ClientFailure, VersionsDiffer
 from calendar_tui.client.server_events import ServerEvent
-from calendar_tui.state.attachment import Attached, Lost
+from calendar_tui.state.attachment import Attached
 from calendar_tui.state.model import Model
 from engine.api.schema import (
     About,
@@ -71,7 +71,7 @@ class Session:
                 await self._attend()
             except ClientFailure as failure:
                 pause = self._next_pause()
-                self._model.attachment = Lost(failure, _now() + timedelta(seconds=pause))
+                self._model.lose(failure, timedelta(seconds=pause))
                 self._changed()
                 await asyncio.sleep(pause)
 
@@ -93,7 +93,7 @@ class Session:
     def _take(self, event: ServerEvent, socket: Path) -> None:
         kind = KINDS.get(event.name)
         if kind is not None:
-            self._model.take(understood(event.data, kind, event.name), _now())
+            self._model.take(understood(event.data, kind, event.name))
         self._last_event_id = event.id
         self._model.attachment = Attached(socket)
         self._pause = FIRST_PAUSE
@@ -103,7 +103,3 @@ class Session:
         pause = self._pause
         self._pause = min(pause * 2, LONGEST_PAUSE)
         return pause * self._random.uniform(0.75, 1.0)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -11,8 +11,8 @@ from textual.widgets import Input
 from calendar_tui.client.failures import ClientFailure
 from calendar_tui.client.log import Log
 from calendar_tui.commands.bindings import view_bindings
+from calendar_tui.private_file import write_here
 from calendar_tui.screens.live_log import LiveLog
-from calendar_tui.screens.private_file import write_here
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.lines import Document
 from calendar_tui.state.log.exchange import commands_of, headers, parts_line, summary
@@ -110,9 +110,13 @@ class ExchangeView(View):
             self.query_one(f"#{'response' if step > 0 else 'request'}", LineView).focus()
             return
         parts = self._parts
-        self._part = parts[(parts.index(self._part) + step) % len(parts)]
+        self.action_open_part(parts[(parts.index(self._part) + step) % len(parts)], step)
+
+    def action_open_part(self, part: str, step: int = 1) -> None:
+        """Show this part; `step` says from which side it is come to."""
+        self._part = part
         self.show()
-        self.query_one(f"#{_focused(self._part, step)}", LineView).focus()
+        self.query_one(f"#{_focused(part, step)}", LineView).focus()
 
     def action_fold(self) -> None:
         """Fold or unfold what the cursor is in."""

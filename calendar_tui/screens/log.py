@@ -9,8 +9,8 @@ from textual.widgets import Input
 from calendar_tui.client.failures import ClientFailure
 from calendar_tui.client.log import Export
 from calendar_tui.commands.bindings import view_bindings
+from calendar_tui.private_file import write_here
 from calendar_tui.screens.live_log import LiveLog
-from calendar_tui.screens.private_file import write_here
 from calendar_tui.screens.view import Shell
 from calendar_tui.state.lines import Document
 from calendar_tui.state.log.capture import capture_line
@@ -201,7 +201,7 @@ class LogView(LiveLog):
 
     @on(Input.Submitted, "#time")
     async def _timed(self, event: Input.Submitted) -> None:
-        instant = typed_time(event.value, datetime.now(UTC), self.model.zone)
+        instant = typed_time(event.value, self.model.now, self.model.zone)
         if instant is None:
             self.tell("This is no time: for instance 14:05, 2026-11-22, 2026-11-22T14:05 or 10m.")
             return

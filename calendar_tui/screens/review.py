@@ -3,7 +3,7 @@
 from textual import work
 from textual.app import ComposeResult
 
-from calendar_tui.client.failures import ClientFailure
+from calendar_tui.client.failures import ClientFailure, RequestRefused
 from calendar_tui.client.settings import SettingsDesk
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.settings import SettingsView
@@ -15,6 +15,8 @@ from engine.api.schema.preview import Preview
 from engine.api.schema.settings import SettingsCheck
 
 PRESENCE = "presence."
+STALE = 412
+"""The HTTP status that says that the settings are others than those the changes were made to."""
 
 
 class ReviewView(View):
@@ -63,11 +65,19 @@ class ReviewView(View):
         try:
             changed = await desk.change(self._settings.draft.changes, settings.etag, confirm_within)
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            if isinstance(failure, RequestRefused) and failure.status == STALE:
+                await self._look_again()
+            else:
+                self.tell(f"{failure}. {failure.remedy}")
             return
         self._settings.take(Draft())
         self.shell.go_back()
         self._settings.tell(what_became_of_it(changed))
+
+    async def _look_again(self) -> None:
+        self.tell("Somebody else has changed the settings meanwhile. This is what your changes do to them now.")
+        await self._settings.reload()
+        self._ask()
 
     @work(exclusive=True)
     async def _ask(self) -> None:

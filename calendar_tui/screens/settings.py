@@ -1,7 +1,6 @@
 """The settings on the terminal; calendar_tui.state.settings says what is in it."""
 
 from collections.abc import Awaitable
-from datetime import UTC, datetime
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -218,7 +217,7 @@ class SettingsView(View):
 
     def _show_state(self, settings: Settings, width: int) -> None:
         until = settings.version.confirm_until if settings.version else None
-        self.show_as_needed("state", state_lines(settings, self.draft, until, datetime.now(UTC), width))
+        self.show_as_needed("state", state_lines(settings, self.draft, until, self.model.now, width))
         if until is not None and self._countdown is None:
             self._countdown = self.set_interval(TICK, self._tick)
         elif until is None and self._countdown is not None:
@@ -227,7 +226,7 @@ class SettingsView(View):
 
     def _tick(self) -> None:
         until = self.settings.version.confirm_until if self.settings and self.settings.version else None
-        if until is not None and datetime.now(UTC) > until:
+        if until is not None and self.model.now > until:
             self.load()
         if self.is_current:
             self.show()
@@ -241,6 +240,10 @@ class SettingsView(View):
     @work(exclusive=True, group="load")
     async def load(self) -> None:
         """Ask for the settings."""
+        await self.reload()
+
+    async def reload(self) -> None:
+        """Ask for the settings, and show them."""
         if self.desk is None:
             return
         try:

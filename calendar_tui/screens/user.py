@@ -1,23 +1,17 @@
 """One user on the terminal; calendar_tui.state.user says what is in it."""
 
-import asyncio
-import os
-import re
-from pathlib import Path
-
 from textual import work
 from textual.app import ComposeResult
 
 from calendar_tui.client.api import segment
 from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
+from calendar_tui.private_file import write_here
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.lines import Document, Role, Span, line
 from calendar_tui.state.log.related import conditions_of_user
 from calendar_tui.state.user import user_document, user_text
 from engine.api.schema import OperationKind, UserDetail, UserRow
-
-PRIVATE = 0o600
 
 
 class UserView(View):
@@ -79,14 +73,8 @@ class UserView(View):
         """Write everything into a file that only this account can read."""
         if self._user is None:
             return
-        path = Path.cwd() / f"calendar-{re.sub(r'[^A-Za-z0-9._-]', '_', self._user.name)}.txt"
         text = user_text(self._user, self.model.now, self.model.zone)
-        try:
-            await asyncio.to_thread(_write_privately, path, text)
-        except OSError as error:
-            self.tell(f"{path} cannot be written: {error.strerror}.")
-        else:
-            self.tell(f"Written to {path}")
+        self.tell(await write_here(f"calendar-{self._user.name}.txt", text.encode()))
 
     def action_step(self, steps: int) -> None:
         """Go to a neighbour in the list."""
@@ -106,8 +94,3 @@ class UserView(View):
         except ClientFailure as failure:
             self._user, self._failure = None, f"{failure} {failure.remedy}"
         self.show()
-
-
-def _write_privately(path: Path, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w", encoding="utf-8") as file:
-        file.write(text)

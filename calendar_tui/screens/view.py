@@ -1,6 +1,5 @@
 """What every view is: a header, what is said while the engine is gone, the content, and the keys."""
 
-from datetime import UTC, datetime
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -112,7 +111,7 @@ class View(Screen[str | None]):
         yield self.lines("header", "one-line")
         yield self.lines("lost", "as-needed")
         yield from self.content()
-        yield self.lines("footer", "one-line")
+        yield self.lines("footer", "as-needed")
 
     def show(self) -> None:
         """Show what is known now."""
@@ -124,7 +123,7 @@ class View(Screen[str | None]):
         if small:
             self.line_view("too-small").show(frame.too_small(width, height))
             return
-        self.show_as_needed("lost", frame.lost(self.model, datetime.now(UTC), width))
+        self.show_as_needed("lost", frame.lost(self.model, width))
         self.refresh_content()
         self.show_frame()
 
@@ -150,7 +149,7 @@ class View(Screen[str | None]):
             return
         width = self.app.size.width
         self.line_view("header").show(frame.header(self.model, self.path(), self.place(), width))
-        self.line_view("footer").show(frame.footer(self.commands(), self.message, width))
+        self.show_as_needed("footer", frame.footer(self.commands(), self.message, width))
 
     def tell(self, message: str) -> None:
         """Say something in the footer, until the next key."""
@@ -195,6 +194,11 @@ class View(Screen[str | None]):
         self.call_after_refresh(self.show)
 
     def on_key(self, event: events.Key) -> None:
+        """Take a message away that was seen."""
+        if self.message:
+            self.tell("")
+
+    def on_click(self, event: events.Click) -> None:
         """Take a message away that was seen."""
         if self.message:
             self.tell("")

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterable
-from datetime import datetime
 
 from rich.cells import cell_len
 
@@ -11,6 +10,9 @@ from calendar_tui.state.attachment import Attached, Attaching, Lost
 from calendar_tui.state.lines import Document, Role, Span, cut, line, wrapped
 from calendar_tui.state.model import Model
 from calendar_tui.terminal import SMALLEST
+
+LONGEST_MESSAGE = 6
+"""Lines of a message, which takes them from the content."""
 
 
 def header(model: Model, path: str, place: str, width: int) -> Document:
@@ -36,15 +38,16 @@ def _engine(model: Model) -> Span:
             return Span("✗ engine gone ", Role.PROBLEM)
 
 
-def lost(model: Model, now: datetime, width: int) -> Document:
-    """Return what is said above a view while there is no engine; `now` is real time."""
+def lost(model: Model, width: int) -> Document:
+    """Return what is said above a view while there is no engine."""
     attachment = model.attachment
     if not isinstance(attachment, Lost):
         return Document()
+    now = model.real_time()
     seconds = max(0, round((attachment.retry_at - now).total_seconds()))
     again = f"Next try in {seconds} s." if seconds else "Trying again."
-    if model.heard_at is not None:
-        again = f"What is shown here is {age((now - model.heard_at).total_seconds())} old. {again}"
+    if model.current_until is not None:
+        again = f"What is shown here is {age((now - model.current_until).total_seconds())} old. {again}"
     return Document(
         [
             *wrapped(f"✗ {attachment.failure}", width - 2, " ", Role.PROBLEM),
@@ -55,16 +58,17 @@ def lost(model: Model, now: datetime, width: int) -> Document:
 
 
 def footer(commands: Iterable[Command], message: str, width: int) -> Document:
-    """Return the last line of a view: a message, or the keys that matter here."""
+    """Return the end of a view: a message in as many lines as it takes, or the keys that matter here in one."""
     if message:
-        return Document([line(Span(cut(f" {message}", width), Role.NOTICE))])
+        return Document(wrapped(message, width - 1, " ", Role.NOTICE, most=LONGEST_MESSAGE))
     parts: list[Span] = []
     used = 1
     for command in commands:
         taken = cell_len(command.key) + cell_len(command.label) + 3
         if not command.label or used + taken > width:
             continue
-        parts += [Span(f" {command.key}", Role.KEY), Span(f" {command.label} ", Role.MUTED)]
+        clicked = f"command({command.name!r})"
+        parts += [Span(f" {command.key}", Role.KEY, clicked), Span(f" {command.label} ", Role.MUTED, clicked)]
         used += taken
     return Document([line(*parts)])
 

@@ -34,10 +34,11 @@ class Role(StrEnum):
 
 
 class Span(NamedTuple):
-    """A part of a line."""
+    """A part of a line; `action` is that of the view, which a click on it carries out."""
 
     text: str
     role: Role = Role.PLAIN
+    action: str = ""
 
 
 class Line(NamedTuple):
@@ -168,7 +169,7 @@ def difference(before: Line, after: Line, width: int) -> range:
 def _letters(line_: Line, width: int) -> list[tuple[str, Role]]:
     """Return the letters of a line with their accents, filled up with blanks."""
     letters: list[tuple[str, Role]] = []
-    for text, role in line_.spans:
+    for text, role, _ in line_.spans:
         for letter in text:
             if letters and not cell_len(letter):
                 letters[-1] = (letters[-1][0] + letter, letters[-1][1])

@@ -1,12 +1,13 @@
 """All that is known of the engine: its last snapshot, and every event since."""
 
 from collections import deque
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from calendar_tui.state.attachment import Attaching, Attachment
+from calendar_tui.state.attachment import Attached, Attaching, Attachment, Lost
 from calendar_tui.state.history import LastHour
 from calendar_tui.state.user_list import UserTable
 from engine.api.schema import (
@@ -28,9 +29,10 @@ REMEMBERED = 200
 
 
 class Model:
-    """Written by the session, read by the screens."""
+    """Written by the session, read by the screens; `real_time` is that of this machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, real_time: Callable[[], datetime]) -> None:
+        self.real_time = real_time
         self.attachment: Attachment = Attaching()
         self.about: About | None = None
         self.may_change = False
@@ -39,14 +41,14 @@ class Model:
         self.operations: dict[str, Operation] = {}
         self.changes: deque[ChangeEvent] = deque(maxlen=REMEMBERED)
         self.last_hour = LastHour()
-        self.heard_at: datetime | None = None
+        self.current_until: datetime | None = None
         self.audits = 0
-        self._calendar_time: datetime | None = None
+        self._told_time: datetime | None = None
+        self._told_at = real_time()
         self._last_change = 0
 
-    def take(self, event: msgspec.Struct, heard_at: datetime) -> None:
-        """Take in what the engine told; `heard_at` is real time."""
-        self.heard_at = heard_at
+    def take(self, event: msgspec.Struct) -> None:
+        """Take in what the engine told."""
         match event:
             case Snapshot():
                 self._begin(event)
@@ -63,6 +65,13 @@ class Model:
             case _:
                 pass
 
+    def lose(self, failure: Exception, pause: timedelta) -> None:
+        """Know no more than before from now on; the engine is looked for again after a pause."""
+        now = self.real_time()
+        if isinstance(self.attachment, Attached):
+            self.current_until = now
+        self.attachment = Lost(failure, now + pause)
+
     def recall(self, recent: RecentChanges) -> None:
         """Take what happened before this program came, instead of what is known of it."""
         self.changes.clear()
@@ -73,8 +82,10 @@ class Model:
 
     @property
     def now(self) -> datetime:
-        """The newest calendar time that the engine told."""
-        return self._calendar_time or datetime.now(UTC)
+        """The calendar time of the engine: the newest that it told, and what went by since then."""
+        if self._told_time is None:
+            return self.real_time()
+        return self._told_time + (self.real_time() - self._told_at)
 
     def concern(self, slug: str) -> Concern | None:
         """Return the problem of that name, as long as there is one."""
@@ -87,6 +98,7 @@ class Model:
         return ZoneInfo(self.status.timezone) if self.status else UTC
 
     def _begin(self, snapshot: Snapshot) -> None:
+        self._told_time = None
         if snapshot.status is not None:
             self._set_status(snapshot.status)
         self.users.replace(snapshot.users or ())
@@ -96,8 +108,12 @@ class Model:
         self._last_change = change.number
         self.changes.appendleft(change)
         self.last_hour.note(change)
-        self._calendar_time = max(self._calendar_time or change.at, change.at)
+        self._note_time(change.at)
 
     def _set_status(self, status: Status) -> None:
         self.status = status
-        self._calendar_time = max(self._calendar_time or status.now, status.now)
+        self._note_time(status.now)
+
+    def _note_time(self, told: datetime) -> None:
+        if self._told_time is None or told > self.now:
+            self._told_time, self._told_at = told, self.real_time()

@@ -154,7 +154,10 @@ class LineView(Widget):
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         line, under_cursor = self._drawn[y] if y < len(self._drawn) else (NOTHING, False)
-        segments = [Segment(written(text, self._letters), self._style(role, under_cursor)) for text, role in line.spans]
+        segments = [
+            Segment(written(text, self._letters), self._style(role, under_cursor) + _clicked(action))
+            for text, role, action in line.spans
+        ]
         return Strip(segments).adjust_cell_length(self.size.width, self._style(Role.PLAIN, under_cursor))
 
     def _line(self, index: int) -> Line:
@@ -219,3 +222,8 @@ class LineView(Widget):
                 return index
             index += step
         return None
+
+
+def _clicked(action: str) -> Style | None:
+    """Return what a click on a part of a line does, as Textual finds it."""
+    return Style.from_meta({"@click": f"screen.{action}"}) if action else None

@@ -37,8 +37,16 @@ PRESENCE = {
 }
 
 
-async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: bool, socket: Path | None = None) -> bool:
-    """Run the demo until stopped, or for that many real seconds; return whether all went well.
+async def demo(
+    *,
+    speed: float,
+    seconds: float | None,
+    plain: bool,
+    as_json: bool,
+    socket: Path | None = None,
+    pipe: int | None = None,
+) -> bool:
+    """Run the demo until stopped, until `pipe` ends, or for that many real seconds; return whether all went well.
 
     The local API is at `socket`, by default in a directory of the demo's own.
 
@@ -61,10 +69,12 @@ async def demo(*, speed: float, seconds: float | None, plain: bool, as_json: boo
                     engine={"socket": str(socket), "state_dir": str(directory / "state")},
                 )
             )
-            return await _show(company, settings, clock, view, seconds)
+            return await _show(company, settings, clock, view, seconds, pipe)
 
 
-async def _show(company: Company, settings: Path, clock: SteadyClock, view: View, seconds: float | None) -> bool:
+async def _show(
+    company: Company, settings: Path, clock: SteadyClock, view: View, seconds: float | None, pipe: int | None
+) -> bool:
     tally = Tally()
 
     def observe(happening: Happening) -> None:
@@ -81,7 +91,7 @@ async def _show(company: Company, settings: Path, clock: SteadyClock, view: View
         resolver=RoutedResolver(company.exchange.routes),
     )
     async with open_site(settings, None, around) as site:
-        await until_signalled(_run_for(site, seconds, _tell_surprises(company.world, clock, view)))
+        await until_signalled(_run_for(site, seconds, _tell_surprises(company.world, clock, view)), pipe)
         status = site.service.seat.status()
     view.end(status, tally)
     unresolved = {problem.user.guid for problem in status.unresolved}

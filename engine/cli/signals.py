@@ -1,20 +1,43 @@
-"""What signals do to the work of a command: SIGTERM and Ctrl+C end it cleanly, SIGHUP asks it to look again."""
+"""What ends the work of a command: SIGTERM, Ctrl+C, or that whoever started it is gone; SIGHUP has it look again."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 
-async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` until it ends or the process gets SIGTERM or SIGINT, which cancel it; its failures are raised."""
+async def until_signalled(work: Coroutine[Any, Any, None], pipe: int | None = None) -> None:
+    """Run `work` until it ends or is cancelled by SIGTERM, SIGINT or the end of `pipe`; its failures are raised."""
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(work)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)
         task.add_done_callback(lambda _: _restore(loop))
+        with at_end_of(pipe, task.cancel):
+            await asyncio.wait([task])
+
+
+@contextmanager
+def at_end_of(pipe: int | None, end: Callable[[], object]) -> Iterator[None]:
+    """Have `end` called once whoever writes to a pipe is gone; what comes out of it until then means nothing."""
+    if pipe is None:
+        yield
+        return
+
+    def read() -> None:
+        if not os.read(pipe, 4096):
+            loop.remove_reader(pipe)
+            end()
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(pipe, read)
+    try:
+        yield
+    finally:
+        loop.remove_reader(pipe)
 
 
 @contextmanager

@@ -58,6 +58,14 @@ class PseudoTerminal:
         _set_size(self._master, columns, rows)
         self.process.send_signal(28)  # SIGWINCH
 
+    def hang_up(self) -> None:
+        """Go away as a lost connection does."""
+        if self._master < 0:
+            return
+        self._loop.remove_reader(self._master)
+        os.close(self._master)
+        self._master = -1
+
     async def shows(self, text: str) -> None:
         await self.until(lambda: text in self.text(), lambda: f"{text!r} is not in\n{self.text()}")
 
@@ -76,6 +84,12 @@ class PseudoTerminal:
             before = len(self.received)
             await asyncio.sleep(0.7)
 
+    def is_in_order(self) -> bool:
+        """Tell whether the terminal echoes and edits lines, and shows what was there before the program."""
+        modes = termios.tcgetattr(self._master)[3]
+        is_own_picture = self.received.rfind(b"\x1b[?1049h") > self.received.rfind(b"\x1b[?1049l")
+        return bool(modes & termios.ECHO and modes & termios.ICANON) and not is_own_picture
+
     def _processor_time(self) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -93,9 +107,12 @@ class PseudoTerminal:
 
 @asynccontextmanager
 async def on_terminal(
-    *arguments: str, size: tuple[int, int] = (80, 24), environment: Mapping[str, str] | None = None
+    *arguments: str,
+    size: tuple[int, int] = (80, 24),
+    environment: Mapping[str, str] | None = None,
+    program: tuple[str, str] = ("-m", "calendar_tui.main"),
 ) -> AsyncIterator[PseudoTerminal]:
-    """Run `calendar-tui` with these arguments."""
+    """Run `calendar-tui`, or another program in Python, with these arguments."""
     columns, rows = size
     master, slave = os.openpty()
     _set_size(slave, columns, rows)
@@ -104,16 +121,14 @@ async def on_terminal(
     inherited = {name: value for name, value in os.environ.items() if name not in OF_THIS_TERMINAL}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "calendar_tui.main",
+        *program,
         *arguments,
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        env=inherited
-        | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
-        | dict(environment or {}),
+        env=inherited | MODERN | dict(environment or {}),
         start_new_session=True,
+        preexec_fn=_take_terminal,
     )
     os.close(slave)
     terminal = PseudoTerminal(master, columns, rows, process)
@@ -124,13 +139,17 @@ async def on_terminal(
         if process.returncode is None:
             process.terminate()
         await process.wait()
-        loop.remove_reader(master)
-        os.close(master)
+        terminal.hang_up()
 
 
 def is_running(process: int) -> bool:
     """Tell whether there is such a process."""
     return Path(f"/proc/{process}").exists()
+
+
+def _take_terminal() -> None:
+    """Let standard input be the terminal that this process is hung up with."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _readable(data: bytes) -> bytes:

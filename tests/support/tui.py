@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from calendar_tui.app import CalendarApp
@@ -44,6 +46,15 @@ class Terminal:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
+    async def click(self, text: str) -> None:
+        """Click on the first place that this text is at."""
+        for y, row in enumerate(self.grid().splitlines()):
+            if text in row:
+                await self.pilot.click(offset=(cell_len(row[: row.index(text)]), y))
+                await self.pilot.pause()
+                return
+        raise AssertionError(f"{text!r} is not in\n{self.grid()}")
+
     async def shows(self, text: str) -> None:
         await self.eventually(lambda: text in self.grid(), lambda: f"{text!r} is not in\n{self.grid()}")
 
@@ -64,8 +75,14 @@ async def terminal(
     size: tuple[int, int] = DESIGN_SIZE,
     read_only: bool = False,
     attached: bool = True,
+    real_time: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Terminal]:
-    app = CalendarApp(lambda: reachable_socket((socket,), read_only=read_only), look or Look(), read_only=read_only)
+    app = CalendarApp(
+        lambda: reachable_socket((socket,), read_only=read_only),
+        look or Look(),
+        read_only=read_only,
+        real_time=real_time,
+    )
     async with app.run_test(size=size) as pilot:
         shown = Terminal(app, pilot)
         if attached:

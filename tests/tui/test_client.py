@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -106,7 +107,7 @@ class Watched:
     """A session, and everything that its model went through."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.model = Model()
+        self.model = Model(lambda: datetime.now(UTC))
         self.news = asyncio.Event()
         self.session = Session(
             self.model,

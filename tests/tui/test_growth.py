@@ -1,7 +1,6 @@
 """However much changes, the program keeps no more than it shows."""
 
 import gc
-from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -31,7 +30,7 @@ async def objects_after_changes(shown: Terminal) -> int:
     for number in range(CHANGES):
         row = rows[number % len(rows)]
         renamed = replace(row, display_name=f"{row.name} the {number}th")
-        model.take(UsersEvent(number=number, users=(renamed,), gone=()), datetime.now(UTC))
+        model.take(UsersEvent(number=number, users=(renamed,), gone=()))
         shown.view.show()
         if number % 10 == 0:
             await shown.pilot.pause()

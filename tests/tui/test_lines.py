@@ -54,7 +54,7 @@ def test_outside_the_difference_nothing_differs(before: Line, after: Line, width
 def cells(line: Line, width: int) -> list[tuple[str, Role] | None]:
     """What is in each column; the second of a wide letter holds the same as its first."""
     found: list[tuple[str, Role] | None] = []
-    for text, role in line.spans:
+    for text, role, _ in line.spans:
         for letter in text:
             if cell_len(letter):
                 found += [(letter, role)] * cell_len(letter)

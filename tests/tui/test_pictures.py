@@ -41,7 +41,7 @@ async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int
         await site.settled()
         await site.eventually(lambda: site.engine.status().watched == 24)
         for kind, look in LOOKS.items():
-            async with terminal(socket, look=look, size=size) as shown:
+            async with terminal(socket, look=look, size=size, real_time=clock.now) as shown:
                 for name, picture in (await pictures(shown)).items():
                     found[f"{name}-{size[0]}x{size[1]}-{kind}"] = without_chance(picture)
     compare(snapshot, found)

@@ -1,9 +1,11 @@
 """The settings as an administrator uses them: a real service with its settings file behind a real socket."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from calendar_tui.screens.settings import SettingsView
 from tests.support.api import people, served_engine
+from tests.support.clock import ManualClock
 from tests.support.tui import Terminal, terminal
 
 
@@ -68,6 +70,21 @@ async def test_a_trial_is_counted_down_kept_and_rolled_back(tmp_path: Path) -> N
         await shown.shows("✓ in force  version")
         await shown.press("end", "b")
         await shown.shows("show_subject                      true")
+
+
+async def test_a_trial_is_counted_down_by_the_time_of_the_engine(tmp_path: Path) -> None:
+    here = ManualClock(datetime(2031, 7, 1, tzinfo=UTC))
+    async with served_engine(tmp_path, people(3)) as served, terminal(served.socket, real_time=here.now) as shown:
+        await open_settings(shown, "show_subject")
+        await shown.press("space", "d", "t")
+        await shown.shows("Rolled back by itself in 60 s.")
+        for clock in (served.clock, here):
+            await clock.advance(20)
+        await shown.shows("Rolled back by itself in 40 s.")
+        for clock in (served.clock, here):
+            await clock.advance(41)
+        await shown.shows("show_subject                      true")
+        await shown.eventually(lambda: "Rolled back by itself" not in shown.grid(), shown.grid)
 
 
 async def test_somebody_else_changes_the_settings_meanwhile(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What the screens say, without a screen."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from calendar_tui.state.attachment import Lost
+from calendar_tui.state.attachment import Attached
 from calendar_tui.state.day import LABEL_WIDTH, timeline
 from calendar_tui.state.frame import age, footer, lost
 from calendar_tui.state.history import LastHour, sparkline
@@ -26,6 +28,7 @@ from engine.api.schema import (
     PlannedPresence,
     RecentChanges,
     Shown,
+    Snapshot,
     Status,
     StatusEvent,
     Subscription,
@@ -47,6 +50,16 @@ REFUSED = Trouble(
     fault="credentials",
     scope="the whole service",
 )
+
+
+@dataclass
+class Wall:
+    """The clock on the wall of this machine."""
+
+    at: datetime = NINE
+
+    def now(self) -> datetime:
+        return self.at
 
 
 def row(number: int, name: str = "", **more: object) -> UserRow:
@@ -134,30 +147,30 @@ def test_a_list_kept_up_to_date_is_the_list_made_anew(
 
 
 def test_lines_know_where_a_user_is() -> None:
-    model = Model()
-    model.take(UsersEvent(number=1, users=tuple(row(number) for number in range(20)), gone=()), NINE)
+    model = Model(lambda: NINE)
+    model.take(UsersEvent(number=1, users=tuple(row(number) for number in range(20)), gone=()))
     lines = UserLines(model, Query(words="user 1"))
     assert [lines.position(guid) for guid in lines.guids] == list(range(len(lines)))
     assert lines.position("nobody") is None
 
 
 def test_a_change_that_is_known_already_counts_once() -> None:
-    model = Model()
+    model = Model(lambda: NINE)
     model.recall(RecentChanges(changes=(change(2, NINE), change(1, NINE))))
     for number in (2, 3):
-        model.take(change(number, NINE + MINUTE), NINE)
+        model.take(change(number, NINE + MINUTE))
     assert [each.number for each in model.changes] == [3, 2, 1]
     assert model.now == NINE + MINUTE
 
 
 def test_what_a_side_waits_for_and_what_to_do() -> None:
-    model = Model()
+    model = Model(lambda: NINE)
     link = LinkState(
         name="Exchange", works=False, since=NINE, trouble=REFUSED, waits_for="next try", retry_at=NINE + 15 * MINUTE
     )
     calls = LinkState(name="PBX", works=False, since=NINE, waits_for="call")
     concern = Concern(trouble=REFUSED, link="Exchange", count=3, users=())
-    model.take(StatusEvent(number=1, status=status(links=(calls, link), concerns=(concern,))), NINE)
+    model.take(StatusEvent(number=1, status=status(links=(calls, link), concerns=(concern,))))
     text = "\n".join(line.text for line in overview(model, 80, 24))
     assert "✗ in trouble since 10:00  next try at 10:15:00\n           Exchange refuses the log-in: svc@" in text
     assert "waits for the PBX to connect" in text
@@ -166,16 +179,43 @@ def test_what_a_side_waits_for_and_what_to_do() -> None:
 
 
 def test_how_old_the_picture_is() -> None:
-    model = Model()
-    model.take(StatusEvent(number=1, status=status()), NINE)
-    model.attachment = Lost(ConnectionError("gone"), NINE + timedelta(seconds=20))
-    text = "\n".join(line.text for line in lost(model, NINE + timedelta(seconds=12), 80))
+    real = Wall()
+    model = Model(real.now)
+    model.take(StatusEvent(number=1, status=status()))
+    model.attachment = Attached(Path("engine.sock"))
+    real.at += 60 * MINUTE  # in which nothing happened
+    model.lose(ConnectionError("gone"), timedelta(seconds=20))
+    real.at += timedelta(seconds=12)
+    text = "\n".join(line.text for line in lost(model, 80))
     assert "What is shown here is 12 s old. Next try in 8 s." in text
     assert [age(seconds) for seconds in (0, 119, 120, 7200, 200_000)] == ["0 s", "119 s", "2 min", "2 h", "55 h"]
 
 
-def test_a_message_takes_the_place_of_the_keys() -> None:
-    assert [line.text for line in footer((), "Sorted by name.", 12)] == [" Sorted by …"]
+def test_the_time_of_the_engine_goes_on_between_what_it_tells() -> None:
+    real = Wall(NINE + timedelta(days=200))
+    model = Model(real.now)
+    model.take(StatusEvent(number=1, status=status(now=NINE)))
+    real.at += 3 * MINUTE
+    assert model.now == NINE + 3 * MINUTE
+    model.take(change(1, NINE + 2 * MINUTE))
+    assert model.now == NINE + 3 * MINUTE
+    model.take(change(2, NINE + 30 * MINUTE))
+    assert model.now == NINE + 30 * MINUTE
+
+
+def test_another_engine_has_another_time() -> None:
+    model = Model(lambda: NINE)
+    model.take(StatusEvent(number=1, status=status(now=NINE + 60 * MINUTE)))
+    model.take(Snapshot(boot="b", status=status(now=NINE), users=None, operations=None))
+    assert model.now == NINE
+
+
+def test_a_message_takes_the_place_of_the_keys_and_is_never_cut() -> None:
+    said = "The settings cannot be written. Give the account of the engine the right to write that file."
+    lines = [line.text for line in footer((), said, 40)]
+    assert len(lines) == 3
+    assert " ".join(text.strip() for text in lines) == said
+    assert max(map(len, lines)) < 40
 
 
 def detail(*appointments: tuple[datetime, datetime, str], day: tuple[PlannedPresence, ...] = ()) -> UserDetail:
@@ -265,8 +305,8 @@ def test_every_day_fits(spans: list[tuple[int, int]], width: int, zone_name: str
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_overview_is_never_wider_than_the_terminal(width: int) -> None:
-    model = Model()
+    model = Model(lambda: NINE)
     concern = Concern(trouble=REFUSED, link="Exchange", count=30_000, users=())
-    model.take(StatusEvent(number=1, status=status(concerns=(concern,) * 5, users=30_000, resolved=29_999)), NINE)
+    model.take(StatusEvent(number=1, status=status(concerns=(concern,) * 5, users=30_000, resolved=29_999)))
     model.recall(RecentChanges(changes=(change(1, NINE),)))
     assert max(len(line.text) for line in overview(model, width, 24)) <= width

@@ -140,11 +140,29 @@ async def test_the_demo_comes_and_goes_with_it() -> None:
         assert not is_running(child)
 
 
+async def test_killed_it_leaves_no_engine_behind() -> None:
+    async with on_terminal("--demo") as seen:
+        await seen.shows("26 users")
+        [child] = seen.children()
+        seen.process.kill()
+        await seen.until(lambda: not is_running(child))
+
+
+async def test_with_its_terminal_it_goes_and_its_demo() -> None:
+    async with on_terminal("--demo") as seen:
+        await seen.shows("26 users")
+        [child] = seen.children()
+        seen.hang_up()
+        assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+        assert not is_running(child)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_ended_by_a_signal_the_demo_ends_too(number: signal.Signals) -> None:
     async with on_terminal("--demo") as seen:
         await seen.shows("users")
         [child] = seen.children()
         seen.process.send_signal(number)
-        await asyncio.wait_for(seen.process.wait(), 20)
+        assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+        assert seen.is_in_order()
         await seen.until(lambda: not is_running(child))

@@ -115,12 +115,12 @@ class BodyView:
         first, following = self._layout.piece(row.piece)
         start, end = self._layout.row(first).start, self._layout.row(following - 1).end
         place, spans = start, []
-        for text, role in spans_of(self.shape, self.text[start : min(end, row.end + LOOK_AHEAD)]):
+        for text, role, _ in spans_of(self.shape, self.text[start : min(end, row.end + LOOK_AHEAD)]):
             part = text[max(row.start - place, 0) : max(row.end - place, 0)]
             place += len(text)
             if part:
                 spans.append(Span(part, role))
-        return [Span(visible(text), role) for text, role in self._marked(spans, row.start, row.end)]
+        return [Span(visible(text), role) for text, role, _ in self._marked(spans, row.start, row.end)]
 
     def _marked(self, spans: list[Span], start: int, end: int) -> list[Span]:
         """Divide the spans where something found begins and ends."""
@@ -130,7 +130,7 @@ class BodyView:
             return spans
         marked: list[Span] = []
         place = start
-        for text, role in spans:
+        for text, role, _ in spans:
             edges = sorted({place, place + len(text), *(e for h in hits for e in (h, h + length))})
             edges = [edge for edge in edges if place <= edge <= place + len(text)]
             for left, right in pairwise(edges):

@@ -49,7 +49,10 @@ def parts_line(parts: Sequence[str], shown: str) -> Line:
     """Return the names of the parts, the one that is shown in brackets too."""
     spans: list[str | Span] = [" "]
     for part in parts:
-        spans += [Span(f"[{part}]", Role.CHIP) if part == shown else Span(f" {part} ", Role.MUTED), " "]
+        spans += [
+            Span(f"[{part}]", Role.CHIP) if part == shown else Span(f" {part} ", Role.MUTED, f"open_part({part!r})"),
+            " ",
+        ]
     return line(*spans)
 
 

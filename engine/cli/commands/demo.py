@@ -22,6 +22,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--for", type=positive, dest="seconds", metavar="SECONDS", help="end by itself after that long")
     parser.add_argument("--json", action="store_true", help="one JSON object per confirmed presence, and a summary")
     parser.add_argument("--socket", type=Path, metavar="PATH", help="where the local API is to be (a place of its own)")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input does: with its other end")
     parser.set_defaults(run=_run)
 
 
@@ -36,6 +37,7 @@ def _run(options: argparse.Namespace) -> int:
             plain=options.headless,
             as_json=options.json,
             socket=options.socket,
+            pipe=sys.stdin.fileno() if options.until_eof else None,
         )
     )
     return WELL if went_well else FAILED

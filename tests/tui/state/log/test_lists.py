@@ -3,7 +3,7 @@ from datetime import UTC
 import pytest
 from rich.cells import cell_len
 
-from calendar_tui.state.lines import Role
+from calendar_tui.state.lines import Role, Span
 from calendar_tui.state.log.conditions import Condition, Conditions
 from calendar_tui.state.log.figures import duration, size
 from calendar_tui.state.log.marks import Marks
@@ -76,7 +76,7 @@ def test_every_outcome_has_a_glyph_and_a_word() -> None:
     assert outcome(log_row(1)).text == "✓ ok"
     assert outcome(log_row(1, part=True)).text == "· notification"
     busy = outcome(log_row(1, error=True, codes=("ErrorServerBusy",)))
-    assert busy == ("✗ ErrorServerBusy", Role.PROBLEM)
+    assert busy == Span("✗ ErrorServerBusy", Role.PROBLEM)
     assert outcome(log_row(1, error=True, status=503, codes=())).text == "✗ HTTP 503"
     assert outcome(log_row(1, error=True, status=None, codes=(), failure="timeout")).text == "✗ timeout"
     assert outcome(log_row(1, error=True, status=None, codes=())).text == "✗ no answer"

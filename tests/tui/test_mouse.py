@@ -1,0 +1,67 @@
+"""The mouse does what the keys do: rows, the wheel, the keys in the footer, and tabs."""
+
+from pathlib import Path
+
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.widgets import Input
+
+from tests.support.api import people, served_engine
+from tests.support.logged import logged_engine, some_exchanges
+from tests.support.tui import Terminal, terminal
+
+
+async def turn_wheel(shown: Terminal, direction: type[MouseScrollDown] | type[MouseScrollUp]) -> None:
+    """Turn the mouse wheel over the list."""
+    await shown.pilot._post_mouse_events([direction], shown.view.line_view("main"), offset=(5, 5))
+    await shown.pilot.pause()
+
+
+async def test_a_row_is_chosen_and_opened(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(40)) as served, terminal(served.socket) as shown:
+        await served.settled()
+        await shown.click("2 users")
+        await shown.shows("of 40")
+        await shown.click("User Number 13 ")
+        assert shown.view.line_view("main").cursor_key == people(40)[13].guid
+        await shown.shows("of 40")
+        await shown.click("User Number 13 ")
+        await shown.shows("Users > User Number 13")
+
+
+async def test_the_wheel_scrolls(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(40)) as served, terminal(served.socket) as shown:
+        await served.settled()
+        await shown.press("2")
+        await shown.shows("1–21 of 40")
+        await turn_wheel(shown, MouseScrollDown)
+        await shown.shows("4–24 of 40")
+        await turn_wheel(shown, MouseScrollUp)
+        await shown.shows("1–21 of 40")
+
+
+async def test_a_key_in_the_footer_is_pressed(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(40)) as served, terminal(served.socket) as shown:
+        await served.settled()
+        await shown.press("2")
+        await shown.click("sort ")
+        await shown.shows("Sorted by")
+        await shown.click("User Number 1 ")
+        await shown.shows("/ filter")
+        await shown.click("/ filter")
+        assert isinstance(shown.app.focused, Input)
+        await shown.press(*"29")
+        await shown.shows("1 of 1 of 40")
+        await shown.click("Esc back")
+        assert not isinstance(shown.app.focused, Input)
+
+
+async def test_a_tab_is_opened(tmp_path: Path) -> None:
+    async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket) as shown:
+        await shown.press("3", "enter")
+        await shown.shows("Where the time went")
+        await shown.click(" headers")
+        await shown.shows("[headers]")
+        await shown.shows("client-request-id")
+        await shown.click(" response ")
+        await shown.shows("[response]")
+        await shown.shows("<m:FindItemResponse")
