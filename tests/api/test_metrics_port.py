@@ -10,6 +10,7 @@ import pytest
 from engine.api.failures import MetricsPortUnusable
 from engine.api.metrics_server import MetricsServer
 from tests.support.api import people, served_engine
+from tests.support.patience import PATIENCE
 
 
 def free_port() -> int:
@@ -24,7 +25,7 @@ async def test_metrics_and_nothing_else(tmp_path: Path) -> None:
         await served.settled()
         serving = group.create_task(MetricsServer(served.desk, port).serve())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     try:
                         response = await session.get("/metrics")

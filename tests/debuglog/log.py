@@ -17,6 +17,7 @@ from engine.debuglog.capture import Capture
 from engine.debuglog.model import Row
 from engine.debuglog.reader import LogReader
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PASSWORD = "Ganz-Geheim.2026"
@@ -37,7 +38,7 @@ class OpenLog:
         await self.eventually(lambda: self._done() >= before + len(exchanges))
 
     async def eventually(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 if condition():
                     return

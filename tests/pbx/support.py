@@ -18,6 +18,7 @@ from engine.simulator.pbx.behaviour import Behaviour
 from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.pbx.users import PbxUser
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 
 PASSWORD = Secret("s3cret")
 
@@ -39,7 +40,7 @@ def simulator(clock: ManualClock, *users: PbxUser, **options: Any) -> PbxSimulat
 
 async def eventually(condition: Callable[[], object]) -> None:
     """Wait until `condition` holds: real sockets need real, short time."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - what is waited for is on the other side of a socket
             await asyncio.sleep(0.001)
 

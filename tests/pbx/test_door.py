@@ -25,6 +25,7 @@ from engine.pbx.messages import MAX_ACCEPTED_BYTES
 from tests.pbx.support import PASSWORD, Heard, eventually, pbx_user, simulator
 from tests.pbx.test_listen import PATH, IssuedByTheSimulator, Site, listen_settings, listening
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 
 ANNA = pbx_user(1, h323="anna")
 
@@ -42,7 +43,7 @@ async def connected(site: Site, tls: bool = True) -> tuple[asyncio.StreamReader,
 
 async def is_cut_off(reader: asyncio.StreamReader) -> bool:
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while await reader.read(1000):
                 pass
     except ConnectionError:

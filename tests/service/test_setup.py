@@ -15,6 +15,7 @@ from engine.simulator.world import World
 from engine.simulator.world.corp import corp_world
 from tests.support.clock import ManualClock
 from tests.support.command import Ended, command
+from tests.support.patience import PATIENCE
 from tests.support.service import ServedService, changes_of, running_service
 
 SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
@@ -47,7 +48,7 @@ async def check(served: ServedService, step: str) -> Any:
     await answer(served, step=step)
     status, operation = await served.ask("POST", "/v1/setup/check")
     assert status == 202, operation
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             now: Any = (await served.get("/v1/setup"))["step"]
             if now["check"]["state"] != "running":

@@ -17,6 +17,7 @@ from engine.simulator.world import World
 from engine.simulator.world.corp import corp_world
 from tests.support.clock import ManualClock
 from tests.support.command import command
+from tests.support.patience import PATIENCE
 from tests.support.service import ServedService, running_service
 
 ANNA = "anna.mueller@corp.example"
@@ -42,7 +43,7 @@ async def over(served: ServedService, path: str, body: Any) -> str:
     """Begin an operation, wait until it is over, and return where its result is."""
     status, operation = await served.ask("POST", path, body)
     assert status == 202, operation
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while operation["state"] == "running":
             await asyncio.sleep(0.02)
             operation = await served.get(f"/v1/operations/{operation['id']}")

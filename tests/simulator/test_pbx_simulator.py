@@ -25,6 +25,7 @@ from engine.simulator.pbx.server import PATH, PbxSimulator
 from engine.simulator.pbx.users import PbxUser
 from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 
 PASSWORD = "s3cret"
 ANNA = PbxUser(guid="b01", h323="anna", cn="Anna Berg", loc="master", emails=("anna@example.net",), groups=("sales",))
@@ -46,7 +47,7 @@ class App:
         await self._socket.send_str(json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             message: dict[str, Any] = json.loads(await self._socket.receive_str())
         return message
 
@@ -69,7 +70,7 @@ class App:
 
     async def cut_off_with(self) -> int | None:
         """Wait until the PBX ends the connection; return its close code."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await self._socket.receive()
         return self._socket.close_code
 

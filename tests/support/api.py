@@ -32,11 +32,11 @@ from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
 from tests.support.exchanges import traced
+from tests.support.patience import PATIENCE
 from tests.support.serving import serving
 from tests.support.unwatched import Unwatched
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-PATIENCE = 60.0
 PASSWORDS = {"exchange": "Ganz-Geheim.2026", "pbx": "pbx-secret"}
 SETTINGS = """
 [pbx]

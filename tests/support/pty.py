@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pyte
 
-PATIENCE = 60.0
+from tests.support.patience import PATIENCE
+
 OF_THIS_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "PYTHONIOENCODING"}
 MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
 

@@ -22,8 +22,9 @@ from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 from tests.support.serving import serving
-from tests.support.site import PATIENCE, collect_cancelled_handshakes
+from tests.support.site import collect_cancelled_handshakes
 
 
 @dataclass

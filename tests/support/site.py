@@ -29,10 +29,10 @@ from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
 LOOK = timedelta(days=10)
 SCHEMA = Path(__file__).parent.parent / "fixtures" / "ews-schema" / "messages.xsd"
 

@@ -19,9 +19,9 @@ from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.simulator.world import World
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 from tests.support.site import Site, running_site
 
-PATIENCE = 60.0
 DESIGN_SIZE = (80, 24)
 
 

@@ -35,7 +35,8 @@ from engine.simulator.pbx.presence import ClearSemantics
 from engine.simulator.world import Person, World
 from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
-from tests.support.site import PATIENCE, Site, running_engine
+from tests.support.patience import PATIENCE
+from tests.support.site import Site, running_engine
 
 MONDAY = date(2026, 3, 2)
 PEOPLE = 4

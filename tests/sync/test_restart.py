@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.world import Person, World
 from engine.sync.clocks import SystemClock
-from tests.support.site import PATIENCE
+from tests.support.patience import PATIENCE
 
 PEOPLE = 12
 

@@ -17,7 +17,8 @@ from engine.simulator.world import Person
 from engine.simulator.world.corp import corp_world
 from engine.sync.happenings import UserTrouble
 from tests.support.clock import ManualClock
-from tests.support.site import PATIENCE, Site, ews_schema, running_engine
+from tests.support.patience import PATIENCE
+from tests.support.site import Site, ews_schema, running_engine
 
 MONDAY = date(2026, 3, 2)
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")

@@ -27,6 +27,7 @@ from calendar_tui.state.model import Model
 from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail
 from engine.api.schema.places import read_only_twin
 from tests.support.api import people, served_engine
+from tests.support.patience import PATIENCE
 
 USERS = people(3)
 
@@ -118,7 +119,7 @@ class Watched:
         )
 
     async def until(self, kind: type[Attached] | type[Lost]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not isinstance(self.model.attachment, kind):
                 self.news.clear()
                 await self.news.wait()

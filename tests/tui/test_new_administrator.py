@@ -21,6 +21,7 @@ from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import Person, World
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
+from tests.support.patience import PATIENCE
 from tests.support.site import collect_cancelled_handshakes
 from tests.support.tui import Terminal, terminal
 
@@ -53,7 +54,7 @@ async def site_in_trouble(
         )
         async with open_site(settings, None, around) as site, asyncio.TaskGroup() as group:
             running = group.create_task(serve(site))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while not socket.exists():  # noqa: ASYNC110 - nothing else tells
                     await asyncio.sleep(0.02)
             yield company, socket

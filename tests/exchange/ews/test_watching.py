@@ -20,6 +20,7 @@ from engine.simulator.ledger import Record
 from engine.simulator.world import World
 from tests.exchange.ews.conftest import OpenSource, Simulate
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 
 ANNA, BERT, CLARA = "anna.mueller@corp.example", "aino.makela@corp.example", "zoe.vandijk@corp.example"
 DENIED = "gerd.vorstand@corp.example"
@@ -42,7 +43,7 @@ class Watch:
             await self.source.watch(self.mailbox(address))
 
     async def until(self, condition: Callable[[], object], seconds_pass: float = 0) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 if condition():
                     return

@@ -16,6 +16,7 @@ from engine.simulator.exchange.homes import Home
 from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.world import World
 from tests.simulator.exchange.client import NAMESPACES, PlainClient, code_of, plain_client, texts
+from tests.support.patience import PATIENCE
 
 ANNA, BERT = "anna.mueller@corp.example", "zoe.vandijk@corp.example"
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
@@ -97,7 +98,7 @@ def said(envelope: etree._Element, path: str) -> list[str]:
 
 
 async def after_the_first(envelopes: AsyncIterator[etree._Element]) -> etree._Element:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await anext(envelopes)
         return await anext(envelopes)
 
