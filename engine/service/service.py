@@ -197,7 +197,7 @@ class Service:
                 raise NothingToConfirm
             await self._history.confirm(version.id)
             await self._versions_changed()
-            return version
+            return self.versions[0]
 
     async def _roll_back(self, number: int | None, author: Author | None) -> Plan:
         goal = self._version(number)
@@ -310,7 +310,8 @@ class Service:
             if self.unconfirmed != version:
                 return
             try:
-                plan = await self._roll_back(None, None)
+                # Not what was in force last: where the file was broken by hand meanwhile, that is this change.
+                plan = await self._roll_back(self.versions[1].id, None)
             except Failure as failure:
                 logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)
             else:

@@ -266,10 +266,27 @@ async def test_a_change_that_nobody_confirms_is_rolled_back(
 async def test_a_change_that_is_confirmed_stands(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.change({"presence.language": "de"}, confirm_within=60)
-        assert (await served.ask("POST", "/v1/settings/confirm"))[0] == 200
-        assert (await served.get("/v1/settings"))["version"]["confirm_until"] is None
+        status, confirmed = await served.ask("POST", "/v1/settings/confirm")
+        assert (status, confirmed["confirm_until"]) == (200, None)
+        assert (await served.get("/v1/settings"))["version"] == confirmed
         await clock.advance(3600)
         assert await served.value("presence.language") == "de"
+
+
+async def test_a_change_that_nobody_confirms_is_rolled_back_even_if_the_file_was_broken_since(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = served.file.read_text()
+        await served.change({"presence.language": "de"}, confirm_within=60)
+        served.file.write_text("broken by hand\n")
+        served.service.look_soon()
+        await served.eventually(lambda: served.service.file_trouble is not None)
+        await clock.advance(61)
+        await served.eventually(lambda: served.service.unconfirmed is None)
+        assert served.file.read_text() == before
+        assert await served.value("presence.language") is None
 
 
 async def test_a_change_is_rolled_back_even_after_a_restart(
