@@ -286,7 +286,7 @@ async def test_a_change_that_nobody_confirms_is_rolled_back_even_if_the_file_was
         await clock.advance(61)
         await served.eventually(lambda: served.service.unconfirmed is None)
         assert served.file.read_text() == before
-        assert await served.value("presence.language") is None
+        assert await served.value("presence.language") == "en"
 
 
 async def test_a_change_is_rolled_back_even_after_a_restart(
