@@ -73,6 +73,7 @@ class View(Screen[str | None]):
         super().__init__()
         self.shell = shell
         self.message = ""
+        self._visit = -1
 
     @property
     def model(self) -> Model:
@@ -86,6 +87,9 @@ class View(Screen[str | None]):
     def refresh_content(self) -> None:
         """Show what is known now; called whenever that, or the size, is another one."""
         raise NotImplementedError
+
+    def ask(self) -> object:
+        """Ask the engine for what it does not tell by itself; called at the beginning, and when it is back."""
 
     def path(self) -> str:
         """Return the names that lead here."""
@@ -117,6 +121,9 @@ class View(Screen[str | None]):
         """Show what is known now."""
         if not self.is_there:
             return
+        if self._visit != self.model.visits:
+            self._visit = self.model.visits
+            self.ask()
         width, height = self.app.size
         small = frame.is_too_small(width, height)
         self.set_class(small, "-too-small")

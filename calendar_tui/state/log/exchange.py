@@ -74,12 +74,12 @@ def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
         cut(whom, width - len(row.operation + result.text) - 6),
     )
     local = row.at.astimezone(zone)
-    when = f" ended {local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} after {duration(row.ms)}"
-    yield line(f"{when}, attempt {row.attempt}, connection {row.lane}")
+    when = f"ended {local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} after {duration(row.ms)}"
+    yield from wrapped(f"{when}, attempt {row.attempt}, connection {row.lane}", width - 1, " ")
     yield line(Span(cut(f" {exchange.method} {exchange.url}", width), Role.MUTED))
     status = f"HTTP {row.status}" if row.status else "no answer"
-    amounts = f" {status}, {size(row.sent)} sent, {size(row.received)} received"
-    yield line(Span(f"{amounts}, request {exchange.request_id}", Role.MUTED))
+    amounts = f"{status}, {size(row.sent)} sent, {size(row.received)} received"
+    yield from wrapped(f"{amounts}, request {exchange.request_id}", width - 1, " ", Role.MUTED)
     if row.decision:
         yield line(" The engine: ", Span(row.decision, Role.NOTICE))
 
