@@ -73,6 +73,7 @@ class View(Screen[str | None]):
         super().__init__()
         self.shell = shell
         self.message = ""
+        self._followed = ""
         self._visit = -1
 
     @property
@@ -132,6 +133,9 @@ class View(Screen[str | None]):
             return
         self.show_as_needed("lost", frame.lost(self.model, width))
         self.refresh_content()
+        operation = self.model.operations.get(self._followed)
+        if operation is not None:
+            self.message = progress(operation)
         self.show_frame()
 
     def saying(self, text: str) -> Document:
@@ -161,6 +165,7 @@ class View(Screen[str | None]):
     def tell(self, message: str) -> None:
         """Say something in the footer, until the next key."""
         self.message = message
+        self._followed = ""
         self.show_frame()
 
     async def begin(self, path: str, question: msgspec.Struct | None = None) -> None:
@@ -174,6 +179,7 @@ class View(Screen[str | None]):
             self.tell(f"{failure}. {failure.remedy}")
         else:
             self.tell(progress(operation))
+            self._followed = operation.id
 
     def commands(self) -> tuple[Command, ...]:
         """Return what can be done here and now."""

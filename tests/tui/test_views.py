@@ -46,6 +46,21 @@ async def test_from_a_problem_to_its_users(tmp_path: Path, source: InstantSource
             await shown.shows("Last changes")
 
 
+async def test_what_was_begun_is_followed_to_its_end(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.press("2")
+            await shown.shows("of 30")
+            source.gate.clear()
+            await shown.press("R")
+            await shown.shows("Reading calendars again: 0 of ")
+            source.gate.set()
+            await shown.shows(". Done.")
+            await shown.press("down")
+            await shown.shows("/ filter")
+
+
 async def test_nobody_fits(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served, terminal(served.socket) as shown:
         await shown.press("2", "slash", *"nobody", "enter")
