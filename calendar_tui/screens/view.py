@@ -1,5 +1,6 @@
 """What every view is: a header, what is said while the engine is gone, the content, and the keys."""
 
+from abc import abstractmethod
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -64,7 +65,10 @@ class Shell(Protocol):
 
 
 class View(Screen[str | None]):
-    """A view has a `NAME`, which its commands are registered for, `content` and `refresh_content`."""
+    """A view has a `NAME`, which its commands are registered for, and says what is in it.
+
+    The metaclass of Textual is not that of abc; that no view lacks what is abstract here is for the type checker.
+    """
 
     NAME: ClassVar[str] = ""
     AUTO_FOCUS: ClassVar[str | None] = "#main"
@@ -81,20 +85,20 @@ class View(Screen[str | None]):
         """What is known of the engine."""
         return self.shell.model
 
+    @abstractmethod
     def content(self) -> ComposeResult:
         """Yield the widgets between header and footer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refresh_content(self) -> None:
         """Show what is known now; called whenever that, or the size, is another one."""
-        raise NotImplementedError
 
     def ask(self) -> object:
         """Ask the engine for what it does not tell by itself; called at the beginning, and when it is back."""
 
+    @abstractmethod
     def path(self) -> str:
         """Return the names that lead here."""
-        raise NotImplementedError
 
     def place(self) -> str:
         """Return where in its content the view is, and how much there is."""
