@@ -97,7 +97,7 @@ class CalendarApp(App[None]):
         """Go to the users that fit."""
         from calendar_tui.screens.users import UsersView
 
-        self.open_view(UsersView.NAME)
+        self._go_to(UsersView.NAME)
         self._main_view(UsersView).narrow(query)
 
     def open_user(self, guid: str) -> None:
@@ -110,7 +110,7 @@ class CalendarApp(App[None]):
         """Go to the exchanges that fit."""
         from calendar_tui.screens.log import LogView
 
-        self.open_view(LogView.NAME)
+        self._go_to(LogView.NAME)
         self._main_view(LogView).narrow(*conditions)
 
     def neighbour(self, guid: str, steps: int) -> str | None:
@@ -139,6 +139,14 @@ class CalendarApp(App[None]):
         self.crash = self.crash or (error.error if isinstance(error, WorkerFailed) else error)
         super()._handle_exception(error)
         self._exit_renderables.clear()
+
+    def _go_to(self, name: str) -> None:
+        """Go to one of the main views from where one is, which Esc leads back to."""
+        view = self._view(name)
+        if view not in self.screen_stack:
+            self.push_screen(view)
+        while self.screen is not view:
+            self.pop_screen()
 
     def _main_view(self, kind: type[V]) -> V:
         view = self._view(kind.NAME)

@@ -67,7 +67,7 @@ ANSI = Theme(
 THEMES = {ThemeName.DARK: DARK, ThemeName.LIGHT: LIGHT, ThemeName.ANSI: ANSI}
 
 CSS = """
-Screen { background: $background; color: $foreground; layout: vertical; }
+Screen { background: $background; color: $foreground; layout: vertical; layers: usual above; }
 LineView { height: 1fr; width: 1fr; background: $background; color: $foreground; }
 LineView.one-line { height: 1; }
 LineView.as-needed { height: 0; }
@@ -91,6 +91,6 @@ LineView .lines--found { text-style: bold reverse; }
 #response-pane { margin-left: 1; }
 #too-small { display: none; }
 .-too-small > * { display: none; }
-.-too-small > #too-small { display: block; }
+.-too-small > #too-small { display: block; layer: above; dock: top; width: 100%; height: 100%; }
 Input, Input:focus { border: none; height: 1; padding: 0 1; background: $panel; color: $foreground; }
 """

@@ -11,7 +11,6 @@ import msgspec
 from calendar_tui.client.api import Api, understood
 from calendar_tui.client.failures import ClientFailure, VersionsDiffer
 from calendar_tui.client.server_events import ServerEvent
-from calendar_tui.state.attachment import Attached
 from calendar_tui.state.model import Model
 from engine.api.schema import (
     About,
@@ -95,7 +94,7 @@ class Session:
         if kind is not None:
             self._model.take(understood(event.data, kind, event.name))
         self._last_event_id = event.id
-        self._model.attachment = Attached(socket)
+        self._model.attach(socket)
         self._pause = FIRST_PAUSE
         self._changed()
 

@@ -11,6 +11,7 @@ _KEYS = {
     "question_mark": "?",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "colon": ":",
     "space": "Space",
     "tab": "Tab",
     "delete": "Del",

@@ -54,11 +54,6 @@ class ExchangeView(View):
             yield BodyPane("request", self.shell.look.letters)
             yield BodyPane("response", self.shell.look.letters)
 
-    def on_mount(self) -> None:
-        """Ask for the exchange."""
-        super().on_mount()
-        self._ask()
-
     def refresh_content(self) -> None:
         """Show the part that was chosen."""
         width = self.app.size.width
@@ -229,7 +224,7 @@ class ExchangeView(View):
         if id != self._number:
             self._number, self._exchange, self._attempts = id, None, ()
             self.show()
-            self._ask()
+            self.ask()
 
     def _fit(self) -> None:
         for pane in self._panes:
@@ -237,7 +232,8 @@ class ExchangeView(View):
         self._grow()
 
     @work(exclusive=True, group="ask")
-    async def _ask(self) -> None:
+    async def ask(self) -> None:
+        """Ask the engine."""
         log = self._log.api
         if log is None:
             return

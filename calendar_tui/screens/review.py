@@ -36,11 +36,6 @@ class ReviewView(View):
         """One list of lines."""
         yield self.lines("main", cursor=True)
 
-    def on_mount(self) -> None:
-        """Ask."""
-        super().on_mount()
-        self._ask()
-
     def refresh_content(self) -> None:
         """Show the review."""
         document = review_document(self._found, self._preview, self._remark, self.app.size.width)
@@ -77,13 +72,15 @@ class ReviewView(View):
     async def _look_again(self) -> None:
         self.tell("Somebody else has changed the settings meanwhile. This is what your changes do to them now.")
         await self._settings.reload()
-        self._ask()
+        self.ask()
 
     @work(exclusive=True)
-    async def _ask(self) -> None:
+    async def ask(self) -> None:
+        """Ask the engine."""
         desk = self._settings.desk
         if desk is None:
             return
+        self._remark = ""
         try:
             self._found = await desk.check(self._settings.draft.changes)
             self.show()

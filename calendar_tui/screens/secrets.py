@@ -10,7 +10,7 @@ from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.settings import SettingsView
 from calendar_tui.screens.view import READING_ONLY, Shell, View
 from calendar_tui.state.settings.secrets import secrets_document, stored
-from calendar_tui.widgets.filter_line import FilterLine
+from calendar_tui.widgets.filter_line import FilterLine, SecretLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema.secrets import SecretOrigins
 
@@ -31,14 +31,7 @@ class SecretsView(View):
     def content(self) -> ComposeResult:
         """The names, and what is typed without an echo."""
         yield self.lines("main", cursor=True)
-        value = FilterLine("the new secret; it is not shown", id="value")
-        value.password = True
-        yield value
-
-    def on_mount(self) -> None:
-        """Ask."""
-        super().on_mount()
-        self._ask()
+        yield SecretLine("the new secret; it is not shown", id="value")
 
     def refresh_content(self) -> None:
         """Show what there is."""
@@ -65,15 +58,17 @@ class SecretsView(View):
 
     @on(Input.Submitted, "#value")
     async def _typed(self, event: Input.Submitted) -> None:
-        value = event.value
-        self._close()
-        if self.desk is None or not value:
+        if self.desk is None or not event.value:
+            self._close()
             return
         try:
-            self.tell(stored(await self.desk.put_secret(self._chosen, value)))
+            changed = await self.desk.put_secret(self._chosen, event.value)
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
-        self._ask()
+        else:
+            self._close()
+            self.tell(stored(changed))
+            self.ask()
 
     async def action_drop(self) -> None:
         """Remove the stored secret under the cursor."""
@@ -85,7 +80,7 @@ class SecretsView(View):
             self.tell(f"{name} is not stored any more.")
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
-        self._ask()
+        self.ask()
 
     def action_back(self) -> None:
         """Forget what is typed, or leave."""
@@ -101,7 +96,8 @@ class SecretsView(View):
         self.line_view("main").focus()
 
     @work(exclusive=True)
-    async def _ask(self) -> None:
+    async def ask(self) -> None:
+        """Ask the engine."""
         if self.desk is None:
             return
         try:

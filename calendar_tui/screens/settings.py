@@ -54,6 +54,10 @@ class SettingsView(View):
         super().on_screen_resume()
         self.load()
 
+    def ask(self) -> None:
+        """Ask for the settings of an engine that is there again."""
+        self.load()
+
     def refresh_content(self) -> None:
         """Show the settings with the draft on top of them."""
         if self.settings is None:

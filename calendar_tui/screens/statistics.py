@@ -28,11 +28,6 @@ class StatisticsView(View):
         """One list of lines."""
         yield self.lines("main", cursor=True)
 
-    def on_mount(self) -> None:
-        """Ask."""
-        super().on_mount()
-        self._ask()
-
     def refresh_content(self) -> None:
         """Show the figures."""
         main = self.line_view("main")
@@ -58,7 +53,8 @@ class StatisticsView(View):
         self._log.apply(conditions)
 
     @work(exclusive=True)
-    async def _ask(self) -> None:
+    async def ask(self) -> None:
+        """Ask the engine."""
         log = self._log.api
         if log is None:
             return

@@ -4,11 +4,10 @@ from textual import work
 from textual.app import ComposeResult
 
 from calendar_tui.client.api import segment
-from calendar_tui.client.failures import ClientFailure
+from calendar_tui.client.failures import ClientFailure, RequestRefused
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.private_file import write_here
 from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.lines import Document, Role, Span, line
 from calendar_tui.state.log.related import conditions_of_user
 from calendar_tui.state.user import user_document, user_text
 from engine.api.schema import OperationKind, UserDetail, UserRow
@@ -36,11 +35,10 @@ class UserView(View):
         row = self.model.users.rows.get(self.guid)
         if row is not self._row:
             self._row = row
-            self._ask()
+            self.ask()
         main = self.line_view("main")
         if self._user is None:
-            text = self._failure or "Asking the engine ..."
-            main.show(Document([line(Span(f" {text}", Role.MUTED))]))
+            main.show(self.saying(self._failure or "Asking the engine ..."))
         else:
             main.show(user_document(self._user, self.model.now, self.model.zone, main.size.width))
 
@@ -85,12 +83,15 @@ class UserView(View):
             self.follow(guid)
 
     @work(exclusive=True)
-    async def _ask(self) -> None:
+    async def ask(self) -> None:
+        """Ask the engine."""
         api = self.shell.session.api
         if api is None:
             return
         try:
             self._user = await api.get(f"/v1/users/{segment(self.guid)}", UserDetail)
         except ClientFailure as failure:
-            self._user, self._failure = None, f"{failure} {failure.remedy}"
+            self._failure = f"{failure}. {failure.remedy}"
+            if isinstance(failure, RequestRefused):
+                self._user = None
         self.show()

@@ -38,7 +38,8 @@ class UsersView(View):
     def refresh_content(self) -> None:
         """Show the list; it is put in order only where something changed."""
         self._put_in_order()
-        self.line_view("main").show(self._lines)
+        nobody = self.saying("Nobody fits; x shows everybody again.")
+        self.line_view("main").show(self._lines if len(self._lines) or not self.wanted.is_filter else nobody)
         self.line_view("heads").show(Document([heads(self.wanted, self.app.size.width)]))
         typed = "" if self._filter.is_open else self.wanted.words
         self.show_as_needed(

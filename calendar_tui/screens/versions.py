@@ -28,11 +28,6 @@ class VersionsView(View):
         """One list of lines."""
         yield self.lines("main", cursor=True)
 
-    def on_mount(self) -> None:
-        """Ask."""
-        super().on_mount()
-        self._ask()
-
     def refresh_content(self) -> None:
         """Show the versions."""
         main, width = self.line_view("main"), self.app.size.width
@@ -62,7 +57,8 @@ class VersionsView(View):
         self._settings.tell(what_became_of_it(changed))
 
     @work(exclusive=True)
-    async def _ask(self) -> None:
+    async def ask(self) -> None:
+        """Ask the engine."""
         if self._settings.desk is None:
             return
         try:

@@ -1,5 +1,6 @@
 """What every view is: a header, what is said while the engine is gone, the content, and the keys."""
 
+from abc import abstractmethod
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -64,7 +65,10 @@ class Shell(Protocol):
 
 
 class View(Screen[str | None]):
-    """A view has a `NAME`, which its commands are registered for, `content` and `refresh_content`."""
+    """A view has a `NAME`, which its commands are registered for, and says what is in it.
+
+    The metaclass of Textual is not that of abc; that no view lacks what is abstract here is for the type checker.
+    """
 
     NAME: ClassVar[str] = ""
     AUTO_FOCUS: ClassVar[str | None] = "#main"
@@ -73,23 +77,28 @@ class View(Screen[str | None]):
         super().__init__()
         self.shell = shell
         self.message = ""
+        self._followed = ""
+        self._visit = -1
 
     @property
     def model(self) -> Model:
         """What is known of the engine."""
         return self.shell.model
 
+    @abstractmethod
     def content(self) -> ComposeResult:
         """Yield the widgets between header and footer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refresh_content(self) -> None:
         """Show what is known now; called whenever that, or the size, is another one."""
-        raise NotImplementedError
 
+    def ask(self) -> object:
+        """Ask the engine for what it does not tell by itself; called at the beginning, and when it is back."""
+
+    @abstractmethod
     def path(self) -> str:
         """Return the names that lead here."""
-        raise NotImplementedError
 
     def place(self) -> str:
         """Return where in its content the view is, and how much there is."""
@@ -117,6 +126,9 @@ class View(Screen[str | None]):
         """Show what is known now."""
         if not self.is_there:
             return
+        if self._visit != self.model.visits:
+            self._visit = self.model.visits
+            self.ask()
         width, height = self.app.size
         small = frame.is_too_small(width, height)
         self.set_class(small, "-too-small")
@@ -125,6 +137,9 @@ class View(Screen[str | None]):
             return
         self.show_as_needed("lost", frame.lost(self.model, width))
         self.refresh_content()
+        operation = self.model.operations.get(self._followed)
+        if operation is not None:
+            self.message = progress(operation)
         self.show_frame()
 
     def saying(self, text: str) -> Document:
@@ -154,6 +169,7 @@ class View(Screen[str | None]):
     def tell(self, message: str) -> None:
         """Say something in the footer, until the next key."""
         self.message = message
+        self._followed = ""
         self.show_frame()
 
     async def begin(self, path: str, question: msgspec.Struct | None = None) -> None:
@@ -167,6 +183,7 @@ class View(Screen[str | None]):
             self.tell(f"{failure}. {failure.remedy}")
         else:
             self.tell(progress(operation))
+            self._followed = operation.id
 
     def commands(self) -> tuple[Command, ...]:
         """Return what can be done here and now."""

@@ -22,7 +22,8 @@ def palette_document(commands: Iterable[Command], words: str) -> Document:
     """Return the commands whose name or title has every word."""
     wanted = words.casefold().split()
     fitting = [each for each in commands if all(word in f"{each.name} {each.title}".casefold() for word in wanted)]
-    return Document([_command(each) for each in fitting])
+    nothing = line(Span(" Nothing that can be done here has these words.", Role.MUTED))
+    return Document([_command(each) for each in fitting] or [nothing])
 
 
 def _commands(commands: Iterable[Command]) -> Iterator[Line]:

@@ -140,9 +140,15 @@ def chips(names: Iterable[str]) -> Line:
 
 
 def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, most: int | None = None) -> list[Line]:
-    """Return `text` as lines of at most `width` columns, `most` of them where that is given."""
+    """Return `text` as lines of at most `width` columns, `most` of them where that is given; names stay whole."""
     parts = textwrap.wrap(
-        text, max(width, 20), initial_indent=indent, subsequent_indent=indent, max_lines=most, placeholder=" …"
+        text,
+        max(width, 20),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        max_lines=most,
+        placeholder=" …",
+        break_on_hyphens=False,
     )
     return [line(Span(part, role)) for part in parts]
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -43,6 +44,7 @@ class Model:
         self.last_hour = LastHour()
         self.current_until: datetime | None = None
         self.audits = 0
+        self.visits = 0
         self._told_time: datetime | None = None
         self._told_at = real_time()
         self._last_change = 0
@@ -64,6 +66,12 @@ class Model:
                 self.audits += 1
             case _:
                 pass
+
+    def attach(self, socket: Path) -> None:
+        """Be told of everything from now on; `visits` counts how often that began."""
+        if not isinstance(self.attachment, Attached):
+            self.visits += 1
+            self.attachment = Attached(socket)
 
     def lose(self, failure: Exception, pause: timedelta) -> None:
         """Know no more than before from now on; the engine is looked for again after a pause."""

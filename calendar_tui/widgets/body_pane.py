@@ -45,7 +45,7 @@ class BodyPane(Vertical):
     def clear(self, body: LogBody) -> None:
         """Begin with another body, of which nothing is known yet."""
         self.body, self.text, self._view, self._fetched = body, "", None, 0
-        self._show_title("...")
+        self._show_title("..." if body.kept else "")
         self.lines.show(Document([line(Span(" Loading ...", Role.MUTED))] if body.kept else [_empty()]))
 
     def fill(self, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from collections import deque
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -47,6 +48,19 @@ class FilterLine(Input):
         """Put in other words without telling anybody."""
         with self.prevent(Input.Changed):
             self.value = text
+
+
+class SecretLine(FilterLine):
+    """A line that shows how much is typed, and nothing else."""
+
+    def __init__(self, placeholder: str, *, id: str) -> None:  # noqa: A002
+        super().__init__(placeholder, id=id)
+        self.password = True
+
+    @property
+    def _value(self) -> Text:
+        """Every terminal has a star; Textual's own sign is not ASCII."""
+        return Text("*" * len(self.value), no_wrap=True, overflow="ignore", end="")
 
 
 class CompletingLine(FilterLine):

@@ -158,6 +158,19 @@ async def test_both_bodies_are_side_by_side_where_there_is_room(tmp_path: Path) 
         await shown.shows("X-FEServer: EXCHANGE01")
 
 
+async def test_where_there_is_no_room_nothing_of_the_bodies_is_left(tmp_path: Path) -> None:
+    async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket, size=(120, 40)) as shown:
+        await shown.press("3")
+        await shown.shows("300 exchanges kept")
+        await shown.press("enter", "tab")
+        await shown.shows("<m:FindItemResponse")
+        await shown.pilot.resize_terminal(60, 15)
+        await shown.shows("make it larger")
+        await shown.eventually(lambda: not "".join(shown.grid().splitlines()[2:]).strip(), shown.grid)
+        await shown.pilot.resize_terminal(120, 40)
+        await shown.shows("<m:FindItemResponse")
+
+
 async def test_a_body_that_was_cut_off_says_so_and_is_shown_to_its_end(tmp_path: Path) -> None:
     large = "<a>" + "<b>text</b>" * 90_000
     exchanges = [kept(1, response=large, received=5_000_000)]

@@ -73,6 +73,12 @@ async def of_the_settings(shown: Terminal) -> dict[str, str]:
     await shown.press("escape", "U", "h")
     await shown.shows("version 1")
     found["versions"] = shown.grid()
+    await shown.press("escape", "p")
+    await shown.shows("exchange.password")
+    found["secrets"] = shown.grid()
+    await shown.press("enter", *"Tr0ub4dor")
+    await shown.shows("Enter stores it")
+    found["secrets-typed"] = shown.grid()
     return found
 
 

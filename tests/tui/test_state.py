@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from calendar_tui.state.attachment import Attached
 from calendar_tui.state.day import LABEL_WIDTH, timeline
 from calendar_tui.state.frame import age, footer, lost
 from calendar_tui.state.history import LastHour, sparkline
@@ -182,7 +181,7 @@ def test_how_old_the_picture_is() -> None:
     real = Wall()
     model = Model(real.now)
     model.take(StatusEvent(number=1, status=status()))
-    model.attachment = Attached(Path("engine.sock"))
+    model.attach(Path("engine.sock"))
     real.at += 60 * MINUTE  # in which nothing happened
     model.lose(ConnectionError("gone"), timedelta(seconds=20))
     real.at += timedelta(seconds=12)

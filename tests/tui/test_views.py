@@ -46,6 +46,43 @@ async def test_from_a_problem_to_its_users(tmp_path: Path, source: InstantSource
             await shown.shows("Last changes")
 
 
+async def test_what_was_begun_is_followed_to_its_end(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.press("2")
+            await shown.shows("of 30")
+            source.gate.clear()
+            await shown.press("R")
+            await shown.shows("Reading calendars again: 0 of ")
+            source.gate.set()
+            await shown.shows(". Done.")
+            await shown.press("down")
+            await shown.shows("/ filter")
+
+
+async def test_nobody_fits(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served, terminal(served.socket) as shown:
+        await shown.press("2", "slash", *"nobody", "enter")
+        await shown.shows("Nobody fits; x shows everybody again.")
+        await shown.press("x")
+        await shown.shows("of 30")
+
+
+async def test_back_leads_where_one_came_from(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.press("2", "enter")
+            await shown.shows("Users > User Number 0")
+            await shown.press("l")
+            await shown.shows("calendar-tui > Log")
+            await shown.press("escape")
+            await shown.shows("Users > User Number 0")
+            await shown.press("escape")
+            assert isinstance(shown.view, UsersView)
+
+
 async def test_filter_as_typed_sort_and_errors(tmp_path: Path, source: InstantSource) -> None:
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()

@@ -7,7 +7,7 @@ from calendar_tui.state.lines import Document, Line, Role, Span, cut, heading, l
 from calendar_tui.state.log.figures import duration, size
 from calendar_tui.state.log.rows import outcome, row_line
 from calendar_tui.state.log.waterfall import waterfall
-from engine.api.schema.log import Diagnosis, LogBody, LogExchange, LogHeader, LogRow
+from engine.api.schema.log import Diagnosis, LogBody, LogExchange, LogHeader, LogPhase, LogRow
 
 
 def summary(exchange: LogExchange, attempts: Sequence[LogRow], width: int, zone: tzinfo) -> Document:
@@ -16,9 +16,7 @@ def summary(exchange: LogExchange, attempts: Sequence[LogRow], width: int, zone:
         [
             *_facts(exchange, width, zone),
             *(each for diagnosis in exchange.diagnosis for each in _diagnosis(diagnosis, width)),
-            line(),
-            heading(" Where the time went"),
-            *(Line((Span("   "), *each.spans)) for each in waterfall(exchange.phases, width - 4)),
+            *_times(exchange.phases, width),
             *_attempts(exchange.row, attempts, width, zone),
             *_headers(" For Exchange's own logs", exchange.server, width),
         ]
@@ -37,7 +35,10 @@ def headers(exchange: LogExchange, width: int) -> Document:
 
 def body_title(side: str, body: LogBody, shape: str, fetched: int) -> Line:
     """Return the line above a body: its true size, and how much of it is there."""
-    parts: list[str | Span] = [Span(f" {side}", Role.TITLE), Span(f"  {shape}  {size(body.size)}", Role.MUTED)]
+    parts: list[str | Span] = [
+        Span(f" {side}", Role.TITLE),
+        Span(f"  {shape}  {size(body.size)}" if shape else "", Role.MUTED),
+    ]
     if body.kept < body.size:
         parts.append(Span(f"  ✗ cut off: the first {size(body.kept)} were kept", Role.PROBLEM))
     if fetched < body.kept:
@@ -74,12 +75,12 @@ def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
         cut(whom, width - len(row.operation + result.text) - 6),
     )
     local = row.at.astimezone(zone)
-    when = f" ended {local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} after {duration(row.ms)}"
-    yield line(f"{when}, attempt {row.attempt}, connection {row.lane}")
+    when = f"ended {local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} after {duration(row.ms)}"
+    yield from wrapped(f"{when}, attempt {row.attempt}, connection {row.lane}", width - 1, " ")
     yield line(Span(cut(f" {exchange.method} {exchange.url}", width), Role.MUTED))
     status = f"HTTP {row.status}" if row.status else "no answer"
-    amounts = f" {status}, {size(row.sent)} sent, {size(row.received)} received"
-    yield line(Span(f"{amounts}, request {exchange.request_id}", Role.MUTED))
+    amounts = f"{status}, {size(row.sent)} sent, {size(row.received)} received"
+    yield from wrapped(f"{amounts}, request {exchange.request_id}", width - 1, " ", Role.MUTED)
     if row.decision:
         yield line(" The engine: ", Span(row.decision, Role.NOTICE))
 
@@ -93,6 +94,15 @@ def _diagnosis(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
     if diagnosis.command:
         yield line(Span("   Command (c copies it):", Role.MUTED))
         yield from typed_as_is(diagnosis.command, width - 1, "     ")
+
+
+def _times(phases: Sequence[LogPhase], width: int) -> Iterator[Line]:
+    if not phases:
+        return
+    yield line()
+    yield heading(" Where the time went")
+    for each in waterfall(phases, width - 4):
+        yield Line((Span("   "), *each.spans))
 
 
 def _attempts(this: LogRow, attempts: Sequence[LogRow], width: int, zone: tzinfo) -> Iterator[Line]:

@@ -37,7 +37,8 @@ def settings_document(settings: Settings, draft: Draft, words: str, width: int) 
 def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProblem], width: int) -> Document:
     """Return what a setting is for, what it may be, what a change of it does, and what is wrong with the draft."""
     default = f"default: {shown(setting.default)}" if setting.default is not None else "no default"
-    effect = f"A change has an effect on {setting.effect}{', which begins anew for it' if setting.restarts else ''}."
+    anew = ", which begins anew for it" if setting.restarts else ""
+    effect = f"Enter changes it. That has an effect on {setting.effect}{anew}."
     if not setting.available:
         effect = "This version cannot do it yet."
     lines = [
@@ -70,15 +71,14 @@ def _state(
         yield from wrapped(settings.trouble.remedy, width - 1, "   ")
     if confirm_until is not None:
         seconds = max(0, round((confirm_until - now).total_seconds()))
-        said = f" Rolled back by itself in {seconds} s. K keeps the change, B goes back at once."
-        yield line(Span(cut(said, width), Role.NOTICE))
+        said = f"Rolled back by itself in {seconds} s. K keeps the change, B goes back at once."
+        yield from wrapped(said, width - 1, " ", Role.NOTICE)
     elif settings.offered is not None:
-        yield line(
-            Span(cut(" The last change broke a connection. B goes back to the version before it.", width), Role.PROBLEM)
-        )
+        said = "The last change broke a connection. B goes back to the version before it."
+        yield from wrapped(said, width - 1, " ", Role.PROBLEM)
     if draft:
-        said = f" {len(draft)} changed, not applied yet: d shows what that does, u undoes the one under the cursor."
-        yield line(Span(cut(said, width), Role.NOTICE))
+        said = f"{len(draft)} changed, not applied yet: d shows what that does, u undoes the one under the cursor."
+        yield from wrapped(said, width - 1, " ", Role.NOTICE)
 
 
 def _setting(setting: Setting, draft: Draft, width: int) -> Line:

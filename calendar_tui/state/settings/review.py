@@ -30,7 +30,7 @@ def what_became_of_it(changed: SettingsChanged) -> str:
         )
         if names
     ]
-    return "; ".join(parts) or "Nothing is otherwise."
+    return "; ".join(parts) or "Nothing has changed: those settings are in force already."
 
 
 def differences(changes: tuple[SettingChange, ...], width: int) -> Iterator[Line]:

@@ -10,7 +10,8 @@ NAME = 28
 def secrets_document(secrets: SecretOrigins) -> Document:
     """Return the secrets; the key of a line is the name."""
     heads = line(Span(f"   {'secret':<{NAME}} {'state':<14} from", Role.TITLE))
-    return Document([heads, *map(_secret, secrets.secrets)])
+    hint = line(Span("   Enter puts in another one; what is typed is not shown.", Role.MUTED))
+    return Document([heads, *map(_secret, secrets.secrets), line(), hint])
 
 
 def stored(changed: SecretChanged) -> str:
@@ -27,6 +28,6 @@ def _secret(secret: SecretOrigin) -> Line:
     elif secret.needed:
         state = Span(f"{'✗ missing':<14} ", Role.PROBLEM)
     else:
-        state = Span(f"{'· not needed':<14} ", Role.MUTED)
+        state = Span(f"{'– not needed':<14} ", Role.MUTED)
     since = f", stored {age(secret.age)} ago" if secret.age is not None else ""
     return line("   ", fitted(secret.name, NAME), " ", state, f"{secret.origin or ''}{since}", key=secret.name)
