@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -91,7 +91,7 @@ async def _show(
         resolver=RoutedResolver(company.exchange.routes),
     )
     async with open_site(settings, None, around) as site:
-        await until_signalled(_run_for(site, seconds, _tell_surprises(company.world, clock, view)), pipe)
+        await until_signalled(_run_for(site, seconds, lambda: _tell_surprises(company.world, clock, view)), pipe)
         status = site.service.seat.status()
     view.end(status, tally)
     unresolved = {problem.user.guid for problem in status.unresolved}
@@ -109,10 +109,10 @@ async def _tell_surprises(world: World, clock: SteadyClock, view: View) -> None:
         view.tell(clock.now(), surprise)
 
 
-async def _run_for(site: Site, seconds: float | None, meanwhile: Coroutine[None, None, None]) -> None:
+async def _run_for(site: Site, seconds: float | None, meanwhile: Callable[[], Coroutine[None, None, None]]) -> None:
     """Run the engine; after `seconds` let it finish what is under way, and stop it."""
     async with asyncio.TaskGroup() as group:
-        happening = group.create_task(meanwhile)
+        happening = group.create_task(meanwhile())
         running = group.create_task(serve(site))
         if seconds is None:
             return

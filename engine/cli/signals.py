@@ -33,7 +33,10 @@ def at_end_of(pipe: int | None, end: Callable[[], object]) -> Iterator[None]:
             end()
 
     loop = asyncio.get_running_loop()
-    loop.add_reader(pipe, read)
+    try:
+        loop.add_reader(pipe, read)
+    except PermissionError:
+        end()  # a file, or /dev/null: it ends without anybody going
     try:
         yield
     finally:

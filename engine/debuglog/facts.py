@@ -1,6 +1,7 @@
 """What an exchange was about, told from its redacted bytes: operation, mailbox and response codes."""
 
 import re
+from html import unescape
 
 from engine.core.redaction.words import Words
 
@@ -79,4 +80,4 @@ def is_error(status: int | None, codes: tuple[str, ...]) -> bool:
 
 
 def _address(found: bytes) -> str:
-    return found.decode("utf-8", "replace").strip()
+    return unescape(found.decode("utf-8", "replace")).strip()

@@ -8,7 +8,7 @@ from typing import Any
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "engine.cli.main", "demo", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_headless_json_shows_a_meeting_begin_and_end_and_names_the_unresolvable() -> None:
@@ -39,3 +39,10 @@ def test_lines_for_people_end_with_a_summary() -> None:
     assert "26 users, 24 with a calendar" in ended.stdout
     assert "\x1b" not in ended.stdout
     assert ended.stderr == ""
+
+
+def test_it_ends_at_once_with_an_input_that_has_ended() -> None:
+    ended = demo("--headless", "--json", "--until-eof")
+    summary = json.loads(ended.stdout.splitlines()[-1])
+    assert summary["users"] == 0
+    assert "Traceback" not in ended.stderr

@@ -233,3 +233,10 @@ def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
 def test_secrets_do_not_show_in_what_capturing_says_of_itself(tmp_path: Path) -> None:
     capture = make_capture(tmp_path, ON, ManualClock(NOON))
     assert PASSWORD not in repr(vars(capture))
+
+
+async def test_a_mailbox_is_named_as_people_write_it(tmp_path: Path) -> None:
+    async with open_log(tmp_path) as log:
+        await log.take(answered("NoError", mailbox="o&#x27;brien&amp;co@corp.example"))
+        [row] = await log.rows()
+    assert row.mailbox == "o'brien&co@corp.example"
