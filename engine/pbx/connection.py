@@ -92,13 +92,16 @@ class Connection:
         if not self._ended.done():
             self._ended.set_result(failure)
 
-    async def set_presence(self, guid: str, wanted: Presence) -> None:
-        """Write the presence of one user. Raises `PresenceRefused`, `PbxUnreachable`."""
+    async def set_presence(self, guid: str, wanted: Presence, *, contact: str = "") -> None:
+        """Write the presence of one user, as another `contact` where one is given.
+
+        Raises `PresenceRefused`, `PbxUnreachable`.
+        """
         if not self._master.passed:
             raise PbxUnreachable("the name of the PBX has not been checked yet")
         settings = self._settings
         await self._requests.ask(
-            presence.set_presence(guid, wanted, contact=settings.presence_contact, clear=settings.clear)
+            presence.set_presence(guid, wanted, contact=contact or settings.presence_contact, clear=settings.clear)
         )
 
     async def read_presence(self, user_name: str) -> Presence:

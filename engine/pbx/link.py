@@ -61,13 +61,13 @@ class PbxLink:
             self._on_event(LinkDown(failure, retry_at))
             await self._clock.sleep_until(retry_at)
 
-    async def set_presence(self, guid: str, presence: Presence) -> None:
-        """Make `presence` the user's presence under our contact. Several may be under way at once.
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+        """Make `presence` the user's presence under our contact, or another `contact`. Several may be under way.
 
         Raises `PresenceRefused` with the PBX's reason; `PresenceUnanswered` when nothing is answered within 10 s;
         `PbxUnreachable` when there is no connection, it breaks off, or the PBX is not yet proved to be the master.
         """
-        await self._connected().set_presence(guid, presence)
+        await self._connected().set_presence(guid, presence, contact=contact)
 
     async def read_presence(self, user_name: str) -> Presence:
         """Return the presence the PBX holds under our contact, `CLEARED` when none; `user_name` is the h323 name.

@@ -78,9 +78,9 @@ class PbxListener:
             self._on_event(LinkDown(failure, retry_at))
             await self._clock.sleep_until(retry_at)
 
-    async def set_presence(self, guid: str, presence: Presence) -> None:
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
         """See `PbxLink.set_presence`."""
-        await self._connected().set_presence(guid, presence)
+        await self._connected().set_presence(guid, presence, contact=contact)
 
     async def read_presence(self, user_name: str) -> Presence:
         """See `PbxLink.read_presence`."""

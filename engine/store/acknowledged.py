@@ -27,8 +27,16 @@ class Written:
         return self.acknowledged is None or self.intended is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where presences are written: which PBX, and as which contact of a user there."""
+
+    pbx: str
+    contact: str
+
+
 class AcknowledgedPresences:
-    """The table `presence`. Each method is one transaction, on disk's way when it returns."""
+    """The table `presence`, and where they are. Each method is one transaction, on disk's way when it returns."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,6 +46,25 @@ class AcknowledgedPresences:
         return await self._database.run(
             lambda connection: {row[0]: _written(row) for row in connection.execute(_SELECT)}
         )
+
+    async def settle_in(self, place: Place) -> None:
+        """Note where presences are written from now on; what was written elsewhere says nothing about it.
+
+        Those of another contact in the same PBX would stay there for ever: they become `leftovers`.
+        """
+        await self._database.run(lambda connection: _settle_in(connection, place))
+
+    async def leftovers(self) -> dict[str, tuple[str, ...]]:
+        """Return under which other contacts there still is something of ours, by guid."""
+        rows = await self._database.run(lambda connection: connection.execute(_LEFTOVERS).fetchall())
+        found: dict[str, tuple[str, ...]] = {}
+        for guid, contact in rows:
+            found[guid] = (*found.get(guid, ()), contact)
+        return found
+
+    async def tidied_up(self, guid: str) -> None:
+        """Note that nothing is left of this user's `leftovers`."""
+        await self._database.run(lambda connection: connection.execute(_TIDIED_UP, (guid,)))
 
     async def intend(self, guid: str, presence: Presence) -> None:
         """Note that `presence` is about to be sent."""
@@ -58,7 +85,12 @@ class AcknowledgedPresences:
 
     async def forget(self, guid: str) -> None:
         """Drop a user we have nothing more to do with."""
-        await self._database.run(lambda connection: connection.execute(_FORGET, (guid,)))
+
+        def forget(connection: sqlite3.Connection) -> None:
+            connection.execute(_FORGET, (guid,))
+            connection.execute(_TIDIED_UP, (guid,))
+
+        await self._database.run(forget)
 
 
 _SELECT = "SELECT guid, activity, note, expires, intended_activity, intended_note FROM presence"
@@ -70,6 +102,29 @@ _INTEND = """
 _ACKNOWLEDGE = "INSERT OR REPLACE INTO presence (guid, activity, note, expires) VALUES (?, ?, ?, ?)"
 _WITHDRAW = "UPDATE presence SET intended_activity = NULL, intended_note = NULL WHERE guid = ?"
 _FORGET = "DELETE FROM presence WHERE guid = ?"
+_DOUBT_ALL = """
+    UPDATE presence SET activity = NULL, note = NULL, expires = NULL, intended_activity = NULL, intended_note = NULL
+"""
+_LEAVE_BEHIND = """
+    INSERT OR IGNORE INTO leftover SELECT guid, ? FROM presence
+    WHERE activity IS NULL OR activity <> '' OR note <> '' OR intended_activity IS NOT NULL
+"""
+_LEFTOVERS = "SELECT guid, contact FROM leftover"
+_TIDIED_UP = "DELETE FROM leftover WHERE guid = ?"
+
+
+def _settle_in(connection: sqlite3.Connection, place: Place) -> None:
+    found = connection.execute("SELECT pbx, contact FROM place").fetchone()
+    before = place if found is None else Place(*found)
+    if before.pbx != place.pbx:
+        connection.execute("DELETE FROM leftover")
+    elif before.contact != place.contact:
+        connection.execute(_LEAVE_BEHIND, (before.contact,))
+        connection.execute("DELETE FROM leftover WHERE contact = ?", (place.contact,))
+    if before != place:
+        connection.execute(_DOUBT_ALL)
+    connection.execute("DELETE FROM place")
+    connection.execute("INSERT INTO place VALUES (?, ?)", (place.pbx, place.contact))
 
 
 def _written(row: sqlite3.Row | tuple[str | None, ...]) -> Written:

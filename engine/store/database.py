@@ -50,6 +50,10 @@ MIGRATIONS = (
         subject TEXT NOT NULL
     )
     """,
+    """
+    CREATE TABLE place (pbx TEXT NOT NULL, contact TEXT NOT NULL);
+    CREATE TABLE leftover (guid TEXT NOT NULL, contact TEXT NOT NULL, PRIMARY KEY (guid, contact)) WITHOUT ROWID
+    """,
 )
 """Each brings the schema one version further (PRAGMA user_version); released ones never change."""
 

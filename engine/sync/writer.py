@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import KeysView
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.clock import Clock
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.model import PbxSettings
+from engine.core.settings.model import PbxLinkKind, PbxSettings
 from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
-from engine.store.acknowledged import AcknowledgedPresences, Written
+from engine.store.acknowledged import AcknowledgedPresences, Place, Written
 from engine.sync.certainty import Certainty
 from engine.sync.circumstances import Circumstances
 from engine.sync.happenings import PresenceConfirmed, PresenceWithheld, UserChanged, UserTrouble
@@ -26,8 +27,8 @@ connection is made anew before."""
 class PresenceLink(Protocol):
     """What the writer needs of the PBX link. Both raise a `PbxFailure`, `PresenceRefused` when the PBX said no."""
 
-    async def set_presence(self, guid: str, presence: Presence) -> None:
-        """Return when the PBX confirmed `presence`."""
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+        """Return when the PBX confirmed `presence`, as another contact than usual where one is given."""
         ...
 
     async def read_presence(self, user_name: str) -> Presence:
@@ -84,7 +85,12 @@ class Writer:
         self._dry_run = dry_run
         self._observe = around.observe
         self._finished = around.finished
+        self._place = Place(
+            pbx=f"{settings.master} {settings.host if settings.link is PbxLinkKind.DIAL else ''}",
+            contact=settings.presence_contact,
+        )
         self._written: dict[str, Written] = {}
+        self._leftovers: dict[str, tuple[str, ...]] = {}
         self._withheld: dict[str, Written] = {}
         self._wanted = Timetable()
         self._busy: set[str] = set()
@@ -95,7 +101,9 @@ class Writer:
 
     async def load(self) -> None:
         """Remember what earlier runs wrote. Comes before everything else."""
+        await self._store.settle_in(self._place)
         self._written = await self._store.load()
+        self._leftovers = await self._store.leftovers()
 
     def written(self, guid: str) -> Written:
         """Return what the PBX shows for this user as far as we know, or would show but for a dry run."""
@@ -195,10 +203,14 @@ class Writer:
         return timedelta(seconds=pause * self._random.uniform(0.75, 1.25))
 
     async def _bring_up_to_date(self, guid: str, participant: Participant) -> None:
+        was_elsewhere = await self._tidy_up(guid)
         if participant.desired is None or participant.desired == participant.refused:
             return
         known = self.written(guid)
-        shown = await self._ask(participant) if known.in_doubt else known.acknowledged
+        shown = known.acknowledged
+        if known.in_doubt:
+            # What is cleared elsewhere comes before all others in the PBX: ours has to come after it.
+            shown = None if was_elsewhere else await self._ask(participant)
         if participant.desired != shown:
             if self._dry_run:
                 self._withhold(guid, participant, participant.desired)
@@ -211,6 +223,20 @@ class Writer:
                 self._observe(UserChanged(guid))
         if participant.departing and self._roster.get(guid) is participant:
             await self._forget(guid)
+
+    async def _tidy_up(self, guid: str) -> bool:
+        """Clear what was written as another contact earlier; return whether there was anything."""
+        contacts = () if self._dry_run else self._leftovers.get(guid, ())
+        for contact in contacts:
+            await self._pace.take()
+            if not self._certainty.allows(guid):
+                raise PbxUnreachable("the connection broke off")
+            with suppress(PresenceRefused):
+                await self._link.set_presence(guid, CLEARED, contact=contact)
+        if contacts:
+            await self._store.tidied_up(guid)
+            del self._leftovers[guid]
+        return bool(contacts)
 
     async def _ask(self, participant: Participant) -> Presence | None:
         """Return what the PBX shows, None if it cannot tell (the user may be gone)."""
@@ -258,6 +284,7 @@ class Writer:
         del self._roster[guid]
         if not self._dry_run:
             self._written.pop(guid, None)
+            self._leftovers.pop(guid, None)
             await self._store.forget(guid)
 
 

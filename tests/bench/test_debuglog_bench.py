@@ -213,7 +213,7 @@ class InstantLink:
         self._on_event(UsersComplete(frozenset(GUIDS)))
         await asyncio.Event().wait()
 
-    async def set_presence(self, guid: str, presence: Presence) -> None:
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
         pass
 
     async def read_presence(self, user_name: str) -> Presence:

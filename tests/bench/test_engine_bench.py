@@ -80,7 +80,7 @@ class InstantLink:
         self._on_event(UsersComplete(frozenset(guids)))
         await asyncio.Event().wait()
 
-    async def set_presence(self, guid: str, presence: Presence) -> None:
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
         self.shown[guid] = presence
 
     async def read_presence(self, user_name: str) -> Presence:

@@ -145,6 +145,47 @@ async def test_another_link_begins_anew_and_writes_nothing_twice(
     assert len(company.pbx.ledger.logins) == 2
 
 
+async def test_another_contact_takes_over_and_nothing_is_left_of_the_one_before(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    def shown() -> dict[str, list[tuple[str, str, str]]]:
+        """What the PBX holds of the calendar's contacts, the newest first: it is what everybody sees."""
+        return {
+            person.guid: [
+                (entry.contact, entry.activity, entry.note)
+                for entry in company.pbx.presence_entries(person.guid)
+                if entry.contact in ("calendar:", "meetings:") and (entry.activity or entry.note)
+            ]
+            for person in company.world.people
+        }
+
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = shown()
+        assert {entry[0] for entries in before.values() for entry in entries} == {"calendar:"}
+        await served.change({"pbx.presence_contact": "meetings:"})
+        await served.settled()
+        assert shown() == {guid: [("meetings:", *entry[1:]) for entry in entries] for guid, entries in before.items()}
+    written = len(company.pbx.ledger.writes)
+    async with running_service(company, clock, tmp_path, None) as served:
+        await served.settled()
+    assert len(company.pbx.ledger.writes) == written
+
+
+async def test_what_one_pbx_confirmed_is_not_believed_of_another(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    anna = company.world.person("anna.mueller")
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        shown = company.pbx.calendar_presence(anna.guid)
+        assert shown != CLEARED
+    company.pbx.forget_presences()
+    async with running_service(company, clock, tmp_path, company.settings(pbx={"host": "localhost"})) as served:
+        await served.settled()
+        assert company.pbx.calendar_presence(anna.guid) == shown
+
+
 async def test_what_has_an_effect_only_after_the_next_start_is_said(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:

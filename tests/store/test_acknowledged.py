@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.presence.model import CLEARED, Presence
-from engine.store.acknowledged import AcknowledgedPresences, Written
+from engine.store.acknowledged import AcknowledgedPresences, Place, Written
 from engine.store.database import Database
 from engine.store.failures import AlreadyRunning, StoreDamaged, StoreUnusable
 
@@ -62,6 +62,34 @@ async def test_a_refused_intention_leaves_what_was_acknowledged(database: Databa
     await presences.intend("a1", CLEARED)
     await presences.withdraw("a1")
     assert await presences.load() == {"a1": Written(BUSY, THREE)}
+
+
+async def test_what_was_acknowledged_elsewhere_is_doubted_and_what_is_left_there_known(database: Database) -> None:
+    presences = AcknowledgedPresences(database)
+    here = Place("master host", "calendar:")
+    await presences.settle_in(here)
+    await presences.acknowledge("a1", BUSY, THREE)
+    await presences.acknowledge("a2", CLEARED, None)
+    await presences.settle_in(here)
+    assert (await presences.load())["a1"] == Written(BUSY, THREE)
+    assert await presences.leftovers() == {}
+
+    await presences.settle_in(Place("master host", "meetings:"))
+    assert await presences.load() == {"a1": Written(), "a2": Written()}
+    assert await presences.leftovers() == {"a1": ("calendar:",)}
+    await presences.acknowledge("a1", BUSY, THREE)
+    await presences.acknowledge("a2", CLEARED, None)
+
+    await presences.settle_in(here)
+    assert await presences.leftovers() == {"a1": ("meetings:",)}
+    await presences.tidied_up("a1")
+    assert await presences.leftovers() == {}
+
+    await presences.acknowledge("a1", BUSY, THREE)
+    await presences.settle_in(Place("master host", "meetings:"))
+    await presences.settle_in(Place("another host", "meetings:"))
+    assert await presences.leftovers() == {}
+    assert (await presences.load())["a1"].in_doubt
 
 
 async def test_a_forgotten_user_leaves_no_trace(database: Database) -> None:

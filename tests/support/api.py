@@ -121,7 +121,7 @@ class InstantLink:
     def remove(self, guid: str) -> None:
         self._on_event(UserRemoved(guid))
 
-    async def set_presence(self, guid: str, presence: Presence) -> None:
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
         self.shown[guid] = presence
 
     async def read_presence(self, user_name: str) -> Presence:

@@ -43,7 +43,7 @@ class CountingLink:
         self.most_at_once = 0
         self.most_tasks = 0
 
-    async def set_presence(self, guid: str, presence: Presence) -> None:
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         self.most_tasks = max(self.most_tasks, len(asyncio.all_tasks()))

@@ -32,7 +32,7 @@ class RecordingLink:
         self.at_once = 0
         self.most_at_once = 0
 
-    async def set_presence(self, guid: str, presence: Presence) -> None:
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:

@@ -164,6 +164,11 @@ class PbxSimulator:
         """Set a presence as the user does by hand."""
         self._pbx.put_presence(guid, Entry(MANUAL, activity, note))
 
+    def forget_presences(self) -> None:
+        """Be another PBX with the same users: nobody has said anything about them here yet."""
+        for guid in self._pbx.users:
+            self._pbx.board.forget(guid)
+
     def presence_entries(self, guid: str) -> tuple[Entry, ...]:
         """Return what every source says about a user, the newest first."""
         return self._pbx.board.entries(guid)
