@@ -102,6 +102,7 @@ class Calendars:
         self._finished = around.finished
         self._timetable = Timetable()
         self._alarm = Alarm(self._clock)
+        self._service_alarm = Alarm(self._network_clock)
         self._watchlist = Watchlist(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
@@ -178,8 +179,9 @@ class Calendars:
 
     async def _wait_for_service(self) -> None:
         while self._closed_until is not None:
-            await self._network_clock.sleep_until(self._closed_until)
-            if self._visiting:
+            if self._closed_until > self._network_clock.now():
+                await self._service_alarm.wait(self._closed_until)
+            elif self._visiting:
                 await self._alarm.wait(None)
             else:
                 return
@@ -324,6 +326,7 @@ class Calendars:
 
     def _works(self, guid: str) -> None:
         self._closed_until = None
+        self._service_alarm.wake()
         self._failing.clear()
         self._outbreak.well(guid)
         self._backoff.reset()
