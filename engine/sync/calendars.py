@@ -12,6 +12,7 @@ from engine.exchange.failures import (
     AnswerBrokenOff,
     CalendarNotReadable,
     EwsSwitchedOff,
+    ExchangeBusy,
     ExchangeFailure,
     ExchangeUnreachable,
     ImpersonationDenied,
@@ -72,6 +73,9 @@ FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
 PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff)
 """What one mailbox can have, but all of them too."""
 
+OF_ONE_SERVER = (ExchangeUnreachable, ExchangeBusy)
+"""What the mailboxes of one server can have, while another server has others."""
+
 
 class Calendars:
     """Visits mailboxes when they are due, as many at a time as there are lanes.
@@ -109,13 +113,14 @@ class Calendars:
         self._searched_anew: set[str] = set()
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=settings.exchange.connections)
+        self._silence = Outbreak(most=1)
         self._backoff = Backoff(first=5, longest=300, random=self._random)
         self._backoff_without_right = Backoff(first=900, longest=3600, random=self._random)
         self._closed_until: datetime | None = None
+        self._closed_by: ExchangeFailure | None = None
         self._restriction: Failure | None = None
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._service_works = False
-        self._failing: set[str] = set()
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
@@ -146,6 +151,7 @@ class Calendars:
         match urgency:
             case Urgency.NOW:
                 due = now - OVERTAKING
+                self._signs_of_life()
             case Urgency.SOON:
                 due = now + SOON * self._random.random()
             case Urgency.LATER:
@@ -250,16 +256,15 @@ class Calendars:
             self._succeeded(guid, participant, Reading(window, appointments, now))
 
     def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
-        """One mailbox that cannot be reached is alone with it, until another has the same."""
+        """One mailbox whose server does not answer is alone with it, until another one falls silent as well."""
         if isinstance(failure, PERHAPS_ALONE):
             return self._outbreak.struck(guid)
         if failure.scope is not Scope.SERVICE:
             self._works(guid)
             return False
-        if not isinstance(failure, ExchangeUnreachable):
+        if not isinstance(failure, OF_ONE_SERVER):
             return True
-        self._failing.add(guid)
-        return not self._service_works or len(self._failing) > 1
+        return self._silence.struck(guid) or not self._service_works
 
     def _compare_restriction(self) -> None:
         restriction = self._source.restriction
@@ -321,13 +326,20 @@ class Calendars:
         if failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         self._closed_until = now + pause
+        self._closed_by = failure
         self._service_works = False
         self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
+
+    def _signs_of_life(self) -> None:
+        """Whoever tells of a change can be asked about it: no other server's silence has to be waited for."""
+        if self._closed_until is not None and isinstance(self._closed_by, OF_ONE_SERVER):
+            self._closed_until = min(self._closed_until, self._network_clock.now())
+            self._service_alarm.wake()
 
     def _works(self, guid: str) -> None:
         self._closed_until = None
         self._service_alarm.wake()
-        self._failing.clear()
+        self._silence.well(guid)
         self._outbreak.well(guid)
         self._backoff.reset()
         self._backoff_without_right.reset()

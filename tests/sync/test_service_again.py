@@ -12,7 +12,6 @@ from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
 from tests.support.site import ews_schema, running_engine
 
-
 EWS_URL = "https://mail.corp.example/EWS/Exchange.asmx"
 
 
