@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Set
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.core.backoff import Backoff
@@ -42,9 +43,12 @@ from engine.sync.watchlist import Watchlist
 
 logger = logging.getLogger(__name__)
 
+OTHER_ZONES = timedelta(hours=26)
+"""Whole days count where presence is told, and Exchange goes by where they were made: from UTC-12 to UTC+14."""
+
 LOOK_BACK = timedelta(hours=1)
 LOOK_AHEAD = timedelta(hours=48)
-"""The window read around the present instant; longer if the horizon of the presence settings asks for it."""
+"""The window kept around the present instant; longer if the horizon of the presence settings asks for it."""
 
 LONGEST_WORDING = timedelta(hours=26)
 """How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a bit."""
@@ -100,7 +104,7 @@ class Calendars:
         self._network_clock = around.network_clock
         self._random = around.random
         self._poll = timedelta(seconds=settings.exchange.poll_seconds)
-        self._cover = max(LONGEST_WORDING, timedelta(hours=(settings.presence.horizon_hours or 0) + 2))
+        self._cover = max(LONGEST_WORDING, timedelta(hours=settings.presence.horizon_hours or 0) + OTHER_ZONES)
         self._changed = changed
         self._observe = around.observe
         self._finished = around.finished
@@ -234,7 +238,8 @@ class Calendars:
             self._watchlist.put(guid, mailbox)
             now = self._clock.now()
             window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
-            appointments = await self._source.read_window(mailbox, window)
+            found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+            appointments = tuple(each for each in found if each.all_day or each.end > window.start)
         except ServiceAccountBusy as pause:
             self._postpone(guid, pause)
             return
