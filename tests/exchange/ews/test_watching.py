@@ -282,3 +282,24 @@ async def test_who_is_not_watched_any_more_is_unsubscribed(watching: Callable[..
         await asyncio.sleep(0.05)
         await watch.clock.advance(2)
         assert watch.told == []
+
+
+async def test_a_mistake_while_unsubscribing_ends_nothing_else(
+    watching: Callable[..., Any], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    def mistaken(identifier: str) -> bytes:
+        reached.set()
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr("engine.exchange.ews.streaming.watcher.unsubscribe", mistaken)
+    async with watching() as watch:
+        await watch.watch(ANNA, BERT)
+        await watch.listening(ANNA, BERT)
+        watch.source.unwatch(watch.mailbox(BERT))
+        await reached.wait()
+        world.put(ANNA, world.appointment("new", "09:00-10:00"))
+        await asyncio.sleep(0.1)
+        await watch.clock.advance(1)
+        await watch.tells((ANNA, Urgency.NOW))
