@@ -276,6 +276,13 @@ class Calendars:
         if restriction is not self._restriction:
             self._restriction = restriction
             self._observe(ReadingUnrestricted() if restriction is None else ReadingRestricted(restriction))
+            if restriction is None:
+                self._read_again()
+
+    def _read_again(self) -> None:
+        """Have what was read restrictedly read as it ought to be; who is watched would wait for hours."""
+        for guid in self._roster:
+            self._bring_forward(guid, self._clock.now() + self._poll * self._random.random())
 
     def _postpone(self, guid: str, failure: ServiceAccountBusy) -> None:
         """What the service account asks in its own name has to wait; what it does by impersonation goes on."""

@@ -101,3 +101,28 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
         out_of_scope = {person.name for person in company.world.people if not person.may_impersonate}
         assert set(site.wrong()) <= out_of_scope
         assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+
+
+async def test_with_the_right_everybody_is_read_in_details_again(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Notifications may go on while the right is missing, so that whoever was told of a change is still watched."""
+    network_clock = JumpingClock(speed=20)
+    async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}, network_clock) as site:
+        await site.settled()
+        watched = [each for each in company.world.people if each.mailbox and each.may_impersonate]
+        await site.eventually(lambda: site.engine.status().watched == len(watched))
+        company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
+        for person in watched:
+            site.engine.visit(person.guid)
+        await site.happens(ReadingRestricted)
+        await site.settled()
+        assert site.wrong() != {}
+        assert site.engine.status().watched == len(watched)
+
+        company.exchange.faults.clear()
+        network_clock.ahead = timedelta(hours=1)
+        site.engine.visit(watched[0].guid)
+        await site.happens(ReadingUnrestricted)
+        await site.pass_time(minutes=3)
+        assert site.wrong() == {}
