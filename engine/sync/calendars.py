@@ -12,6 +12,7 @@ from engine.core.settings.model import Settings
 from engine.exchange.failures import (
     AnswerBrokenOff,
     CalendarNotReadable,
+    EwsForbidden,
     EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
@@ -58,6 +59,7 @@ RECHECKS = {
     ImpersonationDenied: timedelta(hours=1),
     CalendarNotReadable: timedelta(hours=1),
     EwsSwitchedOff: timedelta(hours=1),
+    EwsForbidden: timedelta(hours=1),
     RequestRejected: timedelta(hours=1),
 }
 """When to look again after a failure that only a person can mend; a change in the PBX makes it sooner."""
@@ -74,7 +76,7 @@ SOON = timedelta(seconds=10)
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
 """Pauses after a failure of one mailbox that may pass by itself: doubled from the first to the longest."""
 
-PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff)
+PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff, EwsForbidden)
 """What one mailbox can have, but all of them too."""
 
 OF_ONE_SERVER = (ExchangeUnreachable, ExchangeBusy)
@@ -263,7 +265,7 @@ class Calendars:
     def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
         """One mailbox whose server does not answer is alone with it, until another one falls silent as well."""
         if isinstance(failure, PERHAPS_ALONE):
-            return self._outbreak.struck(guid)
+            return self._outbreak.struck(guid) or (isinstance(failure, EwsForbidden) and not self._service_works)
         if failure.scope is not Scope.SERVICE:
             self._works(guid)
             return False
