@@ -303,3 +303,23 @@ async def test_a_mistake_while_unsubscribing_ends_nothing_else(
         await asyncio.sleep(0.1)
         await watch.clock.advance(1)
         await watch.tells((ANNA, Urgency.NOW))
+
+
+async def test_a_connection_that_ends_again_and_again_leaves_nobody_watched_in_between(
+    watching: Callable[..., Any],
+) -> None:
+    """As behind a proxy that cuts off what is quiet for some seconds: the pauses in between get longer and longer."""
+    async with watching() as watch:
+        anna, streams = watch.mailbox(ANNA), watch.simulator.subscriptions.streams
+        await watch.watch(ANNA)
+        for _ in range(8):
+            await watch.until(lambda: len(streams) > 0, seconds_pass=1)
+            assert watch.source.is_watched(anna)
+            streams[-1].cut()
+            await watch.until(lambda: len(streams) == 0)
+            await watch.until(lambda: len(streams) > 0 or not watch.source.is_watched(anna), seconds_pass=0.5)
+            if not watch.source.is_watched(anna):
+                break
+        assert "ends again and again" in watch.source.following(anna).why_not
+        assert (ANNA, Urgency.LATER) in watch.told
+        await watch.until(lambda: watch.source.is_watched(anna), seconds_pass=1)
