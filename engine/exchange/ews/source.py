@@ -25,6 +25,7 @@ from engine.exchange.failures import (
     CertificateNotTrusted,
     ExchangeFailure,
     ExchangeUnreachable,
+    ImpersonationDenied,
     ImpersonationRightMissing,
     MailboxMoved,
     MailboxNotFound,
@@ -97,6 +98,11 @@ class EwsSource:
             except MailboxMoved:
                 self._endpoint.forget(url)
                 raise
+            except ImpersonationRightMissing as failure:
+                if self.restriction is None:
+                    raise
+                # That is known already, and those whose mailboxes are known are read all the same.
+                raise ImpersonationDenied(failure.detail) from failure
         raise MailboxNotFound("; ".join(reasons))
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
