@@ -323,3 +323,15 @@ async def test_a_connection_that_ends_again_and_again_leaves_nobody_watched_in_b
         assert "ends again and again" in watch.source.following(anna).why_not
         assert (ANNA, Urgency.LATER) in watch.told
         await watch.until(lambda: watch.source.is_watched(anna), seconds_pass=1)
+
+
+async def test_the_next_anchor_is_not_tried_at_once(watching: Callable[..., Any], world: World) -> None:
+    """What every anchor is refused for would be asked for as often as there are mailboxes."""
+    people = [each.mailbox for each in world.people if each.mailbox and each.may_impersonate][:8]
+    async with watching(max_subscriptions_per_connection=2) as watch:
+        watch.simulator.faults.add(ErrorCode("ErrorAccessDenied"), operation="GetStreamingEvents")
+        await watch.watch(*people)
+        await watch.clock.advance(QUIET.total_seconds())
+        await watch.until(lambda: len(watch.requests("GetStreamingEvents")) >= 4)
+        await asyncio.sleep(0.3)
+        assert len(watch.requests("GetStreamingEvents")) == 4

@@ -225,6 +225,7 @@ class Listener:
             case Recovery.WITHOUT_ANCHOR:
                 self._missed |= members
                 self._owner.lost({self.group.anchor})
+                await self._pause(failure)
             case Recovery.SUBSCRIBE_AGAIN:
                 self._owner.lost(members)
             case Recovery.REFUSED:
