@@ -133,7 +133,7 @@ async def test_a_newcomer_whose_mailbox_cannot_be_looked_for_without_the_right_d
 ) -> None:
     newcomer, known = company.world.person("anna.mueller"), company.world.person("kweiss")
     company.pbx.delete_user(newcomer.guid)
-    tables = {"exchange": {"resolve_with": "candidates"}, "presence": PRESENCE}
+    tables: dict[str, dict[str, object]] = {"exchange": {"resolve_with": "candidates"}, "presence": PRESENCE}
     async with company, running_engine(company, clock, tmp_path, tables) as site:
         await site.settled()
         company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
