@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Set
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.core.backoff import Backoff
@@ -11,7 +12,9 @@ from engine.core.settings.model import Settings
 from engine.exchange.failures import (
     AnswerBrokenOff,
     CalendarNotReadable,
+    EwsForbidden,
     EwsSwitchedOff,
+    ExchangeBusy,
     ExchangeFailure,
     ExchangeUnreachable,
     ImpersonationDenied,
@@ -41,9 +44,12 @@ from engine.sync.watchlist import Watchlist
 
 logger = logging.getLogger(__name__)
 
+OTHER_ZONES = timedelta(hours=26)
+"""Whole days count where presence is told, and Exchange goes by where they were made: from UTC-12 to UTC+14."""
+
 LOOK_BACK = timedelta(hours=1)
 LOOK_AHEAD = timedelta(hours=48)
-"""The window read around the present instant; longer if the horizon of the presence settings asks for it."""
+"""The window kept around the present instant; longer if the horizon of the presence settings asks for it."""
 
 LONGEST_WORDING = timedelta(hours=26)
 """How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a bit."""
@@ -53,6 +59,7 @@ RECHECKS = {
     ImpersonationDenied: timedelta(hours=1),
     CalendarNotReadable: timedelta(hours=1),
     EwsSwitchedOff: timedelta(hours=1),
+    EwsForbidden: timedelta(hours=1),
     RequestRejected: timedelta(hours=1),
 }
 """When to look again after a failure that only a person can mend; a change in the PBX makes it sooner."""
@@ -69,8 +76,11 @@ SOON = timedelta(seconds=10)
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
 """Pauses after a failure of one mailbox that may pass by itself: doubled from the first to the longest."""
 
-PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff)
+PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff, EwsForbidden)
 """What one mailbox can have, but all of them too."""
+
+OF_ONE_SERVER = (ExchangeUnreachable, ExchangeBusy)
+"""What the mailboxes of one server can have, while another server has others."""
 
 
 class Calendars:
@@ -96,25 +106,27 @@ class Calendars:
         self._network_clock = around.network_clock
         self._random = around.random
         self._poll = timedelta(seconds=settings.exchange.poll_seconds)
-        self._cover = max(LONGEST_WORDING, timedelta(hours=(settings.presence.horizon_hours or 0) + 2))
+        self._cover = max(LONGEST_WORDING, timedelta(hours=settings.presence.horizon_hours or 0) + OTHER_ZONES)
         self._changed = changed
         self._observe = around.observe
         self._finished = around.finished
         self._timetable = Timetable()
         self._alarm = Alarm(self._clock)
+        self._service_alarm = Alarm(self._network_clock)
         self._watchlist = Watchlist(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
         self._searched_anew: set[str] = set()
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=settings.exchange.connections)
+        self._silence = Outbreak(most=1)
         self._backoff = Backoff(first=5, longest=300, random=self._random)
         self._backoff_without_right = Backoff(first=900, longest=3600, random=self._random)
         self._closed_until: datetime | None = None
+        self._closed_by: ExchangeFailure | None = None
         self._restriction: Failure | None = None
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._service_works = False
-        self._failing: set[str] = set()
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
@@ -145,6 +157,7 @@ class Calendars:
         match urgency:
             case Urgency.NOW:
                 due = now - OVERTAKING
+                self._signs_of_life()
             case Urgency.SOON:
                 due = now + SOON * self._random.random()
             case Urgency.LATER:
@@ -178,8 +191,9 @@ class Calendars:
 
     async def _wait_for_service(self) -> None:
         while self._closed_until is not None:
-            await self._network_clock.sleep_until(self._closed_until)
-            if self._visiting:
+            if self._closed_until > self._network_clock.now():
+                await self._service_alarm.wait(self._closed_until)
+            elif self._visiting:
                 await self._alarm.wait(None)
             else:
                 return
@@ -226,7 +240,8 @@ class Calendars:
             self._watchlist.put(guid, mailbox)
             now = self._clock.now()
             window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
-            appointments = await self._source.read_window(mailbox, window)
+            found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+            appointments = tuple(each for each in found if each.all_day or each.end > window.start)
         except ServiceAccountBusy as pause:
             self._postpone(guid, pause)
             return
@@ -248,22 +263,28 @@ class Calendars:
             self._succeeded(guid, participant, Reading(window, appointments, now))
 
     def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
-        """One mailbox that cannot be reached is alone with it, until another has the same."""
+        """One mailbox whose server does not answer is alone with it, until another one falls silent as well."""
         if isinstance(failure, PERHAPS_ALONE):
-            return self._outbreak.struck(guid)
+            return self._outbreak.struck(guid) or (isinstance(failure, EwsForbidden) and not self._service_works)
         if failure.scope is not Scope.SERVICE:
             self._works(guid)
             return False
-        if not isinstance(failure, ExchangeUnreachable):
+        if not isinstance(failure, OF_ONE_SERVER):
             return True
-        self._failing.add(guid)
-        return not self._service_works or len(self._failing) > 1
+        return self._silence.struck(guid) or not self._service_works
 
     def _compare_restriction(self) -> None:
         restriction = self._source.restriction
         if restriction is not self._restriction:
             self._restriction = restriction
             self._observe(ReadingUnrestricted() if restriction is None else ReadingRestricted(restriction))
+            if restriction is None:
+                self._read_again()
+
+    def _read_again(self) -> None:
+        """Have what was read restrictedly read as it ought to be; who is watched would wait for hours."""
+        for guid in self._roster:
+            self._bring_forward(guid, self._clock.now() + self._poll * self._random.random())
 
     def _postpone(self, guid: str, failure: ServiceAccountBusy) -> None:
         """What the service account asks in its own name has to wait; what it does by impersonation goes on."""
@@ -319,12 +340,20 @@ class Calendars:
         if failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         self._closed_until = now + pause
+        self._closed_by = failure
         self._service_works = False
         self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
 
+    def _signs_of_life(self) -> None:
+        """Whoever tells of a change can be asked about it: no other server's silence has to be waited for."""
+        if self._closed_until is not None and isinstance(self._closed_by, OF_ONE_SERVER):
+            self._closed_until = min(self._closed_until, self._network_clock.now())
+            self._service_alarm.wake()
+
     def _works(self, guid: str) -> None:
         self._closed_until = None
-        self._failing.clear()
+        self._service_alarm.wake()
+        self._silence.well(guid)
         self._outbreak.well(guid)
         self._backoff.reset()
         self._backoff_without_right.reset()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engine.core.failures import EngineMistake
 from engine.core.presence import decide
@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 DECISIONS_IN_A_ROW = 100
 """After so many the loop gets a turn, so that ten thousand meetings beginning at once delay nothing else."""
+
+AFTER_A_MISTAKE = timedelta(minutes=1)
 
 
 class Decider:
@@ -85,8 +87,11 @@ class Decider:
         try:
             participant.desired, participant.expires = self._desired(guid, participant, now)
         except Exception as mistake:
-            logger.exception("deciding for %s", guid)
             self._complain(participant, EngineMistake(type(mistake).__name__))
+            participant.desired, participant.expires = self._from_before(guid, now)
+            self._timetable.set(guid, now + AFTER_A_MISTAKE)
+            if participant.desired is not None:
+                self._want(guid)
             return
         if participant.mistake is not None:
             participant.mistake = None
@@ -98,6 +103,7 @@ class Decider:
 
     def _complain(self, participant: Participant, mistake: EngineMistake) -> None:
         if participant.mistake is None:
+            logger.exception("deciding for %s", participant.user.guid)
             participant.mistake = mistake
             self._observe(UserTrouble(participant.user, mistake))
 
@@ -105,12 +111,12 @@ class Decider:
         if participant.departing or participant.has_no_mailbox:
             return CLEARED, None
         if participant.reading is None:
-            return self._from_earlier_run(guid, now)
+            return self._from_before(guid, now)
         decision = decide(participant.reading.appointments, self._settings, now)
         return decision.presence, decision.valid_until
 
-    def _from_earlier_run(self, guid: str, now: datetime) -> tuple[Presence | None, datetime | None]:
-        """Without a calendar, what an earlier run wrote stands until it is no longer true; then nothing is better."""
+    def _from_before(self, guid: str, now: datetime) -> tuple[Presence | None, datetime | None]:
+        """Without a decision, what was written stands until it is no longer true; then nothing is better."""
         written = self._written(guid)
         if written.acknowledged is None or written.expires is None:
             return None, None

@@ -43,6 +43,7 @@ from engine.sync.happenings import (
 )
 from engine.sync.links import Links
 from engine.sync.roster import Roster
+from engine.sync.setback import Setback
 from engine.sync.status import Status, describe
 from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
@@ -95,6 +96,7 @@ class Engine:
             self._roster, settings.presence, around, written=self._writer.written, want=self._decided
         )
         self._calendars = Calendars(self._roster, source, settings, around, changed=self._visited)
+        self._setback = Setback(clock, network_clock, self._set_back)
         self._directory = Directory(
             self._roster,
             settings.pbx.users,
@@ -113,6 +115,7 @@ class Engine:
                 group.create_task(self._calendars.run())
                 group.create_task(self._decider.run())
                 group.create_task(self._writer.run())
+                group.create_task(self._setback.run())
         finally:
             await self._source.close()
 
@@ -193,6 +196,12 @@ class Engine:
         """Return as soon as everything due was read and decided, and the PBX shows it."""
         while not (self._calendars.is_idle() and self._decider.is_idle() and self._writer.is_idle()):
             await self._finished.heard()
+
+    def _set_back(self) -> None:
+        """What was decided, and planned to be read, was so for an instant that is yet to come."""
+        for guid in self._roster:
+            self._decider.mark(guid)
+            self._calendars.visit(guid)
 
     def _arrived(self, guid: str) -> None:
         self._links.users_are_known()

@@ -7,13 +7,13 @@ import pytest
 
 from engine.core.presence import decide
 from engine.core.presence.model import Presence
-from engine.exchange.failures import OnlyFreeBusy
-from engine.simulator.company import Company
+from engine.exchange.failures import ImpersonationDenied, OnlyFreeBusy
+from engine.simulator.company import Company, pbx_user
 from engine.simulator.faults import ErrorCode
 from engine.simulator.world import Person
 from engine.simulator.world.corp import corp_world
 from engine.sync.clocks import SteadyClock
-from engine.sync.happenings import LinkTrouble, ReadingRestricted, ReadingUnrestricted
+from engine.sync.happenings import LinkTrouble, ReadingRestricted, ReadingUnrestricted, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import LOOK, Site, ews_schema, running_engine
 
@@ -100,4 +100,47 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
         # Whoever is out of the scope of the right keeps what was known last, until it is over.
         out_of_scope = {person.name for person in company.world.people if not person.may_impersonate}
         assert set(site.wrong()) <= out_of_scope
+        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+
+
+async def test_with_the_right_everybody_is_read_in_details_again(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Notifications may go on while the right is missing, so that whoever was told of a change is still watched."""
+    network_clock = JumpingClock(speed=20)
+    async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}, network_clock) as site:
+        await site.settled()
+        watched = [each for each in company.world.people if each.mailbox and each.may_impersonate]
+        await site.eventually(lambda: site.engine.status().watched == len(watched))
+        company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
+        for person in watched:
+            site.engine.visit(person.guid)
+        await site.happens(ReadingRestricted)
+        await site.settled()
+        assert site.wrong() != {}
+        assert site.engine.status().watched == len(watched)
+
+        company.exchange.faults.clear()
+        network_clock.ahead = timedelta(hours=1)
+        site.engine.visit(watched[0].guid)
+        await site.happens(ReadingUnrestricted)
+        await site.pass_time(minutes=3)
+        assert site.wrong() == {}
+
+
+async def test_a_newcomer_whose_mailbox_cannot_be_looked_for_without_the_right_delays_nobody(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    newcomer, known = company.world.person("anna.mueller"), company.world.person("kweiss")
+    company.pbx.delete_user(newcomer.guid)
+    tables: dict[str, dict[str, object]] = {"exchange": {"resolve_with": "candidates"}, "presence": PRESENCE}
+    async with company, running_engine(company, clock, tmp_path, tables) as site:
+        await site.settled()
+        company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
+        company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="ResolveNames")
+        site.engine.visit(known.guid)
+        await site.happens(ReadingRestricted)
+        company.pbx.add_user(pbx_user(newcomer))
+        found = await site.happens(UserTrouble, lambda each: each.user.guid == newcomer.guid)
+        assert isinstance(found.failure, ImpersonationDenied)
         assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []

@@ -11,7 +11,7 @@ from engine.api.schema import Status, UserDetail, UsersPage
 from engine.core.appointments import Appointment
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
-from engine.core.presence.model import PresenceSettings
+from engine.core.presence.model import CLEARED, PresenceSettings
 from engine.exchange.source import Urgency
 from engine.sync.happenings import Happening, UserRecovered, UserTrouble
 from tests.support.api import NINE, InstantSource, people, served_engine
@@ -57,3 +57,23 @@ async def test_a_mistake_has_a_name_and_an_end(tmp_path: Path, monkeypatch: pyte
         assert [each.user.name for each in happenings if isinstance(each, UserRecovered)] == ["user1"]
         assert msgspec.convert(await served.get("/v1/status"), Status).unresolved == 0
         assert served.link.shown[USERS[1].guid].activity == "busy"
+
+
+async def test_what_cannot_be_decided_is_not_shown_for_longer_than_it_was_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sync.decider.decide", breaking)
+    source = InstantSource()
+    source.watched.add(ADDRESS)
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        meeting = Appointment(id="meeting", start=NINE, end=NINE + timedelta(minutes=30))
+        source.calendars[ADDRESS] = (meeting,)
+        source.tell(ADDRESS, Urgency.NOW)
+        await served.settled()
+        source.calendars[ADDRESS] = (meeting, Appointment(id="odd", start=NINE, end=NINE + timedelta(hours=1)))
+        source.tell(ADDRESS, Urgency.NOW)
+        await served.settled()
+        assert served.link.shown[USERS[1].guid].activity == "busy"
+        await served.clock.advance(31 * 60)
+        await served.settled()
+        assert served.link.shown[USERS[1].guid] == CLEARED

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.core.clock import Clock
 from engine.core.failures import Scope
-from engine.core.settings.model import ExchangeSettings
+from engine.core.settings.model import ExchangeSettings, Mode
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.autodiscover.discovery import discover
 from engine.exchange.ews.autodiscover.search import Search
@@ -13,6 +14,9 @@ from engine.exchange.ews.streaming.groups import Place
 from engine.exchange.ews.transport import Http
 from engine.exchange.failures import AutodiscoverFailed, ExchangeFailure, MailboxMoved, MailboxNotFound
 from engine.exchange.source import Mailbox
+
+OUT_OF_REACH_SECONDS = 3600.0
+"""A mailbox in the cloud comes back seldom, and there may be thousands of them."""
 
 
 class EwsEndpoint:
@@ -42,9 +46,18 @@ class EwsEndpoint:
                 raise type(self._failure)(self._failure.detail)
             return await self._search(addresses)
 
-    async def current(self, url: str, address: str) -> str:
-        """Return the `url` of the mailbox with this address, or what took its place since it was forgotten."""
-        return await self.url([address]) if url in self._forgotten else url
+    async def current(self, mailbox: Mailbox) -> Mailbox:
+        """Return the mailbox where it is known to be, or where it is since that URL was forgotten.
+
+        Free/busy is told by any server of the organisation.
+        """
+        if mailbox.url not in self._forgotten:
+            return mailbox
+        mailbox = replace(mailbox, url=await self.url([mailbox.address]))
+        if self._settings.mode is Mode.DETAILS:
+            mailbox = replace(mailbox, url=(await self.place(mailbox)).url)
+            self._forgotten.discard(mailbox.url)
+        return mailbox
 
     async def place(self, mailbox: Mailbox) -> Place:
         """Return where a mailbox is now: as it is known, where the URL is configured or autodiscover does not tell.
@@ -64,7 +77,8 @@ class EwsEndpoint:
             found = await discover(search, self._http, self._clock)
         except (AutodiscoverFailed, MailboxNotFound) as failure:
             if search.leads_away:
-                raise MailboxMoved(f"autodiscover leads from {mailbox.address} to {search.leads_away}") from failure
+                reason = f"autodiscover leads from {mailbox.address} to {search.leads_away}"
+                raise MailboxMoved(reason, retry_after=OUT_OF_REACH_SECONDS) from failure
             return Place(mailbox.url, "")
         return Place(found.url, found.group)
 

@@ -63,6 +63,10 @@ class FreeBusyReader:
             if self._gathering.get(url) is batch:
                 del self._gathering[url]
             await self._ask(url, tuple(batch.waiting), batch)
+        except Exception as mistake:  # whoever waits has to learn of it: a cancelled one would never try again
+            for answer in batch.waiting.values():
+                if not answer.done():
+                    answer.set_exception(mistake)
         finally:
             if self._gathering.get(url) is batch:
                 del self._gathering[url]

@@ -25,6 +25,7 @@ from engine.exchange.failures import (
     CertificateNotTrusted,
     ExchangeFailure,
     ExchangeUnreachable,
+    ImpersonationDenied,
     ImpersonationRightMissing,
     MailboxMoved,
     MailboxNotFound,
@@ -38,8 +39,8 @@ OWN_CONNECTIONS: Mapping[ExchangeType, int] = MappingProxyType({ExchangeType.ON_
 
 NO_NOTIFICATIONS = "exchange.mode is free-busy, and times and states alone are not notified"
 
-# After these, EWS may be somewhere else now.
-_PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted, MailboxMoved)
+# After these, EWS may be somewhere else now. A mailbox that has moved says nothing of where the others are.
+_PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted)
 
 
 class EwsSource:
@@ -94,11 +95,19 @@ class EwsSource:
                     return Mailbox(await self._primary_address(url, address), url)
             except MailboxNotFound as failure:
                 reasons.append(failure.detail)
+            except MailboxMoved:
+                self._endpoint.forget(url)
+                raise
+            except ImpersonationRightMissing as failure:
+                if self.restriction is None:
+                    raise
+                # That is known already, and those whose mailboxes are known are read all the same.
+                raise ImpersonationDenied(failure.detail) from failure
         raise MailboxNotFound("; ".join(reasons))
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`, recurrences expanded, in no particular order."""
-        url = await self._endpoint.current(mailbox.url, mailbox.address)
+        url = (await self._endpoint.current(mailbox)).url
         with self._looking_again(url):
             try:
                 return await self._reader.read(url, Impersonation(mailbox.address), window)
@@ -115,6 +124,7 @@ class EwsSource:
 
         A mailbox that was subscribed to has to be read after that. Raises what reading it would raise.
         """
+        mailbox = await self._endpoint.current(mailbox)
         if not self._may_subscribe or self.restriction is not None:
             return mailbox
         with self._looking_again(mailbox.url):

@@ -11,6 +11,10 @@ from engine.core.clock import Clock
 from engine.exchange.concurrency import Concurrency
 from engine.exchange.failures import ExchangeBusy, MailboxBusy, ServiceAccountBusy, TooManyAtOnce
 
+FIRST_PAUSE, LONGEST_PAUSE = 10.0, 600.0
+"""Seconds that the service account waits where Exchange does not say how long: from the one, doubling, to the other.
+Whoever has to read a mailbox doubles its pauses by himself."""
+
 
 class Throttle:
     """Three budgets can be used up (Microsoft, "EWS throttling in Exchange"), and each is paused on its own.
@@ -25,6 +29,7 @@ class Throttle:
         self._clock = clock
         self._servers: dict[str, _Server] = {}
         self._paused: dict[tuple[type[ExchangeBusy], str, str], datetime] = {}
+        self._unasked: dict[str, float] = {}
 
     @contextlib.asynccontextmanager
     async def turn(self, url: str, mailbox: str | None) -> AsyncIterator[None]:
@@ -43,20 +48,35 @@ class Throttle:
             except ExchangeBusy as busy:
                 if not isinstance(busy, MailboxBusy) or isinstance(busy, TooManyAtOnce):
                     server.concurrency.complained(begun)
+                budget = _budget(type(busy), host, mailbox)
                 if busy.retry_after is not None:
-                    self._pause(_budget(type(busy), host, mailbox), busy.retry_after)
+                    self._pause(budget, busy.retry_after)
+                elif isinstance(busy, ServiceAccountBusy) and not self._left(budget):
+                    self._pause(budget, self._unasked_pause(host))
                 raise
             else:
                 server.concurrency.went_well(begun)
+                if mailbox is None:
+                    self._unasked.pop(host, None)
 
     def _check(self, host: str, mailbox: str | None) -> None:
         charged: type[ExchangeBusy] = ServiceAccountBusy if mailbox is None else MailboxBusy
         for kind in (ExchangeBusy, charged):
             budget = _budget(kind, host, mailbox)
-            left = (self._paused.get(budget, self._clock.now()) - self._clock.now()).total_seconds()
-            if left > 0:
+            if left := self._left(budget):
                 raise kind(f"the pause of {mailbox or 'the service account'} is not over", retry_after=left)
             self._paused.pop(budget, None)
+
+    def _left(self, budget: tuple[type[ExchangeBusy], str, str]) -> float:
+        """Return how many seconds are left of a pause."""
+        now = self._clock.now()
+        return max(0.0, (self._paused.get(budget, now) - now).total_seconds())
+
+    def _unasked_pause(self, host: str) -> float:
+        """Return for how many seconds the service account asks nothing when it was not told for how long."""
+        pause = self._unasked.get(host, FIRST_PAUSE)
+        self._unasked[host] = min(pause * 2, LONGEST_PAUSE)
+        return pause
 
     def _pause(self, budget: tuple[type[ExchangeBusy], str, str], seconds: float) -> None:
         until = self._clock.now() + timedelta(seconds=seconds)

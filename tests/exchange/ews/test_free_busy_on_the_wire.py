@@ -158,3 +158,18 @@ def availability(responses: str) -> bytes:
     return (
         f"{OPENING}<m:GetUserAvailabilityResponse{NAMESPACES}>{array}</m:GetUserAvailabilityResponse>{CLOSING}"
     ).encode()
+
+
+async def test_a_mistake_reaches_everybody_who_waits_for_the_same_answer(world: World) -> None:
+    """A reading that is cancelled instead is never tried again, since nobody but the engine cancels one."""
+
+    class Mistaken(PlayedHttp):
+        async def post(self, *_: object, **__: object) -> Answer:
+            raise RuntimeError("a mistake")
+
+    client = EwsClient(Mistaken(lambda request: Answer()), "", Throttle(4, ManualClock()))
+    reader = FreeBusyReader(client, SteadyClock(speed=20))
+    window = hours(world)
+    reads = (reader.read("https://x.example/", Impersonation(f"{name}@corp.example"), window) for name in "abc")
+    outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [RuntimeError] * 3

@@ -18,6 +18,7 @@ from engine.exchange.failures import (
     ExchangeUnreachable,
     ImpersonationDenied,
     LoginRefused,
+    MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
     NotPrimaryAddress,
@@ -307,11 +308,11 @@ async def test_cancelled_discovery_leaves_it_to_the_next_that_waits() -> None:
     assert second.result() == ANNA
 
 
-@pytest.mark.parametrize("reply", [ExchangeUnreachable("down"), Answer(500, fault("ErrorMailboxMoveInProgress"))])
-async def test_url_is_discovered_again_when_it_may_have_changed(reply: Reply) -> None:
+async def test_url_is_discovered_again_when_it_may_have_changed() -> None:
     new = "https://new.example.com/EWS/Exchange.asmx"
     answer = resolved(("anna@example.com", "Mailbox"))
-    play = Playbook(Answer(200, soap(external=URL)), answer, reply, Answer(200, soap(external=new)), answer)
+    down = ExchangeUnreachable("down")
+    play = Playbook(Answer(200, soap(external=URL)), answer, down, Answer(200, soap(external=new)), answer)
     source = play.source(ews_url=None)
     mailbox = await source.resolve(["anna@example.com"])
     with pytest.raises(ExchangeFailure):
@@ -319,10 +320,22 @@ async def test_url_is_discovered_again_when_it_may_have_changed(reply: Reply) ->
     assert await source.resolve(["anna@example.com"]) == Mailbox("anna@example.com", new)
 
 
-async def test_mailboxes_found_before_follow_to_the_new_url() -> None:
-    new = "https://new.example.com/EWS/Exchange.asmx"
+async def test_a_mailbox_that_moves_has_no_other_one_looked_for() -> None:
+    moving = Answer(500, fault("ErrorMailboxMoveInProgress"))
+    answer = resolved(("anna@example.com", "Mailbox"))
+    play = Playbook(Answer(200, soap(external=URL)), answer, moving, found())
+    source = play.source(ews_url=None)
+    mailbox = await source.resolve(["anna@example.com"])
+    with pytest.raises(MailboxMoved):
+        await source.read_window(mailbox, DAY)
+    assert await source.read_window(Mailbox("bert@example.com", URL), DAY) == ()
+    assert len(play.http.requests) == 4
+
+
+async def test_mailboxes_found_before_follow_each_to_its_new_url() -> None:
+    new, own = ("https://new.example.com/EWS/Exchange.asmx", "https://own.example.com/EWS/Exchange.asmx")
     replies = (Answer(200, soap(external=URL)), resolved(("anna@example.com", "Mailbox")), ExchangeUnreachable("down"))
-    play = Playbook(*replies, Answer(200, soap(external=new)), found())
+    play = Playbook(*replies, Answer(200, soap(external=own)), Answer(200, soap(external=new)), found())
     source = play.source(ews_url=None)
     mailbox = await source.resolve(["anna@example.com"])
     with pytest.raises(ExchangeUnreachable):

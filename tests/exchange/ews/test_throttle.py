@@ -142,3 +142,22 @@ async def test_who_gives_up_waiting_passes_the_turn_on(clock: ManualClock) -> No
         tasks[2].cancel()
     assert tasks[1].cancelled()
     assert not any(task.cancelled() for task in (tasks[0], *tasks[3:]))
+
+
+async def test_the_service_account_waits_longer_each_time_where_exchange_does_not_say_how_long(
+    throttle: Throttle, clock: ManualClock
+) -> None:
+    async def refused() -> None:
+        async with throttle.turn(URL, None):
+            await asyncio.sleep(0)
+            raise ServiceAccountBusy
+
+    for pause in (10, 20, 40, 80, 160, 320, 600, 600):
+        # All that were under way are refused for the same reason.
+        await asyncio.gather(*(refused() for _ in range(4)), return_exceptions=True)
+        assert await paused(throttle, None) == pause
+        assert await paused(throttle, ANNA) is None
+        await clock.advance(pause)
+    await ask(throttle, None)
+    await asyncio.gather(refused(), return_exceptions=True)
+    assert await paused(throttle, None) == 10

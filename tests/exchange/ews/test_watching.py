@@ -282,3 +282,56 @@ async def test_who_is_not_watched_any_more_is_unsubscribed(watching: Callable[..
         await asyncio.sleep(0.05)
         await watch.clock.advance(2)
         assert watch.told == []
+
+
+async def test_a_mistake_while_unsubscribing_ends_nothing_else(
+    watching: Callable[..., Any], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    def mistaken(identifier: str) -> bytes:
+        reached.set()
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr("engine.exchange.ews.streaming.watcher.unsubscribe", mistaken)
+    async with watching() as watch:
+        await watch.watch(ANNA, BERT)
+        await watch.listening(ANNA, BERT)
+        watch.source.unwatch(watch.mailbox(BERT))
+        await reached.wait()
+        world.put(ANNA, world.appointment("new", "09:00-10:00"))
+        await asyncio.sleep(0.1)
+        await watch.clock.advance(1)
+        await watch.tells((ANNA, Urgency.NOW))
+
+
+async def test_a_connection_that_ends_again_and_again_leaves_nobody_watched_in_between(
+    watching: Callable[..., Any],
+) -> None:
+    """As behind a proxy that cuts off what is quiet for some seconds: the pauses in between get longer and longer."""
+    async with watching() as watch:
+        anna, streams = watch.mailbox(ANNA), watch.simulator.subscriptions.streams
+        await watch.watch(ANNA)
+        for _ in range(8):
+            await watch.until(lambda: len(streams) > 0, seconds_pass=1)
+            assert watch.source.is_watched(anna)
+            streams[-1].cut()
+            await watch.until(lambda: len(streams) == 0)
+            await watch.until(lambda: len(streams) > 0 or not watch.source.is_watched(anna), seconds_pass=0.5)
+            if not watch.source.is_watched(anna):
+                break
+        assert "ends again and again" in watch.source.following(anna).why_not
+        assert (ANNA, Urgency.LATER) in watch.told
+        await watch.until(lambda: watch.source.is_watched(anna), seconds_pass=1)
+
+
+async def test_the_next_anchor_is_not_tried_at_once(watching: Callable[..., Any], world: World) -> None:
+    """What every anchor is refused for would be asked for as often as there are mailboxes."""
+    people = [each.mailbox for each in world.people if each.mailbox and each.may_impersonate][:8]
+    async with watching(max_subscriptions_per_connection=2) as watch:
+        watch.simulator.faults.add(ErrorCode("ErrorAccessDenied"), operation="GetStreamingEvents")
+        await watch.watch(*people)
+        await watch.clock.advance(QUIET.total_seconds())
+        await watch.until(lambda: len(watch.requests("GetStreamingEvents")) >= 4)
+        await asyncio.sleep(0.3)
+        assert len(watch.requests("GetStreamingEvents")) == 4

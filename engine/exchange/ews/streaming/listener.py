@@ -62,8 +62,8 @@ class Owner(Protocol):
 
 
 class Listener:
-    """One group's connection. It is `trusted` unless it could not be made when it was tried last; `trouble` says why
-    that was."""
+    """One group's connection. It is `trusted` unless it could not be made when it was tried last, or not for long;
+    `trouble` says why that was."""
 
     def __init__(self, group: Group, client: EwsClient, clock: Clock, random: Random, owner: Owner) -> None:
         self.group = group
@@ -221,14 +221,11 @@ class Listener:
                     await self._pause(None)
             case Recovery.LISTEN_AGAIN:
                 self._missed |= members
-                if not self._open and self.trusted:
-                    self.trusted = False
-                    self.trouble = f"the connection for notifications cannot be made: {failure or 'it is silent'}"
-                    self._owner.missed(members)
                 await self._pause(failure)
             case Recovery.WITHOUT_ANCHOR:
                 self._missed |= members
                 self._owner.lost({self.group.anchor})
+                await self._pause(failure)
             case Recovery.SUBSCRIBE_AGAIN:
                 self._owner.lost(members)
             case Recovery.REFUSED:
@@ -238,7 +235,17 @@ class Listener:
         pause = self._backoff.next()
         if failure is not None and failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
+        if not self._open or pause >= STEADY:
+            self._distrust(failure)
         await self._clock.sleep_until(self._clock.now() + pause)
+
+    def _distrust(self, failure: ExchangeFailure | None) -> None:
+        """Have the members read now and then, for nobody tells of their changes in time."""
+        if self.trusted:
+            self.trusted = False
+            how = "ends again and again" if self._open else "cannot be made"
+            self.trouble = f"the connection for notifications {how}: {failure or 'the server closes it'}"
+            self._owner.missed(set(self.group.members))
 
     async def _stop_when_silent(self, reading: "asyncio.Task[ExchangeFailure | None]") -> None:
         while (deadline := self._heard + SILENCE) > self._clock.now():

@@ -1,7 +1,7 @@
 """Watches mailboxes by streaming notifications: who is in which group, and what the rest of the engine is told."""
 
 import asyncio
-import contextlib
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
@@ -26,6 +26,8 @@ from engine.exchange.failures import (
     SubscriptionRefused,
 )
 from engine.exchange.source import Following, Mailbox, Tell, Urgency
+
+logger = logging.getLogger(__name__)
 
 REFUSALS = 2
 """So many in a row are no coincidence: in between the server may have been restarted."""
@@ -191,8 +193,12 @@ class Watcher:
 
     async def _unsubscribe(self, group: Group, address: str, identifier: str) -> None:
         affinity = Affinity(group.anchor, group.cookie)
-        with contextlib.suppress(ExchangeFailure):
+        try:
             await self._client.call(group.place.url, unsubscribe(identifier), Impersonation(address), affinity)
+        except ExchangeFailure:
+            pass  # it ends by itself
+        except Exception:
+            logger.exception("ending a subscription of %s", group.anchor)
 
 
 async def _run(work: Callable[[], Awaitable[None]]) -> None:

@@ -1,0 +1,37 @@
+"""The wall clock is set while the engine runs, as on a machine that gets the right time only after it has started."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.simulator.world.corp import corp_world
+from tests.support.clock import ManualClock
+from tests.support.site import running_site
+
+
+class SettableClock(ManualClock):
+    def set_back(self, by: timedelta) -> None:
+        self._now -= by
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=1), timedelta(days=1)], ids=str)
+async def test_after_the_clock_was_set_back_presences_are_those_of_the_right_time(
+    tmp_path: Path, by: timedelta
+) -> None:
+    world = corp_world(date(2026, 3, 2))
+    clock = SettableClock(world.instant("10:15") + by)
+    async with running_site(world, tmp_path, clock) as site:
+        await site.settled()
+        clock.set_back(by)
+        assert site.wrong() != {}
+        await site.eventually(lambda: not site.wrong())
+
+
+async def test_after_the_clock_was_put_ahead_presences_are_those_of_the_right_time(tmp_path: Path) -> None:
+    world = corp_world(date(2026, 3, 2))
+    clock = ManualClock(world.instant("10:15", -3))
+    async with running_site(world, tmp_path, clock) as site:
+        await site.settled()
+        await clock.advance_to(world.instant("10:15"))
+        await site.eventually(lambda: not site.wrong())

@@ -1,0 +1,111 @@
+"""Two servers, each with its own mailboxes: what is the matter with one of them concerns nobody on the other."""
+
+import asyncio
+import socket
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from engine.simulator.company import Company
+from engine.simulator.exchange.homes import Home
+from engine.simulator.faults import Cut, service_unavailable
+from engine.simulator.routing import RoutedResolver
+from engine.simulator.world import Person
+from engine.simulator.world.corp import corp_world
+from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
+from tests.support.site import Site, ews_schema, running_engine
+
+BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(corp_world(date(2026, 3, 2)).instant("11:00"))
+
+
+@pytest.fixture
+def company(tmp_path: Path, clock: ManualClock) -> Company:
+    return Company(corp_world(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema())
+
+
+def readable(site: Site) -> list[Person]:
+    return [person for person in site.company.world.people if person.mailbox and person.may_impersonate]
+
+
+def meet(site: Site, person: Person, key: str) -> None:
+    now = site.clock.now()
+    item = site.company.world.appointment(key, "00:00-01:00", subject=key)
+    site.company.world.put(
+        person.mailbox or "", replace(item, start=now, end=now + timedelta(minutes=90), modified=now)
+    )
+
+
+async def passes(site: Site, minutes: int) -> None:
+    """Let calendar time pass in small steps, and the network do what it does meanwhile."""
+    for _ in range(minutes * 6):
+        await site.clock.advance(10)
+        await asyncio.sleep(0.01)
+
+
+async def two_servers(site: Site, *at_the_branch: Person) -> None:
+    for person in at_the_branch:
+        site.company.exchange.move(person.mailbox or "", BRANCH)
+    await passes(site, 10)
+    await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
+
+
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the name of the branch's server lead nowhere, and end all streams, some of which were there."""
+    resolve = RoutedResolver.resolve
+
+    async def resolve_but_for_the_branch(self: RoutedResolver, host: str, *args: Any, **options: Any) -> Any:
+        if host == BRANCH.external_host:
+            raise socket.gaierror(socket.EAI_NONAME, "it is down")
+        return await resolve(self, host, *args, **options)
+
+    monkeypatch.setattr(RoutedResolver, "resolve", resolve_but_for_the_branch)
+
+
+async def the_branch_is_down(site: Site, *people: Person) -> None:
+    for person in people:
+        site.company.exchange.subscriptions.lose(person.mailbox or "")
+    site.company.exchange.faults.add(Cut(), host=BRANCH.external_host)
+    for stream in list(site.company.exchange.subscriptions.streams):
+        stream.cut()
+    await passes(site, 10)
+
+
+async def test_a_server_that_was_down_reads_its_mailboxes_again_when_it_is_back(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        first, second, *_ = readable(site)
+        await two_servers(site, first, second)
+        with pytest.MonkeyPatch.context() as patch:
+            unreachable(patch)
+            await the_branch_is_down(site, first, second)
+        company.exchange.faults.clear()
+        meet(site, first, "while it was down")
+        async with asyncio.timeout(PATIENCE):
+            while site.wrong():
+                await passes(site, 1)
+
+
+async def test_changes_on_the_other_server_are_shown_at_once(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        first, second, anna, *_ = readable(site)
+        await two_servers(site, first, second)
+        company.exchange.faults.add(service_unavailable(3600), host=BRANCH.external_host)
+        site.engine.visit(first.guid)
+        site.engine.visit(second.guid)
+        await site.eventually(lambda: not site.engine.status().exchange.works)
+        meet(site, anna, "while the branch is away")
+        await site.eventually(lambda: anna.name not in site.wrong())
