@@ -310,7 +310,7 @@ class Service:
             if self.unconfirmed != version:
                 return
             try:
-                plan = await self._roll_back(None, None)
+                plan = await self._roll_back(self.versions[1].id, None)
             except Failure as failure:
                 logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)
             else:

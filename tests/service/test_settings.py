@@ -263,6 +263,22 @@ async def test_a_change_that_nobody_confirms_is_rolled_back(
         assert written_down[0]["actor"] == {"uid": os.getuid(), "pid": os.getpid(), "user": "calendar-engine"}
 
 
+async def test_a_change_that_nobody_confirms_is_rolled_back_whatever_the_file_has_become(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = served.file.read_text()
+        await served.change({"presence.language": "de"}, confirm_within=60)
+        served.file.write_text(before + "[presence\n")
+        await served.eventually(lambda: served.service.file_trouble is not None)
+        await clock.advance(61)
+        await served.eventually(lambda: served.file.read_text() == before)
+        await served.eventually(lambda: served.service.unconfirmed is None)
+        assert await served.value("presence.language") != "de"
+        assert (await served.get("/v1/settings"))["version"]["action"] == "rollback to 1"
+
+
 async def test_a_change_that_is_confirmed_stands(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.change({"presence.language": "de"}, confirm_within=60)
