@@ -18,7 +18,7 @@ from engine.api.failures import (
     SocketsGivenUnusable,
     SocketUnusable,
 )
-from engine.api.schema.places import READ_ONLY_SUFFIX, read_only_twin
+from engine.api.schema.places import READ_ONLY_SUFFIX, exposure, read_only_twin
 
 UMASK = 0o117
 """Leaves 0660 of what a socket is made with."""
@@ -104,15 +104,11 @@ def _make_directory(directory: Path) -> None:
     """Make the directory if need be. Nobody but us and root may be able to move it, or any above it, out of the way."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        way = directory.resolve()
-        for each in (way, *way.parents):
-            status = each.stat()
-            if status.st_uid not in (os.geteuid(), 0):
-                raise SocketDirectoryExposed(f"{each} belongs to user {status.st_uid}")
-            if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
-                raise SocketDirectoryExposed(f"{each} has mode {stat.S_IMODE(status.st_mode):04o}")
+        exposed = exposure(directory)
     except OSError as error:
         raise SocketUnusable(f"{directory}: {error.strerror}") from error
+    if exposed:
+        raise SocketDirectoryExposed(exposed)
 
 
 def _group_id(group: str | None) -> int | None:

@@ -5,9 +5,11 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from engine.api.schema import Status
 from engine.api.schema.settings import (
     ChangeQuestion,
     RollbackQuestion,
@@ -23,7 +25,7 @@ from engine.api.schema.settings import (
 )
 from engine.cli.beside import run_beside
 from engine.cli.client import ApiClient
-from engine.cli.failures import SettingUnknown
+from engine.cli.failures import ChangeNotUnderstood, SettingUnknown
 from engine.cli.statuses import UNUSABLE, WELL
 from engine.core.settings.values import nearest
 
@@ -93,11 +95,12 @@ class Config:
     async def _set(self) -> int:
         settings = await self._settings()
         question = ChangeQuestion(changes=self._changes(settings), confirm_within=self._options.confirm_within)
-        return self._changed(await self._client.send("PATCH", PATH, SettingsChanged, question, If_Match=settings.etag))
+        changed = await self._client.send("PATCH", PATH, SettingsChanged, question, If_Match=settings.etag)
+        return await self._changed(changed)
 
     async def _roll_back(self) -> int:
         question = RollbackQuestion(version=self._options.version)
-        return self._changed(await self._client.send("POST", f"{PATH}/rollback", SettingsChanged, question))
+        return await self._changed(await self._client.send("POST", f"{PATH}/rollback", SettingsChanged, question))
 
     async def _confirm(self) -> int:
         version = await self._client.send("POST", f"{PATH}/confirm", SettingsVersion)
@@ -106,15 +109,22 @@ class Config:
 
     async def _history(self) -> int:
         history = await self._client.get(f"{PATH}/history", SettingsVersions)
-        self._print(history, (line for each in history.versions for line in _version(each)))
+        zone = await self._zone()
+        self._print(history, (line for each in history.versions for line in _version(each, zone)))
         return WELL
 
     async def _settings(self) -> Settings:
         return await self._client.get(PATH, Settings)
 
-    def _changed(self, changed: SettingsChanged) -> int:
+    async def _zone(self) -> ZoneInfo:
+        """Return the time zone of all times for people."""
+        return ZoneInfo((await self._client.get("/v1/status", Status)).timezone)
+
+    async def _changed(self, changed: SettingsChanged) -> int:
         until = changed.version.confirm_until if changed.version else None
-        confirm = [f"Rolled back at {until.astimezone():%H:%M:%S} unless it is confirmed."] if until else []
+        confirm = []
+        if until is not None:
+            confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
         self._print(changed, [*_diff(changed.changes), *_effects(changed), *confirm])
         if changed.trouble is not None:
             print(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}", file=sys.stderr)
@@ -129,8 +139,13 @@ class Config:
         return UNUSABLE
 
     def _changes(self, settings: Settings) -> dict[str, Value]:
-        typed = dict(each.partition("=")[::2] for each in self._options.changes)
-        return {key: _value(self._found(settings.settings, key), text) for key, text in typed.items()}
+        changes: dict[str, Value] = {}
+        for typed in self._options.changes:
+            key, equals, text = typed.partition("=")
+            if not equals:
+                raise ChangeNotUnderstood(typed)
+            changes[key] = _value(self._found(settings.settings, key), text)
+        return changes
 
     def _found(self, settings: tuple[Setting, ...], key: str) -> Setting:
         for each in settings:
@@ -196,9 +211,9 @@ def _effects(answer: SettingsCheck | SettingsChanged) -> list[str]:
     return [f"{name}: {', '.join(what)}" for name, what in told if what]
 
 
-def _version(version: SettingsVersion) -> Iterable[str]:
+def _version(version: SettingsVersion, zone: ZoneInfo) -> Iterable[str]:
     actor = version.actor
     who = (actor.user or f"uid {actor.uid}") if actor else "-"
-    yield f"{version.id:>4}  {version.at.astimezone():%Y-%m-%d %H:%M:%S}  {who:<12}  {version.action}"
+    yield f"{version.id:>4}  {version.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {who:<12}  {version.action}"
     for line in _diff(version.changes):
         yield f"      {line}"

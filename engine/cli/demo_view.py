@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from engine.cli.columns import fitted
 from engine.cli.palette import COLOURS, GLYPHS, LETTERS, PLAIN, WORDS, is_ascii_only
 from engine.cli.tally import Tally, failure_as_data, problem_as_data
 from engine.core.failures import Failure
@@ -108,7 +109,7 @@ class LineView:
 
     def _print_presence(self, time: str, name: str, presence: Presence) -> None:
         state = f"{self._glyphs[presence.activity]} {WORDS[presence.activity]:<9}"
-        line = f"{time}  {state}  {name[:20]:<20}  {presence.note or '(nothing set)'}"
+        line = f"{time}  {state}  {fitted(name, 20)}  {presence.note or '(nothing set)'}"
         if self._colour:
             line = f"{COLOURS[presence.activity]}{line}{PLAIN}"
         print(line, flush=True)

@@ -149,7 +149,16 @@ class Dialogue:
 def _say(text: str, indent: str = "") -> None:
     """Print a text for people in lines of this terminal, none of which ends within a word."""
     width = shutil.get_terminal_size().columns
-    print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent))
+    print(
+        textwrap.fill(
+            text,
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def _interruptible(ask: Callable[[str], str]) -> Callable[[str], str]:

@@ -4,6 +4,7 @@ import shutil
 from zoneinfo import ZoneInfo
 
 from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent
+from engine.cli.columns import cut, fitted
 from engine.cli.palette import Palette
 
 GOOD_NEWS = {"listening": "the PBX may connect", "reading unrestricted": "calendars are read with all details again"}
@@ -35,7 +36,7 @@ class EventLines:
         if event.presence is not None:
             activity = self._palette.activity(event.presence.activity)
             remark = " (dry run)" if event.kind == "withheld" else ""
-            return _cut(f"{time}  {activity} {event.label[:20]:<20}  {event.presence.note}{remark}", painted=activity)
+            return _cut(f"{time}  {activity} {fitted(event.label, 20)}  {event.presence.note}{remark}")
         if event.trouble is not None:
             detail = f": {event.trouble.detail}" if event.trouble.detail else ""
             return f"{time}  {self._palette.mark(good=False)} {event.label}: {event.trouble.title}{detail}"
@@ -43,6 +44,5 @@ class EventLines:
         return f"{time}  {self._palette.mark(good=True)} {event.label}: {words}"
 
 
-def _cut(line: str, painted: str = "") -> str:
-    width = shutil.get_terminal_size().columns + len(painted) - (11 if painted else 0)
-    return line if len(line) <= width else line[: width - 1] + "…"
+def _cut(line: str) -> str:
+    return cut(line, shutil.get_terminal_size().columns, "…")

@@ -18,10 +18,11 @@ from engine.api.schema import (
     UserRow,
     UsersPage,
 )
+from engine.cli.columns import cut, fitted
 from engine.cli.palette import Palette
 
 INDENT = " " * 4
-NAME_WIDTH = 22
+NAME_WIDTH = 21
 STATES = {"current": "", "pending": "(being written)", "unread": "(not read yet)", "problem": ""}
 AWAITED = {
     "first try": "not tried yet",
@@ -73,11 +74,11 @@ class Reports:
             yield from self._wrapped(f"  Changes   {self._followed(user.subscription)}", " " * 12)
         shown = user.acknowledged.presence
         activity = self._palette.activity(shown.activity if shown else None)
-        yield self._cut(f"  Shown     {activity} {shown.note if shown else ''}", painted=activity)
+        yield self._cut(f"  Shown     {activity} {shown.note if shown else ''}")
         if user.decision is not None:
             ought = user.decision.presence
             activity = self._palette.activity(ought.activity)
-            yield self._cut(f"  Decided   {activity} {ought.note}", painted=activity)
+            yield self._cut(f"  Decided   {activity} {ought.note}")
             if user.decision.valid_until is not None:
                 yield f"            certain until {self._local(user.decision.valid_until):%Y-%m-%d %H:%M}"
         for trouble in user.problems:
@@ -129,10 +130,10 @@ class Reports:
 
     def _row(self, user: UserRow) -> str:
         activity = self._palette.activity(user.activity)
-        name = (user.display_name or user.name)[: NAME_WIDTH - 1]
+        name = fitted(user.display_name or user.name, NAME_WIDTH)
         remark = user.problem_title if user.state == "problem" else STATES[user.state]
         text = " ".join(part for part in (user.note, remark) if part)
-        return self._cut(f"{activity} {name:<{NAME_WIDTH}}{text}".rstrip(), painted=activity)
+        return self._cut(f"{activity} {name} {text}".rstrip())
 
     def _appointment(self, appointment: AppointmentAccount) -> Iterator[str]:
         start, end = self._local(appointment.start), self._local(appointment.end)
@@ -143,19 +144,19 @@ class Reports:
 
     def _change(self, change: PastChange) -> str:
         activity = self._palette.activity(change.presence.activity)
-        return self._cut(f"  {self._local(change.at):%H:%M:%S} {activity} {change.presence.note}", painted=activity)
+        return self._cut(f"  {self._local(change.at):%H:%M:%S} {activity} {change.presence.note}")
 
     def _local(self, instant: datetime) -> datetime:
         return instant.astimezone(self._zone)
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
-        return textwrap.wrap(text, self._width, subsequent_indent=indent)
+        """Nothing is broken that somebody may want to copy, as a path."""
+        return textwrap.wrap(
+            text, self._width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
 
-    def _cut(self, line: str, painted: str = "") -> str:
-        """Cut a line to the terminal; what colours take up is no width."""
-        width = self._width + len(painted) - (11 if painted else 0)
-        ellipsis = "..." if self._palette.ascii_only else "…"
-        return line if len(line) <= width else line[: width - len(ellipsis)] + ellipsis
+    def _cut(self, line: str) -> str:
+        return cut(line, self._width, "..." if self._palette.ascii_only else "…")
 
 
 def _freshness(status: Status) -> str:

@@ -19,6 +19,7 @@ from engine.service.failures import (
     SettingsMissing,
     SettingsStale,
     SettingsUnreadable,
+    SettingsUnwritable,
     VersionUnknown,
 )
 from engine.service.plan import Assemble, InForce, LoadSecrets, Plan, Planner
@@ -154,10 +155,13 @@ class Service:
             return plan
 
     async def check(self, changes: Mapping[str, Value | None]) -> Plan:
-        """Return what a change would do. Raises `SettingsInvalid`, `SettingsNotEditable` or why nothing could run."""
+        """Return what a change would do.
+
+        Raises `SettingsInvalid`, `SettingsNotEditable`, `SettingsUnreadable` or why nothing could run.
+        """
         async with self._lock:
             await self._reread()
-            return await self._checked(edited(self.text, changes))
+            return await self._checked(self._edited(changes))
 
     async def change(
         self, changes: Mapping[str, Value | None], tag: str, author: Author, confirm_within: float | None = None
@@ -176,7 +180,7 @@ class Service:
                 raise ChangeNotConfirmed(f"version {self.unconfirmed.id}")
             if confirm_within is not None and not self.versions:
                 raise VersionUnknown("there is none before, which this change could be rolled back to")
-            plan = await self._checked(edited(self.text, changes))
+            plan = await self._checked(self._edited(changes))
             until = None if confirm_within is None else self._clock.now() + timedelta(seconds=confirm_within)
             return await self._put(plan, author, "change", until)
 
@@ -213,6 +217,12 @@ class Service:
             raise VersionUnknown("there is none before" if number is None else f"version {number}")
         return wanted[0]
 
+    def _edited(self, changes: Mapping[str, Value | None]) -> str:
+        """What cannot be read must not be overwritten either: nobody knows what is in it."""
+        if isinstance(self.file_trouble, SettingsUnreadable):
+            raise self.file_trouble
+        return edited(self.text, changes)
+
     async def _checked(self, text: str) -> Plan:
         """What stands still may be set up piece by piece; what runs is not stopped by a change."""
         plan = await self._plan(InForce(text, self.file.settings(text)))
@@ -228,15 +238,23 @@ class Service:
     async def _put(self, plan: Plan, author: Author | None, action: str, until: datetime | None) -> Plan:
         if plan.goal.text == self.text and self.file_trouble is None:
             return plan
-        await asyncio.to_thread(self.file.write, plan.goal.text)
+        number = await self._remember(plan, author, action, until)
+        try:
+            await asyncio.to_thread(self.file.write, plan.goal.text)
+        except SettingsUnwritable:
+            await self._history.remove(number)
+            raise
         self.text, self._stamp = plan.goal.text, self.file.stamp()
         self.file_trouble = None
-        await self._remember(plan, author, action, until)
+        await self._tell_version(plan, action)
         await self._enforce(plan)
         return plan
 
-    async def _remember(self, plan: Plan, author: Author | None, action: str, until: datetime | None) -> None:
-        await self._history.add(self._clock.now(), author, action, plan.differences, plan.goal.text, until)
+    async def _remember(self, plan: Plan, author: Author | None, action: str, until: datetime | None) -> int:
+        """Comes before anything is changed: what cannot be gone back to is not put into force."""
+        return await self._history.add(self._clock.now(), author, action, plan.differences, plan.goal.text, until)
+
+    async def _tell_version(self, plan: Plan, action: str) -> None:
         await self._versions_changed()
         logger.info("settings: %s: %s", action, ", ".join(each.key for each in plan.differences) or "nothing else")
 
@@ -276,7 +294,9 @@ class Service:
             return
         self.file_trouble = None
         if not self.versions or self.versions[0].text != text:
-            await self._remember(plan, None, "edited by hand" if self._in_force else "found", None)
+            action = "edited by hand" if self._in_force else "found"
+            await self._remember(plan, None, action, None)
+            await self._tell_version(plan, action)
         await self._enforce(plan)
 
     def _leave(self, trouble: Failure) -> None:

@@ -27,9 +27,12 @@ class SettingsFile:
         self.path = path
 
     def read(self) -> str:
-        """Return the text. Raises `SettingsMissing` or `SettingsUnreadable`."""
+        """Return the text, without the mark that some editors begin a file in UTF-8 with.
+
+        Raises `SettingsMissing` or `SettingsUnreadable`.
+        """
         try:
-            return self.path.read_bytes().decode()
+            return self.path.read_bytes().decode("utf-8-sig")
         except FileNotFoundError:
             raise SettingsMissing(str(self.path)) from None
         except OSError as error:

@@ -138,7 +138,7 @@ def _read(file: Path) -> dict[str, str]:
 
 def _parsed(file: Path, content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(content.decode("utf-8-sig"))  # without the mark of some editors
     except UnicodeDecodeError:
         place = "not UTF-8"
     except ValueError as error:

@@ -46,7 +46,7 @@ class SettingsHistory:
 
     async def versions(self) -> tuple[Version, ...]:
         """Return the last versions, the newest first."""
-        rows = await self._database.run(lambda connection: connection.execute(_SELECT).fetchall())
+        rows = await self._database.run(lambda connection: connection.execute(_SELECT, (KEPT,)).fetchall())
         return tuple(_version(row) for row in rows)
 
     async def add(
@@ -57,17 +57,21 @@ class SettingsHistory:
         differences: tuple[Difference, ...],
         text: str,
         confirm_until: datetime | None,
-    ) -> None:
-        """Remember a version; the oldest one goes."""
+    ) -> int:
+        """Remember a version, and return its number; of those before, the last `KEPT` stay."""
         who = (author.uid, author.pid, author.user) if author else (None, None, None)
         until = confirm_until.isoformat() if confirm_until else None
         row = (at.isoformat(), *who, action, msgspec.json.encode(differences).decode(), text, until)
 
-        def insert(connection: sqlite3.Connection) -> None:
-            connection.execute(_INSERT, row)
+        def insert(connection: sqlite3.Connection) -> int:
             connection.execute(_PRUNE, (KEPT,))
+            return connection.execute(_INSERT, row).lastrowid or 0
 
-        await self._database.run(insert)
+        return await self._database.run(insert)
+
+    async def remove(self, version: int) -> None:
+        """Forget a version that did not come into force."""
+        await self._database.run(lambda connection: connection.execute(_REMOVE, (version,)))
 
     async def confirm(self, version: int) -> None:
         """Let a version stand."""
@@ -75,7 +79,8 @@ class SettingsHistory:
 
 
 _SELECT = """
-    SELECT id, at, uid, pid, user, action, differences, text, confirm_until FROM settings_version ORDER BY id DESC
+    SELECT id, at, uid, pid, user, action, differences, text, confirm_until FROM settings_version
+    ORDER BY id DESC LIMIT ?
 """
 _INSERT = """
     INSERT INTO settings_version (at, uid, pid, user, action, differences, text, confirm_until)
@@ -84,6 +89,7 @@ _INSERT = """
 _PRUNE = """
     DELETE FROM settings_version WHERE id NOT IN (SELECT id FROM settings_version ORDER BY id DESC LIMIT ?)
 """
+_REMOVE = "DELETE FROM settings_version WHERE id = ?"
 _CONFIRM = "UPDATE settings_version SET confirm_until = NULL WHERE id = ?"
 
 

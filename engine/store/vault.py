@@ -74,7 +74,10 @@ class StoredSecretsUnusable(Failure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The stored secrets cannot be read or written"
-    remedy = "Let the account calendar-engine runs as own the state directory and the files in it."
+    remedy = (
+        "Let the account calendar-engine runs as own the state directory and the files in it, on a disk with free "
+        "space."
+    )
 
 
 @dataclass(frozen=True, slots=True)

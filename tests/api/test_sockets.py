@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from engine.api import sockets
@@ -18,7 +19,7 @@ from engine.api.failures import (
     SocketsGivenUnusable,
     SocketUnusable,
 )
-from engine.api.schema.places import read_only_twin
+from engine.api.schema.places import SERVICE_SOCKET, read_only_twin, socket_path, usual_sockets
 from engine.api.sockets import open_doors
 
 
@@ -125,6 +126,43 @@ def test_places_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(SocketGroupUnusable, match="no group"):
         open_doors(tmp_path / "engine.sock", "no-such-group-here", {})
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file"]
+
+
+def test_no_command_asks_an_engine_of_somebody_else_in_place_of_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    directory = tmp_path / "calendar-engine"
+    monkeypatch.setattr(platformdirs, "user_runtime_path", lambda *_, **__: directory)
+    ours = (directory / "engine.sock", SERVICE_SOCKET)
+    assert usual_sockets() == ours
+    tmp_path.chmod(0o1777)  # as /tmp: anybody may make the directory
+    assert usual_sockets() == (SERVICE_SOCKET,)
+    directory.mkdir(mode=0o700)
+    assert usual_sockets() == ours
+    directory.chmod(0o1777)
+    assert usual_sockets() == (SERVICE_SOCKET,)
+    directory.chmod(0o700)
+    tmp_path.chmod(0o777)  # anybody may move it out of the way
+    assert usual_sockets() == (SERVICE_SOCKET,)
+    tmp_path.chmod(0o700)
+    if os.geteuid() == 0:
+        os.chown(directory, 65534, -1)
+        assert usual_sockets() == (SERVICE_SOCKET,)
+
+
+def test_a_runtime_directory_of_somebody_else_ends_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Path:
+        raise PermissionError("runtime directory is owned by somebody else")
+
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    monkeypatch.setattr(platformdirs, "user_runtime_path", refuse)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"runtime-{os.getuid()}").mkdir(mode=0o777)
+    (tmp_path / f"runtime-{os.getuid()}").chmod(0o777)
+    assert usual_sockets() == (SERVICE_SOCKET,)
+    with pytest.raises(SocketDirectoryExposed):
+        open_doors(socket_path(None), None, {})
 
 
 def test_a_directory_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:

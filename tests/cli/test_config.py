@@ -4,8 +4,10 @@ import asyncio
 import io
 import json
 import signal
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -72,6 +74,10 @@ def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[st
     status, _, err = run("check", "pbx.port=0")
     assert (status, "out of range" in err) == (2, True)
 
+    status, _, err = run("set", "presence.language")
+    assert (status, "Write key=value" in err) == (2, True)
+    assert run("get", "presence.language")[1] == '"de"\n'
+
     assert run("set", "presence.language=fr")[0] == 0
     status, out, _ = run("history", "--json")
     assert [each["action"] for each in json.loads(out)["versions"]] == ["change", "change", "found"]
@@ -123,6 +129,11 @@ async def test_settings_of_a_running_engine(tmp_path: Path, capsys: pytest.Captu
         assert "Live: decisions" in out
         assert "unless it is confirmed" in out
         assert (await run("config", "confirm"))[0] == 0
+        [newest, *_] = json.loads((await run("config", "history", "--json"))[1])["versions"]
+        status, out, _ = await run("config", "set", "presence.timezone=Asia/Tokyo")
+        assert status == 0
+        local = datetime.fromisoformat(newest["at"]).astimezone(ZoneInfo("Asia/Tokyo"))
+        assert f"{local:%Y-%m-%d %H:%M:%S}" in (await run("config", "history"))[1]
         status, out, _ = await run("config", "set", "pbx.app=other")
         assert "Restarted: PBX link, calendars" in out
         answer: Any = json.loads((await run("config", "rollback", "--json"))[1])

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from engine.core.settings.keys import KEYS
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.world import World
 from engine.simulator.world.corp import corp_world
+from engine.store.audit_trail import AuditRecord, AuditTrail
+from engine.store.database import Database
+from engine.store.failures import StoreUnusable
 from tests.support.api import EventReader
 from tests.support.clock import ManualClock
 from tests.support.service import ServedService, changes_of, running_service
@@ -304,6 +307,22 @@ async def test_a_change_that_nobody_confirms_is_rolled_back(
         assert written_down[0]["actor"] == {"uid": os.getuid(), "pid": os.getpid(), "user": "calendar-engine"}
 
 
+async def test_a_change_that_nobody_confirms_is_rolled_back_whatever_the_file_has_become(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = served.file.read_text()
+        await served.change({"presence.language": "de"}, confirm_within=60)
+        served.file.write_text(before + "[presence\n")
+        await served.eventually(lambda: served.service.file_trouble is not None)
+        await clock.advance(61)
+        await served.eventually(lambda: served.file.read_text() == before)
+        await served.eventually(lambda: served.service.unconfirmed is None)
+        assert await served.value("presence.language") != "de"
+        assert (await served.get("/v1/settings"))["version"]["action"] == "rollback to 1"
+
+
 async def test_a_change_that_is_confirmed_stands(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.change({"presence.language": "de"}, confirm_within=60)
@@ -399,10 +418,75 @@ async def test_an_edit_is_read_when_asked_to_even_if_the_file_looks_the_same(
 
 async def test_settings_that_cannot_be_written(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
-        served.service.file.path = tmp_path / "state" / "engine.db" / "settings.toml"
+        served.service.file.path = Path("/proc/nobody-can-make-this/settings.toml")
         body = {"changes": changes_of(company.settings())}
         status, problem = await served.ask("PATCH", "/v1/settings", body, If_Match="*")
-    assert (status, problem["type"]) == (500, "settings-unwritable")
+        assert (status, problem["type"]) == (500, "settings-unwritable")
+        await served.service.begin()
+        assert [version.action for version in served.service.versions] == ["found"]
+
+
+async def test_nothing_changes_where_a_change_cannot_be_remembered(
+    company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = served.file.read_bytes()
+
+        def full(*_: object) -> None:
+            raise StoreUnusable("engine.db: database or disk is full")
+
+        body = {"changes": {"presence.language": "de"}}
+        with monkeypatch.context() as disk:
+            disk.setattr(Database, "_transact", full)
+            status, problem = await served.ask("PATCH", "/v1/settings", body, If_Match="*")
+            assert (status, problem["type"]) == (422, "store-unusable")
+        assert served.file.read_bytes() == before
+        assert await served.value("presence.language") != "de"
+
+
+async def test_the_audit_log_survives_a_full_disk(
+    company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = AuditTrail.add
+    refused: list[int] = []
+
+    async def full(self: AuditTrail, records: Sequence[AuditRecord]) -> None:
+        refused.append(len(records))
+        raise StoreUnusable("engine.db: database or disk is full")
+
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        monkeypatch.setattr(AuditTrail, "add", full)
+        await served.change({"presence.language": "de"})
+        await served.eventually(lambda: refused == [1])
+        monkeypatch.setattr(AuditTrail, "add", add)
+        await served.change({"presence.language": "fr"})
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert len((await served.get("/v1/audit"))["entries"]) == 2
+
+
+async def test_a_file_that_cannot_be_read_is_not_overwritten(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    content = (company.settings() + "# Gruß vom Vorgänger\n").encode("latin-1")
+    async with running_service(company, clock, tmp_path, "") as served:
+        served.file.write_bytes(content)
+        body = {"changes": changes_of(company.settings())}
+        status, problem = await served.ask("PATCH", "/v1/settings", body, If_Match="*")
+        assert (status, problem["type"]) == (422, "settings-unreadable")
+        _, check = await served.ask("POST", "/v1/settings/check", body)
+        assert check["trouble"]["type"] == "settings-unreadable"
+        assert served.file.read_bytes() == content
+
+
+async def test_a_file_with_a_byte_order_mark_can_be_changed(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, "\ufeff" + company.settings()) as served:
+        await served.settled()
+        await served.change({"presence.language": "de"})
+        assert await served.value("presence.language") == "de"
+        assert not served.file.read_bytes().startswith(b"\xef\xbb\xbf")
 
 
 async def test_mode_and_symbolic_links_stay(company: Company, clock: ManualClock, tmp_path: Path) -> None:

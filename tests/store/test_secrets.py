@@ -53,6 +53,11 @@ def test_the_file_alone_is_enough(tmp_path: Path) -> None:
     assert (found.exchange_password.reveal(), found.pbx_password.reveal()) == ("from file", "pbx file")
 
 
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    file = write(tmp_path, b"\xef\xbb\xbf" + BOTH.replace("\n", "\r\n").encode())
+    assert secrets_in_file(file)["pbx.password"].reveal() == "pbx file"
+
+
 def test_the_environment_wins_one_by_one(tmp_path: Path) -> None:
     found = load({"CALENDAR_ENGINE_PBX_PASSWORD": "pbx env"}, write(tmp_path, BOTH))
     assert (found.exchange_password.reveal(), found.pbx_password.reveal()) == ("from file", "pbx env")

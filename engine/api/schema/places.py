@@ -2,6 +2,8 @@
 
 import os
 import socket
+import stat
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -23,12 +25,42 @@ def socket_path(setting: Path | None, environment: Mapping[str, str] = os.enviro
         return Path(given) / SOCKET
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set; the engine checks the directory itself
-        return platformdirs.user_runtime_path("calendar-engine", appauthor=False) / SOCKET
+        try:
+            return platformdirs.user_runtime_path("calendar-engine", appauthor=False) / SOCKET
+        except PermissionError:  # somebody else has made it, and whoever is to use it finds that out
+            return Path(tempfile.gettempdir(), f"runtime-{os.getuid()}", "calendar-engine", SOCKET)
 
 
 def usual_sockets() -> tuple[Path, ...]:
-    """Return where a command looks for it: an engine of this account first, then the system service."""
-    return tuple(dict.fromkeys((socket_path(None), SERVICE_SOCKET)))
+    """Return where a command looks for it: an engine of this account first, then the system service.
+
+    The platform's place may be one in /tmp that anybody can make first: whoever did would be told our secrets.
+    """
+    own = socket_path(None)
+    return tuple(dict.fromkeys((*((own,) if _is_ours_alone(own.parent) else ()), SERVICE_SOCKET)))
+
+
+def exposure(directory: Path) -> str:
+    """Return why others than us and root may move `directory`, or any above it, out of the way; "" if nobody may.
+
+    Raises `OSError`.
+    """
+    way = directory.resolve()
+    for each in (way, *way.parents):
+        status = each.stat()
+        if status.st_uid not in (os.geteuid(), 0):
+            return f"{each} belongs to user {status.st_uid}"
+        if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+            return f"{each} has mode {stat.S_IMODE(status.st_mode):04o}"
+    return ""
+
+
+def _is_ours_alone(directory: Path) -> bool:
+    try:
+        there = next(each for each in (directory, *directory.parents) if each.exists())
+        return not exposure(there) and not there.stat().st_mode & stat.S_IWOTH
+    except OSError:
+        return False
 
 
 def read_only_twin(path: Path) -> Path:

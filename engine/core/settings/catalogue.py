@@ -147,7 +147,7 @@ def _default(key: Key) -> Value | None:
 
 def _document(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"))
+        return tomllib.loads(text)
     except ValueError:
         return {}
 

@@ -29,9 +29,6 @@ from engine.core.settings.model import (
 from engine.core.settings.problems import Problem, SettingsInvalid
 from engine.core.users import UserFilter, UserSelection
 
-_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
-"""What some editors begin a file in UTF-8 with."""
-
 
 def read_settings(
     text: str, *, default_zone: ZoneInfo, source: str = "settings file", today: date | None = None
@@ -41,7 +38,6 @@ def read_settings(
     What has come to its end by `today`, where that is given, is refused. Raises `SettingsInvalid` with every problem
     of the text; `source` is what its message calls the file.
     """
-    text = text.removeprefix(_MARK)
     try:
         document = tomllib.loads(text)
     except ValueError as error:
@@ -64,7 +60,7 @@ def read_engine_settings(text: str) -> EngineSettings:
     """Read the [engine] table as far as it is valid, whatever is wrong elsewhere: what an engine that is still to be
     set up is reached by."""
     try:
-        document = tomllib.loads(text.removeprefix(_MARK))
+        document = tomllib.loads(text)
     except ValueError:
         return EngineSettings()
     return EngineSettings(**_part(collect(document).values, "engine"))
