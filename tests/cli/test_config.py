@@ -129,6 +129,8 @@ async def test_settings_of_a_running_engine(tmp_path: Path, capsys: pytest.Captu
         assert "Live: decisions" in out
         assert "unless it is confirmed" in out
         assert (await run("config", "confirm"))[0] == 0
+        status, _, err = await run("config", "set", "presence.language=fr", "--confirm-within", "3")
+        assert (status, "confirm_within: Expected" in err) == (2, True)
         [newest, *_] = json.loads((await run("config", "history", "--json"))[1])["versions"]
         status, out, _ = await run("config", "set", "presence.timezone=Asia/Tokyo")
         assert status == 0
