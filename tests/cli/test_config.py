@@ -144,6 +144,16 @@ async def test_settings_of_a_running_engine(tmp_path: Path, capsys: pytest.Captu
         assert "environment" in out
 
 
+async def test_what_only_reads_asks_the_socket_for_reading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with served_engine(tmp_path, people(3)) as served:
+        await served.settled()
+        served.socket.unlink()
+        for arguments in (["config", "show"], ["config", "history"], ["secret", "list"]):
+            assert await asyncio.to_thread(main, [*arguments, "--socket", str(served.socket)]) == 0
+        assert await asyncio.to_thread(main, ["config", "confirm", "--socket", str(served.socket)]) == 69
+        capsys.readouterr()
+
+
 def test_a_running_engine_reads_its_file_again_at_sighup(file: Path) -> None:
     with running(file) as process:
         read_until(process, "local API")
