@@ -18,22 +18,27 @@ from engine.cli.places import settings_path
 from engine.cli.site import open_site
 
 
-def run_beside(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]], *, changes: bool) -> int:
+def run_beside(
+    options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]], *, changes: bool, with_state: bool
+) -> int:
     """Do `work` with a running engine, or with the files alone, and return its exit status. Raises a `Failure`.
 
-    Without `changes` nothing is needed but the settings file: neither the state directory nor secrets are looked at.
+    What makes no `changes` is asked on the socket for reading, too. Unless it is `with_state`, nothing is needed but
+    the settings file: neither the state directory nor secrets are looked at.
     """
     logging.getLogger("engine").setLevel(logging.ERROR)
-    return asyncio.run(_run(options, work, changes=changes))
+    return asyncio.run(_run(options, work, changes=changes, with_state=with_state))
 
 
-async def _run(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]], *, changes: bool) -> int:
+async def _run(
+    options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]], *, changes: bool, with_state: bool
+) -> int:
     path = _running(options, changes=changes)
     if path is not None:
         async with ApiClient(path) as client:
             return await work(client)
     with tempfile.TemporaryDirectory(prefix="calendar-engine-") as directory:
-        state = None if changes else Path(directory) / "state"
+        state = None if with_state else Path(directory) / "state"
         async with _answering(options.settings or settings_path(), state, Path(directory)) as client:
             return await work(client)
 

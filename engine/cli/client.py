@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 import aiohttp
 import msgspec
 
-from engine.api.schema import Problem
+from engine.api.schema import FieldProblem, Problem
 from engine.api.schema.places import answering_socket, read_only_twin
 from engine.cli.failures import EngineUnreachable, RequestRefused, SocketForbidden
 
@@ -121,4 +121,12 @@ def _refusal(body: bytes, status: int) -> RequestRefused | SocketForbidden:
     if problem.status == FORBIDDEN:
         return SocketForbidden(problem.title)
     told = ". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part)
-    return RequestRefused("\n  ".join((told, *(field.detail for field in problem.fields))), status=problem.status)
+    fields = (_written(problem, field) for field in problem.fields)
+    return RequestRefused("\n  ".join((told, *fields)), status=problem.status)
+
+
+def _written(problem: Problem, field: FieldProblem) -> str:
+    """Say which part does not fit, where only the API knows its limits."""
+    if problem.type not in ("invalid-body", "invalid-query"):
+        return field.detail
+    return f"{field.pointer.lstrip('/?')}: {field.detail}"

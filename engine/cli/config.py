@@ -29,7 +29,8 @@ from engine.cli.failures import ChangeNotUnderstood, SettingUnknown
 from engine.cli.statuses import UNUSABLE, WELL
 from engine.core.settings.values import nearest
 
-CHANGING = ("set", "rollback", "confirm", "history")
+CHANGING = ("set", "rollback", "confirm")
+WITH_STATE = (*CHANGING, "history")
 """Those that need the state directory, where the versions are."""
 
 PATH = "/v1/settings"
@@ -38,7 +39,10 @@ PATH = "/v1/settings"
 def run_config(options: argparse.Namespace) -> int:
     """Carry out one of these commands and return its exit status. Raises a `Failure`."""
     return run_beside(
-        options, lambda client: Config(client, options).run(options.action), changes=options.action in CHANGING
+        options,
+        lambda client: Config(client, options).run(options.action),
+        changes=options.action in CHANGING,
+        with_state=options.action in WITH_STATE,
     )
 
 

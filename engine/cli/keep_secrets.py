@@ -20,7 +20,8 @@ PATH = "/v1/secrets"
 def run_secret(options: argparse.Namespace) -> int:
     """Carry out one of these commands and return its exit status. Raises a `Failure`."""
     value = _typed(options.name) if options.action == "set" else ""
-    return run_beside(options, lambda client: _run(client, options, value), changes=True)
+    changes = options.action != "list"
+    return run_beside(options, lambda client: _run(client, options, value), changes=changes, with_state=True)
 
 
 async def _run(client: ApiClient, options: argparse.Namespace, value: str) -> int:

@@ -129,6 +129,8 @@ async def test_settings_of_a_running_engine(tmp_path: Path, capsys: pytest.Captu
         assert "Live: decisions" in out
         assert "unless it is confirmed" in out
         assert (await run("config", "confirm"))[0] == 0
+        status, _, err = await run("config", "set", "presence.language=fr", "--confirm-within", "3")
+        assert (status, "confirm_within: Expected" in err) == (2, True)
         [newest, *_] = json.loads((await run("config", "history", "--json"))[1])["versions"]
         status, out, _ = await run("config", "set", "presence.timezone=Asia/Tokyo")
         assert status == 0
@@ -140,6 +142,16 @@ async def test_settings_of_a_running_engine(tmp_path: Path, capsys: pytest.Captu
         assert [each["key"] for each in answer["changes"]] == ["pbx.app"]
         status, out, _ = await run("secret", "list")
         assert "environment" in out
+
+
+async def test_what_only_reads_asks_the_socket_for_reading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with served_engine(tmp_path, people(3)) as served:
+        await served.settled()
+        served.socket.unlink()
+        for arguments in (["config", "show"], ["config", "history"], ["secret", "list"]):
+            assert await asyncio.to_thread(main, [*arguments, "--socket", str(served.socket)]) == 0
+        assert await asyncio.to_thread(main, ["config", "confirm", "--socket", str(served.socket)]) == 69
+        capsys.readouterr()
 
 
 def test_a_running_engine_reads_its_file_again_at_sighup(file: Path) -> None:

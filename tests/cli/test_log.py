@@ -5,7 +5,10 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
 from engine.cli.log_reports import LogReports, legible
+from engine.cli.main import main
 from engine.cli.palette import Palette
 from tests.api.test_log import ON, changes
 from tests.support.api import ServedEngine, an_exchange, people, served_engine
@@ -90,3 +93,11 @@ def test_markup_is_coloured_on_a_terminal_alone() -> None:
     plain, colour = (LogReports(Palette(colour=each, ascii_only=False), zone) for each in (False, True))
     assert plain._markup('<a b="c">') == '<a b="c">'
     assert colour._markup('<a b="c">') == '\x1b[36m<a\x1b[0m b=\x1b[33m"c"\x1b[0m\x1b[36m>\x1b[0m'
+
+
+@pytest.mark.parametrize("number", ["0", "-2", "many"])
+def test_a_limit_is_a_number_of_exchanges(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["log", "show", f"--limit={number}"])
+    assert ended.value.code == 2
+    assert f"{number} is not a whole number above 0" in capsys.readouterr().err

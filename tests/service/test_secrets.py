@@ -9,6 +9,8 @@ import pytest
 
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.world.corp import corp_world
+from engine.store import secret_sources
+from engine.store.secrets import SecretsFileExposed
 from tests.support.clock import ManualClock
 from tests.support.service import running_service
 
@@ -91,6 +93,22 @@ async def test_the_key_changes_while_everything_goes_on(company: Company, clock:
         assert len(company.pbx.ledger.logins) == 1
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
         await served.settled()
+
+
+async def test_nothing_is_stored_beside_a_secrets_file_that_is_refused(
+    company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SecretsFileExposed("secrets.toml has mode 0644")
+
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        monkeypatch.setattr(secret_sources, "given_secrets", refuse)
+        before = (tmp_path / "state" / "secrets.enc").read_bytes()
+        for method, body in (("PUT", {"value": "x"}), ("DELETE", None)):
+            status, problem = await served.ask(method, "/v1/secrets/pbx.password", body)
+            assert (status, problem["type"]) == (422, "secrets-file-exposed")
+        assert (tmp_path / "state" / "secrets.enc").read_bytes() == before
 
 
 @pytest.mark.parametrize("damage", ["wrong key", "damaged", "exposed"])

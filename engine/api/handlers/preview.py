@@ -81,7 +81,7 @@ class PreviewPart:
     async def _begin(self, request: web.Request) -> web.Response:
         question = await body_of(request, PreviewQuestion)
         others = tuple(
-            FieldProblem(pointer=f"/settings/{key}", detail="is no setting of presence")
+            FieldProblem(pointer=f"/settings/{key}", detail=f"{key} is no setting of presence")
             for key in question.settings
             if not key.startswith("presence.")
         )

@@ -62,6 +62,7 @@ class SecretsPart:
         name = _name(request)
         question = await body_of(request, SecretQuestion)
         actor = await actor_of(request)
+        await self._origins()  # what cannot be looked through is not changed
         try:
             await self._sources.put({name: Secret(question.value)})
         except Failure as failure:
@@ -72,6 +73,7 @@ class SecretsPart:
     async def _delete(self, request: web.Request) -> web.Response:
         name = _name(request)
         actor = await actor_of(request)
+        await self._origins()
         try:
             if not await self._sources.delete(name):
                 raise not_found("stored secret", "GET /v1/secrets tells which are stored.")

@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from engine.cli.commands.parsers import Commands, at_socket, attached, declare
+from engine.cli.commands.parsers import Commands, at_least_one, at_socket, attached, declare
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
     parsers = declare(actions, texts, _run, attached(), export=at_socket())
     for name in ("show", "follow", "stats", "diagnose", "export"):
         parsers[name].add_argument("filter", nargs="*", metavar="FILTER", help="for instance user:alice is:error")
-    parsers["show"].add_argument("--limit", type=int, default=100, metavar="N", help="at most N exchanges (100)")
+    parsers["show"].add_argument("--limit", type=at_least_one, default=100, metavar="N", help="the newest N (100)")
     parsers["show"].add_argument("--raw", action="store_true", help="bodies exactly as they are kept")
     export = parsers["export"]
     export.set_defaults(json=False)
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
         "--format", choices=("bundle", "har", "curl"), default="bundle", help="a support bundle (zip), HAR 1.2, or curl"
     )
     export.add_argument("--output", type=Path, metavar="FILE", help="where to; it must not be there yet")
-    export.add_argument("--limit", type=int, default=1000, metavar="N", help="at most N exchanges (1000)")
+    export.add_argument("--limit", type=at_least_one, default=1000, metavar="N", help="at most N exchanges (1000)")
     export.add_argument("--persons", action="store_true", help="leave addresses, names and subjects as they are kept")
     parsers["on"].add_argument("--mailbox", action="append", default=[], metavar="ADDRESS", help="of this one alone")
     parsers["on"].add_argument(

@@ -28,7 +28,10 @@ def add(commands: Commands) -> None:
     change = "KEY=VALUE; KEY= for the default"
     parsers["set"].add_argument("changes", nargs="+", metavar="KEY=VALUE", help=change)
     parsers["set"].add_argument(
-        "--confirm-within", type=positive, metavar="SECONDS", help="roll back unless it is confirmed by then"
+        "--confirm-within",
+        type=positive,
+        metavar="SECONDS",
+        help="roll back unless it is confirmed by then (at least 10)",
     )
     parsers["check"].add_argument("changes", nargs="*", metavar="KEY=VALUE", help=change)
     parsers["rollback"].add_argument(
