@@ -72,16 +72,17 @@ class JoinedHeaders(Mapping[str, str]):
         return ", ".join(self._headers.getall(name))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(map(str.lower, self._headers)))
+        # Not by its keys: multidict leaves repeated ones out there now and then.
+        return iter(dict.fromkeys(name.lower() for name, _ in self._headers.items()))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def items(self) -> ItemsView[str, str]:
         """Return names, in lower case, and values."""
-        names = list(map(str.lower, self._headers.keys()))
-        joined = dict(zip(names, self._headers.values(), strict=True))
-        return joined.items() if len(joined) == len(names) else super().items()
+        pairs = [(name.lower(), value) for name, value in self._headers.items()]
+        joined = dict(pairs)
+        return joined.items() if len(joined) == len(pairs) else super().items()
 
 
 def parse_url(url: str) -> URL:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from engine.core.failures import Failure
 from engine.exchange.failures import (
@@ -19,6 +22,7 @@ from engine.exchange.failures import (
 )
 from engine.exchange.http import connection, wire
 from engine.exchange.http.tls import verified_context
+from engine.exchange.http.wire import JoinedHeaders
 from engine.simulator.certificates import CertificateAuthority
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import URL, Iis, serve
@@ -291,3 +295,14 @@ async def test_garbage_for_a_challenge_has_a_name_and_is_no_refusal(iis: Iis, op
             with pytest.raises(Failure):
                 await client.post(URL, b"x", {})
         assert (await client.post(URL, b"x", {})).status == 200
+
+
+@given(st.lists(st.tuples(st.text("abC-", min_size=1, max_size=3), st.text("xyz", max_size=2)), max_size=20))
+def test_every_header_is_told_and_repeated_ones_as_one(pairs: list[tuple[str, str]]) -> None:
+    joined: dict[str, list[str]] = {}
+    for name, value in pairs:
+        joined.setdefault(name.lower(), []).append(value)
+    headers = JoinedHeaders(CIMultiDictProxy(CIMultiDict(pairs)))
+    assert dict(headers.items()) == {name: ", ".join(values) for name, values in joined.items()}
+    assert list(headers) == list(joined)
+    assert len(headers) == len(joined)
