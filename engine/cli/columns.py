@@ -1,10 +1,21 @@
 """How much room a line takes on a terminal, whatever script it is in, and with colours."""
 
 import re
-import unicodedata
+import shutil
+
+from rich.cells import get_character_cell_size
 
 _COLOUR = r"\x1b\[[\d;]*m"
 _PARTS = re.compile(rf"{_COLOUR}|.", re.DOTALL)
+
+
+UNCUT = 10_000
+"""Columns of whatever is no terminal: who searches through lines wants them whole."""
+
+
+def room() -> int:
+    """Return how wide a line may be: as wide as the terminal, or as COLUMNS says."""
+    return shutil.get_terminal_size((UNCUT, 24)).columns
 
 
 def columns(text: str) -> int:
@@ -31,6 +42,4 @@ def fitted(text: str, width: int) -> str:
 
 
 def _columns_of(part: str) -> int:
-    if part.startswith("\x1b") or unicodedata.category(part) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(part) in "WF" else 1
+    return 0 if part.startswith("\x1b") else get_character_cell_size(part)

@@ -1,10 +1,9 @@
 """What happens in the engine, one line each."""
 
-import shutil
 from zoneinfo import ZoneInfo
 
 from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent
-from engine.cli.columns import cut, fitted
+from engine.cli.columns import cut, fitted, room
 from engine.cli.palette import Palette
 
 GOOD_NEWS = {"listening": "the PBX may connect", "reading unrestricted": "calendars are read with all details again"}
@@ -45,4 +44,4 @@ class EventLines:
 
 
 def _cut(line: str) -> str:
-    return cut(line, shutil.get_terminal_size().columns, "…")
+    return cut(line, room(), "…")

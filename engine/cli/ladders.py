@@ -1,12 +1,12 @@
 """A probe as lines for people: a rung each, what was seen under it, and what to do where it broke."""
 
-import shutil
 import textwrap
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from engine.api.schema.preview import Preview, PreviewRow
 from engine.api.schema.probes import RungAccount
+from engine.cli.columns import room
 from engine.cli.palette import Palette
 
 INDENT = " " * 4
@@ -17,7 +17,7 @@ class Ladders:
 
     def __init__(self, palette: Palette, width: int | None = None) -> None:
         self._palette = palette
-        self._width = width or shutil.get_terminal_size().columns
+        self._width = width or room()
 
     def rung(self, rung: RungAccount) -> Iterator[str]:
         """Yield the lines of one rung."""

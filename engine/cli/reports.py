@@ -1,6 +1,5 @@
 """What the engine says about itself and its users, as lines for people: aligned, and no wider than the terminal."""
 
-import shutil
 import textwrap
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from engine.api.schema import (
     UserRow,
     UsersPage,
 )
-from engine.cli.columns import cut, fitted
+from engine.cli.columns import cut, fitted, room
 from engine.cli.palette import Palette
 
 INDENT = " " * 4
@@ -38,7 +37,7 @@ class Reports:
     def __init__(self, palette: Palette, zone: ZoneInfo, width: int | None = None) -> None:
         self._palette = palette
         self._zone = zone
-        self._width = width or shutil.get_terminal_size().columns
+        self._width = width or room()
 
     def status(self, status: Status) -> Iterator[str]:
         """Yield how things stand."""

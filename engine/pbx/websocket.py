@@ -107,6 +107,8 @@ async def _named(error: Exception, settings: PbxSettings) -> PbxFailure:
             return PbxUnreachable(f"{address}: HTTP {error.status}")
         case aiohttp.ClientResponseError():
             return NotAPbx(f"{address}: HTTP {error.status} {error.message}".rstrip())
+        case aiohttp.ClientConnectorError():
+            return PbxUnreachable(f"{address}: {error.os_error.strerror or error.os_error}")
     return PbxUnreachable(f"{address}: {error}")
 
 

@@ -77,3 +77,11 @@ def test_users_of_any_script_stand_in_columns() -> None:
 def _row(name: str) -> UserRow:
     note = "Busy: " + "会議" * 40
     return UserRow(guid="0", name="x", display_name=name, mailbox=None, activity="busy", note=note, state="current")
+
+
+def test_only_a_terminal_has_an_end_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    row = _row("Anna")
+    page = UsersPage(total=1, page=1, per_page=1, users=(row,))
+    [line] = Reports(Palette(colour=False, ascii_only=False), ZoneInfo("UTC")).users(page)
+    assert line.endswith(row.note)

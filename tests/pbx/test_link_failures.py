@@ -86,8 +86,11 @@ def trusting(authority: CertificateAuthority) -> ssl.SSLContext:
 
 async def test_nobody_listening() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        settings = PbxSettings(master="master", host="127.0.0.1", port=server.getsockname()[1], tls=False)
-    assert isinstance(await failure_of(settings), PbxUnreachable)
+        settings = PbxSettings(master="master", host="127.0.0.1", port=server.getsockname()[1])
+    failure = await failure_of(settings)
+    assert isinstance(failure, PbxUnreachable)
+    assert failure.detail.startswith(f"127.0.0.1:{settings.port}: Connect call failed")
+    assert "object at" not in failure.detail
 
 
 async def test_a_connection_may_be_ended_just_when_its_socket_is_open() -> None:
