@@ -12,19 +12,25 @@ from engine.store.database import Database
 class Written:
     """What we know of one user's calendar presence in the PBX.
 
-    `acknowledged` is the last one the PBX confirmed (None: we never learned), `expires` the instant from which it is
-    not true any more, and `intended` one that was sent without a stored confirmation: what the PBX shows is then
-    either of the two.
+    `acknowledged` is the last one the PBX confirmed (None: we never learned), and `intended` one that was sent without
+    a stored confirmation: what the PBX shows is then either of the two. Both expire at an instant from which they are
+    not true any more.
     """
 
     acknowledged: Presence | None = None
     expires: datetime | None = None
     intended: Presence | None = None
+    intended_expires: datetime | None = None
 
     @property
     def in_doubt(self) -> bool:
         """Whether only the PBX itself can tell what it shows."""
         return self.acknowledged is None or self.intended is not None
+
+    @property
+    def ends(self) -> datetime | None:
+        """From when on nothing is true any more of what the PBX may show; None if that is not known, or never."""
+        return max((each for each in (self.expires, self.intended_expires) if each is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +72,10 @@ class AcknowledgedPresences:
         """Note that nothing is left of this user's `leftovers`."""
         await self._database.run(lambda connection: connection.execute(_TIDIED_UP, (guid,)))
 
-    async def intend(self, guid: str, presence: Presence) -> None:
-        """Note that `presence` is about to be sent."""
-        await self._database.run(
-            lambda connection: connection.execute(_INTEND, (guid, presence.activity, presence.note))
-        )
+    async def intend(self, guid: str, presence: Presence, expires: datetime | None) -> None:
+        """Note that `presence` is about to be sent, which stops being true at `expires`."""
+        row = (guid, presence.activity, presence.note, expires.isoformat() if expires else None)
+        await self._database.run(lambda connection: connection.execute(_INTEND, row))
 
     async def acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
         """Note that the PBX shows `presence`, which stops being true at `expires`."""
@@ -93,18 +98,22 @@ class AcknowledgedPresences:
         await self._database.run(forget)
 
 
-_SELECT = "SELECT guid, activity, note, expires, intended_activity, intended_note FROM presence"
+_SELECT = """
+    SELECT guid, activity, note, expires, intended_activity, intended_note, intended_expires FROM presence
+"""
 _INTEND = """
-    INSERT INTO presence (guid, intended_activity, intended_note) VALUES (?, ?, ?)
+    INSERT INTO presence (guid, intended_activity, intended_note, intended_expires) VALUES (?, ?, ?, ?)
     ON CONFLICT (guid) DO UPDATE SET
-        intended_activity = excluded.intended_activity, intended_note = excluded.intended_note
+        intended_activity = excluded.intended_activity, intended_note = excluded.intended_note,
+        intended_expires = excluded.intended_expires
 """
 _ACKNOWLEDGE = "INSERT OR REPLACE INTO presence (guid, activity, note, expires) VALUES (?, ?, ?, ?)"
-_WITHDRAW = "UPDATE presence SET intended_activity = NULL, intended_note = NULL WHERE guid = ?"
-_FORGET = "DELETE FROM presence WHERE guid = ?"
-_DOUBT_ALL = """
-    UPDATE presence SET activity = NULL, note = NULL, expires = NULL, intended_activity = NULL, intended_note = NULL
+_WITHDRAW = """
+    UPDATE presence SET intended_activity = NULL, intended_note = NULL, intended_expires = NULL WHERE guid = ?
 """
+_FORGET = "DELETE FROM presence WHERE guid = ?"
+# When it ends is kept: what the PBX may show of ours is not true after that, whatever it is.
+_DOUBT_ALL = "UPDATE presence SET activity = NULL, note = NULL, intended_activity = NULL, intended_note = NULL"
 _LEAVE_BEHIND = """
     INSERT OR IGNORE INTO leftover SELECT guid, ? FROM presence
     WHERE activity IS NULL OR activity <> '' OR note <> '' OR intended_activity IS NOT NULL
@@ -128,9 +137,10 @@ def _settle_in(connection: sqlite3.Connection, place: Place) -> None:
 
 
 def _written(row: sqlite3.Row | tuple[str | None, ...]) -> Written:
-    _, activity, note, expires, intended_activity, intended_note = row
+    _, activity, note, expires, intended_activity, intended_note, intended_expires = row
     return Written(
         acknowledged=None if activity is None else Presence(activity, note or ""),
         expires=None if expires is None else datetime.fromisoformat(expires),
         intended=None if intended_activity is None else Presence(intended_activity, intended_note or ""),
+        intended_expires=None if intended_expires is None else datetime.fromisoformat(intended_expires),
     )

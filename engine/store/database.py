@@ -51,6 +51,7 @@ MIGRATIONS = (
     )
     """,
     """
+    ALTER TABLE presence ADD COLUMN intended_expires TEXT;
     CREATE TABLE place (pbx TEXT NOT NULL, contact TEXT NOT NULL);
     CREATE TABLE leftover (guid TEXT NOT NULL, contact TEXT NOT NULL, PRIMARY KEY (guid, contact)) WITHOUT ROWID
     """,

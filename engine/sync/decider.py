@@ -117,9 +117,7 @@ class Decider:
 
     def _from_before(self, guid: str, now: datetime) -> tuple[Presence | None, datetime | None]:
         """Without a decision, what was written stands until it is no longer true; then nothing is better."""
-        written = self._written(guid)
-        if written.acknowledged is None or written.expires is None:
-            return None, None
-        if now < written.expires:
-            return None, written.expires
+        ends = self._written(guid).ends
+        if ends is None or now < ends:
+            return None, ends
         return CLEARED, None

@@ -252,8 +252,8 @@ class Writer:
         presence, expires = participant.desired, _expires(participant)
         if presence is None or presence == known.acknowledged:
             return
-        self._written[guid] = replace(known, intended=presence)
-        await self._store.intend(guid, presence)
+        self._written[guid] = replace(known, intended=presence, intended_expires=expires)
+        await self._store.intend(guid, presence, expires)
         try:
             await self._link.set_presence(guid, presence)
         except PresenceRefused as refusal:

@@ -44,12 +44,13 @@ async def test_what_was_acknowledged_survives_a_restart(tmp_path: Path) -> None:
 async def test_an_intention_without_acknowledgement_is_in_doubt(database: Database) -> None:
     presences = AcknowledgedPresences(database)
     await presences.acknowledge("a1", CLEARED, None)
-    await presences.intend("a1", BUSY)
-    await presences.intend("new", BUSY)
+    await presences.intend("a1", BUSY, THREE)
+    await presences.intend("new", BUSY, THREE)
     known = await presences.load()
-    assert known["a1"] == Written(CLEARED, None, BUSY)
-    assert known["new"] == Written(None, None, BUSY)
+    assert known["a1"] == Written(CLEARED, None, BUSY, THREE)
+    assert known["new"] == Written(None, None, BUSY, THREE)
     assert known["a1"].in_doubt
+    assert known["a1"].ends == THREE
     assert known["new"].in_doubt
 
     await presences.acknowledge("a1", BUSY, THREE)
@@ -59,7 +60,7 @@ async def test_an_intention_without_acknowledgement_is_in_doubt(database: Databa
 async def test_a_refused_intention_leaves_what_was_acknowledged(database: Database) -> None:
     presences = AcknowledgedPresences(database)
     await presences.acknowledge("a1", BUSY, THREE)
-    await presences.intend("a1", CLEARED)
+    await presences.intend("a1", CLEARED, None)
     await presences.withdraw("a1")
     assert await presences.load() == {"a1": Written(BUSY, THREE)}
 
@@ -75,7 +76,8 @@ async def test_what_was_acknowledged_elsewhere_is_doubted_and_what_is_left_there
     assert await presences.leftovers() == {}
 
     await presences.settle_in(Place("master host", "meetings:"))
-    assert await presences.load() == {"a1": Written(), "a2": Written()}
+    # Even if nobody can ever tell what is shown there, it is no longer true from three o'clock on.
+    assert await presences.load() == {"a1": Written(expires=THREE), "a2": Written()}
     assert await presences.leftovers() == {"a1": ("calendar:",)}
     await presences.acknowledge("a1", BUSY, THREE)
     await presences.acknowledge("a2", CLEARED, None)

@@ -96,19 +96,25 @@ async def test_while_exchange_is_down_presences_still_end_in_time(
         await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
 
 
+@pytest.mark.parametrize("what", ["confirmed", "not confirmed", "under another name of the PBX"])
 async def test_after_a_restart_without_exchange_presences_still_end_in_time(
-    company: Company, clock: ManualClock, tmp_path: Path
+    company: Company, clock: ManualClock, tmp_path: Path, what: str
 ) -> None:
     def busy() -> set[str]:
         return {p.name for p in company.world.people if company.pbx.calendar_presence(p.guid).activity == "busy"}
 
+    tables = {"exchange": {"ews_url": EWS_URL}}
     async with company:
-        async with running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
-            await site.settled()
+        company.pbx.behaviour.answers_presence = what != "not confirmed"
+        async with running_engine(company, clock, tmp_path, tables) as site:
+            await (site.eventually(lambda: len(busy()) > 5) if what == "not confirmed" else site.settled())
         before = busy()
         written = len(company.pbx.ledger.writes)
+        company.pbx.behaviour.answers_presence = True
         await company.exchange.refuse_connections()
-        async with running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
+        if what == "under another name of the PBX":
+            tables["pbx"] = {"host": "localhost"}
+        async with running_engine(company, clock, tmp_path, tables) as site:
             await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
             await recovery(site, Side.PBX)
             assert busy() == before
