@@ -2,8 +2,7 @@
 
 import re
 import shutil
-
-from rich.cells import get_character_cell_size
+import unicodedata
 
 _COLOUR = r"\x1b\[[\d;]*m"
 _PARTS = re.compile(rf"{_COLOUR}|.", re.DOTALL)
@@ -42,4 +41,6 @@ def fitted(text: str, width: int) -> str:
 
 
 def _columns_of(part: str) -> int:
-    return 0 if part.startswith("\x1b") else get_character_cell_size(part)
+    if part.startswith("\x1b") or unicodedata.category(part) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(part) in "WF" else 1
