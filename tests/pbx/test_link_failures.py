@@ -21,7 +21,7 @@ from engine.core.settings.model import PbxSettings
 from engine.core.settings.reader import read_settings
 from engine.pbx.connection import Connection
 from engine.pbx.dial_login import DialLogin
-from engine.pbx.events import LinkDown, LinkUp
+from engine.pbx.events import LinkDown, LinkUp, UserSeen
 from engine.pbx.failures import (
     NotAPbx,
     PbxCertificateNotTrusted,
@@ -132,6 +132,7 @@ async def test_a_certificate_of_the_trusted_authority_is_accepted() -> None:
         running_link(settings_for(pbx), clock, tls=trusting(authority)) as (_, heard),
     ):
         await heard.complete()
+        assert heard.names_seen == ["anna"]
 
 
 async def test_a_certificate_of_another_authority_is_not_trusted() -> None:
@@ -183,6 +184,7 @@ async def test_a_certificate_with_the_fingerprint_of_the_settings_is_accepted() 
         running_link(settings_for(pbx, fingerprint=pairs), clock) as (_, heard),
     ):
         await heard.complete()
+        assert heard.names_seen == ["anna"]
 
 
 async def test_a_certificate_with_another_fingerprint_is_not_trusted() -> None:
@@ -320,6 +322,8 @@ async def test_a_message_in_use_may_be_long() -> None:
         running_link(settings_for(pbx), clock) as (_, heard),
     ):
         await heard.complete()
+        [seen] = heard.of(UserSeen)
+        assert len(seen.user.groups) == len(groups)
 
 
 async def test_garbage_while_running() -> None:

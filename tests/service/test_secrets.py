@@ -1,14 +1,12 @@
 """Secrets over the API of a running service: they go in, have their effect, and are seen nowhere."""
 
 import logging
-from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.world.corp import corp_world
 from engine.store import secret_sources
 from engine.store.secrets import SecretsFileExposed
 from tests.support.clock import ManualClock
@@ -16,17 +14,6 @@ from tests.support.service import running_service
 
 MONDAY = date(2026, 3, 2)
 MARKED = "Tr0ub4dor&3-marked"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(corp_world(MONDAY).instant("09:20"))
-
-
-@pytest.fixture
-async def company(clock: ManualClock, tmp_path: Path) -> AsyncIterator[Company]:
-    async with Company(corp_world(MONDAY), tmp_path, clock) as company:
-        yield company
 
 
 def everything_on_disk(directory: Path) -> bytes:

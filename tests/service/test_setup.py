@@ -3,38 +3,16 @@
 import asyncio
 import json
 import stat
-from collections.abc import AsyncIterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.world import World
-from engine.simulator.world.corp import corp_world
 from tests.support.clock import ManualClock
 from tests.support.command import Ended, command
 from tests.support.patience import PATIENCE
 from tests.support.service import ServedService, changes_of, running_service
 
 SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
-
-
-@pytest.fixture
-def world() -> World:
-    return corp_world(date(2026, 3, 2))
-
-
-@pytest.fixture
-def clock(world: World) -> ManualClock:
-    return ManualClock(world.instant("09:20"))
-
-
-@pytest.fixture
-async def company(world: World, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Company]:
-    async with Company(world, tmp_path, clock) as company:
-        yield company
 
 
 async def answer(served: ServedService, **body: Any) -> Any:

@@ -2,41 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from engine.api.schema.preview import Preview
 from engine.api.schema.probes import Probe
 from engine.simulator.company import EXCHANGE_PASSWORD, Company
-from engine.simulator.world import World
-from engine.simulator.world.corp import corp_world
 from tests.support.clock import ManualClock
 from tests.support.command import command
 from tests.support.patience import PATIENCE
 from tests.support.service import ServedService, running_service
 
 ANNA = "anna.mueller@corp.example"
-
-
-@pytest.fixture
-def world() -> World:
-    return corp_world(date(2026, 3, 2))
-
-
-@pytest.fixture
-def clock(world: World) -> ManualClock:
-    return ManualClock(world.instant("09:20"))
-
-
-@pytest.fixture
-async def company(world: World, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Company]:
-    async with Company(world, tmp_path, clock) as company:
-        yield company
 
 
 async def over(served: ServedService, path: str, body: Any) -> str:

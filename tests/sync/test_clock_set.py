@@ -33,5 +33,7 @@ async def test_after_the_clock_was_put_ahead_presences_are_those_of_the_right_ti
     clock = ManualClock(world.instant("10:15", -3))
     async with running_site(world, tmp_path, clock) as site:
         await site.settled()
+        before = {person.name: site.shown(person) for person in world.people}
         await clock.advance_to(world.instant("10:15"))
         await site.eventually(lambda: not site.wrong())
+        assert {person.name: site.shown(person) for person in world.people} != before

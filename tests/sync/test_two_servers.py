@@ -91,6 +91,7 @@ async def test_a_server_that_was_down_reads_its_mailboxes_again_when_it_is_back(
             await the_branch_is_down(site, first, second)
         company.exchange.faults.clear()
         meet(site, first, "while it was down")
+        assert first.name in site.wrong()
         async with asyncio.timeout(PATIENCE):
             while site.wrong():
                 await passes(site, 1)
