@@ -104,9 +104,11 @@ async def test_somebody_else_changes_the_settings_meanwhile(tmp_path: Path) -> N
 async def test_nothing_is_applied_while_reading_only(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(1)) as served, terminal(served.socket, read_only=True) as shown:
         await open_settings(shown, "show_subject")
+        before = (tmp_path / "settings.toml").read_text()
         for key in ("space", "enter", "d", "B"):
             await shown.press("down", key)
             await shown.shows("Nothing can be changed: attached for reading only.")
+    assert (tmp_path / "settings.toml").read_text() == before
 
 
 async def test_a_secret_goes_in_and_is_never_seen(tmp_path: Path) -> None:

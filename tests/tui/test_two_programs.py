@@ -35,9 +35,11 @@ async def test_a_trial_of_one_is_kept_by_the_other(tmp_path: Path) -> None:
         await open_settings(shown, "show_subject")
         await shown.press("space", "d", "t")
         await other.shows("Rolled back by itself in")
+        await shown.shows("Rolled back by itself in")
         await other.press("K")
         await other.shows("The change stays.")
         await shown.eventually(lambda: "Rolled back by itself" not in shown.grid(), shown.grid)
+    assert "show_subject = false" in (tmp_path / "settings.toml").read_text()
 
 
 async def test_settings_changed_meanwhile_are_not_overwritten(tmp_path: Path) -> None:
