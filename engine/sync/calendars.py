@@ -33,6 +33,7 @@ from engine.sync.happenings import (
     ReadingRestricted,
     ReadingUnrestricted,
     Side,
+    UserChanged,
     UserRecovered,
     UserTrouble,
 )
@@ -66,6 +67,9 @@ RECHECKS = {
 
 SWEEP = timedelta(hours=12)
 """A mailbox that is watched is read again after half of that to all of it, in case a change was not told."""
+
+BEGINNING = timedelta(seconds=10)
+"""After that it is looked whether the connection for a mailbox's notifications works, before it is read again."""
 
 OVERTAKING = timedelta(hours=1)
 """A mailbox that has changed is treated as if it were due for that long: it is read before all others."""
@@ -116,6 +120,7 @@ class Calendars:
         self._watchlist = Watchlist(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
+        self._polled: dict[str, datetime] = {}
         self._searched_anew: set[str] = set()
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=settings.exchange.connections)
@@ -150,6 +155,7 @@ class Calendars:
         """Take no more interest in this participant's mailbox."""
         self._watchlist.remove(guid)
         self._searched_anew.discard(guid)
+        self._polled.pop(guid, None)
 
     def heard(self, address: str, urgency: Urgency) -> Set[str]:
         """Have the mailbox with this address read again, sooner or later as told; return whose calendar is in it."""
@@ -185,6 +191,8 @@ class Calendars:
                     await self._alarm.wait(self._timetable.earliest())
                 elif guid in self._visiting:
                     self._again.add(guid)
+                elif self._need_not_be_read(guid) or self._is_held_back(guid):
+                    continue
                 elif self._slow.may_begin(guid):
                     self._visiting.add(guid)
                     group.create_task(self._visit(guid))
@@ -198,12 +206,44 @@ class Calendars:
             else:
                 return
 
+    def _need_not_be_read(self, guid: str) -> bool:
+        """Who was only to be read again because nobody told of changes need not be once somebody does."""
+        participant, poll = self._roster.get(guid), self._polled.get(guid)
+        if poll is None or participant is None or participant.reading is None:
+            return False
+        if self._is_watched(participant):
+            self._plan(guid, participant, participant.reading)
+            self._observe(UserChanged(guid))
+        elif poll > self._clock.now():
+            self._due(guid, poll)
+            self._polled[guid] = poll
+        else:
+            return False
+        return True
+
+    def _is_held_back(self, guid: str) -> bool:
+        """Who was asked for too often waits without holding a lane."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.mailbox is None:
+            return False
+        until, now = self._source.following(participant.mailbox).held_back_until, self._network_clock.now()
+        if until is None or until <= now:
+            return False
+        self._due(guid, self._clock.now() + (until - now))
+        self._observe(UserChanged(guid))
+        return True
+
+    def _is_watched(self, participant: Participant) -> bool:
+        return participant.mailbox is not None and self._source.is_watched(participant.mailbox)
+
     def _due(self, guid: str, instant: datetime) -> None:
+        self._polled.pop(guid, None)
         self._timetable.set(guid, instant)
         self._alarm.wake()
 
     def _bring_forward(self, guid: str, instant: datetime) -> None:
         """What is being read at this moment may not have what this is about: it is read once more."""
+        self._polled.pop(guid, None)
         if guid in self._visiting:
             self._again.add(guid)
         else:
@@ -301,14 +341,19 @@ class Calendars:
             participant.problem = None
             self._observe(UserRecovered(participant.user))
         participant.failed_visits = 0
-        now = self._clock.now()
-        self._due(guid, max(now, min(now + self._pause_after_success(participant), reading.window.end - self._cover)))
+        self._plan(guid, participant, reading)
         self._changed(guid)
 
-    def _pause_after_success(self, participant: Participant) -> timedelta:
-        if participant.mailbox is not None and self._source.is_watched(participant.mailbox):
-            return SWEEP * self._random.uniform(0.5, 1.0)
-        return self._poll * self._random.uniform(0.75, 1.0)
+    def _plan(self, guid: str, participant: Participant, reading: Reading) -> None:
+        """Plan the visit after a good one: in a sweep, or soon where nobody tells of changes."""
+        now = self._clock.now()
+        is_watched = self._is_watched(participant)
+        pause = SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._poll * self._random.uniform(0.75, 1.0)
+        due = max(now, min(now + pause, reading.window.end - self._cover))
+        is_about_to_be = participant.mailbox is not None and self._source.following(participant.mailbox).connection
+        self._due(guid, min(due, now + BEGINNING) if is_about_to_be and not is_watched else due)
+        if not is_watched:
+            self._polled[guid] = due
 
     def _failed(self, guid: str, participant: Participant, failure: Failure) -> None:
         if type(participant.problem) is not type(failure):
@@ -326,10 +371,13 @@ class Calendars:
         for kind, pause in RECHECKS.items():
             if isinstance(failure, kind):
                 return pause * self._random.uniform(0.75, 1.0)
-        if isinstance(failure, ExchangeFailure) and failure.retry_after is not None:
-            return timedelta(seconds=failure.retry_after) * self._random.uniform(1.0, 1.25)
         doublings: int = min(failures - 1, 10)
-        return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY) * self._random.uniform(0.75, 1.0)
+        pause = min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY) * self._random.uniform(0.75, 1.0)
+        if isinstance(failure, ExchangeFailure) and failure.retry_after is not None:
+            asked_for = timedelta(seconds=failure.retry_after) * self._random.uniform(1.0, 1.25)
+            # "Retry-After: 0", again and again, does not mean as often as we can.
+            return asked_for if asked_for >= FIRST_RETRY else max(asked_for, pause)
+        return pause
 
     def _close(self, failure: ExchangeFailure) -> None:
         now = self._network_clock.now()

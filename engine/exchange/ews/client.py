@@ -30,14 +30,16 @@ class EwsClient:
         operation: bytes,
         impersonation: Impersonation | None = None,
         affinity: Affinity | None = None,
+        about: str | None = None,
     ) -> EwsAnswer:
-        """Send one operation; raises the failure of an answer that has no response messages, or asks for a pause.
+        """Send one operation; `about` is the mailbox it is about where nobody is impersonated.
 
+        Raises the failure of an answer that has no response messages, or asks for a pause.
         Raises `ExchangeBusy` without sending anything during such a pause.
         """
         headers = self._headers(impersonation, affinity)
         asked = perf_counter()
-        async with self._throttle.turn(url, impersonation.address if impersonation else None):
+        async with self._throttle.turn(url, impersonation.address if impersonation else None, about):
             body = envelope(operation, impersonation)
             answer = EwsAnswer(await self._http.post(url, body, headers, asked=asked), impersonation)
             if answer.busy is not None:
@@ -53,6 +55,7 @@ class EwsClient:
         Gives them as they come; None in between means that something came, if not a whole one.
         """
         headers = self._headers(impersonation, affinity)
+        await self._throttle.ration(url, affinity.anchor)
         async with self._http.stream(url, envelope(operation, impersonation), headers) as stream:
             yield _envelopes(stream, impersonation)
 

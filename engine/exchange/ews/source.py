@@ -15,6 +15,7 @@ from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.endpoint import EwsEndpoint
 from engine.exchange.ews.fallback_reader import FallbackReader, Reader
 from engine.exchange.ews.free_busy_reader import FreeBusyReader
+from engine.exchange.ews.rationed import RationedHttp
 from engine.exchange.ews.resolve_names import mailbox_address, resolutions, resolve_name
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.watcher import Watcher
@@ -62,8 +63,9 @@ class EwsSource:
     ) -> None:
         self._http = http
         own_address = settings.user if is_smtp_address(settings.user) else ""
-        self._client = EwsClient(http, own_address, Throttle(settings.connections, clock))
-        self._endpoint = EwsEndpoint(settings, http, clock)
+        self._throttle = Throttle(settings.connections, clock)
+        self._client = EwsClient(http, own_address, self._throttle)
+        self._endpoint = EwsEndpoint(settings, RationedHttp(http, self._throttle), clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
         self._connections = settings.connections
         self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
@@ -149,9 +151,9 @@ class EwsSource:
     def following(self, mailbox: Mailbox) -> Following:
         """Return whether and how a mailbox is watched, or why not."""
         following = self._watcher.following(mailbox.address)
-        if following.watched or (self._may_subscribe and self.restriction is None):
-            return following
-        return Following(why_not=str(self.restriction or NO_NOTIFICATIONS))
+        if not following.watched and not (self._may_subscribe and self.restriction is None):
+            following = Following(why_not=str(self.restriction or NO_NOTIFICATIONS))
+        return replace(following, held_back_until=self._throttle.held_back_until(mailbox.address))
 
     async def run(self, tell: Tell) -> None:
         """Listen for changes until cancelled, and tell which mailboxes have to be read again."""
@@ -182,7 +184,7 @@ class EwsSource:
     async def _resolve_name(self, url: str, address: str) -> str:
         # Whether the address is the mailbox's primary one is what is being asked.
         impersonation = Impersonation(address, primary=False) if self._as_candidates else None
-        answer = await self._client.call(url, resolve_name(address), impersonation)
+        answer = await self._client.call(url, resolve_name(address), impersonation, about=address)
         message = answer.messages[0]
         if message.failed and message.code == "ErrorNameResolutionNoResults":
             return mailbox_address(address, [])
