@@ -14,6 +14,7 @@ from engine.cli.tally import Tally, failure_as_data, problem_as_data
 from engine.core.failures import Failure
 from engine.core.presence.model import Presence
 from engine.sync.happenings import (
+    ConcernArose,
     Happening,
     LinkRecovered,
     LinkTrouble,
@@ -87,7 +88,7 @@ class LineView:
                 _print_trouble("       ! ", side.value, failure)
             case LinkRecovered(side):
                 print(f"       = {side} is working", flush=True)
-            case ReadingRestricted(failure):
+            case ReadingRestricted(failure) | ConcernArose(failure=failure):
                 print(f"       ! {failure}\n         {failure.remedy}", flush=True)
             case _:
                 pass

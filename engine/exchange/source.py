@@ -103,6 +103,11 @@ class CalendarSource(Protocol):
         """Why less is told than the settings ask for, None while everything is."""
         ...
 
+    @property
+    def concerns(self) -> tuple[ExchangeFailure, ...]:
+        """What keeps presences from following in time although everything works; at most one of each kind."""
+        ...
+
     async def close(self) -> None:
         """Close all connections."""
         ...

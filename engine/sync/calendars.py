@@ -28,6 +28,8 @@ from engine.exchange.source import CalendarSource, Urgency, Window
 from engine.sync.circumstances import Circumstances
 from engine.sync.happenings import (
     AccountPaused,
+    ConcernArose,
+    ConcernOver,
     LinkRecovered,
     LinkTrouble,
     ReadingRestricted,
@@ -130,6 +132,7 @@ class Calendars:
         self._closed_until: datetime | None = None
         self._closed_by: ExchangeFailure | None = None
         self._restriction: Failure | None = None
+        self._concerns: dict[type[Failure], Failure] = {}
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._service_works = False
 
@@ -298,6 +301,7 @@ class Calendars:
             return
         self._works(guid)
         self._compare_restriction()
+        self._compare_concerns()
         if participant.candidates == candidates:
             participant.mailbox = mailbox
             self._succeeded(guid, participant, Reading(window, appointments, now))
@@ -320,6 +324,14 @@ class Calendars:
             self._observe(ReadingUnrestricted() if restriction is None else ReadingRestricted(restriction))
             if restriction is None:
                 self._read_again()
+
+    def _compare_concerns(self) -> None:
+        concerns = {type(each): each for each in self._source.concerns}
+        for kind in self._concerns.keys() - concerns.keys():
+            self._observe(ConcernOver(Side.EXCHANGE, self._concerns.pop(kind)))
+        for kind in concerns.keys() - self._concerns.keys():
+            self._concerns[kind] = concerns[kind]
+            self._observe(ConcernArose(Side.EXCHANGE, concerns[kind]))
 
     def _read_again(self) -> None:
         """Have what was read restrictedly read as it ought to be; who is watched would wait for hours."""

@@ -128,6 +128,7 @@ class Engine:
             self._refused_pbxs,
             self._source.is_watched,
             self._source.restriction,
+            self._source.concerns,
         )
 
     @property

@@ -49,8 +49,8 @@ class Status:
     `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for. Where nothing `is_set_up`, the `concerns` say why; they are what else is the matter with the
-    settings.
+    settings ask for; `exchange_concerns` keep presences from following in time although Exchange works. Where nothing
+    `is_set_up`, the `concerns` say why; they are what else is the matter with the settings.
     """
 
     users: int
@@ -64,6 +64,7 @@ class Status:
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
+    exchange_concerns: tuple[Failure, ...] = ()
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
 
@@ -75,6 +76,7 @@ def describe(
     refused_pbxs: Mapping[str, Failure],
     is_watched: Callable[[Mailbox], bool],
     restriction: Failure | None,
+    exchange_concerns: tuple[Failure, ...] = (),
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     users = watched = waiting = 0
@@ -109,4 +111,5 @@ def describe(
         exchange=exchange,
         refused_pbxs=dict(refused_pbxs),
         restriction=restriction,
+        exchange_concerns=exchange_concerns,
     )

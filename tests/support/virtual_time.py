@@ -36,13 +36,14 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """Implements `Clock` by the time of the running loop."""
+    """Implements `Clock` by the time of the loop that runs when it is made."""
 
     def __init__(self, start: datetime = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)) -> None:
         self._start = start
+        self._loop = asyncio.get_running_loop()
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=asyncio.get_running_loop().time())
+        return self._start + timedelta(seconds=self._loop.time())
 
     async def sleep_until(self, instant: datetime) -> None:
         await asyncio.sleep(max(0.0, (instant - self.now()).total_seconds()))

@@ -1,12 +1,13 @@
 """Whatever Exchange answers, for as long as it does: nobody is asked more often than the ration allows, and where
-trouble lasts hardly more often than in good days. All faults of the simulator, twenty minutes of each, in virtual
-time."""
+trouble lasts hardly more often than in good days. All faults of the simulator, a quarter of an hour of each, in
+virtual time."""
 
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,9 @@ from engine.core.settings.model import ExchangeSettings, ExchangeType, PbxSettin
 from engine.core.users import User
 from engine.exchange.ews.codes import MEANINGS
 from engine.exchange.ews.source import EwsSource
+from engine.exchange.failures import ExchangeSlow, MailboxRationed, NotificationsRefused
 from engine.exchange.ration import OF_A_MAILBOX
+from engine.exchange.source import Urgency
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.faults import (
     Cut,
@@ -40,6 +43,7 @@ from engine.simulator.faults import (
 from engine.simulator.world import generate
 from engine.sync.calendars import Calendars
 from engine.sync.circumstances import Circumstances
+from engine.sync.happenings import ConcernArose, ConcernOver, Happening
 from engine.sync.roster import Participant, Roster
 from tests.support.in_process import Asked, InProcessExchange
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
@@ -47,7 +51,7 @@ from tests.support.virtual_time import VirtualClock, run_in_virtual_time
 PEOPLE = 2
 MINUTES = 14
 LASTING = 8
-"""Requests in a minute for one mailbox that trouble which lasts may come to, on the average of the last seven minutes."""
+"""Requests in a minute for one mailbox that lasting trouble may come to, on the average of the last seven minutes."""
 
 OPERATIONS = ("ResolveNames", "Subscribe", "FindItem", "GetStreamingEvents", "GetUserSettings")
 CODES = (*{meaning.failure: code for code, meaning in MEANINGS.items()}.values(), "ErrorNobodyKnows")
@@ -64,9 +68,10 @@ class Run:
     exchange: InProcessExchange
     asked: list[Asked]
     ended: datetime
-    calendars: Calendars
+    charged: set[str]
     source: EwsSource
     roster: Roster
+    happenings: list[Happening]
 
     def busiest_minute(self) -> int:
         """The most requests for one mailbox within a minute."""
@@ -108,14 +113,19 @@ def run(
             http=server,
             clock=clock,
             random=Random(3),
+            timer=asyncio.get_running_loop().time,
         )
         roster: Roster = {}
+        happenings: list[Happening] = []
         around = Circumstances(
-            clock=clock, network_clock=clock, random=Random(5), observe=lambda _: None, finished=lambda: None
+            clock=clock, network_clock=clock, random=Random(5), observe=happenings.append, finished=lambda: None
         )
         calendars = Calendars(roster, source, chosen, around, changed=lambda guid: None)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(calendars.run()), group.create_task(source.run(calendars.heard))]
+            tasks = [
+                group.create_task(calendars.run()),
+                group.create_task(source.run(partial(told, calendars))),
+            ]
             if not healthy_minutes:
                 befalls(server)
             for person in world.people:
@@ -126,11 +136,16 @@ def run(
                 await asyncio.sleep(healthy_minutes * 60)
                 befalls(server)
             await asyncio.sleep(minutes * 60)
+            charged = {stream.charged for stream in server.subscriptions.streams}
             for task in tasks:
                 task.cancel()
-        return Run(server, server.asked, clock.now(), calendars, source, roster)
+        return Run(server, server.asked, clock.now(), charged, source, roster, happenings)
 
     return run_in_virtual_time(main())
+
+
+def told(calendars: Calendars, address: str, urgency: Urgency) -> None:
+    calendars.heard(address, urgency)
 
 
 def befalling(effect: Effect, operation: str) -> Callable[[InProcessExchange], object]:
@@ -232,3 +247,65 @@ def test_every_behaviour(name: str, max_subscriptions_per_connection: int) -> No
     found = run(lambda server: None, behaviour, max_subscriptions_per_connection=max_subscriptions_per_connection)
     moderate(found)
     assert all(each.reading for each in found.roster.values()) or "mailbox" in name or "impersonation" in name
+
+
+@pytest.mark.parametrize("unknown_subscriptions", ["reported", "refused"])
+def test_broken_affinity_ends_in_polling_and_is_said(unknown_subscriptions: str) -> None:
+    behaviour = Behaviour(heartbeat_seconds=45, affinity_works=False, unknown_subscriptions=unknown_subscriptions)  # type: ignore[arg-type]
+    found = run(lambda server: None, behaviour)
+    assert found.operations()["GetStreamingEvents"] <= 2 + PEOPLE
+    assert found.operations()["Subscribe"] <= 3 * PEOPLE
+    for each in found.roster.values():
+        assert each.mailbox is not None
+        following = found.source.following(each.mailbox)
+        assert not following.watched
+        assert "even for a single mailbox" in following.why_not
+        assert each.reading is not None
+        assert found.ended - each.reading.at < timedelta(minutes=3)
+    [concern] = found.source.concerns
+    assert isinstance(concern, NotificationsRefused)
+    assert "mail.corp.example" in concern.detail
+
+
+def test_a_server_whose_subscriptions_belong_to_the_impersonated_is_heard_alone() -> None:
+    behaviour = Behaviour(heartbeat_seconds=45, subscriptions_of_the_impersonated=True, unknown_subscriptions="refused")
+    found = run(lambda server: None, behaviour)
+    assert all(found.source.is_watched(each.mailbox) for each in found.roster.values() if each.mailbox)
+    assert found.charged == {person.mailbox for person in found.exchange.world.people}
+    assert found.source.concerns == ()
+    assert found.in_a_minute_at_last() <= 0.5
+
+
+def test_a_slow_exchange_is_said_until_it_is_quick_again() -> None:
+    behaviour = Behaviour(subscriptions_per_mailbox=0)
+    slow = run(befalling(Delay(12), ""), behaviour)
+    [concern] = slow.source.concerns
+    assert isinstance(concern, ExchangeSlow)
+    assert "more than 12.0 seconds" in concern.detail
+    assert [type(each) for each in slow.happenings if isinstance(each, ConcernArose)] == [ConcernArose]
+    again = run(lambda server: server.faults.add(Delay(12), times=10), behaviour, minutes=60)
+    assert again.source.concerns == ()
+    assert [type(each) for each in again.happenings if isinstance(each, ConcernArose | ConcernOver)] == [
+        ConcernArose,
+        ConcernOver,
+    ]
+
+
+def test_a_calendar_that_never_comes_to_rest_is_read_as_often_as_the_ration_allows_and_it_is_said() -> None:
+    def restless(server: InProcessExchange) -> None:
+        asyncio.get_running_loop().call_later(1, restless, server)
+        person = server.world.people[0]
+        server.world.put(person.mailbox or "", server.world.appointment("again", "09:00-10:00"))
+
+    found = run(restless, healthy_minutes=1)
+    restless_one, other = found.roster.values()
+    assert found.busiest_minute() <= OF_A_MAILBOX.at_once + OF_A_MAILBOX.per_minute
+    assert found.operations()["FindItem"] >= OF_A_MAILBOX.per_minute * MINUTES
+    assert restless_one.reading is not None
+    assert found.ended - restless_one.reading.at < timedelta(seconds=30)
+    [concern] = found.source.concerns
+    assert isinstance(concern, MailboxRationed)
+    assert restless_one.mailbox is not None
+    assert concern.detail == restless_one.mailbox.address
+    assert restless_one.problem is None
+    assert other.problem is None

@@ -1,9 +1,10 @@
 """The calendar source for Exchange Web Services: finds mailboxes, reads their windows and hears of their changes."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from time import perf_counter
 from types import MappingProxyType
 
 from engine.core.appointments import Appointment
@@ -25,11 +26,14 @@ from engine.exchange.failures import (
     AnswerBrokenOff,
     CertificateNotTrusted,
     ExchangeFailure,
+    ExchangeSlow,
     ExchangeUnreachable,
     ImpersonationDenied,
     ImpersonationRightMissing,
     MailboxMoved,
     MailboxNotFound,
+    MailboxRationed,
+    NotificationsRefused,
     NotPrimaryAddress,
 )
 from engine.exchange.source import Following, Mailbox, Tell, Window
@@ -48,7 +52,7 @@ class EwsSource:
     """Implements `CalendarSource` for EWS. It takes `http` over and closes it; `clock` is the network clock.
 
     Subjects are asked for only `with_subjects`. Organizers are asked for only of tentative appointments, and only
-    where there is an `exception_organizer` to compare them with.
+    where there is an `exception_organizer` to compare them with. `timer` tells seconds that pass evenly.
     """
 
     def __init__(
@@ -60,11 +64,12 @@ class EwsSource:
         http: Http,
         clock: Clock,
         random: Random,
+        timer: Callable[[], float] = perf_counter,
     ) -> None:
         self._http = http
         own_address = settings.user if is_smtp_address(settings.user) else ""
         self._throttle = Throttle(settings.connections, clock)
-        self._client = EwsClient(http, own_address, self._throttle)
+        self._client = EwsClient(http, own_address, self._throttle, timer)
         self._endpoint = EwsEndpoint(settings, RationedHttp(http, self._throttle), clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
         self._connections = settings.connections
@@ -168,6 +173,27 @@ class EwsSource:
     def restriction(self) -> ExchangeFailure | None:
         """Why less is told than the settings ask for, None while everything is."""
         return self._reader.restriction
+
+    @property
+    def concerns(self) -> tuple[ExchangeFailure, ...]:
+        """What keeps presences from following in time, although everything works."""
+        found: list[ExchangeFailure] = []
+        if (seconds := self._client.slow_median()) is not None:
+            found.append(self._slow(seconds))
+        if reason := self._watcher.refused_everywhere():
+            found.append(NotificationsRefused(reason))
+        if delayed := self._throttle.delayed_lately():
+            others = f" and {len(delayed) - 1} more" if len(delayed) > 1 else ""
+            found.append(MailboxRationed(f"{delayed[0]}{others}"))
+        return tuple(found)
+
+    def _slow(self, seconds: float) -> ExchangeSlow:
+        hundred = 100 * seconds / self.reads_at_once
+        takes = f"{hundred:.0f} seconds" if hundred < 100 else f"{hundred / 60:.0f} minutes"
+        return ExchangeSlow(
+            f"half of its answers take more than {seconds:.1f} seconds; with {self.reads_at_once} calendars at a time, "
+            f"100 take about {takes} to be read"
+        )
 
     async def close(self) -> None:
         """Close all connections."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from urllib.parse import urlsplit
 
 from engine.core.clock import Clock
 from engine.exchange.ews.affinity import Affinity
@@ -72,9 +73,11 @@ class Watcher:
         self._debounce = Debounce(clock)
         self._tell: Tell = lambda address, urgency: None
         self._refusals: Counter[Place] = Counter()
+        self._barred_places: set[Place] = set()
         self._refused_alone: dict[Place, set[str]] = {}
         self._bars = Bars(TRY_AGAIN, clock, random)
         self._why_not: dict[str, str] = {}
+        self._places: dict[str, Place] = {}
         self._strikes = Strikes()
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
@@ -86,10 +89,11 @@ class Watcher:
         group = self._groups.group_of(address)
         if (group is not None and address in group.subscriptions) or self._bars.reason(address):
             return mailbox
-        place = await self._where(mailbox)
+        if self._refused_at(address):
+            return mailbox
+        place = self._places[address] = await self._where(mailbox)
         found = replace(mailbox, url=place.url)
-        if reason := self._bars.reason(place):
-            self._why_not[address] = reason
+        if self._refused_at(address):
             return found
         group = self._groups.group_of(address) or self._groups.add(
             address, place, self._clock.now(), alone=self._strikes.is_alone(address)
@@ -116,6 +120,7 @@ class Watcher:
         self._end(address)
         self._bars.lift(address)
         self._why_not.pop(address, None)
+        self._places.pop(address, None)
         self._strikes.forgive(address)
 
     def drop(self, address: str) -> str | None:
@@ -149,6 +154,11 @@ class Watcher:
         why_not = "" if is_watched else self._listeners[group].trouble or NOT_YET
         return Following(is_watched, group.anchor, self._strikes.since(address), why_not)
 
+    def refused_everywhere(self) -> str:
+        """Return why a server is not asked for notifications at present, "" where every one is."""
+        reasons = {self._bars.reason(place): place.url for place in self._barred_places}
+        return next((f"{urlsplit(url).hostname}: {reason}" for reason, url in reasons.items() if reason), "")
+
     async def run(self, tell: Tell) -> None:
         """Listen for ever."""
         self._tell = tell
@@ -178,6 +188,7 @@ class Watcher:
         """Implements `Owner`."""
         self._refusals.pop(group.place, None)
         self._refused_alone.pop(group.place, None)
+        self._barred_places.discard(group.place)
         self._bars.lift(group.place)
 
     def refused(self, group: Group, addresses: Collection[str], code: str, *, by_name: bool) -> None:
@@ -209,6 +220,7 @@ class Watcher:
         works = any(each.place == place and each.heard - each.fresh for each in self._groups)
         if len(refused) >= REFUSALS and not works:
             self._bars.put(place, f"{STREAMS_NOTHING} ({code})")
+            self._barred_places.add(place)
             refused.clear()
 
     def _strike(self, address: str, reason: str, *, by_name: bool) -> None:
@@ -225,6 +237,13 @@ class Watcher:
         identifier = self.drop(address)
         if group is not None and identifier is not None:
             self._work.put_nowait(lambda: self._unsubscribe(group, address, identifier))
+
+    def _refused_at(self, address: str) -> bool:
+        """Tell whether the server where a mailbox was last is not asked for notifications at present."""
+        reason = self._bars.reason(self._places.get(address))
+        if reason:
+            self._why_not[address] = reason
+        return bool(reason)
 
     def _listener(self, group: Group) -> Listener:
         listener = self._listeners.get(group)
