@@ -31,7 +31,8 @@ class Scope(StrEnum):
 class Failure(Exception):
     """A named failure. Subclasses state fault, scope, meaning and remedy; an instance adds where and why.
 
-    `detail` names the place and the reason of this one occurrence and never holds a secret or a subject.
+    `detail` names the place and the reason of this one occurrence and never holds a secret or a subject. What is
+    `confidential`, as somebody else's address, goes into logs and to administrators and nowhere else.
     """
 
     fault: ClassVar[Fault]
@@ -42,9 +43,15 @@ class Failure(Exception):
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
+        self.confidential = ""
 
     def __str__(self) -> str:
-        return f"{self.meaning}: {self.detail}" if self.detail else self.meaning
+        return f"{self.meaning}: {self.whole_detail}" if self.whole_detail else self.meaning
+
+    @property
+    def whole_detail(self) -> str:
+        """The detail with what is confidential."""
+        return f"{self.detail} ({self.confidential})" if self.confidential else self.detail
 
     @property
     def slug(self) -> str:

@@ -66,6 +66,10 @@ class MailboxNotFound(ExchangeFailure):
     meaning = "No mailbox was found for this user"
     remedy = "Add the user's e-mail address to the PBX user object, or ignore this if the user has no mailbox."
 
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, confidential: str = "") -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.confidential = confidential
+
 
 class ImpersonationDenied(ExchangeFailure):
     """The service account may not act for this mailbox."""
