@@ -1,10 +1,11 @@
 """Drive engine, Exchange, PBX, clocks, names and disk through random faults, and see that all comes right after them.
 
-Real engine and simulators over real sockets; the time is that of `idle_time`. Held up after every settle: the PBX
-shows what decide() makes of the simulated calendars, for everybody. Held up all the time: nothing is written that the
-PBX shows already, nothing for users outside the selection, and no exception ends the engine.
+Real engine and simulators over real sockets; the time is that of `idle_time`. After every settle the PBX shows what
+decide() makes of the simulated calendars, for everybody. At all times nothing is written that the PBX shows already,
+nothing for users outside the selection, and no exception ends the engine.
 
     python -m tests.campaigns.faults --steps 100000 --seed 1
+    python -m tests.campaigns.faults --seed 1 --site 17      # one site of that campaign again
 """
 
 import argparse
@@ -19,6 +20,9 @@ import tempfile
 import time
 import warnings
 from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tests.campaigns.faults.stage import Figures, Stage
@@ -28,74 +32,88 @@ from tests.campaigns.idle_time import IdleLoop
 STEPS_PER_SITE = 150
 """Then everything begins again with servers that behave differently."""
 
+SETTLES = 0.12
+"""How likely all faults are lifted after a step."""
 
-async def campaign(loop: IdleLoop, seed: int, steps: int, figures: Figures, history: "deque[str]") -> None:
+
+async def drive(stage: Stage, dice: random.Random, steps: int, history: "deque[str]") -> None:
     """Take that many steps. Raises `Violation`, or whatever ended the engine."""
-    dice = random.Random(seed)
     weights = [weight for weight, _ in STEPS]
-    while figures.steps < steps:
-        directory = Path(tempfile.mkdtemp(prefix="faults-"))
-        stage = Stage(loop, directory, dice, figures)
-        figures.sites += 1
-        begun = stage.steady.now()
-        try:
-            await stage.open()
+    await stage.open()
+    await stage.settle()
+    for _ in range(steps):
+        [(_, step)] = dice.choices(STEPS, weights)
+        history.append(step.__name__)
+        await step(stage)
+        stage.figures.steps += 1
+        stage.figures.kinds[step.__name__] += 1
+        stage.check()
+        if dice.random() < SETTLES:
+            history.append("settle")
             await stage.settle()
-            for _ in range(min(STEPS_PER_SITE, steps - figures.steps)):
-                [(_, step)] = dice.choices(STEPS, weights)
-                history.append(step.__name__)
-                await step(stage)
-                figures.steps += 1
-                figures.kinds[step.__name__] += 1
-                stage.check()
-                if dice.random() < 0.12:
-                    history.append("settle")
-                    await stage.settle()
-            await stage.settle()
-        finally:
-            figures.simulated += stage.steady.now() - begun
-            await stage.close()
-            shutil.rmtree(directory, ignore_errors=True)
+    await stage.settle()
 
 
-def run(seed: int, steps: int) -> Figures:
-    """Run a campaign in a loop of its own and return its figures."""
+async def one_site(loop: IdleLoop, dice: random.Random, steps: int, history: "deque[str]") -> Figures:
+    """Return what came of one site; `violation` tells what did not hold."""
+    directory = Path(tempfile.mkdtemp(prefix="faults-"))
+    stage = Stage(loop, directory, dice)
+    begun = stage.steady.now()
+    try:
+        await drive(stage, dice, steps, history)
+    except Exception as error:
+        stage.figures.violation = f"{type(error).__name__}: {error}"
+    finally:
+        stage.figures.simulated = stage.steady.now() - begun
+        await stage.close()
+        shutil.rmtree(directory, ignore_errors=True)
+    return stage.figures
+
+
+def run_site(seed: int, number: int, steps: int = STEPS_PER_SITE) -> Figures:
+    """Run one site of a campaign in a loop of its own."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    figures, history = Figures(), deque[str](maxlen=60)
+    history = deque[str](maxlen=40)
     with asyncio.Runner(loop_factory=IdleLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, IdleLoop)
-        try:
-            runner.run(campaign(loop, seed, steps, figures, history))
-        except BaseException:
-            print(
-                f"seed {seed}, step {figures.steps}, site {figures.sites}; the last steps:", *history, file=sys.stderr
-            )
-            raise
+        figures = runner.run(one_site(loop, random.Random(f"{seed}/{number}"), steps, history))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+    if figures.violation:
+        figures.violation = f"site {number}, step {figures.steps}: {figures.violation}\n  {' '.join(history)}"
     return figures
 
 
-def main() -> None:
-    """Read the arguments, run, and print the figures."""
+def campaign(seed: int, sites: Iterable[int], jobs: int) -> Figures:
+    """Run many sites, `jobs` at a time; print every violation as it comes, and return the sum of all figures."""
+    total = Figures()
+    with ProcessPoolExecutor(max_workers=jobs) as pool:
+        for figures in pool.map(partial(run_site, seed), sites):
+            total.add(figures)
+            if figures.violation:
+                print(f"VIOLATION (seed {seed}) {figures.violation}", file=sys.stderr, flush=True)
+    return total
+
+
+def main() -> int:
+    """Read the arguments, run, and print the figures; 1 when something did not hold."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)))
+    parser.add_argument("--site", type=int, help="only this site of the campaign")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    print(f"seed {given.seed}, {given.steps} steps", flush=True)
+    count = max(1, round(given.steps / STEPS_PER_SITE))
+    sites = range(count) if given.site is None else (given.site,)
+    print(f"seed {given.seed}, {len(sites)} sites of {STEPS_PER_SITE} steps", flush=True)
     begun = time.monotonic()
-    figures = run(given.seed, given.steps)
-    seconds = time.monotonic() - begun
-    print(
-        f"{figures.steps} steps without a violation in {seconds:.0f} s: {figures.settles} settles on {figures.sites} "
-        f"sites, {figures.starts} engine starts, {figures.requests} requests to Exchange, {figures.writes} presences "
-        f"written, {figures.simulated.total_seconds() / 3600:.0f} simulated hours; longest settle "
-        f"{figures.longest_settle.total_seconds() / 60:.1f} simulated minutes"
-    )
+    figures = campaign(given.seed, sites, given.jobs)
+    print(f"{figures.violations} violations in {time.monotonic() - begun:.0f} s: {figures}")
     print(", ".join(f"{name} {count}" for name, count in sorted(figures.kinds.items())))
+    return 1 if figures.violations else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

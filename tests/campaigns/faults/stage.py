@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from engine.cli.assembly import assemble
+from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import Settings
@@ -28,6 +29,7 @@ from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import Person, World
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.store.failures import StoreFailure
 from engine.store.secrets import Secrets
 from engine.sync.engine import Engine
 from tests.campaigns.idle_time import IdleClock, IdleLoop, WallClock
@@ -73,7 +75,7 @@ class FlakyNames(AbstractResolver):
 
 @dataclass
 class Figures:
-    """What a campaign came to."""
+    """What a site, or all of a campaign, came to; `violation` tells what did not hold at one site."""
 
     steps: int = 0
     settles: int = 0
@@ -83,14 +85,33 @@ class Figures:
     requests: int = 0
     longest_settle: timedelta = timedelta()
     simulated: timedelta = timedelta()
+    violation: str = ""
+    violations: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Figures") -> None:
+        """Count another site in."""
+        for name in ("steps", "settles", "starts", "writes", "requests", "simulated"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.sites += 1
+        self.violations += bool(other.violation)
+        self.longest_settle = max(self.longest_settle, other.longest_settle)
+        self.kinds += other.kinds
+
+    def __str__(self) -> str:
+        return (
+            f"{self.steps} steps, {self.settles} settles on {self.sites} sites, {self.starts} engine starts, "
+            f"{self.requests} requests to Exchange, {self.writes} presences written, "
+            f"{self.simulated.total_seconds() / 3600:.0f} simulated hours; "
+            f"longest settle {self.longest_settle.total_seconds() / 60:.1f} simulated minutes"
+        )
 
 
 class Stage:
     """One company, one engine after the other, and what must always hold."""
 
-    def __init__(self, loop: IdleLoop, directory: Path, dice: random.Random, figures: Figures) -> None:
-        self.dice, self.figures, self._directory = dice, figures, directory
+    def __init__(self, loop: IdleLoop, directory: Path, dice: random.Random) -> None:
+        self.dice, self.figures, self._directory = dice, Figures(), directory
         people = [
             Person(
                 name=f"p{n}",
@@ -174,10 +195,15 @@ class Stage:
         )
 
     async def start_engine(self) -> None:
-        """Start an engine on the state that the one before left."""
+        """Start an engine on the state that the one before left; on a full disk it may refuse to start."""
+        database = Database(self._directory / "state")
+        try:
+            await database.open()
+        except StoreFailure:
+            await database.close()
+            return
         self.figures.starts += 1
-        self._database = Database(self._directory / "state")
-        await self._database.open()
+        self._database = database
         self._engine = assemble(
             self.settings,
             Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD),
@@ -193,7 +219,7 @@ class Stage:
         """End the engine, wherever it is."""
         if self._running is not None and self._database is not None:
             self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(asyncio.CancelledError, Failure):
                 await self._running
             await self._database.close()
         self._running = self._database = self._engine = None
@@ -238,20 +264,23 @@ class Stage:
             await self.start_engine()
         self.steady.speed = SETTLING_SPEED
         begun = self.steady.now()
-        while self.wrong() or not self._knows_everybody():
+        while self.wrong() or self._not_read():
             self.check()
             if self.steady.now() - begun > PROMISE:
-                raise Violation(f"still wrong after {self.steady.now() - begun}: {self.wrong() or 'users unknown'}")
+                raise Violation(f"still wrong after {self.steady.now() - begun}: {self.wrong() or self._not_read()}")
             await self.steady.sleep_until(self.steady.now() + timedelta(seconds=5))
         self.steady.speed = SPEED
         self._unheard.clear()
         self.figures.settles += 1
         self.figures.longest_settle = max(self.figures.longest_settle, self.steady.now() - begun)
 
-    def _knows_everybody(self) -> bool:
-        """Whether every calendar was read since the faults: what is right by chance is not settled."""
+    def _not_read(self) -> list[str]:
+        """Return whose calendars were not read, and why: what is right by chance is not settled."""
         status = self._engine.status() if self._engine is not None else None
-        return status is not None and not status.unresolved and not status.waiting
+        if status is None:
+            return ["no engine"]
+        unresolved = [f"{problem.user.name}: {problem.failure}" for problem in status.unresolved]
+        return [*unresolved, *([f"{status.waiting} not read"] if status.waiting else [])]
 
     @property
     def engine(self) -> Engine | None:
