@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,8 +26,11 @@ from engine.api.schema.settings import (
 from engine.cli.beside import run_beside
 from engine.cli.client import ApiClient
 from engine.cli.failures import ChangeNotUnderstood, SettingUnknown
+from engine.cli.output import remark, show
 from engine.cli.statuses import UNUSABLE, WELL
 from engine.core.settings.values import nearest
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 CHANGING = ("set", "rollback", "confirm")
 WITH_STATE = (*CHANGING, "history")
@@ -56,7 +59,7 @@ class Config:
     async def run(self, action: str) -> int:
         """Do what the action says."""
         actions = {
-            "show": self._show,
+            "show": self._all,
             "get": self._get,
             "set": self._set,
             "check": self._check,
@@ -67,33 +70,38 @@ class Config:
         }
         return await actions[action]()
 
-    async def _show(self) -> int:
+    async def _all(self) -> int:
         settings = await self._settings()
         width = max(len(each.key) for each in settings.settings)
-        lines = (f"{each.key:<{width}}  {_written(each.value)}{_origin(each)}" for each in settings.settings)
-        self._print(settings, (line for line, each in zip(lines, settings.settings, strict=True) if each.available))
+
+        def lines(these: Settings) -> Iterator[str]:
+            for each in these.settings:
+                if each.available:
+                    yield f"{each.key:<{width}}  {_written(each.value)}{_origin(each)}"
+
+        self._show(settings, lines)
         return self._told(settings)
 
     async def _get(self) -> int:
         setting = self._found((await self._settings()).settings, self._options.key)
-        self._print(setting, [_written(setting.value)])
+        self._show(setting, lambda this: [_written(this.value)])
         return WELL
 
     async def _schema(self) -> int:
         settings = await self._settings()
-        self._print(settings, (line for each in settings.settings for line in _described(each)))
+        self._show(settings, lambda these: (line for each in these.settings for line in _described(each)))
         return WELL
 
     async def _check(self) -> int:
         settings = await self._settings()
         if not self._options.changes:
-            self._print(settings, ["" if settings.trouble else "The settings are valid."])
+            self._show(settings, lambda these: [] if these.trouble else ["The settings are valid."])
             return self._told(settings)
         question = SettingsQuestion(changes=self._changes(settings))
         check = await self._client.send("POST", f"{PATH}/check", SettingsCheck, question)
-        self._print(check, [*_diff(check.changes), *_effects(check)])
+        self._show(check, lambda this: [*_diff(this.changes), *_effects(this)])
         for problem in check.problems:
-            print(f"{problem.key} {problem.reason}. {problem.remedy}", file=sys.stderr)
+            remark(f"{problem.key} {problem.reason}. {problem.remedy}")
         return WELL if check.valid else UNUSABLE
 
     async def _set(self) -> int:
@@ -108,13 +116,13 @@ class Config:
 
     async def _confirm(self) -> int:
         version = await self._client.send("POST", f"{PATH}/confirm", SettingsVersion)
-        self._print(version, [f"Version {version.id} stands."])
+        self._show(version, lambda this: [f"Version {this.id} stands."])
         return WELL
 
     async def _history(self) -> int:
         history = await self._client.get(f"{PATH}/history", SettingsVersions)
         zone = await self._zone()
-        self._print(history, (line for each in history.versions for line in _version(each, zone)))
+        self._show(history, lambda these: (line for each in these.versions for line in _version(each, zone)))
         return WELL
 
     async def _settings(self) -> Settings:
@@ -129,17 +137,21 @@ class Config:
         confirm = []
         if until is not None:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
-        self._print(changed, [*_diff(changed.changes), *_effects(changed), *confirm])
+        self._show(changed, lambda this: [*_diff(this.changes), *_effects(this), *confirm])
         if changed.trouble is not None:
-            print(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}", file=sys.stderr)
+            remark(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}")
         return WELL
 
     def _told(self, settings: Settings) -> int:
         """Say what is wrong with the file; the exit status says whether something is."""
         if settings.trouble is None:
             return WELL
-        print(f"{settings.trouble.title}: {settings.trouble.detail}", file=sys.stderr)
-        print(f"  {settings.trouble.remedy}", file=sys.stderr)
+        detail = settings.trouble.detail
+        remark(f"{settings.trouble.title}: {detail.partition(': ')[0] if settings.problems else detail}")
+        for each in settings.problems:
+            place = f"line {each.line}: " if each.line else ""
+            remark(f"  {place}{f'{each.key} ' if each.key else ''}{each.reason}. {each.remedy}")
+        remark(f"  {settings.trouble.remedy}")
         return UNUSABLE
 
     def _changes(self, settings: Settings) -> dict[str, Value]:
@@ -158,13 +170,8 @@ class Config:
         meant = nearest(key, [each.key for each in settings])
         raise SettingUnknown(f"{key}; did you mean {meant}?" if meant else key)
 
-    def _print(self, data: msgspec.Struct, lines: Iterable[str]) -> None:
-        if self._options.json:
-            print(msgspec.json.encode(data).decode())
-            return
-        for line in lines:
-            if line:
-                print(line)
+    def _show(self, data: S, lines: Callable[[S], Iterable[str]]) -> None:
+        show(data, lines, as_json=self._options.json)
 
 
 def _value(setting: Setting, text: str) -> Value:
