@@ -3,7 +3,7 @@
 import argparse
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -37,6 +37,7 @@ WITH_STATE = (*CHANGING, "history")
 """Those that need the state directory, where the versions are."""
 
 PATH = "/v1/settings"
+NO_CHANGE = "Nothing was changed: that is in force already."
 
 
 def run_config(options: argparse.Namespace) -> int:
@@ -99,7 +100,8 @@ class Config:
             return self._told(settings)
         question = SettingsQuestion(changes=self._changes(settings))
         check = await self._client.send("POST", f"{PATH}/check", SettingsCheck, question)
-        self._show(check, lambda this: [*_diff(this.changes), *_effects(this)])
+        defaults = _defaults(settings)
+        self._show(check, lambda this: self._effects_of(this, defaults))
         for problem in check.problems:
             remark(f"{problem.key} {problem.reason}. {problem.remedy}")
         return WELL if check.valid else UNUSABLE
@@ -108,11 +110,13 @@ class Config:
         settings = await self._settings()
         question = ChangeQuestion(changes=self._changes(settings), confirm_within=self._options.confirm_within)
         changed = await self._client.send("PATCH", PATH, SettingsChanged, question, If_Match=settings.etag)
-        return await self._changed(changed)
+        return await self._changed(changed, _defaults(settings))
 
     async def _roll_back(self) -> int:
+        defaults = _defaults(await self._settings())
         question = RollbackQuestion(version=self._options.version)
-        return await self._changed(await self._client.send("POST", f"{PATH}/rollback", SettingsChanged, question))
+        changed = await self._client.send("POST", f"{PATH}/rollback", SettingsChanged, question)
+        return await self._changed(changed, defaults)
 
     async def _confirm(self) -> int:
         version = await self._client.send("POST", f"{PATH}/confirm", SettingsVersion)
@@ -121,8 +125,8 @@ class Config:
 
     async def _history(self) -> int:
         history = await self._client.get(f"{PATH}/history", SettingsVersions)
-        zone = await self._zone()
-        self._show(history, lambda these: (line for each in these.versions for line in _version(each, zone)))
+        zone, defaults = await self._zone(), _defaults(await self._settings())
+        self._show(history, lambda these: (line for each in these.versions for line in _version(each, zone, defaults)))
         return WELL
 
     async def _settings(self) -> Settings:
@@ -132,12 +136,12 @@ class Config:
         """Return the time zone of all times for people."""
         return ZoneInfo((await self._client.get("/v1/status", Status)).timezone)
 
-    async def _changed(self, changed: SettingsChanged) -> int:
+    async def _changed(self, changed: SettingsChanged, defaults: Mapping[str, Value]) -> int:
         until = changed.version.confirm_until if changed.version else None
         confirm = []
         if until is not None:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
-        self._show(changed, lambda this: [*_diff(this.changes), *_effects(this), *confirm])
+        self._show(changed, lambda this: [*(self._effects_of(this, defaults) or [NO_CHANGE]), *confirm])
         if changed.trouble is not None:
             remark(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}")
         return WELL
@@ -169,6 +173,9 @@ class Config:
                 return each
         meant = nearest(key, [each.key for each in settings])
         raise SettingUnknown(f"{key}; did you mean {meant}?" if meant else key)
+
+    def _effects_of(self, answer: SettingsCheck | SettingsChanged, defaults: Mapping[str, Value]) -> list[str]:
+        return [*_diff(answer.changes, defaults), *_effects(answer)]
 
     def _show(self, data: S, lines: Callable[[S], Iterable[str]]) -> None:
         show(data, lines, as_json=self._options.json)
@@ -213,8 +220,23 @@ def _described(setting: Setting) -> Iterable[str]:
         yield "    Not available in this version."
 
 
-def _diff(changes: Iterable[SettingChange]) -> list[str]:
-    return [f"{each.key}: {_written(each.before)} -> {_written(each.after)}" for each in changes]
+def _defaults(settings: Settings) -> dict[str, Value]:
+    return {each.key: each.default for each in settings.settings}
+
+
+def _diff(changes: Iterable[SettingChange], defaults: Mapping[str, Value]) -> list[str]:
+    return [
+        f"{each.key}: {_or_default(each, each.before, defaults)} -> {_or_default(each, each.after, defaults)}"
+        for each in changes
+    ]
+
+
+def _or_default(change: SettingChange, value: Value, defaults: Mapping[str, Value]) -> str:
+    """Say what holds where nothing is set."""
+    if value is not None:
+        return _written(value)
+    default = defaults.get(change.key)
+    return "not set" if default is None else f"{_written(default)} (the default)"
 
 
 def _effects(answer: SettingsCheck | SettingsChanged) -> list[str]:
@@ -222,9 +244,9 @@ def _effects(answer: SettingsCheck | SettingsChanged) -> list[str]:
     return [f"{name}: {', '.join(what)}" for name, what in told if what]
 
 
-def _version(version: SettingsVersion, zone: ZoneInfo) -> Iterable[str]:
+def _version(version: SettingsVersion, zone: ZoneInfo, defaults: Mapping[str, Value]) -> Iterable[str]:
     actor = version.actor
     who = (actor.user or f"uid {actor.uid}") if actor else "-"
     yield f"{version.id:>4}  {version.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {who:<12}  {version.action}"
-    for line in _diff(version.changes):
+    for line in _diff(version.changes, defaults):
         yield f"      {line}"

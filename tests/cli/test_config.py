@@ -59,7 +59,7 @@ def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[st
 
     status, out, err = run("set", "presence.language=de", "presence.priority_words=Kunde,Chef", "pbx.port=")
     assert status == 0
-    assert 'presence.language: - -> "de"' in out
+    assert 'presence.language: "en" (the default) -> "de"' in out
     assert "Restarted" not in out
     assert 'priority_words = ["Kunde", "Chef"]' in file.read_text()
     assert "port" not in file.read_text()
@@ -117,7 +117,7 @@ def test_secrets_without_an_engine(
 
 
 class Untouched(io.StringIO):
-    def readline(self, size: int = -1, /) -> str:
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
         raise AssertionError("it asked for a value")
 
 

@@ -29,7 +29,7 @@ USERS = [
         name=f"user{number}{HOSTILE}",
         display_name=NAME,
         addresses=(f"user{number}@corp.example",),
-        groups=frozenset({NAME}),
+        groups=(NAME,),
     )
     for number in range(3)
 ]
