@@ -1,6 +1,7 @@
 """What can go wrong between us and Exchange, each by its name."""
 
 from engine.core.failures import Failure, Fault, Scope
+from engine.display import visible
 
 
 class ExchangeFailure(Failure):
@@ -68,7 +69,7 @@ class MailboxNotFound(ExchangeFailure):
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None, confidential: str = "") -> None:
         super().__init__(detail, retry_after=retry_after)
-        self.confidential = confidential
+        self.confidential = visible(confidential)
 
 
 class ImpersonationDenied(ExchangeFailure):
