@@ -76,7 +76,9 @@ class InProcessExchange:
     def __post_init__(self) -> None:
         self.homes = Homes(Home("Default-First-Site-Name", "mail.corp.example", "exchange01.corp.example"))
         self.subscriptions = Subscriptions(self.world, self.behaviour, self.clock.now)
-        directory = Directory(self.world, self.homes, lambda host: f"https://{host}/EWS/Exchange.asmx")
+        directory = Directory(
+            self.world, self.homes, lambda host: f"https://{host}/EWS/Exchange.asmx", self.behaviour.unknown_pox_address
+        )
         self.site = Site(ExchangeService(self.world, self.behaviour, self.homes, self.subscriptions), directory)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None) -> Whole:
