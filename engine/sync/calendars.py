@@ -41,7 +41,7 @@ from engine.sync.happenings import (
 )
 from engine.sync.outbreak import Outbreak
 from engine.sync.roster import Participant, Reading, Roster
-from engine.sync.slow import SlowMailboxes
+from engine.sync.slow import LOOK_SECONDS, SlowMailboxes
 from engine.sync.timetable import Alarm, Timetable
 from engine.sync.watchlist import Watchlist
 
@@ -72,6 +72,9 @@ SWEEP = timedelta(hours=12)
 
 BEGINNING = timedelta(seconds=10)
 """After that it is looked whether the connection for a mailbox's notifications works, before it is read again."""
+
+LOOK = timedelta(seconds=LOOK_SECONDS)
+"""How often to look whether a visit takes long."""
 
 OVERTAKING = timedelta(hours=1)
 """A mailbox that has changed is treated as if it were due for that long: it is read before all others."""
@@ -124,6 +127,9 @@ class Calendars:
         self._again: set[str] = set()
         self._polled: dict[str, datetime] = {}
         self._searched_anew: set[str] = set()
+        self._visits: dict[str, asyncio.Task[None]] = {}
+        self._giving_way: set[str] = set()
+        self._lanes = settings.exchange.connections
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=settings.exchange.connections)
         self._silence = Outbreak(most=1)
@@ -184,6 +190,7 @@ class Calendars:
     async def run(self) -> None:
         """Read for ever."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._break_off_long_visits())
             while True:
                 await self._wait_for_service()
                 if len(self._visiting) >= self._source.reads_at_once:
@@ -198,7 +205,8 @@ class Calendars:
                     continue
                 elif self._slow.may_begin(guid):
                     self._visiting.add(guid)
-                    group.create_task(self._visit(guid))
+                    self._slow.begun(guid, self._network_clock.now().timestamp())
+                    self._visits[guid] = group.create_task(self._visit(guid))
 
     async def _wait_for_service(self) -> None:
         while self._closed_until is not None:
@@ -261,9 +269,13 @@ class Calendars:
                 await self._read(guid, participant)
             if self._roster.get(guid) is not participant:
                 self._watchlist.remove(guid)
+        except asyncio.CancelledError:
+            if guid not in self._giving_way:
+                raise
         finally:
             self._visiting.discard(guid)
-            next_slow = self._slow.ended(guid, (self._network_clock.now() - begun).total_seconds())
+            self._visits.pop(guid, None)
+            next_slow = self._next_slow(guid, (self._network_clock.now() - begun).total_seconds())
             if next_slow is not None:
                 self._due(next_slow, self._clock.now())
             if guid in self._again:
@@ -271,6 +283,25 @@ class Calendars:
                 self._due(guid, self._clock.now())
             self._alarm.wake()
             self._finished()
+
+    def _next_slow(self, guid: str, seconds: float) -> str | None:
+        if guid not in self._giving_way:
+            return self._slow.ended(guid, seconds)
+        self._giving_way.discard(guid)
+        return self._slow.gave_way(guid)
+
+    async def _break_off_long_visits(self) -> None:
+        """Have visits that take long wait for one another, and not the others for them.
+
+        Where one request is about many mailboxes it is of no use to break off a visit.
+        """
+        while True:
+            now = self._network_clock.now()
+            if self._source.reads_at_once <= self._lanes:
+                for guid in self._slow.overdue(now.timestamp(), self._lanes):
+                    if self._visits[guid].cancel():
+                        self._giving_way.add(guid)
+            await self._network_clock.sleep_until(now + LOOK)
 
     async def _read(self, guid: str, participant: Participant) -> None:
         candidates = participant.candidates
