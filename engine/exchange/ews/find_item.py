@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TypeAlias
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.exchange.ews.safe_xml import Element, mended
+from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import MESSAGES, TYPES
 from engine.exchange.ews.zones import iana_zone
 from engine.exchange.failures import NotUnderstood
@@ -100,7 +100,7 @@ def _appointment(item: Element, texts: _Texts, with_subjects: bool) -> tuple[str
         id=blake2b(item_id.encode(), digest_size=6).hexdigest(),
         start=_utc(_text(texts, _START)),
         end=_utc(_text(texts, _END)),
-        subject=mended(_text(texts, _SUBJECT)) if with_subjects else "",
+        subject=_text(texts, _SUBJECT) if with_subjects else "",
         show_as=_SHOW_AS.get(_text(texts, _SHOW_AS_TAG), ShowAs.NO_DATA),
         sensitivity=_SENSITIVITY.get(_text(texts, _SENSITIVITY_TAG), Sensitivity.PRIVATE),
         all_day=_text(texts, _ALL_DAY) in _TRUE,
