@@ -52,6 +52,7 @@ class Oddity(StrEnum):
     IMPLAUSIBLE_DATE = "has an implausible date"
     NOT_WHOLE_DAYS = "is marked all day but does not begin and end at midnight"
     UNKNOWN_ZONE = "was made in an unknown time zone, taken as the presence time zone"
+    OTHER_ZONE = "is whole days in the presence time zone, but not in the one it claims to be made in"
     UNKNOWN_SHOW_AS = "has an unknown free/busy state, taken as no data"
     UNKNOWN_SENSITIVITY = "has an unknown sensitivity, taken as private"
     OVERLONG_SUBJECT = "has an overlong subject"

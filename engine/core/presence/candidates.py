@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
 from engine.core.presence.account import Outcome
-from engine.core.presence.intervals import ONE_DAY, representable, start_of_day, whole_days, zone_named
+from engine.core.presence.intervals import ONE_DAY, representable, start_of_day, whole_days, zone_told
 from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings, Target
 from engine.core.presence.ranking import KIND_ORDER, Rank, identity, title_class
 from engine.core.presence.text import clean
@@ -102,9 +102,8 @@ def _folded_address(address: str) -> str:
 
 
 def _whole_days(appointment: Appointment, zone: ZoneInfo) -> tuple[datetime, datetime, date]:
-    made_in = zone_named(appointment.zone) if appointment.zone else None
-    first, after = whole_days(appointment.start, appointment.end, made_in or zone)
-    return start_of_day(first, zone), start_of_day(after, zone), after - ONE_DAY
+    days = whole_days(appointment.start, appointment.end, zone_told(appointment), zone)
+    return start_of_day(days.first, zone), start_of_day(days.after, zone), days.after - ONE_DAY
 
 
 def _dropped(appointment: Appointment, target: Target | None, *, lasts: bool) -> Outcome | None:

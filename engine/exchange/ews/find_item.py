@@ -9,6 +9,7 @@ from typing import TypeAlias
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
 from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import MESSAGES, TYPES
+from engine.exchange.ews.zone_definition import zone_definition
 from engine.exchange.ews.zones import iana_zone
 from engine.exchange.failures import NotUnderstood
 from engine.exchange.source import Window
@@ -43,7 +44,7 @@ _REQUEST = (
 
 _ITEM = f"{TYPES}CalendarItem"
 _ITEM_ID = f"{TYPES}ItemId"
-_ZONE = f"{TYPES}StartTimeZone"
+_ZONES = tuple(f"{TYPES}{name}" for name in ("StartTimeZone", "EndTimeZone", "MeetingTimeZone"))
 _SUBJECT = f"{TYPES}Subject"
 _SENSITIVITY_TAG = f"{TYPES}Sensitivity"
 _START = f"{TYPES}Start"
@@ -53,6 +54,7 @@ _SHOW_AS_TAG = f"{TYPES}LegacyFreeBusyStatus"
 _CANCELLED = f"{TYPES}IsCancelled"
 _TYPE = f"{TYPES}CalendarItemType"
 _RESPONSE = f"{TYPES}MyResponseType"
+_LONGEST_ZONE = 100
 _TRUE = ("true", "1")
 
 _Texts: TypeAlias = Mapping[str, str | None]
@@ -96,6 +98,8 @@ def _appointment(item: Element, texts: _Texts, with_subjects: bool) -> tuple[str
     item_id = _id_of(item, _ITEM_ID)
     if not item_id:
         raise NotUnderstood("FindItem answered an item without an id")
+    all_day = _text(texts, _ALL_DAY) in _TRUE
+    zone = next((found for tag in _ZONES for found in item.iterchildren(tag)), None)
     return item_id, Appointment(
         id=blake2b(item_id.encode(), digest_size=6).hexdigest(),
         start=_utc(_text(texts, _START)),
@@ -103,8 +107,10 @@ def _appointment(item: Element, texts: _Texts, with_subjects: bool) -> tuple[str
         subject=_text(texts, _SUBJECT) if with_subjects else "",
         show_as=_SHOW_AS.get(_text(texts, _SHOW_AS_TAG), ShowAs.NO_DATA),
         sensitivity=_SENSITIVITY.get(_text(texts, _SENSITIVITY_TAG), Sensitivity.PRIVATE),
-        all_day=_text(texts, _ALL_DAY) in _TRUE,
-        zone=iana_zone(_id_of(item, _ZONE)),
+        all_day=all_day,
+        zone=None if zone is None else _zone_told(zone),
+        # It says nothing about any other appointment, and may be longer than all the rest of it.
+        zone_definition=zone_definition(zone) if zone is not None and all_day else None,
         cancelled=_text(texts, _CANCELLED) in _TRUE,
     )
 
@@ -116,6 +122,11 @@ def _text(texts: _Texts, tag: str) -> str:
 def _id_of(item: Element, tag: str) -> str:
     element = next(item.iterchildren(tag), None)
     return element.get("Id", "") if element is not None else ""
+
+
+def _zone_told(zone: Element) -> str | None:
+    told = zone.get("Id") or zone.get("TimeZoneName") or ""
+    return iana_zone(told) or told[:_LONGEST_ZONE] or None
 
 
 def _utc(text: str) -> datetime:
