@@ -35,6 +35,14 @@ def zone_told(appointment: Appointment) -> ZoneInfo | TimeZoneDefinition | None:
     return zone_named(appointment.zone) if appointment.zone else None
 
 
+def are_days(appointment: Appointment, zone: ZoneInfo) -> bool:
+    """Tell whether an appointment lasts from one midnight of `zone` to another."""
+    bounds = appointment.start, appointment.end
+    if bounds[0] >= bounds[1] or bounds != tuple(map(representable, bounds)):
+        return False
+    return all(_is_midnight(bound, local_time(bound, zone), zone) for bound in bounds)
+
+
 @lru_cache(maxsize=256)
 def zone_named(name: str) -> ZoneInfo | None:
     """Return the time zone of that IANA name, None where there is none."""

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from engine.core.appointments import Appointment, Sensitivity
-from engine.core.presence.account import Oddity
+from engine.core.appointments import Appointment, Oddity, Sensitivity
 from engine.core.presence.candidates import KINDS
 from engine.core.presence.intervals import whole_days, zone_told
 
@@ -16,6 +15,9 @@ _SENSITIVITIES = frozenset(Sensitivity)
 
 def oddities(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
     """Yield all that is odd about an appointment; `zone` is the presence time zone."""
+    yield from appointment.oddities
+    if not appointment.is_understood:
+        return
     if appointment.end < appointment.start:
         yield Oddity.ENDS_BEFORE_IT_BEGINS
     if appointment.start.year not in _PLAUSIBLE_YEARS or appointment.end.year not in _PLAUSIBLE_YEARS:
