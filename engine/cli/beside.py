@@ -4,7 +4,6 @@ answers itself, by the same API and with the same checks."""
 import argparse
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from engine.api.sockets import open_doors
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import EngineUnreachable
 from engine.cli.places import settings_path
+from engine.cli.scratch import scratch_directory
 from engine.cli.site import open_site
 
 
@@ -37,9 +37,9 @@ async def _run(
     if path is not None:
         async with ApiClient(path) as client:
             return await work(client)
-    with tempfile.TemporaryDirectory(prefix="calendar-engine-") as directory:
-        state = None if with_state else Path(directory) / "state"
-        async with _answering(options.settings or settings_path(), state, Path(directory)) as client:
+    with scratch_directory("calendar-engine-") as directory:
+        state = None if with_state else directory / "state"
+        async with _answering(options.settings or settings_path(), state, directory) as client:
             return await work(client)
 
 

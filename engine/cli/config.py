@@ -129,7 +129,8 @@ class Config:
         confirm = []
         if until is not None:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
-        self._print(changed, [*_diff(changed.changes), *_effects(changed), *confirm])
+        done = [*_diff(changed.changes), *_effects(changed)] or ["Nothing was changed: that is in force already."]
+        self._print(changed, [*done, *confirm])
         if changed.trouble is not None:
             print(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}", file=sys.stderr)
         return WELL
