@@ -164,7 +164,7 @@ def test_missing_optional_elements_do_no_harm() -> None:
 )
 @pytest.mark.parametrize("all_day", ["true", "false"])
 def test_an_item_without_a_time_takes_no_part_and_is_told(fields: dict[str, str | None], all_day: str) -> None:
-    page = read(found(item("A", **{"IsAllDayEvent": all_day, **fields}), item("B")))
+    page = read(found(item("A", **(fields | {"IsAllDayEvent": all_day})), item("B")))
     (reason,) = decide([page.appointments["A"]], PresenceSettings(), NINE).reasons
     assert (reason.outcome, reason.oddities) == (Outcome.LEFT_OUT, (Oddity.NOT_UNDERSTOOD,))
     assert decide(page.appointments.values(), PresenceSettings(), NINE).presence.activity == "busy"
@@ -180,7 +180,7 @@ def test_an_item_without_a_time_takes_no_part_and_is_told(fields: dict[str, str 
     ],
 )
 def test_what_nobody_knows_is_told(fields: dict[str, str | None], oddities: tuple[Oddity, ...]) -> None:
-    assert read_one(found(item(**fields))).oddities == oddities
+    assert read_one(found(item("A", **fields))).oddities == oddities
 
 
 def test_an_item_without_an_id_counts_all_the_same() -> None:
