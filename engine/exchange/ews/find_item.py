@@ -127,7 +127,7 @@ def _appointment(item: Element, item_id: str, texts: _Texts, with_subjects: bool
     show_as = _SHOW_AS.get(_text(texts, _SHOW_AS_TAG))
     sensitivity = _SENSITIVITY.get(_text(texts, _SENSITIVITY_TAG) if _SENSITIVITY_TAG in texts else "Normal")
     all_day = _text(texts, _ALL_DAY) in _TRUE
-    zone = next((found for tag in _ZONES for found in item.iterchildren(tag)), None)
+    zone = next((item.find(tag) for tag in _ZONES if tag in texts), None)
     noticed = (
         (start is None or end is None, Oddity.NOT_UNDERSTOOD),
         (show_as is None, Oddity.UNKNOWN_SHOW_AS),
