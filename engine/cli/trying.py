@@ -19,6 +19,7 @@ from engine.cli.attached import FOLLOWED, PER_PAGE
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import ChangeNotUnderstood
 from engine.cli.ladders import Ladders
+from engine.cli.loop import run_loop
 from engine.cli.output import put_json, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
@@ -70,7 +71,7 @@ def _attached(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable
             return await work(client)
 
     try:
-        return asyncio.run(run())
+        return run_loop(run())
     except KeyboardInterrupt:
         return FAILED
 
