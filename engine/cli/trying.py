@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import os
 import sys
-import tomllib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TextIO
 
@@ -23,6 +22,7 @@ from engine.cli.loop import run_loop
 from engine.cli.output import put_json, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
+from engine.core import bounded
 from engine.display import displayed
 
 
@@ -39,7 +39,7 @@ def run_preview(options: argparse.Namespace) -> int:
 
 
 def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
-    """Return what `key=value` on the command line means: a value of TOML, or else the text as it is.
+    """Return what `key=value` on the command line means: nothing is the default, else a value of TOML, or the text.
 
     Raises `ChangeNotUnderstood`.
     """
@@ -48,13 +48,13 @@ def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
         key, equals, text = pair.partition("=")
         if not key or not equals:
             raise ChangeNotUnderstood(pair)
-        changes[key] = _value(text)
+        changes[key] = _value(text) if text else None
     return changes
 
 
 def _value(text: str) -> Value:
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = bounded.toml(f"value = {text}")["value"]
     except ValueError:
         return text
     if isinstance(value, list):

@@ -4,6 +4,7 @@ The parsers themselves end with RecursionError where brackets are nested, and le
 of a program can print.
 """
 
+import re
 import tomllib
 from typing import Any, TypeVar
 
@@ -17,6 +18,11 @@ LARGEST = 256 * 1024
 DEEPEST = 32
 """Tables and lists within each other."""
 
+MOST_PARTS = 64
+"""Of a dotted name; tomllib takes the square of their number."""
+
+_LONG_KEY = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % MOST_PARTS)
+
 LARGEST_NUMBER = 2**63
 """TOML has whole numbers of 64 bits (toml.io, v1.0.0, Integer)."""
 
@@ -25,14 +31,20 @@ class NotReadable(ValueError):
     """It is not TOML or not JSON, or out of bounds; the text says why, and where as tomllib does."""
 
 
+class OutOfBounds(NotReadable):
+    """It is longer, deeper or larger than anything that is meant."""
+
+
 def toml(text: str) -> dict[str, Any]:
     """Return a TOML document. Raises `NotReadable`."""
     if len(text) > LARGEST:
-        raise NotReadable(f"it is longer than {LARGEST // 1024} kB")
+        raise OutOfBounds(f"it is longer than {LARGEST // 1024} kB")
+    if _LONG_KEY.search(text):
+        raise OutOfBounds(f"a name has more than {MOST_PARTS} parts")
     try:
         document = tomllib.loads(text)
     except RecursionError:
-        raise NotReadable(f"brackets are nested more than {DEEPEST} deep") from None
+        raise OutOfBounds(f"brackets are nested more than {DEEPEST} deep") from None
     except ValueError as error:
         raise NotReadable(str(error)) from None
     _check(document)
@@ -44,7 +56,7 @@ def json(data: bytes | str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:
-        raise NotReadable("brackets are nested too deep") from None
+        raise OutOfBounds("brackets are nested too deep") from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise NotReadable(str(error)) from None
 
@@ -57,8 +69,8 @@ def _check(document: dict[str, Any]) -> None:
         for each in level:
             below += each.values() if isinstance(each, dict) else each
         if any(isinstance(each, int) and not -LARGEST_NUMBER <= each < LARGEST_NUMBER for each in below):
-            raise NotReadable("a number has more than 64 bits")
+            raise OutOfBounds("a number has more than 64 bits")
         level = [each for each in below if isinstance(each, dict | list)]
         if not level:
             return
-    raise NotReadable(f"brackets are nested more than {DEEPEST} deep")
+    raise OutOfBounds(f"brackets are nested more than {DEEPEST} deep")

@@ -4,6 +4,7 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping
+from contextlib import suppress
 
 KeyPath = tuple[str | int, ...]
 
@@ -31,10 +32,8 @@ def nearest_line(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:
 def lines_of(text: str) -> dict[KeyPath, int]:
     """Return the line of every table, key and entry; as far as the text is TOML, where it is not."""
     scan = _Scan(text)
-    try:
+    with suppress(AttributeError, IndexError, ValueError, RecursionError):  # where a pattern finds nothing: no TOML
         scan.document()
-    except (AttributeError, IndexError, ValueError, RecursionError):  # where a pattern finds nothing: no TOML
-        pass
     return scan.lines
 
 
