@@ -21,7 +21,8 @@ DEEPEST = 32
 MOST_PARTS = 64
 """Of a dotted name; tomllib takes the square of their number."""
 
-_LONG_KEY = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % MOST_PARTS)
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w.-])(?:{_PART}){{{MOST_PARTS}}}")
 
 LARGEST_NUMBER = 2**63
 """TOML has whole numbers of 64 bits (toml.io, v1.0.0, Integer)."""
