@@ -6,6 +6,7 @@ from collections.abc import Callable, Set
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from engine.core.appointments import Oddity
 from engine.core.backoff import Backoff
 from engine.core.failures import EngineMistake, Failure, Fault, Scope
 from engine.core.settings.model import Settings
@@ -222,7 +223,7 @@ class Calendars:
         participant, poll = self._roster.get(guid), self._polled.get(guid)
         if poll is None or participant is None or participant.reading is None:
             return False
-        if self._is_watched(participant):
+        if self._is_told_everything(participant):
             self._plan(guid, participant, participant.reading)
             self._observe(UserChanged(guid))
         elif poll > self._clock.now():
@@ -244,8 +245,11 @@ class Calendars:
         self._observe(UserChanged(guid))
         return True
 
-    def _is_watched(self, participant: Participant) -> bool:
-        return participant.mailbox is not None and self._source.is_watched(participant.mailbox)
+    def _is_told_everything(self, participant: Participant) -> bool:
+        """What could not be asked about all of a calendar may be known soon, and nobody tells of that."""
+        appointments = participant.reading.appointments if participant.reading else ()
+        is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
+        return is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox)
 
     def _due(self, guid: str, instant: datetime) -> None:
         self._polled.pop(guid, None)
@@ -315,7 +319,9 @@ class Calendars:
             now = self._clock.now()
             window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
             found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
-            appointments = tuple(each for each in found if each.all_day or each.end > window.start)
+            appointments = tuple(
+                each for each in found if not each.is_understood or each.all_day or each.end > window.start
+            )
         except ServiceAccountBusy as pause:
             self._postpone(guid, pause)
             return
@@ -380,9 +386,12 @@ class Calendars:
 
     def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
         participant.reading = reading
-        if participant.problem is not None:
-            participant.problem = None
+        limitation = None if participant.mailbox is None else self._source.limitation(participant.mailbox)
+        if limitation is not None and type(limitation) is not type(participant.problem):
+            self._observe(UserTrouble(participant.user, limitation))
+        elif limitation is None and participant.problem is not None:
             self._observe(UserRecovered(participant.user))
+        participant.problem = limitation
         participant.failed_visits = 0
         self._plan(guid, participant, reading)
         self._changed(guid)
@@ -390,7 +399,7 @@ class Calendars:
     def _plan(self, guid: str, participant: Participant, reading: Reading) -> None:
         """Plan the visit after a good one: in a sweep, or soon where nobody tells of changes."""
         now = self._clock.now()
-        is_watched = self._is_watched(participant)
+        is_watched = self._is_told_everything(participant)
         pause = SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._poll * self._random.uniform(0.75, 1.0)
         due = max(now, min(now + pause, reading.window.end - self._cover))
         is_about_to_be = participant.mailbox is not None and self._source.following(participant.mailbox).connection
