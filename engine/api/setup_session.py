@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.api.failures import SetupNotKept
+from engine.core import bounded
 from engine.core.secret import Secret
 from engine.core.settings.catalogue import Difference, catalogue, differences
 from engine.core.settings.edit import Value, edited
@@ -157,9 +158,9 @@ class SetupSession:
 def _read(path: Path) -> Kept | None:
     """What cannot be understood, say of another version, is begun anew."""
     try:
-        kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+        kept = bounded.json(path.read_bytes(), Kept)
         step_named(kept.flow.step)
-    except (OSError, msgspec.MsgspecError, KeyError):
+    except (OSError, bounded.NotReadable, KeyError):
         return None
     return kept
 

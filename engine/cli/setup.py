@@ -1,7 +1,6 @@
 """Carries out `setup`: the answers come from a file, or from whoever sits at the terminal."""
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,9 @@ from engine.cli.answers import Answers, read_answers
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.dialogue import Dialogue
 from engine.cli.failures import AnswersInvalid, AnswersNotGiven
+from engine.cli.loop import run_loop
 from engine.cli.output import put_json, remark, say
+from engine.cli.process import protect_memory
 from engine.cli.setup_client import SetupClient
 from engine.cli.statuses import FAILED, WELL
 from engine.core.settings.problems import Problem
@@ -57,10 +58,11 @@ def run_setup(options: argparse.Namespace) -> int:
     """Set everything up. Raises a `Failure`, `AnswersInvalid` before anything was tried."""
     if options.json and not options.answers:
         raise AnswersNotGiven
+    protect_memory()
     answers = read_answers(options.answers) if options.answers else None
     path = reachable_socket((options.socket,) if options.socket else usual_sockets(), to_change=True)
     try:
-        return asyncio.run(_run(options, path, answers))
+        return run_loop(_run(options, path, answers))
     except KeyboardInterrupt:
         return FAILED
 

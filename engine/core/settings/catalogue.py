@@ -1,6 +1,5 @@
 """Every key as a form: what it may be, what it is, where that comes from, what it is for, what a change restarts."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from enum import StrEnum
@@ -9,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from engine.core import bounded
 from engine.core.presence import DEFAULT_MAPPING, Kind, supported_languages
 from engine.core.settings import addresses, values
 from engine.core.settings.collect import collect, leaves
@@ -151,8 +151,8 @@ def _default(key: Key) -> Value | None:
 
 def _document(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except ValueError:
+        return bounded.toml(text)
+    except bounded.NotReadable:
         return {}
 
 
