@@ -194,10 +194,7 @@ class PresenceRefused(PbxFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "The PBX refuses to set this presence"
-    remedy = (
-        "Check that the user still exists in the PBX. It is tried again when the user or the presence changes, and by "
-        "itself, later each time."
-    )
+    remedy = "Check that the user still exists in the PBX. It is tried again when the user or the presence changes."
 
 
 class PresenceTakenOver(PbxFailure):

@@ -1,10 +1,10 @@
 """Who is written to and when: certainty, pace, what is in flight, the newest value, and what is tried again."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.core.failures import EngineMistake
 from engine.core.presence.model import Presence
@@ -180,6 +180,7 @@ async def test_a_refused_presence_is_tried_again_at_once_when_it_can_help(tmp_pa
         (trouble,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
         assert "object locked" in str(trouble.failure)
 
+        await clock.advance(1)
         desk.desire("a", AWAY)
         await eventually(lambda: len(link.writes) == 2)
         await clock.advance(1)
@@ -244,7 +245,7 @@ async def test_a_mistake_with_one_user_stops_nobody_and_is_tried_again(
         desk.writer.link_is_up()
         desk.desire("a", BUSY)
         desk.desire("b", BUSY)
-        while desk.writer.written("a").acknowledged is None:
+        while desk.writer.written("a").acknowledged != BUSY:
             await everything_possible_is_done(desk)
             if clock.next_alarm is not None:
                 await clock.advance_to(clock.next_alarm)
