@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from engine.core.appointments import Oddity
 from engine.core.backoff import Backoff
 from engine.core.failures import EngineMistake, Failure, Fault, Scope
+from engine.core.mistakes import MistakeLog
 from engine.core.settings.model import Settings
 from engine.exchange.failures import (
     AnswerBrokenOff,
@@ -142,6 +143,7 @@ class Calendars:
         self._concerns: dict[type[Failure], Failure] = {}
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._service_works = False
+        self._mistakes = MistakeLog(logger, self._network_clock)
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
@@ -276,6 +278,9 @@ class Calendars:
         except asyncio.CancelledError:
             if guid not in self._giving_way:
                 raise
+        except Exception as mistake:
+            self._mistakes.write("reading a calendar", mistake)
+            self._due(guid, self._clock.now() + LONGEST_RETRY)
         finally:
             self._visiting.discard(guid)
             self._visits.pop(guid, None)
@@ -333,7 +338,7 @@ class Calendars:
                 self._failed(guid, participant, failure)
             return
         except Exception as mistake:
-            logger.exception("reading the calendar of %s", participant.user.guid)
+            self._mistakes.write("reading a calendar", mistake)
             self._failed(guid, participant, EngineMistake(type(mistake).__name__))
             return
         self._works(guid)
