@@ -131,6 +131,7 @@ class Calendars:
         self._searched_anew: set[str] = set()
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._giving_way: set[str] = set()
+        self._reading: set[str] = set()
         self._lanes = settings.exchange.connections
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=settings.exchange.connections)
@@ -302,13 +303,14 @@ class Calendars:
     async def _break_off_long_visits(self) -> None:
         """Have visits that take long wait for one another, and not the others for them.
 
-        Where one request is about many mailboxes it is of no use to break off a visit.
+        Only a reading is broken off: whether a mailbox was subscribed to would not be known after that. Where one
+        request is about many mailboxes it is of no use either.
         """
         while True:
             now = self._network_clock.now()
             if self._source.reads_at_once <= self._lanes:
                 for guid in self._slow.overdue(now.timestamp(), self._lanes):
-                    if self._visits[guid].cancel():
+                    if guid in self._reading and self._visits[guid].cancel():
                         self._giving_way.add(guid)
             await self._network_clock.sleep_until(now + LOOK)
 
@@ -323,7 +325,11 @@ class Calendars:
             self._watchlist.put(guid, mailbox)
             now = self._clock.now()
             window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
-            found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+            self._reading.add(guid)
+            try:
+                found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+            finally:
+                self._reading.discard(guid)
             appointments = tuple(
                 each for each in found if not each.is_understood or each.all_day or each.end > window.start
             )

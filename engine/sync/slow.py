@@ -9,9 +9,6 @@ LAST_VISITS = 16
 LOOK_SECONDS = 1.0
 """How often to look whether a visit that is under way takes long."""
 
-PATIENCE_SECONDS = 3.0
-"""What a visit may hold a lane for that others need, where the usual one is quick."""
-
 
 class SlowMailboxes:
     """Lets the mailboxes whose last two visits took long have at most `share` visits at a time; the others never wait.
@@ -78,6 +75,8 @@ class SlowMailboxes:
         Where nothing proves that others are quick, a single one is tried as soon as all lanes are held: then it is
         known. If that took long as well it is Exchange that is slow, and the next try is much later.
         """
+        if self._usual is None:
+            return []
         patience = self._patience()
         held = sorted((begun, key) for key, begun in self._begun.items() if now - begun > patience)
         long = [key for begun, key in held if key not in self._under_way]
@@ -94,7 +93,7 @@ class SlowMailboxes:
         return long[:1]
 
     def _patience(self) -> float:
-        return max(PATIENCE_SECONDS, SLOWER_THAN_USUAL * (self._usual or 0.0))
+        return max(SLOW_SECONDS, SLOWER_THAN_USUAL * (self._usual or 0.0))
 
     def _is_special(self, begun: float | None) -> bool:
         return begun is None or self._newest_quick > begun

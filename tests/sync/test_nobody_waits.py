@@ -20,6 +20,7 @@ from engine.sync.calendars import Calendars
 from engine.sync.circumstances import Circumstances
 from engine.sync.happenings import Happening, LinkTrouble
 from engine.sync.roster import Participant, Reading, Roster
+from engine.sync.slow import SLOW_SECONDS
 from tests.support.in_process import InProcessExchange
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
 
@@ -111,8 +112,9 @@ def test_nobody_waits_for_others() -> None:
         for index, person in enumerate(broken):
             place.befall(TROUBLES[index % len(TROUBLES)], [person])
         took = [await place.seconds_until_read(healthy) for _ in range(4)]
-        assert took[0] < 2 * without + 6, took
-        assert max(took[1:]) < 2 * without + 1, (took, without)
+        # Until it is known who hangs, each of them costs a moment; from then on nothing.
+        assert max(took[:2]) < 2 * without + 2 * SLOW_SECONDS, (took, without)
+        assert max(took[2:]) < 2 * without + 1, (took, without)
         assert [each for each in place.happenings if isinstance(each, LinkTrouble)] == []
 
     in_place(sweeps)
