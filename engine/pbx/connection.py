@@ -10,6 +10,7 @@ from engine.core.presence.model import Presence
 from engine.core.settings.model import PbxSettings
 from engine.pbx import presence, replication
 from engine.pbx.deadlines import Deadlines
+from engine.pbx.dial_login import LOGIN
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.pbx.failures import PbxFailure, PbxNotUnderstood, PbxUnreachable
 from engine.pbx.master import MasterCheck
@@ -28,6 +29,7 @@ class Connection:
 
     `on_usable` is called once, when the log-in has succeeded and, where it was the PBX that logged in, when it has
     proved to be the master. The connection stays idle until somebody lets it `begin`; only then events come.
+    `before_login` is awaited before we send what proves a password.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class Connection:
         *,
         on_usable: Callable[["Connection"], None],
         on_event: Callable[[PbxEvent], None],
+        before_login: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._on_usable = on_usable
         self._on_event = on_event
+        self._before_login = before_login
         self._session = Session(login)
         self._replication = Replication()
         self._master = MasterCheck(settings.master)
@@ -144,6 +148,8 @@ class Connection:
             message = await self._outbox.get()
             if isinstance(message, PbxFailure):
                 raise message
+            if self._before_login is not None and message["mt"] == LOGIN:
+                await self._before_login()
             try:
                 await socket.send_str(encode(message))
             except ConnectionError as error:

@@ -96,7 +96,8 @@ class PbxLoginRefused(PbxFailure):
     meaning = "The PBX refuses the log-in"
     remedy = (
         "Check that the PBX has an App object whose Name is pbx.app, and that the secret pbx.password is its Password. "
-        "The PBX does not tell which of the two is wrong."
+        "The PBX does not tell which of the two is wrong. Another password is tried at once; if the App object was "
+        'mended instead, "calendar-engine log-in retry" tries it once more.'
     )
 
 

@@ -55,6 +55,18 @@ MIGRATIONS = (
     CREATE TABLE place (pbx TEXT NOT NULL, contact TEXT NOT NULL);
     CREATE TABLE leftover (guid TEXT NOT NULL, contact TEXT NOT NULL, PRIMARY KEY (guid, contact)) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE log_in (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        credential TEXT NOT NULL,
+        at TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        PRIMARY KEY (kind, name, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE log_in_salt (salt BLOB NOT NULL)
+    """,
 )
 """Each brings the schema one version further (PRAGMA user_version); released ones never change."""
 

@@ -14,6 +14,7 @@ from engine.exchange.http.trace import Stopwatch
 from engine.exchange.http.wire import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
+    OPENING_SECONDS,
     Answer,
     JoinedHeaders,
     Outgoing,
@@ -56,8 +57,9 @@ class Connection:
         Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
         """
         self._connector.watch = watch = outgoing.watch
-        with failures_by_name(outgoing.url):
-            async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
+        seconds = OPENING_SECONDS if outgoing.opens else ANSWER_SECONDS
+        with failures_by_name(outgoing.url, seconds, opens=outgoing.opens):
+            async with asyncio.timeout(CONNECT_SECONDS + seconds):
                 response = await self._session.request(
                     outgoing.method,
                     outgoing.url,

@@ -16,13 +16,17 @@ from engine.exchange.failures import (
     AnswerBrokenOff,
     CertificateNotTrusted,
     ExchangeUnreachable,
+    NoAnswerInTime,
     NotUnderstood,
     RequestRejected,
+    TlsImpossible,
 )
 from engine.exchange.http.trace import Stopwatch
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
+OPENING_SECONDS = 15.0
+"""What begins a log-in has no work behind it: a server that leaves even that unanswered is not there."""
 MAX_BODY = 32 * 1024 * 1024
 
 
@@ -42,8 +46,9 @@ class Answer:
 
 class Outgoing(msgspec.Struct, frozen=True):
     """A request to send; `request_id` lets an administrator find it in the server's logs. The answer to one that
-    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. `asked` is when somebody
-    wanted it (perf_counter), `watch` measures it where somebody looks on.
+    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. One that `opens` a log-in
+    is waited for less long. `asked` is when somebody wanted it (perf_counter), `watch` measures it where somebody looks
+    on.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
     """
@@ -54,6 +59,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     body: bytes
     request_id: str = msgspec.field(default_factory=lambda: str(uuid.uuid4()))
     in_pieces: bool = False
+    opens: bool = False
     asked: float | None = None
     watch: Stopwatch | None = None
 
@@ -104,7 +110,7 @@ async def pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
     if answer.rest is None:
         yield answer.body
         return
-    with failures_by_name(answer.rest.url):
+    with failures_by_name(answer.rest.url, ANSWER_SECONDS):
         while chunk := await answer.rest.content.readany():
             yield chunk
 
@@ -120,16 +126,19 @@ async def whole_body(response: aiohttp.ClientResponse) -> bytes:
 
 
 @contextlib.contextmanager
-def failures_by_name(url: URL) -> Iterator[None]:
-    """Turn whatever the HTTP client raises into a failure of this room."""
+def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterator[None]:
+    """Turn whatever the HTTP client raises into a failure of this room; `seconds` are those an answer may take."""
     try:
         yield
     except aiohttp.ClientConnectorCertificateError as error:
         raise CertificateNotTrusted(f"{_place(url)}: {_verdict(error.certificate_error)}") from error
+    except aiohttp.ClientConnectorSSLError as error:
+        raise TlsImpossible(f"{_place(url)}: {_reason(error)}") from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise ExchangeUnreachable(f"{_place(url)}: {_reason(error)}") from error
     except TimeoutError as error:
-        raise AnswerBrokenOff(f"{_place(url)}: no answer within {ANSWER_SECONDS:.0f} s") from error
+        kind = ExchangeUnreachable if opens else NoAnswerInTime
+        raise kind(f"{_place(url)}: no answer within {seconds:.0f} s") from error
     except aiohttp.ClientError as error:
         decoded = not any(isinstance(cause, ContentEncodingError) for cause in _causes(error))
         raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{_place(url)}: {_reason(error)}") from error

@@ -66,17 +66,23 @@ class AuthorityHttp:
         """Ask for a token. Raises `AuthorityUnreachable` or `CertificateNotTrusted`."""
         # A signed assertion comes as bytes, which this library would write as Python does.
         form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
-        response = self._send("POST", url, params, form, headers)
+        try:
+            response = self._send("POST", url, params, form, headers)
+        except AuthorityUnreachable as failure:
+            failure.sent = not isinstance(failure.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+            raise
         try:
             understood = response.status_code in JUDGED_BY_MSAL and isinstance(json.loads(response.text), dict)
         except ValueError:
             understood = False
         if not understood:
             told = response.headers.get("retry-after", "")
-            raise AuthorityUnreachable(
+            useless = AuthorityUnreachable(
                 f"{response.url.host}, HTTP {response.status_code}",
                 retry_after=min(float(told), 3600.0) if told.isascii() and told.isdigit() else None,
             )
+            useless.sent = True
+            raise useless
         return response
 
     def close(self) -> None:

@@ -28,6 +28,17 @@ class Seen:
     headers: dict[str, str]
 
 
+def soap(text: str) -> web.Response:
+    """Return what only Exchange itself can have said."""
+    envelope = f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{text}</s:Body></s:Envelope>'
+    return web.Response(text=envelope, content_type="text/xml")
+
+
+def said(body: bytes) -> str:
+    """Return the text of such an answer."""
+    return body.decode().partition("<s:Body>")[2].partition("</s:Body>")[0]
+
+
 class Iis:
     """`on_request` may answer in place of the gate, `on_authenticated` in place of the page behind it."""
 
@@ -52,7 +63,7 @@ class Iis:
         if self.on_authenticated is not None and (answer := await self.on_authenticated(request)) is not None:
             return answer
         await asyncio.sleep(0.001)
-        return web.Response(text=f"{identity} posted {len(body)} bytes")
+        return soap(f"{identity} posted {len(body)} bytes")
 
     async def close_connections(self) -> None:
         """Close every connection, as IIS does with those that are idle for long, and let the word get around."""

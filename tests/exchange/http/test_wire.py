@@ -44,7 +44,7 @@ async def test_every_request_says_who_we_are_and_carries_an_id_of_its_own(iis: I
 async def test_names_of_headers_are_case_insensitive(iis: Iis, open_client: OpenClient) -> None:
     async with open_client(iis) as client:
         answer = await client.post(URL, b"x", {})
-    assert answer.headers["CONTENT-type"] == answer.headers["content-TYPE"] == "text/plain; charset=utf-8"
+    assert answer.headers["CONTENT-type"] == answer.headers["content-TYPE"] == "text/xml; charset=utf-8"
 
 
 async def test_repeated_headers_are_one_list_and_long_ones_are_taken(iis: Iis, open_client: OpenClient) -> None:
