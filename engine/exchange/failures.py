@@ -77,11 +77,21 @@ class LoginUnproved(ExchangeUnreachable):
     )
 
 
-class LoginPage(ExchangeFailure):
-    """A log-in page answers in place of EWS: a redirect to one, HTTP 440, or the page itself."""
+class LedElsewhere(ExchangeFailure):
+    """A redirect to EWS at another address."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
+    meaning = "Exchange's web services lead to another address"
+    remedy = (
+        "If that address is one of your Exchange servers, set exchange.ews_url to it. The log-in is not sent on by "
+        "itself, since anybody in between could have asked for it."
+    )
+
+
+class LoginPage(LedElsewhere):
+    """A log-in page answers in place of EWS: a redirect to one, HTTP 440, or the page itself."""
+
     meaning = "A log-in page for people stands in front of Exchange's web services"
     remedy = (
         "Let exchange.ews_url be the direct address of an Exchange server, or switch pre-authentication (ADFS, OWA "

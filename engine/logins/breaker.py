@@ -91,8 +91,7 @@ class Breaker:
 
     async def pause(self) -> Paused | None:
         """Return until when nobody may log in with this secret, None: somebody may."""
-        attempts = await self._history.change(self._account, lambda attempts: attempts)
-        return rules.paused(attempts, self._fingerprint, self._turns.now())
+        return await self._turns.pause(self._fingerprint)
 
 
 class LogIn:
@@ -122,14 +121,14 @@ class LogIn:
         """The server said that it is wrong."""
         await self._turns.ended(self._credential, self._attempt, Outcome.REFUSED)
 
-    async def undecided(self) -> None:
-        """There was an answer, or an end of the connection, that may hide a refusal."""
-        await self._turns.ended(self._credential, self._attempt, Outcome.UNDECIDED)
+    async def undecided(self, seen: str) -> None:
+        """There was an answer, or an end of the connection, that may hide a refusal: what was `seen`, in words."""
+        await self._turns.ended(self._credential, self._attempt, Outcome.UNDECIDED, seen)
 
-    async def overdue(self) -> None:
+    async def overdue(self, seen: str) -> None:
         """There was no answer in time. What a trusted secret waits for in vain is rather a mailbox than the log-in."""
         if not self.trusted:
-            await self.undecided()
+            await self.undecided(seen)
 
 
 class _Turns:
@@ -145,6 +144,7 @@ class _Turns:
         self._history = history
         self._clock = clock
         self._undecided: dict[str, int] = {}
+        self._seen = ""
         self._under_way: dict[LogIn, datetime] = {}
         self._one_at_a_time = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -209,11 +209,12 @@ class _Turns:
         self._undecided = {credential: 0}
         self._wake_waiting()
 
-    async def ended(self, credential: str, attempt: Attempt | None, outcome: Outcome) -> None:
+    async def ended(self, credential: str, attempt: Attempt | None, outcome: Outcome, seen: str = "") -> None:
         """Remember a log-in that was not proved. A refusal ends the trust at once, whatever else is under way."""
         undecided = self._undecided.pop(credential, rules.TRUSTED_TRIES) + 1
         if outcome is Outcome.UNDECIDED and undecided < rules.TRUSTED_TRIES:
             self._undecided[credential] = undecided
+        self._seen = seen
         self._wake_waiting()
         if attempt is None:
             made = Attempt(credential, self.now(), outcome)
@@ -221,9 +222,16 @@ class _Turns:
         else:
             await self._history.change(self._account, lambda attempts: rules.settled(attempts, attempt, outcome))
 
-    async def _check(self, credential: str) -> None:
+    async def pause(self, credential: str) -> Paused | None:
+        """Return until when nobody may log in with this secret, None: somebody may."""
         attempts = await self._history.change(self._account, self._known)
-        if (pause := rules.paused(attempts, credential, self.now())) is not None:
+        pause = rules.paused(attempts, credential, self.now())
+        if pause is not None:
+            pause.seen = self._seen
+        return pause
+
+    async def _check(self, credential: str) -> None:
+        if (pause := await self.pause(credential)) is not None:
             raise pause
 
     def _known(self, attempts: Attempts) -> Attempts:

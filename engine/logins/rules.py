@@ -72,10 +72,14 @@ Attempts = tuple[Attempt, ...]
 
 
 class Paused(Exception):
-    """No log-in may be tried before `until`. So many were `refused`, so many proved nothing (`undecided`)."""
+    """No log-in may be tried before `until`. So many were `refused`, so many proved nothing (`undecided`).
 
-    def __init__(self, until: datetime, *, refused: int, undecided: int) -> None:
+    `seen` is what the last of those was answered with, in words, where that is known.
+    """
+
+    def __init__(self, until: datetime, *, refused: int, undecided: int, seen: str = "") -> None:
         super().__init__(until)
+        self.seen = seen
         self.until = until
         self.refused = refused
         self.undecided = undecided
@@ -83,6 +87,7 @@ class Paused(Exception):
     def __str__(self) -> str:
         told = [f"{self.refused} refused"] if self.refused else []
         told += [f"{self.undecided} without an answer from behind the log-in"] if self.undecided else []
+        told += [f"the last one: {self.seen}"] if self.seen else []
         return f"log-ins are paused until {self.until:%Y-%m-%d %H:%M:%S} UTC ({', '.join(told)})"
 
 

@@ -100,7 +100,7 @@ class PbxLink:
                     elif isinstance(serving.result(), PbxLoginRefused):
                         await log_in.refused()
                     elif login.is_sent:
-                        await log_in.undecided()
+                        await log_in.undecided(serving.result().detail)
                     await turn.aclose()
             finally:
                 self._connection = None

@@ -12,8 +12,10 @@ from engine.exchange.failures import (
     EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
+    ExchangeTooOld,
     ImpersonationDenied,
     ImpersonationRightMissing,
+    LoginPage,
     LoginRefused,
     MailboxBusy,
     MailboxMoved,
@@ -28,6 +30,7 @@ from engine.exchange.failures import (
     SubscriptionRefused,
     TooManyAtOnce,
 )
+from engine.exchange.http.login_page import LOGIN_TIMEOUT
 
 
 class Reaction(StrEnum):
@@ -42,10 +45,10 @@ class Reaction(StrEnum):
     FORGET_MAILBOX = "clear the presence, look again daily and when the PBX user changes"
     WAIT_FOR_PERMISSION = "skip this mailbox, look again hourly"
     PROBE_SERVICE = "stop all requests, probe with one mailbox now and then"
-    OPEN_BREAKER = "stop log-ins, probe once in 15 minutes"
+    OPEN_BREAKER = "stop log-ins, try again ever later or when somebody asks for it"
     POLL = "read this mailbox regularly, try to subscribe later"
     SUBSCRIBE_AGAIN = "subscribe again, then read the window"
-    REPORT = "no second try, it is a defect or a server too old"
+    REPORT = "no second try, it is a defect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,11 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ImpersonationRightMissing,
         ("ErrorImpersonationDenied", "ErrorImpersonationFailed"),
     ),
+    (
+        Reaction.PROBE_SERVICE,
+        ExchangeTooOld,
+        ("ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"),
+    ),
     (Reaction.PROBE_SERVICE, EwsForbidden, ("ErrorOrganizationAccessBlocked",)),
     (Reaction.PROBE_SERVICE, ServiceMailboxMissing, ("ErrorNameResolutionNoMailbox",)),
     (Reaction.OPEN_BREAKER, LoginRefused, ("ErrorPasswordExpired", "ErrorPasswordChangeRequired")),
@@ -148,8 +156,6 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         (
             "ErrorSchemaValidation",
             "ErrorInvalidRequest",
-            "ErrorInvalidServerVersion",
-            "ErrorInvalidSchemaVersionForMailboxVersion",
             "ErrorCalendarViewRangeTooBig",
             "ErrorTimeIntervalTooBig",
             "ErrorMailboxDataArrayTooBig",
@@ -195,6 +201,8 @@ def meaning_of_status(status: int, *, by_policy: bool) -> Meaning:
     """
     if status == 401:
         return Meaning(Reaction.OPEN_BREAKER, LoginRefused)
+    if status == LOGIN_TIMEOUT:
+        return Meaning(Reaction.PROBE_SERVICE, LoginPage)
     if status == 403:
         return Meaning(Reaction.PROBE_SERVICE, EwsSwitchedOff if by_policy else EwsForbidden)
     if status in (429, 503):

@@ -1,6 +1,7 @@
 """Log-ins that go with every request, so that no connection has to be logged in: bearer tokens."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from engine.exchange.failures import ExchangeFailure
@@ -14,6 +15,10 @@ class StandingAuthorization(Protocol):
     @property
     def refusal(self) -> type[ExchangeFailure]:
         """The failure that a refused log-in is reported as."""
+        ...
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait for one's turn to send a request: until one was let in, they go one at a time."""
         ...
 
     async def authorization(self) -> str:

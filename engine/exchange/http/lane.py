@@ -21,6 +21,7 @@ from engine.exchange.http.challenges import offered
 from engine.exchange.http.channel_binding import tls_server_end_point
 from engine.exchange.http.connection import Connection
 from engine.exchange.http.handshake import Credential, Handshake, basic_authorization, not_offered
+from engine.exchange.http.login_page import what_answers
 from engine.exchange.http.proof import proves_log_in
 from engine.exchange.http.trace import Trace
 from engine.exchange.http.traced import traced
@@ -96,7 +97,8 @@ class Lane:
     async def _try(self, outgoing: Outgoing) -> Answer:
         connection = self._connection_if_logged_in()
         if not isinstance(self._log_in_with, GuardedCredential):
-            return await self._send_with_token(self._log_in_with, connection, outgoing)
+            async with self._log_in_with.turn():
+                return await self._send_with_token(self._log_in_with, connection, outgoing)
         credential = self._log_in_with.credential
         if connection is None or credential.authentication is Authentication.BASIC:
             try:
@@ -152,7 +154,7 @@ class Lane:
         if _proves(answer):
             await log_in.proved()
         else:
-            await log_in.undecided()
+            await log_in.undecided(_seen(answer))
             self._unproved = log_in
         if answer.status not in GATEWAY_TROUBLE:
             self._keep()
@@ -187,6 +189,11 @@ class Lane:
             await connection.close()
 
 
+def _seen(answer: Answer) -> str:
+    stranger = what_answers(answer.status, answer.headers, answer.body)
+    return stranger.detail if stranger is not None else f"HTTP {answer.status}"
+
+
 def _proves(answer: Answer) -> bool:
     return proves_log_in(answer.status, answer.headers, answer.body, in_pieces=answer.rest is not None)
 
@@ -195,17 +202,14 @@ async def _told(log_in: LogIn, connection: Connection, outgoing: Outgoing, autho
     """Send a request with its log-in; where there is no answer, say what that means for the log-in."""
     try:
         return await connection.exchange(outgoing, authorization=authorization)
-    except NoAnswerInTime:
-        await log_in.overdue()
+    except NoAnswerInTime as failure:
+        await log_in.overdue(failure.detail)
         raise
-    except AnswerBrokenOff:
-        await log_in.undecided()
-        raise
-    except ExchangeUnreachable:
-        await log_in.not_sent()
-        raise
-    except ExchangeFailure:
-        await log_in.undecided()
+    except ExchangeFailure as failure:
+        if isinstance(failure, ExchangeUnreachable) and not isinstance(failure, AnswerBrokenOff):
+            await log_in.not_sent()
+        else:
+            await log_in.undecided(failure.detail)
         raise
 
 

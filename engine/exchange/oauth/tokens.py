@@ -1,8 +1,9 @@
 """The token that goes with every request: fetched once for all that wait, kept until its end, dropped when refused."""
 
 import asyncio
+import contextlib
 import copy
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Protocol
 
@@ -55,12 +56,20 @@ class BearerTokens:
         self._clock = clock
         self._breaker = breaker
         self._one_flight = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
+        self._is_accepted = False
         self._authorization: Secret | None = None
         self._fresh_until = self._ends = clock.now()
         self._replaced = False
         self._refusals = 0
         self._failure: ExchangeFailure | None = None
         self._paused_until = clock.now()
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn to send a request: until one was let in, they go one at a time."""
+        async with contextlib.nullcontext() if self._is_accepted else self._one_at_a_time:
+            yield
 
     async def authorization(self) -> str:
         """Return the Authorization of a request; whoever comes while a token is being fetched waits for that one.
@@ -79,6 +88,7 @@ class BearerTokens:
         """A request with the present token was let in."""
         self._replaced = False
         self._refusals = 0
+        self._is_accepted = True
 
     def refused(self, authorization: str, host: str, headers: Mapping[str, str]) -> bool:
         """Exchange answered 401; tell whether the next request has another token.
@@ -88,6 +98,7 @@ class BearerTokens:
         """
         if self._authorization is None or authorization != self._authorization.reveal():
             return True
+        self._is_accepted = False
         if not self._replaced and "invalid_token" in headers.get("www-authenticate", ""):
             self._authorization = None
             self._replaced = True
@@ -153,7 +164,7 @@ async def _say(log_in: LogIn, failure: ExchangeFailure) -> None:
     if failure.fault is Fault.CREDENTIALS:
         await log_in.refused()
     elif isinstance(failure, AuthorityUnreachable) and failure.sent:
-        await log_in.undecided()
+        await log_in.undecided(failure.detail)
     elif isinstance(failure, AuthorityUnreachable | CertificateNotTrusted | ClientCertificateUnusable | TenantUnknown):
         await log_in.not_sent()
     else:
