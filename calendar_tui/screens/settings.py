@@ -1,6 +1,7 @@
 """The settings on the terminal; calendar_tui.state.settings says what is in it."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -14,10 +15,13 @@ from calendar_tui.screens.view import READING_ONLY, Shell, View
 from calendar_tui.state.lines import Document
 from calendar_tui.state.settings.draft import Draft, setting_of
 from calendar_tui.state.settings.list import help_document, settings_document, state_lines
+from calendar_tui.state.settings.review import what_going_back_did
 from calendar_tui.state.settings.values import typed, words_of, written
 from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema.settings import Setting, SettingProblem, Settings
+
+T = TypeVar("T")
 
 NOT_AVAILABLE = "This version cannot do it yet."
 TICK = 1.0
@@ -193,21 +197,21 @@ class SettingsView(View):
     async def action_keep(self) -> None:
         """Keep the last change."""
         if self.desk is not None:
-            await self._change(self.desk.keep(), "The change stays.")
+            await self._change(self.desk.keep(), lambda _: "The change stays.")
 
     async def action_roll_back(self) -> None:
         """Go back to the version before."""
         if self.desk is not None and self.settings is not None:
-            await self._change(self.desk.roll_back(self.settings.offered), "The version before is in force again.")
+            await self._change(self.desk.roll_back(self.settings.offered), what_going_back_did)
 
-    async def _change(self, asked: Awaitable[object], said: str) -> None:
+    async def _change(self, asked: Awaitable[T], said: Callable[[T], str]) -> None:
         try:
-            await asked
+            answer = await asked
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
         else:
             self.load()
-            self.tell(said)
+            self.tell(said(answer))
 
     def _setting(self) -> Setting | None:
         return setting_of(self.settings, self.line_view("main").cursor_key) if self.settings else None

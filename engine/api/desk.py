@@ -53,6 +53,9 @@ STATUS_MERGED = 10
 
 ROWS_AT_A_TIME = 500
 
+AUDIT_TRIED_AGAIN = 600
+"""What the disk did not take of the audit log is written again in every such round."""
+
 
 class Desk:
     """Watches one engine, or whichever runs at the time. `clock` is calendar time; `trail` keeps who changed what.
@@ -91,16 +94,21 @@ class Desk:
         """Return all that is known of one user, None for whoever does not take part."""
         return self.engine.account(guid, self._clock.now())
 
-    def write_down(self, actor: Actor, action: str, subject: str) -> None:
-        """Put a change into the audit log."""
+    async def write_down(self, actor: Actor, action: str, subject: str) -> None:
+        """Put a change into the audit log, and return when it is on the disk: before whoever asked has an answer."""
         self.audit.add(AuditEntry(at=self._clock.now(), actor=actor, action=action, subject=subject))
+        await self.audit.save()
+
+    def note_own(self, action: str, subject: str) -> None:
+        """Put what the engine changed by itself into the audit log; it is on the disk soon."""
+        self.audit.add(AuditEntry(at=self._clock.now(), actor=ourselves(), action=action, subject=subject))
 
     async def publish(self) -> None:
         """Publish the newest state for ever, merged and in small portions."""
         for number in itertools.count():
             try:
                 self._publish_round(with_status=number % STATUS_MERGED == 0)
-                await self.audit.save()
+                await self.audit.save(again=number % AUDIT_TRIED_AGAIN == 0)
             except Exception:
                 logger.exception("publishing events")
             await asyncio.sleep(MERGED)
@@ -153,7 +161,7 @@ class Desk:
                 if self.engine.glance(guid) is None:
                     self.history.forget(guid)
             case SettingsRolledBack(keys):
-                self.write_down(ourselves(), "roll_back_settings", ", ".join(keys) or "nothing else")
+                self.note_own("roll_back_settings", ", ".join(keys) or "nothing else")
             case CalendarVisited() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():

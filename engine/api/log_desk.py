@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from engine.api import log_wire
 from engine.api.desk import Desk
-from engine.api.peers import ourselves
 from engine.api.problems import Refused
 from engine.api.schema import Actor, FieldProblem, Problem
 from engine.api.schema.log import (
@@ -100,11 +99,11 @@ class LogDesk:
         """Return how capturing stands."""
         return log_wire.capture_state(self._capture.picture())
 
-    def switch(self, question: CaptureQuestion, actor: Actor) -> CaptureState:
+    async def switch(self, question: CaptureQuestion, actor: Actor) -> CaptureState:
         """Capture, or do not; who said so is in the audit log."""
         until = self._clock.now() + timedelta(seconds=question.seconds) if question.seconds and question.on else None
         mailboxes = frozenset(each.lower() for each in question.mailboxes) if question.on else frozenset[str]()
-        self._desk.write_down(actor, "log", _in_words(question))
+        await self._desk.write_down(actor, "log", _in_words(question))
         self._capture.switch(
             Switch(on=question.on, mailboxes=mailboxes, until=until, actor=actor.user or f"uid {actor.uid}")
         )
@@ -114,7 +113,7 @@ class LogDesk:
         if not rows:
             before, self._before = self._before, self.state()
             if before.until and not self._before.on and self._clock.now() >= before.until:
-                self._desk.write_down(ourselves(), "log", "debug log off, its time is over")
+                self._desk.note_own("log", "debug log off, its time is over")
             self._desk.events.append("log", lambda number: LogEvent(number=number, capture=self.state()))
             return
         self._desk.events.append("log", lambda number: LogEvent(number=number, rows=self.rows(rows)))

@@ -16,6 +16,7 @@ from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
 from engine.exchange.http.trace import Trace
 from engine.logins.breaker import LogIns
 from engine.pbx import tls
+from engine.pbx.addresses import KnownAddresses
 from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
 from engine.pbx.events import PbxEvent
 from engine.pbx.link import PbxLink
@@ -99,7 +100,8 @@ def pbx_link(
     `log_ins` are asked before each log-in of ours; who logs in with us does not count."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
-        return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings))
+        known = KnownAddresses(state_directory(settings.engine) / "pbx-addresses")
+        return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings), known=known)
     context = tls.verified_context(pbx.ca_file) if pbx.tls else None
     return PbxLink(pbx, password, clock, on_event, tls=context, random=SystemRandom(), log_ins=log_ins)
 

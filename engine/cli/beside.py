@@ -4,7 +4,6 @@ answers itself, by the same API and with the same checks."""
 import argparse
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,9 @@ from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import EngineUnreachable
+from engine.cli.logbook import start_logging
 from engine.cli.places import settings_path
+from engine.cli.scratch import scratch_directory
 from engine.cli.site import open_site
 
 
@@ -26,7 +27,7 @@ def run_beside(
     What makes no `changes` is asked on the socket for reading, too. Unless it is `with_state`, nothing is needed but
     the settings file: neither the state directory nor secrets are looked at.
     """
-    logging.getLogger("engine").setLevel(logging.ERROR)
+    start_logging(logging.ERROR)
     return asyncio.run(_run(options, work, changes=changes, with_state=with_state))
 
 
@@ -37,9 +38,9 @@ async def _run(
     if path is not None:
         async with ApiClient(path) as client:
             return await work(client)
-    with tempfile.TemporaryDirectory(prefix="calendar-engine-") as directory:
-        state = None if with_state else Path(directory) / "state"
-        async with _answering(options.settings or settings_path(), state, Path(directory)) as client:
+    with scratch_directory("calendar-engine-") as directory:
+        state = None if with_state else directory / "state"
+        async with _answering(options.settings or settings_path(), state, directory) as client:
             return await work(client)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from engine.api.schema.places import SOCKET
 from engine.cli.demo_view import View, choose_view, room_for_notes
 from engine.cli.premises import Site
+from engine.cli.scratch import scratch_directory
 from engine.cli.serving import serve
 from engine.cli.signals import until_signalled
 from engine.cli.site import Surroundings, open_site
@@ -55,8 +55,7 @@ async def demo(
     view = choose_view(BERLIN, plain=plain, as_json=as_json, no_colour="NO_COLOR" in os.environ)
     start = datetime.combine(_workday(datetime.now(BERLIN).date()), MORNING, BERLIN).astimezone(UTC)
     clock = SteadyClock(start, speed)
-    with tempfile.TemporaryDirectory(prefix="calendar-demo-") as name:
-        directory = Path(name)
+    with scratch_directory("calendar-demo-") as directory:
         socket = socket or directory / SOCKET
         view.begin(speed, start, socket)
         async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:

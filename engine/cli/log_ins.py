@@ -8,6 +8,7 @@ import msgspec
 from engine.api.schema.log_ins import LogInState, LogInStates
 from engine.cli.beside import run_beside
 from engine.cli.client import ApiClient
+from engine.cli.output import show
 from engine.cli.statuses import FAILED, WELL
 
 PATH = "/v1/log-ins"
@@ -23,10 +24,10 @@ async def _run(client: ApiClient, options: argparse.Namespace) -> int:
     retry = options.action == "retry"
     states = await (client.send("POST", f"{PATH}/retry", LogInStates) if retry else client.get(PATH, LogInStates))
     if options.json:
-        print(msgspec.json.encode(states).decode())
+        show(msgspec.json.encode(states).decode())
     else:
         for line in _lines(states):
-            print(line)
+            show(line)
     still_paused = any(each.paused_until is not None for each in states.log_ins)
     return FAILED if retry and still_paused else WELL
 

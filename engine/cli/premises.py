@@ -1,5 +1,6 @@
 """The files of a site, held for it alone, and the service that works on them, whichever engines that begins."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ async def open_premises(
     database = Database(state)
     try:
         await database.open()
-        sources = SecretSources(environment, secrets_file, vault, clock.now)
+        await asyncio.to_thread(file.sweep)
+        sources = SecretSources(environment, secrets_file, vault, clock.now, settings_file=settings_file)
         yield Premises(file, given, state, database, sources, DebugLog(state, clock))
     finally:
         await database.close()

@@ -91,3 +91,12 @@ class VersionUnknown(Failure):
     scope = Scope.USER
     meaning = "There is no such version of the settings"
     remedy = "calendar-engine config history lists those that can be gone back to."
+
+
+class NothingToGoBackTo(Failure):
+    """No version is before the one in force, or it was gone back to already. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "There is nothing to go back to; nothing was changed"
+    remedy = "calendar-engine config history lists the versions; config rollback with a number goes to any of them."

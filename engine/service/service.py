@@ -16,6 +16,7 @@ from engine.service.failures import (
     EditNotInForce,
     EffectAtNextStart,
     NothingToConfirm,
+    NothingToGoBackTo,
     SettingsMissing,
     SettingsStale,
     SettingsUnreadable,
@@ -27,6 +28,7 @@ from engine.service.runner import Runner
 from engine.service.seat import Seat
 from engine.service.settings_file import SettingsFile, tag_of
 from engine.service.stake import Stake
+from engine.service.versions import version_to_go_back_to
 from engine.store.secrets import needed_secrets
 from engine.store.settings_history import Author, SettingsHistory, Version
 from engine.sync.happenings import ServiceChanged, SettingsRolledBack
@@ -117,7 +119,10 @@ class Service:
         """The version to go back to, where the last change broke what worked, or waits to be confirmed."""
         if self._stake.broken is None and self.unconfirmed is None:
             return None
-        return self.versions[1] if len(self.versions) > 1 else None
+        try:
+            return version_to_go_back_to(self.versions)
+        except NothingToGoBackTo:
+            return None
 
     def concerns(self) -> tuple[Failure, ...]:
         """Return what is the matter with the settings and secrets, the most important first."""
@@ -185,9 +190,9 @@ class Service:
             return await self._put(plan, author, "change", until)
 
     async def roll_back(self, number: int | None, author: Author | None) -> Plan:
-        """Go back to a version, without a `number` to the one before; return what was done.
+        """Go back to a version, without a `number` to the one before that in force; return what was done.
 
-        Raises `VersionUnknown`, and what `check` raises.
+        Raises `VersionUnknown`, without a number `NothingToGoBackTo`, and what `check` raises.
         """
         async with self._lock:
             await self._reread()
@@ -206,16 +211,18 @@ class Service:
     async def _roll_back(self, number: int | None, author: Author | None) -> Plan:
         goal = self._version(number)
         plan = await self._checked(goal.text)
-        return await self._put(plan, author, f"rollback to {goal.id}", None)
+        return await self._put(plan, author, f"rollback to {goal.id}", returns_to=goal.id)
 
     def _version(self, number: int | None) -> Version:
         """Without a number: the one before, or the newest where the file itself cannot be used."""
-        wanted = self.versions[0 if self.file_trouble else 1 :][:1]
-        if number is not None:
-            wanted = tuple(each for each in self.versions if each.id == number)
-        if not wanted:
-            raise VersionUnknown("there is none before" if number is None else f"version {number}")
-        return wanted[0]
+        if number is None:
+            if self.file_trouble is not None and self.versions:
+                return self.versions[0]
+            return version_to_go_back_to(self.versions)
+        for each in self.versions:
+            if each.id == number:
+                return each
+        raise VersionUnknown(f"version {number}")
 
     def _edited(self, changes: Mapping[str, Value | None]) -> str:
         """What cannot be read must not be overwritten either: nobody knows what is in it."""
@@ -235,10 +242,17 @@ class Service:
         changed = differences(self._in_force.text if self._in_force else self.text, goal.text)
         return await self._planner.plan(running, goal, changed)
 
-    async def _put(self, plan: Plan, author: Author | None, action: str, until: datetime | None) -> Plan:
+    async def _put(
+        self,
+        plan: Plan,
+        author: Author | None,
+        action: str,
+        until: datetime | None = None,
+        returns_to: int | None = None,
+    ) -> Plan:
         if plan.goal.text == self.text and self.file_trouble is None:
             return plan
-        number = await self._remember(plan, author, action, until)
+        number = await self._remember(plan, author, action, until, returns_to)
         try:
             await asyncio.to_thread(self.file.write, plan.goal.text)
         except SettingsUnwritable:
@@ -250,9 +264,17 @@ class Service:
         await self._enforce(plan)
         return plan
 
-    async def _remember(self, plan: Plan, author: Author | None, action: str, until: datetime | None) -> int:
+    async def _remember(
+        self,
+        plan: Plan,
+        author: Author | None,
+        action: str,
+        until: datetime | None = None,
+        returns_to: int | None = None,
+    ) -> int:
         """Comes before anything is changed: what cannot be gone back to is not put into force."""
-        return await self._history.add(self._clock.now(), author, action, plan.differences, plan.goal.text, until)
+        at, text = self._clock.now(), plan.goal.text
+        return await self._history.add(at, author, action, plan.differences, text, until, returns_to)
 
     async def _tell_version(self, plan: Plan, action: str) -> None:
         await self._versions_changed()
@@ -295,14 +317,14 @@ class Service:
         self.file_trouble = None
         if not self.versions or self.versions[0].text != text:
             action = "edited by hand" if self._in_force else "found"
-            await self._remember(plan, None, action, None)
+            await self._remember(plan, None, action)
             await self._tell_version(plan, action)
         await self._enforce(plan)
 
     def _leave(self, trouble: Failure) -> None:
         """Let everything go on as it is, because of this trouble with the file."""
         if str(trouble) != str(self.file_trouble):
-            logger.warning("%s. %s", trouble, trouble.remedy)
+            _log_trouble(trouble)
         self.file_trouble = trouble
         self.seat.report(ServiceChanged())
 
@@ -343,3 +365,13 @@ class Service:
         wanted, given = self._in_force.settings.engine, self._started_with
         names = ("state_dir", "socket", "socket_group", "metrics_port")
         return [f"engine.{name}" for name in names if getattr(wanted, name) != getattr(given, name)]
+
+
+def _log_trouble(trouble: Failure) -> None:
+    if not isinstance(trouble, SettingsInvalid):
+        logger.warning("%s. %s", trouble, trouble.remedy)
+        return
+    logger.warning("%s: %s", trouble.meaning, trouble.source)
+    for problem in trouble.problems:
+        logger.warning("%s", problem)
+    logger.warning("%s", trouble.remedy)

@@ -1,6 +1,7 @@
 """The settings file on disk: read as it is, and replaced as a whole or not at all."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
@@ -15,6 +16,7 @@ from engine.core.failures import Failure
 from engine.core.settings.model import EngineSettings, Settings
 from engine.core.settings.reader import read_engine_settings, read_settings
 from engine.service.failures import SettingsMissing, SettingsUnreadable, SettingsUnwritable
+from engine.store.leftovers import sweep, temporary_names
 
 NEW_MODE = 0o640
 """Of a file that was not there before. No secrets are in it."""
@@ -50,13 +52,17 @@ class SettingsFile:
         try:
             target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             try:
-                _write_new(new, text, target)
-                new.replace(target)
+                _put_in_place(new, text, target)
             finally:
                 new.unlink(missing_ok=True)
             _sync(target.parent)
         except OSError as error:
             raise SettingsUnwritable(f"{self.path}: {error.strerror}") from error
+
+    def sweep(self) -> None:
+        """Remove what an engine that was killed left beside the file."""
+        target = self.path.resolve()
+        sweep(target.parent, temporary_names(target.name))
 
     def stamp(self) -> tuple[int, int, int] | None:
         """Return what is different after every change of the file, None as long as there is none."""
@@ -89,10 +95,12 @@ def system_zone() -> ZoneInfo:
     return zone if isinstance(zone, ZoneInfo) and zone.key else ZoneInfo("UTC")
 
 
-def _write_new(path: Path, text: str, like: Path) -> None:
+def _put_in_place(path: Path, text: str, target: Path) -> None:
+    """Write a new file, and let it take the place of `target`; it is locked, so that nobody takes it for a leftover."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
         try:
-            old = like.stat()
+            old = target.stat()
         except FileNotFoundError:
             os.fchmod(stream.fileno(), NEW_MODE)
         else:
@@ -102,6 +110,7 @@ def _write_new(path: Path, text: str, like: Path) -> None:
         stream.write(text.encode())
         stream.flush()
         os.fsync(stream.fileno())
+        path.replace(target)
 
 
 def _sync(directory: Path) -> None:

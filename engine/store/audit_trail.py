@@ -1,4 +1,4 @@
-"""Who changed what, over restarts: the last thousand changes."""
+"""Who changed what, over restarts: the last changes of each kind."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from datetime import datetime
 from engine.store.database import Database
 from engine.store.settings_history import Author
 
-KEPT = 1000
+KEPT = 300
+"""Of each action, so that what is done often never makes what is done rarely be forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class AuditTrail:
         )
 
     async def add(self, records: Sequence[AuditRecord]) -> None:
-        """Keep these too; the oldest ones go."""
+        """Return when these are on the disk, too; the oldest ones of the same actions go."""
         rows = [
             (each.at.isoformat(), each.author.uid, each.author.pid, each.author.user, each.action, each.subject)
             for each in records
@@ -44,11 +45,16 @@ class AuditTrail:
 
         def insert(connection: sqlite3.Connection) -> None:
             connection.executemany(_INSERT, rows)
-            connection.execute(_PRUNE, (KEPT,))
+            for action in {each.action for each in records}:
+                connection.execute(_PRUNE, (action, action, KEPT))
 
-        await self._database.run(insert)
+        await self._database.run(insert, durably=True)
 
 
 _SELECT = "SELECT at, uid, pid, user, action, subject FROM audit ORDER BY id"
 _INSERT = "INSERT INTO audit (at, uid, pid, user, action, subject) VALUES (?, ?, ?, ?, ?, ?)"
-_PRUNE = "DELETE FROM audit WHERE id NOT IN (SELECT id FROM audit ORDER BY id DESC LIMIT ?)"
+_PRUNE = """
+    DELETE FROM audit WHERE action = ? AND id <= (
+        SELECT id FROM audit WHERE action = ? ORDER BY id DESC LIMIT 1 OFFSET ?
+    )
+"""

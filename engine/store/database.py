@@ -4,13 +4,16 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from engine.store.failures import AlreadyRunning, StoreDamaged, StoreUnusable
+from engine.store.failures import AlreadyRunning, StateDirectoryExposed, StoreDamaged, StoreUnusable
+from engine.store.leftovers import IN_STATE, sweep
+from engine.store.protection import exposure
 
 T = TypeVar("T")
 
@@ -56,6 +59,11 @@ MIGRATIONS = (
     CREATE TABLE leftover (guid TEXT NOT NULL, contact TEXT NOT NULL, PRIMARY KEY (guid, contact)) WITHOUT ROWID
     """,
     """
+    ALTER TABLE settings_version ADD COLUMN returns_to INTEGER;
+    UPDATE settings_version SET returns_to = CAST(substr(action, 13) AS INTEGER) WHERE action LIKE 'rollback to %';
+    CREATE INDEX audit_action ON audit (action, id)
+    """,
+    """
     CREATE TABLE log_in (
         kind TEXT NOT NULL,
         name TEXT NOT NULL,
@@ -84,13 +92,16 @@ class Database:
     async def open(self) -> None:
         """Create or open the file and bring its schema up to date.
 
-        Raises `StoreUnusable`, `StoreDamaged` or `AlreadyRunning`; the file is then as it was.
+        Raises `StateDirectoryExposed`, `StoreUnusable`, `StoreDamaged` or `AlreadyRunning`; the file is then as it was.
         """
         await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` in one transaction on the database thread, in the order of the calls, and return its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+    async def run(self, work: Callable[[sqlite3.Connection], T], *, durably: bool = False) -> T:
+        """Do `work` in one transaction on the database thread, in the order of the calls, and return its result.
+
+        `durably`: it is on the disk then, and survives a power cut.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, durably)
 
     async def close(self) -> None:
         """Finish what is under way, close the file and let another engine have the directory."""
@@ -99,9 +110,12 @@ class Database:
 
     def _open(self) -> None:
         try:
+            self._check_directory()
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_directory()
             self._lock = _lock(self._directory / "engine.lock")
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+            sweep(self._directory, IN_STATE)
+            _make(self._path)
         except OSError as error:
             raise StoreUnusable(f"{self._path}: {error.strerror}") from error
         with self._errors_named():
@@ -113,11 +127,18 @@ class Database:
                 raise
             self._connection = connection
 
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _check_directory(self) -> None:
+        """Open nothing where somebody else could have put what is opened."""
+        exposed = exposure(self._directory)
+        if exposed:
+            raise StateDirectoryExposed(exposed)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T], durably: bool) -> T:
         connection = self._connection
         if connection is None:
             raise StoreUnusable(f"{self._path}: not open")
         with self._errors_named():
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(connection)
@@ -154,6 +175,19 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
         raise AlreadyRunning(str(path.parent)) from None
     return descriptor
+
+
+def _make(path: Path) -> None:
+    """Have the file there, of this account and for it alone."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            mode = stat.S_IMODE(status.st_mode)
+            raise StateDirectoryExposed(f"{path} has mode {mode:04o} and belongs to user {status.st_uid}")
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -25,6 +25,31 @@ class StoreDamaged(StoreFailure):
     remedy = "Move the file away and start again: the engine then asks the PBX what it shows for every user."
 
 
+class AuditNotKept(StoreFailure):
+    """Who changed what cannot be written down for later; it is in the log of the service all the same."""
+
+    fault = Fault.SERVER
+    scope = Scope.SERVICE
+    meaning = "The audit log cannot be kept"
+    remedy = (
+        "Make room on the disk of the state directory, or let it be written again. Until then the entries are in the "
+        "log of the service, and in memory."
+    )
+
+
+class StateDirectoryExposed(StoreFailure):
+    """Others may write into the state directory, or put another one in its place, or look into it."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The state directory is not protected"
+    remedy = (
+        "Make it a directory that belongs to the account calendar-engine runs as, with mode 0700 (chown and chmod "
+        "700), below directories in which only that account and root may write. Then look whether its files are "
+        "still yours, and change the passwords in it if others could read them."
+    )
+
+
 class AlreadyRunning(StoreFailure):
     """Another engine holds the state directory."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Literal, TypeVar
 
 from engine.core.secret import Secret
 from engine.core.settings.model import ExchangeSettings
+from engine.store.protection import exposure_of_file
 from engine.store.secrets import (
     ENVIRONMENT,
     Secrets,
+    SettingsDirectoryExposed,
     chosen_secrets,
     given_secrets,
     missing_secrets,
@@ -35,22 +38,30 @@ class Origin:
 class SecretSources:
     """The environment, then the secrets file where one is given, then the `vault`, which alone can be written.
 
-    `now` is the time that a secret is stored with. Every method may raise a failure of the file or of the vault.
+    `now` is the time that a secret is stored with, and `settings_file` says where secrets are sent. Every method may
+    raise a failure of the file or of the vault.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], file: Path | None, vault: Vault, now: Callable[[], datetime]
+        self,
+        environment: Mapping[str, str],
+        file: Path | None,
+        vault: Vault,
+        now: Callable[[], datetime],
+        *,
+        settings_file: Path,
     ) -> None:
         self._environment = environment
         self._file = file
         self._vault = vault
         self._now = now
+        self._settings_file = settings_file
         self._lock = asyncio.Lock()
 
     async def secrets(self, exchange: ExchangeSettings) -> Secrets:
         """Return what the engine works with. The vault is not looked into where it is not needed.
 
-        Raises `SecretsMissing` with the names of all that are not there.
+        Raises `SettingsDirectoryExposed`, and `SecretsMissing` with the names of all that are not there.
         """
         return await self._in_turn(lambda: self._secrets(exchange))
 
@@ -83,6 +94,10 @@ class SecretSources:
         return given_secrets(self._environment, self._file)
 
     def _secrets(self, exchange: ExchangeSettings) -> Secrets:
+        with suppress(OSError):  # where that cannot be found out, the settings cannot be read either
+            exposed = exposure_of_file(self._settings_file)
+            if exposed:
+                raise SettingsDirectoryExposed(exposed)
         found = self._given()
         if missing_secrets(found, exchange):
             found = self._known()

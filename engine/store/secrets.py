@@ -14,6 +14,7 @@ from typing import Any
 from engine.core.failures import Failure, Fault, Scope
 from engine.core.secret import Secret
 from engine.core.settings.model import ExchangeSettings, ExchangeType
+from engine.store.protection import exposure_of_file
 
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {
@@ -42,7 +43,21 @@ class SecretsFileExposed(Failure):
     meaning = "The secrets file is not protected"
     remedy = (
         "Make it a regular file that belongs to the account calendar-engine runs as, with mode 0600 "
-        "(chown and chmod 600). Change the passwords in it if others could read them."
+        "(chown and chmod 600), in a directory that only that account and root own and may write in. Change the "
+        "passwords in it if others could read them."
+    )
+
+
+class SettingsDirectoryExposed(Failure):
+    """Others could write the settings that say where the passwords are sent."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The directory of the settings file is not protected, so no password is used"
+    remedy = (
+        "Let it, and every directory above it, belong to root or to the account calendar-engine runs as, and let "
+        "nobody else write in it (chmod o-w). Then look whether the settings are still yours, and repeat the change "
+        "or restart calendar-engine."
     )
 
 
@@ -150,6 +165,9 @@ def _parsed(file: Path, content: bytes) -> dict[str, Any]:
 
 def _protected_content(file: Path) -> bytes:
     try:
+        exposed = exposure_of_file(file)
+        if exposed:
+            raise SecretsFileExposed(exposed)
         with open(file, "rb", opener=_open_at_once) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):

@@ -26,7 +26,7 @@ class Version:
     """The whole `text` of a settings file that was in force from `at` (calendar time) on.
 
     `author` is None where the file was changed by hand, or by the engine itself. Where the change has to be confirmed,
-    `confirm_until` tells by when.
+    `confirm_until` tells by when. Where it went back to an earlier version, `returns_to` is that one's number.
     """
 
     id: int
@@ -36,6 +36,7 @@ class Version:
     differences: tuple[Difference, ...]
     text: str
     confirm_until: datetime | None
+    returns_to: int | None = None
 
 
 class SettingsHistory:
@@ -57,17 +58,18 @@ class SettingsHistory:
         differences: tuple[Difference, ...],
         text: str,
         confirm_until: datetime | None,
+        returns_to: int | None = None,
     ) -> int:
         """Remember a version, and return its number; of those before, the last `KEPT` stay."""
         who = (author.uid, author.pid, author.user) if author else (None, None, None)
         until = confirm_until.isoformat() if confirm_until else None
-        row = (at.isoformat(), *who, action, msgspec.json.encode(differences).decode(), text, until)
+        row = (at.isoformat(), *who, action, msgspec.json.encode(differences).decode(), text, until, returns_to)
 
         def insert(connection: sqlite3.Connection) -> int:
             connection.execute(_PRUNE, (KEPT,))
             return connection.execute(_INSERT, row).lastrowid or 0
 
-        return await self._database.run(insert)
+        return await self._database.run(insert, durably=True)
 
     async def remove(self, version: int) -> None:
         """Forget a version that did not come into force."""
@@ -75,16 +77,16 @@ class SettingsHistory:
 
     async def confirm(self, version: int) -> None:
         """Let a version stand."""
-        await self._database.run(lambda connection: connection.execute(_CONFIRM, (version,)))
+        await self._database.run(lambda connection: connection.execute(_CONFIRM, (version,)), durably=True)
 
 
 _SELECT = """
-    SELECT id, at, uid, pid, user, action, differences, text, confirm_until FROM settings_version
+    SELECT id, at, uid, pid, user, action, differences, text, confirm_until, returns_to FROM settings_version
     ORDER BY id DESC LIMIT ?
 """
 _INSERT = """
-    INSERT INTO settings_version (at, uid, pid, user, action, differences, text, confirm_until)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO settings_version (at, uid, pid, user, action, differences, text, confirm_until, returns_to)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _PRUNE = """
     DELETE FROM settings_version WHERE id NOT IN (SELECT id FROM settings_version ORDER BY id DESC LIMIT ?)
@@ -93,8 +95,8 @@ _REMOVE = "DELETE FROM settings_version WHERE id = ?"
 _CONFIRM = "UPDATE settings_version SET confirm_until = NULL WHERE id = ?"
 
 
-def _version(row: tuple[int, str, int | None, int, str, str, str, str, str | None]) -> Version:
-    number, at, uid, pid, user, action, differences, text, until = row
+def _version(row: tuple[int, str, int | None, int, str, str, str, str, str | None, int | None]) -> Version:
+    number, at, uid, pid, user, action, differences, text, until, returns_to = row
     return Version(
         id=number,
         at=datetime.fromisoformat(at),
@@ -103,4 +105,5 @@ def _version(row: tuple[int, str, int | None, int, str, str, str, str, str | Non
         differences=msgspec.json.decode(differences, type=tuple[Difference, ...]),
         text=text,
         confirm_until=None if until is None else datetime.fromisoformat(until),
+        returns_to=returns_to,
     )

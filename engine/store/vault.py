@@ -14,23 +14,12 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from engine.core.failures import Failure, Fault, Scope
 from engine.core.secret import Secret
+from engine.store.failures import StateDirectoryExposed
 
 CREDENTIAL = "calendar-engine.key"
 """Name of the key as a credential (systemd.exec(5), LoadCredential=), in $CREDENTIALS_DIRECTORY."""
 
 _HEADING = "calendar-engine secrets 1"
-
-
-class StateDirectoryExposed(Failure):
-    """Others may look into the state directory."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.SERVICE
-    meaning = "The state directory is not protected"
-    remedy = (
-        "Make it a directory that belongs to the account calendar-engine runs as, with mode 0700. Then change the "
-        "passwords in it if others could read them."
-    )
 
 
 class SecretsKeyUnusable(Failure):

@@ -1,12 +1,15 @@
 """Versions of the settings are remembered, and gone back to: by hand, and by themselves where nobody confirms them."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from engine.simulator.company import Company
 from tests.support.clock import ManualClock
-from tests.support.service import running_service
+from tests.support.service import ServedService, running_service
 
 
 async def test_versions_are_remembered_and_gone_back_to(company: Company, clock: ManualClock, tmp_path: Path) -> None:
@@ -111,6 +114,74 @@ async def test_a_change_is_rolled_back_even_after_a_restart(
         await served.eventually(lambda: len(served.desk.audit.entries()) == 2)
         actions = [entry["action"] for entry in (await served.get("/v1/audit"))["entries"]]
         assert actions == ["roll_back_settings", "change_settings"]
+
+
+async def languages_after(served: ServedService, *steps: str) -> list[str | None]:
+    """Return the language in force after each step: another language, one on `trial`, `wait`, `back` or `edit`."""
+    found: list[str | None] = []
+    for step in steps:
+        kind, _, language = step.partition(" ")
+        match kind:
+            case "change":
+                await served.change({"presence.language": language})
+            case "trial":
+                await served.change({"presence.language": language}, confirm_within=60)
+            case "keep":
+                assert (await served.ask("POST", "/v1/settings/confirm"))[0] == 200
+            case "wait":
+                await served.clock.advance(61)
+                await served.eventually(lambda: served.service.unconfirmed is None)
+            case "edit":
+                text = re.sub('language = ".."', f'language = "{language}"', served.file.read_text())
+                served.file.write_text(text)
+                await served.service.reread()
+            case "back":
+                before = len(served.service.versions)
+                status, answer = await served.ask("POST", "/v1/settings/rollback")
+                assert (status == 200) == (len(served.service.versions) == before + 1)
+                assert status == 200 or (status, answer["type"]) == (409, "nothing-to-go-back-to")
+                found.append(None if status != 200 else await served.value("presence.language"))
+            case _:
+                status, _ = await served.ask("POST", "/v1/settings/rollback", {"version": int(step)})
+                assert status == 200
+    return [*found, await served.value("presence.language")]
+
+
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [
+        (("trial fr", "wait", "back"), [None, "de"]),
+        (("trial fr", "wait", "back", "back"), [None, None, "de"]),
+        (("trial fr", "back", "back"), ["de", None, "de"]),
+        (("trial fr", "keep", "back", "back"), ["de", None, "de"]),
+        (("change it", "trial fr", "wait", "back", "back"), ["de", None, "de"]),
+        (("trial it", "wait", "trial fr", "wait", "back"), [None, "de"]),
+        (("change it", "trial fr", "wait", "trial nl", "back", "back"), ["it", None, "it"]),
+        (("change it", "change fr", "back", "back"), ["it", None, "it"]),
+        (("change it", "change fr", "back", "change nl", "back"), ["it", "it", "it"]),
+        (("change it", "back", "edit fr", "back"), ["de", "de", "de"]),
+        (("trial fr", "wait", "edit it", "back", "back"), ["de", None, "de"]),
+        (("change it", "change fr", "back", "3"), ["it", "fr"]),
+        (("change it", "change fr", "1", "back"), [None, "de"]),
+    ],
+    ids=str,
+)
+async def test_back_is_the_version_before_the_one_in_force_and_twice_is_once(
+    company: Company, clock: ManualClock, tmp_path: Path, steps: tuple[str, ...], found: list[str | None]
+) -> None:
+    text = company.settings().replace("[presence]", '[presence]\nlanguage = "de"')
+    async with running_service(company, clock, tmp_path, text) as served:
+        assert await languages_after(served, *steps) == found
+
+
+async def test_what_back_means_survives_a_restart(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    text = company.settings().replace("[presence]", '[presence]\nlanguage = "de"')
+    async with running_service(company, clock, tmp_path, text) as served:
+        await languages_after(served, "change it", "trial fr", "wait")
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert await languages_after(served, "back") == ["de", "de"]
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert await languages_after(served, "back") == [None, "de"]
 
 
 async def test_a_change_that_breaks_a_link_is_offered_for_rollback(

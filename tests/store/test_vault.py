@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.secret import Secret
+from engine.store.failures import StateDirectoryExposed
 from engine.store.vault import (
     CREDENTIAL,
     SecretsKeyUnusable,
     SecretsKeyWrong,
-    StateDirectoryExposed,
     Stored,
     StoredSecretsDamaged,
     Vault,

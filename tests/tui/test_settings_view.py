@@ -64,7 +64,7 @@ async def test_a_trial_is_counted_down_kept_and_rolled_back(tmp_path: Path) -> N
         await shown.press("space", "d", "t")
         await shown.shows("Rolled back by itself in")
         await shown.press("B")
-        await shown.shows("The version before is in force again.")
+        await shown.shows("As before: presence.show_subject.")
         await shown.shows("show_subject                      false")
         await shown.press("h")
         await shown.shows("✓ in force  version")

@@ -33,6 +33,12 @@ def what_became_of_it(changed: SettingsChanged) -> str:
     return "; ".join(parts) or "Nothing has changed: those settings are in force already."
 
 
+def what_going_back_did(changed: SettingsChanged) -> str:
+    """Return in a line which settings are in force again."""
+    keys = ", ".join(change.key for change in changed.changes)
+    return f"As before: {keys}. {what_became_of_it(changed)}" if keys else what_became_of_it(changed)
+
+
 def differences(changes: tuple[SettingChange, ...], width: int) -> Iterator[Line]:
     """Yield every change: what it was, and what it would be."""
     for change in changes:

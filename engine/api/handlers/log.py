@@ -131,7 +131,7 @@ class LogPart:
 
     async def _switch(self, request: web.Request) -> web.Response:
         question = await body_of(request, CaptureQuestion)
-        return answer(self._desk.switch(question, await actor_of(request)))
+        return answer(await self._desk.switch(question, await actor_of(request)))
 
     async def found(self, request: web.Request) -> Kept:
         """Return the exchange that is asked for. Raises `Refused` if it is not there (any more)."""

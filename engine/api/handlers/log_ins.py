@@ -44,7 +44,7 @@ class LogInsPart:
     async def _retry(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
         asked = await self._log_ins.ask()
-        self._desk.write_down(actor, "retry_log_ins", ", ".join(each.key for each in asked) or "none was paused")
+        await self._desk.write_down(actor, "retry_log_ins", ", ".join(each.key for each in asked) or "none was paused")
         plan = await self._service.secrets_changed() if asked else None
         standings = await self._log_ins.standings()
         return answer(

@@ -35,7 +35,7 @@ class OperationsPart:
 
     async def _cancel(self, request: web.Request) -> web.Response:
         operation = _found(self._desk.operations.get(request.match_info["id"]))
-        self._desk.write_down(await actor_of(request), "cancel", f"operation {operation.id}")
+        await self._desk.write_down(await actor_of(request), "cancel", f"operation {operation.id}")
         return answer(_found(self._desk.operations.cancel(operation.id)))
 
     async def _audit(self, request: web.Request) -> web.Response:

@@ -103,7 +103,7 @@ class ProbesPart:
             await probe.run(report)
 
         actor = await actor_of(request)
-        self._desk.write_down(actor, "probe", side)
+        await self._desk.write_down(actor, "probe", side)
         operation = self._desk.operations.carry_out("probe", len(probe.names), work, actor)
         self._climbs.keep(operation.id, climb)
         return answer(operation, status=202, headers={"Location": f"/v1/probes/{operation.id}"})

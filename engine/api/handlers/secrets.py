@@ -1,5 +1,8 @@
 """Storing secrets, and telling which there are; what they are is never told."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from aiohttp import web
 
 from engine.api.answers import answer
@@ -8,6 +11,7 @@ from engine.api.peers import actor_of
 from engine.api.problems import not_found, refused
 from engine.api.requests import body_of
 from engine.api.routes import Route
+from engine.api.schema import Actor
 from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins, SecretQuestion
 from engine.api.settings_wire import restarted
 from engine.api.wire import trouble
@@ -63,33 +67,35 @@ class SecretsPart:
         question = await body_of(request, SecretQuestion)
         actor = await actor_of(request)
         await self._origins()  # what cannot be looked through is not changed
-        try:
+        async with self._written_down(actor, "set_secret", name):
             await self._sources.put({name: Secret(question.value)})
-        except Failure as failure:
-            raise refused(failure) from failure
-        self._desk.write_down(actor, "set_secret", name)
         return await self._changed(name)
 
     async def _delete(self, request: web.Request) -> web.Response:
         name = _name(request)
         actor = await actor_of(request)
-        await self._origins()
-        try:
-            if not await self._sources.delete(name):
-                raise not_found("stored secret", "GET /v1/secrets tells which are stored.")
-        except Failure as failure:
-            raise refused(failure) from failure
-        self._desk.write_down(actor, "delete_secret", name)
+        origins = await self._origins()
+        if not any(each.name == name and each.stored_since for each in origins.secrets):
+            raise not_found("stored secret", "GET /v1/secrets tells which are stored.")
+        async with self._written_down(actor, "delete_secret", name):
+            await self._sources.delete(name)
         return await self._changed(name)
 
     async def _rotate(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
-        try:
+        async with self._written_down(actor, "rotate_secrets_key", "stored secrets"):
             await self._sources.rotate_key()
-        except Failure as failure:
-            raise refused(failure) from failure
-        self._desk.write_down(actor, "rotate_secrets_key", "stored secrets")
         return answer(await self._origins())
+
+    @asynccontextmanager
+    async def _written_down(self, actor: Actor, action: str, subject: str) -> AsyncIterator[None]:
+        """Write down what is about to be done: a secret that was changed has no other trace."""
+        await self._desk.write_down(actor, action, subject)
+        try:
+            yield
+        except Failure as failure:
+            await self._desk.write_down(actor, action, f"{subject}: failed, nothing was changed ({failure.slug})")
+            raise refused(failure) from failure
 
     async def _origins(self) -> SecretOrigins:
         try:

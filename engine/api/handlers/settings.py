@@ -27,6 +27,7 @@ from engine.core.settings.problems import SettingsInvalid
 from engine.service.failures import (
     ChangeNotConfirmed,
     NothingToConfirm,
+    NothingToGoBackTo,
     SettingsStale,
     SettingsUnwritable,
     VersionUnknown,
@@ -39,6 +40,7 @@ _STATUSES: dict[type[Failure], int] = {
     SettingsStale: 412,
     ChangeNotConfirmed: 409,
     NothingToConfirm: 409,
+    NothingToGoBackTo: 409,
     VersionUnknown: 404,
     SettingsUnwritable: 500,
 }
@@ -131,7 +133,7 @@ class SettingsPart:
             plan = await self._service.change(question.changes, tag, _author(actor), question.confirm_within)
         except Failure as failure:
             raise _refused(failure) from failure
-        return self._changed(plan, actor, "change_settings", ", ".join(question.changes))
+        return await self._changed(plan, actor, "change_settings", ", ".join(question.changes))
 
     async def _roll_back(self, request: web.Request) -> web.Response:
         question = await body_of(request, RollbackQuestion)
@@ -140,7 +142,7 @@ class SettingsPart:
             plan = await self._service.roll_back(question.version, _author(actor))
         except Failure as failure:
             raise _refused(failure) from failure
-        return self._changed(plan, actor, "roll_back_settings", ", ".join(each.key for each in plan.differences))
+        return await self._changed(plan, actor, "roll_back_settings", ", ".join(each.key for each in plan.differences))
 
     async def _confirm(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
@@ -148,7 +150,7 @@ class SettingsPart:
             version = await self._service.confirm()
         except Failure as failure:
             raise _refused(failure) from failure
-        self._desk.write_down(actor, "confirm_settings", f"version {version.id}")
+        await self._desk.write_down(actor, "confirm_settings", f"version {version.id}")
         return answer(wire.version(version))
 
     async def _history(self, request: web.Request) -> web.Response:
@@ -160,8 +162,8 @@ class SettingsPart:
                 return answer(SettingsText(id=version.id, text=version.text))
         raise _refused(VersionUnknown("not among those that are kept"))
 
-    def _changed(self, plan: Plan, actor: Actor, action: str, subject: str) -> web.Response:
-        self._desk.write_down(actor, action, subject or "nothing else")
+    async def _changed(self, plan: Plan, actor: Actor, action: str, subject: str) -> web.Response:
+        await self._desk.write_down(actor, action, subject or "nothing else")
         return answer(wire.changed(self._service, plan), headers={"ETag": self._service.tag})
 
 

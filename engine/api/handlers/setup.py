@@ -74,7 +74,7 @@ class SetupPart:
 
     async def _begin(self, request: web.Request) -> web.Response:
         self._forget()
-        self._desk.write_down(await actor_of(request), "begin_setup", "set-up")
+        await self._desk.write_down(await actor_of(request), "begin_setup", "set-up")
         try:
             await self._session.begin()
         except Failure as failure:
@@ -134,7 +134,7 @@ class SetupPart:
             await self._session.note_check(step.name, well=well)
 
         actor = await actor_of(request)
-        self._desk.write_down(actor, "check_setup", step.name)
+        await self._desk.write_down(actor, "check_setup", step.name)
         total = self._checks.number_of_users if check in _OF_USERS else 0
         operation = self._desk.operations.carry_out("setup check", total, work, actor)
         self._rungs[step.name], self._operations[step.name] = rungs, operation.id
@@ -150,11 +150,13 @@ class SetupPart:
             title, hint = "Some answers are missing or wrong", "Nothing was changed."
             raise Refused(Problem(type="setup-incomplete", title=title, status=422, hint=hint, fields=fields))
         actor = await actor_of(request)
+        keys = ", ".join([*(each.key for each in state.changes), *self._session.new_secrets]) or "nothing else"
+        await self._desk.write_down(actor, "apply_setup", keys)
         try:
             await self._session.apply(Author(actor.uid, actor.pid, actor.user))
         except Failure as failure:
+            await self._desk.write_down(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
             raise named(failure) from failure
-        self._desk.write_down(actor, "apply_setup", ", ".join(each.key for each in state.changes) or "nothing else")
         self._forget()
         return answer(state)
 

@@ -93,7 +93,7 @@ class UsersPart:
         self, request: web.Request, kind: OperationKind, guids: tuple[str, ...], subject: str
     ) -> web.Response:
         actor = await actor_of(request)
-        self._desk.write_down(actor, kind, subject)
+        await self._desk.write_down(actor, kind, subject)
         operation = self._desk.operations.begin(kind, guids, actor)
         return answer(operation, status=202, headers={"Location": f"/v1/operations/{operation.id}"})
 

@@ -103,7 +103,8 @@ class ChangeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class RollbackQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The version to go back to; the one before if not given."""
+    """The version to go back to; if not given, the one before that in force. A trial that was taken back does not
+    count, and going back twice changes nothing."""
 
     version: int | None = None
 

@@ -35,7 +35,11 @@ def add(commands: Commands) -> None:
     )
     parsers["check"].add_argument("changes", nargs="*", metavar="KEY=VALUE", help=change)
     parsers["rollback"].add_argument(
-        "version", nargs="?", type=int, metavar="VERSION", help="number of the version; the one before if left out"
+        "version",
+        nargs="?",
+        type=int,
+        metavar="VERSION",
+        help="number of the version; if left out, the one before that in force",
     )
 
 

@@ -11,9 +11,16 @@ class Behaviour:
 
     `impersonation_refused_in`: a mailbox that may not be (or cannot be) impersonated is told in a SOAP fault with HTTP
     500, or in a response message with HTTP 200. `no_results_class`: the class of ErrorNameResolutionNoResults.
+    `names_match`: ResolveNames finds who has an address that begins like the entry, as Exchange does, or that has it
+    anywhere, as another server does. `lists_addresses`: it tells the (first three) addresses of whom it finds, where
+    they are asked for. `secondary_impersonation`: a secondary address may be named as SmtpAddress.
+    `unknown_pox_address`: the ErrorCode of POX autodiscover for an address that nobody has.
     `caller_has_mailbox`: whether the service account has a mailbox of its own, which ResolveNames wants without
     impersonation. `app_only`: whoever asks is an application, which no mailbox belongs to, so every request has to
     impersonate one, as in Exchange Online.
+
+    `expands_series`: a CalendarView shows the occurrences of a series; other servers show its master as it is.
+    `tells_completeness`: IncludesLastItemInRange is true where everything is there; some servers never say so.
 
     Of streams: `heartbeat_seconds` between two signs of life (a real server takes 45), with a StatusEvent in them if
     `heartbeats_with_status_event`; an XML declaration before every envelope or before the first alone
@@ -27,6 +34,10 @@ class Behaviour:
 
     impersonation_refused_in: Literal["fault", "response"] = "fault"
     no_results_class: Literal["Warning", "Error"] = "Warning"
+    names_match: Literal["beginning", "anywhere"] = "beginning"
+    lists_addresses: bool = True
+    secondary_impersonation: bool = False
+    unknown_pox_address: Literal["500", "404"] = "500"
     caller_has_mailbox: bool = True
     heartbeat_seconds: float = 2.0
     heartbeats_with_status_event: bool = False
@@ -38,6 +49,8 @@ class Behaviour:
     hanging_connections: int = 10
     unconnected_subscriptions_last: timedelta = timedelta(minutes=30)
     app_only: bool = False
+    expands_series: bool = True
+    tells_completeness: bool = True
 
 
 AS_DOCUMENTED = Behaviour()

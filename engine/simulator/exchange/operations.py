@@ -1,6 +1,6 @@
 """The EWS operations this server has: each takes the request element and the mailbox it is about, gives messages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -10,12 +10,12 @@ from engine.simulator.exchange.item_ids import ITEM, read_id
 from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
 from engine.simulator.exchange.xml import Element
-from engine.simulator.world import Person, World
+from engine.simulator.world import CalendarItem
+from engine.simulator.world.items import Entry, Series
 
 TWO_YEARS = timedelta(days=2 * 366)
 FIND_COUNT_LIMIT = 1000
 """EWSFindCountLimit of the default throttling policy: more items than that are left off without an error."""
-MOST_CANDIDATES = 100
 
 
 Operation: TypeAlias = Callable[[Call], Iterator[Element]]
@@ -45,32 +45,11 @@ def get_item(call: Call) -> Iterator[Element]:
             item = call.world.item(mailbox, key) if mailbox == call.calendar_of.casefold() else None
             if item is None:
                 raise Refusal("ErrorItemNotFound", "The specified object was not found in the store.")
+            if item.get_item_error:
+                raise Refusal(item.get_item_error, "Simulated.")
             yield success("GetItem", M("Items", shape.element(mailbox, item)))
         except Refusal as problem:
             yield failure("GetItem", problem, M("Items"))
-
-
-def resolve_names(call: Call) -> Iterator[Element]:
-    """Answer ResolveNames (MS-OXWSRSLNM): ambiguous name resolution over display names, aliases and addresses."""
-    if call.mailbox is None and not call.behaviour.caller_has_mailbox:
-        raise Refusal("ErrorNameResolutionNoMailbox", "The caller has no mailbox to resolve names for.")
-    entry = call.request.findtext("m:UnresolvedEntry", "", NAMESPACES)
-    directory = call.request.get("SearchScope", "ActiveDirectoryContacts") != "Contacts"
-    found = _search(call.world, entry) if directory else []
-    resolutions = M(
-        "ResolutionSet",
-        *[_resolution(person) for person in found[:MOST_CANDIDATES]],
-        TotalItemsInView=str(len(found)),
-        IncludesLastItemInRange="true" if len(found) <= MOST_CANDIDATES else "false",
-    )
-    if not found:
-        problem = Refusal("ErrorNameResolutionNoResults", "No results were found.")
-        yield failure("ResolveNames", problem, response_class=call.behaviour.no_results_class)
-    elif len(found) > 1:
-        problem = Refusal("ErrorNameResolutionMultipleResults", "Multiple results were found.")
-        yield failure("ResolveNames", problem, resolutions, response_class="Warning")
-    else:
-        yield success("ResolveNames", resolutions)
 
 
 def _view(call: Call, shape: Shape, view: Element) -> Element:
@@ -86,9 +65,19 @@ def _view(call: Call, shape: Shape, view: Element) -> Element:
         raise Refusal("ErrorCalendarViewRangeTooBig", "The calendar view spans more than two years.")
     most = _limit(view)
     found = call.world.occurrences(call.calendar_of, start, end)
+    if not call.behaviour.expands_series:
+        found = _as_they_are(call.world.entries(call.calendar_of), start, end)
     items = [shape.element(call.calendar_of, item) for item in found[:most]]
-    complete = "true" if len(found) <= most else "false"
-    return M("RootFolder", T("Items", *items), TotalItemsInView=str(len(items)), IncludesLastItemInRange=complete)
+    complete = "true" if len(found) <= most and call.behaviour.tells_completeness else "false"
+    return M("RootFolder", T("Items", *items), TotalItemsInView=str(len(found)), IncludesLastItemInRange=complete)
+
+
+def _as_they_are(entries: Iterable[Entry], start: datetime, end: datetime) -> list[CalendarItem]:
+    """Return a series as the one item that it is stored as, wherever that lies; singles are as in any view."""
+    found: list[CalendarItem] = []
+    for entry in entries:
+        found += [entry.master] if isinstance(entry, Series) else entry.occurrences(start, end)
+    return found
 
 
 def _limit(view: Element) -> int:
@@ -108,46 +97,3 @@ def _instant(view: Element, name: str) -> datetime:
     except ValueError as error:
         raise schema_violation(f"{name} is not a date and time") from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _search(world: World, entry: str) -> list[Person]:
-    """Return whom the directory finds under an entry.
-
-    An SMTP address finds its primary holder only; the prefix "smtp:" makes it search proxy addresses. Like anything
-    else that is ambiguous, it finds everybody whose attribute begins with it.
-    """
-    wanted = entry.strip().casefold()
-    prefix, separator, address = wanted.partition(":")
-    by_proxy = separator and prefix == "smtp"
-    if "@" in wanted and not by_proxy:
-        owner = world.owner(wanted)
-        return [owner] if owner is not None and (owner.mailbox or "").casefold() == wanted else []
-    attributes, beginning = (_addresses, address) if by_proxy else (_names, wanted)
-    return [
-        person
-        for person in world.people
-        if person.mailbox is not None
-        and beginning
-        and any(known.casefold().startswith(beginning) for known in attributes(person))
-    ]
-
-
-def _addresses(person: Person) -> tuple[str, ...]:
-    return (person.mailbox or "", *person.proxy_addresses)
-
-
-def _names(person: Person) -> tuple[str, ...]:
-    return (person.display_name, *person.display_name.split(), person.mailbox or "")
-
-
-def _resolution(person: Person) -> Element:
-    return T(
-        "Resolution",
-        T(
-            "Mailbox",
-            T("Name", person.display_name),
-            T("EmailAddress", person.mailbox or ""),
-            T("RoutingType", "SMTP"),
-            T("MailboxType", "Mailbox"),
-        ),
-    )
