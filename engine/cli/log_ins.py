@@ -3,8 +3,6 @@
 import argparse
 from collections.abc import Iterator
 
-import msgspec
-
 from engine.api.schema.log_ins import LogInState, LogInStates
 from engine.cli.beside import run_beside
 from engine.cli.client import ApiClient
@@ -23,11 +21,7 @@ def run_log_in(options: argparse.Namespace) -> int:
 async def _run(client: ApiClient, options: argparse.Namespace) -> int:
     retry = options.action == "retry"
     states = await (client.send("POST", f"{PATH}/retry", LogInStates) if retry else client.get(PATH, LogInStates))
-    if options.json:
-        show(msgspec.json.encode(states).decode())
-    else:
-        for line in _lines(states):
-            show(line)
+    show(states, _lines, as_json=options.json)
     still_paused = any(each.paused_until is not None for each in states.log_ins)
     return FAILED if retry and still_paused else WELL
 

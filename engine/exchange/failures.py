@@ -33,13 +33,14 @@ class NoAnswerInTime(AnswerBrokenOff):
 
 
 class TlsImpossible(ExchangeUnreachable):
-    """The TLS handshake ended without a certificate being refused: an alert, or no version in common."""
+    """The TLS handshake ended without a certificate being refused: an alert, no version in common, or it hung up."""
 
     fault = Fault.SETTINGS
     meaning = "Exchange and this machine find no common ground for TLS"
     remedy = (
         "Enable TLS 1.2 on the server (older versions are not spoken here), with cipher suites of today and a "
-        "certificate for HTTPS, and check that what answers at this port of exchange.ews_url is HTTPS at all."
+        "certificate for HTTPS; check that what answers at this port of exchange.ews_url is HTTPS at all, and that a "
+        "balancer there has a server behind it."
     )
 
 

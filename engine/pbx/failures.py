@@ -61,6 +61,17 @@ class PbxCertificateNotTrusted(PbxFailure):
     )
 
 
+class PbxTlsImpossible(PbxUnreachable):
+    """The TLS handshake ended without a certificate being refused: an alert, or no version in common."""
+
+    fault = Fault.SETTINGS
+    meaning = "The PBX and this machine find no common ground for TLS"
+    remedy = (
+        "TLS 1.2 at least is spoken here: update the firmware of the PBX, and check pbx.port and pbx.tls, that this "
+        "port speaks TLS at all."
+    )
+
+
 class NotAPbx(PbxFailure):
     """Something answers at that address that does not speak the App WebSocket protocol."""
 

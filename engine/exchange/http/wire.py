@@ -14,7 +14,6 @@ from yarl import URL
 
 from engine.exchange.failures import (
     AnswerBrokenOff,
-    CertificateNotTrusted,
     ExchangeUnreachable,
     NoAnswerInTime,
     NotUnderstood,
@@ -42,6 +41,15 @@ class Answer:
     body: bytes = field(repr=False)
     request_id: str
     rest: aiohttp.ClientResponse | None = field(default=None, repr=False)
+
+
+class UntrustedCertificate(Exception):
+    """The server's certificate did not pass; what is wrong with it has still to be found out."""
+
+    def __init__(self, failed: aiohttp.ClientConnectorCertificateError) -> None:
+        super().__init__(str(failed))
+        found = failed.certificate_error
+        self.error = found if isinstance(found, ssl.SSLCertVerificationError) else ssl.SSLCertVerificationError()
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -127,24 +135,32 @@ async def whole_body(response: aiohttp.ClientResponse) -> bytes:
 
 @contextlib.contextmanager
 def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterator[None]:
-    """Turn whatever the HTTP client raises into a failure of this room; `seconds` are those an answer may take."""
+    """Turn whatever the HTTP client raises into a failure of this room; `seconds` are those an answer may take.
+
+    What a certificate is refused for takes another look at it: then this raises `UntrustedCertificate`.
+    """
     try:
         yield
     except aiohttp.ClientConnectorCertificateError as error:
-        raise CertificateNotTrusted(f"{_place(url)}: {_verdict(error.certificate_error)}") from error
+        raise UntrustedCertificate(error) from error
     except aiohttp.ClientConnectorSSLError as error:
-        raise TlsImpossible(f"{_place(url)}: {_reason(error)}") from error
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise ExchangeUnreachable(f"{_place(url)}: {_reason(error)}") from error
+        raise TlsImpossible(f"{place_of(url)}: {_reason(error)}") from error
+    except aiohttp.ClientConnectorError as error:
+        # A machine that is not there refuses; one that resets has taken the connection, and hung up on our hello.
+        if isinstance(error.os_error, ConnectionResetError):
+            raise TlsImpossible(f"{place_of(url)}: it hangs up in the middle of the TLS handshake") from error
+        raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
     except TimeoutError as error:
         kind = ExchangeUnreachable if opens else NoAnswerInTime
-        raise kind(f"{_place(url)}: no answer within {seconds:.0f} s") from error
+        raise kind(f"{place_of(url)}: no answer within {seconds:.0f} s") from error
     except aiohttp.ClientError as error:
         decoded = not any(isinstance(cause, ContentEncodingError) for cause in _causes(error))
-        raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{_place(url)}: {_reason(error)}") from error
+        raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{place_of(url)}: {_reason(error)}") from error
     except ValueError as error:
         # A header with a line break, or with half a character: nothing was sent.
-        raise RequestRejected(f"{_place(url)}: {error}") from error
+        raise RequestRejected(f"{place_of(url)}: {error}") from error
 
 
 def _reason(error: BaseException) -> str:
@@ -159,9 +175,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__ or following.__context__
 
 
-def _verdict(error: Exception) -> str:
-    return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
-
-
-def _place(url: URL) -> str:
+def place_of(url: URL) -> str:
+    """Return host and port of a URL, the port only where it is said."""
     return f"{url.host}:{url.explicit_port}" if url.explicit_port else url.host or ""

@@ -10,9 +10,11 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from engine.core.traced import TracedExchange
-from engine.exchange.failures import CertificateNotTrusted, ExchangeFailure
+from engine.exchange.failures import ExchangeFailure
+from engine.exchange.http.tls import not_trusted
 from engine.exchange.http.trace import NoTrace, Stopwatch, Trace
 from engine.exchange.oauth.failures import AuthorityUnreachable, TenantUnknown
+from engine.tls.shown import certificate_at
 
 SECONDS = 30.0
 JUDGED_BY_MSAL = (200, 400, 401)
@@ -134,7 +136,8 @@ def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return CertificateNotTrusted(f"{place}: {cause.verify_message}")
+            shown = certificate_at((place, error.request.url.port or 443), place)
+            return not_trusted("Microsoft Entra's log-in service", place, place, cause, shown)
         cause = cause.__cause__ or cause.__context__
     return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.certificates import CertificateAuthority, Flaw
 from engine.simulator.exchange.ntlm import Binding, NtlmGate
 
 HOST = "mail.corp.example"
@@ -81,9 +81,10 @@ async def serve(
     names: tuple[str, ...] = (HOST,),
     schemes: tuple[str, ...] = ("Negotiate", "NTLM"),
     shown_to_gate: bytes | None = None,
+    flaw: Flaw | None = None,
 ) -> AsyncIterator[Iis]:
     """Run the server; `shown_to_gate` is the certificate it takes for its own, as behind a TLS balancer."""
-    certificate = authority.issue(*names)
+    certificate = authority.issue(*names, flaw=flaw)
     gate = NtlmGate(
         {ACCOUNT: PASSWORD}, binding=binding, certificate_der=shown_to_gate or certificate.der, schemes=schemes
     )
