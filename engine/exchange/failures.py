@@ -357,3 +357,13 @@ class AutodiscoverFailed(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Autodiscover found no Exchange server"
     remedy = "Set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx)."
+
+
+class EwsHostNotTrusted(AutodiscoverFailed):
+    """Autodiscover names an EWS server outside the domains that the log-in is for."""
+
+    meaning = "Autodiscover names an Exchange server outside your domain"
+    remedy = (
+        "If it is a server of your Exchange, name its host in exchange.trusted_hosts: log-ins are sent there from then "
+        "on. If it is not, look who answers autodiscover."
+    )

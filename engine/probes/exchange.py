@@ -171,6 +171,8 @@ class ExchangeProbe:
             configured_url=self._settings.autodiscover_url,
             addresses=(self._own_address, *self._candidates),
             server=self._settings.server,
+            own=self._own_address,
+            trusted=self._settings.trusted_hosts,
         )
         try:
             found = await discover(search, self._access.http, self._clock)

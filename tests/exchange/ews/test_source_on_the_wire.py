@@ -13,7 +13,6 @@ from engine.core.settings.model import ResolveWith, ServerChoice
 from engine.exchange.failures import (
     AnswerBrokenOff,
     AutodiscoverFailed,
-    CertificateNotTrusted,
     ExchangeBusy,
     ExchangeFailure,
     ExchangeUnreachable,
@@ -289,7 +288,8 @@ async def test_unknown_certificate_is_named_for_every_address(
     async with open_source(exchange, ews_url=None) as source:
         with pytest.raises(AutodiscoverFailed) as raised:
             await source.resolve([ANNA])
-    assert raised.value.detail.count(CertificateNotTrusted.meaning) == 2
+    assert raised.value.detail.count("The certificate of the Exchange server is of a CA that is not trusted here") == 2
+    assert "exchange.ca_file" in raised.value.remedy
 
 
 async def test_server_that_is_down_is_unreachable_and_back_again(
