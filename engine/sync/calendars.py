@@ -6,6 +6,7 @@ from collections.abc import Callable, Set
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from engine.core.appointments import Oddity
 from engine.core.backoff import Backoff
 from engine.core.failures import EngineMistake, Failure, Fault, Scope
 from engine.core.settings.model import Settings
@@ -314,7 +315,10 @@ class Calendars:
         self._changed(guid)
 
     def _pause_after_success(self, participant: Participant) -> timedelta:
-        if participant.mailbox is not None and self._source.is_watched(participant.mailbox):
+        """What could not be asked about all of a calendar may be known soon, and nobody tells of that."""
+        appointments = participant.reading.appointments if participant.reading else ()
+        is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
+        if is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox):
             return SWEEP * self._random.uniform(0.5, 1.0)
         return self._poll * self._random.uniform(0.75, 1.0)
 
