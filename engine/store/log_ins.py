@@ -22,36 +22,43 @@ class LogInHistory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[Account, Attempts] = {}
+        self._unsaved: set[Account] = set()
+        self._salt = secrets.token_bytes(32)
 
     async def change(self, account: Account, work: Work) -> Attempts:
         """Do `work` in one transaction; it is on the disk's way when this returns."""
-        known = self._known.get(account, ())
+        known = self._known.get(account, ()) if account in self._unsaved else None
         try:
-            attempts = await self._database.run(lambda connection: _change(connection, account, work))
+            attempts = await self._database.run(lambda connection: _change(connection, account, work, known))
+            self._unsaved.discard(account)
         except StoreFailure:
-            attempts = work(known)
+            attempts = work(self._known.get(account, ()))
+            self._unsaved.add(account)
         self._known[account] = attempts
         return attempts
 
     async def accounts(self) -> dict[Account, Attempts]:
         """Return everything that is remembered."""
+        found: dict[Account, Attempts] = {}
         with contextlib.suppress(StoreFailure):
-            self._known = await self._database.run(_accounts)
-        return dict(self._known)
+            found = await self._database.run(_accounts)
+        return found | {account: self._known[account] for account in self._unsaved}
 
     async def fingerprint(self, account: Account, credential: str) -> str:
         """Return a slow, salted hash: the same over restarts, and of no use to who finds it."""
-        salt = await self._database.run(_salt)
-        return await asyncio.to_thread(_scrypt, f"{account.key}\0{credential}", salt)
+        with contextlib.suppress(StoreFailure):
+            self._salt = await self._database.run(_salt)
+        return await asyncio.to_thread(_scrypt, f"{account.key}\0{credential}", self._salt)
 
 
 def _scrypt(text: str, salt: bytes) -> str:
     return hashlib.scrypt(text.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=16).hex()
 
 
-def _change(connection: sqlite3.Connection, account: Account, work: Work) -> Attempts:
+def _change(connection: sqlite3.Connection, account: Account, work: Work, known: Attempts | None) -> Attempts:
+    """`known` is what could not be written before, if anything."""
     before = _attempts(connection.execute(_SELECT, (account.kind, account.name)))
-    after = work(before)
+    after = work(before if known is None else known)
     if after != before:
         connection.execute("DELETE FROM log_in WHERE kind = ? AND name = ?", (account.kind, account.name))
         rows = (
