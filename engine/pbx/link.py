@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from collections.abc import Callable
 from datetime import datetime
 from random import Random
 
 from engine.core.clock import Clock
+from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
@@ -19,6 +21,8 @@ from engine.pbx.dial_login import DialLogin
 from engine.pbx.events import LinkDown, PbxEvent
 from engine.pbx.failures import PbxFailure, PbxLoginRefused, PbxUnreachable
 from engine.pbx.websocket import dial
+
+logger = logging.getLogger(__name__)
 
 
 class PbxLink:
@@ -50,6 +54,7 @@ class PbxLink:
         self._back_off = BackOff(random)
         account = Account("pbx.password", f"{settings.app} at {settings.host}".casefold())
         self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
+        self._mistakes = MistakeLog(logger, clock)
         self._connection: Connection | None = None
 
     async def run(self) -> None:
@@ -88,6 +93,7 @@ class PbxLink:
                 on_usable=begin,
                 on_event=self._on_event,
                 before_login=lambda: self._before(log_in),
+                mistakes=self._mistakes,
             )
             try:
                 async with asyncio.TaskGroup() as tasks:
