@@ -110,7 +110,17 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         exchange.AnswerBrokenOff: ("The mailbox's database is slow, or something between us cuts connections.", ""),
         exchange.CalendarTooFull: ("There are more appointments in a small part of the calendar than EWS tells.", ""),
         exchange.NotUnderstood: ("A proxy or a log-in page answers in place of Exchange.", ""),
-        exchange.RequestRejected: ("The server is older than Exchange 2013 SP1, or we made a mistake.", ""),
+        exchange.RequestRejected: ("We made a mistake.", ""),
+        exchange.ExchangeTooOld: (
+            "The server, or that of the mailbox, is older than Exchange 2013 SP1.",
+            "Get-ExchangeServer | Format-List Name, AdminDisplayVersion",
+        ),
+        exchange.LedElsewhere: (
+            "Something in front of Exchange asks people to log in (pre-authentication), or the address is another one.",
+            "Get-WebServicesVirtualDirectory | Format-List Server, InternalUrl, ExternalUrl, *Authentication*",
+        ),
+        exchange.LoginUnproved: ("Something else than Exchange answers log-ins.", ""),
+        exchange.TlsImpossible: ("The server offers no TLS version from 1.2 on, or no common cipher suite.", ""),
         oauth.TokenRefused: (
             "The application lacks the permission, or the token is for another cloud.",
             "New-ManagementRoleAssignment -App {account} -Role 'Application EWS.AccessAsApp'",

@@ -28,6 +28,22 @@ class AnswerBrokenOff(ExchangeUnreachable):
     remedy = "Nothing to do at first: it is tried again. If it stays, look at the mailbox and at the load of Exchange."
 
 
+class NoAnswerInTime(AnswerBrokenOff):
+    """A server took the request, and kept the connection open without an answer to it."""
+
+
+class TlsImpossible(ExchangeUnreachable):
+    """The TLS handshake ended without a certificate being refused: an alert, no version in common, or it hung up."""
+
+    fault = Fault.SETTINGS
+    meaning = "Exchange and this machine find no common ground for TLS"
+    remedy = (
+        "Enable TLS 1.2 on the server (older versions are not spoken here), with cipher suites of today and a "
+        "certificate for HTTPS; check that what answers at this port of exchange.ews_url is HTTPS at all, and that a "
+        "balancer there has a server behind it."
+    )
+
+
 class CertificateNotTrusted(ExchangeFailure):
     """The TLS handshake failed because of the server's certificate."""
 
@@ -44,9 +60,56 @@ class LoginRefused(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Exchange refuses the service account's log-in"
     remedy = (
-        "Check exchange.user and its password. Log-ins are paused so that the account is not locked: "
-        "one more is tried in 15 minutes, or at once after a restart. If both are right and a load balancer opens "
-        'the TLS connection, set exchange.channel_binding = "off".'
+        "Check exchange.user and its password; log-ins are paused so that the account is not locked. A new password "
+        '("calendar-engine secret set exchange.password") is tried at once. If the account was mended instead, '
+        '"calendar-engine log-in retry" tries it once more. If both are right and a load balancer opens the TLS '
+        'connection, set exchange.channel_binding = "off" before that.'
+    )
+
+
+class LoginUnproved(ExchangeUnreachable):
+    """Log-ins were answered by something else than Exchange, which may hide that they are wrong."""
+
+    fault = Fault.SETTINGS
+    meaning = "Log-ins are paused, since nothing from behind the log-in has answered them"
+    remedy = (
+        "Look at what answers in place of Exchange: a proxy, a balancer, a log-in page or a stopped server. Each "
+        "attempt may count as a wrong password, so they are few until one is answered by Exchange itself. When that is "
+        'mended, "calendar-engine log-in retry" tries it at once.'
+    )
+
+
+class LedElsewhere(ExchangeFailure):
+    """A redirect to EWS at another address."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Exchange's web services lead to another address"
+    remedy = (
+        "If that address is one of your Exchange servers, set exchange.ews_url to it. The log-in is not sent on by "
+        "itself, since anybody in between could have asked for it."
+    )
+
+
+class LoginPage(LedElsewhere):
+    """A log-in page answers in place of EWS: a redirect to one, HTTP 440, or the page itself."""
+
+    meaning = "A log-in page for people stands in front of Exchange's web services"
+    remedy = (
+        "Let exchange.ews_url be the direct address of an Exchange server, or switch pre-authentication (ADFS, OWA "
+        "forms, Web Application Proxy, single sign-on) off for /EWS and /Autodiscover in what stands in front of it."
+    )
+
+
+class ExchangeTooOld(ExchangeFailure):
+    """The server, or that of one mailbox, does not know the schema that is spoken here (Exchange2013_SP1)."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "This Exchange server is too old: Exchange 2013 SP1 or newer is needed"
+    remedy = (
+        "Update the server, move the mailboxes to a newer one, or let exchange.ews_url be the address of one that is "
+        "new enough. Nothing else helps."
     )
 
 
@@ -294,3 +357,13 @@ class AutodiscoverFailed(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Autodiscover found no Exchange server"
     remedy = "Set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx)."
+
+
+class EwsHostNotTrusted(AutodiscoverFailed):
+    """Autodiscover names an EWS server outside the domains that the log-in is for."""
+
+    meaning = "Autodiscover names an Exchange server outside your domain"
+    remedy = (
+        "If it is a server of your Exchange, name its host in exchange.trusted_hosts: log-ins are sent there from then "
+        "on. If it is not, look who answers autodiscover."
+    )

@@ -20,7 +20,6 @@ from engine.exchange.ews.streaming.messages import subscribe, subscription_id, u
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.failures import (
     CalendarNotReadable,
-    CertificateNotTrusted,
     ExchangeFailure,
     ExchangeUnreachable,
     ImpersonationDenied,
@@ -29,15 +28,17 @@ from engine.exchange.failures import (
     MailboxNotFound,
     NotPrimaryAddress,
     ServiceMailboxMissing,
+    TlsImpossible,
 )
 from engine.exchange.http.authorization import StandingAuthorization
 from engine.exchange.http.client import ExchangeHttp
+from engine.exchange.http.tls import not_trusted
 from engine.exchange.http.wire import parse_url
 from engine.exchange.source import CalendarSource, Mailbox, Window
-from engine.probes.certificate import Certificate
 from engine.probes.failures import NobodyToTry
 from engine.probes.ladder import Footing, Ladder, NotReached, Rung
 from engine.probes.reach import Address, Lookup, first_that_answers, look_up, shown_certificate, verify
+from engine.tls.contexts import speaks_tls
 
 NAMES = (
     "files",
@@ -170,6 +171,8 @@ class ExchangeProbe:
             configured_url=self._settings.autodiscover_url,
             addresses=(self._own_address, *self._candidates),
             server=self._settings.server,
+            own=self._own_address,
+            trusted=self._settings.trusted_hosts,
         )
         try:
             found = await discover(search, self._access.http, self._clock)
@@ -196,12 +199,13 @@ class ExchangeProbe:
         shown = await shown_certificate(address, host)
         if shown is not None:
             footing.evidence += shown.lines
-            footing.remedy = _trust(shown)
         try:
             footing.evidence.append(await verify(address, host, self._access.tls))
         except ssl.SSLCertVerificationError as error:
-            raise CertificateNotTrusted(f"{host}: {error.verify_message}") from error
+            raise not_trusted("the Exchange server", host, host, error, shown) from error
         except OSError as error:
+            if isinstance(error, ssl.SSLError) and speaks_tls(error):
+                raise TlsImpossible(f"{address}: {error}") from error
             footing.remedy = "Check exchange.ews_url: this port does not speak TLS as Exchange does."
             raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
 
@@ -269,10 +273,3 @@ class ExchangeProbe:
         if not self._candidates or (needs_another and self._candidates == (self._own_address,)):
             raise NobodyToTry
         return self._candidates[0]
-
-
-def _trust(certificate: Certificate) -> str:
-    return (
-        f'Set exchange.ca_file to the certificate (PEM) of the CA "{certificate.issuer}" that issued this one, '
-        "and use one of the names of the certificate in exchange.ews_url or exchange.autodiscover_url."
-    )

@@ -18,8 +18,10 @@ from engine.exchange.failures import (
     EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
+    ExchangeTooOld,
     ExchangeUnreachable,
     ImpersonationDenied,
+    LedElsewhere,
     MailboxBusy,
     MailboxMoved,
     MailboxNotFound,
@@ -62,6 +64,7 @@ RECHECKS = {
     CalendarNotReadable: timedelta(hours=1),
     EwsSwitchedOff: timedelta(hours=1),
     EwsForbidden: timedelta(hours=1),
+    ExchangeTooOld: timedelta(hours=1),
     RequestRejected: timedelta(hours=1),
 }
 """When to look again after a failure that only a person can mend; a change in the PBX makes it sooner."""
@@ -81,7 +84,7 @@ FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
 PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff, EwsForbidden)
 """What one mailbox can have, but all of them too."""
 
-OF_ONE_SERVER = (ExchangeUnreachable, ExchangeBusy)
+OF_ONE_SERVER = (ExchangeUnreachable, ExchangeBusy, LedElsewhere, ExchangeTooOld)
 """What the mailboxes of one server can have, while another server has others."""
 
 

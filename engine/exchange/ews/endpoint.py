@@ -8,6 +8,7 @@ from engine.core.clock import Clock
 from engine.core.failures import Scope
 from engine.core.settings.model import ExchangeSettings, Mode
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
+from engine.exchange.ews.autodiscover.addresses import host_of
 from engine.exchange.ews.autodiscover.discovery import discover
 from engine.exchange.ews.autodiscover.search import Search
 from engine.exchange.ews.streaming.groups import Place
@@ -111,7 +112,15 @@ class EwsEndpoint:
                 self._url = None
 
     def _search_for(self, address: str, url: str) -> Search:
-        return Search(domain=domain_of(address), configured_url=url, addresses=(address,), server=self._settings.server)
+        known = (host_of(self._url),) if self._url is not None else ()
+        return Search(
+            domain=domain_of(address),
+            configured_url=url,
+            addresses=(address,),
+            server=self._settings.server,
+            own=self._settings.user if is_smtp_address(self._settings.user) else "",
+            trusted=(*self._settings.trusted_hosts, *known),
+        )
 
     async def _search(self, addresses: Sequence[str]) -> str:
         user = self._settings.user
@@ -123,6 +132,7 @@ class EwsEndpoint:
                 addresses=(own, *addresses),
                 server=self._settings.server,
                 own=own,
+                trusted=self._settings.trusted_hosts,
             )
             found = await discover(search, self._http, self._clock)
         except ExchangeFailure as failure:
