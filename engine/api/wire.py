@@ -217,9 +217,14 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
     )
 
 
+def concern(failure: Failure) -> Concern:
+    """Return what is the matter with the engine itself."""
+    return Concern(trouble=trouble(failure), link=None, count=0, users=())
+
+
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
-    concerns = [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.concerns]
+    concerns = [concern(failure) for failure in picture.concerns]
     concerns += [
         Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
@@ -264,6 +269,7 @@ def _appointment(reason: Reason) -> AppointmentAccount:
     return AppointmentAccount(
         id=reason.id,
         subject=reason.subject,
+        hidden=reason.hidden,
         start=reason.start,
         end=reason.end,
         all_day=reason.all_day,

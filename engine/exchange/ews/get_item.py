@@ -5,6 +5,13 @@ from collections.abc import Sequence
 from engine.exchange.ews.addresses import told_address
 from engine.exchange.ews.safe_xml import Element, markup
 from engine.exchange.ews.soap import TYPES
+from engine.exchange.failures import (
+    CalendarNotReadable,
+    ExchangeFailure,
+    MailboxTrouble,
+    NotUnderstood,
+    RequestRejected,
+)
 
 _REQUEST = (
     b"<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
@@ -16,6 +23,14 @@ _REQUEST = (
 def get_organizers(item_ids: Sequence[str]) -> bytes:
     """Return the operation that asks for the organizer of every item of `item_ids` (at least one)."""
     return _REQUEST % b"".join(b'<t:ItemId Id="%b"/>' % markup(item_id) for item_id in item_ids)
+
+
+def concerns_one_item(failure: ExchangeFailure) -> bool:
+    """Tell whether a failure that was answered for an item may be that item's own.
+
+    The calendar has just been found, so it may be for everything but a pause, or what an address or a right is about.
+    """
+    return isinstance(failure, MailboxTrouble | CalendarNotReadable | RequestRejected | NotUnderstood)
 
 
 def organizer(message: Element) -> str | None:
