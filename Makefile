@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench screenshots faults soak clean
+.PHONY: demo test bench screenshots faults fuzz soak clean
 
 demo: $(READY)
 	@if [ -t 1 ]; then $(BIN)/calendar-tui --demo; else $(BIN)/calendar-engine demo --headless --for 20 --json; fi
@@ -22,6 +22,10 @@ bench: $(READY)
 # STEPS=1000 SEED=7 for another size, or the same run again.
 faults: $(READY)
 	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.faults $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
+
+# INPUTS=1000 SEED=7 as well.
+fuzz: $(READY)
+	PYTHONPATH=. $(BIN)/python -m tests.campaigns.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
 
 screenshots: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py
