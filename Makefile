@@ -30,8 +30,9 @@ fuzz: $(READY)
 screenshots: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py
 
+# Ten simulated days; DAYS=1 SEED=7 for less, or the same again.
 soak: $(READY)
-	$(BIN)/calendar-engine demo --headless --for 600 --speed 600
+	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.soak $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
