@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench screenshots faults fuzz soak clean
+.PHONY: demo test test-lowest bench screenshots faults fuzz soak lock clean
 
 demo: $(READY)
 	@if [ -t 1 ]; then $(BIN)/calendar-tui --demo; else $(BIN)/calendar-engine demo --headless --for 20 --json; fi
@@ -15,6 +15,13 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# The same tests with the oldest versions that pyproject.toml admits.
+test-lowest: $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-lowest
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --output-file .venv-lowest/versions.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --python .venv-lowest --constraint .venv-lowest/versions.txt --editable '.[dev]'
+	.venv-lowest/bin/python -m pytest
 
 bench: $(READY)
 	$(BIN)/pytest tests/bench -p no:randomly -n 0 -s --override-ini addopts=
@@ -34,8 +41,14 @@ screenshots: $(READY)
 soak: $(READY)
 	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.soak $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
+# What a package is built from: the newest versions there are, with the hashes of their files.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links \
+		--output-file packaging/requirements.lock pyproject.toml
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf $(VENV) .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
