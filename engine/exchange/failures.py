@@ -71,6 +71,18 @@ class MailboxNotFound(ExchangeFailure):
         self.confidential = confidential
 
 
+class ManyMailboxesMissing(MailboxNotFound):
+    """Mailboxes that were there before are not found, and so many at once that it is the service's trouble."""
+
+    fault = Fault.SERVER
+    meaning = "Exchange finds this mailbox no more, nor many others that were there before"
+    remedy = (
+        "Check the directory that Exchange asks: domain controllers, address lists, and what the service account may "
+        "see there. Nobody's presence is cleared for it; it is looked again within the hour. If the mailboxes were "
+        "removed indeed, their presences end with the appointments."
+    )
+
+
 class ImpersonationDenied(ExchangeFailure):
     """The service account may not act for this mailbox."""
 
@@ -120,7 +132,39 @@ class MailboxMoved(ExchangeFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "The mailbox has moved or is being moved"
-    remedy = "Nothing to do: its server is looked for again. If it stays, check exchange.ews_url."
+    remedy = "Nothing to do: its server is looked for again. If it stays, check the move request in Exchange."
+
+
+class MailboxAtAnotherUrl(MailboxMoved):
+    """Another server than the one that the settings name for everybody is responsible for the mailbox."""
+
+    fault = Fault.SETTINGS
+    meaning = "The mailbox is not at the server that exchange.ews_url names"
+    remedy = (
+        "Take exchange.ews_url out of the settings, so that autodiscover finds the server of each mailbox, and set "
+        "exchange.autodiscover_url where it is not found by the mail domain. Or name a server that all mailboxes are "
+        "reached by. A mailbox that was moved to Exchange Online cannot be read here: exclude its user in pbx.users."
+    )
+
+
+class MailboxOutOfReach(MailboxMoved):
+    """Autodiscover leads to a place that is not trusted with our credentials, as for a mailbox in the cloud."""
+
+    fault = Fault.SETTINGS
+    meaning = "The mailbox is somewhere that the settings do not lead to"
+    remedy = (
+        "If it was moved to Exchange Online or to another organisation, it cannot be read from here: exclude its user "
+        "in pbx.users. If the place is yours, set exchange.autodiscover_url to it."
+    )
+
+
+class NoCalendarReadable(ExchangeFailure):
+    """Exchange answers, and yet the calendar of nobody who takes part can be read."""
+
+    fault = Fault.SERVER
+    scope = Scope.SERVICE
+    meaning = "Exchange answers, but no calendar can be read"
+    remedy = "See what is said of the users, and what to do about that: it is the same for many of them."
 
 
 class ImpersonationRightMissing(ExchangeFailure):

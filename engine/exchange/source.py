@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.core.appointments import Appointment
-from engine.exchange.failures import ExchangeFailure
+from engine.exchange.failures import ExchangeFailure, ImpersonationDenied
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +103,13 @@ class CalendarSource(Protocol):
 
     async def close(self) -> None:
         """Close all connections."""
+        ...
+
+
+@runtime_checkable
+class Frugal(Protocol):
+    """A source that can go on with less than it should read."""
+
+    def read_less(self, denial: ImpersonationDenied) -> bool:
+        """Take note that nobody may be impersonated, whoever was tried; return whether reading goes on with less."""
         ...

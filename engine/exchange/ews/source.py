@@ -64,13 +64,14 @@ class EwsSource:
         own_address = settings.user if is_smtp_address(settings.user) else ""
         self._client = EwsClient(http, own_address, Throttle(settings.connections, clock))
         self._endpoint = EwsEndpoint(settings, http, clock)
+        self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
         self._connections = settings.connections
         self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
         self._may_subscribe = settings.mode is Mode.DETAILS
         self._ownership = Ownership(
             self._client,
             self._endpoint,
-            as_candidates=settings.resolve_with is ResolveWith.CANDIDATES,
+            as_candidates=self._as_candidates,
             may_impersonate=lambda: settings.mode is Mode.DETAILS and self.restriction is None,
         )
         limit = settings.max_subscriptions_per_connection
@@ -174,6 +175,13 @@ class EwsSource:
     def restriction(self) -> ExchangeFailure | None:
         """Why less is told than the settings ask for, None while everything is."""
         return self._reader.restriction
+
+    def read_less(self, denial: ImpersonationDenied) -> bool:
+        """Take note that nobody may be impersonated, whoever was tried; return whether reading goes on with less."""
+        if not isinstance(self._reader, FallbackReader) or self._as_candidates:
+            return False
+        self._reader.read_less(denial)
+        return True
 
     async def close(self) -> None:
         """Close all connections."""
