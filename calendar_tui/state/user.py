@@ -21,6 +21,7 @@ from calendar_tui.state.lines import (
 from calendar_tui.state.overview import clock
 from calendar_tui.state.trouble import problem_box
 from engine.api.schema import AppointmentAccount, PastChange, Subscription, UserDetail
+from engine.display import visible
 
 STATES = {
     "current": "The PBX shows what it ought to.",
@@ -45,7 +46,7 @@ def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 def user_text(user: UserDetail, now: datetime, zone: tzinfo) -> str:
     """Return everything about a user as text to be copied."""
     name = f"{user.display_name or user.name} ({user.name}), {now.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
-    return "\n".join([name, *(each.text.rstrip() for each in user_document(user, now, zone, 100))]) + "\n"
+    return "\n".join([visible(name), *(each.text.rstrip() for each in user_document(user, now, zone, 100))]) + "\n"
 
 
 def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
@@ -80,7 +81,7 @@ def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
     """Yield an appointment and what became of it: beside it where that has room, else beneath."""
     kind = (each.kind or "free").replace("_", " ")
-    subject = each.subject or "(no subject shown)"
+    subject = f"({each.hidden})" if each.hidden else each.subject
     role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)
     start = f" {_when(each, now, zone):<15} {fitted(kind, 11)} "
     room = width - cell_len(start) - SUBJECT_WIDTH - 2
@@ -92,6 +93,8 @@ def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: i
 
 
 def _when(each: AppointmentAccount, now: datetime, zone: tzinfo) -> str:
+    if each.outcome == "left out":
+        return "time unknown"
     start, end = each.start.astimezone(zone), each.end.astimezone(zone)
     day = "" if start.date() == now.astimezone(zone).date() else f"{start:%a} "
     if each.all_day:

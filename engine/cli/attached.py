@@ -3,12 +3,8 @@
 import argparse
 import asyncio
 import os
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from engine.api.schema import (
     AuditEvent,
@@ -22,12 +18,14 @@ from engine.api.schema import (
     UsersPage,
 )
 from engine.api.schema.places import usual_sockets
-from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.client import ApiClient, reachable_socket, understood
 from engine.cli.event_lines import EventLines
-from engine.cli.failures import EngineUnreachable, UserNotFound
+from engine.cli.failures import EngineUnreachable, UserNotClear, UserNotFound
+from engine.cli.output import put, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.reports import Reports
 from engine.cli.statuses import FAILED, WELL
+from engine.display import counted, displayed
 
 PER_PAGE = 1000
 FOLLOWED = 0.3
@@ -76,21 +74,21 @@ class Commands:
 
     def status(self) -> int:
         """Show how things stand; the exit status says whether both sides work."""
-        self._print(self._status, self._reports.status(self._status))
+        show(self._status, self._reports.status, as_json=self._as_json)
         return WELL if all(link.works for link in self._status.links) else FAILED
 
     async def users(self, words: list[str]) -> int:
         """Show all users that fit."""
         page = await self._all_users(" ".join(words))
-        self._print(page, self._reports.users(page))
-        print(f"{page.total} users", file=sys.stderr)
+        show(page, self._reports.users, as_json=self._as_json)
+        remark(counted(page.total, "user"))
         return WELL
 
     async def explain(self, typed: str) -> int:
         """Show everything about one user."""
         guid = await self._guid(typed)
         user = await self._client.get(f"/v1/users/{guid}", UserDetail)
-        self._print(user, self._reports.explanation(user))
+        show(user, self._reports.explanation, as_json=self._as_json)
         return WELL
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
@@ -103,21 +101,24 @@ class Commands:
         while operation.state == "running":
             if operation.done != told:
                 told = operation.done
-                print(f"{told} of {operation.total}", file=sys.stderr)
+                remark(f"{told} of {operation.total}")
             await asyncio.sleep(FOLLOWED)
             operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
-        summary = f"{operation.state}: {operation.done} of {operation.total} calendars, {operation.failed} not readable"
-        self._print(operation, [summary])
+        show(operation, _summary, as_json=self._as_json)
         return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
 
     async def events(self) -> int:
         """Show what happens until interrupted; as JSON with the snapshot and every topic."""
-        kinds = {"changes": ChangeEvent, "audit": AuditEvent, "operations": OperationEvent}
+        kinds: dict[str, type[ChangeEvent | AuditEvent | OperationEvent]] = {
+            "changes": ChangeEvent,
+            "audit": AuditEvent,
+            "operations": OperationEvent,
+        }
         async for name, data in self._client.events("" if self._as_json else ",".join(kinds)):
             if self._as_json:
-                print(f'{{"event":"{name}","data":{data.decode()}}}', flush=True)
+                put(b'{"event":"%s","data":%s}\n' % (name.encode(), data))
             elif name in kinds:
-                print(self._lines.line(msgspec.json.decode(data, type=kinds[name])), flush=True)
+                say(self._lines.line(displayed(understood(data, kinds[name]))))
         raise EngineUnreachable("the engine ended the events; it stops, or this listener was too slow")
 
     async def _all_users(self, words: str) -> UsersPage:
@@ -137,15 +138,15 @@ class Commands:
         meant = exact or users
         if len(meant) == 1:
             return meant[0].guid
+        if not meant:
+            raise UserNotFound(f"nobody fits {typed!r}")
         some = ", ".join(user.name for user in meant[:5])
-        raise UserNotFound(f"{len(meant)} users fit {typed!r}{': ' if some else ''}{some}")
+        raise UserNotClear(f"{len(meant)} users fit {typed!r}: {some}{', ...' if len(meant) > 5 else ''}")
 
-    def _print(self, data: msgspec.Struct, lines: Iterable[str]) -> None:
-        if self._as_json:
-            print(msgspec.json.encode(data).decode())
-        else:
-            for line in lines:
-                print(line)
+
+def _summary(operation: Operation) -> list[str]:
+    calendars = counted(operation.total, "calendar")
+    return [f"{operation.state}: {operation.done} of {calendars}, {operation.failed} not readable"]
 
 
 def _names(user: UserRow) -> set[str]:

@@ -83,11 +83,13 @@ class Reports:
         for trouble in user.problems:
             yield from self._trouble(f"  {self._palette.mark(good=False)} ", trouble)
         if user.decision is not None and user.decision.appointments:
-            yield "\nAppointments"
+            yield ""
+            yield "Appointments"
             for appointment in user.decision.appointments:
                 yield from self._appointment(appointment)
         if user.history:
-            yield "\nLast changes"
+            yield ""
+            yield "Last changes"
             for change in user.history:
                 yield self._change(change)
 
@@ -112,7 +114,7 @@ class Reports:
 
     def _concern(self, concern: Concern) -> Iterator[str]:
         if concern.link is not None:
-            yield f"{concern.link} concerns all {concern.count} users"
+            yield f"{concern.link} concerns {f'all {concern.count} users' if concern.count != 1 else 'the one user'}"
             return
         if not concern.count:
             yield from self._trouble(f"{self._palette.mark(good=False)} ", concern.trouble)
@@ -137,8 +139,10 @@ class Reports:
     def _appointment(self, appointment: AppointmentAccount) -> Iterator[str]:
         start, end = self._local(appointment.start), self._local(appointment.end)
         when = f"{start:%a %d} all day    " if appointment.all_day else f"{start:%a %d %H:%M}–{_end(start, end):<7}"
+        if appointment.outcome == "left out":
+            when = f"{'time unknown':<20}"
         kind = appointment.kind or "free"
-        yield self._cut(f"  {when} {kind.replace('_', ' '):<12} {appointment.subject or '(no subject shown)'}")
+        yield self._cut(f"  {when} {kind.replace('_', ' '):<12} {_subject(appointment)}")
         yield from self._wrapped(f"{' ' * 8}{appointment.words}", " " * 8)
 
     def _change(self, change: PastChange) -> str:
@@ -171,6 +175,10 @@ def _age(seconds: float) -> str:
     if minutes < 1:
         return f"{int(seconds)} s"
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _subject(appointment: AppointmentAccount) -> str:
+    return f"({appointment.hidden})" if appointment.hidden else appointment.subject
 
 
 def _end(start: datetime, end: datetime) -> str:

@@ -1,6 +1,7 @@
 """What can go wrong between us and Exchange, each by its name."""
 
 from engine.core.failures import Failure, Fault, Scope
+from engine.display import visible
 
 
 class ExchangeFailure(Failure):
@@ -68,7 +69,7 @@ class MailboxNotFound(ExchangeFailure):
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None, confidential: str = "") -> None:
         super().__init__(detail, retry_after=retry_after)
-        self.confidential = confidential
+        self.confidential = visible(confidential)
 
 
 class ManyMailboxesMissing(MailboxNotFound):
@@ -189,6 +190,18 @@ class OnlyFreeBusy(ExchangeFailure):
         "Assign the role ApplicationImpersonation to the service account (New-ManagementRoleAssignment in the "
         'Exchange Management Shell): it is noticed within the hour. Or set exchange.mode = "free-busy", if that is all '
         "it shall read."
+    )
+
+
+class SeriesNotExpanded(ExchangeFailure):
+    """A calendar view holds recurring series unexpanded, so nothing in it tells when they take place."""
+
+    fault = Fault.SERVER
+    scope = Scope.USER
+    meaning = "This server does not tell when recurring appointments take place"
+    remedy = (
+        "The presence of this user comes from free/busy: times and states are right, without subjects, priorities by "
+        'title and exceptions by organizer. A newer server may help; exchange.mode = "free-busy" keeps it that way.'
     )
 
 
