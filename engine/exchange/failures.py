@@ -91,8 +91,9 @@ class ImpersonationDenied(ExchangeFailure):
     scope = Scope.USER
     meaning = "The service account may not impersonate this mailbox"
     remedy = (
-        "Include the mailbox in the scope of the service account's ApplicationImpersonation role "
-        "(New-ManagementRoleAssignment in the Exchange Management Shell)."
+        "Take the mailbox into the scope of the service account's ApplicationImpersonation role (Set-ManagementScope, "
+        "or Set-ManagementRoleAssignment -CustomRecipientWriteScope, in the Exchange Management Shell): "
+        '"calendar-engine probe exchange" prints the commands for this site.'
     )
 
 
@@ -136,6 +137,13 @@ class MailboxMoved(ExchangeFailure):
     remedy = "Nothing to do: its server is looked for again. If it stays, check the move request in Exchange."
 
 
+class MailboxElsewhere(MailboxMoved):
+    """Another server than the one that was asked is responsible for the mailbox."""
+
+    meaning = "Another server is responsible for this mailbox"
+    remedy = "Nothing to do: its server is looked for again. If it stays, check what autodiscover tells of the mailbox."
+
+
 class MailboxAtAnotherUrl(MailboxMoved):
     """Another server than the one that the settings name for everybody is responsible for the mailbox."""
 
@@ -175,8 +183,9 @@ class ImpersonationRightMissing(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "The service account has no right to impersonate"
     remedy = (
-        "Assign the role ApplicationImpersonation to the service account "
-        "(New-ManagementRoleAssignment in the Exchange Management Shell)."
+        "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
+        "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell): "
+        '"calendar-engine probe exchange" prints the commands for this site.'
     )
 
 
@@ -187,9 +196,10 @@ class OnlyFreeBusy(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Only times and states of appointments are read, since the service account may not impersonate anybody"
     remedy = (
-        "Assign the role ApplicationImpersonation to the service account (New-ManagementRoleAssignment in the "
-        'Exchange Management Shell): it is noticed within the hour. Or set exchange.mode = "free-busy", if that is all '
-        "it shall read."
+        "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
+        "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell; "
+        '"calendar-engine probe exchange" prints the commands for this site): it is noticed within the hour. '
+        'Or set exchange.mode = "free-busy", if that is all it shall read.'
     )
 
 

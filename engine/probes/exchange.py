@@ -106,7 +106,8 @@ class ExchangeProbe:
         self._make_access = make_access
         own = self._settings.user if is_smtp_address(self._settings.user) else ""
         self._own_address = own
-        self._candidates = tuple(each for each in (*candidates, own) if is_smtp_address(each))
+        # Somebody who was named and has no mailbox is not found, however well the account's own can be read.
+        self._candidates = tuple(candidates) or ((own,) if own else ())
         self._clock = clock
         self._calendar_clock = calendar_clock
         self._lookup = lookup

@@ -79,8 +79,8 @@ class Calendars:
 
     A failure of one mailbox concerns that user alone, and one that takes long holds a lane at most, never all. A
     failure of the whole service pauses all visits, longer each time, and then a single visit tries whether it is
-    over; where a right is missing, which only a person can give, it does so seldom in the end. `shows_something` tells
-    whether the PBX shows a presence of ours for somebody.
+    over; where a right is missing, which only a person can give, it does so every 15 to 60 minutes.
+    `shows_something` tells whether the PBX shows a presence of ours for somebody.
     """
 
     def __init__(
@@ -115,7 +115,8 @@ class Calendars:
         self._outbreak = Outbreak(most=settings.exchange.connections)
         self._silence = Outbreak(most=1)
         self._backoff = Backoff(first=5, longest=300, random=self._random)
-        self._backoff_without_right = Looks(self._random)
+        self._backoff_without_right = Backoff(first=900, longest=3600, random=self._random)
+        self._looks = Looks(self._random)
         self._absences = Absences()
         self._readability = Readability()
         self._everybody_is_known = False
@@ -437,14 +438,19 @@ class Calendars:
         now = self._network_clock.now()
         if self._closed_until is not None and self._closed_until > now:
             return
-        backoff = self._backoff_without_right if failure.fault is Fault.PERMISSION else self._backoff
-        pause = backoff.next()
+        pause = self._backoff_of(failure).next()
         if failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         self._closed_until = now + pause
         self._closed_by = self._said = failure
         self._service_answers = self._works = False
         self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
+
+    def _backoff_of(self, failure: ExchangeFailure) -> Backoff | Looks:
+        """A bare 403 may be a hiccup of a front end; what is refused in words waits for a person."""
+        if isinstance(failure, EwsForbidden):
+            return self._looks
+        return self._backoff_without_right if failure.fault is Fault.PERMISSION else self._backoff
 
     def _signs_of_life(self) -> None:
         """Whoever tells of a change can be asked about it: no other server's silence has to be waited for."""
@@ -459,6 +465,7 @@ class Calendars:
         self._outbreak.well(guid)
         self._backoff.reset()
         self._backoff_without_right.reset()
+        self._looks.reset()
         self._service_answers = True
         self._compare_works()
 

@@ -17,6 +17,7 @@ from engine.exchange.failures import (
     ImpersonationRightMissing,
     LoginRefused,
     MailboxBusy,
+    MailboxElsewhere,
     MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
@@ -139,11 +140,11 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ),
     ),
     (Reaction.HALVE_WINDOW, CalendarTooFull, ("ErrorExceededFindCountLimit", "ErrorResultSetTooBig")),
+    (Reaction.FIND_SERVER_AGAIN, MailboxMoved, ("ErrorMailboxMoveInProgress",)),
     (
         Reaction.FIND_SERVER_AGAIN,
-        MailboxMoved,
+        MailboxElsewhere,
         (
-            "ErrorMailboxMoveInProgress",
             "ErrorCrossSiteRequest",
             "ErrorNoRespondingCASInDestinationSite",
             "ErrorNoApplicableProxyCASServersAvailable",

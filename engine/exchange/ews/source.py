@@ -27,6 +27,8 @@ from engine.exchange.failures import (
     ExchangeUnreachable,
     ImpersonationDenied,
     ImpersonationRightMissing,
+    MailboxAtAnotherUrl,
+    MailboxElsewhere,
     MailboxMoved,
     MailboxNotFound,
     NotPrimaryAddress,
@@ -65,6 +67,7 @@ class EwsSource:
         self._client = EwsClient(http, own_address, Throttle(settings.connections, clock))
         self._endpoint = EwsEndpoint(settings, http, clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
+        self._ews_url_is_fixed = settings.ews_url is not None and settings.type is ExchangeType.ON_PREMISES
         self._connections = settings.connections
         self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
         self._may_subscribe = settings.mode is Mode.DETAILS
@@ -195,6 +198,10 @@ class EwsSource:
     def _looking_again(self, url: str) -> Iterator[None]:
         try:
             yield
+        except MailboxElsewhere as failure:
+            if self._ews_url_is_fixed:
+                raise MailboxAtAnotherUrl(failure.detail) from failure
+            raise
         except AnswerBrokenOff:
             raise
         except _PERHAPS_ELSEWHERE:
