@@ -48,8 +48,8 @@ def exchange_account(values: _Values) -> tuple[str, ...]:
         return ("An ordinary account with a mailbox is enough: it sees when others are busy as everybody does.",)
     return (
         "Make an account for the engine alone, with a password that does not expire.",
-        "Give it the role ApplicationImpersonation for the mailboxes concerned alone, in the Exchange Management Shell. "
-        "This may be typed again and again:",
+        "Give it the role ApplicationImpersonation for the mailboxes concerned alone, in the Exchange Management "
+        "Shell. This may be typed again and again:",
         impersonation.grant(_account(values)),
         "It takes in the mailboxes of people and shared ones; Set-ManagementScope narrows it, for instance to a group.",
         "Write it as user@domain where its mail domain shall be used to find Exchange, else as DOMAIN\\user.",
