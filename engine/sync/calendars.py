@@ -41,7 +41,7 @@ from engine.sync.happenings import (
     UserTrouble,
 )
 from engine.sync.outbreak import Outbreak
-from engine.sync.pauses import LONGEST_WHILE_KNOWN, looked_enough, needs_a_person, pause_after
+from engine.sync.pauses import LONGEST_RETRY, LONGEST_WHILE_KNOWN, looked_enough, needs_a_person, pause_after
 from engine.sync.readability import Readability
 from engine.sync.roster import Participant, Reading, Roster
 from engine.sync.slow import SlowMailboxes
