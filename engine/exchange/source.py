@@ -1,7 +1,7 @@
 """The one face every calendar source shows: find a mailbox, read its window, hear when it changes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -12,10 +12,14 @@ from engine.exchange.failures import ExchangeFailure, ImpersonationDenied
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """Where a user's calendar is: the primary SMTP address and the URL it is served under."""
+    """Where a user's calendar is: the primary SMTP address and the URL it is served under.
+
+    `found_by` is the candidate address that led to it, "" where that is not known.
+    """
 
     address: str
     url: str
+    found_by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

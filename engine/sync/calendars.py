@@ -30,6 +30,7 @@ from engine.exchange.failures import (
 from engine.exchange.source import CalendarSource, Frugal, Mailbox, Urgency, Window
 from engine.sync.absences import Absences
 from engine.sync.circumstances import Circumstances
+from engine.sync.first_reading import candidates_after, read_first
 from engine.sync.happenings import (
     AccountPaused,
     LinkRecovered,
@@ -258,8 +259,14 @@ class Calendars:
             participant.mailbox = None
         found: Mailbox | None = participant.mailbox
         try:
-            found = found or await self._source.resolve(candidates)
-            mailbox, reading = await self._read_window(guid, found)
+            if found is None:
+                found = await self._source.resolve(candidates)
+                following = () if participant.reading else candidates_after(found, candidates)
+                found, reading = await read_first(
+                    self._source, found, following, lambda mailbox: self._read_window(guid, mailbox)
+                )
+            else:
+                found, reading = await self._read_window(guid, found)
         except ServiceAccountBusy as pause:
             self._postpone(guid, pause)
             return
@@ -277,7 +284,7 @@ class Calendars:
         self._answers(guid)
         self._compare_restriction()
         if participant.candidates == candidates:
-            participant.mailbox = mailbox
+            participant.mailbox = found
             self._succeeded(guid, participant, reading)
 
     async def _read_window(self, guid: str, mailbox: Mailbox) -> tuple[Mailbox, Reading]:

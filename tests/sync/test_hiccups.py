@@ -285,3 +285,29 @@ async def test_a_presence_from_before_a_restart_stays_while_its_mailbox_is_not_f
             assert busy(site) == set(NAMES)
             await site.pass_time(minutes=1)
             assert problems(site) == {}
+
+
+@pytest.mark.parametrize("code", ["ErrorCannotFindUser", "ErrorMailRecipientNotFound"])
+@pytest.mark.parametrize("mode", ["details", "free-busy"])
+async def test_a_mailbox_that_its_server_does_not_know_leads_on_to_the_next_candidate(
+    clock: ManualClock, tmp_path: Path, code: str, mode: str
+) -> None:
+    people = [
+        Person(
+            name="anna",
+            display_name="a",
+            mailbox="anna@corp.example",
+            pbx_addresses=("a.new@corp.example",),
+            free_busy_refusal=code,
+        ),
+        Person(name="anna.new", display_name="b", mailbox="a.new@corp.example"),
+    ]
+    world = World(MONDAY, BERLIN, people)
+    world.put("a.new@corp.example", world.appointment("m", "09:00-12:00"))
+    async with Company(world, tmp_path, clock, schema=ews_schema()) as company:
+        if mode == "details":
+            company.exchange.faults.add(ErrorCode(code, in_fault=True), mailbox="anna@corp.example")
+        tables = {"exchange": {**EWS["exchange"], "mode": mode}}
+        async with running_engine(company, clock, tmp_path, tables) as site:
+            await site.settled()
+            assert site.shown(people[0]).activity == "busy"

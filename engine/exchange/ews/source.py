@@ -101,7 +101,7 @@ class EwsSource:
         for address in addresses:
             try:
                 with self._looking_again(url):
-                    return Mailbox(await self._ownership.mailbox(url, address), url)
+                    return Mailbox(await self._ownership.mailbox(url, address), url, found_by=address)
             except MailboxNotFound as failure:
                 without.append(failure)
             except MailboxMoved:

@@ -407,9 +407,9 @@ async def test_mailbox_that_is_not_at_the_configured_url_needs_another_setting()
         with pytest.raises(MailboxAtAnotherUrl) as raised:
             await ask
         assert "exchange.ews_url" in raised.value.remedy
-    with pytest.raises(MailboxMoved) as raised:
+    with pytest.raises(MailboxMoved) as moved:
         await source.read_window(ANNA, DAY)
-    assert not isinstance(raised.value, MailboxAtAnotherUrl)
+    assert not isinstance(moved.value, MailboxAtAnotherUrl)
 
 
 async def test_configured_url_is_never_discovered() -> None:
