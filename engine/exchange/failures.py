@@ -135,6 +135,18 @@ class MailboxNotFound(ExchangeFailure):
         self.confidential = visible(confidential)
 
 
+class ManyMailboxesMissing(MailboxNotFound):
+    """Mailboxes that were there before are not found, and so many at once that it is the service's trouble."""
+
+    fault = Fault.SERVER
+    meaning = "Exchange finds this mailbox no more, nor many others that were there before"
+    remedy = (
+        "Check the directory that Exchange asks: domain controllers, address lists, and what the service account may "
+        "see there. Nobody's presence is cleared for it; it is looked again within the hour. If the mailboxes were "
+        "removed indeed, their presences end with the appointments."
+    )
+
+
 class ImpersonationDenied(ExchangeFailure):
     """The service account may not act for this mailbox."""
 
@@ -142,8 +154,9 @@ class ImpersonationDenied(ExchangeFailure):
     scope = Scope.USER
     meaning = "The service account may not impersonate this mailbox"
     remedy = (
-        "Include the mailbox in the scope of the service account's ApplicationImpersonation role "
-        "(New-ManagementRoleAssignment in the Exchange Management Shell)."
+        "Take the mailbox into the scope of the service account's ApplicationImpersonation role (Set-ManagementScope, "
+        "or Set-ManagementRoleAssignment -CustomRecipientWriteScope, in the Exchange Management Shell): "
+        '"calendar-engine probe exchange" prints the commands for this site.'
     )
 
 
@@ -184,7 +197,46 @@ class MailboxMoved(ExchangeFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "The mailbox has moved or is being moved"
-    remedy = "Nothing to do: its server is looked for again. If it stays, check exchange.ews_url."
+    remedy = "Nothing to do: its server is looked for again. If it stays, check the move request in Exchange."
+
+
+class MailboxElsewhere(MailboxMoved):
+    """Another server than the one that was asked is responsible for the mailbox."""
+
+    meaning = "Another server is responsible for this mailbox"
+    remedy = "Nothing to do: its server is looked for again. If it stays, check what autodiscover tells of the mailbox."
+
+
+class MailboxAtAnotherUrl(MailboxMoved):
+    """Another server than the one that the settings name for everybody is responsible for the mailbox."""
+
+    fault = Fault.SETTINGS
+    meaning = "The mailbox is not at the server that exchange.ews_url names"
+    remedy = (
+        "Take exchange.ews_url out of the settings, so that autodiscover finds the server of each mailbox, and set "
+        "exchange.autodiscover_url where it is not found by the mail domain. Or name a server that all mailboxes are "
+        "reached by. A mailbox that was moved to Exchange Online cannot be read here: exclude its user in pbx.users."
+    )
+
+
+class MailboxOutOfReach(MailboxMoved):
+    """Autodiscover leads to a place that is not trusted with our credentials, as for a mailbox in the cloud."""
+
+    fault = Fault.SETTINGS
+    meaning = "The mailbox is somewhere that the settings do not lead to"
+    remedy = (
+        "If it was moved to Exchange Online or to another organisation, it cannot be read from here: exclude its user "
+        "in pbx.users. If the place is yours, set exchange.autodiscover_url to it."
+    )
+
+
+class NoCalendarReadable(ExchangeFailure):
+    """Exchange answers, and yet the calendar of nobody who takes part can be read."""
+
+    fault = Fault.SERVER
+    scope = Scope.SERVICE
+    meaning = "Exchange answers, but no calendar can be read"
+    remedy = "See what is said of the users, and what to do about that: it is the same for many of them."
 
 
 class ImpersonationRightMissing(ExchangeFailure):
@@ -194,8 +246,9 @@ class ImpersonationRightMissing(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "The service account has no right to impersonate"
     remedy = (
-        "Assign the role ApplicationImpersonation to the service account "
-        "(New-ManagementRoleAssignment in the Exchange Management Shell)."
+        "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
+        "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell): "
+        '"calendar-engine probe exchange" prints the commands for this site.'
     )
 
 
@@ -206,9 +259,10 @@ class OnlyFreeBusy(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Only times and states of appointments are read, since the service account may not impersonate anybody"
     remedy = (
-        "Assign the role ApplicationImpersonation to the service account (New-ManagementRoleAssignment in the "
-        'Exchange Management Shell): it is noticed within the hour. Or set exchange.mode = "free-busy", if that is all '
-        "it shall read."
+        "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
+        "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell; "
+        '"calendar-engine probe exchange" prints the commands for this site): it is noticed within the hour. '
+        'Or set exchange.mode = "free-busy", if that is all it shall read.'
     )
 
 

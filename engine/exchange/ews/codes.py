@@ -19,6 +19,7 @@ from engine.exchange.failures import (
     LoginPage,
     LoginRefused,
     MailboxBusy,
+    MailboxElsewhere,
     MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
@@ -142,11 +143,11 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ),
     ),
     (Reaction.HALVE_WINDOW, CalendarTooFull, ("ErrorExceededFindCountLimit", "ErrorResultSetTooBig")),
+    (Reaction.FIND_SERVER_AGAIN, MailboxMoved, ("ErrorMailboxMoveInProgress",)),
     (
         Reaction.FIND_SERVER_AGAIN,
-        MailboxMoved,
+        MailboxElsewhere,
         (
-            "ErrorMailboxMoveInProgress",
             "ErrorCrossSiteRequest",
             "ErrorNoRespondingCASInDestinationSite",
             "ErrorNoApplicableProxyCASServersAvailable",

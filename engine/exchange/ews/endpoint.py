@@ -16,14 +16,11 @@ from engine.exchange.ews.transport import Http
 from engine.exchange.failures import (
     AutodiscoverFailed,
     ExchangeFailure,
-    MailboxMoved,
     MailboxNotFound,
+    MailboxOutOfReach,
     MailboxTrouble,
 )
 from engine.exchange.source import Mailbox
-
-OUT_OF_REACH_SECONDS = 3600.0
-"""A mailbox in the cloud comes back seldom, and there may be thousands of them."""
 
 
 class EwsEndpoint:
@@ -69,8 +66,8 @@ class EwsEndpoint:
     async def place(self, mailbox: Mailbox) -> Place:
         """Return where a mailbox is now: as it is known, where the URL is configured or autodiscover does not tell.
 
-        Raises `MailboxMoved` when autodiscover leads to where our credentials are not sent, as for a mailbox that is
-        in the cloud now, and `LoginRefused`.
+        Raises `MailboxOutOfReach` when autodiscover leads to where our credentials are not sent, as for a mailbox that
+        is in the cloud now, and `LoginRefused`.
         """
         if self._settings.ews_url is not None or self._told_by is None:
             return Place(mailbox.url, "")
@@ -80,7 +77,7 @@ class EwsEndpoint:
         except (AutodiscoverFailed, MailboxNotFound) as failure:
             if search.leads_away:
                 reason = f"autodiscover leads from {mailbox.address} to {search.leads_away}"
-                raise MailboxMoved(reason, retry_after=OUT_OF_REACH_SECONDS) from failure
+                raise MailboxOutOfReach(reason) from failure
             return Place(mailbox.url, "")
         return Place(found.url, found.group)
 
