@@ -35,10 +35,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class SetupSession:
     """Every change is in the file at `path` before it is answered, or raises `SetupNotKept`.
 
-    `zone` is this machine's time zone. Whatever looks at secrets may raise a failure of theirs.
+    `zone` is the time zone of the site, None where it has to be asked for. Whatever looks at secrets may raise a
+    failure of theirs.
     """
 
-    def __init__(self, service: Service, secrets: SecretSources, path: Path, zone: ZoneInfo) -> None:
+    def __init__(self, service: Service, secrets: SecretSources, path: Path, zone: ZoneInfo | None) -> None:
         self._service = service
         self._secrets = secrets
         self._path = path

@@ -230,6 +230,10 @@ def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
         if link.failure is not None
     ]
+    if picture.unstable is not None:
+        unstable = trouble(picture.unstable)
+        concerns.append(Concern(trouble=unstable, link=Side.PBX.value, count=picture.users, users=()))
+    concerns += [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.failed_parts]
     if picture.restriction is not None:
         restricted = trouble(picture.restriction)
         concerns.append(Concern(trouble=restricted, link=Side.EXCHANGE.value, count=picture.users, users=()))

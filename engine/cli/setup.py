@@ -23,6 +23,7 @@ from engine.cli.process import protect_memory
 from engine.cli.setup_client import SetupClient
 from engine.cli.statuses import FAILED, WELL
 from engine.core.settings.problems import Problem
+from engine.core.setup.flow import TIME_ZONE
 from engine.display import displayed
 from engine.store.secrets import ENVIRONMENT, given_secrets
 
@@ -76,7 +77,7 @@ async def _run(options: argparse.Namespace, path: Path, answers: Answers | None)
 
 async def _by_file(setup: SetupClient, answers: Answers, options: argparse.Namespace) -> int:
     state = await _answered(setup, answers, options)
-    problems = (*answers.problems, *_missing_secrets(state))
+    problems = (*answers.problems, *_missing(state, answers))
     if problems:
         if options.json:
             put_json(Outcome(state="unusable", problems=problems))
@@ -116,8 +117,12 @@ async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Outc
     return msgspec.structs.replace(outcome, state="applied", changes=applied.changes, new_secrets=applied.new_secrets)
 
 
-def _missing_secrets(state: Setup) -> Iterator[Problem]:
+def _missing(state: Setup, answers: Answers) -> Iterator[Problem]:
+    """Yield what the file cannot be seen to lack: the secrets are elsewhere, and a time zone may be known already."""
     for problem in state.problems:
+        if problem.key == TIME_ZONE and all(each.key != TIME_ZONE for each in answers.problems):
+            remedy = 'Add timezone = "Europe/Berlin", or where your users are, to the table [presence].'
+            yield Problem(problem.key, None, problem.reason, remedy)
         if problem.key in ENVIRONMENT:
             remedy = f"Set {ENVIRONMENT[problem.key]} in the environment, or put it into the file of --secrets."
             yield Problem(problem.key, None, problem.reason, remedy)
