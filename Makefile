@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.ready-demo
+PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
 .PHONY: demo test test-lowest bench screenshots faults fuzz soak lock clean
 
-demo: $(READY)
+# What it says goes to standard error: without a terminal the demo prints JSON, and nothing else.
+demo: $(DEMO_READY)
+	@echo 'Starting the demo: a simulated PBX and a simulated Exchange, on this machine alone.' >&2
 	@if [ -t 1 ]; then $(BIN)/calendar-tui --demo; else $(BIN)/calendar-engine demo --headless --for 20 --json; fi
 
 test: $(READY)
@@ -52,5 +56,13 @@ clean:
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) install --quiet --editable '.[dev]'
+	@touch $@ $(DEMO_READY)
+
+# Of bytecode only what the demo loads is made, as it is loaded.
+$(DEMO_READY): pyproject.toml
+	@echo 'Making a virtual environment in $(VENV) (once) ...' >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+	@echo 'Installing what calendar-engine and calendar-tui need into it, and nothing else (once) ...' >&2
+	@$(PIP) install --no-compile --progress-bar on --editable . >&2
 	@touch $@

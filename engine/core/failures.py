@@ -30,6 +30,12 @@ class Scope(StrEnum):
     SERVICE = "the whole service"
 
 
+_OF_PYTHON = re.compile(
+    r"\[Errno -?\d+\] |\[(?:SSL|X509|PEM|ASN1|CONF|BIO|DH|EVP|SYS)(?:: [A-Z0-9_]+)?\] | \(_ssl\.c:\d+\)"
+)
+"""What Python puts around the words of the system (errno(3)) and of OpenSSL."""
+
+
 class Failure(Exception):
     """A named failure. Subclasses state fault, scope, meaning and remedy; an instance adds where and why, and may know
     better words for both.
@@ -45,7 +51,7 @@ class Failure(Exception):
     remedy: str
 
     def __init__(self, detail: str = "") -> None:
-        self.detail = visible(detail)
+        self.detail = visible(_OF_PYTHON.sub("", detail))
         super().__init__(self.detail)
         self.confidential = ""
 

@@ -4,13 +4,14 @@ import argparse
 from importlib.metadata import version
 
 from engine.cli.commands import about, asking, demo, log, log_in, secrets, service, settings, setup, trying
+from engine.cli.commands.parsers import Parser
 
 PROGRAM = "calendar-engine"
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser; what it returns for a command has as `run` what carries it out."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROGRAM, description="Sets the presence of innovaphone PBX users from their Exchange calendars."
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version('calendar-tui')}")

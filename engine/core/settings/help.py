@@ -74,6 +74,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "debug_log.max_megabytes": "How many megabytes of traffic are kept",
         "debug_log.max_days": "How many days traffic is kept",
         "debug_log.subjects": "Whether subjects stay readable in kept traffic",
+        "debug_log.bodies_for_readers": "Whether the read-only socket gives bodies, and names in exports",
         "engine.dry_run": "Compute everything, and write nothing to the PBX",
         "engine.state_dir": "Directory where the engine keeps its state",
         "engine.socket": "Path of the local API's socket",

@@ -123,6 +123,7 @@ _DEBUG_LOG = (
     Key("debug_log.max_megabytes", values.Whole(1, 1_000_000)),
     Key("debug_log.max_days", values.Whole(1, 3650)),
     Key("debug_log.subjects", values.flag),
+    Key("debug_log.bodies_for_readers", values.flag),
 )
 _ENGINE = (
     Key("engine.dry_run", values.flag),

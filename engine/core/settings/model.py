@@ -127,6 +127,7 @@ class DebugLogSettings:
     max_megabytes: int = 256
     max_days: int = 7
     subjects: bool = False
+    bodies_for_readers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
