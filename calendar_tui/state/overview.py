@@ -36,6 +36,7 @@ GOOD_NEWS = {
     "user recovered": "the calendar can be read again",
     "listening": "the PBX may connect here",
     "reading unrestricted": "calendars are read with all details again",
+    "concern over": "presences follow in time again",
 }
 
 

@@ -34,6 +34,8 @@ from engine.store.acknowledged import Written
 from engine.sync import status as sync_status
 from engine.sync.happenings import (
     AccountPaused,
+    ConcernArose,
+    ConcernOver,
     LinkRecovered,
     LinkTrouble,
     ListeningForPbx,
@@ -54,7 +56,15 @@ NAMED_USERS = 10
 
 UserHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered
 SiteHappening = (
-    LinkTrouble | LinkRecovered | ListeningForPbx | PbxRefused | AccountPaused | ReadingRestricted | ReadingUnrestricted
+    LinkTrouble
+    | LinkRecovered
+    | ListeningForPbx
+    | PbxRefused
+    | AccountPaused
+    | ReadingRestricted
+    | ReadingUnrestricted
+    | ConcernArose
+    | ConcernOver
 )
 
 _SCOPES = (Scope.SERVICE, Scope.CONNECTION, Scope.USER)
@@ -137,6 +147,10 @@ def site_change(happening: SiteHappening, number: int, at: datetime) -> ChangeEv
             )
         case ReadingUnrestricted():
             return ChangeEvent(number=number, at=at, kind="reading unrestricted", label=exchange)
+        case ConcernArose(side, failure):
+            return ChangeEvent(number=number, at=at, kind="concern", label=side.value, trouble=trouble(failure))
+        case ConcernOver(side):
+            return ChangeEvent(number=number, at=at, kind="concern over", label=side.value)
 
 
 def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
@@ -237,6 +251,8 @@ def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     if picture.restriction is not None:
         restricted = trouble(picture.restriction)
         concerns.append(Concern(trouble=restricted, link=Side.EXCHANGE.value, count=picture.users, users=()))
+    for failure in picture.exchange_concerns:
+        concerns.append(Concern(trouble=trouble(failure), link=Side.EXCHANGE.value, count=0, users=()))
     for failure in picture.refused_pbxs.values():
         concerns.append(Concern(trouble=trouble(failure), link=Side.PBX.value, count=0, users=()))
     alike: dict[type[Failure], list[sync_status.UserProblem]] = {}

@@ -6,7 +6,11 @@ from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent
 from engine.cli.columns import cut, fitted, room
 from engine.cli.palette import Palette
 
-GOOD_NEWS = {"listening": "the PBX may connect", "reading unrestricted": "calendars are read with all details again"}
+GOOD_NEWS = {
+    "listening": "the PBX may connect",
+    "reading unrestricted": "calendars are read with all details again",
+    "concern over": "presences follow in time again",
+}
 
 
 class EventLines:

@@ -177,6 +177,7 @@ class Engine:
             self._refused_pbxs,
             self._source.is_watched,
             self._source.restriction,
+            self._source.concerns,
         )
         return replace(picture, unstable=self._links.unstable(), failed_parts=self._supervisor.problems())
 

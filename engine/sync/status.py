@@ -49,9 +49,9 @@ class Status:
     `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for. `unstable` is said of a link to the PBX that is lost again and again, `failed_parts` of what
-    started again after a mistake of ours. Where nothing `is_set_up`, the `concerns` say why; they are what else is the
-    matter with the settings.
+    settings ask for; `exchange_concerns` keep presences from following in time although Exchange works. `unstable` is
+    said of a link to the PBX that is lost again and again, `failed_parts` of what started again after a mistake of
+    ours. Where nothing `is_set_up`, the `concerns` say why; they are what else is the matter with the settings.
     """
 
     users: int
@@ -65,6 +65,7 @@ class Status:
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
+    exchange_concerns: tuple[Failure, ...] = ()
     unstable: Failure | None = None
     failed_parts: tuple[Failure, ...] = ()
     is_set_up: bool = True
@@ -78,6 +79,7 @@ def describe(
     refused_pbxs: Mapping[str, Failure],
     is_watched: Callable[[Mailbox], bool],
     restriction: Failure | None,
+    exchange_concerns: tuple[Failure, ...] = (),
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     users = watched = waiting = 0
@@ -112,4 +114,5 @@ def describe(
         exchange=exchange,
         refused_pbxs=dict(refused_pbxs),
         restriction=restriction,
+        exchange_concerns=exchange_concerns,
     )

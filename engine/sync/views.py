@@ -13,6 +13,7 @@ from engine.core.presence.intervals import local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.core.presence.what_if import Change, preview_day
 from engine.core.users import User
+from engine.exchange.failures import MailboxRationed
 from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
 from engine.sync.happenings import Observer
@@ -116,6 +117,13 @@ def account(
         day_begins=start_of_day(today, settings.timezone),
         day=day,
         problems=tuple(
-            each for each in (participant.problem, participant.mistake, participant.refusal) if each is not None
+            each
+            for each in (participant.problem, participant.mistake, participant.refusal, _rationed(following))
+            if each is not None
         ),
     )
+
+
+def _rationed(following: Following) -> Failure | None:
+    until = following.held_back_until
+    return None if until is None else MailboxRationed(f"the next reading waits until {until:%H:%M:%S} UTC")
