@@ -118,6 +118,7 @@ class View(Screen[str | None]):
         """Put the frame around the content."""
         yield self.lines("too-small")
         yield self.lines("header", "one-line")
+        yield self.lines("banner", "as-needed")
         yield self.lines("lost", "as-needed")
         yield from self.content()
         yield self.lines("footer", "as-needed")
@@ -135,6 +136,7 @@ class View(Screen[str | None]):
         if small:
             self.line_view("too-small").show(frame.too_small(width, height))
             return
+        self.show_as_needed("banner", frame.banner(self.model, width))
         self.show_as_needed("lost", frame.lost(self.model, width))
         self.refresh_content()
         operation = self.model.operations.get(self._followed)

@@ -31,6 +31,7 @@ class Role(StrEnum):
     VALUE = "value"
     ENTITY = "entity"
     FOUND = "found"
+    BANNER = "banner"
 
 
 class Span(NamedTuple):

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import itertools
 import os
 import sys
 from collections.abc import Iterable
@@ -82,7 +83,7 @@ class Commands:
     async def users(self, words: list[str]) -> int:
         """Show all users that fit."""
         page = await self._all_users(" ".join(words))
-        self._print(page, self._reports.users(page))
+        self._print(page, itertools.chain(self._reports.mode(self._status), self._reports.users(page)))
         print(f"{page.total} users", file=sys.stderr)
         return WELL
 
@@ -90,7 +91,7 @@ class Commands:
         """Show everything about one user."""
         guid = await self._guid(typed)
         user = await self._client.get(f"/v1/users/{guid}", UserDetail)
-        self._print(user, self._reports.explanation(user))
+        self._print(user, itertools.chain(self._reports.mode(self._status), self._reports.explanation(user)))
         return WELL
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
@@ -112,6 +113,9 @@ class Commands:
 
     async def events(self) -> int:
         """Show what happens until interrupted; as JSON with the snapshot and every topic."""
+        if not self._as_json:
+            for line in self._reports.mode(self._status):
+                print(line, flush=True)
         kinds = {"changes": ChangeEvent, "audit": AuditEvent, "operations": OperationEvent}
         async for name, data in self._client.events("" if self._as_json else ",".join(kinds)):
             if self._as_json:

@@ -22,7 +22,7 @@ from engine.cli.palette import Palette
 
 INDENT = " " * 4
 NAME_WIDTH = 21
-STATES = {"current": "", "pending": "(being written)", "unread": "(not read yet)", "problem": ""}
+STATES = {"current": "", "pending": "(being written)", "withheld": "", "unread": "(not read yet)", "problem": ""}
 AWAITED = {
     "first try": "not tried yet",
     "next try": "waiting for the next try",
@@ -44,6 +44,7 @@ class Reports:
         running = timedelta(seconds=int((status.now - status.started).total_seconds()))
         state = "" if status.state == "running" else f"; {status.state}"
         yield f"calendar-engine {status.version}, running for {running}{state}"
+        yield from self.mode(status)
         for link in status.links:
             yield from self._link(link)
         yield (
@@ -54,6 +55,11 @@ class Reports:
         for concern in status.concerns:
             yield ""
             yield from self._concern(concern)
+
+    def mode(self, status: Status) -> Iterator[str]:
+        """Yield what has to be known to read anything else right."""
+        if status.dry_run:
+            yield from map(self._palette.notice, self._wrapped(f"DRY RUN: {dry_run_in_words(status)}", ""))
 
     def users(self, page: UsersPage) -> Iterator[str]:
         """Yield a line for each user."""
@@ -74,6 +80,10 @@ class Reports:
         shown = user.acknowledged.presence
         activity = self._palette.activity(shown.activity if shown else None)
         yield self._cut(f"  Shown     {activity} {shown.note if shown else ''}")
+        if user.withheld is not None:
+            activity = self._palette.activity(user.withheld.activity)
+            yield self._cut(f"  Would be  {activity} {user.withheld.note}")
+            yield "            but this is a dry run: nothing is written"
         if user.decision is not None:
             ought = user.decision.presence
             activity = self._palette.activity(ought.activity)
@@ -131,6 +141,9 @@ class Reports:
         activity = self._palette.activity(user.activity)
         name = fitted(user.display_name or user.name, NAME_WIDTH)
         remark = user.problem_title if user.state == "problem" else STATES[user.state]
+        if user.withheld is not None:
+            would = f"{self._palette.activity(user.withheld.activity).rstrip()} {user.withheld.note}".rstrip()
+            remark = f"(dry run: would show {would})"
         text = " ".join(part for part in (user.note, remark) if part)
         return self._cut(f"{activity} {name} {text}".rstrip())
 
@@ -156,6 +169,15 @@ class Reports:
 
     def _cut(self, line: str) -> str:
         return cut(line, self._width, "..." if self._palette.ascii_only else "…")
+
+
+def dry_run_in_words(status: Status) -> str:
+    """Say what a dry run does not do, and what would be otherwise."""
+    if not status.withheld:
+        return "nothing is written to the PBX; it shows what it would show otherwise"
+    who = "1 user" if status.withheld == 1 else f"{status.withheld} users"
+    cleared = f", {status.withheld_cleared} of them nothing" if status.withheld_cleared else ""
+    return f"nothing is written to the PBX; {who} would show something else{cleared}"
 
 
 def _freshness(status: Status) -> str:

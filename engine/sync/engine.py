@@ -93,7 +93,7 @@ class Engine:
         )
         self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
         self._decider = Decider(
-            self._roster, settings.presence, around, written=self._writer.written, want=self._decided
+            self._roster, settings.presence, around, written=self._writer.supposed, want=self._decided
         )
         self._calendars = Calendars(self._roster, source, settings, around, changed=self._visited)
         self._setback = Setback(clock, network_clock, self._set_back)
@@ -128,6 +128,7 @@ class Engine:
             self._refused_pbxs,
             self._source.is_watched,
             self._source.restriction,
+            self._writer.dry_run,
         )
 
     @property
@@ -150,7 +151,8 @@ class Engine:
             return None
         mailbox = participant.mailbox
         is_watched = mailbox is not None and self._source.is_watched(mailbox)
-        return glance(participant, self._writer.written(guid), is_watched=is_watched)
+        withheld = self._writer.withheld(guid)
+        return glance(participant, self._writer.written(guid), withheld, is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
@@ -163,6 +165,7 @@ class Engine:
             self._writer.written(guid),
             self._settings,
             now,
+            withheld=self._writer.withheld(guid),
             following=self._source.following(mailbox) if mailbox else Following(),
             next_visit=self._calendars.next_visit(guid),
         )

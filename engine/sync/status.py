@@ -43,14 +43,22 @@ class UserProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """How many presences a dry run does not write, `cleared` of them empty ones."""
+
+    presences: int
+    cleared: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in
     the calendars of `watched` users are heard at once; the others are looked at every now and then, and
     `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for. Where nothing `is_set_up`, the `concerns` say why; they are what else is the matter with the
-    settings.
+    settings ask for. In a `dry_run` nothing is written. Where nothing `is_set_up`, the `concerns` say why; they are
+    what else is the matter with the settings.
     """
 
     users: int
@@ -64,6 +72,7 @@ class Status:
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
+    dry_run: Withheld | None = None
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
 
@@ -75,6 +84,7 @@ def describe(
     refused_pbxs: Mapping[str, Failure],
     is_watched: Callable[[Mailbox], bool],
     restriction: Failure | None,
+    dry_run: Withheld | None,
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     users = watched = waiting = 0
@@ -109,4 +119,5 @@ def describe(
         exchange=exchange,
         refused_pbxs=dict(refused_pbxs),
         restriction=restriction,
+        dry_run=dry_run,
     )

@@ -16,6 +16,7 @@ from engine.sync.certainty import Certainty
 from engine.sync.circumstances import Circumstances
 from engine.sync.happenings import PresenceConfirmed, PresenceWithheld, UserChanged, UserTrouble
 from engine.sync.roster import Participant, Roster
+from engine.sync.status import Withheld
 from engine.sync.timetable import Alarm, Timetable
 
 RETRY = timedelta(seconds=5)
@@ -92,6 +93,7 @@ class Writer:
         self._written: dict[str, Written] = {}
         self._leftovers: dict[str, tuple[str, ...]] = {}
         self._withheld: dict[str, Written] = {}
+        self._seen: dict[str, Written] = {}
         self._wanted = Timetable()
         self._busy: set[str] = set()
         self._again: set[str] = set()
@@ -106,8 +108,27 @@ class Writer:
         self._leftovers = await self._store.leftovers()
 
     def written(self, guid: str) -> Written:
+        """Return what the PBX shows for this user as far as we know."""
+        return self._seen.get(guid) or self._written.get(guid, Written())
+
+    def supposed(self, guid: str) -> Written:
         """Return what the PBX shows for this user as far as we know, or would show but for a dry run."""
-        return self._withheld.get(guid) or self._written.get(guid, Written())
+        return self._withheld.get(guid) or self.written(guid)
+
+    def withheld(self, guid: str) -> Presence | None:
+        """Return what would be written for this user but for a dry run, None where nothing would."""
+        presence = self._withheld[guid].acknowledged if guid in self._withheld else None
+        return None if presence == self.written(guid).acknowledged else presence
+
+    @property
+    def dry_run(self) -> Withheld | None:
+        """What is not written because this is a dry run; None where it is none."""
+        if not self._dry_run:
+            return None
+        withheld = [(guid, presence) for guid in self._withheld if (presence := self.withheld(guid)) is not None]
+        cleared = sum(presence == CLEARED for _, presence in withheld)
+        others = sum(presence != CLEARED and guid in self._roster for guid, presence in withheld)
+        return Withheld(cleared + others, cleared)
 
     def remembered(self) -> KeysView[str]:
         """Return the guids of all users that we ever wrote a presence for and have not forgotten."""
@@ -120,6 +141,7 @@ class Writer:
         if dry_run != self._dry_run:
             self._dry_run = dry_run
             self._withheld.clear()
+            self._seen.clear()
             for guid in self._roster:
                 self.want(guid)
 
@@ -206,11 +228,13 @@ class Writer:
         was_elsewhere = await self._tidy_up(guid)
         if participant.desired is None or participant.desired == participant.refused:
             return
-        known = self.written(guid)
+        known = self.supposed(guid)
         shown = known.acknowledged
         if known.in_doubt:
             # What is cleared elsewhere comes before all others in the PBX: ours has to come after it.
             shown = None if was_elsewhere else await self._ask(participant)
+            if self._dry_run and shown is not None:
+                self._seen[guid] = Written(shown)
         if participant.desired != shown:
             if self._dry_run:
                 self._withhold(guid, participant, participant.desired)

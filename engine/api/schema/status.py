@@ -51,6 +51,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     calendars of `watched` ones tell every change at once, the others are looked at now and then. `refused` presences
     were refused by the PBX. `oldest_reading` is that of the calendars which are not watched, `staleness` its age in
     seconds. `concerns` begin with the most important.
+
+    In a `dry_run` nothing is written to the PBX: `withheld` users would show something else if it were, of whom
+    `withheld_cleared` would show nothing any more.
     """
 
     version: str
@@ -67,4 +70,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     oldest_reading: datetime | None
     staleness: float | None
+    dry_run: bool = False
+    withheld: int = 0
+    withheld_cleared: int = 0
     concerns: tuple[Concern, ...]
