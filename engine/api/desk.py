@@ -21,6 +21,7 @@ from engine.api.schema import (
     Actor,
     AuditEntry,
     ChangeEvent,
+    Concern,
     Operation,
     OperationEvent,
     PastChange,
@@ -84,7 +85,11 @@ class Desk:
         now = self._clock.now()
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
-        return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
+        concerns = self._status.concerns
+        if self.audit.trouble is not None:
+            concerns += (Concern(trouble=wire.trouble(self.audit.trouble), link=None, count=0, users=()),)
+        staleness = wire.staleness(self._status.oldest_reading, now)
+        return replace(self._status, now=now, staleness=staleness, concerns=concerns)
 
     def now(self) -> datetime:
         """Return the present instant of calendar time."""

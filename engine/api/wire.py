@@ -234,6 +234,8 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
     concerns = [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.concerns]
+    if picture.store is not None:
+        concerns.append(Concern(trouble=trouble(picture.store), link=None, count=0, users=()))
     concerns += [
         Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))

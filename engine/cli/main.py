@@ -7,9 +7,10 @@ from typing import TextIO
 
 from engine.cli.commands.parser import PROGRAM, make_parser
 from engine.cli.failures import EngineUnreachable, SocketForbidden
-from engine.cli.statuses import FAILED, FORBIDDEN, UNREACHABLE, UNUSABLE
+from engine.cli.statuses import DISK, FAILED, FORBIDDEN, UNREACHABLE, UNUSABLE
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
+from engine.store.failures import DiskUnusable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,6 +38,8 @@ def _exit_status(failure: Failure) -> int:
             return UNREACHABLE
         case SocketForbidden():
             return FORBIDDEN
+        case DiskUnusable():
+            return DISK
         case _:
             return UNUSABLE if failure.fault is Fault.SETTINGS else FAILED
 

@@ -3,6 +3,9 @@
 WELL, FAILED, UNUSABLE = 0, 1, 2
 """All went well; the run ended with a failure; settings, secrets or arguments cannot be used."""
 
+DISK = 74
+"""The disk cannot be used (EX_IOERR of sysexits.h): another start helps as soon as that is mended."""
+
 UNREACHABLE, FORBIDDEN = 69, 77
 """Those of a command that asks a running engine (EX_UNAVAILABLE and EX_NOPERM of sysexits.h): there is none, or this
 account may not."""

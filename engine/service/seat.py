@@ -84,4 +84,4 @@ class Seat:
 
 
 def _nothing() -> Status:
-    return describe((), LinkStatus(), LinkStatus(), {}, lambda _: False, None, None)
+    return describe((), LinkStatus(), LinkStatus(), {}, lambda _: False, None, None, None)

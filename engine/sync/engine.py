@@ -106,7 +106,7 @@ class Engine:
         )
 
     async def run(self) -> None:
-        """Work until cancelled. Raises a `StoreFailure` when nothing can be remembered any more."""
+        """Work until cancelled."""
         try:
             await self._writer.load()
             async with asyncio.TaskGroup() as group:
@@ -115,9 +115,14 @@ class Engine:
                 group.create_task(self._calendars.run())
                 group.create_task(self._decider.run())
                 group.create_task(self._writer.run())
+                group.create_task(self._writer.keep())
                 group.create_task(self._setback.run())
         finally:
             await self._source.close()
+
+    async def leave(self) -> None:
+        """Leave nothing in the PBX that nobody will know of; comes before the end of the program, while this runs."""
+        await self._writer.leave()
 
     def status(self) -> Status:
         """Return how things stand."""
@@ -129,6 +134,7 @@ class Engine:
             self._source.is_watched,
             self._source.restriction,
             self._writer.dry_run,
+            self._writer.store_trouble,
         )
 
     @property

@@ -57,8 +57,8 @@ class Status:
     `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for. In a `dry_run` nothing is written. Where nothing `is_set_up`, the `concerns` say why; they are
-    what else is the matter with the settings.
+    settings ask for. In a `dry_run` nothing is written. `store` is why presences are kept in memory only. Where nothing
+    `is_set_up`, the `concerns` say why; they are what else is the matter with the settings.
     """
 
     users: int
@@ -73,6 +73,7 @@ class Status:
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
     dry_run: Withheld | None = None
+    store: Failure | None = None
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
 
@@ -85,6 +86,7 @@ def describe(
     is_watched: Callable[[Mailbox], bool],
     restriction: Failure | None,
     dry_run: Withheld | None,
+    store: Failure | None,
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     users = watched = waiting = 0
@@ -120,4 +122,5 @@ def describe(
         refused_pbxs=dict(refused_pbxs),
         restriction=restriction,
         dry_run=dry_run,
+        store=store,
     )

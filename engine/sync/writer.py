@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.clock import Clock
+from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import PbxLinkKind, PbxSettings
 from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
 from engine.store.acknowledged import AcknowledgedPresences, Place, Written
 from engine.sync.certainty import Certainty
 from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import PresenceConfirmed, PresenceWithheld, UserChanged, UserTrouble
+from engine.sync.happenings import PresenceConfirmed, PresenceWithheld, ServiceChanged, UserChanged, UserTrouble
 from engine.sync.roster import Participant, Roster
 from engine.sync.status import Withheld
 from engine.sync.timetable import Alarm, Timetable
@@ -23,6 +24,12 @@ RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=5)
 """Pause before a write is tried again whose answer did not come: from the one, doubling, to the other, unless the
 connection is made anew before."""
+
+KEEP_AGAIN = timedelta(seconds=10)
+"""Until what the disk did not take is written down once more."""
+
+LEAVE_WITHIN = 4.0
+"""Seconds that there are at the end to clear what nobody will know of."""
 
 
 class PresenceLink(Protocol):
@@ -100,6 +107,8 @@ class Writer:
         self._unanswered: dict[str, int] = {}
         self._certainty = Certainty()
         self._alarm = Alarm(self._network_clock)
+        self._is_leaving = False
+        self._told_trouble: Failure | None = None
 
     async def load(self) -> None:
         """Remember what earlier runs wrote. Comes before everything else."""
@@ -178,8 +187,48 @@ class Writer:
         """Tell whether the PBX shows what is desired, as far as it ever will."""
         return self._certainty.all_known and not self._busy and not len(self._wanted)
 
+    @property
+    def store_trouble(self) -> Failure | None:
+        """Why presences go on from memory alone."""
+        return self._store.trouble
+
+    async def keep(self) -> None:
+        """Write down for ever what the disk did not take."""
+        while True:
+            await self._network_clock.sleep_until(self._network_clock.now() + KEEP_AGAIN)
+            await self._store.keep()
+            self._tell_of_store()
+
+    def _tell_of_store(self) -> None:
+        if self._store.trouble is not self._told_trouble:
+            self._told_trouble = self._store.trouble
+            self._observe(ServiceChanged())
+
+    async def leave(self) -> None:
+        """Have nothing left behind that nobody will know of: what cannot be written down now is cleared.
+
+        Nothing else is written any more. Returns within `LEAVE_WITHIN`, done or not.
+        """
+        if self._store.trouble is None:
+            return
+        self._is_leaving = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_WITHIN):
+                await self._store.keep()
+                async with asyncio.TaskGroup() as group:
+                    for guid, written in self._store.not_kept().items():
+                        if self._certainty.allows(guid) and written != Written(CLEARED) and not self._dry_run:
+                            group.create_task(self._clear(guid))
+
+    async def _clear(self, guid: str) -> None:
+        async with self._slots:
+            await self._pace.take()
+            with suppress(PbxFailure):
+                await self._link.set_presence(guid, CLEARED)
+                await self._store.acknowledge(guid, CLEARED, None)
+
     async def run(self) -> None:
-        """Write for ever. Raises a `StoreFailure` when nothing can be remembered: then nothing may be written."""
+        """Write for ever."""
         async with asyncio.TaskGroup() as group:
             while True:
                 guid = self._wanted.pop_due(self._network_clock.now())
@@ -187,7 +236,7 @@ class Writer:
                     await self._alarm.wait(self._wanted.earliest())
                 elif guid in self._busy:
                     self._again.add(guid)
-                elif self._certainty.allows(guid):
+                elif self._certainty.allows(guid) and not self._is_leaving:
                     self._busy.add(guid)
                     slots = self._slots
                     await slots.acquire()
@@ -210,6 +259,7 @@ class Writer:
                 self._again.discard(guid)
                 self.want(guid)
             self._alarm.wake()
+            self._tell_of_store()
             self._finished()
 
     def _complain(self, guid: str, failure: PbxFailure) -> None:
