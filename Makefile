@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench screenshots soak clean
+.PHONY: demo test bench screenshots faults soak clean
 
 demo: $(READY)
 	@if [ -t 1 ]; then $(BIN)/calendar-tui --demo; else $(BIN)/calendar-engine demo --headless --for 20 --json; fi
@@ -18,6 +18,10 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/pytest tests/bench -p no:randomly -n 0 -s --override-ini addopts=
+
+# STEPS=1000 SEED=7 for another size, or the same run again.
+faults: $(READY)
+	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.faults $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
 
 screenshots: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py
