@@ -29,6 +29,7 @@ from engine.cli.failures import EngineUnreachable, UserNotFound
 from engine.cli.palette import palette_of_output
 from engine.cli.reports import Reports
 from engine.cli.statuses import FAILED, WELL
+from engine.cli.waiting import saying
 
 PER_PAGE = 1000
 FOLLOWED = 0.3
@@ -42,7 +43,11 @@ def run_attached(options: argparse.Namespace) -> int:
     try:
         return asyncio.run(_run(options, path))
     except KeyboardInterrupt:
-        return WELL if options.command == "events" else FAILED
+        if options.command == "events":
+            return WELL
+        if options.command == "resync":
+            print("\nThe engine goes on with it; calendar-engine events tells how far it is.", file=sys.stderr)
+        return FAILED
 
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
@@ -100,22 +105,41 @@ class Commands:
         path = "/v1/reresolve" if search else "/v1/resync"
         meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
         operation = await self._client.post(path, Operation, meant)
-        told = -1
-        while operation.state == "running":
-            if operation.done != told:
-                told = operation.done
-                print(f"{told} of {operation.total}", file=sys.stderr)
-            await asyncio.sleep(FOLLOWED)
-            operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
+        operation = await self._followed(operation)
         summary = f"{operation.state}: {operation.done} of {operation.total} calendars, {operation.failed} not readable"
         self._print(operation, [summary])
+        if operation.state == "blocked" and operation.trouble is not None:
+            for line in self._reports.reason(operation.trouble, operation.until):
+                print(line, file=sys.stderr)
         return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
+
+    async def _followed(self, operation: Operation) -> Operation:
+        """Return it when it is over; until then, say how far it is and what it waits for."""
+        told, waits_for = -1, None
+
+        def what() -> str:
+            return f"Waiting for {operation.total - operation.done} of {operation.total} calendars to be read"
+
+        async with saying(what):
+            while operation.state == "running":
+                if operation.done != told:
+                    told = operation.done
+                    print(f"{told} of {operation.total}", file=sys.stderr, flush=True)
+                if operation.trouble is not None and operation.trouble != waits_for:
+                    for line in self._reports.reason(operation.trouble, operation.until):
+                        print(line, file=sys.stderr, flush=True)
+                waits_for = operation.trouble
+                await asyncio.sleep(FOLLOWED)
+                operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
+        return operation
 
     async def events(self) -> int:
         """Show what happens until interrupted; as JSON with the snapshot and every topic."""
         if not self._as_json:
             for line in self._reports.mode(self._status):
                 print(line, flush=True)
+        if sys.stderr.isatty():
+            print("Waiting for what happens; Ctrl+C ends the command.", file=sys.stderr, flush=True)
         kinds = {"changes": ChangeEvent, "audit": AuditEvent, "operations": OperationEvent}
         async for name, data in self._client.events("" if self._as_json else ",".join(kinds)):
             if self._as_json:

@@ -129,6 +129,8 @@ class Config:
         confirm = []
         if until is not None:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
+            if self._client.is_alone:
+                confirm.append("No engine runs: it is rolled back when one starts after that.")
         done = [*_diff(changed.changes), *_effects(changed)] or ["Nothing was changed: that is in force already."]
         self._print(changed, [*done, *confirm])
         if changed.trouble is not None:

@@ -43,6 +43,7 @@ async def _run(client: ApiClient, options: argparse.Namespace, value: str) -> in
 def _typed(name: str) -> str:
     """Return a line of standard input or, on a terminal, what is typed twice and not shown."""
     if not sys.stdin.isatty():
+        print(f"Reading {name} as one line of standard input.", file=sys.stderr, flush=True)
         value = sys.stdin.readline().rstrip("\r\n")
     else:
         value = getpass.getpass(f"{name}: ")

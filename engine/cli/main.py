@@ -7,7 +7,7 @@ from typing import TextIO
 
 from engine.cli.commands.parser import PROGRAM, make_parser
 from engine.cli.failures import EngineUnreachable, SocketForbidden
-from engine.cli.statuses import DISK, FAILED, FORBIDDEN, UNREACHABLE, UNUSABLE
+from engine.cli.statuses import DISK, FAILED, FORBIDDEN, INTERRUPTED, UNREACHABLE, UNUSABLE
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
 from engine.store.failures import DiskUnusable
@@ -20,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     status: int
     try:
         status = options.run(options)
+    except* KeyboardInterrupt:
+        status = INTERRUPTED
     except* BrokenPipeError:
         # Whoever read our output has seen enough; without this the interpreter complains when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -61,6 +61,12 @@ class Reports:
         if status.dry_run:
             yield from map(self._palette.notice, self._wrapped(f"DRY RUN: {dry_run_in_words(status)}", ""))
 
+    def reason(self, trouble: Trouble, until: datetime | None) -> Iterator[str]:
+        """Yield why something cannot go on, and when it is tried again."""
+        yield from self._trouble(f"{self._palette.mark(good=False)} ", trouble)
+        if until is not None:
+            yield f"{INDENT}Next try at {self._local(until):%H:%M:%S}; until then nothing is read."
+
     def users(self, page: UsersPage) -> Iterator[str]:
         """Yield a line for each user."""
         for user in page.users:
