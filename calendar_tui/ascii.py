@@ -1,51 +1,10 @@
 """Writes without glyphs where a terminal has none: every glyph has a sign of ASCII that is as wide."""
 
-import unicodedata
-
 from rich.cells import cell_len
 
 from calendar_tui.terminal import Letters
-
-SIGNS = {
-    "○": "A",
-    "●": "B",
-    "◐": "W",
-    "⊘": "D",
-    "·": "?",
-    "✓": "+",
-    "✗": "!",
-    "…": "~",
-    "–": "-",
-    "—": "-",
-    "’": "'",
-    "‘": "'",
-    "“": '"',
-    "”": '"',
-    "▸": ">",
-    "▷": ">",
-    "×": "x",
-    "│": "|",
-    "─": "-",
-    "┊": ":",
-    "↑": "^",
-    "↓": "v",
-    "▼": "v",
-    "▲": "^",
-    "▐": "[",
-    "█": "#",
-    "▓": "=",
-    "▒": "%",
-    "░": ".",
-    "▏": "|",
-    "▁": ".",
-    "▂": ".",
-    "▃": ":",
-    "▄": "-",
-    "▅": "=",
-    "▆": "+",
-    "▇": "*",
-}
-"""In the order of use: activities, marks, punctuation, lines, bars; the eighths grow in darkness."""
+from engine.display import SIGNS as SIGNS
+from engine.display import ascii_letter
 
 _SIGNS = str.maketrans(SIGNS)
 
@@ -61,6 +20,5 @@ def written(text: str, letters: Letters) -> str:
 def _as_ascii(letter: str) -> str:
     if letter.isascii():
         return letter
-    base = unicodedata.normalize("NFKD", letter)[0]
     width = cell_len(letter)
-    return base if base.isascii() and width == 1 else "?" * width
+    return ascii_letter(letter) if width == 1 else "?" * width

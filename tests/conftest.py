@@ -27,7 +27,10 @@ settings.load_profile("project")
 @pytest.fixture(autouse=True)
 def _the_log_as_it_was() -> Iterator[None]:
     """A command that is run within a test may set what is logged."""
-    logger = logging.getLogger("engine")
-    level = logger.level
+    root, ours = logging.getLogger(), logging.getLogger("engine")
+    handlers, levels = [*root.handlers], (root.level, ours.level)
     yield
-    logger.setLevel(level)
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])

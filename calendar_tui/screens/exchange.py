@@ -21,6 +21,7 @@ from calendar_tui.widgets.body_pane import BodyPane
 from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema.log import LogExchange, LogQuestion, LogRow
+from engine.display import visible_lines
 
 WIDE = 110
 """Columns from which on request and response are side by side."""
@@ -209,7 +210,7 @@ class ExchangeView(View):
 
     def _text(self) -> str:
         if self._pane is not None:
-            return self._pane.text
+            return visible_lines(self._pane.text)
         lines = self.line_view("main").lines
         width = self.app.size.width
         return "".join(f"{lines.line(index, width).text.rstrip()}\n" for index in range(len(lines)))

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from rich.cells import cell_len, set_cell_size
 
 from engine.api.schema import Activity, LinkState
+from engine.display import visible
 
 
 class Role(StrEnum):
@@ -115,6 +116,7 @@ def fitted(text: str, width: int) -> str:
     """Return `text` in exactly `width` columns, with an ellipsis where it was cut."""
     if width <= 0:
         return ""
+    text = visible(text)
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + "…"
@@ -122,12 +124,14 @@ def fitted(text: str, width: int) -> str:
 
 def cut(text: str, width: int) -> str:
     """Return `text` in at most `width` columns, with an ellipsis where it was cut."""
+    text = visible(text)
     return text if cell_len(text) <= width else fitted(text, width)
 
 
 def line(*parts: str | Span, key: str = "") -> Line:
     """Return a line of these parts; bare text is plain."""
-    return Line(tuple(part if isinstance(part, Span) else Span(part) for part in parts), key)
+    spans = (part if isinstance(part, Span) else Span(part) for part in parts)
+    return Line(tuple(span._replace(text=visible(span.text)) for span in spans), key)
 
 
 def heading(text: str) -> Line:
@@ -143,7 +147,7 @@ def chips(names: Iterable[str]) -> Line:
 def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, most: int | None = None) -> list[Line]:
     """Return `text` as lines of at most `width` columns, `most` of them where that is given; names stay whole."""
     parts = textwrap.wrap(
-        text,
+        visible(text),
         max(width, 20),
         initial_indent=indent,
         subsequent_indent=indent,
@@ -157,7 +161,7 @@ def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, mo
 def typed_as_is(command: str, width: int, indent: str) -> list[Line]:
     """Return a command as lines that are broken at its blanks alone."""
     parts = textwrap.wrap(
-        command, max(width, 20), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        visible(command), max(width, 20), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
     return [line(Span(part, Role.KEY)) for part in parts]
 

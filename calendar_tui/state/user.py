@@ -21,6 +21,7 @@ from calendar_tui.state.lines import (
 from calendar_tui.state.overview import clock
 from calendar_tui.state.trouble import problem_box
 from engine.api.schema import AppointmentAccount, PastChange, Subscription, UserDetail
+from engine.display import visible
 
 STATES = {
     "current": "The PBX shows what it ought to.",
@@ -46,7 +47,7 @@ def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 def user_text(user: UserDetail, now: datetime, zone: tzinfo) -> str:
     """Return everything about a user as text to be copied."""
     name = f"{user.display_name or user.name} ({user.name}), {now.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
-    return "\n".join([name, *(each.text.rstrip() for each in user_document(user, now, zone, 100))]) + "\n"
+    return "\n".join([visible(name), *(each.text.rstrip() for each in user_document(user, now, zone, 100))]) + "\n"
 
 
 def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:

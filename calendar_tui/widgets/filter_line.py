@@ -9,6 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from engine.display import visible
+
 IN_ONE_PACKET = 100
 """Keys that may be under way at once."""
 
@@ -21,6 +23,11 @@ class FilterLine(Input):
         self.cursor_blink = False
         self.display = is_open
         self._keys: deque[events.Key] = deque(maxlen=IN_ONE_PACKET)
+
+    @property
+    def _value(self) -> Text:
+        """What is typed, or was put in, as it may be shown; Textual's own would hand all of it to the terminal."""
+        return Text(visible(self.value), no_wrap=True, overflow="ignore", end="")
 
     @property
     def is_open(self) -> bool:

@@ -15,6 +15,7 @@ from calendar_tui.ascii import written
 from calendar_tui.commands.bindings import list_bindings
 from calendar_tui.state.lines import Document, Line, Lines, Role, difference
 from calendar_tui.terminal import Letters
+from engine.display import visible
 
 NOTHING = Line()
 WHEEL = 3
@@ -155,7 +156,7 @@ class LineView(Widget):
         """Draw one line."""
         line, under_cursor = self._drawn[y] if y < len(self._drawn) else (NOTHING, False)
         segments = [
-            Segment(written(text, self._letters), self._style(role, under_cursor) + _clicked(action))
+            Segment(written(visible(text), self._letters), self._style(role, under_cursor) + _clicked(action))
             for text, role, action in line.spans
         ]
         return Strip(segments).adjust_cell_length(self.size.width, self._style(Role.PLAIN, under_cursor))

@@ -1,41 +1,16 @@
 """The file with all answers of a set-up: the tables of a settings file, and who to try it with."""
 
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.api.schema.settings import Value
-from engine.core.failures import Failure, Fault, Scope
 from engine.core.settings.catalogue import differences
 from engine.core.settings.keys import KEYS
 from engine.core.settings.problems import Problem, SettingsInvalid
 from engine.core.settings.reader import read_settings
 from engine.service.settings_file import SettingsFile, system_zone
-
-
-class AnswersInvalid(Failure):
-    """Some answers are missing or wrong; all of them are named, and nothing was tried."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.SERVICE
-    meaning = "The answers cannot be used"
-    remedy = "Correct everything named; nothing was tried or changed. calendar-engine(8) describes the file."
-
-    def __init__(self, file: Path, problems: Sequence[Problem]) -> None:
-        listing = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"{file}\n{listing}")
-        self.problems = tuple(problems)
-
-
-class AnswersNotGiven(Failure):
-    """The outcome is to be JSON, and the answers to be typed."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.SERVICE
-    meaning = "There is no JSON of a dialogue"
-    remedy = "Give all answers in a file with --answers, or leave --json out."
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
 from engine.exchange.http.trace import Trace
 from engine.pbx import tls
+from engine.pbx.addresses import KnownAddresses
 from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
 from engine.pbx.events import PbxEvent
 from engine.pbx.link import PbxLink
@@ -80,7 +81,8 @@ def pbx_link(settings: Settings, password: Secret, clock: Clock, on_event: Calla
     """Return the link that the settings name, which has connected to nothing yet. `clock` is the network clock."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
-        return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings))
+        known = KnownAddresses(state_directory(settings.engine) / "pbx-addresses")
+        return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings), known=known)
     context = tls.verified_context(pbx.ca_file) if pbx.tls else None
     return PbxLink(pbx, password, clock, on_event, tls=context, random=SystemRandom())
 

@@ -2,14 +2,10 @@
 
 import argparse
 import asyncio
-import itertools
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from engine.api.schema import (
     AuditEvent,
@@ -23,13 +19,15 @@ from engine.api.schema import (
     UsersPage,
 )
 from engine.api.schema.places import usual_sockets
-from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.client import ApiClient, reachable_socket, understood
 from engine.cli.event_lines import EventLines
-from engine.cli.failures import EngineUnreachable, UserNotFound
+from engine.cli.failures import EngineUnreachable, UserNotClear, UserNotFound
+from engine.cli.output import put, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.reports import Reports
 from engine.cli.statuses import FAILED, WELL
 from engine.cli.waiting import saying
+from engine.display import counted, displayed
 
 PER_PAGE = 1000
 FOLLOWED = 0.3
@@ -46,7 +44,7 @@ def run_attached(options: argparse.Namespace) -> int:
         if options.command == "events":
             return WELL
         if options.command == "resync":
-            print("\nThe engine goes on with it; calendar-engine events tells how far it is.", file=sys.stderr)
+            remark("The engine goes on with it; calendar-engine events tells how far it is.")
         return FAILED
 
 
@@ -82,21 +80,25 @@ class Commands:
 
     def status(self) -> int:
         """Show how things stand; the exit status says whether both sides work."""
-        self._print(self._status, self._reports.status(self._status))
+        show(self._status, self._reports.status, as_json=self._as_json)
         return WELL if all(link.works for link in self._status.links) else FAILED
 
     async def users(self, words: list[str]) -> int:
         """Show all users that fit."""
         page = await self._all_users(" ".join(words))
-        self._print(page, itertools.chain(self._reports.mode(self._status), self._reports.users(page)))
-        print(f"{page.total} users", file=sys.stderr)
+        show(page, lambda this: [*self._reports.mode(self._status), *self._reports.users(this)], as_json=self._as_json)
+        remark(counted(page.total, "user"))
         return WELL
 
     async def explain(self, typed: str) -> int:
         """Show everything about one user."""
         guid = await self._guid(typed)
         user = await self._client.get(f"/v1/users/{guid}", UserDetail)
-        self._print(user, itertools.chain(self._reports.mode(self._status), self._reports.explanation(user)))
+        show(
+            user,
+            lambda this: [*self._reports.mode(self._status), *self._reports.explanation(this)],
+            as_json=self._as_json,
+        )
         return WELL
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
@@ -106,11 +108,9 @@ class Commands:
         meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
         operation = await self._client.post(path, Operation, meant)
         operation = await self._followed(operation)
-        summary = f"{operation.state}: {operation.done} of {operation.total} calendars, {operation.failed} not readable"
-        self._print(operation, [summary])
-        if operation.state == "blocked" and operation.trouble is not None:
-            for line in self._reports.reason(operation.trouble, operation.until):
-                print(line, file=sys.stderr)
+        show(operation, _summary, as_json=self._as_json)
+        if operation.state == "blocked":
+            self._tell_reason(operation)
         return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
 
     async def _followed(self, operation: Operation) -> Operation:
@@ -124,28 +124,36 @@ class Commands:
             while operation.state == "running":
                 if operation.done != told:
                     told = operation.done
-                    print(f"{told} of {operation.total}", file=sys.stderr, flush=True)
-                if operation.trouble is not None and operation.trouble != waits_for:
-                    for line in self._reports.reason(operation.trouble, operation.until):
-                        print(line, file=sys.stderr, flush=True)
+                    remark(f"{told} of {operation.total}")
+                if operation.trouble != waits_for:
+                    self._tell_reason(operation)
                 waits_for = operation.trouble
                 await asyncio.sleep(FOLLOWED)
                 operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
         return operation
 
+    def _tell_reason(self, operation: Operation) -> None:
+        if operation.trouble is not None:
+            for line in self._reports.reason(displayed(operation.trouble), operation.until):
+                remark(line)
+
     async def events(self) -> int:
         """Show what happens until interrupted; as JSON with the snapshot and every topic."""
         if not self._as_json:
             for line in self._reports.mode(self._status):
-                print(line, flush=True)
+                say(line)
         if sys.stderr.isatty():
-            print("Waiting for what happens; Ctrl+C ends the command.", file=sys.stderr, flush=True)
-        kinds = {"changes": ChangeEvent, "audit": AuditEvent, "operations": OperationEvent}
+            remark("Waiting for what happens; Ctrl+C ends the command.")
+        kinds: dict[str, type[ChangeEvent | AuditEvent | OperationEvent]] = {
+            "changes": ChangeEvent,
+            "audit": AuditEvent,
+            "operations": OperationEvent,
+        }
         async for name, data in self._client.events("" if self._as_json else ",".join(kinds)):
             if self._as_json:
-                print(f'{{"event":"{name}","data":{data.decode()}}}', flush=True)
+                put(b'{"event":"%s","data":%s}\n' % (name.encode(), data))
             elif name in kinds:
-                print(self._lines.line(msgspec.json.decode(data, type=kinds[name])), flush=True)
+                say(self._lines.line(displayed(understood(data, kinds[name]))))
         raise EngineUnreachable("the engine ended the events; it stops, or this listener was too slow")
 
     async def _all_users(self, words: str) -> UsersPage:
@@ -165,15 +173,15 @@ class Commands:
         meant = exact or users
         if len(meant) == 1:
             return meant[0].guid
+        if not meant:
+            raise UserNotFound(f"nobody fits {typed!r}")
         some = ", ".join(user.name for user in meant[:5])
-        raise UserNotFound(f"{len(meant)} users fit {typed!r}{': ' if some else ''}{some}")
+        raise UserNotClear(f"{len(meant)} users fit {typed!r}: {some}{', ...' if len(meant) > 5 else ''}")
 
-    def _print(self, data: msgspec.Struct, lines: Iterable[str]) -> None:
-        if self._as_json:
-            print(msgspec.json.encode(data).decode())
-        else:
-            for line in lines:
-                print(line)
+
+def _summary(operation: Operation) -> list[str]:
+    calendars = counted(operation.total, "calendar")
+    return [f"{operation.state}: {operation.done} of {calendars}, {operation.failed} not readable"]
 
 
 def _names(user: UserRow) -> set[str]:

@@ -13,6 +13,7 @@ from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import EngineUnreachable
+from engine.cli.logbook import start_logging
 from engine.cli.places import settings_path
 from engine.cli.scratch import scratch_directory
 from engine.cli.site import open_site
@@ -26,7 +27,7 @@ def run_beside(
     What makes no `changes` is asked on the socket for reading, too. Unless it is `with_state`, nothing is needed but
     the settings file: neither the state directory nor secrets are looked at.
     """
-    logging.getLogger("engine").setLevel(logging.ERROR)
+    start_logging(logging.ERROR)
     return asyncio.run(_run(options, work, changes=changes, with_state=with_state))
 
 

@@ -1,7 +1,6 @@
 """A small client of the local API, over its Unix socket."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,8 @@ import msgspec
 
 from engine.api.schema import FieldProblem, Problem
 from engine.api.schema.places import answering_socket, read_only_twin
-from engine.cli.failures import EngineUnreachable, RequestRefused, SocketForbidden
+from engine.cli.failures import AnswerNotUnderstood, EngineUnreachable, RequestRefused, SocketForbidden
+from engine.cli.output import remark
 from engine.cli.waiting import SILENCE
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class ApiClient:
     async def get(self, path: str, kind: type[T], query: Mapping[str, str] | None = None) -> T:
         """Return what is at `path`."""
         async with self._asking("GET", path, query, TIMEOUT) as response:
-            return msgspec.json.decode(await response.read(), type=kind)
+            return understood(await response.read(), kind)
 
     async def read(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """Return what is at `path` as it is."""
@@ -63,7 +63,7 @@ class ApiClient:
     async def post(self, path: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
         """Have something done, and return the answer."""
         async with self._asking("POST", path, None, TIMEOUT, body) as response:
-            return msgspec.json.decode(await response.read(), type=kind)
+            return understood(await response.read(), kind)
 
     async def find(self, path: str, kind: type[T]) -> T | None:
         """Return what is at `path`, None where there is nothing."""
@@ -85,7 +85,7 @@ class ApiClient:
         """Have something changed, and return the answer; a header `If_Match` is sent as If-Match."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         async with self._asking(method, path, None, TIMEOUT, body, named) as response:
-            return msgspec.json.decode(await response.read(), type=kind)
+            return understood(await response.read(), kind)
 
     async def events(self, topics: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield name and data (JSON) of every event, the snapshot first, until the engine ends the stream."""
@@ -129,20 +129,27 @@ class ApiClient:
 
 
 def _say_that_it_waits(path: Path) -> None:
-    told = f"Waiting for the engine at {path} to answer, {TIMEOUT.total:.0f} s at most (Ctrl+C ends the command)"
-    print(told, file=sys.stderr, flush=True)
+    remark(f"Waiting for the engine at {path} to answer, {TIMEOUT.total:.0f} s at most (Ctrl+C ends the command)")
+
+
+def understood(data: bytes, kind: type[T]) -> T:
+    """Return JSON as the type it should be. Raises `AnswerNotUnderstood`."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise AnswerNotUnderstood(str(error)) from error
 
 
 def _refusal(body: bytes, status: int) -> RequestRefused | SocketForbidden:
     try:
-        problem = msgspec.json.decode(body, type=Problem)
-    except msgspec.MsgspecError:
+        problem = understood(body, Problem)
+    except AnswerNotUnderstood:
         problem = Problem(type="", title=f"HTTP status {status}", status=status)
     if problem.status == FORBIDDEN:
         return SocketForbidden(problem.title)
     told = ". ".join(part.rstrip(".") for part in (problem.title, problem.detail, problem.hint) if part)
-    fields = (_written(problem, field) for field in problem.fields)
-    return RequestRefused("\n  ".join((told, *fields)), status=problem.status)
+    fields = tuple(_written(problem, field) for field in problem.fields)
+    return RequestRefused(told, status=problem.status, parts=fields)
 
 
 def _written(problem: Problem, field: FieldProblem) -> str:

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,14 +26,18 @@ from engine.api.schema.settings import (
 from engine.cli.beside import run_beside
 from engine.cli.client import ApiClient
 from engine.cli.failures import ChangeNotUnderstood, SettingUnknown
+from engine.cli.output import remark, show
 from engine.cli.statuses import UNUSABLE, WELL
 from engine.core.settings.values import nearest
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 CHANGING = ("set", "rollback", "confirm")
 WITH_STATE = (*CHANGING, "history")
 """Those that need the state directory, where the versions are."""
 
 PATH = "/v1/settings"
+NO_CHANGE = "Nothing was changed: that is in force already."
 
 
 def run_config(options: argparse.Namespace) -> int:
@@ -56,7 +60,7 @@ class Config:
     async def run(self, action: str) -> int:
         """Do what the action says."""
         actions = {
-            "show": self._show,
+            "show": self._all,
             "get": self._get,
             "set": self._set,
             "check": self._check,
@@ -67,54 +71,62 @@ class Config:
         }
         return await actions[action]()
 
-    async def _show(self) -> int:
+    async def _all(self) -> int:
         settings = await self._settings()
         width = max(len(each.key) for each in settings.settings)
-        lines = (f"{each.key:<{width}}  {_written(each.value)}{_origin(each)}" for each in settings.settings)
-        self._print(settings, (line for line, each in zip(lines, settings.settings, strict=True) if each.available))
+
+        def lines(these: Settings) -> Iterator[str]:
+            for each in these.settings:
+                if each.available:
+                    yield f"{each.key:<{width}}  {_written(each.value)}{_origin(each)}"
+
+        self._show(settings, lines)
         return self._told(settings)
 
     async def _get(self) -> int:
         setting = self._found((await self._settings()).settings, self._options.key)
-        self._print(setting, [_written(setting.value)])
+        self._show(setting, lambda this: [_written(this.value)])
         return WELL
 
     async def _schema(self) -> int:
         settings = await self._settings()
-        self._print(settings, (line for each in settings.settings for line in _described(each)))
+        self._show(settings, lambda these: (line for each in these.settings for line in _described(each)))
         return WELL
 
     async def _check(self) -> int:
         settings = await self._settings()
         if not self._options.changes:
-            self._print(settings, ["" if settings.trouble else "The settings are valid."])
+            self._show(settings, lambda these: [] if these.trouble else ["The settings are valid."])
             return self._told(settings)
         question = SettingsQuestion(changes=self._changes(settings))
         check = await self._client.send("POST", f"{PATH}/check", SettingsCheck, question)
-        self._print(check, [*_diff(check.changes), *_effects(check)])
+        defaults = _defaults(settings)
+        self._show(check, lambda this: self._effects_of(this, defaults))
         for problem in check.problems:
-            print(f"{problem.key} {problem.reason}. {problem.remedy}", file=sys.stderr)
+            remark(f"{problem.key} {problem.reason}. {problem.remedy}")
         return WELL if check.valid else UNUSABLE
 
     async def _set(self) -> int:
         settings = await self._settings()
         question = ChangeQuestion(changes=self._changes(settings), confirm_within=self._options.confirm_within)
         changed = await self._client.send("PATCH", PATH, SettingsChanged, question, If_Match=settings.etag)
-        return await self._changed(changed)
+        return await self._changed(changed, _defaults(settings))
 
     async def _roll_back(self) -> int:
+        defaults = _defaults(await self._settings())
         question = RollbackQuestion(version=self._options.version)
-        return await self._changed(await self._client.send("POST", f"{PATH}/rollback", SettingsChanged, question))
+        changed = await self._client.send("POST", f"{PATH}/rollback", SettingsChanged, question)
+        return await self._changed(changed, defaults)
 
     async def _confirm(self) -> int:
         version = await self._client.send("POST", f"{PATH}/confirm", SettingsVersion)
-        self._print(version, [f"Version {version.id} stands."])
+        self._show(version, lambda this: [f"Version {this.id} stands."])
         return WELL
 
     async def _history(self) -> int:
         history = await self._client.get(f"{PATH}/history", SettingsVersions)
-        zone = await self._zone()
-        self._print(history, (line for each in history.versions for line in _version(each, zone)))
+        zone, defaults = await self._zone(), _defaults(await self._settings())
+        self._show(history, lambda these: (line for each in these.versions for line in _version(each, zone, defaults)))
         return WELL
 
     async def _settings(self) -> Settings:
@@ -124,25 +136,28 @@ class Config:
         """Return the time zone of all times for people."""
         return ZoneInfo((await self._client.get("/v1/status", Status)).timezone)
 
-    async def _changed(self, changed: SettingsChanged) -> int:
+    async def _changed(self, changed: SettingsChanged, defaults: Mapping[str, Value]) -> int:
         until = changed.version.confirm_until if changed.version else None
         confirm = []
         if until is not None:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
             if self._client.is_alone:
                 confirm.append("No engine runs: it is rolled back when one starts after that.")
-        done = [*_diff(changed.changes), *_effects(changed)] or ["Nothing was changed: that is in force already."]
-        self._print(changed, [*done, *confirm])
+        self._show(changed, lambda this: [*(self._effects_of(this, defaults) or [NO_CHANGE]), *confirm])
         if changed.trouble is not None:
-            print(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}", file=sys.stderr)
+            remark(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}")
         return WELL
 
     def _told(self, settings: Settings) -> int:
         """Say what is wrong with the file; the exit status says whether something is."""
         if settings.trouble is None:
             return WELL
-        print(f"{settings.trouble.title}: {settings.trouble.detail}", file=sys.stderr)
-        print(f"  {settings.trouble.remedy}", file=sys.stderr)
+        detail = settings.trouble.detail
+        remark(f"{settings.trouble.title}: {detail.partition(': ')[0] if settings.problems else detail}")
+        for each in settings.problems:
+            place = f"line {each.line}: " if each.line else ""
+            remark(f"  {place}{f'{each.key} ' if each.key else ''}{each.reason}. {each.remedy}")
+        remark(f"  {settings.trouble.remedy}")
         return UNUSABLE
 
     def _changes(self, settings: Settings) -> dict[str, Value]:
@@ -161,13 +176,11 @@ class Config:
         meant = nearest(key, [each.key for each in settings])
         raise SettingUnknown(f"{key}; did you mean {meant}?" if meant else key)
 
-    def _print(self, data: msgspec.Struct, lines: Iterable[str]) -> None:
-        if self._options.json:
-            print(msgspec.json.encode(data).decode())
-            return
-        for line in lines:
-            if line:
-                print(line)
+    def _effects_of(self, answer: SettingsCheck | SettingsChanged, defaults: Mapping[str, Value]) -> list[str]:
+        return [*_diff(answer.changes, defaults), *_effects(answer)]
+
+    def _show(self, data: S, lines: Callable[[S], Iterable[str]]) -> None:
+        show(data, lines, as_json=self._options.json)
 
 
 def _value(setting: Setting, text: str) -> Value:
@@ -209,8 +222,23 @@ def _described(setting: Setting) -> Iterable[str]:
         yield "    Not available in this version."
 
 
-def _diff(changes: Iterable[SettingChange]) -> list[str]:
-    return [f"{each.key}: {_written(each.before)} -> {_written(each.after)}" for each in changes]
+def _defaults(settings: Settings) -> dict[str, Value]:
+    return {each.key: each.default for each in settings.settings}
+
+
+def _diff(changes: Iterable[SettingChange], defaults: Mapping[str, Value]) -> list[str]:
+    return [
+        f"{each.key}: {_or_default(each, each.before, defaults)} -> {_or_default(each, each.after, defaults)}"
+        for each in changes
+    ]
+
+
+def _or_default(change: SettingChange, value: Value, defaults: Mapping[str, Value]) -> str:
+    """Say what holds where nothing is set."""
+    if value is not None:
+        return _written(value)
+    default = defaults.get(change.key)
+    return "not set" if default is None else f"{_written(default)} (the default)"
 
 
 def _effects(answer: SettingsCheck | SettingsChanged) -> list[str]:
@@ -218,9 +246,9 @@ def _effects(answer: SettingsCheck | SettingsChanged) -> list[str]:
     return [f"{name}: {', '.join(what)}" for name, what in told if what]
 
 
-def _version(version: SettingsVersion, zone: ZoneInfo) -> Iterable[str]:
+def _version(version: SettingsVersion, zone: ZoneInfo, defaults: Mapping[str, Value]) -> Iterable[str]:
     actor = version.actor
     who = (actor.user or f"uid {actor.uid}") if actor else "-"
     yield f"{version.id:>4}  {version.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {who:<12}  {version.action}"
-    for line in _diff(version.changes):
+    for line in _diff(version.changes, defaults):
         yield f"      {line}"

@@ -9,10 +9,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.cli.columns import fitted
+from engine.cli.output import put, remark, say
 from engine.cli.palette import COLOURS, GLYPHS, LETTERS, PLAIN, WORDS, is_ascii_only
 from engine.cli.tally import Tally, failure_as_data, problem_as_data
 from engine.core.failures import Failure
 from engine.core.presence.model import Presence
+from engine.display import counted, visible
 from engine.sync.happenings import (
     Happening,
     LinkRecovered,
@@ -36,7 +38,7 @@ class JsonView:
 
     def begin(self, speed: float, now: datetime, socket: Path) -> None:
         """Say where the local API is, on standard error: every line here is an object of its own."""
-        print(f"calendar-engine demo: local API at {socket}", file=sys.stderr, flush=True)
+        remark(f"calendar-engine demo: local API at {socket}")
 
     def show(self, happening: Happening) -> None:
         """Print a confirmed presence."""
@@ -72,9 +74,10 @@ class LineView:
 
     def begin(self, speed: float, now: datetime, socket: Path) -> None:
         """Say what is going on, and where the local API is."""
-        print(f"calendar-engine demo: {now.astimezone(self._zone):%A %d %B %Y}, {speed:g} times as fast as real.")
-        print("A simulated PBX and a simulated Exchange, on loopback. Ctrl+C ends it.")
-        print(f"In another terminal: calendar-engine status --socket {socket}\n", flush=True)
+        say(f"calendar-engine demo: {now.astimezone(self._zone):%A %d %B %Y}, {speed:g} times as fast as real.")
+        say("A simulated PBX and a simulated Exchange, on loopback. Ctrl+C ends it.")
+        say(f"In another terminal: calendar-engine status --socket {socket}")
+        say()
 
     def show(self, happening: Happening) -> None:
         """Print what happened."""
@@ -86,21 +89,23 @@ class LineView:
             case LinkTrouble(side, failure):
                 _print_trouble("       ! ", side.value, failure)
             case LinkRecovered(side):
-                print(f"       = {side} is working", flush=True)
+                say(f"       = {side} is working")
             case ReadingRestricted(failure):
-                print(f"       ! {failure}\n         {failure.remedy}", flush=True)
+                say(f"       ! {failure}")
+                say(f"         {failure.remedy}")
             case _:
                 pass
 
     def tell(self, at: datetime, change: str) -> None:
         """Print what changed in a calendar."""
-        print(f"{at.astimezone(self._zone):%H:%M}  ~ {change}", flush=True)
+        say(f"{at.astimezone(self._zone):%H:%M}  ~ {change}")
 
     def end(self, status: Status, tally: Tally) -> None:
         """Print the summary."""
-        print(
-            f"\n{status.users} users, {status.resolved} with a calendar, {status.watched} of them watched; "
-            f"{tally.presences_set} presences set."
+        say()
+        say(
+            f"{counted(status.users, 'user')}, {status.resolved} with a calendar, {status.watched} of them watched; "
+            f"{counted(tally.presences_set, 'presence')} set."
         )
         for problem in status.unresolved:
             _print_trouble("No calendar: ", problem.user.label, problem.failure)
@@ -109,21 +114,23 @@ class LineView:
 
     def _print_presence(self, time: str, name: str, presence: Presence) -> None:
         state = f"{self._glyphs[presence.activity]} {WORDS[presence.activity]:<9}"
-        line = f"{time}  {state}  {fitted(name, 20)}  {presence.note or '(nothing set)'}"
+        line = f"{time}  {state}  {fitted(visible(name), 20)}  {visible(presence.note) or '(nothing set)'}"
         if self._colour:
             line = f"{COLOURS[presence.activity]}{line}{PLAIN}"
-        print(line, flush=True)
+        say(line, colours=self._colour)
 
 
 def _print_trouble(start: str, where: str, failure: Failure) -> None:
     width = shutil.get_terminal_size().columns
     indent = " " * 9
-    print(textwrap.fill(f"{start}{where}: {failure}", width, subsequent_indent=indent))
-    print(textwrap.fill(failure.remedy, width, initial_indent=indent, subsequent_indent=indent), flush=True)
+    for line in textwrap.wrap(f"{start}{visible(where)}: {failure}", width, subsequent_indent=indent):
+        say(line)
+    for line in textwrap.wrap(failure.remedy, width, initial_indent=indent, subsequent_indent=indent):
+        say(line)
 
 
 def _print_json(value: dict[str, object]) -> None:
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    put(json.dumps(value, ensure_ascii=False).encode() + b"\n")
 
 
 View = JsonView | LineView

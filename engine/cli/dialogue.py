@@ -2,15 +2,16 @@
 
 import getpass
 import shutil
-import signal
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from engine.api.schema.settings import Setting, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupStep
+from engine.cli.output import remark, say
+from engine.cli.signals import interruptible
 from engine.cli.statuses import FAILED, WELL
+from engine.display import visible
 
 HOW = "Enter keeps what is in brackets, - takes an answer back, < goes a step back, ? explains."
 
@@ -36,8 +37,8 @@ class Dialogue:
         self, setup: Following, ask: Callable[[str], str] = input, ask_hidden: Callable[[str], str] = getpass.getpass
     ) -> None:
         self._setup = setup
-        self._ask = _interruptible(ask)
-        self._ask_hidden = _interruptible(ask_hidden)
+        self._ask = interruptible(ask)
+        self._ask_hidden = interruptible(ask_hidden)
 
     async def run(self) -> int:
         """Ask until everything is in force, or nobody answers any more."""
@@ -52,13 +53,15 @@ class Dialogue:
                     return WELL
                 state = applied
         except (EOFError, KeyboardInterrupt):
-            print("\nWhat was answered is kept: calendar-engine setup goes on with it.", file=sys.stderr)
+            remark()
+            remark("What was answered is kept: calendar-engine setup goes on with it.")
             return FAILED
 
     async def _step(self, state: Setup) -> Setup | None:
         """Carry out one step and return the next, None when all is done."""
         step = state.step
-        print(f"\n{step.title}")
+        say()
+        say(step.title)
         for line in step.guidance:
             _say(line, "  ")
         try:
@@ -92,11 +95,11 @@ class Dialogue:
                 f"{change.key}: {_text(change.before) or 'the default'} -> {_text(change.after) or 'the default'}", "  "
             )
         for name in state.new_secrets:
-            print(f"  secret {name}: new")
+            say(f"  secret {name}: new")
         if not self._agrees("Put this into force?"):
             return await self._setup.answer(SetupAnswers(step="back"))
         await self._setup.apply()
-        print("The set-up is in force.")
+        say("The set-up is in force.")
         return None
 
     async def _ask_all(self, state: Setup) -> Setup:
@@ -149,29 +152,15 @@ class Dialogue:
 def _say(text: str, indent: str = "") -> None:
     """Print a text for people in lines of this terminal, none of which ends within a word."""
     width = shutil.get_terminal_size().columns
-    print(
-        textwrap.fill(
-            text,
-            width,
-            initial_indent=indent,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
-
-
-def _interruptible(ask: Callable[[str], str]) -> Callable[[str], str]:
-    """Let Ctrl+C end a question: asyncio's handler would wait for the loop, which waits for the answer."""
-
-    def asking(question: str) -> str:
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            return ask(question)
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    return asking
+    for line in textwrap.wrap(
+        visible(text),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        say(line)
 
 
 def value_typed(field: Setting, typed: str) -> Value:

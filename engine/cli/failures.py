@@ -1,6 +1,10 @@
 """What can go wrong between a command and the engine it talks to, each by its name."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from engine.core.failures import Failure, Fault, Scope
+from engine.core.settings.problems import Problem
 
 
 class EngineUnreachable(Failure):
@@ -22,20 +26,30 @@ class SocketForbidden(Failure):
 
 
 class RequestRefused(Failure):
-    """The engine said no; `status` is that of its answer."""
+    """The engine said no; `status` is that of its answer, `parts` say the same part by part."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
     meaning = "The engine refuses the request"
     remedy = "calendar-engine-api(7) describes what can be asked for."
 
-    def __init__(self, detail: str = "", *, status: int = 0) -> None:
+    def __init__(self, detail: str = "", *, status: int = 0, parts: tuple[str, ...] = ()) -> None:
         super().__init__(detail)
         self.status = status
+        self.parts = parts
 
 
 class UserNotFound(Failure):
-    """No user, or more than one, is meant by what was typed."""
+    """No user is meant by what was typed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "There is no such user"
+    remedy = "calendar-engine users lists everybody who takes part; the exact name, address or guid can be given."
+
+
+class UserNotClear(Failure):
+    """More than one user is meant by what was typed."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
@@ -61,6 +75,15 @@ class SettingUnknown(Failure):
     remedy = "calendar-engine config schema lists them all."
 
 
+class SecretUnknown(Failure):
+    """There is no such secret."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "There is no such secret"
+    remedy = "calendar-engine secret list lists them all."
+
+
 class SecretNotTyped(Failure):
     """No secret was given, or not the same one twice. Nothing was changed."""
 
@@ -79,6 +102,24 @@ class NotOneExchange(Failure):
     remedy = "Give its number, which is the first column of calendar-engine log show."
 
 
+class OutputNotWritten(Failure):
+    """Standard output or standard error takes no more."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "The output cannot be written"
+    remedy = "See that there is space where it goes to."
+
+
+class AnswerNotUnderstood(Failure):
+    """The answer is not what the API says it is."""
+
+    fault = Fault.PEER_PROTOCOL
+    scope = Scope.SERVICE
+    meaning = "The answer of the engine is not understood"
+    remedy = "See that the socket belongs to calendar-engine, and that its version is that of this command."
+
+
 class FileNotWritten(Failure):
     """The file of an export is there already, or cannot be made."""
 
@@ -86,3 +127,26 @@ class FileNotWritten(Failure):
     scope = Scope.USER
     meaning = "The file cannot be written"
     remedy = "Name another one with --output, in a directory that this account may write to."
+
+
+class AnswersInvalid(Failure):
+    """Some answers are missing or wrong; all of them are named, and nothing was tried."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The answers cannot be used"
+    remedy = "Correct everything named; nothing was tried or changed. calendar-engine(8) describes the file."
+
+    def __init__(self, file: Path, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{file}: {' '.join(map(str, problems))}")
+        self.source = str(file)
+        self.problems = tuple(problems)
+
+
+class AnswersNotGiven(Failure):
+    """The outcome is to be JSON, and the answers to be typed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "There is no JSON of a dialogue"
+    remedy = "Give all answers in a file with --answers, or leave --json out."

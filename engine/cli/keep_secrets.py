@@ -3,15 +3,15 @@
 import argparse
 import getpass
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import timedelta
-
-import msgspec
 
 from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins, SecretQuestion
 from engine.cli.beside import run_beside
 from engine.cli.client import ApiClient
-from engine.cli.failures import SecretNotTyped
+from engine.cli.failures import SecretNotTyped, SecretUnknown
+from engine.cli.output import remark, show
+from engine.cli.signals import interruptible
 from engine.cli.statuses import WELL
 
 PATH = "/v1/secrets"
@@ -19,35 +19,59 @@ PATH = "/v1/secrets"
 
 def run_secret(options: argparse.Namespace) -> int:
     """Carry out one of these commands and return its exit status. Raises a `Failure`."""
-    value = _typed(options.name) if options.action == "set" else ""
     changes = options.action != "list"
-    return run_beside(options, lambda client: _run(client, options, value), changes=changes, with_state=True)
+    return run_beside(options, lambda client: _run(client, options), changes=changes, with_state=True)
 
 
-async def _run(client: ApiClient, options: argparse.Namespace, value: str) -> int:
+async def _run(client: ApiClient, options: argparse.Namespace) -> int:
     match options.action:
         case "list":
             secrets = await client.get(PATH, SecretOrigins)
-            _print(secrets, map(_line, secrets.secrets), as_json=options.json)
+            show(secrets, lambda these: map(_line, these.secrets), as_json=options.json)
         case "rotate-key":
             secrets = await client.send("POST", f"{PATH}/rotate-key", SecretOrigins)
-            _print(secrets, ["The stored secrets are encrypted with another key."], as_json=options.json)
+            show(secrets, lambda _: ["The stored secrets are encrypted with another key."], as_json=options.json)
         case "set":
-            question = SecretQuestion(value=value)
-            _tell(await client.send("PUT", f"{PATH}/{options.name}", SecretChanged, question), as_json=options.json)
+            await _set(client, options.name, as_json=options.json)
         case _:
+            await _known(client, options.name)
             _tell(await client.send("DELETE", f"{PATH}/{options.name}", SecretChanged), as_json=options.json)
     return WELL
+
+
+async def _set(client: ApiClient, name: str, *, as_json: bool) -> None:
+    """Store a secret; whether there is such a one is found out before somebody types it."""
+    origin = (await _known(client, name)).origin
+    if origin not in (None, "store"):
+        remark(_not_used(name, origin))
+    question = SecretQuestion(value=_typed(name))
+    _tell(await client.send("PUT", f"{PATH}/{name}", SecretChanged, question), as_json=as_json)
+    if origin not in (None, "store"):
+        remark(f"Stored. {_not_used(name, origin)}")
+
+
+async def _known(client: ApiClient, name: str) -> SecretOrigin:
+    """Return where a secret comes from. Raises `SecretUnknown`."""
+    secrets = (await client.get(PATH, SecretOrigins)).secrets
+    for each in secrets:
+        if each.name == name:
+            return each
+    raise SecretUnknown(f"{name!r}; the secrets are {', '.join(each.name for each in secrets)}")
+
+
+def _not_used(name: str, origin: str | None) -> str:
+    return f"{name} is given by the {origin}, which stands before what is stored: that is used until it is gone there."
 
 
 def _typed(name: str) -> str:
     """Return a line of standard input or, on a terminal, what is typed twice and not shown."""
     if not sys.stdin.isatty():
-        print(f"Reading {name} as one line of standard input.", file=sys.stderr, flush=True)
-        value = sys.stdin.readline().rstrip("\r\n")
+        remark(f"Reading {name} as one line of standard input.")
+        value = interruptible(lambda _: sys.stdin.readline())("").rstrip("\r\n")
     else:
-        value = getpass.getpass(f"{name}: ")
-        if getpass.getpass("Again: ") != value:
+        ask = interruptible(getpass.getpass)
+        value = ask(f"{name}: ")
+        if ask("Again: ") != value:
             raise SecretNotTyped("the two differ")
     if not value:
         raise SecretNotTyped("it is empty")
@@ -61,14 +85,11 @@ def _line(secret: SecretOrigin) -> str:
 
 
 def _tell(changed: SecretChanged, *, as_json: bool) -> None:
-    _print(changed, [f"Restarted: {', '.join(changed.restarted)}"] if changed.restarted else [], as_json=as_json)
+    show(changed, _restarted, as_json=as_json)
     if changed.trouble is not None:
-        print(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}", file=sys.stderr)
+        remark(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}")
 
 
-def _print(data: msgspec.Struct, lines: Iterable[str], *, as_json: bool) -> None:
-    if as_json:
-        print(msgspec.json.encode(data).decode())
-        return
-    for line in lines:
-        print(line)
+def _restarted(changed: SecretChanged) -> Iterator[str]:
+    if changed.restarted:
+        yield f"Restarted: {', '.join(changed.restarted)}"

@@ -8,6 +8,7 @@ from engine.api.schema.preview import Preview, PreviewRow
 from engine.api.schema.probes import RungAccount
 from engine.cli.columns import room
 from engine.cli.palette import Palette
+from engine.display import counted
 
 INDENT = " " * 4
 
@@ -41,7 +42,7 @@ class Ladders:
         if preview.users:
             yield ""
         yield (
-            f"{preview.affected} of {preview.looked_at} users would show something else today, "
+            f"{preview.affected} of {counted(preview.looked_at, 'user')} would show something else today, "
             f"{preview.affected_now} of them at once."
         )
         for remark in preview.remarks:

@@ -3,8 +3,7 @@
 import argparse
 import asyncio
 import os
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,11 +21,13 @@ from engine.api.schema.log import (
     LogStatistics,
 )
 from engine.api.schema.places import usual_sockets
-from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.client import ApiClient, reachable_socket, understood
 from engine.cli.failures import EngineUnreachable, FileNotWritten, NotOneExchange
 from engine.cli.log_reports import LogReports
+from engine.cli.output import put, put_json, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
+from engine.display import counted, displayed
 
 EXCHANGES = "/v1/log/exchanges"
 MOST = 1000
@@ -86,10 +87,10 @@ class Log:
             if before is None:
                 break
         for row in reversed(rows):
-            self._print(row, [self._reports.row(row)])
+            show(row, self._row, as_json=self._as_json)
         if not rows:
             state = await self._client.get("/v1/log/capture", CaptureState)
-            print(self._reports.nothing(state), file=sys.stderr)
+            remark(self._reports.nothing(displayed(state)))
         return WELL
 
     async def one(self, number: str, *, raw: bool) -> int:
@@ -103,28 +104,28 @@ class Log:
                 "request_body": request.decode(errors="replace"),
                 "response_body": response.decode(errors="replace"),
             }
-            print(msgspec.json.encode(whole).decode())
+            put_json(whole)
         else:
-            for line in self._reports.exchange(exchange, request, response):
-                print(line)
+            for line in self._reports.exchange(displayed(exchange), request, response):
+                say(line)
         return WELL
 
     async def follow(self, words: str) -> int:
         """Show exchanges that fit as they are written down, until interrupted."""
         after = (await self._client.get(EXCHANGES, LogPage, {"filter": words, "limit": "1"})).newest
         capture = await self._client.get("/v1/log/capture", CaptureState)
-        print(self._reports.waiting(capture), file=sys.stderr, flush=True)
+        remark(self._reports.waiting(capture))
         async for name, data in self._client.events("log"):
             if name != "log":
                 continue
-            event = msgspec.json.decode(data, type=LogEvent)
+            event = understood(data, LogEvent)
             if event.capture is not None and not self._as_json:
-                print(self._reports.capture_line(event.capture), flush=True)
+                say(self._reports.capture_line(displayed(event.capture)))
             while event.rows:
                 query = {"filter": words, "after": str(after), "limit": str(MOST)}
                 page = await self._client.get(EXCHANGES, LogPage, query)
                 for row in page.rows:
-                    self._print(row, [self._reports.row(row)])
+                    show(row, self._row, as_json=self._as_json)
                 after = page.newest if page.next is None else page.next
                 if page.next is None:
                     break
@@ -133,17 +134,17 @@ class Log:
     async def stats(self, words: str) -> int:
         """Show figures."""
         found = await self._client.get("/v1/log/statistics", LogStatistics, {"filter": words})
-        self._print(found, self._reports.statistics(found))
+        show(found, self._reports.statistics, as_json=self._as_json)
         return WELL
 
     async def diagnose(self, words: str) -> int:
         """Show what went wrong and what to do about it."""
         found = await self._client.get("/v1/log/diagnosis", LogDiagnosis, {"filter": words})
-        self._print(found, self._reports.diagnosis(found))
+        show(found, self._reports.diagnosis, as_json=self._as_json)
         return WELL
 
     async def export(self, options: argparse.Namespace) -> int:
-        """Write exchanges to a file that nobody else can read."""
+        """Write exchanges to a file that nobody else can read, or to standard output where that is -."""
         words, query = " ".join(options.filter), {}
         if options.format == "curl":
             if not words.isdecimal():
@@ -154,8 +155,11 @@ class Log:
             query = {"filter": words, "limit": str(options.limit), "persons": str(options.persons).lower()}
         content = await self._client.read(path, query)
         file = options.output or Path(FILES[options.format])
+        if str(file) == "-":
+            put(content)
+            return WELL
         _write(file, content)
-        print(f"{file}: {len(content)} bytes", file=sys.stderr)
+        remark(f"{file}: {counted(len(content), 'byte')}")
         return WELL
 
     async def switch(self, options: argparse.Namespace) -> int:
@@ -164,15 +168,11 @@ class Log:
         if options.action == "on":
             question = CaptureQuestion(on=True, mailboxes=tuple(options.mailbox), seconds=options.seconds)
         state = await self._client.post("/v1/log/capture", CaptureState, question)
-        self._print(state, self._reports.capture(state))
+        show(state, self._reports.capture, as_json=self._as_json)
         return WELL
 
-    def _print(self, data: msgspec.Struct, lines: Iterable[str]) -> None:
-        if self._as_json:
-            print(msgspec.json.encode(data).decode(), flush=True)
-        else:
-            for line in lines:
-                print(line, flush=True)
+    def _row(self, row: LogRow) -> Iterator[str]:
+        yield self._reports.row(row)
 
 
 def _write(path: Path, content: bytes) -> None:

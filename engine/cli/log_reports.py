@@ -1,4 +1,4 @@
-"""Exchanges as lines for people; colours on a terminal alone, and nothing that could do something to a terminal."""
+"""Exchanges as lines for people, from data that was cleaned for them; colours on a terminal alone."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,10 @@ from engine.api.schema.log import (
     LogStatistics,
 )
 from engine.cli.palette import Palette
+from engine.display import counted, visible_lines
 
 RED, YELLOW, CYAN, FAINT = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[2m"
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+TAB = 4
 _MARKUP = re.compile(r"(</?[\w.:-]+)|(\"[^\"<>]*\")|(/?>)")
 
 
@@ -39,13 +40,13 @@ class LogReports:
             + f"  {row.operation:<20} {row.ms:>8.0f} ms {_size(row.sent):>7} {_size(row.received):>7}  "
             + f"{outcome:<12}{attempt}{decision}  {who}"
         )
-        return self._palette.painted(RED if row.error else "", legible(line.rstrip()))
+        return self._palette.painted(RED if row.error else "", line.rstrip())
 
     def exchange(self, this: LogExchange, request: bytes, response: bytes) -> Iterator[str]:
         """Yield all about one exchange."""
         yield self.row(this.row)
-        yield legible(f"{this.method} {this.url}")
-        yield f"client-request-id {legible(this.request_id)}, lane {legible(this.row.lane) or '-'}"
+        yield f"{this.method} {this.url}"
+        yield f"client-request-id {this.request_id}, lane {this.row.lane or '-'}"
         if this.phases:
             yield ", ".join(f"{phase.name} {phase.ms:.1f} ms" for phase in this.phases)
         for each in this.diagnosis:
@@ -56,12 +57,12 @@ class LogReports:
 
     def statistics(self, these: LogStatistics) -> Iterator[str]:
         """Yield figures as a table."""
-        yield f"{these.count} exchanges, {these.errors} errors"
+        yield f"{counted(these.count, 'exchange')}, {counted(these.errors, 'error')}"
         if these.figures:
             yield f"{'count':>8} {'p50 ms':>9} {'p95 ms':>9}  operation            code"
         for each in these.figures:
             line = f"{each.count:>8} {each.p50:>9.1f} {each.p95:>9.1f}  {each.operation:<20} {each.code}"
-            yield self._palette.painted(RED if each.errors else "", legible(line))
+            yield self._palette.painted(RED if each.errors else "", line)
 
     def diagnosis(self, this: LogDiagnosis) -> Iterator[str]:
         """Yield what went wrong, each with what to do about it."""
@@ -71,18 +72,21 @@ class LogReports:
             if number:
                 yield ""
             yield from self._diagnosis(finding.diagnosis)
-            yield f"  {finding.count} times, last at {finding.last.astimezone(self._zone):%Y-%m-%d %H:%M:%S}"
+            last = f"{finding.last.astimezone(self._zone):%Y-%m-%d %H:%M:%S}"
+            yield f"  Once, at {last}" if finding.count == 1 else f"  {finding.count} times, last at {last}"
             if finding.mailboxes:
                 more = f" and {finding.users - len(finding.mailboxes)} more"
                 rest = more if finding.users > len(finding.mailboxes) else ""
-                yield legible(f"  Mailboxes {', '.join(finding.mailboxes)}{rest}")
+                yield f"  Mailboxes {', '.join(finding.mailboxes)}{rest}"
 
     def capture(self, state: CaptureState) -> Iterator[str]:
         """Yield how capturing stands."""
         yield self.capture_line(state)
-        yield f"{state.stored} exchanges are kept, {_size(state.bytes)} of {_size(state.max_bytes)}"
+        kept = f"{counted(state.stored, 'exchange')} {'is' if state.stored == 1 else 'are'} kept"
+        yield f"{kept}, {_size(state.bytes)} of {_size(state.max_bytes)}"
         if state.dropped:
-            yield self._palette.painted(RED, legible(f"{state.dropped} were dropped: {state.trouble}"))
+            dropped = f"{state.dropped} {'was' if state.dropped == 1 else 'were'} dropped"
+            yield self._palette.painted(RED, f"{dropped}: {state.trouble}" if state.trouble else f"{dropped}.")
 
     def capture_line(self, state: CaptureState) -> str:
         """Return whether it captures, in a line."""
@@ -90,12 +94,14 @@ class LogReports:
             return "The debug log is off."
         whose = f" for {', '.join(state.mailboxes)}" if state.mailboxes else ""
         until = f" until {state.until.astimezone(self._zone):%Y-%m-%d %H:%M:%S}" if state.until else ""
-        return legible(f"The debug log is on{whose}{until}.")
+        return f"The debug log is on{whose}{until}."
 
     def nothing(self, state: CaptureState) -> str:
         """Return why there is nothing to show."""
         if state.stored:
-            return f"None of {state.stored} exchanges fits."
+            return (
+                f"None of {state.stored} exchanges fits." if state.stored > 1 else "The one exchange kept does not fit."
+            )
         return f"Nothing was captured yet. {self.capture_line(state)}"
 
     def waiting(self, state: CaptureState) -> str:
@@ -105,32 +111,27 @@ class LogReports:
         return "Nothing will come as long as the debug log is off: calendar-engine log on. Ctrl+C ends the command."
 
     def _diagnosis(self, this: Diagnosis) -> Iterator[str]:
-        yield self._palette.painted(RED, legible(f"{this.code}: {this.meaning}"))
+        yield self._palette.painted(RED, f"{this.code}: {this.meaning}")
         lines = (("Cause", this.cause), ("Remedy", this.remedy), ("Type", this.command), ("Meanwhile", this.reaction))
         for name, text in lines:
             if text:
-                yield legible(f"  {name:<9} {text}")
+                yield f"  {name:<9} {text}"
 
     def _half(self, name: str, headers: tuple[LogHeader, ...], told: LogBody, body: bytes) -> Iterator[str]:
         yield ""
-        cut = f", the first {told.kept} are kept" if told.kept < told.size and told.kept else ""
-        yield self._palette.painted(YELLOW, f"{name}: {told.size} bytes{cut}")
+        cut = f", kept as far as byte {told.kept}" if told.kept < told.size and told.kept else ""
+        yield self._palette.painted(YELLOW, f"{name}: {counted(told.size, 'byte')}{cut}")
         for header in headers:
-            yield self._palette.painted(FAINT, legible(f"{header.name}: {header.value}"))
+            yield self._palette.painted(FAINT, f"{header.name}: {header.value}")
         if body:
             yield ""
-            for line in body.decode(errors="replace").rstrip("\n").split("\n"):
-                yield self._markup(legible(line))
+            for line in visible_lines(body.decode(errors="replace")).rstrip("\n").split("\n"):
+                yield self._markup(line.expandtabs(TAB))
 
     def _markup(self, line: str) -> str:
         if not self._palette.colour:
             return line
         return _MARKUP.sub(lambda match: self._palette.painted(YELLOW if match[2] else CYAN, match[0]), line)
-
-
-def legible(text: str) -> str:
-    """Return a text in which nothing moves the cursor, changes colours or turns the direction: that is spelt out."""
-    return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def _size(number: int) -> str:

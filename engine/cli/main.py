@@ -1,36 +1,84 @@
 """Entry point of `calendar-engine`: carries a command out, and says what failed and which exit status that is."""
 
+import codecs
+import contextlib
 import io
 import os
 import sys
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from engine.cli.commands.parser import PROGRAM, make_parser
-from engine.cli.failures import EngineUnreachable, SocketForbidden
-from engine.cli.statuses import DISK, FAILED, FORBIDDEN, INTERRUPTED, UNREACHABLE, UNUSABLE
+from engine.cli.failures import (
+    AnswersInvalid,
+    EngineUnreachable,
+    OutputNotWritten,
+    RequestRefused,
+    SecretUnknown,
+    SettingUnknown,
+    SocketForbidden,
+    UserNotFound,
+)
+from engine.cli.logbook import where
+from engine.cli.output import remark
+from engine.cli.statuses import DISK, FAILED, FORBIDDEN, INTERRUPTED, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
+from engine.display import NEAREST, ascii_errors, is_ascii_locale
 from engine.store.failures import DiskUnusable
+
+HTTP_NOT_FOUND = 404
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command given and return its exit status."""
-    options = make_parser().parse_args(arguments)
     _accept_any_text(sys.stdout, sys.stderr)
-    status: int
+    status = _said(lambda: _run(arguments))
+    flushed = _said(_flush)
+    return status or flushed
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
-        status = options.run(options)
+        options = make_parser().parse_args(arguments)
+    except SystemExit:  # argparse has said all there is to say
+        _flush()
+        raise
+    status: int = options.run(options)
+    return status
+
+
+def _flush() -> int:
+    """Find out whether the last of the output was taken, which the interpreter would say in its own words."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputNotWritten(error.strerror or type(error).__name__) from error
+    return 0
+
+
+def _said(work: Callable[[], int]) -> int:
+    """Do the work and return its exit status; what went wrong is said on standard error."""
+    status = 0
+    try:
+        status = work()
+    except* BrokenPipeError:
+        _give_up_output()  # Whoever read our output has seen enough.
+        status = FAILED
     except* KeyboardInterrupt:
         status = INTERRUPTED
-    except* BrokenPipeError:
-        # Whoever read our output has seen enough; without this the interpreter complains when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = FAILED
     except* Failure as failures:
         status = FAILED
         for failure in _flatten(failures):
-            print(explain(failure), file=sys.stderr)
+            if isinstance(failure, OutputNotWritten):
+                _give_up_output()
+            _tell(explain(failure))
             status = max(status, _exit_status(failure))
+    except* Exception as mistakes:
+        _tell([f"{PROGRAM}: this program has made a mistake; please report it with these lines", *where(mistakes)])
+        status = MISTAKE
     return status
 
 
@@ -42,29 +90,54 @@ def _exit_status(failure: Failure) -> int:
             return FORBIDDEN
         case DiskUnusable():
             return DISK
+        case UserNotFound() | SettingUnknown() | SecretUnknown():
+            return NOT_FOUND
+        case RequestRefused() if failure.status == HTTP_NOT_FOUND:
+            return NOT_FOUND
+        case OutputNotWritten():
+            return FAILED
         case _:
             return UNUSABLE if failure.fault is Fault.SETTINGS else FAILED
 
 
-def explain(failure: Failure) -> str:
+def explain(failure: Failure) -> list[str]:
     """Return what happened and what to do about it, as lines for a terminal."""
-    if isinstance(failure, SettingsInvalid):
-        return f"{PROGRAM}: {failure}"
-    return f"{PROGRAM}: {failure}\n  {failure.remedy}"
+    match failure:
+        case SettingsInvalid() | AnswersInvalid():
+            problems = (f"  {problem}" for problem in failure.problems)
+            return [f"{PROGRAM}: {failure.meaning}: {failure.source}", *problems]
+        case RequestRefused():
+            return [f"{PROGRAM}: {failure}", *(f"  {part}" for part in failure.parts), f"  {failure.remedy}"]
+        case _:
+            return [f"{PROGRAM}: {failure}", f"  {failure.remedy}"]
+
+
+def _tell(lines: list[str]) -> None:
+    with contextlib.suppress(OutputNotWritten, BrokenPipeError):
+        for line in lines:
+            remark(line)
+
+
+def _give_up_output() -> None:
+    """Let the interpreter have somewhere to put what it has not written yet; else it complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _accept_any_text(*streams: TextIO) -> None:
-    """A terminal that lacks a letter shows a question mark in its place, and nothing fails because of it."""
+    """A terminal that lacks a letter shows the nearest of ASCII in its place, and nothing fails because of it."""
+    codecs.register_error(NEAREST, ascii_errors)
+    plain = is_ascii_locale(os.environ, utf8_mode=bool(sys.flags.utf8_mode))
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(encoding="ascii" if plain else None, errors=NEAREST)
 
 
-def _flatten(group: BaseExceptionGroup[Failure]) -> list[Failure]:
-    failures: list[Failure] = []
+def _flatten(group: BaseExceptionGroup[Failure]) -> Iterator[Failure]:
     for member in group.exceptions:
-        failures.extend(_flatten(member) if isinstance(member, BaseExceptionGroup) else [member])
-    return failures
+        if isinstance(member, BaseExceptionGroup):
+            yield from _flatten(member)
+        else:
+            yield member
 
 
 if __name__ == "__main__":

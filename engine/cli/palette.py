@@ -38,7 +38,7 @@ class Palette:
 
     def notice(self, text: str) -> str:
         """Return what must not be overlooked."""
-        return self.painted("\x1b[1;7m", f"{'>' if self.ascii_only else '▷'} {text}")
+        return self.painted("\x1b[7m", f"{'>' if self.ascii_only else '▷'} {text}")
 
     def painted(self, colour: str, text: str) -> str:
         """Return a text in a colour ("" for none), where there are colours."""

@@ -99,11 +99,13 @@ class Reports:
         for trouble in user.problems:
             yield from self._trouble(f"  {self._palette.mark(good=False)} ", trouble)
         if user.decision is not None and user.decision.appointments:
-            yield "\nAppointments"
+            yield ""
+            yield "Appointments"
             for appointment in user.decision.appointments:
                 yield from self._appointment(appointment)
         if user.history:
-            yield "\nLast changes"
+            yield ""
+            yield "Last changes"
             for change in user.history:
                 yield self._change(change)
 
@@ -128,7 +130,7 @@ class Reports:
 
     def _concern(self, concern: Concern) -> Iterator[str]:
         if concern.link is not None:
-            yield f"{concern.link} concerns all {concern.count} users"
+            yield f"{concern.link} concerns {f'all {concern.count} users' if concern.count != 1 else 'the one user'}"
             return
         if not concern.count:
             yield from self._trouble(f"{self._palette.mark(good=False)} ", concern.trouble)

@@ -14,12 +14,15 @@ from engine.api.schema.places import usual_sockets
 from engine.api.schema.probes import RungAccount
 from engine.api.schema.settings import SettingChange
 from engine.api.schema.setup import Setup, SetupAnswers
-from engine.cli.answers import Answers, AnswersInvalid, AnswersNotGiven, read_answers
+from engine.cli.answers import Answers, read_answers
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.dialogue import Dialogue
+from engine.cli.failures import AnswersInvalid, AnswersNotGiven
+from engine.cli.output import put_json, remark, say
 from engine.cli.setup_client import SetupClient
 from engine.cli.statuses import FAILED, WELL
 from engine.core.settings.problems import Problem
+from engine.display import displayed
 from engine.store.secrets import ENVIRONMENT, given_secrets
 
 
@@ -43,9 +46,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ENDS = {
-    "failed": "\nNothing was changed.",
-    "works": "\nEverything works. Nothing was changed.",
-    "applied": "The set-up is in force.",
+    "failed": ("", "Nothing was changed."),
+    "works": ("", "Everything works. Nothing was changed."),
+    "applied": ("The set-up is in force.",),
 }
 
 
@@ -74,16 +77,17 @@ async def _by_file(setup: SetupClient, answers: Answers, options: argparse.Names
     problems = (*answers.problems, *_missing_secrets(state))
     if problems:
         if options.json:
-            _print(Outcome(state="unusable", problems=problems))
+            put_json(Outcome(state="unusable", problems=problems))
         raise AnswersInvalid(options.answers, problems)
     outcome = await _carried_out(setup, state, apply=not options.check_only)
     if options.json:
-        _print(outcome)
+        put_json(outcome)
     elif outcome.state == "applied":
-        print()
-        for line in _lines(outcome):
-            print(line)
-    print(ENDS[outcome.state], file=sys.stderr)
+        say()
+        for line in _lines(displayed(outcome)):
+            say(line)
+    for line in ENDS[outcome.state]:
+        remark(line)
     return FAILED if outcome.state == "failed" else WELL
 
 
@@ -115,10 +119,6 @@ def _missing_secrets(state: Setup) -> Iterator[Problem]:
         if problem.key in ENVIRONMENT:
             remedy = f"Set {ENVIRONMENT[problem.key]} in the environment, or put it into the file of --secrets."
             yield Problem(problem.key, None, problem.reason, remedy)
-
-
-def _print(outcome: Outcome) -> None:
-    print(msgspec.json.encode(outcome).decode())
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:

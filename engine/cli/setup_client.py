@@ -9,6 +9,7 @@ from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
 from engine.cli.attached import FOLLOWED
 from engine.cli.client import ApiClient
 from engine.cli.ladders import Ladders
+from engine.cli.output import say
 from engine.cli.palette import palette_of
 from engine.cli.trying import call_off, show_rungs, tell_end
 from engine.cli.waiting import saying
@@ -42,7 +43,8 @@ class SetupClient:
 
     async def tried(self, step: SetupSummary) -> SetupStep:
         """Go to a step and try it, and return what came of it."""
-        print(f"\n{step.title}", file=self._narration, flush=True)
+        say("", self._narration)
+        say(step.title, self._narration)
         await self.answer(SetupAnswers(step=step.name))
         return await self._tried()
 

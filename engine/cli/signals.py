@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from engine.display import visible
+
 
 async def until_signalled(work: Coroutine[Any, Any, None], pipe: int | None = None) -> None:
     """Run `work` until it ends or is cancelled by SIGTERM, SIGINT or the end of `pipe`; its failures are raised."""
@@ -52,6 +54,19 @@ def on_hangup(look_again: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
+
+
+def interruptible(ask: Callable[[str], str]) -> Callable[[str], str]:
+    """Let Ctrl+C end a question: asyncio's handler would wait for the loop, which waits for the answer."""
+
+    def asking(question: str) -> str:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return ask(visible(question))
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    return asking
 
 
 def _restore(loop: asyncio.AbstractEventLoop) -> None:

@@ -20,10 +20,12 @@ from engine.cli.attached import FOLLOWED, PER_PAGE
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import ChangeNotUnderstood
 from engine.cli.ladders import Ladders
+from engine.cli.output import put_json, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
 from engine.cli.waiting import saying
 from engine.core.failures import Failure
+from engine.display import displayed
 
 CALLED_OFF_WITHIN = 2.0
 """Seconds in which the engine should hear that nobody waits any more."""
@@ -101,7 +103,7 @@ async def _probe(client: ApiClient, side: str, question: ProbeQuestion, *, as_js
         await call_off(client, operation)
         raise
     if as_json:
-        print(msgspec.json.encode(probe).decode())
+        put_json(probe)
     tell_end(probe.operation)
     well = probe.operation.state == "done" and all(rung.outcome != "failed" for rung in probe.rungs)
     return WELL if well else FAILED
@@ -117,16 +119,16 @@ async def call_off(client: ApiClient, operation: Operation) -> None:
 def tell_end(operation: Operation) -> None:
     """Say so where somebody called an operation off, or the engine made a mistake with it."""
     if operation.state == "cancelled":
-        print("It was called off.", file=sys.stderr)
+        remark("It was called off.")
     elif operation.state == "failed":
-        print("The engine made a mistake with this; please report it with the log.", file=sys.stderr)
+        remark("The engine made a mistake with this; please report it with the log.")
 
 
 def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount], output: TextIO) -> None:
     """Print rungs."""
     for rung in rungs:
-        for line in ladders.rung(rung):
-            print(line, file=output, flush=True)
+        for line in ladders.rung(displayed(rung)):
+            say(line, output)
 
 
 async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: bool) -> int:
@@ -135,7 +137,7 @@ async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: boo
         while operation.state == "running":
             await asyncio.sleep(FOLLOWED)
             operation = await client.get(f"/v1/operations/{operation.id}", Operation)
-            print(f"{operation.done} of {operation.total}", file=sys.stderr, flush=True)
+            remark(f"{operation.done} of {operation.total}")
     except asyncio.CancelledError:
         await call_off(client, operation)
         raise
@@ -147,10 +149,6 @@ async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: boo
         if len(page.users) < PER_PAGE:
             break
     preview = msgspec.structs.replace(page, page=1, per_page=max(len(rows), 1), users=tuple(rows))
-    if as_json:
-        print(msgspec.json.encode(preview).decode())
-    else:
-        for line in Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)).preview(preview):
-            print(line)
+    show(preview, Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)).preview, as_json=as_json)
     tell_end(operation)
     return WELL if operation.state == "done" else FAILED

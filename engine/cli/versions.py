@@ -12,6 +12,7 @@ from engine.api.schema import About
 from engine.api.schema.places import usual_sockets
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import EngineUnreachable, SocketForbidden
+from engine.cli.output import show
 from engine.cli.statuses import WELL
 
 
@@ -40,7 +41,7 @@ def show_versions(options: argparse.Namespace) -> int:
         platform=platform.platform(),
         engine=engine,
     )
-    print(msgspec.json.encode(versions).decode() if options.json else _words(versions))
+    show(versions, _words, as_json=options.json)
     return WELL
 
 
@@ -50,8 +51,8 @@ async def _running(options: argparse.Namespace) -> About:
         return await client.get("/v1", About)
 
 
-def _words(versions: Versions) -> str:
+def _words(versions: Versions) -> list[str]:
     own = f"calendar-engine {versions.version}, API {versions.api}, Python {versions.python}, {versions.platform}"
     if versions.engine is None:
-        return f"{own}\nNo engine runs where it is looked for."
-    return f"{own}\nThe engine that runs is {versions.engine.version}, API {versions.engine.api}."
+        return [own, "No engine runs where it is looked for."]
+    return [own, f"The engine that runs is {versions.engine.version}, API {versions.engine.api}."]

@@ -1,9 +1,10 @@
 """Says what a command waits for, so that nobody sits in front of a silent one."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+from engine.cli.output import remark
 
 SILENCE = 3.0
 """Seconds without a word after which it is said what is waited for, and again after each doubling of it."""
@@ -24,5 +25,5 @@ async def _say(what: Callable[[], str]) -> None:
     while True:
         await asyncio.sleep(pause)
         waited += pause
-        print(f"{what()} ({waited:.0f} s so far; Ctrl+C ends the command)", file=sys.stderr, flush=True)
+        remark(f"{what()} ({waited:.0f} s so far; Ctrl+C ends the command)")
         pause *= 2

@@ -7,6 +7,8 @@ import re
 from enum import StrEnum
 from typing import ClassVar
 
+from engine.display import visible
+
 
 class Fault(StrEnum):
     """Who has to act."""
@@ -31,7 +33,9 @@ class Scope(StrEnum):
 class Failure(Exception):
     """A named failure. Subclasses state fault, scope, meaning and remedy; an instance adds where and why.
 
-    `detail` names the place and the reason of this one occurrence and never holds a secret or a subject.
+    `detail` names the place and the reason of this one occurrence and never holds a secret or a subject. It is one
+    line: whatever a server said in it does nothing to a terminal or a log. What is `confidential`, as somebody else's
+    address, goes into logs and to administrators and nowhere else.
     """
 
     fault: ClassVar[Fault]
@@ -40,11 +44,17 @@ class Failure(Exception):
     remedy: ClassVar[str]
 
     def __init__(self, detail: str = "") -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = visible(detail)
+        super().__init__(self.detail)
+        self.confidential = ""
 
     def __str__(self) -> str:
-        return f"{self.meaning}: {self.detail}" if self.detail else self.meaning
+        return f"{self.meaning}: {self.whole_detail}" if self.whole_detail else self.meaning
+
+    @property
+    def whole_detail(self) -> str:
+        """The detail with what is confidential."""
+        return f"{self.detail} ({self.confidential})" if self.confidential else self.detail
 
     @property
     def slug(self) -> str:

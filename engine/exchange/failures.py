@@ -1,6 +1,7 @@
 """What can go wrong between us and Exchange, each by its name."""
 
 from engine.core.failures import Failure, Fault, Scope
+from engine.display import visible
 
 
 class ExchangeFailure(Failure):
@@ -65,6 +66,10 @@ class MailboxNotFound(ExchangeFailure):
     scope = Scope.USER
     meaning = "No mailbox was found for this user"
     remedy = "Add the user's e-mail address to the PBX user object, or ignore this if the user has no mailbox."
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, confidential: str = "") -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.confidential = visible(confidential)
 
 
 class ImpersonationDenied(ExchangeFailure):

@@ -1,6 +1,7 @@
 """One connection with the PBX from opening to breaking off: the protocol parts joined to a socket and a clock."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -8,16 +9,35 @@ from datetime import timedelta
 from engine.core.clock import Clock
 from engine.core.presence.model import Presence
 from engine.core.settings.model import PbxSettings
-from engine.pbx import presence, replication
+from engine.pbx import presence, session
 from engine.pbx.deadlines import Deadlines
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
-from engine.pbx.failures import PbxFailure, PbxNotUnderstood, PbxUnreachable
+from engine.pbx.failures import (
+    Ender,
+    PbxConnectionLost,
+    PbxFailure,
+    PbxLinkMistake,
+    PbxNotUnderstood,
+    PbxUnreachable,
+)
+from engine.pbx.liveness import Act, Liveness
 from engine.pbx.master import MasterCheck
 from engine.pbx.messages import Message, encode
 from engine.pbx.replication import Replication, ReplicationOutput
 from engine.pbx.requests import Requests
-from engine.pbx.session import ApiMessage, HangUp, LoggedIn, Login, PbxInfo, Send, Session, SessionOutput
-from engine.pbx.websocket import WebSocket, reason_of_end, texts, was_closed_on_purpose
+from engine.pbx.session import (
+    ApiMessage,
+    HangUp,
+    LoggedIn,
+    Login,
+    PbxInfo,
+    Send,
+    Session,
+    SessionOutput,
+)
+from engine.pbx.websocket import Sign, WebSocket, lost, ping, receive, send, was_closed_on_purpose
+
+logger = logging.getLogger(__name__)
 
 _IDLE_TIME = timedelta(seconds=60)
 _KEEP_ALIVE: Message = {"mt": "KeepAlive"}
@@ -47,8 +67,9 @@ class Connection:
         self._replication = Replication()
         self._master = MasterCheck(settings.master)
         self._deadlines = Deadlines(clock)
-        self._outbox = asyncio.Queue[Message | PbxFailure]()
-        self._requests = Requests(self._deadlines, self._send)
+        self._liveness = Liveness(clock)
+        self._outbox = asyncio.Queue[Message | PbxFailure | Act]()
+        self._requests = Requests(self._deadlines, self._send, self._liveness.unanswered)
         self._last_traffic = clock.now()
         self._login: LoggedIn | None = None
         self._info: PbxInfo | None = None
@@ -99,7 +120,7 @@ class Connection:
         """
         if not self._master.passed:
             raise PbxUnreachable("the name of the PBX has not been checked yet")
-        settings = self._settings
+        settings, guid = self._settings, self._replication.told_as(guid)
         await self._requests.ask(
             presence.set_presence(guid, wanted, contact=contact or settings.presence_contact, clear=settings.clear)
         )
@@ -122,6 +143,9 @@ class Connection:
             await part()
         except PbxFailure as failure:
             self.end(failure)
+        except Exception as mistake:
+            logger.exception("serving the connection with the PBX")
+            self.end(PbxLinkMistake(type(mistake).__name__))
 
     async def _converse(self, opening: AbstractAsyncContextManager[WebSocket], tasks: asyncio.TaskGroup) -> None:
         self._deadlines.expect("socket", self._not_connected)
@@ -133,26 +157,37 @@ class Connection:
 
     async def _read(self, socket: WebSocket) -> None:
         self._perform_session(self._session.start())
-        async for text in texts(socket):
-            self._last_traffic = self._clock.now()
-            self._perform_session(self._session.receive(text))
+        self._liveness.heard()
+        while (received := await receive(socket)) is not Sign.END:
+            self._liveness.heard(pong=received is Sign.PONG)
+            if isinstance(received, str):
+                self._last_traffic = self._clock.now()
+                self._perform_session(self._session.receive(received))
         on_purpose = self._session.closed() if was_closed_on_purpose(socket) else None
-        raise on_purpose or PbxUnreachable(f"the connection broke off ({reason_of_end(socket)})")
+        raise on_purpose or lost(socket)
 
     async def _write(self, socket: WebSocket) -> None:
         while True:
             message = await self._outbox.get()
-            if isinstance(message, PbxFailure):
-                raise message
-            try:
-                await socket.send_str(encode(message))
-            except ConnectionError as error:
-                raise PbxUnreachable("the connection broke off") from error
+            match message:
+                case PbxFailure():
+                    raise message
+                case Act():
+                    await ping(socket)
+                case _:
+                    await send(socket, encode(message))
 
     async def _watch(self) -> None:
         while True:
-            await self._clock.sleep_until(min(self._deadlines.next_look(), self._last_traffic + _IDLE_TIME))
+            await self._clock.sleep_until(
+                min(self._deadlines.next_look(), self._liveness.next_look(), self._last_traffic + _IDLE_TIME)
+            )
             self._deadlines.expire()
+            act = self._liveness.look()
+            if act is Act.GIVE_UP:
+                raise PbxConnectionLost("there is no sign of the PBX any more", Ender.ENGINE)
+            if act is Act.PING:
+                self._outbox.put_nowait(act)
             if self._last_traffic + _IDLE_TIME <= self._clock.now():
                 self._send(_KEEP_ALIVE)
 
@@ -171,9 +206,9 @@ class Connection:
                     self._logged_in(output)
                 case PbxInfo():
                     self._told(output)
-                case ApiMessage(api=replication.API) if self._begun:
+                case ApiMessage(api=session.USERS_API) if self._begun:
                     self._perform_replication(self._replication.receive(output.mt, output.body))
-                case ApiMessage(api=presence.API):
+                case ApiMessage(api=session.PRESENCE_API):
                     self._requests.receive(output)
 
     def _logged_in(self, login: LoggedIn) -> None:

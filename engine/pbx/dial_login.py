@@ -2,11 +2,12 @@
 
 from enum import Enum, auto
 
+from engine.core.outside import one_line
 from engine.core.secret import Secret
 from engine.pbx.digest import login_digest
 from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnderstood, PbxUnreachable
 from engine.pbx.messages import Message, encode, refusal_of, text_of
-from engine.pbx.session import LoggedIn, Send
+from engine.pbx.session import LONGEST_DOMAIN, LoggedIn, Send
 
 
 class _Awaiting(Enum):
@@ -42,7 +43,7 @@ class DialLogin:
                 if message.get("ok") is not True:
                     raise PbxLoginRefused(self._refusal(refusal_of(message)))
                 self._awaiting = _Awaiting.NOTHING
-                return (LoggedIn(text_of(message, "domain")),)
+                return (LoggedIn(one_line(text_of(message, "domain"), LONGEST_DOMAIN)),)
         return ()
 
     def unanswered(self) -> PbxFailure:

@@ -2,34 +2,54 @@
 
 import asyncio
 import itertools
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from aiohttp import web
 
 from engine.core.clock import Clock
-from engine.pbx.deadlines import ANSWER_TIME, Deadlines
+from engine.core.seldom import Seldom
+from engine.pbx.addresses import machine_of
+from engine.pbx.deadlines import Deadlines
 from engine.pbx.failures import ListeningImpossible
 from engine.pbx.guests import Guests
 
 _BACKLOG = 64
 _OUT_OF_RESOURCES_SECONDS = 1.0
 _SHUTDOWN_SECONDS = 1.0
+_TLS_SECONDS = 5.0
+
+CONNECTED, ENCRYPTED, UPGRADED = range(3)
+"""How far a guest has come."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
+logger = logging.getLogger(__name__)
+
 
 class Guest(web.RequestHandler):
-    """One connection; `left` is called when it ends, or when it is logged in."""
+    """One connection; `left` is called when it ends, or when it is logged in, `complain` when it is no proper HTTP."""
 
-    __slots__ = ("_is_guest", "_is_late", "_left", "address")
+    __slots__ = ("_complain", "_connection", "_is_guest", "_is_late", "_left", "address", "progress")
 
-    def __init__(self, server: web.Server, address: str, left: Callable[["Guest"], None]) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        connection: socket.socket,
+        address: str,
+        left: Callable[["Guest"], None],
+        complain: Callable[[str], None],
+    ) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]  # none
         self.address = address
+        self.progress = CONNECTED
+        self._connection = connection
         self._left = left
+        self._complain = complain
         self._is_guest = True
         self._is_late = False
 
@@ -38,10 +58,14 @@ class Guest(web.RequestHandler):
         self._is_late = True
         if self.transport is not None:
             self.transport.abort()
+        else:
+            with suppress(OSError):  # it has ended already
+                self._connection.shutdown(socket.SHUT_RDWR)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the transport when the TLS handshake is complete."""
         super().connection_made(transport)
+        self.progress = ENCRYPTED
         if self._is_late:
             self.cut_off()
 
@@ -55,6 +79,24 @@ class Guest(web.RequestHandler):
         if self._is_guest:
             self._is_guest = False
             self._left(self)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what is no proper request, without a traceback and without a word of what was sent."""
+        self._complain(self.address)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        answer = web.Response(status=status)
+        answer.force_close()
+        return answer
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Count what the HTTP library would write with a traceback and the peer's own words."""
+        self._complain(self.address)
+
+    def log_debug(self, *args: Any, **kw: Any) -> None:
+        """Write nothing."""
 
 
 def open_port(address: str, port: int) -> socket.socket:
@@ -71,12 +113,14 @@ def open_port(address: str, port: int) -> socket.socket:
 class Door:
     """Hands every request of whoever is taken to `handler`; one that may stay has to say so within ten seconds."""
 
-    def __init__(self, handler: Handler, tls: ssl.SSLContext, guests: Guests, clock: Clock) -> None:
+    def __init__(self, handler: Handler, tls: ssl.SSLContext, guests: Guests[Guest], clock: Clock) -> None:
         self._handler = handler
         self._tls = tls
         self._guests = guests
         self._clock = clock
         self._deadlines = Deadlines(clock)
+        self._complaints = Seldom(clock)
+        self._refusals = Seldom(clock)
         self._numbers = itertools.count(1)
         self._expected: dict[Guest, str] = {}
 
@@ -89,9 +133,10 @@ class Door:
                 while True:
                     connection, address = await self._next(listening)
                     if self._guests.may_enter(address):
-                        arrivals.create_task(self._receive(connection, self._guest(server, address)))
+                        arrivals.create_task(self._receive(connection, self._guest(server, connection, address)))
                     else:
                         connection.close()
+                        self._refused(address)
         finally:
             server.pre_shutdown()
             await server.shutdown(_SHUTDOWN_SECONDS)
@@ -103,11 +148,14 @@ class Door:
             except OSError:
                 await asyncio.sleep(_OUT_OF_RESOURCES_SECONDS)
             else:
-                return connection, str(address[0])
+                return connection, machine_of(str(address[0]))
 
-    def _guest(self, server: web.Server, address: str) -> Guest:
-        guest = Guest(server, address, self._left)
-        self._guests.enter(address)
+    def _guest(self, server: web.Server, connection: socket.socket, address: str) -> Guest:
+        guest = Guest(server, connection, address, self._left, self._complain)
+        leaving = self._guests.enter(guest)
+        if leaving is not None:
+            leaving.cut_off()
+            leaving.is_no_guest()
         self._expected[guest] = f"guest {next(self._numbers)}"
         self._deadlines.expect(self._expected[guest], guest.cut_off)
         return guest
@@ -115,14 +163,27 @@ class Door:
     async def _receive(self, connection: socket.socket, guest: Guest) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=ANSWER_TIME.total_seconds()
+                lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=_TLS_SECONDS
             )
         except OSError:  # no TLS, or no TLS in time
             guest.is_no_guest()
+            self._complain(guest.address)
 
     def _left(self, guest: Guest) -> None:
         self._deadlines.met(self._expected.pop(guest))
-        self._guests.leave(guest.address)
+        self._guests.leave(guest)
+
+    def _complain(self, address: str) -> None:
+        if times := self._complaints.happened(address):
+            logger.warning(
+                "%s: what came to the port for the PBX was no proper TLS or no proper HTTP (%s times)",
+                address,
+                times,
+            )
+
+    def _refused(self, address: str) -> None:
+        if times := self._refusals.happened(address):
+            logger.warning("%s: not let in after many refused log-ins (%s times)", address, times)
 
     async def _watch(self) -> None:
         while True:

@@ -65,7 +65,7 @@ class UsersComplete:
 
 @dataclass(frozen=True, slots=True)
 class PbxWelcome:
-    """Whoever was turned away under this name may be used now."""
+    """What was told of whoever was turned away under this name holds no more: it may be used now, or was long ago."""
 
     name: str
 

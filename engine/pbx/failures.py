@@ -1,5 +1,7 @@
 """What can go wrong between us and the PBX, each by its name."""
 
+from enum import StrEnum
+
 from engine.core.failures import Failure, Fault, Scope
 
 
@@ -14,6 +16,37 @@ class PbxUnreachable(PbxFailure):
     scope = Scope.SERVICE
     meaning = "The PBX cannot be reached"
     remedy = "Check pbx.host and pbx.port, that the PBX is up, and that a firewall lets this machine reach it."
+
+
+class Ender(StrEnum):
+    """Who ended a connection."""
+
+    PBX = "the PBX"
+    NETWORK = "the network"
+    ENGINE = "the engine"
+
+
+class PbxConnectionLost(PbxUnreachable):
+    """A connection that had come about is over; `by` tells who ended it, as far as can be known."""
+
+    meaning = "The connection with the PBX broke off"
+    remedy = (
+        "It is made again by itself. If it happens often, look into the log of the PBX, and at firewalls and proxies "
+        "between it and this machine."
+    )
+
+    def __init__(self, detail: str, by: Ender) -> None:
+        super().__init__(detail)
+        self.by = by
+
+
+class PbxLinkMistake(PbxFailure):
+    """An exception nobody expected in what serves the connection; its traceback is in the log."""
+
+    fault = Fault.OURS
+    scope = Scope.SERVICE
+    meaning = "The engine made a mistake with the connection to the PBX"
+    remedy = "The connection is made again by itself. Please report it with the log."
 
 
 class PbxCertificateNotTrusted(PbxFailure):
@@ -107,8 +140,8 @@ class WrongPbx(PbxFailure):
     scope = Scope.SERVICE
     meaning = "This is not the master PBX"
     remedy = (
-        "Set pbx.master to the PBX Name of the master PBX. If that is another one, set pbx.host to its address, or "
-        'take the tick off "Websocket" at the App object of this one.'
+        "If it is the one that is meant, set pbx.master to its PBX Name. If not, correct the address of the PBX in "
+        'the settings or, where the PBX connects to the engine, take the tick off "Websocket" at its App object.'
     )
 
 
@@ -127,7 +160,7 @@ class PbxNotUnderstood(PbxFailure):
     fault = Fault.PEER_PROTOCOL
     scope = Scope.CONNECTION
     meaning = "The PBX sent something that cannot be understood"
-    remedy = "The connection is made anew. If it happens again, please report it with the log."
+    remedy = "The connection is made again by itself. If it happens often, please report it with the log."
 
 
 class PresenceUnanswered(PbxFailure):
@@ -148,4 +181,20 @@ class PresenceRefused(PbxFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "The PBX refuses to set this presence"
-    remedy = "Check that the user still exists in the PBX. It is tried again when the user or the presence changes."
+    remedy = (
+        "Check that the user still exists in the PBX. It is tried again when the user or the presence changes, and by "
+        "itself, later each time."
+    )
+
+
+class PresenceTakenOver(PbxFailure):
+    """The PBX shows something under our contact that we did not write."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "Another program sets the calendar presence of this user"
+    remedy = (
+        "Let only one program write this contact: stop the other one (the Calendar app of the PBX, a second engine), "
+        "or set pbx.presence_contact to a contact of our own. Until this user's presence changes next, nothing is "
+        "written over it."
+    )

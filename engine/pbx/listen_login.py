@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import msgspec
 
+from engine.core.outside import one_line
 from engine.core.secret import Secret
 from engine.pbx.digest import login_digest
 from engine.pbx.failures import PbxFailure, PbxNotUnderstood, PbxPasswordWrong, PbxUnreachable, UserLoginRefused
-from engine.pbx.messages import Message, encode, text_of
-from engine.pbx.session import HangUp, LoggedIn, Send, SessionOutput
+from engine.pbx.messages import LONGEST_NAME, Message, encode, name_of, text_of
+from engine.pbx.session import LONGEST_DOMAIN, HangUp, LoggedIn, Send, SessionOutput
 
-_LONGEST_NAME = 60
+_LARGEST_NUMBER = 2**53
+"""JSON as JavaScript has it."""
 
 
 class _RawInfo(msgspec.Struct):
@@ -63,18 +65,19 @@ class ListenLogin:
         """Closing means nothing in particular."""
 
     def _log_in(self, message: Message, text: str, challenge: str) -> tuple[SessionOutput, ...]:
-        name = _printable(text_of(message, "sip") or text_of(message, "dn")) or "without a name"
+        name = name_of(message, "sip") or name_of(message, "dn") or "without a name"
+        app, domain = text_of(message, "app"), text_of(message, "domain")
         if not self._proves_password(message, text, challenge):
-            refused = _answer(message, "AppLoginResult", app=text_of(message, "app"), ok=False, error=1)
+            refused = _answer(message, "AppLoginResult", app=app, ok=False)
             return (refused, HangUp(PbxPasswordWrong(f"App object {name}")))
-        who = {"app": text_of(message, "app"), "domain": text_of(message, "domain")}
         if _is_user(message):
             reason = "This app has no user interface."
-            refused = _answer(message, "AppLoginResult", **who, ok=False, error=1, errorText=reason)
+            refused = _answer(message, "AppLoginResult", app=app, domain=domain, ok=False, errorText=reason)
             return (refused, HangUp(UserLoginRefused(name)))
         self._logged_in = True
-        accepted = _answer(message, "AppLoginResult", **who, ok=True)
-        return (accepted, LoggedIn(who["domain"], text_of(message, "guid") or name))
+        accepted = _answer(message, "AppLoginResult", app=app, domain=domain, ok=True)
+        object_id = one_line(text_of(message, "guid"), LONGEST_NAME).lower() or name
+        return (accepted, LoggedIn(one_line(domain, LONGEST_DOMAIN), object_id))
 
     def _check(self, message: Message, text: str) -> tuple[SessionOutput, ...]:
         """Answer the PBX Manager's test of a password; what it hashes is a challenge of its own."""
@@ -107,21 +110,28 @@ def _forms_of_info(message: Message, text: str) -> tuple[str | None, ...]:
         if isinstance(raw, msgspec.UnsetType):
             return (None,)
         return bytes(raw).decode(), encode(message["info"])
-    except ValueError as error:
-        raise PbxNotUnderstood("AppLogin holds text that is no UTF-8") from error
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise PbxNotUnderstood("the info of AppLogin cannot be written as it was read") from error
 
 
 def _is_user(message: Message) -> bool:
-    """Tell a user who opens the app from the App object itself, whose log-in names no object and no groups."""
+    """Tell a user who opens the app from the App object itself.
+
+    The object's own log-in names neither an object (`pbxObj`) nor groups, and who logs in (`sip`) is the object of
+    which `info` tells (`appobj`); so in all captures, and `sip` is part of what the digest proves.
+    """
     info = message.get("info")
-    return "pbxObj" in message or (isinstance(info, dict) and "groups" in info)
-
-
-def _printable(name: str) -> str:
-    """Return what may go into a log of a name that anybody may have made up."""
-    return "".join(character for character in name[:_LONGEST_NAME] if character.isprintable())
+    about = info if isinstance(info, dict) else {}
+    sip = text_of(message, "sip")
+    names_an_object = message.get("pbxObj") not in (None, "")
+    return names_an_object or about.get("groups") is not None or (sip != "" and sip != text_of(about, "appobj"))
 
 
 def _answer(request: Message, mt: str, **members: object) -> Send:
-    source = {"src": request["src"]} if "src" in request else {}
-    return Send({"mt": mt, **source, **members})
+    src = request.get("src")
+    return Send({"mt": mt, **({"src": src} if isinstance(src, str) or _is_number(src) else {}), **members})
+
+
+def _is_number(src: object) -> bool:
+    """Tell whether this is a number that can be sent back."""
+    return isinstance(src, int) and abs(src) < _LARGEST_NUMBER

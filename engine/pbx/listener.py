@@ -11,13 +11,17 @@ from aiohttp import web
 from engine.core.clock import Clock
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
+from engine.core.seldom import Seldom
 from engine.core.settings.model import PbxSettings
+from engine.pbx.addresses import KnownAddresses
 from engine.pbx.certificate import ListenCertificate, listen_names
 from engine.pbx.connection import Connection
-from engine.pbx.door import Door, Guest, open_port
+from engine.pbx.door import UPGRADED, Door, Guest, open_port
 from engine.pbx.events import LinkDown, Listening, PbxEvent, PbxTurnedAway, PbxWelcome
 from engine.pbx.failures import (
+    Ender,
     ListenCertificateUnusable,
+    PbxConnectionLost,
     PbxFailure,
     PbxNotConnected,
     PbxPasswordWrong,
@@ -28,14 +32,14 @@ from engine.pbx.failures import (
 )
 from engine.pbx.guests import Guests
 from engine.pbx.listen_login import ListenLogin, new_challenge
-from engine.pbx.websocket import accepted, new_server_socket
+from engine.pbx.websocket import accepted, keep_alive, new_server_socket
 
 CERTIFICATE_LOOKED_AT = timedelta(hours=1)
 RETRY = timedelta(seconds=60)
 """Pause before the port is tried again that could not be opened."""
 
 MOST_TURNED_AWAY = 32
-"""Of so many the reason is remembered, so that it is told once."""
+"""So many are told of at the same time."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +49,8 @@ class PbxListener:
 
     Several PBXs and several App objects may connect. One connection of the master is used; its others stand by and
     take over when that one ends. Whoever is not the master, lacks a right or the password is told by PbxTurnedAway,
-    once for each reason, and PbxWelcome ends it. LinkDown gives no time of a next try, since that is up to the PBX.
+    at once for each kind of reason and then every so often with a count, and PbxWelcome ends it. LinkDown gives no
+    time of a next try, since that is up to the PBX.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class PbxListener:
         on_event: Callable[[PbxEvent], None],
         *,
         certificate: ListenCertificate,
+        known: KnownAddresses | None = None,
     ) -> None:
         self._settings = settings
         self._password = password
@@ -64,11 +70,14 @@ class PbxListener:
         self._certificate = certificate
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._guests = Guests(clock)
+        self._known = known or KnownAddresses()
+        self._is_to_be_kept = asyncio.Event()
+        self._guests = Guests[Guest](clock, self._known)
         self._open: list[Connection] = []
         self._usable: list[Connection] = []
         self._in_use: Connection | None = None
-        self._turned_away: dict[str, str] = {}
+        self._turned_away: dict[str, type[PbxFailure]] = {}
+        self._refusals = Seldom(clock)
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -94,6 +103,7 @@ class PbxListener:
     async def _listen(self) -> PbxFailure:
         """Let connections in until cancelled; return why if that is impossible."""
         try:
+            await asyncio.to_thread(self._known.load)
             fingerprint = await self._load_certificate()
             listening = open_port(self._settings.listen_address, self._settings.listen_port)
         except PbxFailure as failure:
@@ -104,6 +114,7 @@ class PbxListener:
             self._on_event(LinkDown(PbxNotConnected(f"the URL is {url}"), None))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._renew_certificate(url, fingerprint))
+                tasks.create_task(self._keep_addresses())
                 try:
                     await Door(self._handle, self._tls, self._guests, self._clock).run(listening)
                 finally:
@@ -124,21 +135,39 @@ class PbxListener:
                 shown = fingerprint
                 self._on_event(Listening(url, shown))
 
+    async def _keep_addresses(self) -> None:
+        while True:
+            await self._is_to_be_kept.wait()
+            self._is_to_be_kept.clear()
+            try:
+                await asyncio.to_thread(self._known.save)
+            except OSError as error:
+                logger.warning("the address of the PBX cannot be kept: %s", error.strerror or error)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.rstrip("/") != self._settings.listen_path.rstrip("/"):
             return _only(web.Response(status=404))
         socket = new_server_socket()
-        if not socket.can_prepare(request):
+        request = _without_subprotocols(request)
+        try:
+            is_websocket = bool(socket.can_prepare(request))
+        except ValueError:  # a key that is none
+            return _only(web.Response(status=400))
+        if not is_websocket:
             return _only(web.Response(text="calendar-engine: this is where the PBX connects.\n"))
         await socket.prepare(request)
         guest = request.protocol
         assert isinstance(guest, Guest)  # noqa: S101 - the door makes no others
+        guest.progress = UPGRADED
+        keep_alive(socket.get_extra_info("socket"))
         await self._serve(socket, guest)
         return socket
 
     async def _serve(self, socket: web.WebSocketResponse, guest: Guest) -> None:
         def usable(connection: Connection) -> None:
             guest.is_no_guest()
+            if self._guests.logged_in(guest.address):
+                self._is_to_be_kept.set()
             self._welcome(guest.address)
             self._welcome(connection.pbx)
             self._take(connection)
@@ -156,7 +185,7 @@ class PbxListener:
         """Use this connection, or keep it for later. An App object that connects anew has lost its former one."""
         for former in self._usable:
             if former.login == connection.login:
-                former.end(PbxUnreachable("the PBX connected anew"))
+                former.end(PbxConnectionLost("the PBX connected anew", Ender.PBX))
         self._usable.append(connection)
         self._use_one()
 
@@ -179,25 +208,34 @@ class PbxListener:
                 self._guests.failed(address)
                 self._turn_away(address, failure)
             case UserLoginRefused():
-                logger.info("%s (%s). %s", failure, address, failure.remedy)
+                if times := self._refusals.happened((address, type(failure))):
+                    logger.info("%s (%s, %s). %s", failure, address, times, failure.remedy)
 
     def _welcome(self, name: str) -> None:
-        if self._turned_away.pop(name, None):
+        if name in self._turned_away:
+            self._refusals.over((name, self._turned_away.pop(name)))
             self._on_event(PbxWelcome(name))
 
     def _turn_away(self, name: str, failure: PbxFailure) -> None:
-        if self._turned_away.get(name) == str(failure):
+        """Tell who is not used and why; a peer that comes again and again, or changes its name, is told seldom."""
+        times = self._refusals.happened((name, type(failure)))
+        if not times:
             return
-        self._turned_away[name] = str(failure)
-        if len(self._turned_away) > MOST_TURNED_AWAY:
-            del self._turned_away[next(iter(self._turned_away))]
+        if times > 1:
+            failure = type(failure)(f"{failure.detail} ({times} times)")
+        self._turned_away.pop(name, None)
+        while len(self._turned_away) >= MOST_TURNED_AWAY:
+            oldest = next(iter(self._turned_away))
+            del self._turned_away[oldest]
+            self._on_event(PbxWelcome(oldest))
+        self._turned_away[name] = type(failure)
         self._on_event(PbxTurnedAway(name, failure))
 
     def _send_all_away(self) -> None:
         self._in_use = None
         self._usable.clear()
         for connection in self._open:
-            connection.end(PbxUnreachable("the engine stops listening"))
+            connection.end(PbxConnectionLost("the engine stops listening", Ender.ENGINE))
 
 
 def _app_object_url(settings: PbxSettings, port: int) -> str:
@@ -209,3 +247,10 @@ def _only(response: web.Response) -> web.Response:
     """Have the connection closed after this response."""
     response.force_close()
     return response
+
+
+def _without_subprotocols(request: web.BaseRequest) -> web.BaseRequest:
+    """Leave out what we would choose none of (innovaphone knows none), and the HTTP library would write to the log."""
+    headers = request.headers.copy()
+    headers.popall("Sec-WebSocket-Protocol", None)
+    return request.clone(headers=headers)

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 
-from engine.pbx import presence, replication
+from engine.core.outside import one_line
 from engine.pbx.failures import PbxRightsMissing, WrongPbx
-from engine.pbx.session import PbxInfo
+from engine.pbx.messages import LONGEST_NAME
+from engine.pbx.session import PRESENCE_API, USERS_API, PbxInfo
 
-_NEEDED = (presence.API, replication.API)
+_NEEDED = (PRESENCE_API, USERS_API)
+_NAMED_HOMES = 5
 
 
 class MasterCheck:
@@ -33,6 +35,11 @@ class MasterCheck:
         if not homes:
             return
         if self._master.casefold() not in {home.casefold() for home in homes}:
-            names = ", ".join(sorted(home for home in homes if home)) or "no PBX"
-            raise WrongPbx(f"no user is at home at {self._master}, but at {names}")
+            raise WrongPbx(f"no user is at home at {self._master}, but at {_listed(homes)}")
         self.passed = True
+
+
+def _listed(homes: Collection[str]) -> str:
+    names = sorted(one_line(home, LONGEST_NAME) for home in homes if home)
+    more = f" and {len(names) - _NAMED_HOMES} more" if len(names) > _NAMED_HOMES else ""
+    return (", ".join(names[:_NAMED_HOMES]) + more) or "no PBX"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from engine.core.outside import one_line
 from engine.pbx.failures import PbxNotUnderstood
 
 Message = dict[str, object]
@@ -13,6 +14,9 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 MAX_ACCEPTED_BYTES = 1024 * 1024
 """From a PBX that connects to us."""
+
+LONGEST_NAME = 60
+"""So much of a name that a peer gives itself is kept and shown."""
 
 _LONGEST_REASON = 200
 
@@ -45,10 +49,21 @@ def objects_of(message: Mapping[str, object], key: str) -> tuple[Message, ...]:
     return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
 
 
+def name_of(message: Mapping[str, object], key: str) -> str:
+    """Return the name that a peer gives itself in the text member `key`, cut and cleaned; "" as with `text_of`."""
+    return one_line(text_of(message, key), LONGEST_NAME)
+
+
 def refusal_of(result: Mapping[str, object]) -> str | None:
-    """Return why a request was refused, in the PBX's words; None when the result carries no error."""
-    code, reason = result.get("error"), text_of(result, "errorText")
-    if not code and not reason:
+    """Return why a request was refused, in the PBX's words; None when the result carries no error.
+
+    The error is documented as a number; others send a text.
+    """
+    error, reason = result.get("error"), one_line(text_of(result, "errorText"), _LONGEST_REASON)
+    if error in (None, False, 0, "", "0") and not reason:
         return None
-    number = f"error {code}" if isinstance(code, int) else "an error"
-    return (reason or number)[:_LONGEST_REASON]
+    if reason:
+        return reason
+    if isinstance(error, str):
+        return one_line(error, _LONGEST_REASON) or "an error"
+    return f"error {error}" if isinstance(error, int) and not isinstance(error, bool) else "an error"

@@ -3,8 +3,7 @@
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import ClearWith
 from engine.pbx.messages import Message, objects_of, text_of
-
-API = "PbxApi"
+from engine.pbx.session import PRESENCE_API
 
 _ONLINE = "online"
 """The activity that unsets a presence, as the PBX's Teams connector writes it."""
@@ -15,7 +14,7 @@ def set_presence(guid: str, presence: Presence, *, contact: str, clear: ClearWit
 
     What the PBX makes of a cleared entry is not documented, so how one is written is a setting (`clear`).
     """
-    request: Message = {"api": API, "mt": "SetPresence", "guid": guid, "contact": contact}
+    request: Message = {"api": PRESENCE_API, "mt": "SetPresence", "guid": guid, "contact": contact}
     if presence == CLEARED and clear is ClearWith.OMIT:
         return request
     activity = _ONLINE if presence == CLEARED and clear is ClearWith.ONLINE else presence.activity
@@ -24,12 +23,12 @@ def set_presence(guid: str, presence: Presence, *, contact: str, clear: ClearWit
 
 def subscribe_presence(user_name: str) -> Message:
     """Return the request after which PresenceUpdate tells the user's presence, now and at every change."""
-    return {"api": API, "mt": "SubscribePresence", "sip": user_name}
+    return {"api": PRESENCE_API, "mt": "SubscribePresence", "sip": user_name}
 
 
 def unsubscribe_presence(user_name: str) -> Message:
     """Return the request that ends a subscription; it must carry the same src."""
-    return {"api": API, "mt": "UnsubscribePresence", "sip": user_name}
+    return {"api": PRESENCE_API, "mt": "UnsubscribePresence", "sip": user_name}
 
 
 def presence_in(update: Message, *, contact: str) -> Presence:

@@ -9,15 +9,14 @@ from enum import Enum, auto
 
 from engine.core.users import User
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
-from engine.pbx.failures import PbxNotUnderstood, PbxRightsMissing, PbxUnreachable
+from engine.pbx.failures import Ender, PbxConnectionLost, PbxNotUnderstood, PbxRightsMissing
 from engine.pbx.messages import Message, objects_of, refusal_of, text_of
-from engine.pbx.session import Send
-
-API = "PbxTableUsers"
+from engine.pbx.session import USERS_API, Send
 
 _COLUMNS = ("guid", "h323", "cn", "loc", "node", "hide", "pseudo", "h323-email", "config", "emails", "grps")
 
-_EXECUTIVE = re.compile(r"""\btype=["']executive["']""")
+_ROOT = re.compile(r"""\s*(?:<\?[^>]*\?>\s*)?<[^\s<>/?!]+((?:\s+[^\s<>=/]+\s*=\s*(?:"[^"]*"|'[^']*'))*)""")
+_ATTRIBUTE = re.compile(r"""([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 ReplicationOutput = Send | UserSeen | UserRemoved | UsersComplete
 
@@ -35,6 +34,11 @@ class Replication:
     def __init__(self) -> None:
         self._state = _State.STARTING
         self._users: dict[str, User] = {}
+        self._told_as: dict[str, str] = {}
+
+    def told_as(self, guid: str) -> str:
+        """Return a guid as the PBX writes it; for us its letters are small ones."""
+        return self._told_as.get(guid, guid)
 
     @property
     def complete(self) -> bool:
@@ -51,25 +55,28 @@ class Replication:
         return (_start(writer=False),)
 
     def receive(self, mt: str, message: Message) -> tuple[ReplicationOutput, ...]:
-        """Take one message of this API. Raises `PbxRightsMissing`, `PbxNotUnderstood`."""
+        """Take one message of this API; a change that cannot be understood is passed over.
+
+        Raises `PbxRightsMissing`, and `PbxNotUnderstood` for a row of the copy: without it the copy is not complete.
+        """
         match mt:
             case "ReplicateStartResult":
                 return self._started(message)
             case "ReplicateNextResult" if self._state is _State.COPYING:
                 return self._copied(message)
             case "ReplicateAdd" | "ReplicateUpdate":
-                return self._upsert(_columns(message))
+                return self._upsert(_columns(message) or {})
             case "ReplicateDel":
-                return self._remove(text_of(_columns(message), "guid"))
+                return self._remove(_guid(_columns(message) or {}))
         return ()
 
     def unanswered(self) -> tuple[ReplicationOutput, ...]:
         """Return what to send now that the last request found no answer.
 
-        Raises `PbxRightsMissing`, `PbxUnreachable`.
+        Raises `PbxRightsMissing`, `PbxConnectionLost`.
         """
         if self._state is _State.COPYING:
-            raise PbxUnreachable("ReplicateNext was not answered")
+            raise PbxConnectionLost("ReplicateNext was not answered", Ender.ENGINE)
         return self._refused("ReplicateStart was not answered")
 
     def _started(self, message: Message) -> tuple[ReplicationOutput, ...]:
@@ -84,7 +91,7 @@ class Replication:
         # A publisher that needs a replicator able to add and delete rows does not start without (SDK,
         # interface/replication); all known clients claim to be one. We claim it when we must, and never do it.
         if self._state is _State.STARTING_AS_WRITER:
-            raise PbxRightsMissing(f"{API}: {reason}")
+            raise PbxRightsMissing(f"{USERS_API}: {reason}")
         self._state = _State.STARTING_AS_WRITER
         return (_start(writer=True),)
 
@@ -92,7 +99,9 @@ class Replication:
         if reason := refusal_of(message):
             raise PbxNotUnderstood(f"ReplicateNext was refused: {reason}")
         columns = _columns(message)
-        if text_of(columns, "guid"):
+        if columns is None:
+            raise PbxNotUnderstood(f"{USERS_API}: a row is not an object with a guid")
+        if _guid(columns):
             return (*self._upsert(columns), _NEXT)
         self._state = _State.RUNNING
         return (UsersComplete(frozenset(self._users)),)
@@ -103,38 +112,52 @@ class Replication:
             return ()
         if not _is_user(text_of(columns, "pseudo")):
             return self._remove(user.guid)
+        self._told_as[user.guid] = text_of(columns, "guid")
         if self._users.get(user.guid) == user:
             return ()
         self._users[user.guid] = user
         return (UserSeen(user),)
 
     def _remove(self, guid: str) -> tuple[ReplicationOutput, ...]:
+        self._told_as.pop(guid, None)
         return (UserRemoved(guid),) if self._users.pop(guid, None) else ()
 
 
 def _start(*, writer: bool) -> Send:
-    request: Message = {"api": API, "mt": "ReplicateStart", "src": "users", "add": writer, "del": writer}
+    request: Message = {"api": USERS_API, "mt": "ReplicateStart", "src": "users", "add": writer, "del": writer}
     return Send({**request, "columns": {column: {} for column in _COLUMNS}, "pseudo": ["", "executive"]})
 
 
-_NEXT = Send({"api": API, "mt": "ReplicateNext", "src": "users"})
+_NEXT = Send({"api": USERS_API, "mt": "ReplicateNext", "src": "users"})
 
 
-def _columns(message: Message) -> Message:
-    columns = message.get("columns", {})
-    if not isinstance(columns, dict) or not isinstance(columns.get("guid", ""), str):
-        raise PbxNotUnderstood(f"{API}: a row is not an object with a guid")
+def _columns(message: Message) -> Message | None:
+    """Return the columns of a row, none where there are none or null; None for something else than a row."""
+    columns = message.get("columns")
+    if columns is None:
+        return {}
+    if not isinstance(columns, dict) or not isinstance(columns.get("guid"), str | None):
+        return None
     return columns
+
+
+def _guid(columns: Mapping[str, object]) -> str:
+    """Return the guid of a row, "" when it has none. Its letters are hexadecimal digits, large or small."""
+    return text_of(columns, "guid").lower()
 
 
 def _is_user(pseudo: str) -> bool:
     """Tell a person from the PBX's other objects: column pseudo is empty, or describes the type "executive"."""
-    return pseudo in ("", "executive") or _EXECUTIVE.search(pseudo) is not None
+    if pseudo in ("", "executive"):
+        return True
+    root = _ROOT.match(pseudo)
+    attributes = _ATTRIBUTE.findall(root[1]) if root else []
+    return any(name == "type" and "executive" in values for name, *values in attributes)
 
 
 def _user(columns: Mapping[str, object]) -> User:
     return User(
-        guid=text_of(columns, "guid"),
+        guid=_guid(columns),
         name=text_of(columns, "h323"),
         display_name=text_of(columns, "cn"),
         home=text_of(columns, "loc"),

@@ -3,23 +3,60 @@
 import asyncio
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from engine.pbx.deadlines import Deadlines
-from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
+from engine.pbx.failures import (
+    PbxFailure,
+    PbxUnreachable,
+    PresenceRefused,
+    PresenceUnanswered,
+)
 from engine.pbx.messages import Message, refusal_of
 from engine.pbx.session import ApiMessage
 
-_ANSWERS = frozenset({"SetPresenceResult", "PresenceUpdate"})
+_UPDATE = "PresenceUpdate"
+_ANSWERS = frozenset({"SetPresenceResult", _UPDATE})
+
+_ANSWERED_BY = {
+    "SetPresence": frozenset({"SetPresenceResult"}),
+    "SubscribePresence": frozenset({"SubscribePresenceResult", _UPDATE}),
+}
+"""What may come to a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request in flight."""
+
+    mt: str
+    answer: asyncio.Future[Message]
+
+    def may_be_answered_by(self, mt: str) -> bool:
+        """Tell whether it still waits for a message of this type."""
+        return not self.answer.done() and mt in _ANSWERED_BY.get(self.mt, ())
 
 
 class Requests:
-    """The requests of one connection."""
+    """The requests of one connection. `unanswered` is called for each that was not answered in time.
 
-    def __init__(self, deadlines: Deadlines, send: Callable[[Message], None]) -> None:
+    Some peers leave the src out. A result without one belongs to the oldest request that waits for such a result, since
+    a peer takes them in order; an update, which may come at any time, to the only one that waits. As soon as that was
+    seen, there is never more than one in flight.
+    """
+
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        send: Callable[[Message], None],
+        unanswered: Callable[[], None] = lambda: None,
+    ) -> None:
         self._deadlines = deadlines
         self._send = send
+        self._unanswered = unanswered
         self._numbers = itertools.count(1)
-        self._in_flight: dict[str, asyncio.Future[Message]] = {}
+        self._in_flight: dict[str, _Asked] = {}
+        self._one_at_a_time: asyncio.Lock | None = None
         self._closed = False
 
     async def ask(self, request: Message, *, afterwards: Message | None = None) -> Message:
@@ -28,37 +65,52 @@ class Requests:
         Raises `PresenceRefused` when the PBX answers an error, `PresenceUnanswered` when it does not answer, and
         `PbxUnreachable` when the connection ends.
         """
+        if self._one_at_a_time is None:
+            return await self._ask(request, afterwards)
+        async with self._one_at_a_time:
+            return await self._ask(request, afterwards)
+
+    async def _ask(self, request: Message, afterwards: Message | None) -> Message:
         if self._closed:
             raise PbxUnreachable("the connection is closed")
         src = f"presence-{next(self._numbers)}"
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._in_flight[src] = answer
-        unanswered = PresenceUnanswered(f"{request['mt']} was not answered")
-        self._deadlines.expect(src, lambda: _fail(answer, unanswered))
+        asked = _Asked(str(request["mt"]), asyncio.get_running_loop().create_future())
+        self._in_flight[src] = asked
+        self._deadlines.expect(src, lambda: self._missed(asked))
         self._send({**request, "src": src})
         try:
-            return await answer
+            return await asked.answer
         finally:
             del self._in_flight[src]
             self._deadlines.met(src)
-            if afterwards is not None:
+            if afterwards is not None and not self._closed:
                 self._send({**afterwards, "src": src})
 
     def receive(self, message: ApiMessage) -> None:
         """Take one message of PbxApi; what belongs to no request in flight is passed over."""
-        answer = self._in_flight.get(message.src)
-        if answer is None:
+        asked = self._in_flight.get(message.src) if message.src else self._without_src(message.mt)
+        if asked is None or asked.answer.done():
             return
         if reason := refusal_of(message.body):
-            _fail(answer, PresenceRefused(reason))
-        elif message.mt in _ANSWERS and not answer.done():
-            answer.set_result(message.body)
+            _fail(asked.answer, PresenceRefused(reason))
+        elif message.mt in _ANSWERS:
+            asked.answer.set_result(message.body)
 
     def close(self) -> None:
         """Fail everything in flight and whatever is asked from now on."""
         self._closed = True
-        for answer in self._in_flight.values():
-            _fail(answer, PbxUnreachable("the connection broke off"))
+        for asked in self._in_flight.values():
+            _fail(asked.answer, PbxUnreachable("the connection broke off"))
+
+    def _without_src(self, mt: str) -> _Asked | None:
+        waiting = [asked for asked in self._in_flight.values() if asked.may_be_answered_by(mt)]
+        if waiting and self._one_at_a_time is None:
+            self._one_at_a_time = asyncio.Lock()
+        return waiting[0] if len(waiting) == 1 or (waiting and mt != _UPDATE) else None
+
+    def _missed(self, asked: _Asked) -> None:
+        self._unanswered()
+        _fail(asked.answer, PresenceUnanswered(f"{asked.mt} was not answered"))
 
 
 def _fail(answer: asyncio.Future[Message], failure: PbxFailure) -> None:

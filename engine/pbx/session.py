@@ -7,11 +7,41 @@ the two is a log-in object, everything after it is the same.
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.core.outside import one_line
 from engine.pbx.failures import PbxFailure, PbxNotUnderstood
-from engine.pbx.messages import Message, decode, text_of
+from engine.pbx.messages import LONGEST_NAME, Message, decode, name_of, text_of
 
 MESSAGES_BEFORE_LOGIN = 16
 """A log-in takes two of each side's; somebody who says much more does not mean to log in."""
+
+LONGEST_BEFORE_LOGIN = 64 * 1024
+"""Characters of one message; the longest of a log-in lists the groups and apps of a user."""
+
+LONGEST_DOMAIN = 253
+"""Characters of a system name, as of any domain name (RFC 1035)."""
+
+MOST_APIS = 64
+"""So many names of APIs are kept of a PbxInfo; the PBX has about ten."""
+
+PRESENCE_API = "PbxApi"
+USERS_API = "PbxTableUsers"
+
+_ANSWERS_WITHOUT_API = {
+    **dict.fromkeys(
+        (
+            "SetPresenceResult",
+            "SubscribePresenceResult",
+            "UnsubscribePresenceResult",
+            "PresenceState",
+            "PresenceUpdate",
+        ),
+        PRESENCE_API,
+    ),
+    **dict.fromkeys(
+        ("ReplicateStartResult", "ReplicateNextResult", "ReplicateAdd", "ReplicateUpdate", "ReplicateDel"), USERS_API
+    ),
+}
+"""Which API a message belongs to that does not name one, as some peers send them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +120,7 @@ class Session:
         self._login = login
         self._ready = False
         self._before_login = 0
+        self._held: tuple[PbxInfo, ...] = ()
 
     @property
     def accepts(self) -> bool:
@@ -103,20 +134,19 @@ class Session:
     def receive(self, text: str) -> tuple[SessionOutput, ...]:
         """Take the text of one message; whatever is unknown or comes at the wrong time is passed over.
 
-        PbxInfo counts at any time: it is documented only for the direction in which the PBX logs in.
-        Raises `PbxLoginRefused`, `PbxNotUnderstood`.
+        Before the log-in only its own messages are looked at. What the PBX that we dialled tells about itself meanwhile
+        counts when the log-in is complete: when that comes is documented only for the direction in which the PBX logs
+        in. Raises `PbxLoginRefused`, `PbxNotUnderstood`.
         """
-        message = decode(text)
-        api, mt = text_of(message, "api"), text_of(message, "mt")
         if not self._ready:
-            self._count_before_login()
-        if api:
-            return (ApiMessage(api, mt, text_of(message, "src"), message),) if self._ready else ()
-        if mt == "PbxInfo":
-            return (_pbx_info(message),)
-        outputs = self._login.receive(message, text)
-        self._ready = self._ready or any(isinstance(output, LoggedIn) for output in outputs)
-        return outputs
+            self._count_before_login(text)
+        message = decode(text)
+        mt = text_of(message, "mt")
+        if not self._ready:
+            return self._before_log_in(mt, message, text)
+        if api := text_of(message, "api") or _ANSWERS_WITHOUT_API.get(mt, ""):
+            return (ApiMessage(api, mt, text_of(message, "src"), message),)
+        return (_pbx_info(message),) if mt == "PbxInfo" else self._login.receive(message, text)
 
     def unanswered(self) -> PbxFailure:
         """Return what it means that the log-in makes no progress."""
@@ -126,13 +156,27 @@ class Session:
         """Return what it means that the peer closes the connection now, None if nothing in particular."""
         return self._login.closed()
 
-    def _count_before_login(self) -> None:
+    def _before_log_in(self, mt: str, message: Message, text: str) -> tuple[SessionOutput, ...]:
+        if mt == "PbxInfo" and not self.accepts:
+            self._held = (_pbx_info(message),)
+            return ()
+        outputs = self._login.receive(message, text)
+        self._ready = any(isinstance(output, LoggedIn) for output in outputs)
+        return (*self._held, *outputs) if self._ready else outputs
+
+    def _count_before_login(self, text: str) -> None:
         self._before_login += 1
         if self._before_login > MESSAGES_BEFORE_LOGIN:
             raise PbxNotUnderstood("too many messages before the log-in")
+        if len(text) > LONGEST_BEFORE_LOGIN:
+            raise PbxNotUnderstood("too long a message before the log-in")
 
 
 def _pbx_info(message: Message) -> PbxInfo:
     apis = message.get("apis")
-    names = frozenset(api for api in apis if isinstance(api, str)) if isinstance(apis, list) else frozenset[str]()
-    return PbxInfo(pbx=text_of(message, "pbx"), domain=text_of(message, "domain"), apis=names)
+    names = (api for api in apis[:MOST_APIS] if isinstance(api, str)) if isinstance(apis, list) else ()
+    return PbxInfo(
+        pbx=name_of(message, "pbx"),
+        domain=one_line(text_of(message, "domain"), LONGEST_DOMAIN),
+        apis=frozenset(one_line(name, LONGEST_NAME) for name in names),
+    )

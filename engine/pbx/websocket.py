@@ -1,23 +1,63 @@
 """Opening the WebSocket to the PBX, and naming what may go wrong with it."""
 
+import socket as sockets
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from enum import Enum, auto
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from engine.core.outside import one_line
 from engine.core.settings.model import PbxSettings
-from engine.pbx.failures import NotAPbx, PbxCertificateNotTrusted, PbxFailure, PbxNotUnderstood, PbxUnreachable
+from engine.pbx.failures import (
+    Ender,
+    NotAPbx,
+    PbxCertificateNotTrusted,
+    PbxConnectionLost,
+    PbxFailure,
+    PbxNotUnderstood,
+    PbxUnreachable,
+)
 from engine.pbx.messages import MAX_ACCEPTED_BYTES, MAX_MESSAGE_BYTES
 from engine.pbx.tls import presented_fingerprint
 
 _PATH = "/PBX0/APPS/websocket"
-_HEARTBEAT_SECONDS = 30.0
 _CLOSING_SECONDS = 1.0
+_LONGEST_REASON = 200
+
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000}
+"""Seconds, a number, and milliseconds: what the systems have between them finds out that the other machine is gone.
+Only the machine answers, so it says nothing about the program on it."""
 
 WebSocket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
+
+
+class Sign(Enum):
+    """What may come besides text."""
+
+    PONG = auto()
+    """The answer to a ping of ours."""
+    OTHER = auto()
+    """A ping, which has been answered, or bytes, which mean nothing."""
+    END = auto()
+    """The connection has ended."""
+
+
+class _NoRedirects(aiohttp.TraceConfig):
+    """Refuses to go elsewhere: the digest is for the PBX of the settings, and TLS is verified for that name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_request_redirect.append(self._refuse)
+
+    async def _refuse(self, _: aiohttp.ClientSession, __: object, told: aiohttp.TraceRequestRedirectParams) -> None:
+        answer = told.response
+        there = one_line(answer.headers.get("Location", ""), _LONGEST_REASON)
+        raise NotAPbx(f"{answer.url.host}:{answer.url.port}: HTTP {answer.status}, which leads to {there or 'nowhere'}")
 
 
 @asynccontextmanager
@@ -27,18 +67,20 @@ async def dial(settings: PbxSettings, tls: ssl.SSLContext | None) -> AsyncIterat
     A fingerprint in the settings is compared in place of what `tls` verifies. How long it may take is up to the
     caller. Raises `PbxUnreachable`, `PbxCertificateNotTrusted`, `NotAPbx`.
     """
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=None)) as http:
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=None)
+    async with aiohttp.ClientSession(timeout=timeout, trace_configs=[_NoRedirects()]) as http:
         try:
             socket = await http.ws_connect(
                 URL.build(scheme="wss" if settings.tls else "ws", host=settings.host, port=settings.port, path=_PATH),
                 ssl=_trust(settings, tls),
-                heartbeat=_HEARTBEAT_SECONDS,
+                autoping=False,
                 max_msg_size=MAX_MESSAGE_BYTES,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSING_SECONDS),
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise await _named(error, settings) from error
-        async with socket:
+        keep_alive(socket.get_extra_info("socket"))
+        async with _closed_at_the_end(socket):
             yield socket
 
 
@@ -48,39 +90,92 @@ def new_server_socket() -> web.WebSocketResponse:
     No compression, and less at once than when we dial: whoever connects can make us hold that much before the log-in.
     """
     return web.WebSocketResponse(
-        heartbeat=_HEARTBEAT_SECONDS, max_msg_size=MAX_ACCEPTED_BYTES, compress=False, timeout=_CLOSING_SECONDS
+        autoping=False, max_msg_size=MAX_ACCEPTED_BYTES, compress=False, timeout=_CLOSING_SECONDS
     )
 
 
 @asynccontextmanager
 async def accepted(socket: web.WebSocketResponse) -> AsyncIterator[WebSocket]:
     """Use a WebSocket that the PBX opened, and close it at the end."""
-    try:
+    async with _closed_at_the_end(socket):
         yield socket
+
+
+@asynccontextmanager
+async def _closed_at_the_end(socket: WebSocket) -> AsyncIterator[None]:
+    try:
+        yield
     finally:
-        await socket.close()
+        with suppress(Exception):  # it is over in any case
+            await socket.close()
 
 
-async def texts(socket: WebSocket) -> AsyncIterator[str]:
-    """Yield the text messages that come in until the connection ends.
+def keep_alive(socket: Any) -> None:
+    """Have the system find out by itself that the other machine is gone; `socket` is whatever asyncio gives out."""
+    with suppress(OSError, AttributeError):
+        socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_KEEPALIVE, 1)
+        for name, value in _KEEP_ALIVE.items():
+            if hasattr(sockets, name):
+                socket.setsockopt(sockets.IPPROTO_TCP, getattr(sockets, name), value)
 
-    Raises `PbxNotUnderstood` when the peer breaks the WebSocket protocol or sends too much at once.
+
+async def receive(socket: WebSocket) -> str | Sign:
+    """Return the next text or sign; pings are answered.
+
+    Raises `PbxNotUnderstood` when the peer breaks the WebSocket protocol or sends too much at once, and
+    `PbxConnectionLost` for whatever else the transport raises.
     """
-    async for frame in socket:
-        if frame.type is aiohttp.WSMsgType.TEXT:
-            yield frame.data
-        elif frame.type is aiohttp.WSMsgType.ERROR and isinstance(frame.data, aiohttp.WebSocketError):
-            raise PbxNotUnderstood(str(frame.data))
+    with _lost():
+        frame = await socket.receive()
+    match frame.type:
+        case aiohttp.WSMsgType.TEXT:
+            return str(frame.data)
+        case aiohttp.WSMsgType.PONG:
+            return Sign.PONG
+        case aiohttp.WSMsgType.PING:
+            with suppress(Exception):  # the peer may have closed already: what comes next tells
+                await socket.pong(frame.data)
+            return Sign.OTHER
+        case aiohttp.WSMsgType.ERROR if isinstance(frame.data, aiohttp.WebSocketError):
+            raise PbxNotUnderstood(one_line(str(frame.data), _LONGEST_REASON))
+        case aiohttp.WSMsgType.BINARY:
+            return Sign.OTHER
+    return Sign.END
 
 
-def reason_of_end(socket: WebSocket) -> str:
-    """Return why a connection has ended, as far as can be told."""
-    return str(socket.exception() or f"code {socket.close_code}")
+async def send(socket: WebSocket, text: str) -> None:
+    """Send a text. Raises `PbxConnectionLost`."""
+    with _lost():
+        await socket.send_str(text)
+
+
+async def ping(socket: WebSocket) -> None:
+    """Send a ping. Raises `PbxConnectionLost`."""
+    with _lost():
+        await socket.ping()
+
+
+def lost(socket: WebSocket) -> PbxConnectionLost:
+    """Return how a connection came to its end."""
+    if was_closed_on_purpose(socket):
+        return PbxConnectionLost(f"the PBX closed it (code {socket.close_code})", Ender.PBX)
+    reason = one_line(str(socket.exception() or ""), _LONGEST_REASON)
+    return PbxConnectionLost(reason or f"it ended without a word (code {socket.close_code})", Ender.NETWORK)
 
 
 def was_closed_on_purpose(socket: WebSocket) -> bool:
     """Tell whether the peer closed a connection that has ended, rather than that it was lost."""
     return socket.close_code not in (None, aiohttp.WSCloseCode.ABNORMAL_CLOSURE, aiohttp.WSCloseCode.GOING_AWAY)
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    """Whatever the transport raises, the connection is lost."""
+    try:
+        yield
+    except Exception as error:
+        reason = one_line(str(error), _LONGEST_REASON) or type(error).__name__
+        raise PbxConnectionLost(reason, Ender.NETWORK) from error
 
 
 def _trust(settings: PbxSettings, tls: ssl.SSLContext | None) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
@@ -106,10 +201,10 @@ async def _named(error: Exception, settings: PbxSettings) -> PbxFailure:
         case aiohttp.ClientResponseError() if error.status >= 500:
             return PbxUnreachable(f"{address}: HTTP {error.status}")
         case aiohttp.ClientResponseError():
-            return NotAPbx(f"{address}: HTTP {error.status} {error.message}".rstrip())
+            return NotAPbx(f"{address}: HTTP {error.status} {one_line(error.message, _LONGEST_REASON)}".rstrip())
         case aiohttp.ClientConnectorError():
             return PbxUnreachable(f"{address}: {error.os_error.strerror or error.os_error}")
-    return PbxUnreachable(f"{address}: {error}")
+    return PbxUnreachable(f"{address}: {one_line(str(error), _LONGEST_REASON)}")
 
 
 def _reason(error: Exception) -> str:

@@ -367,7 +367,7 @@ class Service:
     def _leave(self, trouble: Failure) -> None:
         """Let everything go on as it is, because of this trouble with the file."""
         if str(trouble) != str(self.file_trouble):
-            logger.warning("%s. %s", trouble, trouble.remedy)
+            _log_trouble(trouble)
         self.file_trouble = trouble
         self.seat.report(ServiceChanged())
 
@@ -430,3 +430,13 @@ class Service:
         wanted, given = self._in_force.settings.engine, self._started_with
         names = ("state_dir", "socket", "socket_group", "metrics_port")
         return [f"engine.{name}" for name in names if getattr(wanted, name) != getattr(given, name)]
+
+
+def _log_trouble(trouble: Failure) -> None:
+    if not isinstance(trouble, SettingsInvalid):
+        logger.warning("%s. %s", trouble, trouble.remedy)
+        return
+    logger.warning("%s: %s", trouble.meaning, trouble.source)
+    for problem in trouble.problems:
+        logger.warning("%s", problem)
+    logger.warning("%s", trouble.remedy)

@@ -85,8 +85,8 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
     assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
     assert "Jour fixe" in exact.out
     assert "        active" in exact.out
-    assert (none.status, many.status) == (2, 2)
-    assert "0 users fit 'nobody'" in none.err
+    assert (none.status, many.status) == (66, 2)
+    assert "There is no such user: nobody fits 'nobody'" in none.err
     assert "12 users fit 'number': user0, user1" in many.err
 
 

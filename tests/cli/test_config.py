@@ -59,7 +59,7 @@ def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[st
 
     status, out, err = run("set", "presence.language=de", "presence.priority_words=Kunde,Chef", "pbx.port=")
     assert status == 0
-    assert 'presence.language: - -> "de"' in out
+    assert 'presence.language: "en" (the default) -> "de"' in out
     assert "Restarted" not in out
     assert 'priority_words = ["Kunde", "Chef"]' in file.read_text()
     assert "port" not in file.read_text()
@@ -70,7 +70,7 @@ def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[st
     assert "pbx.port is out of range" in err
     assert "exchange.connections must be a whole number" in err
     status, _, err = run("get", "presence.langage")
-    assert (status, "did you mean presence.language?" in err) == (2, True)
+    assert (status, "did you mean presence.language?" in err) == (66, True)
     status, _, err = run("check", "pbx.port=0")
     assert (status, "out of range" in err) == (2, True)
 
@@ -105,15 +105,39 @@ def test_secrets_without_an_engine(
 
     assert run("set", "pbx.password", typed="hunter2\n")[0] == 0
     assert run("set", "exchange.password", typed="")[0] == 2
-    assert run("set", "ldap.password", typed="hunter2\n")[0] == 2
+    assert run("set", "ldap.password", typed="hunter2\n")[0] == 66
     _, out, _ = run("list", "--json")
     origins = {each["name"]: each["origin"] for each in json.loads(out)["secrets"]}
     assert origins == {"exchange.password": None, "exchange.client_secret": None, "pbx.password": "store"}
     assert "missing" in run("list")[1]
     assert run("rotate-key")[0] == 0
     assert run("delete", "pbx.password")[0] == 0
-    assert run("delete", "pbx.password")[0] == 2
+    assert run("delete", "pbx.password")[0] == 66
     assert "hunter2" not in out
+
+
+class Untouched(io.StringIO):
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        raise AssertionError("it asked for a value")
+
+
+def test_a_secret_that_does_not_exist_is_not_asked_for(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Untouched())
+    assert main(["secret", "set", "ldap.password", "--settings", str(file)]) == 66
+    assert "exchange.password, exchange.client_secret, pbx.password" in capsys.readouterr().err
+
+
+def test_a_secret_that_is_given_otherwise_is_said_to_be(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALENDAR_ENGINE_PBX_PASSWORD", "given")
+    monkeypatch.setattr("sys.stdin", io.StringIO("typed\n"))
+    assert main(["secret", "set", "pbx.password", "--settings", str(file)]) == 0
+    err = capsys.readouterr().err
+    assert "pbx.password is given by the environment, which stands before what is stored" in err
+    assert "Stored." in err
 
 
 async def test_settings_of_a_running_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,13 +24,14 @@ def of(**seen: object) -> tuple[Diagnosed, ...]:
 
 
 @pytest.mark.parametrize("mailbox", [MAILBOX, ""])
-@pytest.mark.parametrize("code", known_codes())
-def test_every_code_is_explained_by_the_table_of_reactions(code: str, mailbox: str) -> None:
-    [found] = of(codes=("NoError", code), mailbox=mailbox)
-    assert found.meaning == meaning_of(code, of_a_mailbox=bool(mailbox))
-    assert found.cause
-    assert found.meaning.failure.remedy
-    assert "{" not in found.command
+def test_every_code_is_explained_by_the_table_of_reactions(mailbox: str) -> None:
+    for code in known_codes():
+        [found] = of(codes=("NoError", code), mailbox=mailbox)
+        assert found.meaning == meaning_of(code, of_a_mailbox=bool(mailbox))
+        assert found.cause
+        assert found.meaning.failure.remedy
+        assert "{mailbox}" not in found.command
+        assert "{account}" not in found.command
 
 
 def all_failures(kind: type[ExchangeFailure] = ExchangeFailure) -> list[type[ExchangeFailure]]:

@@ -95,8 +95,9 @@ async def running_link(
     password: Secret = PASSWORD,
     tls: ssl.SSLContext | None = None,
     random: Random | None = None,
+    heard: Heard | None = None,
 ) -> AsyncIterator[tuple[PbxLink, Heard]]:
-    heard = Heard()
+    heard = heard or Heard()
     link = PbxLink(settings, password, clock, heard, tls=tls, random=random or Random(1))
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(link.run())

@@ -1,7 +1,6 @@
 """Whoever comes to the port without being the PBX: bounded in number, time and size, and nothing to find there."""
 
 import asyncio
-import itertools
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -10,16 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import pytest
 
-from engine.pbx.events import LinkDown, PbxTurnedAway
+from engine.pbx.events import LinkDown, PbxTurnedAway, UsersComplete
 from engine.pbx.failures import ListeningImpossible
-from engine.pbx.guests import (
-    ADDRESSES_REMEMBERED,
-    AT_ONCE,
-    AT_ONCE_FROM_ONE_ADDRESS,
-    FAILURES_IN_A_ROW,
-    FORGIVEN_AFTER,
-    Guests,
-)
+from engine.pbx.guests import AT_ONCE_FROM_ONE_ADDRESS, FAILURES_IN_A_ROW
 from engine.pbx.listener import PbxListener
 from engine.pbx.messages import MAX_ACCEPTED_BYTES
 from tests.pbx.support import PASSWORD, Heard, eventually, pbx_user, simulator
@@ -125,28 +117,125 @@ async def test_who_breaks_the_protocol_is_cut_off_at_once(text: str) -> None:
         await the_pbx_gets_in(site, clock)
 
 
-async def test_one_address_alone_cannot_keep_the_port_busy() -> None:
+async def bare(site: Site, host: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", site.port, local_addr=(host, 0))
+
+
+@pytest.mark.parametrize("hosts", [["127.0.0.1"], ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"]])
+async def test_silent_connections_keep_no_pbx_out(hosts: list[str]) -> None:
     clock = ManualClock()
     async with listening(clock) as site, AsyncExitStack() as stack:
-        for _ in range(AT_ONCE_FROM_ONE_ADDRESS):
-            _, writer = await connected(site)
+        for host in hosts * AT_ONCE_FROM_ONE_ADDRESS:
+            _, writer = await bare(site, host)
             stack.callback(writer.close)
-        reader, writer = await connected(site, tls=False)
+        await the_pbx_gets_in(site, clock)
+
+
+async def test_a_pbx_that_returns_gets_in_while_silent_connections_go_on_coming() -> None:
+    clock = ManualClock()
+    pbx = simulator(clock, ANNA)
+    async with listening(clock) as site, AsyncExitStack() as stack:
+        async with site.connecting(pbx):
+            await site.heard.complete()
+        await eventually(lambda: pbx.connections == 0)
+        for number in range(200):
+            _, writer = await bare(site, f"127.0.1.{number % 100 + 1}")
+            stack.callback(writer.close)
+        async with site.connecting(pbx):
+            await site.heard.first(UsersComplete, after=1)
+
+
+async def test_the_oldest_guest_makes_room_and_its_socket_is_closed() -> None:
+    async with listening(ManualClock()) as site, AsyncExitStack() as stack:
+        readers = []
+        for _ in range(AT_ONCE_FROM_ONE_ADDRESS + 1):
+            reader, writer = await bare(site)
+            stack.callback(writer.close)
+            readers.append(reader)
+        assert await is_cut_off(readers[0])
+        assert not any(reader.at_eof() for reader in readers[1:])
+
+
+async def test_whoever_shakes_no_hands_is_cut_off_after_ten_seconds() -> None:
+    clock = ManualClock()
+    async with listening(clock) as site:
+        reader, writer = await bare(site)
+        await asyncio.sleep(0.05)
+        await clock.advance(10)
         assert await is_cut_off(reader)
         writer.close()
-        await clock.advance(10)
+
+
+BAD_REQUESTS = {
+    "no HTTP": b"\x00\x01\x02 secret-password\r\n\r\n",
+    "a wrong header": b"GET / HTTP/1.1\r\nsecret-password\x01: \x1b[2J\r\n\r\n",
+    "a long line": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    "a key that is none": f"GET {PATH} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \xfc-secret-password\r\n\r\n".encode(),
+    "two lengths": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nsecret-password",
+}
+
+
+@pytest.mark.parametrize("request_bytes", BAD_REQUESTS.values(), ids=BAD_REQUESTS.keys())
+async def test_bad_requests_leave_a_counted_line_and_nothing_of_what_was_sent(
+    request_bytes: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    clock = ManualClock()
+    async with listening(clock) as site:
+        for _ in range(10):
+            reader, writer = await connected(site)
+            writer.write(request_bytes)
+            writer.write_eof() if writer.can_write_eof() else None
+            assert await is_cut_off(reader)
+            writer.close()
         await the_pbx_gets_in(site, clock)
+    assert "Traceback" not in caplog.text
+    assert "secret-password" not in caplog.text
+    told = [record for record in caplog.records if record.name == "engine.pbx.door"]
+    assert len(told) <= 1
+
+
+async def test_offered_subprotocols_are_not_written_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock()
+    async with (
+        listening(clock) as site,
+        visiting(site) as http,
+        http.ws_connect(PATH, protocols=["secret-password"]) as socket,
+    ):
+        await socket.send_str('{"mt":"AppChallenge"}')
+        assert "AppChallengeResult" in str((await socket.receive()).data)
+    assert "secret-password" not in caplog.text
+
+
+async def test_refused_log_ins_are_told_once_whatever_names_they_give() -> None:
+    clock = ManualClock()
+    async with listening(clock) as site, visiting(site) as http:
+        for number in range(FAILURES_IN_A_ROW):
+            await refused_log_in(http, f"name {number}")
+        await eventually(lambda: site.heard.of(PbxTurnedAway))
+        assert len(site.heard.of(PbxTurnedAway)) == 1
+        await clock.advance(600)
+        await refused_log_in(http, "x\x1b[2J\n" * 20)
+        again = await site.heard.first(PbxTurnedAway, after=1)
+        assert f"({FAILURES_IN_A_ROW} times)" in str(again.failure)
+        assert str(again.failure).isprintable()
+
+
+async def refused_log_in(http: aiohttp.ClientSession, name: str) -> None:
+    async with http.ws_connect(PATH) as socket:
+        await socket.send_str('{"mt":"AppChallenge"}')
+        await socket.receive()
+        await socket.send_str(json.dumps({"mt": "AppLogin", "sip": name, "digest": "00"}))
+        assert json.loads((await socket.receive()).data)["ok"] is False
+        await socket.receive()
 
 
 async def test_log_in_floods_are_cut_off_before_tls() -> None:
     clock = ManualClock()
     async with listening(clock) as site, visiting(site) as http:
         for _ in range(FAILURES_IN_A_ROW):
-            async with http.ws_connect(PATH) as socket:
-                await socket.send_str('{"mt":"AppChallenge"}')
-                await socket.receive()
-                await socket.send_str('{"mt":"AppLogin","app":"x","digest":"00"}')
-                assert json.loads((await socket.receive()).data)["ok"] is False
+            await refused_log_in(http, "x")
         await eventually(lambda: site.heard.of(PbxTurnedAway))
         reader, writer = await connected(site, tls=False)
         assert await is_cut_off(reader)
@@ -180,43 +269,6 @@ async def test_a_port_in_use_is_told_and_tried_again() -> None:
             await clock.advance_to(down.retry_at)
             await heard.down(1)
             run.cancel()
-
-
-def test_many_addresses_are_bounded_together() -> None:
-    guests = Guests(ManualClock())
-    entered = 0
-    for number in itertools.count():
-        address = f"10.0.{number // 250}.{number % 250}"
-        if not guests.may_enter(address):
-            break
-        guests.enter(address)
-        entered += 1
-    assert entered == AT_ONCE
-    guests.leave("10.0.0.0")
-    assert guests.may_enter("10.9.9.9")
-
-
-async def test_refused_log_ins_are_forgiven_one_by_one() -> None:
-    clock = ManualClock()
-    guests = Guests(clock)
-    for _ in range(FAILURES_IN_A_ROW):
-        assert guests.may_enter("10.0.0.1")
-        guests.failed("10.0.0.1")
-    assert not guests.may_enter("10.0.0.1")
-    assert guests.may_enter("10.0.0.2")
-    await clock.advance(FORGIVEN_AFTER.total_seconds() - 1)
-    assert not guests.may_enter("10.0.0.1")
-    await clock.advance(1)
-    assert guests.may_enter("10.0.0.1")
-    guests.failed("10.0.0.1")
-    assert not guests.may_enter("10.0.0.1")
-
-
-def test_no_more_addresses_are_remembered_than_bounded() -> None:
-    guests = Guests(ManualClock())
-    for number in range(2 * ADDRESSES_REMEMBERED):
-        guests.failed(str(number))
-    assert len(guests._failures) == ADDRESSES_REMEMBERED
 
 
 async def test_tls_below_1_2_is_refused() -> None:

@@ -254,6 +254,25 @@ async def test_a_websocket_that_is_closed() -> None:
         assert isinstance(await failure_of(settings), PbxUnreachable)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("where", ["/elsewhere", "http://127.0.0.1:{port}/elsewhere", "gopher://[/"])
+async def test_a_redirect_is_never_followed_and_gets_no_log_in(status: int, where: str) -> None:
+    asked = list[str]()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        if request.path == "/PBX0/APPS/websocket":
+            return web.Response(status=status, headers={"Location": where.format(port=request.url.port)})
+        return await _says('{"mt":"AppChallengeResult","challenge":"1"}')(request)
+
+    async with web_server(handler) as settings:
+        failure = await failure_of(settings)
+    assert type(failure) is NotAPbx
+    assert f"HTTP {status}" in failure.detail
+    assert failure.detail.isprintable()
+    assert asked == ["/PBX0/APPS/websocket"]
+
+
 def _says(text: str) -> Handler:
     async def handler(request: web.Request) -> web.WebSocketResponse:
         websocket = web.WebSocketResponse()
@@ -298,20 +317,6 @@ def test_a_pbx_gone_mad_ends_in_a_named_failure(sent: list[Message]) -> None:
             return await failure_of(settings)
 
     assert isinstance(asyncio.run(talk()), PbxFailure)
-
-
-async def _answers_no_ping(request: web.Request) -> web.WebSocketResponse:
-    websocket = web.WebSocketResponse(autoping=False)
-    await websocket.prepare(request)
-    async for _ in websocket:
-        pass
-    return websocket
-
-
-async def test_a_connection_without_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.pbx.websocket._HEARTBEAT_SECONDS", 0.05)
-    async with web_server(_answers_no_ping) as settings:
-        assert isinstance(await failure_of(settings), PbxUnreachable)
 
 
 async def test_a_message_in_use_may_be_long() -> None:

@@ -15,6 +15,7 @@ from engine.core.secret import Secret
 from engine.core.settings.model import PbxLinkKind, PbxSettings
 from engine.pbx.events import LinkDown, LinkUp, Listening, PbxTurnedAway, PbxWelcome, UsersComplete
 from engine.pbx.failures import (
+    PbxConnectionLost,
     PbxNotConnected,
     PbxPasswordWrong,
     PbxRightsMissing,
@@ -22,7 +23,7 @@ from engine.pbx.failures import (
     UserLoginRefused,
     WrongPbx,
 )
-from engine.pbx.guests import FAILURES_IN_A_ROW
+from engine.pbx.guests import FAILURES_IN_A_ROW, FORGIVEN_AFTER
 from engine.pbx.listener import PbxListener
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.pbx.app_object import AppObject
@@ -155,24 +156,78 @@ async def test_another_password_is_refused_and_told_once_however_often_it_comes(
         assert site.heard.ups == []
 
 
-async def test_after_five_refused_log_ins_an_address_has_to_wait() -> None:
+async def test_after_many_refused_log_ins_an_address_has_to_wait_for_some_seconds() -> None:
     clock = ManualClock()
     pbx = simulator(clock, ANNA)
     pbx.reconnect_seconds = 0.001
     async with listening(clock) as site:
         async with site.connecting(pbx, password=Secret("wrong")):
-            await eventually(lambda: len(pbx.ledger.logins) == 5)
+            await eventually(lambda: len(pbx.ledger.logins) == FAILURES_IN_A_ROW)
             await asyncio.sleep(0.2)
-            assert len(pbx.ledger.logins) == 5
+            assert len(pbx.ledger.logins) == FAILURES_IN_A_ROW
         async with site.connecting(pbx):
-            await clock.advance(30)
+            await clock.advance_to(clock.now() + FORGIVEN_AFTER)
             await site.heard.complete()
+
+
+@pytest.mark.parametrize("refused", [1, 5, FAILURES_IN_A_ROW - 1])
+async def test_after_wrong_passwords_the_right_one_gets_in_at_once(refused: int) -> None:
+    clock = ManualClock()
+    pbx = simulator(clock, ANNA)
+    pbx.reconnect_seconds = 0.001
+    async with listening(clock) as site:
+        for attempt in range(refused):
+            async with site.connecting(pbx, password=Secret("wrong")):
+                await eventually(lambda attempt=attempt: len(pbx.ledger.logins) > attempt)  # type: ignore[misc]
+        async with site.connecting(pbx):
+            await site.heard.complete()
+
+
+async def test_a_user_without_groups_who_opens_the_app_is_no_pbx() -> None:
+    clock = ManualClock()
+    pbx = simulator(clock, ANNA)
+    async with listening(clock) as site, site.connecting(pbx, user="anna", names_object=False):
+        await eventually(lambda: pbx.ledger.logins)
+        assert not pbx.ledger.logins[0].accepted
+        assert site.heard.ups == []
+
+
+async def test_what_a_peer_tells_of_itself_before_the_log_in_is_not_looked_at(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock()
+    pbx = simulator(clock, ANNA, name="other\n2026-03-02 all is well\x1b[2J")
+    pbx.behaviour.pbx_info = PbxInfoSent.BEFORE_LOGIN
+    async with listening(clock) as site:
+        async with site.connecting(pbx, password=Secret("wrong")):
+            told = await site.heard.first(PbxTurnedAway)
+            assert (told.name, type(told.failure)) == ("127.0.0.1", PbxPasswordWrong)
+        async with site.connecting(pbx):
+            after_log_in = await site.heard.first(PbxTurnedAway, after=1)
+            assert isinstance(after_log_in.failure, WrongPbx)
+            assert after_log_in.name.isprintable()
+            assert str(after_log_in.failure).isprintable()
+    assert "all is well" not in caplog.text
+
+
+async def test_no_message_of_a_pbx_that_connects_speaks_of_pbx_host() -> None:
+    for kind in (PbxNotConnected, PbxPasswordWrong, PbxRightsMissing, UserLoginRefused, WrongPbx):
+        assert "pbx.host" not in kind.remedy
+    clock = ManualClock()
+    pbx = simulator(clock, ANNA)
+    async with listening(clock) as site, site.connecting(pbx):
+        await site.heard.complete()
+        pbx.drop()
+        failure = (await site.heard.down(1)).failure
+        assert "pbx.host" not in failure.remedy
+        assert isinstance(failure, PbxConnectionLost)
 
 
 async def test_a_user_who_opens_the_app_is_refused_politely_and_no_trouble(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     clock = ManualClock()
     pbx = simulator(clock, ANNA)
+    pbx.reconnect_seconds = 0.001
     async with listening(clock) as site:
         async with site.connecting(pbx, user="anna"):
             await eventually(lambda: len(pbx.ledger.logins) > FAILURES_IN_A_ROW)
@@ -269,7 +324,8 @@ async def test_an_app_object_that_connects_anew_replaces_its_own_former_connecti
         await site.heard.complete()
         async with site.connecting(pbx):
             down = await site.heard.down(1)
-            assert down.failure.args == ("the PBX connected anew",)
+            assert isinstance(down.failure, PbxConnectionLost)
+            assert down.failure.detail == "the PBX connected anew"
             await site.heard.first(UsersComplete, after=1)
 
 

@@ -1,5 +1,7 @@
 """The log-in of a PBX that connects to us: the published vectors, and whatever else may come."""
 
+import contextlib
+import hashlib
 import itertools
 import json
 
@@ -46,9 +48,10 @@ def assert_refused(outputs: tuple[SessionOutput, ...], failure: type[PbxFailure]
     assert isinstance(end.failure, failure)
 
 
-@pytest.mark.parametrize("login", SDK_LOGINS.values(), ids=SDK_LOGINS.keys())
-def test_the_examples_of_the_innovaphone_sdk_are_accepted(login: str) -> None:
-    """Vectors 1 to 4."""
+@pytest.mark.parametrize("name", ["example 1", "example 2", "example 3"])
+def test_the_examples_of_the_innovaphone_sdk_are_accepted(name: str) -> None:
+    """Vectors 1 to 3."""
+    login = SDK_LOGINS[name]
     answer, logged_in = listening().receive(login)
     told = json.loads(login)
     members = {"app": told["app"], "domain": told.get("domain", ""), "ok": True}
@@ -95,8 +98,57 @@ def test_info_counts_as_it_is_written_on_the_wire() -> None:
     _, logged_in = listening().receive(login)
     assert isinstance(logged_in, LoggedIn), "hashed compact, sent with blanks"
     escaped = SDK_LOGINS["example 4"].replace("https://", "https:\\/\\/").replace("/example.com", "\\/example.com")
-    _, logged_in = listening().receive(escaped)
-    assert isinstance(logged_in, LoggedIn), "a slash may be escaped on the wire"
+    _, end = listening().receive(escaped)
+    assert isinstance(end, HangUp)
+    assert isinstance(end.failure, UserLoginRefused), "a slash may be escaped on the wire"
+
+
+def test_a_user_without_groups_and_object_is_known_by_another_name_than_the_objects() -> None:
+    """Vector 4: `sip` is "administrator", `info.appobj` "users"."""
+    assert_refused(listening().receive(SDK_LOGINS["example 4"]), UserLoginRefused)
+
+
+@pytest.mark.parametrize(
+    ("login", "is_user"),
+    [
+        ({"sip": "calendar", "info": {"appobj": "calendar"}}, False),
+        ({"sip": "calendar", "info": {"appobj": "calendar", "groups": None}, "pbxObj": ""}, False),
+        ({"sip": "", "info": {}}, False),
+        ({}, False),
+        ({"sip": "anna", "info": {"appobj": "calendar"}}, True),
+        ({"sip": "anna", "info": {}}, True),
+        ({"sip": "anna", "info": None}, True),
+        ({"sip": "anna"}, True),
+        ({"sip": "calendar", "info": {"appobj": "calendar", "groups": []}}, True),
+        ({"sip": "calendar", "info": {"appobj": "calendar"}, "pbxObj": "calendar"}, True),
+        ({"sip": "calendar", "info": {"appobj": 7}}, True),
+    ],
+)
+def test_who_logs_in_is_told_by_what_the_digest_proves(login: Message, is_user: bool) -> None:
+    fields = [str(login.get(name, "")) for name in ("app", "domain", "sip", "guid", "dn")]
+    if "info" in login:
+        fields.append(encode(login["info"]))
+    digest = hashlib.sha256(":".join([*fields, SDK_CHALLENGE, "pwd"]).encode()).hexdigest()
+    _, end = listening().receive(encode({"mt": "AppLogin", **login, "digest": digest}))
+    assert isinstance(end, HangUp if is_user else LoggedIn)
+
+
+@pytest.mark.parametrize("login", [SDK_LOGINS["example 1"], SDK_LOGINS["example 4"]])
+@pytest.mark.parametrize("password", ["pwd", "other"])
+def test_an_error_of_a_log_in_is_text_or_left_out(login: str, password: str) -> None:
+    """innovaphone documents `ok` alone, and go-inno-appws reads `error` as text."""
+    for output in listening(password=password).receive(login):
+        if isinstance(output, Send):
+            assert isinstance(output.message.get("error", ""), str)
+
+
+@pytest.mark.parametrize("info", ['{"n":123456789012345678901234567890}', "[" * 400 + "]" * 400, '{"n":1e300}'])
+def test_odd_values_in_a_log_in_break_nothing(info: str) -> None:
+    login = f'{{"mt":"AppLogin","app":"x","src":123456789012345678901234567890,"info":{info},"digest":"00"}}'
+    with contextlib.suppress(PbxFailure):
+        for output in listening().receive(login):
+            if isinstance(output, Send):
+                encode(output.message)
 
 
 def test_a_name_made_up_to_spoil_the_log_is_made_harmless() -> None:

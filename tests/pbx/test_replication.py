@@ -115,7 +115,10 @@ def test_columns_of_a_wrong_type_are_empty() -> None:
     assert seen == UserSeen(User(guid="b01", name=""))
 
 
-@pytest.mark.parametrize("end", [{}, {"columns": {}}, {"columns": {"guid": ""}}])
+@pytest.mark.parametrize(
+    "end",
+    [{}, {"columns": {}}, {"columns": None}, {"columns": {"guid": ""}}, {"columns": {"guid": None}}, {"error": 0}],
+)
 def test_a_result_without_a_row_ends_the_copy(end: Message) -> None:
     replication = started()
     replication.receive("ReplicateNextResult", row(ANNA))
@@ -141,6 +144,15 @@ def test_a_row_that_is_none_is_not_understood(columns: object) -> None:
         ('<pseudo type="waiting"/>', False),
         ('<pseudo type="executive-lounge"/>', False),
         ("trunk", False),
+        ('<?xml version="1.0"?> <pseudo type="executive"><x type="waiting"/></pseudo>', True),
+        ('<pseudo a="b"  type = "executive"></pseudo>', True),
+        ('<pseudo type="waiting"><queue type="executive"/></pseudo>', False),
+        ('<pseudo><queue type="executive"/></pseudo>', False),
+        ('<pseudo data-type="executive"/>', False),
+        ("<pseudo type='gw' note=' type=\"executive\"'/>", False),
+        ('<!-- type="executive" --><pseudo type="gw"/>', False),
+        ("<" * 5000, False),
+        ("<p " + 'a="" ' * 20000, False),
     ],
 )
 def test_objects_that_are_no_people_are_skipped(pseudo: str, is_user: bool) -> None:
@@ -170,6 +182,21 @@ def test_an_update_replaces_the_whole_user() -> None:
 
 def test_deleting_an_unknown_user_says_nothing() -> None:
     assert started().receive("ReplicateDel", row({"guid": "b09"})) == ()
+
+
+def test_guids_are_the_same_however_their_letters_are_written() -> None:
+    replication = started()
+    seen, _ = replication.receive("ReplicateNextResult", row({**ANNA, "guid": "B01"}))
+    assert seen == UserSeen(ANNA_AS_USER)
+    assert replication.told_as("b01") == "B01", "as the PBX writes it, it is told to the PBX"
+    assert replication.receive("ReplicateUpdate", row(ANNA)) == ()
+    assert replication.receive("ReplicateDel", row({"guid": "b01"})) == (UserRemoved("b01"),)
+
+
+@pytest.mark.parametrize("columns", [7, [], "guid", {"guid": 7}, None, {"guid": None}])
+@pytest.mark.parametrize("mt", ["ReplicateAdd", "ReplicateUpdate", "ReplicateDel"])
+def test_a_change_that_is_none_is_passed_over(mt: str, columns: object) -> None:
+    assert started().receive(mt, {"columns": columns}) == ()
 
 
 @unhurried

@@ -86,6 +86,38 @@ async def test_an_answered_request_has_no_deadline_any_more() -> None:
     assert wire.deadlines.next_look() == wire.clock.now() + ANSWER_TIME
 
 
+SET: Message = {"api": "PbxApi", "mt": "SetPresence", "guid": "b01"}
+
+
+async def test_results_without_a_src_belong_to_the_requests_in_their_order() -> None:
+    wire = Wire()
+    async with asyncio.TaskGroup() as tasks:
+        first, second = (tasks.create_task(wire.requests.ask({**SET, "guid": guid})) for guid in ("b01", "b02"))
+        await asyncio.sleep(0)
+        wire.answer("SetPresenceResult", src="", of="b01")
+        wire.answer("SetPresenceResult", src="", of="b02")
+        wire.answer("SetPresenceResult", src="", of="nobody")
+    assert (first.result()["of"], second.result()["of"]) == ("b01", "b02")
+
+
+async def test_an_update_without_a_src_belongs_to_the_only_one_that_waits_for_it() -> None:
+    wire = Wire()
+    async with asyncio.TaskGroup() as tasks:
+        reads = [tasks.create_task(wire.read()) for _ in range(2)]
+        await asyncio.sleep(0)
+        wire.answer("PresenceUpdate", src="", of="one of them")
+        assert not any(read.done() for read in reads)
+        for sent in list(wire.sent):
+            wire.answer("PresenceUpdate", src=sent["src"])
+        await asyncio.sleep(0)
+        later = [tasks.create_task(wire.read()) for _ in range(2)]
+        for number in range(2):
+            await asyncio.sleep(0.001)
+            assert sum(message["mt"] == "SubscribePresence" for message in wire.sent) == 3 + number, "one at a time"
+            wire.answer("PresenceUpdate", src="", of=number)
+    assert [read.result()["of"] for read in later] == [0, 1]
+
+
 async def test_nothing_is_asked_on_a_closed_connection() -> None:
     wire = Wire()
     wire.requests.close()

@@ -9,8 +9,18 @@ from hypothesis import strategies as st
 from engine.core.secret import Secret
 from engine.pbx.dial_login import DialLogin
 from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnderstood, PbxUnreachable
-from engine.pbx.messages import Message, encode
-from engine.pbx.session import MESSAGES_BEFORE_LOGIN, ApiMessage, LoggedIn, PbxInfo, Send, Session, SessionOutput
+from engine.pbx.messages import LONGEST_NAME, Message, encode
+from engine.pbx.session import (
+    LONGEST_BEFORE_LOGIN,
+    MESSAGES_BEFORE_LOGIN,
+    MOST_APIS,
+    ApiMessage,
+    LoggedIn,
+    PbxInfo,
+    Send,
+    Session,
+    SessionOutput,
+)
 from tests.pbx.strategies import messages, unhurried
 
 CHALLENGE: Message = {"mt": "AppChallengeResult", "challenge": "4711081547110815"}
@@ -112,12 +122,73 @@ def test_other_base_messages_are_swallowed(message: Message) -> None:
     assert receive(logged_in_session(), message) == ()
 
 
-@pytest.mark.parametrize("session", [new_session(), logged_in_session()])
-def test_pbx_info_counts_at_any_time(session: Session) -> None:
-    told = receive(
-        session, {"mt": "PbxInfo", "domain": "example.net", "pbx": "master", "apis": ["PbxApi", 7], "version": "14r2"}
+INFO: Message = {"mt": "PbxInfo", "domain": "example.net", "pbx": "master", "apis": ["PbxApi", 7], "version": "14r2"}
+TOLD = PbxInfo(pbx="master", domain="example.net", apis=frozenset({"PbxApi"}))
+
+
+def test_pbx_info_counts_after_the_log_in() -> None:
+    assert receive(logged_in_session(), INFO) == (TOLD,)
+
+
+def test_pbx_info_of_a_pbx_we_dialled_counts_when_the_log_in_is_complete() -> None:
+    session = new_session()
+    assert receive(session, {**INFO, "pbx": "another"}) == ()
+    assert receive(session, INFO) == ()
+    receive(session, CHALLENGE)
+    assert receive(session, ACCEPTED) == (TOLD, LoggedIn(""))
+
+
+def test_what_a_pbx_says_of_itself_is_cut_and_cleaned() -> None:
+    names = [f"Api{number}" for number in range(1000)]
+    (told,) = receive(
+        logged_in_session(),
+        {"mt": "PbxInfo", "domain": "d\n" * 1000, "pbx": "m\x1b[2J\u202e" + "x" * 9000, "apis": names},
     )
-    assert told == (PbxInfo(pbx="master", domain="example.net", apis=frozenset({"PbxApi"})),)
+    assert isinstance(told, PbxInfo)
+    assert told.pbx.isprintable()
+    assert told.domain.isprintable()
+    assert (len(told.pbx), len(told.domain) < 260, len(told.apis)) == (LONGEST_NAME, True, MOST_APIS)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"mt": "SetPresenceResult", "src": "7"},
+        {"api": "", "mt": "SetPresenceResult", "src": "7"},
+        {"api": None, "mt": "PresenceUpdate", "src": "7"},
+        {"api": 7, "mt": "SubscribePresenceResult", "src": "7"},
+    ],
+)
+def test_a_message_that_names_no_api_is_known_by_its_type(message: Message) -> None:
+    assert receive(logged_in_session(), message) == (ApiMessage("PbxApi", str(message["mt"]), "7", message),)
+
+
+def test_a_row_that_names_no_api_is_known_by_its_type() -> None:
+    assert receive(logged_in_session(), {"mt": "ReplicateNextResult"}) == (
+        ApiMessage("PbxTableUsers", "ReplicateNextResult", "", {"mt": "ReplicateNextResult"}),
+    )
+
+
+def test_a_long_message_before_the_log_in_is_given_up() -> None:
+    with pytest.raises(PbxNotUnderstood, match="too long"):
+        receive(new_session(), {**INFO, "pbx": "x" * LONGEST_BEFORE_LOGIN})
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"error": "wrong\x1b[31m digest"}, "wrong [31m digest"),
+        ({"error": 7}, "error 7"),
+        ({"error": True}, "an error"),
+        ({"errorText": "a\nb"}, "a b"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_fit_for_a_log(answer: Message, reason: str) -> None:
+    session = new_session()
+    receive(session, CHALLENGE)
+    with pytest.raises(PbxLoginRefused) as caught:
+        receive(session, {"mt": "AppLoginResult", **answer})
+    assert caught.value.detail == f"App object calsync: {reason}"
 
 
 def test_who_talks_without_coming_to_the_log_in_is_given_up() -> None:

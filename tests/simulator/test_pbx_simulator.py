@@ -201,14 +201,55 @@ async def test_the_pseudo_filter_selects_types_of_objects(asked_for: dict[str, A
 
 @pytest.mark.parametrize(
     "columns",
-    [{}, {"h323": {}}, {"guid": {}, "cn": {"update": True}}, {"guid": {}, "pwd": {}}, {"guid": True}, ["guid"]],
-    ids=["nothing", "no guid", "a change announced", "unknown column", "no object", "a list"],
+    [{}, {"h323": {}}, {"guid": {}, "cn": {"delete": True}}, {"guid": {}, "foo": {}}, {"guid": True}, ["guid"]],
+    ids=["nothing", "no guid", "unknown option", "unknown column", "no object", "a list"],
 )
 async def test_wrong_columns_are_refused(columns: object) -> None:
     async with simulator() as pbx, app_at(pbx) as app:
         answer = await app.ask({**START, "columns": columns})
         assert answer["errorText"] == "columns are not as the table has them"
         assert [start.accepted for start in pbx.ledger.replications] == [False]
+
+
+async def test_what_other_clients_send_is_taken() -> None:
+    """As go-inno-appws, go-myapps, websocketphp8 and deployed apps do."""
+    async with simulator(PbxUser(guid="b01", h323="anna", e164="201")) as pbx, app_at(pbx, log_in=False) as app:
+        assert (await app.ask({"mt": "CheckBuild"}))["mt"] == "CheckBuildResult"
+        await app.send({"mt": "Error", "text": "unknown mt"})
+        assert (await app.log_in())["ok"] is True
+        assert (await app.ask({"api": "", "mt": "CheckBuild"}))["mt"] == "CheckBuildResult"
+        columns = {"guid": {}, "h323": {"update": True}, "cn": {"update": False}, "pwd": {}}
+        assert "error" not in await app.ask({**START, "columns": columns})
+        assert pbx.ledger.replications[0].changes == {"h323"}
+        by_name = {"api": "PbxApi", "mt": "SetPresence", "sip": "anna", "activity": "away"}
+        assert await app.ask(by_name) == {"api": "PbxApi", "mt": "SetPresenceResult"}
+        assert pbx.presence_entries("b01")[0] == Entry("tel:", "away")
+        assert "error" not in await app.ask({"api": "PbxApi", "mt": "SubscribePresence", "num": "201"})
+        assert [(await app.receive())["mt"] for _ in range(2)] == ["PresenceState", "PresenceUpdate"]
+        assert (await app.ask({"api": "PbxApi", "mt": "GetNodeInfo", "src": "n"}))["name"] == "master"
+        for request in ("AddAlienCall", "DelAlienCall", "AddProfile", "UpdateProfile", "DelProfile"):
+            assert (await app.ask({"api": "PbxApi", "mt": request}))["mt"] == f"{request}Result"
+
+
+async def test_its_json_is_compact() -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        await app.send({"api": "PbxApi", "mt": "SetPresence", "guid": "b01", "contact": "calendar:"})
+        async with asyncio.timeout(PATIENCE):
+            assert await app._socket.receive_str() == '{"api":"PbxApi","mt":"SetPresenceResult"}'
+
+
+@pytest.mark.parametrize(("note", "refused"), [("x" * 19, False), ("x" * 20, True)])
+async def test_a_limit_for_notes(note: str, refused: bool) -> None:
+    async with simulator(behaviour=Behaviour(notes_refused_from=20)) as pbx, app_at(pbx) as app:
+        assert ("error" in await app.ask({**SET, "activity": "busy", "note": note})) is refused
+        assert pbx.calendar_presence("b01") == (CLEARED if refused else Presence("busy", note))
+
+
+async def test_it_can_leave_out_api_and_src() -> None:
+    async with simulator(behaviour=Behaviour(names_api=False, echoes_src=False)) as pbx, app_at(pbx) as app:
+        assert await app.ask({**SET, "activity": "busy"}) == {"mt": "SetPresenceResult"}
+        assert await app.ask(SUBSCRIBE) == {"mt": "SubscribePresenceResult"}
+        assert "src" not in await app.receive()
 
 
 @pytest.mark.parametrize(("add", "delete"), [(False, False), (True, False), (False, True), (True, True)])

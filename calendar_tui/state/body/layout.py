@@ -5,8 +5,8 @@ from bisect import bisect_right
 from itertools import islice
 from typing import NamedTuple
 
+from calendar_tui.state.body.columns import columns_end
 from calendar_tui.state.body.pieces import Cutter, Nesting, Piece
-from calendar_tui.state.body.visible import columns_end
 
 STEP = 2
 """Columns by which a level is set in."""

@@ -7,8 +7,8 @@ from itertools import islice, pairwise
 from calendar_tui.state.body.decoding import Shape, cutter_of, spans_of
 from calendar_tui.state.body.folding import Folds
 from calendar_tui.state.body.layout import Layout
-from calendar_tui.state.body.visible import visible
 from calendar_tui.state.lines import Line, Role, Span
+from engine.display import visible
 
 PORTION = 1000
 """Pieces that are laid out before anything else may happen: some milliseconds."""

@@ -33,6 +33,7 @@ def _version(options: argparse.Namespace) -> int:
 def _completion(options: argparse.Namespace) -> int:
     from engine.cli.commands.parser import make_parser
     from engine.cli.completion import script
+    from engine.cli.output import put
 
-    print(script(make_parser(), options.shell))
+    put(f"{script(make_parser(), options.shell)}\n".encode())
     return WELL

@@ -28,8 +28,9 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from engine.cli.demo import demo
+    from engine.cli.logbook import start_logging
 
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
+    start_logging(logging.ERROR)
     went_well = asyncio.run(
         demo(
             speed=options.speed,

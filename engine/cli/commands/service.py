@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import sys
 from pathlib import Path
 
 from engine.cli.commands.parsers import Commands
@@ -25,9 +24,10 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from engine.cli.logbook import start_logging
     from engine.cli.places import settings_path
     from engine.cli.run import run
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    start_logging(logging.INFO)
     asyncio.run(run(options.settings or settings_path(), options.secrets))
     return WELL

@@ -33,7 +33,6 @@ class SettingsInvalid(Failure):
     remedy = "Correct each line named; nothing is applied until all are right. See calendar-engine.toml(5)."
 
     def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
-        listing = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"{source}\n{listing}")
+        super().__init__(f"{source}: {' '.join(map(str, problems))}")
         self.source = source
         self.problems = problems

@@ -14,6 +14,14 @@ def is_smtp_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
+def same_address(one: str, other: str) -> bool:
+    """Tell whether both are the same SMTP address: in ASCII, regardless of case and of a dot that ends the domain.
+
+    Nothing else is taken for equal: what Unicode or a server's search finds alike may be somebody else's.
+    """
+    return one.isascii() and other.isascii() and one.lower().rstrip(".") == other.lower().rstrip(".")
+
+
 def domain_of(address: str) -> str:
     """Return the domain of an SMTP address in lower case."""
     return address.rpartition("@")[2].lower()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from engine.exchange.ews.foreign_codes import FOREIGN_CODES
 from engine.exchange.failures import (
     CalendarNotReadable,
     CalendarTooFull,
@@ -57,7 +58,7 @@ class Meaning:
 
 
 # Codes and their descriptions: Microsoft's EWS reference, page ResponseCode.
-_TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
+TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
     (
         Reaction.PAUSE,
         MailboxBusy,
@@ -84,10 +85,60 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorFreeBusyGenerationFailed",
             "ErrorProxyRequestProcessingFailed",
             "ErrorItemNotFound",
+            "ErrorADSessionFilter",
+            "ErrorAvailabilityConfigNotFound",
+            "ErrorCalendarInvalidPropertyState",
+            "ErrorCalendarInvalidPropertyValue",
+            "ErrorCalendarInvalidRecurrence",
+            "ErrorCalendarInvalidTimeZone",
+            "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange",
+            "ErrorCalendarOccurrenceIsDeletedFromRecurrence",
+            "ErrorClientDisconnected",
+            "ErrorContentConversionFailed",
+            "ErrorCorruptData",
+            "ErrorDataSizeLimitExceeded",
+            "ErrorDataSourceOperation",
+            "ErrorDuplicateLegacyDistinguishedName",
+            "ErrorFolderCorrupt",
+            "ErrorFolderPropertRequestFailed",
+            "ErrorGetServerSecurityDescriptorFailed",
+            "ErrorInvalidAuthorizationContext",
+            "ErrorInvalidClientSecurityContext",
+            "ErrorInvalidCrossForestCredentials",
+            "ErrorInvalidLogonType",
+            "ErrorInvalidNetworkServiceContext",
+            "ErrorInvalidProxySecurityContext",
+            "ErrorInvalidSerializedAccessToken",
+            "ErrorItemCorrupt",
+            "ErrorItemPropertyRequestFailed",
+            "ErrorLocalServerObjectNotFound",
+            "ErrorLogonAsNetworkServiceFailed",
+            "ErrorMailboxConfiguration",
+            "ErrorMailboxLogonFailed",
+            "ErrorNoOAuthServerAvailableForRequest",
+            "ErrorObjectTypeChanged",
+            "ErrorProxiedSubscriptionCallFailure",
+            "ErrorProxyCallFailed",
+            "ErrorProxyGroupSidLimitExceeded",
+            "ErrorProxyTokenExpired",
+            "ErrorRecurrenceHasNoOccurrence",
+            "ErrorRequestAborted",
+            "ErrorResponseSchemaValidation",
+            "ErrorTokenSerializationDenied",
+            "ErrorWebRequestInInvalidState",
+            "ErrorWin32InteropError",
         ),
     ),
-    (Reaction.POLL, SubscriptionRefused, ("ErrorExceededSubscriptionCount", "ErrorInvalidSubscriptionRequest")),
-    (Reaction.HALVE_WINDOW, CalendarTooFull, ("ErrorExceededFindCountLimit",)),
+    (
+        Reaction.POLL,
+        SubscriptionRefused,
+        (
+            "ErrorExceededSubscriptionCount",
+            "ErrorInvalidSubscriptionRequest",
+            "ErrorSubscriptionDelegateAccessNotSupported",
+        ),
+    ),
+    (Reaction.HALVE_WINDOW, CalendarTooFull, ("ErrorExceededFindCountLimit", "ErrorResultSetTooBig")),
     (
         Reaction.FIND_SERVER_AGAIN,
         MailboxMoved,
@@ -98,6 +149,15 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorNoApplicableProxyCASServersAvailable",
             "ErrorProxyRequestNotAllowed",
             "ErrorIncorrectSchemaVersion",
+            "ErrorAutoDiscoverFailed",
+            "ErrorNoDestinationCASDueToKerberosRequirements",
+            "ErrorNoDestinationCASDueToSSLRequirements",
+            "ErrorNoDestinationCASDueToVersionMismatch",
+            "ErrorProxyServiceDiscoveryFailed",
+            "ErrorServiceDiscoveryFailed",
+            "ErrorTargetDomainNotSupported",
+            "ErrorWrongServerVersion",
+            "ErrorWrongServerVersionDelegate",
         ),
     ),
     (Reaction.CORRECT_ADDRESS, NotPrimaryAddress, ("ErrorNonPrimarySmtpAddress",)),
@@ -111,20 +171,35 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorInvalidSmtpAddress",
             "ErrorNameResolutionNoResults",
             "ErrorNameResolutionMultipleResults",
+            "ErrorCannotFindUser",
+            "ErrorRecipientNotFound",
+            "ErrorFreeBusyDLLimitReached",
         ),
     ),
     (Reaction.WAIT_FOR_PERMISSION, ImpersonationDenied, ("ErrorImpersonateUserDenied",)),
     (
         Reaction.WAIT_FOR_PERMISSION,
         CalendarNotReadable,
-        ("ErrorAccessDenied", "ErrorFolderNotFound", "ErrorInvalidLicense", "ErrorNoFreeBusyAccess"),
+        (
+            "ErrorAccessDenied",
+            "ErrorFolderNotFound",
+            "ErrorInvalidLicense",
+            "ErrorNoFreeBusyAccess",
+            "ErrorNoCalendar",
+            "ErrorInvalidFederatedOrganizationId",
+            "ErrorInvalidOrganizationRelationshipForFreeBusy",
+            "ErrorOrganizationNotFederated",
+            "ErrorUserWithoutFederatedProxyAddress",
+            "ErrorNotAllowedExternalSharingByPolicy",
+            "ErrorCalendarFolderIsInvalidForCalendarView",
+        ),
     ),
     (
         Reaction.PROBE_SERVICE,
         ImpersonationRightMissing,
         ("ErrorImpersonationDenied", "ErrorImpersonationFailed"),
     ),
-    (Reaction.PROBE_SERVICE, EwsForbidden, ("ErrorOrganizationAccessBlocked",)),
+    (Reaction.PROBE_SERVICE, EwsForbidden, ("ErrorOrganizationAccessBlocked", "ErrorCallerIsInvalidADAccount")),
     (Reaction.PROBE_SERVICE, ServiceMailboxMissing, ("ErrorNameResolutionNoMailbox",)),
     (Reaction.OPEN_BREAKER, LoginRefused, ("ErrorPasswordExpired", "ErrorPasswordChangeRequired")),
     (
@@ -140,6 +215,7 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorSubscriptionAccessDenied",
             "ErrorSubscriptionUnsubscribed",
             "ErrorNewEventStreamConnectionOpened",
+            "ErrorEventNotFound",
         ),
     ),
     (
@@ -155,12 +231,13 @@ _TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorMailboxDataArrayTooBig",
             "ErrorRequestStreamTooBig",
             "ErrorTimeZone",
+            *FOREIGN_CODES,
         ),
     ),
 )
 
 MEANINGS: Mapping[str, Meaning] = MappingProxyType(
-    {code: Meaning(reaction, failure) for reaction, failure, codes in _TABLE for code in codes}
+    {code: Meaning(reaction, failure) for reaction, failure, codes in TABLE for code in codes}
 )
 
 # Without impersonation the mailbox that a code complains about is the service account's own.
@@ -177,7 +254,7 @@ _ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, Meaning] = MappingProxyType(
     }
 )
 
-# A code that is not in the table may pass by itself.
+# A code that is in no schema we know may pass by itself; the failure names it.
 _UNKNOWN = Meaning(Reaction.TRY_AGAIN, MailboxTrouble)
 
 

@@ -12,7 +12,13 @@ from engine.exchange.ews.autodiscover.discovery import discover
 from engine.exchange.ews.autodiscover.search import Search
 from engine.exchange.ews.streaming.groups import Place
 from engine.exchange.ews.transport import Http
-from engine.exchange.failures import AutodiscoverFailed, ExchangeFailure, MailboxMoved, MailboxNotFound
+from engine.exchange.failures import (
+    AutodiscoverFailed,
+    ExchangeFailure,
+    MailboxMoved,
+    MailboxNotFound,
+    MailboxTrouble,
+)
 from engine.exchange.source import Mailbox
 
 OUT_OF_REACH_SECONDS = 3600.0
@@ -67,12 +73,7 @@ class EwsEndpoint:
         """
         if self._settings.ews_url is not None or self._told_by is None:
             return Place(mailbox.url, "")
-        search = Search(
-            domain=domain_of(mailbox.address),
-            configured_url=self._told_by,
-            addresses=(mailbox.address,),
-            server=self._settings.server,
-        )
+        search = self._search_for(mailbox.address, self._told_by)
         try:
             found = await discover(search, self._http, self._clock)
         except (AutodiscoverFailed, MailboxNotFound) as failure:
@@ -82,12 +83,35 @@ class EwsEndpoint:
             return Place(mailbox.url, "")
         return Place(found.url, found.group)
 
+    async def primary_address(self, address: str) -> str | None:
+        """Return the primary address of the mailbox that owns `address`, None where autodiscover knows no owner, or is
+        not to be asked.
+
+        Raises `MailboxTrouble` where it cannot tell at the moment, and `LoginRefused`.
+        """
+        asked_at = self._told_by or self._settings.autodiscover_url
+        if asked_at is None:
+            return None
+        search = self._search_for(address, asked_at)
+        try:
+            found = await discover(search, self._http, self._clock)
+        except MailboxNotFound:
+            return None
+        except AutodiscoverFailed as failure:
+            if search.leads_away:
+                return None
+            raise MailboxTrouble(f"autodiscover does not tell whose {address} is: {failure.detail}") from failure
+        return found.address if is_smtp_address(found.address) else None
+
     def forget(self, url: str) -> None:
         """Have `url` looked up again before it is used again, unless it is the configured one."""
         if self._settings.ews_url is None:
             self._forgotten.add(url)
             if self._url == url:
                 self._url = None
+
+    def _search_for(self, address: str, url: str) -> Search:
+        return Search(domain=domain_of(address), configured_url=url, addresses=(address,), server=self._settings.server)
 
     async def _search(self, addresses: Sequence[str]) -> str:
         user = self._settings.user
@@ -98,6 +122,7 @@ class EwsEndpoint:
                 configured_url=self._settings.autodiscover_url,
                 addresses=(own, *addresses),
                 server=self._settings.server,
+                own=own,
             )
             found = await discover(search, self._http, self._clock)
         except ExchangeFailure as failure:

@@ -1,26 +1,47 @@
-"""Finds the mailbox behind an address: ResolveNames against the directory (MS-OXWSRSLNM)."""
+"""Finds the mailbox behind an address: ResolveNames against the directory (MS-OXWSRSLNM).
 
-from collections.abc import Sequence
+The directory is searched for what *begins* like the entry: each proxy address is compared in part (Microsoft's EWS
+reference, page UnresolvedEntry), and other servers compare any part. So an answer is an offer; which mailbox owns an
+address is told by the addresses listed in it alone.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.exchange.ews.addresses import told_address
+from engine.exchange.ews.addresses import is_smtp_address, same_address, told_address
 from engine.exchange.ews.safe_xml import Element, markup, text_of
 from engine.exchange.ews.soap import MESSAGES, TYPES
 from engine.exchange.failures import MailboxNotFound
 
 _REQUEST = (
-    b'<m:ResolveNames ReturnFullContactData="false" SearchScope="ActiveDirectory">'
+    b'<m:ResolveNames ReturnFullContactData="true" SearchScope="ActiveDirectory">'
     b"<m:UnresolvedEntry>smtp:%b</m:UnresolvedEntry></m:ResolveNames>"
 )
-_MAILBOX = "Mailbox"
+MAILBOX = "Mailbox"
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """One directory entry: its primary SMTP address and what it is (MailboxType)."""
+    """One directory entry: its primary SMTP address, what it is (MailboxType), and the SMTP addresses listed with it.
+
+    Exchange lists three at most, so that an address which is missing may be owned all the same.
+    """
 
     address: str
     type: str
+    listed: tuple[str, ...] = ()
+
+    def owns(self, address: str) -> bool:
+        """Tell whether the entry proves that it owns exactly this address."""
+        return any(same_address(address, own) for own in (self.address, *self.listed))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the directory has for an address: perhaps only some of the entries that fit (not `complete`)."""
+
+    entries: tuple[Resolution, ...] = ()
+    complete: bool = True
 
 
 def resolve_name(address: str) -> bytes:
@@ -28,33 +49,56 @@ def resolve_name(address: str) -> bytes:
     return _REQUEST % markup(address)
 
 
-def resolutions(message: Element) -> list[Resolution]:
+def offer(message: Element) -> Offer:
     """Return the entries that have an SMTP address; an entry that does not say what it is counts as a mailbox."""
-    mailboxes = message.iterfind(f"{MESSAGES}ResolutionSet/{TYPES}Resolution/{TYPES}Mailbox")
-    return [
-        Resolution(address, text_of(mailbox, f"{TYPES}MailboxType") or _MAILBOX)
-        for mailbox in mailboxes
-        if (address := told_address(mailbox)) is not None
-    ]
+    resolution_set = message.find(f"{MESSAGES}ResolutionSet")
+    if resolution_set is None:
+        return Offer()
+    found = (_resolution(each) for each in resolution_set.iterfind(f"{TYPES}Resolution"))
+    entries = tuple(each for each in found if each is not None)
+    return Offer(entries, resolution_set.get("IncludesLastItemInRange", "true") not in ("false", "0"))
 
 
-def mailbox_address(asked: str, entries: Sequence[Resolution]) -> str:
-    """Return the primary address of the mailbox that `asked` belongs to.
+def proved_owner(asked: str, entries: Sequence[Resolution]) -> str | None:
+    """Return the primary address of the mailbox that the directory says owns exactly `asked`, None where it says
+    nothing of the kind.
 
-    The directory compares beginnings: looking for ann@example.co finds ann@example.com too. So an entry of exactly
-    this address wins; else a single mailbox counts as the owner of a secondary address, unless its own address
-    merely continues the one asked for. Raises `MailboxNotFound` with the reason when there is none.
+    Raises `MailboxNotFound` where the owner is no mailbox, or where two mailboxes claim the address.
     """
-    wanted = asked.casefold()
-    exact = next((entry for entry in entries if entry.address.casefold() == wanted), None)
-    if exact is not None:
-        if exact.type != _MAILBOX:
-            raise MailboxNotFound(f"{asked} is not a mailbox but a {exact.type}")
-        return exact.address
-    owners = [entry for entry in entries if not entry.address.casefold().startswith(wanted)]
-    mailboxes = {entry.address for entry in owners if entry.type == _MAILBOX}
-    if len(mailboxes) == 1:
-        return mailboxes.pop()
-    if mailboxes:
+    owners = [entry for entry in entries if entry.owns(asked)]
+    mailboxes = {entry.address.lower(): entry.address for entry in owners if entry.type == MAILBOX}
+    primary = next((each for each in owners if same_address(asked, each.address)), None)
+    if primary is not None and primary.type != MAILBOX:
+        raise MailboxNotFound(f"{asked} is not a mailbox but a {primary.type}")
+    if primary is not None:
+        return primary.address
+    if len(mailboxes) > 1:
         raise MailboxNotFound(f"{asked} fits {len(mailboxes)} mailboxes")
-    raise MailboxNotFound(f"{asked} belongs to a {owners[0].type}" if owners else f"{asked} is not in the directory")
+    if not mailboxes and owners:
+        raise MailboxNotFound(f"{asked} belongs to a {owners[0].type}")
+    return next(iter(mailboxes.values()), None)
+
+
+def _resolution(resolution: Element) -> Resolution | None:
+    mailbox = resolution.find(f"{TYPES}Mailbox")
+    address = None if mailbox is None else told_address(mailbox)
+    if mailbox is None or address is None:
+        return None
+    kind = text_of(mailbox, f"{TYPES}MailboxType") or MAILBOX
+    contact = resolution.find(f"{TYPES}Contact")
+    if contact is None:
+        return Resolution(address, kind)
+    if text_of(contact, f"{TYPES}ContactSource") == "Store":
+        # A contact that somebody keeps in a folder says whatever was written into it.
+        return Resolution(address, "Contact" if kind == MAILBOX else kind)
+    return Resolution(address, kind, tuple(_listed(contact.iterfind(f"{TYPES}EmailAddresses/{TYPES}Entry"))))
+
+
+def _listed(entries: Iterable[Element]) -> Iterable[str]:
+    """Yield the SMTP addresses among proxy addresses: those of X500, SIP, EUM and the like are no mail addresses."""
+    for entry in entries:
+        kind, separator, address = (entry.text or "").strip().partition(":")
+        if not separator:
+            kind, address = entry.get("RoutingType", "smtp"), kind
+        if kind.lower() == "smtp" and is_smtp_address(address):
+            yield address

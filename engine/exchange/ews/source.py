@@ -15,7 +15,7 @@ from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.endpoint import EwsEndpoint
 from engine.exchange.ews.fallback_reader import FallbackReader, Reader
 from engine.exchange.ews.free_busy_reader import FreeBusyReader
-from engine.exchange.ews.resolve_names import mailbox_address, resolutions, resolve_name
+from engine.exchange.ews.ownership import Ownership
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.watcher import Watcher
 from engine.exchange.ews.throttle import Throttle
@@ -64,10 +64,15 @@ class EwsSource:
         own_address = settings.user if is_smtp_address(settings.user) else ""
         self._client = EwsClient(http, own_address, Throttle(settings.connections, clock))
         self._endpoint = EwsEndpoint(settings, http, clock)
-        self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
         self._connections = settings.connections
         self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
         self._may_subscribe = settings.mode is Mode.DETAILS
+        self._ownership = Ownership(
+            self._client,
+            self._endpoint,
+            as_candidates=settings.resolve_with is ResolveWith.CANDIDATES,
+            may_impersonate=lambda: settings.mode is Mode.DETAILS and self.restriction is None,
+        )
         limit = settings.max_subscriptions_per_connection
         self._watcher = Watcher(
             self._client,
@@ -84,17 +89,17 @@ class EwsSource:
         An address without a mailbox leads on to the next; any other failure ends the search, so that trouble with
         the right mailbox never makes another one take its place. Raises `MailboxNotFound` with what was tried.
         """
-        addresses = [candidate for candidate in candidates if is_smtp_address(candidate)]
+        addresses = [each for each in (candidate.rstrip(".") for candidate in candidates) if is_smtp_address(each)]
         if not addresses:
             raise MailboxNotFound("none of its addresses is an e-mail address" if candidates else "it has no address")
         url = await self._endpoint.url(addresses)
-        reasons: list[str] = []
+        without: list[MailboxNotFound] = []
         for address in addresses:
             try:
                 with self._looking_again(url):
-                    return Mailbox(await self._primary_address(url, address), url)
+                    return Mailbox(await self._ownership.mailbox(url, address), url)
             except MailboxNotFound as failure:
-                reasons.append(failure.detail)
+                without.append(failure)
             except MailboxMoved:
                 self._endpoint.forget(url)
                 raise
@@ -103,7 +108,10 @@ class EwsSource:
                     raise
                 # That is known already, and those whose mailboxes are known are read all the same.
                 raise ImpersonationDenied(failure.detail) from failure
-        raise MailboxNotFound("; ".join(reasons))
+        raise MailboxNotFound(
+            "; ".join(failure.detail for failure in without),
+            confidential="; ".join(failure.confidential for failure in without if failure.confidential),
+        )
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`, recurrences expanded, in no particular order."""
@@ -170,23 +178,6 @@ class EwsSource:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
-
-    async def _primary_address(self, url: str, candidate: str) -> str:
-        try:
-            return await self._resolve_name(url, candidate)
-        except NotPrimaryAddress as failure:
-            if not failure.primary:
-                raise
-            return await self._resolve_name(url, failure.primary)
-
-    async def _resolve_name(self, url: str, address: str) -> str:
-        # Whether the address is the mailbox's primary one is what is being asked.
-        impersonation = Impersonation(address, primary=False) if self._as_candidates else None
-        answer = await self._client.call(url, resolve_name(address), impersonation)
-        message = answer.messages[0]
-        if message.failed and message.code == "ErrorNameResolutionNoResults":
-            return mailbox_address(address, [])
-        return mailbox_address(address, resolutions(answer.content(message)))
 
     @contextlib.contextmanager
     def _looking_again(self, url: str) -> Iterator[None]:

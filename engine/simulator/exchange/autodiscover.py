@@ -10,11 +10,12 @@ from engine.simulator.world import Person, World
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The answers' contents; `url_of` makes the EWS URL of a host name."""
+    """The answers' contents; `url_of` makes the EWS URL of a host name, `unknown_pox_address` is POX's code for it."""
 
     world: World
     homes: Homes
     url_of: Callable[[str], str]
+    unknown_pox_address: str
 
     def mailbox_owner(self, address: str) -> Person | None:
         """Return whose mailbox the address leads to, primary or proxy."""

@@ -16,7 +16,6 @@ NAMESPACES = {"r": REQUEST}
 P = Maker(ENVELOPE, {})
 R = Maker(RESPONSE, {})
 
-UNKNOWN_ADDRESS = "500"
 INVALID_REQUEST = "600"
 NO_PROVIDER = "601"
 
@@ -42,7 +41,7 @@ def answer(directory: Directory, body: bytes, redirect: Redirect | None) -> Answ
         return _answer(_redirected(redirect), "NoError")
     owner = directory.mailbox_owner(address)
     if owner is None:
-        return _error(UNKNOWN_ADDRESS, "The email address can't be found.")
+        return _error(directory.unknown_pox_address, "The email address can't be found.")
     return _answer(_settings(directory, owner), "NoError")
 
 

@@ -11,6 +11,10 @@ class Behaviour:
 
     `impersonation_refused_in`: a mailbox that may not be (or cannot be) impersonated is told in a SOAP fault with HTTP
     500, or in a response message with HTTP 200. `no_results_class`: the class of ErrorNameResolutionNoResults.
+    `names_match`: ResolveNames finds who has an address that begins like the entry, as Exchange does, or that has it
+    anywhere, as another server does. `lists_addresses`: it tells the (first three) addresses of whom it finds, where
+    they are asked for. `secondary_impersonation`: a secondary address may be named as SmtpAddress.
+    `unknown_pox_address`: the ErrorCode of POX autodiscover for an address that nobody has.
     `caller_has_mailbox`: whether the service account has a mailbox of its own, which ResolveNames wants without
     impersonation. `app_only`: whoever asks is an application, which no mailbox belongs to, so every request has to
     impersonate one, as in Exchange Online.
@@ -27,6 +31,10 @@ class Behaviour:
 
     impersonation_refused_in: Literal["fault", "response"] = "fault"
     no_results_class: Literal["Warning", "Error"] = "Warning"
+    names_match: Literal["beginning", "anywhere"] = "beginning"
+    lists_addresses: bool = True
+    secondary_impersonation: bool = False
+    unknown_pox_address: Literal["500", "404"] = "500"
     caller_has_mailbox: bool = True
     heartbeat_seconds: float = 2.0
     heartbeats_with_status_event: bool = False

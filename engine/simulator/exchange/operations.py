@@ -10,12 +10,10 @@ from engine.simulator.exchange.item_ids import ITEM, read_id
 from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
 from engine.simulator.exchange.xml import Element
-from engine.simulator.world import Person, World
 
 TWO_YEARS = timedelta(days=2 * 366)
 FIND_COUNT_LIMIT = 1000
 """EWSFindCountLimit of the default throttling policy: more items than that are left off without an error."""
-MOST_CANDIDATES = 100
 
 
 Operation: TypeAlias = Callable[[Call], Iterator[Element]]
@@ -48,29 +46,6 @@ def get_item(call: Call) -> Iterator[Element]:
             yield success("GetItem", M("Items", shape.element(mailbox, item)))
         except Refusal as problem:
             yield failure("GetItem", problem, M("Items"))
-
-
-def resolve_names(call: Call) -> Iterator[Element]:
-    """Answer ResolveNames (MS-OXWSRSLNM): ambiguous name resolution over display names, aliases and addresses."""
-    if call.mailbox is None and not call.behaviour.caller_has_mailbox:
-        raise Refusal("ErrorNameResolutionNoMailbox", "The caller has no mailbox to resolve names for.")
-    entry = call.request.findtext("m:UnresolvedEntry", "", NAMESPACES)
-    directory = call.request.get("SearchScope", "ActiveDirectoryContacts") != "Contacts"
-    found = _search(call.world, entry) if directory else []
-    resolutions = M(
-        "ResolutionSet",
-        *[_resolution(person) for person in found[:MOST_CANDIDATES]],
-        TotalItemsInView=str(len(found)),
-        IncludesLastItemInRange="true" if len(found) <= MOST_CANDIDATES else "false",
-    )
-    if not found:
-        problem = Refusal("ErrorNameResolutionNoResults", "No results were found.")
-        yield failure("ResolveNames", problem, response_class=call.behaviour.no_results_class)
-    elif len(found) > 1:
-        problem = Refusal("ErrorNameResolutionMultipleResults", "Multiple results were found.")
-        yield failure("ResolveNames", problem, resolutions, response_class="Warning")
-    else:
-        yield success("ResolveNames", resolutions)
 
 
 def _view(call: Call, shape: Shape, view: Element) -> Element:
@@ -108,46 +83,3 @@ def _instant(view: Element, name: str) -> datetime:
     except ValueError as error:
         raise schema_violation(f"{name} is not a date and time") from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _search(world: World, entry: str) -> list[Person]:
-    """Return whom the directory finds under an entry.
-
-    An SMTP address finds its primary holder only; the prefix "smtp:" makes it search proxy addresses. Like anything
-    else that is ambiguous, it finds everybody whose attribute begins with it.
-    """
-    wanted = entry.strip().casefold()
-    prefix, separator, address = wanted.partition(":")
-    by_proxy = separator and prefix == "smtp"
-    if "@" in wanted and not by_proxy:
-        owner = world.owner(wanted)
-        return [owner] if owner is not None and (owner.mailbox or "").casefold() == wanted else []
-    attributes, beginning = (_addresses, address) if by_proxy else (_names, wanted)
-    return [
-        person
-        for person in world.people
-        if person.mailbox is not None
-        and beginning
-        and any(known.casefold().startswith(beginning) for known in attributes(person))
-    ]
-
-
-def _addresses(person: Person) -> tuple[str, ...]:
-    return (person.mailbox or "", *person.proxy_addresses)
-
-
-def _names(person: Person) -> tuple[str, ...]:
-    return (person.display_name, *person.display_name.split(), person.mailbox or "")
-
-
-def _resolution(person: Person) -> Element:
-    return T(
-        "Resolution",
-        T(
-            "Mailbox",
-            T("Name", person.display_name),
-            T("EmailAddress", person.mailbox or ""),
-            T("RoutingType", "SMTP"),
-            T("MailboxType", "Mailbox"),
-        ),
-    )

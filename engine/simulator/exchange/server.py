@@ -74,7 +74,9 @@ class ExchangeSimulator:
         self._secure, self._plain = _reserve(0), _reserve(0)
         self.homes = Homes(Home("Default-First-Site-Name", external_host, internal_host))
         self.subscriptions = Subscriptions(world, behaviour, now)
-        directory = Directory(world, self.homes, lambda host: self.url(host, EWS_URL_PATH))
+        directory = Directory(
+            world, self.homes, lambda host: self.url(host, EWS_URL_PATH), behaviour.unknown_pox_address
+        )
         service = ExchangeService(world, behaviour, self.homes, self.subscriptions)
         self._endpoint = Endpoint(
             site=Site(service, directory, schema),

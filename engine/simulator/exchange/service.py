@@ -10,7 +10,8 @@ from engine.simulator.exchange.calls import Call
 from engine.simulator.exchange.folders import get_folder
 from engine.simulator.exchange.homes import Homes, Route
 from engine.simulator.exchange.notifications import open_stream, subscribe, unsubscribe
-from engine.simulator.exchange.operations import Operation, find_item, get_item, resolve_names
+from engine.simulator.exchange.operations import Operation, find_item, get_item
+from engine.simulator.exchange.resolve_names import resolve_names
 from engine.simulator.exchange.soap import Answer, Envelope, M, Refusal, answer, failure, fault
 from engine.simulator.exchange.subscriptions import Subscriptions
 from engine.simulator.world import World
@@ -86,7 +87,8 @@ class ExchangeService:
         owner = self.world.owner(name)
         if owner is None or owner.mailbox is None:
             raise Refusal("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
-        if owner.mailbox.casefold() != name.casefold():
+        is_primary = owner.mailbox.casefold() == name.casefold()
+        if not is_primary and not (kind == "SmtpAddress" and self.behaviour.secondary_impersonation):
             raise Refusal(
                 "ErrorNonPrimarySmtpAddress",
                 "The primary SMTP address must be specified when referencing a mailbox.",

@@ -14,7 +14,8 @@ from engine.core.secret import Secret
 class AppObject:
     """An App object with "Websocket" ticked. `url` is its URL, `password` None the one of the PBX's other object.
 
-    `apis` None: as the PBX's behaviour says. With `user` it is not the object that logs in but a user opening the app.
+    `apis` None: as the PBX's behaviour says. With `user` it is not the object that logs in but a user opening the app;
+    such a log-in `names_object` or does not, as in the examples of the SDK.
     """
 
     url: str
@@ -24,6 +25,7 @@ class AppObject:
     password: Secret | None = None
     apis: frozenset[str] | None = None
     user: str = ""
+    names_object: bool = True
 
     @property
     def app(self) -> str:
@@ -37,10 +39,12 @@ class AppObject:
 
 
 async def connect(
-    http: aiohttp.ClientSession, app_object: AppObject, tls: ssl.SSLContext | None
+    http: aiohttp.ClientSession, app_object: AppObject, tls: ssl.SSLContext | None, *, answers_pings: bool
 ) -> aiohttp.ClientWebSocketResponse:
     """Open the WebSocket. Raises aiohttp.ClientError."""
-    return await http.ws_connect(app_object.websocket_url, ssl=tls or True, max_msg_size=0, compress=0)
+    return await http.ws_connect(
+        app_object.websocket_url, ssl=tls or True, max_msg_size=0, compress=0, autoping=answers_pings
+    )
 
 
 def cut(connection: aiohttp.ClientWebSocketResponse) -> None:

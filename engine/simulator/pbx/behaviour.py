@@ -13,6 +13,7 @@ class PbxInfoSent(StrEnum):
 
     NEVER = "never"
     BEFORE_LOGIN = "before log-in"
+    """A fault, in either direction; where the PBX logs in, it comes afterwards as well."""
     AFTER_LOGIN = "after log-in"
     NEVER_AT_ALL = "never, not even where the PBX logs in"
 
@@ -35,7 +36,9 @@ class EndOfCopy(StrEnum):
     """The ReplicateNextResult after the last row."""
 
     NO_COLUMNS = "no columns"
+    NULL_COLUMNS = "null columns"
     EMPTY_GUID = "empty guid"
+    NULL_GUID = "null guid"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +47,10 @@ class Behaviour:
 
     `result_delay` (seconds by the injected clock) holds back every SetPresenceResult, `answers_presence` off holds
     them back for good. `refused_presence` maps a guid to the errorText its SetPresence gets. `garbage` replaces the
-    next message sent. `notes_cut_at` is the length from which notes are cut.
+    next message sent. `notes_cut_at` is the length from which notes are cut, `notes_refused_from` the one from which
+    they are refused. `sends_pings` puts a ping before every message; whether pings are answered holds from the next
+    connection on. `names_api` and `echoes_src` off leave `api` and `src` out of results, `guids_in_capitals` writes
+    guids with large letters.
     """
 
     clears: ClearSemantics = ClearSemantics.REMOVES_ENTRY
@@ -60,6 +66,12 @@ class Behaviour:
     answers_keep_alive: bool = False
     asks_about_the_app: bool = False
     notes_cut_at: int | None = None
+    notes_refused_from: int | None = None
+    sends_pings: bool = False
+    answers_pings: bool = True
+    names_api: bool = True
+    echoes_src: bool = True
+    guids_in_capitals: bool = False
     accepts_logins: bool = True
     answers_challenges: bool = True
     answers_logins: bool = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
@@ -85,6 +86,13 @@ class AppConnection:
         """Put a message on the wire, after `delay` seconds."""
         self._outbox.put_nowait((message, delay))
 
+    async def ping_and_vanish(self) -> None:
+        """Send a ping and close the TCP connection behind it, so that the answer finds nobody."""
+        await self._socket.ping()
+        transport = self._socket.get_extra_info("socket")
+        assert transport is not None  # noqa: S101
+        transport.shutdown(socket.SHUT_RDWR)
+
     def hang_up(self) -> None:
         """End the connection without an answer."""
         raise ProtocolBroken("the PBX hangs up")
@@ -114,12 +122,26 @@ class AppConnection:
 
     async def _put_on_wire(self, message: Message) -> None:
         garbage, self._pbx.behaviour.garbage = self._pbx.behaviour.garbage, None
-        await self._socket.send_str(json.dumps(message, ensure_ascii=False) if garbage is None else garbage)
+        if self._pbx.behaviour.sends_pings:
+            await self._socket.ping()
+        await self._socket.send_str(self._written(message) if garbage is None else garbage)
+
+    def _written(self, message: Message) -> str:
+        """Return compact JSON, as a PBX writes it, without what the behaviour says that this one leaves out."""
+        behaviour = self._pbx.behaviour
+        if str(message.get("mt")).endswith("Result"):
+            kept = {"api": behaviour.names_api, "src": behaviour.echoes_src}
+            message = {name: value for name, value in message.items() if kept.get(name, True)}
+        elif not behaviour.echoes_src:
+            message = {name: value for name, value in message.items() if name != "src"}
+        return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
     def _receive(self, message: object) -> None:
         if not isinstance(message, dict):
             raise ProtocolBroken("a message is a JSON object")
-        match message.get("api"), message.get("mt"):
+        match message.get("api") or None, message.get("mt"):
+            case _, "Error":
+                return
             case None, "KeepAlive":
                 self._pbx.ledger.keep_alives += 1
                 if self._pbx.behaviour.answers_keep_alive:

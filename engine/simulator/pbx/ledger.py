@@ -36,6 +36,7 @@ class ReplicationStart:
     columns: frozenset[str]
     pseudo: tuple[str, ...] | None
     accepted: bool
+    changes: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

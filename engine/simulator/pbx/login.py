@@ -34,6 +34,8 @@ class AppLogsIn:
                 self._challenged(connection)
             case "AppLogin":
                 self._log_in(connection, message)
+            case "CheckBuild":
+                connection.send({"mt": "CheckBuildResult", "url": ""})
             case _:
                 raise ProtocolBroken(f"{mt} is unknown")
 
@@ -71,6 +73,8 @@ class PbxLogsIn:
 
     def start(self, connection: AppConnection) -> None:
         """Ask for a challenge."""
+        if self._pbx.behaviour.pbx_info is PbxInfoSent.BEFORE_LOGIN:
+            connection.tell_about_itself()
         connection.send({"mt": "AppChallenge"})
 
     def receive(self, connection: AppConnection, mt: str, message: Message) -> None:
@@ -108,7 +112,7 @@ class PbxLogsIn:
         login: Message = {"mt": "AppLogin", "sip": app.name, "guid": app.guid, "dn": app.dn}
         login |= {"domain": self._pbx.domain, "app": app.app, "info": {**info, "unlicensed": True, "apps": []}}
         if app.user:
-            login |= {"sip": app.user, "pbxObj": app.name}
+            login |= {"sip": app.user, **({"pbxObj": app.name} if app.names_object else {})}
         return login | {"digest": digest_of(login, challenge, app.password or self._pbx.password)}
 
 

@@ -11,6 +11,12 @@ from engine.simulator.pbx.state import PbxState
 from engine.simulator.pbx.users import PbxUser
 from engine.simulator.pbx.wire import Message, ProtocolBroken, error_result, result
 
+_OWN = "tel:"
+"""The contact of a presence that names none: the user's own."""
+
+_WITHOUT_EFFECT = ("DelAlienCall", "AddProfile", "DelProfile", "UpdateProfile")
+"""Documented, and of no consequence for presence."""
+
 
 class _Sender(Protocol):
     def __call__(self, message: Message, delay: float = 0.0) -> None: ...
@@ -29,6 +35,9 @@ class PresenceApi:
             "SetPresence": self._set,
             "SubscribePresence": self._subscribe,
             "UnsubscribePresence": self._unsubscribe,
+            "GetNodeInfo": self._node_info,
+            "AddAlienCall": self._alien_call,
+            **dict.fromkeys(_WITHOUT_EFFECT, self._accept),
         }
 
     def receive(self, mt: str, message: Message) -> None:
@@ -46,7 +55,7 @@ class PresenceApi:
             self._send({"api": self.NAME, "mt": "PresenceUpdate", "src": src, "presence": presence})
 
     def _set(self, message: Message) -> None:
-        guid, contact = str(message.get("guid", "")), str(message.get("contact", ""))
+        guid, contact = self._target(message), str(message.get("contact", _OWN))
         activity, note = message.get("activity"), message.get("note")
         refusal = self._refusal(guid, contact, activity, note)
         write = PresenceWrite(
@@ -63,11 +72,21 @@ class PresenceApi:
             answer = result(message) if refusal is None else error_result(message, refusal)
             self._send(answer, self._pbx.behaviour.result_delay)
 
-    def _refusal(self, guid: str, contact: str, *texts: object) -> str | None:
+    def _target(self, message: Message) -> str:
+        """Return whose presence it is: `guid`, or the user named `sip`."""
+        guid = str(message.get("guid") or "")
+        if not guid:
+            return self._pbx.guids_by_name.get(str(message.get("sip")), "")
+        return guid if guid in self._pbx.users else guid.lower()
+
+    def _refusal(self, guid: str, contact: str, activity: object, note: object) -> str | None:
         if guid not in self._pbx.users:
             return "unknown user"
-        if not contact or not all(text is None or isinstance(text, str) for text in texts):
+        if not contact or not all(text is None or isinstance(text, str) for text in (activity, note)):
             return "wrong parameters"
+        longest = self._pbx.behaviour.notes_refused_from
+        if longest is not None and len(str(note or "")) >= longest:
+            return "the note is too long"
         return self._pbx.behaviour.refused_presence.get(guid)
 
     def _subscribe(self, message: Message) -> None:
@@ -77,7 +96,7 @@ class PresenceApi:
             return
         self._subscriptions[user.guid] = message.get("src")
         self._send(result(message))
-        about = {"up": True, "sip": user.h323, "dn": user.cn, "email": next(iter(user.emails), "")}
+        about = {"up": True, "sip": user.h323, "num": user.e164, "dn": user.cn, "email": next(iter(user.emails), "")}
         self._send({"api": self.NAME, "mt": "PresenceState", "src": message.get("src"), **about})
         self.changed(user.guid)
 
@@ -87,8 +106,19 @@ class PresenceApi:
             del self._subscriptions[user.guid]
         self._send(result(message))
 
+    def _node_info(self, message: Message) -> None:
+        prefixes = {"prefix_intl": "00", "prefix_ntl": "0", "prefix_subs": "", "country_code": "49"}
+        self._send(result(message, name=self._pbx.name, **prefixes))
+
+    def _alien_call(self, message: Message) -> None:
+        self._send(result(message, id=1))
+
+    def _accept(self, message: Message) -> None:
+        self._send(result(message))
+
     def _user(self, message: Message) -> PbxUser | None:
-        guid = self._pbx.guids_by_name.get(str(message.get("sip")))
+        by_name = self._pbx.guids_by_name.get(str(message.get("sip")))
+        guid = by_name or self._pbx.guids_by_number.get(str(message.get("num")))
         return None if guid is None else self._pbx.users[guid]
 
 

@@ -139,6 +139,11 @@ class PbxSimulator:
         for client in tuple(self._pbx.clients):
             client.drop()
 
+    async def ping_and_vanish(self) -> None:
+        """End every connection right behind a ping."""
+        for client in tuple(self._pbx.clients):
+            await client.ping_and_vanish()
+
     def tell_about_itself(self) -> None:
         """Send PbxInfo to every client now, whatever `behaviour.pbx_info` says."""
         for client in tuple(self._pbx.clients):
@@ -163,6 +168,10 @@ class PbxSimulator:
     def set_manual(self, guid: str, activity: str, note: str = "") -> None:
         """Set a presence as the user does by hand."""
         self._pbx.put_presence(guid, Entry(MANUAL, activity, note))
+
+    def set_by_another_program(self, guid: str, activity: str, note: str = "") -> None:
+        """Set the calendar's presence as a program does that is not ours."""
+        self._pbx.put_presence(guid, Entry(CALENDAR, activity, note))
 
     def forget_presences(self) -> None:
         """Be another PBX with the same users: nobody has said anything about them here yet."""
@@ -194,7 +203,9 @@ class PbxSimulator:
         async with aiohttp.ClientSession() as http:
             while True:
                 with contextlib.suppress(aiohttp.ClientError, OSError):
-                    await self._attend_app(app_object, await connect(http, app_object, tls))
+                    answers_pings = self.behaviour.answers_pings
+                    socket = await connect(http, app_object, tls, answers_pings=answers_pings)
+                    await self._attend_app(app_object, socket)
                 await asyncio.sleep(self.reconnect_seconds)
 
     async def _attend_app(self, app_object: AppObject, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -203,7 +214,7 @@ class PbxSimulator:
             await self._attend(AppConnection(self._pbx, login, socket, lambda: cut(socket), app_object.apis))
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.behaviour.answers_pings)
         await socket.prepare(request)
         transport = request.transport
         assert transport is not None  # noqa: S101

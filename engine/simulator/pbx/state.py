@@ -31,6 +31,10 @@ class Client(Protocol):
         """Lose the connection without a word."""
         ...
 
+    async def ping_and_vanish(self) -> None:
+        """Lose the connection right after a ping."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class PbxState:
@@ -47,15 +51,18 @@ class PbxState:
     ledger: Ledger = field(default_factory=Ledger)
     users: dict[str, PbxUser] = field(default_factory=dict)
     guids_by_name: dict[str, str] = field(default_factory=dict)
+    guids_by_number: dict[str, str] = field(default_factory=dict)
     clients: set[Client] = field(default_factory=set)
 
     def put_user(self, user: PbxUser) -> None:
         """Add a user or replace one, and tell the clients."""
         is_new = user.guid not in self.users
         if not is_new:
-            self.guids_by_name.pop(self.users[user.guid].h323, None)
+            self._forget_names(self.users[user.guid])
         self.users[user.guid] = user
         self.guids_by_name[user.h323] = user.guid
+        if user.e164:
+            self.guids_by_number[user.e164] = user.guid
         if is_new:
             self.board.put(user.guid, Entry("im:", status="open"))
         self._tell("ReplicateAdd" if is_new else "ReplicateUpdate", user)
@@ -63,9 +70,13 @@ class PbxState:
     def delete_user(self, guid: str) -> None:
         """Delete a user with its presence, and tell the clients."""
         user = self.users.pop(guid)
-        self.guids_by_name.pop(user.h323, None)
+        self._forget_names(user)
         self.board.forget(guid)
         self._tell("ReplicateDel", user)
+
+    def _forget_names(self, user: PbxUser) -> None:
+        self.guids_by_name.pop(user.h323, None)
+        self.guids_by_number.pop(user.e164, None)
 
     def put_presence(self, guid: str, entry: Entry) -> None:
         """Make `entry` the user's newest, and tell who has subscribed."""

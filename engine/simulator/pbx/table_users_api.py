@@ -50,7 +50,7 @@ class TableUsersApi:
         """Tell of a change, also during the initial copy."""
         publication = self._publication
         if publication is not None and publication.includes(user):
-            row = user.row(publication.columns)
+            row = self._row(user, publication)
             src = {"src": publication.src} if self._pbx.behaviour.notifies_under_src else {}
             self._send({"api": self.NAME, "mt": mt, **src, "columns": row})
 
@@ -65,7 +65,15 @@ class TableUsersApi:
         types = tuple(str(item) for item in pseudo) if isinstance(pseudo, list) else None
         heeded = types if self._pbx.behaviour.filters_pseudo else None
         self._pbx.ledger.replications.append(
-            ReplicationStart(self._pbx.clock.now(), add, delete, columns or frozenset(), types, refusal is None)
+            ReplicationStart(
+                self._pbx.clock.now(),
+                add,
+                delete,
+                columns or frozenset(),
+                types,
+                refusal is None,
+                _columns_to_change(message),
+            )
         )
         if columns is None or refusal is not None:
             self._send(error_result(message, str(refusal)))
@@ -77,17 +85,36 @@ class TableUsersApi:
         while publication.to_copy:
             user = self._pbx.users.get(publication.to_copy.popleft())
             if user is not None and publication.includes(user):
-                self._send(result(message, columns=user.row(publication.columns)))
+                self._send(result(message, columns=self._row(user, publication)))
                 if self._pbx.behaviour.duplicate_adds:
                     self.changed("ReplicateAdd", user)
                 return
-        empty = self._pbx.behaviour.ends_copy_with is EndOfCopy.EMPTY_GUID
-        self._send(result(message, columns={"guid": ""}) if empty else result(message))
+        self._send(result(message, **_ENDS[self._pbx.behaviour.ends_copy_with]))
+
+    def _row(self, user: PbxUser, publication: _Publication) -> Message:
+        row = user.row(publication.columns)
+        return {**row, "guid": user.guid.upper()} if self._pbx.behaviour.guids_in_capitals else row
+
+
+_ENDS: dict[EndOfCopy, Message] = {
+    EndOfCopy.NO_COLUMNS: {},
+    EndOfCopy.NULL_COLUMNS: {"columns": None},
+    EndOfCopy.EMPTY_GUID: {"columns": {"guid": ""}},
+    EndOfCopy.NULL_GUID: {"columns": {"guid": None}},
+}
 
 
 def _columns_asked_for(request: Message) -> frozenset[str] | None:
-    """Return the columns of a ReplicateStart; None unless all are known and asked for with `{}`, reading only."""
+    """Return the columns of a ReplicateStart; None unless all are known and asked for with `{}` or `update`."""
     columns = request.get("columns")
     if not isinstance(columns, dict) or "guid" not in columns or not columns.keys() <= COLUMNS:
         return None
-    return frozenset(columns) if all(value == {} for value in columns.values()) else None
+    asked = all(isinstance(value, dict) and value.keys() <= {"update"} for value in columns.values())
+    return frozenset(columns) if asked else None
+
+
+def _columns_to_change(request: Message) -> frozenset[str]:
+    """Return the columns that a ReplicateStart announces changes of."""
+    columns = request.get("columns")
+    entries = columns.items() if isinstance(columns, dict) else ()
+    return frozenset(name for name, value in entries if isinstance(value, dict) and value.get("update") is True)

@@ -5,11 +5,11 @@ import msgspec
 COLUMNS = frozenset(
     {
         *("guid", "h323", "cn", "dn", "apps-my", "config", "node", "loc", "hide", "e164", "cfpr", "t-cfpr"),
-        *("pseudo", "h323-email", "apps", "fax", "emails", "allows", "t-allows", "grps", "devices", "cds"),
+        *("pwd", "pseudo", "h323-email", "apps", "fax", "emails", "allows", "t-allows", "grps", "devices", "cds"),
         *("forks", "wakeups"),
     }
 )
-"""What the table offers (innovaphone SDK, PbxTableUsers), the password left out."""
+"""What the table offers (innovaphone SDK, PbxTableUsers)."""
 
 
 class PbxUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class PbxUser(msgspec.Struct, frozen=True, kw_only=True):
     h323_email: bool = False
     emails: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    e164: str = ""
 
     def row(self, columns: frozenset[str]) -> dict[str, object]:
         """Return those of `columns` that are not empty; the PBX leaves empty ones out."""
@@ -36,6 +37,7 @@ class PbxUser(msgspec.Struct, frozen=True, kw_only=True):
             "loc": self.loc,
             "node": self.node,
             "config": self.config,
+            "e164": self.e164,
             "hide": self.hide,
             "pseudo": f'<pseudo type="{self.pseudo}"/>' if self.pseudo else "",
             "h323-email": self.h323_email,

@@ -9,7 +9,8 @@ class ProtocolBroken(Exception):
 
 def result(request: Message, **members: object) -> Message:
     """Return the result of `request`: of the same API, with its src."""
-    return {"api": request["api"], "mt": f"{request['mt']}Result", "src": request.get("src"), **members}
+    src = {"src": request["src"]} if "src" in request else {}
+    return {"api": request["api"], "mt": f"{request['mt']}Result", **src, **members}
 
 
 def error_result(request: Message, reason: str) -> Message:

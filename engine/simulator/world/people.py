@@ -9,7 +9,8 @@ class Person:
     """One person: a user object of the PBX and, mostly, a mailbox.
 
     `name` is the h323 name, `pbx_addresses` the e-mail entries of the user object. `mailbox` is the primary SMTP
-    address, None for who has no mailbox; `proxy_addresses` are the further ones mail arrives under.
+    address, None for who has no mailbox; `proxy_addresses` are the further ones mail arrives under, and what else the
+    directory knows with a prefix ("sip:…", "X500:…"). `mailbox_type` is what the directory says it is.
     `may_impersonate` tells whether the mailbox is in the scope of the service account's role, `shares_free_busy`
     whether everybody may see when its owner is busy, as is usual.
     """
@@ -21,6 +22,7 @@ class Person:
     proxy_addresses: tuple[str, ...] = ()
     may_impersonate: bool = True
     shares_free_busy: bool = True
+    mailbox_type: str = "Mailbox"
 
     @property
     def guid(self) -> str:

@@ -43,10 +43,12 @@ def world() -> World:
 
 @pytest.fixture
 def simulate(world: World, authority: CertificateAuthority) -> Simulate:
-    """Gives `simulate(behaviour)`: a server of `world` that validates every request."""
+    """Gives `simulate(behaviour)`: a server of `world`, or of another one, that validates every request."""
 
-    def simulated(behaviour: Behaviour = AS_DOCUMENTED) -> ExchangeSimulator:
-        return ExchangeSimulator(world, authority=authority, behaviour=behaviour, schema=schema(), keep_bodies=True)
+    def simulated(behaviour: Behaviour = AS_DOCUMENTED, other: World | None = None) -> ExchangeSimulator:
+        return ExchangeSimulator(
+            other or world, authority=authority, behaviour=behaviour, schema=schema(), keep_bodies=True
+        )
 
     return simulated
 

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from lxml import etree
 from pytest_snapshot.plugin import Snapshot
 
 from engine.core.failures import Fault, Scope
-from engine.exchange.ews.codes import MEANINGS, Reaction, meaning_of
+from engine.exchange.ews.answers import EwsAnswer
+from engine.exchange.ews.codes import MEANINGS, TABLE, Reaction, meaning_of
+from engine.exchange.ews.soap import Impersonation
 from engine.exchange.failures import (
     EwsForbidden,
     ImpersonationDenied,
@@ -17,6 +20,9 @@ from engine.exchange.failures import (
     ServiceMailboxMissing,
 )
 from tests.exchange.ews.schema import SCHEMAS
+from tests.exchange.ews.wire import Answer, fault
+
+XSD = "{http://www.w3.org/2001/XMLSchema}"
 
 
 def test_table_of_reactions(snapshot: Snapshot) -> None:
@@ -28,10 +34,26 @@ def test_table_of_reactions(snapshot: Snapshot) -> None:
     snapshot.assert_match("".join(lines), "reactions.txt")
 
 
-def test_every_code_is_one_that_exchange_knows() -> None:
+def codes_of_the_schema() -> list[str]:
     schema = etree.parse(str(SCHEMAS / "messages.xsd"))
-    known = {entry.get("value") for entry in schema.iter("{http://www.w3.org/2001/XMLSchema}enumeration")}
-    assert set(MEANINGS) - known == set()
+    [kind] = schema.iterfind(f"{XSD}simpleType[@name='ResponseCodeType']")
+    return [entry.get("value", "") for entry in kind.iter(f"{XSD}enumeration")]
+
+
+def test_every_code_of_the_schema_has_a_row_and_there_is_no_other() -> None:
+    known = codes_of_the_schema()
+    assert len(known) > 400
+    assert set(MEANINGS) == set(known) - {"NoError"}
+
+
+def test_no_code_stands_in_two_rows() -> None:
+    listed = [code for _, _, codes in TABLE for code in codes]
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("code", ["ErrorCannotFindUser", "ErrorNonExistentMailbox", "ErrorMailRecipientNotFound"])
+def test_unknown_mailbox_is_not_found_by_whatever_name(code: str) -> None:
+    assert meaning_of(code, of_a_mailbox=True).failure is MailboxNotFound
 
 
 def test_every_reaction_is_used() -> None:
@@ -62,5 +84,8 @@ def test_without_impersonation_the_service_account_is_meant() -> None:
     assert meaning_of("ErrorAccessDenied", of_a_mailbox=False).failure is EwsForbidden
 
 
-def test_unknown_code_may_pass_by_itself() -> None:
+def test_unknown_code_may_pass_by_itself_and_is_named() -> None:
+    answer = Answer(500, fault("ErrorOfTheFuture"))
+    with pytest.raises(MailboxTrouble, match="ErrorOfTheFuture"):
+        EwsAnswer(answer, Impersonation("anna@example.com"))
     assert meaning_of("ErrorOfTheFuture", of_a_mailbox=True).failure is MailboxTrouble

@@ -85,11 +85,54 @@ class Playbook:
 
 
 async def test_service_account_resolves_without_impersonation() -> None:
-    play = Playbook(resolved(("anna@example.com", "Mailbox")))
+    play = Playbook(
+        resolved(("anna@example.com", "Mailbox"), listed=("SMTP:anna@example.com", "smtp:A.Berg@example.com"))
+    )
     assert await play.source().resolve(["a.berg@example.com"]) == ANNA
     assert play.asked("UnresolvedEntry") == ["smtp:a.berg@example.com"]
     assert play.asked("ConnectingSID/*") == [None]
     assert play.anchors == ["svc@example.com"]
+
+
+async def test_address_that_is_not_listed_is_impersonated_to_prove_whose_it_is() -> None:
+    wrong = Answer(500, fault("ErrorNonPrimarySmtpAddress", value("Primary", "anna@example.com")))
+    play = Playbook(resolved(("anna@example.com", "Mailbox")), wrong)
+    assert await play.source().resolve(["a.berg@example.com"]) == ANNA
+    assert play.asked("PrimarySmtpAddress") == [None, "a.berg@example.com"]
+
+
+@pytest.mark.parametrize("code", ["ErrorNonExistentMailbox", "ErrorCannotFindUser", "ErrorImpersonateUserDenied"])
+async def test_mailbox_that_is_not_proved_to_own_the_address_is_not_taken(code: str) -> None:
+    offered = resolved(("anna@example.com", "Mailbox"), ("tina@example.com", "Mailbox"))
+    play = Playbook(offered, Answer(200, fault(code)))
+    with pytest.raises(MailboxNotFound) as raised:
+        await play.source().resolve(["a@example.com"])
+    assert raised.value.detail == (
+        "the server offered 2 mailboxes for a@example.com, none of which is proved to own it"
+    )
+    assert "anna@example.com, tina@example.com" in raised.value.confidential
+    assert "anna@" in str(raised.value)
+
+
+@pytest.mark.parametrize("code", ["ErrorServerBusy", "ErrorMailboxStoreUnavailable", "ErrorInternalServerError"])
+async def test_proof_that_cannot_be_had_at_the_moment_is_no_refusal(code: str) -> None:
+    play = Playbook(resolved(("anna@example.com", "Mailbox")), Answer(500, fault(code)))
+    with pytest.raises(ExchangeFailure) as raised:
+        await play.source().resolve(["a.berg@example.com", "other@example.com"])
+    assert not isinstance(raised.value, MailboxNotFound)
+
+
+async def test_candidate_that_may_be_impersonated_needs_no_directory() -> None:
+    """A restricted address book finds nobody."""
+    play = Playbook(resolved(), resolved())
+    assert await play.source(resolve_with=ResolveWith.CANDIDATES).resolve(["anna@example.com"]) == ANNA
+    assert play.asked("ConnectingSID/*") == ["anna@example.com"] * 2
+
+
+async def test_several_results_are_looked_at_even_as_an_error() -> None:
+    several = resolved(("anna@example.com", "Mailbox"), ("anna.b@example.com", "Mailbox"))
+    play = Playbook(several.replace(b'ResponseClass="Warning"', b'ResponseClass="Error"'))
+    assert await play.source().resolve(["ANNA@example.com"]) == ANNA
 
 
 async def test_account_known_by_its_domain_name_alone_is_no_anchor() -> None:

@@ -150,15 +150,18 @@ def organized(*mailboxes: str | None) -> bytes:
     return response("GetItem", *messages)
 
 
-def resolved(*entries: tuple[str, str]) -> bytes:
-    """A ResolveNames answer with (address, MailboxType) for each entry."""
+def resolved(*entries: tuple[str, str], listed: tuple[str, ...] = (), complete: bool = True) -> bytes:
+    """A ResolveNames answer with (address, MailboxType) for each entry, and the same listed proxy addresses for all."""
     if not entries:
         return response("ResolveNames", message("ResolveNames", "", "ErrorNameResolutionNoResults", "Error"))
+    proxies = "".join(f'<t:Entry Key="EmailAddress{n}">{proxy}</t:Entry>' for n, proxy in enumerate(listed, 1))
+    contact = f"<t:Contact><t:EmailAddresses>{proxies}</t:EmailAddresses></t:Contact>" if listed else ""
     resolutions = "".join(
         f"<t:Resolution><t:Mailbox><t:Name>N</t:Name><t:EmailAddress>{address}</t:EmailAddress>"
-        f"<t:RoutingType>SMTP</t:RoutingType><t:MailboxType>{kind}</t:MailboxType></t:Mailbox></t:Resolution>"
+        f"<t:RoutingType>SMTP</t:RoutingType><t:MailboxType>{kind}</t:MailboxType></t:Mailbox>{contact}</t:Resolution>"
         for address, kind in entries
     )
-    set_of = f'<m:ResolutionSet TotalItemsInView="{len(entries)}" IncludesLastItemInRange="true">{resolutions}'
+    last = f'IncludesLastItemInRange="{"true" if complete else "false"}"'
+    set_of = f'<m:ResolutionSet TotalItemsInView="{len(entries)}" {last}>{resolutions}'
     several = ("ErrorNameResolutionMultipleResults", "Warning") if len(entries) > 1 else ("NoError", "Success")
     return response("ResolveNames", message("ResolveNames", f"{set_of}</m:ResolutionSet>", *several))

@@ -19,7 +19,7 @@ _SOAP_REQUEST = (
     b"<s:Body><a:GetUserSettingsRequestMessage><a:Request>"
     b"<a:Users><a:User><a:Mailbox>%b</a:Mailbox></a:User></a:Users>"
     b"<a:RequestedSettings><a:Setting>ExternalEwsUrl</a:Setting><a:Setting>InternalEwsUrl</a:Setting>"
-    b"<a:Setting>GroupingInformation</a:Setting>"
+    b"<a:Setting>GroupingInformation</a:Setting><a:Setting>AutoDiscoverSMTPAddress</a:Setting>"
     b"</a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></s:Body></s:Envelope>"
 )
 _POX_REQUEST = (
@@ -31,18 +31,22 @@ _POX_REQUEST = (
 )
 # In POX, EXCH is how a client inside reaches the server, EXPR how one outside does.
 _POX_INTERNAL, _POX_EXTERNAL = "EXCH", "EXPR"
-_POX_UNKNOWN_ADDRESS = "500"
-_SOAP_UNKNOWN_ADDRESS = ("InvalidUser", "InvalidDomain")
+# Exchange says 500 (MS-OXDSCLI); 404 is what another server says, as observed.
+POX_UNKNOWN_ADDRESS = ("500", "404")
+SOAP_UNKNOWN_ADDRESS = ("InvalidUser", "InvalidDomain")
+# The server has its reasons, and they are the same for every address and every day.
+_STANDING = ("NotFederated", "InvalidRequest", "InvalidSetting", "error 600", "error 601", "error 602")
 
 
 @dataclass(frozen=True, slots=True)
 class EwsUrls:
-    """The server tells where EWS is, for clients outside and inside, and which group of servers looks after the
-    mailbox; "" where it does not."""
+    """The server tells where EWS is, for clients outside and inside, which group of servers looks after the mailbox,
+    and its primary address; "" where it does not."""
 
     external: str
     internal: str
     group: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,11 @@ class Declined:
     """The server has no answer, for the reason given."""
 
     reason: str
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may have an answer another time."""
+        return self.reason not in _STANDING
 
 
 Reply = EwsUrls | OtherAddress | OtherUrl | UnknownAddress | Declined
@@ -105,12 +114,13 @@ def soap_reply(body: bytes) -> Reply:
             external=values.get("ExternalEwsUrl", ""),
             internal=values.get("InternalEwsUrl", ""),
             group=values.get("GroupingInformation", ""),
+            address=values.get("AutoDiscoverSMTPAddress", ""),
         )
     if code == "RedirectAddress":
         return OtherAddress(target)
     if code == "RedirectUrl":
         return OtherUrl(target)
-    return UnknownAddress() if code in _SOAP_UNKNOWN_ADDRESS else Declined(code)
+    return UnknownAddress() if code in SOAP_UNKNOWN_ADDRESS else Declined(code)
 
 
 def pox_reply(body: bytes) -> Reply:
@@ -121,7 +131,7 @@ def pox_reply(body: bytes) -> Reply:
     error = response.find("{*}Error")
     if error is not None:
         code = text_of(error, "{*}ErrorCode")
-        return UnknownAddress() if code == _POX_UNKNOWN_ADDRESS else Declined(f"error {code}")
+        return UnknownAddress() if code in POX_UNKNOWN_ADDRESS else Declined(f"error {code}")
     account = response.find("{*}Account")
     if account is None:
         return Declined("an answer without an account")
@@ -132,4 +142,8 @@ def pox_reply(body: bytes) -> Reply:
         return OtherUrl(text_of(account, "{*}RedirectUrl"))
     protocols = account.iterfind("{*}Protocol")
     urls = {text_of(protocol, "{*}Type").upper(): text_of(protocol, "{*}EwsUrl") for protocol in protocols}
-    return EwsUrls(external=urls.get(_POX_EXTERNAL, ""), internal=urls.get(_POX_INTERNAL, ""))
+    return EwsUrls(
+        external=urls.get(_POX_EXTERNAL, ""),
+        internal=urls.get(_POX_INTERNAL, ""),
+        address=text_of(response, "{*}User/{*}AutoDiscoverSMTPAddress"),
+    )

@@ -41,6 +41,8 @@ from engine.exchange.failures import (
 MOST_REDIRECTS = 10
 _LONGEST_REMARK = 500
 _REDIRECTS = (301, 302, 303, 307, 308)
+_NOTHING_THERE = (404, 405, 410, 501)
+"""What a host answers that does autodiscover in the other dialect alone, or not at all."""
 
 
 class Asking(StrEnum):
@@ -70,25 +72,34 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where EWS is for the mailbox that was asked about. `server` tells which of the two URLs it is: not the wished
-    one where only the other is told. `group` is its GroupingInformation, `told_by` the URL of who answered.
+    one where only the other is told. `group` is its GroupingInformation, `told_by` the URL of who answered, and
+    `address` the primary address of the mailbox, "" where that is not told.
     """
 
     url: str
     server: ServerChoice
     group: str
     told_by: str
+    address: str = ""
 
 
 class Search:
     """One run of autodiscover for the mail domain of the service account, or at a configured URL alone.
 
-    `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. `leads_away` tells
-    where a server has sent us that is not trusted with credentials, "" if none has. Raises
+    `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. The service account's
+    `own` address, if it is among them, often belongs to no mailbox, which says nothing of the others. `leads_away`
+    tells where a server has sent us that is not trusted with credentials, "" if none has. Raises
     `AutodiscoverFailed` when there is nothing to ask, or nowhere.
     """
 
     def __init__(
-        self, *, domain: str, configured_url: str | None, addresses: Sequence[str], server: ServerChoice
+        self,
+        *,
+        domain: str,
+        configured_url: str | None,
+        addresses: Sequence[str],
+        server: ServerChoice,
+        own: str = "",
     ) -> None:
         self._configured = _configured(configured_url) if configured_url else None
         hosts = frozenset({host_of(self._configured)}) if self._configured else frozenset[str]()
@@ -99,7 +110,10 @@ class Search:
         self._gone: set[str] = set()
         self._redirects = 0
         self._said: list[str] = []
-        self._unknown = False
+        self._in_question = {address.lower() for address in self._addresses} - {own.lower()}
+        self._unknown: set[str] = set()
+        self._answering: set[str] = set()
+        self._failing: set[str] = set()
         self.leads_away = ""
         self._endpoint: Endpoint | None = None
         if not self._addresses:
@@ -136,10 +150,13 @@ class Search:
             self._read(step, answer)
         else:
             self._say(step, f"HTTP {answer.status}")
+            if answer.status not in _NOTHING_THERE:
+                self._failing.add(origin_of(step.url))
 
     def failed(self, step: Step, failure: ExchangeFailure) -> None:
         """Take in that there was no answer to `step`; without a connection its host is not asked again."""
         self._say(step, str(failure))
+        self._failing.add(origin_of(step.url))
         if isinstance(failure, ExchangeUnreachable | CertificateNotTrusted):
             self._gone.add(origin_of(step.url))
 
@@ -152,12 +169,14 @@ class Search:
         """Return what was found; raises `AutodiscoverFailed` with every URL asked and what came of it.
 
         Where a server does autodiscover but knows none of the addresses, that says nothing about other users: then it
-        raises `MailboxNotFound`.
+        raises `MailboxNotFound`. That takes an answer about each of these addresses, from servers that had no trouble
+        with any question.
         """
         if self._endpoint is not None:
             return self._endpoint
-        failure = MailboxNotFound if self._unknown else AutodiscoverFailed
-        raise failure("; ".join(self._said))
+        all_unknown = bool(self._unknown) and self._in_question <= self._unknown
+        certain = all_unknown and self._answering.isdisjoint(self._failing)
+        raise (MailboxNotFound if certain else AutodiscoverFailed)("; ".join(self._said))
 
     def _first_steps(self, domain: str) -> list[Step]:
         address = self._addresses[0]
@@ -174,7 +193,9 @@ class Search:
             reply = soap_reply(answer.body) if step.asking is Asking.SOAP else pox_reply(answer.body)
         except NotUnderstood as failure:
             self._say(step, f"HTTP {answer.status}, {failure.detail}")
+            self._failing.add(origin_of(step.url))
         else:
+            self._answering.add(origin_of(step.url))
             self._take(step, reply)
 
     def _take(self, step: Step, reply: Reply) -> None:
@@ -186,11 +207,13 @@ class Search:
             case OtherAddress(address):
                 self._start_again(step, address)
             case UnknownAddress():
-                self._unknown = True
+                self._unknown.add(step.address.lower())
                 self._say(step, f"no mailbox {step.address}")
                 self._ask_about_the_next(step)
             case Declined(reason):
                 self._say(step, reason)
+                if reply.may_pass:
+                    self._failing.add(origin_of(step.url))
 
     def _choose(self, step: Step, urls: EwsUrls) -> None:
         told = {ServerChoice.EXTERNAL: https_url(urls.external), ServerChoice.INTERNAL: https_url(urls.internal)}
@@ -198,7 +221,7 @@ class Search:
         for server in sorted(told, key=lambda choice: choice is not self._server):
             url = told[server]
             if url is not None:
-                self._endpoint = Endpoint(url, server, urls.group, step.url)
+                self._endpoint = Endpoint(url, server, urls.group, step.url, urls.address)
                 return
         self._say(step, "an answer without an https EWS URL")
 
@@ -230,6 +253,8 @@ class Search:
             self._say(step, f"leads to {address}, which is refused: credentials are not sent to another domain unasked")
             self._ask_about_the_next(step)
         elif self._may_redirect(step):
+            if step.address.lower() in self._in_question:
+                self._in_question = self._in_question - {step.address.lower()} | {address.lower()}
             self._addresses = (address,)
             self._queue = deque(self._first_steps(domain_of(address)))
 

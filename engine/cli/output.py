@@ -1,0 +1,68 @@
+"""All that a command prints: lines for people, cleaned; data for programs, as it is. There is no other way out."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TextIO, TypeVar
+
+import msgspec
+
+from engine.cli.failures import OutputNotWritten
+from engine.display import displayed, visible
+
+T = TypeVar("T")
+
+_OUR_COLOURS = re.compile(r"(\x1b\[\d{0,2}m)")
+"""Data is cleaned before it comes between these: see `show`."""
+
+
+def say(text: str = "", output: TextIO | None = None, *, colours: bool | None = None) -> None:
+    """Print one line for people, on standard output if nothing else is named, with `colours` as on a terminal.
+
+    Raises `OutputNotWritten`, or BrokenPipeError where nobody reads on.
+    """
+    output = output or sys.stdout
+    if output.isatty() if colours is None else colours:
+        text = "".join(part if index % 2 else visible(part) for index, part in enumerate(_OUR_COLOURS.split(text)))
+    else:
+        text = visible(text)
+    with _writing():
+        print(text, file=output, flush=True)
+
+
+def remark(text: str = "") -> None:
+    """Print one line for people beside the data, on standard error."""
+    say(text, sys.stderr)
+
+
+def show(data: T, lines: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
+    """Print data as a line of JSON, or what `lines` makes of it for people."""
+    if as_json:
+        put_json(data)
+    else:
+        for line in lines(displayed(data)):
+            say(line)
+
+
+def put_json(data: object) -> None:
+    """Print data as a line of JSON (RFC 8259: UTF-8 in every locale)."""
+    put(msgspec.json.encode(data) + b"\n")
+
+
+def put(data: bytes) -> None:
+    """Write bytes to standard output."""
+    with _writing():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputNotWritten(error.strerror or type(error).__name__) from error

@@ -1,0 +1,159 @@
+"""What comes from outside, made safe to be shown: on a terminal, in a line of a log, and where only ASCII is known.
+
+Names, subjects, texts of servers and settings may hold anything. Here is the one function that everything goes through
+on its way to somebody's eyes; what is sent to programs (JSON) stays as it is.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_CONTROL_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
+"""Default_Ignorable_Code_Point (Unicode Standard Annex 44) that no general category tells."""
+
+_HARMFUL = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Controls, format characters (bidirectional and of no width), lone surrogates, separators of lines, paragraphs."""
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class _Signs:
+    """The sign that stands for each character, as `str.translate` asks for it."""
+
+    def __getitem__(self, code: int) -> str:
+        letter = chr(code)
+        harmful = unicodedata.category(letter) in _HARMFUL or _UNSEEN.match(letter) is not None
+        return _CONTROL_PICTURES.get(code, _REPLACEMENT) if harmful else letter
+
+
+_SIGNS = _Signs()
+
+
+def visible(text: str) -> str:
+    """Return `text` with as many characters, none of which does anything to a terminal or a log but to be seen.
+
+    What would move the cursor, change colours, begin a line, hide, or turn the direction is shown as a sign.
+    """
+    if text.isprintable() and (text.isascii() or _UNSEEN.search(text) is None):
+        return text
+    return text.translate(_SIGNS)
+
+
+def visible_lines(text: str) -> str:
+    """Return a text of several lines for a file or a clipboard: as `visible`, but lines and tabs stay what they are."""
+    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def counted(number: int, what: str, many: str = "") -> str:
+    """Return a number with what it counts, in the singular where it is one."""
+    return f"{number} {what if number == 1 else many or f'{what}s'}"
+
+
+def displayed(data: T) -> T:
+    """Return data of the API with every text in it `visible`, however deep; the very object where all are."""
+    return _displayed(data)  # type: ignore[no-any-return]
+
+
+def _displayed(data: Any) -> Any:
+    match data:
+        case str() if type(data) is str:
+            return visible(data)
+        case msgspec.Struct():
+            return _struct(data)
+        case tuple() | list():
+            return type(data)(map(_displayed, data))
+        case dict():
+            return {visible(key) if isinstance(key, str) else key: _displayed(value) for key, value in data.items()}
+        case _:
+            return data
+
+
+def _struct(data: msgspec.Struct) -> msgspec.Struct:
+    changed = {}
+    for name in data.__struct_fields__:
+        before = getattr(data, name)
+        after = _displayed(before)
+        if after is not before and after != before:
+            changed[name] = after
+    return msgspec.structs.replace(data, **changed) if changed else data
+
+
+SIGNS = {
+    "○": "A",
+    "●": "B",
+    "◐": "W",
+    "⊘": "D",
+    "·": "?",
+    "✓": "+",
+    "✗": "!",
+    "…": "~",
+    "–": "-",
+    "—": "-",
+    "’": "'",
+    "‘": "'",
+    "“": '"',
+    "”": '"',
+    "▸": ">",
+    "▷": ">",
+    "×": "x",
+    "│": "|",
+    "─": "-",
+    "┊": ":",
+    "↑": "^",
+    "↓": "v",
+    "▼": "v",
+    "▲": "^",
+    "▐": "[",
+    "█": "#",
+    "▓": "=",
+    "▒": "%",
+    "░": ".",
+    "▏": "|",
+    "▁": ".",
+    "▂": ".",
+    "▃": ":",
+    "▄": "-",
+    "▅": "=",
+    "▆": "+",
+    "▇": "*",
+}
+"""In the order of use: activities, marks, punctuation, lines, bars; the eighths grow in darkness. Each is as wide."""
+
+
+def ascii_letter(letter: str) -> str:
+    """Return the letter of ASCII that comes nearest to a letter, a question mark where there is none."""
+    if letter in SIGNS:
+        return SIGNS[letter]
+    base = unicodedata.normalize("NFKD", letter)[0]
+    return base if base.isascii() and base.isprintable() else "?"
+
+
+def ascii_errors(error: UnicodeError) -> tuple[str, int]:
+    """Stand in for what an encoding lacks (see `codecs.register_error`)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(ascii_letter, error.object[error.start : error.end])), error.end
+
+
+NEAREST = "calendar-engine-nearest"
+"""The name that `ascii_errors` goes by, once `codecs` was told."""
+
+
+def is_ascii_locale(environment: Mapping[str, str], *, utf8_mode: bool) -> bool:
+    """Tell whether the locale is C or POSIX (locale(7)), which has ASCII alone.
+
+    Python itself then writes UTF-8 (PEP 540), and says that LC_CTYPE is C.UTF-8 (PEP 538); `utf8_mode` tells whether it
+    does, and PYTHONUTF8 that somebody wants it to.
+    """
+    if "PYTHONUTF8" in environment or "PYTHONIOENCODING" in environment:
+        return False
+    kind = environment.get("LC_CTYPE", "")
+    if utf8_mode and kind.lower() in ("c.utf-8", "c.utf8", "utf-8"):
+        kind = ""
+    return (environment.get("LC_ALL") or kind or environment.get("LANG")) in ("C", "POSIX")

@@ -1,0 +1,101 @@
+"""Proves which mailbox owns an address: by what the directory lists, by impersonation, or by autodiscover."""
+
+from collections.abc import Callable
+
+from engine.exchange.ews.client import EwsClient
+from engine.exchange.ews.endpoint import EwsEndpoint
+from engine.exchange.ews.resolve_names import MAILBOX, Offer, offer, proved_owner, resolve_name
+from engine.exchange.ews.soap import Impersonation
+from engine.exchange.failures import (
+    ImpersonationDenied,
+    ImpersonationRightMissing,
+    MailboxNotFound,
+    NotPrimaryAddress,
+)
+
+_ANSWERED = ("ErrorNameResolutionNoResults", "ErrorNameResolutionMultipleResults")
+"""Codes of answers, whatever class a server gives them."""
+
+_NAMED = 3
+"""How many of the mailboxes that were offered are named."""
+
+
+class Ownership:
+    """Finds the mailbox of an address, and takes none that is not proved to own it.
+
+    With `as_candidates` each address is impersonated to look itself up. `may_impersonate` tells whether there is any
+    use in trying to impersonate somebody.
+    """
+
+    def __init__(
+        self, client: EwsClient, endpoint: EwsEndpoint, *, as_candidates: bool, may_impersonate: Callable[[], bool]
+    ) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._as_candidates = as_candidates
+        self._may_impersonate = may_impersonate
+
+    async def mailbox(self, url: str, address: str) -> str:
+        """Return the primary address of the mailbox that owns `address`; raises `MailboxNotFound` where none does."""
+        if self._as_candidates:
+            return await self._by_itself(url, address)
+        offered = await self._look_up(url, address, None)
+        owner = proved_owner(address, offered.entries)
+        if owner is not None:
+            return owner
+        mailboxes = [entry.address for entry in offered.entries if entry.type == MAILBOX]
+        if not mailboxes and offered.complete:
+            kinds = f": only a {offered.entries[0].type} is like it" if offered.entries else ""
+            raise MailboxNotFound(f"{address} is not in the directory{kinds}")
+        owner = await self._by_impersonation(url, address) or await self._endpoint.primary_address(address)
+        if owner is None:
+            raise _not_proved(address, mailboxes)
+        return owner
+
+    async def _by_itself(self, url: str, address: str) -> str:
+        """That the address may be impersonated proves it; what remains to be asked is whose primary one it is."""
+        try:
+            # Whether the address is the mailbox's primary one is what is being asked.
+            offered = await self._look_up(url, address, Impersonation(address, primary=False))
+        except NotPrimaryAddress as failure:
+            if not failure.primary:
+                raise
+            offered = await self._look_up(url, failure.primary, Impersonation(failure.primary, primary=False))
+            return proved_owner(failure.primary, offered.entries) or failure.primary
+        return proved_owner(address, offered.entries) or await self._owner_of_impersonated(url, address)
+
+    async def _by_impersonation(self, url: str, address: str) -> str | None:
+        """Return the mailbox that is acted for under this address, None where nothing is proved by that."""
+        if not self._may_impersonate():
+            return None
+        try:
+            return await self._owner_of_impersonated(url, address)
+        except (ImpersonationDenied, ImpersonationRightMissing, MailboxNotFound):
+            return None
+
+    async def _owner_of_impersonated(self, url: str, address: str) -> str:
+        """Exchange refuses a secondary address here, and tells the primary one; other servers may take any."""
+        try:
+            await self._look_up(url, address, Impersonation(address))
+        except NotPrimaryAddress as failure:
+            if not failure.primary:
+                raise
+            return failure.primary
+        return address
+
+    async def _look_up(self, url: str, address: str, impersonation: Impersonation | None) -> Offer:
+        answer = await self._client.call(url, resolve_name(address), impersonation)
+        message = answer.messages[0]
+        return offer(message.element if message.code in _ANSWERED else answer.content(message))
+
+
+def _not_proved(address: str, offered: list[str]) -> MailboxNotFound:
+    others = f" and {len(offered) - _NAMED} more" if len(offered) > _NAMED else ""
+    return MailboxNotFound(
+        f"the server offered {_mailboxes(len(offered))} for {address}, none of which is proved to own it",
+        confidential=f"offered: {', '.join(offered[:_NAMED])}{others}" if offered else "",
+    )
+
+
+def _mailboxes(number: int) -> str:
+    return "1 mailbox" if number == 1 else f"{number} mailboxes"

@@ -1,0 +1,137 @@
+"""Names, groups, subjects and texts of servers that would do something to a terminal: seen in every command, and in
+none does a byte of them reach it. What programs read is what it was."""
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.cli.logbook import LogHandler
+from engine.cli.main import main
+from engine.cli.narration import log
+from engine.core.appointments import Appointment
+from engine.core.presence.model import Presence
+from engine.core.users import User
+from engine.exchange.failures import MailboxNotFound
+from engine.sync.happenings import LinkTrouble, PresenceConfirmed, Side, UserTrouble
+from tests.support.api import NINE, SETTINGS, InstantSource, ServedEngine, served_engine
+from tests.support.exchanges import traced
+from tests.support.hostile import HOSTILE, NAME, harm_in_lines
+
+USERS = [
+    User(
+        guid=f"{number:032x}",
+        name=f"user{number}{HOSTILE}",
+        display_name=NAME,
+        addresses=(f"user{number}@corp.example",),
+        groups=(NAME,),
+    )
+    for number in range(3)
+]
+COMMANDS: list[tuple[str, ...]] = [
+    ("status",),
+    ("users",),
+    ("users", HOSTILE),
+    ("explain", "user1"),
+    ("explain", NAME),
+    ("explain", f"nobody{HOSTILE}"),
+    ("resync", "user1"),
+    ("resync", HOSTILE),
+    ("config", "show"),
+    ("config", "get", HOSTILE),
+    ("config", "set", f"exclude={HOSTILE}"),
+    ("config", "set", f"presence.contact={NAME}"),
+    ("config", "check", f"pbx.host={NAME}"),
+    ("config", "history"),
+    ("config", "schema"),
+    ("secret", "list"),
+    ("secret", "delete", HOSTILE),
+    ("log", "show"),
+    ("log", "show", "1"),
+    ("log", "show", "--raw", "1"),
+    ("log", "show", HOSTILE),
+    ("log", "stats"),
+    ("log", "diagnose"),
+    ("log", "export", "--output", f"/no/such{HOSTILE}/file"),
+    ("log", "on", "--mailbox", NAME),
+    ("log", "off"),
+    ("preview", "--set", f"presence.contact={NAME}"),
+    ("version",),
+]
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
+    source = InstantSource()
+    for number in range(3):
+        address = f"user{number}@corp.example"
+        day = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject=NAME)
+        source.calendars[address] = (day,)
+    source.failures["user2@corp.example"] = MailboxNotFound(NAME)
+    async with served_engine(tmp_path, USERS, source=source, settings=f"{SETTINGS}[debug_log]\news = true\n") as served:
+        await served.settled()
+        capture = served.log.capture
+        capture.take(
+            traced(
+                response_headers={"X-Name": NAME},
+                request=f"<a>{NAME}</a>".encode(),
+                response=f'<b c="{NAME}">\n{NAME}</b>'.encode(),
+                status=500,
+                failure=NAME,
+            )
+        )
+        yield served
+
+
+async def said(served: ServedEngine, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command as another program would, in a thread of this one."""
+    command = [*arguments, "--socket", str(served.socket)]
+    capsys.readouterr()
+    status = await asyncio.to_thread(main, command)
+    return status, *capsys.readouterr()
+
+
+async def test_no_command_lets_any_of_it_through(served: ServedEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = 0
+    for arguments in COMMANDS:
+        status, out, err = await said(served, capsys, *arguments)
+        assert not harm_in_lines(out + err), (arguments, out, err)
+        assert status != 70, (arguments, err)
+        shown += "ERROR forged" in out + err
+    assert shown > 12
+
+
+async def test_programs_get_it_as_it_is(served: ServedEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = await said(served, capsys, "users", "--json")
+    assert {user["display_name"] for user in json.loads(out)["users"]} == {NAME}
+    _, out, _ = await said(served, capsys, "explain", "user1", "--json")
+    assert json.loads(out)["groups"] == [NAME]
+
+
+@pytest.mark.parametrize(
+    "happening",
+    [
+        PresenceConfirmed(USERS[0], Presence(), NINE),
+        UserTrouble(USERS[0], MailboxNotFound(NAME)),
+        LinkTrouble(Side.PBX, MailboxNotFound(NAME), None),
+    ],
+    ids=lambda happening: type(happening).__name__,
+)
+def test_nothing_forges_a_line_of_the_log(happening: UserTrouble) -> None:
+    stream = io.StringIO()
+    handler, logger = LogHandler(stream), logging.getLogger("engine")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        log(happening)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    [line] = stream.getvalue().removesuffix("\n").split("\n")
+    assert not harm_in_lines(line)
