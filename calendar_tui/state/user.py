@@ -86,7 +86,7 @@ def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
     """Yield an appointment and what became of it: beside it where that has room, else beneath."""
     kind = (each.kind or "free").replace("_", " ")
-    subject = each.subject or "(no subject shown)"
+    subject = f"({each.hidden})" if each.hidden else each.subject
     role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)
     start = f" {_when(each, now, zone):<15} {fitted(kind, 11)} "
     room = width - cell_len(start) - SUBJECT_WIDTH - 2
@@ -98,6 +98,8 @@ def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: i
 
 
 def _when(each: AppointmentAccount, now: datetime, zone: tzinfo) -> str:
+    if each.outcome == "left out":
+        return "time unknown"
     start, end = each.start.astimezone(zone), each.end.astimezone(zone)
     day = "" if start.date() == now.astimezone(zone).date() else f"{start:%a} "
     if each.all_day:

@@ -280,6 +280,7 @@ def _appointment(reason: Reason) -> AppointmentAccount:
     return AppointmentAccount(
         id=reason.id,
         subject=reason.subject,
+        hidden=reason.hidden,
         start=reason.start,
         end=reason.end,
         all_day=reason.all_day,

@@ -158,8 +158,10 @@ class Reports:
     def _appointment(self, appointment: AppointmentAccount) -> Iterator[str]:
         start, end = self._local(appointment.start), self._local(appointment.end)
         when = f"{start:%a %d} all day    " if appointment.all_day else f"{start:%a %d %H:%M}–{_end(start, end):<7}"
+        if appointment.outcome == "left out":
+            when = f"{'time unknown':<20}"
         kind = appointment.kind or "free"
-        yield self._cut(f"  {when} {kind.replace('_', ' '):<12} {appointment.subject or '(no subject shown)'}")
+        yield self._cut(f"  {when} {kind.replace('_', ' '):<12} {_subject(appointment)}")
         yield from self._wrapped(f"{' ' * 8}{appointment.words}", " " * 8)
 
     def _change(self, change: PastChange) -> str:
@@ -201,6 +203,10 @@ def _age(seconds: float) -> str:
     if minutes < 1:
         return f"{int(seconds)} s"
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _subject(appointment: AppointmentAccount) -> str:
+    return f"({appointment.hidden})" if appointment.hidden else appointment.subject
 
 
 def _end(start: datetime, end: datetime) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +21,7 @@ from engine.core.settings.model import DebugLogSettings
 from engine.core.traced import TracedExchange
 from engine.debuglog import facts
 from engine.debuglog.model import Kept, Row
-from engine.debuglog.redacting import Redacted, kept_of, redacted
+from engine.debuglog.redacting import kept_of, redacted
 from engine.debuglog.store import LogStore
 from engine.debuglog.switch import Switch
 from engine.debuglog.tables import FILE
@@ -37,8 +39,26 @@ BATCH_BYTES = 4 * 1024 * 1024
 PAUSE = 0.25
 """Seconds between two batches while little happens."""
 
+LAST_SECONDS = 5.0
+"""Seconds for what still waits when it ends; the rest is dropped."""
+
 MEGABYTE = 1000 * 1000
 _SWITCH = "switch"
+
+
+class _Taken(NamedTuple):
+    """An exchange that waits, with its secrets, and when it ended."""
+
+    exchange: TracedExchange
+    at: datetime
+
+    @property
+    def size(self) -> int:
+        """Bytes it holds, about."""
+        return len(self.exchange.request) + len(self.exchange.response)
+
+    def __repr__(self) -> str:
+        return repr(self.exchange)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +79,8 @@ class Picture:
 class Capture:
     """Looks on at the HTTP client (`engine.exchange.http.trace.Trace`); `clock` is calendar time.
 
-    `whose` tells the user of a mailbox ("" for none). Everything is written by one thread of its own. `open` it, keep
-    `run` running, and `close` it.
+    `whose` tells the user of a mailbox ("" for none). Secrets are blanked, and everything is written, by one thread of
+    its own: what a server sends may take seconds to be looked through. `open` it, keep `run` running, and `close` it.
     """
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
@@ -72,7 +92,7 @@ class Capture:
         self._redactor = SecretRedactor()
         self._store = LogStore(self.path)
         self._switch = Switch.by_settings(False)
-        self._waiting: deque[Redacted] = deque()
+        self._waiting: deque[_Taken] = deque()
         self._bytes_waiting = 0
         self._captured = 0
         self._dropped = 0
@@ -80,7 +100,7 @@ class Capture:
         self._to_note: str | None = None
         self._lock = threading.Lock()
         self._work = threading.Event()
-        self._closing = False
+        self._closing_at: float | None = None
         self._thread = threading.Thread(target=self._write, name="debuglog", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._switched = asyncio.Event()
@@ -111,7 +131,7 @@ class Capture:
     async def close(self) -> None:
         """Write what waits, and end."""
         self.on = False
-        self._closing = True
+        self._closing_at = monotonic()
         self._work.set()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
@@ -158,18 +178,18 @@ class Capture:
         )
 
     def take(self, exchange: TracedExchange) -> None:
-        """Take an exchange that has ended, on any thread: without its secrets it waits to be written, or is dropped."""
+        """Take an exchange that has ended, on any thread: it waits to be written without its secrets, or is dropped."""
         try:
             if not self._switch.mailboxes or self._switch.concerns(facts.concerned_by(exchange.request)):
-                self._put(redacted(exchange, self._redactor, self._clock.now()))
+                self._put(_Taken(exchange, self._clock.now()))
         except Exception as mistake:
             self._drop(1, f"{type(mistake).__name__} while capturing")
 
-    def _put(self, exchange: Redacted) -> None:
+    def _put(self, exchange: _Taken) -> None:
         with self._lock:
             if len(self._waiting) >= MOST_WAITING or self._bytes_waiting + exchange.size > MOST_BYTES_WAITING:
                 self._dropped += 1
-                self._trouble = "more came than the disk took"
+                self._trouble = "more came than could be written"
                 return
             self._waiting.append(exchange)
             self._bytes_waiting += exchange.size
@@ -202,7 +222,7 @@ class Capture:
     def _write(self) -> None:
         """The thread: in batches, so that a commit is paid by many."""
         pause = threading.Event()
-        while not (self._closing and not self._waiting and self._to_note is None):
+        while not (self._closing_at is not None and not self._waiting and self._to_note is None):
             self._work.wait()
             self._work.clear()
             batch = self._batch()
@@ -214,13 +234,13 @@ class Capture:
             except Exception as mistake:
                 logger.exception("writing the debug log")
                 self._drop(len(batch), f"{type(mistake).__name__} while writing")
-            if self._waiting or self._closing:
+            if self._waiting or self._closing_at is not None:
                 self._work.set()
-            elif not self._closing:
+            else:
                 pause.wait(PAUSE)
 
-    def _batch(self) -> list[Redacted]:
-        batch: list[Redacted] = []
+    def _batch(self) -> list[_Taken]:
+        batch: list[_Taken] = []
         size = 0
         with self._lock:
             while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
@@ -229,7 +249,7 @@ class Capture:
             self._bytes_waiting -= size
         return batch
 
-    def _write_batch(self, batch: Sequence[Redacted]) -> None:
+    def _write_batch(self, batch: Sequence[_Taken]) -> None:
         with self._lock:
             note, self._to_note = self._to_note, None
         if note is not None:
@@ -247,9 +267,13 @@ class Capture:
             longest=timedelta(days=settings.max_days),
         )
 
-    def _kept(self, exchange: Redacted) -> Kept | None:
+    def _kept(self, taken: _Taken) -> Kept | None:
+        if self._closing_at is not None and monotonic() > self._closing_at + LAST_SECONDS:
+            self._drop(1, "there was no time for it at the end")
+            return None
         try:
-            return kept_of(exchange, subjects=self._settings.subjects, whose=self.whose)
+            without = redacted(taken.exchange, self._redactor, taken.at)
+            return kept_of(without, subjects=self._settings.subjects, whose=self.whose)
         except Exception as mistake:
             self._drop(1, f"{type(mistake).__name__} while looking at an exchange")
             return None

@@ -149,6 +149,18 @@ class OnlyFreeBusy(ExchangeFailure):
     )
 
 
+class SeriesNotExpanded(ExchangeFailure):
+    """A calendar view holds recurring series unexpanded, so nothing in it tells when they take place."""
+
+    fault = Fault.SERVER
+    scope = Scope.USER
+    meaning = "This server does not tell when recurring appointments take place"
+    remedy = (
+        "The presence of this user comes from free/busy: times and states are right, without subjects, priorities by "
+        'title and exceptions by organizer. A newer server may help; exchange.mode = "free-busy" keeps it that way.'
+    )
+
+
 class EwsSwitchedOff(ExchangeFailure):
     """Exchange Online answers HTTP 403 with X-EWS-Policy-Reason: EWS is off for a mailbox, the tenant or our app."""
 

@@ -83,6 +83,10 @@ class CalendarSource(Protocol):
         """Tell whether every change of this mailbox is told at the moment."""
         ...
 
+    def limitation(self, mailbox: Mailbox) -> ExchangeFailure | None:
+        """Return why less is told of this mailbox than of others although it was read, None where it is not so."""
+        ...
+
     def following(self, mailbox: Mailbox) -> Following:
         """Return whether and how a mailbox is watched, or why not."""
         ...

@@ -241,7 +241,9 @@ class Calendars:
             now = self._clock.now()
             window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
             found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
-            appointments = tuple(each for each in found if each.all_day or each.end > window.start)
+            appointments = tuple(
+                each for each in found if not each.is_understood or each.all_day or each.end > window.start
+            )
         except ServiceAccountBusy as pause:
             self._postpone(guid, pause)
             return
@@ -297,9 +299,12 @@ class Calendars:
 
     def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
         participant.reading = reading
-        if participant.problem is not None:
-            participant.problem = None
+        limitation = None if participant.mailbox is None else self._source.limitation(participant.mailbox)
+        if limitation is not None and type(limitation) is not type(participant.problem):
+            self._observe(UserTrouble(participant.user, limitation))
+        elif limitation is None and participant.problem is not None:
             self._observe(UserRecovered(participant.user))
+        participant.problem = limitation
         participant.failed_visits = 0
         now = self._clock.now()
         self._due(guid, max(now, min(now + self._pause_after_success(participant), reading.window.end - self._cover)))

@@ -53,7 +53,7 @@ async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Pat
             command("explain", "user1", "--socket", str(served.socket), **elsewhere),
             command("status", "--socket", str(served.socket), **elsewhere),
         )
-    assert "until 11 AM" in explained.out
+    assert "until 11am" in explained.out
     assert "Mon 02 10:00–11:00" in explained.out
     assert "2026-03-02 10:05:00 (Europe/Berlin)" in explained.out
     assert "certain until 2026-03-02 11:00" in explained.out
@@ -66,7 +66,7 @@ async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource)
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
         everybody, some = await asyncio.gather(ask(served, "users"), ask(served, "users", "number", "7", "--json"))
-    assert everybody.out.splitlines()[0] == "● busy      User Number 0         Busy: Jour fixe until 10 AM"
+    assert everybody.out.splitlines()[0] == "● busy      User Number 0         Busy: Jour fixe until 10am"
     assert len(everybody.out.splitlines()) == 12
     assert everybody.err == "12 users\n"
     [user] = json.loads(some.out)["users"]

@@ -27,9 +27,9 @@ REFUSED = PresenceRefused("object locked")
 STORY: tuple[Happening, ...] = (
     LinkRecovered(Side.EXCHANGE),
     UserTrouble(BEN, NO_MAILBOX),
-    PresenceConfirmed(ANNA, Presence("busy", "Busy: Rücksprache until 10 AM"), NINE),
-    PresenceConfirmed(BEN, Presence("", "Homeoffice until 5 PM"), NINE),
-    PresenceConfirmed(ANNA, Presence("dnd", "Do not disturb until 11 AM"), NINE),
+    PresenceConfirmed(ANNA, Presence("busy", "Busy: Rücksprache until 10am"), NINE),
+    PresenceConfirmed(BEN, Presence("", "Homeoffice until 5pm"), NINE),
+    PresenceConfirmed(ANNA, Presence("dnd", "Do not disturb until 11am"), NINE),
     PresenceConfirmed(ANNA, Presence("away", "Away, all day"), NINE),
     PresenceConfirmed(ANNA, CLEARED, NINE),
     LinkTrouble(Side.EXCHANGE, DOWN, NINE),

@@ -12,7 +12,7 @@ from engine.store.acknowledged import AcknowledgedPresences, Place, Written
 from engine.store.database import Database
 from engine.store.failures import AlreadyRunning, StoreDamaged, StoreUnusable
 
-BUSY = Presence("busy", "Busy until 3 PM")
+BUSY = Presence("busy", "Busy until 3pm")
 THREE = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
 

@@ -16,6 +16,9 @@ class Unwatched:
     def is_watched(self, mailbox: Mailbox) -> bool:
         return False
 
+    def limitation(self, mailbox: Mailbox) -> ExchangeFailure | None:
+        return None
+
     def following(self, mailbox: Mailbox) -> Following:
         return Following(watched=self.is_watched(mailbox))
 

@@ -7,10 +7,11 @@ import pytest
 
 from engine.core.presence import decide
 from engine.core.presence.model import Presence
-from engine.exchange.failures import ImpersonationDenied, OnlyFreeBusy
+from engine.exchange.failures import ImpersonationDenied, OnlyFreeBusy, SeriesNotExpanded
 from engine.simulator.company import Company, pbx_user
+from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.faults import ErrorCode
-from engine.simulator.world import Person
+from engine.simulator.world import Person, Series
 from engine.simulator.world.corp import corp_world
 from engine.sync.clocks import SteadyClock
 from engine.sync.happenings import LinkTrouble, ReadingRestricted, ReadingUnrestricted, UserTrouble
@@ -45,7 +46,7 @@ def by_free_busy(site: Site, person: Person) -> Presence:
         return Presence()
     now = site.clock.now()
     known = [
-        type(each)(id=each.id, start=each.start, end=each.end, show_as=each.show_as)
+        type(each)(id=each.id, start=each.start, end=each.end, show_as=each.show_as, may_be_whole_days=True)
         for each in site.company.world.as_appointments(person.mailbox, now - LOOK, now + LOOK)
         if not each.cancelled
     ]
@@ -101,6 +102,35 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
         out_of_scope = {person.name for person in company.world.people if not person.may_impersonate}
         assert set(site.wrong()) <= out_of_scope
         assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+
+
+async def test_a_server_that_does_not_expand_series_is_read_by_free_busy_where_there_are_any_and_it_is_said(
+    clock: ManualClock, tmp_path: Path
+) -> None:
+    behaviour = Behaviour(expands_series=False)
+    company = Company(corp_world(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema(), behaviour=behaviour)
+    with_series = {
+        person.name
+        for person in company.world.people
+        if person.mailbox and any(isinstance(each, Series) for each in company.world.entries(person.mailbox))
+    }
+    reachable = {person.name for person in company.world.people if person.mailbox and person.may_impersonate}
+    async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}) as site:
+        await site.settled()
+        said = {
+            each.user.name
+            for each in site.happenings
+            if isinstance(each, UserTrouble) and isinstance(each.failure, SeriesNotExpanded)
+        }
+        assert said == with_series & reachable
+        assert said
+        assert differing(site) & said == set()
+        assert set(site.wrong()) & (reachable - said) == set()
+        (guid,) = {person.guid for person in company.world.people if person.name == min(said)}
+        account = site.engine.account(guid, clock.now())
+        assert account is not None
+        assert [type(each) for each in account.problems] == [SeriesNotExpanded]
+        assert site.engine.status().restriction is None
 
 
 async def test_with_the_right_everybody_is_read_in_details_again(

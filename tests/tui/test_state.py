@@ -222,6 +222,7 @@ def detail(*appointments: tuple[datetime, datetime, str], day: tuple[PlannedPres
         AppointmentAccount(
             id=str(number),
             subject="",
+            hidden="private",
             start=start,
             end=end,
             all_day=False,

@@ -27,7 +27,7 @@ async def test_what_an_administrator_sees(tmp_path: Path) -> None:
             await seen.shows("30 users")
             assert 0 < seen.processor_time < 0.6 * BUSY_MACHINE
             seen.press("2")
-            await seen.shows("● busy       User Number 0         Busy: Jour fixe until 10 AM")
+            await seen.shows("● busy       User Number 0         Busy: Jour fixe until 10am")
             seen.press("/29")
             await seen.shows("1–1 of 1 of 30")
             seen.press("\r")

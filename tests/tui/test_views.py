@@ -106,7 +106,7 @@ async def test_what_happens_is_seen(tmp_path: Path) -> None:
         await served.settled()
         async with terminal(served.socket) as shown:
             await shown.press("2")
-            await shown.shows("● busy       User Number 0         Busy: Jour fixe until 10 AM")
+            await shown.shows("● busy       User Number 0         Busy: Jour fixe until 10am")
             assert "  10:00  09:05" in shown.grid()
             await served.clock.advance(3600)
             await served.settled()

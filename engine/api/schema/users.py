@@ -76,13 +76,15 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppointmentAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """One appointment, what became of it and why. `subject` is empty wherever it must not be shown.
+    """One appointment, what became of it and why. `subject` is empty wherever it must not be shown, and `hidden` tells
+    why: it is private or confidential, its sensitivity is unknown, the settings show none, or there is none.
 
     `rival` is the id of the appointment that stood before it; `words` say it all in English.
     """
 
     id: str
     subject: str
+    hidden: str | None
     start: datetime
     end: datetime
     all_day: bool

@@ -1,6 +1,7 @@
 """From appointments to presence: the rules, the words, and why (spec: the presence rules in README and man pages)."""
 
-from engine.core.presence.account import Oddity, Outcome, Reason, Rule
+from engine.core.appointments import Oddity
+from engine.core.presence.account import Hidden, Outcome, Reason, Rule
 from engine.core.presence.catalogue import is_supported_language, missing_messages, supported_languages
 from engine.core.presence.decide import Decision, decide
 from engine.core.presence.model import CLEARED, DEFAULT_MAPPING, Kind, Presence, PresenceSettings, Target
@@ -12,6 +13,7 @@ __all__ = [
     "Change",
     "Decision",
     "Difference",
+    "Hidden",
     "Kind",
     "Oddity",
     "Outcome",

@@ -7,12 +7,14 @@ from types import MappingProxyType
 
 import msgspec
 
+from engine.core.appointments import Oddity
 from engine.core.presence.model import Kind, Target
 
 
 class Outcome(StrEnum):
     """What became of an appointment."""
 
+    LEFT_OUT = "left out"
     CANCELLED = "cancelled"
     FREE = "free"
     WITHOUT_DURATION = "without duration"
@@ -28,6 +30,7 @@ class Outcome(StrEnum):
 class Rule(StrEnum):
     """Which rule said so; the values are what the detail pane shows."""
 
+    NEEDS_A_START_AND_AN_END = "nobody can tell when it begins or ends"
     CANCELLED_IS_NEVER_SHOWN = "cancelled appointments are never shown"
     FREE_IS_NEVER_SHOWN = "free time is never shown"
     NEEDS_A_DURATION = "it does not end after it begins"
@@ -45,16 +48,14 @@ class Rule(StrEnum):
     HORIZON = "it begins too late to be announced now"
 
 
-class Oddity(StrEnum):
-    """Something about an appointment that no calendar should say; it was answered as well as it can be."""
+class Hidden(StrEnum):
+    """Why the subject of an appointment is not shown."""
 
-    ENDS_BEFORE_IT_BEGINS = "ends before it begins"
-    IMPLAUSIBLE_DATE = "has an implausible date"
-    NOT_WHOLE_DAYS = "is marked all day but does not begin and end at midnight"
-    UNKNOWN_ZONE = "was made in an unknown time zone, taken as the presence time zone"
-    UNKNOWN_SHOW_AS = "has an unknown free/busy state, taken as no data"
-    UNKNOWN_SENSITIVITY = "has an unknown sensitivity, taken as private"
-    OVERLONG_SUBJECT = "has an overlong subject"
+    SETTING = "subjects are not shown"
+    PRIVATE = "private"
+    CONFIDENTIAL = "confidential"
+    UNKNOWN = "unknown sensitivity"
+    EMPTY = "no subject"
 
 
 _RIVALS: Mapping[Outcome, str] = MappingProxyType(
@@ -66,13 +67,14 @@ _SELF_EXPLAINING = frozenset({Outcome.CANCELLED, Outcome.FREE, Outcome.OVER, Out
 class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one appointment and why.
 
-    `subject` is empty wherever it must not be shown. `start` and `end` are the UTC instants that counted, for whole
-    days those of the presence time zone. `kind` and `target` are None where none applies (free). `rival` is the id
-    of the appointment that stood before this one: the active one, or the next.
+    `subject` is empty wherever it must not be shown, and `hidden` tells why. `start` and `end` are the UTC instants
+    that counted, for whole days those of the presence time zone. `kind` and `target` are None where none applies
+    (free). `rival` is the id of the appointment that stood before this one: the active one, or the next.
     """
 
     id: str
     subject: str
+    hidden: Hidden | None
     start: datetime
     end: datetime
     all_day: bool

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.core.presence.account import Outcome
-from engine.core.presence.intervals import ONE_DAY, representable, start_of_day, whole_days, zone_named
+from engine.core.appointments import Appointment, Oddity, Sensitivity, ShowAs
+from engine.core.presence.account import Hidden, Outcome
+from engine.core.presence.intervals import ONE_DAY, are_days, representable, start_of_day, whole_days, zone_told
 from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings, Target
 from engine.core.presence.ranking import KIND_ORDER, Rank, identity, title_class
 from engine.core.presence.text import clean
@@ -28,6 +28,7 @@ KINDS: Mapping[str, Kind | None] = MappingProxyType(
 """The kind of each free/busy state, but for tentative exceptions."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SENSITIVITIES = frozenset(Sensitivity)
 _SHOWABLE = frozenset({Sensitivity.NORMAL, Sensitivity.PERSONAL})
 
 
@@ -70,12 +71,24 @@ class Candidate(msgspec.Struct, frozen=True, dict=True):
             return clean(self.appointment.subject)
         return ""
 
+    @property
+    def hidden(self) -> Hidden | None:
+        """Why the subject is not shown, None where it is."""
+        sensitivity = self.appointment.sensitivity
+        if Oddity.UNKNOWN_SENSITIVITY in self.appointment.oddities or sensitivity not in _SENSITIVITIES:
+            return Hidden.UNKNOWN
+        if sensitivity not in _SHOWABLE:
+            return Hidden.PRIVATE if sensitivity is Sensitivity.PRIVATE else Hidden.CONFIDENTIAL
+        if not self.settings.show_subject:
+            return Hidden.SETTING
+        return None if self.shown_subject else Hidden.EMPTY
+
 
 def candidate(appointment: Appointment, settings: PresenceSettings) -> Candidate:
     """Return what `settings` make of one appointment."""
     kind = _kind(appointment, settings)
     target = None if kind is None else settings.mapping.get(kind) or DEFAULT_MAPPING[kind]
-    if appointment.all_day:
+    if appointment.all_day or (appointment.may_be_whole_days and are_days(appointment, settings.timezone)):
         start, end, last_day = _whole_days(appointment, settings.timezone)
     else:
         start, end, last_day = representable(appointment.start), representable(appointment.end), None
@@ -102,12 +115,13 @@ def _folded_address(address: str) -> str:
 
 
 def _whole_days(appointment: Appointment, zone: ZoneInfo) -> tuple[datetime, datetime, date]:
-    made_in = zone_named(appointment.zone) if appointment.zone else None
-    first, after = whole_days(appointment.start, appointment.end, made_in or zone)
-    return start_of_day(first, zone), start_of_day(after, zone), after - ONE_DAY
+    days = whole_days(appointment.start, appointment.end, zone_told(appointment), zone)
+    return start_of_day(days.first, zone), start_of_day(days.after, zone), days.after - ONE_DAY
 
 
 def _dropped(appointment: Appointment, target: Target | None, *, lasts: bool) -> Outcome | None:
+    if not appointment.is_understood:
+        return Outcome.LEFT_OUT
     if appointment.cancelled:
         return Outcome.CANCELLED
     if target is None:

@@ -1,5 +1,6 @@
 """The words of each presence language, from one file per language that a translator can edit."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from babel import Locale, UnknownLocaleError
 from engine.core.presence.model import Kind, Target
 
 FALLBACK = "en"
+NOON = 12
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_QUOTED = re.compile("'[^']*'")  # literal text in a CLDR pattern
 _FILES = resources.files(__package__) / "languages"
 
 
@@ -32,13 +35,29 @@ class Sentence(StrEnum):
     UNTIL_DATE = "until_date"
 
 
+@dataclass(frozen=True, slots=True)
+class TwelveHourClock:
+    """A way of its own in which a language writes times: {hour}, {minute} and {half}, which is `am` or `pm`."""
+
+    on_the_hour: str
+    past_the_hour: str
+    am: str
+    pm: str
+
+    def say(self, hour: int, minute: int) -> str:
+        """Return a time of day; noon is twelve pm, midnight twelve am."""
+        pattern = self.past_the_hour if minute else self.on_the_hour
+        return pattern.format(hour=hour % 12 or 12, minute=f"{minute:02}", half=self.am if hour < NOON else self.pm)
+
+
 @dataclass(frozen=True, eq=False)
 class Catalogue:
     """All words of one language, English where its file lacks one.
 
     `weekdays` are Monday to Sunday, `inflected_weekdays` the same in the form that follows "until" where there is
-    one; `date` and `date_with_year` are CLDR patterns. `missing` names the messages that are English for want of a
-    translation.
+    one; `date` and `date_with_year` are CLDR patterns. `counts_to_twelve` tells whether the clocks of this locale do,
+    and `clock` is how it then writes times, None for CLDR's way. `missing` names the messages that are English for
+    want of a translation.
     """
 
     locale: Locale
@@ -49,6 +68,8 @@ class Catalogue:
     inflected_weekdays: tuple[str, ...]
     date: str
     date_with_year: str
+    counts_to_twelve: bool
+    clock: TwelveHourClock | None
     missing: tuple[str, ...]
 
 
@@ -84,6 +105,8 @@ def build(locale: Locale, own: Mapping[str, Any], fallback: Mapping[str, Any]) -
     weekdays = tuple(locale.days["format"]["wide"][day] for day in range(7))
     inflected = own.get("inflected_weekday", {})
     dates = own.get("date", {})
+    times = own.get("time") or (fallback.get("time") if locale.language == FALLBACK else None)
+    counts_to_twelve = "h" in _QUOTED.sub("", locale.time_formats["short"].pattern)
     return Catalogue(
         locale=locale,
         states={Target(key): word for key, word in tables["state"].items()},
@@ -93,6 +116,8 @@ def build(locale: Locale, own: Mapping[str, Any], fallback: Mapping[str, Any]) -
         inflected_weekdays=tuple(inflected.get(day, name) for day, name in zip(_DAYS, weekdays, strict=True)),
         date=dates.get("pattern", locale.datetime_skeletons["MMMd"].pattern),
         date_with_year=dates.get("pattern_with_year", locale.datetime_skeletons["yMMMd"].pattern),
+        counts_to_twelve=counts_to_twelve,
+        clock=TwelveHourClock(**times) if times and counts_to_twelve else None,
         missing=missing,
     )
 

@@ -1,6 +1,5 @@
 """The `when` of a note: how people of a language say until when something lasts, seen from a given day."""
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -13,7 +12,6 @@ from engine.core.presence.catalogue import Catalogue, Sentence
 _LAST_WEEKDAY = timedelta(days=6)
 _TOMORROW = timedelta(days=1)
 _TODAY = timedelta()
-_QUOTED = re.compile("'[^']*'")  # literal text in a CLDR pattern
 _SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _ORDINARY_BLANKS = str.maketrans(dict.fromkeys("\u00a0\u202f", " "))
 
@@ -62,15 +60,13 @@ def _sentence(moment: Moment, today: date) -> Sentence:
 
 @lru_cache(maxsize=8192)
 def _time(words: Catalogue, hour: int, minute: int) -> str:
-    if minute == 0 and _counts_to_twelve(words):
+    if words.clock is not None:
+        return words.clock.say(hour, minute)
+    if minute == 0 and words.counts_to_twelve:
         text = format_skeleton("h", _SOME_DAY.replace(hour=hour), locale=words.locale)
     else:
         text = format_time(time(hour, minute), "short", locale=words.locale)
     return text.translate(_ORDINARY_BLANKS)
-
-
-def _counts_to_twelve(words: Catalogue) -> bool:
-    return "h" in _QUOTED.sub("", words.locale.time_formats["short"].pattern)
 
 
 @lru_cache(maxsize=8192)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from engine.core.appointments import Appointment, Sensitivity
-from engine.core.presence.account import Oddity
+from engine.core.appointments import Appointment, Oddity, Sensitivity
 from engine.core.presence.candidates import KINDS
-from engine.core.presence.intervals import representable, start_of_day, whole_days, zone_named
+from engine.core.presence.intervals import whole_days, zone_told
 
 LONGEST_SUBJECT = 255  # characters; Outlook lets nobody enter more
 
@@ -16,6 +15,9 @@ _SENSITIVITIES = frozenset(Sensitivity)
 
 def oddities(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
     """Yield all that is odd about an appointment; `zone` is the presence time zone."""
+    yield from appointment.oddities
+    if not appointment.is_understood:
+        return
     if appointment.end < appointment.start:
         yield Oddity.ENDS_BEFORE_IT_BEGINS
     if appointment.start.year not in _PLAUSIBLE_YEARS or appointment.end.year not in _PLAUSIBLE_YEARS:
@@ -31,11 +33,11 @@ def oddities(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
 
 
 def _oddities_of_whole_days(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
-    made_in = zone_named(appointment.zone) if appointment.zone else zone
-    if made_in is None:
+    told = zone_told(appointment)
+    if told is None and appointment.zone:
         yield Oddity.UNKNOWN_ZONE
-        made_in = zone
-    bounds = representable(appointment.start), representable(appointment.end)
-    first, after = whole_days(*bounds, made_in)
-    if bounds != (start_of_day(first, made_in), start_of_day(after, made_in)):
+    days = whole_days(appointment.start, appointment.end, told, zone)
+    if not days.fits_zone_told:
+        yield Oddity.OTHER_ZONE
+    if not days.is_exact:
         yield Oddity.NOT_WHOLE_DAYS

@@ -7,6 +7,7 @@ from functools import lru_cache
 from engine.core.appointments import Appointment
 from engine.core.presence.account import Rule
 from engine.core.presence.model import Kind, PresenceSettings
+from engine.core.time_zones import TimeZoneDefinition
 
 
 class TitleClass(IntEnum):
@@ -17,7 +18,7 @@ class TitleClass(IntEnum):
     YIELDING = 2
 
 
-Identity = tuple[str, datetime, datetime, str, str, str, bool, bool, str, str]
+Identity = tuple[str, datetime, datetime, str, str, str, bool, bool, bool, str, tuple[TimeZoneDefinition, ...], str]
 Rank = tuple[TitleClass, bool, int, timedelta, datetime, Identity]
 """What each of `RULES` says about an appointment; the smaller rank goes first."""
 
@@ -53,8 +54,9 @@ def title_class(subject: str, settings: PresenceSettings) -> TitleClass:
 
 def identity(a: Appointment) -> Identity:
     """Return the id, and behind it everything else, should two appointments share one."""
-    how = (a.show_as, a.sensitivity, a.all_day, a.cancelled)
-    return (a.id, a.start, a.end, a.subject, *how, a.zone or "", a.organizer or "")
+    how = (a.show_as, a.sensitivity, a.all_day, a.may_be_whole_days, a.cancelled)
+    zones = () if a.zone_definition is None else (a.zone_definition,)
+    return (a.id, a.start, a.end, a.subject, *how, a.zone or "", zones, a.organizer or "")
 
 
 def _contains_one(folded: str, words: tuple[str, ...]) -> bool:

@@ -18,6 +18,7 @@ from engine.core.presence.text import cut
 
 _WHY_DROPPED = MappingProxyType(
     {
+        Outcome.LEFT_OUT: Rule.NEEDS_A_START_AND_AN_END,
         Outcome.CANCELLED: Rule.CANCELLED_IS_NEVER_SHOWN,
         Outcome.FREE: Rule.FREE_IS_NEVER_SHOWN,
         Outcome.WITHOUT_DURATION: Rule.NEEDS_A_DURATION,
@@ -72,9 +73,10 @@ def _reason(c: Candidate, here: Situation) -> Reason:
     return Reason(
         id=c.appointment.id,
         subject=cut(c.shown_subject, LONGEST_SUBJECT),
+        hidden=c.hidden,
         start=c.start,
         end=c.end,
-        all_day=c.appointment.all_day,
+        all_day=c.last_day is not None,
         kind=c.kind,
         target=c.target,
         outcome=outcome,

@@ -1,67 +1,202 @@
-"""Blanks what looks like a secret by its name or its shape, though nobody knows it."""
+"""Finds what looks like a secret by its name or its shape, though nobody knows it."""
 
 import re
 from collections.abc import Iterator
 
-from engine.core.redaction.spans import Span, Tags, without
+from engine.core.redaction import names, pairs
+from engine.core.redaction.markup import Markup, Tag, Tags
+from engine.core.redaction.spans import BLANKED, Span
+from engine.core.redaction.unescaped import Text
 from engine.core.redaction.words import Words
 
-_SCHEMES = (b"basic", b"bearer", b"ntlm", b"negotiate", b"digest")
-_NTLM, _SIGNED = b"tlrmtvntu", b"eyj"
-_NAMES = (
-    *(b"secret", b"assertion", b"passw", b"pwd", b"token", b"credential", b"api_key", b"apikey", b"signature"),
-    *(b"cookie", b"authorization"),
-)
+_NTLM, _SIGNED, _KEY = b"tlrmtvntu", b"eyj", b"-----begin"
 # In lower case. All is told from where one of these is, so that a body is looked through once.
-_HINTS = Words((*_NAMES, *_SCHEMES, _NTLM, _SIGNED))
+_HINTS = Words((*names.SECRETS, *names.SCHEMES, _NTLM, _SIGNED, _KEY))
+_IN_BASE64 = Words(names.ENCODED)
 
-_SCHEME = rb"(?:%b)" % b"|".join(_SCHEMES)
-# What stands behind a name: in JSON, a form, a query or an attribute.
-_BEHIND_NAME = re.compile(
-    rb"""[\w.-]{1,200}["']?\s{0,9}(?:[:=]|%%3[ad])\s{0,9}"""
-    rb"""(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)|'([^']*+)|(%b\s+\S+)|([^\s&<>"';,]+))""" % _SCHEME,
-    re.IGNORECASE | re.DOTALL,
-)
-_NO_SECRET = re.compile(rb"(?:token|assertion)_type", re.IGNORECASE)
-_TEXT_BEHIND_TAG = re.compile(rb"<[^<>]*>((?:<!\[CDATA\[.*?(?:\]\]>|\Z)|[^<]++)++)", re.DOTALL)
+_SCHEME = rb"(?:%b)" % b"|".join(names.SCHEMES)
+_SEPARATOR = re.compile(rb"""["'\])]{0,3}\s{0,9}(?:=>|[:=]=?)\s{0,9}""")
+_NEXT_LINE = re.compile(rb"""["']?(?:\r?\n){2}([^\r\n]++)""")
+_QUOTED_BEHIND = re.compile(rb"""\s{1,3}(?=["'])""")
+_PAIR_IN_FORM = re.compile(rb"""[&;]\s?[\w.-]{1,40}=(?=[^\s&<>"';,])""")
+_WITH_SCHEME = re.compile(rb"""(?:digest\s[^\r\n<]++|%b\s+[^\s"'<>,;]+)""" % _SCHEME, re.IGNORECASE)
 _BEHIND_COOKIE = re.compile(rb"cookie\d?:\s?([^\r\n<]++)", re.IGNORECASE)
-_BEHIND_SCHEME = re.compile(rb"\b%b(?:\s|%%20|\+){1,9}([\w+/=.~%%-]{8,})" % _SCHEME, re.IGNORECASE)
-# What NTLM messages and signed tokens are in base64.
-_SHAPES = {_NTLM: re.compile(rb"(TlRMTVNTU[\w+/=-]{8,})"), _SIGNED: re.compile(rb"(eyJ[\w-]{8,4096}+\.[\w.=-]*)")}
-
-
-def blank_by_looks(body: bytes) -> bytes:
-    """Return a body without anything that looks like a secret."""
-    return without(body, _spans(body))
+_BEHIND_SCHEME = re.compile(rb"\b%b(?:\s|\+){1,9}([\w+/=.~%%-]{8,})" % _SCHEME, re.IGNORECASE)
+_BEFORE_NAME = re.compile(rb"\s{0,9}(?:<!\[CDATA\[)?([\w.:/$#@\[ -]{0,60})")
+_DELIMITERS = (b'"', b"'", b">")
+_ENDS_OF_NAMES = (b'"', b"'", b"<", b"]", b" ", b"\n", b"\r")
+_NEAR = 80
+# What NTLM messages, signed tokens and private keys are.
+_SHAPES = {
+    _NTLM: re.compile(rb"TlRMTVNTU[\w+/=-]{8,}"),
+    _SIGNED: re.compile(rb"eyJ(?:[\w-]{8,4096}+)\.[\w.=-]*"),
+    _KEY: re.compile(rb"-----BEGIN[A-Z ]{1,40}PRIVATE KEY-----(?:(?!-----).){0,16384}+", re.DOTALL),
+}
+_BRACKETS = re.compile(rb"[\[\]{}]")
+_TILDE = b"Q~"
+# What Entra makes secrets of applications of: three characters and a digit before it, and some forty in all.
+_APPLICATION = re.compile(_TILDE + rb"[\w.~-]{31,34}")
+_IN_A_URL = re.compile(rb"""://[^\s/:@"'<>]{1,200}+:([^\s/@"'<>]{1,200}+)@""")
+# Attributes that say what something is, not what it holds.
+_KEPT = re.compile(rb"(?:xsi:)?type|xmlns.*|class|style|method|rel|for|lang|charset|encoding", re.IGNORECASE)
+_NO_NAME = re.compile(rb"class|style|action|method|href|src|rel|for|xmlns.*|autocomplete", re.IGNORECASE)
 
 
 def may_hold_secrets(body: bytes) -> bool:
-    """Tell whether `blank_by_looks` has anything to look at."""
-    return _HINTS.are_in(body.lower())
+    """Tell whether `secrets_by_looks` has anything to look at in a body that is not escaped, or in base64 in it."""
+    lower = body.lower()
+    return (
+        _HINTS.are_in(lower)
+        or _IN_BASE64.are_in(lower)
+        or _TILDE in body
+        or (b"@" in body and _IN_A_URL.search(body) is not None)
+    )
 
 
-def _spans(body: bytes) -> Iterator[Span]:
-    tags = Tags(body)
-    done = text_done = 0
-    for start, word in _HINTS.everywhere(body.lower()):
-        if word in _NAMES:
-            tag = tags.around(start)
-            if tag is not None and tag >= text_done and (text := _TEXT_BEHIND_TAG.match(body, tag)):
-                yield text.span(1)
-                text_done = text.end()
-        if start >= done and (span := _told_by(word, body, start)):
+def may_hold_names_in_base64(content: bytes) -> bool:
+    """Tell whether some base64 in it is worth being looked into."""
+    return _IN_BASE64.are_in(content.lower())
+
+
+def secrets_by_looks(text: Text) -> Iterator[Span]:
+    """Tell where in an unescaped text something is that looks like a secret."""
+    return _Search(text).spans()
+
+
+class _Search:
+    """One pass over a text. What has been looked at is not looked at again, so that no text takes long."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        self._content = text.content
+        self._markup = Markup(text)
+        self._tags = Tags(text)
+        self._done = self._tag_done = self._element_done = self._identifier_done = 0
+        self._in_objects: dict[tuple[bytes, int], set[int]] = {}
+        self._element_levels: set[int] = set()
+
+    def spans(self) -> Iterator[Span]:
+        """Tell where secrets are."""
+        content = self._content
+        for start, word in _HINTS.everywhere(content.lower()):
+            if word in _SHAPES or word in names.SCHEMES:
+                if start >= self._done and (span := self._by_shape(word, start)):
+                    self._done = span[1]
+                    yield span
+                continue
+            tag = self._tags.around(start)
+            if tag is not None and tag >= self._tag_done:
+                yield from self._in_tag(tag)
+            if start >= self._identifier_done:
+                yield from self._by_name(word, start)
+        yield from (found.span(1) for found in _IN_A_URL.finditer(content))
+        yield from ((max(found.start() - 4, 0), found.end()) for found in _APPLICATION.finditer(content))
+        for (quote, level), places in self._in_objects.items():
+            yield from pairs.in_objects(self._text, frozenset(places), quote, level)
+        for level in self._element_levels:
+            yield from pairs.in_elements(self._text, level)
+
+    def _by_shape(self, word: bytes, start: int) -> Span | None:
+        if word in _SHAPES:
+            found = _SHAPES[word].match(self._content, start)
+            return found.span() if found else None
+        found = _BEHIND_SCHEME.match(self._content, start)
+        return found.span(1) if found else None
+
+    def _by_name(self, word: bytes, start: int) -> Iterator[Span]:
+        """Tell where the value is of the name that has `word` in it."""
+        content = self._content
+        identifier = names.IDENTIFIER.match(content, start)
+        end = self._identifier_done = max(identifier.end() if identifier else 0, start + len(word))
+        if names.is_about_secrets(content[start:end]):
+            return
+        self._note_pair(start, end)
+        if start < self._done:
+            return
+        if word == b"cookie" and (line := _BEHIND_COOKIE.match(content, start)):
+            span: Span | None = line.span(1)
+        else:
+            span = self._value_behind(end)
+        if span:
+            self._done = span[1]
             yield span
-            done = span[1]
 
+    def _value_behind(self, end: int) -> Span | None:
+        content = self._content
+        if separator := _SEPARATOR.match(content, end):
+            return self._value(separator.end(), self._text.level(separator.end() - 1))
+        if line := _NEXT_LINE.match(content, end):
+            return line.span(1)
+        if blank := _QUOTED_BEHIND.match(content, end):
+            return self._value(blank.end(), 0)
+        if content[end : end + 1] in (b"&", b";") and (pair := _PAIR_IN_FORM.match(content, end)):
+            return self._value(pair.end(), self._text.level(end))
+        return None
 
-def _told_by(word: bytes, body: bytes, start: int) -> Span | None:
-    """Return where the secret is that begins with `word` or is announced by it."""
-    if word in _SHAPES:
-        found = _SHAPES[word].match(body, start)
-    elif word in _SCHEMES:
-        found = _BEHIND_SCHEME.match(body, start)
-    else:
-        found = (word == b"cookie" and _BEHIND_COOKIE.match(body, start)) or _BEHIND_NAME.match(body, start)
-        if found and _NO_SECRET.search(body, start, found.start(found.lastindex or 0)):
+    def _value(self, start: int, level: int) -> Span | None:
+        """Return where the value is that begins at `start`, behind a separator of `level`."""
+        first = self._content[start : start + 1]
+        if first and first in b"\"'":
+            return start + 1, self._markup.closing(start)
+        if self._content.startswith(BLANKED.encode(), start):
             return None
-    return found.span(found.lastindex or 0) if found else None
+        if first and first in b"[{":
+            return start + 1, self._end_of_group(start)
+        if scheme := _WITH_SCHEME.match(self._content, start):
+            return scheme.span()
+        end = self._markup.end_of_word(start, level)
+        return (start, end) if end > start else None
+
+    def _end_of_group(self, start: int) -> int:
+        """Return where the bracket is closed that opens at `start`."""
+        depth = 0
+        for bracket in _BRACKETS.finditer(self._content, start):
+            depth += 1 if bracket[0] in b"[{" else -1
+            if depth == 0:
+                return bracket.start()
+        return len(self._content)
+
+    def _note_pair(self, start: int, end: int) -> None:
+        """Remember to look for the value beside a name that is a whole string, or the whole text of an element."""
+        content = self._content
+        if content[end : end + 1] not in _ENDS_OF_NAMES:
+            return
+        place = max(content.rfind(sign, max(0, start - _NEAR), start) for sign in _DELIMITERS)
+        before = _BEFORE_NAME.fullmatch(content, place + 1, start) if place >= 0 else None
+        if before is None or not names.is_name(content[before.start(1) : end].rstrip()):
+            return
+        sign = content[place : place + 1]
+        if sign == b">":
+            self._element_levels.add(self._text.level(place))
+        elif content[end : end + 1] == sign and pairs.is_value(self._text, place):
+            self._in_objects.setdefault((sign, self._text.level(place)), set()).add(place)
+
+    def _in_tag(self, place: int) -> Iterator[Span]:
+        """Tell where secrets are in a tag that has a name in it, and in its element."""
+        tag = self._markup.tag(place)
+        if tag is None:
+            return
+        self._tag_done = tag.end
+        is_secret = names.is_name(tag.name)
+        named = [each for each in tag.attributes if self._is_named(each.name, each.value)]
+        if is_secret or named:
+            for name, (start, end) in tag.attributes:
+                if start < end and not _KEPT.fullmatch(name) and not self._is_named(name, (start, end)):
+                    yield start, end
+        if place >= self._element_done:
+            whole = is_secret or any(name.lower() != b"type" for name, _ in named)
+            yield from self._text_of(tag, whole=whole)
+
+    def _text_of(self, tag: Tag, *, whole: bool) -> Iterator[Span]:
+        if whole:
+            for span in self._markup.texts_within(tag):
+                self._element_done = span[1]
+                yield span
+        else:
+            end = self._markup.text_behind(tag.end, tag.level)
+            if end > tag.end:
+                yield tag.end, end
+                self._element_done = end
+
+    def _is_named(self, name: bytes, value: Span) -> bool:
+        return not _NO_NAME.fullmatch(name) and names.is_name(self._content[slice(*value)])

@@ -59,14 +59,19 @@ def _those_within(spans: Iterable[Span], items: Sequence[Span]) -> Iterator[Span
 
 def _spans(body: bytes) -> Iterator[Span]:
     """Tell where the texts are that are personal."""
+    settings: bool | None = None
     done = 0
     for _, place in _SIGNS.where(body):
         opened = body.rfind(b"<", done, place + 1) if place >= done else -1
         tag = _TAG.match(body, opened) if opened >= 0 else None
         done = max(done, place + 1)
-        # In autodiscover it is a setting that has a name.
-        if tag is None or tag[1] not in _NAMES or (tag[1] == b"Name" and _SETTINGS in body):
+        if tag is None or tag[1] not in _NAMES:
             continue
+        if tag[1] == b"Name":
+            # In autodiscover it is a setting that has a name.
+            settings = _SETTINGS in body if settings is None else settings
+            if settings:
+                continue
         if tag[1] in _END:
             done = _end_of(tag[1], body, tag.end())
             yield from _texts(body, tag.end(), done)
@@ -83,6 +88,8 @@ def _end_of(name: bytes, body: bytes, start: int) -> int:
 
 def _texts(body: bytes, start: int, end: int) -> Iterator[Span]:
     """Tell where texts are. The elements around them stay, so that it can be seen what was there."""
+    done = start
     for opened in (start, *(tag.end() for tag in _ANY_TAG.finditer(body, start, end))):
-        if text := _TEXT.match(body, opened, end):
+        if opened >= done and (text := _TEXT.match(body, opened, end)):
             yield text.span()
+            done = text.end()

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from engine.core.appointments import Appointment, ShowAs
+from engine.core.appointments import Appointment, Oddity, ShowAs
 from engine.exchange.ews.safe_xml import Element, markup, text_of
-from engine.exchange.ews.soap import MESSAGES, TYPES
-from engine.exchange.failures import CalendarNotReadable, NotUnderstood
+from engine.exchange.ews.soap import MESSAGES, TYPES, instant_told
+from engine.exchange.failures import CalendarNotReadable
 from engine.exchange.source import Window
 
 MOST_MAILBOXES = 100
@@ -49,7 +49,8 @@ def get_user_availability(addresses: Sequence[str], window: Window) -> bytes:
 def free_busy(response: Element, window: Window) -> tuple[Appointment, ...]:
     """Return what a successful FreeBusyResponse tells of `window`, which may be less than was asked for.
 
-    Raises `CalendarNotReadable` when the server tells no times, `NotUnderstood` when they make no sense.
+    An event whose times make no sense is told as one that takes no part. Raises `CalendarNotReadable` when the
+    server tells no times at all.
     """
     view = response.find(f"{MESSAGES}FreeBusyView")
     level = text_of(view, f"{TYPES}FreeBusyViewType") if view is not None else ""
@@ -61,26 +62,25 @@ def free_busy(response: Element, window: Window) -> tuple[Appointment, ...]:
 
 def _appointments(events: Iterator[Element], window: Window) -> Iterator[Appointment]:
     for number, event in enumerate(events):
-        start, end = _utc(text_of(event, f"{TYPES}StartTime")), _utc(text_of(event, f"{TYPES}EndTime"))
+        start, end = instant_told(text_of(event, f"{TYPES}StartTime")), instant_told(text_of(event, f"{TYPES}EndTime"))
         state = text_of(event, f"{TYPES}BusyType")
-        if end > window.start and start < window.end:
-            # There is no id in free/busy: the place in the answer keeps two of the same time apart.
-            key = f"{start.isoformat()} {end.isoformat()} {state} {number}"
-            yield Appointment(
-                id=blake2b(key.encode(), digest_size=6).hexdigest(),
-                start=start,
-                end=end,
-                show_as=_SHOW_AS.get(state, ShowAs.NO_DATA),
-            )
+        oddities = [] if state in _SHOW_AS else [Oddity.UNKNOWN_SHOW_AS]
+        if start is None or end is None:
+            start = end = start or end or window.start
+            oddities.append(Oddity.NOT_UNDERSTOOD)
+        elif end <= window.start or start >= window.end:
+            continue
+        # There is no id in free/busy: the place in the answer keeps two of the same time apart.
+        key = f"{start.isoformat()} {end.isoformat()} {state} {number}"
+        yield Appointment(
+            id=blake2b(key.encode(), digest_size=6).hexdigest(),
+            start=start,
+            end=end,
+            show_as=_SHOW_AS.get(state, ShowAs.NO_DATA),
+            may_be_whole_days=True,
+            oddities=tuple(oddities),
+        )
 
 
 def _local(instant: datetime) -> bytes:
     return instant.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat().encode()
-
-
-def _utc(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise NotUnderstood("GetUserAvailability answered an event without a start or an end") from error

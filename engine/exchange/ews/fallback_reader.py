@@ -1,12 +1,12 @@
 """Reads appointments, or times and states alone for as long as nobody may be impersonated."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.failures import ExchangeFailure, ImpersonationRightMissing, OnlyFreeBusy
+from engine.exchange.failures import ExchangeFailure, ImpersonationRightMissing, OnlyFreeBusy, SeriesNotExpanded
 from engine.exchange.source import Window
 
 PROBE = timedelta(hours=1)
@@ -25,6 +25,10 @@ class Reader(Protocol):
         """How many mailboxes one request can be about."""
         ...
 
+    def limitation(self, address: str) -> ExchangeFailure | None:
+        """Return what keeps it from telling everything about one mailbox alone, None when nothing does."""
+        ...
+
     async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`."""
         ...
@@ -34,7 +38,8 @@ class FallbackReader:
     """Uses `details` as a rule, and `free_busy` once the service account has lost the right to impersonate anybody.
 
     A mailbox that is out of the scope of that right is another matter: somebody may have left it out on purpose.
-    Every hour one read tries whether the right is there again. `clock` is the network clock.
+    Every hour one read tries whether the right is there again. Mailboxes whose server does not expand recurring
+    series are read by `free_busy` as well, each of them, and tried again each hour. `clock` is the network clock.
     """
 
     def __init__(self, details: Reader, free_busy: Reader, clock: Clock) -> None:
@@ -42,6 +47,7 @@ class FallbackReader:
         self._free_busy = free_busy
         self._clock = clock
         self._next_probe = clock.now()
+        self._unexpanded: dict[str, tuple[SeriesNotExpanded, datetime]] = {}
         self.restriction: ExchangeFailure | None = None
 
     @property
@@ -49,19 +55,34 @@ class FallbackReader:
         """How many mailboxes one request can be about at present."""
         return (self._details if self.restriction is None else self._free_busy).mailboxes_per_request
 
+    def limitation(self, address: str) -> ExchangeFailure | None:
+        """Return why a mailbox is read by free/busy although others are not."""
+        known = self._unexpanded.get(address)
+        return known and known[0]
+
     async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`, as far as it may be known."""
         now = self._clock.now()
+        if self.restriction is None and now < self._next_try(mailbox.address, now):
+            return await self._free_busy.read(url, mailbox, window)
         if self.restriction is None or now >= self._next_probe:
             self._next_probe = now + PROBE
             try:
                 found = await self._details.read(url, mailbox, window)
             except ImpersonationRightMissing as failure:
                 self.restriction = self.restriction or OnlyFreeBusy(failure.detail)
+            except SeriesNotExpanded as failure:
+                self.restriction = None
+                self._unexpanded[mailbox.address] = (failure, now + PROBE)
             except ExchangeFailure:
                 self._next_probe = now  # this says nothing of the right: the next read tries
                 raise
             else:
                 self.restriction = None
+                self._unexpanded.pop(mailbox.address, None)
                 return found
         return await self._free_busy.read(url, mailbox, window)
+
+    def _next_try(self, address: str, now: datetime) -> datetime:
+        known = self._unexpanded.get(address)
+        return known[1] if known else now

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TypeAlias
 
-from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.exchange.ews.safe_xml import Element, mended
-from engine.exchange.ews.soap import MESSAGES, TYPES
+from engine.core.appointments import Appointment, Oddity, Sensitivity, ShowAs
+from engine.exchange.ews.safe_xml import Element
+from engine.exchange.ews.soap import MESSAGES, TYPES, instant_told
+from engine.exchange.ews.zone_definition import zone_definition
 from engine.exchange.ews.zones import iana_zone
 from engine.exchange.failures import NotUnderstood
 from engine.exchange.source import Window
@@ -43,7 +44,7 @@ _REQUEST = (
 
 _ITEM = f"{TYPES}CalendarItem"
 _ITEM_ID = f"{TYPES}ItemId"
-_ZONE = f"{TYPES}StartTimeZone"
+_ZONES = tuple(f"{TYPES}{name}" for name in ("StartTimeZone", "EndTimeZone", "MeetingTimeZone"))
 _SUBJECT = f"{TYPES}Subject"
 _SENSITIVITY_TAG = f"{TYPES}Sensitivity"
 _START = f"{TYPES}Start"
@@ -53,6 +54,11 @@ _SHOW_AS_TAG = f"{TYPES}LegacyFreeBusyStatus"
 _CANCELLED = f"{TYPES}IsCancelled"
 _TYPE = f"{TYPES}CalendarItemType"
 _RESPONSE = f"{TYPES}MyResponseType"
+FIND_COUNT_LIMIT = 1000
+"""Exchange ends an answer with that many items (EWSFindCountLimit)."""
+_LONGEST_ZONE = 100
+_WITHOUT_ID = "\0"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUE = ("true", "1")
 
 _Texts: TypeAlias = Mapping[str, str | None]
@@ -61,10 +67,14 @@ _Texts: TypeAlias = Mapping[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The appointments of one answer by their ItemId; `complete` is False when the server kept some back."""
+    """The appointments of one answer by their ItemId; `complete` is False when the server kept some back.
+
+    `expanded` is False when there are masters of series in it: then their occurrences are not.
+    """
 
     appointments: Mapping[str, Appointment]
     complete: bool
+    expanded: bool
 
 
 def find_item(window: Window, *, with_subjects: bool) -> bytes:
@@ -76,36 +86,66 @@ def found_items(message: Element, *, with_subjects: bool) -> Page:
     """Return what a successful response message holds.
 
     Left out are meetings that the owner has declined but kept, and recurring masters, which have no time of their
-    own. A free/busy status that is unknown or missing counts as no data, such a sensitivity as private. Raises
-    `NotUnderstood` for an item without id or times: left out silently, it could be the one meeting of the day.
+    own. What cannot be understood of an item is an oddity of it: without a start and an end it takes no part, an
+    unknown or missing free/busy state counts as no data, an unknown sensitivity as private. A missing one is normal
+    (MS-OXCMSG, 2.2.1.13).
     """
     folder = message.find(f"{MESSAGES}RootFolder")
     if folder is None:
         raise NotUnderstood("FindItem answered without a folder")
     appointments: dict[str, Appointment] = {}
+    came, expanded = 0, True
     for item in folder.iter(_ITEM):
+        came += 1
         texts = {child.tag: child.text for child in item}
-        if _text(texts, _TYPE) == "RecurringMaster" or _text(texts, _RESPONSE) == "Decline":
-            continue
-        item_id, appointment = _appointment(item, texts, with_subjects)
-        appointments[item_id] = appointment
-    return Page(appointments, complete=folder.get("IncludesLastItemInRange", "true") in _TRUE)
+        if _text(texts, _TYPE) == "RecurringMaster":
+            expanded = False
+        elif _text(texts, _RESPONSE) != "Decline":
+            # Without an id it cannot be asked about, and counts all the same.
+            item_id = _id_of(item) or f"{_WITHOUT_ID}{came}"
+            appointments[item_id] = _appointment(item, item_id, texts, with_subjects)
+    return Page(appointments, _is_complete(folder, came), expanded)
 
 
-def _appointment(item: Element, texts: _Texts, with_subjects: bool) -> tuple[str, Appointment]:
-    item_id = _id_of(item, _ITEM_ID)
-    if not item_id:
-        raise NotUnderstood("FindItem answered an item without an id")
-    return item_id, Appointment(
+def has_id(item_id: str) -> bool:
+    """Tell whether the key of an appointment is an id that Exchange gave it, so that it may be asked about."""
+    return not item_id.startswith(_WITHOUT_ID)
+
+
+def _is_complete(folder: Element, came: int) -> bool:
+    """Some servers never say that the last item is there, although they count no more than have come.
+
+    Where as many have come as Exchange tells at most, that number proves nothing.
+    """
+    if folder.get("IncludesLastItemInRange", "true") in _TRUE:
+        return True
+    return came < FIND_COUNT_LIMIT and folder.get("TotalItemsInView") == str(came)
+
+
+def _appointment(item: Element, item_id: str, texts: _Texts, with_subjects: bool) -> Appointment:
+    start, end = instant_told(_text(texts, _START)), instant_told(_text(texts, _END))
+    show_as = _SHOW_AS.get(_text(texts, _SHOW_AS_TAG))
+    sensitivity = _SENSITIVITY.get(_text(texts, _SENSITIVITY_TAG) if _SENSITIVITY_TAG in texts else "Normal")
+    all_day = _text(texts, _ALL_DAY) in _TRUE
+    zone = next((found for tag in _ZONES for found in item.iterchildren(tag)), None)
+    noticed = (
+        (start is None or end is None, Oddity.NOT_UNDERSTOOD),
+        (show_as is None, Oddity.UNKNOWN_SHOW_AS),
+        (sensitivity is None, Oddity.UNKNOWN_SENSITIVITY),
+    )
+    return Appointment(
         id=blake2b(item_id.encode(), digest_size=6).hexdigest(),
-        start=_utc(_text(texts, _START)),
-        end=_utc(_text(texts, _END)),
-        subject=mended(_text(texts, _SUBJECT)) if with_subjects else "",
-        show_as=_SHOW_AS.get(_text(texts, _SHOW_AS_TAG), ShowAs.NO_DATA),
-        sensitivity=_SENSITIVITY.get(_text(texts, _SENSITIVITY_TAG), Sensitivity.PRIVATE),
-        all_day=_text(texts, _ALL_DAY) in _TRUE,
-        zone=iana_zone(_id_of(item, _ZONE)),
+        start=start or end or _EPOCH,
+        end=end or start or _EPOCH,
+        subject=_text(texts, _SUBJECT) if with_subjects else "",
+        show_as=show_as or ShowAs.NO_DATA,
+        sensitivity=sensitivity or Sensitivity.PRIVATE,
+        all_day=all_day,
+        zone=None if zone is None else _zone_told(zone),
+        # It says nothing about any other appointment, and may be longer than all the rest of it.
+        zone_definition=zone_definition(zone) if zone is not None and all_day else None,
         cancelled=_text(texts, _CANCELLED) in _TRUE,
+        oddities=tuple(oddity for is_so, oddity in noticed if is_so),
     )
 
 
@@ -113,18 +153,14 @@ def _text(texts: _Texts, tag: str) -> str:
     return (texts.get(tag) or "").strip()
 
 
-def _id_of(item: Element, tag: str) -> str:
-    element = next(item.iterchildren(tag), None)
+def _id_of(item: Element) -> str:
+    element = next(item.iterchildren(_ITEM_ID), None)
     return element.get("Id", "") if element is not None else ""
 
 
-def _utc(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-        # A time without a zone is in the one of TimeZoneContext.
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise NotUnderstood("FindItem answered an item without a start or an end") from error
+def _zone_told(zone: Element) -> str | None:
+    told = zone.get("Id") or zone.get("TimeZoneName") or ""
+    return iana_zone(told) or told[:_LONGEST_ZONE] or None
 
 
 def _instant(instant: datetime) -> bytes:

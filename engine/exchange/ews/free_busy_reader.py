@@ -42,6 +42,10 @@ class FreeBusyReader:
         self._clock = clock
         self._gathering: dict[str, _Batch] = {}
 
+    def limitation(self, address: str) -> ExchangeFailure | None:
+        """Return None: it tells as much of one mailbox as of any other."""
+        return None
+
     async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
         """Return the times and states that overlap `window`; nobody is impersonated.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from engine.exchange.ews.addresses import told_address
 from engine.exchange.ews.safe_xml import Element, markup
 from engine.exchange.ews.soap import TYPES
+from engine.exchange.failures import CalendarNotReadable, ExchangeFailure, MailboxTrouble, RequestRejected
 
 _REQUEST = (
     b"<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
@@ -12,10 +13,26 @@ _REQUEST = (
     b"<m:ItemIds>%b</m:ItemIds></m:GetItem>"
 )
 
+_OF_THE_SERVER = frozenset(
+    {
+        *("ErrorInternalServerTransientError", "ErrorInternalServerError", "ErrorMailboxStoreUnavailable"),
+        *("ErrorMailboxFailover", "ErrorADUnavailable", "ErrorADOperation", "ErrorConnectionFailed"),
+        *("ErrorNotEnoughMemory", "ErrorProxyRequestProcessingFailed", "ErrorFolderNotFound", "ErrorInvalidLicense"),
+    }
+)
+
 
 def get_organizers(item_ids: Sequence[str]) -> bytes:
     """Return the operation that asks for the organizer of every item of `item_ids` (at least one)."""
     return _REQUEST % b"".join(b'<t:ItemId Id="%b"/>' % markup(item_id) for item_id in item_ids)
+
+
+def concerns_one_item(code: str, failure: ExchangeFailure) -> bool:
+    """Tell whether a response code costs no more than the item it was answered for.
+
+    What concerns the mailbox or the server passes, and is answered for any item: then all have to be asked for again.
+    """
+    return code not in _OF_THE_SERVER and isinstance(failure, MailboxTrouble | CalendarNotReadable | RequestRejected)
 
 
 def organizer(message: Element) -> str | None:

@@ -1,5 +1,6 @@
 """Keeps what Exchange, or whatever answers in its place, can do to us by XML down to a `NotUnderstood`."""
 
+import codecs
 import re
 from html import escape
 from typing import TypeAlias
@@ -11,50 +12,99 @@ from engine.exchange.failures import NotUnderstood
 
 Element: TypeAlias = _Element
 
-# What a recovering parser may have to mend: control characters and bytes outside the encoding, which Exchange passes on
-# from subjects. Anything else (an unclosed or a crossed tag) could mean that appointments are missing.
-_HARMLESS = frozenset(
-    {
-        etree.ErrorTypes.ERR_INVALID_CHAR,
-        etree.ErrorTypes.ERR_INVALID_CHARREF,
-        etree.ErrorTypes.ERR_INVALID_ENCODING,
-    }
-)
 _FORBIDDEN_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REFERENCE = re.compile("&#(?:x0*([0-9a-fA-F]{1,8})|0*([0-9]{1,10}));")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_ESCAPED = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]|[\udc80-\udcff]")  # bytes that are not UTF-8
+_LAST_CHARACTER = 0x10FFFF
+
+_DECLARATION = re.compile(rb"<\?xml\s[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_ANY_DECLARATION = re.compile(r"\A<\?xml\s[^>]{0,400}\?>")
+_UTF_16 = (
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+_OTHERS = re.compile("iso8859-[0-9]{1,2}|cp125[0-9]|koi8-r|gb2312|gbk|gb18030|big5|shift_jis|euc_jp|euc_kr")
 
 
 def parse(body: bytes) -> Element:
-    """Return the root of a whole document; entities and DTDs are refused, forbidden characters mended.
+    """Return the root of a whole document; entities and DTDs are refused, characters that XML forbids are blanks.
 
-    Raises `NotUnderstood` for everything that is not one complete XML document.
+    Exchange passes on what it was given in subjects and names, and writes it as references that no parser accepts.
+    Anything else that is not well-formed (an unclosed or a crossed tag) could mean that appointments are missing:
+    raises `NotUnderstood` for everything that is not one complete XML document.
     """
-    parser = etree.XMLParser(
-        recover=True,
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        root: Element | None = etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, LookupError, ValueError) as error:
-        raise NotUnderstood("the answer is no XML") from error
-    if root is None or any(entry.type not in _HARMLESS for entry in parser.error_log):
-        raise NotUnderstood("the answer is no complete XML document")
+        root = _strictly(body)
+    except etree.XMLSyntaxError:
+        try:
+            root = _strictly(_mended(body))
+        except etree.XMLSyntaxError as error:
+            raise NotUnderstood("the answer is no complete XML document") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise NotUnderstood("the answer has a document type, which SOAP forbids")
     return root
 
 
+def _strictly(body: bytes) -> Element:
+    """What the parser only warns of, as of a namespace that is no absolute URI, is taken as it is."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        return etree.fromstring(body, parser)
+    except (LookupError, ValueError) as error:
+        raise NotUnderstood("the answer is no XML") from error
+
+
+def _mended(body: bytes) -> bytes:
+    """Return a document in UTF-8 with a blank for each character that XML forbids, as a reference or as it is.
+
+    The two halves of a character beyond the first 65,536 become that character: servers that keep text in UTF-16
+    write them as two references (libexpat issue 260).
+    """
+    text = _REFERENCE.sub(_character, _decoded(body).removeprefix("\ufeff"))
+    text = _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+    return _FORBIDDEN_IN_XML.sub(" ", _ANY_DECLARATION.sub("", text, count=1)).encode()
+
+
+def _character(reference: re.Match[str]) -> str:
+    """Return what a reference stands for where that is forbidden, or half of a pair, and else the reference."""
+    hexadecimal, decimal = reference.groups()
+    number = int(hexadecimal, 16) if hexadecimal else int(decimal)
+    if number > _LAST_CHARACTER:
+        return " "
+    return chr(number) if _FORBIDDEN_IN_XML.match(chr(number)) else reference[0]
+
+
+def _decoded(body: bytes) -> str:
+    """Return a document as text; halves of a pair stay halves, other bytes outside its encoding become blanks."""
+    for beginning, encoding in _UTF_16:
+        if body.startswith(beginning):
+            return body[: len(body) // 2 * 2].decode(encoding, "surrogatepass")
+    declared = _DECLARATION.match(body)
+    try:
+        encoding = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
+    except LookupError as error:
+        raise NotUnderstood("the answer is in an unknown encoding") from error
+    if _OTHERS.fullmatch(encoding):
+        return body.decode(encoding, "replace").replace("\ufffd", " ")
+    # What declares itself to be UTF-16 here is a string that a program wrote so, and sent as UTF-8.
+    return _ESCAPED.sub(_half_of_a_pair, body.decode("utf-8", "surrogateescape"))
+
+
+def _half_of_a_pair(escaped: re.Match[str]) -> str:
+    """Return the half that three bytes are (CESU-8), a blank for any other byte that is not UTF-8."""
+    if len(escaped[0]) == 1:
+        return " "
+    return escaped[0].encode("utf-8", "surrogateescape").decode("utf-8", "surrogatepass")
+
+
 def text_of(parent: Element, path: str) -> str:
     """Return the text of the first element at `path`, without blanks at the ends; "" where there is none."""
     return (parent.findtext(path) or "").strip()
-
-
-def mended(text: str) -> str:
-    """Return `text` with a blank for each character that XML forbids, in either form that recovery leaves them in."""
-    return _FORBIDDEN_IN_XML.sub(" ", text).replace("\ufffd", " ")
 
 
 def markup(text: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from engine.exchange.ews.safe_xml import Element, markup, parse, text_of
 from engine.exchange.failures import NotUnderstood
@@ -79,6 +80,15 @@ def response_messages(body: bytes) -> list[ResponseMessage]:
     if not messages:
         raise NotUnderstood("the answer holds no response message")
     return [_response_message(message) for message in messages]
+
+
+def instant_told(text: str) -> datetime | None:
+    """Return the UTC instant of an xs:dateTime, None where it is none; without a zone it is in TimeZoneContext's."""
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _response_message(message: Element) -> ResponseMessage:

@@ -154,6 +154,10 @@ class EwsSource:
         """Tell whether changes of this mailbox are heard at the moment."""
         return self._watcher.is_watched(mailbox.address)
 
+    def limitation(self, mailbox: Mailbox) -> ExchangeFailure | None:
+        """Return why less is told of this mailbox than of others although it was read, None where it is not so."""
+        return self._reader.limitation(mailbox.address)
+
     def following(self, mailbox: Mailbox) -> Following:
         """Return whether and how a mailbox is watched, or why not."""
         following = self._watcher.following(mailbox.address)

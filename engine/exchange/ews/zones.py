@@ -1,5 +1,6 @@
 """Exchange names time zones as Windows does; the rest of the engine knows IANA names."""
 
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
@@ -13,16 +14,18 @@ _EXCHANGE_UTC = "tzone://Microsoft/Utc"
 def iana_zone(exchange_id: str) -> str | None:
     """Return the IANA name for a time zone id of Exchange by CLDR's table; None for a zone that exists only there.
 
-    An IANA name is returned as it is: items that came from other systems carry one.
+    An IANA name is returned as it is, perhaps behind a path of the program that wrote it: items that came from other
+    systems carry one. Case does not matter.
     """
-    if exchange_id == _EXCHANGE_UTC:
-        return "Etc/UTC"
-    by_windows_name: str | None = get_global("windows_zone_mapping").get(exchange_id)
-    if by_windows_name is not None:
-        return by_windows_name
-    return exchange_id if exchange_id in _iana_names() else None
+    known = _names()
+    folded = exchange_id.strip().casefold()
+    while folded not in known and "/" in folded:
+        folded = folded.partition("/")[2]
+    return known.get(folded)
 
 
 @cache
-def _iana_names() -> frozenset[str]:
-    return frozenset(available_timezones())
+def _names() -> Mapping[str, str]:
+    windows: Mapping[str, str] = get_global("windows_zone_mapping")
+    iana = {name.casefold(): name for name in available_timezones()}
+    return {_EXCHANGE_UTC.casefold(): "Etc/UTC"} | iana | {name.casefold(): zone for name, zone in windows.items()}

@@ -19,6 +19,9 @@ class Behaviour:
     impersonation. `app_only`: whoever asks is an application, which no mailbox belongs to, so every request has to
     impersonate one, as in Exchange Online.
 
+    `expands_series`: a CalendarView shows the occurrences of a series; other servers show its master as it is.
+    `tells_completeness`: IncludesLastItemInRange is true where everything is there; some servers never say so.
+
     Of streams: `heartbeat_seconds` between two signs of life (a real server takes 45), with a StatusEvent in them if
     `heartbeats_with_status_event`; an XML declaration before every envelope or before the first alone
     (`declares_every_envelope`); events on items and the folder, or on the folder alone (`folder_events_only`).
@@ -46,6 +49,8 @@ class Behaviour:
     hanging_connections: int = 10
     unconnected_subscriptions_last: timedelta = timedelta(minutes=30)
     app_only: bool = False
+    expands_series: bool = True
+    tells_completeness: bool = True
 
 
 AS_DOCUMENTED = Behaviour()

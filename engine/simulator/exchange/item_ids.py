@@ -4,8 +4,6 @@ import base64
 import binascii
 import zlib
 
-import msgspec
-
 from engine.simulator.exchange.soap import Refusal
 from engine.simulator.world import CalendarItem
 
@@ -20,7 +18,7 @@ def item_id(mailbox: str, item: CalendarItem) -> str:
 
 def change_key(item: CalendarItem) -> str:
     """Return the key that differs whenever anything about the item does."""
-    return base64.b64encode(zlib.crc32(msgspec.json.encode(item)).to_bytes(4, "big")).decode()
+    return base64.b64encode(zlib.crc32(repr(item).encode()).to_bytes(4, "big")).decode()
 
 
 def opaque_id(kind: bytes, mailbox: str, key: str) -> str:

@@ -1,6 +1,6 @@
 """The EWS operations this server has: each takes the request element and the mailbox it is about, gives messages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -10,6 +10,8 @@ from engine.simulator.exchange.item_ids import ITEM, read_id
 from engine.simulator.exchange.properties import NOT_IN_FIND_ITEM, Shape
 from engine.simulator.exchange.soap import NAMESPACES, M, Refusal, T, failure, schema_violation, success
 from engine.simulator.exchange.xml import Element
+from engine.simulator.world import CalendarItem
+from engine.simulator.world.items import Entry, Series
 
 TWO_YEARS = timedelta(days=2 * 366)
 FIND_COUNT_LIMIT = 1000
@@ -43,6 +45,8 @@ def get_item(call: Call) -> Iterator[Element]:
             item = call.world.item(mailbox, key) if mailbox == call.calendar_of.casefold() else None
             if item is None:
                 raise Refusal("ErrorItemNotFound", "The specified object was not found in the store.")
+            if item.get_item_error:
+                raise Refusal(item.get_item_error, "Simulated.")
             yield success("GetItem", M("Items", shape.element(mailbox, item)))
         except Refusal as problem:
             yield failure("GetItem", problem, M("Items"))
@@ -61,9 +65,19 @@ def _view(call: Call, shape: Shape, view: Element) -> Element:
         raise Refusal("ErrorCalendarViewRangeTooBig", "The calendar view spans more than two years.")
     most = _limit(view)
     found = call.world.occurrences(call.calendar_of, start, end)
+    if not call.behaviour.expands_series:
+        found = _as_they_are(call.world.entries(call.calendar_of), start, end)
     items = [shape.element(call.calendar_of, item) for item in found[:most]]
-    complete = "true" if len(found) <= most else "false"
-    return M("RootFolder", T("Items", *items), TotalItemsInView=str(len(items)), IncludesLastItemInRange=complete)
+    complete = "true" if len(found) <= most and call.behaviour.tells_completeness else "false"
+    return M("RootFolder", T("Items", *items), TotalItemsInView=str(len(found)), IncludesLastItemInRange=complete)
+
+
+def _as_they_are(entries: Iterable[Entry], start: datetime, end: datetime) -> list[CalendarItem]:
+    """Return a series as the one item that it is stored as, wherever that lies; singles are as in any view."""
+    found: list[CalendarItem] = []
+    for entry in entries:
+        found += [entry.master] if isinstance(entry, Series) else entry.occurrences(start, end)
+    return found
 
 
 def _limit(view: Element) -> int:

@@ -12,6 +12,7 @@ from engine.core.appointments import ShowAs
 from engine.simulator.exchange.item_ids import change_key, item_id
 from engine.simulator.exchange.soap import NAMESPACES, T, schema_violation
 from engine.simulator.exchange.xml import Element
+from engine.simulator.exchange.zone_definitions import time_zone
 from engine.simulator.world import CalendarItem, ItemKind
 
 Writer: TypeAlias = Callable[[CalendarItem], str | Element]
@@ -55,7 +56,13 @@ def _boolean(value: bool) -> str:
 
 
 def _zone(name: str) -> Writer:
-    return lambda item: T(name, Id=windows_zone(item.zone), Name=windows_zone(item.zone))
+    def write(item: CalendarItem) -> Element:
+        if item.zone_told is None:
+            return T(name, Id=windows_zone(item.zone), Name=windows_zone(item.zone))
+        told, year = item.zone_told, item.start.year
+        return time_zone(name, told.id, told.name or told.id, told.rules, (year - 1, year, year + 1))
+
+    return write
 
 
 def _display_name_only(item: CalendarItem) -> str | Element:
@@ -126,13 +133,14 @@ class Shape:
         self.asked = {field.get("FieldURI", "") for field in fields}
         names = base | self.asked
         writers = {**PROPERTIES, "calendar:Organizer": _with_address} if with_address else PROPERTIES
-        self._writers = [(name.partition(":")[2], write) for name, write in writers.items() if name in names]
+        self._writers = [(name, write) for name, write in writers.items() if name in names]
 
     def element(self, mailbox: str, item: CalendarItem) -> Element:
         """Return the CalendarItem element with what was asked for, and the id, which always is there."""
         element = T("CalendarItem", T("ItemId", Id=item_id(mailbox, item), ChangeKey=change_key(item)))
-        for name, write in self._writers:
-            value = write(item)
+        for uri, write in self._writers:
+            value = item.told[uri] or "" if uri in item.told else write(item)
+            name = uri.partition(":")[2]
             if isinstance(value, str):
                 if value:
                     T.add(element, name, value)

@@ -10,9 +10,10 @@ from lxml.etree import _Element
 Element: TypeAlias = _Element
 Content: TypeAlias = Element | str
 
-FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
-STAND_IN = 0x10FF00
-STAND_INS = re.compile(b"\xf4\x8f\xbc([\x80-\x9f])")
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+STAND_INS = re.compile("\U0010ff00([\U0010ff10-\U0010ff1f]{4})")
+STAND_IN, FIRST_DIGIT = chr(0x10FF00), 0x10FF10
+"""A character that XML forbids goes through the library as a mark and its number in four digits of no meaning."""
 
 
 class Maker:
@@ -23,7 +24,7 @@ class Maker:
         self._prefixes = dict(prefixes)
 
     def __call__(self, name: str, /, *content: Content, **attributes: str) -> Element:
-        """Return the element. XML 1.0 has no place for control characters: stand-ins go in, see `serialize`."""
+        """Return the element. XML 1.0 has no place for some characters: stand-ins go in, see `serialize`."""
         element = etree.Element(self._tag(name), attributes, self._prefixes)
         for part in content:
             if isinstance(part, str):
@@ -41,13 +42,26 @@ class Maker:
 
 
 def _writable(text: str) -> str:
-    return FORBIDDEN.sub(lambda match: chr(STAND_IN + ord(match[0])), text)
+    return FORBIDDEN.sub(lambda match: STAND_IN + _digits(ord(match[0])), text)
+
+
+def _digits(number: int) -> str:
+    return "".join(chr(FIRST_DIGIT + int(digit, 16)) for digit in f"{number:04X}")
+
+
+def _number(digits: str) -> str:
+    return "".join(f"{ord(digit) - FIRST_DIGIT:X}" for digit in digits).lstrip("0") or "0"
 
 
 def serialize(root: Element) -> bytes:
-    """Return the document in UTF-8, control characters as references: Exchange writes them so, forbidden or not."""
+    """Return the document in UTF-8, what XML cannot hold as references: Exchange writes them so, forbidden or not.
+
+    Halves of a pair are among them, one by one: a subject is UTF-16 to Exchange (libexpat issue 260).
+    """
     document = etree.tostring(root, xml_declaration=True, encoding="utf-8")
-    return STAND_INS.sub(lambda match: b"&#x%X;" % (match[1][0] - 0x80), document)
+    if STAND_IN.encode() not in document:
+        return document
+    return STAND_INS.sub(lambda match: f"&#x{_number(match[1])};", document.decode()).encode()
 
 
 def read(document: bytes) -> Element:

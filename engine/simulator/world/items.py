@@ -15,11 +15,12 @@ SATURDAY = 5
 
 
 class ItemKind(Enum):
-    """What an item is to its series; the values are EWS CalendarItemType without RecurringMaster."""
+    """What an item is to its series; the values are EWS CalendarItemType."""
 
     SINGLE = "Single"
     OCCURRENCE = "Occurrence"
     EXCEPTION = "Exception"
+    RECURRING_MASTER = "RecurringMaster"
 
 
 class Response(Enum):
@@ -40,12 +41,23 @@ class Correspondent(msgspec.Struct, frozen=True):
     address: str
 
 
+class ZoneTold(msgspec.Struct, frozen=True):
+    """A time zone as the program that made an item wrote it: any id and name, and `rules` of an IANA zone or none."""
+
+    id: str
+    name: str = ""
+    rules: str = ""
+
+
 class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One item of one calendar, or one occurrence of a series.
 
     `key` names it within its calendar. `start` and `end` are aware UTC instants; an all-day item lasts from local
     midnight to local midnight of `zone` (IANA), the time zone it was made in. `organizer` is None for an appointment
     nobody else was invited to. `uid` ties together what belongs to one meeting or series.
+
+    A server may tell it otherwise than it is: `zone_told` in place of `zone`, `told` in place of any other property by
+    its FieldURI (None: not at all), and GetItem answers it with the code `get_item_error`.
     """
 
     key: str
@@ -63,6 +75,9 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     response: Response = Response.UNKNOWN
     cancelled: bool = False
     kind: ItemKind = ItemKind.SINGLE
+    zone_told: ZoneTold | None = None
+    told: Mapping[str, str | None] = msgspec.field(default_factory=dict)
+    get_item_error: str = ""
 
     def overlaps(self, start: datetime, end: datetime) -> bool:
         """Tell whether it is in the view [start, end): it ends after `start` and begins before `end`."""
@@ -102,6 +117,11 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     workdays_only: bool = False
     changed: Mapping[date, CalendarItem] = msgspec.field(default_factory=dict)
     deleted: frozenset[date] = frozenset()
+
+    @property
+    def master(self) -> CalendarItem:
+        """The item that holds the recurrence, which no view shows that expands it."""
+        return msgspec.structs.replace(self.first, kind=ItemKind.RECURRING_MASTER)
 
     @property
     def key(self) -> str:

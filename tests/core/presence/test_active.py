@@ -27,9 +27,9 @@ def winner(*appointments: Appointment, settings: object = SHOWN, now: str = "10:
 
 
 def test_an_appointment_is_active_from_its_start_until_just_before_its_end() -> None:
-    assert note(SHORT, now="08:59") == "Available until 9 AM (Busy: Short)"
-    assert note(SHORT, now="09:00") == "Busy: Short until 11 AM"
-    assert note(SHORT, now="10:59") == "Busy: Short until 11 AM"
+    assert note(SHORT, now="08:59") == "Available until 9am (Busy: Short)"
+    assert note(SHORT, now="09:00") == "Busy: Short until 11am"
+    assert note(SHORT, now="10:59") == "Busy: Short until 11am"
     assert note(SHORT, now="11:00") == ""
 
 
@@ -57,7 +57,7 @@ def test_words_match_by_unicode_case_folding() -> None:
 
 def test_private_subjects_are_matched_though_never_shown() -> None:
     private = changed(LONG, subject="Customer", sensitivity=Sensitivity.PRIVATE)
-    assert note(private, SHORT, settings=WORDS) == "Busy until 6 PM"
+    assert note(private, SHORT, settings=WORDS) == "Busy until 6pm"
 
 
 @pytest.mark.parametrize("target", [Target.BUSY, Target.AWAY, Target.DND])

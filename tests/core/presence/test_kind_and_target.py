@@ -17,9 +17,9 @@ BY_THE_BOSS = replace(SHOWN, tentative_exception_organizer=" Boss@Example.com ")
     [
         (ShowAs.FREE, CLEARED),
         (ShowAs.TENTATIVE, CLEARED),
-        (ShowAs.BUSY, Presence("busy", "Busy: Meeting until 11 AM")),
-        (ShowAs.OOF, Presence("away", "Away: Meeting until 11 AM")),
-        (ShowAs.WORKING_ELSEWHERE, Presence("", "Meeting until 11 AM")),
+        (ShowAs.BUSY, Presence("busy", "Busy: Meeting until 11am")),
+        (ShowAs.OOF, Presence("away", "Away: Meeting until 11am")),
+        (ShowAs.WORKING_ELSEWHERE, Presence("", "Meeting until 11am")),
         (ShowAs.NO_DATA, CLEARED),
     ],
 )
@@ -59,10 +59,10 @@ def test_the_mapping_decides_what_each_kind_shows(kind: Kind, target: Target) ->
     else:
         one = changed(MEETING, show_as=ShowAs(kind.value))
     expected = {
-        Target.AVAILABLE: Presence("", "Meeting until 11 AM"),
-        Target.BUSY: Presence("busy", "Busy: Meeting until 11 AM"),
-        Target.AWAY: Presence("away", "Away: Meeting until 11 AM"),
-        Target.DND: Presence("dnd", "Do not disturb: Meeting until 11 AM"),
+        Target.AVAILABLE: Presence("", "Meeting until 11am"),
+        Target.BUSY: Presence("busy", "Busy: Meeting until 11am"),
+        Target.AWAY: Presence("away", "Away: Meeting until 11am"),
+        Target.DND: Presence("dnd", "Do not disturb: Meeting until 11am"),
         Target.IGNORE: CLEARED,
     }[target]
     assert decide([one], settings, at("10:00")).presence == expected
@@ -86,5 +86,5 @@ def test_a_kind_that_the_mapping_leaves_out_has_its_default_target() -> None:
 def test_what_is_not_shown_is_neither_active_nor_next_nor_outranks(unshown: Appointment) -> None:
     settings = replace(SHOWN, priority_words=("board",))
     home = appointment("09:00", "17:00", "Home", show_as=ShowAs.WORKING_ELSEWHERE)
-    assert note(unshown, home, settings=settings) == "Home until 5 PM"
+    assert note(unshown, home, settings=settings) == "Home until 5pm"
     assert note(unshown, settings=settings) == ""

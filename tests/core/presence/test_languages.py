@@ -91,7 +91,7 @@ def test_the_languages_of_the_specification_are_there() -> None:
 def test_a_file_has_every_message_and_nothing_else(language: str) -> None:
     assert missing_messages(language) == ()
     own = table(language)
-    assert own.keys() <= {"state", "kind", "note", "inflected_weekday", "date"}
+    assert own.keys() <= {"state", "kind", "note", "inflected_weekday", "date", "time"}
     for name in ("state", "kind", "note"):
         assert own[name].keys() == table("en")[name].keys()
 
@@ -137,5 +137,5 @@ def test_a_language_is_supported_where_its_base_has_a_file(code: str) -> None:
 
 def test_an_unknown_language_is_english_and_everything_is_missing() -> None:
     settings = replace(SHOWN, language="tlh")
-    assert decide([MEETING], settings, at("10:00")).presence.note == "Available until 2 PM (Busy: Review)"
+    assert decide([MEETING], settings, at("10:00")).presence.note == "Available until 2pm (Busy: Review)"
     assert len(missing_messages("tlh")) == len(Sentence) + len(Kind) + 4

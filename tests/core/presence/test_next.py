@@ -14,32 +14,32 @@ TOMORROW = appointment("2026-03-05 09:00", "2026-03-05 10:00", "Tomorrow")
 
 
 def test_next_is_what_begins_first() -> None:
-    assert note(EVENING, AFTERNOON) == "Available until 2 PM (Busy: Afternoon)"
+    assert note(EVENING, AFTERNOON) == "Available until 2pm (Busy: Afternoon)"
 
 
 def test_what_begins_now_is_active_and_not_next() -> None:
-    assert note(AFTERNOON, EVENING, now="14:00") == "Busy: Afternoon until 3 PM"
+    assert note(AFTERNOON, EVENING, now="14:00") == "Busy: Afternoon until 3pm"
 
 
 def test_ties_for_next_go_by_the_key_of_the_active_one() -> None:
     away = changed(AFTERNOON, id="z", subject="Trip", show_as=ShowAs.OOF)
-    assert note(AFTERNOON, away) == "Available until 2 PM (Away: Trip)"
-    assert note(away, AFTERNOON) == "Available until 2 PM (Away: Trip)"
+    assert note(AFTERNOON, away) == "Available until 2pm (Away: Trip)"
+    assert note(away, AFTERNOON) == "Available until 2pm (Away: Trip)"
 
 
 def test_what_leaves_one_available_is_never_next() -> None:
     home = appointment("11:00", "12:00", "Home", show_as=ShowAs.WORKING_ELSEWHERE)
     assert note(home) == ""
-    assert note(home, AFTERNOON) == "Available until 2 PM (Busy: Afternoon)"
+    assert note(home, AFTERNOON) == "Available until 2pm (Busy: Afternoon)"
 
 
 def test_by_default_nothing_after_the_local_day_is_next() -> None:
     last_minute = appointment("23:59", "2026-03-05 01:00", "Night")
     midnight = appointment("2026-03-05 00:00", "2026-03-05 01:00", "Night")
-    assert note(last_minute, now="00:00") == "Available until 11:59 PM (Busy: Night)"
+    assert note(last_minute, now="00:00") == "Available until 11:59pm (Busy: Night)"
     assert note(midnight, now="23:59") == ""
     assert decide([TOMORROW], SHOWN, at("10:00")).valid_until == at("2026-03-05 00:00")
-    assert note(TOMORROW, now="2026-03-05 00:00") == "Available until 9 AM (Busy: Tomorrow)"
+    assert note(TOMORROW, now="2026-03-05 00:00") == "Available until 9am (Busy: Tomorrow)"
 
 
 @pytest.mark.parametrize(("hours", "seen_from"), [(1.0, "13:00"), (2.5, "11:30"), (16.0, "2026-03-03 22:00")])
@@ -53,9 +53,9 @@ def test_a_horizon_in_hours_replaces_the_local_day(hours: float, seen_from: str)
 
 def test_a_long_horizon_reaches_into_other_days() -> None:
     settings = replace(SHOWN, horizon_hours=1e12)
-    assert note(TOMORROW, settings=settings) == "Available until tomorrow 9 AM (Busy: Tomorrow)"
+    assert note(TOMORROW, settings=settings) == "Available until tomorrow 9am (Busy: Tomorrow)"
     vacation = days("2026-03-09", "2026-03-14")
-    assert note(vacation, settings=settings) == "Available until Monday 12 AM (Away: Vacation)"
+    assert note(vacation, settings=settings) == "Available until Monday 12am (Away: Vacation)"
 
 
 @pytest.mark.parametrize("hours", [0.0, -1.0])
@@ -63,5 +63,5 @@ def test_a_horizon_of_nothing_never_shows_what_comes_next(hours: float) -> None:
     settings = replace(SHOWN, horizon_hours=hours)
     assert note(AFTERNOON, now="13:59", settings=settings) == ""
     home = appointment("09:00", "17:00", "Home", show_as=ShowAs.WORKING_ELSEWHERE)
-    assert note(AFTERNOON, home, now="13:59", settings=settings) == "Home until 5 PM"
+    assert note(AFTERNOON, home, now="13:59", settings=settings) == "Home until 5pm"
     assert decide([AFTERNOON], settings, at("13:00")).valid_until == AFTERNOON.start

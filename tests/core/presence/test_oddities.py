@@ -64,7 +64,7 @@ def test_an_unknown_free_busy_state_counts_as_no_data() -> None:
 def test_an_unknown_sensitivity_counts_as_private() -> None:
     strange = changed(MEETING, sensitivity=cast("Any", "top_secret"))
     decision = decide([strange], SHOWN, at("10:00"))
-    assert decision.presence == Presence("busy", "Busy until 11 AM")
+    assert decision.presence == Presence("busy", "Busy until 11am")
     assert (decision.reasons[0].subject, decision.reasons[0].oddities) == ("", (Oddity.UNKNOWN_SENSITIVITY,))
 
 
@@ -72,7 +72,7 @@ def test_an_unknown_sensitivity_counts_as_private() -> None:
 def test_an_endless_subject_is_cut_and_odd(subject: str) -> None:
     decision = decide([changed(MEETING, subject=subject)], SHOWN, at("10:00"))
     assert len(decision.presence.note) <= 128
-    assert decision.presence.note.endswith(" until 11 AM")
+    assert decision.presence.note.endswith(" until 11am")
     assert len(decision.reasons[0].subject) <= 255
     assert decision.reasons[0].oddities == (Oddity.OVERLONG_SUBJECT,)
 
@@ -81,5 +81,5 @@ def test_a_crowd_of_appointments_has_one_winner() -> None:
     crowd = [changed(MEETING, id=f"{n:04}", start=at("08:00") + timedelta(seconds=n)) for n in range(2000)]
     decision = decide(crowd, SHOWN, at("10:00"))
     outcomes = [reason.outcome for reason in decision.reasons]
-    assert decision.presence == Presence("busy", "Busy: Meeting until 11 AM")
+    assert decision.presence == Presence("busy", "Busy: Meeting until 11am")
     assert outcomes == [Outcome.OUTRANKED] * 1999 + [Outcome.ACTIVE]

@@ -26,8 +26,8 @@ MEETING = appointment("14:00", "15:00")
 def test_a_day_is_the_list_of_what_it_shows_from_midnight_on() -> None:
     changes = preview_day([MEETING, HOME], SHOWN, WEDNESDAY)
     assert [(change.at, change.presence) for change in changes] == [
-        (at("00:00"), Presence("", "Homeoffice until 2 PM (Busy: Meeting)")),
-        (at("14:00"), Presence("busy", "Busy: Meeting until 3 PM")),
+        (at("00:00"), Presence("", "Homeoffice until 2pm (Busy: Meeting)")),
+        (at("14:00"), Presence("busy", "Busy: Meeting until 3pm")),
         (at("15:00"), Presence("", "Homeoffice, all day")),
     ]
 
@@ -69,7 +69,7 @@ def test_every_bound_of_a_crowd_of_nested_appointments_is_a_change() -> None:
     changes = preview_day(crowd, SHOWN, WEDNESDAY)
     bounds = [at("00:00"), *(begins + minute for minute in minutes), *(ends - minute for minute in reversed(minutes))]
     assert [change.at for change in changes] == bounds
-    assert changes[200].presence.note == "Busy: Meeting until 4:41 PM"
+    assert changes[200].presence.note == "Busy: Meeting until 4:41pm"
 
 
 BUSY_AT_HOME = replace(SHOWN, mapping={**DEFAULT_MAPPING, Kind.WORKING_ELSEWHERE: Target.BUSY})
@@ -78,7 +78,7 @@ BUSY_AT_HOME = replace(SHOWN, mapping={**DEFAULT_MAPPING, Kind.WORKING_ELSEWHERE
 def test_a_difference_says_from_when_until_when_and_why() -> None:
     [morning, evening] = differences([MEETING, HOME], SHOWN, BUSY_AT_HOME, at("10:00"), at("20:00"))
     assert (morning.at, morning.until) == (at("10:00"), at("14:00"))
-    assert morning.before == Presence("", "Homeoffice until 2 PM (Busy: Meeting)")
+    assert morning.before == Presence("", "Homeoffice until 2pm (Busy: Meeting)")
     assert morning.after == Presence("busy", "Busy: Homeoffice, all day")
     assert morning.why == "all day 2026-03-04: active, as busy"
     assert (evening.at, evening.until) == (at("15:00"), at("20:00"))

@@ -20,16 +20,16 @@ HIDDEN = replace(SHOWN, show_subject=False)
 @pytest.mark.parametrize(
     ("end", "said"),
     [
-        ("14:00", "Busy until 2 PM"),
-        ("14:05", "Busy until 2:05 PM"),
-        ("23:59", "Busy until 11:59 PM"),
-        ("2026-03-05 00:00", "Busy until tomorrow 12 AM"),
-        ("2026-03-05 12:00", "Busy until tomorrow 12 PM"),
-        ("2026-03-06 00:00", "Busy until Friday 12 AM"),
-        ("2026-03-10 23:59", "Busy until Tuesday 11:59 PM"),
-        ("2026-03-11 00:00", "Busy until Mar 11, 12 AM"),
-        ("2026-12-31 23:00", "Busy until Dec 31, 11 PM"),
-        ("2027-01-01 00:00", "Busy until Jan 1, 2027, 12 AM"),
+        ("14:00", "Busy until 2pm"),
+        ("14:05", "Busy until 2:05pm"),
+        ("23:59", "Busy until 11:59pm"),
+        ("2026-03-05 00:00", "Busy until tomorrow 12am"),
+        ("2026-03-05 12:00", "Busy until tomorrow 12pm"),
+        ("2026-03-06 00:00", "Busy until Friday 12am"),
+        ("2026-03-10 23:59", "Busy until Tuesday 11:59pm"),
+        ("2026-03-11 00:00", "Busy until Mar 11, 12am"),
+        ("2026-12-31 23:00", "Busy until Dec 31, 11pm"),
+        ("2027-01-01 00:00", "Busy until Jan 1, 2027, 12am"),
     ],
 )
 def test_the_further_away_an_end_is_the_more_is_said(end: str, said: str) -> None:
@@ -62,17 +62,17 @@ def test_the_words_change_at_local_midnights_and_at_no_other_time() -> None:
         history.append((now, decision.presence.note))
         now = decision.valid_until
     assert history == [
-        (at("2026-12-20 09:00"), "Busy until Jan 10, 2027, 2 PM"),
-        (at("2027-01-01 00:00"), "Busy until Jan 10, 2 PM"),
-        (at("2027-01-04 00:00"), "Busy until Sunday 2 PM"),
-        (at("2027-01-09 00:00"), "Busy until tomorrow 2 PM"),
-        (at("2027-01-10 00:00"), "Busy until 2 PM"),
+        (at("2026-12-20 09:00"), "Busy until Jan 10, 2027, 2pm"),
+        (at("2027-01-01 00:00"), "Busy until Jan 10, 2pm"),
+        (at("2027-01-04 00:00"), "Busy until Sunday 2pm"),
+        (at("2027-01-09 00:00"), "Busy until tomorrow 2pm"),
+        (at("2027-01-10 00:00"), "Busy until 2pm"),
     ]
 
 
 def test_days_are_those_of_the_presence_time_zone() -> None:
     meeting = appointment("09:00", "20:00")
-    assert note(meeting, settings=replace(HIDDEN, timezone=ZoneInfo("Asia/Tokyo"))) == "Busy until tomorrow 4 AM"
+    assert note(meeting, settings=replace(HIDDEN, timezone=ZoneInfo("Asia/Tokyo"))) == "Busy until tomorrow 4am"
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def machine_on_kiritimati(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("machine_on_kiritimati")
 def test_the_time_zone_of_the_machine_plays_no_part() -> None:
     niue = replace(HIDDEN, timezone=ZoneInfo("Pacific/Niue"))  # Tuesday still, when it is Thursday on Kiritimati
-    assert note(appointment("11:00", "13:00"), now="11:30", settings=niue) == "Busy until tomorrow 1 AM"
+    assert note(appointment("11:00", "13:00"), now="11:30", settings=niue) == "Busy until tomorrow 1am"
     assert note(days("2026-03-03", "2026-03-04"), now="11:30", settings=niue) == "Away, all day"
     tomorrow = decide([appointment("2026-03-06 14:00", "2026-03-06 15:00")], niue, at("11:30")).valid_until
     assert tomorrow == at("2026-03-06 00:00", niue.timezone)
@@ -97,8 +97,10 @@ def test_the_time_zone_of_the_machine_plays_no_part() -> None:
 @pytest.mark.parametrize(
     ("language", "on_the_hour", "past_it"),
     [
-        ("en", "2 PM", "2:05 PM"),
-        ("en-US", "2 PM", "2:05 PM"),
+        ("en", "2pm", "2:05pm"),
+        ("en-US", "2pm", "2:05pm"),
+        ("en-AU", "2pm", "2:05pm"),
+        ("en_CA", "2pm", "2:05pm"),
         ("en_GB", "14:00", "14:05"),
         ("de", "14:00", "14:05"),
         ("de-CH", "14:00", "14:05"),
@@ -114,6 +116,22 @@ def test_minutes_are_left_out_only_where_the_clock_counts_to_twelve(
     settings = replace(HIDDEN, language=language)
     assert on_the_hour in note(appointment("09:00", "14:00"), settings=settings)
     assert past_it in note(appointment("09:00", "14:05"), settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("2026-03-05 00:00", "Available until tomorrow 12am (Busy: Meeting)"),
+        ("2026-03-05 00:30", "Available until tomorrow 12:30am (Busy: Meeting)"),
+        ("11:59", "Available until 11:59am (Busy: Meeting)"),
+        ("12:00", "Available until 12pm (Busy: Meeting)"),
+        ("12:07", "Available until 12:07pm (Busy: Meeting)"),
+        ("14:00", "Available until 2pm (Busy: Meeting)"),
+        ("14:30", "Available until 2:30pm (Busy: Meeting)"),
+    ],
+)
+def test_english_tells_times_as_the_presence_app_of_innovaphone_does(end: str, said: str) -> None:
+    assert note(appointment(end, "2026-03-05 01:00"), settings=replace(SHOWN, horizon_hours=24)) == said
 
 
 @pytest.mark.parametrize("language", [code for code in localedata.locale_identifiers() if is_supported_language(code)])

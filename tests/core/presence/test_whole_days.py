@@ -31,7 +31,7 @@ def test_without_a_zone_the_dates_are_those_of_the_presence_time_zone() -> None:
     vacation = Appointment(id="1", start=at("00:00"), end=at("2026-03-06 00:00"), all_day=True)
     assert lived(vacation) == (vacation.start, vacation.end)
     there = replace(SHOWN, timezone=NEW_YORK)
-    assert lived(vacation, there) == (at("2026-03-03 00:00", NEW_YORK), at("2026-03-05 00:00", NEW_YORK))
+    assert lived(vacation, there) == (at("2026-03-04 00:00", NEW_YORK), at("2026-03-06 00:00", NEW_YORK))
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "../etc/passwd", "Europe", "W. Europe Standard Time", "\x00"])

@@ -1,14 +1,16 @@
 """What becomes of the free/busy times that Exchange tells."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from lxml import etree
 
-from engine.core.appointments import ShowAs
+from engine.core.appointments import Oddity, ShowAs
+from engine.core.presence import PresenceSettings, decide
 from engine.exchange.ews.answers import EwsAnswer
 from engine.exchange.ews.availability import free_busy
-from engine.exchange.failures import CalendarNotReadable, MailboxNotFound, NotUnderstood
+from engine.exchange.failures import CalendarNotReadable, MailboxNotFound
 from engine.exchange.source import Window
 from tests.exchange.ews.wire import CLOSING, NAMESPACES, OPENING, Answer
 
@@ -67,9 +69,33 @@ def test_an_answer_without_times_is_none(level: str) -> None:
 
 
 @pytest.mark.parametrize("start", ["", "soon", "2026-13-02T09:00:00"])
-def test_times_that_make_no_sense_are_not_left_out_silently(start: str) -> None:
-    with pytest.raises(NotUnderstood):
-        free_busy(element(told(event(start))), WINDOW)
+def test_times_that_make_no_sense_cost_that_event_and_are_told(start: str) -> None:
+    odd, fine = free_busy(element(told(event(start), event())), WINDOW)
+    assert (odd.is_understood, odd.oddities) == (False, (Oddity.NOT_UNDERSTOOD,))
+    assert fine.oddities == ()
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "note"),
+    [
+        ("UTC", "2026-03-02T00:00:00", "2026-03-07T00:00:00", "Away until Friday"),
+        ("Europe/Berlin", "2026-03-01T23:00:00", "2026-03-06T23:00:00", "Away until Friday"),
+        ("Europe/Berlin", "2026-03-01T23:00:00", "2026-03-06T22:00:00", "Away until Friday 11pm"),
+        ("Asia/Kolkata", "2026-03-01T18:30:00", "2026-03-02T18:30:00", "Away, all day"),
+        ("Europe/Berlin", "2026-03-28T23:00:00", "2026-03-29T22:00:00", "Away, all day"),
+        ("Europe/Berlin", "2026-10-24T22:00:00", "2026-10-25T23:00:00", "Away, all day"),
+        ("Asia/Beirut", "2026-03-28T22:00:00", "2026-03-29T21:00:00", "Away, all day"),
+        ("Europe/Berlin", "2026-03-02T23:00:00", "2026-03-02T23:00:00", ""),
+    ],
+)
+def test_from_midnight_to_midnight_where_presence_is_told_is_whole_days(
+    zone: str, start: str, end: str, note: str
+) -> None:
+    everything = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    found = free_busy(element(told(event(start, end, "OOF"))), everything)
+    settings = PresenceSettings(timezone=ZoneInfo(zone))
+    noon = datetime.fromisoformat(start).replace(tzinfo=UTC) + timedelta(hours=12)
+    assert decide(found, settings, noon).presence.note == note
 
 
 def test_each_mailbox_has_its_own_failure() -> None:

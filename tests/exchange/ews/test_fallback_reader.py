@@ -7,7 +7,7 @@ import pytest
 from engine.core.appointments import Appointment
 from engine.exchange.ews.fallback_reader import PROBE, FallbackReader
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.failures import ExchangeFailure, ImpersonationDenied, ImpersonationRightMissing
+from engine.exchange.failures import ExchangeFailure, ImpersonationDenied, ImpersonationRightMissing, SeriesNotExpanded
 from engine.exchange.source import Window
 from tests.support.clock import ManualClock
 
@@ -23,6 +23,9 @@ class Answering:
     def __init__(self) -> None:
         self.failures: dict[str, ExchangeFailure] = {}
         self.asked: list[str] = []
+
+    def limitation(self, address: str) -> None:
+        return None
 
     async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
         self.asked.append(mailbox.address)
@@ -50,3 +53,23 @@ async def test_a_mailbox_out_of_scope_says_nothing_of_the_right() -> None:
     await reader.read(URL, anna, WINDOW)
     assert not is_restricted()
     assert details.asked == [anna.address, gerd.address, anna.address]
+
+
+async def test_a_mailbox_whose_series_are_not_expanded_is_read_by_free_busy_and_tried_again_each_hour() -> None:
+    clock, details, free_busy = ManualClock(), Answering(), Answering()
+    reader = FallbackReader(details, free_busy, clock)
+    anna, gerd = Impersonation("anna@corp.example"), Impersonation("gerd@corp.example")
+    details.failures = {anna.address: SeriesNotExpanded("")}
+    for _ in range(3):
+        await reader.read(URL, anna, WINDOW)
+        await reader.read(URL, gerd, WINDOW)
+    assert details.asked == [anna.address, *[gerd.address] * 3]
+    assert free_busy.asked == [anna.address] * 3
+    assert isinstance(reader.limitation(anna.address), SeriesNotExpanded)
+    assert reader.limitation(gerd.address) is reader.restriction is None
+
+    details.failures = {}
+    await clock.advance(PROBE.total_seconds())
+    await reader.read(URL, anna, WINDOW)
+    assert details.asked[-1] == anna.address
+    assert reader.limitation(anna.address) is None

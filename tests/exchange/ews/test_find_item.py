@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.exchange.ews.find_item import Page, found_items
+from engine.core.presence import Oddity, Outcome, PresenceSettings, decide
+from engine.exchange.ews.find_item import FIND_COUNT_LIMIT, Page, found_items, has_id
 from engine.exchange.ews.soap import response_messages
 from engine.exchange.failures import NotUnderstood
 from tests.exchange.ews.schema import violations
@@ -88,7 +89,9 @@ def test_free_busy_status(told: str | None, show_as: ShowAs) -> None:
         ("Private", Sensitivity.PRIVATE),
         ("Confidential", Sensitivity.CONFIDENTIAL),
         ("TopSecret", Sensitivity.PRIVATE),
-        (None, Sensitivity.PRIVATE),
+        ("", Sensitivity.PRIVATE),
+        ("normal", Sensitivity.PRIVATE),
+        (None, Sensitivity.NORMAL),  # absent where nobody set it (MS-OXCMSG)
     ],
 )
 def test_sensitivity_is_private_when_in_doubt(told: str | None, sensitivity: Sensitivity) -> None:
@@ -147,16 +150,43 @@ def test_missing_optional_elements_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"Start": None}, {"End": None}, {"Start": "soon"}, {"End": "0001-01-01T00:00:00+14:00"}]
+    "fields",
+    [
+        {"Start": None},
+        {"End": None},
+        {"Start": None, "End": None},
+        {"Start": ""},
+        {"Start": "soon"},
+        {"Start": "2026-02-30T09:00:00Z"},
+        {"End": "0001-01-01T00:00:00+14:00"},
+        {"End": "10000-01-01T00:00:00Z"},
+    ],
 )
-def test_item_without_a_time_is_not_passed_over_in_silence(fields: dict[str, str | None]) -> None:
-    with pytest.raises(NotUnderstood):
-        read(found(item("A", **fields)))
+@pytest.mark.parametrize("all_day", ["true", "false"])
+def test_an_item_without_a_time_takes_no_part_and_is_told(fields: dict[str, str | None], all_day: str) -> None:
+    page = read(found(item("A", **(fields | {"IsAllDayEvent": all_day})), item("B")))
+    (reason,) = decide([page.appointments["A"]], PresenceSettings(), NINE).reasons
+    assert (reason.outcome, reason.oddities) == (Outcome.LEFT_OUT, (Oddity.NOT_UNDERSTOOD,))
+    assert decide(page.appointments.values(), PresenceSettings(), NINE).presence.activity == "busy"
 
 
-def test_item_without_an_id_is_not_passed_over_in_silence() -> None:
-    with pytest.raises(NotUnderstood):
-        read(found(item()).replace(b'Id="AAMk1"', b""))
+@pytest.mark.parametrize(
+    ("fields", "oddities"),
+    [
+        ({"LegacyFreeBusyStatus": "Napping"}, (Oddity.UNKNOWN_SHOW_AS,)),
+        ({"Sensitivity": "TopSecret"}, (Oddity.UNKNOWN_SENSITIVITY,)),
+        ({"Sensitivity": None}, ()),
+        ({"CalendarItemType": "Novel", "MyResponseType": "Perhaps", "IsCancelled": "maybe"}, ()),
+    ],
+)
+def test_what_nobody_knows_is_told(fields: dict[str, str | None], oddities: tuple[Oddity, ...]) -> None:
+    assert read_one(found(item("A", **fields))).oddities == oddities
+
+
+def test_an_item_without_an_id_counts_all_the_same() -> None:
+    page = read(found(item("A"), item("B", Subject="No id")).replace(b'Id="B"', b""))
+    assert [appointment.subject for appointment in page.appointments.values()] == ["", "No id"]
+    assert [has_id(key) for key in page.appointments] == [True, False]
 
 
 def test_answer_without_a_folder_is_not_taken_for_an_empty_calendar() -> None:
@@ -167,6 +197,21 @@ def test_answer_without_a_folder_is_not_taken_for_an_empty_calendar() -> None:
 def test_what_is_kept_back_is_noticed() -> None:
     assert read(found(item())).complete
     assert not read(found(item(), complete=False)).complete
+
+
+def test_a_server_that_never_tells_of_the_last_item_is_believed_by_its_count() -> None:
+    left_out = [item("declined", MyResponseType="Decline"), item("master", CalendarItemType="RecurringMaster")]
+    assert read(found(item(), *left_out, complete=False, of=3)).complete
+    assert read(found(complete=False, of=0)).complete
+    assert not read(found(item(), complete=False, of=2)).complete
+    assert not read(found(item(), complete=False).replace(b' TotalItemsInView="2"', b"")).complete
+    many = [item(str(number)) for number in range(FIND_COUNT_LIMIT)]
+    assert not read(found(*many, complete=False, of=FIND_COUNT_LIMIT)).complete
+
+
+def test_masters_of_series_prove_that_nothing_is_expanded() -> None:
+    assert read(found(item())).expanded
+    assert not read(found(item(), item("master", CalendarItemType="RecurringMaster"))).expanded
 
 
 def test_page_that_does_not_say_so_counts_as_complete() -> None:

@@ -129,9 +129,11 @@ def item(key: str = "AAMk1", **fields: str | None) -> str:
     return f'<t:CalendarItem><t:ItemId Id="{key}" ChangeKey="C"/>{"".join(elements)}</t:CalendarItem>'
 
 
-def found(*items: str, complete: bool = True) -> bytes:
+def found(*items: str, complete: bool = True, of: int | None = None) -> bytes:
+    """A FindItem answer with items `of` so many: as many as there are, or one more where it is not `complete`."""
+    total = of if of is not None else len(items) + (0 if complete else 1)
     folder = (
-        f'<m:RootFolder TotalItemsInView="{len(items)}" IncludesLastItemInRange="{str(complete).lower()}">'
+        f'<m:RootFolder TotalItemsInView="{total}" IncludesLastItemInRange="{str(complete).lower()}">'
         f"<t:Items>{''.join(items)}</t:Items></m:RootFolder>"
     )
     return response("FindItem", message("FindItem", folder))

@@ -7,7 +7,7 @@ from lxml import etree
 from engine.simulator.exchange.soap import TYPES, T
 from engine.simulator.exchange.xml import serialize
 
-CONTROLS = [chr(code) for code in range(0x20) if chr(code) not in "\t\n\r"]
+CONTROLS = [*(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r"), *"\ud83c\udf89\ufffe\uffff"]
 LEGAL = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")).filter(
     lambda text: not any(ord(character) >= 0x10FF00 for character in text)
 )
