@@ -63,11 +63,15 @@ def _not_used(name: str, origin: str | None) -> str:
     return f"{name} is given by the {origin}, which stands before what is stored: that is used until it is gone there."
 
 
+def _line(told: str) -> str:
+    remark(told)
+    return sys.stdin.readline()
+
+
 def _typed(name: str) -> str:
     """Return a line of standard input or, on a terminal, what is typed twice and not shown."""
     if not sys.stdin.isatty():
-        remark(f"Reading {name} as one line of standard input.")
-        value = interruptible(lambda _: sys.stdin.readline())("").rstrip("\r\n")
+        value = interruptible(_line)(f"Reading {name} as one line of standard input.").rstrip("\r\n")
     else:
         ask = interruptible(getpass.getpass)
         value = ask(f"{name}: ")
