@@ -10,7 +10,7 @@ from calendar_tui.state.attachment import Attached, Attaching, Lost
 from calendar_tui.state.lines import Document, Role, Span, cut, fitted, line, wrapped
 from calendar_tui.state.model import Model
 from calendar_tui.terminal import SMALLEST
-from engine.api.schema import Status
+from engine.api.schema import HeldChange, Status
 
 LONGEST_MESSAGE = 6
 """Lines of a message, which takes them from the content."""
@@ -42,9 +42,17 @@ def _engine(model: Model) -> Span:
 def banner(model: Model, width: int) -> Document:
     """Return what has to be known in every view to read it right."""
     status = model.status
-    if status is None or not status.dry_run:
-        return Document()
-    return Document([line(Span(fitted(f" ▷ DRY RUN: {dry_run_in_words(status)}", width), Role.BANNER))])
+    told = []
+    if status is not None and status.dry_run:
+        told.append(f" ▷ DRY RUN: {dry_run_in_words(status)}")
+    if status is not None and status.held is not None:
+        told.append(f" ✗ HELD: {held_in_words(status.held)}; Y confirms")
+    return Document([line(Span(fitted(each, width), Role.BANNER)) for each in told])
+
+
+def held_in_words(held: HeldChange) -> str:
+    """Say what a change would clear."""
+    return f"{held.users:,} of {held.of_users:,} users would show nothing ({held.presences:,} do now)"
 
 
 def dry_run_in_words(status: Status) -> str:

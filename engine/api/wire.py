@@ -14,6 +14,7 @@ from engine.api.schema import (
     ChangeEvent,
     Concern,
     DecisionAccount,
+    HeldChange,
     LinkState,
     MailboxPlace,
     PastChange,
@@ -46,6 +47,7 @@ from engine.sync.happenings import (
     UserRecovered,
     UserTrouble,
 )
+from engine.sync.hold import ClearingHeld, Held
 from engine.sync.views import Account, Glance
 
 VERSION = version("calendar-tui")
@@ -97,7 +99,18 @@ def status(picture: sync_status.Status, now: datetime, started: datetime, timezo
         dry_run=picture.dry_run is not None,
         withheld=picture.dry_run.presences if picture.dry_run else 0,
         withheld_cleared=picture.dry_run.cleared if picture.dry_run else 0,
+        held=None if picture.held is None else held(picture.held),
         concerns=_concerns(picture),
+    )
+
+
+def held(change: Held) -> HeldChange:
+    """Return what is held in the API's words."""
+    return HeldChange(
+        users=change.users,
+        of_users=change.of_users,
+        presences=change.presences,
+        of_presences=change.of_presences,
     )
 
 
@@ -234,6 +247,11 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
     concerns = [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.concerns]
+    if picture.held is not None:
+        clearing = trouble(ClearingHeld(picture.held.words))
+        concerns.insert(0, Concern(trouble=clearing, link=None, count=0, users=()))
+    if picture.nobody is not None:
+        concerns.append(Concern(trouble=trouble(picture.nobody), link=None, count=0, users=()))
     if picture.store is not None:
         concerns.append(Concern(trouble=trouble(picture.store), link=None, count=0, users=()))
     concerns += [

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.api.schema import (
     AuditEvent,
     ChangeEvent,
+    HeldChange,
     Operation,
     OperationEvent,
     ResyncQuestion,
@@ -24,7 +25,7 @@ from engine.cli.event_lines import EventLines
 from engine.cli.failures import EngineUnreachable, UserNotClear, UserNotFound
 from engine.cli.output import put, remark, say, show
 from engine.cli.palette import palette_of_output
-from engine.cli.reports import Reports
+from engine.cli.reports import Reports, held_in_words
 from engine.cli.statuses import FAILED, WELL
 from engine.cli.waiting import saying
 from engine.display import counted, displayed
@@ -37,7 +38,7 @@ FOLLOWED = 0.3
 def run_attached(options: argparse.Namespace) -> int:
     """Carry out one of these commands and return its exit status. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
-    path = reachable_socket(paths, to_change=options.command == "resync")
+    path = reachable_socket(paths, to_change=_changes(options))
     try:
         return asyncio.run(_run(options, path))
     except KeyboardInterrupt:
@@ -48,6 +49,10 @@ def run_attached(options: argparse.Namespace) -> int:
         return FAILED
 
 
+def _changes(options: argparse.Namespace) -> bool:
+    return bool(options.command == "resync" or (options.command == "hold" and options.action == "confirm"))
+
+
 async def _run(options: argparse.Namespace, path: Path) -> int:
     async with ApiClient(path) as client:
         commands = Commands(client, await client.get("/v1/status", Status), as_json=options.json)
@@ -56,6 +61,8 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
                 return commands.status()
             case "users":
                 return await commands.users(options.filter)
+            case "hold":
+                return await commands.hold(confirm=options.action == "confirm")
             case "explain":
                 return await commands.explain(options.user)
             case "resync":
@@ -100,6 +107,15 @@ class Commands:
             as_json=self._as_json,
         )
         return WELL
+
+    async def hold(self, *, confirm: bool) -> int:
+        """Show what is held, or let it happen; the exit status says whether something is held still."""
+        held = await self._client.post("/v1/hold/confirm", HeldChange) if confirm else self._status.held
+        if held is None:
+            remark("No change is held.")
+            return WELL
+        show(held, lambda this: [held_in_words(this, confirmed=confirm)], as_json=self._as_json)
+        return WELL if confirm else FAILED
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
         """Have calendars read anew, after a `search` for the mailboxes if wished, and wait for it; the exit status

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from engine.api.schema import (
     AppointmentAccount,
     Concern,
+    HeldChange,
     LinkState,
     PastChange,
     Status,
@@ -60,6 +61,8 @@ class Reports:
         """Yield what has to be known to read anything else right."""
         if status.dry_run:
             yield from map(self._palette.notice, self._wrapped(f"DRY RUN: {dry_run_in_words(status)}", ""))
+        if status.held is not None:
+            yield from map(self._palette.notice, self._wrapped(held_in_words(status.held), ""))
 
     def reason(self, trouble: Trouble, until: datetime | None) -> Iterator[str]:
         """Yield why something cannot go on, and when it is tried again."""
@@ -179,6 +182,14 @@ class Reports:
 
     def _cut(self, line: str) -> str:
         return cut(line, self._width, "..." if self._palette.ascii_only else "…")
+
+
+def held_in_words(held: HeldChange, *, confirmed: bool = False) -> str:
+    """Say what a change would clear, or clears now."""
+    numbers = f"{held.users} of {held.of_users} users, {held.presences} of {held.of_presences} presences shown now"
+    if confirmed:
+        return f"Confirmed: the presences of {numbers} are cleared."
+    return f"HELD: a change would clear the presences of {numbers}. calendar-engine hold confirm lets it."
 
 
 def dry_run_in_words(status: Status) -> str:

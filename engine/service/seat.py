@@ -11,6 +11,7 @@ from engine.core.users import User
 from engine.service.settings_file import system_zone
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening, Observer, ServiceChanged, UserChanged
+from engine.sync.hold import Held
 from engine.sync.status import LinkStatus, Status, describe
 from engine.sync.views import Account, Glance
 
@@ -72,6 +73,10 @@ class Seat:
         """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
         return None if self.engine is None else self.engine.calendar(guid)
 
+    def confirm_hold(self) -> Held | None:
+        """Let happen what is held; return what that was, None where nothing is."""
+        return None if self.engine is None else self.engine.confirm_hold()
+
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon."""
         if self.engine is not None:
@@ -84,4 +89,4 @@ class Seat:
 
 
 def _nothing() -> Status:
-    return describe((), LinkStatus(), LinkStatus(), {}, lambda _: False, None, None, None)
+    return describe((), LinkStatus(), LinkStatus(), {}, lambda _: False, None, None, None, None, None)

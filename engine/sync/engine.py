@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.failures import Failure
+from engine.core.presence.model import CLEARED
 from engine.core.settings.model import PbxLinkKind, Settings
 from engine.core.users import User
 from engine.exchange.source import CalendarSource, Following, Urgency
@@ -38,13 +39,16 @@ from engine.sync.happenings import (
     ListeningForPbx,
     Observer,
     PbxRefused,
+    ServiceChanged,
     Side,
     UserChanged,
 )
+from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.links import Links
 from engine.sync.roster import Roster
 from engine.sync.setback import Setback
 from engine.sync.status import Status, describe
+from engine.sync.timetable import Alarm
 from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
 
@@ -96,6 +100,8 @@ class Engine:
             self._roster, settings.presence, around, written=self._writer.supposed, want=self._decided
         )
         self._calendars = Calendars(self._roster, source, settings, around, changed=self._visited)
+        self._weighing = Alarm(network_clock)
+        self._network_clock = network_clock
         self._setback = Setback(clock, network_clock, self._set_back)
         self._directory = Directory(
             self._roster,
@@ -103,6 +109,8 @@ class Engine:
             remembered=self._writer.remembered,
             arrived=self._arrived,
             departing=self._departing,
+            showing=self._is_shown,
+            weigh_soon=self._weigh_soon,
         )
 
     async def run(self) -> None:
@@ -117,8 +125,43 @@ class Engine:
                 group.create_task(self._writer.run())
                 group.create_task(self._writer.keep())
                 group.create_task(self._setback.run())
+                group.create_task(self._weigh())
         finally:
             await self._source.close()
+
+    @property
+    def _held(self) -> Held | None:
+        return self._directory.held or self._decider.held
+
+    def confirm_hold(self) -> Held | None:
+        """Let happen what is held; return what that was, None where nothing is."""
+        confirmed = self._held
+        self._directory.confirm()
+        self._decider.confirm()
+        self._report(ServiceChanged())
+        return confirmed
+
+    def _nobody(self) -> NobodyTakesPart | None:
+        if not self._writer.knows_everybody or self.guids():
+            return None
+        seen = self._directory.not_selected
+        return NobodyTakesPart(
+            f"none of the {seen} users of the PBX is selected by pbx.users" if seen else "the PBX told of no user"
+        )
+
+    def _weigh_soon(self) -> None:
+        self._weighing.wake()
+
+    async def _weigh(self) -> None:
+        while True:
+            await self._weighing.wait(None)
+            await self._network_clock.sleep_until(self._network_clock.now() + GRACE)
+            self._directory.weigh()
+            self._report(ServiceChanged())
+            self._finished.ring()
+
+    def _is_shown(self, guid: str) -> bool:
+        return self._writer.written(guid).acknowledged != CLEARED
 
     async def leave(self) -> None:
         """Leave nothing in the PBX that nobody will know of; comes before the end of the program, while this runs."""
@@ -135,6 +178,8 @@ class Engine:
             self._source.restriction,
             self._writer.dry_run,
             self._writer.store_trouble,
+            self._held,
+            self._nobody(),
         )
 
     @property
@@ -192,6 +237,7 @@ class Engine:
         self._writer.adjust(settings.pbx, dry_run=settings.engine.dry_run)
         self._directory.adjust(settings.pbx.users)
         self._decider.adjust(settings.presence)
+        self._report(ServiceChanged())
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
@@ -203,7 +249,8 @@ class Engine:
 
     async def settled(self) -> None:
         """Return as soon as everything due was read and decided, and the PBX shows it."""
-        while not (self._calendars.is_idle() and self._decider.is_idle() and self._writer.is_idle()):
+        parts = (self._directory, self._calendars, self._decider, self._writer)
+        while not all(part.is_idle() for part in parts):
             await self._finished.heard()
 
     def _set_back(self) -> None:
@@ -240,6 +287,7 @@ class Engine:
         match event:
             case LinkUp(pbx, domain):
                 self._links.pbx_is_connected()
+                self._directory.copy_begins()
                 self._directory.set_domain(domain)
                 if pbx is not None:
                     self._writer.master_is_certain()

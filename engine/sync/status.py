@@ -8,6 +8,7 @@ from enum import StrEnum
 from engine.core.failures import Failure
 from engine.core.users import User
 from engine.exchange.source import Mailbox
+from engine.sync.hold import Held
 from engine.sync.roster import Participant
 
 
@@ -57,8 +58,9 @@ class Status:
     `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for. In a `dry_run` nothing is written. `store` is why presences are kept in memory only. Where nothing
-    `is_set_up`, the `concerns` say why; they are what else is the matter with the settings.
+    settings ask for. In a `dry_run` nothing is written. `store` is why presences are kept in memory only. What is
+    `held` is not cleared before it is confirmed, and `nobody` says why nobody takes part. Where nothing `is_set_up`,
+    the `concerns` say why; they are what else is the matter with the settings.
     """
 
     users: int
@@ -74,6 +76,8 @@ class Status:
     restriction: Failure | None
     dry_run: Withheld | None = None
     store: Failure | None = None
+    held: Held | None = None
+    nobody: Failure | None = None
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
 
@@ -87,6 +91,8 @@ def describe(
     restriction: Failure | None,
     dry_run: Withheld | None,
     store: Failure | None,
+    held: Held | None,
+    nobody: Failure | None,
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     users = watched = waiting = 0
@@ -123,4 +129,6 @@ def describe(
         restriction=restriction,
         dry_run=dry_run,
         store=store,
+        held=held,
+        nobody=nobody,
     )

@@ -16,6 +16,7 @@ from engine.core.users import User
 from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
 from engine.sync.happenings import Observer
+from engine.sync.hold import Held
 from engine.sync.roster import Participant
 from engine.sync.status import Status
 
@@ -69,6 +70,7 @@ class EngineView(Protocol):
     def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
     def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
+    def confirm_hold(self) -> Held | None: ...  # noqa: D102
     def visit(self, guid: str) -> None: ...  # noqa: D102
     def search(self, guid: str) -> None: ...  # noqa: D102
 

@@ -183,6 +183,11 @@ class Writer:
         for participant in self._roster.values():
             participant.refused = None
 
+    @property
+    def knows_everybody(self) -> bool:
+        """Whether the PBX has told all of its users over this connection."""
+        return self._certainty.all_known
+
     def is_idle(self) -> bool:
         """Tell whether the PBX shows what is desired, as far as it ever will."""
         return self._certainty.all_known and not self._busy and not len(self._wanted)

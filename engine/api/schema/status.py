@@ -42,6 +42,16 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[Affected, ...]
 
 
+class HeldChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change would clear the presences of `users` of `of_users`, `presences` of the `of_presences` that are shown
+    now among them, and waits to be confirmed."""
+
+    users: int
+    of_users: int
+    presences: int
+    of_presences: int
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand at `now` (calendar time). Notes tell times in `timezone` (an IANA name).
 
@@ -53,7 +63,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     seconds. `concerns` begin with the most important.
 
     In a `dry_run` nothing is written to the PBX: `withheld` users would show something else if it were, of whom
-    `withheld_cleared` would show nothing any more.
+    `withheld_cleared` would show nothing any more. What is `held` would clear more than half of all presences, and is
+    not done before it is confirmed.
     """
 
     version: str
@@ -73,4 +84,5 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     withheld: int = 0
     withheld_cleared: int = 0
+    held: HeldChange | None = None
     concerns: tuple[Concern, ...]
