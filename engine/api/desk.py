@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from engine.api import wire
 from engine.api.audit import Audit
+from engine.api.descriptors import Descriptors
 from engine.api.events import Events
 from engine.api.history import History
 from engine.api.metrics import Counters
@@ -21,7 +22,6 @@ from engine.api.schema import (
     Actor,
     AuditEntry,
     ChangeEvent,
-    Concern,
     Operation,
     OperationEvent,
     PastChange,
@@ -74,6 +74,7 @@ class Desk:
         self.audit = Audit(self.events, trail)
         self._progressed: dict[str, None] = {}
         self.operations = OperationDesk(engine, self._operation_changed, clock.now)
+        self._descriptors = Descriptors()
         self._clock = clock
         self._started = clock.now()
         self._status: Status | None = None
@@ -85,11 +86,16 @@ class Desk:
         now = self._clock.now()
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
-        concerns = self._status.concerns
-        if self.audit.trouble is not None:
-            concerns += (Concern(trouble=wire.trouble(self.audit.trouble), link=None, count=0, users=()),)
-        staleness = wire.staleness(self._status.oldest_reading, now)
-        return replace(self._status, now=now, staleness=staleness, concerns=concerns)
+        self._descriptors.look(now)
+        own = (self._descriptors.trouble, self.audit.trouble)
+        return replace(
+            self._status,
+            now=now,
+            staleness=wire.staleness(self._status.oldest_reading, now),
+            concerns=self._status.concerns + tuple(wire.concern(each) for each in own if each is not None),
+            open_files=self._descriptors.used,
+            open_files_limit=self._descriptors.limit,
+        )
 
     def now(self) -> datetime:
         """Return the present instant of calendar time."""
@@ -195,4 +201,4 @@ class Desk:
 
 def _lasting(status: Status) -> Status:
     """Leave out what changes just because time passes and calendars are read as they should be."""
-    return replace(status, now=status.started, oldest_reading=None, staleness=None)
+    return replace(status, now=status.started, oldest_reading=None, staleness=None, open_files=0)

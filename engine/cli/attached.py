@@ -23,6 +23,7 @@ from engine.api.schema.places import usual_sockets
 from engine.cli.client import ApiClient, reachable_socket, understood
 from engine.cli.event_lines import EventLines
 from engine.cli.failures import EngineUnreachable, UserNotClear, UserNotFound
+from engine.cli.loop import run_loop
 from engine.cli.output import put, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.reports import Reports, held_in_words
@@ -40,7 +41,7 @@ def run_attached(options: argparse.Namespace) -> int:
     paths = (options.socket,) if options.socket else usual_sockets()
     path = reachable_socket(paths, to_change=_changes(options))
     try:
-        return asyncio.run(_run(options, path))
+        return run_loop(_run(options, path))
     except KeyboardInterrupt:
         if options.command == "events":
             return WELL

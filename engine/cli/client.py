@@ -14,6 +14,7 @@ from engine.api.schema.places import answering_socket, read_only_twin
 from engine.cli.failures import AnswerNotUnderstood, EngineUnreachable, RequestRefused, SocketForbidden
 from engine.cli.output import remark
 from engine.cli.waiting import SILENCE
+from engine.core import bounded
 
 T = TypeVar("T")
 
@@ -135,8 +136,8 @@ def _say_that_it_waits(path: Path) -> None:
 def understood(data: bytes, kind: type[T]) -> T:
     """Return JSON as the type it should be. Raises `AnswerNotUnderstood`."""
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return bounded.json(data, kind)
+    except bounded.NotReadable as error:
         raise AnswerNotUnderstood(str(error)) from error
 
 

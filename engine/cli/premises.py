@@ -21,6 +21,7 @@ from engine.cli.assembly import state_directory
 from engine.cli.debug_log import DebugLog
 from engine.core.clock import Clock
 from engine.core.settings.model import EngineSettings, Settings
+from engine.core.setup.guesses import guessed_zone
 from engine.probes.workbench import Workbench
 from engine.service.plan import Assemble
 from engine.service.service import Service
@@ -139,7 +140,7 @@ def _service_parts(premises: Premises, service: Service, desk: Desk, workbench: 
     """What the API of a service offers beside what every engine has."""
     sources = premises.sources
     candidates = Candidates(service, sources)
-    session = SetupSession(service, sources, premises.state / SETUP, system_zone())
+    session = SetupSession(service, sources, premises.state / SETUP, guessed_zone(system_zone()))
     return (
         SettingsPart(service, desk),
         SecretsPart(sources, service, desk),

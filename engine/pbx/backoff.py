@@ -3,10 +3,11 @@
 from datetime import timedelta
 from random import Random
 
-from engine.pbx.failures import PbxFailure, PbxLoginRefused, PbxUnreachable
+from engine.pbx.failures import PbxFailure, PbxLinkMistake, PbxLoginRefused, PbxUnreachable
 
 _UNREACHABLE = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _REFUSED = (60.0, 900.0)
+_MISTAKEN = (1.0, 5.0, 15.0, 60.0, 300.0)
 _OTHERWISE = (60.0,)
 
 JITTER = 0.25
@@ -42,4 +43,6 @@ class BackOff:
 def _pauses_for(failure: PbxFailure) -> tuple[float, ...]:
     if isinstance(failure, PbxUnreachable):
         return _UNREACHABLE
+    if isinstance(failure, PbxLinkMistake):
+        return _MISTAKEN
     return _REFUSED if isinstance(failure, PbxLoginRefused) else _OTHERWISE

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from engine.core.clock import Clock
+from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import Presence
 from engine.core.settings.model import PbxSettings
 from engine.pbx import presence, session
@@ -58,8 +59,10 @@ class Connection:
         *,
         on_usable: Callable[["Connection"], None],
         on_event: Callable[[PbxEvent], None],
+        mistakes: MistakeLog | None = None,
     ) -> None:
         self._settings = settings
+        self._mistakes = mistakes or MistakeLog(logger, clock)
         self._clock = clock
         self._on_usable = on_usable
         self._on_event = on_event
@@ -144,7 +147,7 @@ class Connection:
         except PbxFailure as failure:
             self.end(failure)
         except Exception as mistake:
-            logger.exception("serving the connection with the PBX")
+            self._mistakes.write("the connection with the PBX", mistake)
             self.end(PbxLinkMistake(type(mistake).__name__))
 
     async def _converse(self, opening: AbstractAsyncContextManager[WebSocket], tasks: asyncio.TaskGroup) -> None:

@@ -49,6 +49,19 @@ class PbxLinkMistake(PbxFailure):
     remedy = "The connection is made again by itself. Please report it with the log."
 
 
+class PbxLinkUnstable(PbxFailure):
+    """The link works, and was lost again and again."""
+
+    fault = Fault.NETWORK
+    scope = Scope.SERVICE
+    meaning = "The link to the PBX is unstable"
+    remedy = (
+        "Look at what is named as its end: the log of the PBX if the PBX closes it; firewalls, proxies and cables in "
+        "between if it breaks off; the log of the engine if that gives it up. After each time all users are copied and "
+        "changes come late."
+    )
+
+
 class PbxCertificateNotTrusted(PbxFailure):
     """The TLS handshake failed because of the PBX's certificate."""
 
@@ -181,10 +194,7 @@ class PresenceRefused(PbxFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "The PBX refuses to set this presence"
-    remedy = (
-        "Check that the user still exists in the PBX. It is tried again when the user or the presence changes, and by "
-        "itself, later each time."
-    )
+    remedy = "Check that the user still exists in the PBX. It is tried again when the user or the presence changes."
 
 
 class PresenceTakenOver(PbxFailure):

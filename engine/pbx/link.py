@@ -1,10 +1,12 @@
 """The lasting link to the PBX: dials, serves one connection after the other, and speaks for the present one."""
 
+import logging
 import ssl
 from collections.abc import Callable
 from random import Random
 
 from engine.core.clock import Clock
+from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
@@ -14,6 +16,8 @@ from engine.pbx.dial_login import DialLogin
 from engine.pbx.events import LinkDown, PbxEvent
 from engine.pbx.failures import PbxUnreachable
 from engine.pbx.websocket import dial
+
+logger = logging.getLogger(__name__)
 
 
 class PbxLink:
@@ -42,6 +46,7 @@ class PbxLink:
         self._on_event = on_event
         self._tls = tls
         self._back_off = BackOff(random)
+        self._mistakes = MistakeLog(logger, clock)
         self._connection: Connection | None = None
 
     async def run(self) -> None:
@@ -49,7 +54,12 @@ class PbxLink:
         while True:
             login = DialLogin(self._settings.app, self._password)
             connection = self._connection = Connection(
-                login, self._settings, self._clock, on_usable=Connection.begin, on_event=self._on_event
+                login,
+                self._settings,
+                self._clock,
+                on_usable=Connection.begin,
+                on_event=self._on_event,
+                mistakes=self._mistakes,
             )
             try:
                 failure = await connection.run(dial(self._settings, self._tls))

@@ -246,6 +246,8 @@ class ExchangeProbe:
             footing.evidence.append(
                 f"{self._counted} appointments of {self._mailbox.address} from yesterday until tomorrow"
             )
+            if (limitation := self._access.source.limitation(self._mailbox)) is not None:
+                raise limitation
 
     async def _subscribe(self, footing: Footing) -> None:
         if self._mailbox is None:

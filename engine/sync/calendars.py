@@ -6,8 +6,10 @@ from collections.abc import Callable, Set
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from engine.core.appointments import Oddity
 from engine.core.backoff import Backoff
 from engine.core.failures import EngineMistake, Failure, Fault, Scope
+from engine.core.mistakes import MistakeLog
 from engine.core.settings.model import Settings
 from engine.exchange.failures import (
     AnswerBrokenOff,
@@ -127,6 +129,7 @@ class Calendars:
         self._restriction: Failure | None = None
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._service_works = False
+        self._mistakes = MistakeLog(logger, self._network_clock)
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
@@ -218,6 +221,9 @@ class Calendars:
                 await self._read(guid, participant)
             if self._roster.get(guid) is not participant:
                 self._watchlist.remove(guid)
+        except Exception as mistake:
+            self._mistakes.write("reading a calendar", mistake)
+            self._due(guid, self._clock.now() + LONGEST_RETRY)
         finally:
             self._visiting.discard(guid)
             next_slow = self._slow.ended(guid, (self._network_clock.now() - begun).total_seconds())
@@ -255,7 +261,7 @@ class Calendars:
                 self._failed(guid, participant, failure)
             return
         except Exception as mistake:
-            logger.exception("reading the calendar of %s", participant.user.guid)
+            self._mistakes.write("reading a calendar", mistake)
             self._failed(guid, participant, EngineMistake(type(mistake).__name__))
             return
         self._works(guid)
@@ -311,7 +317,10 @@ class Calendars:
         self._changed(guid)
 
     def _pause_after_success(self, participant: Participant) -> timedelta:
-        if participant.mailbox is not None and self._source.is_watched(participant.mailbox):
+        """What could not be asked about all of a calendar may be known soon, and nobody tells of that."""
+        appointments = participant.reading.appointments if participant.reading else ()
+        is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
+        if is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox):
             return SWEEP * self._random.uniform(0.5, 1.0)
         return self._poll * self._random.uniform(0.75, 1.0)
 

@@ -59,8 +59,9 @@ class Status:
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
     settings ask for. In a `dry_run` nothing is written. `store` is why presences are kept in memory only. What is
-    `held` is not cleared before it is confirmed, and `nobody` says why nobody takes part. Where nothing `is_set_up`,
-    the `concerns` say why; they are what else is the matter with the settings.
+    `held` is not cleared before it is confirmed, and `nobody` says why nobody takes part. `unstable` is said of a link
+    to the PBX that is lost again and again, `failed_parts` of what started again after a mistake of ours. Where nothing
+    `is_set_up`, the `concerns` say why; they are what else is the matter with the settings.
     """
 
     users: int
@@ -78,6 +79,8 @@ class Status:
     store: Failure | None = None
     held: Held | None = None
     nobody: Failure | None = None
+    unstable: Failure | None = None
+    failed_parts: tuple[Failure, ...] = ()
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
 

@@ -12,9 +12,7 @@ from tests.support.command import command
 from tests.support.service import ServedService, running_service
 from tests.support.tui import terminal
 
-EVERYBODY_IS_FREE = {
-    f"presence.mapping.{kind}": "ignore" for kind in ("busy", "tentative", "oof", "working_elsewhere")
-}
+EVERYBODY_IS_FREE = {f"presence.mapping.{kind}": "ignore" for kind in ("busy", "tentative", "oof", "working_elsewhere")}
 
 
 def shown(company: Company) -> dict[str, Presence]:

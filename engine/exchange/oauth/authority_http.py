@@ -69,7 +69,7 @@ class AuthorityHttp:
         response = self._send("POST", url, params, form, headers)
         try:
             understood = response.status_code in JUDGED_BY_MSAL and isinstance(json.loads(response.text), dict)
-        except ValueError:
+        except (ValueError, RecursionError):
             understood = False
         if not understood:
             told = response.headers.get("retry-after", "")
