@@ -112,7 +112,7 @@ class Commands:
     async def hold(self, *, confirm: bool) -> int:
         """Show what is held, or let it happen; the exit status says whether something is held still."""
         held = await self._client.post("/v1/hold/confirm", HeldChange) if confirm else self._status.held
-        if held is None:
+        if held is None or not held.of_users:
             remark("No change is held.")
             return WELL
         show(held, lambda this: [held_in_words(this, confirmed=confirm)], as_json=self._as_json)

@@ -145,6 +145,7 @@ async def test_settings_take_effect_and_are_taken_back_although_the_history_cann
             assert await served.value("presence.language") == "fr"
         await served.service._history._database.reopen()
         await served.eventually(lambda: served.service._history_trouble is None)
+        await served.eventually(lambda: served.service.versions[0].action == "edited by hand")
         assert "versions-not-kept" not in await served.concerns()
         [newest, *_] = (await served.get("/v1/settings/history"))["versions"]
         assert (newest["action"], newest["changes"][0]["after"]) == ("edited by hand", "fr")

@@ -60,7 +60,7 @@ async def test_a_change_of_who_takes_part_is_held_over_a_restart_and_confirmed(
         assert set(shown(company).values()) == {CLEARED}
         assert await held(served) is None
         assert "nobody-takes-part" in await served.concerns()
-        assert await confirm(served) == 409
+        assert await confirm(served) == 200
         assert (await served.get("/v1/audit"))["entries"][0]["action"] == "confirm_hold"
 
 
@@ -123,7 +123,7 @@ async def test_a_pbx_that_has_lost_its_users_clears_nobody(
         found = await held(served)
         assert found is not None
         assert found["users"] == found["of_users"] > 20
-        assert len(company.pbx.ledger.writes) == writes
+        assert [each for each in company.pbx.ledger.writes[writes:] if not (each.activity or each.note)] == []
         assert before
 
 
