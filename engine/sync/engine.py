@@ -115,7 +115,14 @@ class Engine:
         self._decider = Decider(
             self._roster, settings.presence, around, written=self._writer.supposed, want=self._decided
         )
-        self._calendars = Calendars(self._roster, source, settings, around, changed=self._visited)
+        self._calendars = Calendars(
+            self._roster,
+            source,
+            settings,
+            around,
+            changed=self._visited,
+            shows_something=self._shows_something,
+        )
         self._weighing = Alarm(network_clock)
         self._network_clock = network_clock
         self._setback = Setback(clock, network_clock, self._set_back)
@@ -304,7 +311,7 @@ class Engine:
     def _arrived(self, guid: str) -> None:
         self._links.users_are_known()
         self._decider.mark(guid)
-        self._calendars.visit(guid)
+        self._calendars.arrived(guid)
 
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
@@ -320,6 +327,9 @@ class Engine:
         participant = self._roster.get(guid)
         if participant is not None and not self._calendars.is_asked_for_again(guid):
             self._report(CalendarVisited(guid, participant.problem))
+
+    def _shows_something(self, guid: str) -> bool:
+        return self._writer.written(guid).acknowledged not in (None, CLEARED)
 
     def _decided(self, guid: str) -> None:
         self._writer.want(guid)
@@ -347,6 +357,7 @@ class Engine:
                 self._writer.link_is_up()
                 self._read_back.begin()
                 self._report(LinkRecovered(Side.PBX))
+                self._calendars.everybody_is_known()
             case UserSeen(user):
                 self._directory.handle(event)
                 self._writer.user_is_certain(user.guid)

@@ -3,7 +3,7 @@
 import argparse
 from importlib.metadata import version
 
-from engine.cli.commands import about, asking, demo, log, secrets, service, settings, setup, trying
+from engine.cli.commands import about, asking, demo, log, log_in, secrets, service, settings, setup, trying
 
 PROGRAM = "calendar-engine"
 
@@ -15,6 +15,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version('calendar-tui')}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for group in (service, demo, setup, settings, secrets, asking, log, trying, about):
+    for group in (service, demo, setup, settings, secrets, log_in, asking, log, trying, about):
         group.add(commands)
     return parser

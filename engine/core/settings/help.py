@@ -56,6 +56,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "exchange.channel_binding": "Whether the log-in is bound to the TLS connection; off behind some load balancers",
         "exchange.autodiscover_url": "Where Exchange is asked which server is responsible",
         "exchange.ews_url": "EWS of the server, instead of autodiscover",
+        "exchange.trusted_hosts": "Hosts outside the mail domain that autodiscover may send the log-in to",
         "exchange.server": "Which of the addresses that autodiscover tells is used",
         "exchange.resolve_with": "Who asks Exchange for a user's mailbox",
         "exchange.max_subscriptions_per_connection": "How many mailboxes tell their changes over one connection",

@@ -103,6 +103,7 @@ _EXCHANGE = (
     Key("exchange.channel_binding", values.channel_binding),
     Key("exchange.autodiscover_url", addresses.https_url),
     Key("exchange.ews_url", addresses.https_url),
+    Key("exchange.trusted_hosts", addresses.host, many=True),
     Key("exchange.server", values.Choice(ServerChoice)),
     Key("exchange.resolve_with", values.Choice(ResolveWith)),
     Key("exchange.max_subscriptions_per_connection", values.Whole(1, 200)),

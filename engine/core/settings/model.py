@@ -103,6 +103,7 @@ class ExchangeSettings:
     channel_binding: bool = True
     autodiscover_url: str | None = None
     ews_url: str | None = None
+    trusted_hosts: tuple[str, ...] = ()
     server: ServerChoice = ServerChoice.EXTERNAL
     resolve_with: ResolveWith = ResolveWith.SERVICE_ACCOUNT
     max_subscriptions_per_connection: int = 200
