@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from random import SystemRandom
 
 from engine.core.clock import Clock
 from engine.core.failures import Failure
+from engine.core.mistakes import MistakeLog
 from engine.core.settings.catalogue import differences
 from engine.core.settings.edit import Value, edited
 from engine.core.settings.model import EngineSettings, Settings
@@ -29,9 +31,11 @@ from engine.service.seat import Seat
 from engine.service.settings_file import SettingsFile, tag_of
 from engine.service.stake import Stake
 from engine.service.versions import version_to_go_back_to
+from engine.store.failures import StoreFailure
 from engine.store.secrets import needed_secrets
 from engine.store.settings_history import Author, SettingsHistory, Version
 from engine.sync.happenings import ServiceChanged, SettingsRolledBack
+from engine.sync.supervisor import Supervisor
 from engine.sync.timetable import Alarm
 
 logger = logging.getLogger(__name__)
@@ -72,6 +76,13 @@ class Service:
         self._started_with = started_with
         self._runner = Runner(self.seat)
         self._stake = Stake(self.seat)
+        self._supervisor = Supervisor(
+            network_clock,
+            SystemRandom(),
+            MistakeLog(logger, network_clock),
+            passed_on=StoreFailure,
+            started_again=lambda _: None,
+        )
         self._lock = asyncio.Lock()
         self._alarm = Alarm(clock)
         self._hangup = Alarm(network_clock)
@@ -87,11 +98,18 @@ class Service:
         await self.reread()
 
     async def run(self) -> None:
-        """Keep an engine running until cancelled. Raises a `StoreFailure` when nothing can be remembered any more."""
+        """Keep an engine running until cancelled. Raises a `StoreFailure` when nothing can be remembered any more.
+
+        What watches over the settings starts again after a mistake of ours, as the parts of the engine do.
+        """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.run())
-            group.create_task(self._look_at_file())
-            group.create_task(self._undo_what_nobody_confirms())
+            group.create_task(self._supervisor.keep("watching the settings file", self._look_at_file))
+            group.create_task(self._supervisor.keep("undoing changes", self._undo_what_nobody_confirms))
+
+    async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run something beside the engine that is to end nothing else: after a mistake of ours it starts again."""
+        await self._supervisor.keep(name, run)
 
     @property
     def tag(self) -> str:
@@ -136,7 +154,7 @@ class Service:
         later = self._at_next_start()
         if later:
             found.append(EffectAtNextStart(", ".join(later)))
-        return tuple(each for each in found if each is not None)
+        return (*(each for each in found if each is not None), *self._supervisor.problems())
 
     async def reread(self) -> None:
         """Take up what the settings file holds now; what is invalid changes nothing but the status."""
