@@ -169,8 +169,6 @@ class Desk:
         match happening:
             case UserChanged(guid):
                 self.rows.outdate(guid)
-                if self.engine.glance(guid) is None:
-                    self.history.forget(guid)
             case SettingsRolledBack(keys):
                 self.note_own("roll_back_settings", ", ".join(keys) or "nothing else")
             case CalendarVisited() | ServiceChanged():

@@ -13,6 +13,7 @@ from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.failures import Failure
 from engine.core.mistakes import MistakeLog
+from engine.core.presence.model import CLEARED
 from engine.core.settings.model import PbxLinkKind, Settings
 from engine.core.users import User
 from engine.exchange.source import CalendarSource, Following, Urgency
@@ -111,7 +112,14 @@ class Engine:
         self._decider = Decider(
             self._roster, settings.presence, around, written=self._writer.written, want=self._decided
         )
-        self._calendars = Calendars(self._roster, source, settings, around, changed=self._visited)
+        self._calendars = Calendars(
+            self._roster,
+            source,
+            settings,
+            around,
+            changed=self._visited,
+            shows_something=self._shows_something,
+        )
         self._setback = Setback(clock, network_clock, self._set_back)
         self._directory = Directory(
             self._roster,
@@ -248,7 +256,7 @@ class Engine:
     def _arrived(self, guid: str) -> None:
         self._links.users_are_known()
         self._decider.mark(guid)
-        self._calendars.visit(guid)
+        self._calendars.arrived(guid)
 
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
@@ -264,6 +272,9 @@ class Engine:
         participant = self._roster.get(guid)
         if participant is not None and not self._calendars.is_asked_for_again(guid):
             self._report(CalendarVisited(guid, participant.problem))
+
+    def _shows_something(self, guid: str) -> bool:
+        return self._writer.written(guid).acknowledged not in (None, CLEARED)
 
     def _decided(self, guid: str) -> None:
         self._writer.want(guid)
@@ -290,6 +301,7 @@ class Engine:
                 self._writer.link_is_up()
                 self._read_back.begin()
                 self._report(LinkRecovered(Side.PBX))
+                self._calendars.everybody_is_known()
             case UserSeen(user):
                 self._directory.handle(event)
                 self._writer.user_is_certain(user.guid)
