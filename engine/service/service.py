@@ -3,12 +3,14 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from random import SystemRandom
 
 from engine.core.clock import Clock
 from engine.core.failures import Failure
+from engine.core.mistakes import MistakeLog
 from engine.core.settings.catalogue import differences
 from engine.core.settings.edit import Value, edited
 from engine.core.settings.model import EngineSettings, Settings
@@ -35,6 +37,7 @@ from engine.store.failures import StoreFailure, VersionsNotKept
 from engine.store.secrets import needed_secrets
 from engine.store.settings_history import Author, SettingsHistory, Version
 from engine.sync.happenings import ServiceChanged, SettingsRolledBack
+from engine.sync.supervisor import Supervisor
 from engine.sync.timetable import Alarm
 
 logger = logging.getLogger(__name__)
@@ -79,6 +82,13 @@ class Service:
         self._started_with = started_with
         self._runner = Runner(self.seat)
         self._stake = Stake(self.seat)
+        self._supervisor = Supervisor(
+            network_clock,
+            SystemRandom(),
+            MistakeLog(logger, network_clock),
+            passed_on=StoreFailure,
+            started_again=lambda _: None,
+        )
         self._lock = asyncio.Lock()
         self._alarm = Alarm(clock)
         self._hangup = Alarm(network_clock)
@@ -99,11 +109,18 @@ class Service:
         await self.reread()
 
     async def run(self) -> None:
-        """Keep an engine running until cancelled."""
+        """Keep an engine running until cancelled.
+
+        What watches over the settings starts again after a mistake of ours, as the parts of the engine do.
+        """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.run())
-            group.create_task(self._look_at_file())
-            group.create_task(self._undo_what_nobody_confirms())
+            group.create_task(self._supervisor.keep("watching the settings file", self._look_at_file))
+            group.create_task(self._supervisor.keep("undoing changes", self._undo_what_nobody_confirms))
+
+    async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run something beside the engine that is to end nothing else: after a mistake of ours it starts again."""
+        await self._supervisor.keep(name, run)
 
     @property
     def tag(self) -> str:
@@ -149,7 +166,7 @@ class Service:
         later = self._at_next_start()
         if later:
             found.append(EffectAtNextStart(", ".join(later)))
-        return tuple(each for each in found if each is not None)
+        return (*(each for each in found if each is not None), *self._supervisor.problems())
 
     async def reread(self) -> None:
         """Take up what the settings file holds now; what is invalid changes nothing but the status."""
