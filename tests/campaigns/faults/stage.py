@@ -1,7 +1,6 @@
 """A company, its engine, and what must hold whatever happens to them."""
 
 import asyncio
-import contextlib
 import random
 import resource
 import socket
@@ -14,7 +13,6 @@ from zoneinfo import ZoneInfo
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from engine.cli.assembly import assemble
-from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import Settings
@@ -219,8 +217,9 @@ class Stage:
         """End the engine, wherever it is."""
         if self._running is not None and self._database is not None:
             self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Failure):
-                await self._running
+            await asyncio.wait({self._running})
+            if not self._running.cancelled() and (error := self._running.exception()) is not None:
+                self._complaints.append(f"the engine ended by {error!r}")
             await self._database.close()
         self._running = self._database = self._engine = None
 

@@ -54,8 +54,8 @@ Step = Callable[[Stage], Awaitable[None]]
 async def add_meeting(stage: Stage) -> None:
     """Somebody enters an appointment around now."""
     dice, world = stage.dice, stage.world
-    start = stage.wall.now().replace(second=0, microsecond=0) + timedelta(
-        minutes=dice.choice((dice.randrange(-60, 30, 5), dice.randrange(-60, 600, 5)))
+    minutes = dice.choice((dice.randrange(-60, 30, 5), dice.randrange(-60, 600, 5)))
+    start = stage.wall.now().replace(second=0, microsecond=0) + timedelta(minutes=minutes)
     )
     item = world.appointment(
         stage.key(),
