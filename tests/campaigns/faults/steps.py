@@ -56,7 +56,6 @@ async def add_meeting(stage: Stage) -> None:
     dice, world = stage.dice, stage.world
     minutes = dice.choice((dice.randrange(-60, 30, 5), dice.randrange(-60, 600, 5)))
     start = stage.wall.now().replace(second=0, microsecond=0) + timedelta(minutes=minutes)
-    )
     item = world.appointment(
         stage.key(),
         "00:00-01:00",
