@@ -95,7 +95,7 @@ def understood(data: bytes, kind: type[T], what: str) -> T:
     """Return JSON as the type it should be. Raises `AnswerNotUnderstood`."""
     try:
         return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise AnswerNotUnderstood(f"{what}: {error}") from error
 
 
@@ -112,8 +112,8 @@ def segment(text: str) -> str:
 
 def _refusal(body: bytes, status: int) -> RequestRefused:
     try:
-        problem = msgspec.json.decode(body, type=Problem)
-    except msgspec.MsgspecError:
+        problem = understood(body, Problem, "problem")
+    except AnswerNotUnderstood:
         return RequestRefused(f"HTTP status {status}", "", status)
     detail = ". ".join(part.rstrip(".") for part in (problem.title, problem.detail) if part)
     return RequestRefused(detail, problem.hint, status)

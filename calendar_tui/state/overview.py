@@ -21,6 +21,7 @@ from calendar_tui.state.lines import (
 )
 from calendar_tui.state.model import Model
 from engine.api.schema import ChangeEvent, Concern, LinkState, Status
+from engine.display import counted
 
 PROBLEM, USER = "problem:", "user:"
 """What the keys of lines begin with."""
@@ -124,12 +125,13 @@ def _problems(status: Status, width: int) -> Iterator[Line]:
 def _concern(concern: Concern, width: int) -> Line:
     trouble = concern.trouble
     if concern.link is not None:
-        whom = f"{concern.link}" + (f", all {concern.count:,} users" if concern.count else "")
+        many = f", all {concern.count:,} users" if concern.count > 1 else ", its one user"
+        whom = f"{concern.link}" + (many if concern.count else "")
     elif not concern.count:
         whom = ""
     else:
         names = ", ".join(user.label for user in concern.users)
-        whom = f"{concern.count:,} {'user' if concern.count == 1 else 'users'}: {names}"
+        whom = f"{counted(concern.count, 'user')}: {names}"
     room = max(0, width - len(trouble.title) - 4)
     return line(" ", Span(f"✗ {trouble.title}", Role.PROBLEM), cut(f"  {whom}", room), key=PROBLEM + trouble.type)
 

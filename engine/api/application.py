@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from engine.api import wire
+from engine.api.acceptor import Connection
 from engine.api.desk import Desk
 from engine.api.handlers.about import AboutPart
 from engine.api.handlers.operations import OperationsPart
@@ -15,6 +16,7 @@ from engine.api.handlers.state import StatePart
 from engine.api.handlers.users import UsersPart
 from engine.api.problems import Handler, problems, read_only
 from engine.api.requests import LARGEST_BODY
+from engine.api.routes import MAY_CHANGE
 from engine.api.stream import Patience
 
 VERSION_HEADER = "Calendar-Engine-Version"
@@ -27,14 +29,24 @@ def make_application(desk: Desk, more: Sequence[Part], patience: Patience, *, ma
     """
     parts: tuple[Part, ...] = (StatePart(desk, patience), UsersPart(desk), OperationsPart(desk), *more)
     about = AboutPart(parts, desk.events.boot, may_change=may_change)
-    middlewares = [_taken_in_time(desk, patience), _with_version, problems]
+    middlewares = [kept_open, _taken_in_time(desk, patience), _with_version, problems]
     application = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY)
+    application[MAY_CHANGE] = may_change
     every: tuple[Part, ...] = (about, *parts)
     for part in every:
         for route in part.routes():
             handle = route.handle if may_change or not route.changes else _refuse
             application.router.add_route(route.method, route.path, handle, name=route.name)
     return application
+
+
+@web.middleware
+async def kept_open(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tell the connection while it is answered on, so that it is not cut for being idle."""
+    if not isinstance(request.protocol, Connection):
+        return await handler(request)
+    with request.protocol.answering():
+        return await handler(request)
 
 
 def _taken_in_time(desk: Desk, patience: Patience) -> Middleware:

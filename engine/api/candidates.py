@@ -1,5 +1,6 @@
 """Settings and secrets that are to be tried, made from those in force and what a request says otherwise."""
 
+import asyncio
 from collections.abc import Mapping
 
 from engine.core.secret import Secret
@@ -17,9 +18,10 @@ class Candidates:
         self._service = service
         self._sources = sources
 
-    def settings(self, changes: Mapping[str, Value | None]) -> Settings:
+    async def settings(self, changes: Mapping[str, Value | None]) -> Settings:
         """Return the settings of the file with other values. Raises `SettingsInvalid` or `SettingsNotEditable`."""
-        return self._service.file.settings(edited(self._service.text, changes))
+        text = self._service.text
+        return await asyncio.to_thread(lambda: self._service.file.settings(edited(text, changes)))
 
     async def secrets(self, given: Mapping[str, str], settings: Settings) -> Secrets:
         """Return the secrets that `settings` need, those `given` first. Raises `SecretsMissing` and the like."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from engine.api import wire
 from engine.api.audit import Audit
+from engine.api.descriptors import Descriptors
 from engine.api.events import Events
 from engine.api.history import History
 from engine.api.metrics import Counters
@@ -73,6 +74,7 @@ class Desk:
         self.audit = Audit(self.events, trail)
         self._progressed: dict[str, None] = {}
         self.operations = OperationDesk(engine, self._operation_changed, clock.now)
+        self._descriptors = Descriptors()
         self._clock = clock
         self._started = clock.now()
         self._status: Status | None = None
@@ -84,7 +86,16 @@ class Desk:
         now = self._clock.now()
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
-        return replace(self._status, now=now, staleness=wire.staleness(self._status.oldest_reading, now))
+        self._descriptors.look(now)
+        scarce = self._descriptors.trouble
+        return replace(
+            self._status,
+            now=now,
+            staleness=wire.staleness(self._status.oldest_reading, now),
+            concerns=self._status.concerns + ((wire.concern(scarce),) if scarce else ()),
+            open_files=self._descriptors.used,
+            open_files_limit=self._descriptors.limit,
+        )
 
     def now(self) -> datetime:
         """Return the present instant of calendar time."""
@@ -158,8 +169,6 @@ class Desk:
         match happening:
             case UserChanged(guid):
                 self.rows.outdate(guid)
-                if self.engine.glance(guid) is None:
-                    self.history.forget(guid)
             case SettingsRolledBack(keys):
                 self.note_own("roll_back_settings", ", ".join(keys) or "nothing else")
             case CalendarVisited() | ServiceChanged():
@@ -190,4 +199,4 @@ class Desk:
 
 def _lasting(status: Status) -> Status:
     """Leave out what changes just because time passes and calendars are read as they should be."""
-    return replace(status, now=status.started, oldest_reading=None, staleness=None)
+    return replace(status, now=status.started, oldest_reading=None, staleness=None, open_files=0)

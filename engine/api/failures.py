@@ -65,6 +65,18 @@ class SocketsGivenUnusable(Failure):
     )
 
 
+class OpenFilesScarce(Failure):
+    """Most of the file descriptors there may be are in use."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The engine is running out of file descriptors"
+    remedy = (
+        "Find out which program keeps so many connections to the engine open (ss -xp), and let the engine have more: "
+        "LimitNOFILE= in its unit, or ulimit -n."
+    )
+
+
 class MetricsPortUnusable(Failure):
     """Nobody can be answered at the port for metrics."""
 

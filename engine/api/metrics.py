@@ -19,6 +19,9 @@ class Counters:
         self.user_troubles = 0
         self.listeners_cut_off = 0
         self.answers_cut_off = 0
+        self.connections_cut = 0
+        self.accepts_failed = 0
+        self.requests_not_understood = 0
 
     def note(self, happening: Happening) -> None:
         """Count one happening."""
@@ -58,6 +61,16 @@ def exposition(status: Status, counters: Counters, listeners: int) -> str:
         *_metric("event_listeners", "gauge", "Open event streams.", [("", listeners)]),
         *_metric("event_listeners_cut_off_total", "counter", "Listeners too slow.", [("", counters.listeners_cut_off)]),
         *_metric("answers_cut_off_total", "counter", "Answers not taken in time.", [("", counters.answers_cut_off)]),
+        *_metric("connections_cut_total", "counter", "API connections cut.", [("", counters.connections_cut)]),
+        *_metric("accepts_failed_total", "counter", "API connections not accepted.", [("", counters.accepts_failed)]),
+        *_metric(
+            "requests_not_understood_total",
+            "counter",
+            "What was sent to the API and is no request.",
+            [("", counters.requests_not_understood)],
+        ),
+        *_metric("open_files", "gauge", "File descriptors in use.", [("", status.open_files)]),
+        *_metric("open_files_limit", "gauge", "File descriptors there may be.", [("", status.open_files_limit)]),
     ]
     if status.staleness is not None:
         lines += _metric(

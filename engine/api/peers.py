@@ -4,13 +4,11 @@ import asyncio
 import os
 import pwd
 import socket
-import struct
 
 from aiohttp import web
 
+from engine.api.acceptor import UCRED
 from engine.api.schema import Actor
-
-_UCRED = struct.Struct("3i")
 
 
 async def actor_of(request: web.Request) -> Actor:
@@ -21,7 +19,7 @@ async def actor_of(request: web.Request) -> Actor:
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
         raise web.HTTPBadRequest  # it has gone
-    pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    pid, uid, _ = UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size))
     return Actor(uid=uid, pid=pid, user=await asyncio.to_thread(_user_name, uid))
 
 

@@ -34,6 +34,8 @@ async def body_of(request: web.Request, kind: type[Q]) -> Q:
     except TimeoutError as error:
         problem = Problem(type="too-slow", title="The body did not arrive in time", status=408)
         raise Refused(problem) from error
+    except web.RequestPayloadError as error:
+        raise invalid("body", ValueError("it is not framed as its headers say"), in_query=False) from error
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

@@ -1,10 +1,12 @@
 """Serves the API on its sockets for as long as the engine runs."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 
 from aiohttp import web
 
+from engine.api.acceptor import Acceptor, limits_here
 from engine.api.application import make_application
 from engine.api.desk import Desk
 from engine.api.handlers.part import Part
@@ -31,9 +33,10 @@ class ApiServer:
         """Answer requests and publish events until cancelled, and then stop within a second."""
         runners: list[web.AppRunner] = []
         try:
-            for door in self._doors.doors:
-                runners.append(await self._start(door))
             async with asyncio.TaskGroup() as group:
+                for door in self._doors.doors:
+                    runners.append(await self._start(door))
+                    group.create_task(self._accept(door, runners[-1]))
                 group.create_task(self._desk.operations.run())
                 group.create_task(self._desk.publish())
         finally:
@@ -45,5 +48,10 @@ class ApiServer:
         application = make_application(self._desk, self._more, self._patience, may_change=door.may_change)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
         await runner.setup()
-        await web.SockSite(runner, door.listener).start()
         return runner
+
+    async def _accept(self, door: Door, runner: web.AppRunner) -> None:
+        assert runner.server is not None  # noqa: S101 - for the type checker: it is set up
+        limits = limits_here(frozenset((0, os.geteuid())))
+        acceptor = Acceptor(str(door.path), limits, self._desk.counters, self._patience.request)
+        await acceptor.run(door.listener, runner.server)

@@ -1,5 +1,7 @@
 """From the settings as the service knows them to the API's words."""
 
+from collections.abc import Iterable
+
 from engine.api.schema import Actor, FieldProblem
 from engine.api.schema.settings import (
     Setting,
@@ -16,19 +18,18 @@ from engine.core.settings.effects import RESTARTS
 from engine.core.settings.problems import SettingsInvalid
 from engine.service.plan import Plan
 from engine.service.service import Service
-from engine.service.settings_file import system_zone
 from engine.store.settings_history import Version
 
 
-def settings(service: Service) -> Settings:
-    """Return every setting as the file has it."""
+def settings(service: Service, forms: Iterable[catalogue.Setting]) -> Settings:
+    """Return every setting as the file has it; `forms` were made of its text."""
     failure = service.file_trouble
     return Settings(
         file=str(service.file.path),
         etag=service.tag,
         trouble=trouble(failure) if failure else None,
         problems=problems(failure) if isinstance(failure, SettingsInvalid) else (),
-        settings=tuple(map(setting, catalogue.catalogue(service.text, system_zone()))),
+        settings=tuple(map(setting, forms)),
         version=version(service.versions[0]) if service.versions else None,
         offered=service.offered.id if service.offered else None,
     )

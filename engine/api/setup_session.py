@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.api.failures import SetupNotKept
+from engine.core import bounded
 from engine.core.secret import Secret
 from engine.core.settings.catalogue import Difference, catalogue, differences
 from engine.core.settings.edit import Value, edited
@@ -34,10 +35,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class SetupSession:
     """Every change is in the file at `path` before it is answered, or raises `SetupNotKept`.
 
-    `zone` is this machine's time zone. Whatever looks at secrets may raise a failure of theirs.
+    `zone` is the time zone of the site, None where it has to be asked for. Whatever looks at secrets may raise a
+    failure of theirs.
     """
 
-    def __init__(self, service: Service, secrets: SecretSources, path: Path, zone: ZoneInfo) -> None:
+    def __init__(self, service: Service, secrets: SecretSources, path: Path, zone: ZoneInfo | None) -> None:
         self._service = service
         self._secrets = secrets
         self._path = path
@@ -156,9 +158,9 @@ class SetupSession:
 def _read(path: Path) -> Kept | None:
     """What cannot be understood, say of another version, is begun anew."""
     try:
-        kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+        kept = bounded.json(path.read_bytes(), Kept)
         step_named(kept.flow.step)
-    except (OSError, msgspec.MsgspecError, KeyError):
+    except (OSError, bounded.NotReadable, KeyError):
         return None
     return kept
 

@@ -9,10 +9,10 @@ from engine.api.schema import Operation
 from engine.api.schema.probes import RungAccount
 from engine.api.schema.settings import SettingChange, SettingProblem, Value
 from engine.api.schema.setup import Setup, SetupSecret, SetupStep, SetupSummary
-from engine.core.presence import is_supported_language
 from engine.core.settings.catalogue import Difference, catalogue
 from engine.core.settings.problems import Problem
 from engine.core.setup.flow import Flow, problems_of
+from engine.core.setup.guesses import guessed_language
 from engine.core.setup.steps import STEPS, Step, Values, step_named
 
 
@@ -20,7 +20,7 @@ def setup(
     flow: Flow,
     *,
     values: Values,
-    zone: ZoneInfo,
+    zone: ZoneInfo | None,
     found: Sequence[Problem],
     changes: Sequence[Difference],
     known_secrets: Collection[str],
@@ -72,6 +72,5 @@ def _problem(problem: Problem) -> SettingProblem:
 
 def _suggestions(keys: Collection[str], environment: Mapping[str, str]) -> dict[str, Value]:
     """The language of the site is likely the one that this machine was installed in."""
-    language = environment.get("LC_ALL") or environment.get("LANG") or ""
-    code = language.partition("_")[0]
-    return {"presence.language": code} if "presence.language" in keys and is_supported_language(code) else {}
+    language = guessed_language(environment) if "presence.language" in keys else None
+    return {} if language is None else {"presence.language": language}

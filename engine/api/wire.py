@@ -217,14 +217,23 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
     )
 
 
+def concern(failure: Failure) -> Concern:
+    """Return what is the matter with the engine itself."""
+    return Concern(trouble=trouble(failure), link=None, count=0, users=())
+
+
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
-    concerns = [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.concerns]
+    concerns = [concern(failure) for failure in picture.concerns]
     concerns += [
         Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
         if link.failure is not None
     ]
+    if picture.unstable is not None:
+        unstable = trouble(picture.unstable)
+        concerns.append(Concern(trouble=unstable, link=Side.PBX.value, count=picture.users, users=()))
+    concerns += [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.failed_parts]
     if picture.restriction is not None:
         restricted = trouble(picture.restriction)
         concerns.append(Concern(trouble=restricted, link=Side.EXCHANGE.value, count=picture.users, users=()))

@@ -1,11 +1,11 @@
 """The file with all answers of a set-up: the tables of a settings file, and who to try it with."""
 
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.api.schema.settings import Value
+from engine.core import bounded
 from engine.core.settings.catalogue import differences
 from engine.core.settings.keys import KEYS
 from engine.core.settings.problems import Problem, SettingsInvalid
@@ -37,8 +37,8 @@ def read_answers(path: Path) -> Answers:
 
 def _setup_table(text: str) -> tuple[str, tuple[Problem, ...]]:
     try:
-        table = tomllib.loads(text).get("setup", {})
-    except ValueError:
+        table = bounded.toml(text).get("setup", {})
+    except bounded.NotReadable:
         return "", ()  # which is told as a problem of the settings
     if not isinstance(table, dict):
         return "", (Problem("setup", None, "must be a table", "Write [setup], and user = … in it."),)

@@ -21,6 +21,7 @@ from engine.api.schema.places import usual_sockets
 from engine.cli.client import ApiClient, reachable_socket, understood
 from engine.cli.event_lines import EventLines
 from engine.cli.failures import EngineUnreachable, UserNotClear, UserNotFound
+from engine.cli.loop import run_loop
 from engine.cli.output import put, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.reports import Reports
@@ -37,7 +38,7 @@ def run_attached(options: argparse.Namespace) -> int:
     paths = (options.socket,) if options.socket else usual_sockets()
     path = reachable_socket(paths, to_change=options.command == "resync")
     try:
-        return asyncio.run(_run(options, path))
+        return run_loop(_run(options, path))
     except KeyboardInterrupt:
         return WELL if options.command == "events" else FAILED
 

@@ -14,6 +14,7 @@ from engine.api.sockets import open_doors
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import EngineUnreachable
 from engine.cli.logbook import start_logging
+from engine.cli.loop import run_loop
 from engine.cli.places import settings_path
 from engine.cli.scratch import scratch_directory
 from engine.cli.site import open_site
@@ -28,7 +29,7 @@ def run_beside(
     the settings file: neither the state directory nor secrets are looked at.
     """
     start_logging(logging.ERROR)
-    return asyncio.run(_run(options, work, changes=changes, with_state=with_state))
+    return run_loop(_run(options, work, changes=changes, with_state=with_state))
 
 
 async def _run(

@@ -11,6 +11,7 @@ import msgspec
 from engine.api.schema import FieldProblem, Problem
 from engine.api.schema.places import answering_socket, read_only_twin
 from engine.cli.failures import AnswerNotUnderstood, EngineUnreachable, RequestRefused, SocketForbidden
+from engine.core import bounded
 
 T = TypeVar("T")
 
@@ -116,8 +117,8 @@ class ApiClient:
 def understood(data: bytes, kind: type[T]) -> T:
     """Return JSON as the type it should be. Raises `AnswerNotUnderstood`."""
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return bounded.json(data, kind)
+    except bounded.NotReadable as error:
         raise AnswerNotUnderstood(str(error)) from error
 
 

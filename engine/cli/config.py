@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -28,6 +27,7 @@ from engine.cli.client import ApiClient
 from engine.cli.failures import ChangeNotUnderstood, SettingUnknown
 from engine.cli.output import remark, show
 from engine.cli.statuses import UNUSABLE, WELL
+from engine.core import bounded
 from engine.core.settings.values import nearest
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -190,7 +190,7 @@ def _value(setting: Setting, text: str) -> Value:
     if not setting.many and setting.kind not in ("whole number", "number", "true or false"):
         return text
     try:
-        return msgspec.convert(tomllib.loads(f"value = {text}")["value"], Value)  # type: ignore[no-any-return]
+        return msgspec.convert(bounded.toml(f"value = {text}")["value"], Value)  # type: ignore[no-any-return]
     except (ValueError, msgspec.ValidationError):
         return text
 

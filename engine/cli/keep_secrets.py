@@ -11,6 +11,7 @@ from engine.cli.beside import run_beside
 from engine.cli.client import ApiClient
 from engine.cli.failures import SecretNotTyped, SecretUnknown
 from engine.cli.output import remark, show
+from engine.cli.process import protect_memory
 from engine.cli.signals import interruptible
 from engine.cli.statuses import WELL
 
@@ -19,6 +20,7 @@ PATH = "/v1/secrets"
 
 def run_secret(options: argparse.Namespace) -> int:
     """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    protect_memory()
     changes = options.action != "list"
     return run_beside(options, lambda client: _run(client, options), changes=changes, with_state=True)
 

@@ -1,7 +1,6 @@
 """Carries out `calendar-engine log`: asks a running engine for exchanges, and switches their capture."""
 
 import argparse
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from engine.api.schema.places import usual_sockets
 from engine.cli.client import ApiClient, reachable_socket, understood
 from engine.cli.failures import EngineUnreachable, FileNotWritten, NotOneExchange
 from engine.cli.log_reports import LogReports
+from engine.cli.loop import run_loop
 from engine.cli.output import put, put_json, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
@@ -41,7 +41,7 @@ def run_log(options: argparse.Namespace) -> int:
     paths = (options.socket,) if options.socket else usual_sockets()
     path = reachable_socket(paths, to_change=options.action in ("on", "off"))
     try:
-        return asyncio.run(_run(options, path))
+        return run_loop(_run(options, path))
     except KeyboardInterrupt:
         return WELL if options.action == "follow" else FAILED
 

@@ -20,7 +20,7 @@ from engine.cli.failures import (
     UserNotFound,
 )
 from engine.cli.logbook import where
-from engine.cli.output import remark
+from engine.cli.output import remark, writing
 from engine.cli.statuses import FAILED, FORBIDDEN, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        options = make_parser().parse_args(arguments)
+        with writing():
+            options = make_parser().parse_args(arguments)
     except SystemExit:  # argparse has said all there is to say
         _flush()
         raise
@@ -49,12 +50,8 @@ def _run(arguments: list[str] | None) -> int:
 
 def _flush() -> int:
     """Find out whether the last of the output was taken, which the interpreter would say in its own words."""
-    try:
+    with writing():
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputNotWritten(error.strerror or type(error).__name__) from error
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.api.candidates import Candidates
 from engine.api.desk import Desk
+from engine.api.handlers.log_ins import LogInsPart
 from engine.api.handlers.part import Part
 from engine.api.handlers.preview import PreviewPart
 from engine.api.handlers.probes import ProbesPart
@@ -20,12 +21,15 @@ from engine.cli.assembly import state_directory
 from engine.cli.debug_log import DebugLog
 from engine.core.clock import Clock
 from engine.core.settings.model import EngineSettings, Settings
+from engine.core.setup.guesses import guessed_zone
+from engine.logins.breaker import LogIns
 from engine.probes.workbench import Workbench
 from engine.service.plan import Assemble
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile, system_zone
 from engine.store.audit_trail import AuditTrail
 from engine.store.database import Database
+from engine.store.log_ins import LogInHistory
 from engine.store.secret_sources import SecretSources
 from engine.store.secrets import Secrets
 from engine.store.settings_history import SettingsHistory
@@ -89,9 +93,19 @@ async def open_premises(
 
 
 async def begin_site(
-    premises: Premises, assemble: Assemble, workbench: Workbench, *, clock: Clock, network_clock: Clock
+    premises: Premises,
+    assemble: Assemble,
+    workbench: Workbench,
+    *,
+    clock: Clock,
+    network_clock: Clock,
+    log_ins: LogIns | None = None,
 ) -> Site:
-    """Return a service whose engines `assemble` makes, and whose probes are made with `workbench`; nothing runs yet."""
+    """Return a service whose engines `assemble` makes, and whose probes are made with `workbench`; nothing runs yet.
+
+    `log_ins` are those that both ask before each log-in.
+    """
+    log_ins = log_ins or LogIns(network_clock, LogInHistory(premises.database))
 
     def make(settings: Settings, secrets: Secrets) -> Engine:
         premises.exchanges.know(secrets)
@@ -114,7 +128,8 @@ async def begin_site(
     await service.begin()
     desk = Desk(service.seat, clock, AuditTrail(premises.database))
     await desk.audit.load()
-    parts = (*_service_parts(premises, service, desk, workbench), *premises.exchanges.parts(service.seat, desk))
+    more = (LogInsPart(log_ins, service, desk), *_service_parts(premises, service, desk, workbench))
+    parts = (*more, *premises.exchanges.parts(service.seat, desk))
     return Site(premises, service, desk, parts)
 
 
@@ -122,7 +137,7 @@ def _service_parts(premises: Premises, service: Service, desk: Desk, workbench: 
     """What the API of a service offers beside what every engine has."""
     sources = premises.sources
     candidates = Candidates(service, sources)
-    session = SetupSession(service, sources, premises.state / SETUP, system_zone())
+    session = SetupSession(service, sources, premises.state / SETUP, guessed_zone(system_zone()))
     return (
         SettingsPart(service, desk),
         SecretsPart(sources, service, desk),

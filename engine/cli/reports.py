@@ -51,9 +51,10 @@ class Reports:
             f"{status.unread} not read yet, {status.unresolved} without"
         )
         yield from self._wrapped(f"  Calendars {_freshness(status)}", " " * 12)
+        told = [link.trouble for link in status.links if link.trouble is not None]
         for concern in status.concerns:
             yield ""
-            yield from self._concern(concern)
+            yield from self._concern(concern, is_told=concern.link is not None and concern.trouble in told)
 
     def users(self, page: UsersPage) -> Iterator[str]:
         """Yield a line for each user."""
@@ -112,11 +113,11 @@ class Reports:
         tried = f"next try at {self._local(link.retry_at):%H:%M:%S}" if link.retry_at else AWAITED["call"]
         yield f"{INDENT}Not working{since}; {tried}."
 
-    def _concern(self, concern: Concern) -> Iterator[str]:
-        if concern.link is not None:
+    def _concern(self, concern: Concern, *, is_told: bool) -> Iterator[str]:
+        if is_told:
             yield f"{concern.link} concerns {f'all {concern.count} users' if concern.count != 1 else 'the one user'}"
             return
-        if not concern.count:
+        if concern.link is not None or not concern.count:
             yield from self._trouble(f"{self._palette.mark(good=False)} ", concern.trouble)
             return
         names = ", ".join(user.label for user in concern.users)

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from engine.cli.process import taken_environment
 from engine.cli.serving import serve
 from engine.cli.signals import on_hangup, until_signalled
-from engine.cli.site import open_site
+from engine.cli.site import Surroundings, open_site
 
 
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
@@ -12,6 +13,7 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
 
     Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
     """
-    async with open_site(settings_file, secrets_file) as site:
+    around = Surroundings(environment=taken_environment())
+    async with open_site(settings_file, secrets_file, around) as site:
         with on_hangup(site.service.look_soon):
             await until_signalled(serve(site))

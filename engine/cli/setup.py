@@ -1,7 +1,6 @@
 """Carries out `setup`: the answers come from a file, or from whoever sits at the terminal."""
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -18,10 +17,13 @@ from engine.cli.answers import Answers, read_answers
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.dialogue import Dialogue
 from engine.cli.failures import AnswersInvalid, AnswersNotGiven
+from engine.cli.loop import run_loop
 from engine.cli.output import put_json, remark, say
+from engine.cli.process import protect_memory
 from engine.cli.setup_client import SetupClient
 from engine.cli.statuses import FAILED, WELL
 from engine.core.settings.problems import Problem
+from engine.core.setup.flow import TIME_ZONE
 from engine.display import displayed
 from engine.store.secrets import ENVIRONMENT, given_secrets
 
@@ -56,10 +58,11 @@ def run_setup(options: argparse.Namespace) -> int:
     """Set everything up. Raises a `Failure`, `AnswersInvalid` before anything was tried."""
     if options.json and not options.answers:
         raise AnswersNotGiven
+    protect_memory()
     answers = read_answers(options.answers) if options.answers else None
     path = reachable_socket((options.socket,) if options.socket else usual_sockets(), to_change=True)
     try:
-        return asyncio.run(_run(options, path, answers))
+        return run_loop(_run(options, path, answers))
     except KeyboardInterrupt:
         return FAILED
 
@@ -74,7 +77,7 @@ async def _run(options: argparse.Namespace, path: Path, answers: Answers | None)
 
 async def _by_file(setup: SetupClient, answers: Answers, options: argparse.Namespace) -> int:
     state = await _answered(setup, answers, options)
-    problems = (*answers.problems, *_missing_secrets(state))
+    problems = (*answers.problems, *_missing(state, answers))
     if problems:
         if options.json:
             put_json(Outcome(state="unusable", problems=problems))
@@ -114,8 +117,12 @@ async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Outc
     return msgspec.structs.replace(outcome, state="applied", changes=applied.changes, new_secrets=applied.new_secrets)
 
 
-def _missing_secrets(state: Setup) -> Iterator[Problem]:
+def _missing(state: Setup, answers: Answers) -> Iterator[Problem]:
+    """Yield what the file cannot be seen to lack: the secrets are elsewhere, and a time zone may be known already."""
     for problem in state.problems:
+        if problem.key == TIME_ZONE and all(each.key != TIME_ZONE for each in answers.problems):
+            remedy = 'Add timezone = "Europe/Berlin", or where your users are, to the table [presence].'
+            yield Problem(problem.key, None, problem.reason, remedy)
         if problem.key in ENVIRONMENT:
             remedy = f"Set {ENVIRONMENT[problem.key]} in the environment, or put it into the file of --secrets."
             yield Problem(problem.key, None, problem.reason, remedy)

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import os
 import sys
-import tomllib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TextIO
 
@@ -19,9 +18,11 @@ from engine.cli.attached import FOLLOWED, PER_PAGE
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import ChangeNotUnderstood
 from engine.cli.ladders import Ladders
+from engine.cli.loop import run_loop
 from engine.cli.output import put_json, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
+from engine.core import bounded
 from engine.display import displayed
 
 
@@ -38,7 +39,7 @@ def run_preview(options: argparse.Namespace) -> int:
 
 
 def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
-    """Return what `key=value` on the command line means: a value of TOML, or else the text as it is.
+    """Return what `key=value` on the command line means: nothing is the default, else a value of TOML, or the text.
 
     Raises `ChangeNotUnderstood`.
     """
@@ -47,13 +48,13 @@ def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
         key, equals, text = pair.partition("=")
         if not key or not equals:
             raise ChangeNotUnderstood(pair)
-        changes[key] = _value(text)
+        changes[key] = _value(text) if text else None
     return changes
 
 
 def _value(text: str) -> Value:
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = bounded.toml(f"value = {text}")["value"]
     except ValueError:
         return text
     if isinstance(value, list):
@@ -70,7 +71,7 @@ def _attached(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable
             return await work(client)
 
     try:
-        return asyncio.run(run())
+        return run_loop(run())
     except KeyboardInterrupt:
         return FAILED
 

@@ -1,7 +1,6 @@
 """`calendar-engine version`: which program this is, what it runs on, and which engine it would talk to."""
 
 import argparse
-import asyncio
 import platform
 from importlib.metadata import version
 
@@ -12,6 +11,7 @@ from engine.api.schema import About
 from engine.api.schema.places import usual_sockets
 from engine.cli.client import ApiClient, reachable_socket
 from engine.cli.failures import EngineUnreachable, SocketForbidden
+from engine.cli.loop import run_loop
 from engine.cli.output import show
 from engine.cli.statuses import WELL
 
@@ -29,7 +29,7 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
 def show_versions(options: argparse.Namespace) -> int:
     """Print the versions. Raises `EngineUnreachable` or `SocketForbidden` for a socket that was named."""
     try:
-        engine = asyncio.run(_running(options))
+        engine = run_loop(_running(options))
     except (EngineUnreachable, SocketForbidden):
         if options.socket:
             raise

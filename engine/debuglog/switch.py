@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-import msgspec
+from engine.core import bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,8 @@ class Switch:
         """Return what was switched before a restart as far as it still counts, else what the settings say."""
         if text is not None:
             try:
-                switch = msgspec.json.decode(text, type=cls)
-            except msgspec.MsgspecError:
+                switch = bounded.json(text, cls)
+            except bounded.NotReadable:
                 return cls.by_settings(ews)
             if switch.as_set == ews and not switch.is_over(now):
                 return switch

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from random import Random
 
-from engine.pbx.failures import PbxFailure, PbxLoginRefused, PbxUnreachable
+from engine.pbx.failures import PbxFailure, PbxLinkMistake, PbxLoginRefused, PbxUnreachable
 
 _UNREACHABLE = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _REFUSED = (60.0, 900.0)
+_MISTAKEN = (1.0, 5.0, 15.0, 60.0, 300.0)
 _OTHERWISE = (60.0,)
 
 JITTER = 0.25
@@ -17,7 +18,8 @@ class BackOff:
     """Counts the failures in a row that call for the same pauses.
 
     A network comes back by itself: 1 s doubling to 32 s, as innovaphone's own client does. Everything else needs a
-    person, and dialling again only loads the PBX: once a minute, and after a second refused log-in four times an hour.
+    person, and dialling again only loads the PBX: once a minute, and after a second refused log-in four times an hour,
+    if the breaker of log-ins allows that much.
     """
 
     def __init__(self, random: Random) -> None:
@@ -42,4 +44,6 @@ class BackOff:
 def _pauses_for(failure: PbxFailure) -> tuple[float, ...]:
     if isinstance(failure, PbxUnreachable):
         return _UNREACHABLE
+    if isinstance(failure, PbxLinkMistake):
+        return _MISTAKEN
     return _REFUSED if isinstance(failure, PbxLoginRefused) else _OTHERWISE

@@ -49,6 +49,19 @@ class PbxLinkMistake(PbxFailure):
     remedy = "The connection is made again by itself. Please report it with the log."
 
 
+class PbxLinkUnstable(PbxFailure):
+    """The link works, and was lost again and again."""
+
+    fault = Fault.NETWORK
+    scope = Scope.SERVICE
+    meaning = "The link to the PBX is unstable"
+    remedy = (
+        "Look at what is named as its end: the log of the PBX if the PBX closes it; firewalls, proxies and cables in "
+        "between if it breaks off; the log of the engine if that gives it up. After each time all users are copied and "
+        "changes come late."
+    )
+
+
 class PbxCertificateNotTrusted(PbxFailure):
     """The TLS handshake failed because of the PBX's certificate."""
 
@@ -58,6 +71,17 @@ class PbxCertificateNotTrusted(PbxFailure):
     remedy = (
         "Set pbx.ca_file to the CA that issued it, or correct pbx.host so that it matches the certificate. Or compare "
         "the SHA-256 with the one that the PBX itself shows for its certificate, and set pbx.fingerprint to it."
+    )
+
+
+class PbxTlsImpossible(PbxUnreachable):
+    """The TLS handshake ended without a certificate being refused: an alert, or no version in common."""
+
+    fault = Fault.SETTINGS
+    meaning = "The PBX and this machine find no common ground for TLS"
+    remedy = (
+        "TLS 1.2 at least is spoken here: update the firmware of the PBX, and check pbx.port and pbx.tls, that this "
+        "port speaks TLS at all."
     )
 
 
@@ -129,7 +153,8 @@ class PbxLoginRefused(PbxFailure):
     meaning = "The PBX refuses the log-in"
     remedy = (
         "Check that the PBX has an App object whose Name is pbx.app, and that the secret pbx.password is its Password. "
-        "The PBX does not tell which of the two is wrong."
+        "The PBX does not tell which of the two is wrong. Another password is tried at once; if the App object was "
+        'mended instead, "calendar-engine log-in retry" tries it once more.'
     )
 
 
@@ -181,10 +206,7 @@ class PresenceRefused(PbxFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "The PBX refuses to set this presence"
-    remedy = (
-        "Check that the user still exists in the PBX. It is tried again when the user or the presence changes, and by "
-        "itself, later each time."
-    )
+    remedy = "Check that the user still exists in the PBX. It is tried again when the user or the presence changes."
 
 
 class PresenceTakenOver(PbxFailure):

@@ -9,6 +9,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from engine.core.clock import Clock
+from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.core.seldom import Seldom
@@ -78,6 +79,7 @@ class PbxListener:
         self._in_use: Connection | None = None
         self._turned_away: dict[str, type[PbxFailure]] = {}
         self._refusals = Seldom(clock)
+        self._mistakes = MistakeLog(logger, clock)
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -173,7 +175,14 @@ class PbxListener:
             self._take(connection)
 
         login = ListenLogin(self._password, new_challenge)
-        connection = Connection(login, self._settings, self._clock, on_usable=usable, on_event=self._on_event)
+        connection = Connection(
+            login,
+            self._settings,
+            self._clock,
+            on_usable=usable,
+            on_event=self._on_event,
+            mistakes=self._mistakes,
+        )
         self._open.append(connection)
         try:
             failure = await connection.run(accepted(socket))

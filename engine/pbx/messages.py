@@ -1,9 +1,11 @@
 """One JSON object per message: how it is read from the wire without trusting its shape, and written to it."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
 
+from engine.core import bounded
 from engine.core.outside import one_line
 from engine.pbx.failures import PbxNotUnderstood
 
@@ -20,16 +22,34 @@ LONGEST_NAME = 60
 
 _LONGEST_REASON = 200
 
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
+"""Escapes of JSON (RFC 8259, section 7): of a surrogate pair, of half of one, and any other."""
+
 
 def decode(text: str) -> Message:
     """Return the message in `text`; raises `PbxNotUnderstood` when it is not a JSON object."""
     try:
-        message = msgspec.json.decode(text)
-    except (ValueError, RecursionError) as error:
-        raise PbxNotUnderstood(f"a message is not JSON ({type(error).__name__})") from None
+        message = bounded.json(text, object)
+    except bounded.NotReadable:
+        message = _decoded(_ESCAPE.sub(_paired, text))
     if not isinstance(message, dict):
         raise PbxNotUnderstood("a message is not a JSON object")
     return message
+
+
+def _decoded(text: str) -> object:
+    try:
+        return bounded.json(text, object)
+    except bounded.NotReadable as error:
+        raise PbxNotUnderstood(f"a message is not JSON: {error}") from None
+
+
+def _paired(escape: re.Match[str]) -> str:
+    """Half of a surrogate pair, as JavaScript lets texts be cut into, is no character: a sign stands for it."""
+    return "\\ufffd" if escape["half"] else escape[0]
 
 
 def encode(message: object) -> str:

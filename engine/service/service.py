@@ -166,7 +166,7 @@ class Service:
         """
         async with self._lock:
             await self._reread()
-            return await self._checked(self._edited(changes))
+            return await self._checked(await self._edited(changes))
 
     async def change(
         self, changes: Mapping[str, Value | None], tag: str, author: Author, confirm_within: float | None = None
@@ -185,7 +185,7 @@ class Service:
                 raise ChangeNotConfirmed(f"version {self.unconfirmed.id}")
             if confirm_within is not None and not self.versions:
                 raise VersionUnknown("there is none before, which this change could be rolled back to")
-            plan = await self._checked(self._edited(changes))
+            plan = await self._checked(await self._edited(changes))
             until = None if confirm_within is None else self._clock.now() + timedelta(seconds=confirm_within)
             return await self._put(plan, author, "change", until)
 
@@ -224,22 +224,23 @@ class Service:
                 return each
         raise VersionUnknown(f"version {number}")
 
-    def _edited(self, changes: Mapping[str, Value | None]) -> str:
+    async def _edited(self, changes: Mapping[str, Value | None]) -> str:
         """What cannot be read must not be overwritten either: nobody knows what is in it."""
         if isinstance(self.file_trouble, SettingsUnreadable):
             raise self.file_trouble
-        return edited(self.text, changes)
+        return await asyncio.to_thread(edited, self.text, changes)
 
     async def _checked(self, text: str) -> Plan:
         """What stands still may be set up piece by piece; what runs is not stopped by a change."""
-        plan = await self._plan(InForce(text, self.file.settings(text)))
+        plan = await self._plan(InForce(text, await asyncio.to_thread(self.file.settings, text)))
         if plan.trouble is not None and self.seat.engine is not None:
             raise plan.trouble
         return plan
 
     async def _plan(self, goal: InForce, *, begin: bool = False) -> Plan:
         running = self._in_force if self.seat.engine is not None and not begin else None
-        changed = differences(self._in_force.text if self._in_force else self.text, goal.text)
+        before = self._in_force.text if self._in_force else self.text
+        changed = await asyncio.to_thread(differences, before, goal.text)
         return await self._planner.plan(running, goal, changed)
 
     async def _put(
@@ -304,7 +305,7 @@ class Service:
             if self._in_force is not None and text == self.text and self.file_trouble is None:
                 return
             self.text = text
-            goal = InForce(text, self.file.settings(text))
+            goal = InForce(text, await asyncio.to_thread(self.file.settings, text))
         except (SettingsMissing, SettingsUnreadable, SettingsInvalid) as trouble:
             if isinstance(trouble, SettingsMissing):
                 self.text = ""

@@ -12,11 +12,15 @@ from zoneinfo import ZoneInfo
 
 from babel.localtime import get_localzone
 
+from engine.core.bounded import LARGEST
 from engine.core.failures import Failure
 from engine.core.settings.model import EngineSettings, Settings
 from engine.core.settings.reader import read_engine_settings, read_settings
 from engine.service.failures import SettingsMissing, SettingsUnreadable, SettingsUnwritable
 from engine.store.leftovers import sweep, temporary_names
+
+LARGEST_FILE = 4 * LARGEST + 1
+"""Bytes that are read; what is longer is refused for its length, whatever character that cuts."""
 
 NEW_MODE = 0o640
 """Of a file that was not there before. No secrets are in it."""
@@ -34,12 +38,15 @@ class SettingsFile:
         Raises `SettingsMissing` or `SettingsUnreadable`.
         """
         try:
-            return self.path.read_bytes().decode("utf-8-sig")
+            with self.path.open("rb") as stream:
+                return stream.read(LARGEST_FILE).decode("utf-8-sig")
         except FileNotFoundError:
             raise SettingsMissing(str(self.path)) from None
         except OSError as error:
             raise SettingsUnreadable(f"{self.path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
+            if error.start > LARGEST:
+                raise SettingsUnreadable(f"{self.path}: it is longer than {LARGEST // 1024} kB") from error
             raise SettingsUnreadable(f"{self.path}: byte {error.start + 1} is not UTF-8") from error
 
     def write(self, text: str) -> None:

@@ -63,6 +63,18 @@ MIGRATIONS = (
     UPDATE settings_version SET returns_to = CAST(substr(action, 13) AS INTEGER) WHERE action LIKE 'rollback to %';
     CREATE INDEX audit_action ON audit (action, id)
     """,
+    """
+    CREATE TABLE log_in (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        credential TEXT NOT NULL,
+        at TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        PRIMARY KEY (kind, name, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE log_in_salt (salt BLOB NOT NULL)
+    """,
 )
 """Each brings the schema one version further (PRAGMA user_version); released ones never change."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 IN_STATE = (
     r"\.secrets\.(key|enc)\.[0-9a-f]{8}",
     r"\.setup\.json\.new",
-    r"pbx-listen\.new",
+    r"pbx-(listen|addresses)\.new",
     r"debuglog\.sqlite\.damaged(-wal|-shm)?",
 )
 """What is written beside a file before it takes its place, and the debug log that was put aside at an earlier start.

@@ -4,13 +4,13 @@ them all the settings need; none is ever in the settings file."""
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine.core import bounded
 from engine.core.failures import Failure, Fault, Scope
 from engine.core.secret import Secret
 from engine.core.settings.model import ExchangeSettings, ExchangeType
@@ -153,7 +153,7 @@ def _read(file: Path) -> dict[str, str]:
 
 def _parsed(file: Path, content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))  # without the mark of some editors
+        return bounded.toml(content.decode("utf-8-sig"))  # without the mark of some editors
     except UnicodeDecodeError:
         place = "not UTF-8"
     except ValueError as error:
@@ -176,7 +176,7 @@ def _protected_content(file: Path) -> bytes:
                 raise SecretsFileExposed(f"{file} belongs to user {status.st_uid}, not to user {os.geteuid()}")
             if status.st_mode & 0o077:
                 raise SecretsFileExposed(f"{file} has mode {stat.S_IMODE(status.st_mode):04o}")
-            return stream.read()
+            return stream.read(bounded.LARGEST + 1)
     except OSError as error:
         raise SecretsFileUnreadable(f"{file}: {error.strerror}") from error
 

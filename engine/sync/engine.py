@@ -1,7 +1,9 @@
 """Joins the parts into one reconciler: PBX users, their calendars, decisions, and the presence written back."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Protocol
@@ -10,6 +12,8 @@ from zoneinfo import ZoneInfo
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.failures import Failure
+from engine.core.mistakes import MistakeLog
+from engine.core.presence.model import CLEARED
 from engine.core.settings.model import PbxLinkKind, Settings
 from engine.core.users import User
 from engine.exchange.source import CalendarSource, Following, Urgency
@@ -24,7 +28,9 @@ from engine.pbx.events import (
     UsersComplete,
     UserSeen,
 )
+from engine.pbx.failures import PbxLinkMistake
 from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.failures import StoreFailure
 from engine.sync.bell import Bell
 from engine.sync.calendars import Calendars
 from engine.sync.circumstances import Circumstances
@@ -42,11 +48,17 @@ from engine.sync.happenings import (
     UserChanged,
 )
 from engine.sync.links import Links
+from engine.sync.readback import ReadBack
 from engine.sync.roster import Roster
 from engine.sync.setback import Setback
 from engine.sync.status import Status, describe
+from engine.sync.supervisor import Supervisor
 from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
+
+logger = logging.getLogger(__name__)
+
+PBX_LINK = "the link to the PBX"
 
 
 class Link(PresenceLink, Protocol):
@@ -80,6 +92,10 @@ class Engine:
         self._settings = settings.presence
         self._observers = [observe]
         self._finished = Bell()
+        self._mistakes = MistakeLog(logger, network_clock)
+        self._supervisor = Supervisor(
+            network_clock, random, self._mistakes, passed_on=StoreFailure, started_again=self._take_up
+        )
         self._roster: Roster = {}
         self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
         self._refused_pbxs: dict[str, Failure] = {}
@@ -92,10 +108,18 @@ class Engine:
             finished=self._finished.ring,
         )
         self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
+        self._read_back = ReadBack(self._roster, self._writer, around)
         self._decider = Decider(
             self._roster, settings.presence, around, written=self._writer.written, want=self._decided
         )
-        self._calendars = Calendars(self._roster, source, settings, around, changed=self._visited)
+        self._calendars = Calendars(
+            self._roster,
+            source,
+            settings,
+            around,
+            changed=self._visited,
+            shows_something=self._shows_something,
+        )
         self._setback = Setback(clock, network_clock, self._set_back)
         self._directory = Directory(
             self._roster,
@@ -106,22 +130,47 @@ class Engine:
         )
 
     async def run(self) -> None:
-        """Work until cancelled. Raises a `StoreFailure` when nothing can be remembered any more."""
+        """Work until cancelled. Raises a `StoreFailure` when nothing can be remembered any more.
+
+        A part that ends by a mistake of ours ends none of the others: it starts again, after a pause that grows.
+        """
         try:
             await self._writer.load()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._link.run())
-                group.create_task(self._source.run(self._heard))
-                group.create_task(self._calendars.run())
-                group.create_task(self._decider.run())
-                group.create_task(self._writer.run())
-                group.create_task(self._setback.run())
+                for name, run in self._parts().items():
+                    group.create_task(self._supervisor.keep(name, run))
         finally:
             await self._source.close()
 
+    def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {
+            PBX_LINK: self._run_link,
+            "changes told by Exchange": lambda: self._source.run(self._heard),
+            "reading calendars": self._calendars.run,
+            "deciding presences": self._decider.run,
+            "writing presences": self._writer.run,
+            "reading presences back": self._read_back.run,
+            "watching the clock": self._setback.run,
+        }
+
+    async def _run_link(self) -> None:
+        try:
+            await self._link.run()
+        except Exception as mistake:
+            self._handle(LinkDown(PbxLinkMistake(type(mistake).__name__), None))
+            raise
+
+    def _take_up(self, part: str) -> None:
+        """A part starts again after a mistake: nobody is forgotten for it."""
+        for guid, participant in self._roster.items():
+            self._decider.mark(guid)
+            self._writer.want(guid)
+            if not participant.departing and self._calendars.next_visit(guid) is None:
+                self._calendars.visit(guid)
+
     def status(self) -> Status:
         """Return how things stand."""
-        return describe(
+        picture = describe(
             self._roster.values(),
             self._links[Side.PBX],
             self._links[Side.EXCHANGE],
@@ -129,6 +178,7 @@ class Engine:
             self._source.is_watched,
             self._source.restriction,
         )
+        return replace(picture, unstable=self._links.unstable(), failed_parts=self._supervisor.problems())
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -206,7 +256,7 @@ class Engine:
     def _arrived(self, guid: str) -> None:
         self._links.users_are_known()
         self._decider.mark(guid)
-        self._calendars.visit(guid)
+        self._calendars.arrived(guid)
 
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
@@ -223,6 +273,9 @@ class Engine:
         if participant is not None and not self._calendars.is_asked_for_again(guid):
             self._report(CalendarVisited(guid, participant.problem))
 
+    def _shows_something(self, guid: str) -> bool:
+        return self._writer.written(guid).acknowledged not in (None, CLEARED)
+
     def _decided(self, guid: str) -> None:
         self._writer.want(guid)
         self._report(UserChanged(guid))
@@ -236,19 +289,25 @@ class Engine:
                     self._writer.master_is_certain()
             case LinkDown(failure, retry_at):
                 self._writer.link_is_down()
+                self._read_back.stop()
                 self._report(LinkTrouble(Side.PBX, failure, retry_at))
             case UsersComplete(guids):
                 gone = self._roster.keys() - guids
+                for guid in gone:
+                    self._writer.user_is_gone(guid)
                 self._directory.handle(event)
                 for guid in gone:
                     self._report(UserChanged(guid))
                 self._writer.link_is_up()
+                self._read_back.begin()
                 self._report(LinkRecovered(Side.PBX))
+                self._calendars.everybody_is_known()
             case UserSeen(user):
                 self._directory.handle(event)
                 self._writer.user_is_certain(user.guid)
                 self._report(UserChanged(user.guid))
             case UserRemoved(guid):
+                self._writer.user_is_gone(guid)
                 self._directory.handle(event)
                 self._report(UserChanged(guid))
             case PbxTurnedAway(name, failure):
@@ -266,4 +325,7 @@ class Engine:
             case _:
                 pass
         for observer in self._observers:
-            observer(happening)
+            try:
+                observer(happening)
+            except Exception as mistake:
+                self._mistakes.write("telling of what happens", mistake)

@@ -49,8 +49,9 @@ class Status:
     `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for. Where nothing `is_set_up`, the `concerns` say why; they are what else is the matter with the
-    settings.
+    settings ask for. `unstable` is said of a link to the PBX that is lost again and again, `failed_parts` of what
+    started again after a mistake of ours. Where nothing `is_set_up`, the `concerns` say why; they are what else is the
+    matter with the settings.
     """
 
     users: int
@@ -64,6 +65,8 @@ class Status:
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
+    unstable: Failure | None = None
+    failed_parts: tuple[Failure, ...] = ()
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
 

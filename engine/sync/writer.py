@@ -1,6 +1,7 @@
 """The only way a presence is written: what differs from what the PBX acknowledged, paced, newest value only."""
 
 import asyncio
+import logging
 from collections.abc import KeysView
 from contextlib import suppress
 from dataclasses import replace
@@ -8,20 +9,40 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.clock import Clock
+from engine.core.failures import EngineMistake
+from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import PbxLinkKind, PbxSettings
-from engine.pbx.failures import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
+from engine.pbx.failures import (
+    PbxFailure,
+    PbxUnreachable,
+    PresenceRefused,
+    PresenceTakenOver,
+    PresenceUnanswered,
+)
 from engine.store.acknowledged import AcknowledgedPresences, Place, Written
+from engine.store.failures import StoreFailure
 from engine.sync.certainty import Certainty
 from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import PresenceConfirmed, PresenceWithheld, UserChanged, UserTrouble
+from engine.sync.happenings import (
+    PresenceConfirmed,
+    PresenceWithheld,
+    UserChanged,
+    UserRecovered,
+    UserTrouble,
+)
 from engine.sync.roster import Participant, Roster
 from engine.sync.timetable import Alarm, Timetable
+
+logger = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=5)
 """Pause before a write is tried again whose answer did not come: from the one, doubling, to the other, unless the
-connection is made anew before."""
+connection is made again before."""
+
+REFUSED_RETRY, LONGEST_REFUSED_RETRY = timedelta(minutes=1), timedelta(hours=1)
+"""The same for one that was refused: what the PBX has against it seldom passes by itself."""
 
 
 class PresenceLink(Protocol):
@@ -96,6 +117,11 @@ class Writer:
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._unanswered: dict[str, int] = {}
+        self._refusals: dict[str, int] = {}
+        self._refused = Timetable()
+        self._gone_meanwhile: set[str] = set()
+        self._notes_cut_at: int | None = None
+        self._mistakes = MistakeLog(logger, self._network_clock)
         self._certainty = Certainty()
         self._alarm = Alarm(self._network_clock)
 
@@ -149,20 +175,69 @@ class Writer:
         """Begin no more writes. What was refused or not answered may be otherwise over the next connection."""
         self._certainty.nothing()
         self._unanswered.clear()
+        self._refusals.clear()
         for participant in self._roster.values():
             participant.refused = None
+
+    def user_is_gone(self, guid: str) -> None:
+        """The PBX has deleted this user, and what it showed with it: one with the same guid shows nothing of ours."""
+        known = self._written.get(guid)
+        if known is not None and known != Written(CLEARED):
+            self._written[guid] = Written(expires=known.ends)
+        if guid in self._busy:
+            self._gone_meanwhile.add(guid)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether somebody is written to, or waits for it."""
+        earliest = self._wanted.earliest()
+        return bool(self._busy) or (earliest is not None and earliest <= self._network_clock.now())
+
+    def known(self, guid: str) -> Written | None:
+        """Return what the PBX confirmed, None where that is in doubt or just being changed."""
+        known = self._written.get(guid)
+        if known is None or known.in_doubt or guid in self._busy or self._dry_run:
+            return None
+        return known
+
+    def found(self, guid: str, known: Written, shown: Presence) -> None:
+        """Take in what the PBX shows for whom it had confirmed `known`.
+
+        What it lost is sent again. What is neither ours nor nothing was written by another program: that is told, and
+        left alone until this user's presence changes next.
+        """
+        participant = self._roster.get(guid)
+        if participant is None or known.acknowledged is None or self.known(guid) is not known:
+            return
+        ours = known.acknowledged
+        if shown != ours and shown.note and _is_cut(shown, ours):
+            self._notes_cut_at = len(shown.note)
+        if self._agree(shown, ours):
+            if isinstance(participant.refusal, PresenceTakenOver):
+                participant.refusal = None
+                self._observe(UserRecovered(participant.user))
+        elif shown == CLEARED:
+            self._written[guid] = Written(expires=known.expires)
+            self.want(guid)
+        elif not isinstance(participant.refusal, PresenceTakenOver):
+            participant.refusal = PresenceTakenOver(f"{self._place.contact} shows {shown.activity or 'available'}")
+            self._observe(UserTrouble(participant.user, participant.refusal))
 
     def is_idle(self) -> bool:
         """Tell whether the PBX shows what is desired, as far as it ever will."""
         return self._certainty.all_known and not self._busy and not len(self._wanted)
 
     async def run(self) -> None:
-        """Write for ever. Raises a `StoreFailure` when nothing can be remembered: then nothing may be written."""
+        """Write until cancelled. Raises a `StoreFailure` when nothing can be remembered: then nothing is written."""
+        self._busy.clear()
         async with asyncio.TaskGroup() as group:
             while True:
-                guid = self._wanted.pop_due(self._network_clock.now())
+                now = self._network_clock.now()
+                while (refused := self._refused.pop_due(now)) is not None:
+                    self._try_again(refused)
+                guid = self._wanted.pop_due(now)
                 if guid is None:
-                    await self._alarm.wait(self._wanted.earliest())
+                    await self._alarm.wait(_earlier(self._wanted.earliest(), self._refused.earliest()))
                 elif guid in self._busy:
                     self._again.add(guid)
                 elif self._certainty.allows(guid):
@@ -179,10 +254,20 @@ class Writer:
         except PbxFailure as failure:
             self._wanted.set(guid, self._network_clock.now() + self._pause(guid))
             self._complain(guid, failure)
+        except StoreFailure:
+            raise
+        except Exception as mistake:
+            self._mistakes.write("writing the presence of a user", mistake)
+            self._wanted.set(guid, self._network_clock.now() + self._pause(guid))
+            self._complain(guid, EngineMistake(type(mistake).__name__))
         else:
             self._unanswered.pop(guid, None)
         finally:
             self._busy.discard(guid)
+            if guid in self._gone_meanwhile:
+                self._gone_meanwhile.discard(guid)
+                self.user_is_gone(guid)
+                self.want(guid)
             slots.release()
             if guid in self._again:
                 self._again.discard(guid)
@@ -190,10 +275,17 @@ class Writer:
             self._alarm.wake()
             self._finished()
 
-    def _complain(self, guid: str, failure: PbxFailure) -> None:
+    def _try_again(self, guid: str) -> None:
+        participant = self._roster.get(guid)
+        if participant is not None and participant.refused is not None:
+            participant.refused = None
+            self.want(guid)
+
+    def _complain(self, guid: str, failure: PbxFailure | EngineMistake) -> None:
         """Show what is the matter with this user alone once it is more than a passing trouble."""
         participant = self._roster.get(guid)
-        if participant and isinstance(failure, PresenceUnanswered) and self._unanswered[guid] == 2:
+        is_own = isinstance(failure, PresenceUnanswered | EngineMistake)
+        if participant and is_own and self._unanswered[guid] == 2:
             participant.refusal = failure
             self._observe(UserTrouble(participant.user, failure))
 
@@ -201,6 +293,11 @@ class Writer:
         failures = self._unanswered[guid] = self._unanswered.get(guid, 0) + 1
         pause = min(RETRY.total_seconds() * 2.0 ** min(failures - 1, 10), LONGEST_RETRY.total_seconds())
         return timedelta(seconds=pause * self._random.uniform(0.75, 1.25))
+
+    def _pause_after_refusal(self, guid: str) -> timedelta:
+        refusals = self._refusals[guid] = self._refusals.get(guid, 0) + 1
+        doublings: int = min(refusals - 1, 10)
+        return min(REFUSED_RETRY * (1 << doublings), LONGEST_REFUSED_RETRY) * self._random.uniform(0.75, 1.25)
 
     async def _bring_up_to_date(self, guid: str, participant: Participant) -> None:
         was_elsewhere = await self._tidy_up(guid)
@@ -210,14 +307,17 @@ class Writer:
         shown = known.acknowledged
         if known.in_doubt:
             # What is cleared elsewhere comes before all others in the PBX: ours has to come after it.
-            shown = None if was_elsewhere else await self._ask(participant)
+            shown = None if was_elsewhere else await self.ask(participant)
+            if shown is not None and self._agree(shown, participant.desired):
+                shown = participant.desired
         if participant.desired != shown:
             if self._dry_run:
                 self._withhold(guid, participant, participant.desired)
             else:
                 await self._send(guid, participant, Written(shown, known.expires))
         else:
-            participant.refusal = None
+            if not isinstance(participant.refusal, PresenceTakenOver):
+                participant.refusal = None
             if known.in_doubt or known.expires != _expires(participant):
                 await self._acknowledge(guid, participant.desired, _expires(participant))
                 self._observe(UserChanged(guid))
@@ -238,12 +338,24 @@ class Writer:
             del self._leftovers[guid]
         return bool(contacts)
 
-    async def _ask(self, participant: Participant) -> Presence | None:
-        """Return what the PBX shows, None if it cannot tell (the user may be gone)."""
-        try:
-            return await self._link.read_presence(participant.user.name) if participant.user.name else None
-        except PresenceRefused:
-            return None
+    async def ask(self, participant: Participant) -> Presence | None:
+        """Return what the PBX shows, None if it cannot tell (the user may be gone).
+
+        It is asked by name: who was renamed meanwhile is asked for again, since the answer may be about another one.
+        """
+        while name := participant.user.name:
+            try:
+                shown: Presence | None = await self._link.read_presence(name)
+            except PresenceRefused:
+                shown = None
+            if participant.user.name == name:
+                return shown
+        return None
+
+    def _agree(self, shown: Presence, ours: Presence | None) -> bool:
+        """Tell whether `shown` is `ours`, as far as the PBX keeps notes."""
+        is_cut = ours is not None and len(shown.note) == self._notes_cut_at and _is_cut(shown, ours)
+        return shown == ours or is_cut
 
     async def _send(self, guid: str, participant: Participant, known: Written) -> None:
         await self._pace.take()
@@ -259,6 +371,7 @@ class Writer:
         except PresenceRefused as refusal:
             if self._certainty.allows(guid):
                 participant.refused = presence
+                self._refused.set(guid, self._network_clock.now() + self._pause_after_refusal(guid))
             participant.refusal = refusal
             self._written[guid] = known
             await self._store.withdraw(guid)
@@ -266,6 +379,7 @@ class Writer:
                 self._observe(UserTrouble(participant.user, refusal))
             return
         participant.refused = participant.refusal = None
+        self._refusals.pop(guid, None)
         await self._acknowledge(guid, presence, expires)
         self._observe(PresenceConfirmed(participant.user, presence, self._clock.now()))
 
@@ -285,7 +399,18 @@ class Writer:
         if not self._dry_run:
             self._written.pop(guid, None)
             self._leftovers.pop(guid, None)
+            self._refusals.pop(guid, None)
+            self._refused.discard(guid)
             await self._store.forget(guid)
+
+
+def _is_cut(shown: Presence, ours: Presence) -> bool:
+    """Tell whether `shown` is `ours` with a note that was cut."""
+    return shown.activity == ours.activity and shown.note != "" and ours.note.startswith(shown.note)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _expires(participant: Participant) -> datetime | None:

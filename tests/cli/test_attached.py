@@ -5,13 +5,16 @@ import json
 import platform
 import re
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.api.schema.places import socket_path
+from engine.core.appointments import Appointment, Oddity, Sensitivity
 from engine.exchange.failures import MailboxNotFound
-from tests.support.api import SETTINGS, InstantSource, ServedEngine, people, served_engine
+from tests.support.api import NINE, SETTINGS, InstantSource, ServedEngine, people, served_engine
 from tests.support.command import Ended, command
 
 USERS = people(12)
@@ -60,6 +63,27 @@ async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Pat
     assert "✓ PBX       working since 2026-03-02 10:05:00" in status.out
     assert "  Calendars 11 watched, so that changes are heard at once; the others are read\n" in status.out
     assert "now and then, the oldest 2 min ago" in status.out
+
+
+async def test_what_was_left_out_and_why_a_subject_is_hidden_is_told(tmp_path: Path, source: InstantSource) -> None:
+    usual = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject="Jour fixe")
+    source.calendars["user1@corp.example"] = (
+        replace(usual, sensitivity=Sensitivity.PRIVATE, subject="Doctor"),
+        replace(usual, id="n", end=NINE, subject="", oddities=(Oddity.NOT_UNDERSTOOD,)),
+    )
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        explained, told = await asyncio.gather(
+            ask(served, "explain", "user1"), ask(served, "explain", "user1", "--json")
+        )
+    assert "Doctor" not in explained.out + told.out
+    said = " ".join(explained.out.split())
+    assert "Mon 02 09:00–10:00 busy (private)" in said
+    assert "time unknown busy (" in said
+    assert "left out: nobody can tell when it begins or ends; odd: it has no start or no end that can be" in said
+    appointments = json.loads(told.out)["decision"]["appointments"]
+    assert {each["outcome"] for each in appointments} == {"active", "left out"}
+    assert "private" in {each["hidden"] for each in appointments}
 
 
 async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource) -> None:

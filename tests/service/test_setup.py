@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from tests.support.clock import ManualClock
 from tests.support.command import Ended, command
@@ -190,6 +192,31 @@ async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
         ]
         assert all(f"{each['key']} {each['reason']}. {each['remedy']}" in told.err for each in outcome["problems"])
         assert company.pbx.connections == 0
+
+
+async def test_a_machine_in_utc_does_not_know_where_the_site_is(
+    company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.delenv("LC_ALL", raising=False)
+    monkeypatch.setenv("TZ", "Etc/UTC")
+    answers = tmp_path / "answers.toml"
+    answers.write_text(company.settings().replace("timezone", "# timezone"))
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        ended = await run(served, "--answers", str(answers), **ENVIRONMENT)
+        assert (ended.status, company.pbx.ledger.logins) == (2, [])
+        assert "presence.timezone is missing" in " ".join(ended.err.split())
+        assert 'Add timezone = "Europe/Berlin", or where your users are, to the table [presence].' in " ".join(
+            ended.err.split()
+        )
+        _, setup = await served.ask("POST", "/v1/setup")
+        (zone,) = [field for field in setup["step"]["fields"] if field["key"] == "presence.timezone"]
+        assert (zone["value"], zone["default"], setup["step"]["suggestions"]) == (None, None, {})
+        assert [each["key"] for each in setup["step"]["problems"]] == ["presence.timezone"]
+        setup = await answer(served, settings={"presence.timezone": "Europe/Berlin", "presence.language": "C.UTF-8"})
+        assert [each["key"] for each in setup["step"]["problems"]] == ["presence.language"]
+        setup = await answer(served, settings={"presence.language": None})
+        assert setup["step"]["problems"] == []
 
 
 async def test_an_answers_file_that_does_not_work_changes_nothing(

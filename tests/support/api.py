@@ -126,7 +126,8 @@ class InstantLink:
 
     async def read_presence(self, user_name: str) -> Presence:
         await self.gate.wait()
-        return CLEARED
+        guids = [user.guid for user in self._users if user.name == user_name]
+        return self.shown.get(guids[0], CLEARED) if guids else CLEARED
 
 
 def people(number: int) -> list[User]:

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from engine.exchange.failures import ExchangeUnreachable
-from engine.pbx.failures import PbxUnreachable
+from engine.pbx.failures import Ender, PbxConnectionLost, PbxNotUnderstood, PbxUnreachable
 from engine.sync.happenings import LinkRecovered, LinkTrouble, Side
-from engine.sync.links import Links
+from engine.sync.links import UNSTABLE_FROM, UNSTABLE_WITHIN, Links
 from engine.sync.status import Awaited
 from tests.support.clock import ManualClock
 
@@ -43,3 +43,36 @@ def test_a_pbx_that_has_to_call_is_waited_for() -> None:
     links.note(LinkRecovered(Side.PBX))
     links.note(LinkTrouble(Side.PBX, AWAY, None))
     assert (links[Side.PBX].waits_for, links[Side.PBX].retry_at) == (Awaited.CALL, None)
+
+
+async def test_a_link_that_is_lost_again_and_again_is_unstable_until_an_hour_has_passed_without() -> None:
+    clock = ManualClock()
+    links = Links(clock, pbx_calls=False)
+    for number in range(UNSTABLE_FROM):
+        assert links.unstable() is None
+        for _ in range(5):
+            links.note(LinkTrouble(Side.PBX, DOWN, clock.now()))  # that it cannot be reached is one loss
+        links.pbx_is_connected()
+        links.note(LinkRecovered(Side.PBX))
+        ender = Ender.PBX if number else Ender.NETWORK
+        links.note(LinkTrouble(Side.PBX, PbxConnectionLost("the PBX closed it", ender), clock.now()))
+        await clock.advance(300)
+    links.pbx_is_connected()
+    links.note(LinkRecovered(Side.PBX))
+    unstable = links.unstable()
+    assert unstable is not None
+    assert unstable.detail == (
+        "lost 3 times since 2026-03-02 08:00:00 UTC, ended by the PBX (2 times), the network (1 times); "
+        "the last time: The connection with the PBX broke off: the PBX closed it"
+    )
+    await clock.advance_to(clock.now() + UNSTABLE_WITHIN)
+    assert links.unstable() is None
+
+
+async def test_what_ends_a_link_for_a_reason_of_ours_is_ended_by_the_engine() -> None:
+    clock = ManualClock()
+    links = Links(clock, pbx_calls=True)
+    for _ in range(UNSTABLE_FROM):
+        links.pbx_is_connected()
+        links.note(LinkTrouble(Side.PBX, PbxNotUnderstood("a message is not JSON"), None))
+    assert "the engine (3 times)" in str(links.unstable())

@@ -198,6 +198,8 @@ class PbxMachine(RuleBasedStateMachine):
         duplicates=st.booleans(),
         ends_copy_with=st.sampled_from(EndOfCopy),
         notifies_under_src=st.booleans(),
+        pings=st.tuples(st.booleans(), st.booleans()),
+        names=st.tuples(st.booleans(), st.booleans(), st.booleans()),
     )
     def begin(
         self,
@@ -208,6 +210,8 @@ class PbxMachine(RuleBasedStateMachine):
         duplicates: bool,
         ends_copy_with: EndOfCopy,
         notifies_under_src: bool,
+        pings: tuple[bool, bool],
+        names: tuple[bool, bool, bool],
     ) -> None:
         behaviour = Behaviour(
             clears=clears,
@@ -215,6 +219,11 @@ class PbxMachine(RuleBasedStateMachine):
             duplicate_adds=duplicates,
             ends_copy_with=ends_copy_with,
             notifies_under_src=notifies_under_src,
+            sends_pings=pings[0],
+            answers_pings=pings[1],
+            names_api=names[0],
+            echoes_src=names[1],
+            guids_in_capitals=names[2],
         )
         self.runner.get_loop()
         self.stage = self.runner.run(self._staged(listens=listens, clear=clear, behaviour=behaviour))
@@ -284,6 +293,34 @@ class PbxMachine(RuleBasedStateMachine):
                 self.pbx.add_user(user)
 
         self.do(step)
+
+    @rule(person=people)
+    def user_is_deleted_and_created_with_the_same_guid(self, person: int) -> None:
+        async def step() -> None:
+            user = pbx_user(self.stage.world.people[person])
+            if any(each.guid == user.guid for each in self.pbx.users):
+                self.pbx.delete_user(user.guid)
+                self.stage.shown.pop(user.guid, None)
+                self.pbx.add_user(user)
+
+        self.do(step)
+
+    @rule()
+    def pbx_is_restored_without_presences(self) -> None:
+        async def step() -> None:
+            away = self.stage.pbx_is_away
+            if not away:
+                await self.stage.pbx_goes()
+            self.pbx.forget_presences()
+            self.stage.shown.clear()
+            if not away:
+                await self.stage.pbx_comes()
+
+        self.do(step)
+
+    @rule()
+    def connection_ends_behind_a_ping(self) -> None:
+        self.do(lambda: self.pbx.ping_and_vanish())
 
     @rule(person=people, name=st.sampled_from(["", "renamed."]), groups=st.sampled_from([(), ("no calendar",)]))
     def user_is_edited(self, person: int, name: str, groups: tuple[str, ...]) -> None:

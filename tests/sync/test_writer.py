@@ -3,10 +3,14 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
+from engine.core.failures import EngineMistake
 from engine.core.presence.model import Presence
 from engine.pbx.failures import PresenceRefused, PresenceUnanswered
 from engine.sync.happenings import PresenceConfirmed, UserTrouble
-from engine.sync.writer import LONGEST_RETRY, RETRY
+from engine.sync.writer import LONGEST_REFUSED_RETRY, LONGEST_RETRY, REFUSED_RETRY, RETRY
 from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
 from tests.sync.writing import Desk, RecordingLink, running_writer
@@ -142,21 +146,41 @@ async def test_what_arrived_although_it_was_not_answered_is_not_sent_again(tmp_p
         assert desk.roster["a"].refusal is None
 
 
-async def test_a_refused_presence_is_tried_again_only_when_it_can_help(tmp_path: Path) -> None:
+async def test_a_refused_presence_is_tried_again_later_and_later_while_the_link_is_up(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    link.failures = [PresenceRefused("object locked") for _ in range(9)]
+    async with running_writer(link, "a", tmp_path, clock) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        pauses = []
+        while True:
+            await everything_possible_is_done(desk)
+            assert desk.writer.is_idle(), "there is nothing to wait for"
+            desk.desire("a", BUSY)  # said again, but not another one
+            await everything_possible_is_done(desk)
+            if desk.roster["a"].refusal is None:
+                break
+            assert clock.next_alarm is not None
+            pauses.append(clock.next_alarm - clock.now())
+            await clock.advance_to(clock.next_alarm)
+        doubling = [min(REFUSED_RETRY * 2**n, LONGEST_REFUSED_RETRY) for n in range(9)]
+        assert all(0.75 * least <= pause <= 1.25 * least for pause, least in zip(pauses, doubling, strict=True))
+        assert len(link.writes) == 10
+        assert [each.presence for each in desk.happenings if isinstance(each, PresenceConfirmed)] == [BUSY]
+
+
+async def test_a_refused_presence_is_tried_again_at_once_when_it_can_help(tmp_path: Path) -> None:
     link, clock = RecordingLink(), ManualClock()
     link.failures = [PresenceRefused("object locked"), PresenceRefused("object locked")]
     async with running_writer(link, "a", tmp_path, clock) as desk:
         desk.writer.link_is_up()
         desk.desire("a", BUSY)
         await eventually(lambda: desk.writer.is_idle() and link.writes)
-        for _ in range(5):
-            await clock.advance(600)
-            desk.desire("a", BUSY)
-            await everything_possible_is_done(desk)
         assert link.writes == [("a", BUSY)]
         (trouble,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
         assert "object locked" in str(trouble.failure)
 
+        await clock.advance(1)
         desk.desire("a", AWAY)
         await eventually(lambda: len(link.writes) == 2)
         await clock.advance(1)
@@ -166,6 +190,70 @@ async def test_a_refused_presence_is_tried_again_only_when_it_can_help(tmp_path:
         await eventually(lambda: desk.writer.is_idle())
         assert desk.roster["a"].refusal is None
         assert [each.presence for each in desk.happenings if isinstance(each, PresenceConfirmed)] == [AWAY]
+
+
+async def test_who_is_renamed_while_being_asked_about_is_asked_again_and_not_written(tmp_path: Path) -> None:
+    class Renaming(RecordingLink):
+        async def read_presence(self, user_name: str) -> Presence:
+            await super().read_presence(user_name)
+            if user_name == "user a":
+                participant = desk.roster["a"]
+                participant.user = replace(participant.user, name="new name")
+                raise PresenceRefused("unknown user")
+            return BUSY
+
+    link, clock = Renaming(), ManualClock()
+    async with running_writer(link, "a", tmp_path, clock) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        await eventually(lambda: len(link.reads) == 2)
+        await eventually(lambda: desk.writer.is_idle())
+        assert link.reads == ["user a", "new name"]
+        assert link.writes == []
+        assert desk.writer.written("a").acknowledged == BUSY
+
+
+async def test_who_is_deleted_while_being_written_to_is_in_doubt_and_asked_about_again(tmp_path: Path) -> None:
+    class Deleting(RecordingLink):
+        async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+            await super().set_presence(guid, presence, contact=contact)
+            if len(self.writes) == 1:
+                desk.writer.user_is_gone("a")
+
+    link, clock = Deleting(), ManualClock()
+    async with running_writer(link, "a", tmp_path, clock) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        await eventually(lambda: link.writes)
+        await clock.advance(1)
+        await eventually(lambda: len(link.writes) == 2)
+        await eventually(lambda: desk.writer.is_idle())
+        assert link.writes == [("a", BUSY), ("a", BUSY)]
+
+
+async def test_a_mistake_with_one_user_stops_nobody_and_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd(RecordingLink):
+        async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+            await super().set_presence(guid, presence, contact=contact)
+            if guid == "a" and len(self.writes) < 8:
+                raise ZeroDivisionError
+
+    link, clock = Odd(), ManualClock()
+    async with running_writer(link, "ab", tmp_path, clock) as desk:
+        desk.writer.link_is_up()
+        desk.desire("a", BUSY)
+        desk.desire("b", BUSY)
+        while desk.writer.written("a").acknowledged != BUSY:
+            await everything_possible_is_done(desk)
+            if clock.next_alarm is not None:
+                await clock.advance_to(clock.next_alarm)
+        assert ("b", BUSY) in link.writes
+        (told,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
+        assert isinstance(told.failure, EngineMistake)
+    assert caplog.text.count("ZeroDivisionError") < 4
+    assert "Traceback" in caplog.text
 
 
 async def test_whoever_changes_all_the_time_keeps_its_turn(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ async def of_the_log(shown: Terminal) -> dict[str, str]:
     await shown.shows("there is no field nam")
     found["log-mistake"] = shown.grid()
     await shown.press("escape", "end", "enter")
-    await shown.shows("New-ManagementRoleAssignment")
+    await shown.shows("Get-ManagementScope")
     await shown.shows("Where the time went")
     found["exchange"] = shown.grid()
     await shown.press("tab")

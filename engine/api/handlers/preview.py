@@ -90,8 +90,8 @@ class PreviewPart:
             hint = "Leave the others out."
             raise Refused(Problem(type="not-about-presence", title=title, status=422, hint=hint, fields=others))
         try:
-            before = self._candidates.settings({}).presence
-            after = self._candidates.settings(question.settings).presence
+            before = (await self._candidates.settings({})).presence
+            after = (await self._candidates.settings(question.settings)).presence
         except Failure as failure:
             raise named(failure) from failure
         return await self._compare(request, before, after)

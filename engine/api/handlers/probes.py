@@ -76,7 +76,7 @@ class ProbesPart:
     async def _pbx(self, request: web.Request) -> web.Response:
         question = await body_of(request, ProbeQuestion)
         try:
-            settings = self._candidates.settings(question.settings)
+            settings = await self._candidates.settings(question.settings)
             secrets = await self._candidates.secrets(question.secrets, settings)
         except Failure as failure:
             raise named(failure) from failure
@@ -85,7 +85,7 @@ class ProbesPart:
     async def _exchange(self, request: web.Request) -> web.Response:
         question = await body_of(request, ProbeQuestion)
         try:
-            settings = self._candidates.settings(question.settings)
+            settings = await self._candidates.settings(question.settings)
             secrets = await self._candidates.secrets(question.secrets, settings)
         except Failure as failure:
             raise named(failure) from failure
@@ -125,5 +125,5 @@ class ProbesPart:
                 continue
             wanted = account.user.name.casefold() == typed.casefold() if typed else account.mailbox is not None
             if wanted:
-                return account.candidates
-        return ()
+                return account.candidates or ((typed,) if typed else ())
+        return (typed,) if typed else ()

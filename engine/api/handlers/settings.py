@@ -1,5 +1,7 @@
 """What is set, what could be, what was, and changing it."""
 
+import asyncio
+
 from aiohttp import web
 
 from engine.api import settings_wire as wire
@@ -23,6 +25,8 @@ from engine.api.schema.settings import (
 )
 from engine.api.wire import trouble
 from engine.core.failures import Failure
+from engine.core.settings.catalogue import Setting as Form
+from engine.core.settings.catalogue import catalogue
 from engine.core.settings.problems import SettingsInvalid
 from engine.service.failures import (
     ChangeNotConfirmed,
@@ -34,6 +38,7 @@ from engine.service.failures import (
 )
 from engine.service.plan import Plan
 from engine.service.service import Service
+from engine.service.settings_file import system_zone
 from engine.store.settings_history import Author
 
 _STATUSES: dict[type[Failure], int] = {
@@ -105,7 +110,12 @@ class SettingsPart:
         )
 
     async def _settings(self, request: web.Request) -> web.Response:
-        return answer(wire.settings(self._service), headers={"ETag": self._service.tag})
+        text: str | None = None
+        forms: tuple[Form, ...] = ()
+        while text != self._service.text:  # which may be another one by the time it is read
+            text = self._service.text
+            forms = await asyncio.to_thread(catalogue, text, system_zone())
+        return answer(wire.settings(self._service, forms), headers={"ETag": self._service.tag})
 
     async def _check(self, request: web.Request) -> web.Response:
         question = await body_of(request, SettingsQuestion)

@@ -19,6 +19,7 @@ from engine.api.setup_session import SetupSession
 from engine.core.failures import Failure
 from engine.core.settings.keys import KEYS
 from engine.core.setup.flow import Flow
+from engine.core.setup.guesses import guessed_zone
 from engine.core.setup.steps import STEPS, Check, step_named
 from engine.probes.ladder import Rung
 from engine.service.settings_file import system_zone
@@ -182,7 +183,7 @@ class SetupPart:
         return setup_wire.setup(
             flow,
             values=self._session.values,
-            zone=system_zone(),
+            zone=guessed_zone(system_zone()),
             found=found,
             changes=changes,
             known_secrets=known,

@@ -50,7 +50,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     Of `users`, `resolved` have a calendar that can be read, `unread` were not read yet, `unresolved` cannot be. The
     calendars of `watched` ones tell every change at once, the others are looked at now and then. `refused` presences
     were refused by the PBX. `oldest_reading` is that of the calendars which are not watched, `staleness` its age in
-    seconds. `concerns` begin with the most important.
+    seconds. `concerns` begin with the most important. `open_files` are the file descriptors of the engine, of which it
+    may have `open_files_limit`.
     """
 
     version: str
@@ -68,3 +69,5 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     oldest_reading: datetime | None
     staleness: float | None
     concerns: tuple[Concern, ...]
+    open_files: int = 0
+    open_files_limit: int = 0

@@ -1,7 +1,6 @@
 """The command that shows the engine at work on simulators."""
 
 import argparse
-import asyncio
 import logging
 import sys
 from pathlib import Path
@@ -29,9 +28,10 @@ def add(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> int:
     from engine.cli.demo import demo
     from engine.cli.logbook import start_logging
+    from engine.cli.loop import run_loop
 
     start_logging(logging.ERROR)
-    went_well = asyncio.run(
+    went_well = run_loop(
         demo(
             speed=options.speed,
             seconds=options.seconds,

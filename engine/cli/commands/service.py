@@ -1,7 +1,6 @@
 """The command that keeps presences in step until it is stopped."""
 
 import argparse
-import asyncio
 import logging
 from pathlib import Path
 
@@ -25,9 +24,13 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from engine.cli.logbook import start_logging
+    from engine.cli.loop import run_loop
     from engine.cli.places import settings_path
+    from engine.cli.process import allow_many_files, protect_memory
     from engine.cli.run import run
 
     start_logging(logging.INFO)
-    asyncio.run(run(options.settings or settings_path(), options.secrets))
+    protect_memory()
+    allow_many_files()
+    run_loop(run(options.settings or settings_path(), options.secrets))
     return WELL

@@ -16,6 +16,7 @@ from engine.core.presence.model import Kind, Target
 FALLBACK = "en"
 NOON = 12
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_TAG = re.compile("[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?")
 _QUOTED = re.compile("'[^']*'")  # literal text in a CLDR pattern
 _FILES = resources.files(__package__) / "languages"
 
@@ -79,8 +80,11 @@ def supported_languages() -> tuple[str, ...]:
 
 
 def is_supported_language(code: str) -> bool:
-    """Tell whether there are words for `code`: a language, perhaps with a region (`de`, `de-CH`, `pt_BR`)."""
-    locale = _locale(code)
+    """Tell whether there are words for `code`: a language, perhaps with a region (`de`, `de-CH`, `pt_BR`).
+
+    A locale of the operating system (`C`, `C.UTF-8`, `de_DE.UTF-8`) is none.
+    """
+    locale = _locale(code) if _TAG.fullmatch(code) else None
     return locale is not None and locale.language in supported_languages()
 
 

@@ -4,20 +4,24 @@ import regex  # type: ignore[import-untyped]
 
 ELLIPSIS = "…"
 
-_BLANKS_AND_CONTROLS = regex.compile(r"[\s\p{Cc}]+")
-_INVISIBLE = regex.compile(r"[\p{Bidi_Control}\p{Cs}]")
+# Among the blanks is what neither UTF-8 nor XML can hold: halves of a pair, and what is no character at all.
+_BLANKS_AND_CONTROLS = regex.compile(r"[\s\p{Cc}\p{Cs}\uFFFE\uFFFF]+")
+_BIDI_CONTROLS = regex.compile(r"\p{Bidi_Control}")
 _GRAPHEME = regex.compile(r"\X")
+_VISIBLE = regex.compile(r"[^\s\p{Default_Ignorable_Code_Point}\p{M}]")
 
 
 def clean(subject: str) -> str:
     """Return the subject as one line: line breaks, tabs and control characters are blanks, blanks are single.
 
-    Bidi controls go, since they reorder what follows them; so do lone surrogates, which have no UTF-8.
+    Bidi controls go, since they reorder what follows them, and so does what has no width: with nothing else in it, a
+    subject is empty.
     """
-    if subject.isprintable() and "  " not in subject:
+    if subject.isascii() and subject.isprintable() and "  " not in subject:
         return subject.strip()
-    line: str = _BLANKS_AND_CONTROLS.sub(" ", _INVISIBLE.sub("", subject))
-    return line.strip()
+    line: str = _BLANKS_AND_CONTROLS.sub(" ", _BIDI_CONTROLS.sub("", subject))
+    parts = (part if _VISIBLE.search(part) else " " * (" " in part) for part in _GRAPHEME.findall(line))
+    return " ".join("".join(parts).split())
 
 
 def cut(text: str, room: int) -> str:

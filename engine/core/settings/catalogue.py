@@ -1,6 +1,5 @@
 """Every key as a form: what it may be, what it is, where that comes from, what it is for, what a change restarts."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from enum import StrEnum
@@ -9,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from engine.core import bounded
 from engine.core.presence import DEFAULT_MAPPING, Kind, supported_languages
 from engine.core.settings import addresses, values
 from engine.core.settings.collect import collect, leaves
@@ -71,8 +71,11 @@ class Difference:
     after: Value | None
 
 
-def catalogue(text: str, default_zone: ZoneInfo) -> tuple[Setting, ...]:
-    """Return every setting as `text`, which may be invalid, has it; what cannot be used counts as no value."""
+def catalogue(text: str, default_zone: ZoneInfo | None) -> tuple[Setting, ...]:
+    """Return every setting as `text`, which may be invalid, has it; what cannot be used counts as no value.
+
+    Without a `default_zone` the time zone has no default.
+    """
     document = _document(text)
     usable = collect(document).values
     written = {name: _plain(value) for name, value in _set_in(document).items() if name in usable}
@@ -86,8 +89,9 @@ def differences(before: str, after: str) -> tuple[Difference, ...]:
     return tuple(Difference(name, _plain(old.get(name)), _plain(new.get(name))) for name in names)
 
 
-def _setting(key: Key, written: Mapping[str, Value | None], default_zone: ZoneInfo) -> Setting:
-    default = default_zone.key if key.name == "presence.timezone" else _default(key)
+def _setting(key: Key, written: Mapping[str, Value | None], default_zone: ZoneInfo | None) -> Setting:
+    zone = default_zone.key if default_zone is not None else None
+    default = zone if key.name == "presence.timezone" else _default(key)
     origin: Origin = "file" if key.name in written else "none" if default is None else "default"
     kind, words, low, high = _form(key.parse)
     return Setting(
@@ -147,8 +151,8 @@ def _default(key: Key) -> Value | None:
 
 def _document(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except ValueError:
+        return bounded.toml(text)
+    except bounded.NotReadable:
         return {}
 
 

@@ -4,11 +4,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from engine.core.settings.keys import KEYS, TABLES, Key
 from engine.core.settings.lines import KeyPath
 from engine.core.settings.values import NOT_AVAILABLE, Refusal, did_you_mean, kind, nearest
+
+WELL_TOLD = 100
+"""For so many findings it is looked for what may have been meant, which takes its time."""
 
 _SECRET = re.compile("passw|secret|token", re.IGNORECASE)
 
@@ -51,7 +55,8 @@ def collect(document: Mapping[str, Any]) -> Collected:
             else:
                 collected.values[name] = result
         else:
-            collected.findings.append(_unknown(path, value))
+            in_short = Finding(path, "is unknown", "Remove it.")
+            collected.findings.append(_unknown(path, value) if len(collected.findings) < WELL_TOLD else in_short)
     return collected
 
 
@@ -81,10 +86,9 @@ def _read(key: Key, path: KeyPath, value: object) -> tuple[Any, list[Finding]]:
     else:
         result = Refusal(f"must be a list of texts, not {kind(value)}", 'Write a list like ["a", "b"].')
         places = [(path, result)]
+    refused = ((place, each) for place, each in places if isinstance(each, Refusal))
     findings = [
-        Finding(place, f"{_entry(place)}{each.reason}", each.remedy)
-        for place, each in places
-        if isinstance(each, Refusal)
+        Finding(place, f"{_entry(place)}{each.reason}", each.remedy) for place, each in islice(refused, WELL_TOLD)
     ]
     if not key.available and (findings or result != key.default):
         remedy = "Remove it." if key.default is None else "Remove it, or keep the default."

@@ -3,13 +3,13 @@
 import copy
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from engine.core import bounded
 from engine.core.failures import Failure, Fault, Scope
 from engine.core.settings.collect import dotted
 
@@ -54,8 +54,8 @@ def _with(text: str, path: Path, value: Any) -> str:
 
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except ValueError:
+        return bounded.toml(text)
+    except bounded.NotReadable:
         return None
 
 
@@ -127,7 +127,7 @@ def _replaced(text: str, path: Path, value: Any) -> Iterator[str]:
             parent = parent[step]
         parent[path[-1]] = value
         yield tomlkit.dumps(document)
-    except (TOMLKitError, LookupError, TypeError):
+    except (TOMLKitError, LookupError, TypeError, RecursionError):
         return
 
 
@@ -139,7 +139,7 @@ def _without(text: str, path: Path) -> Iterator[str]:
             parent = parent[step]
         del parent[path[-1]]
         yield tomlkit.dumps(document)
-    except (TOMLKitError, LookupError, TypeError):
+    except (TOMLKitError, LookupError, TypeError, RecursionError):
         return
 
 

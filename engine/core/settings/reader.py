@@ -2,18 +2,18 @@
 
 import math
 import re
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING
 from datetime import date
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from engine.core import bounded
 from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings
 from engine.core.settings.collect import Collected, Finding, collect
 from engine.core.settings.keys import KEYS
-from engine.core.settings.lines import line_of
+from engine.core.settings.lines import lines_of, nearest_line
 from engine.core.settings.model import (
     CLOUD_EWS_END,
     DebugLogSettings,
@@ -29,6 +29,9 @@ from engine.core.settings.model import (
 from engine.core.settings.problems import Problem, SettingsInvalid
 from engine.core.users import UserFilter, UserSelection
 
+MOST_PROBLEMS = 50
+"""So many are told at once."""
+
 
 def read_settings(
     text: str, *, default_zone: ZoneInfo, source: str = "settings file", today: date | None = None
@@ -39,8 +42,8 @@ def read_settings(
     of the text; `source` is what its message calls the file.
     """
     try:
-        document = tomllib.loads(text)
-    except ValueError as error:
+        document = bounded.toml(text)
+    except bounded.NotReadable as error:
         raise SettingsInvalid(source, (_syntax_problem(text, error),)) from None
     collected = collect(document)
     findings = [
@@ -51,8 +54,7 @@ def read_settings(
         *_ended(collected, today),
     ]
     if findings:
-        problems = [Problem(each.key, line_of(text, each.path), each.reason, each.remedy) for each in findings]
-        raise SettingsInvalid(source, tuple(sorted(problems, key=lambda problem: problem.line or math.inf)))
+        raise SettingsInvalid(source, _problems(text, findings))
     return _build(collected.values, default_zone)
 
 
@@ -60,14 +62,27 @@ def read_engine_settings(text: str) -> EngineSettings:
     """Read the [engine] table as far as it is valid, whatever is wrong elsewhere: what an engine that is still to be
     set up is reached by."""
     try:
-        document = tomllib.loads(text)
-    except ValueError:
+        document = bounded.toml(text)
+    except bounded.NotReadable:
         return EngineSettings()
     return EngineSettings(**_part(collect(document).values, "engine"))
 
 
+def _problems(text: str, findings: Sequence[Finding]) -> tuple[Problem, ...]:
+    """Return what is wrong in the order of the lines; where that is very much, the beginning of it."""
+    lines = lines_of(text)
+    problems = [Problem(each.key, nearest_line(lines, each.path), each.reason, each.remedy) for each in findings]
+    problems.sort(key=lambda problem: problem.line or math.inf)
+    if len(problems) > MOST_PROBLEMS:
+        rest = f"there is more that is wrong, which is told when this is right: {len(problems) - MOST_PROBLEMS} places"
+        problems[MOST_PROBLEMS:] = [Problem("", None, rest, "Begin with the first.")]
+    return tuple(problems)
+
+
 def _syntax_problem(text: str, error: ValueError) -> Problem:
     """Take the position from the end of the message, where every version of tomllib tells it unless it is the end."""
+    if isinstance(error, bounded.OutOfBounds):
+        return Problem("", None, f"it cannot be read: {error}", "Compare it with calendar-engine.toml(5).")
     lines = text.split("\n")
     line, column = len(lines), len(lines[-1]) + 1
     reason = str(error).removesuffix(" (at end of document)")

@@ -176,11 +176,17 @@ def language(value: object) -> str | Refusal:
     return Refusal(f"is no supported language: {shown(tag)}", one_of(sorted(supported_languages())))
 
 
+LONGEST_WORD = 100
+"""Characters of what may be a slip of the keys."""
+
+
 def nearest(word: str, words: Collection[str], cutoff: float = 0.6) -> str | None:
     """Return the most similar of `words`, compared regardless of case.
 
     None when none is as similar as `cutoff`, from 0 (not at all) to 1 (equal).
     """
+    if len(word) > LONGEST_WORD:
+        return None
     spellings = {each.casefold(): each for each in sorted(words)}
     matches = get_close_matches(word.casefold(), spellings, n=1, cutoff=cutoff)
     return spellings[matches[0]] if matches else None

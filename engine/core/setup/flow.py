@@ -16,6 +16,10 @@ from engine.core.setup.steps import STEPS, Step, Values, step_named
 
 NAMES = tuple(step.name for step in STEPS)
 
+TIME_ZONE = "presence.timezone"
+_ZONE_MISSING = "is missing, and this machine is set to a zone that says nothing of the site"
+_ZONE_REMEDY = 'Enter where your users are by its IANA name, such as "Europe/Berlin", or "Etc/UTC" if that is meant.'
+
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """`text` is the settings file as it would be applied, `user` whose calendar is looked at, `passed` the steps whose
@@ -78,6 +82,8 @@ def problems(flow: Flow, values: Values, known_secrets: Collection[str], read: R
         read(flow.text)
     except SettingsInvalid as failure:
         found += failure.problems
+    if values.get(TIME_ZONE) is None and all(problem.key != TIME_ZONE for problem in found):
+        found.append(Problem(TIME_ZONE, None, _ZONE_MISSING, _ZONE_REMEDY))
     for name in needed_secrets(values):
         if name not in known_secrets:
             found.append(Problem(name, None, "is missing", "Enter this secret."))

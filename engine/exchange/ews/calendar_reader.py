@@ -1,7 +1,8 @@
 """Reads the appointments of one mailbox in a window, all of them, with organizers where they decide something."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -11,7 +12,7 @@ from engine.exchange.ews.answers import EwsAnswer
 from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.find_item import Page, find_item, found_items, has_id
 from engine.exchange.ews.get_item import concerns_one_item, get_organizers, organizer
-from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.soap import Impersonation, ResponseMessage
 from engine.exchange.failures import CalendarTooFull, ExchangeFailure, NotUnderstood, SeriesNotExpanded
 from engine.exchange.source import Window
 
@@ -81,22 +82,53 @@ class CalendarReader:
         found: dict[str, _Organizer] = {}
         for start in range(0, len(item_ids), _ITEMS_AT_ONCE):
             batch = item_ids[start : start + _ITEMS_AT_ONCE]
-            answer = await self._client.call(url, get_organizers(batch), mailbox)
-            found.update(zip(batch, _organizers_in(answer, len(batch)), strict=True))
+            found |= await self._some_organizers(url, mailbox, batch) or await self._search(url, mailbox, batch)
         return found
 
+    async def _search(self, url: str, mailbox: Impersonation, item_ids: Sequence[str]) -> Mapping[str, _Organizer]:
+        """Ask in halves for items of which one spoils the answer for all; where both halves fail, it is not one item.
 
-def _organizers_in(answer: EwsAnswer, asked: int) -> Iterable[_Organizer]:
-    if len(answer.messages) != asked:
-        raise NotUnderstood(f"GetItem answered {len(answer.messages)} of {asked} items")
-    for message in answer.messages:
-        # Deleted between the two requests: the change that follows will have it read again.
-        if message.failed and message.code == "ErrorItemNotFound":
-            yield None
-        elif message.failed and concerns_one_item(message.code, answer.failure(message)):
-            yield Oddity.ORGANIZER_UNKNOWN
-        else:
-            yield organizer(answer.content(message))
+        What is not found out is not worth the rest of the calendar: it counts as FindItem has told it.
+        """
+        found: dict[str, _Organizer] = dict.fromkeys(item_ids, Oddity.ORGANIZER_UNKNOWN)
+        while len(item_ids) > 1:
+            middle = len(item_ids) // 2
+            halves = item_ids[:middle], item_ids[middle:]
+            told = [await self._some_organizers(url, mailbox, half) for half in halves]
+            failed = [half for half, organizers in zip(halves, told, strict=True) if organizers is None]
+            for organizers in told:
+                found |= organizers or {}
+            if len(failed) != 1:
+                break
+            (item_ids,) = failed
+        return found
+
+    async def _some_organizers(
+        self, url: str, mailbox: Impersonation, item_ids: Sequence[str]
+    ) -> Mapping[str, _Organizer] | None:
+        """Return the organizers of all these items, None where the answer says no more than that it failed."""
+        try:
+            answer = await self._client.call(url, get_organizers(item_ids), mailbox)
+        except ExchangeFailure as failure:
+            if not concerns_one_item(failure):
+                raise
+            return None
+        if len(answer.messages) == len(item_ids):
+            return dict(zip(item_ids, map(partial(_organizer_in, answer), answer.messages), strict=True))
+        for message in answer.messages:
+            if not message.failed:
+                raise NotUnderstood(f"GetItem answered {len(answer.messages)} of {len(item_ids)} items")
+            _organizer_in(answer, message)
+        return None
+
+
+def _organizer_in(answer: EwsAnswer, message: ResponseMessage) -> _Organizer:
+    # Deleted between the two requests: the change that follows will have it read again.
+    if message.failed and message.code == "ErrorItemNotFound":
+        return None
+    if message.failed and concerns_one_item(answer.failure(message)):
+        return Oddity.ORGANIZER_UNKNOWN
+    return organizer(answer.content(message))
 
 
 def _with_organizer(appointment: Appointment, told: _Organizer) -> Appointment:

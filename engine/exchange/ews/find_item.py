@@ -44,7 +44,8 @@ _REQUEST = (
 
 _ITEM = f"{TYPES}CalendarItem"
 _ITEM_ID = f"{TYPES}ItemId"
-_ZONES = tuple(f"{TYPES}{name}" for name in ("StartTimeZone", "EndTimeZone", "MeetingTimeZone"))
+_START_ZONE = f"{TYPES}StartTimeZone"
+_OTHER_ZONES = (f"{TYPES}EndTimeZone", f"{TYPES}MeetingTimeZone")
 _SUBJECT = f"{TYPES}Subject"
 _SENSITIVITY_TAG = f"{TYPES}Sensitivity"
 _START = f"{TYPES}Start"
@@ -127,12 +128,16 @@ def _appointment(item: Element, item_id: str, texts: _Texts, with_subjects: bool
     show_as = _SHOW_AS.get(_text(texts, _SHOW_AS_TAG))
     sensitivity = _SENSITIVITY.get(_text(texts, _SENSITIVITY_TAG) if _SENSITIVITY_TAG in texts else "Normal")
     all_day = _text(texts, _ALL_DAY) in _TRUE
-    zone = next((found for tag in _ZONES for found in item.iterchildren(tag)), None)
-    noticed = (
-        (start is None or end is None, Oddity.NOT_UNDERSTOOD),
-        (show_as is None, Oddity.UNKNOWN_SHOW_AS),
-        (sensitivity is None, Oddity.UNKNOWN_SENSITIVITY),
-    )
+    zone = next(item.iterchildren(_START_ZONE), None)
+    if zone is None and all_day:
+        zone = next(item.iterchildren(*_OTHER_ZONES), None)
+    oddities: list[Oddity] = []
+    if start is None or end is None:
+        oddities.append(Oddity.NOT_UNDERSTOOD)
+    if show_as is None:
+        oddities.append(Oddity.UNKNOWN_SHOW_AS)
+    if sensitivity is None:
+        oddities.append(Oddity.UNKNOWN_SENSITIVITY)
     return Appointment(
         id=blake2b(item_id.encode(), digest_size=6).hexdigest(),
         start=start or end or _EPOCH,
@@ -145,7 +150,7 @@ def _appointment(item: Element, item_id: str, texts: _Texts, with_subjects: bool
         # It says nothing about any other appointment, and may be longer than all the rest of it.
         zone_definition=zone_definition(zone) if zone is not None and all_day else None,
         cancelled=_text(texts, _CANCELLED) in _TRUE,
-        oddities=tuple(oddity for is_so, oddity in noticed if is_so),
+        oddities=tuple(oddities),
     )
 
 

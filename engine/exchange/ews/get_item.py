@@ -5,20 +5,18 @@ from collections.abc import Sequence
 from engine.exchange.ews.addresses import told_address
 from engine.exchange.ews.safe_xml import Element, markup
 from engine.exchange.ews.soap import TYPES
-from engine.exchange.failures import CalendarNotReadable, ExchangeFailure, MailboxTrouble, RequestRejected
+from engine.exchange.failures import (
+    CalendarNotReadable,
+    ExchangeFailure,
+    MailboxTrouble,
+    NotUnderstood,
+    RequestRejected,
+)
 
 _REQUEST = (
     b"<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
     b'<t:FieldURI FieldURI="calendar:Organizer"/></t:AdditionalProperties></m:ItemShape>'
     b"<m:ItemIds>%b</m:ItemIds></m:GetItem>"
-)
-
-_OF_THE_SERVER = frozenset(
-    {
-        *("ErrorInternalServerTransientError", "ErrorInternalServerError", "ErrorMailboxStoreUnavailable"),
-        *("ErrorMailboxFailover", "ErrorADUnavailable", "ErrorADOperation", "ErrorConnectionFailed"),
-        *("ErrorNotEnoughMemory", "ErrorProxyRequestProcessingFailed", "ErrorFolderNotFound", "ErrorInvalidLicense"),
-    }
 )
 
 
@@ -27,12 +25,12 @@ def get_organizers(item_ids: Sequence[str]) -> bytes:
     return _REQUEST % b"".join(b'<t:ItemId Id="%b"/>' % markup(item_id) for item_id in item_ids)
 
 
-def concerns_one_item(code: str, failure: ExchangeFailure) -> bool:
-    """Tell whether a response code costs no more than the item it was answered for.
+def concerns_one_item(failure: ExchangeFailure) -> bool:
+    """Tell whether a failure that was answered for an item may be that item's own.
 
-    What concerns the mailbox or the server passes, and is answered for any item: then all have to be asked for again.
+    The calendar has just been found, so it may be for everything but a pause, or what an address or a right is about.
     """
-    return code not in _OF_THE_SERVER and isinstance(failure, MailboxTrouble | CalendarNotReadable | RequestRejected)
+    return isinstance(failure, MailboxTrouble | CalendarNotReadable | RequestRejected | NotUnderstood)
 
 
 def organizer(message: Element) -> str | None:

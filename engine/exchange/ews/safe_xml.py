@@ -16,6 +16,10 @@ _FORBIDDEN_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 _REFERENCE = re.compile("&#(?:x0*([0-9a-fA-F]{1,8})|0*([0-9]{1,10}));")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _ESCAPED = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]|[\udc80-\udcff]")  # bytes that are not UTF-8
+_HALF = re.compile("\udced[\udca0-\udcbf]")
+_MOST = 100_000
+_LARGEST = 4 * 1024 * 1024
+"""What is larger, or has more of one kind to mend, is refused: no calendar does, and the engine waits meanwhile."""
 _LAST_CHARACTER = 0x10FFFF
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([A-Za-z0-9._-]{1,40})[\"']")
@@ -38,11 +42,13 @@ def parse(body: bytes) -> Element:
     """
     try:
         root = _strictly(body)
-    except etree.XMLSyntaxError:
+    except etree.XMLSyntaxError as error:
+        if len(body) > _LARGEST:
+            raise NotUnderstood("the answer is no complete XML document") from error
         try:
             root = _strictly(_mended(body))
-        except etree.XMLSyntaxError as error:
-            raise NotUnderstood("the answer is no complete XML document") from error
+        except (etree.XMLSyntaxError, UnicodeEncodeError) as still:
+            raise NotUnderstood("the answer is no complete XML document") from still
     if root.getroottree().docinfo.internalDTD is not None:
         raise NotUnderstood("the answer has a document type, which SOAP forbids")
     return root
@@ -65,9 +71,9 @@ def _mended(body: bytes) -> bytes:
     The two halves of a character beyond the first 65,536 become that character: servers that keep text in UTF-16
     write them as two references (libexpat issue 260).
     """
-    text = _REFERENCE.sub(_character, _decoded(body).removeprefix("\ufeff"))
-    text = _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
-    return _FORBIDDEN_IN_XML.sub(" ", _ANY_DECLARATION.sub("", text, count=1)).encode()
+    text = _REFERENCE.sub(_character, _decoded(body).removeprefix("\ufeff"), _MOST)
+    text = _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text, _MOST)
+    return _FORBIDDEN_IN_XML.sub(" ", _ANY_DECLARATION.sub("", text, 1), _MOST).encode()
 
 
 def _character(reference: re.Match[str]) -> str:
@@ -92,7 +98,8 @@ def _decoded(body: bytes) -> str:
     if _OTHERS.fullmatch(encoding):
         return body.decode(encoding, "replace").replace("\ufffd", " ")
     # What declares itself to be UTF-16 here is a string that a program wrote so, and sent as UTF-8.
-    return _ESCAPED.sub(_half_of_a_pair, body.decode("utf-8", "surrogateescape"))
+    text = body.decode("utf-8", "surrogateescape")
+    return _ESCAPED.sub(" ", text, _MOST) if _HALF.search(text) is None else _ESCAPED.sub(_half_of_a_pair, text, _MOST)
 
 
 def _half_of_a_pair(escaped: re.Match[str]) -> str:

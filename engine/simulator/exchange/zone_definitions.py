@@ -1,5 +1,6 @@
 """Time zones as EWS defines them: periods, and the transitions between them year by year (MS-OXWSGTZ)."""
 
+from bisect import bisect_left
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,8 @@ from engine.simulator.exchange.soap import T
 from engine.simulator.exchange.xml import Element
 
 _WEEK = 7
-_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
 
 
 def time_zone(name: str, zone_id: str, zone_name: str, rules: str, years: tuple[int, ...]) -> Element:
@@ -45,13 +47,13 @@ def _group(number: int, zone: ZoneInfo, year: int) -> tuple[Element, set[timedel
 
 def _changes(zone: ZoneInfo, year: int) -> Iterator[tuple[datetime, timedelta]]:
     """Yield when the clocks change in that year, as they show it before, and the offset from then on."""
-    instant = datetime(year, 1, 1, tzinfo=UTC)
-    while instant.year == year:
-        before, later = _offset(instant, zone), _offset(instant + _HOUR, zone)
+    day = datetime(year, 1, 1, tzinfo=UTC)
+    while day.year == year:
+        before, later = _offset(day, zone), _offset(day + _DAY, zone)
         if before != later:
-            minute = next(m for m in range(61) if _offset(instant + timedelta(minutes=m), zone) == later)
-            yield (instant + timedelta(minutes=minute) + before).replace(tzinfo=None), later
-        instant += _HOUR
+            changed = bisect_left(range(24 * 60), True, key=lambda m: _offset(day + m * _MINUTE, zone) == later)
+            yield (day + changed * _MINUTE + before).replace(tzinfo=None), later
+        day += _DAY
 
 
 def _recurring(local: datetime, offset: timedelta) -> Element:

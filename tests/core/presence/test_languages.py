@@ -129,7 +129,11 @@ def test_a_weekday_without_an_inflection_is_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["de", "DE", "de-CH", "de_AT", "en-GB", "pt-BR", "zh-Hans", "xx", "", "../en", "de-XX-YY-Z"]
+    "code",
+    [
+        *("de", "DE", "de-CH", "de_AT", "en-GB", "pt-BR", "zh-Hans", "xx", "", "../en", "de-XX-YY-Z"),
+        *("C", "POSIX", "C.UTF-8", "C.utf8", "en_US.UTF-8", "de_DE@euro", "en-US-posix", "en_US_POSIX", " de"),
+    ],
 )
 def test_a_language_is_supported_where_its_base_has_a_file(code: str) -> None:
     assert is_supported_language(code) == (code[:2].lower() in REQUIRED and len(code) < 6)

@@ -80,7 +80,13 @@ def test_personal_subjects_are_shown() -> None:
     assert note(changed(MEETING, sensitivity=Sensitivity.PERSONAL), now="14:30") == "Busy: Meeting until 3pm"
 
 
-@pytest.mark.parametrize("empty", ["", "   ", "\r\n\t", "\u202e\u2066", "\u00a0\u2028"])
+@pytest.mark.parametrize(
+    "empty",
+    [
+        *("", "   ", "\r\n\t", "\u202e\u2066", "\u00a0\u2028", "\u200b", "\ufeff\u2060"),
+        *("\u0301", " \u0301", "\u3164", "\u00ad\u200d", "\ud83c", "\ufffe", "\U000e0041"),
+    ],
+)
 def test_an_empty_subject_counts_as_hidden(empty: str) -> None:
     assert note(changed(MEETING, subject=empty), now="14:30") == "Busy until 3pm"
 
@@ -93,6 +99,11 @@ def test_an_empty_subject_counts_as_hidden(empty: str) -> None:
         ("One\u2028Two\u2029Three", "One Two Three"),
         ("\u202eeviL\u202c \u2067right\u2069\u200f\u200e\u061c", "eviL right"),
         ("Half \ud83d of a pair", "Half of a pair"),
+        ("Half\ud83dof\ufffea pair", "Half of a pair"),
+        ("Zero\u200bwidth\ufeff \u2060 joined", "Zerowidth joined"),
+        ("e\u0301 and \u0301", "e\u0301 and"),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e007f", "\U0001f3f4\U000e0067\U000e0062\U000e007f"),
+        ("ज\u094d\u200dञ", "ज\u094d\u200dञ"),
         (f"Family {FAMILY}", f"Family {FAMILY}"),
         ("{head} %s {0}", "{head} %s {0}"),
     ],

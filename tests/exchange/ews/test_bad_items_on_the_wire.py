@@ -8,10 +8,11 @@ import pytest
 
 from engine.core.appointments import Oddity, Sensitivity, ShowAs
 from engine.core.presence import Outcome, PresenceSettings, decide
-from engine.exchange.failures import MailboxBusy, MailboxTrouble
+from engine.exchange.failures import MailboxBusy
 from engine.exchange.source import Mailbox, Window
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.server import ExchangeSimulator
+from engine.simulator.faults import ErrorCode
 from engine.simulator.world import World
 from engine.simulator.world.items import Correspondent, ZoneTold
 from tests.exchange.ews.conftest import OpenSource, Simulate
@@ -71,18 +72,32 @@ async def test_an_item_that_cannot_be_opened_costs_itself_alone(
     }
 
 
-@pytest.mark.parametrize(
-    ("code", "failure"), [("ErrorServerBusy", MailboxBusy), ("ErrorMailboxStoreUnavailable", MailboxTrouble)]
-)
-async def test_what_passes_is_asked_for_again_whichever_item_it_was_answered_for(
-    world: World, exchange: ExchangeSimulator, open_source: OpenSource, code: str, failure: type[Exception]
+async def test_a_pause_that_is_asked_for_is_no_matter_of_one_item(
+    world: World, exchange: ExchangeSimulator, open_source: OpenSource
 ) -> None:
     fields: dict[str, Any] = {"organizer": Correspondent("Boss", "boss@corp.example"), "show_as": ShowAs.TENTATIVE}
     world.put(ANNA, world.appointment("good", "09:00-10:00", **fields))
-    world.put(ANNA, world.appointment("bad", "10:00-11:00", get_item_error=code, **fields))
+    world.put(ANNA, world.appointment("bad", "10:00-11:00", get_item_error="ErrorServerBusy", **fields))
     async with open_source(exchange, exception_organizer="boss@corp.example") as source:
-        with pytest.raises(failure):
+        with pytest.raises(MailboxBusy):
             await source.read_window(Mailbox(ANNA, exchange.ews_url), day(world))
+
+
+@pytest.mark.parametrize("in_fault", [True, False])
+@pytest.mark.parametrize("count", [1, 2, 40])
+async def test_a_refusal_of_the_whole_question_leaves_the_calendar_as_it_was_found(
+    world: World, exchange: ExchangeSimulator, open_source: OpenSource, count: int, in_fault: bool
+) -> None:
+    world.clear(ANNA)
+    boss = Correspondent("Boss", "boss@corp.example")
+    for number in range(count):
+        fields: dict[str, Any] = {"organizer": boss, "show_as": ShowAs.TENTATIVE}
+        world.put(ANNA, world.appointment(str(number), "10:00-11:00", subject=str(number), **fields))
+    exchange.faults.add(ErrorCode("ErrorItemCorrupt", in_fault=in_fault), operation="GetItem")
+    async with open_source(exchange, exception_organizer=boss.address) as source:
+        found = await source.read_window(Mailbox(ANNA, exchange.ews_url), day(world))
+    assert [each.oddities for each in found] == [(Oddity.ORGANIZER_UNKNOWN,)] * count
+    assert exchange.ledger.operations["GetItem"] <= 3
 
 
 async def test_items_that_nobody_understands_leave_the_others_standing(

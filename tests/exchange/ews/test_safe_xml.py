@@ -132,6 +132,19 @@ def test_a_warning_of_the_parser_is_no_reason_to_refuse(body: bytes) -> None:
     assert len(parse(body)) == 0
 
 
+@pytest.mark.parametrize("piece", [b"\x00", b"&#0;", b"&#xD83C;&#xDF89;", b"\xff", b"\xed\xa0\xbc"])
+def test_no_more_is_mended_than_any_calendar_holds(piece: bytes) -> None:
+    some, too_many = (b"<a>" + piece * count + b"&#0;</a>" for count in (1000, 220_000))
+    assert parse(some).text
+    with pytest.raises(NotUnderstood):
+        parse(too_many)
+
+
+def test_a_large_document_is_not_mended() -> None:
+    with pytest.raises(NotUnderstood):
+        parse(b"<a>" + b"x" * (4 * 1024 * 1024) + b"&#0;</a>")
+
+
 @given(st.text(st.one_of(st.characters(), st.sampled_from("<&;#x\x00\ud83c\udf89\ufffe")), max_size=60))
 def test_any_text_can_be_read_as_it_is_but_for_what_xml_cannot_hold(text: str) -> None:
     escaped = "".join(f"&#x{ord(each):X};" for each in text)

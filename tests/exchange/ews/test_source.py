@@ -18,6 +18,7 @@ from engine.exchange.failures import (
     ExchangeUnreachable,
     ImpersonationDenied,
     LoginRefused,
+    MailboxAtAnotherUrl,
     MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
@@ -290,6 +291,18 @@ async def test_organizers_that_do_not_fit_the_question_are_not_guessed() -> None
         await play.source(exception_organizer="boss@example.com").read_window(ANNA, DAY)
 
 
+async def test_one_item_that_spoils_the_answer_for_all_is_searched_for_in_halves() -> None:
+    items = [item(str(number), **TENTATIVE) for number in range(8)]
+    spoilt = Answer(500, fault("ErrorCorruptData"))
+    # The one with the number 5 of 0 to 7 is asked for with: all, the second half, 4 and 5, itself.
+    answers = (spoilt, organized(*[BOSS] * 4), spoilt, spoilt, organized(BOSS, BOSS), organized(BOSS), spoilt)
+    play = Playbook(found(*items), *answers)
+    appointments = await play.source(exception_organizer="boss@example.com").read_window(ANNA, DAY)
+    unknown = [number for number, each in enumerate(appointments) if each.oddities]
+    assert unknown == [5]
+    assert {each.organizer for number, each in enumerate(appointments) if number != 5} == {"boss@example.com"}
+
+
 async def test_url_is_discovered_once_for_all_that_wait_for_it() -> None:
     play = Playbook(Answer(200, soap(external=URL)), *[resolved(("anna@example.com", "Mailbox"))] * 20)
     source = play.source(ews_url=None)
@@ -385,6 +398,18 @@ async def test_mailboxes_found_before_follow_each_to_its_new_url() -> None:
         await source.read_window(mailbox, DAY)
     assert await source.read_window(mailbox, DAY) == ()
     assert play.http.requests[-1].url == new
+
+
+async def test_mailbox_that_is_not_at_the_configured_url_needs_another_setting() -> None:
+    elsewhere, moving = (Answer(500, fault(code)) for code in ("ErrorCrossSiteRequest", "ErrorMailboxMoveInProgress"))
+    source = Playbook(elsewhere, elsewhere, moving).source()
+    for ask in (source.read_window(ANNA, DAY), source.watch(ANNA)):
+        with pytest.raises(MailboxAtAnotherUrl) as raised:
+            await ask
+        assert "exchange.ews_url" in raised.value.remedy
+    with pytest.raises(MailboxMoved) as moved:
+        await source.read_window(ANNA, DAY)
+    assert not isinstance(moved.value, MailboxAtAnotherUrl)
 
 
 async def test_configured_url_is_never_discovered() -> None:

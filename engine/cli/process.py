@@ -1,0 +1,38 @@
+"""What this process may do and what others may learn from it: file descriptors, memory, environment."""
+
+import contextlib
+import ctypes
+import os
+import resource
+from collections.abc import MutableMapping
+
+from engine.store.secrets import ENVIRONMENT
+
+PR_SET_DUMPABLE = 4
+MOST_FILES = 65536
+"""So many file descriptors are asked for, where the hard limit allows that many."""
+
+
+def protect_memory() -> None:
+    """Keep passwords out of core dumps, and from other programs of the same account (prctl(2), ptrace(2))."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, AttributeError):  # prctl is there on Linux alone
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def allow_many_files() -> None:
+    """Raise the limit of file descriptors as far as that needs no right; systemd and shells set it for select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment as it is, and leave no secret in it: for programs that this one starts, or a crash."""
+    taken = dict(environment)
+    for name in ENVIRONMENT.values():
+        environment.pop(name, None)
+    return taken

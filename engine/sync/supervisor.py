@@ -1,0 +1,91 @@
+"""Keeps the parts of an engine running: one that ends by a mistake of ours ends no other, and starts again."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from random import Random
+
+from engine.core.backoff import Backoff
+from engine.core.clock import Clock
+from engine.core.failures import Failure, Fault, Scope
+from engine.core.mistakes import MistakeLog
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+"""Seconds before a part starts again, doubled from the first to the longest."""
+
+WELL_AGAIN_AFTER = timedelta(hours=1)
+"""A part that has run for so long without a mistake is well: nothing is said of it, and pauses begin with the first."""
+
+
+class PartFailed(Failure):
+    """A part of the engine ended by an exception nobody expected; its traceback is in the log."""
+
+    fault = Fault.OURS
+    scope = Scope.SERVICE
+    meaning = "The engine made a mistake, and the part where it happened was started again"
+    remedy = "Please report it with the log. The other parts are not concerned."
+
+
+class Supervisor:
+    """Runs parts by name. `clock` is the network clock; `passed_on` are failures that are to end everything.
+
+    `started_again` is called with the name of a part that starts again after a mistake.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        random: Random,
+        log: MistakeLog,
+        *,
+        passed_on: type[Failure],
+        started_again: Callable[[str], None],
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._log = log
+        self._passed_on = passed_on
+        self._started_again = started_again
+        self._mistakes: dict[str, tuple[str, int, datetime]] = {}
+
+    def problems(self) -> tuple[PartFailed, ...]:
+        """Return which parts failed lately, and how often."""
+        now = self._clock.now()
+        return tuple(
+            PartFailed(f"{name}: {kind}" + (f", {times} times" if times > 1 else ""))
+            for name, (kind, times, last) in self._mistakes.items()
+            if now < last + WELL_AGAIN_AFTER
+        )
+
+    async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a part until it returns or is cancelled. Raises what is passed on, in a group if it came in one."""
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._random)
+        while True:
+            began = self._clock.now()
+            try:
+                return await run()
+            except Exception as mistake:
+                if _is_or_holds(mistake, self._passed_on):
+                    raise
+                self._log.write(name, mistake)
+                if self._clock.now() >= began + WELL_AGAIN_AFTER:
+                    backoff.reset()
+                self._note(name, mistake)
+            await self._clock.sleep_until(self._clock.now() + backoff.next())
+            self._started_again(name)
+
+    def _note(self, name: str, mistake: Exception) -> None:
+        now = self._clock.now()
+        _, times, last = self._mistakes.get(name, ("", 0, now))
+        if now >= last + WELL_AGAIN_AFTER:
+            times = 0
+        self._mistakes[name] = (_kind(mistake), times + 1, now)
+
+
+def _is_or_holds(mistake: Exception, kind: type[Exception]) -> bool:
+    return isinstance(mistake, kind) or (isinstance(mistake, ExceptionGroup) and mistake.subgroup(kind) is not None)
+
+
+def _kind(mistake: Exception) -> str:
+    while isinstance(mistake, ExceptionGroup):
+        mistake = mistake.exceptions[0]
+    return type(mistake).__name__

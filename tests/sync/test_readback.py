@@ -1,0 +1,308 @@
+"""What the PBX lost is sent again, what is right is not, and nobody is fought with: read back after each connect."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace as changed
+
+from engine.core.presence.model import CLEARED, Presence
+from engine.core.users import User
+from engine.pbx.failures import PbxUnreachable, PresenceRefused, PresenceTakenOver, PresenceUnanswered
+from engine.simulator.company import pbx_user
+from engine.sync.circumstances import Circumstances
+from engine.sync.happenings import UserRecovered, UserTrouble
+from engine.sync.readback import BEGUN_AFTER, GIVEN_UP_AFTER, READS_PER_SECOND, ReadBack
+from engine.sync.roster import Participant, Roster
+from tests.pbx.support import eventually
+from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
+from tests.support.site import Site, running_site
+from tests.sync.test_pbx_state_machine import new_world
+from tests.sync.writing import Desk, RecordingLink, running_writer
+
+BUSY, AWAY = Presence("busy", "Meeting until 10 (Berlin)"), Presence("away", "until noon")
+FOREIGN = Presence("dnd", "something else")
+
+
+@asynccontextmanager
+async def reading_back(link: RecordingLink, guids: str, directory: Path) -> AsyncIterator[tuple[Desk, "Reader"]]:
+    """A writer that has written `BUSY` for everybody, and what reads it back."""
+    clock = ManualClock()
+    async with running_writer(link, guids, directory, clock, per_second=1000) as desk, asyncio.TaskGroup() as tasks:
+        desk.writer.link_is_up()
+        for guid in guids:
+            desk.desire(guid, BUSY)
+        reader = Reader(desk, link, clock)
+        async with asyncio.timeout(PATIENCE):
+            while len(link.writes) < len(guids) or not desk.writer.is_idle():
+                await clock.advance(0.01)
+                await asyncio.sleep(0.001)
+        link.shown = {f"user {guid}": BUSY for guid in guids}
+        running = tasks.create_task(reader.part.run())
+        link.reads.clear()
+        yield desk, reader
+        running.cancel()
+
+
+class Reader:
+    def __init__(self, desk: Desk, link: RecordingLink, clock: ManualClock) -> None:
+        self.link, self.clock, self.desk = link, clock, desk
+        around = Circumstances(
+            clock=clock,
+            network_clock=clock,
+            random=None,  # type: ignore[arg-type]
+            observe=desk.happenings.append,
+            finished=lambda: None,
+        )
+        self.part = ReadBack(desk.roster, desk.writer, around)
+
+    async def everybody(self) -> None:
+        """Let everybody be read, and written where that has to be."""
+        self.part.begin()
+        await self.clock.advance_to(self.clock.now() + BEGUN_AFTER)
+        for _ in range(2 * len(self.desk.roster) + 5):
+            await asyncio.sleep(0.001)
+            await self.clock.advance(1 / READS_PER_SECOND)
+        await eventually(self.desk.writer.is_idle)
+
+
+async def test_what_is_right_is_read_once_and_never_written(tmp_path: Path) -> None:
+    link = RecordingLink()
+    async with reading_back(link, "abc", tmp_path) as (desk, reader):
+        await reader.everybody()
+        assert sorted(link.reads) == ["user a", "user b", "user c"]
+        assert len(link.writes) == 3
+        await reader.clock.advance(600)
+        assert len(link.reads) == 3
+        assert desk.writer.written("a").acknowledged == BUSY
+
+
+async def test_what_the_pbx_lost_is_sent_again(tmp_path: Path) -> None:
+    link = RecordingLink()
+    async with reading_back(link, "abc", tmp_path) as (_, reader):
+        del link.shown["user b"]
+        await reader.everybody()
+        assert link.writes[3:] == [("b", BUSY)]
+
+
+@pytest.mark.parametrize("ours", [BUSY, CLEARED])
+async def test_what_another_program_wrote_is_told_and_left_alone(tmp_path: Path, ours: Presence) -> None:
+    link = RecordingLink()
+    async with reading_back(link, "ab", tmp_path) as (desk, reader):
+        desk.desire("a", ours)
+        await reader.clock.advance(1)
+        await eventually(desk.writer.is_idle)
+        before = len(link.writes)
+        link.shown["user a"] = FOREIGN
+        for _ in range(3):
+            await reader.everybody()
+            desk.writer.want("a")
+            await eventually(desk.writer.is_idle)
+        assert len(link.writes) == before
+        (told,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
+        assert isinstance(told.failure, PresenceTakenOver)
+        assert isinstance(desk.roster["a"].refusal, PresenceTakenOver)
+        desk.desire("a", AWAY)
+        await reader.clock.advance(1)
+        await eventually(lambda: link.writes[-1] == ("a", AWAY))
+        await eventually(desk.writer.is_idle)
+        assert desk.roster["a"].refusal is None
+
+
+async def test_it_is_over_when_the_other_program_is_gone(tmp_path: Path) -> None:
+    link = RecordingLink()
+    async with reading_back(link, "a", tmp_path) as (desk, reader):
+        link.shown["user a"] = FOREIGN
+        await reader.everybody()
+        link.shown["user a"] = BUSY
+        await reader.everybody()
+        assert desk.roster["a"].refusal is None
+        assert [type(each) for each in desk.happenings[-1:]] == [UserRecovered]
+
+
+async def test_a_note_that_the_pbx_cuts_is_no_other_programs(tmp_path: Path) -> None:
+    link = RecordingLink()
+    async with reading_back(link, "ab", tmp_path) as (desk, reader):
+        link.shown["user a"] = Presence("busy", BUSY.note[:16])
+        await reader.everybody()
+        assert len(link.writes) == 2
+        assert desk.roster["a"].refusal is None
+        desk.writer.user_is_gone("a")
+        desk.writer.want("a")
+        await eventually(lambda: desk.writer.written("a").acknowledged == BUSY)
+        assert len(link.writes) == 2, "what is cut is known from then on"
+
+
+async def test_a_read_that_a_write_overtakes_says_nothing(tmp_path: Path) -> None:
+    class Slow(RecordingLink):
+        gate = asyncio.Event()
+
+        async def read_presence(self, user_name: str) -> Presence:
+            shown = await super().read_presence(user_name)
+            await self.gate.wait()
+            return shown
+
+    link = Slow()
+    link.gate.set()
+    async with reading_back(link, "a", tmp_path) as (desk, reader):
+        link.gate.clear()
+        del link.shown["user a"]
+        reader.part.begin()
+        for _ in range(3):
+            await asyncio.sleep(0.001)
+            await reader.clock.advance_to(reader.clock.now() + BEGUN_AFTER)
+        await eventually(lambda: link.reads)
+        desk.desire("a", AWAY)
+        await reader.clock.advance(1)
+        await eventually(lambda: desk.writer.written("a").acknowledged == AWAY)
+        link.gate.set()
+        await reader.everybody()
+        assert [presence for _, presence in link.writes][:2] == [BUSY, AWAY]
+
+
+async def test_writes_come_first(tmp_path: Path) -> None:
+    link = RecordingLink()
+    async with reading_back(link, "abcdef", tmp_path) as (desk, reader):
+        link.silent = True
+        desk.desire("a", AWAY)
+        await reader.clock.advance(1)
+        await eventually(lambda: len(link.writes) == 7)
+        reader.part.begin()
+        for _ in range(60):
+            await reader.clock.advance(1)
+        assert link.reads == []
+
+
+@pytest.mark.parametrize(("failure", "reads"), [(PresenceUnanswered, GIVEN_UP_AFTER), (PbxUnreachable, 1)])
+async def test_where_reading_does_not_work_it_ends_until_the_next_connect(
+    tmp_path: Path, failure: type[Exception], reads: int
+) -> None:
+    class Broken(RecordingLink):
+        works = True
+
+        async def read_presence(self, user_name: str) -> Presence:
+            shown = await super().read_presence(user_name)
+            if not self.works:
+                raise failure("broken")
+            return shown
+
+    link = Broken()
+    async with reading_back(link, "abcdef", tmp_path) as (_, reader):
+        link.works = False
+        await reader.everybody()
+        assert len(link.reads) == reads
+        link.works = True
+        link.reads.clear()
+        await reader.everybody()
+        assert len(link.reads) == 6
+
+
+async def test_a_connection_that_is_lost_again_and_again_gets_to_everybody(tmp_path: Path) -> None:
+    link = RecordingLink()
+    guids = "abcdefghij"
+    async with reading_back(link, guids, tmp_path) as (_, reader):
+        for _ in range(5):
+            reader.part.begin()
+            await reader.clock.advance_to(reader.clock.now() + BEGUN_AFTER)
+            for _ in range(2):
+                await asyncio.sleep(0.001)
+                await reader.clock.advance(1 / READS_PER_SECOND)
+            reader.part.stop()
+            await asyncio.sleep(0.001)
+        assert len(set(link.reads)) >= 8
+
+
+async def test_who_cannot_be_asked_about_is_passed_over(tmp_path: Path) -> None:
+    class Picky(RecordingLink):
+        async def read_presence(self, user_name: str) -> Presence:
+            shown = await super().read_presence(user_name)
+            if user_name == "user a":
+                raise PresenceRefused("unknown user")
+            return shown
+
+    link = Picky()
+    async with reading_back(link, "ab", tmp_path) as (desk, reader):
+        desk.roster["c"] = Participant(User(guid="c", name=""))
+        await reader.everybody()
+        assert "user b" in link.reads
+        assert len(link.writes) == 2
+
+
+async def test_ten_thousand_users_cost_twenty_reads_a_second_and_no_more(tmp_path: Path) -> None:
+    class Everybody:
+        is_writing = False
+        asked = 0
+
+        def known(self, guid: str) -> None:
+            self.asked += 1
+
+    clock, everybody = ManualClock(), Everybody()
+    roster: Roster = {str(number): Participant(User(guid=str(number), name="x")) for number in range(10_000)}
+    around = Circumstances(clock=clock, network_clock=clock, random=None, observe=None, finished=None)  # type: ignore[arg-type]
+    part = ReadBack(roster, everybody, around)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(part.run())
+        for _ in range(3):
+            part.begin()
+        await asyncio.sleep(0)
+        await clock.advance(BEGUN_AFTER.total_seconds() + 60)
+        running.cancel()
+    assert 1190 <= everybody.asked <= 1201
+
+
+async def _busy_site(site: Site) -> None:
+    for person in site.company.world.people:
+        site.company.world.put(person.mailbox or "", site.company.world.appointment("Meeting", "09:00-12:00"))
+        site.engine.visit(person.guid)
+    await site.eventually(lambda: not site.wrong() and site.shown(site.company.world.people[0]) != CLEARED)
+    await site.settled()
+
+
+async def test_a_pbx_restored_without_presences_shows_them_again(tmp_path: Path) -> None:
+    world = new_world()
+    clock = ManualClock(world.instant("09:20"))
+    async with running_site(world, tmp_path, clock) as site:
+        await _busy_site(site)
+        written = len(site.company.pbx.ledger.writes)
+        await site.company.pbx.stop()
+        site.company.pbx.forget_presences()
+        await site.company.pbx.start()
+        assert site.wrong()
+        await site.eventually(lambda: not site.wrong())
+        assert len(site.company.pbx.ledger.writes) == written + len(world.people)
+
+
+async def test_a_user_deleted_and_created_with_the_same_guid_has_a_presence_again(tmp_path: Path) -> None:
+    world = new_world()
+    clock = ManualClock(world.instant("09:20"))
+    async with running_site(world, tmp_path, clock) as site:
+        await _busy_site(site)
+        user = pbx_user(world.people[0])
+        site.company.pbx.delete_user(user.guid)
+        site.company.pbx.add_user(user)
+        await site.eventually(lambda: not site.wrong())
+        site.company.pbx.drop()
+        site.company.pbx.delete_user(user.guid)
+        site.company.pbx.add_user(changed(user, cn="Another"))
+        await site.eventually(lambda: not site.wrong())
+
+
+async def test_another_program_is_told_of_in_status_and_not_fought(tmp_path: Path) -> None:
+    world = new_world()
+    clock = ManualClock(world.instant("09:20"))
+    async with running_site(world, tmp_path, clock) as site:
+        await _busy_site(site)
+        person = world.people[0]
+        site.company.pbx.set_by_another_program(person.guid, "away", "robot")
+        written = len(site.company.pbx.ledger.writes)
+        for _ in range(2):
+            site.company.pbx.drop()
+            await site.eventually(lambda: not site.engine.status().pbx.works)
+            await site.eventually(lambda: site.engine.status().pbx.works)
+        await site.eventually(lambda: bool(site.engine.status().refused))
+        [problem] = site.engine.status().refused
+        assert (problem.user.guid, problem.failure.slug) == (person.guid, "presence-taken-over")
+        assert len(site.company.pbx.ledger.writes) == written
