@@ -182,6 +182,7 @@ class Stage:
                 pbx={
                     "users": {"exclude": {"groups": ["no calendar"]}},
                     "writes_per_second": 1000,
+                    "domain": "corp.example",
                     "clear": self.dice.choice(("empty", "omit", "online")),
                 },
                 presence={
@@ -278,6 +279,9 @@ class Stage:
         status = self._engine.status() if self._engine is not None else None
         if status is None:
             return ["no engine"]
+        taking_part = sum(not user.groups for user in self.company.pbx.users)
+        if status.users != taking_part:
+            return [f"{status.users} of {taking_part} users"]
         unresolved = [f"{problem.user.name}: {problem.failure}" for problem in status.unresolved]
         return [*unresolved, *([f"{status.waiting} not read"] if status.waiting else [])]
 
