@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.ready-demo
+PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
-.PHONY: demo test bench screenshots faults soak clean
+.PHONY: demo test test-lowest bench screenshots faults fuzz soak lock clean
 
-demo: $(READY)
+# What it says goes to standard error: without a terminal the demo prints JSON, and nothing else.
+demo: $(DEMO_READY)
+	@echo 'Starting the demo: a simulated PBX and a simulated Exchange, on this machine alone.' >&2
 	@if [ -t 1 ]; then $(BIN)/calendar-tui --demo; else $(BIN)/calendar-engine demo --headless --for 20 --json; fi
 
 test: $(READY)
@@ -16,6 +20,13 @@ test: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
+# The same tests with the oldest versions that pyproject.toml admits.
+test-lowest: $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-lowest
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --output-file .venv-lowest/versions.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --python .venv-lowest --constraint .venv-lowest/versions.txt --editable '.[dev]'
+	.venv-lowest/bin/python -m pytest
+
 bench: $(READY)
 	$(BIN)/pytest tests/bench -p no:randomly -n 0 -s --override-ini addopts=
 
@@ -23,16 +34,35 @@ bench: $(READY)
 faults: $(READY)
 	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.faults $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
 
+# INPUTS=1000 SEED=7 as well.
+fuzz: $(READY)
+	PYTHONPATH=. $(BIN)/python -m tests.campaigns.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
+
 screenshots: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py
 
+# Ten simulated days; DAYS=1 SEED=7 for less, or the same again.
 soak: $(READY)
-	$(BIN)/calendar-engine demo --headless --for 600 --speed 600
+	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.soak $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
+
+# What a package is built from: the newest versions there are, with the hashes of their files.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links \
+		--output-file packaging/requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf $(VENV) .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) install --quiet --editable '.[dev]'
+	@touch $@ $(DEMO_READY)
+
+# Of bytecode only what the demo loads is made, as it is loaded.
+$(DEMO_READY): pyproject.toml
+	@echo 'Making a virtual environment in $(VENV) (once) ...' >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+	@echo 'Installing what calendar-engine and calendar-tui need into it, and nothing else (once) ...' >&2
+	@$(PIP) install --no-compile --progress-bar on --editable . >&2
 	@touch $@

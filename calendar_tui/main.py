@@ -17,8 +17,24 @@ MISTAKE = 70
 """EX_SOFTWARE of sysexits.h: this program has a mistake."""
 
 
+FAILED = 1
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Show an engine until the user leaves, and return the exit status."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        if not isinstance(error, BrokenPipeError):
+            print(f"calendar-tui: The output cannot be written: {error.strerror}", file=sys.stderr)
+        return FAILED
+
+
+def _run(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     if options.version:
         return _show_version()

@@ -52,7 +52,7 @@ def visible_lines(text: str) -> str:
 
 def counted(number: int, what: str, many: str = "") -> str:
     """Return a number with what it counts, in the singular where it is one."""
-    return f"{number} {what if number == 1 else many or f'{what}s'}"
+    return f"{number:,} {what if number == 1 else many or f'{what}s'}"
 
 
 def displayed(data: T) -> T:
@@ -100,6 +100,7 @@ SIGNS = {
     "“": '"',
     "”": '"',
     "▸": ">",
+    "▷": ">",
     "×": "x",
     "│": "|",
     "─": "-",

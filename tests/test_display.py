@@ -115,3 +115,21 @@ def test_a_locale_that_somebody_chose_is_not_taken_for_what_python_chose() -> No
 def test_every_format_character_is_known() -> None:
     harmful = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in ("Cf", "Cc", "Zl", "Zp")]
     assert not harm_in(visible("".join(harmful)))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("pbx:443: [Errno 111] Connection refused", "pbx:443: Connection refused"),
+        (
+            "no TLS ([SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006))",
+            "no TLS (wrong version number)",
+        ),
+        ("[X509: KEY_VALUES_MISMATCH] key values mismatch (_ssl.c:4090)", "key values mismatch"),
+        ("[Errno -2] Name or service not known", "Name or service not known"),
+        ("presence.priority_words = [A] is no list", "presence.priority_words = [A] is no list"),
+        ("https://[2001:DB8::1] and [::1]", "https://[2001:DB8::1] and [::1]"),
+    ],
+)
+def test_words_of_the_system_come_without_its_numbers(said: str, told: str) -> None:
+    assert Broken(said).detail == told

@@ -21,6 +21,7 @@ from calendar_tui.state.lines import (
 )
 from calendar_tui.state.model import Model
 from engine.api.schema import ChangeEvent, Concern, LinkState, Status
+from engine.display import counted
 
 PROBLEM, USER = "problem:", "user:"
 """What the keys of lines begin with."""
@@ -125,12 +126,13 @@ def _problems(status: Status, width: int) -> Iterator[Line]:
 def _concern(concern: Concern, width: int) -> Line:
     trouble = concern.trouble
     if concern.link is not None:
-        whom = f"{concern.link}" + (f", all {concern.count:,} users" if concern.count else "")
+        many = f", all {concern.count:,} users" if concern.count > 1 else ", its one user"
+        whom = f"{concern.link}" + (many if concern.count else "")
     elif not concern.count:
         whom = ""
     else:
         names = ", ".join(user.label for user in concern.users)
-        whom = f"{concern.count:,} {'user' if concern.count == 1 else 'users'}: {names}"
+        whom = f"{counted(concern.count, 'user')}: {names}"
     room = max(0, width - len(trouble.title) - 4)
     return line(" ", Span(f"✗ {trouble.title}", Role.PROBLEM), cut(f"  {whom}", room), key=PROBLEM + trouble.type)
 
@@ -160,9 +162,9 @@ def change_line(change: ChangeEvent, zone: tzinfo, width: int) -> Line:
     time = Span(f" {change.at.astimezone(zone):%H:%M} ", Role.MUTED)
     label = fitted(change.label, 20)
     if change.presence is not None:
-        remark = " (dry run)" if change.kind == "withheld" else ""
-        note = cut(f"{change.presence.note}{remark}", width - 42)
-        return line(time, activity(change.presence.activity), f"  {label}  ", note, key=key)
+        withheld = Span("▷ would be ", Role.NOTICE) if change.kind == "withheld" else Span("")
+        note = cut(change.presence.note, width - 42 - len(withheld.text))
+        return line(time, withheld, activity(change.presence.activity), f"  {label}  ", note, key=key)
     if change.trouble is not None:
         text = f"{change.trouble.title}{': ' if change.trouble.detail else ''}{change.trouble.detail}"
         return line(time, Span("✗ problem  ", Role.PROBLEM), f"  {label}  ", cut(text, width - 42), key=key)

@@ -16,6 +16,7 @@ from engine.api.handlers.state import StatePart
 from engine.api.handlers.users import UsersPart
 from engine.api.problems import Handler, problems, read_only
 from engine.api.requests import LARGEST_BODY
+from engine.api.routes import MAY_CHANGE
 from engine.api.stream import Patience
 
 VERSION_HEADER = "Calendar-Engine-Version"
@@ -30,6 +31,7 @@ def make_application(desk: Desk, more: Sequence[Part], patience: Patience, *, ma
     about = AboutPart(parts, desk.events.boot, may_change=may_change)
     middlewares = [kept_open, _taken_in_time(desk, patience), _with_version, problems]
     application = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY)
+    application[MAY_CHANGE] = may_change
     every: tuple[Part, ...] = (about, *parts)
     for part in every:
         for route in part.routes():

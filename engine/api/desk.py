@@ -87,12 +87,12 @@ class Desk:
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         self._descriptors.look(now)
-        scarce = self._descriptors.trouble
+        own = (self._descriptors.trouble, self.audit.trouble)
         return replace(
             self._status,
             now=now,
             staleness=wire.staleness(self._status.oldest_reading, now),
-            concerns=self._status.concerns + ((wire.concern(scarce),) if scarce else ()),
+            concerns=self._status.concerns + tuple(wire.concern(each) for each in own if each is not None),
             open_files=self._descriptors.used,
             open_files_limit=self._descriptors.limit,
         )
@@ -169,8 +169,6 @@ class Desk:
         match happening:
             case UserChanged(guid):
                 self.rows.outdate(guid)
-                if self.engine.glance(guid) is None:
-                    self.history.forget(guid)
             case SettingsRolledBack(keys):
                 self.note_own("roll_back_settings", ", ".join(keys) or "nothing else")
             case CalendarVisited() | ServiceChanged():

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from aiohttp import web
+
 from engine.api import log_wire
 from engine.api.desk import Desk
-from engine.api.problems import Refused
+from engine.api.problems import Refused, not_for_readers
+from engine.api.routes import MAY_CHANGE
 from engine.api.schema import Actor, FieldProblem, Problem
 from engine.api.schema.log import (
     CaptureQuestion,
@@ -32,13 +35,23 @@ from engine.exchange.diagnosis import Account, known_codes
 
 
 class LogDesk:
-    """Joins what is captured, read and said about it; `account` is whom commands are about, `clock` calendar time."""
+    """Joins what is captured, read and said about it; `account` is whom commands are about, `clock` calendar time.
+
+    `bodies_for_readers` tells whether the read-only socket gives everything.
+    """
 
     def __init__(
-        self, desk: Desk, capture: Capture, log: LogReader, account: Callable[[], Account], clock: Clock
+        self,
+        desk: Desk,
+        capture: Capture,
+        log: LogReader,
+        account: Callable[[], Account],
+        clock: Clock,
+        bodies_for_readers: Callable[[], bool] = lambda: False,
     ) -> None:
         self.reader = log
         self.account = account
+        self._bodies_for_readers = bodies_for_readers
         self._desk = desk
         self._capture = capture
         self._clock = clock
@@ -68,6 +81,11 @@ class LogDesk:
             this, self._clock.now(), before=question.before, after=question.after, limit=question.limit
         )
         return LogPage(rows=self.rows(found.rows), next=found.next, newest=found.newest)
+
+    def check_reader(self, request: web.Request, what: str) -> None:
+        """Bodies and names are for those who may change something. Raises `Refused`."""
+        if not request.app[MAY_CHANGE] and not self._bodies_for_readers():
+            raise not_for_readers(what)
 
     def now(self) -> datetime:
         """Return calendar time."""

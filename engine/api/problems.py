@@ -63,6 +63,19 @@ def read_only(path: str) -> Refused:
     )
 
 
+def not_for_readers(what: str) -> Refused:
+    """Return the answer for bodies and names of the debug log on the read-only socket."""
+    return Refused(
+        Problem(
+            type="not-for-readers",
+            title=f"The socket for reading only does not give {what}",
+            status=403,
+            hint="Use engine.sock, as an account that is in its group (engine.socket_group in the settings), "
+            "or set debug_log.bodies_for_readers.",
+        )
+    )
+
+
 def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
     """Return the answer for a `what` (query or body) that does not fit its schema, naming the field."""
     detail, _, place = str(error).partition(" - at `")

@@ -8,6 +8,8 @@ import msgspec
 from aiohttp import web
 
 JSON = "application/json"
+MAY_CHANGE = web.AppKey("may_change", bool)
+"""Whether the socket behind which an application answers is the one for changing, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class SetupChecks:
                     return await self._see_pbx(settings, secrets, report)
                 return await self._count(settings, report)
             case Check.EXCHANGE:
-                candidates = (user,) if user else self._some_addresses(settings)
+                candidates = (user,) if user else (*self._some_addresses(settings), settings.exchange.user)
                 probe = self._workbench.exchange(settings, chosen_secrets(secrets, settings.exchange), candidates)
                 return _well(await probe.run(report))
             case Check.RESOLUTION:

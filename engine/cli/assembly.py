@@ -14,6 +14,7 @@ from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.settings.model import EngineSettings, PbxLinkKind, Settings
 from engine.exchange.http.trace import Trace
+from engine.logins.breaker import LogIns
 from engine.pbx import tls
 from engine.pbx.addresses import KnownAddresses
 from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
@@ -38,9 +39,10 @@ def assemble(
     observe: Observer,
     resolver: AbstractResolver | None = None,
     trace: Trace | None = None,
+    log_ins: LogIns | None = None,
 ) -> Engine:
     """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` looks on at what is
-    exchanged with them."""
+    exchanged with them; `log_ins` are asked before each log-in."""
     random = SystemRandom()
     source = calendar_source(
         settings,
@@ -50,11 +52,12 @@ def assemble(
         random=random,
         resolver=resolver,
         trace=trace,
+        log_ins=log_ins,
     )
     return Engine(
         settings,
         source=source,
-        make_link=lambda on_event: pbx_link(settings, secrets.pbx_password, network_clock, on_event),
+        make_link=lambda on_event: pbx_link(settings, secrets.pbx_password, network_clock, on_event, log_ins),
         store=store,
         clock=clock,
         network_clock=network_clock,
@@ -63,13 +66,22 @@ def assemble(
     )
 
 
-def make_workbench(clock: Clock, network_clock: Clock, resolver: AbstractResolver | None = None) -> Workbench:
-    """Return what probes are made with. `resolver` looks up Exchange's servers."""
+def make_workbench(
+    clock: Clock, network_clock: Clock, resolver: AbstractResolver | None = None, log_ins: LogIns | None = None
+) -> Workbench:
+    """Return what probes are made with. `resolver` looks up Exchange's servers; `log_ins` are those of the engine, so
+    that what a probe tries counts for both."""
+    log_ins = log_ins or LogIns(network_clock)
     access = functools.partial(
-        exchange_access, clock=clock, network_clock=network_clock, random=SystemRandom(), resolver=resolver
+        exchange_access,
+        clock=clock,
+        network_clock=network_clock,
+        random=SystemRandom(),
+        resolver=resolver,
+        log_ins=log_ins,
     )
     return Workbench(
-        make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event),
+        make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event, log_ins),
         make_access=access,
         clock=clock,
         network_clock=network_clock,
@@ -77,14 +89,21 @@ def make_workbench(clock: Clock, network_clock: Clock, resolver: AbstractResolve
     )
 
 
-def pbx_link(settings: Settings, password: Secret, clock: Clock, on_event: Callable[[PbxEvent], None]) -> Link:
-    """Return the link that the settings name, which has connected to nothing yet. `clock` is the network clock."""
+def pbx_link(
+    settings: Settings,
+    password: Secret,
+    clock: Clock,
+    on_event: Callable[[PbxEvent], None],
+    log_ins: LogIns | None = None,
+) -> Link:
+    """Return the link that the settings name, which has connected to nothing yet. `clock` is the network clock,
+    `log_ins` are asked before each log-in of ours; who logs in with us does not count."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
         known = KnownAddresses(state_directory(settings.engine) / "pbx-addresses")
         return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings), known=known)
     context = tls.verified_context(pbx.ca_file) if pbx.tls else None
-    return PbxLink(pbx, password, clock, on_event, tls=context, random=SystemRandom())
+    return PbxLink(pbx, password, clock, on_event, tls=context, random=SystemRandom(), log_ins=log_ins)
 
 
 def _listen_certificate(settings: Settings) -> ListenCertificate:

@@ -15,6 +15,7 @@ from engine.exchange.http.tls import verified_context
 from engine.exchange.http.trace import Trace
 from engine.exchange.oauth.application import Application, ClientCertificate, Registration
 from engine.exchange.source import CalendarSource
+from engine.logins.breaker import LogIns
 from engine.probes.exchange import ExchangeAccess
 from engine.store.secrets import Secrets
 
@@ -31,10 +32,19 @@ def calendar_source(
     random: Random,
     resolver: AbstractResolver | None,
     trace: Trace | None = None,
+    log_ins: LogIns | None = None,
 ) -> CalendarSource:
-    """Return the source, not connected to anything yet. `resolver` looks up Exchange's servers, `trace` looks on."""
+    """Return the source, not connected to anything yet. `resolver` looks up Exchange's servers, `trace` looks on;
+    `log_ins` are asked before each log-in."""
     return exchange_access(
-        settings, secrets, clock=clock, network_clock=network_clock, random=random, resolver=resolver, trace=trace
+        settings,
+        secrets,
+        clock=clock,
+        network_clock=network_clock,
+        random=random,
+        resolver=resolver,
+        trace=trace,
+        log_ins=log_ins,
     ).source
 
 
@@ -47,17 +57,25 @@ def exchange_access(
     random: Random,
     resolver: AbstractResolver | None,
     trace: Trace | None = None,
+    log_ins: LogIns | None = None,
 ) -> ExchangeAccess:
     """Return the source together with what it is made of."""
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file)
+    log_ins = log_ins or LogIns(network_clock)
     token: ExchangeOnlineTokens | None = None
     if exchange.type is not ExchangeType.ON_PREMISES:
         exchange = for_exchange_online(exchange)
         registration = _registration(exchange, secrets)
         scope = scope_of(exchange.ews_url or "")
         application = Application(registration, scope, tls=tls, user_agent=USER_AGENT, trace=trace)
-        token = ExchangeOnlineTokens(application, f"application {registration.client_id}", network_clock, clock)
+        token = ExchangeOnlineTokens(
+            application,
+            f"application {registration.client_id}",
+            network_clock,
+            clock,
+            log_ins.breaker(registration.account, registration.identity),
+        )
     http = ExchangeHttp(
         log_in=token or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),
         connections=exchange.connections,
@@ -66,6 +84,7 @@ def exchange_access(
         user_agent=USER_AGENT,
         resolver=resolver,
         trace=trace,
+        log_ins=log_ins,
     )
     source = EwsSource(
         exchange,

@@ -42,7 +42,7 @@ class DebugLog:
         """Return what the API says about it; from now on the users of `engine` are told by their mailboxes."""
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
-        log_desk = LogDesk(desk, self.capture, self._reader, self._account, self._clock)
+        log_desk = LogDesk(desk, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers)
         part = LogPart(log_desk)
         return part, LogExportPart(part, LogExport(log_desk, desk, lambda: self._settings))
 
@@ -55,6 +55,9 @@ class DebugLog:
         finally:
             await self.capture.close()
             await self._reader.close()
+
+    def _bodies_for_readers(self) -> bool:
+        return self._settings is not None and self._settings.debug_log.bodies_for_readers
 
     def _account(self) -> Account:
         return Account("") if self._settings is None else account_of(self._settings)

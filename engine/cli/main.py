@@ -20,11 +20,12 @@ from engine.cli.failures import (
     UserNotFound,
 )
 from engine.cli.logbook import where
-from engine.cli.output import remark
-from engine.cli.statuses import FAILED, FORBIDDEN, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
+from engine.cli.output import remark, writing
+from engine.cli.statuses import DISK, FAILED, FORBIDDEN, INTERRUPTED, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
 from engine.display import NEAREST, ascii_errors, is_ascii_locale
+from engine.store.failures import DiskUnusable
 
 HTTP_NOT_FOUND = 404
 
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        options = make_parser().parse_args(arguments)
+        with writing():
+            options = make_parser().parse_args(arguments)
     except SystemExit:  # argparse has said all there is to say
         _flush()
         raise
@@ -49,12 +51,8 @@ def _run(arguments: list[str] | None) -> int:
 
 def _flush() -> int:
     """Find out whether the last of the output was taken, which the interpreter would say in its own words."""
-    try:
+    with writing():
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputNotWritten(error.strerror or type(error).__name__) from error
     return 0
 
 
@@ -67,7 +65,7 @@ def _said(work: Callable[[], int]) -> int:
         _give_up_output()  # Whoever read our output has seen enough.
         status = FAILED
     except* KeyboardInterrupt:
-        status = FAILED
+        status = INTERRUPTED
     except* Failure as failures:
         status = FAILED
         for failure in _flatten(failures):
@@ -87,6 +85,8 @@ def _exit_status(failure: Failure) -> int:
             return UNREACHABLE
         case SocketForbidden():
             return FORBIDDEN
+        case DiskUnusable():
+            return DISK
         case UserNotFound() | SettingUnknown() | SecretUnknown():
             return NOT_FOUND
         case RequestRefused() if failure.status == HTTP_NOT_FOUND:

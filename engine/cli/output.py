@@ -27,7 +27,7 @@ def say(text: str = "", output: TextIO | None = None, *, colours: bool | None = 
         text = "".join(part if index % 2 else visible(part) for index, part in enumerate(_OUR_COLOURS.split(text)))
     else:
         text = visible(text)
-    with _writing():
+    with writing():
         print(text, file=output, flush=True)
 
 
@@ -52,14 +52,15 @@ def put_json(data: object) -> None:
 
 def put(data: bytes) -> None:
     """Write bytes to standard output."""
-    with _writing():
+    with writing():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
+    """Give what is wrong with the output a name. Raises `OutputNotWritten` or BrokenPipeError."""
     try:
         yield
     except BrokenPipeError:

@@ -1,6 +1,7 @@
 """The files of a site, held for it alone, and the service that works on them, whichever engines that begins."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from engine.api.candidates import Candidates
 from engine.api.desk import Desk
+from engine.api.handlers.log_ins import LogInsPart
 from engine.api.handlers.part import Part
 from engine.api.handlers.preview import PreviewPart
 from engine.api.handlers.probes import ProbesPart
@@ -21,18 +23,23 @@ from engine.cli.debug_log import DebugLog
 from engine.core.clock import Clock
 from engine.core.settings.model import EngineSettings, Settings
 from engine.core.setup.guesses import guessed_zone
+from engine.logins.breaker import LogIns
 from engine.probes.workbench import Workbench
 from engine.service.plan import Assemble
 from engine.service.service import Service
 from engine.service.settings_file import SettingsFile, system_zone
 from engine.store.audit_trail import AuditTrail
 from engine.store.database import Database
+from engine.store.failures import StoreDamaged, StoreForeign
+from engine.store.log_ins import LogInHistory
 from engine.store.secret_sources import SecretSources
 from engine.store.secrets import Secrets
 from engine.store.settings_history import SettingsHistory
 from engine.store.vault import Vault
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening, ServiceChanged
+
+logger = logging.getLogger(__name__)
 
 SETUP = "setup.json"
 
@@ -81,7 +88,7 @@ async def open_premises(
     vault = Vault(state, Path(credentials) if credentials else None)
     database = Database(state)
     try:
-        await database.open()
+        await _opened(database)
         await asyncio.to_thread(file.sweep)
         sources = SecretSources(environment, secrets_file, vault, clock.now, settings_file=settings_file)
         yield Premises(file, given, state, database, sources, DebugLog(state, clock))
@@ -89,10 +96,32 @@ async def open_premises(
         await database.close()
 
 
+async def _opened(database: Database) -> None:
+    """Begin with an empty database where the one there is was damaged: presences have to go on."""
+    try:
+        await database.open()
+    except StoreForeign:
+        raise
+    except StoreDamaged as damage:
+        aside = await database.put_aside()
+        logger.error("%s. It is put aside as %s.", damage, aside)
+        await database.reopen()
+
+
 async def begin_site(
-    premises: Premises, assemble: Assemble, workbench: Workbench, *, clock: Clock, network_clock: Clock
+    premises: Premises,
+    assemble: Assemble,
+    workbench: Workbench,
+    *,
+    clock: Clock,
+    network_clock: Clock,
+    log_ins: LogIns | None = None,
 ) -> Site:
-    """Return a service whose engines `assemble` makes, and whose probes are made with `workbench`; nothing runs yet."""
+    """Return a service whose engines `assemble` makes, and whose probes are made with `workbench`; nothing runs yet.
+
+    `log_ins` are those that both ask before each log-in.
+    """
+    log_ins = log_ins or LogIns(network_clock, LogInHistory(premises.database))
 
     def make(settings: Settings, secrets: Secrets) -> Engine:
         premises.exchanges.know(secrets)
@@ -110,12 +139,14 @@ async def begin_site(
         clock=clock,
         network_clock=network_clock,
         started_with=premises.given,
+        also_of_concern=lambda: premises.database.aside,
     )
     service.seat.observe(follow)
     await service.begin()
     desk = Desk(service.seat, clock, AuditTrail(premises.database))
     await desk.audit.load()
-    parts = (*_service_parts(premises, service, desk, workbench), *premises.exchanges.parts(service.seat, desk))
+    more = (LogInsPart(log_ins, service, desk), *_service_parts(premises, service, desk, workbench))
+    parts = (*more, *premises.exchanges.parts(service.seat, desk))
     return Site(premises, service, desk, parts)
 
 

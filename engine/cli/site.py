@@ -13,7 +13,9 @@ from engine.cli.narration import introduce, log
 from engine.cli.premises import Site, begin_site, open_premises
 from engine.core.clock import Clock
 from engine.core.settings.model import Settings
+from engine.logins.breaker import LogIns
 from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.log_ins import LogInHistory
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock, SystemClock
 from engine.sync.engine import Engine
@@ -46,6 +48,7 @@ async def open_site(
     clock, network_clock, resolver = around.clock, around.network_clock, around.resolver
     async with open_premises(settings_file, secrets_file, around.environment, clock, state_dir) as premises:
         presences = AcknowledgedPresences(premises.database)
+        log_ins = LogIns(network_clock, LogInHistory(premises.database))
 
         def engine(settings: Settings, secrets: Secrets) -> Engine:
             introduce(settings)
@@ -58,7 +61,8 @@ async def open_site(
                 observe=around.observe,
                 resolver=resolver,
                 trace=premises.exchanges.capture,
+                log_ins=log_ins,
             )
 
-        workbench = make_workbench(clock, network_clock, resolver)
-        yield await begin_site(premises, engine, workbench, clock=clock, network_clock=network_clock)
+        workbench = make_workbench(clock, network_clock, resolver, log_ins)
+        yield await begin_site(premises, engine, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins)

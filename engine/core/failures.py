@@ -5,7 +5,7 @@ Rooms subclass `Failure` in a `failures.py` of their own. The same text reaches 
 
 import re
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from engine.display import visible
 
@@ -30,8 +30,15 @@ class Scope(StrEnum):
     SERVICE = "the whole service"
 
 
+_OF_PYTHON = re.compile(
+    r"\[Errno -?\d+\] |\[(?:SSL|X509|PEM|ASN1|CONF|BIO|DH|EVP|SYS)(?:: [A-Z0-9_]+)?\] | \(_ssl\.c:\d+\)"
+)
+"""What Python puts around the words of the system (errno(3)) and of OpenSSL."""
+
+
 class Failure(Exception):
-    """A named failure. Subclasses state fault, scope, meaning and remedy; an instance adds where and why.
+    """A named failure. Subclasses state fault, scope, meaning and remedy; an instance adds where and why, and may know
+    better words for both.
 
     `detail` names the place and the reason of this one occurrence and never holds a secret or a subject. It is one
     line: whatever a server said in it does nothing to a terminal or a log. What is `confidential`, as somebody else's
@@ -40,13 +47,18 @@ class Failure(Exception):
 
     fault: ClassVar[Fault]
     scope: ClassVar[Scope]
-    meaning: ClassVar[str]
-    remedy: ClassVar[str]
+    meaning: str
+    remedy: str
 
     def __init__(self, detail: str = "") -> None:
-        self.detail = visible(detail)
+        self.detail = visible(_OF_PYTHON.sub("", detail))
         super().__init__(self.detail)
         self.confidential = ""
+
+    def in_words(self, meaning: str, remedy: str) -> Self:
+        """Return this failure, which means that and asks for that."""
+        self.meaning, self.remedy = meaning, remedy
+        return self
 
     def __str__(self) -> str:
         return f"{self.meaning}: {self.whole_detail}" if self.whole_detail else self.meaning

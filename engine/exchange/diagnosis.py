@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from engine.core import impersonation
 from engine.exchange import failures as exchange
+from engine.exchange.ews.autodiscover.messages import POX_UNKNOWN_ADDRESS
 from engine.exchange.ews.codes import MEANINGS, Meaning, Reaction, meaning_of, meaning_of_status
 from engine.exchange.failures import ExchangeFailure
 from engine.exchange.oauth import failures as oauth
 from engine.exchange.oauth.errors import kind_of
 
-# Whatever PowerShell could take for more than a name is not put into a command.
-_PLAIN = re.compile(r"[A-Za-z0-9._@+\\-]{1,320}")
 _AADSTS = re.compile(r"AADSTS(\d+)")
 
 
@@ -34,7 +34,7 @@ class Diagnosed:
     command: str
 
 
-_GRANT = "New-ManagementRoleAssignment -Name 'calendar-engine' -Role ApplicationImpersonation -User {account}"
+_GRANT = impersonation.grant("{account}")
 _POLICY = (
     "New-ThrottlingPolicy -Name 'calendar-engine' -ThrottlingPolicyScope Regular -EwsMaxConcurrency Unlimited "
     "-EwsMaxSubscriptions Unlimited -EwsMaxBurst Unlimited -EwsRechargeRate Unlimited -EwsCutoffBalance Unlimited; "
@@ -44,7 +44,7 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
     {
         exchange.ImpersonationDenied: (
             "The mailbox is not in the scope of the service account's role ApplicationImpersonation.",
-            _GRANT,
+            f"{_GRANT}; {impersonation.extend('{mailbox}')}",
         ),
         exchange.ImpersonationRightMissing: (
             "The service account does not have the role ApplicationImpersonation, or lost it.",
@@ -110,7 +110,17 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         exchange.AnswerBrokenOff: ("The mailbox's database is slow, or something between us cuts connections.", ""),
         exchange.CalendarTooFull: ("There are more appointments in a small part of the calendar than EWS tells.", ""),
         exchange.NotUnderstood: ("A proxy or a log-in page answers in place of Exchange.", ""),
-        exchange.RequestRejected: ("The server is older than Exchange 2013 SP1, or we made a mistake.", ""),
+        exchange.RequestRejected: ("We made a mistake.", ""),
+        exchange.ExchangeTooOld: (
+            "The server, or that of the mailbox, is older than Exchange 2013 SP1.",
+            "Get-ExchangeServer | Format-List Name, AdminDisplayVersion",
+        ),
+        exchange.LedElsewhere: (
+            "Something in front of Exchange asks people to log in (pre-authentication), or the address is another one.",
+            "Get-WebServicesVirtualDirectory | Format-List Server, InternalUrl, ExternalUrl, *Authentication*",
+        ),
+        exchange.LoginUnproved: ("Something else than Exchange answers log-ins.", ""),
+        exchange.TlsImpossible: ("The server offers no TLS version from 1.2 on, or no common cipher suite.", ""),
         oauth.TokenRefused: (
             "The application lacks the permission, or the token is for another cloud.",
             "New-ManagementRoleAssignment -App {account} -Role 'Application EWS.AccessAsApp'",
@@ -133,6 +143,7 @@ _AUTODISCOVER: Mapping[str, Meaning] = MappingProxyType(
     {
         "InvalidUser": Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound),
         "InvalidDomain": Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound),
+        **{code: Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound) for code in POX_UNKNOWN_ADDRESS},
         "RedirectAddress": Meaning(Reaction.FIND_SERVER_AGAIN, exchange.MailboxMoved),
         "RedirectUrl": Meaning(Reaction.FIND_SERVER_AGAIN, exchange.MailboxMoved),
         "ServerBusy": Meaning(Reaction.TRY_AGAIN, exchange.ExchangeBusy),
@@ -188,7 +199,8 @@ def known_codes() -> tuple[str, ...]:
 
 def _diagnosed(code: str, meaning: Meaning, account: Account, mailbox: str) -> Diagnosed:
     cause, command = next((_CAUSES[kind] for kind in meaning.failure.__mro__ if kind in _CAUSES), ("", ""))
-    typed = command.format(account=_quoted(account.name, "ACCOUNT"), mailbox=_quoted(mailbox, "MAILBOX"))
+    typed = command.replace("{account}", impersonation.quoted(account.name, "ACCOUNT"))
+    typed = typed.replace("{mailbox}", impersonation.quoted(mailbox, "MAILBOX"))
     return Diagnosed(code, meaning, cause, typed)
 
 
@@ -205,7 +217,3 @@ def _of_token(account: Account, codes: Sequence[str]) -> Meaning:
     numbers = [int(match[1]) for match in map(_AADSTS.fullmatch, codes) if match]
     error = next((code for code in codes if not _AADSTS.fullmatch(code)), "")
     return Meaning(Reaction.OPEN_BREAKER, kind_of(numbers, error, by_certificate=account.by_certificate))
-
-
-def _quoted(name: str, placeholder: str) -> str:
-    return f"'{name if _PLAIN.fullmatch(name) else placeholder}'"

@@ -28,6 +28,22 @@ class AnswerBrokenOff(ExchangeUnreachable):
     remedy = "Nothing to do at first: it is tried again. If it stays, look at the mailbox and at the load of Exchange."
 
 
+class NoAnswerInTime(AnswerBrokenOff):
+    """A server took the request, and kept the connection open without an answer to it."""
+
+
+class TlsImpossible(ExchangeUnreachable):
+    """The TLS handshake ended without a certificate being refused: an alert, no version in common, or it hung up."""
+
+    fault = Fault.SETTINGS
+    meaning = "Exchange and this machine find no common ground for TLS"
+    remedy = (
+        "Enable TLS 1.2 on the server (older versions are not spoken here), with cipher suites of today and a "
+        "certificate for HTTPS; check that what answers at this port of exchange.ews_url is HTTPS at all, and that a "
+        "balancer there has a server behind it."
+    )
+
+
 class CertificateNotTrusted(ExchangeFailure):
     """The TLS handshake failed because of the server's certificate."""
 
@@ -44,9 +60,56 @@ class LoginRefused(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Exchange refuses the service account's log-in"
     remedy = (
-        "Check exchange.user and its password. Log-ins are paused so that the account is not locked: "
-        "one more is tried in 15 minutes, or at once after a restart. If both are right and a load balancer opens "
-        'the TLS connection, set exchange.channel_binding = "off".'
+        "Check exchange.user and its password; log-ins are paused so that the account is not locked. A new password "
+        '("calendar-engine secret set exchange.password") is tried at once. If the account was mended instead, '
+        '"calendar-engine log-in retry" tries it once more. If both are right and a load balancer opens the TLS '
+        'connection, set exchange.channel_binding = "off" before that.'
+    )
+
+
+class LoginUnproved(ExchangeUnreachable):
+    """Log-ins were answered by something else than Exchange, which may hide that they are wrong."""
+
+    fault = Fault.SETTINGS
+    meaning = "Log-ins are paused, since nothing from behind the log-in has answered them"
+    remedy = (
+        "Look at what answers in place of Exchange: a proxy, a balancer, a log-in page or a stopped server. Each "
+        "attempt may count as a wrong password, so they are few until one is answered by Exchange itself. When that is "
+        'mended, "calendar-engine log-in retry" tries it at once.'
+    )
+
+
+class LedElsewhere(ExchangeFailure):
+    """A redirect to EWS at another address."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Exchange's web services lead to another address"
+    remedy = (
+        "If that address is one of your Exchange servers, set exchange.ews_url to it. The log-in is not sent on by "
+        "itself, since anybody in between could have asked for it."
+    )
+
+
+class LoginPage(LedElsewhere):
+    """A log-in page answers in place of EWS: a redirect to one, HTTP 440, or the page itself."""
+
+    meaning = "A log-in page for people stands in front of Exchange's web services"
+    remedy = (
+        "Let exchange.ews_url be the direct address of an Exchange server, or switch pre-authentication (ADFS, OWA "
+        "forms, Web Application Proxy, single sign-on) off for /EWS and /Autodiscover in what stands in front of it."
+    )
+
+
+class ExchangeTooOld(ExchangeFailure):
+    """The server, or that of one mailbox, does not know the schema that is spoken here (Exchange2013_SP1)."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "This Exchange server is too old: Exchange 2013 SP1 or newer is needed"
+    remedy = (
+        "Update the server, move the mailboxes to a newer one, or let exchange.ews_url be the address of one that is "
+        "new enough. Nothing else helps."
     )
 
 
@@ -72,6 +135,18 @@ class MailboxNotFound(ExchangeFailure):
         self.confidential = visible(confidential)
 
 
+class ManyMailboxesMissing(MailboxNotFound):
+    """Mailboxes that were there before are not found, and so many at once that it is the service's trouble."""
+
+    fault = Fault.SERVER
+    meaning = "Exchange finds this mailbox no more, nor many others that were there before"
+    remedy = (
+        "Check the directory that Exchange asks: domain controllers, address lists, and what the service account may "
+        "see there. Nobody's presence is cleared for it; it is looked again within the hour. If the mailboxes were "
+        "removed indeed, their presences end with the appointments."
+    )
+
+
 class ImpersonationDenied(ExchangeFailure):
     """The service account may not act for this mailbox."""
 
@@ -79,8 +154,9 @@ class ImpersonationDenied(ExchangeFailure):
     scope = Scope.USER
     meaning = "The service account may not impersonate this mailbox"
     remedy = (
-        "Include the mailbox in the scope of the service account's ApplicationImpersonation role "
-        "(New-ManagementRoleAssignment in the Exchange Management Shell)."
+        "Take the mailbox into the scope of the service account's ApplicationImpersonation role (Set-ManagementScope, "
+        "or Set-ManagementRoleAssignment -CustomRecipientWriteScope, in the Exchange Management Shell): "
+        '"calendar-engine probe exchange" prints the commands for this site.'
     )
 
 
@@ -121,7 +197,46 @@ class MailboxMoved(ExchangeFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "The mailbox has moved or is being moved"
-    remedy = "Nothing to do: its server is looked for again. If it stays, check exchange.ews_url."
+    remedy = "Nothing to do: its server is looked for again. If it stays, check the move request in Exchange."
+
+
+class MailboxElsewhere(MailboxMoved):
+    """Another server than the one that was asked is responsible for the mailbox."""
+
+    meaning = "Another server is responsible for this mailbox"
+    remedy = "Nothing to do: its server is looked for again. If it stays, check what autodiscover tells of the mailbox."
+
+
+class MailboxAtAnotherUrl(MailboxMoved):
+    """Another server than the one that the settings name for everybody is responsible for the mailbox."""
+
+    fault = Fault.SETTINGS
+    meaning = "The mailbox is not at the server that exchange.ews_url names"
+    remedy = (
+        "Take exchange.ews_url out of the settings, so that autodiscover finds the server of each mailbox, and set "
+        "exchange.autodiscover_url where it is not found by the mail domain. Or name a server that all mailboxes are "
+        "reached by. A mailbox that was moved to Exchange Online cannot be read here: exclude its user in pbx.users."
+    )
+
+
+class MailboxOutOfReach(MailboxMoved):
+    """Autodiscover leads to a place that is not trusted with our credentials, as for a mailbox in the cloud."""
+
+    fault = Fault.SETTINGS
+    meaning = "The mailbox is somewhere that the settings do not lead to"
+    remedy = (
+        "If it was moved to Exchange Online or to another organisation, it cannot be read from here: exclude its user "
+        "in pbx.users. If the place is yours, set exchange.autodiscover_url to it."
+    )
+
+
+class NoCalendarReadable(ExchangeFailure):
+    """Exchange answers, and yet the calendar of nobody who takes part can be read."""
+
+    fault = Fault.SERVER
+    scope = Scope.SERVICE
+    meaning = "Exchange answers, but no calendar can be read"
+    remedy = "See what is said of the users, and what to do about that: it is the same for many of them."
 
 
 class ImpersonationRightMissing(ExchangeFailure):
@@ -131,8 +246,9 @@ class ImpersonationRightMissing(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "The service account has no right to impersonate"
     remedy = (
-        "Assign the role ApplicationImpersonation to the service account "
-        "(New-ManagementRoleAssignment in the Exchange Management Shell)."
+        "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
+        "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell): "
+        '"calendar-engine probe exchange" prints the commands for this site.'
     )
 
 
@@ -143,9 +259,10 @@ class OnlyFreeBusy(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Only times and states of appointments are read, since the service account may not impersonate anybody"
     remedy = (
-        "Assign the role ApplicationImpersonation to the service account (New-ManagementRoleAssignment in the "
-        'Exchange Management Shell): it is noticed within the hour. Or set exchange.mode = "free-busy", if that is all '
-        "it shall read."
+        "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
+        "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell; "
+        '"calendar-engine probe exchange" prints the commands for this site): it is noticed within the hour. '
+        'Or set exchange.mode = "free-busy", if that is all it shall read.'
     )
 
 
@@ -331,3 +448,13 @@ class AutodiscoverFailed(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Autodiscover found no Exchange server"
     remedy = "Set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx)."
+
+
+class EwsHostNotTrusted(AutodiscoverFailed):
+    """Autodiscover names an EWS server outside the domains that the log-in is for."""
+
+    meaning = "Autodiscover names an Exchange server outside your domain"
+    remedy = (
+        "If it is a server of your Exchange, name its host in exchange.trusted_hosts: log-ins are sent there from then "
+        "on. If it is not, look who answers autodiscover."
+    )

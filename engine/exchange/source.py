@@ -1,21 +1,25 @@
 """The one face every calendar source shows: find a mailbox, read its window, hear when it changes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.core.appointments import Appointment
-from engine.exchange.failures import ExchangeFailure
+from engine.exchange.failures import ExchangeFailure, ImpersonationDenied
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """Where a user's calendar is: the primary SMTP address and the URL it is served under."""
+    """Where a user's calendar is: the primary SMTP address and the URL it is served under.
+
+    `found_by` is the candidate address that led to it, "" where that is not known.
+    """
 
     address: str
     url: str
+    found_by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +118,13 @@ class CalendarSource(Protocol):
 
     async def close(self) -> None:
         """Close all connections."""
+        ...
+
+
+@runtime_checkable
+class Frugal(Protocol):
+    """A source that can go on with less than it should read."""
+
+    def read_less(self, denial: ImpersonationDenied) -> bool:
+        """Take note that nobody may be impersonated, whoever was tried; return whether reading goes on with less."""
         ...

@@ -18,7 +18,8 @@ class BackOff:
     """Counts the failures in a row that call for the same pauses.
 
     A network comes back by itself: 1 s doubling to 32 s, as innovaphone's own client does. Everything else needs a
-    person, and dialling again only loads the PBX: once a minute, and after a second refused log-in four times an hour.
+    person, and dialling again only loads the PBX: once a minute, and after a second refused log-in four times an hour,
+    if the breaker of log-ins allows that much.
     """
 
     def __init__(self, random: Random) -> None:

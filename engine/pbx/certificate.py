@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from engine.core.settings.model import PbxSettings
 from engine.pbx.failures import ListenCertificateUnusable
-from engine.pbx.tls import fingerprint_of
+from engine.tls.certificate import fingerprint_of
 
 LIFETIME = timedelta(days=730)
 RENEWED_BEFORE_END = timedelta(days=30)

@@ -12,6 +12,7 @@ from engine.core.presence.model import Presence
 from engine.core.settings.model import PbxSettings
 from engine.pbx import presence, session
 from engine.pbx.deadlines import Deadlines
+from engine.pbx.dial_login import LOGIN
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.pbx.failures import (
     Ender,
@@ -49,6 +50,7 @@ class Connection:
 
     `on_usable` is called once, when the log-in has succeeded and, where it was the PBX that logged in, when it has
     proved to be the master. The connection stays idle until somebody lets it `begin`; only then events come.
+    `before_login` is awaited before we send what proves a password.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Connection:
         *,
         on_usable: Callable[["Connection"], None],
         on_event: Callable[[PbxEvent], None],
+        before_login: Callable[[], Awaitable[None]] | None = None,
         mistakes: MistakeLog | None = None,
     ) -> None:
         self._settings = settings
@@ -66,6 +69,7 @@ class Connection:
         self._clock = clock
         self._on_usable = on_usable
         self._on_event = on_event
+        self._before_login = before_login
         self._session = Session(login)
         self._replication = Replication()
         self._master = MasterCheck(settings.master)
@@ -178,6 +182,8 @@ class Connection:
                 case Act():
                     await ping(socket)
                 case _:
+                    if self._before_login is not None and message["mt"] == LOGIN:
+                        await self._before_login()
                     await send(socket, encode(message))
 
     async def _watch(self) -> None:

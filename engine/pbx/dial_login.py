@@ -9,6 +9,9 @@ from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnde
 from engine.pbx.messages import Message, encode, refusal_of, text_of
 from engine.pbx.session import LONGEST_DOMAIN, LoggedIn, Send
 
+LOGIN = "AppLogin"
+"""The message that proves the password."""
+
 
 class _Awaiting(Enum):
     CHALLENGE = auto()
@@ -28,6 +31,11 @@ class DialLogin:
         self._app = app
         self._password = password
         self._awaiting = _Awaiting.CHALLENGE
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the proof of the password is on its way, and not answered yet."""
+        return self._awaiting is _Awaiting.RESULT
 
     def start(self) -> tuple[Send, ...]:
         """Return what to send when the socket has opened."""
@@ -68,4 +76,4 @@ class DialLogin:
         info: Message = {}
         digest = login_digest(self._password, challenge, app=self._app, info=encode(info))
         who: Message = {"app": self._app, "domain": "", "sip": "", "guid": "", "dn": ""}
-        return {"mt": "AppLogin", **who, "info": info, "digest": digest}
+        return {"mt": LOGIN, **who, "info": info, "digest": digest}

@@ -74,6 +74,17 @@ class PbxCertificateNotTrusted(PbxFailure):
     )
 
 
+class PbxTlsImpossible(PbxUnreachable):
+    """The TLS handshake ended without a certificate being refused: an alert, or no version in common."""
+
+    fault = Fault.SETTINGS
+    meaning = "The PBX and this machine find no common ground for TLS"
+    remedy = (
+        "TLS 1.2 at least is spoken here: update the firmware of the PBX, and check pbx.port and pbx.tls, that this "
+        "port speaks TLS at all."
+    )
+
+
 class NotAPbx(PbxFailure):
     """Something answers at that address that does not speak the App WebSocket protocol."""
 
@@ -142,7 +153,8 @@ class PbxLoginRefused(PbxFailure):
     meaning = "The PBX refuses the log-in"
     remedy = (
         "Check that the PBX has an App object whose Name is pbx.app, and that the secret pbx.password is its Password. "
-        "The PBX does not tell which of the two is wrong."
+        "The PBX does not tell which of the two is wrong. Another password is tried at once; if the App object was "
+        'mended instead, "calendar-engine log-in retry" tries it once more.'
     )
 
 
@@ -153,8 +165,8 @@ class WrongPbx(PbxFailure):
     scope = Scope.SERVICE
     meaning = "This is not the master PBX"
     remedy = (
-        "If it is the one that is meant, set pbx.master to its PBX Name. If not, correct the address of the PBX in "
-        'the settings or, where the PBX connects to the engine, take the tick off "Websocket" at its App object.'
+        "Set pbx.master to the PBX Name of the master PBX. If that is another one, correct the address of the PBX in "
+        'the settings or, where the PBX connects to the engine, take the tick off "Websocket" at this App object.'
     )
 
 

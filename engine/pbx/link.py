@@ -1,8 +1,11 @@
 """The lasting link to the PBX: dials, serves one connection after the other, and speaks for the present one."""
 
+import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
+from datetime import datetime
 from random import Random
 
 from engine.core.clock import Clock
@@ -10,11 +13,13 @@ from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
+from engine.logins.breaker import LogIn, LogIns
+from engine.logins.rules import Account, Paused
 from engine.pbx.backoff import BackOff
 from engine.pbx.connection import Connection
 from engine.pbx.dial_login import DialLogin
 from engine.pbx.events import LinkDown, PbxEvent
-from engine.pbx.failures import PbxUnreachable
+from engine.pbx.failures import PbxFailure, PbxLoginRefused, PbxUnreachable
 from engine.pbx.websocket import dial
 
 logger = logging.getLogger(__name__)
@@ -27,7 +32,7 @@ class PbxLink:
     the PBX is proved to be the master; then changes as they come. LinkUp is repeated when the PBX tells its name or
     domain after the log-in. LinkDown follows every connection, also one that never came about. `on_event` is called
     on the loop and must be quick. `clock` measures pauses and deadlines. `tls` verifies the PBX's certificate; None
-    where `settings.tls` is off.
+    where `settings.tls` is off. `log_ins` are asked before each log-in; without them, those of this link are counted.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class PbxLink:
         *,
         tls: ssl.SSLContext | None,
         random: Random,
+        log_ins: LogIns | None = None,
     ) -> None:
         self._settings = settings
         self._password = password
@@ -46,30 +52,74 @@ class PbxLink:
         self._on_event = on_event
         self._tls = tls
         self._back_off = BackOff(random)
+        account = Account("pbx.password", f"{settings.app} at {settings.host}".casefold())
+        self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
         self._mistakes = MistakeLog(logger, clock)
         self._connection: Connection | None = None
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
         while True:
+            failure, retry_at = await self._served()
+            self._on_event(LinkDown(failure, retry_at))
+            await self._clock.sleep_until(retry_at)
+
+    async def _served(self) -> tuple[PbxFailure, datetime]:
+        """Serve one connection, and return why it ended or was not even tried, and when the next one may be."""
+        try:
+            failure = await self._dialled()
+        except Paused as pause:
+            return self._refused(pause), pause.until
+        retry_at = self._clock.now() + self._back_off.pause_after(failure)
+        if isinstance(failure, PbxLoginRefused) and (pauses := await self._breaker.pause()) is not None:
+            return self._refused(pauses), max(pauses.until, retry_at)
+        return failure, retry_at
+
+    async def _dialled(self) -> PbxFailure:
+        """Serve one connection, and return why it ended. Raises `Paused` while no log-in may be tried."""
+        logged_in = asyncio.Event()
+
+        def begin(connection: Connection) -> None:
+            logged_in.set()
+            connection.begin()
+
+        async with contextlib.AsyncExitStack() as turn:
+            log_in = await turn.enter_async_context(self._breaker.log_in())
             login = DialLogin(self._settings.app, self._password)
             connection = self._connection = Connection(
                 login,
                 self._settings,
                 self._clock,
-                on_usable=Connection.begin,
+                on_usable=begin,
                 on_event=self._on_event,
+                before_login=lambda: self._before(log_in),
                 mistakes=self._mistakes,
             )
             try:
-                failure = await connection.run(dial(self._settings, self._tls))
+                async with asyncio.TaskGroup() as tasks:
+                    serving = tasks.create_task(connection.run(dial(self._settings, self._tls)))
+                    serving.add_done_callback(lambda _: logged_in.set())
+                    await logged_in.wait()
+                    if connection.login:
+                        await log_in.proved()
+                        self._back_off.reset()
+                    elif isinstance(serving.result(), PbxLoginRefused):
+                        await log_in.refused()
+                    elif login.is_sent:
+                        await log_in.undecided(serving.result().detail)
+                    await turn.aclose()
             finally:
                 self._connection = None
-            if connection.login:
-                self._back_off.reset()
-            retry_at = self._clock.now() + self._back_off.pause_after(failure)
-            self._on_event(LinkDown(failure, retry_at))
-            await self._clock.sleep_until(retry_at)
+        return serving.result()
+
+    async def _before(self, log_in: LogIn) -> None:
+        try:
+            await log_in.sending()
+        except Paused as pause:
+            raise self._refused(pause) from None
+
+    def _refused(self, pause: Paused) -> PbxLoginRefused:
+        return PbxLoginRefused(f"App object {self._settings.app}: {pause}")
 
     async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
         """Make `presence` the user's presence under our contact, or another `contact`. Several may be under way.

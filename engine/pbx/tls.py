@@ -1,54 +1,37 @@
-"""Whom we trust when we connect to the PBX, and what to show when we do not."""
+"""TLS towards the PBX: what is trusted, and what is wrong with a certificate that is not."""
 
-import asyncio
-import hashlib
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.core.settings.model import PbxSettings
 from engine.pbx.failures import PbxCertificateNotTrusted
+from engine.tls import contexts
+from engine.tls.certificate import Certificate
+from engine.tls.verdict import Server, verdict
 
 
 def verified_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a context that trusts the CAs in `ca_file` (PEM), or the system's; TLS 1.2 at least.
-
-    Raises `PbxCertificateNotTrusted` when `ca_file` cannot be used.
-    """
+    """Return the context for the PBX. Raises `PbxCertificateNotTrusted` when `ca_file` cannot be used."""
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        return contexts.verified_context(ca_file)
     except OSError as error:
         raise PbxCertificateNotTrusted(f"pbx.ca_file {ca_file}: {error.strerror or error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
-def unverified_context() -> ssl.SSLContext:
-    """Return a context that looks at any certificate; nothing may be sent over such a connection."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Harmless, since only the certificate that is presented is looked at, for a person to compare: the connection ends
-    # right after the handshake. Verified, it would never show the certificate that is the matter.
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+def not_trusted(
+    settings: PbxSettings, error: ssl.SSLCertVerificationError, shown: Certificate | None
+) -> PbxCertificateNotTrusted:
+    """Return the failure in the words for what is wrong with the certificate that was `shown`.
 
-
-async def presented_fingerprint(host: str, port: int) -> str | None:
-    """Return the fingerprint of the certificate that a server shows, None when it shows none.
-
-    For a person to compare, after a handshake that was refused: nothing is sent over this connection.
+    Certificates are judged by the machine's own time: no injected clock can be meant here.
     """
-    try:
-        _, writer = await asyncio.open_connection(
-            host, port, ssl=unverified_context(), server_hostname="", ssl_handshake_timeout=5
+    server = Server("the PBX", settings.host, f"{settings.host}:{settings.port}", "pbx.ca_file", "pbx.host")
+    found = verdict(server, error.verify_code, error.verify_message, shown, datetime.now(UTC))
+    remedy = found.remedy
+    if shown is not None:
+        remedy += (
+            " Or compare its SHA-256 with the one that the PBX itself shows for its certificate, and set "
+            f'pbx.fingerprint = "{shown.fingerprint}".'
         )
-    except OSError:
-        return None
-    try:
-        certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        return fingerprint_of(certificate) if certificate else None
-    finally:
-        writer.transport.abort()
-
-
-def fingerprint_of(certificate: bytes) -> str:
-    """Return the SHA-256 of a certificate (DER) as people compare it: pairs of hexadecimal digits between colons."""
-    return hashlib.sha256(certificate).digest().hex(":").upper()
+    return PbxCertificateNotTrusted(found.detail).in_words(found.meaning, remedy)

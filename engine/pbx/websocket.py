@@ -20,10 +20,13 @@ from engine.pbx.failures import (
     PbxConnectionLost,
     PbxFailure,
     PbxNotUnderstood,
+    PbxTlsImpossible,
     PbxUnreachable,
 )
 from engine.pbx.messages import MAX_ACCEPTED_BYTES, MAX_MESSAGE_BYTES
-from engine.pbx.tls import presented_fingerprint
+from engine.pbx.tls import not_trusted
+from engine.tls.contexts import speaks_tls
+from engine.tls.shown import shown_certificate
 
 _PATH = "/PBX0/APPS/websocket"
 _CLOSING_SECONDS = 1.0
@@ -187,15 +190,15 @@ def _trust(settings: PbxSettings, tls: ssl.SSLContext | None) -> ssl.SSLContext 
 async def _named(error: Exception, settings: PbxSettings) -> PbxFailure:
     address = f"{settings.host}:{settings.port}"
     match error:
-        case aiohttp.ClientConnectorCertificateError():
-            shown = await presented_fingerprint(settings.host, settings.port) or "unknown"
-            reason = _reason(error.certificate_error)
-            return PbxCertificateNotTrusted(f"{address}: {reason}. The SHA-256 of what it shows is {shown}")
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as untrusted):
+            return not_trusted(settings, untrusted, await shown_certificate(settings.host, settings.port))
         case aiohttp.ServerFingerprintMismatch():
             return PbxCertificateNotTrusted(
                 f"{address} does not show the certificate of pbx.fingerprint, but the one with the SHA-256 "
                 f"{error.got.hex(':').upper()}"
             )
+        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError() as failed) if speaks_tls(failed):
+            return PbxTlsImpossible(f"{address}: {error.os_error}")
         case aiohttp.ClientSSLError():
             return NotAPbx(f"{address} does not speak TLS as expected ({error.os_error})")
         case aiohttp.ClientResponseError() if error.status >= 500:
@@ -205,7 +208,3 @@ async def _named(error: Exception, settings: PbxSettings) -> PbxFailure:
         case aiohttp.ClientConnectorError():
             return PbxUnreachable(f"{address}: {error.os_error.strerror or error.os_error}")
     return PbxUnreachable(f"{address}: {one_line(str(error), _LONGEST_REASON)}")
-
-
-def _reason(error: Exception) -> str:
-    return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)

@@ -1,11 +1,13 @@
 """The ladder to Exchange: from the name of its server to one calendar that is read and can be watched."""
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from engine.core import impersonation
 from engine.core.clock import Clock
 from engine.core.settings.model import ExchangeSettings, Mode, ResolveWith
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
@@ -16,11 +18,10 @@ from engine.exchange.ews.autodiscover.search import Search
 from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.resolve_names import resolve_name
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.ews.streaming.messages import subscribe, subscription_id, unsubscribe
+from engine.exchange.ews.streaming.messages import get_streaming_events, news, subscribe, subscription_id, unsubscribe
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.failures import (
     CalendarNotReadable,
-    CertificateNotTrusted,
     ExchangeFailure,
     ExchangeUnreachable,
     ImpersonationDenied,
@@ -29,15 +30,18 @@ from engine.exchange.failures import (
     MailboxNotFound,
     NotPrimaryAddress,
     ServiceMailboxMissing,
+    SubscriptionLost,
+    TlsImpossible,
 )
 from engine.exchange.http.authorization import StandingAuthorization
 from engine.exchange.http.client import ExchangeHttp
+from engine.exchange.http.tls import not_trusted
 from engine.exchange.http.wire import parse_url
 from engine.exchange.source import CalendarSource, Mailbox, Window
-from engine.probes.certificate import Certificate
 from engine.probes.failures import NobodyToTry
 from engine.probes.ladder import Footing, Ladder, NotReached, Rung
 from engine.probes.reach import Address, Lookup, first_that_answers, look_up, shown_certificate, verify
+from engine.tls.contexts import speaks_tls
 
 NAMES = (
     "files",
@@ -61,6 +65,8 @@ _SAID_AFTER_THE_LOG_IN = (
     ServiceMailboxMissing,
 )
 LOOK = timedelta(days=1)
+SIGN_OF_LIFE = 60.0
+"""Seconds: a stream is never silent for longer (Exchange gives a sign of life every 45)."""
 HTTPS = 443
 
 
@@ -86,8 +92,8 @@ MakeAccess = Callable[[], ExchangeAccess]
 class ExchangeProbe:
     """Tries the settings that `make_access` makes the way for.
 
-    `candidates` are the addresses of the user whose calendar is read, one of which leads to a mailbox. `clock` is the
-    network clock, `calendar_clock` tells which day it is.
+    `candidates` are the addresses of the user whose calendar is read; without any, the service account's own is.
+    `clock` is the network clock, `calendar_clock` tells which day it is.
     """
 
     names = NAMES
@@ -106,7 +112,9 @@ class ExchangeProbe:
         self._make_access = make_access
         own = self._settings.user if is_smtp_address(self._settings.user) else ""
         self._own_address = own
-        self._candidates = tuple(each for each in (*candidates, own) if is_smtp_address(each))
+        # Somebody who was named and has no mailbox is not found, however well the account's own can be read.
+        self._named = tuple(candidates)
+        self._candidates = tuple(each for each in candidates or (own,) if is_smtp_address(each))
         self._clock = clock
         self._calendar_clock = calendar_clock
         self._lookup = lookup
@@ -170,6 +178,8 @@ class ExchangeProbe:
             configured_url=self._settings.autodiscover_url,
             addresses=(self._own_address, *self._candidates),
             server=self._settings.server,
+            own=self._own_address,
+            trusted=self._settings.trusted_hosts,
         )
         try:
             found = await discover(search, self._access.http, self._clock)
@@ -196,12 +206,13 @@ class ExchangeProbe:
         shown = await shown_certificate(address, host)
         if shown is not None:
             footing.evidence += shown.lines
-            footing.remedy = _trust(shown)
         try:
             footing.evidence.append(await verify(address, host, self._access.tls))
         except ssl.SSLCertVerificationError as error:
-            raise CertificateNotTrusted(f"{host}: {error.verify_message}") from error
+            raise not_trusted("the Exchange server", host, host, error, shown) from error
         except OSError as error:
+            if isinstance(error, ssl.SSLError) and speaks_tls(error):
+                raise TlsImpossible(f"{address}: {error}") from error
             footing.remedy = "Check exchange.ews_url: this port does not speak TLS as Exchange does."
             raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
 
@@ -214,6 +225,10 @@ class ExchangeProbe:
         footing.evidence.append(f"{self._settings.user or 'the application'} is logged in")
 
     async def _find_mailbox(self, footing: Footing) -> None:
+        if self._named and not self._candidates:
+            raise MailboxNotFound(
+                f"{self._named[0][:100]} is no e-mail address, and nobody who takes part has that name"
+            )
         self._whom_to_try()
         self._mailbox = await self._access.source.resolve(self._candidates)
         footing.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
@@ -227,6 +242,7 @@ class ExchangeProbe:
             found = await self._access.source.read_window(self._mailbox, Window(now - LOOK, now + LOOK))
             self._counted = len(found)
         except (ImpersonationDenied, ImpersonationRightMissing):
+            footing.remedy = self._grant()
             raise
         except ExchangeFailure as failure:
             self._unreadable = failure
@@ -236,6 +252,7 @@ class ExchangeProbe:
             raise NotReached('exchange.mode = "free-busy" needs none')
         if (restriction := self._access.source.restriction) is not None:
             footing.evidence.append("times and states may be read: what is left without this right")
+            footing.remedy = self._grant()
             raise restriction
         footing.evidence.append(f"the service account may act for {self._mailbox.address}")
 
@@ -253,26 +270,46 @@ class ExchangeProbe:
         if self._mailbox is None:
             return
         client = self._client()
-        address, url = self._mailbox.address, self._mailbox.url
-        affinity = Affinity(address, "")
-        answer = await client.call(url, subscribe(), Impersonation(address), affinity)
+        mailbox, acting_for = self._mailbox, Impersonation(self._mailbox.address)
+        answer = await client.call(mailbox.url, subscribe(), acting_for, Affinity(mailbox.address, ""))
         identifier = subscription_id(answer.content(answer.messages[0]))
-        affinity = Affinity(address, answer.override_cookie)
-        await client.call(url, unsubscribe(identifier), Impersonation(address), affinity)
-        footing.evidence.append("a subscription to changes was made, and ended again")
+        affinity = Affinity(mailbox.address, answer.override_cookie)
+        try:
+            await self._listen(client, mailbox, identifier, affinity)
+        finally:
+            with contextlib.suppress(ExchangeFailure):
+                await client.call(mailbox.url, unsubscribe(identifier), acting_for, affinity)
+        footing.evidence.append("a subscription to changes was made, its stream gave a sign of life, and it was ended")
+
+    async def _listen(self, client: EwsClient, mailbox: Mailbox, identifier: str, affinity: Affinity) -> None:
+        """Open the stream and wait for its first sign of life, which Exchange gives at once, as a rule."""
+        operation = get_streaming_events([identifier], minutes=1)
+        listening = client.listen(mailbox.url, operation, Impersonation(mailbox.address), affinity)
+        try:
+            async with asyncio.timeout(SIGN_OF_LIFE), listening as answers, contextlib.aclosing(answers):
+                async for answer in answers:
+                    for message in answer.messages if answer is not None else ():
+                        told = news(message)
+                        if answer is not None and told.failed is not None:
+                            raise answer.failure(message)
+                        if told.lost or told.closed:
+                            raise SubscriptionLost(f"the stream of {mailbox.address} was closed at once")
+                        return
+        except TimeoutError as error:
+            raise ExchangeUnreachable(f"the stream gave no sign of life in {SIGN_OF_LIFE} s") from error
+        raise ExchangeUnreachable("the stream of notifications broke off")
+
+    def _grant(self) -> str:
+        account = impersonation.quoted(self._settings.user, "ACCOUNT")
+        return f"In the Exchange Management Shell: {impersonation.grant(account)}"
 
     def _client(self) -> EwsClient:
         return EwsClient(self._access.http, self._own_address, Throttle(1, self._clock))
 
     def _whom_to_try(self) -> str:
         needs_another = self._settings.resolve_with is ResolveWith.CANDIDATES or not self._own_address
+        if self._named and not self._candidates and self._own_address:
+            return self._own_address
         if not self._candidates or (needs_another and self._candidates == (self._own_address,)):
             raise NobodyToTry
         return self._candidates[0]
-
-
-def _trust(certificate: Certificate) -> str:
-    return (
-        f'Set exchange.ca_file to the certificate (PEM) of the CA "{certificate.issuer}" that issued this one, '
-        "and use one of the names of the certificate in exchange.ews_url or exchange.autodiscover_url."
-    )

@@ -17,16 +17,17 @@ from engine.pbx.failures import (
     PbxNotConnected,
     PbxPasswordWrong,
     PbxRightsMissing,
+    PbxTlsImpossible,
     PbxUnreachable,
     WrongPbx,
 )
-from engine.pbx.tls import verified_context
-from engine.probes.certificate import Certificate
+from engine.pbx.tls import not_trusted, verified_context
 from engine.probes.failures import NobodyTakesPart, UserNotInPbx
 from engine.probes.hearing import Hearing
 from engine.probes.ladder import Footing, Ladder, NotReached, Rung
 from engine.probes.reach import Address, first_that_answers, look_up, shown_certificate, verify
 from engine.sync.engine import Link
+from engine.tls.contexts import speaks_tls
 
 DIAL = ("name lookup", "connection", "TLS", "App WebSocket")
 LISTEN = ("port", "connection from the PBX")
@@ -138,7 +139,6 @@ class PbxProbe:
         shown = await shown_certificate(address, settings.host)
         if shown is not None:
             footing.evidence += shown.lines
-            footing.remedy = _trust(shown)
         if settings.fingerprint is not None:
             if shown is None or _digits(settings.fingerprint) != _digits(shown.fingerprint):
                 raise PbxCertificateNotTrusted("it is not the one of pbx.fingerprint")
@@ -146,8 +146,10 @@ class PbxProbe:
         try:
             footing.evidence.append(await verify(address, settings.host, verified_context(settings.ca_file)))
         except ssl.SSLCertVerificationError as error:
-            raise PbxCertificateNotTrusted(f"{settings.host}: {error.verify_message}") from error
+            raise not_trusted(settings, error, shown) from error
         except OSError as error:
+            if isinstance(error, ssl.SSLError) and speaks_tls(error):
+                raise PbxTlsImpossible(f"{address}: {error}") from error
             footing.remedy = "Check pbx.port and pbx.tls: this port does not speak TLS as a PBX does."
             raise PbxUnreachable(f"{address}: no TLS ({error})") from error
 
@@ -227,14 +229,6 @@ class PbxProbe:
                     return
                 raise NotReached(f"not tried: {failure.meaning[0].lower()}{failure.meaning[1:]}")
             await self._heard.news()
-
-
-def _trust(certificate: Certificate) -> str:
-    return (
-        "If the SHA-256 is the one that the PBX itself shows for its certificate, set "
-        f'pbx.fingerprint = "{certificate.fingerprint}". Or set pbx.ca_file to the certificate (PEM) of the CA '
-        f'"{certificate.issuer}", and pbx.host to one of the names of the certificate.'
-    )
 
 
 def _digits(fingerprint: str) -> str:

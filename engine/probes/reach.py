@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from aiohttp.abc import AbstractResolver
 
-from engine.pbx.tls import unverified_context
-from engine.probes.certificate import Certificate, described
 from engine.probes.failures import NameNotFound
+from engine.tls.certificate import Certificate, described
+from engine.tls.contexts import unverified_context
 
 SECONDS = 10.0
 

@@ -4,9 +4,12 @@ import ipaddress
 import os
 import ssl
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,6 +19,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = timedelta(days=2)
 LEEWAY = timedelta(hours=1)
+
+
+class Flaw(Enum):
+    """What may be wrong with a certificate, apart from its CA and its names."""
+
+    EXPIRED = auto()
+    NOT_YET_VALID = auto()
+    COMMON_NAME_ONLY = auto()
+    """The host is named as old clients looked for it, and nowhere else."""
+    SELF_SIGNED = auto()
+
+
+_SHIFTS: Mapping[Flaw | None, timedelta] = MappingProxyType(
+    {Flaw.EXPIRED: -timedelta(days=30), Flaw.NOT_YET_VALID: timedelta(days=30)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +68,39 @@ class CertificateAuthority:
         path.write_bytes(self.pem)
         return path
 
-    def issue(self, *names: str) -> IssuedCertificate:
+    def issue(self, *names: str, flaw: Flaw | None = None) -> IssuedCertificate:
         """Return a server certificate for `names`, each a host name or an IP address."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        return IssuedCertificate(context, self.issue_into(context, *names))
+        return IssuedCertificate(context, self.issue_into(context, *names, flaw=flaw))
 
-    def issue_into(self, context: ssl.SSLContext, *names: str) -> bytes:
+    def issue_into(self, context: ssl.SSLContext, *names: str, flaw: Flaw | None = None) -> bytes:
         """Have `context` show a certificate for `names`, and return that (DER)."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _builder(_common_name(names[0]), self._name, key.public_key(), self._key.public_key())
+        subject = _common_name(names[0])
+        issuer, signer = (subject, key) if flaw is Flaw.SELF_SIGNED else (self._name, self._key)
+        builder = (
+            _builder(subject, issuer, key.public_key(), signer.public_key(), _SHIFTS.get(flaw, timedelta()))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(sign_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectAlternativeName([_alternative_name(name) for name in names]), critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        if flaw is not Flaw.COMMON_NAME_ONLY:
+            alternative_names = x509.SubjectAlternativeName([_alternative_name(name) for name in names])
+            builder = builder.add_extension(alternative_names, critical=False)
+        certificate = builder.sign(signer, hashes.SHA256())
         _load(context, key, certificate)
         return certificate.public_bytes(Encoding.DER)
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, issuer_key: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    issuer_key: ec.EllipticCurvePublicKey,
+    shift: timedelta = timedelta(),
 ) -> x509.CertificateBuilder:
     # TLS libraries compare with the machine's own time: no injected clock can be meant here.
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) + shift
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

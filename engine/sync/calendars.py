@@ -7,27 +7,32 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.core.appointments import Oddity
-from engine.core.backoff import Backoff
+from engine.core.backoff import Backoff, Looks
 from engine.core.failures import EngineMistake, Failure, Fault, Scope
 from engine.core.mistakes import MistakeLog
 from engine.core.settings.model import Settings
 from engine.exchange.failures import (
     AnswerBrokenOff,
-    CalendarNotReadable,
     EwsForbidden,
     EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
+    ExchangeTooOld,
     ExchangeUnreachable,
     ImpersonationDenied,
+    ImpersonationRightMissing,
+    LedElsewhere,
     MailboxBusy,
     MailboxMoved,
     MailboxNotFound,
-    RequestRejected,
+    ManyMailboxesMissing,
+    NoCalendarReadable,
     ServiceAccountBusy,
 )
-from engine.exchange.source import CalendarSource, Urgency, Window
+from engine.exchange.source import CalendarSource, Frugal, Mailbox, Urgency, Window
+from engine.sync.absences import Absences
 from engine.sync.circumstances import Circumstances
+from engine.sync.first_reading import candidates_after, read_first
 from engine.sync.happenings import (
     AccountPaused,
     ConcernArose,
@@ -42,6 +47,8 @@ from engine.sync.happenings import (
     UserTrouble,
 )
 from engine.sync.outbreak import Outbreak
+from engine.sync.pauses import LONGEST_RETRY, LONGEST_WHILE_KNOWN, looked_enough, needs_a_person, pause_after
+from engine.sync.readability import Readability
 from engine.sync.roster import Participant, Reading, Roster
 from engine.sync.slow import LOOK_SECONDS, SlowMailboxes
 from engine.sync.timetable import Alarm, Timetable
@@ -59,16 +66,6 @@ LOOK_AHEAD = timedelta(hours=48)
 LONGEST_WORDING = timedelta(hours=26)
 """How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a bit."""
 
-RECHECKS = {
-    MailboxNotFound: timedelta(hours=24),
-    ImpersonationDenied: timedelta(hours=1),
-    CalendarNotReadable: timedelta(hours=1),
-    EwsSwitchedOff: timedelta(hours=1),
-    EwsForbidden: timedelta(hours=1),
-    RequestRejected: timedelta(hours=1),
-}
-"""When to look again after a failure that only a person can mend; a change in the PBX makes it sooner."""
-
 SWEEP = timedelta(hours=12)
 """A mailbox that is watched is read again after half of that to all of it, in case a change was not told."""
 
@@ -84,13 +81,10 @@ OVERTAKING = timedelta(hours=1)
 SOON = timedelta(seconds=10)
 """Mailboxes that are not watched any more are visited within that time."""
 
-FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
-"""Pauses after a failure of one mailbox that may pass by itself: doubled from the first to the longest."""
-
 PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff, EwsForbidden)
 """What one mailbox can have, but all of them too."""
 
-OF_ONE_SERVER = (ExchangeUnreachable, ExchangeBusy)
+OF_ONE_SERVER = (ExchangeUnreachable, ExchangeBusy, LedElsewhere, ExchangeTooOld)
 """What the mailboxes of one server can have, while another server has others."""
 
 
@@ -100,6 +94,7 @@ class Calendars:
     A failure of one mailbox concerns that user alone, and one that takes long holds a lane at most, never all. A
     failure of the whole service pauses all visits, longer each time, and then a single visit tries whether it is
     over; where a right is missing, which only a person can give, it does so every 15 to 60 minutes.
+    `shows_something` tells whether the PBX shows a presence of ours for somebody.
     """
 
     def __init__(
@@ -110,6 +105,7 @@ class Calendars:
         around: Circumstances,
         *,
         changed: Callable[[str], None],
+        shows_something: Callable[[str], bool],
     ) -> None:
         self._roster = roster
         self._source = source
@@ -119,6 +115,7 @@ class Calendars:
         self._poll = timedelta(seconds=settings.exchange.poll_seconds)
         self._cover = max(LONGEST_WORDING, timedelta(hours=settings.presence.horizon_hours or 0) + OTHER_ZONES)
         self._changed = changed
+        self._shows_something = shows_something
         self._observe = around.observe
         self._finished = around.finished
         self._timetable = Timetable()
@@ -138,13 +135,31 @@ class Calendars:
         self._silence = Outbreak(most=1)
         self._backoff = Backoff(first=5, longest=300, random=self._random)
         self._backoff_without_right = Backoff(first=900, longest=3600, random=self._random)
+        self._looks = Looks(self._random)
+        self._absences = Absences()
+        self._readability = Readability()
+        self._everybody_is_known = False
+        self._withheld: dict[str, UserTrouble] = {}
+        self._said: ExchangeFailure | None = None
         self._closed_until: datetime | None = None
         self._closed_by: ExchangeFailure | None = None
         self._restriction: Failure | None = None
         self._concerns: dict[type[Failure], Failure] = {}
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
-        self._service_works = False
         self._mistakes = MistakeLog(logger, self._network_clock)
+        self._service_answers = False
+        self._works = False
+
+    def everybody_is_known(self) -> None:
+        """All who take part are in the roster: what is the same for all of them says something of the service."""
+        self._everybody_is_known = True
+        self._judge()
+
+    def arrived(self, guid: str) -> None:
+        """Have the mailbox of a participant looked for who is new, or has other addresses now."""
+        self._absences.forget(guid)
+        self._readability.forget(guid)
+        self.visit(guid)
 
     def visit(self, guid: str) -> None:
         """Have this participant's calendar read as soon as possible, after those that wait longer."""
@@ -168,6 +183,9 @@ class Calendars:
         """Take no more interest in this participant's mailbox."""
         self._watchlist.remove(guid)
         self._searched_anew.discard(guid)
+        self._absences.forget(guid)
+        self._readability.forget(guid)
+        self._withheld.pop(guid, None)
         self._polled.pop(guid, None)
 
     def heard(self, address: str, urgency: Urgency) -> Set[str]:
@@ -320,50 +338,64 @@ class Calendars:
             self._searched_anew.discard(guid)
             self._watchlist.remove(guid)
             participant.mailbox = None
+        found: Mailbox | None = participant.mailbox
         try:
-            mailbox = await self._source.watch(participant.mailbox or await self._source.resolve(candidates))
-            self._watchlist.put(guid, mailbox)
-            now = self._clock.now()
-            window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
-            self._reading.add(guid)
-            try:
-                found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
-            finally:
-                self._reading.discard(guid)
-            appointments = tuple(
-                each for each in found if not each.is_understood or each.all_day or each.end > window.start
-            )
+            if found is None:
+                found = await self._source.resolve(candidates)
+                following = () if participant.reading else candidates_after(found, candidates)
+                found, reading = await read_first(
+                    self._source, found, following, lambda mailbox: self._read_window(guid, mailbox)
+                )
+            else:
+                found, reading = await self._read_window(guid, found)
         except ServiceAccountBusy as pause:
             self._postpone(guid, pause)
             return
         except ExchangeFailure as failure:
             if self._concerns_everybody(guid, failure):
-                self._close(failure)
+                self._close(_of_the_service(failure))
                 self._due(guid, self._clock.now())
             else:
-                self._failed(guid, participant, failure)
+                self._failed(guid, participant, failure, was_found=found is not None)
             return
         except Exception as mistake:
             self._mistakes.write("reading a calendar", mistake)
-            self._failed(guid, participant, EngineMistake(type(mistake).__name__))
+            self._failed(guid, participant, EngineMistake(type(mistake).__name__), was_found=True)
             return
-        self._works(guid)
+        self._answers(guid)
         self._compare_restriction()
         self._compare_concerns()
         if participant.candidates == candidates:
-            participant.mailbox = mailbox
-            self._succeeded(guid, participant, Reading(window, appointments, now))
+            participant.mailbox = found
+            self._succeeded(guid, participant, reading)
+
+    async def _read_window(self, guid: str, mailbox: Mailbox) -> tuple[Mailbox, Reading]:
+        mailbox = await self._source.watch(mailbox)
+        self._watchlist.put(guid, mailbox)
+        now = self._clock.now()
+        window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
+        self._reading.add(guid)
+        try:
+            found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+        finally:
+            self._reading.discard(guid)
+        appointments = tuple(
+            each for each in found if not each.is_understood or each.all_day or each.end > window.start
+        )
+        return mailbox, Reading(window, appointments, now)
 
     def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
         """One mailbox whose server does not answer is alone with it, until another one falls silent as well."""
         if isinstance(failure, PERHAPS_ALONE):
-            return self._outbreak.struck(guid) or (isinstance(failure, EwsForbidden) and not self._service_works)
+            return self._outbreak.struck(guid) or (isinstance(failure, EwsForbidden) and not self._service_answers)
+        if isinstance(failure, ImpersonationDenied) and isinstance(self._closed_by, ImpersonationRightMissing):
+            return not self._service_answers
         if failure.scope is not Scope.SERVICE:
-            self._works(guid)
+            self._answers(guid)
             return False
         if not isinstance(failure, OF_ONE_SERVER):
             return True
-        return self._silence.struck(guid) or not self._service_works
+        return self._silence.struck(guid) or not self._service_answers
 
     def _compare_restriction(self) -> None:
         restriction = self._source.restriction
@@ -388,7 +420,7 @@ class Calendars:
 
     def _postpone(self, guid: str, failure: ServiceAccountBusy) -> None:
         """What the service account asks in its own name has to wait; what it does by impersonation goes on."""
-        pause = self._pause(failure, failures=1)
+        pause = pause_after(failure, 1, self._random)
         until = self._network_clock.now() + pause
         if self._network_clock.now() >= self._account_paused_until:
             self._account_paused_until = until
@@ -396,7 +428,12 @@ class Calendars:
         self._due(guid, self._clock.now() + pause)
 
     def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
+        self._absences.found(guid)
+        self._readability.well(guid)
+        self._tell_withheld()
+        self._compare_works()
         participant.reading = reading
+        participant.has_no_mailbox = False
         limitation = None if participant.mailbox is None else self._source.limitation(participant.mailbox)
         if limitation is not None and type(limitation) is not type(participant.problem):
             self._observe(UserTrouble(participant.user, limitation))
@@ -418,42 +455,114 @@ class Calendars:
         if not is_watched:
             self._polled[guid] = due
 
-    def _failed(self, guid: str, participant: Participant, failure: Failure) -> None:
-        if type(participant.problem) is not type(failure):
-            self._observe(UserTrouble(participant.user, failure))
-        participant.problem = failure
+    def _failed(self, guid: str, participant: Participant, failure: Failure, *, was_found: bool) -> None:
+        """`was_found`: the mailbox is there, as far as the directory knows, but it cannot be read."""
+        if needs_a_person(failure) and not needs_a_person(participant.problem):
+            participant.failed_visits = 0
         participant.failed_visits += 1
+        if isinstance(failure, MailboxNotFound):
+            failure = self._missing(guid, participant, failure, was_found=was_found)
         if isinstance(failure, MailboxNotFound | MailboxMoved):
             participant.mailbox = None
-        if isinstance(failure, MailboxNotFound):
-            participant.reading = None
-        self._due(guid, self._clock.now() + self._pause(failure, participant.failed_visits))
+        self._readability.ill(guid, failure)
+        self._complain(guid, participant, failure)
+        participant.problem = failure
+        pause = pause_after(failure, participant.failed_visits, self._random)
+        if participant.reading is not None and isinstance(failure, MailboxNotFound):
+            pause = min(pause, LONGEST_WHILE_KNOWN)
+        self._due(guid, self._clock.now() + pause)
         self._changed(guid)
+        self._judge()
 
-    def _pause(self, failure: Failure, failures: int) -> timedelta:
-        for kind, pause in RECHECKS.items():
-            if isinstance(failure, kind):
-                return pause * self._random.uniform(0.75, 1.0)
-        doublings: int = min(failures - 1, 10)
-        pause = min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY) * self._random.uniform(0.75, 1.0)
-        if isinstance(failure, ExchangeFailure) and failure.retry_after is not None:
-            asked_for = timedelta(seconds=failure.retry_after) * self._random.uniform(1.0, 1.25)
-            # "Retry-After: 0", again and again, does not mean as often as we can.
-            return asked_for if asked_for >= FIRST_RETRY else max(asked_for, pause)
-        return pause
+    def _missing(
+        self, guid: str, participant: Participant, failure: MailboxNotFound, *, was_found: bool
+    ) -> MailboxNotFound:
+        """Go on with what was known until it is certain that the mailbox is gone.
+
+        One that the directory knows and its server does not comes back within the hour, as a rule.
+        """
+        if was_found:
+            self._let_go(participant)
+            return failure
+        was_known = participant.reading is not None or self._shows_something(guid)
+        self._absences.missing(guid, self._clock.now(), was_known=was_known)
+        if not self._absences.is_confirmed(guid):
+            return failure
+        if self._absences.is_one_of_many(guid):
+            return ManyMailboxesMissing(failure.detail, confidential=failure.confidential)
+        participant.reading = None
+        participant.has_no_mailbox = True
+        return failure
+
+    def _let_go(self, participant: Participant) -> None:
+        """Forget what was read once the state of that time has ended and all short looks were in vain."""
+        if participant.reading is None:
+            return
+        now = self._clock.now()
+        if participant.failed_visits == 1 or participant.lasts_until is None:
+            participant.lasts_until = min(participant.expires or now, participant.reading.window.end)
+        if now >= participant.lasts_until and looked_enough(participant.failed_visits):
+            participant.reading = None
+
+    def _complain(self, guid: str, participant: Participant, failure: Failure) -> None:
+        """Denials are told as those of single mailboxes only when it is clear that not all are denied."""
+        if type(participant.problem) is type(failure):
+            return
+        trouble = UserTrouble(participant.user, failure)
+        if isinstance(failure, ImpersonationDenied) and not self._readability.anybody_read:
+            self._withheld[guid] = trouble
+        else:
+            self._withheld.pop(guid, None)
+            self._observe(trouble)
+
+    def _tell_withheld(self) -> None:
+        for trouble in self._withheld.values():
+            self._observe(trouble)
+        self._withheld.clear()
+
+    def _judge(self) -> None:
+        """Say what is wrong with the service once everybody was tried and nobody's calendar could be read."""
+        if not self._everybody_is_known or self._readability.works:
+            return
+        denial = self._readability.denial(len(self._roster))
+        if denial is not None and self._source.restriction is None:
+            self._withheld.clear()
+            if not (isinstance(self._source, Frugal) and self._source.read_less(denial)):
+                self._close(_of_the_service(denial))
+                return
+            self._compare_restriction()
+            for guid, participant in self._roster.items():
+                if isinstance(participant.problem, ImpersonationDenied):
+                    participant.problem = None
+                    self.visit(guid)
+            return
+        verdict = self._readability.verdict(len(self._roster))
+        if verdict is None:
+            return
+        self._tell_withheld()
+        self._works = False
+        if not isinstance(self._said, NoCalendarReadable):
+            self._said = verdict
+            pause = (self._timetable.earliest() or self._clock.now()) - self._clock.now()
+            self._observe(LinkTrouble(Side.EXCHANGE, verdict, self._network_clock.now() + max(timedelta(), pause)))
 
     def _close(self, failure: ExchangeFailure) -> None:
         now = self._network_clock.now()
         if self._closed_until is not None and self._closed_until > now:
             return
-        backoff = self._backoff_without_right if failure.fault is Fault.PERMISSION else self._backoff
-        pause = backoff.next()
+        pause = self._backoff_of(failure).next()
         if failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         self._closed_until = now + pause
-        self._closed_by = failure
-        self._service_works = False
+        self._closed_by = self._said = failure
+        self._service_answers = self._works = False
         self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
+
+    def _backoff_of(self, failure: ExchangeFailure) -> Backoff | Looks:
+        """A bare 403 may be a hiccup of a front end; what is refused in words waits for a person."""
+        if isinstance(failure, EwsForbidden):
+            return self._looks
+        return self._backoff_without_right if failure.fault is Fault.PERMISSION else self._backoff
 
     def _signs_of_life(self) -> None:
         """Whoever tells of a change can be asked about it: no other server's silence has to be waited for."""
@@ -461,13 +570,24 @@ class Calendars:
             self._closed_until = min(self._closed_until, self._network_clock.now())
             self._service_alarm.wake()
 
-    def _works(self, guid: str) -> None:
+    def _answers(self, guid: str) -> None:
         self._closed_until = None
         self._service_alarm.wake()
         self._silence.well(guid)
         self._outbreak.well(guid)
         self._backoff.reset()
         self._backoff_without_right.reset()
-        if not self._service_works:
-            self._service_works = True
+        self._looks.reset()
+        self._service_answers = True
+        self._compare_works()
+
+    def _compare_works(self) -> None:
+        """It works as soon as it answers, if a calendar was read before, else once one is read."""
+        if not self._works and self._service_answers and self._readability.works:
+            self._works, self._said = True, None
             self._observe(LinkRecovered(Side.EXCHANGE))
+
+
+def _of_the_service(failure: ExchangeFailure) -> ExchangeFailure:
+    """Who may impersonate nobody may be told so for each mailbox."""
+    return ImpersonationRightMissing(failure.detail) if isinstance(failure, ImpersonationDenied) else failure

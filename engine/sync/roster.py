@@ -7,7 +7,6 @@ from engine.core.appointments import Appointment
 from engine.core.failures import EngineMistake, Failure
 from engine.core.presence.model import Presence
 from engine.core.users import User
-from engine.exchange.failures import MailboxNotFound
 from engine.exchange.source import Mailbox, Window
 
 
@@ -26,8 +25,9 @@ class Participant:
 
     `departing` users were deleted or deselected: their presence is cleared and then they are forgotten. `problem` is
     what stands between this user and a calendar, `mistake` between a calendar and a decision, and `refusal` what the
-    PBX had against the presence `refused`. `desired` stays None while nothing is known that would justify a presence;
-    it is true until `expires`.
+    PBX had against the presence `refused`. Where it `has_no_mailbox`, that is certain, and there is nothing to show.
+    Until it `lasts_until`, the state of the reading is kept although the mailbox cannot be read any more.
+    `desired` stays None while nothing is known that would justify a presence; it is true until `expires`.
     """
 
     user: User
@@ -39,14 +39,11 @@ class Participant:
     refusal: Failure | None = None
     refused: Presence | None = None
     failed_visits: int = 0
+    lasts_until: datetime | None = None
     desired: Presence | None = None
     expires: datetime | None = None
     departing: bool = False
-
-    @property
-    def has_no_mailbox(self) -> bool:
-        """Whether Exchange said that there is none, so that there is nothing to show."""
-        return isinstance(self.problem, MailboxNotFound)
+    has_no_mailbox: bool = False
 
 
 Roster = dict[str, Participant]

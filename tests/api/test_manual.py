@@ -56,7 +56,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             assert output.startswith(expected), (example, output)
         assert {entry.action for entry in served.desk.audit.entries()} == {
             *("resync", "reresolve", "cancel", "change_settings", "confirm_settings", "roll_back_settings"),
-            *("probe", "begin_setup", "check_setup", "apply_setup"),
+            *("retry_log_ins", "probe", "begin_setup", "check_setup", "apply_setup"),
             *("set_secret", "rotate_secrets_key", "delete_secret", "log"),
         }
 

@@ -10,6 +10,7 @@ import pytest
 from engine.cli.log_reports import LogReports
 from engine.cli.main import main
 from engine.cli.palette import Palette
+from engine.core.impersonation import grant
 from tests.api.test_log import ON, changes
 from tests.support.api import ServedEngine, an_exchange, people, served_engine
 from tests.support.command import Ended, command
@@ -46,7 +47,7 @@ async def test_what_happened_is_shown_counted_explained_and_exported(tmp_path: P
     assert "<m:Envelope><m:ResponseCode>ErrorImpersonateUserDenied</m:ResponseCode></m:Envelope>" in raw.out
     assert "send 10.0 ms, wait 200.0 ms, receive 40.0 ms" in one.out
     assert stats.out.startswith("2 exchanges, 1 error\n")
-    assert "New-ManagementRoleAssignment -Name 'calendar-engine'" in diagnosis.out
+    assert grant("'svc@corp.example'") in diagnosis.out
     assert (wrong.status, "column 1: there is no field foo" in wrong.err) == (2, True)
     assert [json.loads(line)["id"] for line in program.out.splitlines()] == [1, 2]
     assert (exported.status, again.status, taken.status, curl.status) == (0, 0, 2, 2)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.core.impersonation import grant
 from engine.exchange.diagnosis import Account, Diagnosed, diagnose, known_codes
 from engine.exchange.ews.codes import MEANINGS, Reaction, meaning_of
 from engine.exchange.failures import (
@@ -70,11 +71,29 @@ def test_errors_of_the_authority() -> None:
 
 
 def test_the_command_grants_impersonation_to_the_account() -> None:
+    [found] = of(codes=("ErrorImpersonationDenied",))
+    assert found.command == grant("'svc-calendar@corp.example'")
     [found] = of(codes=("ErrorImpersonateUserDenied",))
-    assert found.command == (
-        "New-ManagementRoleAssignment -Name 'calendar-engine' -Role ApplicationImpersonation "
-        "-User 'svc-calendar@corp.example'"
-    )
+    assert found.command.startswith(grant("'svc-calendar@corp.example'"))
+    assert MAILBOX in found.command
+
+
+def test_the_command_is_scoped_and_may_be_typed_again() -> None:
+    """Nothing is made that was not looked for before, and nothing without a scope."""
+    command = grant("'svc'")
+    for made in ("ManagementScope", "ManagementRoleAssignment"):
+        assert command.index(f"Get-{made}") < command.index(f"New-{made}")
+        assert command.count(f"New-{made}") == 1
+    assert command.count("-CustomRecipientWriteScope 'calendar-engine'") == 2
+    assert "-RecipientRestrictionFilter" in command
+    assert "\n" not in command
+    assert command.count("{") == command.count("}")
+
+
+@pytest.mark.parametrize("code", ["500", "404"])
+def test_address_unknown_to_plain_old_autodiscover_is_diagnosed_as_such(code: str) -> None:
+    [found] = of(operation="Autodiscover", codes=(code,))
+    assert found.meaning.failure is MailboxNotFound
 
 
 @pytest.mark.parametrize("evil", ["a'; Remove-Mailbox *; '", "$(whoami)@x", "a\u2019b", "a b", ""])

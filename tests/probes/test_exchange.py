@@ -1,5 +1,6 @@
 """The ladder to Exchange, whole and broken at each of its rungs."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,9 @@ from engine.probes.ladder import Outcome
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.company import Company
 from engine.simulator.exchange.behaviour import Behaviour
-from engine.simulator.faults import ErrorCode, RedirectUrl, Reply
-from engine.simulator.world import World
+from engine.simulator.faults import Cut, Effect, ErrorCode, RedirectUrl, Reply
+from engine.simulator.world import Person, World
+from engine.simulator.world.corp import BERLIN
 from tests.probes.support import climb_exchange
 from tests.support.clock import ManualClock
 
@@ -105,6 +107,46 @@ async def test_a_user_without_a_mailbox_and_nobody_at_all(company: Company) -> N
     assert isinstance(climbed.fell_at("mailbox").failure, MailboxNotFound)
     nobody = await climb_exchange(company, user="CORP\\svc-calendar", ews_url=company.exchange.ews_url)
     assert isinstance(nobody.fell_at("log-in").failure, NobodyToTry)
+
+
+@pytest.mark.parametrize("named", ["nobody@corp.example", "bert", "empfang@corp.example"])
+async def test_somebody_named_who_has_no_mailbox_is_not_found_whatever_the_account_has(
+    named: str, tmp_path: Path
+) -> None:
+    """The service account's own mailbox can be read, and is not what was asked about."""
+    people = [Person(name="svc", display_name="svc", mailbox="svc-calendar@corp.example")]
+    world = World(date(2026, 3, 2), BERLIN, people)
+    async with Company(world, tmp_path, ManualClock()) as company:
+        assert (await climb_exchange(company)).all_well
+        broken = (await climb_exchange(company, named)).fell_at("mailbox")
+        assert isinstance(broken.failure, MailboxNotFound)
+        assert named in broken.failure.detail
+
+
+async def test_the_notifications_rung_opens_a_stream(company: Company) -> None:
+    assert (await climb_exchange(company, ANNA)).all_well
+    assert company.exchange.ledger.operations["GetStreamingEvents"] == 1
+    assert company.exchange.subscriptions.of(ANNA) == []
+    assert company.exchange.ledger.complaints == []
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [ErrorCode("ErrorSubscriptionNotFound"), ErrorCode("ErrorAccessDenied", in_fault=True), Reply(503), Cut(0)],
+)
+async def test_a_stream_that_does_not_open_is_said(company: Company, effect: Effect) -> None:
+    company.exchange.faults.add(effect, operation="GetStreamingEvents")
+    climbed = await climb_exchange(company, ANNA)
+    assert climbed["calendar"].outcome is Outcome.OK
+    assert climbed.fell_at("notifications").failure is not None
+    assert company.exchange.subscriptions.of(ANNA) == []
+
+
+async def test_a_missing_right_is_answered_with_a_command_for_this_site(company: Company) -> None:
+    company.exchange.faults.add(ErrorCode("ErrorImpersonateUserDenied", in_fault=True), operation="FindItem")
+    broken = (await climb_exchange(company, ANNA)).fell_at("impersonation")
+    assert "New-ManagementScope" in broken.remedy
+    assert "-User 'svc-calendar@corp.example' -CustomRecipientWriteScope 'calendar-engine'" in broken.remedy
 
 
 async def test_a_service_account_without_a_mailbox(world: World, tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from engine.api.desk import Desk
 from engine.cli.assembly import assemble, make_workbench
 from engine.cli.premises import begin_site, open_premises
 from engine.core.settings.model import Settings
+from engine.logins.breaker import LogIns
 from engine.service.service import Service
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.routing import RoutedResolver
 from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.log_ins import LogInHistory
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from engine.sync.engine import Engine
@@ -110,6 +112,7 @@ async def running_service(
             if with_secrets and environment is None:
                 await premises.sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
             store = AcknowledgedPresences(premises.database)
+            log_ins = LogIns(network_clock, LogInHistory(premises.database))
 
             def make(settings: Settings, secrets: Secrets) -> Engine:
                 return assemble(
@@ -120,10 +123,13 @@ async def running_service(
                     network_clock=network_clock,
                     observe=lambda _: None,
                     resolver=resolver,
+                    log_ins=log_ins,
                 )
 
-            workbench = make_workbench(clock, SteadyClock(), resolver)
-            site = await begin_site(premises, make, workbench, clock=clock, network_clock=network_clock)
+            workbench = make_workbench(clock, SteadyClock(), resolver, log_ins)
+            site = await begin_site(
+                premises, make, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins
+            )
             served = ServedService(site.service, site.desk, company, clock, file, directory / "engine.sock")
             async with serving(site, served.socket):
                 try:

@@ -120,7 +120,9 @@ def run(
         around = Circumstances(
             clock=clock, network_clock=clock, random=Random(5), observe=happenings.append, finished=lambda: None
         )
-        calendars = Calendars(roster, source, chosen, around, changed=lambda guid: None)
+        calendars = Calendars(
+            roster, source, chosen, around, changed=lambda guid: None, shows_something=lambda guid: False
+        )
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(calendars.run()),

@@ -13,15 +13,18 @@ from engine.exchange.failures import (
     AutodiscoverFailed,
     CertificateNotTrusted,
     ExchangeBusy,
+    ExchangeTooOld,
     ExchangeUnreachable,
+    LoginPage,
     LoginRefused,
+    LoginUnproved,
     NotUnderstood,
 )
 from engine.pbx.failures import PbxCertificateNotTrusted, PbxLoginRefused, PbxUnreachable, PresenceRefused, WrongPbx
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.company import Company
 from engine.simulator.exchange.ntlm import Seen
-from engine.simulator.faults import Cut, Delay, Reply, garbage, html_page, redirect, server_busy
+from engine.simulator.faults import Cut, Delay, ErrorCode, Reply, garbage, html_page, redirect, server_busy
 from engine.simulator.world.corp import corp_world
 from engine.sync.happenings import LinkRecovered, LinkTrouble, Side, UserRecovered, UserTrouble
 from tests.support.clock import ManualClock
@@ -49,6 +52,16 @@ async def recovery(site: Site, side: Side) -> None:
     await site.happens(LinkRecovered, lambda each: each.side is side)
 
 
+async def much_later(site: Site, network_clock: ManualClock) -> None:
+    """Let hours pass until Exchange works again."""
+    for _ in range(200):
+        if site.engine.status().exchange.works:
+            break
+        await network_clock.advance(400)
+        await asyncio.sleep(0.02)  # for the servers to answer
+    await recovery(site, Side.EXCHANGE)
+
+
 async def test_a_wrong_password_is_tried_twice_at_most_and_the_remedy_said(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -64,10 +77,7 @@ async def test_a_wrong_password_is_tried_twice_at_most_and_the_remedy_said(
         assert isinstance(site.engine.status().exchange.failure, LoginRefused)
 
         company.exchange.accounts.update(right)
-        for _ in range(10):
-            await network_clock.advance(120)
-            await asyncio.sleep(0.1)  # for the servers to answer
-        await recovery(site, Side.EXCHANGE)
+        await much_later(site, network_clock)
 
 
 async def test_exchange_down_at_the_start_and_back_later(company: Company, clock: ManualClock, tmp_path: Path) -> None:
@@ -150,7 +160,8 @@ async def test_an_untrusted_exchange_certificate(
         async with running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
             happening = await trouble(site, Side.EXCHANGE, CertificateNotTrusted)
             assert "mail.corp.example" in str(happening.failure)
-            assert "exchange.ca_file" in happening.failure.remedy
+            fitting = "exchange.ews_url" if names == ("elsewhere.example",) else "exchange.ca_file"
+            assert fitting in happening.failure.remedy
             assert company.exchange.log_ins.total() == 0
 
 
@@ -201,12 +212,82 @@ async def test_a_mailbox_that_answers_garbage_concerns_its_user_alone(
         await site.settled()
         assert set(site.wrong()) == {"anna.mueller"}
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
-        assert isinstance(found.failure, NotUnderstood)
+        assert isinstance(found.failure, NotUnderstood | LoginPage)
+        assert site.engine.status().exchange.works
 
         company.exchange.faults.clear()
         await site.pass_time(minutes=6)
         assert site.wrong() == {}
         await site.happens(UserRecovered, lambda each: each.user.guid == anna.guid)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        redirect("https://adfs.corp.example/adfs/ls/?wctx=s3cr3t"),
+        redirect("/owa/auth/logon.aspx?s3cr3t", status=307),
+        Reply(440),
+        html_page(),
+    ],
+    ids=["ADFS", "OWA", "440", "page"],
+)
+@pytest.mark.parametrize("before_the_log_in", [True, False])
+async def test_a_log_in_page_in_front_of_exchange_is_one_problem_of_the_service(
+    company: Company, clock: ManualClock, tmp_path: Path, answer: Reply, before_the_log_in: bool
+) -> None:
+    settings = {"exchange": {"ews_url": EWS_URL}}
+    fault = company.exchange.faults.add(answer, anonymous=before_the_log_in)
+    network_clock = ManualClock()
+    async with company, running_engine(company, clock, tmp_path, settings, network_clock) as site:
+        where = answer.headers.get("Location", "").partition("?")[0] or f"HTTP {answer.status}"
+        happening = await trouble(site, Side.EXCHANGE, LoginPage)
+        assert "direct address" in happening.failure.remedy
+        for _ in range(10):
+            await network_clock.advance(60)
+            await asyncio.sleep(0.01)
+        status = site.engine.status()
+        assert isinstance(status.exchange.failure, LoginPage if before_the_log_in else LoginUnproved)
+        for failure in (happening.failure, status.exchange.failure):
+            assert where in failure.detail
+            assert "s3cr3t" not in str(failure)
+        assert not status.exchange.works
+        assert status.unresolved == ()
+        assert len(company.exchange.ledger.records()) < 30
+        assert company.exchange.log_ins[Seen.LOGGED_IN] <= 2
+        assert not any(isinstance(each, UserTrouble) for each in site.happenings)
+        company.exchange.faults.clear(fault)
+        await much_later(site, network_clock)
+
+
+async def test_a_log_in_page_that_comes_in_the_middle_of_work_is_the_services_trouble(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        company.exchange.faults.add(redirect("https://adfs.corp.example/adfs/ls/"))
+        for person in company.world.people:
+            site.engine.visit(person.guid)
+        await trouble(site, Side.EXCHANGE, LoginPage)
+        assert not site.engine.status().exchange.works
+        company.exchange.faults.clear()
+        await site.eventually(lambda: site.engine.status().exchange.works)
+
+
+@pytest.mark.parametrize("code", ["ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"])
+@pytest.mark.parametrize("in_fault", [True, False])
+async def test_an_exchange_that_is_too_old_is_one_problem_of_the_service(
+    company: Company, clock: ManualClock, tmp_path: Path, code: str, in_fault: bool
+) -> None:
+    company.exchange.faults.add(ErrorCode(code, in_fault=in_fault))
+    settings = {"exchange": {"ews_url": EWS_URL}}
+    async with company, running_engine(company, clock, tmp_path, settings) as site:
+        happening = await trouble(site, Side.EXCHANGE, ExchangeTooOld)
+        assert "2013 SP1 or newer" in happening.failure.meaning
+        assert "report this" not in happening.failure.remedy
+        status = site.engine.status()
+        assert not status.exchange.works
+        assert status.unresolved == ()
+        assert not any(isinstance(each, UserTrouble) for each in site.happenings)
 
 
 async def test_a_mailbox_whose_answers_break_off_delays_nobody(

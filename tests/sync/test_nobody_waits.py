@@ -92,7 +92,9 @@ def in_place(main: Callable[[Place], object], people: int = 200) -> None:
             clock=clock, network_clock=clock, random=Random(5), observe=happenings.append, finished=lambda: None
         )
         place = Place(server, roster, happenings, world.people)
-        place.calendars = calendars = Calendars(roster, source, settings, around, changed=place.changed)
+        place.calendars = calendars = Calendars(
+            roster, source, settings, around, changed=place.changed, shows_something=lambda guid: False
+        )
         async with asyncio.TaskGroup() as group:
             task = group.create_task(calendars.run())
             await place.seconds_until_read(world.people)

@@ -119,10 +119,11 @@ async def test_one_exchange_its_diagnosis_and_its_other_attempts(tmp_path: Path)
         await shown.press("escape")
         await shown.shows("Subscribe")
         await shown.press("enter")
-        await shown.shows("New-ManagementRoleAssignment -Name 'calendar-engine'")
+        await shown.shows("if (-not (Get-ManagementScope")
         await shown.press("c")
         await shown.shows("Copied")
-        assert shown.app.clipboard.startswith("New-ManagementRoleAssignment")
+        assert "New-ManagementRoleAssignment -Name 'calendar-engine'" in shown.app.clipboard
+        assert "-CustomRecipientWriteScope" in shown.app.clipboard
 
 
 async def test_bodies_are_indented_folded_and_searched(tmp_path: Path) -> None:

@@ -56,13 +56,13 @@ async def test_a_trial_is_counted_down_kept_and_rolled_back(tmp_path: Path) -> N
     async with served_engine(tmp_path, people(3)) as served, terminal(served.socket) as shown:
         settings = await open_settings(shown, "show_subject")
         await shown.press("space", "d", "t")
-        await shown.shows("Rolled back by itself in")
+        await shown.shows("The last change is taken back in")
         assert settings.settings is not None
         await shown.press("K")
         await shown.shows("The change stays.")
-        await shown.eventually(lambda: "Rolled back by itself" not in shown.grid(), shown.grid)
+        await shown.eventually(lambda: "The last change is taken back" not in shown.grid(), shown.grid)
         await shown.press("space", "d", "t")
-        await shown.shows("Rolled back by itself in")
+        await shown.shows("The last change is taken back in")
         await shown.press("B")
         await shown.shows("As before: presence.show_subject.")
         await shown.shows("show_subject                      false")
@@ -77,14 +77,14 @@ async def test_a_trial_is_counted_down_by_the_time_of_the_engine(tmp_path: Path)
     async with served_engine(tmp_path, people(3)) as served, terminal(served.socket, real_time=here.now) as shown:
         await open_settings(shown, "show_subject")
         await shown.press("space", "d", "t")
-        await shown.shows("Rolled back by itself in 60 s.")
+        await shown.shows("The last change is taken back in 60 s")
         for clock in (served.clock, here):
             await clock.advance(20)
-        await shown.shows("Rolled back by itself in 40 s.")
+        await shown.shows("The last change is taken back in 40 s")
         for clock in (served.clock, here):
             await clock.advance(41)
         await shown.shows("show_subject                      true")
-        await shown.eventually(lambda: "Rolled back by itself" not in shown.grid(), shown.grid)
+        await shown.eventually(lambda: "The last change is taken back" not in shown.grid(), shown.grid)
 
 
 async def test_somebody_else_changes_the_settings_meanwhile(tmp_path: Path) -> None:

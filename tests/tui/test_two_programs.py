@@ -34,11 +34,11 @@ async def test_a_trial_of_one_is_kept_by_the_other(tmp_path: Path) -> None:
         await open_settings(other, "show_subject")
         await open_settings(shown, "show_subject")
         await shown.press("space", "d", "t")
-        await other.shows("Rolled back by itself in")
-        await shown.shows("Rolled back by itself in")
+        await other.shows("The last change is taken back in")
+        await shown.shows("The last change is taken back in")
         await other.press("K")
         await other.shows("The change stays.")
-        await shown.eventually(lambda: "Rolled back by itself" not in shown.grid(), shown.grid)
+        await shown.eventually(lambda: "The last change is taken back" not in shown.grid(), shown.grid)
     assert "show_subject = false" in (tmp_path / "settings.toml").read_text()
 
 

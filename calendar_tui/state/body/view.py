@@ -8,7 +8,7 @@ from calendar_tui.state.body.decoding import Shape, cutter_of, spans_of
 from calendar_tui.state.body.folding import Folds
 from calendar_tui.state.body.layout import Layout
 from calendar_tui.state.lines import Line, Role, Span
-from engine.display import visible
+from engine.display import counted, visible
 
 PORTION = 1000
 """Pieces that are laid out before anything else may happen: some milliseconds."""
@@ -58,7 +58,7 @@ class BodyView:
         if number in self._folds:
             closing = self._layout.closing(number) or number
             end = self._layout.row(closing)
-            spans.append(Span(f" … {closing - number - 1} lines … ", Role.MUTED))
+            spans.append(Span(f" … {counted(closing - number - 1, 'line')} … ", Role.MUTED))
             spans += spans_of(self.shape, visible(self.text[end.start : end.end]))
         return Line(tuple(spans), str(row.start))
 

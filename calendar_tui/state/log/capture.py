@@ -6,6 +6,7 @@ from datetime import tzinfo
 from calendar_tui.state.lines import Document, Line, Role, Span, cut, line, wrapped
 from calendar_tui.state.log.figures import size
 from engine.api.schema.log import CaptureQuestion, CaptureState
+from engine.display import counted
 
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 LONGEST = 30 * 86400
@@ -20,9 +21,9 @@ def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
     """Return whether exchanges are captured, of whom, until when, and what is there."""
     if state is None:
         return line(Span(" Nothing is known of the log yet.", Role.MUTED))
-    kept = f"{state.stored:,} exchanges kept, {size(state.bytes)} of {size(state.max_bytes)}"
+    kept = f"{counted(state.stored, 'exchange')} kept, {size(state.bytes)} of {size(state.max_bytes)}"
     if state.trouble or state.dropped:
-        trouble = f" ✗ {state.dropped:,} exchanges dropped{': ' if state.trouble else ''}{state.trouble}"
+        trouble = f" ✗ {counted(state.dropped, 'exchange')} dropped{': ' if state.trouble else ''}{state.trouble}"
         return line(Span(cut(trouble, width), Role.PROBLEM))
     if not state.on:
         return line(Span(" · not capturing", Role.NOTICE), Span(cut(f" (C begins)   {kept}", width - 16), Role.MUTED))

@@ -6,6 +6,7 @@ from calendar_tui.state.lines import Document, Line, Role, Span, cut, fitted, he
 from calendar_tui.state.log.figures import duration, size
 from calendar_tui.state.log.values import quoted
 from engine.api.schema.log import Finding, LogDiagnosis, LogFigures, LogStatistics
+from engine.display import counted
 
 
 def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> Document:
@@ -24,8 +25,8 @@ def _findings(diagnosis: LogDiagnosis, width: int) -> Iterator[Line]:
 
 def _finding(finding: Finding, width: int) -> Iterator[Line]:
     this = finding.diagnosis
-    users = f"{finding.users:,} {'user' if finding.users == 1 else 'users'}"
-    whom = f"{finding.count:,} times, {users}: {', '.join(finding.mailboxes)}"
+    times = "once" if finding.count == 1 else f"{finding.count:,} times"
+    whom = f"{times}, {counted(finding.users, 'user')}: {', '.join(finding.mailboxes)}"
     key = f"code:{quoted(this.code)}"
     yield line(" ", Span(f"✗ {this.code}", Role.PROBLEM), cut(f"  {whom}", width - len(this.code) - 3), key=key)
     yield from wrapped(this.meaning, width - 1, "     ")
@@ -35,7 +36,7 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
 
 
 def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:
-    yield heading(f" Figures over {figures.count:,} exchanges, {figures.errors:,} errors")
+    yield heading(f" Figures over {counted(figures.count, 'exchange')}, {counted(figures.errors, 'error')}")
     room = width - 46
     yield line(Span(f" {'operation and outcome':<{room}}  count errors   half within  95 % within", Role.MUTED))
     for each in figures.figures:

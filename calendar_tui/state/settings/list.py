@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from calendar_tui.state.frame import age
 from calendar_tui.state.lines import Document, Line, Role, Span, cut, fitted, line, wrapped
 from calendar_tui.state.settings.draft import Draft
 from calendar_tui.state.settings.values import form, shown
@@ -71,7 +72,7 @@ def _state(
         yield from wrapped(settings.trouble.remedy, width - 1, "   ")
     if confirm_until is not None:
         seconds = max(0, round((confirm_until - now).total_seconds()))
-        said = f"Rolled back by itself in {seconds} s. K keeps the change, B goes back at once."
+        said = f"The last change is taken back in {age(seconds)} unless K keeps it. B goes back at once."
         yield from wrapped(said, width - 1, " ", Role.NOTICE)
     elif settings.offered is not None:
         said = "The last change broke a connection. B goes back to the version before it."

@@ -6,6 +6,7 @@ from calendar_tui.state.lines import Document, Line, Role, Span, cut, fitted, li
 from calendar_tui.state.settings.values import shown
 from engine.api.schema.preview import Preview, PreviewRow
 from engine.api.schema.settings import SettingChange, SettingProblem, SettingsChanged, SettingsCheck
+from engine.display import counted
 
 LABEL = 22
 
@@ -78,8 +79,10 @@ def _preview(preview: Preview | None, remark: str, width: int) -> Iterator[Line]
     if preview is None:
         yield line(Span(f"   {remark or 'Looking at the calendars ...'}", Role.MUTED))
         return
-    unread = f", {preview.unread:,} calendars are not read yet" if preview.unread else ""
-    counts = f"{preview.affected:,} of {preview.looked_at:,} users, {preview.affected_now:,} of them at once{unread}"
+    are = "is" if preview.unread == 1 else "are"
+    unread = f", {counted(preview.unread, 'calendar')} {are} not read yet" if preview.unread else ""
+    affected = f"{preview.affected:,} of {counted(preview.looked_at, 'user')}"
+    counts = f"{affected}, {preview.affected_now:,} of them at once{unread}"
     yield from wrapped(counts, width - 1, "   ", Role.NOTICE if preview.affected else Role.GOOD)
     for each in preview.remarks:
         yield from wrapped(each, width - 1, "   ", Role.MUTED)

@@ -105,6 +105,7 @@ class LogPart:
         return await self._body(request, "response")
 
     async def _body(self, request: web.Request, side: Side) -> web.Response:
+        self._desk.check_reader(request, "bodies of requests and answers")
         question = query_of(request, LogBodyQuestion)
         kept = await self.found(request)
         body = kept.request if side == "request" else kept.response
@@ -132,6 +133,10 @@ class LogPart:
     async def _switch(self, request: web.Request) -> web.Response:
         question = await body_of(request, CaptureQuestion)
         return answer(await self._desk.switch(question, await actor_of(request)))
+
+    def check_reader(self, request: web.Request, what: str) -> None:
+        """See LogDesk.check_reader."""
+        self._desk.check_reader(request, what)
 
     async def found(self, request: web.Request) -> Kept:
         """Return the exchange that is asked for. Raises `Refused` if it is not there (any more)."""

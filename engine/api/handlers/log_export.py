@@ -45,14 +45,21 @@ class LogExportPart:
         )
 
     async def _curl(self, request: web.Request) -> web.Response:
+        self._log.check_reader(request, "bodies of requests")
         return web.Response(text=self._export.curl(await self._log.found(request)), content_type=TEXT)
 
+    def _question(self, request: web.Request) -> LogExportQuestion:
+        question = query_of(request, LogExportQuestion)
+        if question.persons:
+            self._log.check_reader(request, "addresses, names and subjects")
+        return question
+
     async def _har(self, request: web.Request) -> web.Response:
-        body = await self._export.har(query_of(request, LogExportQuestion))
+        body = await self._export.har(self._question(request))
         return _file(body, JSON, "calendar-engine.har")
 
     async def _bundle(self, request: web.Request) -> web.Response:
-        body = await self._export.bundle(query_of(request, LogExportQuestion))
+        body = await self._export.bundle(self._question(request))
         return _file(body, ZIP, "calendar-engine-support.zip")
 
 

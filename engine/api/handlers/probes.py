@@ -125,5 +125,5 @@ class ProbesPart:
                 continue
             wanted = account.user.name.casefold() == typed.casefold() if typed else account.mailbox is not None
             if wanted:
-                return account.candidates
-        return ()
+                return account.candidates or ((typed,) if typed else ())
+        return (typed,) if typed else ()

@@ -1,9 +1,13 @@
 """What the parsers of the commands have in common."""
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 class Commands(Protocol):
@@ -19,6 +23,14 @@ class Commands(Protocol):
     ) -> argparse.ArgumentParser:
         """Return the parser of a new command."""
         ...
+
+
+class Parser(argparse.ArgumentParser):
+    """Writes what it has to say, or fails: that of the library passes over what it could not write."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        if message:
+            (file or sys.stderr).write(message)
 
 
 def declare(

@@ -141,4 +141,5 @@ class SecretRedactor:
 def as_bytes(headers: Headers) -> bytes:
     """Return headers as they are searched for secrets: names that are known are none."""
     lines = [value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in headers]
-    return "\n".join(lines).encode(errors="surrogateescape")
+    # Two ends of lines, since one may be within base64.
+    return "\n\n".join(lines).encode(errors="surrogateescape")

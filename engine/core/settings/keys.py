@@ -103,6 +103,7 @@ _EXCHANGE = (
     Key("exchange.channel_binding", values.channel_binding),
     Key("exchange.autodiscover_url", addresses.https_url),
     Key("exchange.ews_url", addresses.https_url),
+    Key("exchange.trusted_hosts", addresses.host, many=True),
     Key("exchange.server", values.Choice(ServerChoice)),
     Key("exchange.resolve_with", values.Choice(ResolveWith)),
     Key("exchange.max_subscriptions_per_connection", values.Whole(1, 200)),
@@ -122,6 +123,7 @@ _DEBUG_LOG = (
     Key("debug_log.max_megabytes", values.Whole(1, 1_000_000)),
     Key("debug_log.max_days", values.Whole(1, 3650)),
     Key("debug_log.subjects", values.flag),
+    Key("debug_log.bodies_for_readers", values.flag),
 )
 _ENGINE = (
     Key("engine.dry_run", values.flag),

@@ -103,6 +103,7 @@ class ExchangeSettings:
     channel_binding: bool = True
     autodiscover_url: str | None = None
     ews_url: str | None = None
+    trusted_hosts: tuple[str, ...] = ()
     server: ServerChoice = ServerChoice.EXTERNAL
     resolve_with: ResolveWith = ResolveWith.SERVICE_ACCOUNT
     max_subscriptions_per_connection: int = 200
@@ -126,6 +127,7 @@ class DebugLogSettings:
     max_megabytes: int = 256
     max_days: int = 7
     subjects: bool = False
+    bodies_for_readers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

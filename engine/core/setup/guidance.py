@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from engine.core import impersonation
 from engine.core.settings.edit import Value
 from engine.core.settings.model import ExchangeType, Mode, PbxLinkKind
 
@@ -47,8 +48,10 @@ def exchange_account(values: _Values) -> tuple[str, ...]:
         return ("An ordinary account with a mailbox is enough: it sees when others are busy as everybody does.",)
     return (
         "Make an account for the engine alone, with a password that does not expire.",
-        "Give it the role ApplicationImpersonation for the mailboxes concerned (New-ManagementRoleAssignment in the "
-        "Exchange Management Shell).",
+        "Give it the role ApplicationImpersonation for the mailboxes concerned alone, in the Exchange Management "
+        "Shell. This may be typed again and again:",
+        impersonation.grant(_account(values)),
+        "It takes in the mailboxes of people and shared ones; Set-ManagementScope narrows it, for instance to a group.",
         "Write it as user@domain where its mail domain shall be used to find Exchange, else as DOMAIN\\user.",
     )
 
@@ -62,3 +65,9 @@ def exchange_server(values: _Values) -> tuple[str, ...]:
         "Else set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx), which needs none.",
         "Name a user whose calendar may be read to see whether everything works.",
     )
+
+
+def _account(values: _Values) -> str:
+    """Return the service account in quotes, or a placeholder for what PowerShell could take for more than a name."""
+    user = str(values.get("exchange.user") or "")
+    return impersonation.quoted(user, "ACCOUNT")

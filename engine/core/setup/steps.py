@@ -68,7 +68,8 @@ def _account_secrets(values: Values) -> tuple[str, ...]:
 
 
 def _server_keys(values: Values) -> tuple[str, ...]:
-    names = ("ews_url", "ca_file") if _is_cloud(values) else ("autodiscover_url", "ews_url", "server", "ca_file")
+    found = ("autodiscover_url", "ews_url", "trusted_hosts", "server", "ca_file")
+    names = ("ews_url", "ca_file") if _is_cloud(values) else found
     return tuple(f"exchange.{name}" for name in names)
 
 

@@ -15,6 +15,7 @@ from engine.exchange.failures import (
     NotPrimaryAddress,
     NotUnderstood,
 )
+from engine.exchange.http.login_page import is_html, what_answers
 
 _MAY_BE_SOAP = (200, 500)
 _LONGEST_PAUSE = 3600.0
@@ -72,7 +73,7 @@ class EwsAnswer:
             try:
                 messages = response_messages(self._answer.body)
             except NotUnderstood as error:
-                if self._answer.status == 200:
+                if self._answer.status == 200 and not is_html(self._answer.headers, self._answer.body):
                     raise NotUnderstood(self._where(error.detail)) from error
             else:
                 if messages[0].is_fault:
@@ -82,6 +83,9 @@ class EwsAnswer:
 
     def _failure_of_status(self) -> ExchangeFailure:
         status = self._answer.status
+        stranger = what_answers(status, self._answer.headers, self._answer.body)
+        if stranger is not None:
+            return type(stranger)(self._where(stranger.detail))
         detail = self._where(f"HTTP {status}")
         # The reason is in this header; the body is not to be relied on (Microsoft, "Control access to EWS").
         reason = self._answer.headers.get("x-ews-policy-reason", "")[:200] if status == 403 else ""

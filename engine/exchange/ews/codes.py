@@ -13,10 +13,13 @@ from engine.exchange.failures import (
     EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
+    ExchangeTooOld,
     ImpersonationDenied,
     ImpersonationRightMissing,
+    LoginPage,
     LoginRefused,
     MailboxBusy,
+    MailboxElsewhere,
     MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
@@ -29,6 +32,7 @@ from engine.exchange.failures import (
     SubscriptionRefused,
     TooManyAtOnce,
 )
+from engine.exchange.http.login_page import LOGIN_TIMEOUT
 
 
 class Reaction(StrEnum):
@@ -43,7 +47,7 @@ class Reaction(StrEnum):
     FORGET_MAILBOX = "clear the presence, look again daily and when the PBX user changes"
     WAIT_FOR_PERMISSION = "skip this mailbox, look again hourly"
     PROBE_SERVICE = "stop all requests, probe with one mailbox now and then"
-    OPEN_BREAKER = "stop log-ins, probe once in 15 minutes"
+    OPEN_BREAKER = "stop log-ins, try again ever later or when somebody asks for it"
     POLL = "read this mailbox regularly, try to subscribe later"
     SUBSCRIBE_AGAIN = "subscribe again, then read the window"
     REPORT = "no second try, it is a defect or a server too old"
@@ -139,11 +143,11 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ),
     ),
     (Reaction.HALVE_WINDOW, CalendarTooFull, ("ErrorExceededFindCountLimit", "ErrorResultSetTooBig")),
+    (Reaction.FIND_SERVER_AGAIN, MailboxMoved, ("ErrorMailboxMoveInProgress",)),
     (
         Reaction.FIND_SERVER_AGAIN,
-        MailboxMoved,
+        MailboxElsewhere,
         (
-            "ErrorMailboxMoveInProgress",
             "ErrorCrossSiteRequest",
             "ErrorNoRespondingCASInDestinationSite",
             "ErrorNoApplicableProxyCASServersAvailable",
@@ -199,6 +203,11 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ImpersonationRightMissing,
         ("ErrorImpersonationDenied", "ErrorImpersonationFailed"),
     ),
+    (
+        Reaction.PROBE_SERVICE,
+        ExchangeTooOld,
+        ("ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"),
+    ),
     (Reaction.PROBE_SERVICE, EwsForbidden, ("ErrorOrganizationAccessBlocked", "ErrorCallerIsInvalidADAccount")),
     (Reaction.PROBE_SERVICE, ServiceMailboxMissing, ("ErrorNameResolutionNoMailbox",)),
     (Reaction.OPEN_BREAKER, LoginRefused, ("ErrorPasswordExpired", "ErrorPasswordChangeRequired")),
@@ -224,8 +233,6 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         (
             "ErrorSchemaValidation",
             "ErrorInvalidRequest",
-            "ErrorInvalidServerVersion",
-            "ErrorInvalidSchemaVersionForMailboxVersion",
             "ErrorCalendarViewRangeTooBig",
             "ErrorTimeIntervalTooBig",
             "ErrorMailboxDataArrayTooBig",
@@ -272,6 +279,8 @@ def meaning_of_status(status: int, *, by_policy: bool) -> Meaning:
     """
     if status == 401:
         return Meaning(Reaction.OPEN_BREAKER, LoginRefused)
+    if status == LOGIN_TIMEOUT:
+        return Meaning(Reaction.PROBE_SERVICE, LoginPage)
     if status == 403:
         return Meaning(Reaction.PROBE_SERVICE, EwsSwitchedOff if by_policy else EwsForbidden)
     if status in (429, 503):

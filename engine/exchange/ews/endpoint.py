@@ -8,6 +8,7 @@ from engine.core.clock import Clock
 from engine.core.failures import Scope
 from engine.core.settings.model import ExchangeSettings, Mode
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
+from engine.exchange.ews.autodiscover.addresses import host_of
 from engine.exchange.ews.autodiscover.discovery import discover
 from engine.exchange.ews.autodiscover.search import Search
 from engine.exchange.ews.streaming.groups import Place
@@ -15,14 +16,11 @@ from engine.exchange.ews.transport import Http
 from engine.exchange.failures import (
     AutodiscoverFailed,
     ExchangeFailure,
-    MailboxMoved,
     MailboxNotFound,
+    MailboxOutOfReach,
     MailboxTrouble,
 )
 from engine.exchange.source import Mailbox
-
-OUT_OF_REACH_SECONDS = 3600.0
-"""A mailbox in the cloud comes back seldom, and there may be thousands of them."""
 
 
 class EwsEndpoint:
@@ -68,8 +66,8 @@ class EwsEndpoint:
     async def place(self, mailbox: Mailbox) -> Place:
         """Return where a mailbox is now: as it is known, where the URL is configured or autodiscover does not tell.
 
-        Raises `MailboxMoved` when autodiscover leads to where our credentials are not sent, as for a mailbox that is
-        in the cloud now, and `LoginRefused`.
+        Raises `MailboxOutOfReach` when autodiscover leads to where our credentials are not sent, as for a mailbox that
+        is in the cloud now, and `LoginRefused`.
         """
         if self._settings.ews_url is not None or self._told_by is None:
             return Place(mailbox.url, "")
@@ -79,7 +77,7 @@ class EwsEndpoint:
         except (AutodiscoverFailed, MailboxNotFound) as failure:
             if search.leads_away:
                 reason = f"autodiscover leads from {mailbox.address} to {search.leads_away}"
-                raise MailboxMoved(reason, retry_after=OUT_OF_REACH_SECONDS) from failure
+                raise MailboxOutOfReach(reason) from failure
             return Place(mailbox.url, "")
         return Place(found.url, found.group)
 
@@ -111,7 +109,15 @@ class EwsEndpoint:
                 self._url = None
 
     def _search_for(self, address: str, url: str) -> Search:
-        return Search(domain=domain_of(address), configured_url=url, addresses=(address,), server=self._settings.server)
+        known = (host_of(self._url),) if self._url is not None else ()
+        return Search(
+            domain=domain_of(address),
+            configured_url=url,
+            addresses=(address,),
+            server=self._settings.server,
+            own=self._settings.user if is_smtp_address(self._settings.user) else "",
+            trusted=(*self._settings.trusted_hosts, *known),
+        )
 
     async def _search(self, addresses: Sequence[str]) -> str:
         user = self._settings.user
@@ -123,6 +129,7 @@ class EwsEndpoint:
                 addresses=(own, *addresses),
                 server=self._settings.server,
                 own=own,
+                trusted=self._settings.trusted_hosts,
             )
             found = await discover(search, self._http, self._clock)
         except ExchangeFailure as failure:

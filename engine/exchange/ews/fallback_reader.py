@@ -6,7 +6,13 @@ from typing import Protocol
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.failures import ExchangeFailure, ImpersonationRightMissing, OnlyFreeBusy, SeriesNotExpanded
+from engine.exchange.failures import (
+    ExchangeFailure,
+    ImpersonationDenied,
+    ImpersonationRightMissing,
+    OnlyFreeBusy,
+    SeriesNotExpanded,
+)
 from engine.exchange.source import Window
 
 PROBE = timedelta(hours=1)
@@ -49,6 +55,13 @@ class FallbackReader:
         self._next_probe = clock.now()
         self._unexpanded: dict[str, tuple[SeriesNotExpanded, datetime]] = {}
         self.restriction: ExchangeFailure | None = None
+        self._all_denied = False
+
+    def read_less(self, denial: ImpersonationDenied) -> None:
+        """Use `free_busy`: whoever was tried may not be impersonated, so that it is the right that is missing."""
+        self._all_denied = True
+        self._restrict(denial)
+        self._next_probe = self._clock.now() + PROBE
 
     @property
     def mailboxes_per_request(self) -> int:
@@ -70,18 +83,22 @@ class FallbackReader:
             try:
                 found = await self._details.read(url, mailbox, window)
             except ImpersonationRightMissing as failure:
-                self.restriction = self.restriction or OnlyFreeBusy(failure.detail)
+                self._restrict(failure)
             except SeriesNotExpanded as failure:
-                self.restriction = None
+                self.restriction, self._all_denied = None, False
                 self._unexpanded[mailbox.address] = (failure, now + PROBE)
-            except ExchangeFailure:
-                self._next_probe = now  # this says nothing of the right: the next read tries
-                raise
+            except ExchangeFailure as failure:
+                if not (self._all_denied and isinstance(failure, ImpersonationDenied)):
+                    self._next_probe = now  # this says nothing of the right: the next read tries
+                    raise
             else:
-                self.restriction = None
+                self.restriction, self._all_denied = None, False
                 self._unexpanded.pop(mailbox.address, None)
                 return found
         return await self._free_busy.read(url, mailbox, window)
+
+    def _restrict(self, failure: ExchangeFailure) -> None:
+        self.restriction = self.restriction or OnlyFreeBusy(failure.detail)
 
     def _next_try(self, address: str, now: datetime) -> datetime:
         known = self._unexpanded.get(address)

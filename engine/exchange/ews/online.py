@@ -7,6 +7,7 @@ from engine.core.clock import Clock
 from engine.core.settings.model import CLOUD_EWS_END, ExchangeSettings, ResolveWith
 from engine.exchange.failures import CloudEwsEnded
 from engine.exchange.oauth.tokens import BearerTokens, TokenSource
+from engine.logins.breaker import Breaker
 
 URL = "https://outlook.office365.com/EWS/Exchange.asmx"
 """The same for all tenants, and the only way for an application whose rights come from RBAC, since it may not use
@@ -32,8 +33,10 @@ def scope_of(ews_url: str) -> str:
 class ExchangeOnlineTokens(BearerTokens):
     """Tokens for EWS until Microsoft ends it. `calendar_clock` tells the date."""
 
-    def __init__(self, source: TokenSource, user: str, clock: Clock, calendar_clock: Clock) -> None:
-        super().__init__(source, user, clock)
+    def __init__(
+        self, source: TokenSource, user: str, clock: Clock, calendar_clock: Clock, breaker: Breaker | None = None
+    ) -> None:
+        super().__init__(source, user, clock, breaker)
         self._calendar_clock = calendar_clock
 
     async def authorization(self) -> str:

@@ -30,6 +30,8 @@ from engine.exchange.failures import (
     ExchangeUnreachable,
     ImpersonationDenied,
     ImpersonationRightMissing,
+    MailboxAtAnotherUrl,
+    MailboxElsewhere,
     MailboxMoved,
     MailboxNotFound,
     MailboxRationed,
@@ -71,13 +73,15 @@ class EwsSource:
         self._throttle = Throttle(settings.connections, clock)
         self._client = EwsClient(http, own_address, self._throttle, timer)
         self._endpoint = EwsEndpoint(settings, RationedHttp(http, self._throttle), clock)
+        self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
+        self._ews_url_is_fixed = settings.ews_url is not None and settings.type is ExchangeType.ON_PREMISES
         self._connections = settings.connections
         self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
         self._may_subscribe = settings.mode is Mode.DETAILS
         self._ownership = Ownership(
             self._client,
             self._endpoint,
-            as_candidates=settings.resolve_with is ResolveWith.CANDIDATES,
+            as_candidates=self._as_candidates,
             may_impersonate=lambda: settings.mode is Mode.DETAILS and self.restriction is None,
         )
         limit = settings.max_subscriptions_per_connection
@@ -104,7 +108,7 @@ class EwsSource:
         for address in addresses:
             try:
                 with self._looking_again(url):
-                    return Mailbox(await self._ownership.mailbox(url, address), url)
+                    return Mailbox(await self._ownership.mailbox(url, address), url, found_by=address)
             except MailboxNotFound as failure:
                 without.append(failure)
             except MailboxMoved:
@@ -186,6 +190,13 @@ class EwsSource:
         """Why less is told than the settings ask for, None while everything is."""
         return self._reader.restriction
 
+    def read_less(self, denial: ImpersonationDenied) -> bool:
+        """Take note that nobody may be impersonated, whoever was tried; return whether reading goes on with less."""
+        if not isinstance(self._reader, FallbackReader) or self._as_candidates:
+            return False
+        self._reader.read_less(denial)
+        return True
+
     @property
     def concerns(self) -> tuple[ExchangeFailure, ...]:
         """What keeps presences from following in time, although everything works."""
@@ -215,6 +226,10 @@ class EwsSource:
     def _looking_again(self, url: str) -> Iterator[None]:
         try:
             yield
+        except MailboxElsewhere as failure:
+            if self._ews_url_is_fixed:
+                raise MailboxAtAnotherUrl(failure.detail) from failure
+            raise
         except AnswerBrokenOff:
             raise
         except _PERHAPS_ELSEWHERE:

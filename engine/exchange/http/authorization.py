@@ -1,10 +1,10 @@
-"""Log-ins that go with every request, so that no connection has to be logged in: HTTP Basic, and bearer tokens."""
+"""Log-ins that go with every request, so that no connection has to be logged in: bearer tokens."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from engine.exchange.failures import ExchangeFailure
-from engine.exchange.http.handshake import Credential, basic_authorization, not_offered, offered
 
 
 class StandingAuthorization(Protocol):
@@ -15,6 +15,10 @@ class StandingAuthorization(Protocol):
     @property
     def refusal(self) -> type[ExchangeFailure]:
         """The failure that a refused log-in is reported as."""
+        ...
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait for one's turn to send a request: until one was let in, they go one at a time."""
         ...
 
     async def authorization(self) -> str:
@@ -32,29 +36,3 @@ class StandingAuthorization(Protocol):
     async def close(self) -> None:
         """Give up what is needed to get one."""
         ...
-
-
-class BasicLogIn:
-    """HTTP Basic (RFC 7617): the same header for ever."""
-
-    def __init__(self, credential: Credential) -> None:
-        self.user = credential.user
-        self.refusal: type[ExchangeFailure] = credential.refusal
-        self._credential = credential
-
-    async def authorization(self) -> str:
-        """Return the value of the header."""
-        return basic_authorization(self._credential)
-
-    def accepted(self) -> None:
-        """Nothing follows from that."""
-
-    def refused(self, authorization: str, host: str, headers: Mapping[str, str]) -> bool:
-        """Tell that nothing changes by itself. Raises `LoginMethodNotOffered` where Basic is not offered at all."""
-        offers = offered(headers)
-        if offers and "basic" not in offers:
-            raise not_offered(host, "Basic", offers)
-        return False
-
-    async def close(self) -> None:
-        """Nothing is held."""

@@ -12,17 +12,16 @@ from msgspec.structs import replace
 from yarl import URL
 
 from engine.core.clock import Clock
-from engine.core.settings.model import Authentication
 from engine.exchange.failures import CertificateNotTrusted
-from engine.exchange.http.authorization import BasicLogIn, StandingAuthorization
-from engine.exchange.http.breaker import LoginBreaker
+from engine.exchange.http.authorization import StandingAuthorization
 from engine.exchange.http.connection import Connection
 from engine.exchange.http.handshake import Credential
-from engine.exchange.http.lane import Lane
+from engine.exchange.http.lane import GuardedCredential, Lane
 from engine.exchange.http.stream import StreamedAnswer
 from engine.exchange.http.trace import NoTrace, Trace
 from engine.exchange.http.traced import traced
 from engine.exchange.http.wire import Answer, Outgoing, parse_url
+from engine.logins.breaker import LogIns
 
 TALKATIVE = ("httpx2", "httpcore2", "spnego")
 """These log URLs, headers and, spnego, whole log-in messages."""
@@ -32,7 +31,7 @@ class ExchangeHttp:
     """Requests to Exchange under one account: `connections` at a time for each host, and no more connections.
 
     `log_in` is taken over, `clock` is the network clock; `resolver` looks host names up, None as the system does;
-    `trace` looks on.
+    `trace` looks on. `log_ins` are asked before each log-in; without them, those of this client alone are counted.
     """
 
     def __init__(
@@ -45,13 +44,16 @@ class ExchangeHttp:
         user_agent: str,
         resolver: AbstractResolver | None = None,
         trace: Trace | None = None,
+        log_ins: LogIns | None = None,
     ) -> None:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
-        if isinstance(log_in, Credential) and log_in.authentication is Authentication.BASIC:
-            log_in = BasicLogIn(log_in)
-        self._log_in = log_in
-        self._breaker = LoginBreaker(clock, log_in.refusal)
+        self._log_in: GuardedCredential | StandingAuthorization
+        if isinstance(log_in, Credential):
+            breaker = (log_ins or LogIns(clock)).breaker(log_in.account, log_in.identity)
+            self._log_in = GuardedCredential(log_in, breaker)
+        else:
+            self._log_in = log_in
         self._connections = connections
         self._tls = tls
         self._clock = clock
@@ -108,7 +110,7 @@ class ExchangeHttp:
         """Close all connections."""
         for lanes in self._lanes.values():
             await lanes.close()
-        if not isinstance(self._log_in, Credential):
+        if not isinstance(self._log_in, GuardedCredential):
             await self._log_in.close()
 
     def _lanes_to(self, url: URL) -> "_Lanes":
@@ -120,7 +122,7 @@ class ExchangeHttp:
         return self._lanes[origin]
 
     def _make_lane(self, name: str) -> Lane:
-        return Lane(self._log_in, self._breaker, self._clock, self._connect, self._trace, name)
+        return Lane(self._log_in, self._clock, self._connect, self._trace, name)
 
     def _connect(self) -> Connection:
         return Connection(self._tls, self._user_agent, self._resolver)

@@ -1,29 +1,40 @@
 """One connection to one host, and its cookies: NTLM logs in connections, so it must be known which one answers."""
 
 import asyncio
+import socket
 import ssl
-from types import SimpleNamespace
+from collections.abc import Mapping
+from types import MappingProxyType, SimpleNamespace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection as Connected
 from aiohttp.tracing import Trace
 
-from engine.exchange.http.tls import TimedTls
+from engine.exchange.http.tls import TimedTls, not_trusted
 from engine.exchange.http.trace import Stopwatch
 from engine.exchange.http.wire import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
+    OPENING_SECONDS,
     Answer,
     JoinedHeaders,
     Outgoing,
+    UntrustedCertificate,
     failures_by_name,
+    place_of,
     whole_body,
 )
+from engine.tls.shown import shown_certificate
 
 OVERRIDE_COOKIE = "X-BackEndOverrideCookie"
 KEPT_SECONDS = 3600.0
 """Longer than anybody leaves one idle: how long a connection is used is the lane's business."""
+KEEP_ALIVE: Mapping[str, int] = MappingProxyType(
+    {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
+)
+"""Seconds, a number, and milliseconds: a machine that is gone is noticed after 40 s of silence, or 30 s after something
+was sent to it. Only the machine answers, so that says nothing about the program on it."""
 MAX_HEADER = 64 * 1024
 """Bytes in one header field: what Exchange knows of a mailbox's server grows with the length of its names."""
 
@@ -37,6 +48,7 @@ class Connection:
     """
 
     def __init__(self, tls: ssl.SSLContext, user_agent: str, resolver: AbstractResolver | None) -> None:
+        self._resolver = resolver
         self._connector = _Connector(ssl=tls, limit=1, keepalive_timeout=KEPT_SECONDS, resolver=resolver)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
@@ -55,9 +67,18 @@ class Connection:
 
         Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
         """
+        try:
+            return await self._exchange(outgoing, authorization)
+        except UntrustedCertificate as untrusted:
+            host, place = outgoing.url.host or "", place_of(outgoing.url)
+            shown = await shown_certificate(host, outgoing.url.port or 443, self._resolver)
+            raise not_trusted("the Exchange server", host, place, untrusted.error, shown) from untrusted.error
+
+    async def _exchange(self, outgoing: Outgoing, authorization: str | None) -> Answer:
         self._connector.watch = watch = outgoing.watch
-        with failures_by_name(outgoing.url):
-            async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
+        seconds = OPENING_SECONDS if outgoing.opens else ANSWER_SECONDS
+        with failures_by_name(outgoing.url, seconds, opens=outgoing.opens):
+            async with asyncio.timeout(CONNECT_SECONDS + seconds):
                 response = await self._session.request(
                     outgoing.method,
                     outgoing.url,
@@ -133,9 +154,23 @@ class _Connector(aiohttp.TCPConnector):
         is_new = connection.transport is not self.transport
         self.transport = connection.transport
         self.tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        if is_new:
+            _keep_alive(self.transport)
         if self.watch is not None and is_new:
             self.watch.connected(self.tls.handshake_seconds if isinstance(self.tls, TimedTls) else 0.0)
         return connection
+
+
+def _keep_alive(transport: asyncio.Transport | None) -> None:
+    """Have the system find out that the other machine is gone (RFC 9293, sections 3.8.3 and 3.8.4), where it can."""
+    plain = transport.get_extra_info("socket") if transport is not None else None
+    if plain is None:
+        return
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            plain.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _telling_what_was_sent() -> aiohttp.TraceConfig:

@@ -3,14 +3,15 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import spnego
 from spnego.channel_bindings import GssChannelBindings
 
 from engine.core.secret import Secret
 from engine.core.settings.model import Authentication
-from engine.exchange.failures import ExchangeFailure, LoginMethodNotOffered, LoginRefused, NotUnderstood
+from engine.exchange.failures import LoginMethodNotOffered, NotUnderstood
+from engine.exchange.http.challenges import offered
+from engine.logins.rules import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,16 @@ class Credential:
     password: Secret
     authentication: Authentication
     channel_binding: bool
-    refusal: ClassVar[type[ExchangeFailure]] = LoginRefused
+
+    @property
+    def account(self) -> Account:
+        r"""What the server may lock: the same one for `DOMAIN\user` as for `user@domain`, since nobody can tell."""
+        name = self.user.rpartition("\\")[2].partition("@")[0]
+        return Account("exchange.password", name.casefold())
+
+    def identity(self) -> str:
+        """Return what another log-in would be made with."""
+        return f"{self.user.casefold()}\0{self.password.reveal()}"
 
 
 class Handshake:
@@ -67,12 +77,6 @@ class Handshake:
 def basic_authorization(credential: Credential) -> str:
     """Return the Authorization of HTTP Basic (RFC 7617), which goes with every request."""
     return "Basic " + base64.b64encode(f"{credential.user}:{credential.password.reveal()}".encode()).decode()
-
-
-def offered(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the log-in methods of a 401, in lower case, each with what follows its name."""
-    offers = (offer.strip().partition(" ") for offer in headers.get("www-authenticate", "").split(","))
-    return {scheme.lower(): rest for scheme, _, rest in offers if scheme}
 
 
 def not_offered(host: str, scheme: str, offers: Mapping[str, str]) -> LoginMethodNotOffered:

@@ -1,10 +1,14 @@
-"""The one TLS context: every connection verifies the server's certificate and name; there is no switch for it."""
+"""TLS towards Exchange: what is trusted, how long the handshake takes, and what is wrong with a certificate."""
 
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
 from engine.exchange.failures import CertificateNotTrusted
+from engine.tls import contexts
+from engine.tls.certificate import Certificate
+from engine.tls.verdict import Server, verdict
 
 
 class TimedTls(ssl.SSLObject):
@@ -22,14 +26,23 @@ class TimedTls(ssl.SSLObject):
 
 
 def verified_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a context that trusts the CAs in `ca_file` (PEM), or the system's; TLS 1.2 at least.
-
-    Loading CAs is slow: make it once and share it. Raises `CertificateNotTrusted` when `ca_file` cannot be used.
-    """
+    """Return the context for Exchange and its log-in service. Raises `CertificateNotTrusted` when `ca_file` cannot be
+    used."""
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        context = contexts.verified_context(ca_file)
     except OSError as error:
         raise CertificateNotTrusted(f"exchange.ca_file {ca_file}: {error.strerror or error}") from error
     context.sslobject_class = TimedTls
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def not_trusted(
+    what: str, host: str, place: str, error: ssl.SSLCertVerificationError, shown: Certificate | None
+) -> CertificateNotTrusted:
+    """Return the failure in the words for what is wrong with the certificate that was `shown`.
+
+    `what` is whose it is. Certificates are judged by the machine's own time: no injected clock can be meant here.
+    """
+    server = Server(what, host, place, "exchange.ca_file", "exchange.ews_url or exchange.autodiscover_url")
+    found = verdict(server, error.verify_code, error.verify_message, shown, datetime.now(UTC))
+    return CertificateNotTrusted(found.detail).in_words(found.meaning, found.remedy)

@@ -14,15 +14,18 @@ from yarl import URL
 
 from engine.exchange.failures import (
     AnswerBrokenOff,
-    CertificateNotTrusted,
     ExchangeUnreachable,
+    NoAnswerInTime,
     NotUnderstood,
     RequestRejected,
+    TlsImpossible,
 )
 from engine.exchange.http.trace import Stopwatch
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
+OPENING_SECONDS = 15.0
+"""What begins a log-in has no work behind it: a server that leaves even that unanswered is not there."""
 MAX_BODY = 32 * 1024 * 1024
 
 
@@ -40,10 +43,20 @@ class Answer:
     rest: aiohttp.ClientResponse | None = field(default=None, repr=False)
 
 
+class UntrustedCertificate(Exception):
+    """The server's certificate did not pass; what is wrong with it has still to be found out."""
+
+    def __init__(self, failed: aiohttp.ClientConnectorCertificateError) -> None:
+        super().__init__(str(failed))
+        found = failed.certificate_error
+        self.error = found if isinstance(found, ssl.SSLCertVerificationError) else ssl.SSLCertVerificationError()
+
+
 class Outgoing(msgspec.Struct, frozen=True):
     """A request to send; `request_id` lets an administrator find it in the server's logs. The answer to one that
-    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. `asked` is when somebody
-    wanted it (perf_counter), `watch` measures it where somebody looks on.
+    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. One that `opens` a log-in
+    is waited for less long. `asked` is when somebody wanted it (perf_counter), `watch` measures it where somebody looks
+    on.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
     """
@@ -54,6 +67,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     body: bytes
     request_id: str = msgspec.field(default_factory=lambda: str(uuid.uuid4()))
     in_pieces: bool = False
+    opens: bool = False
     asked: float | None = None
     watch: Stopwatch | None = None
 
@@ -104,7 +118,7 @@ async def pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
     if answer.rest is None:
         yield answer.body
         return
-    with failures_by_name(answer.rest.url):
+    with failures_by_name(answer.rest.url, ANSWER_SECONDS):
         while chunk := await answer.rest.content.readany():
             yield chunk
 
@@ -120,22 +134,33 @@ async def whole_body(response: aiohttp.ClientResponse) -> bytes:
 
 
 @contextlib.contextmanager
-def failures_by_name(url: URL) -> Iterator[None]:
-    """Turn whatever the HTTP client raises into a failure of this room."""
+def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterator[None]:
+    """Turn whatever the HTTP client raises into a failure of this room; `seconds` are those an answer may take.
+
+    What a certificate is refused for takes another look at it: then this raises `UntrustedCertificate`.
+    """
     try:
         yield
     except aiohttp.ClientConnectorCertificateError as error:
-        raise CertificateNotTrusted(f"{_place(url)}: {_verdict(error.certificate_error)}") from error
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise ExchangeUnreachable(f"{_place(url)}: {_reason(error)}") from error
+        raise UntrustedCertificate(error) from error
+    except aiohttp.ClientConnectorSSLError as error:
+        raise TlsImpossible(f"{place_of(url)}: {_reason(error)}") from error
+    except aiohttp.ClientConnectorError as error:
+        # A machine that is not there refuses; one that resets has taken the connection, and hung up on our hello.
+        if isinstance(error.os_error, ConnectionResetError):
+            raise TlsImpossible(f"{place_of(url)}: it hangs up in the middle of the TLS handshake") from error
+        raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
     except TimeoutError as error:
-        raise AnswerBrokenOff(f"{_place(url)}: no answer within {ANSWER_SECONDS:.0f} s") from error
+        kind = ExchangeUnreachable if opens else NoAnswerInTime
+        raise kind(f"{place_of(url)}: no answer within {seconds:.0f} s") from error
     except aiohttp.ClientError as error:
         decoded = not any(isinstance(cause, ContentEncodingError) for cause in _causes(error))
-        raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{_place(url)}: {_reason(error)}") from error
+        raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{place_of(url)}: {_reason(error)}") from error
     except ValueError as error:
         # A header with a line break, or with half a character: nothing was sent.
-        raise RequestRejected(f"{_place(url)}: {error}") from error
+        raise RequestRejected(f"{place_of(url)}: {error}") from error
 
 
 def _reason(error: BaseException) -> str:
@@ -150,9 +175,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__ or following.__context__
 
 
-def _verdict(error: Exception) -> str:
-    return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
-
-
-def _place(url: URL) -> str:
+def place_of(url: URL) -> str:
+    """Return host and port of a URL, the port only where it is said."""
     return f"{url.host}:{url.explicit_port}" if url.explicit_port else url.host or ""

@@ -15,6 +15,7 @@ from engine.exchange.http.trace import Trace
 from engine.exchange.oauth.authority_http import AuthorityHttp
 from engine.exchange.oauth.errors import failure_of
 from engine.exchange.oauth.failures import AuthorityUnreachable, ClientCertificateUnusable
+from engine.logins.rules import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,20 @@ class Registration:
     tenant_id: str
     client_id: str
     proof: Secret | ClientCertificate = field(repr=False)
+
+    @property
+    def account(self) -> Account:
+        """What the authority counts log-ins of."""
+        return Account("exchange.client_secret", f"{self.client_id} in {self.tenant_id}".casefold())
+
+    def identity(self) -> str:
+        """Return what another log-in would be made with; reads the file of a certificate."""
+        if isinstance(self.proof, Secret):
+            return self.proof.reveal()
+        try:
+            return self.proof.certificate.read_text("latin-1")
+        except OSError:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)

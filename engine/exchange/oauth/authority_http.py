@@ -10,9 +10,11 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from engine.core.traced import TracedExchange
-from engine.exchange.failures import CertificateNotTrusted, ExchangeFailure
+from engine.exchange.failures import ExchangeFailure
+from engine.exchange.http.tls import not_trusted
 from engine.exchange.http.trace import NoTrace, Stopwatch, Trace
 from engine.exchange.oauth.failures import AuthorityUnreachable, TenantUnknown
+from engine.tls.shown import certificate_at
 
 SECONDS = 30.0
 JUDGED_BY_MSAL = (200, 400, 401)
@@ -66,17 +68,23 @@ class AuthorityHttp:
         """Ask for a token. Raises `AuthorityUnreachable` or `CertificateNotTrusted`."""
         # A signed assertion comes as bytes, which this library would write as Python does.
         form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
-        response = self._send("POST", url, params, form, headers)
+        try:
+            response = self._send("POST", url, params, form, headers)
+        except AuthorityUnreachable as failure:
+            failure.sent = not isinstance(failure.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+            raise
         try:
             understood = response.status_code in JUDGED_BY_MSAL and isinstance(json.loads(response.text), dict)
         except (ValueError, RecursionError):
             understood = False
         if not understood:
             told = response.headers.get("retry-after", "")
-            raise AuthorityUnreachable(
+            useless = AuthorityUnreachable(
                 f"{response.url.host}, HTTP {response.status_code}",
                 retry_after=min(float(told), 3600.0) if told.isascii() and told.isdigit() else None,
             )
+            useless.sent = True
+            raise useless
         return response
 
     def close(self) -> None:
@@ -128,7 +136,8 @@ def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return CertificateNotTrusted(f"{place}: {cause.verify_message}")
+            shown = certificate_at((place, error.request.url.port or 443), place)
+            return not_trusted("Microsoft Entra's log-in service", place, place, cause, shown)
         cause = cause.__cause__ or cause.__context__
     return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
 

@@ -5,7 +5,12 @@ from engine.exchange.failures import ExchangeFailure
 
 
 class AuthorityUnreachable(ExchangeFailure):
-    """No usable answer of the authority: no connection, an error page, or a status that may pass."""
+    """No usable answer of the authority: no connection, an error page, or a status that may pass.
+
+    `sent` tells whether the secret was on its way by then.
+    """
+
+    sent = False
 
     fault = Fault.NETWORK
     scope = Scope.SERVICE
@@ -47,8 +52,9 @@ class ClientSecretRefused(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Microsoft Entra refuses the client secret"
     remedy = (
-        "Put the value of a client secret of the app registration (not its ID) into exchange.client_secret of the "
-        "secrets file. Tokens are asked for again in 15 minutes, or at once after a restart."
+        "Store the value of a client secret of the app registration (not its ID): calendar-engine secret set "
+        "exchange.client_secret; a new one is tried at once. The present one is tried again by itself, later each "
+        'time, or once more by "calendar-engine log-in retry".'
     )
 
 
@@ -109,5 +115,5 @@ class TokenRefused(ExchangeFailure):
     remedy = (
         "Give the application the permission full_access_as_app (Office 365 Exchange Online) with admin consent, or "
         "the role Application EWS.AccessAsApp, and check that exchange.ews_url and exchange.authority belong to the "
-        "same cloud. It is tried again in 15 minutes, or at once after a restart."
+        "same cloud. It is tried again in 15 minutes."
     )

@@ -1,22 +1,33 @@
 """The token that goes with every request: fetched once for all that wait, kept until its end, dropped when refused."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import copy
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Protocol
 
 from engine.core.clock import Clock
 from engine.core.failures import Fault
 from engine.core.secret import Secret
-from engine.exchange.failures import ExchangeFailure
+from engine.exchange.failures import CertificateNotTrusted, ExchangeFailure
 from engine.exchange.oauth.application import Token
-from engine.exchange.oauth.failures import TokenRefused
+from engine.exchange.oauth.failures import (
+    AuthorityUnreachable,
+    ClientCertificateUnusable,
+    ClientSecretRefused,
+    TenantUnknown,
+    TokenRefused,
+)
+from engine.logins.breaker import Breaker, LogIn
+from engine.logins.rules import Paused
 
 BEFORE_ITS_END = timedelta(minutes=5)
 """MSAL gives another token in the last five minutes of one; that leaves time if the authority is down for a moment."""
 SOON = timedelta(seconds=10)
 AFTER_A_PERSON = timedelta(minutes=15)
 """Pauses after a failure: one that passes by itself, and one that somebody has to mend."""
+REFUSALS = 2
 
 
 class TokenSource(Protocol):
@@ -32,20 +43,33 @@ class TokenSource(Protocol):
 
 
 class BearerTokens:
-    """Implements `StandingAuthorization` (RFC 6750) for one application, tenant and scope. `clock` is the network's."""
+    """Implements `StandingAuthorization` (RFC 6750) for one application, tenant and scope. `clock` is the network's.
+
+    `breaker` is asked before each log-in at the authority, where there is one.
+    """
 
     refusal: type[ExchangeFailure] = TokenRefused
 
-    def __init__(self, source: TokenSource, user: str, clock: Clock) -> None:
+    def __init__(self, source: TokenSource, user: str, clock: Clock, breaker: Breaker | None = None) -> None:
         self.user = user
         self._source = source
         self._clock = clock
+        self._breaker = breaker
         self._one_flight = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
+        self._is_accepted = False
         self._authorization: Secret | None = None
         self._fresh_until = self._ends = clock.now()
         self._replaced = False
+        self._refusals = 0
         self._failure: ExchangeFailure | None = None
         self._paused_until = clock.now()
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn to send a request: until one was let in, they go one at a time."""
+        async with contextlib.nullcontext() if self._is_accepted else self._one_at_a_time:
+            yield
 
     async def authorization(self) -> str:
         """Return the Authorization of a request; whoever comes while a token is being fetched waits for that one.
@@ -63,19 +87,28 @@ class BearerTokens:
     def accepted(self) -> None:
         """A request with the present token was let in."""
         self._replaced = False
+        self._refusals = 0
+        self._is_accepted = True
 
     def refused(self, authorization: str, host: str, headers: Mapping[str, str]) -> bool:
         """Exchange answered 401; tell whether the next request has another token.
 
-        It has once, if the token is what Exchange complains about (RFC 6750, section 3.1).
+        It has once, if the token is what Exchange complains about (RFC 6750, section 3.1). Else tokens are left alone
+        for a while after the second refusal, since another one would be no better.
         """
         if self._authorization is None or authorization != self._authorization.reveal():
             return True
-        if self._replaced or "invalid_token" not in headers.get("www-authenticate", ""):
-            return False
-        self._authorization = None
-        self._replaced = True
-        return True
+        self._is_accepted = False
+        if not self._replaced and "invalid_token" in headers.get("www-authenticate", ""):
+            self._authorization = None
+            self._replaced = True
+            return True
+        self._refusals += 1
+        if self._refusals >= REFUSALS:
+            self._failure = TokenRefused(f"{self.user} at {host}")
+            self._paused_until = self._clock.now() + AFTER_A_PERSON
+            self._authorization, self._refusals = None, 0
+        return False
 
     async def close(self) -> None:
         """Close all connections to the authority."""
@@ -86,7 +119,7 @@ class BearerTokens:
         if now < self._paused_until:
             return
         try:
-            token = await asyncio.to_thread(self._source.token, other_than_before=self._replaced)
+            token = await self._log_in()
         except ExchangeFailure as failure:
             self._failure = failure
             passes = failure.fault in (Fault.NETWORK, Fault.SERVER)
@@ -99,7 +132,40 @@ class BearerTokens:
             self._ends = now + timedelta(seconds=token.seconds)
             self._fresh_until = max(self._ends - BEFORE_ITS_END, now + SOON)
 
+    async def _log_in(self) -> Token:
+        if self._breaker is None:
+            return await self._ask_for_token()
+        try:
+            async with self._breaker.log_in() as log_in:
+                await log_in.sending()
+                try:
+                    token = await self._ask_for_token()
+                except ExchangeFailure as failure:
+                    await _say(log_in, failure)
+                    raise
+                await log_in.proved()
+                return token
+        except Paused as pause:
+            kind = ClientSecretRefused if pause.refused else AuthorityUnreachable
+            left = (pause.until - self._clock.now()).total_seconds()
+            raise kind(f"{self.user}: {pause}", retry_after=max(left, 0.0)) from None
+
+    async def _ask_for_token(self) -> Token:
+        return await asyncio.to_thread(self._source.token, other_than_before=self._replaced)
+
     def _paused(self) -> ExchangeFailure:
-        failure = self._failure or TokenRefused()
-        left = (self._paused_until - self._clock.now()).total_seconds()
-        return type(failure)(failure.detail, retry_after=max(left, 0.0))
+        failure = copy.copy(self._failure) if self._failure is not None else TokenRefused()
+        failure.retry_after = max((self._paused_until - self._clock.now()).total_seconds(), 0.0)
+        return failure
+
+
+async def _say(log_in: LogIn, failure: ExchangeFailure) -> None:
+    """Say what a failure means for the log-in: an error about something else was given to who had logged in."""
+    if failure.fault is Fault.CREDENTIALS:
+        await log_in.refused()
+    elif isinstance(failure, AuthorityUnreachable) and failure.sent:
+        await log_in.undecided(failure.detail)
+    elif isinstance(failure, AuthorityUnreachable | CertificateNotTrusted | ClientCertificateUnusable | TenantUnknown):
+        await log_in.not_sent()
+    else:
+        await log_in.proved()

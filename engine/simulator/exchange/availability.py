@@ -55,6 +55,8 @@ def _told(call: Call, address: str, start: datetime, end: datetime) -> Element:
     owner = call.world.owner(address)
     if owner is None or owner.mailbox is None:
         raise Refusal("ErrorMailRecipientNotFound", "Unable to resolve the e-mail address to a directory object.")
+    if owner.free_busy_refusal:
+        raise Refusal(owner.free_busy_refusal, "The mailbox cannot be found.")
     if not owner.shares_free_busy:
         raise Refusal("ErrorNoFreeBusyAccess", "The caller does not have access to free/busy data.")
     events = [

@@ -11,6 +11,7 @@ class Person:
     `name` is the h323 name, `pbx_addresses` the e-mail entries of the user object. `mailbox` is the primary SMTP
     address, None for who has no mailbox; `proxy_addresses` are the further ones mail arrives under, and what else the
     directory knows with a prefix ("sip:…", "X500:…"). `mailbox_type` is what the directory says it is.
+    `free_busy_refusal` is the response code that free/busy has for the mailbox, "" where there is none.
     `may_impersonate` tells whether the mailbox is in the scope of the service account's role, `shares_free_busy`
     whether everybody may see when its owner is busy, as is usual.
     """
@@ -23,6 +24,7 @@ class Person:
     may_impersonate: bool = True
     shares_free_busy: bool = True
     mailbox_type: str = "Mailbox"
+    free_busy_refusal: str = ""
 
     @property
     def guid(self) -> str:

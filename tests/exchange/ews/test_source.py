@@ -18,6 +18,7 @@ from engine.exchange.failures import (
     ExchangeUnreachable,
     ImpersonationDenied,
     LoginRefused,
+    MailboxAtAnotherUrl,
     MailboxMoved,
     MailboxNotFound,
     MailboxTrouble,
@@ -397,6 +398,18 @@ async def test_mailboxes_found_before_follow_each_to_its_new_url() -> None:
         await source.read_window(mailbox, DAY)
     assert await source.read_window(mailbox, DAY) == ()
     assert play.http.requests[-1].url == new
+
+
+async def test_mailbox_that_is_not_at_the_configured_url_needs_another_setting() -> None:
+    elsewhere, moving = (Answer(500, fault(code)) for code in ("ErrorCrossSiteRequest", "ErrorMailboxMoveInProgress"))
+    source = Playbook(elsewhere, elsewhere, moving).source()
+    for ask in (source.read_window(ANNA, DAY), source.watch(ANNA)):
+        with pytest.raises(MailboxAtAnotherUrl) as raised:
+            await ask
+        assert "exchange.ews_url" in raised.value.remedy
+    with pytest.raises(MailboxMoved) as moved:
+        await source.read_window(ANNA, DAY)
+    assert not isinstance(moved.value, MailboxAtAnotherUrl)
 
 
 async def test_configured_url_is_never_discovered() -> None:

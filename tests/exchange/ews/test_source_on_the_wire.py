@@ -13,11 +13,11 @@ from engine.core.settings.model import ResolveWith, ServerChoice
 from engine.exchange.failures import (
     AnswerBrokenOff,
     AutodiscoverFailed,
-    CertificateNotTrusted,
     ExchangeBusy,
     ExchangeFailure,
     ExchangeUnreachable,
     ImpersonationDenied,
+    LoginPage,
     LoginRefused,
     MailboxBusy,
     MailboxNotFound,
@@ -178,7 +178,8 @@ async def test_mailbox_out_of_scope_is_found_but_not_read(
         (ErrorCode("ErrorMailboxStoreUnavailable"), MailboxTrouble),
         (ErrorCode("ErrorNonExistentMailbox", in_fault=True), MailboxNotFound),
         (redirect("/ews/genericerrorpage.htm"), MailboxTrouble),
-        (html_page(), NotUnderstood),
+        (redirect("/owa/auth/logon.aspx?reason=0"), LoginPage),
+        (html_page(), LoginPage),
         (garbage(), NotUnderstood),
         (Reply(500), MailboxTrouble),
         (Reply(200), NotUnderstood),
@@ -287,7 +288,8 @@ async def test_unknown_certificate_is_named_for_every_address(
     async with open_source(exchange, ews_url=None) as source:
         with pytest.raises(AutodiscoverFailed) as raised:
             await source.resolve([ANNA])
-    assert raised.value.detail.count(CertificateNotTrusted.meaning) == 2
+    assert raised.value.detail.count("The certificate of the Exchange server is of a CA that is not trusted here") == 2
+    assert "exchange.ca_file" in raised.value.remedy
 
 
 async def test_server_that_is_down_is_unreachable_and_back_again(

@@ -13,6 +13,7 @@ from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.handshake import Credential
 from engine.exchange.http.tls import verified_context
 from engine.exchange.http.trace import Trace
+from engine.logins.breaker import LogIns
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.routing import RoutedResolver
 from tests.exchange.http.iis import ACCOUNT, HOST, PASSWORD, Iis, serve
@@ -53,6 +54,7 @@ def open_client(authority: CertificateAuthority, clock: ManualClock, tmp_path: P
         connections: int = 8,
         ca_file: Path = ca_file,
         trace: Trace | None = None,
+        log_ins: LogIns | None = None,
     ) -> AsyncIterator[ExchangeHttp]:
         routes = {("https", HOST, 443): server.port}
         client = ExchangeHttp(
@@ -63,6 +65,7 @@ def open_client(authority: CertificateAuthority, clock: ManualClock, tmp_path: P
             user_agent="calendar-engine/1",
             resolver=RoutedResolver(routes),
             trace=trace,
+            log_ins=log_ins,
         )
         try:
             yield client

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.certificates import CertificateAuthority, Flaw
 from engine.simulator.exchange.ntlm import Binding, NtlmGate
 
 HOST = "mail.corp.example"
@@ -26,6 +26,17 @@ class Seen:
     body: bytes
     cookie: str
     headers: dict[str, str]
+
+
+def soap(text: str) -> web.Response:
+    """Return what only Exchange itself can have said."""
+    envelope = f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{text}</s:Body></s:Envelope>'
+    return web.Response(text=envelope, content_type="text/xml")
+
+
+def said(body: bytes) -> str:
+    """Return the text of such an answer."""
+    return body.decode().partition("<s:Body>")[2].partition("</s:Body>")[0]
 
 
 class Iis:
@@ -52,7 +63,7 @@ class Iis:
         if self.on_authenticated is not None and (answer := await self.on_authenticated(request)) is not None:
             return answer
         await asyncio.sleep(0.001)
-        return web.Response(text=f"{identity} posted {len(body)} bytes")
+        return soap(f"{identity} posted {len(body)} bytes")
 
     async def close_connections(self) -> None:
         """Close every connection, as IIS does with those that are idle for long, and let the word get around."""
@@ -70,9 +81,10 @@ async def serve(
     names: tuple[str, ...] = (HOST,),
     schemes: tuple[str, ...] = ("Negotiate", "NTLM"),
     shown_to_gate: bytes | None = None,
+    flaw: Flaw | None = None,
 ) -> AsyncIterator[Iis]:
     """Run the server; `shown_to_gate` is the certificate it takes for its own, as behind a TLS balancer."""
-    certificate = authority.issue(*names)
+    certificate = authority.issue(*names, flaw=flaw)
     gate = NtlmGate(
         {ACCOUNT: PASSWORD}, binding=binding, certificate_der=shown_to_gate or certificate.der, schemes=schemes
     )

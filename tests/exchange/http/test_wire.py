@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+import re
 import ssl
 import uuid
 from pathlib import Path
@@ -19,13 +20,15 @@ from engine.exchange.failures import (
     ExchangeUnreachable,
     NotUnderstood,
     RequestRejected,
+    TlsImpossible,
 )
 from engine.exchange.http import connection, wire
 from engine.exchange.http.tls import verified_context
 from engine.exchange.http.wire import JoinedHeaders
-from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.certificates import CertificateAuthority, Flaw
 from tests.exchange.http.conftest import OpenClient
-from tests.exchange.http.iis import URL, Iis, serve
+from tests.exchange.http.iis import HOST, URL, Iis, serve
+from tests.support.old_tls import old_tls
 
 
 async def test_every_request_says_who_we_are_and_carries_an_id_of_its_own(iis: Iis, open_client: OpenClient) -> None:
@@ -44,7 +47,7 @@ async def test_every_request_says_who_we_are_and_carries_an_id_of_its_own(iis: I
 async def test_names_of_headers_are_case_insensitive(iis: Iis, open_client: OpenClient) -> None:
     async with open_client(iis) as client:
         answer = await client.post(URL, b"x", {})
-    assert answer.headers["CONTENT-type"] == answer.headers["content-TYPE"] == "text/plain; charset=utf-8"
+    assert answer.headers["CONTENT-type"] == answer.headers["content-TYPE"] == "text/xml; charset=utf-8"
 
 
 async def test_repeated_headers_are_one_list_and_long_ones_are_taken(iis: Iis, open_client: OpenClient) -> None:
@@ -249,6 +252,43 @@ async def test_a_certificate_for_another_name_is_not_trusted(
     async with serve(authority, names=("localhost", "127.0.0.1")) as iis, open_client(iis) as client:
         with pytest.raises(CertificateNotTrusted, match=r"not valid for 'mail\.corp\.example'"):
             await client.post(URL, b"x", {})
+
+
+@pytest.mark.parametrize(
+    ("flaw", "meaning", "remedy"),
+    [
+        (Flaw.EXPIRED, "has expired", "Renew the certificate"),
+        (Flaw.NOT_YET_VALID, "is not valid yet", "clocks"),
+        (Flaw.COMMON_NAME_ONLY, "has no alternative names", r"subject alternative names \(SAN\)"),
+        (Flaw.SELF_SIGNED, "is signed by itself", "exchange.ca_file"),
+    ],
+)
+async def test_each_flaw_of_a_certificate_has_its_own_words(
+    authority: CertificateAuthority, open_client: OpenClient, flaw: Flaw, meaning: str, remedy: str
+) -> None:
+    async with serve(authority, flaw=flaw) as iis, open_client(iis) as client:
+        for ask in (client.post(URL, b"x", {}), client.get_anonymously(URL)):
+            with pytest.raises(
+                CertificateNotTrusted, match=rf"^The certificate of the Exchange server {meaning}"
+            ) as failed:
+                await ask
+            assert re.search(remedy, failed.value.remedy)
+            assert ("exchange.ca_file" in failed.value.remedy) is (flaw is Flaw.SELF_SIGNED)
+            assert f"it is that of CN={HOST}" in failed.value.detail
+            assert re.search(r"valid from \d{4}-\d\d-\d\d until \d{4}-\d\d-\d\d \d\d:\d\d UTC", failed.value.detail)
+        assert iis.requests == []
+
+
+@pytest.mark.parametrize("resets", [False, True])
+async def test_a_server_that_speaks_old_tls_alone_is_told_so(iis: Iis, open_client: OpenClient, resets: bool) -> None:
+    async with old_tls(resets=resets) as port:
+        iis.port = port
+        async with open_client(iis) as client:
+            for ask in (client.post(URL, b"x", {}), client.get_anonymously(URL)):
+                with pytest.raises(TlsImpossible) as failed:
+                    await ask
+                assert "TLS 1.2" in failed.value.remedy
+                assert "firewall" not in failed.value.remedy
 
 
 async def test_tls_older_than_1_2_is_not_spoken(authority: CertificateAuthority, tmp_path: Path) -> None:

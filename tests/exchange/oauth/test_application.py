@@ -180,6 +180,7 @@ async def test_an_authority_that_is_not_there(make_application: MakeApplication)
 async def test_an_authority_with_another_certificate(make_application: MakeApplication) -> None:
     failure = await failure_of(make_application(ca=CertificateAuthority("another")))
     assert type(failure) is CertificateNotTrusted
+    assert failure.meaning == "The certificate of Microsoft Entra's log-in service is of a CA that is not trusted here"
     collect_cancelled_handshakes()
 
 

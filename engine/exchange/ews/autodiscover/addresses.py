@@ -52,6 +52,12 @@ def urls_of_domain(domain: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return asked, tuple(f"http://{host}{_PATH}.xml" for host in hosts)
 
 
+def parent_domain(host: str) -> frozenset[str]:
+    """Return the domain that a host is in, none where that would be a top-level domain or the host is an address."""
+    _, _, domain = host.partition(".")
+    return frozenset({domain}) if "." in domain and not domain.rpartition(".")[2].isdecimal() else frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class TrustedHosts:
     """The hosts that credentials may be sent to: some domains with all below them, and hosts from the settings.

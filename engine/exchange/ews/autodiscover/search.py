@@ -1,7 +1,7 @@
 """Decides what autodiscover asks next: a state machine with answers in, steps out, at last the EWS URL."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from engine.exchange.ews.autodiscover.addresses import (
     host_of,
     https_url,
     origin_of,
+    parent_domain,
     urls_at,
     urls_of_domain,
 )
@@ -31,15 +32,18 @@ from engine.exchange.ews.transport import HttpAnswer
 from engine.exchange.failures import (
     AutodiscoverFailed,
     CertificateNotTrusted,
+    EwsHostNotTrusted,
     ExchangeFailure,
     ExchangeUnreachable,
     LoginRefused,
     MailboxNotFound,
     NotUnderstood,
 )
+from engine.exchange.http.login_page import cleaned_address
 
 MOST_REDIRECTS = 10
 _LONGEST_REMARK = 500
+_UNASKED = "credentials are not sent to another domain unasked"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NOTHING_THERE = (404, 405, 410, 501)
 """What a host answers that does autodiscover in the other dialect alone, or not at all."""
@@ -88,8 +92,10 @@ class Search:
 
     `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. The service account's
     `own` address, if it is among them, often belongs to no mailbox, which says nothing of the others. `leads_away`
-    tells where a server has sent us that is not trusted with credentials, "" if none has. Raises
-    `AutodiscoverFailed` when there is nothing to ask, or nowhere.
+    tells where a server has sent us that is not trusted with credentials, "" if none has. Trusted are the domains of
+    `domain` and `own` with all below them, the host of a configured URL, and the hosts `trusted`; as the server of EWS,
+    also what is in the domain of a configured URL, or of the mailbox that was asked about. Raises `AutodiscoverFailed`
+    when there is nothing to ask, or nowhere.
     """
 
     def __init__(
@@ -100,10 +106,15 @@ class Search:
         addresses: Sequence[str],
         server: ServerChoice,
         own: str = "",
+        trusted: Collection[str] = (),
     ) -> None:
         self._configured = _configured(configured_url) if configured_url else None
-        hosts = frozenset({host_of(self._configured)}) if self._configured else frozenset[str]()
-        self._trusted = TrustedHosts(frozenset({domain.lower()} if domain else ()), hosts)
+        asked_at = host_of(self._configured) if self._configured else ""
+        hosts = frozenset(trusted) | ({asked_at} if asked_at else frozenset())
+        domains = frozenset(each.lower() for each in (domain, domain_of(own)) if each)
+        self._trusted = TrustedHosts(domains, hosts)
+        of_mailboxes = frozenset(domain_of(address).lower() for address in addresses if is_smtp_address(address))
+        self._may_have_ews = TrustedHosts(domains | of_mailboxes | parent_domain(asked_at), hosts)
         self._server = server
         self._addresses = tuple(dict.fromkeys(address for address in addresses if is_smtp_address(address)))
         self._asked: set[Step] = set()
@@ -115,6 +126,8 @@ class Search:
         self._answering: set[str] = set()
         self._failing: set[str] = set()
         self.leads_away = ""
+        self._outside = ""
+        self._certificate: CertificateNotTrusted | None = None
         self._endpoint: Endpoint | None = None
         if not self._addresses:
             raise AutodiscoverFailed("there is no e-mail address to ask about")
@@ -157,6 +170,8 @@ class Search:
         """Take in that there was no answer to `step`; without a connection its host is not asked again."""
         self._say(step, str(failure))
         self._failing.add(origin_of(step.url))
+        if isinstance(failure, CertificateNotTrusted) and (self._configured or "//autodiscover." in step.url):
+            self._certificate = self._certificate or failure
         if isinstance(failure, ExchangeUnreachable | CertificateNotTrusted):
             self._gone.add(origin_of(step.url))
 
@@ -174,9 +189,15 @@ class Search:
         """
         if self._endpoint is not None:
             return self._endpoint
+        if self._outside:
+            raise _not_trusted(self._outside, "; ".join(self._said))
         all_unknown = bool(self._unknown) and self._in_question <= self._unknown
         certain = all_unknown and self._answering.isdisjoint(self._failing)
-        raise (MailboxNotFound if certain else AutodiscoverFailed)("; ".join(self._said))
+        if certain:
+            raise MailboxNotFound("; ".join(self._said))
+        failure = AutodiscoverFailed("; ".join(self._said))
+        # Where autodiscover ought to be, a certificate is what to mend; a web site of the domain may have any.
+        raise failure.in_words(failure.meaning, self._certificate.remedy) if self._certificate else failure
 
     def _first_steps(self, domain: str) -> list[Step]:
         address = self._addresses[0]
@@ -220,10 +241,16 @@ class Search:
         # A site may fill in only one of them; the other one beats none.
         for server in sorted(told, key=lambda choice: choice is not self._server):
             url = told[server]
-            if url is not None:
+            if url is None:
+                continue
+            if self._may_have_ews.include(host_of(url)) or host_of(url) == host_of(step.url):
                 self._endpoint = Endpoint(url, server, urls.group, step.url, urls.address)
                 return
-        self._say(step, "an answer without an https EWS URL")
+            self.leads_away = self._outside = self._outside or url
+        if self._outside:
+            self._say(step, f"names {self._outside}, which is refused: {_UNASKED}")
+        else:
+            self._say(step, "an answer without an https EWS URL")
 
     def _ask_about_the_next(self, step: Step) -> None:
         if step.address in self._addresses[:-1]:
@@ -234,10 +261,13 @@ class Search:
         target = https_url(location, step.url)
         trail = (*step.trail, step.url)
         if target is None:
-            self._say(step, f"leads to {location[: _LONGEST_REMARK // 2]}, which is refused: not an https URL")
+            self._say(step, f"leads to {cleaned_address(location)}, which is refused: not an https URL")
         elif not self._trusted.include(host_of(target)):
-            self.leads_away = target
-            self._say(step, f"leads to {target}, which is refused: credentials are not sent to another domain unasked")
+            self.leads_away = cleaned_address(target)
+            self._say(
+                step,
+                f"leads to {self.leads_away}, which is refused: credentials are not sent to another domain unasked",
+            )
         elif target in trail:
             self._say(step, f"the redirects go round in a circle: {' -> '.join((*trail, target))}")
         elif self._may_redirect(step):
@@ -250,7 +280,7 @@ class Search:
             self._say(step, f"the redirects go round in a circle: back to the address {address}")
         elif not self._configured and not self._trusted.include(domain_of(address)):
             self.leads_away = address
-            self._say(step, f"leads to {address}, which is refused: credentials are not sent to another domain unasked")
+            self._say(step, f"leads to {address}, which is refused: {_UNASKED}")
             self._ask_about_the_next(step)
         elif self._may_redirect(step):
             if step.address.lower() in self._in_question:
@@ -272,6 +302,14 @@ class Search:
 
 def _step(url: str, address: str, trail: tuple[str, ...] = ()) -> Step:
     return Step(Asking.SOAP if url.lower().endswith(".svc") else Asking.POX, url, address, trail)
+
+
+def _not_trusted(url: str, said: str) -> EwsHostNotTrusted:
+    remedy = (
+        f'If {host_of(url)} is a server of your Exchange, set exchange.trusted_hosts = ["{host_of(url)}"] (the set-up '
+        "asks for it): log-ins are sent there from then on. If it is not, look who answers autodiscover."
+    )
+    return EwsHostNotTrusted(said).in_words(EwsHostNotTrusted.meaning, remedy)
 
 
 def _configured(url: str) -> str:

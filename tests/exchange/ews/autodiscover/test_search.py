@@ -10,6 +10,7 @@ from engine.exchange.ews.autodiscover.search import MOST_REDIRECTS, Asking, Endp
 from engine.exchange.failures import (
     AutodiscoverFailed,
     CertificateNotTrusted,
+    EwsHostNotTrusted,
     ExchangeUnreachable,
     LoginRefused,
     MailboxNotFound,
@@ -367,3 +368,63 @@ def test_answer_that_is_no_autodiscover_answer_leads_on(body: bytes) -> None:
     search = searching()
     assert walk(search, lambda step: Answer(200, body)) == [SOAP_1, POX_1, SOAP_2, POX_2, GET_1, GET_2]
     assert failure(search)
+
+
+def run_with(answers: bytes, configured_url: str = POX_1, own: str = "", trusted: tuple[str, ...] = ()) -> Search:
+    search = Search(
+        domain="example.com",
+        configured_url=configured_url,
+        addresses=(ADDRESS,),
+        server=ServerChoice.EXTERNAL,
+        own=own,
+        trusted=trusted,
+    )
+    while (step := search.next_step()) is not None:
+        search.answered(step, Answer(200, answers))
+    return search
+
+
+def named(url: str, internal: str = "") -> bytes:
+    """Return a POX answer, which is read whatever was asked in."""
+    account = "".join(
+        f"<Protocol><Type>{kind}</Type><EwsUrl>{each}</EwsUrl></Protocol>"
+        for kind, each in (("EXPR", url), ("EXCH", internal))
+        if each
+    )
+    return f"<Autodiscover><Response><Account>{account}</Account></Response></Autodiscover>".encode()
+
+
+def test_a_server_outside_the_domain_is_refused_until_it_is_trusted() -> None:
+    there = "https://mail.hoster.example/EWS/Exchange.asmx"
+    search = run_with(named(there))
+    with pytest.raises(EwsHostNotTrusted, match=r"names https://mail\.hoster\.example/EWS") as failed:
+        search.outcome()
+    assert 'exchange.trusted_hosts = ["mail.hoster.example"]' in failed.value.remedy
+    assert search.leads_away == there
+    assert run_with(named(there), trusted=("mail.hoster.example",)).outcome().url == there
+
+
+def test_of_two_servers_the_one_inside_is_taken() -> None:
+    inside = "https://mail.example.com/EWS/Exchange.asmx"
+    search = run_with(named("https://mail.hoster.example/EWS/Exchange.asmx", inside))
+    assert search.outcome().url == inside
+
+
+@pytest.mark.parametrize(
+    ("configured", "own", "host"),
+    [
+        ("https://ad.hoster.example/autodiscover/autodiscover.xml", "", "ad.hoster.example"),
+        ("https://ad.hoster.example/autodiscover/autodiscover.xml", "", "mail.hoster.example"),
+        ("https://ad.hoster.example/autodiscover/autodiscover.xml", "", "mail.example.com"),
+        ("https://ad.hoster.example/autodiscover/autodiscover.xml", "svc@corp.example", "mail.corp.example"),
+    ],
+)
+def test_what_belongs_together_needs_no_word(configured: str, own: str, host: str) -> None:
+    url = f"https://{host}/EWS/Exchange.asmx"
+    assert run_with(named(url), configured_url=configured, own=own).outcome().url == url
+
+
+@pytest.mark.parametrize("host", ["evil.example", "example.com.evil.example", "notexample.com", "192.0.2.7"])
+def test_what_only_looks_like_it_is_outside(host: str) -> None:
+    with pytest.raises(EwsHostNotTrusted):
+        run_with(named(f"https://{host}/EWS/Exchange.asmx")).outcome()

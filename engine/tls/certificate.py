@@ -1,28 +1,37 @@
 """What a server's certificate says about itself, for a person to compare: looked at, never trusted because of it."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-
-from engine.pbx.tls import fingerprint_of
+from cryptography.x509.oid import NameOID
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate in words; `issuer` and `subject` as RFC 4514 writes them, `fingerprint` the SHA-256."""
+    """A certificate in words; `issuer` and `subject` as RFC 4514 writes them, `fingerprint` the SHA-256.
+
+    `names` are its alternative names, `common_name` is what once stood for one.
+    """
 
     fingerprint: str
     subject: str
     issuer: str
     names: tuple[str, ...]
+    common_name: str
     begins: datetime
     ends: datetime
 
     @property
+    def issued_by_itself(self) -> bool:
+        """Whether it is its own CA."""
+        return self.issuer == self.subject
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """What there is to compare."""
-        issued = "issued by itself" if self.issuer == self.subject else f"issued by {self.issuer}"
+        issued = "issued by itself" if self.issued_by_itself else f"issued by {self.issuer}"
         return (
             f"certificate of {self.subject}, {issued}",
             f"for the names {', '.join(self.names) or '(none)'}",
@@ -35,16 +44,23 @@ def described(der: bytes) -> Certificate | None:
     """Return what a certificate (DER) says, None where it cannot be read."""
     try:
         certificate = x509.load_der_x509_certificate(der)
+        common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         return Certificate(
             fingerprint=fingerprint_of(der),
             subject=certificate.subject.rfc4514_string(),
             issuer=certificate.issuer.rfc4514_string(),
             names=_names(certificate),
+            common_name=str(common_names[0].value) if common_names else "",
             begins=certificate.not_valid_before_utc,
             ends=certificate.not_valid_after_utc,
         )
     except ValueError:
         return None
+
+
+def fingerprint_of(certificate: bytes) -> str:
+    """Return the SHA-256 of a certificate (DER) as people compare it: pairs of hexadecimal digits between colons."""
+    return hashlib.sha256(certificate).digest().hex(":").upper()
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:

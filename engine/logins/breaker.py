@@ -1,0 +1,263 @@
+"""The circuit breaker that every log-in goes through: whose turn it is, and what its end means for the next one."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.core.clock import Clock
+from engine.logins import rules
+from engine.logins.history import History, RememberedHistory
+from engine.logins.rules import MOST, Account, Attempt, Attempts, Outcome, Paused
+
+FRESH = timedelta(seconds=5)
+"""Most log-ins are refused before the request is looked at; what takes longer is probably the request's own time."""
+MOST_FRESH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand with an account: what was tried since the last proof, and until when it is paused."""
+
+    account: Account
+    refused: int
+    unproved: int
+    last: datetime | None
+    pause: Paused | None
+
+
+class LogIns:
+    """The breakers of all accounts, one for each, whichever part of the engine logs in; `clock` is the network's."""
+
+    def __init__(self, clock: Clock, history: History | None = None) -> None:
+        self._clock = clock
+        self._history = history or RememberedHistory()
+        self._turns: dict[Account, _Turns] = {}
+
+    def breaker(self, account: Account, credential: Callable[[], str]) -> "Breaker":
+        """Return the breaker for an account with a secret; `credential` is called in a thread when it is needed."""
+        turns = self._turns.setdefault(account, _Turns(account, self._history, self._clock))
+        return Breaker(turns, account, self._history, credential)
+
+    async def standings(self) -> tuple[Standing, ...]:
+        """Return how things stand with every account that is known."""
+        now = self._clock.now()
+        return tuple(_standing(account, tried, now) for account, tried in (await self._history.accounts()).items())
+
+    async def ask(self) -> tuple[Account, ...]:
+        """Let one more log-in be tried with every account that is paused, unless that is too much; return which."""
+        asked = []
+        for standing in await self.standings():
+            if standing.pause is None:
+                continue
+            with contextlib.suppress(Paused):
+                await self._history.change(standing.account, lambda tried: rules.asked(tried, self._clock.now()))
+                asked.append(standing.account)
+        return tuple(asked)
+
+
+def _standing(account: Account, attempts: Attempts, now: datetime) -> Standing:
+    credential = next((each.credential for each in reversed(attempts) if each.outcome is not Outcome.ASKED), "")
+    tried = [each for each in attempts if each.outcome not in (Outcome.ASKED, Outcome.PROVED)]
+    refused = sum(each.outcome is Outcome.REFUSED for each in tried)
+    last = attempts[-1].at if attempts else None
+    return Standing(account, refused, len(tried) - refused, last, rules.paused(attempts, credential, now))
+
+
+class Breaker:
+    """Stands before all log-ins of one account with one secret."""
+
+    def __init__(self, turns: "_Turns", account: Account, history: History, credential: Callable[[], str]) -> None:
+        self._turns = turns
+        self._account = account
+        self._history = history
+        self._credential = credential
+        self._fingerprint = ""
+        self._making_fingerprint = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def log_in(self) -> AsyncIterator["LogIn"]:
+        """Wait for one's turn to log in, and say inside how it went. Raises `Paused` while nobody may.
+
+        What says nothing, after the secret was sent, counts as a log-in that proves nothing.
+        """
+        async with self._making_fingerprint:
+            if not self._fingerprint:
+                credential = await asyncio.to_thread(self._credential)
+                self._fingerprint = await self._history.fingerprint(self._account, credential)
+        async with self._turns.one(self._fingerprint) as log_in:
+            yield log_in
+
+    async def pause(self) -> Paused | None:
+        """Return until when nobody may log in with this secret, None: somebody may."""
+        return await self._turns.pause(self._fingerprint)
+
+
+class LogIn:
+    """One log-in. `trusted`: an earlier one of this process with the same secret was proved right."""
+
+    def __init__(self, turns: "_Turns", credential: str, *, trusted: bool) -> None:
+        self.trusted = trusted
+        self._turns = turns
+        self._credential = credential
+        self._attempt: Attempt | None = None
+
+    async def sending(self) -> None:
+        """Comes right before the secret, or what proves it, is sent. Raises `Paused`."""
+        if not self.trusted:
+            self._attempt = await self._turns.begin(self._credential)
+
+    async def not_sent(self) -> None:
+        """There was no connection to send it over."""
+        if self._attempt is not None:
+            await self._turns.take_back(self._attempt)
+
+    async def proved(self) -> None:
+        """Something from behind the log-in has answered."""
+        await self._turns.proved(self._credential, self._attempt)
+
+    async def refused(self) -> None:
+        """The server said that it is wrong."""
+        await self._turns.ended(self._credential, self._attempt, Outcome.REFUSED)
+
+    async def undecided(self, seen: str) -> None:
+        """There was an answer, or an end of the connection, that may hide a refusal: what was `seen`, in words."""
+        await self._turns.ended(self._credential, self._attempt, Outcome.UNDECIDED, seen)
+
+    async def overdue(self, seen: str) -> None:
+        """There was no answer in time. What a trusted secret waits for in vain is rather a mailbox than the log-in."""
+        if not self.trusted:
+            await self.undecided(seen)
+
+
+class _Turns:
+    """Whose turn it is with one account.
+
+    A secret that this process has not seen proved is tried by one log-in at a time, each remembered before it is sent.
+    With one that is proved, up to two are under way at once, and up to four with those that take long; they need not
+    be remembered, as long as nothing is the matter with them.
+    """
+
+    def __init__(self, account: Account, history: History, clock: Clock) -> None:
+        self._account = account
+        self._history = history
+        self._clock = clock
+        self._undecided: dict[str, int] = {}
+        self._seen = ""
+        self._under_way: dict[LogIn, datetime] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    def now(self) -> datetime:
+        """Return the present instant of network time."""
+        return self._clock.now()
+
+    @contextlib.asynccontextmanager
+    async def one(self, credential: str) -> AsyncIterator[LogIn]:
+        """Wait for a turn. Raises `Paused`."""
+        while credential not in self._undecided:
+            async with self._one_at_a_time:
+                if credential in self._undecided:
+                    break
+                await self._check(credential)
+                yield LogIn(self, credential, trusted=False)
+                return
+        async with self._trusted(credential) as log_in:
+            if log_in is not None:
+                yield log_in
+                return
+        async with self.one(credential) as log_in:  # the trust was lost while it waited
+            yield log_in
+
+    @contextlib.asynccontextmanager
+    async def _trusted(self, credential: str) -> AsyncIterator[LogIn | None]:
+        while credential in self._undecided and not self._has_room(credential):
+            await self._something_changes()
+        if credential not in self._undecided:
+            yield None
+            return
+        log_in = LogIn(self, credential, trusted=True)
+        self._under_way[log_in] = self.now()
+        try:
+            yield log_in
+        finally:
+            del self._under_way[log_in]
+            self._wake_waiting()
+
+    async def begin(self, credential: str) -> Attempt:
+        """Remember that a log-in is about to be sent."""
+        attempts = await self._history.change(
+            self._account, lambda attempts: rules.begun(self._known(attempts), credential, self.now())
+        )
+        return attempts[-1]
+
+    async def take_back(self, attempt: Attempt) -> None:
+        """Forget one that was not sent after all."""
+        await self._history.change(self._account, lambda attempts: rules.taken_back(attempts, attempt))
+
+    async def proved(self, credential: str, attempt: Attempt | None) -> None:
+        """Trust a secret, and no other, from now on; it is remembered where that puts an end to something.
+
+        A log-in that began before the trust was lost says nothing about the secret now.
+        """
+        undecided = self._undecided.get(credential)
+        if undecided is None and attempt is None:
+            return
+        if undecided != 0:
+            await self._history.change(self._account, lambda _: rules.proved(credential, self.now()))
+        self._undecided = {credential: 0}
+        self._wake_waiting()
+
+    async def ended(self, credential: str, attempt: Attempt | None, outcome: Outcome, seen: str = "") -> None:
+        """Remember a log-in that was not proved. A refusal ends the trust at once, whatever else is under way."""
+        undecided = self._undecided.pop(credential, rules.TRUSTED_TRIES) + 1
+        if outcome is Outcome.UNDECIDED and undecided < rules.TRUSTED_TRIES:
+            self._undecided[credential] = undecided
+        self._seen = seen
+        self._wake_waiting()
+        if attempt is None:
+            made = Attempt(credential, self.now(), outcome)
+            await self._history.change(self._account, lambda attempts: (*attempts, made))
+        else:
+            await self._history.change(self._account, lambda attempts: rules.settled(attempts, attempt, outcome))
+
+    async def pause(self, credential: str) -> Paused | None:
+        """Return until when nobody may log in with this secret, None: somebody may."""
+        attempts = await self._history.change(self._account, self._known)
+        pause = rules.paused(attempts, credential, self.now())
+        if pause is not None:
+            pause.seen = self._seen
+        return pause
+
+    async def _check(self, credential: str) -> None:
+        if (pause := await self.pause(credential)) is not None:
+            raise pause
+
+    def _known(self, attempts: Attempts) -> Attempts:
+        return rules.tidied(attempts, self.now())
+
+    def _has_room(self, credential: str) -> bool:
+        fresh = sum(self.now() - begun < FRESH for begun in self._under_way.values())
+        return fresh < MOST_FRESH and len(self._under_way) < MOST - self._undecided[credential]
+
+    async def _something_changes(self) -> None:
+        """Return when a log-in ends, or the oldest fresh one is fresh no longer."""
+        now = self.now()
+        fresh = [begun + FRESH for begun in self._under_way.values() if now - begun < FRESH]
+        changed = self._changed
+        if not fresh:
+            await changed.wait()
+            return
+        async with asyncio.TaskGroup() as group:
+            timer = group.create_task(self._wake_at(min(fresh)))
+            await changed.wait()
+            timer.cancel()
+
+    async def _wake_at(self, instant: datetime) -> None:
+        await self._clock.sleep_until(instant)
+        self._wake_waiting()
+
+    def _wake_waiting(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,57 @@
+"""Whose calendar could be read at the last visit, whose could not, and what that says of the service. No I/O."""
+
+from collections import Counter
+
+from engine.core.failures import Failure
+from engine.exchange.failures import ImpersonationDenied, MailboxNotFound, NoCalendarReadable
+
+NAMED = 3
+"""How many kinds of failures are named."""
+
+
+class Readability:
+    """Exchange works where somebody's calendar is read, not where it merely answers.
+
+    `anybody_read` is whether one was read since the beginning.
+    """
+
+    def __init__(self) -> None:
+        self._well: set[str] = set()
+        self._ill: dict[str, Failure] = {}
+        self.anybody_read = False
+
+    def well(self, guid: str) -> None:
+        """The calendar was read."""
+        self.anybody_read = True
+        self._ill.pop(guid, None)
+        self._well.add(guid)
+
+    def ill(self, guid: str, failure: Failure) -> None:
+        """The calendar could not be read."""
+        self._well.discard(guid)
+        self._ill[guid] = failure
+
+    def forget(self, guid: str) -> None:
+        """Take no more interest in this user."""
+        self._well.discard(guid)
+        self._ill.pop(guid, None)
+
+    @property
+    def works(self) -> bool:
+        """Whether somebody's calendar was read at the last visit."""
+        return bool(self._well)
+
+    def verdict(self, users: int) -> NoCalendarReadable | None:
+        """Return what to say once the calendars of all `users` were tried and none could be read."""
+        if self._well or not self._ill or len(self._ill) < users:
+            return None
+        counted = Counter(failure.meaning for failure in self._ill.values())
+        return NoCalendarReadable(", ".join(f"{meaning} ({number})" for meaning, number in counted.most_common(NAMED)))
+
+    def denial(self, users: int) -> ImpersonationDenied | None:
+        """Return one of the denials once all `users` were tried and nobody who has a mailbox may be impersonated."""
+        if self._well or len(self._ill) < users:
+            return None
+        denials = [each for each in self._ill.values() if isinstance(each, ImpersonationDenied)]
+        without = sum(isinstance(each, MailboxNotFound) for each in self._ill.values())
+        return denials[0] if denials and len(denials) + without == len(self._ill) else None

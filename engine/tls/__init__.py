@@ -1,0 +1,1 @@
+"""Whom we trust when we connect, and what is wrong with a certificate that we do not trust."""

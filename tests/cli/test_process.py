@@ -1,0 +1,38 @@
+"""What others may learn of a process that knows passwords, and what it may open; looked at from one of its own."""
+
+import json
+import resource
+import subprocess
+import sys
+
+from engine.cli.process import MOST_FILES, taken_environment
+
+PROGRAM = """
+import ctypes, json, os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+from engine.cli.process import allow_many_files, protect_memory
+protect_memory()
+allow_many_files()
+print(json.dumps({
+    "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),
+    "core": resource.getrlimit(resource.RLIMIT_CORE),
+    "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    "open": len(os.listdir("/proc/self/fd")),
+}))
+"""
+
+
+def test_memory_is_no_file_and_of_no_other_program() -> None:
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
+    seen = json.loads(ended.stdout)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert (seen["dumpable"], seen["core"]) == (0, [0, 0])
+    assert seen["files"] == (MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard))
+    assert seen["open"] >= 3
+
+
+def test_secrets_are_taken_out_of_the_environment() -> None:
+    environment = {"CALENDAR_ENGINE_PBX_PASSWORD": "one", "CALENDAR_ENGINE_EXCHANGE_PASSWORD": "two", "HOME": "/"}
+    taken = taken_environment(environment)
+    assert taken["CALENDAR_ENGINE_PBX_PASSWORD"] == "one"
+    assert environment == {"HOME": "/"}

@@ -1,0 +1,100 @@
+"""Names, subjects and bodies that would do something to a terminal: shown in every view, let through in none."""
+
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import msgspec
+from textual.widgets import Input
+
+from calendar_tui.screens.registry import MAIN_VIEWS
+from calendar_tui.state.user import user_text
+from calendar_tui.terminal import Letters, Look
+from engine.api.schema import UserDetail
+from engine.core.appointments import Appointment
+from engine.core.users import User
+from engine.exchange.failures import MailboxNotFound
+from tests.support.api import NINE, SETTINGS, InstantSource, an_exchange, served_engine
+from tests.support.hostile import HOSTILE, NAME, harm_in, harm_in_lines
+from tests.support.tui import Terminal, terminal
+
+USERS = [
+    User(
+        guid=f"{number:032x}",
+        name=f"user{number}{HOSTILE}",
+        display_name=NAME,
+        addresses=(f"user{number}@corp.example",),
+        groups=(NAME,),
+    )
+    for number in range(3)
+]
+
+
+def source() -> InstantSource:
+    source = InstantSource()
+    day = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject=NAME)
+    source.calendars = {f"user{number}@corp.example": (day,) for number in range(3)}
+    source.failures["user2@corp.example"] = MailboxNotFound(NAME)
+    return source
+
+
+def seen(shown: Terminal) -> str:
+    """Return the picture; nothing in it does anything."""
+    picture = shown.grid()
+    assert not harm_in_lines(picture), picture
+    return picture
+
+
+async def test_every_view_shows_them_and_none_lets_them_through(tmp_path: Path) -> None:
+    settings = f"{SETTINGS}[debug_log]\news = true\n"
+    async with served_engine(tmp_path, USERS, source=source(), settings=settings) as served:
+        await served.settled()
+        await an_exchange(
+            served,
+            response_headers={"X-Name": NAME},
+            response=f'<b c="{NAME}">\n{NAME}</b>'.encode(),
+            failure=NAME,
+        )
+        async with terminal(served.socket, size=(160, 50)) as shown:
+            for name in MAIN_VIEWS:
+                shown.app.open_view(name)
+                await shown.pilot.pause(0.1)
+                seen(shown)
+            shown.app.open_view("users")
+            await shown.shows("Zoé")
+            assert seen(shown).count("Zoé") >= 3
+            shown.app.open_user(USERS[0].guid)
+            await shown.shows("ERROR forged")
+            seen(shown)
+            await shown.press("escape")
+            shown.app.open_view("log")
+            await shown.shows("FindItem")
+            seen(shown)
+            await shown.press("enter")
+            await shown.shows("ERROR forged")
+            for _ in range(4):
+                seen(shown)
+                await shown.press("tab")
+            shown.view.tell(f"something about {NAME}")
+            await shown.pilot.pause()
+            assert "something about" in seen(shown)
+            shown.app.open_view("users")
+            await shown.press("/")
+            line = shown.view.query_one("#filter", Input)
+            line.value = NAME
+            await shown.shows("ERROR forged")
+            seen(shown)
+            assert line.value == NAME
+        async with terminal(served.socket, look=Look(letters=Letters.ASCII)) as plain:
+            plain.app.open_view("users")
+            await plain.shows("owned")
+            assert seen(plain).isascii()
+
+
+async def test_what_is_written_to_files_is_cleaned_too(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS, source=source()) as served:
+        await served.settled()
+        detail = await served.get(f"/v1/users/{USERS[0].guid}")
+    text = user_text(msgspec.convert(detail, UserDetail), NINE, UTC)
+    assert "ERROR forged" in text
+    assert not harm_in_lines(text)
+    assert harm_in(detail["display_name"])
