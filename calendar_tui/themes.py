@@ -86,6 +86,7 @@ LineView .lines--tag { color: $primary; }
 LineView .lines--attribute { color: $away; }
 LineView .lines--value { color: $warning; }
 LineView .lines--entity { color: $accent; }
+LineView .lines--banner { color: $warning; text-style: bold reverse; }
 LineView .lines--found { text-style: bold reverse; }
 #bodies, BodyPane { height: 1fr; width: 1fr; }
 #response-pane { margin-left: 1; }

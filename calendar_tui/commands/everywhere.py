@@ -13,6 +13,7 @@ COMMANDS = (
         "palette",
         label="commands",
     ),
+    Command("confirm hold", EVERYWHERE, ("Y",), "Let a held change clear presences", "confirm_hold", changes=True),
     Command("overview", EVERYWHERE, ("1",), "Go to the overview", "open('overview')"),
     Command("users", EVERYWHERE, ("2",), "Go to the users", "open('users')", label="users"),
     Command(

@@ -19,7 +19,7 @@ from calendar_tui.state.operations import progress
 from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look
 from calendar_tui.widgets.line_view import LineView
-from engine.api.schema import Operation
+from engine.api.schema import HeldChange, Operation
 
 READING_ONLY = "Nothing can be changed: attached for reading only."
 
@@ -79,6 +79,7 @@ class View(Screen[str | None]):
         self.message = ""
         self._followed = ""
         self._visit = -1
+        self._to_confirm: HeldChange | None = None
 
     @property
     def model(self) -> Model:
@@ -118,6 +119,7 @@ class View(Screen[str | None]):
         """Put the frame around the content."""
         yield self.lines("too-small")
         yield self.lines("header", "one-line")
+        yield self.lines("banner", "as-needed")
         yield self.lines("lost", "as-needed")
         yield from self.content()
         yield self.lines("footer", "as-needed")
@@ -135,6 +137,7 @@ class View(Screen[str | None]):
         if small:
             self.line_view("too-small").show(frame.too_small(width, height))
             return
+        self.show_as_needed("banner", frame.banner(self.model, width))
         self.show_as_needed("lost", frame.lost(self.model, width))
         self.refresh_content()
         operation = self.model.operations.get(self._followed)
@@ -212,6 +215,8 @@ class View(Screen[str | None]):
 
     def on_key(self, event: events.Key) -> None:
         """Take a message away that was seen."""
+        if event.key != "Y":
+            self._to_confirm = None
         if self.message:
             self.tell("")
 
@@ -247,6 +252,24 @@ class View(Screen[str | None]):
     def action_open(self, name: str) -> None:
         """Go to a main view."""
         self.shell.open_view(name)
+
+    async def action_confirm_hold(self) -> None:
+        """Let what is held happen; a first key says what that is, and a second one does it."""
+        held = self.model.status.held if self.model.status else None
+        api = self.shell.session.api
+        if held is None or api is None:
+            self.tell("No change is held.")
+        elif self._to_confirm != held:
+            self._to_confirm = held
+            self.tell(f"{frame.held_in_words(held)}. Y once more clears them; any other key does not.")
+        else:
+            self._to_confirm = None
+            try:
+                await api.post("/v1/hold/confirm", HeldChange)
+            except ClientFailure as failure:
+                self.tell(f"{failure}. {failure.remedy}")
+            else:
+                self.tell("Confirmed: they are cleared now.")
 
     def action_theme(self) -> None:
         """Take other colours."""

@@ -7,9 +7,10 @@ from rich.cells import cell_len
 
 from calendar_tui.commands.command import Command
 from calendar_tui.state.attachment import Attached, Attaching, Lost
-from calendar_tui.state.lines import Document, Role, Span, cut, line, wrapped
+from calendar_tui.state.lines import Document, Role, Span, cut, fitted, line, wrapped
 from calendar_tui.state.model import Model
 from calendar_tui.terminal import SMALLEST
+from engine.api.schema import HeldChange, Status
 
 LONGEST_MESSAGE = 6
 """Lines of a message, which takes them from the content."""
@@ -36,6 +37,30 @@ def _engine(model: Model) -> Span:
             return Span("· looking for the engine ", Role.MUTED)
         case Lost():
             return Span("✗ engine gone ", Role.PROBLEM)
+
+
+def banner(model: Model, width: int) -> Document:
+    """Return what has to be known in every view to read it right."""
+    status = model.status
+    told = []
+    if status is not None and status.dry_run:
+        told.append(f" ▷ DRY RUN: {dry_run_in_words(status)}")
+    if status is not None and status.held is not None:
+        told.append(f" ✗ HELD: {held_in_words(status.held)}; Y confirms")
+    return Document([line(Span(fitted(each, width), Role.BANNER)) for each in told])
+
+
+def held_in_words(held: HeldChange) -> str:
+    """Say what a change would clear."""
+    return f"{held.users:,} of {held.of_users:,} users would show nothing ({held.presences:,} do now)"
+
+
+def dry_run_in_words(status: Status) -> str:
+    """Say what a dry run does not do, and what would be otherwise."""
+    if not status.withheld:
+        return "nothing is written to the PBX"
+    who = "1 user" if status.withheld == 1 else f"{status.withheld:,} users"
+    return f"nothing is written to the PBX; {who} would change"
 
 
 def lost(model: Model, width: int) -> Document:

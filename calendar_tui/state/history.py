@@ -8,7 +8,7 @@ MINUTES = 60
 MINUTE = timedelta(minutes=1)
 EIGHTHS = "▁▂▃▄▅▆▇█"
 CHANGES = frozenset({"confirmed", "withheld"})
-ERRORS = frozenset({"user trouble", "link trouble", "PBX refused", "account paused", "reading restricted"})
+ERRORS = frozenset({"user trouble", "link trouble", "PBX refused", "account paused", "reading restricted", "concern"})
 
 
 class LastHour:

@@ -32,6 +32,7 @@ class Role(StrEnum):
     VALUE = "value"
     ENTITY = "entity"
     FOUND = "found"
+    BANNER = "banner"
 
 
 class Span(NamedTuple):

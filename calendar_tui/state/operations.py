@@ -9,4 +9,12 @@ ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Called off.", "fai
 def progress(operation: Operation) -> str:
     """Return how far an operation is."""
     failed = f", {operation.failed:,} without success" if operation.failed else ""
-    return f"{WORDS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{ENDS[operation.state]}"
+    return f"{WORDS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{_end(operation)}"
+
+
+def _end(operation: Operation) -> str:
+    """Say how it ended, or what it waits for."""
+    if operation.trouble is None:
+        return ENDS.get(operation.state, ".")
+    reason = f"{operation.trouble.title}. {operation.trouble.remedy}"
+    return f". Stopped: {reason}" if operation.state == "blocked" else f" ... It waits: {reason}"

@@ -36,6 +36,7 @@ GOOD_NEWS = {
     "user recovered": "the calendar can be read again",
     "listening": "the PBX may connect here",
     "reading unrestricted": "calendars are read with all details again",
+    "concern over": "presences follow in time again",
 }
 
 
@@ -161,9 +162,9 @@ def change_line(change: ChangeEvent, zone: tzinfo, width: int) -> Line:
     time = Span(f" {change.at.astimezone(zone):%H:%M} ", Role.MUTED)
     label = fitted(change.label, 20)
     if change.presence is not None:
-        remark = " (dry run)" if change.kind == "withheld" else ""
-        note = cut(f"{change.presence.note}{remark}", width - 42)
-        return line(time, activity(change.presence.activity), f"  {label}  ", note, key=key)
+        withheld = Span("▷ would be ", Role.NOTICE) if change.kind == "withheld" else Span("")
+        note = cut(change.presence.note, width - 42 - len(withheld.text))
+        return line(time, withheld, activity(change.presence.activity), f"  {label}  ", note, key=key)
     if change.trouble is not None:
         text = f"{change.trouble.title}{': ' if change.trouble.detail else ''}{change.trouble.detail}"
         return line(time, Span("✗ problem  ", Role.PROBLEM), f"  {label}  ", cut(text, width - 42), key=key)

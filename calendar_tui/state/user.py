@@ -26,6 +26,7 @@ from engine.display import visible
 STATES = {
     "current": "The PBX shows what it ought to.",
     "pending": "The PBX is about to be told.",
+    "withheld": "▷ DRY RUN: the PBX is not told.",
     "unread": "The calendar was not read yet.",
     "problem": "There is a problem.",
 }
@@ -54,13 +55,17 @@ def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterato
     note = presence.note if presence else ""
     yield line(" shows     ", activity(presence.activity if presence else None), "  ", cut(note, width - 26))
     ought = user.decision.presence if user.decision else None
-    if ought is not None and ought != presence:
+    if user.withheld is not None:
+        would = cut(user.withheld.note, width - 26)
+        yield line(Span(" ▷ would   ", Role.NOTICE), activity(user.withheld.activity), "  ", would)
+    elif ought is not None and ought != presence:
         yield line(" ought to  ", activity(ought.activity), "  ", cut(ought.note, width - 26))
     certain = ""
     if user.decision is not None and user.decision.valid_until is not None:
         certain = f"  Next change at {clock(user.decision.valid_until, zone, now)}."
     doubt = "  What it shows now is known after asking it." if user.acknowledged.in_doubt else ""
-    yield line(Span(f"           {STATES[user.state]}{certain}{doubt}", Role.MUTED))
+    role = Role.NOTICE if user.state == "withheld" else Role.MUTED
+    yield line(" " * 11, Span(STATES[user.state], role), Span(f"{certain}{doubt}", Role.MUTED))
 
 
 def _problems(user: UserDetail, width: int) -> Iterator[Line]:

@@ -55,6 +55,9 @@ def user_line(row: UserRow, zone: tzinfo, now: datetime, width: int) -> Line:
         note = Span(fitted(f"✗ {row.problem_title or row.problem or 'problem'}", note_width), Role.PROBLEM)
     elif row.state == "unread":
         note = Span(fitted("· not read yet", note_width), Role.MUTED)
+    elif row.withheld is not None:
+        would = f"{activity(row.withheld.activity).text.rstrip()} {row.withheld.note}".rstrip()
+        note = Span(fitted(f"▷ dry run, would be: {would}", note_width), Role.NOTICE)
     elif row.state == "pending":
         note = Span(fitted(f"… to be set  {row.note}", note_width), Role.NOTICE)
     else:

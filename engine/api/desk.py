@@ -87,12 +87,12 @@ class Desk:
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         self._descriptors.look(now)
-        scarce = self._descriptors.trouble
+        own = (self._descriptors.trouble, self.audit.trouble)
         return replace(
             self._status,
             now=now,
             staleness=wire.staleness(self._status.oldest_reading, now),
-            concerns=self._status.concerns + ((wire.concern(scarce),) if scarce else ()),
+            concerns=self._status.concerns + tuple(wire.concern(each) for each in own if each is not None),
             open_files=self._descriptors.used,
             open_files_limit=self._descriptors.limit,
         )

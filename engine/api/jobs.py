@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from engine.api.schema import Operation
-from engine.sync.happenings import CalendarVisited, UserChanged
+from engine.sync.happenings import Happening
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ class Job:
         if self.operation.state == "running":
             self._task = group.create_task(self._run())
 
-    def note(self, happening: CalendarVisited | UserChanged) -> None:
-        """What happens with users is of no interest to it."""
+    def note(self, happening: Happening) -> None:
+        """What happens meanwhile is of no interest to it."""
 
     def cancel(self) -> None:
         """Stop it where it is."""

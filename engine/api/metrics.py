@@ -54,6 +54,8 @@ def exposition(status: Status, counters: Counters, listeners: int) -> str:
         ),
         *_metric("users", "gauge", "Users that take part.", [(f'state="{key}"', users[key]) for key in users]),
         *_metric("refused_presences", "gauge", "Users whose presence the PBX refused.", [("", status.refused)]),
+        *_metric("dry_run", "gauge", "Whether nothing is written to the PBX.", [("", int(status.dry_run))]),
+        *_metric("withheld_presences", "gauge", "Presences that a dry run does not write.", [("", status.withheld)]),
         *_metric("presences_set_total", "counter", "Presences that the PBX confirmed.", [("", counters.presences)]),
         *_metric("calendar_visits_total", "counter", "Calendars visited.", _by("result", counters.visits)),
         *_metric("link_troubles_total", "counter", "Troubles of a side.", _by("link", counters.link_troubles)),

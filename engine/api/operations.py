@@ -4,12 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
 
 from engine.api.jobs import Job, Work
 from engine.api.schema import Actor, Operation, OperationKind
-from engine.sync.happenings import CalendarVisited, Happening, UserChanged
+from engine.api.wire import trouble
+from engine.core.failures import Failure
+from engine.sync.happenings import AccountPaused, CalendarVisited, Happening, LinkTrouble, Side, UserChanged
 from engine.sync.views import EngineView
 
 OVER_KEPT = 100
@@ -50,17 +53,39 @@ class Visits:
             self.operation = replace(self.operation, state="done", ended=self._now())
         self._changed(self.operation)
 
-    def note(self, happening: CalendarVisited | UserChanged) -> None:
-        """Count the visits that were asked for."""
+    def note(self, happening: Happening) -> None:
+        """Count the visits that were asked for, and end where none can take place."""
+        match happening:
+            case LinkTrouble(Side.EXCHANGE, failure, until):
+                self.block(failure, until)
+            case AccountPaused(failure, until):
+                self._tell(trouble=trouble(failure), until=until)
+            case CalendarVisited() | UserChanged():
+                self._count(happening)
+            case _:
+                pass
+
+    def block(self, failure: Failure, until: datetime | None) -> None:
+        """Wait for nothing that is tried again at `until` at the earliest: who asked is told why, and may ask again."""
+        if self.operation.state == "running":
+            self._waiting.clear()
+            self._asked.clear()
+            self._tell(state="blocked", ended=self._now(), trouble=trouble(failure), until=until)
+
+    def _tell(self, **changes: Any) -> None:
+        self.operation = replace(self.operation, **changes)
+        self._changed(self.operation)
+
+    def _count(self, happening: CalendarVisited | UserChanged) -> None:
         guid = happening.guid
         if self.operation.state != "running" or guid not in self._asked:
             return
         if isinstance(happening, UserChanged) and self._engine.glance(guid) is not None:
             return
-        failed = isinstance(happening, CalendarVisited) and happening.failure is not None
+        has_failed = isinstance(happening, CalendarVisited) and happening.failure is not None
         self._asked.discard(guid)
-        operation = self.operation
-        self.operation = replace(operation, done=operation.done + 1, failed=operation.failed + failed)
+        done, failed = self.operation.done + 1, self.operation.failed + has_failed
+        self.operation = replace(self.operation, done=done, failed=failed, trouble=None, until=None)
         self.advance()
 
     def cancel(self) -> None:
@@ -104,14 +129,18 @@ class OperationDesk:
         operation = self._new(kind, len(wanted), actor)
         visits = Visits(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
         self._remember(visits)
-        visits.advance()
+        status = self._engine.status()
+        side = status.exchange if wanted else status.pbx
+        if not side.works and side.failure is not None:
+            visits.block(side.failure, side.retry_at)
+        else:
+            visits.advance()
         return visits.operation
 
     def note(self, happening: Happening) -> None:
         """Tell all that are running what happened."""
-        if isinstance(happening, CalendarVisited | UserChanged):
-            for work in list(self._running.values()):
-                work.note(happening)
+        for work in list(self._running.values()):
+            work.note(happening)
 
     def get(self, key: str) -> Operation | None:
         """Return an operation by its id."""

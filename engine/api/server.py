@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from aiohttp import web
 
@@ -16,14 +16,28 @@ from engine.api.stream import Patience
 SHUTDOWN_TIMEOUT = 0.4
 """Seconds that requests get to be finished when the engine stops; event streams end by themselves."""
 
+Keep = Callable[[str, Callable[[], Awaitable[None]]], Coroutine[None, None, None]]
+
+
+async def _run(_: str, run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+
 
 class ApiServer:
     """One runner for each socket, each with an application of its own: what a socket admits to cannot be mixed up.
 
-    `more` are requests beyond those that `desk` answers.
+    `more` are requests beyond those that `desk` answers; `keep` runs by name what is to start again after a mistake.
     """
 
-    def __init__(self, desk: Desk, doors: Doors, patience: Patience | None = None, more: Sequence[Part] = ()) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        doors: Doors,
+        patience: Patience | None = None,
+        more: Sequence[Part] = (),
+        keep: Keep | None = None,
+    ) -> None:
+        self._keep = keep or _run
         self._desk = desk
         self._more = more
         self._doors = doors
@@ -37,8 +51,8 @@ class ApiServer:
                 for door in self._doors.doors:
                     runners.append(await self._start(door))
                     group.create_task(self._accept(door, runners[-1]))
-                group.create_task(self._desk.operations.run())
-                group.create_task(self._desk.publish())
+                group.create_task(self._keep("operations of the API", self._desk.operations.run))
+                group.create_task(self._keep("events of the API", self._desk.publish))
         finally:
             self._desk.events.close()
             await asyncio.gather(*(runner.cleanup() for runner in runners))

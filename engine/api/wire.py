@@ -14,6 +14,7 @@ from engine.api.schema import (
     ChangeEvent,
     Concern,
     DecisionAccount,
+    HeldChange,
     LinkState,
     MailboxPlace,
     PastChange,
@@ -34,6 +35,8 @@ from engine.store.acknowledged import Written
 from engine.sync import status as sync_status
 from engine.sync.happenings import (
     AccountPaused,
+    ConcernArose,
+    ConcernOver,
     LinkRecovered,
     LinkTrouble,
     ListeningForPbx,
@@ -46,6 +49,7 @@ from engine.sync.happenings import (
     UserRecovered,
     UserTrouble,
 )
+from engine.sync.hold import ClearingHeld, Held
 from engine.sync.views import Account, Glance
 
 VERSION = version("calendar-tui")
@@ -54,7 +58,15 @@ NAMED_USERS = 10
 
 UserHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered
 SiteHappening = (
-    LinkTrouble | LinkRecovered | ListeningForPbx | PbxRefused | AccountPaused | ReadingRestricted | ReadingUnrestricted
+    LinkTrouble
+    | LinkRecovered
+    | ListeningForPbx
+    | PbxRefused
+    | AccountPaused
+    | ReadingRestricted
+    | ReadingUnrestricted
+    | ConcernArose
+    | ConcernOver
 )
 
 _SCOPES = (Scope.SERVICE, Scope.CONNECTION, Scope.USER)
@@ -94,7 +106,21 @@ def status(picture: sync_status.Status, now: datetime, started: datetime, timezo
         refused=len(picture.refused),
         oldest_reading=picture.oldest_reading,
         staleness=staleness(picture.oldest_reading, now),
+        dry_run=picture.dry_run is not None,
+        withheld=picture.dry_run.presences if picture.dry_run else 0,
+        withheld_cleared=picture.dry_run.cleared if picture.dry_run else 0,
+        held=None if picture.held is None else held(picture.held),
         concerns=_concerns(picture),
+    )
+
+
+def held(change: Held) -> HeldChange:
+    """Return what is held in the API's words."""
+    return HeldChange(
+        users=change.users,
+        of_users=change.of_users,
+        presences=change.presences,
+        of_presences=change.of_presences,
     )
 
 
@@ -137,6 +163,10 @@ def site_change(happening: SiteHappening, number: int, at: datetime) -> ChangeEv
             )
         case ReadingUnrestricted():
             return ChangeEvent(number=number, at=at, kind="reading unrestricted", label=exchange)
+        case ConcernArose(side, failure):
+            return ChangeEvent(number=number, at=at, kind="concern", label=side.value, trouble=trouble(failure))
+        case ConcernOver(side):
+            return ChangeEvent(number=number, at=at, kind="concern over", label=side.value)
 
 
 def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
@@ -155,7 +185,8 @@ def row(user: Glance) -> UserRow:
         activity=None if presence is None else cast("Activity", presence.activity or "available"),
         note="" if presence is None else presence.note,
         until=user.until,
-        state=_state(user.problem, user.desired, presence, is_read=user.read_at is not None),
+        state=_state(user.problem, user.desired, presence, user.withheld, is_read=user.read_at is not None),
+        withheld=None if user.withheld is None else shown(user.withheld),
         last_read=user.read_at,
         watched=user.is_watched,
         problem=user.problem.slug if user.problem else None,
@@ -188,8 +219,9 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         next_read=user.next_visit,
         read_from=user.window.start if user.window else None,
         read_until=user.window.end if user.window else None,
-        state=_state(failure, user.desired, user.written.acknowledged, is_read=user.read_at is not None),
+        state=_state(failure, user.desired, user.written.acknowledged, user.withheld, is_read=user.read_at is not None),
         acknowledged=_acknowledged(user.written),
+        withheld=None if user.withheld is None else shown(user.withheld),
         decision=_decision(user.decision) if user.decision else None,
         day_begins=user.day_begins,
         day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
@@ -198,11 +230,20 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
     )
 
 
-def _state(problem: Failure | None, desired: Presence | None, shown: Presence | None, *, is_read: bool) -> State:
+def _state(
+    problem: Failure | None,
+    desired: Presence | None,
+    shown: Presence | None,
+    withheld: Presence | None,
+    *,
+    is_read: bool,
+) -> State:
     if problem is not None:
         return "problem"
     if not is_read:
         return "unread"
+    if withheld is not None:
+        return "withheld"
     return "current" if desired == shown else "pending"
 
 
@@ -225,6 +266,9 @@ def concern(failure: Failure) -> Concern:
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
     concerns = [concern(failure) for failure in picture.concerns]
+    if picture.held is not None:
+        concerns.insert(0, concern(ClearingHeld(picture.held.words)))
+    concerns += [concern(failure) for failure in (picture.nobody, picture.store) if failure is not None]
     concerns += [
         Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
         for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
@@ -237,6 +281,8 @@ def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     if picture.restriction is not None:
         restricted = trouble(picture.restriction)
         concerns.append(Concern(trouble=restricted, link=Side.EXCHANGE.value, count=picture.users, users=()))
+    for failure in picture.exchange_concerns:
+        concerns.append(Concern(trouble=trouble(failure), link=Side.EXCHANGE.value, count=0, users=()))
     for failure in picture.refused_pbxs.values():
         concerns.append(Concern(trouble=trouble(failure), link=Side.PBX.value, count=0, users=()))
     alike: dict[type[Failure], list[sync_status.UserProblem]] = {}

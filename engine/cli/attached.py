@@ -3,12 +3,14 @@
 import argparse
 import asyncio
 import os
+import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.api.schema import (
     AuditEvent,
     ChangeEvent,
+    HeldChange,
     Operation,
     OperationEvent,
     ResyncQuestion,
@@ -24,8 +26,9 @@ from engine.cli.failures import EngineUnreachable, UserNotClear, UserNotFound
 from engine.cli.loop import run_loop
 from engine.cli.output import put, remark, say, show
 from engine.cli.palette import palette_of_output
-from engine.cli.reports import Reports
+from engine.cli.reports import Reports, held_in_words
 from engine.cli.statuses import FAILED, WELL
+from engine.cli.waiting import saying
 from engine.display import counted, displayed
 
 PER_PAGE = 1000
@@ -36,11 +39,19 @@ FOLLOWED = 0.3
 def run_attached(options: argparse.Namespace) -> int:
     """Carry out one of these commands and return its exit status. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
-    path = reachable_socket(paths, to_change=options.command == "resync")
+    path = reachable_socket(paths, to_change=_changes(options))
     try:
         return run_loop(_run(options, path))
     except KeyboardInterrupt:
-        return WELL if options.command == "events" else FAILED
+        if options.command == "events":
+            return WELL
+        if options.command == "resync":
+            remark("The engine goes on with it; calendar-engine events tells how far it is.")
+        return FAILED
+
+
+def _changes(options: argparse.Namespace) -> bool:
+    return bool(options.command == "resync" or (options.command == "hold" and options.action == "confirm"))
 
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
@@ -51,6 +62,8 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
                 return commands.status()
             case "users":
                 return await commands.users(options.filter)
+            case "hold":
+                return await commands.hold(confirm=options.action == "confirm")
             case "explain":
                 return await commands.explain(options.user)
             case "resync":
@@ -81,7 +94,7 @@ class Commands:
     async def users(self, words: list[str]) -> int:
         """Show all users that fit."""
         page = await self._all_users(" ".join(words))
-        show(page, self._reports.users, as_json=self._as_json)
+        show(page, lambda this: [*self._reports.mode(self._status), *self._reports.users(this)], as_json=self._as_json)
         remark(counted(page.total, "user"))
         return WELL
 
@@ -89,8 +102,21 @@ class Commands:
         """Show everything about one user."""
         guid = await self._guid(typed)
         user = await self._client.get(f"/v1/users/{guid}", UserDetail)
-        show(user, self._reports.explanation, as_json=self._as_json)
+        show(
+            user,
+            lambda this: [*self._reports.mode(self._status), *self._reports.explanation(this)],
+            as_json=self._as_json,
+        )
         return WELL
+
+    async def hold(self, *, confirm: bool) -> int:
+        """Show what is held, or let it happen; the exit status says whether something is held still."""
+        held = await self._client.post("/v1/hold/confirm", HeldChange) if confirm else self._status.held
+        if held is None or not held.of_users:
+            remark("No change is held.")
+            return WELL
+        show(held, lambda this: [held_in_words(this, confirmed=confirm)], as_json=self._as_json)
+        return WELL if confirm else FAILED
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
         """Have calendars read anew, after a `search` for the mailboxes if wished, and wait for it; the exit status
@@ -98,18 +124,43 @@ class Commands:
         path = "/v1/reresolve" if search else "/v1/resync"
         meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
         operation = await self._client.post(path, Operation, meant)
-        told = -1
-        while operation.state == "running":
-            if operation.done != told:
-                told = operation.done
-                remark(f"{told} of {operation.total}")
-            await asyncio.sleep(FOLLOWED)
-            operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
+        operation = await self._followed(operation)
         show(operation, _summary, as_json=self._as_json)
+        if operation.state == "blocked":
+            self._tell_reason(operation)
         return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
+
+    async def _followed(self, operation: Operation) -> Operation:
+        """Return it when it is over; until then, say how far it is and what it waits for."""
+        told, waits_for = -1, None
+
+        def what() -> str:
+            return f"Waiting for {operation.total - operation.done} of {operation.total} calendars to be read"
+
+        async with saying(what):
+            while operation.state == "running":
+                if operation.done != told:
+                    told = operation.done
+                    remark(f"{told} of {operation.total}")
+                if operation.trouble != waits_for:
+                    self._tell_reason(operation)
+                waits_for = operation.trouble
+                await asyncio.sleep(FOLLOWED)
+                operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
+        return operation
+
+    def _tell_reason(self, operation: Operation) -> None:
+        if operation.trouble is not None:
+            for line in self._reports.reason(displayed(operation.trouble), operation.until):
+                remark(line)
 
     async def events(self) -> int:
         """Show what happens until interrupted; as JSON with the snapshot and every topic."""
+        if not self._as_json:
+            for line in self._reports.mode(self._status):
+                say(line)
+        if sys.stderr.isatty():
+            remark("Waiting for what happens; Ctrl+C ends the command.")
         kinds: dict[str, type[ChangeEvent | AuditEvent | OperationEvent]] = {
             "changes": ChangeEvent,
             "audit": AuditEvent,

@@ -64,7 +64,7 @@ async def _answering(settings: Path, state: Path | None, directory: Path) -> Asy
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())
                 try:
-                    async with ApiClient(doors.main) as client:
+                    async with ApiClient(doors.main, is_alone=True) as client:
                         yield client
                 finally:
                     serving.cancel()

@@ -1,5 +1,6 @@
 """A small client of the local API, over its Unix socket."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ import msgspec
 from engine.api.schema import FieldProblem, Problem
 from engine.api.schema.places import answering_socket, read_only_twin
 from engine.cli.failures import AnswerNotUnderstood, EngineUnreachable, RequestRefused, SocketForbidden
+from engine.cli.output import remark
+from engine.cli.waiting import SILENCE
 from engine.core import bounded
 
 T = TypeVar("T")
@@ -30,9 +33,13 @@ def reachable_socket(paths: Iterable[Path], *, to_change: bool) -> Path:
 
 
 class ApiClient:
-    """Asks one engine. Every method raises `EngineUnreachable`, `SocketForbidden` or `RequestRefused`."""
+    """Asks one engine, or this very process where it `is_alone`.
 
-    def __init__(self, path: Path) -> None:
+    Every method raises `EngineUnreachable`, `SocketForbidden` or `RequestRefused`.
+    """
+
+    def __init__(self, path: Path, *, is_alone: bool = False) -> None:
+        self.is_alone = is_alone
         self._path = path
         # A connection each: a command that waits for somebody to type would find a kept one closed by the engine.
         connector = aiohttp.UnixConnector(path=str(path), force_close=True)
@@ -105,13 +112,25 @@ class ApiClient:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         data = None if body is None else msgspec.json.encode(body)
         asked = self._session.request(method, path, params=query, timeout=limits, data=data, headers=headers)
+        waiting = asyncio.get_running_loop().call_later(SILENCE, _say_that_it_waits, self._path)
         try:
-            async with asked as response:
+            async with asyncio.timeout(TIMEOUT.total) as patience, asked as response:
+                waiting.cancel()
+                if limits is NO_TIMEOUT:
+                    patience.reschedule(None)
                 if response.status >= 400:
                     raise _refusal(await response.read(), response.status)
                 yield response
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise EngineUnreachable(f"{self._path}: no answer within {TIMEOUT.total:.0f} s") from error
+        except aiohttp.ClientError as error:
             raise EngineUnreachable(f"{self._path}: {str(error) or type(error).__name__}") from error
+        finally:
+            waiting.cancel()
+
+
+def _say_that_it_waits(path: Path) -> None:
+    remark(f"Waiting for the engine at {path} to answer, {TIMEOUT.total:.0f} s at most (Ctrl+C ends the command)")
 
 
 def understood(data: bytes, kind: type[T]) -> T:

@@ -141,6 +141,8 @@ class Config:
         confirm = []
         if until is not None:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
+            if self._client.is_alone:
+                confirm.append("No engine runs: it is rolled back when one starts after that.")
         self._show(changed, lambda this: [*(self._effects_of(this, defaults) or [NO_CHANGE]), *confirm])
         if changed.trouble is not None:
             remark(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}")

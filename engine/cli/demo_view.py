@@ -16,6 +16,7 @@ from engine.core.failures import Failure
 from engine.core.presence.model import Presence
 from engine.display import counted, visible
 from engine.sync.happenings import (
+    ConcernArose,
     Happening,
     LinkRecovered,
     LinkTrouble,
@@ -90,7 +91,7 @@ class LineView:
                 _print_trouble("       ! ", side.value, failure)
             case LinkRecovered(side):
                 say(f"       = {side} is working")
-            case ReadingRestricted(failure):
+            case ReadingRestricted(failure) | ConcernArose(failure=failure):
                 say(f"       ! {failure}")
                 say(f"         {failure.remedy}")
             case _:

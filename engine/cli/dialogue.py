@@ -91,9 +91,9 @@ class Dialogue:
             first = next(step.name for step in state.steps if step.problems)
             return await self._setup.answer(SetupAnswers(step=first))
         for change in state.changes:
-            _say(
-                f"{change.key}: {_text(change.before) or 'the default'} -> {_text(change.after) or 'the default'}", "  "
-            )
+            before = _text(change.before) or "not set"
+            after = _text(change.after) or "not set, so that the default holds"
+            _say(f"{change.key}: {before} -> {after}", "  ")
         for name in state.new_secrets:
             say(f"  secret {name}: new")
         if not self._agrees("Put this into force?"):

@@ -6,7 +6,11 @@ from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent
 from engine.cli.columns import cut, fitted, room
 from engine.cli.palette import Palette
 
-GOOD_NEWS = {"listening": "the PBX may connect", "reading unrestricted": "calendars are read with all details again"}
+GOOD_NEWS = {
+    "listening": "the PBX may connect",
+    "reading unrestricted": "calendars are read with all details again",
+    "concern over": "presences follow in time again",
+}
 
 
 class EventLines:
@@ -34,8 +38,8 @@ class EventLines:
         time = f"{event.at.astimezone(self._zone):%H:%M:%S}"
         if event.presence is not None:
             activity = self._palette.activity(event.presence.activity)
-            remark = " (dry run)" if event.kind == "withheld" else ""
-            return _cut(f"{time}  {activity} {fitted(event.label, 20)}  {event.presence.note}{remark}")
+            would = self._palette.notice("dry run, not written: ") if event.kind == "withheld" else ""
+            return _cut(f"{time}  {would}{activity} {fitted(event.label, 20)}  {event.presence.note}")
         if event.trouble is not None:
             detail = f": {event.trouble.detail}" if event.trouble.detail else ""
             return f"{time}  {self._palette.mark(good=False)} {event.label}: {event.trouble.title}{detail}"

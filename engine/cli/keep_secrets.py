@@ -65,10 +65,15 @@ def _not_used(name: str, origin: str | None) -> str:
     return f"{name} is given by the {origin}, which stands before what is stored: that is used until it is gone there."
 
 
+def _typed_in(told: str) -> str:
+    remark(told)
+    return sys.stdin.readline()
+
+
 def _typed(name: str) -> str:
     """Return a line of standard input or, on a terminal, what is typed twice and not shown."""
     if not sys.stdin.isatty():
-        value = sys.stdin.readline().rstrip("\r\n")
+        value = interruptible(_typed_in)(f"Reading {name} as one line of standard input.").rstrip("\r\n")
     else:
         ask = interruptible(getpass.getpass)
         value = ask(f"{name}: ")

@@ -113,6 +113,8 @@ class Log:
     async def follow(self, words: str) -> int:
         """Show exchanges that fit as they are written down, until interrupted."""
         after = (await self._client.get(EXCHANGES, LogPage, {"filter": words, "limit": "1"})).newest
+        capture = await self._client.get("/v1/log/capture", CaptureState)
+        remark(self._reports.waiting(capture))
         async for name, data in self._client.events("log"):
             if name != "log":
                 continue

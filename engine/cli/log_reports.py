@@ -104,6 +104,12 @@ class LogReports:
             )
         return f"Nothing was captured yet. {self.capture_line(state)}"
 
+    def waiting(self, state: CaptureState) -> str:
+        """Return what is waited for, and whether it can come."""
+        if state.on:
+            return "Waiting for exchanges; Ctrl+C ends the command."
+        return "Nothing will come as long as the debug log is off: calendar-engine log on. Ctrl+C ends the command."
+
     def _diagnosis(self, this: Diagnosis) -> Iterator[str]:
         yield self._palette.painted(RED, f"{this.code}: {this.meaning}")
         lines = (("Cause", this.cause), ("Remedy", this.remedy), ("Type", this.command), ("Meanwhile", this.reaction))

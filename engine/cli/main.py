@@ -21,10 +21,11 @@ from engine.cli.failures import (
 )
 from engine.cli.logbook import where
 from engine.cli.output import remark, writing
-from engine.cli.statuses import FAILED, FORBIDDEN, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
+from engine.cli.statuses import DISK, FAILED, FORBIDDEN, INTERRUPTED, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
 from engine.display import NEAREST, ascii_errors, is_ascii_locale
+from engine.store.failures import DiskUnusable
 
 HTTP_NOT_FOUND = 404
 
@@ -64,7 +65,7 @@ def _said(work: Callable[[], int]) -> int:
         _give_up_output()  # Whoever read our output has seen enough.
         status = FAILED
     except* KeyboardInterrupt:
-        status = FAILED
+        status = INTERRUPTED
     except* Failure as failures:
         status = FAILED
         for failure in _flatten(failures):
@@ -84,6 +85,8 @@ def _exit_status(failure: Failure) -> int:
             return UNREACHABLE
         case SocketForbidden():
             return FORBIDDEN
+        case DiskUnusable():
+            return DISK
         case UserNotFound() | SettingUnknown() | SecretUnknown():
             return NOT_FOUND
         case RequestRefused() if failure.status == HTTP_NOT_FOUND:

@@ -8,6 +8,8 @@ from engine.core.presence import missing_messages
 from engine.core.settings.model import Settings
 from engine.sync.happenings import (
     AccountPaused,
+    ConcernArose,
+    ConcernOver,
     Happening,
     LinkRecovered,
     LinkTrouble,
@@ -60,5 +62,9 @@ def log(happening: Happening) -> None:
             logger.warning("%s. %s It goes on at %s UTC.", failure, failure.remedy, f"{until:%H:%M:%S}")
         case ReadingRestricted(failure):
             logger.warning("%s. %s", failure, failure.remedy)
+        case ConcernArose(side, failure):
+            logger.warning("%s: %s. %s", side, failure, failure.remedy)
+        case ConcernOver(side, failure):
+            logger.warning('%s: this is over: "%s"', side, failure.meaning)
         case ReadingUnrestricted():
             logger.warning("Exchange lets the service account impersonate again: calendars are read with all details")

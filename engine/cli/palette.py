@@ -36,6 +36,10 @@ class Palette:
         glyph = ("+" if good else "!") if self.ascii_only else ("✓" if good else "✗")
         return self.painted("" if good else "\x1b[31m", glyph)
 
+    def notice(self, text: str) -> str:
+        """Return what must not be overlooked."""
+        return self.painted("\x1b[7m", f"{'>' if self.ascii_only else '▷'} {text}")
+
     def painted(self, colour: str, text: str) -> str:
         """Return a text in a colour ("" for none), where there are colours."""
         return f"{colour}{text}{PLAIN}" if self.colour and colour else text

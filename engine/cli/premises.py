@@ -1,6 +1,7 @@
 """The files of a site, held for it alone, and the service that works on them, whichever engines that begins."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from engine.service.service import Service
 from engine.service.settings_file import SettingsFile, system_zone
 from engine.store.audit_trail import AuditTrail
 from engine.store.database import Database
+from engine.store.failures import StoreDamaged, StoreForeign
 from engine.store.log_ins import LogInHistory
 from engine.store.secret_sources import SecretSources
 from engine.store.secrets import Secrets
@@ -36,6 +38,8 @@ from engine.store.settings_history import SettingsHistory
 from engine.store.vault import Vault
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening, ServiceChanged
+
+logger = logging.getLogger(__name__)
 
 SETUP = "setup.json"
 
@@ -84,12 +88,24 @@ async def open_premises(
     vault = Vault(state, Path(credentials) if credentials else None)
     database = Database(state)
     try:
-        await database.open()
+        await _opened(database)
         await asyncio.to_thread(file.sweep)
         sources = SecretSources(environment, secrets_file, vault, clock.now, settings_file=settings_file)
         yield Premises(file, given, state, database, sources, DebugLog(state, clock))
     finally:
         await database.close()
+
+
+async def _opened(database: Database) -> None:
+    """Begin with an empty database where the one there is was damaged: presences have to go on."""
+    try:
+        await database.open()
+    except StoreForeign:
+        raise
+    except StoreDamaged as damage:
+        aside = await database.put_aside()
+        logger.error("%s. It is put aside as %s.", damage, aside)
+        await database.reopen()
 
 
 async def begin_site(
@@ -123,6 +139,7 @@ async def begin_site(
         clock=clock,
         network_clock=network_clock,
         started_with=premises.given,
+        also_of_concern=lambda: premises.database.aside,
     )
     service.seat.observe(follow)
     await service.begin()

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from engine.api.schema import (
     AppointmentAccount,
     Concern,
+    HeldChange,
     LinkState,
     PastChange,
     Status,
@@ -22,7 +23,7 @@ from engine.cli.palette import Palette
 
 INDENT = " " * 4
 NAME_WIDTH = 21
-STATES = {"current": "", "pending": "(being written)", "unread": "(not read yet)", "problem": ""}
+STATES = {"current": "", "pending": "(being written)", "withheld": "", "unread": "(not read yet)", "problem": ""}
 AWAITED = {
     "first try": "not tried yet",
     "next try": "waiting for the next try",
@@ -44,6 +45,7 @@ class Reports:
         running = timedelta(seconds=int((status.now - status.started).total_seconds()))
         state = "" if status.state == "running" else f"; {status.state}"
         yield f"calendar-engine {status.version}, running for {running}{state}"
+        yield from self.mode(status)
         for link in status.links:
             yield from self._link(link)
         yield (
@@ -55,6 +57,19 @@ class Reports:
         for concern in status.concerns:
             yield ""
             yield from self._concern(concern, is_told=concern.link is not None and concern.trouble in told)
+
+    def mode(self, status: Status) -> Iterator[str]:
+        """Yield what has to be known to read anything else right."""
+        if status.dry_run:
+            yield from map(self._palette.notice, self._wrapped(f"DRY RUN: {dry_run_in_words(status)}", ""))
+        if status.held is not None:
+            yield from map(self._palette.notice, self._wrapped(held_in_words(status.held), ""))
+
+    def reason(self, trouble: Trouble, until: datetime | None) -> Iterator[str]:
+        """Yield why something cannot go on, and when it is tried again."""
+        yield from self._trouble(f"{self._palette.mark(good=False)} ", trouble)
+        if until is not None:
+            yield f"{INDENT}Next try at {self._local(until):%H:%M:%S}; until then nothing is read."
 
     def users(self, page: UsersPage) -> Iterator[str]:
         """Yield a line for each user."""
@@ -75,6 +90,10 @@ class Reports:
         shown = user.acknowledged.presence
         activity = self._palette.activity(shown.activity if shown else None)
         yield self._cut(f"  Shown     {activity} {shown.note if shown else ''}")
+        if user.withheld is not None:
+            activity = self._palette.activity(user.withheld.activity)
+            yield self._cut(f"  Would be  {activity} {user.withheld.note}")
+            yield "            but this is a dry run: nothing is written"
         if user.decision is not None:
             ought = user.decision.presence
             activity = self._palette.activity(ought.activity)
@@ -134,6 +153,9 @@ class Reports:
         activity = self._palette.activity(user.activity)
         name = fitted(user.display_name or user.name, NAME_WIDTH)
         remark = user.problem_title if user.state == "problem" else STATES[user.state]
+        if user.withheld is not None:
+            would = f"{self._palette.activity(user.withheld.activity).rstrip()} {user.withheld.note}".rstrip()
+            remark = f"(dry run: would show {would})"
         text = " ".join(part for part in (user.note, remark) if part)
         return self._cut(f"{activity} {name} {text}".rstrip())
 
@@ -161,6 +183,23 @@ class Reports:
 
     def _cut(self, line: str) -> str:
         return cut(line, self._width, "..." if self._palette.ascii_only else "…")
+
+
+def held_in_words(held: HeldChange, *, confirmed: bool = False) -> str:
+    """Say what a change would clear, or clears now."""
+    numbers = f"{held.users} of {held.of_users} users, {held.presences} of {held.of_presences} presences shown now"
+    if confirmed:
+        return f"Confirmed: the presences of {numbers} are cleared."
+    return f"HELD: a change would clear the presences of {numbers}. calendar-engine hold confirm lets it."
+
+
+def dry_run_in_words(status: Status) -> str:
+    """Say what a dry run does not do, and what would be otherwise."""
+    if not status.withheld:
+        return "nothing is written to the PBX; it shows what it would show otherwise"
+    who = "1 user" if status.withheld == 1 else f"{status.withheld} users"
+    cleared = f", {status.withheld_cleared} of them nothing" if status.withheld_cleared else ""
+    return f"nothing is written to the PBX; {who} would show something else{cleared}"
 
 
 def _freshness(status: Status) -> str:

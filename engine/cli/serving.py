@@ -21,7 +21,7 @@ async def serve(site: Site) -> None:
             logger.info("local API at %s", doors.main)
             async with asyncio.TaskGroup() as group:
                 group.create_task(site.service.run())
-                group.create_task(exchanges.capture.run())
-                group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())
+                group.create_task(site.service.keep("the debug log", exchanges.capture.run))
+                group.create_task(ApiServer(site.desk, doors, more=site.parts, keep=site.service.keep).serve())
                 if given.metrics_port is not None:
                     group.create_task(MetricsServer(site.desk, given.metrics_port).serve())

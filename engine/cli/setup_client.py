@@ -11,7 +11,8 @@ from engine.cli.client import ApiClient
 from engine.cli.ladders import Ladders
 from engine.cli.output import say
 from engine.cli.palette import palette_of
-from engine.cli.trying import show_rungs, tell_end
+from engine.cli.trying import call_off, show_rungs, tell_end
+from engine.cli.waiting import saying
 
 PATH = "/v1/setup"
 
@@ -55,15 +56,16 @@ class SetupClient:
         operation = await self._client.post(f"{PATH}/check", Operation)
         told = 0
         try:
-            while True:
-                step = (await self._client.get(PATH, Setup)).step
-                show_rungs(self._ladders, step.rungs[told:], self._narration)
-                told = len(step.rungs)
-                if step.check is None or step.check.state != "running":
-                    break
-                await asyncio.sleep(FOLLOWED)
+            async with saying(lambda: f"Trying the next one, {told} done"):
+                while True:
+                    step = (await self._client.get(PATH, Setup)).step
+                    show_rungs(self._ladders, step.rungs[told:], self._narration)
+                    told = len(step.rungs)
+                    if step.check is None or step.check.state != "running":
+                        break
+                    await asyncio.sleep(FOLLOWED)
         except asyncio.CancelledError:
-            await self._client.delete(f"/v1/operations/{operation.id}")
+            await call_off(self._client, operation)
             raise
         if step.check is not None:
             tell_end(step.check)

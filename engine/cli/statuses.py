@@ -9,6 +9,12 @@ NOT_FOUND = 66
 MISTAKE = 70
 """EX_SOFTWARE of sysexits.h: this program has a mistake."""
 
+DISK = 74
+"""The disk cannot be used (EX_IOERR of sysexits.h): another start helps as soon as that is mended."""
+
+INTERRUPTED = 130
+"""Ctrl+C, as a shell has it (128 + SIGINT)."""
+
 UNREACHABLE, FORBIDDEN = 69, 77
 """Those of a command that asks a running engine (EX_UNAVAILABLE and EX_NOPERM of sysexits.h): there is none, or this
 account may not."""

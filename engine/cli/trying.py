@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import TextIO
 
 import msgspec
@@ -22,8 +23,13 @@ from engine.cli.loop import run_loop
 from engine.cli.output import put_json, remark, say, show
 from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
+from engine.cli.waiting import saying
 from engine.core import bounded
+from engine.core.failures import Failure
 from engine.display import displayed
+
+CALLED_OFF_WITHIN = 2.0
+"""Seconds in which the engine should hear that nobody waits any more."""
 
 
 def run_probe(options: argparse.Namespace) -> int:
@@ -79,23 +85,36 @@ def _attached(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable
 async def _probe(client: ApiClient, side: str, question: ProbeQuestion, *, as_json: bool) -> int:
     operation = await client.post(f"/v1/probes/{side}", Operation, question)
     ladders, told = Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)), 0
+    probe = await client.get(f"/v1/probes/{operation.id}", Probe)
+
+    def what() -> str:
+        return f"Trying {', '.join(probe.names[len(probe.rungs) :][:1]) or side}, {told} of {len(probe.names)} done"
+
     try:
-        while True:
-            probe = await client.get(f"/v1/probes/{operation.id}", Probe)
-            if not as_json:
-                show_rungs(ladders, probe.rungs[told:], sys.stdout)
-            told = len(probe.rungs)
-            if probe.operation.state != "running":
-                break
-            await asyncio.sleep(FOLLOWED)
+        async with saying(what):
+            while True:
+                if not as_json:
+                    show_rungs(ladders, probe.rungs[told:], sys.stdout)
+                told = len(probe.rungs)
+                if probe.operation.state != "running":
+                    break
+                await asyncio.sleep(FOLLOWED)
+                probe = await client.get(f"/v1/probes/{operation.id}", Probe)
     except asyncio.CancelledError:
-        await client.delete(f"/v1/operations/{operation.id}")
+        await call_off(client, operation)
         raise
     if as_json:
         put_json(probe)
     tell_end(probe.operation)
     well = probe.operation.state == "done" and all(rung.outcome != "failed" for rung in probe.rungs)
     return WELL if well else FAILED
+
+
+async def call_off(client: ApiClient, operation: Operation) -> None:
+    """Have nothing go on for nobody; an engine that does not answer keeps nobody waiting."""
+    with suppress(TimeoutError, Failure):
+        async with asyncio.timeout(CALLED_OFF_WITHIN):
+            await client.delete(f"/v1/operations/{operation.id}")
 
 
 def tell_end(operation: Operation) -> None:
@@ -115,10 +134,14 @@ def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount], output: TextIO) -
 
 async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: bool) -> int:
     operation = await client.post("/v1/preview", Operation, question)
-    while operation.state == "running":
-        await asyncio.sleep(FOLLOWED)
-        operation = await client.get(f"/v1/operations/{operation.id}", Operation)
-        remark(f"{operation.done} of {operation.total}")
+    try:
+        while operation.state == "running":
+            await asyncio.sleep(FOLLOWED)
+            operation = await client.get(f"/v1/operations/{operation.id}", Operation)
+            remark(f"{operation.done} of {operation.total}")
+    except asyncio.CancelledError:
+        await call_off(client, operation)
+        raise
     rows: list[PreviewRow] = []
     while True:
         query = {"page": str(len(rows) // PER_PAGE + 1), "per_page": str(PER_PAGE)}

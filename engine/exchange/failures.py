@@ -340,6 +340,43 @@ class SubscriptionRefused(ExchangeFailure):
     remedy = "Nothing to do: the calendar is read regularly instead. Older subscriptions end by themselves."
 
 
+class NotificationsRefused(ExchangeFailure):
+    """A server takes subscriptions, and then refuses every connection that would tell of changes."""
+
+    fault = Fault.SERVER
+    scope = Scope.CONNECTION
+    meaning = "Exchange refuses the connections that it tells changes of calendars over"
+    remedy = (
+        "The calendars are read every exchange.poll_seconds instead, so that a change is shown later; the connections "
+        "are tried again from time to time. If a load balancer stands before Exchange, have it pass on the cookie "
+        "X-BackEndOverrideCookie and the header X-AnchorMailbox."
+    )
+
+
+class ExchangeSlow(ExchangeFailure):
+    """Answers come, but half of them take many seconds."""
+
+    fault = Fault.SERVER
+    scope = Scope.CONNECTION
+    meaning = "Exchange takes long to answer"
+    remedy = (
+        "Presences follow changed appointments late; what is known already is shown in time. Look at the load of "
+        "Exchange and of its databases, at throttling policies, and at the network in between."
+    )
+
+
+class MailboxRationed(ExchangeFailure):
+    """There were so many reasons to ask for a mailbox that it has to wait, whatever they are."""
+
+    fault = Fault.SERVER
+    scope = Scope.USER
+    meaning = "A calendar is read less often than it changes"
+    remedy = (
+        "Its presence may come some seconds late. Look for a program that changes this calendar again and again; "
+        "if there is none, please report this with the log."
+    )
+
+
 class ExchangeBusy(ExchangeFailure):
     """A server turns everybody away for a while (HTTP 429 or 503)."""
 

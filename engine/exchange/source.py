@@ -44,12 +44,14 @@ class Following:
 
     It is watched `since` an instant of network time, on a `connection` that carries other mailboxes too and is named
     by one of them. `why_not` says in words what keeps it from being watched, "" where nothing does or nobody tried.
+    `held_back_until` is when it may be read again (network time), None where it was not asked for too often.
     """
 
     watched: bool = False
     connection: str = ""
     since: datetime | None = None
     why_not: str = ""
+    held_back_until: datetime | None = None
 
 
 Tell = Callable[[str, Urgency], None]
@@ -74,8 +76,8 @@ class CalendarSource(Protocol):
     async def watch(self, mailbox: Mailbox) -> Mailbox:
         """Begin to watch a mailbox, if it is not watched yet, and return where it is now.
 
-        What changes in it from then on is told through `run`. A mailbox that cannot be watched is no failure: then
-        `is_watched` says so, and it has to be read regularly.
+        What changes in it from then on is told through `run`, a moment later when `is_watched` says so. A mailbox
+        that cannot be watched is no failure: it has to be read regularly.
         """
         ...
 
@@ -84,7 +86,7 @@ class CalendarSource(Protocol):
         ...
 
     def is_watched(self, mailbox: Mailbox) -> bool:
-        """Tell whether every change of this mailbox is told at the moment."""
+        """Tell whether every change of this mailbox is told at the moment, as was shown by a connection that works."""
         ...
 
     def limitation(self, mailbox: Mailbox) -> ExchangeFailure | None:
@@ -107,6 +109,11 @@ class CalendarSource(Protocol):
     @property
     def restriction(self) -> ExchangeFailure | None:
         """Why less is told than the settings ask for, None while everything is."""
+        ...
+
+    @property
+    def concerns(self) -> tuple[ExchangeFailure, ...]:
+        """What keeps presences from following in time although everything works; at most one of each kind."""
         ...
 
     async def close(self) -> None:

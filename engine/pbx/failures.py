@@ -165,8 +165,8 @@ class WrongPbx(PbxFailure):
     scope = Scope.SERVICE
     meaning = "This is not the master PBX"
     remedy = (
-        "If it is the one that is meant, set pbx.master to its PBX Name. If not, correct the address of the PBX in "
-        'the settings or, where the PBX connects to the engine, take the tick off "Websocket" at its App object.'
+        "Set pbx.master to the PBX Name of the master PBX. If that is another one, correct the address of the PBX in "
+        'the settings or, where the PBX connects to the engine, take the tick off "Websocket" at this App object.'
     )
 
 

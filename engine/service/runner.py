@@ -29,7 +29,12 @@ class Runner:
             else:
                 async with asyncio.TaskGroup() as group:
                     running = group.create_task(engine.run())
-                    await self._asked.wait()
+                    try:
+                        await self._asked.wait()
+                    except asyncio.CancelledError:
+                        if not running.done():
+                            await engine.leave()
+                        raise
                     running.cancel()
 
     async def exchange(self, engine: Engine | None) -> None:

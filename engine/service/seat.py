@@ -11,6 +11,7 @@ from engine.core.users import User
 from engine.service.settings_file import system_zone
 from engine.sync.engine import Engine
 from engine.sync.happenings import Happening, Observer, ServiceChanged, UserChanged
+from engine.sync.hold import Held
 from engine.sync.status import LinkStatus, Status, describe
 from engine.sync.views import Account, Glance
 
@@ -71,6 +72,10 @@ class Seat:
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
         """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
         return None if self.engine is None else self.engine.calendar(guid)
+
+    def confirm_hold(self) -> Held | None:
+        """Let happen what is held; return what that was, None where nothing is."""
+        return None if self.engine is None else self.engine.confirm_hold()
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon."""

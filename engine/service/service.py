@@ -1,12 +1,16 @@
 """Keeps an engine running by what settings and secrets say, and puts every change of them into force."""
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from random import SystemRandom
 
 from engine.core.clock import Clock
 from engine.core.failures import Failure
+from engine.core.mistakes import MistakeLog
 from engine.core.settings.catalogue import differences
 from engine.core.settings.edit import Value, edited
 from engine.core.settings.model import EngineSettings, Settings
@@ -29,15 +33,20 @@ from engine.service.seat import Seat
 from engine.service.settings_file import SettingsFile, tag_of
 from engine.service.stake import Stake
 from engine.service.versions import version_to_go_back_to
+from engine.store.failures import StoreFailure, VersionsNotKept
 from engine.store.secrets import needed_secrets
 from engine.store.settings_history import Author, SettingsHistory, Version
 from engine.sync.happenings import ServiceChanged, SettingsRolledBack
+from engine.sync.supervisor import Supervisor
 from engine.sync.timetable import Alarm
 
 logger = logging.getLogger(__name__)
 
 LOOK = timedelta(seconds=3)
 """Between two looks at whether the settings file was edited by hand."""
+
+KEPT_AGAIN = 10
+"""After so many looks a version that could not be written down is written once more."""
 
 AGAIN = timedelta(minutes=1)
 """Until an unconfirmed change is tried to be rolled back once more."""
@@ -60,6 +69,7 @@ class Service:
         clock: Clock,
         network_clock: Clock,
         started_with: EngineSettings,
+        also_of_concern: Callable[[], Failure | None] = lambda: None,
     ) -> None:
         self.file = file
         self.seat = Seat(self.concerns)
@@ -72,6 +82,13 @@ class Service:
         self._started_with = started_with
         self._runner = Runner(self.seat)
         self._stake = Stake(self.seat)
+        self._supervisor = Supervisor(
+            network_clock,
+            SystemRandom(),
+            MistakeLog(logger, network_clock),
+            passed_on=StoreFailure,
+            started_again=lambda _: None,
+        )
         self._lock = asyncio.Lock()
         self._alarm = Alarm(clock)
         self._hangup = Alarm(network_clock)
@@ -80,18 +97,30 @@ class Service:
         self._in_force: InForce | None = None
         self.file_trouble: Failure | None = None
         self._engine_trouble: Failure | None = None
+        self._history_trouble: VersionsNotKept | None = None
+        self._also_of_concern = also_of_concern
 
     async def begin(self) -> None:
         """Find out what is set. Comes before everything else."""
-        self.versions = await self._history.versions()
+        try:
+            self.versions = await self._history.versions()
+        except StoreFailure as failure:
+            self._history_trouble = VersionsNotKept(str(failure))
         await self.reread()
 
     async def run(self) -> None:
-        """Keep an engine running until cancelled. Raises a `StoreFailure` when nothing can be remembered any more."""
+        """Keep an engine running until cancelled.
+
+        What watches over the settings starts again after a mistake of ours, as the parts of the engine do.
+        """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.run())
-            group.create_task(self._look_at_file())
-            group.create_task(self._undo_what_nobody_confirms())
+            group.create_task(self._supervisor.keep("watching the settings file", self._look_at_file))
+            group.create_task(self._supervisor.keep("undoing changes", self._undo_what_nobody_confirms))
+
+    async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run something beside the engine that is to end nothing else: after a mistake of ours it starts again."""
+        await self._supervisor.keep(name, run)
 
     @property
     def tag(self) -> str:
@@ -133,10 +162,11 @@ class Service:
         waiting = self.unconfirmed
         if waiting is not None and waiting.confirm_until is not None:
             found.append(ChangeNotConfirmed(f"it is rolled back at {waiting.confirm_until:%Y-%m-%d %H:%M:%S} UTC"))
+        found += [self._history_trouble, self._also_of_concern()]
         later = self._at_next_start()
         if later:
             found.append(EffectAtNextStart(", ".join(later)))
-        return tuple(each for each in found if each is not None)
+        return (*(each for each in found if each is not None), *self._supervisor.problems())
 
     async def reread(self) -> None:
         """Take up what the settings file holds now; what is invalid changes nothing but the status."""
@@ -213,6 +243,22 @@ class Service:
         plan = await self._checked(goal.text)
         return await self._put(plan, author, f"rollback to {goal.id}", returns_to=goal.id)
 
+    async def _take_back(self, goal: Version) -> Plan:
+        """Go back whether or not that can be written down: what nobody confirmed may have broken everything."""
+        action = f"rollback to {goal.id}"
+        plan = await self._checked(goal.text)
+        try:
+            return await self._put(plan, None, action, returns_to=goal.id)
+        except StoreFailure as failure:
+            await asyncio.to_thread(self.file.write, goal.text)
+            self.text, self._stamp, self.file_trouble = goal.text, self.file.stamp(), None
+            taken_back = replace(goal, id=self.versions[0].id + 1, at=self._clock.now(), author=None, action=action)
+            taken_back = replace(taken_back, differences=plan.differences, confirm_until=None, returns_to=goal.id)
+            self.versions = (taken_back, *self.versions)
+            self._note_not_kept(failure)
+            await self._enforce(plan)
+            return plan
+
     def _version(self, number: int | None) -> Version:
         """Without a number: the one before, or the newest where the file itself cannot be used."""
         if number is None:
@@ -282,7 +328,10 @@ class Service:
         logger.info("settings: %s: %s", action, ", ".join(each.key for each in plan.differences) or "nothing else")
 
     async def _versions_changed(self) -> None:
-        self.versions = await self._history.versions()
+        try:
+            self.versions = await self._history.versions()
+        except StoreFailure as failure:
+            self._note_not_kept(failure)
         self._alarm.wake()
         self.seat.report(ServiceChanged())
 
@@ -318,9 +367,20 @@ class Service:
         self.file_trouble = None
         if not self.versions or self.versions[0].text != text:
             action = "edited by hand" if self._in_force else "found"
-            await self._remember(plan, None, action)
-            await self._tell_version(plan, action)
+            try:
+                await self._remember(plan, None, action)
+            except StoreFailure as failure:
+                self._note_not_kept(failure)
+            else:
+                self._history_trouble = None
+                await self._tell_version(plan, action)
         await self._enforce(plan)
+
+    def _note_not_kept(self, failure: StoreFailure) -> None:
+        """What somebody wrote into the file is in force all the same: the history is not worth standing still for."""
+        self._history_trouble = VersionsNotKept(str(failure))
+        logger.warning("%s. %s", self._history_trouble, self._history_trouble.remedy)
+        self.seat.report(ServiceChanged())
 
     def _leave(self, trouble: Failure) -> None:
         """Let everything go on as it is, because of this trouble with the file."""
@@ -330,11 +390,33 @@ class Service:
         self.seat.report(ServiceChanged())
 
     async def _look_at_file(self) -> None:
-        while True:
+        for number in itertools.count(1):
             await self._hangup.wait(self._network_clock.now() + LOOK)
+            if self._history_trouble is not None and number % KEPT_AGAIN == 0:
+                await self._keep_version()
             if self._is_to_look or self.file.stamp() != self._stamp:
                 self._is_to_look = False
                 await self.reread()
+
+    async def _keep_version(self) -> None:
+        """Write down which settings are in force, where that was not possible before."""
+        async with self._lock:
+            if self._in_force is None:
+                return
+            text = self._in_force.text
+            newest = self.versions[0] if self.versions and self.versions[0].text == text else None
+            try:
+                kept = await self._history.versions()
+                before = kept[0].text if kept else ""
+                if before != text:
+                    action, returns_to = (newest.action, newest.returns_to) if newest else ("edited by hand", None)
+                    changed = differences(before, text)
+                    await self._history.add(self._clock.now(), None, action, changed, text, None, returns_to)
+            except StoreFailure as failure:
+                self._history_trouble = VersionsNotKept(str(failure))
+                return
+            self._history_trouble = None
+            await self._versions_changed()
 
     async def _undo_what_nobody_confirms(self) -> None:
         not_before = self._clock.now()
@@ -354,7 +436,7 @@ class Service:
                 return
             try:
                 # Not what was in force last: where the file was broken by hand meanwhile, that is this change.
-                plan = await self._roll_back(self.versions[1].id, None)
+                plan = await self._take_back(self.versions[1])
             except Failure as failure:
                 logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)
             else:

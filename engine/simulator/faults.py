@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -69,7 +70,30 @@ class RedirectUrl:
     url: str
 
 
-Effect: TypeAlias = Delay | Hold | Cut | Reply | Unauthorized | ErrorCode | RedirectAddress | RedirectUrl
+class Ending(StrEnum):
+    """How an answer to GetStreamingEvents ends."""
+
+    CLOSED = "in order, with ConnectionStatus Closed"
+    SILENTLY = "with the last chunk, and without a word"
+    HALF = "in the middle of an envelope"
+    CUT = "with the connection"
+    UNKNOWN = "with the ids of all subscriptions, which the server does not know"
+    CODE = "with a response code"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnds:
+    """GetStreamingEvents: send that many `envelopes` that say OK, all at once, and then end as told.
+
+    `code` is the response code of an answer that ends with one, or with ids.
+    """
+
+    how: Ending
+    envelopes: int = 1
+    code: str = "ErrorInvalidSubscription"
+
+
+Effect: TypeAlias = Delay | Hold | Cut | Reply | Unauthorized | ErrorCode | RedirectAddress | RedirectUrl | StreamEnds
 
 
 def service_unavailable(retry_after: int | None = None) -> Reply:

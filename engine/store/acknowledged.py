@@ -1,11 +1,16 @@
 """What the PBX confirmed for each user, so that a restart sends only differences and never a repeat."""
 
+import logging
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from engine.core.presence.model import Presence
+from engine.core.presence.model import CLEARED, Presence
 from engine.store.database import Database
+from engine.store.failures import PresencesNotKept, StoreFailure
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,64 +47,156 @@ class Place:
 
 
 class AcknowledgedPresences:
-    """The table `presence`, and where they are. Each method is one transaction, on disk's way when it returns."""
+    """The table `presence`, and where they are. Each method is one transaction, on disk's way when it returns.
+
+    What the disk does not take stays in memory, until `keep` can write it down; `trouble` says so meanwhile.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._written: dict[str, Written] = {}
+        self._leftovers: dict[str, tuple[str, ...]] = {}
+        self._place: Place | None = None
+        self._not_kept: set[str] = set()
+        self._is_read = False
+        self.trouble: PresencesNotKept | None = None
 
     async def load(self) -> dict[str, Written]:
         """Return everything known, by guid."""
-        return await self._database.run(
-            lambda connection: {row[0]: _written(row) for row in connection.execute(_SELECT)}
-        )
+        if self.trouble is None:
+            try:
+                self._written = await self._database.run(
+                    lambda connection: {row[0]: _written(row) for row in connection.execute(_SELECT)}
+                )
+            except StoreFailure as failure:
+                self._complain(failure)
+            else:
+                self._is_read = True
+        return dict(self._written)
 
     async def settle_in(self, place: Place) -> None:
         """Note where presences are written from now on; what was written elsewhere says nothing about it.
 
         Those of another contact in the same PBX would stay there for ever: they become `leftovers`.
         """
-        await self._database.run(lambda connection: _settle_in(connection, place))
+        before, self._place = self._place, place
+        await self._store(None, lambda connection: _settle_in(connection, place))
+        if self.trouble is not None and before is not None and before != place:
+            self._move(before, place)
 
     async def leftovers(self) -> dict[str, tuple[str, ...]]:
         """Return under which other contacts there still is something of ours, by guid."""
-        rows = await self._database.run(lambda connection: connection.execute(_LEFTOVERS).fetchall())
-        found: dict[str, tuple[str, ...]] = {}
-        for guid, contact in rows:
-            found[guid] = (*found.get(guid, ()), contact)
-        return found
+        if self.trouble is None:
+            try:
+                rows = await self._database.run(lambda connection: connection.execute(_LEFTOVERS).fetchall())
+            except StoreFailure as failure:
+                self._complain(failure)
+            else:
+                self._leftovers = {}
+                for guid, contact in rows:
+                    self._leftovers[guid] = (*self._leftovers.get(guid, ()), contact)
+        return dict(self._leftovers)
 
     async def tidied_up(self, guid: str) -> None:
         """Note that nothing is left of this user's `leftovers`."""
-        await self._database.run(lambda connection: connection.execute(_TIDIED_UP, (guid,)))
+        self._leftovers.pop(guid, None)
+        await self._store(guid, lambda connection: connection.execute(_TIDIED_UP, (guid,)))
 
     async def intend(self, guid: str, presence: Presence, expires: datetime | None) -> None:
         """Note that `presence` is about to be sent, which stops being true at `expires`."""
+        known = self._written.get(guid, Written())
+        self._written[guid] = replace(known, intended=presence, intended_expires=expires)
         row = (guid, presence.activity, presence.note, expires.isoformat() if expires else None)
-        await self._database.run(lambda connection: connection.execute(_INTEND, row))
+        await self._store(guid, lambda connection: connection.execute(_INTEND, row))
 
     async def acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
         """Note that the PBX shows `presence`, which stops being true at `expires`."""
+        known = self._written.get(guid, Written())
+        is_known = known.acknowledged == presence and known.intended is None
+        self._written[guid] = Written(presence, expires)
         until = expires.isoformat() if expires else None
-        await self._database.run(
-            lambda connection: connection.execute(_ACKNOWLEDGE, (guid, presence.activity, presence.note, until))
-        )
+        row = (guid, presence.activity, presence.note, until)
+        await self._store(None if is_known else guid, lambda connection: connection.execute(_ACKNOWLEDGE, row))
 
     async def withdraw(self, guid: str) -> None:
         """Note that what was intended last was refused: the PBX still shows the one acknowledged before."""
-        await self._database.run(lambda connection: connection.execute(_WITHDRAW, (guid,)))
+        if guid in self._written:
+            self._written[guid] = replace(self._written[guid], intended=None, intended_expires=None)
+        await self._store(guid, lambda connection: connection.execute(_WITHDRAW, (guid,)))
 
     async def forget(self, guid: str) -> None:
         """Drop a user we have nothing more to do with."""
+        self._written.pop(guid, None)
+        self._leftovers.pop(guid, None)
 
         def forget(connection: sqlite3.Connection) -> None:
             connection.execute(_FORGET, (guid,))
             connection.execute(_TIDIED_UP, (guid,))
 
-        await self._database.run(forget)
+        await self._store(guid, forget)
+
+    async def keep(self) -> None:
+        """Try once more to write down what could not be, all of it: the file may have been exchanged for another.
+
+        What it holds stays there unless it was read before.
+        """
+        if self.trouble is None:
+            return
+        written, leftovers, place = dict(self._written), dict(self._leftovers), self._place
+        before, self._not_kept = self._not_kept, set()
+        try:
+            await self._database.reopen()
+            await self._database.run(
+                lambda connection: _write_all(connection, written, leftovers, place, instead=self._is_read)
+            )
+        except StoreFailure as failure:
+            self._not_kept |= before
+            self._complain(failure)
+            return
+        if not self._not_kept:
+            logger.warning("presences are written down again")
+            self.trouble = None
+
+    def not_kept(self) -> dict[str, Written]:
+        """Return what the PBX may show of ours that will not be known after a restart, by guid."""
+        return {guid: self._written[guid] for guid in self._not_kept if guid in self._written}
+
+    async def _store(self, guid: str | None, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Do `work`, or remember that what it says of `guid` (None: nothing new) is not on the disk."""
+        if self.trouble is None:
+            try:
+                await self._database.run(work)
+            except StoreFailure as failure:
+                self._complain(failure)
+            else:
+                return
+        if guid is not None:
+            self._not_kept.add(guid)
+
+    def _complain(self, failure: StoreFailure) -> None:
+        if self.trouble is None:
+            logger.warning("presences cannot be written down, and go on from memory: %s. %s", failure, failure.remedy)
+        if self.trouble is None or self.trouble.detail != str(failure):
+            self.trouble = PresencesNotKept(str(failure))
+
+    def _move(self, before: Place, place: Place) -> None:
+        """Do in memory what `_settle_in` does on the disk."""
+        if before.pbx != place.pbx:
+            self._leftovers.clear()
+        else:
+            for guid, written in self._written.items():
+                if written != Written(CLEARED):
+                    there = {*self._leftovers.get(guid, ()), before.contact} - {place.contact}
+                    self._leftovers[guid] = tuple(sorted(there))
+        self._written = {guid: Written(expires=each.ends) for guid, each in self._written.items()}
 
 
 _SELECT = """
     SELECT guid, activity, note, expires, intended_activity, intended_note, intended_expires FROM presence
+"""
+_INSERT = """
+    INSERT OR REPLACE INTO presence (guid, activity, note, expires, intended_activity, intended_note, intended_expires)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 _INTEND = """
     INSERT INTO presence (guid, intended_activity, intended_note, intended_expires) VALUES (?, ?, ?, ?)
@@ -134,6 +231,36 @@ def _settle_in(connection: sqlite3.Connection, place: Place) -> None:
         connection.execute(_DOUBT_ALL)
     connection.execute("DELETE FROM place")
     connection.execute("INSERT INTO place VALUES (?, ?)", (place.pbx, place.contact))
+
+
+def _write_all(
+    connection: sqlite3.Connection,
+    written: Mapping[str, Written],
+    leftovers: Mapping[str, tuple[str, ...]],
+    place: Place | None,
+    *,
+    instead: bool,
+) -> None:
+    for table in ("presence", "leftover", "place") if instead else ("place",):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 (names of ours)
+    connection.executemany(_INSERT, [_row(guid, each) for guid, each in written.items()])
+    left = [(guid, contact) for guid, contacts in leftovers.items() for contact in contacts]
+    connection.executemany("INSERT OR IGNORE INTO leftover VALUES (?, ?)", left)
+    if place is not None:
+        connection.execute("INSERT INTO place VALUES (?, ?)", (place.pbx, place.contact))
+
+
+def _row(guid: str, written: Written) -> tuple[str | None, ...]:
+    known, intended = written.acknowledged, written.intended
+    return (
+        guid,
+        known.activity if known else None,
+        known.note if known else None,
+        written.expires.isoformat() if written.expires else None,
+        intended.activity if intended else None,
+        intended.note if intended else None,
+        written.intended_expires.isoformat() if written.intended_expires else None,
+    )
 
 
 def _written(row: sqlite3.Row | tuple[str | None, ...]) -> Written:

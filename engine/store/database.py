@@ -1,17 +1,26 @@
 """One SQLite file, private to the engine's user, on a thread of its own so that the loop never waits for a disk."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from engine.store.failures import AlreadyRunning, StateDirectoryExposed, StoreDamaged, StoreUnusable
+from engine.store.failures import (
+    AlreadyRunning,
+    DatabasePutAside,
+    DiskUnusable,
+    StateDirectoryExposed,
+    StoreDamaged,
+    StoreForeign,
+    StoreUnusable,
+)
 from engine.store.leftovers import IN_STATE, sweep
 from engine.store.protection import exposure
 
@@ -87,6 +96,7 @@ class Database:
         self._path = state_dir / "engine.db"
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._lock: int | None = None
 
     async def open(self) -> None:
@@ -103,6 +113,23 @@ class Database:
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, durably)
 
+    async def reopen(self) -> None:
+        """Open the file again after something was the matter with it, or with its directory. Raises what `open` does.
+
+        It may be an empty one: what it held may be gone.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._reopen)
+
+    async def put_aside(self) -> Path:
+        """Let a damaged file that could not be opened make room for an empty one, and return where it is now."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._put_aside)
+
+    @property
+    def aside(self) -> DatabasePutAside | None:
+        """What is to be said as long as there is a file that was put aside."""
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        return DatabasePutAside(str(aside)) if aside.exists() else None
+
     async def close(self) -> None:
         """Finish what is under way, close the file and let another engine have the directory."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
@@ -113,11 +140,12 @@ class Database:
             self._check_directory()
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_directory()
-            self._lock = _lock(self._directory / "engine.lock")
-            sweep(self._directory, IN_STATE)
+            if self._lock is None:
+                self._lock = _lock(self._directory / "engine.lock")
+                sweep(self._directory, IN_STATE)
             _make(self._path)
         except OSError as error:
-            raise StoreUnusable(f"{self._path}: {error.strerror}") from error
+            raise _kind(error.errno in _DISK_ERRORS)(f"{self._path}: {error.strerror}") from error
         with self._errors_named():
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             try:
@@ -125,7 +153,28 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._opened = connection, _identity(self._path)
+
+    def _reopen(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+        if self._lock is not None and not _is_still_there(self._lock, self._directory / "engine.lock"):
+            os.close(self._lock)
+            self._lock = None
+        self._open()
+
+    def _put_aside(self) -> Path:
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                beside = self._path.with_name(self._path.name + suffix)
+                if beside.exists():
+                    beside.replace(f"{aside}{suffix}")
+        except OSError as error:
+            raise _kind(error.errno in _DISK_ERRORS)(f"{self._path}: {error.strerror}") from error
+        return aside
 
     def _check_directory(self) -> None:
         """Open nothing where somebody else could have put what is opened."""
@@ -137,15 +186,21 @@ class Database:
         connection = self._connection
         if connection is None:
             raise StoreUnusable(f"{self._path}: not open")
+        if _identity(self._path) != self._opened:
+            # SQLite would go on writing into a file that nobody finds any more.
+            raise DiskUnusable(f"{self._path} was removed, or exchanged for another one")
         with self._errors_named():
             connection.execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(connection)
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                # After some errors of the disk there is no transaction any more (sqlite.org, lang_transaction).
+                if connection.in_transaction:
+                    with suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
             return result
 
     def _close(self) -> None:
@@ -161,9 +216,41 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise StoreUnusable(f"{self._path}: {error}") from error
+            of_the_disk = error.sqlite_errorcode & 0xFF in _SQLITE_DISK_ERRORS
+            raise _kind(of_the_disk)(f"{self._path}: {error}") from error
+        except _NotOurs as error:
+            raise StoreForeign(f"{self._path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreDamaged(f"{self._path}: {error}") from error
+
+
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT})
+_SQLITE_DISK_ERRORS = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
+
+
+class _NotOurs(sqlite3.DatabaseError):
+    """The file is in order, but not for us."""
+
+
+def _kind(of_the_disk: bool) -> type[StoreUnusable]:
+    return DiskUnusable if of_the_disk else StoreUnusable
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_still_there(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
 
 
 def _lock(path: Path) -> int:
@@ -195,9 +282,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID and tables:
-        raise sqlite3.DatabaseError("it belongs to another program")
+        raise _NotOurs("it belongs to another program")
     if version > len(MIGRATIONS):
-        raise sqlite3.DatabaseError(f"it was written by a newer version (schema {version})")
+        raise _NotOurs(f"it was written by a newer version (schema {version})")
+    (sound,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if sound != "ok":
+        raise sqlite3.DatabaseError(sound)
     # With a write-ahead log and synchronous=NORMAL a commit survives kill -9 of the engine without waiting for the
     # disk; a power cut may take the last ones, which then count as in doubt or are sent again.
     connection.execute("PRAGMA journal_mode = WAL")

@@ -35,11 +35,14 @@ from engine.sync.circumstances import Circumstances
 from engine.sync.first_reading import candidates_after, read_first
 from engine.sync.happenings import (
     AccountPaused,
+    ConcernArose,
+    ConcernOver,
     LinkRecovered,
     LinkTrouble,
     ReadingRestricted,
     ReadingUnrestricted,
     Side,
+    UserChanged,
     UserRecovered,
     UserTrouble,
 )
@@ -47,7 +50,7 @@ from engine.sync.outbreak import Outbreak
 from engine.sync.pauses import LONGEST_RETRY, LONGEST_WHILE_KNOWN, looked_enough, needs_a_person, pause_after
 from engine.sync.readability import Readability
 from engine.sync.roster import Participant, Reading, Roster
-from engine.sync.slow import SlowMailboxes
+from engine.sync.slow import LOOK_SECONDS, SlowMailboxes
 from engine.sync.timetable import Alarm, Timetable
 from engine.sync.watchlist import Watchlist
 
@@ -65,6 +68,12 @@ LONGEST_WORDING = timedelta(hours=26)
 
 SWEEP = timedelta(hours=12)
 """A mailbox that is watched is read again after half of that to all of it, in case a change was not told."""
+
+BEGINNING = timedelta(seconds=10)
+"""After that it is looked whether the connection for a mailbox's notifications works, before it is read again."""
+
+LOOK = timedelta(seconds=LOOK_SECONDS)
+"""How often to look whether a visit takes long."""
 
 OVERTAKING = timedelta(hours=1)
 """A mailbox that has changed is treated as if it were due for that long: it is read before all others."""
@@ -115,7 +124,12 @@ class Calendars:
         self._watchlist = Watchlist(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
+        self._polled: dict[str, datetime] = {}
         self._searched_anew: set[str] = set()
+        self._visits: dict[str, asyncio.Task[None]] = {}
+        self._giving_way: set[str] = set()
+        self._reading: set[str] = set()
+        self._lanes = settings.exchange.connections
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=settings.exchange.connections)
         self._silence = Outbreak(most=1)
@@ -130,6 +144,7 @@ class Calendars:
         self._closed_until: datetime | None = None
         self._closed_by: ExchangeFailure | None = None
         self._restriction: Failure | None = None
+        self._concerns: dict[type[Failure], Failure] = {}
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._mistakes = MistakeLog(logger, self._network_clock)
         self._service_answers = False
@@ -171,6 +186,7 @@ class Calendars:
         self._absences.forget(guid)
         self._readability.forget(guid)
         self._withheld.pop(guid, None)
+        self._polled.pop(guid, None)
 
     def heard(self, address: str, urgency: Urgency) -> Set[str]:
         """Have the mailbox with this address read again, sooner or later as told; return whose calendar is in it."""
@@ -196,6 +212,7 @@ class Calendars:
     async def run(self) -> None:
         """Read for ever."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._break_off_long_visits())
             while True:
                 await self._wait_for_service()
                 if len(self._visiting) >= self._source.reads_at_once:
@@ -206,9 +223,12 @@ class Calendars:
                     await self._alarm.wait(self._timetable.earliest())
                 elif guid in self._visiting:
                     self._again.add(guid)
+                elif self._need_not_be_read(guid) or self._is_held_back(guid):
+                    continue
                 elif self._slow.may_begin(guid):
                     self._visiting.add(guid)
-                    group.create_task(self._visit(guid))
+                    self._slow.begun(guid, self._network_clock.now().timestamp())
+                    self._visits[guid] = group.create_task(self._visit(guid))
 
     async def _wait_for_service(self) -> None:
         while self._closed_until is not None:
@@ -219,12 +239,47 @@ class Calendars:
             else:
                 return
 
+    def _need_not_be_read(self, guid: str) -> bool:
+        """Who was only to be read again because nobody told of changes need not be once somebody does."""
+        participant, poll = self._roster.get(guid), self._polled.get(guid)
+        if poll is None or participant is None or participant.reading is None:
+            return False
+        if self._is_told_everything(participant):
+            self._plan(guid, participant, participant.reading)
+            self._observe(UserChanged(guid))
+        elif poll > self._clock.now():
+            self._due(guid, poll)
+            self._polled[guid] = poll
+        else:
+            return False
+        return True
+
+    def _is_held_back(self, guid: str) -> bool:
+        """Who was asked for too often waits without holding a lane."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.mailbox is None:
+            return False
+        until, now = self._source.following(participant.mailbox).held_back_until, self._network_clock.now()
+        if until is None or until <= now:
+            return False
+        self._due(guid, self._clock.now() + (until - now))
+        self._observe(UserChanged(guid))
+        return True
+
+    def _is_told_everything(self, participant: Participant) -> bool:
+        """What could not be asked about all of a calendar may be known soon, and nobody tells of that."""
+        appointments = participant.reading.appointments if participant.reading else ()
+        is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
+        return is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox)
+
     def _due(self, guid: str, instant: datetime) -> None:
+        self._polled.pop(guid, None)
         self._timetable.set(guid, instant)
         self._alarm.wake()
 
     def _bring_forward(self, guid: str, instant: datetime) -> None:
         """What is being read at this moment may not have what this is about: it is read once more."""
+        self._polled.pop(guid, None)
         if guid in self._visiting:
             self._again.add(guid)
         else:
@@ -239,12 +294,16 @@ class Calendars:
                 await self._read(guid, participant)
             if self._roster.get(guid) is not participant:
                 self._watchlist.remove(guid)
+        except asyncio.CancelledError:
+            if guid not in self._giving_way:
+                raise
         except Exception as mistake:
             self._mistakes.write("reading a calendar", mistake)
             self._due(guid, self._clock.now() + LONGEST_RETRY)
         finally:
             self._visiting.discard(guid)
-            next_slow = self._slow.ended(guid, (self._network_clock.now() - begun).total_seconds())
+            self._visits.pop(guid, None)
+            next_slow = self._next_slow(guid, (self._network_clock.now() - begun).total_seconds())
             if next_slow is not None:
                 self._due(next_slow, self._clock.now())
             if guid in self._again:
@@ -252,6 +311,26 @@ class Calendars:
                 self._due(guid, self._clock.now())
             self._alarm.wake()
             self._finished()
+
+    def _next_slow(self, guid: str, seconds: float) -> str | None:
+        if guid not in self._giving_way:
+            return self._slow.ended(guid, seconds)
+        self._giving_way.discard(guid)
+        return self._slow.gave_way(guid)
+
+    async def _break_off_long_visits(self) -> None:
+        """Have visits that take long wait for one another, and not the others for them.
+
+        Only a reading is broken off: whether a mailbox was subscribed to would not be known after that. Where one
+        request is about many mailboxes it is of no use either.
+        """
+        while True:
+            now = self._network_clock.now()
+            if self._source.reads_at_once <= self._lanes:
+                for guid in self._slow.overdue(now.timestamp(), self._lanes):
+                    if guid in self._reading and self._visits[guid].cancel():
+                        self._giving_way.add(guid)
+            await self._network_clock.sleep_until(now + LOOK)
 
     async def _read(self, guid: str, participant: Participant) -> None:
         candidates = participant.candidates
@@ -285,6 +364,7 @@ class Calendars:
             return
         self._answers(guid)
         self._compare_restriction()
+        self._compare_concerns()
         if participant.candidates == candidates:
             participant.mailbox = found
             self._succeeded(guid, participant, reading)
@@ -294,7 +374,11 @@ class Calendars:
         self._watchlist.put(guid, mailbox)
         now = self._clock.now()
         window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
-        found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+        self._reading.add(guid)
+        try:
+            found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+        finally:
+            self._reading.discard(guid)
         appointments = tuple(
             each for each in found if not each.is_understood or each.all_day or each.end > window.start
         )
@@ -320,6 +404,14 @@ class Calendars:
             self._observe(ReadingUnrestricted() if restriction is None else ReadingRestricted(restriction))
             if restriction is None:
                 self._read_again()
+
+    def _compare_concerns(self) -> None:
+        concerns = {type(each): each for each in self._source.concerns}
+        for kind in self._concerns.keys() - concerns.keys():
+            self._observe(ConcernOver(Side.EXCHANGE, self._concerns.pop(kind)))
+        for kind in concerns.keys() - self._concerns.keys():
+            self._concerns[kind] = concerns[kind]
+            self._observe(ConcernArose(Side.EXCHANGE, concerns[kind]))
 
     def _read_again(self) -> None:
         """Have what was read restrictedly read as it ought to be; who is watched would wait for hours."""
@@ -349,17 +441,19 @@ class Calendars:
             self._observe(UserRecovered(participant.user))
         participant.problem = limitation
         participant.failed_visits = 0
-        now = self._clock.now()
-        self._due(guid, max(now, min(now + self._pause_after_success(participant), reading.window.end - self._cover)))
+        self._plan(guid, participant, reading)
         self._changed(guid)
 
-    def _pause_after_success(self, participant: Participant) -> timedelta:
-        """What could not be asked about all of a calendar may be known soon, and nobody tells of that."""
-        appointments = participant.reading.appointments if participant.reading else ()
-        is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
-        if is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox):
-            return SWEEP * self._random.uniform(0.5, 1.0)
-        return self._poll * self._random.uniform(0.75, 1.0)
+    def _plan(self, guid: str, participant: Participant, reading: Reading) -> None:
+        """Plan the visit after a good one: in a sweep, or soon where nobody tells of changes."""
+        now = self._clock.now()
+        is_watched = self._is_told_everything(participant)
+        pause = SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._poll * self._random.uniform(0.75, 1.0)
+        due = max(now, min(now + pause, reading.window.end - self._cover))
+        is_about_to_be = participant.mailbox is not None and self._source.following(participant.mailbox).connection
+        self._due(guid, min(due, now + BEGINNING) if is_about_to_be and not is_watched else due)
+        if not is_watched:
+            self._polled[guid] = due
 
     def _failed(self, guid: str, participant: Participant, failure: Failure, *, was_found: bool) -> None:
         """`was_found`: the mailbox is there, as far as the directory knows, but it cannot be read."""

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 from engine.core.failures import EngineMistake
 from engine.core.presence import decide
+from engine.core.presence.decide import Decision
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings
 from engine.store.acknowledged import Written
 from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import UserRecovered, UserTrouble
+from engine.sync.happenings import ServiceChanged, UserRecovered, UserTrouble
+from engine.sync.hold import Held, held
 from engine.sync.roster import Participant, Roster
 from engine.sync.timetable import Alarm, Timetable
 
@@ -47,6 +49,10 @@ class Decider:
         self._finished = around.finished
         self._timetable = Timetable()
         self._alarm = Alarm(self._clock)
+        self._before: PresenceSettings | None = None
+        self._unweighed: set[str] = set()
+        self._aside: set[str] = set()
+        self.held: Held | None = None
 
     def mark(self, guid: str) -> None:
         """Have this participant decided anew."""
@@ -54,12 +60,48 @@ class Decider:
         self._alarm.wake()
 
     def adjust(self, settings: PresenceSettings) -> None:
-        """Go on with other settings: everybody is decided anew, from what was read."""
+        """Go on with other settings: everybody is decided anew, from what was read.
+
+        Whose presence only they would clear keeps the one of before until everybody is decided, and is weighed.
+        """
         if settings == self._settings:
             return
-        self._settings = settings
+        self._before, self._settings = self._before or self._settings, settings
+        self.held = None
+        self._aside.clear()
+        self._unweighed = {guid for guid, each in self._roster.items() if not each.departing}
         for guid in self._roster:
             self.mark(guid)
+        if not self._unweighed:
+            self._weigh()
+
+    def confirm(self) -> None:
+        """Let the settings in force clear what they clear."""
+        aside, self._aside = self._aside, set()
+        self._before = self.held = None
+        self._unweighed.clear()
+        for guid in aside:
+            self.mark(guid)
+
+    def _weigh(self) -> None:
+        """Hold what is set aside if that is more than half of all presences, else let it be cleared."""
+        showing = {guid for guid, each in self._roster.items() if each.desired not in (None, CLEARED)}
+        self.held = held(self._aside, showing, showing)
+        if self.held is None:
+            self.confirm()
+        self._observe(ServiceChanged())
+
+    def _unless_held(self, guid: str, participant: Participant, decision: Decision, now: datetime) -> Decision:
+        """Return what was decided, or the decision of before where the change alone would clear a presence."""
+        if self._before is None or participant.reading is None:
+            return decision
+        self._aside.discard(guid)
+        if decision.presence == CLEARED:
+            before = decide(participant.reading.appointments, self._before, now)
+            if before.presence != CLEARED:
+                self._aside.add(guid)
+                return before
+        return decision
 
     def is_idle(self) -> bool:
         """Tell whether every decision is true at this instant."""
@@ -78,6 +120,10 @@ class Decider:
             participant = self._roster.get(guid)
             if participant is not None:
                 self._decide(guid, participant)
+            if guid in self._unweighed:
+                self._unweighed.discard(guid)
+                if not self._unweighed:
+                    self._weigh()
             decided += 1
             if decided % DECISIONS_IN_A_ROW == 0:
                 await asyncio.sleep(0)
@@ -113,6 +159,7 @@ class Decider:
         if participant.reading is None:
             return self._from_before(guid, now)
         decision = decide(participant.reading.appointments, self._settings, now)
+        decision = self._unless_held(guid, participant, decision, now)
         return decision.presence, decision.valid_until
 
     def _from_before(self, guid: str, now: datetime) -> tuple[Presence | None, datetime | None]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 from engine.core.users import User, UserSelection, address_candidates
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
+from engine.sync.hold import LEAST, Held, held
 from engine.sync.roster import Participant, Roster
 
 
@@ -11,7 +12,9 @@ class Directory:
     """Turns PBX news into participants.
 
     `remembered` gives the guids whose calendar presence we wrote at some time: those of them that take part no more
-    depart. `arrived` is called for participants whose mailbox has to be looked for, `departing` for those who leave.
+    depart. Where so many would at once that it is hardly meant, they are `held`, and take part as before until that is
+    confirmed; `showing` tells whose presence is not empty, and `weigh_soon` asks for `weigh`. `arrived` is called for
+    participants whose mailbox has to be looked for, `departing` for those who leave.
     """
 
     def __init__(
@@ -22,6 +25,8 @@ class Directory:
         remembered: Callable[[], Collection[str]],
         arrived: Callable[[str], None],
         departing: Callable[[str], None],
+        showing: Callable[[str], bool] = lambda _: True,
+        weigh_soon: Callable[[], None] = lambda: None,
     ) -> None:
         self._roster = roster
         self._selection = selection
@@ -30,6 +35,11 @@ class Directory:
         self._departing = departing
         self._domain = ""
         self._others: dict[str, User] = {}
+        self._leaving: dict[str, User] = {}
+        self._showing = showing
+        self._weigh_soon = weigh_soon
+        self._is_complete = False
+        self.held: Held | None = None
 
     def set_domain(self, domain: str) -> None:
         """Take the system domain that the PBX told; addresses made with another one are looked for anew."""
@@ -48,6 +58,8 @@ class Directory:
         staying = [participant.user for participant in self._roster.values() if not participant.departing]
         for user in (*staying, *self._others.values()):
             self._seen(user)
+        if self._is_complete:
+            self.weigh()
 
     def handle(self, event: UserSeen | UserRemoved | UsersComplete) -> None:
         """Bring the roster up to date with what the PBX says."""
@@ -61,6 +73,53 @@ class Directory:
                 self._others = {guid: user for guid, user in self._others.items() if guid in guids}
                 for guid in {*self._roster, *self._remembered()} - guids:
                     self._depart(self._user(guid))
+                self._is_complete = True
+                self.weigh()
+
+    def copy_begins(self) -> None:
+        """All users are told once more: who leaves is found out when all of them are known."""
+        self._is_complete = False
+
+    @property
+    def not_selected(self) -> int:
+        """How many users of the PBX take no part."""
+        return len(self._others)
+
+    def is_idle(self) -> bool:
+        """Tell whether nobody waits to be weighed."""
+        return not self._leaving or self.held is not None or not self._is_complete
+
+    def weigh(self) -> None:
+        """Let those go who leave, or hold all of them."""
+        if not self._is_complete:
+            return
+        staying = {guid for guid in self._remembered() if not self._is_departing(guid)}
+        leaving = self._leaving.keys() & staying
+        showing = {guid for guid in staying if self._showing(guid)}
+        self.held = held(leaving, staying, showing)
+        if self.held is None:
+            self._let_go()
+            return
+        for guid in leaving - self._roster.keys():
+            user = self._leaving[guid]
+            self._roster[guid] = Participant(user)
+            if user.name:
+                self._look_for(self._roster[guid], user, always=True)
+
+    def confirm(self) -> Held | None:
+        """Let those go who are held; return what was held, None where nothing was."""
+        confirmed, self.held = self.held, None
+        if confirmed is not None:
+            self._let_go()
+        return confirmed
+
+    def _let_go(self) -> None:
+        leaving, self._leaving = self._leaving, {}
+        for user in leaving.values():
+            self._go(user)
+
+    def _is_departing(self, guid: str) -> bool:
+        return guid in self._roster and self._roster[guid].departing
 
     def _seen(self, user: User) -> None:
         if not self._selection.takes_part(user):
@@ -68,6 +127,8 @@ class Directory:
             self._depart(user)
             return
         self._others.pop(user.guid, None)
+        if self._leaving.pop(user.guid, None) is not None:
+            self._weigh_soon()
         participant = self._roster.get(user.guid)
         if participant is None or participant.departing:
             participant = self._roster[user.guid] = Participant(user)
@@ -86,6 +147,16 @@ class Directory:
         self._arrived(user.guid)
 
     def _depart(self, user: User) -> None:
+        """Let somebody go, or wait for whoever else goes; those who are going have been weighed."""
+        remembered = self._remembered()
+        if len(remembered) < LEAST or user.guid not in remembered or self._is_departing(user.guid):
+            self._leaving.pop(user.guid, None)
+            self._go(user)
+            return
+        self._leaving[user.guid] = user
+        self._weigh_soon()
+
+    def _go(self, user: User) -> None:
         """Whoever we never wrote a presence for has none of ours to be cleared."""
         if user.guid in self._remembered():
             self._roster[user.guid] = Participant(user, departing=True)

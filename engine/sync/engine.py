@@ -44,15 +44,18 @@ from engine.sync.happenings import (
     ListeningForPbx,
     Observer,
     PbxRefused,
+    ServiceChanged,
     Side,
     UserChanged,
 )
+from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.links import Links
 from engine.sync.readback import ReadBack
 from engine.sync.roster import Roster
 from engine.sync.setback import Setback
 from engine.sync.status import Status, describe
 from engine.sync.supervisor import Supervisor
+from engine.sync.timetable import Alarm
 from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
 
@@ -110,7 +113,7 @@ class Engine:
         self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
         self._read_back = ReadBack(self._roster, self._writer, around)
         self._decider = Decider(
-            self._roster, settings.presence, around, written=self._writer.written, want=self._decided
+            self._roster, settings.presence, around, written=self._writer.supposed, want=self._decided
         )
         self._calendars = Calendars(
             self._roster,
@@ -120,6 +123,8 @@ class Engine:
             changed=self._visited,
             shows_something=self._shows_something,
         )
+        self._weighing = Alarm(network_clock)
+        self._network_clock = network_clock
         self._setback = Setback(clock, network_clock, self._set_back)
         self._directory = Directory(
             self._roster,
@@ -127,10 +132,12 @@ class Engine:
             remembered=self._writer.remembered,
             arrived=self._arrived,
             departing=self._departing,
+            showing=self._is_shown,
+            weigh_soon=self._weigh_soon,
         )
 
     async def run(self) -> None:
-        """Work until cancelled. Raises a `StoreFailure` when nothing can be remembered any more.
+        """Work until cancelled.
 
         A part that ends by a mistake of ours ends none of the others: it starts again, after a pause that grows.
         """
@@ -149,6 +156,8 @@ class Engine:
             "reading calendars": self._calendars.run,
             "deciding presences": self._decider.run,
             "writing presences": self._writer.run,
+            "keeping presences": self._writer.keep,
+            "weighing changes": self._weigh,
             "reading presences back": self._read_back.run,
             "watching the clock": self._setback.run,
         }
@@ -168,6 +177,44 @@ class Engine:
             if not participant.departing and self._calendars.next_visit(guid) is None:
                 self._calendars.visit(guid)
 
+    @property
+    def _held(self) -> Held | None:
+        return self._directory.held or self._decider.held
+
+    def confirm_hold(self) -> Held | None:
+        """Let happen what is held; return what that was, None where nothing is."""
+        confirmed = self._held
+        self._directory.confirm()
+        self._decider.confirm()
+        self._report(ServiceChanged())
+        return confirmed
+
+    def _nobody(self) -> NobodyTakesPart | None:
+        if not self._writer.knows_everybody or self.guids():
+            return None
+        seen = self._directory.not_selected
+        return NobodyTakesPart(
+            f"none of the {seen} users of the PBX is selected by pbx.users" if seen else "the PBX told of no user"
+        )
+
+    def _weigh_soon(self) -> None:
+        self._weighing.wake()
+
+    async def _weigh(self) -> None:
+        while True:
+            await self._weighing.wait(None)
+            await self._network_clock.sleep_until(self._network_clock.now() + GRACE)
+            self._directory.weigh()
+            self._report(ServiceChanged())
+            self._finished.ring()
+
+    def _is_shown(self, guid: str) -> bool:
+        return self._writer.written(guid).acknowledged != CLEARED
+
+    async def leave(self) -> None:
+        """Leave nothing in the PBX that nobody will know of; comes before the end of the program, while this runs."""
+        await self._writer.leave()
+
     def status(self) -> Status:
         """Return how things stand."""
         picture = describe(
@@ -177,6 +224,11 @@ class Engine:
             self._refused_pbxs,
             self._source.is_watched,
             self._source.restriction,
+            self._source.concerns,
+            self._writer.dry_run,
+            self._writer.store_trouble,
+            self._held,
+            self._nobody(),
         )
         return replace(picture, unstable=self._links.unstable(), failed_parts=self._supervisor.problems())
 
@@ -200,7 +252,8 @@ class Engine:
             return None
         mailbox = participant.mailbox
         is_watched = mailbox is not None and self._source.is_watched(mailbox)
-        return glance(participant, self._writer.written(guid), is_watched=is_watched)
+        withheld = self._writer.withheld(guid)
+        return glance(participant, self._writer.written(guid), withheld, is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
@@ -213,6 +266,7 @@ class Engine:
             self._writer.written(guid),
             self._settings,
             now,
+            withheld=self._writer.withheld(guid),
             following=self._source.following(mailbox) if mailbox else Following(),
             next_visit=self._calendars.next_visit(guid),
         )
@@ -233,6 +287,7 @@ class Engine:
         self._writer.adjust(settings.pbx, dry_run=settings.engine.dry_run)
         self._directory.adjust(settings.pbx.users)
         self._decider.adjust(settings.presence)
+        self._report(ServiceChanged())
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
@@ -244,7 +299,8 @@ class Engine:
 
     async def settled(self) -> None:
         """Return as soon as everything due was read and decided, and the PBX shows it."""
-        while not (self._calendars.is_idle() and self._decider.is_idle() and self._writer.is_idle()):
+        parts = (self._directory, self._calendars, self._decider, self._writer)
+        while not all(part.is_idle() for part in parts):
             await self._finished.heard()
 
     def _set_back(self) -> None:
@@ -284,6 +340,7 @@ class Engine:
         match event:
             case LinkUp(pbx, domain):
                 self._links.pbx_is_connected()
+                self._directory.copy_begins()
                 self._directory.set_domain(domain)
                 if pbx is not None:
                     self._writer.master_is_certain()

@@ -98,6 +98,22 @@ class ReadingRestricted:
 
 
 @dataclass(frozen=True, slots=True)
+class ConcernArose:
+    """A side works, and yet something about it keeps presences from following in time."""
+
+    side: Side
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ConcernOver:
+    """That is over; `failure` is as it was told first."""
+
+    side: Side
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class UserChanged:
     """Something that is known of a user may be different: name, mailbox, whether it is watched, desired or shown
     presence, or it is gone."""
@@ -144,6 +160,8 @@ Happening = (
     | AccountPaused
     | ReadingRestricted
     | ReadingUnrestricted
+    | ConcernArose
+    | ConcernOver
     | ServiceChanged
     | SettingsRolledBack
 )

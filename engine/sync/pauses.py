@@ -58,7 +58,10 @@ def pause_after(failure: Failure, failures: int, random: Random) -> timedelta:
     if recheck is not None:
         pause = recheck if looked_enough(failures) else LOOKS[failures - 1]
         return pause * random.uniform(0.75, 1.0)
-    if isinstance(failure, ExchangeFailure) and failure.retry_after is not None:
-        return timedelta(seconds=failure.retry_after) * random.uniform(1.0, 1.25)
     doublings: int = min(failures - 1, 10)
-    return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY) * random.uniform(0.75, 1.0)
+    pause = min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY) * random.uniform(0.75, 1.0)
+    if isinstance(failure, ExchangeFailure) and failure.retry_after is not None:
+        asked_for = timedelta(seconds=failure.retry_after) * random.uniform(1.0, 1.25)
+        # "Retry-After: 0", again and again, does not mean as often as we can.
+        return asked_for if asked_for >= FIRST_RETRY else max(asked_for, pause)
+    return pause

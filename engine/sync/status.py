@@ -8,6 +8,7 @@ from enum import StrEnum
 from engine.core.failures import Failure
 from engine.core.users import User
 from engine.exchange.source import Mailbox
+from engine.sync.hold import Held
 from engine.sync.roster import Participant
 
 
@@ -43,15 +44,25 @@ class UserProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """How many presences a dry run does not write, `cleared` of them empty ones."""
+
+    presences: int
+    cleared: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in
     the calendars of `watched` users are heard at once; the others are looked at every now and then, and
     `oldest_reading` is the oldest of those.
 
     `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for. `unstable` is said of a link to the PBX that is lost again and again, `failed_parts` of what
-    started again after a mistake of ours. Where nothing `is_set_up`, the `concerns` say why; they are what else is the
-    matter with the settings.
+    settings ask for; `exchange_concerns` keep presences from following in time although Exchange works. In a `dry_run`
+    nothing is written. `store` is why presences are kept in memory only. What is `held` is not cleared before it is
+    confirmed, and `nobody` says why nobody takes part. `unstable` is said of a link to the PBX that is lost again and
+    again, `failed_parts` of what started again after a mistake of ours. Where nothing `is_set_up`, the `concerns` say
+    why; they are what else is the matter with the settings.
     """
 
     users: int
@@ -65,6 +76,11 @@ class Status:
     exchange: LinkStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
+    exchange_concerns: tuple[Failure, ...] = ()
+    dry_run: Withheld | None = None
+    store: Failure | None = None
+    held: Held | None = None
+    nobody: Failure | None = None
     unstable: Failure | None = None
     failed_parts: tuple[Failure, ...] = ()
     is_set_up: bool = True
@@ -78,6 +94,11 @@ def describe(
     refused_pbxs: Mapping[str, Failure],
     is_watched: Callable[[Mailbox], bool],
     restriction: Failure | None,
+    exchange_concerns: tuple[Failure, ...] = (),
+    dry_run: Withheld | None = None,
+    store: Failure | None = None,
+    held: Held | None = None,
+    nobody: Failure | None = None,
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     users = watched = waiting = 0
@@ -112,4 +133,9 @@ def describe(
         exchange=exchange,
         refused_pbxs=dict(refused_pbxs),
         restriction=restriction,
+        exchange_concerns=exchange_concerns,
+        dry_run=dry_run,
+        store=store,
+        held=held,
+        nobody=nobody,
     )

@@ -13,9 +13,11 @@ from engine.core.presence.intervals import local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.core.presence.what_if import Change, preview_day
 from engine.core.users import User
+from engine.exchange.failures import MailboxRationed
 from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
 from engine.sync.happenings import Observer
+from engine.sync.hold import Held
 from engine.sync.roster import Participant
 from engine.sync.status import Status
 
@@ -23,12 +25,13 @@ from engine.sync.status import Status
 @dataclass(frozen=True, slots=True)
 class Glance:
     """A user in short. `shown` is what the PBX acknowledged last, certain `until` then; `desired` what it ought to
-    show. `read_at` is calendar time."""
+    show, and `withheld` what would be written now but for a dry run. `read_at` is calendar time."""
 
     user: User
     mailbox: str | None
     shown: Presence | None
     desired: Presence | None
+    withheld: Presence | None
     until: datetime | None
     problem: Failure | None
     read_at: datetime | None
@@ -49,6 +52,7 @@ class Account:
     next_visit: datetime | None
     following: Following
     written: Written
+    withheld: Presence | None
     desired: Presence | None
     decision: Decision | None
     day_begins: datetime
@@ -67,11 +71,12 @@ class EngineView(Protocol):
     def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
     def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
+    def confirm_hold(self) -> Held | None: ...  # noqa: D102
     def visit(self, guid: str) -> None: ...  # noqa: D102
     def search(self, guid: str) -> None: ...  # noqa: D102
 
 
-def glance(participant: Participant, written: Written, *, is_watched: bool) -> Glance:
+def glance(participant: Participant, written: Written, withheld: Presence | None, *, is_watched: bool) -> Glance:
     """Return a participant in short."""
     is_current = participant.desired == written.acknowledged
     return Glance(
@@ -79,6 +84,7 @@ def glance(participant: Participant, written: Written, *, is_watched: bool) -> G
         mailbox=participant.mailbox.address if participant.mailbox else None,
         shown=written.acknowledged,
         desired=participant.desired,
+        withheld=withheld,
         until=participant.expires if is_current else written.expires,
         problem=participant.problem or participant.mistake or participant.refusal,
         read_at=participant.reading.at if participant.reading else None,
@@ -92,6 +98,7 @@ def account(
     settings: PresenceSettings,
     now: datetime,
     *,
+    withheld: Presence | None,
     following: Following,
     next_visit: datetime | None,
 ) -> Account:
@@ -111,11 +118,19 @@ def account(
         next_visit=next_visit,
         following=following,
         written=written,
+        withheld=withheld,
         desired=participant.desired,
         decision=decision,
         day_begins=start_of_day(today, settings.timezone),
         day=day,
         problems=tuple(
-            each for each in (participant.problem, participant.mistake, participant.refusal) if each is not None
+            each
+            for each in (participant.problem, participant.mistake, participant.refusal, _rationed(following))
+            if each is not None
         ),
     )
+
+
+def _rationed(following: Following) -> Failure | None:
+    until = following.held_back_until
+    return None if until is None else MailboxRationed(f"the next reading waits until {until:%H:%M:%S} UTC")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.clock import Clock
-from engine.core.failures import EngineMistake
+from engine.core.failures import EngineMistake, Failure
 from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import PbxLinkKind, PbxSettings
@@ -27,11 +27,13 @@ from engine.sync.circumstances import Circumstances
 from engine.sync.happenings import (
     PresenceConfirmed,
     PresenceWithheld,
+    ServiceChanged,
     UserChanged,
     UserRecovered,
     UserTrouble,
 )
 from engine.sync.roster import Participant, Roster
+from engine.sync.status import Withheld
 from engine.sync.timetable import Alarm, Timetable
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,12 @@ connection is made again before."""
 
 REFUSED_RETRY, LONGEST_REFUSED_RETRY = timedelta(minutes=1), timedelta(hours=1)
 """The same for one that was refused: what the PBX has against it seldom passes by itself."""
+
+KEEP_AGAIN = timedelta(seconds=10)
+"""Until what the disk did not take is written down once more."""
+
+LEAVE_WITHIN = 4.0
+"""Seconds that there are at the end to clear what nobody will know of."""
 
 
 class PresenceLink(Protocol):
@@ -113,6 +121,7 @@ class Writer:
         self._written: dict[str, Written] = {}
         self._leftovers: dict[str, tuple[str, ...]] = {}
         self._withheld: dict[str, Written] = {}
+        self._seen: dict[str, Written] = {}
         self._wanted = Timetable()
         self._busy: set[str] = set()
         self._again: set[str] = set()
@@ -124,6 +133,8 @@ class Writer:
         self._mistakes = MistakeLog(logger, self._network_clock)
         self._certainty = Certainty()
         self._alarm = Alarm(self._network_clock)
+        self._is_leaving = False
+        self._told_trouble: Failure | None = None
 
     async def load(self) -> None:
         """Remember what earlier runs wrote. Comes before everything else."""
@@ -132,8 +143,27 @@ class Writer:
         self._leftovers = await self._store.leftovers()
 
     def written(self, guid: str) -> Written:
+        """Return what the PBX shows for this user as far as we know."""
+        return self._seen.get(guid) or self._written.get(guid, Written())
+
+    def supposed(self, guid: str) -> Written:
         """Return what the PBX shows for this user as far as we know, or would show but for a dry run."""
-        return self._withheld.get(guid) or self._written.get(guid, Written())
+        return self._withheld.get(guid) or self.written(guid)
+
+    def withheld(self, guid: str) -> Presence | None:
+        """Return what would be written for this user but for a dry run, None where nothing would."""
+        presence = self._withheld[guid].acknowledged if guid in self._withheld else None
+        return None if presence == self.written(guid).acknowledged else presence
+
+    @property
+    def dry_run(self) -> Withheld | None:
+        """What is not written because this is a dry run; None where it is none."""
+        if not self._dry_run:
+            return None
+        withheld = [(guid, presence) for guid in self._withheld if (presence := self.withheld(guid)) is not None]
+        cleared = sum(presence == CLEARED for _, presence in withheld)
+        others = sum(presence != CLEARED and guid in self._roster for guid, presence in withheld)
+        return Withheld(cleared + others, cleared)
 
     def remembered(self) -> KeysView[str]:
         """Return the guids of all users that we ever wrote a presence for and have not forgotten."""
@@ -146,6 +176,7 @@ class Writer:
         if dry_run != self._dry_run:
             self._dry_run = dry_run
             self._withheld.clear()
+            self._seen.clear()
             for guid in self._roster:
                 self.want(guid)
 
@@ -178,6 +209,11 @@ class Writer:
         self._refusals.clear()
         for participant in self._roster.values():
             participant.refused = None
+
+    @property
+    def knows_everybody(self) -> bool:
+        """Whether the PBX has told all of its users over this connection."""
+        return self._certainty.all_known
 
     def user_is_gone(self, guid: str) -> None:
         """The PBX has deleted this user, and what it showed with it: one with the same guid shows nothing of ours."""
@@ -227,8 +263,48 @@ class Writer:
         """Tell whether the PBX shows what is desired, as far as it ever will."""
         return self._certainty.all_known and not self._busy and not len(self._wanted)
 
+    @property
+    def store_trouble(self) -> Failure | None:
+        """Why presences go on from memory alone."""
+        return self._store.trouble
+
+    async def keep(self) -> None:
+        """Write down for ever what the disk did not take."""
+        while True:
+            await self._network_clock.sleep_until(self._network_clock.now() + KEEP_AGAIN)
+            await self._store.keep()
+            self._tell_of_store()
+
+    def _tell_of_store(self) -> None:
+        if self._store.trouble is not self._told_trouble:
+            self._told_trouble = self._store.trouble
+            self._observe(ServiceChanged())
+
+    async def leave(self) -> None:
+        """Have nothing left behind that nobody will know of: what cannot be written down now is cleared.
+
+        Nothing else is written any more. Returns within `LEAVE_WITHIN`, done or not.
+        """
+        if self._store.trouble is None:
+            return
+        self._is_leaving = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_WITHIN):
+                await self._store.keep()
+                async with asyncio.TaskGroup() as group:
+                    for guid, written in self._store.not_kept().items():
+                        if self._certainty.allows(guid) and written != Written(CLEARED) and not self._dry_run:
+                            group.create_task(self._clear(guid))
+
+    async def _clear(self, guid: str) -> None:
+        async with self._slots:
+            await self._pace.take()
+            with suppress(PbxFailure):
+                await self._link.set_presence(guid, CLEARED)
+                await self._store.acknowledge(guid, CLEARED, None)
+
     async def run(self) -> None:
-        """Write until cancelled. Raises a `StoreFailure` when nothing can be remembered: then nothing is written."""
+        """Write until cancelled."""
         self._busy.clear()
         async with asyncio.TaskGroup() as group:
             while True:
@@ -240,7 +316,7 @@ class Writer:
                     await self._alarm.wait(_earlier(self._wanted.earliest(), self._refused.earliest()))
                 elif guid in self._busy:
                     self._again.add(guid)
-                elif self._certainty.allows(guid):
+                elif self._certainty.allows(guid) and not self._is_leaving:
                     self._busy.add(guid)
                     slots = self._slots
                     await slots.acquire()
@@ -273,6 +349,7 @@ class Writer:
                 self._again.discard(guid)
                 self.want(guid)
             self._alarm.wake()
+            self._tell_of_store()
             self._finished()
 
     def _try_again(self, guid: str) -> None:
@@ -303,11 +380,13 @@ class Writer:
         was_elsewhere = await self._tidy_up(guid)
         if participant.desired is None or participant.desired == participant.refused:
             return
-        known = self.written(guid)
+        known = self.supposed(guid)
         shown = known.acknowledged
         if known.in_doubt:
             # What is cleared elsewhere comes before all others in the PBX: ours has to come after it.
             shown = None if was_elsewhere else await self.ask(participant)
+            if self._dry_run and shown is not None:
+                self._seen[guid] = Written(shown)
             if shown is not None and self._agree(shown, participant.desired):
                 shown = participant.desired
         if participant.desired != shown:

@@ -74,7 +74,7 @@ async def subscribe(source: EwsSource, server: Server) -> None:
     assert all(map(source.is_watched, mailboxes))
     listeners = source._watcher._listeners.values()
     assert len(listeners) == STREAMS
-    await until(lambda: all(each._open and each._first_waiting is None for each in listeners))
+    await until(lambda: all(each._opened.is_set() and each._first_waiting is None for each in listeners))
 
 
 async def idle() -> None:

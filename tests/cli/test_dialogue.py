@@ -125,7 +125,7 @@ async def test_from_the_first_question_to_the_end(capsys: pytest.CaptureFixture[
     assert [each.user for each in setup.answered if each.user] == ["bob@corp.example"]
     told = capsys.readouterr().out
     assert "Tick TableUsers." in told
-    assert "pbx.master: the default -> headquarters" in told
+    assert "pbx.master: not set -> headquarters" in told
     assert "secret pbx.password: new" in told
 
 

@@ -26,6 +26,7 @@ from engine.pbx.failures import (
     NotAPbx,
     PbxCertificateNotTrusted,
     PbxFailure,
+    PbxLinkMistake,
     PbxLoginRefused,
     PbxNotUnderstood,
     PbxTlsImpossible,
@@ -349,7 +350,9 @@ def test_a_pbx_gone_mad_ends_in_a_named_failure(sent: list[Message]) -> None:
         async with web_server(_goes_mad_after_the_log_in(sent)) as settings:
             return await failure_of(settings)
 
-    assert isinstance(asyncio.run(talk()), PbxFailure)
+    failure = asyncio.run(talk())
+    assert isinstance(failure, PbxFailure)
+    assert not isinstance(failure, PbxLinkMistake), "a peer's message never raises what nobody expected"
 
 
 async def test_a_message_in_use_may_be_long() -> None:

@@ -30,5 +30,9 @@ class Unwatched:
     def restriction(self) -> ExchangeFailure | None:
         return None
 
+    @property
+    def concerns(self) -> tuple[ExchangeFailure, ...]:
+        return ()
+
     async def run(self, tell: Tell) -> None:
         await asyncio.Event().wait()

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.exchange.failures import MailboxMoved
+from engine.exchange.failures import MailboxMoved, NotificationsRefused
 from engine.simulator.company import Company
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.homes import Home
 from engine.simulator.faults import RedirectUrl
 from engine.simulator.world import Person
 from engine.simulator.world.corp import corp_world
-from engine.sync.happenings import UserTrouble
+from engine.sync.happenings import ConcernArose, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
 from tests.support.site import Site, ews_schema, running_engine
@@ -233,6 +233,47 @@ async def test_a_server_without_streams_is_polled(
         await site.pass_time(minutes=2)
         assert site.wrong() == {}
         assert company.exchange.ledger.operations["Subscribe"] == asked
+
+
+@pytest.mark.parametrize("unknown_subscriptions", ["reported", "refused"])
+async def test_broken_affinity_ends_in_polling(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path, unknown_subscriptions: str
+) -> None:
+    """Every stream ends up where its subscriptions are not known: subscribing again and again helps nobody."""
+    async with (
+        make_company(affinity_works=False, unknown_subscriptions=unknown_subscriptions) as company,
+        running_engine(company, clock, tmp_path, {}) as site,
+    ):
+        await while_time_passes(site, lambda: bool(site.engine.status().exchange_concerns))
+        [concern] = site.engine.status().exchange_concerns
+        assert isinstance(concern, NotificationsRefused)
+        await site.pass_time(minutes=1)
+        operations, people = company.exchange.ledger.operations, len(readable(site))
+        assert operations["GetStreamingEvents"] <= 2 + people
+        assert operations["Subscribe"] <= 3 * people
+        assert site.engine.status().watched == 0
+        asked = operations["Subscribe"]
+        meet(site, company.world.person("anna.mueller"))
+        await site.pass_time(minutes=2)
+        assert site.wrong() == {}
+        assert operations["Subscribe"] == asked
+        told = await site.happens(ConcernArose)
+        assert told.failure.slug == "notifications-refused"
+
+
+async def test_a_server_whose_subscriptions_belong_to_the_impersonated_mailbox(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
+) -> None:
+    """As at a server that Microsoft did not write: each mailbox gets a connection of its own, opened in its name."""
+    async with (
+        make_company(subscriptions_of_the_impersonated=True, unknown_subscriptions="refused") as company,
+        running_engine(company, clock, tmp_path, {}) as site,
+    ):
+        await while_time_passes(site, lambda: site.engine.status().watched == len(readable(site)))
+        assert site.engine.status().exchange_concerns == ()
+        assert {each.charged for each in company.exchange.subscriptions.streams} == {p.mailbox for p in readable(site)}
+        meet(site, company.world.person("anna.mueller"))
+        await site.eventually(lambda: not site.wrong())
 
 
 async def test_a_mailbox_with_too_many_subscriptions_is_polled_and_the_others_are_watched(

@@ -207,7 +207,10 @@ async def test_an_observer_that_fails_stops_nothing(tmp_path: Path, caplog: pyte
         raise RuntimeError("no room")
 
     async with served_engine(tmp_path, users) as served:
+        await served.settled()
         served.engine.observe(clumsy)
+        for user in users:
+            served.engine.visit(user.guid)
         await served.settled()
         assert len(served.link.shown) == len(users)
     assert caplog.text.count("Traceback") == 1

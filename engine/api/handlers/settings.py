@@ -39,6 +39,7 @@ from engine.service.failures import (
 from engine.service.plan import Plan
 from engine.service.service import Service
 from engine.service.settings_file import system_zone
+from engine.store.failures import DiskUnusable
 from engine.store.settings_history import Author
 
 _STATUSES: dict[type[Failure], int] = {
@@ -48,6 +49,7 @@ _STATUSES: dict[type[Failure], int] = {
     NothingToGoBackTo: 409,
     VersionUnknown: 404,
     SettingsUnwritable: 500,
+    DiskUnusable: 507,
 }
 
 

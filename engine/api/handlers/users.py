@@ -11,6 +11,7 @@ from engine.api.requests import body_of, query_of
 from engine.api.routes import Route
 from engine.api.schema import (
     FieldProblem,
+    HeldChange,
     Operation,
     OperationKind,
     Problem,
@@ -36,6 +37,15 @@ class UsersPart:
                 "GET", "/v1/users", "users", "Users, filtered and sorted", self._users, UsersPage, query=UsersQuestion
             ),
             Route("GET", "/v1/users/{guid}", "user", "Everything about one user, and why", self._user, UserDetail),
+            Route(
+                "POST",
+                "/v1/hold/confirm",
+                "confirm_hold",
+                "Let a change clear what it is held for",
+                self._confirm_hold,
+                HeldChange,
+                changes=True,
+            ),
             *self._going_anew("resync", "Read the calendars of everybody, or of some, anew"),
             *self._going_anew("reresolve", "Look for the mailboxes of everybody, or of some, anew, and read them"),
         )
@@ -67,6 +77,15 @@ class UsersPart:
         if user is None:
             raise _no_user()
         return answer(wire.detail(user, self._desk.history.of(guid)))
+
+    async def _confirm_hold(self, request: web.Request) -> web.Response:
+        actor = await actor_of(request)
+        held = self._desk.engine.status().held
+        if held is None:
+            return answer(HeldChange(users=0, of_users=0, presences=0, of_presences=0))
+        await self._desk.write_down(actor, "confirm_hold", held.words)
+        self._desk.engine.confirm_hold()
+        return answer(wire.held(held))
 
     async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:
         """Return whom the body of a request means, by guid and in words."""

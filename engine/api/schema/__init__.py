@@ -17,7 +17,7 @@ from engine.api.schema.events import (
     UsersEvent,
 )
 from engine.api.schema.operations import AuditEntry, AuditLog, Operation, OperationKind, Operations
-from engine.api.schema.status import Affected, Concern, LinkState, Status
+from engine.api.schema.status import Affected, Concern, HeldChange, LinkState, Status
 from engine.api.schema.users import (
     Acknowledged,
     Activity,
@@ -52,6 +52,7 @@ __all__ = [
     "DecisionAccount",
     "EventsQuestion",
     "FieldProblem",
+    "HeldChange",
     "LinkState",
     "MailboxPlace",
     "Operation",

@@ -68,6 +68,8 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
         "account paused",
         "reading restricted",
         "reading unrestricted",
+        "concern",
+        "concern over",
     ]
     guid: str | None = None
     label: str = ""

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.api.schema.common import Actor
+from engine.api.schema.common import Actor, Trouble
 
 OperationKind = Literal["resync", "reresolve", "probe", "preview", "setup check"]
 
@@ -13,18 +13,21 @@ OperationKind = Literal["resync", "reresolve", "probe", "preview", "setup check"
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Work that takes its time. Of `total` parts, as a rule users, `done` are over, `failed` of them without success.
 
-    In state `failed` the engine made a mistake.
+    In state `failed` the engine made a mistake, in state `blocked` it could not go on because of a `trouble` with a
+    whole side, which is tried again at `until`. While it runs, a `trouble` is what it waits for, until then.
     """
 
     id: str
     kind: OperationKind
-    state: Literal["running", "done", "cancelled", "failed"]
+    state: Literal["running", "done", "cancelled", "failed", "blocked"]
     actor: Actor
     begun: datetime
     ended: datetime | None
     total: int
     done: int
     failed: int
+    trouble: Trouble | None = None
+    until: datetime | None = None
 
 
 class Operations(msgspec.Struct, frozen=True, kw_only=True):

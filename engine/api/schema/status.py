@@ -42,6 +42,16 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[Affected, ...]
 
 
+class HeldChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change would clear the presences of `users` of `of_users`, `presences` of the `of_presences` that are shown
+    now among them, and waits to be confirmed."""
+
+    users: int
+    of_users: int
+    presences: int
+    of_presences: int
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand at `now` (calendar time). Notes tell times in `timezone` (an IANA name).
 
@@ -52,6 +62,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     were refused by the PBX. `oldest_reading` is that of the calendars which are not watched, `staleness` its age in
     seconds. `concerns` begin with the most important. `open_files` are the file descriptors of the engine, of which it
     may have `open_files_limit`.
+
+    In a `dry_run` nothing is written to the PBX: `withheld` users would show something else if it were, of whom
+    `withheld_cleared` would show nothing any more. What is `held` would clear more than half of all presences, and is
+    not done before it is confirmed.
     """
 
     version: str
@@ -68,6 +82,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     oldest_reading: datetime | None
     staleness: float | None
+    dry_run: bool = False
+    withheld: int = 0
+    withheld_cleared: int = 0
+    held: HeldChange | None = None
     concerns: tuple[Concern, ...]
     open_files: int = 0
     open_files_limit: int = 0

@@ -9,8 +9,15 @@ from msgspec import Meta
 from engine.api.schema.common import Trouble
 
 Activity = Literal["available", "busy", "away", "dnd"]
-State = Literal["current", "pending", "unread", "problem"]
+State = Literal["current", "pending", "withheld", "unread", "problem"]
 Sort = Literal["name", "display_name", "mailbox", "activity", "state", "problem"]
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A presence: activity and note."""
+
+    activity: Activity
+    note: str
 
 
 class UserRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,8 +25,9 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     That is certain `until` then, if nothing changes (null: for ever). `last_read` tells when the calendar was read, and
     `watched` whether changes in it are heard at once.
 
-    `state`: the PBX shows what it ought to (current), not yet (pending), no calendar was read yet (unread), or there
-    is a problem.
+    `state`: the PBX shows what it ought to (current), not yet (pending), or will not since this is a dry run
+    (withheld); no calendar was read yet (unread), or there is a problem. `withheld` is what would be written to the PBX
+    but for a dry run, null where nothing would.
     """
 
     guid: str
@@ -34,6 +42,7 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     watched: bool = False
     problem: str | None = None
     problem_title: str | None = None
+    withheld: Shown | None = None
 
 
 class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,13 +65,6 @@ class UsersPage(msgspec.Struct, frozen=True, kw_only=True):
     page: int
     per_page: int
     users: tuple[UserRow, ...]
-
-
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A presence: activity and note."""
-
-    activity: Activity
-    note: str
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +140,8 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one user. `candidates` are the addresses that the mailbox is looked for under.
 
     The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
-    on, in the presence time zone, as its appointments say.
+    on, in the presence time zone, as its appointments say. `acknowledged` is what the PBX shows, also in a dry run, and
+    `withheld` what would be written but for it.
     """
 
     guid: str
@@ -159,6 +162,7 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     read_until: datetime | None
     state: State
     acknowledged: Acknowledged
+    withheld: Shown | None = None
     decision: DecisionAccount | None
     day_begins: datetime
     day: tuple[PlannedPresence, ...]

@@ -1,10 +1,11 @@
 """Sends EWS operations and hands back their response messages."""
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
+from engine.exchange.answer_times import AnswerTimes
 from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.answers import EwsAnswer
 from engine.exchange.ews.soap import Impersonation, envelope
@@ -16,13 +17,18 @@ from engine.exchange.ews.transport import Http, HttpStream
 class EwsClient:
     """Requests on behalf of a mailbox, or of the service account itself.
 
-    `own_address` is the service account's SMTP address, "" where it is known only as DOMAIN\\user.
+    `own_address` is the service account's SMTP address, "" where it is known only as DOMAIN\\user. `timer` tells
+    seconds that pass evenly.
     """
 
-    def __init__(self, http: Http, own_address: str, throttle: Throttle) -> None:
+    def __init__(
+        self, http: Http, own_address: str, throttle: Throttle, timer: Callable[[], float] = perf_counter
+    ) -> None:
+        self._answer_times = AnswerTimes()
         self._http = http
         self._throttle = throttle
         self._own_address = own_address
+        self._timer = timer
 
     async def call(
         self,
@@ -30,16 +36,24 @@ class EwsClient:
         operation: bytes,
         impersonation: Impersonation | None = None,
         affinity: Affinity | None = None,
+        about: str | None = None,
     ) -> EwsAnswer:
-        """Send one operation; raises the failure of an answer that has no response messages, or asks for a pause.
+        """Send one operation; `about` is the mailbox it is about where nobody is impersonated.
 
+        Raises the failure of an answer that has no response messages, or asks for a pause.
         Raises `ExchangeBusy` without sending anything during such a pause.
         """
         headers = self._headers(impersonation, affinity)
         asked = perf_counter()
-        async with self._throttle.turn(url, impersonation.address if impersonation else None):
+        async with self._throttle.turn(url, impersonation.address if impersonation else None, about):
             body = envelope(operation, impersonation)
-            answer = EwsAnswer(await self._http.post(url, body, headers, asked=asked), impersonation)
+            begun = self._timer()
+            try:
+                given = await self._http.post(url, body, headers, asked=asked)
+            finally:
+                ended = self._timer()
+                self._answer_times.add(ended - begun, ended)
+            answer = EwsAnswer(given, impersonation)
             if answer.busy is not None:
                 raise answer.busy
             return answer
@@ -53,8 +67,13 @@ class EwsClient:
         Gives them as they come; None in between means that something came, if not a whole one.
         """
         headers = self._headers(impersonation, affinity)
+        await self._throttle.ration(url, affinity.anchor)
         async with self._http.stream(url, envelope(operation, impersonation), headers) as stream:
             yield _envelopes(stream, impersonation)
+
+    def slow_median(self) -> float | None:
+        """Return the median of the answer times of late while that is slow, None otherwise."""
+        return self._answer_times.slow_median(self._timer())
 
     def _headers(self, impersonation: Impersonation | None, affinity: Affinity | None) -> dict[str, str]:
         headers = {"Content-Type": "text/xml; charset=utf-8"}

@@ -84,7 +84,7 @@ class Ownership:
         return address
 
     async def _look_up(self, url: str, address: str, impersonation: Impersonation | None) -> Offer:
-        answer = await self._client.call(url, resolve_name(address), impersonation)
+        answer = await self._client.call(url, resolve_name(address), impersonation, about=address)
         message = answer.messages[0]
         return offer(message.element if message.code in _ANSWERED else answer.content(message))
 

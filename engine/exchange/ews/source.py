@@ -1,9 +1,10 @@
 """The calendar source for Exchange Web Services: finds mailboxes, reads their windows and hears of their changes."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from time import perf_counter
 from types import MappingProxyType
 
 from engine.core.appointments import Appointment
@@ -16,6 +17,7 @@ from engine.exchange.ews.endpoint import EwsEndpoint
 from engine.exchange.ews.fallback_reader import FallbackReader, Reader
 from engine.exchange.ews.free_busy_reader import FreeBusyReader
 from engine.exchange.ews.ownership import Ownership
+from engine.exchange.ews.rationed import RationedHttp
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.watcher import Watcher
 from engine.exchange.ews.throttle import Throttle
@@ -24,6 +26,7 @@ from engine.exchange.failures import (
     AnswerBrokenOff,
     CertificateNotTrusted,
     ExchangeFailure,
+    ExchangeSlow,
     ExchangeUnreachable,
     ImpersonationDenied,
     ImpersonationRightMissing,
@@ -31,6 +34,8 @@ from engine.exchange.failures import (
     MailboxElsewhere,
     MailboxMoved,
     MailboxNotFound,
+    MailboxRationed,
+    NotificationsRefused,
     NotPrimaryAddress,
 )
 from engine.exchange.source import Following, Mailbox, Tell, Window
@@ -49,7 +54,7 @@ class EwsSource:
     """Implements `CalendarSource` for EWS. It takes `http` over and closes it; `clock` is the network clock.
 
     Subjects are asked for only `with_subjects`. Organizers are asked for only of tentative appointments, and only
-    where there is an `exception_organizer` to compare them with.
+    where there is an `exception_organizer` to compare them with. `timer` tells seconds that pass evenly.
     """
 
     def __init__(
@@ -61,11 +66,13 @@ class EwsSource:
         http: Http,
         clock: Clock,
         random: Random,
+        timer: Callable[[], float] = perf_counter,
     ) -> None:
         self._http = http
         own_address = settings.user if is_smtp_address(settings.user) else ""
-        self._client = EwsClient(http, own_address, Throttle(settings.connections, clock))
-        self._endpoint = EwsEndpoint(settings, http, clock)
+        self._throttle = Throttle(settings.connections, clock)
+        self._client = EwsClient(http, own_address, self._throttle, timer)
+        self._endpoint = EwsEndpoint(settings, RationedHttp(http, self._throttle), clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
         self._ews_url_is_fixed = settings.ews_url is not None and settings.type is ExchangeType.ON_PREMISES
         self._connections = settings.connections
@@ -165,9 +172,9 @@ class EwsSource:
     def following(self, mailbox: Mailbox) -> Following:
         """Return whether and how a mailbox is watched, or why not."""
         following = self._watcher.following(mailbox.address)
-        if following.watched or (self._may_subscribe and self.restriction is None):
-            return following
-        return Following(why_not=str(self.restriction or NO_NOTIFICATIONS))
+        if not following.watched and not (self._may_subscribe and self.restriction is None):
+            following = Following(why_not=str(self.restriction or NO_NOTIFICATIONS))
+        return replace(following, held_back_until=self._throttle.held_back_until(mailbox.address))
 
     async def run(self, tell: Tell) -> None:
         """Listen for changes until cancelled, and tell which mailboxes have to be read again."""
@@ -189,6 +196,27 @@ class EwsSource:
             return False
         self._reader.read_less(denial)
         return True
+
+    @property
+    def concerns(self) -> tuple[ExchangeFailure, ...]:
+        """What keeps presences from following in time, although everything works."""
+        found: list[ExchangeFailure] = []
+        if (seconds := self._client.slow_median()) is not None:
+            found.append(self._slow(seconds))
+        if reason := self._watcher.refused_everywhere():
+            found.append(NotificationsRefused(reason))
+        if delayed := self._throttle.delayed_lately():
+            others = f" and {len(delayed) - 1} more" if len(delayed) > 1 else ""
+            found.append(MailboxRationed(f"{delayed[0]}{others}"))
+        return tuple(found)
+
+    def _slow(self, seconds: float) -> ExchangeSlow:
+        hundred = 100 * seconds / self.reads_at_once
+        takes = f"{hundred:.0f} seconds" if hundred < 100 else f"{hundred / 60:.0f} minutes"
+        return ExchangeSlow(
+            f"half of its answers take more than {seconds:.1f} seconds; with {self.reads_at_once} calendars at a time, "
+            f"100 take about {takes} to be read"
+        )
 
     async def close(self) -> None:
         """Close all connections."""

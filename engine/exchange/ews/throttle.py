@@ -10,10 +10,15 @@ from urllib.parse import urlsplit
 from engine.core.clock import Clock
 from engine.exchange.concurrency import Concurrency
 from engine.exchange.failures import ExchangeBusy, MailboxBusy, ServiceAccountBusy, TooManyAtOnce
+from engine.exchange.ration import A_VISIT, OF_A_MAILBOX, OF_A_SERVER, OF_THE_ACCOUNT, Ration
 
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 600.0
 """Seconds that the service account waits where Exchange does not say how long: from the one, doubling, to the other.
 Whoever has to read a mailbox doubles its pauses by himself."""
+
+
+LATELY = timedelta(minutes=5)
+"""How long it is said of a mailbox that it had to wait."""
 
 
 class Throttle:
@@ -22,6 +27,8 @@ class Throttle:
     What is done for a mailbox by impersonation is charged to that mailbox, the rest to the service account; a server
     that turns requests away before it looks at them (HTTP 429, 503) means everybody. `most` requests go to one server
     at once; `clock` is the network clock.
+
+    Besides, each mailbox, the account and each server have a ration of requests that holds whatever happens.
     """
 
     def __init__(self, most: int, clock: Clock) -> None:
@@ -30,15 +37,47 @@ class Throttle:
         self._servers: dict[str, _Server] = {}
         self._paused: dict[tuple[type[ExchangeBusy], str, str], datetime] = {}
         self._unasked: dict[str, float] = {}
+        self._of_mailboxes = Ration(OF_A_MAILBOX)
+        self._of_the_account = Ration(OF_THE_ACCOUNT)
+        self._of_servers = Ration(OF_A_SERVER)
+        self._delayed: dict[str, datetime] = {}
+
+    async def ration(self, url: str, mailbox: str | None) -> None:
+        """Count a request about `mailbox` (None: about many, or none), and wait until it is allowed."""
+        now, key = self._clock.now(), (mailbox or "").lower()
+        ration = self._of_mailboxes if key else self._of_the_account
+        allowed = max(ration.take(key, now), self._of_servers.take(urlsplit(url).hostname or "", now))
+        if allowed > now:
+            if key:
+                self._delayed[key] = now
+            await self._clock.sleep_until(allowed)
+
+    def held_back_until(self, mailbox: str) -> datetime | None:
+        """Return when a mailbox may be visited that was asked for too often, network time; None where it was not."""
+        now, key = self._clock.now(), mailbox.lower()
+        allowed = self._of_mailboxes.allows(key, A_VISIT, now)
+        if allowed <= now:
+            return None
+        self._delayed[key] = now
+        return allowed
+
+    def delayed_lately(self) -> list[str]:
+        """Return the addresses of the mailboxes that had to wait because they were asked for too often."""
+        since = self._clock.now() - LATELY
+        self._delayed = {key: at for key, at in self._delayed.items() if at > since}
+        return sorted(self._delayed)
 
     @contextlib.asynccontextmanager
-    async def turn(self, url: str, mailbox: str | None) -> AsyncIterator[None]:
+    async def turn(self, url: str, mailbox: str | None, about: str | None = None) -> AsyncIterator[None]:
         """Wait for one's turn to ask for `mailbox` (None: as the service account), and take note of how it ends.
+
+        `about` is whom the service account asks about, where that is a single mailbox.
 
         Raises the `ExchangeBusy` of a pause that is not over, with the rest of it, instead of waiting for its end.
         """
         host = urlsplit(url).hostname or ""
         self._check(host, mailbox)
+        await self.ration(url, mailbox or about)
         server = self._servers.setdefault(host, _Server(self._most))
         async with server.slot():
             self._check(host, mailbox)

@@ -25,7 +25,11 @@ class Behaviour:
     Of streams: `heartbeat_seconds` between two signs of life (a real server takes 45), with a StatusEvent in them if
     `heartbeats_with_status_event`; an XML declaration before every envelope or before the first alone
     (`declares_every_envelope`); events on items and the folder, or on the folder alone (`folder_events_only`).
-    `affinity_cookie_required`: without the cookie GetStreamingEvents ends up at another back end.
+    `affinity_cookie_required`: without the cookie GetStreamingEvents ends up at another back end; unless
+    `affinity_works` (a load balancer that drops cookies and headers) it always does, even for a single mailbox.
+    `subscriptions_of_the_impersonated`: a connection carries only those of the mailbox that it is opened for, as at a
+    server that is not Microsoft's. `unknown_subscriptions` are "reported" on a connection that stays open, or the
+    connection is "refused" with their ids.
     `mailboxes_per_stream` is how many mailboxes' subscriptions one connection may carry, `subscriptions_per_mailbox`
     the throttling policy's EwsMaxSubscriptions, `hanging_connections` the HangingConnectionLimit of each account or
     impersonated mailbox.
@@ -44,6 +48,9 @@ class Behaviour:
     declares_every_envelope: bool = True
     folder_events_only: bool = False
     affinity_cookie_required: bool = True
+    affinity_works: bool = True
+    subscriptions_of_the_impersonated: bool = False
+    unknown_subscriptions: Literal["reported", "refused"] = "reported"
     mailboxes_per_stream: int = 200
     subscriptions_per_mailbox: int = 20
     hanging_connections: int = 10

@@ -40,14 +40,20 @@ def unsubscribe(call: Call) -> Iterator[Element]:
         yield failure("Unsubscribe", problem)
 
 
+def subscription_ids(call: Call) -> list[str]:
+    """Return the subscriptions that GetStreamingEvents is about."""
+    path = "m:SubscriptionIds/t:SubscriptionId"
+    return [element.text or "" for element in call.request.findall(path, NAMESPACES)]
+
+
 def open_stream(call: Call) -> tuple[Stream, int]:
     """Return the connection that GetStreamingEvents asks for, and for how many minutes. Raises Refusal."""
-    path = "m:SubscriptionIds/t:SubscriptionId"
-    identifiers = [element.text or "" for element in call.request.findall(path, NAMESPACES)]
+    identifiers = subscription_ids(call)
     minutes = int(call.request.findtext("m:ConnectionTimeout", "0", NAMESPACES))
     if not 1 <= minutes <= LONGEST_MINUTES or not 1 <= len(identifiers) <= MOST_IDS:
         raise Refusal("ErrorInvalidRequest", "At most 200 subscriptions and 30 minutes.")
     back_end = call.homes.back_end(call.route, call.mailbox)
-    if call.behaviour.affinity_cookie_required and not call.homes.knows(call.route.cookie):
+    led_right = not call.behaviour.affinity_cookie_required or call.homes.knows(call.route.cookie)
+    if not led_right or not call.behaviour.affinity_works:
         back_end = "some other back end"
-    return call.subscriptions.connect(identifiers, back_end, call.mailbox or call.account), minutes
+    return call.subscriptions.connect(identifiers, back_end, call.mailbox, call.account), minutes

@@ -9,11 +9,12 @@ from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.calls import Call
 from engine.simulator.exchange.folders import get_folder
 from engine.simulator.exchange.homes import Homes, Route
-from engine.simulator.exchange.notifications import open_stream, subscribe, unsubscribe
+from engine.simulator.exchange.notifications import open_stream, subscribe, subscription_ids, unsubscribe
 from engine.simulator.exchange.operations import Operation, find_item, get_item
 from engine.simulator.exchange.resolve_names import resolve_names
 from engine.simulator.exchange.soap import Answer, Envelope, M, Refusal, answer, failure, fault
 from engine.simulator.exchange.subscriptions import Subscriptions
+from engine.simulator.faults import StreamEnds
 from engine.simulator.world import World
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
@@ -41,8 +42,8 @@ class ExchangeService:
     homes: Homes
     subscriptions: Subscriptions
 
-    def answer(self, envelope: Envelope, account: str, route: Route) -> Answer:
-        """Return the answer to any request: the operation's, or a SOAP fault."""
+    def answer(self, envelope: Envelope, account: str, route: Route, ends: StreamEnds | None = None) -> Answer:
+        """Return the answer to any request: the operation's, or a SOAP fault; one that hangs `ends` as told."""
         try:
             if envelope.operation not in (*OPERATIONS, GET_STREAMING_EVENTS):
                 raise Refusal("ErrorInvalidRequest", f"This server has no operation {envelope.operation}.")
@@ -56,7 +57,7 @@ class ExchangeService:
                 envelope.request, self.world, self.behaviour, self.homes, self.subscriptions, mailbox, account, route
             )
             if envelope.operation == GET_STREAMING_EVENTS:
-                return _hanging(call)
+                return _hanging(call, ends)
             given = answer(envelope.operation, OPERATIONS[envelope.operation](call))
             return replace(given, cookie=self._cookie(call))
         except Refusal as problem:
@@ -109,9 +110,11 @@ def refused(operation: str, problem: Refusal) -> Answer:
     return answer(operation, [failure(operation, problem, *([M(wanted)] if (wanted := ALWAYS.get(operation)) else []))])
 
 
-def _hanging(call: Call) -> Answer:
+def _hanging(call: Call, ends: StreamEnds | None) -> Answer:
     try:
         stream, minutes = open_stream(call)
     except Refusal as problem:
         return refused(GET_STREAMING_EVENTS, problem)
+    if ends is not None:
+        stream.end_early(ends, subscription_ids(call))
     return Answer(200, b"", chunks=stream.chunks(60.0 * minutes))

@@ -12,7 +12,7 @@ from engine.simulator.exchange.request import AUTODISCOVER_POX_PATH, AUTODISCOVE
 from engine.simulator.exchange.service import ExchangeService, refused
 from engine.simulator.exchange.soap import Answer, Envelope, Refusal, fault, parse
 from engine.simulator.exchange.xml import Element
-from engine.simulator.faults import Effect, ErrorCode, RedirectAddress, RedirectUrl
+from engine.simulator.faults import Effect, ErrorCode, RedirectAddress, RedirectUrl, StreamEnds
 
 NOT_FOUND = Answer(404, b"<h2>404 - File or directory not found.</h2>", "")
 
@@ -64,7 +64,8 @@ class Site:
         if code is not None:
             problem = Refusal(code.code, code.message, code.values)
             return fault(problem) if code.in_fault else refused(understood.operation, problem)
-        return self.service.answer(understood.envelope, account, Route.of(request))
+        ends = next((e for e in effects if isinstance(e, StreamEnds)), None)
+        return self.service.answer(understood.envelope, account, Route.of(request), ends)
 
     def _understand_ews(self, request: Request) -> Understood:
         if unusable := _unusable(request):

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.soap import M, Refusal, T, answer, failure, success
 from engine.simulator.exchange.xml import Element
+from engine.simulator.faults import Ending, StreamEnds
 
 OPERATION = "GetStreamingEvents"
 DECLARATION_ENDS = b"?>"
@@ -19,7 +20,8 @@ class Stream:
     """A connection as the server sees it. `charged` is who pays for it, the account or the impersonated mailbox.
 
     `take` gives the notifications that wait, `leave` is called when the connection is over. A test may break it in
-    many ways: `close`, `fail`, `cut`, `silence`, `say`, and `chunk_bytes` for the size of the pieces it is sent in.
+    many ways: `close`, `fail`, `cut`, `silence`, `say`, `end_early`, and `chunk_bytes` for the size of the pieces it is
+    sent in.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Stream:
         self._said: list[bytes] = []
         self._reported: set[str] = set()
         self._ending: Element | None = None
+        self._early: list[bytes] | None = None
         self._silent = False
         self._cut = False
 
@@ -69,6 +72,25 @@ class Stream:
         self._said.append(content)
         self.wake()
 
+    def end_early(self, ends: StreamEnds, identifiers: Sequence[str]) -> None:
+        """Send what `ends` says instead of everything else; `identifiers` are those of all subscriptions."""
+        problem, closed = Refusal(ends.code, "Simulated."), M("ConnectionStatus", "Closed")
+        signs = [success(OPERATION, M("ConnectionStatus", "OK"))] * ends.envelopes
+        self._cut = ends.how is Ending.CUT
+        match ends.how:
+            case Ending.CLOSED:
+                signs.append(success(OPERATION, closed))
+            case Ending.UNKNOWN:
+                ids = M("ErrorSubscriptionIds", *(T("SubscriptionId", each) for each in identifiers))
+                signs.append(failure(OPERATION, problem, ids, closed))
+            case Ending.CODE:
+                signs.append(failure(OPERATION, problem, closed))
+            case Ending.HALF | Ending.CUT | Ending.SILENTLY:
+                pass
+        self._early = [_envelope(each) for each in signs]
+        if ends.how is Ending.HALF:
+            self._early.append(self._heartbeat()[:200])
+
     def report(self, identifiers: Sequence[str]) -> None:
         """Tell that these subscriptions are not there; the others on the connection get nothing any more."""
         problem = Refusal("ErrorSubscriptionNotFound", "The subscription was not found.")
@@ -81,6 +103,12 @@ class Stream:
         loop = asyncio.get_running_loop()
         over = loop.time() + seconds
         try:
+            if self._early is not None:
+                for envelope in self._early:
+                    yield envelope
+                if self._cut:
+                    raise BrokenOff
+                return
             yield _envelope(success(OPERATION, M("ConnectionStatus", "OK")))
             while self._ending is None:
                 for envelope in self._due():

@@ -11,6 +11,7 @@ from engine.simulator.exchange.item_ids import change_key, item_id
 from engine.simulator.exchange.soap import Refusal, T
 from engine.simulator.exchange.stream import Stream
 from engine.simulator.exchange.xml import Element
+from engine.simulator.faults import Ending, StreamEnds
 from engine.simulator.world import CalendarItem, Edit, World
 from engine.simulator.world.items import Entry
 
@@ -61,21 +62,25 @@ class Subscriptions:
         if self._all.pop(identifier, None) is None:
             raise Refusal("ErrorSubscriptionNotFound", "The subscription was not found.")
 
-    def connect(self, identifiers: Sequence[str], back_end: str, charged: str) -> Stream:
+    def connect(self, identifiers: Sequence[str], back_end: str, mailbox: str | None, account: str) -> Stream:
         """Return a connection for subscriptions, which takes them away from any other.
 
-        Raises Refusal for too many connections of one account or mailbox, and for too many mailboxes in one.
+        It is charged to the impersonated `mailbox`, or to the account. Raises Refusal for too many connections of one
+        of them, and for too many mailboxes in one connection.
         """
         self._expire()
+        charged = mailbox or account
         if sum(stream.charged == charged for stream in self.streams) >= self._behaviour.hanging_connections:
             raise Refusal("ErrorExceededConnectionCount", "You have exceeded the available concurrent connections.")
         found = [self._all[each] for each in identifiers if each in self._all]
-        here = [each for each in found if each.back_end == back_end]
+        here = [each for each in found if each.back_end == back_end and self._belongs_to(each, mailbox)]
         if len({each.mailbox for each in here}) > self._behaviour.mailboxes_per_stream:
             raise Refusal("ErrorInvalidSubscription", "The subscriptions belong to different mailboxes.")
         stream = Stream(self._behaviour, charged, take=lambda: self._take(here), leave=self._leave)
         lost = [each for each in identifiers if each not in {one.id for one in here}]
-        if lost:
+        if lost and self._behaviour.unknown_subscriptions == "refused":
+            stream.end_early(StreamEnds(Ending.UNKNOWN, envelopes=0), lost)
+        elif lost:
             stream.report(lost)
         for subscription in here:
             if subscription.stream is not None:
@@ -93,6 +98,9 @@ class Subscriptions:
             lost = [one.id for one in gone if one.stream is stream]
             if lost:
                 stream.report(lost)
+
+    def _belongs_to(self, subscription: Subscription, mailbox: str | None) -> bool:
+        return not self._behaviour.subscriptions_of_the_impersonated or subscription.mailbox == mailbox
 
     def _expire(self) -> None:
         now, last = self._now(), self._behaviour.unconnected_subscriptions_last

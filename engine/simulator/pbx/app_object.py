@@ -52,3 +52,10 @@ def cut(connection: aiohttp.ClientWebSocketResponse) -> None:
     end = connection.get_extra_info("socket")
     with contextlib.suppress(OSError):  # it has ended already
         end.shutdown(socket.SHUT_RDWR)
+
+
+def close_behind(connection: aiohttp.ClientWebSocketResponse) -> None:
+    """Close the TCP connection behind what was sent, without a word of the WebSocket protocol."""
+    kept = connection._response.connection  # noqa: SLF001 - there is no other way to the transport
+    if kept is not None and kept.transport is not None:
+        kept.transport.close()

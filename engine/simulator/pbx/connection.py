@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
@@ -36,7 +35,8 @@ class Login(Protocol):
 class AppConnection:
     """Implements `Client` for one WebSocket. Who breaks the protocol is cut off, as with a strict PBX.
 
-    `drop` resets the TCP connection; `apis` are those the App object may use, None: as the PBX's behaviour says.
+    `drop` resets the TCP connection, `vanish` closes it behind what was sent; `apis` are those the App object may use,
+    None: as the PBX's behaviour says.
     """
 
     def __init__(
@@ -45,9 +45,11 @@ class AppConnection:
         login: Login,
         socket: Socket,
         drop: Callable[[], None],
+        vanish: Callable[[], None],
         apis: frozenset[str] | None = None,
     ) -> None:
         self.drop = drop
+        self._vanish = vanish
         self._pbx = pbx
         self._login = login
         self._socket = socket
@@ -89,9 +91,7 @@ class AppConnection:
     async def ping_and_vanish(self) -> None:
         """Send a ping and close the TCP connection behind it, so that the answer finds nobody."""
         await self._socket.ping()
-        transport = self._socket.get_extra_info("socket")
-        assert transport is not None  # noqa: S101
-        transport.shutdown(socket.SHUT_RDWR)
+        self._vanish()
 
     def hang_up(self) -> None:
         """End the connection without an answer."""

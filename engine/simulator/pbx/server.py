@@ -14,7 +14,7 @@ from aiohttp import web
 from engine.core.clock import Clock
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
-from engine.simulator.pbx.app_object import AppObject, connect, cut
+from engine.simulator.pbx.app_object import AppObject, close_behind, connect, cut
 from engine.simulator.pbx.behaviour import Behaviour
 from engine.simulator.pbx.connection import AppConnection
 from engine.simulator.pbx.ledger import Ledger, PresenceWrite
@@ -211,14 +211,18 @@ class PbxSimulator:
     async def _attend_app(self, app_object: AppObject, socket: aiohttp.ClientWebSocketResponse) -> None:
         async with socket:
             login = PbxLogsIn(self._pbx, app_object)
-            await self._attend(AppConnection(self._pbx, login, socket, lambda: cut(socket), app_object.apis))
+            await self._attend(
+                AppConnection(
+                    self._pbx, login, socket, lambda: cut(socket), lambda: close_behind(socket), app_object.apis
+                )
+            )
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(autoping=self.behaviour.answers_pings)
         await socket.prepare(request)
         transport = request.transport
         assert transport is not None  # noqa: S101
-        await self._attend(AppConnection(self._pbx, AppLogsIn(self._pbx), socket, transport.abort))
+        await self._attend(AppConnection(self._pbx, AppLogsIn(self._pbx), socket, transport.abort, transport.close))
         return socket
 
     async def _attend(self, client: AppConnection) -> None:

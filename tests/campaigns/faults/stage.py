@@ -1,7 +1,6 @@
 """A company, its engine, and what must hold whatever happens to them."""
 
 import asyncio
-import contextlib
 import random
 import resource
 import socket
@@ -14,7 +13,6 @@ from zoneinfo import ZoneInfo
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from engine.cli.assembly import assemble
-from engine.core.failures import Failure
 from engine.core.presence import decide
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.settings.model import Settings
@@ -184,6 +182,7 @@ class Stage:
                 pbx={
                     "users": {"exclude": {"groups": ["no calendar"]}},
                     "writes_per_second": 1000,
+                    "domain": "corp.example",
                     "clear": self.dice.choice(("empty", "omit", "online")),
                 },
                 presence={
@@ -219,8 +218,9 @@ class Stage:
         """End the engine, wherever it is."""
         if self._running is not None and self._database is not None:
             self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Failure):
-                await self._running
+            await asyncio.wait({self._running})
+            if not self._running.cancelled() and (error := self._running.exception()) is not None:
+                self._complaints.append(f"the engine ended by {error!r}")
             await self._database.close()
         self._running = self._database = self._engine = None
 
@@ -279,6 +279,9 @@ class Stage:
         status = self._engine.status() if self._engine is not None else None
         if status is None:
             return ["no engine"]
+        taking_part = sum(not user.groups for user in self.company.pbx.users)
+        if status.users != taking_part:
+            return [f"{status.users} of {taking_part} users"]
         unresolved = [f"{problem.user.name}: {problem.failure}" for problem in status.unresolved]
         return [*unresolved, *([f"{status.waiting} not read"] if status.waiting else [])]
 

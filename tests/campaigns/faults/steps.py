@@ -21,7 +21,7 @@ from engine.simulator.faults import (
     service_unavailable,
 )
 from engine.simulator.world import CalendarItem
-from tests.campaigns.faults.stage import BERLIN, Stage, disk_has_room, disk_is_full
+from tests.campaigns.faults.stage import BERLIN, SETTLING_SPEED, SPEED, Stage, disk_has_room, disk_is_full
 
 HOMES = (
     Home("Default-First-Site-Name", "mail.corp.example", "exchange01.corp.example"),
@@ -54,7 +54,8 @@ Step = Callable[[Stage], Awaitable[None]]
 async def add_meeting(stage: Stage) -> None:
     """Somebody enters an appointment around now."""
     dice, world = stage.dice, stage.world
-    start = stage.wall.now().replace(second=0, microsecond=0) + timedelta(minutes=dice.randrange(-90, 600, 5))
+    minutes = dice.choice((dice.randrange(-60, 30, 5), dice.randrange(-60, 600, 5)))
+    start = stage.wall.now().replace(second=0, microsecond=0) + timedelta(minutes=minutes)
     item = world.appointment(
         stage.key(),
         "00:00-01:00",
@@ -90,8 +91,11 @@ async def clear_calendar(stage: Stage) -> None:
 
 
 async def let_time_pass(stage: Stage) -> None:
-    """A few minutes pass."""
-    await stage.steady.sleep_until(stage.steady.now() + timedelta(seconds=stage.dice.expovariate(1 / 60)))
+    """A moment or some minutes pass."""
+    minutes = stage.dice.choice((0.1, 1, 3, 10))
+    stage.steady.speed = SPEED if minutes <= 1 else SETTLING_SPEED
+    await stage.steady.sleep_until(stage.steady.now() + timedelta(minutes=stage.dice.expovariate(1 / minutes)))
+    stage.steady.speed = SPEED
 
 
 async def let_events_happen(stage: Stage) -> None:

@@ -61,6 +61,10 @@ class Watch:
         await self.until(lambda: all(each.stream for one in addresses for each in subscriptions.of(one)))
         return subscriptions.streams[-1]
 
+    async def watched(self, *addresses: str) -> None:
+        """Wait for the first sign of life of the connection."""
+        await self.until(lambda: all(self.source.is_watched(self.mailbox(each)) for each in addresses))
+
     async def tells(self, *expected: tuple[str, Urgency]) -> None:
         await self.until(lambda: len(self.told) >= len(expected))
         assert sorted(self.told, key=str) == sorted(expected, key=str)
@@ -149,7 +153,7 @@ async def test_a_connection_without_a_sign_of_life_is_given_up(watching: Callabl
         await watch.clock.advance(1)
         await watch.connects_again()
         await watch.tells((ANNA, Urgency.LATER))
-        assert watch.source.is_watched(watch.mailbox(ANNA))
+        await watch.watched(ANNA)
 
 
 async def test_heartbeats_keep_a_connection(watching: Callable[..., Any]) -> None:
@@ -181,7 +185,7 @@ async def test_a_group_that_grows_again_and_again_is_never_kept_waiting(watching
         for known in ((ANNA,), (ANNA, BERT), (ANNA, BERT, CLARA)):
             await watch.watch(known[-1])
             await watch.listening(*known)
-            assert all(watch.source.is_watched(watch.mailbox(each)) for each in known)
+            await watch.watched(*known)
         assert watch.clock.now() - begun == 3 * QUIET
 
 
@@ -214,8 +218,8 @@ async def test_a_server_that_is_away_leaves_nobody_watched_until_it_is_back(watc
     async with watching() as watch:
         await watch.watch(ANNA)
         await watch.listening(ANNA)
+        await watch.watched(ANNA)
         await watch.simulator.refuse_connections()
-        assert watch.source.is_watched(watch.mailbox(ANNA))
         await watch.until(lambda: watch.told, seconds_pass=0.1)
         await watch.tells((ANNA, Urgency.LATER))
         assert not watch.source.is_watched(watch.mailbox(ANNA))
@@ -233,7 +237,11 @@ async def test_everybody_can_be_told_how_they_are_followed(watching: Callable[..
     async with watching() as watch:
         begun = watch.clock.now()
         await watch.watch(CLARA, ANNA)
+        following = watch.source.following(watch.mailbox(ANNA))
+        assert not following.watched
+        assert "not proved to work yet" in following.why_not
         await watch.listening(CLARA, ANNA)
+        await watch.watched(CLARA, ANNA)
         assert watch.source.following(watch.mailbox(ANNA.upper())) == Following(True, CLARA, begun)
         assert watch.source.following(watch.mailbox(BERT)) == Following()
         watch.source.unwatch(watch.mailbox(ANNA))
@@ -259,7 +267,8 @@ async def test_a_mailbox_that_cannot_be_subscribed_to_says_why_until_it_is_looke
         assert not watch.source.is_watched(watch.mailbox(ANNA))
         watch.source.unwatch(watch.mailbox(ANNA))
         await watch.watch(ANNA)
-        assert watch.source.is_watched(watch.mailbox(ANNA))
+        await watch.listening(ANNA)
+        await watch.watched(ANNA)
 
 
 async def test_nobody_else_suffers_when_one_may_not_be_impersonated(watching: Callable[..., Any]) -> None:

@@ -29,16 +29,19 @@ class Group:
     """Mailboxes on one connection; the `anchor` leads all of its requests to one server. Addresses are in lower case.
 
     `subscriptions` are ids by address, of the members that have one already. `cookie` is X-BackEndOverrideCookie as
-    the first Subscribe was given it, "" before that or where the server has none. `fresh` are ids that no connection
-    has carried yet.
+    the first Subscribe was given it, "" before that or where the server has none. `heard` are ids that a connection
+    has carried, `fresh` those that none has carried for long enough to be sure of it. A mailbox that is `alone` is
+    joined by no other.
     """
 
     place: Place
     anchor: str
     members: set[str] = field(default_factory=set)
     subscriptions: dict[str, str] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)
     fresh: set[str] = field(default_factory=set)
     cookie: str = ""
+    alone: bool = False
 
     def address_of(self, identifier: str) -> str | None:
         """Return whose subscription that is, None when it is nobody's any more."""
@@ -77,18 +80,22 @@ class Groups:
         smaller = max(1, size // SHRINK_BY)
         self._smaller[place] = (min(smaller, self.limit(place, now)), now + SMALL_FOR)
 
-    def add(self, address: str, place: Place, now: datetime) -> Group | None:
+    def add(self, address: str, place: Place, now: datetime, *, alone: bool = False) -> Group | None:
         """Return the group that the mailbox is in from now on; None when there is no room on any connection."""
         limit = self.limit(place, now)
-        group = next((each for each in self._groups if each.place == place and len(each.members) < limit), None)
+        group = None if alone or limit == 1 else self._with_room(place, limit)
         if group is None:
             if len(self._groups) >= MOST_GROUPS:
                 return None
-            group = Group(place, anchor=address)
+            group = Group(place, anchor=address, alone=alone or limit == 1)
             self._groups.append(group)
         group.members.add(address)
         self._of[address] = group
         return group
+
+    def _with_room(self, place: Place, limit: int) -> Group | None:
+        there = (each for each in self._groups if each.place == place and not each.alone)
+        return next((each for each in there if len(each.members) < limit), None)
 
     def remove(self, address: str) -> str | None:
         """Take a mailbox out of its group and return the id of its subscription, None when it had none.
@@ -100,6 +107,7 @@ class Groups:
             return None
         group.members.discard(address)
         identifier = group.subscriptions.pop(address, None)
+        group.heard.discard(identifier or "")
         group.fresh.discard(identifier or "")
         if not group.members:
             self._groups.remove(group)

@@ -32,6 +32,9 @@ QUIET, LONGEST_WAIT = timedelta(seconds=2), timedelta(seconds=20)
 STEADY = timedelta(seconds=30)
 """A connection that lasted so long was a good one: what happens after it is not the same trouble again."""
 
+PROOF = timedelta(seconds=5)
+"""A connection that stands for so long carries its subscriptions: what is not known is told before that."""
+
 
 class Owner(Protocol):
     """Who is told what happens to the members of a group. All take their addresses."""
@@ -49,21 +52,22 @@ class Owner(Protocol):
         ...
 
     def accepted(self, group: Group) -> None:
-        """The server takes these subscriptions on one connection."""
+        """The server takes these subscriptions on one connection, and has done so for a while."""
         ...
 
-    def refused(self, group: Group, addresses: Collection[str]) -> None:
-        """The server does not take the subscriptions of these members on one connection with the others."""
+    def refused(self, group: Group, addresses: Collection[str], code: str, *, by_name: bool) -> None:
+        """The server does not take the subscriptions of these members, which no connection has carried yet; `by_name`:
+        it says which, so it is not for their number."""
         ...
 
-    def impersonates(self) -> bool:
-        """Tell whether a connection has to be charged to its anchor, because our own are all in use."""
+    def impersonates(self, group: Group) -> bool:
+        """Tell whether a connection has to be opened for its anchor instead of the service account."""
         ...
 
 
 class Listener:
     """One group's connection. It is `trusted` unless it could not be made when it was tried last, or not for long;
-    `trouble` says why that was."""
+    `trouble` says why that was. Trust comes back with a connection that stands for a while."""
 
     def __init__(self, group: Group, client: EwsClient, clock: Clock, random: Random, owner: Owner) -> None:
         self.group = group
@@ -79,7 +83,8 @@ class Listener:
         self._last_joined = datetime.min.replace(tzinfo=UTC)
         self._missed: set[str] = set()
         self._heard = self._last_joined
-        self._open = False
+        self._opened = asyncio.Event()
+        self._ended_by_us = False
 
     async def subscribe(self, address: str) -> None:
         """Subscribe for a member. The first one alone, because it brings the cookie that the others go by.
@@ -105,7 +110,8 @@ class Listener:
                 continue
             begun = self._clock.now()
             listening_to = dict(self.group.subscriptions)
-            self._open = False
+            self._opened.clear()
+            self._ended_by_us = False
             try:
                 failure = await self._listen(listening_to)
             except Exception as mistake:
@@ -147,18 +153,19 @@ class Listener:
             reading = group.create_task(self._read(listening_to))
             guards = [
                 group.create_task(self._stop_when_silent(reading)),
+                group.create_task(self._prove(listening_to)),
                 group.create_task(self._stop_for_others(reading, set(listening_to.values()))),
             ]
             reading.add_done_callback(lambda _: [guard.cancel() for guard in guards])
         if not reading.cancelled():
             return reading.result()
         self._missed |= listening_to.keys() & self.group.members
-        if self._clock.now() - self._heard < SILENCE:
+        if self._ended_by_us:
             return None
         return ExchangeUnreachable(f"nothing was heard for {SILENCE.total_seconds():.0f} s")
 
     async def _read(self, listening_to: dict[str, str]) -> ExchangeFailure | None:
-        anchor = Impersonation(self.group.anchor) if self._owner.impersonates() else None
+        anchor = Impersonation(self.group.anchor) if self._owner.impersonates(self.group) else None
         operation = get_streaming_events(list(listening_to.values()), MINUTES)
         affinity = Affinity(self.group.anchor, self.group.cookie)
         try:
@@ -170,72 +177,96 @@ class Listener:
                     self._heard = self._clock.now()
                     for message in answer.messages if answer is not None else ():
                         told = news(message)
-                        if self._is_last(told, listening_to):
+                        if self._is_last(told, message.code, listening_to):
                             return answer.failure(message) if answer is not None and told.failed else None
         except ExchangeFailure as failure:
             return failure
         return ExchangeUnreachable("the stream of notifications broke off")
 
-    def _is_last(self, told: News, listening_to: dict[str, str]) -> bool:
+    def _is_last(self, told: News, code: str, listening_to: dict[str, str]) -> bool:
         """Take in what an envelope says; tell whether there is no point in listening on."""
         for identifier in told.changed:
             address = self.group.address_of(identifier)
             if address is not None:
                 self._owner.changed(address)
         if told.lost:
-            self._lose(set(told.lost), listening_to)
+            self._lose(set(told.lost), code, listening_to)
         elif told.failed is None:
-            self._works(listening_to)
+            self._works(listening_to, is_proof=bool(told.changed))
         return bool(told.lost) or told.closed or told.failed is not None
 
-    def _works(self, listening_to: dict[str, str]) -> None:
-        if self._open:
-            # The first envelope comes before the server has looked at the subscriptions.
-            self.group.fresh.difference_update(listening_to.values())
-            self._owner.accepted(self.group)
-        self._open = self.trusted = True
+    def _works(self, listening_to: dict[str, str], *, is_proof: bool) -> None:
+        if not self._opened.is_set():
+            self._opened.set()
+            self.group.heard.update(self._still(listening_to).values())
+        if is_proof:
+            self._accepted(listening_to)
+        if self.trusted:
+            self._tell_missed()
+
+    def _accepted(self, listening_to: dict[str, str]) -> None:
+        self.group.fresh.difference_update(listening_to.values())
+        self.trusted = True
         self.trouble = ""
-        self.wake()
+        self._owner.accepted(self.group)
+
+    async def _prove(self, listening_to: dict[str, str]) -> None:
+        """The first envelope may come before the server has looked at the subscriptions: it proves nothing."""
+        await self._opened.wait()
+        await self._clock.sleep_until(self._clock.now() + PROOF)
+        self._accepted(listening_to)
+        self._tell_missed()
+
+    def _tell_missed(self) -> None:
         if self._missed:
             missed, self._missed = self._missed, set()
             self._owner.missed(missed & self.group.members)
 
-    def _lose(self, identifiers: set[str], listening_to: dict[str, str]) -> None:
-        lost = {address for address, known in listening_to.items() if known in identifiers} & self.group.members
+    def _still(self, listening_to: dict[str, str]) -> dict[str, str]:
+        """Return the ids by address of those who are members with that subscription still."""
+        return {each: known for each, known in listening_to.items() if self.group.subscriptions.get(each) == known}
+
+    def _lose(self, identifiers: set[str], code: str, listening_to: dict[str, str]) -> None:
+        lost = {each: known for each, known in self._still(listening_to).items() if known in identifiers}
         # Beside a bad subscription, the good ones may deliver nothing.
-        self._missed |= (listening_to.keys() & self.group.members) - lost
-        if identifiers & self.group.fresh and len(listening_to) > 1:
-            self._owner.refused(self.group, lost)
-        else:
-            self._owner.lost(lost)
+        self._missed |= (listening_to.keys() & self.group.members) - lost.keys()
+        refused = {each for each, known in lost.items() if known in self.group.fresh}
+        if refused:
+            self._owner.refused(self.group, refused, code, by_name=True)
+        if refused != lost.keys():
+            self._owner.lost(lost.keys() - refused)
 
     async def _recover(self, failure: ExchangeFailure | None, listening_to: dict[str, str], begun: datetime) -> None:
         carried = bool(set(listening_to.values()) - self.group.fresh)
-        members = listening_to.keys() & self.group.members
+        members = self._still(listening_to).keys()
+        impersonated = self._owner.impersonates(self.group)
         if failure is not None:
             logger.info("notifications for %d calendars: %s", len(members), failure)
-        match recovery_from(failure, carried=carried, impersonated=self._owner.impersonates()):
+        match recovery_from(failure, carried=carried, impersonated=impersonated):
             case Recovery.GO_ON:
-                # It was ended for those who have come meanwhile, if there are any: then nothing is the matter.
-                if self.group.subscriptions == listening_to and self._clock.now() - begun < STEADY:
+                if not self._ended_by_us and self._clock.now() - begun < STEADY:
                     await self._pause(None)
             case Recovery.LISTEN_AGAIN:
                 self._missed |= members
                 await self._pause(failure)
             case Recovery.WITHOUT_ANCHOR:
-                self._missed |= members
-                self._owner.lost({self.group.anchor})
+                self._missed |= members - {self.group.anchor}
+                self._owner.refused(self.group, {self.group.anchor}, str(failure), by_name=True)
                 await self._pause(failure)
             case Recovery.SUBSCRIBE_AGAIN:
                 self._owner.lost(members)
+                await self._pause(failure)
             case Recovery.REFUSED:
-                self._owner.refused(self.group, members)
+                self._owner.refused(self.group, members, str(failure), by_name=False)
+                await self._pause(failure)
 
     async def _pause(self, failure: ExchangeFailure | None) -> None:
+        if not self.group.members:
+            return
         pause = self._backoff.next()
         if failure is not None and failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
-        if not self._open or pause >= STEADY:
+        if not self._opened.is_set() or pause >= STEADY:
             self._distrust(failure)
         await self._clock.sleep_until(self._clock.now() + pause)
 
@@ -243,7 +274,7 @@ class Listener:
         """Have the members read now and then, for nobody tells of their changes in time."""
         if self.trusted:
             self.trusted = False
-            how = "ends again and again" if self._open else "cannot be made"
+            how = "ends again and again" if self._opened.is_set() else "cannot be made"
             self.trouble = f"the connection for notifications {how}: {failure or 'the server closes it'}"
             self._owner.missed(set(self.group.members))
 
@@ -254,8 +285,10 @@ class Listener:
 
     async def _stop_for_others(self, reading: "asyncio.Task[ExchangeFailure | None]", known: set[str]) -> None:
         """Never while the connection is being made: that fails by itself, or takes a moment."""
-        while not self._open or (self.group.members and known.issuperset(self.group.subscriptions.values())):
+        await self._opened.wait()
+        while self.group.members and known.issuperset(self.group.subscriptions.values()):
             self._woken.clear()
             await self._woken.wait()
         await self._until_quiet()
+        self._ended_by_us = True
         reading.cancel()

@@ -5,8 +5,9 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
+from urllib.parse import urlsplit
 
 from engine.core.clock import Clock
 from engine.exchange.ews.affinity import Affinity
@@ -17,6 +18,7 @@ from engine.exchange.ews.streaming.debounce import Debounce
 from engine.exchange.ews.streaming.groups import Group, Groups, Place
 from engine.exchange.ews.streaming.listener import Listener
 from engine.exchange.ews.streaming.messages import unsubscribe
+from engine.exchange.ews.streaming.strikes import Next, Strikes
 from engine.exchange.failures import (
     ExchangeFailure,
     MailboxTrouble,
@@ -33,9 +35,11 @@ REFUSALS = 2
 """So many in a row are no coincidence: in between the server may have been restarted."""
 
 TRY_AGAIN = timedelta(minutes=30)
-"""After a mailbox, or a whole server, took no subscription."""
+"""After a mailbox, or a whole server, took no subscription; longer each time."""
 
 NO_ROOM = "there are as many connections for notifications as can be"
+NOT_YET = "the connection for its notifications is not proved to work yet"
+SUBSCRIPTION_ENDS = "the server ends its subscription soon after it was made, again and again"
 STREAMS_NOTHING = "the server refuses connections for notifications, even for a single mailbox"
 
 _CANNOT_BE_WATCHED = (SubscriptionRefused, SubscriptionLost, RequestRejected, NotUnderstood, MailboxTrouble)
@@ -69,9 +73,12 @@ class Watcher:
         self._debounce = Debounce(clock)
         self._tell: Tell = lambda address, urgency: None
         self._refusals: Counter[Place] = Counter()
+        self._barred_places: set[Place] = set()
+        self._refused_alone: dict[Place, set[str]] = {}
         self._bars = Bars(TRY_AGAIN, clock, random)
         self._why_not: dict[str, str] = {}
-        self._since: dict[str, datetime] = {}
+        self._places: dict[str, Place] = {}
+        self._strikes = Strikes()
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
         """Subscribe for a mailbox unless that is done, and return where it is now.
@@ -82,12 +89,15 @@ class Watcher:
         group = self._groups.group_of(address)
         if (group is not None and address in group.subscriptions) or self._bars.reason(address):
             return mailbox
-        place = await self._where(mailbox)
+        if self._refused_at(address):
+            return mailbox
+        place = self._places[address] = await self._where(mailbox)
         found = replace(mailbox, url=place.url)
-        if reason := self._bars.reason(place):
-            self._why_not[address] = reason
+        if self._refused_at(address):
             return found
-        group = self._groups.group_of(address) or self._groups.add(address, place, self._clock.now())
+        group = self._groups.group_of(address) or self._groups.add(
+            address, place, self._clock.now(), alone=self._strikes.is_alone(address)
+        )
         if group is None:
             self._why_not[address] = NO_ROOM
             return found
@@ -100,24 +110,25 @@ class Watcher:
             self.drop(address)
             raise
         else:
-            self._since[address] = self._clock.now()
+            self._strikes.subscribed(address, self._clock.now())
             self._why_not.pop(address, None)
         return found
 
     def unwatch(self, address: str) -> None:
-        """End a mailbox's subscription."""
-        group = self._groups.group_of(address.lower())
-        identifier = self.drop(address)
-        self._bars.lift(address.lower())
-        self._why_not.pop(address.lower(), None)
-        if group is not None and identifier is not None:
-            self._work.put_nowait(lambda: self._unsubscribe(group, address.lower(), identifier))
+        """End a mailbox's subscription, and hold nothing against it any more."""
+        address = address.lower()
+        self._end(address)
+        self._bars.lift(address)
+        self._why_not.pop(address, None)
+        self._places.pop(address, None)
+        self._strikes.forgive(address)
 
     def drop(self, address: str) -> str | None:
         """Forget a mailbox's subscription and return its id, None if there was none."""
-        group = self._groups.group_of(address.lower())
-        identifier = self._groups.remove(address.lower())
-        self._since.pop(address.lower(), None)
+        address = address.lower()
+        group = self._groups.group_of(address)
+        identifier = self._groups.remove(address)
+        self._strikes.ended(address)
         if group is not None:
             self._listeners[group].wake()
             if not group.members:
@@ -125,9 +136,13 @@ class Watcher:
         return identifier
 
     def is_watched(self, address: str) -> bool:
-        """Tell whether changes of a mailbox are heard."""
-        group = self._groups.group_of(address.lower())
-        return group is not None and address.lower() in group.subscriptions and self._listeners[group].trusted
+        """Tell whether changes of a mailbox are heard: a connection has carried its subscription, and still does."""
+        address = address.lower()
+        group = self._groups.group_of(address)
+        if group is None or not self._listeners[group].trusted:
+            return False
+        identifier = group.subscriptions.get(address)
+        return identifier in group.heard and not (identifier in group.fresh and self._strikes.has_any(address))
 
     def following(self, address: str) -> Following:
         """Return whether and how a mailbox is watched, or why not."""
@@ -135,8 +150,14 @@ class Watcher:
         group = self._groups.group_of(address)
         if group is None or address not in group.subscriptions:
             return Following(why_not=self._bars.reason(address) or self._why_not.get(address, ""))
-        listener = self._listeners[group]
-        return Following(listener.trusted, group.anchor, self._since.get(address), listener.trouble)
+        is_watched = self.is_watched(address)
+        why_not = "" if is_watched else self._listeners[group].trouble or NOT_YET
+        return Following(is_watched, group.anchor, self._strikes.since(address), why_not)
+
+    def refused_everywhere(self) -> str:
+        """Return why a server is not asked for notifications at present, "" where every one is."""
+        reasons = {self._bars.reason(place): place.url for place in self._barred_places}
+        return next((f"{urlsplit(url).hostname}: {reason}" for reason, url in reasons.items() if reason), "")
 
     async def run(self, tell: Tell) -> None:
         """Listen for ever."""
@@ -157,31 +178,72 @@ class Watcher:
             self._tell(address, Urgency.LATER)
 
     def lost(self, addresses: Collection[str]) -> None:
-        """Implements `Owner`."""
+        """Implements `Owner`: subscribed to again at once after a long life, else as after a refusal."""
         for address in addresses:
+            self._strike(address, SUBSCRIPTION_ENDS, by_name=True)
             self.drop(address)
             self._tell(address, Urgency.SOON)
 
     def accepted(self, group: Group) -> None:
         """Implements `Owner`."""
         self._refusals.pop(group.place, None)
+        self._refused_alone.pop(group.place, None)
+        self._barred_places.discard(group.place)
+        self._bars.lift(group.place)
 
-    def refused(self, group: Group, addresses: Collection[str]) -> None:
-        """Implements `Owner`: smaller groups after the second refusal, none at all after that of a single mailbox."""
-        self._refusals[group.place] += 1
-        if self._refusals[group.place] >= REFUSALS:
-            if len(group.members) == 1:
-                self._bars.put(group.place, STREAMS_NOTHING)
-            else:
+    def refused(self, group: Group, addresses: Collection[str], code: str, *, by_name: bool) -> None:
+        """Implements `Owner`: a mailbox that is named again is tried alone, impersonated, and then only later.
+
+        Where none is named it may be for their number: groups are made smaller after the second refusal. Where even
+        single mailboxes are refused, no more is tried with this server for a while.
+        """
+        addresses = list(addresses)
+        if group.alone:
+            self._note_refused_alone(group.place, addresses, code)
+        elif not by_name:
+            self._refusals[group.place] += 1
+            if self._refusals[group.place] >= REFUSALS:
                 self._groups.shrink(group.place, len(group.members), self._clock.now())
-            self._refusals[group.place] = 0
+                self._refusals[group.place] = 0
         for address in addresses:
-            self.unwatch(address)
+            self._strike(address, f"{STREAMS_NOTHING} ({code})", by_name=by_name)
+            self._end(address)
             self._tell(address, Urgency.SOON)
 
-    def impersonates(self) -> bool:
+    def impersonates(self, group: Group) -> bool:
         """Implements `Owner`."""
-        return len(self._groups) > self._own_connections
+        return group.alone or len(self._groups) > self._own_connections
+
+    def _note_refused_alone(self, place: Place, addresses: Collection[str], code: str) -> None:
+        refused = self._refused_alone.setdefault(place, set())
+        refused.update(addresses)
+        works = any(each.place == place and each.heard - each.fresh for each in self._groups)
+        if len(refused) >= REFUSALS and not works:
+            self._bars.put(place, f"{STREAMS_NOTHING} ({code})")
+            self._barred_places.add(place)
+            refused.clear()
+
+    def _strike(self, address: str, reason: str, *, by_name: bool) -> None:
+        group = self._groups.group_of(address)
+        was_alone = group is not None and group.alone
+        if self._strikes.lived_long(address, self._clock.now()):
+            self._strikes.forgive(address)
+            self._bars.lift(address)
+        if self._strikes.strike(address, was_alone=was_alone, by_name=by_name) is Next.LATER:
+            self._bars.put(address, reason)
+
+    def _end(self, address: str) -> None:
+        group = self._groups.group_of(address)
+        identifier = self.drop(address)
+        if group is not None and identifier is not None:
+            self._work.put_nowait(lambda: self._unsubscribe(group, address, identifier))
+
+    def _refused_at(self, address: str) -> bool:
+        """Tell whether the server where a mailbox was last is not asked for notifications at present."""
+        reason = self._bars.reason(self._places.get(address))
+        if reason:
+            self._why_not[address] = reason
+        return bool(reason)
 
     def _listener(self, group: Group) -> Listener:
         listener = self._listeners.get(group)

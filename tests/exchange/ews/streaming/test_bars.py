@@ -19,3 +19,20 @@ async def test_a_bar_has_a_reason_and_an_end() -> None:
     assert (bars.reason("anna"), bars.reason("bert")) == ("no", "")
     await clock.advance(16 * 60)
     assert bars.reason("anna") == ""
+
+
+async def test_a_bar_that_is_put_again_lasts_longer_until_it_is_lifted() -> None:
+    clock = ManualClock()
+    bars = Bars(timedelta(minutes=10), clock, Random(1))
+
+    async def lasts() -> float:
+        bars.put("anna", "no")
+        begun = clock.now()
+        while bars.reason("anna"):
+            await clock.advance(30)
+        return (clock.now() - begun).total_seconds() / 60
+
+    first, second, third = [await lasts() for _ in range(3)]
+    assert 7 <= first <= 11 < 14 <= second <= 21 < 29 <= third <= 41
+    bars.lift("anna")
+    assert await lasts() <= 11
