@@ -74,15 +74,16 @@ class Connection(web.RequestHandler):
         return not self._answering
 
     @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Have it open for as long as the context lasts, and for a while after it."""
+    def answering(self, request: web.BaseRequest) -> Iterator[None]:
+        """Have it open for as long as the context lasts, and for a while after it if the request has come whole."""
         self._answering += 1
         self._wait(None)
         try:
             yield
         finally:
             self._answering -= 1
-            self._wait(self._acceptor.kept_open)
+            is_whole = request.content.is_eof()
+            self._wait(self._acceptor.kept_open if is_whole else self._acceptor.request_time)
 
     def cut(self) -> None:
         """End it without a word."""

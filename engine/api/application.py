@@ -45,7 +45,7 @@ async def kept_open(request: web.Request, handler: Handler) -> web.StreamRespons
     """Tell the connection while it is answered on, so that it is not cut for being idle."""
     if not isinstance(request.protocol, Connection):
         return await handler(request)
-    with request.protocol.answering():
+    with request.protocol.answering(request):
         return await handler(request)
 
 

@@ -146,7 +146,7 @@ async def test_who_listens_to_events_is_not_idle(tmp_path: Path) -> None:
 async def test_what_is_no_request_is_counted_and_never_quoted(
     tmp_path: Path, request_: bytes, log: io.StringIO
 ) -> None:
-    async with served_engine(tmp_path, USERS) as served:
+    async with served_engine(tmp_path, USERS, patience=Patience(kept_open=0.1)) as served:
         for _ in range(5):
             reader, writer = await asyncio.open_unix_connection(str(served.socket))
             writer.write(request_)
