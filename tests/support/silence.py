@@ -1,0 +1,26 @@
+"""A machine that is gone without a word: its end of a connection hears nothing any more, and so answers nothing."""
+
+import asyncio
+import ctypes
+import socket
+import sys
+
+import pytest
+
+SO_ATTACH_FILTER = 26
+"""asm-generic/socket.h; Python has no name for it."""
+TAKE_NOTHING = bytes((0x06, 0, 0, 0, 0, 0, 0, 0))
+"""One instruction of a classic BPF program: return 0 bytes of every packet (socket(7))."""
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="socket filters are Linux's")
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def fall_silent(transport: asyncio.BaseTransport | None) -> None:
+    """Drop every packet that comes to this end of a connection, acknowledgements and probes of the system included."""
+    assert transport is not None
+    plain = transport.get_extra_info("socket")
+    plain.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(_Program(1, TAKE_NOTHING)))
