@@ -2,8 +2,10 @@
 
 import asyncio
 import ctypes
+import fcntl
 import socket
 import sys
+import termios
 
 import pytest
 
@@ -19,8 +21,18 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def fall_silent(transport: asyncio.BaseTransport | None) -> None:
-    """Drop every packet that comes to this end of a connection, acknowledgements and probes of the system included."""
+async def fall_silent(transport: asyncio.BaseTransport | None) -> None:
+    """Drop every packet that comes to this end of a connection, acknowledgements and probes of the system included.
+
+    What was sent has arrived by then: this end would send it again and again, which is a sign of life.
+    """
     assert transport is not None
     plain = transport.get_extra_info("socket")
+    while unacknowledged(plain.fileno()):  # noqa: ASYNC110 (the system tells nobody)
+        await asyncio.sleep(0.01)
     plain.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(_Program(1, TAKE_NOTHING)))
+
+
+def unacknowledged(descriptor: int) -> int:
+    """Return how many bytes were sent and not acknowledged yet (SIOCOUTQ of tcp(7))."""
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
