@@ -17,8 +17,10 @@ import tomlkit
 from msgspec.structs import replace
 
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.exchange.ntlm import Seen
 from engine.simulator.world import Person, World
 from engine.sync.clocks import SystemClock
+from tests.support.command import command
 from tests.support.patience import PATIENCE
 
 PEOPLE = 12
@@ -169,3 +171,15 @@ async def test_name_servers_that_hang_hold_up_no_stop(
         engine.send_signal(signal.SIGTERM)
         assert await engine.wait() == 0
         assert time.monotonic() - begun < 2
+
+
+async def test_commands_beside_the_engine_try_a_wrong_password_no_further(company: Company, tmp_path: Path) -> None:
+    company.exchange.accounts.update(dict.fromkeys(company.exchange.accounts, "something else"))
+    refused = company.exchange.log_ins
+    async with engine_process(tmp_path):
+        await eventually(lambda: refused[Seen.REFUSED] == 2)
+        probe = ("probe", "exchange", "--socket", str(tmp_path / "engine.sock"))
+        for ended in await asyncio.gather(command(*probe), command(*probe)):
+            assert ended.status == 1
+            assert "paused until" in " ".join(ended.out.split())
+    assert refused[Seen.REFUSED] == 2
