@@ -28,7 +28,14 @@ SHARE = 8
 """This part of all file descriptors may be connections to one socket: PBX and Exchange need the rest."""
 
 REQUEST_TIME = 10.0
-"""Seconds that a connection may be open without a request."""
+"""Seconds that a connection may be open without a first request."""
+
+KEPT_OPEN = 75.0
+"""Seconds that it stays open after an answer: clients use it again within 15 (aiohttp) to 60 (scrapers) seconds, and
+what is closed just then looks to them like a failure."""
+
+ONE_MORE_LOOK = 0.05
+"""Seconds. A loop that was held sees that the time is over before it sees the request that came in time."""
 
 OUT_OF_RESOURCES_SECONDS = 1.0
 SAID_AGAIN = 600.0
@@ -75,7 +82,7 @@ class Connection(web.RequestHandler):
             yield
         finally:
             self._answering -= 1
-            self._wait(self._acceptor.request_time)
+            self._wait(self._acceptor.kept_open)
 
     def cut(self) -> None:
         """End it without a word."""
@@ -121,14 +128,28 @@ class Connection(web.RequestHandler):
             self._timer.cancel()
             self._timer = None
         if seconds is not None and self.transport is not None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._acceptor.late, self)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._look_once_more)
+
+    def _look_once_more(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(ONE_MORE_LOOK, self._acceptor.late, self)
 
 
 class Acceptor:
-    """Accepts connections to one socket, which `name` is for people, and counts what it turned away in `counters`."""
+    """Accepts connections to one socket, which `name` is for people, and counts what it turned away in `counters`.
 
-    def __init__(self, name: str, limits: Limits, counters: Counters, request_time: float = REQUEST_TIME) -> None:
+    A connection may be open for `request_time` without a first request, and for `kept_open` after an answer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        limits: Limits,
+        counters: Counters,
+        request_time: float = REQUEST_TIME,
+        kept_open: float = KEPT_OPEN,
+    ) -> None:
         self.request_time = request_time
+        self.kept_open = kept_open
         self._name = name
         self._counters = counters
         self._admission = Admission[Connection](limits)

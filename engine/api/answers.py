@@ -15,5 +15,5 @@ def answer(body: msgspec.Struct, *, status: int = 200, headers: dict[str, str] |
 
 def figures(desk: Desk) -> web.Response:
     """Return what `desk` knows in figures, as it is sent."""
-    text = metrics.exposition(desk.status(), desk.counters, desk.events.listeners)
+    text = metrics.exposition(desk.status(), desk.counters, desk.events.listeners, desk.loop_lag)
     return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})

@@ -14,6 +14,7 @@ from engine.api.audit import Audit
 from engine.api.descriptors import Descriptors
 from engine.api.events import Events
 from engine.api.history import History
+from engine.api.loop_lag import LoopLag
 from engine.api.metrics import Counters
 from engine.api.operations import OperationDesk
 from engine.api.peers import ourselves
@@ -70,6 +71,7 @@ class Desk:
         self.events = Events(boot=secrets.token_hex(4))
         self.rows = UserRows(engine)
         self.counters = Counters()
+        self.loop_lag = LoopLag()
         self.history = History()
         self.audit = Audit(self.events, trail)
         self._progressed: dict[str, None] = {}
@@ -87,7 +89,7 @@ class Desk:
         if self._status is None:
             self._status = wire.status(self.engine.status(), now, self._started, self.engine.timezone)
         self._descriptors.look(now)
-        own = (self._descriptors.trouble, self.audit.trouble)
+        own = (self._descriptors.trouble, self.loop_lag.trouble, self.audit.trouble)
         return replace(
             self._status,
             now=now,
@@ -95,6 +97,7 @@ class Desk:
             concerns=self._status.concerns + tuple(wire.concern(each) for each in own if each is not None),
             open_files=self._descriptors.used,
             open_files_limit=self._descriptors.limit,
+            loop_lag=round(self.loop_lag.longest, 3),
         )
 
     def now(self) -> datetime:
@@ -199,4 +202,4 @@ class Desk:
 
 def _lasting(status: Status) -> Status:
     """Leave out what changes just because time passes and calendars are read as they should be."""
-    return replace(status, now=status.started, oldest_reading=None, staleness=None, open_files=0)
+    return replace(status, now=status.started, oldest_reading=None, staleness=None, open_files=0, loop_lag=0.0)

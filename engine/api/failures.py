@@ -77,6 +77,18 @@ class OpenFilesScarce(Failure):
     )
 
 
+class LoopHeld(Failure):
+    """What is due has to wait for long, again and again."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The machine is too busy for the engine, or something in the engine takes too long"
+    remedy = (
+        "See what else keeps the processors and disks of the machine busy (top, iotop), and give the engine more of "
+        "them. If the machine has little to do, please report it with the log."
+    )
+
+
 class MetricsPortUnusable(Failure):
     """Nobody can be answered at the port for metrics."""
 

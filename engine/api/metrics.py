@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from math import isinf
 
+from engine.api.loop_lag import LoopLag
 from engine.api.schema import Status
 from engine.sync.happenings import CalendarVisited, Happening, LinkTrouble, PresenceConfirmed, UserTrouble
 
@@ -38,7 +40,7 @@ class Counters:
                 pass
 
 
-def exposition(status: Status, counters: Counters, listeners: int) -> str:
+def exposition(status: Status, counters: Counters, listeners: int, lag: LoopLag) -> str:
     """Return everything in the text format (prometheus.io, exposition formats); `listeners` of events are there."""
     users = {"resolved": status.resolved, "unread": status.unread, "unresolved": status.unresolved}
     lines = [
@@ -73,6 +75,10 @@ def exposition(status: Status, counters: Counters, listeners: int) -> str:
         ),
         *_metric("open_files", "gauge", "File descriptors in use.", [("", status.open_files)]),
         *_metric("open_files_limit", "gauge", "File descriptors there may be.", [("", status.open_files_limit)]),
+        *_histogram("loop_lag_seconds", "How late what was due had its turn.", lag),
+        *_metric(
+            "loop_lag_longest_seconds", "gauge", "The longest lag of the last minute.", [("", round(lag.longest, 6))]
+        ),
     ]
     if status.staleness is not None:
         lines += _metric(
@@ -86,6 +92,17 @@ def exposition(status: Status, counters: Counters, listeners: int) -> str:
 
 def _by(label: str, counts: Counter[str]) -> list[tuple[str, float]]:
     return [(f'{label}="{key}"', count) for key, count in counts.items()]
+
+
+def _histogram(name: str, text: str, lag: LoopLag) -> list[str]:
+    head = _metric(name, "histogram", text, ())
+    name = f"calendar_engine_{name}"
+    buckets = [f'{name}_bucket{{le="{_bound(bound)}"}} {count}' for bound, count in lag.cumulated()]
+    return [*head, *buckets, f"{name}_sum {round(lag.sum, 6)}", f"{name}_count {lag.count}"]
+
+
+def _bound(bound: float) -> str:
+    return "+Inf" if isinf(bound) else str(bound)
 
 
 def _metric(name: str, kind: str, text: str, samples: Iterable[tuple[str, float]]) -> list[str]:

@@ -52,6 +52,7 @@ class ApiServer:
                     runners.append(await self._start(door))
                     group.create_task(self._accept(door, runners[-1]))
                 group.create_task(self._keep("operations of the API", self._desk.operations.run))
+                group.create_task(self._keep("measuring the lag of the loop", self._desk.loop_lag.run))
                 group.create_task(self._keep("events of the API", self._desk.publish))
         finally:
             self._desk.events.close()
@@ -67,5 +68,7 @@ class ApiServer:
     async def _accept(self, door: Door, runner: web.AppRunner) -> None:
         assert runner.server is not None  # noqa: S101 - for the type checker: it is set up
         limits = limits_here(frozenset((0, os.geteuid())))
-        acceptor = Acceptor(str(door.path), limits, self._desk.counters, self._patience.request)
+        acceptor = Acceptor(
+            str(door.path), limits, self._desk.counters, self._patience.request, self._patience.kept_open
+        )
         await acceptor.run(door.listener, runner.server)

@@ -9,7 +9,7 @@ from typing import get_args
 import msgspec
 from aiohttp import web
 
-from engine.api.acceptor import REQUEST_TIME
+from engine.api.acceptor import KEPT_OPEN, REQUEST_TIME
 from engine.api.desk import Desk
 from engine.api.events import FellBehind
 from engine.api.problems import Refused
@@ -52,12 +52,13 @@ def topics_named(text: str) -> Set[Topic]:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: of silence before a sign of life, that a client may take nothing of what it is sent, and that it may ask
-    for nothing."""
+    """Seconds: of silence before a sign of life, that a client may take nothing of what it is sent, that it may ask for
+    nothing at first, and after an answer."""
 
     heartbeat: float = HEARTBEAT
     stalled: float = STALLED
     request: float = REQUEST_TIME
+    kept_open: float = KEPT_OPEN
 
 
 class EventStream:

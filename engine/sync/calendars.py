@@ -1,6 +1,7 @@
 """Reads every participant's calendar: when somebody arrives, when it has changed, and in a sweep to be sure."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Set
 from dataclasses import replace
@@ -74,6 +75,9 @@ BEGINNING = timedelta(seconds=10)
 
 LOOK = timedelta(seconds=LOOK_SECONDS)
 """How often to look whether a visit takes long."""
+
+LOOKED_AT_IN_A_ROW = 20
+"""After so many that need not be read the loop gets a turn."""
 
 OVERTAKING = timedelta(hours=1)
 """A mailbox that has changed is treated as if it were due for that long: it is read before all others."""
@@ -213,7 +217,9 @@ class Calendars:
         """Read for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._break_off_long_visits())
-            while True:
+            for turn in itertools.count(1):
+                if turn % LOOKED_AT_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
                 await self._wait_for_service()
                 if len(self._visiting) >= self._source.reads_at_once:
                     await self._alarm.wait(None)

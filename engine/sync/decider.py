@@ -18,8 +18,9 @@ from engine.sync.timetable import Alarm, Timetable
 
 logger = logging.getLogger(__name__)
 
-DECISIONS_IN_A_ROW = 100
-"""After so many the loop gets a turn, so that ten thousand meetings beginning at once delay nothing else."""
+DECISIONS_IN_A_ROW = 10
+"""After so many, about a millisecond or two, the loop gets a turn: ten thousand meetings may begin at once, and a
+request of the API takes several turns."""
 
 AFTER_A_MISTAKE = timedelta(minutes=1)
 

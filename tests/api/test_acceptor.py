@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,7 +81,7 @@ async def test_idle_connections_take_neither_others_place_nor_all_descriptors(tm
 
 
 async def test_who_asks_for_nothing_in_time_is_cut(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, USERS, patience=Patience(request=0.1)) as served:
+    async with served_engine(tmp_path, USERS, patience=Patience(request=0.1, kept_open=0.2)) as served:
         await served.settled()
         silent, half = caller(served.socket), caller(served.socket)
         half.sendall(b"GET /v1/sta")
@@ -91,6 +92,45 @@ async def test_who_asks_for_nothing_in_time_is_cut(tmp_path: Path) -> None:
         await served.eventually(lambda: served.desk.counters.connections_cut == 3)
         for each in (silent, half, kept):
             each.close()
+
+
+async def test_a_connection_that_was_answered_on_is_kept_for_the_time_http_clients_expect(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS, patience=Patience(request=0.1, kept_open=1000)) as served:
+        await served.settled()
+        kept, silent = caller(served.socket), caller(served.socket)
+        kept.sendall(b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        await served.eventually(lambda: is_cut(silent))
+        for _ in range(2):
+            later = caller(served.socket)
+            await served.eventually(lambda later=later: is_cut(later))  # type: ignore[misc]
+            later.close()
+        assert b"200 OK" in await asyncio.to_thread(kept.recv, 100_000)
+        kept.sendall(b"GET /v1/metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in await asyncio.to_thread(kept.recv, 100_000)
+        for each in (silent, kept):
+            each.close()
+    assert Patience().kept_open > 60
+
+
+async def test_a_request_that_came_in_time_is_answered_though_the_loop_was_held_longer(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS, patience=Patience(request=0.5)) as served:
+        await served.settled()
+        before, made = served.desk.counters.connections_cut, caller(served.socket)
+        await asyncio.sleep(0)
+        await served.get("/v1")  # the connection is accepted by now: it came first
+        made.sendall(b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.6)  # noqa: ASYNC251 - this is what holds the loop
+        made.setblocking(False)
+
+        def answered() -> bool:
+            try:
+                return b"200 OK" in made.recv(100_000)
+            except BlockingIOError:
+                return False
+
+        await served.eventually(answered)
+        assert served.desk.counters.connections_cut == before
+        made.close()
 
 
 async def test_who_listens_to_events_is_not_idle(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ PATHS = (
     "/v1/metrics",
 )
 P50_LIMIT = 0.002
+LOADED_P99_LIMIT = 0.05
 SEARCH_LIMIT = 0.003
 """Seconds at rest; two words looked for in everything about 10,000 users take 1.8 to 2.2 ms of a quiet machine."""
 
@@ -56,7 +57,12 @@ async def percentiles(served: ServedEngine) -> dict[str, tuple[float, float]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", __name__, str(served.socket), stdout=asyncio.subprocess.PIPE
     )
-    output, _ = await process.communicate()
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0
     lines = (line.split() for line in output.decode().splitlines())
     return {path: (float(p50), float(p99)) for path, p50, p99 in lines}
 
@@ -78,10 +84,13 @@ async def test_ten_thousand_users(tmp_path: Path) -> None:
             load = group.create_task(read_everybody_again_and_again(served))
             loaded = await percentiles(served)
             load.cancel()
+        print(f"longest lag of the loop in the last minute: {served.desk.loop_lag.longest * 1000:.0f} ms")
         show(f"{USERS} users, while calendars are read without a pause", loaded)
     assert set(at_rest) == set(PATHS)
     for path, (p50, _) in at_rest.items():
         assert p50 < (SEARCH_LIMIT if "filter" in path else P50_LIMIT), path
+    for path, (_, p99) in loaded.items():
+        assert p99 <= LOADED_P99_LIMIT, path
 
 
 async def read_everybody_again_and_again(served: ServedEngine) -> None:
@@ -92,7 +101,8 @@ async def read_everybody_again_and_again(served: ServedEngine) -> None:
     while True:
         async with session.post("/v1/resync") as response:
             assert response.status == 202
-        await served.eventually(all_done)
+        while not all_done():  # noqa: ASYNC110 - however long it takes: a limit here ended the measurement
+            await asyncio.sleep(0.01)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     calendars of `watched` ones tell every change at once, the others are looked at now and then. `refused` presences
     were refused by the PBX. `oldest_reading` is that of the calendars which are not watched, `staleness` its age in
     seconds. `concerns` begin with the most important. `open_files` are the file descriptors of the engine, of which it
-    may have `open_files_limit`.
+    may have `open_files_limit`. `loop_lag` is how many seconds what was due had to wait for its turn at most
+    in the last minute.
 
     In a `dry_run` nothing is written to the PBX: `withheld` users would show something else if it were, of whom
     `withheld_cleared` would show nothing any more. What is `held` would clear more than half of all presences, and is
@@ -89,3 +90,4 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     concerns: tuple[Concern, ...]
     open_files: int = 0
     open_files_limit: int = 0
+    loop_lag: float = 0.0
