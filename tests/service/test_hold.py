@@ -96,6 +96,59 @@ async def test_a_change_of_what_is_shown_is_held(company: Company, clock: Manual
         assert sum(each == CLEARED for each in shown(company).values()) > len(before) // 2
 
 
+async def test_a_change_of_what_is_shown_is_held_over_a_restart(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = shown(company)
+        await served.change(EVERYBODY_IS_FREE)
+        numbers = await held(served)
+        assert numbers is not None
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert await held(served) == numbers
+        assert {guid for guid, each in shown(company).items() if each == CLEARED != before[guid]} == set()
+        assert await confirm(served) == 200
+        assert sum(each == CLEARED for each in shown(company).values()) > len(before) // 2
+        cleared = shown(company)
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert await held(served) is None
+        assert shown(company) == cleared
+
+
+async def test_an_edit_made_while_the_engine_was_stopped_is_held_and_taken_back(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before, text = shown(company), served.file.read_text()
+        await served.change(EVERYBODY_IS_FREE)
+        edited = served.file.read_text()
+        await served.ask("POST", "/v1/settings/rollback")
+        assert await held(served) is None
+    served.file.write_text(edited)
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert await held(served) is not None
+        assert shown(company) == before
+        served.file.write_text(text)
+        served.service.look_soon()
+        await served.eventually(lambda: served.service.seat.status().held is None)
+        await served.settled()
+        assert shown(company) == before
+
+
+async def test_a_change_that_begins_another_engine_is_held(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before, engine = shown(company), served.service.seat.engine
+        await served.change(EVERYBODY_IS_FREE | {"exchange.connections": 3})
+        await served.eventually(lambda: served.service.seat.engine not in (None, engine))
+        assert await held(served) is not None
+        assert shown(company) == before
+
+
 async def test_few_may_leave_without_a_question(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
