@@ -1,8 +1,11 @@
 """kill -9 in the middle, then again: only differences are sent, and nothing wrong stays."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import aiohttp
 import pytest
 from msgspec.structs import replace
 
@@ -111,3 +115,37 @@ async def test_sigterm_ends_it_within_a_second(company: Company, tmp_path: Path)
         engine.send_signal(signal.SIGTERM)
         assert await engine.wait() == 0
         assert time.monotonic() - begun < 1
+
+
+async def test_a_change_and_a_secret_answered_before_kill_9_have_left_their_traces(
+    company: Company, tmp_path: Path
+) -> None:
+    path = tmp_path / "engine.sock"
+    asked: list[tuple[str, str]] = []
+    for number in range(5):
+        async with engine_process(tmp_path) as engine:
+            await eventually(lambda: is_answering(path))
+            connector = aiohttp.UnixConnector(path=str(path))
+            async with aiohttp.ClientSession("http://localhost", connector=connector) as session:
+                if number % 2:
+                    action, subject = "set_secret", "exchange.client_secret"
+                    request = session.put(f"/v1/secrets/{subject}", json={"value": f"secret {number}"})
+                else:
+                    action, subject = "change_settings", "presence.note_max_length"
+                    changes = {"changes": {subject: 100 + number}}
+                    request = session.patch("/v1/settings", json=changes, headers={"If-Match": "*"})
+                async with request as answer:
+                    assert answer.status == 200, await answer.text()
+                    engine.kill()
+            await engine.wait()
+        asked.append((action, subject))
+        with contextlib.closing(sqlite3.connect(tmp_path / "state" / "engine.db")) as database:
+            found = database.execute("SELECT action, subject FROM audit ORDER BY id").fetchall()
+        assert [each[0] for each in found] == [action for action, _ in asked]
+        assert all(subject in told for (_, subject), (_, told) in zip(asked, found, strict=True))
+    assert "note_max_length = 104" in (tmp_path / "settings.toml").read_text()
+
+
+def is_answering(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as knocking:
+        return knocking.connect_ex(str(path)) == 0
