@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import functools
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -148,4 +150,33 @@ async def test_a_change_and_a_secret_answered_before_kill_9_have_left_their_trac
 
 def is_answering(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as knocking:
-        return knocking.connect_ex(str(path)) == 0
+        return is_connected(knocking, path)
+
+
+def is_connected(connection: socket.socket, path: Path) -> bool:
+    """Connect, unless the backlog is full."""
+    return connection.connect_ex(str(path)) == 0
+
+
+async def test_with_1100_idle_connections_a_dropped_link_comes_back(company: Company, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], min(4096, before[1])), before[1]))
+    try:
+        async with engine_process(tmp_path) as engine:
+            resource.prlimit(engine.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+            await eventually(lambda: len(company.pbx.ledger.writes) == PEOPLE)
+            with contextlib.ExitStack() as idle:
+                for _ in range(1100):
+                    each = idle.enter_context(socket.socket(socket.AF_UNIX))
+                    each.setblocking(False)
+                    await eventually(functools.partial(is_connected, each, tmp_path / "engine-ro.sock"))
+                company.pbx.drop()
+                await eventually(lambda: company.pbx.connections == 0)
+                await eventually(lambda: company.pbx.connections == 1)
+                person, now = company.world.people[0], datetime.now(UTC)
+                meet(company.world, person, now - timedelta(hours=1), now + timedelta(hours=2))
+                await eventually(lambda: len(company.pbx.ledger.writes) > PEOPLE)
+        assert len((tmp_path / "engine.log").read_bytes()) < 100_000
+        assert b"Traceback" not in (tmp_path / "engine.log").read_bytes()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
