@@ -130,7 +130,7 @@ async def test_a_locale_of_ascii_gets_ascii(tmp_path: Path, locale: dict[str, st
             seen.press("2")
             await seen.shows("B busy       Zoe Muller")
             seen.press("\r")
-            await seen.shows("Shown before")
+            await seen.shows("Users > Zoe Muller")
             seen.press("q")
             assert await asyncio.wait_for(seen.process.wait(), 20) == 0
             assert bytes(seen.received).isascii()
