@@ -13,7 +13,8 @@ class Directory:
 
     `remembered` gives the guids whose calendar presence we wrote at some time: those of them that take part no more
     depart. Where so many would at once that it is hardly meant, they are `held`, and take part as before until that is
-    confirmed; `showing` tells whose presence is not empty, and `weigh_soon` asks for `weigh`. `arrived` is called for
+    confirmed; `showing` tells whose presence is not empty, and `weigh_soon` asks for `weigh`. `let_go` are those who
+    that was confirmed for, in this run or an earlier one: they are not weighed again. `arrived` is called for
     participants whose mailbox has to be looked for, `departing` for those who leave.
     """
 
@@ -39,6 +40,7 @@ class Directory:
         self._showing = showing
         self._weigh_soon = weigh_soon
         self._is_complete = False
+        self.let_go: set[str] = set()
         self.held: Held | None = None
 
     def set_domain(self, domain: str) -> None:
@@ -110,6 +112,7 @@ class Directory:
         """Let those go who are held; return what was held, None where nothing was."""
         confirmed, self.held = self.held, None
         if confirmed is not None:
+            self.let_go |= self._leaving.keys()
             self._let_go()
         return confirmed
 
@@ -127,6 +130,7 @@ class Directory:
             self._depart(user)
             return
         self._others.pop(user.guid, None)
+        self.let_go.discard(user.guid)
         if self._leaving.pop(user.guid, None) is not None:
             self._weigh_soon()
         participant = self._roster.get(user.guid)
@@ -149,7 +153,8 @@ class Directory:
     def _depart(self, user: User) -> None:
         """Let somebody go, or wait for whoever else goes; those who are going have been weighed."""
         remembered = self._remembered()
-        if len(remembered) < LEAST or user.guid not in remembered or self._is_departing(user.guid):
+        weighed = user.guid in self.let_go or self._is_departing(user.guid)
+        if len(remembered) < LEAST or user.guid not in remembered or weighed:
             self._leaving.pop(user.guid, None)
             self._go(user)
             return

@@ -113,7 +113,12 @@ class Engine:
         self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
         self._read_back = ReadBack(self._roster, self._writer, around)
         self._decider = Decider(
-            self._roster, settings.presence, around, written=self._writer.supposed, want=self._decided
+            self._roster,
+            settings.presence,
+            around,
+            written=self._writer.supposed,
+            want=self._decided,
+            meant=self._note_soon,
         )
         self._calendars = Calendars(
             self._roster,
@@ -124,6 +129,8 @@ class Engine:
             shows_something=self._shows_something,
         )
         self._weighing = Alarm(network_clock)
+        self._noting = Alarm(network_clock)
+        self._meant = store.meant
         self._network_clock = network_clock
         self._setback = Setback(clock, network_clock, self._set_back)
         self._directory = Directory(
@@ -143,6 +150,8 @@ class Engine:
         """
         try:
             await self._writer.load()
+            self._directory.let_go |= await self._meant.let_go()
+            self._decider.begin(await self._meant.settings())
             async with asyncio.TaskGroup() as group:
                 for name, run in self._parts().items():
                     group.create_task(self._supervisor.keep(name, run))
@@ -158,6 +167,7 @@ class Engine:
             "writing presences": self._writer.run,
             "keeping presences": self._writer.keep,
             "weighing changes": self._weigh,
+            "noting what is meant": self._note,
             "reading presences back": self._read_back.run,
             "watching the clock": self._setback.run,
         }
@@ -181,11 +191,14 @@ class Engine:
     def _held(self) -> Held | None:
         return self._directory.held or self._decider.held
 
-    def confirm_hold(self) -> Held | None:
-        """Let happen what is held; return what that was, None where nothing is."""
+    async def confirm_hold(self) -> Held | None:
+        """Let happen what is held, and remember that; return what that was, None where nothing is."""
         confirmed = self._held
+        if confirmed is None:
+            return None
         self._directory.confirm()
         self._decider.confirm()
+        await self._note_once()
         self._report(ServiceChanged())
         return confirmed
 
@@ -207,6 +220,17 @@ class Engine:
             self._directory.weigh()
             self._report(ServiceChanged())
             self._finished.ring()
+
+    def _note_soon(self) -> None:
+        self._noting.wake()
+
+    async def _note(self) -> None:
+        while True:
+            await self._noting.wait(None)
+            await self._note_once()
+
+    async def _note_once(self) -> None:
+        await self._meant.note(self._decider.let_through, self._directory.let_go)
 
     def _is_shown(self, guid: str) -> bool:
         return self._writer.written(guid).acknowledged != CLEARED
@@ -359,6 +383,7 @@ class Engine:
                 self._read_back.begin()
                 self._report(LinkRecovered(Side.PBX))
                 self._calendars.everybody_is_known()
+                self._decider.everybody_is_known()
             case UserSeen(user):
                 self._directory.handle(event)
                 self._writer.user_is_certain(user.guid)

@@ -71,7 +71,7 @@ class EngineView(Protocol):
     def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
     def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
-    def confirm_hold(self) -> Held | None: ...  # noqa: D102
+    async def confirm_hold(self) -> Held | None: ...  # noqa: D102
     def visit(self, guid: str) -> None: ...  # noqa: D102
     def search(self, guid: str) -> None: ...  # noqa: D102
 

@@ -84,7 +84,7 @@ class UsersPart:
         if held is None:
             return answer(HeldChange(users=0, of_users=0, presences=0, of_presences=0))
         await self._desk.write_down(actor, "confirm_hold", held.words)
-        self._desk.engine.confirm_hold()
+        await self._desk.engine.confirm_hold()
         return answer(wire.held(held))
 
     async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:
