@@ -176,7 +176,7 @@ def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
 
 def row(user: Glance) -> UserRow:
     """Return a user as a line of a list."""
-    presence = user.shown
+    presence, told = user.shown, user.problem or user.notice
     return UserRow(
         guid=user.user.guid,
         name=user.user.name,
@@ -189,8 +189,8 @@ def row(user: Glance) -> UserRow:
         withheld=None if user.withheld is None else shown(user.withheld),
         last_read=user.read_at,
         watched=user.is_watched,
-        problem=user.problem.slug if user.problem else None,
-        problem_title=user.problem.meaning if user.problem else None,
+        problem=told.slug if told else None,
+        problem_title=told.meaning if told else None,
     )
 
 
@@ -225,7 +225,7 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         decision=_decision(user.decision) if user.decision else None,
         day_begins=user.day_begins,
         day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
-        problems=tuple(trouble(each) for each in user.problems),
+        problems=tuple(trouble(each) for each in (*user.problems, *user.notices)),
         history=tuple(history),
     )
 
@@ -286,7 +286,7 @@ def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     for failure in picture.refused_pbxs.values():
         concerns.append(Concern(trouble=trouble(failure), link=Side.PBX.value, count=0, users=()))
     alike: dict[type[Failure], list[sync_status.UserProblem]] = {}
-    for problem in (*picture.refused, *picture.unresolved):
+    for problem in (*picture.refused, *picture.unresolved, *picture.noticed):
         alike.setdefault(type(problem.failure), []).append(problem)
     for problems in sorted(alike.values(), key=_rank):
         first = trouble(problems[0].failure)

@@ -50,6 +50,7 @@ from engine.sync.happenings import (
 )
 from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.links import Links
+from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.readback import ReadBack
 from engine.sync.roster import Roster
 from engine.sync.setback import Setback
@@ -123,12 +124,14 @@ class Engine:
             changed=self._visited,
             shows_something=self._shows_something,
         )
+        self._claims = MailboxClaims(self._roster, source, around, may_ask=lambda: self._links[Side.EXCHANGE].works)
         self._weighing = Alarm(network_clock)
         self._network_clock = network_clock
         self._setback = Setback(clock, network_clock, self._set_back)
         self._directory = Directory(
             self._roster,
             settings.pbx.users,
+            order=settings.exchange.candidate_order,
             remembered=self._writer.remembered,
             arrived=self._arrived,
             departing=self._departing,
@@ -159,6 +162,7 @@ class Engine:
             "keeping presences": self._writer.keep,
             "weighing changes": self._weigh,
             "reading presences back": self._read_back.run,
+            "comparing addresses": self._claims.run,
             "watching the clock": self._setback.run,
         }
 
@@ -229,6 +233,7 @@ class Engine:
             self._writer.store_trouble,
             self._held,
             self._nobody(),
+            self._claims.notices,
         )
         return replace(picture, unstable=self._links.unstable(), failed_parts=self._supervisor.problems())
 
@@ -253,7 +258,8 @@ class Engine:
         mailbox = participant.mailbox
         is_watched = mailbox is not None and self._source.is_watched(mailbox)
         withheld = self._writer.withheld(guid)
-        return glance(participant, self._writer.written(guid), withheld, is_watched=is_watched)
+        notices = self._claims.notices(guid)
+        return glance(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
@@ -269,6 +275,7 @@ class Engine:
             withheld=self._writer.withheld(guid),
             following=self._source.following(mailbox) if mailbox else Following(),
             next_visit=self._calendars.next_visit(guid),
+            notices=self._claims.notices(guid),
         )
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
@@ -317,12 +324,14 @@ class Engine:
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.forget(guid)
+        self._claims.forget(guid)
 
     def _heard(self, address: str, urgency: Urgency) -> None:
         for guid in self._calendars.heard(address, urgency):
             self._report(UserChanged(guid))
 
     def _visited(self, guid: str) -> None:
+        self._claims.visited(guid)
         self._decider.mark(guid)
         self._report(UserChanged(guid))
         participant = self._roster.get(guid)

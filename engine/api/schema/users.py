@@ -27,7 +27,7 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `state`: the PBX shows what it ought to (current), not yet (pending), or will not since this is a dry run
     (withheld); no calendar was read yet (unread), or there is a problem. `withheld` is what would be written to the PBX
-    but for a dry run, null where nothing would.
+    but for a dry run, null where nothing would. `problem` may also be a notice, which is not in the way of a presence.
     """
 
     guid: str
