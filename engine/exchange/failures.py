@@ -444,6 +444,16 @@ class MailboxTrouble(ExchangeFailure):
     remedy = "Nothing to do at first: it is tried again. If it stays, look at the mailbox and its database in Exchange."
 
 
+class CalendarItemCorrupt(MailboxTrouble):
+    """An item of a calendar keeps Exchange from answering for all the others."""
+
+    meaning = "An item in this calendar cannot be read by Exchange"
+    remedy = (
+        "Look for an appointment that cannot be opened, and delete it; where there is none, have the mailbox repaired "
+        "(New-MailboxRepairRequest in the Exchange Management Shell). It is tried again all the same."
+    )
+
+
 class NotUnderstood(ExchangeFailure):
     """The answer is not what the protocol promises: no XML, no SOAP, or the expected part is missing."""
 
