@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.core.redaction.personal import blank_personal
-from engine.core.redaction.secrets import Headers, SecretRedactor, as_bytes
+from engine.core.redaction.secrets import Headers, SecretRedactor, as_bytes, joined
 from engine.core.traced import PHASES, TracedExchange
 from engine.debuglog import facts
 from engine.debuglog.model import LARGEST_BODY, Kept, Particulars, Row
@@ -31,7 +31,7 @@ def redacted(exchange: TracedExchange, redactor: SecretRedactor, at: datetime) -
     """Return an exchange without any secret, its bodies cut off at `LARGEST_BODY` bytes."""
     request, response = exchange.request[: LARGEST_BODY + MARGIN], exchange.response[: LARGEST_BODY + MARGIN]
     sent, received = redactor.allowed(exchange.request_headers), redactor.allowed(exchange.response_headers)
-    if not redactor.finds_nothing_in(b"\n\n".join((as_bytes(sent), as_bytes(received), request))):
+    if not redactor.finds_nothing_in(joined((as_bytes(sent), as_bytes(received), request))):
         sent, received = redactor.headers(exchange.request_headers), redactor.headers(exchange.response_headers)
         request = redactor.body(request)
     response = redactor.body(response)

@@ -14,6 +14,9 @@ from engine.core.redaction.words import Words
 SIGNS = Words((b"&", b"%", b"\\"))
 """What escapes begin with."""
 
+QUOTED_SIGNS = Words(b"=%c" % sign for sign in b"0123456789ABCDEFabcdef \t\r\n")
+"""What those of quoted-printable begin with: looked for in a fraction of the time that the expression takes."""
+
 ESCAPE = re.compile(
     rb"&(?:#(?:[0-9]++|[xX][0-9a-fA-F]++);?|[A-Za-z][A-Za-z0-9]{1,31}+;?)"
     rb"""|\\(?:u+\{[0-9a-fA-F]{1,8}\}|u++[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}|["'\\/bfnrtv\n])"""

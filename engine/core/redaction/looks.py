@@ -33,9 +33,8 @@ _SHAPES = {
     _KEY: re.compile(rb"-----BEGIN[A-Z ]{1,40}PRIVATE KEY-----(?:(?!-----).){0,16384}+", re.DOTALL),
 }
 _BRACKETS = re.compile(rb"[\[\]{}]")
-_TILDE = b"Q~"
 # What Entra makes secrets of applications of: three characters and a digit before it, and some forty in all.
-_APPLICATION = re.compile(_TILDE + rb"[\w.~-]{31,34}")
+_APPLICATION = re.compile(rb"Q~[\w.~-]{31,34}")
 _IN_A_URL = re.compile(rb"""://[^\s/:@"'<>]{1,200}+:([^\s/@"'<>]{1,200}+)@""")
 # Attributes that say what something is, not what it holds.
 _KEPT = re.compile(rb"(?:xsi:)?type|xmlns.*|class|style|method|rel|for|lang|charset|encoding", re.IGNORECASE)
@@ -43,12 +42,12 @@ _NO_NAME = re.compile(rb"class|style|action|method|href|src|rel|for|xmlns.*|auto
 
 
 def may_hold_secrets(body: bytes) -> bool:
-    """Tell whether `secrets_by_looks` has anything to look at in a body that is not escaped, or in base64 in it."""
+    """Tell whether `secrets_by_looks` has anything to look at in a body without escapes, or in base64 in it."""
     lower = body.lower()
     return (
         _HINTS.are_in(lower)
         or _IN_BASE64.are_in(lower)
-        or _TILDE in body
+        or (b"~" in body and _APPLICATION.search(body) is not None)
         or (b"@" in body and _IN_A_URL.search(body) is not None)
     )
 

@@ -10,7 +10,7 @@ from engine.core.redaction.addresses import without_secrets
 from engine.core.redaction.known import KnownSecrets, forms
 from engine.core.redaction.looks import may_hold_names_in_base64, may_hold_secrets, secrets_by_looks
 from engine.core.redaction.spans import BLANKED, Span, without
-from engine.core.redaction.unescaped import decoded, is_plain, readings, unfolded
+from engine.core.redaction.unescaped import Text, decoded, readings, unfolded
 from engine.core.secret import Secret
 
 LEARNED = 8
@@ -68,10 +68,11 @@ class SecretRedactor:
 
     def body(self, body: bytes) -> bytes:
         """Return a body without secrets."""
-        if self.finds_nothing_in(body):
+        texts = tuple(readings(body))
+        if self._finds_nothing_in(body, texts):
             return body
         self._learn(body)
-        return without(body, self._spans(body))
+        return without(body, self._spans(body, texts))
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
@@ -93,7 +94,7 @@ class SecretRedactor:
 
     def finds_nothing_in(self, body: bytes) -> bool:
         """Tell whether `body` would stay as it is: one look at much costs a fraction of many at little."""
-        return is_plain(body) and not may_hold_secrets(body) and not self._known.may_be_in(body)
+        return self._finds_nothing_in(body, readings(body))
 
     def url(self, url: str) -> str:
         """Return a URL without user, fragment and the values of its query."""
@@ -111,10 +112,20 @@ class SecretRedactor:
             return ", ".join(_CHALLENGE.findall(value)) or BLANKED
         return BLANKED
 
-    def _spans(self, body: bytes) -> Iterator[Span]:
+    def _finds_nothing_in(self, body: bytes, texts: Iterable[Text]) -> bool:
+        """Tell whether `_spans` has nothing to look at: nearly all bodies are done with that, escaped or not."""
+        known = self._known
+        return not known.may_be_in(body) and not any(
+            may_hold_secrets(text.content)
+            or (text.content is not body and known.may_be_in(text.content))
+            or ((folded := unfolded(text)) is not None and known.may_be_in(folded.content))
+            for text in texts
+        )
+
+    def _spans(self, body: bytes, texts: Iterable[Text]) -> Iterator[Span]:
         known = self._known
         yield from known.spans(body)
-        for text in readings(body):
+        for text in texts:
             if text.content is not body:
                 yield from map(text.origin, known.spans(text.content))
             yield from map(text.origin, secrets_by_looks(text))
@@ -141,5 +152,9 @@ class SecretRedactor:
 def as_bytes(headers: Headers) -> bytes:
     """Return headers as they are searched for secrets: names that are known are none."""
     lines = [value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in headers]
-    # Two ends of lines, since one may be within base64.
-    return "\n\n".join(lines).encode(errors="surrogateescape")
+    return joined(line.encode(errors="surrogateescape") for line in lines)
+
+
+def joined(pieces: Iterable[bytes]) -> bytes:
+    """Return pieces as one, to be looked through at once: nothing in it reaches from one to the next."""
+    return b"\n>".join(pieces)

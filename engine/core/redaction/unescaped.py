@@ -115,21 +115,11 @@ def unescaped(text: Text) -> Text:
     return _in_utf8(text)
 
 
-def is_plain(body: bytes) -> bool:
-    """Tell whether there is nothing in a body that could be undone."""
-    return not (
-        b"&" in body
-        or b"%" in body
-        or b"\\" in body
-        or b"\0" in body
-        or not is_utf8(body)
-        or _is_quoted(body)
-        or unfolded(Text(body)) is not None
-    )
-
-
 def readings(body: bytes) -> Iterator[Text]:
-    """Return what a body may be read as, beside what it is: unescaped, and from other ways of encoding a whole text."""
+    """Return what a body may be read as: unescaped, and from other ways of encoding a whole text.
+
+    Where there is nothing to undo, the first one has the body itself as its content.
+    """
     whole = Text(body)
     plain = unescaped(whole)
     yield plain
@@ -143,6 +133,8 @@ def readings(body: bytes) -> Iterator[Text]:
 def unfolded(text: Text) -> Text | None:
     """Return a text without the ends of lines inside of base64, None if there are none."""
     content = text.content
+    if b"\n" not in content:
+        return None
     parts = []
     for end in _LINE_END.finditer(content):
         start = end.start() - content.startswith(b"\r", max(0, end.start() - 1))
@@ -197,4 +189,4 @@ def _replaced(text: Text, pattern: "re.Pattern[bytes]", new: Callable[[bytes], b
 
 
 def _is_quoted(body: bytes) -> bool:
-    return escapes.QUOTED_PRINTABLE.search(body) is not None
+    return escapes.QUOTED_SIGNS.are_in(body) and escapes.QUOTED_PRINTABLE.search(body) is not None

@@ -119,3 +119,32 @@ def test_what_has_no_secret_in_it_stays_as_it_is(body: bytes) -> None:
 )
 def test_of_where_a_redirect_leads_only_plain_words_are_kept(location: str, kept: str) -> None:
     assert SecretRedactor().headers({"Location": location}) == (("Location", kept),)
+
+
+PLAIN = (
+    b"<t:Subject>R&amp;D, Tom &amp;amp; J\xc3\xbcrg: 50% off \\o/ &#x1F389;</t:Subject>",
+    b'{"subject":"Caf\\u00e9 \\"Gr\\u00fcn\\"","share":"100 %","path":"C:\\\\srv"}',
+    "Besprechung für alle".encode("cp1252"),
+    b"a=3D1&b=%20x",
+    b"TWFueSBwZW9wbGUgYW5kIHRoaW5ncw\r\nYW5kIG5vdGhpbmcgZWxzZSBoZXJl",
+)
+
+
+@pytest.mark.parametrize("body", PLAIN)
+def test_escapes_alone_are_no_reason_to_search(body: bytes) -> None:
+    redactor = SecretRedactor()
+    redactor.know([Secret("a-known-Passw0rd")])
+    assert redactor.finds_nothing_in(body)
+    assert redactor.body(body) is body
+
+
+@pytest.mark.parametrize("way", [*FORMS, *SHAPES])
+def test_one_secret_is_found_among_much_that_is_plain(way: str) -> None:
+    random, secret = Random(way), unknown(Random(way))
+    planted = FORMS[way](secret.text, random) if way in FORMS else SHAPES[way](secret, random)
+    redactor = SecretRedactor()
+    redactor.know([Secret(secret.text)] if way in FORMS else [])
+    if b"\0" not in planted:
+        planted = b"%b\n%b\n%b" % (b"".join(PLAIN[:2]) * 20, planted, PLAIN[0] * 20)
+    assert not redactor.finds_nothing_in(planted)
+    assert redactor.body(planted) != planted

@@ -178,10 +178,17 @@ class Watcher:
             self._tell(address, Urgency.LATER)
 
     def lost(self, addresses: Collection[str]) -> None:
-        """Implements `Owner`: subscribed to again at once after a long life, else as after a refusal."""
-        for address in addresses:
+        """Implements `Owner`: subscribed to again at once after a long life, else as after a refusal.
+
+        What is lost soon may be alive at another server than the one we were led to.
+        """
+        for address in list(addresses):
+            lived_long = self._strikes.lived_long(address, self._clock.now())
             self._strike(address, SUBSCRIPTION_ENDS, by_name=True)
-            self.drop(address)
+            if lived_long:
+                self.drop(address)
+            else:
+                self._end(address)
             self._tell(address, Urgency.SOON)
 
     def accepted(self, group: Group) -> None:
