@@ -77,12 +77,12 @@ def shown(presence: Presence) -> Shown:
     return Shown(activity=cast("Activity", presence.activity or "available"), note=presence.note)
 
 
-def trouble(failure: Failure) -> Trouble:
-    """Return a failure in the API's words."""
+def trouble(failure: Failure, *, in_full: bool = False) -> Trouble:
+    """Return a failure in the API's words, `in_full` for those who may see what is confidential."""
     return Trouble(
         type=failure.slug,
         title=failure.meaning,
-        detail=failure.detail,
+        detail=failure.whole_detail if in_full else failure.detail,
         remedy=failure.remedy,
         fault=failure.fault,
         scope=failure.scope,
@@ -194,8 +194,8 @@ def row(user: Glance) -> UserRow:
     )
 
 
-def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
-    """Return everything about a user that may be shown."""
+def detail(user: Account, history: Iterable[PastChange], *, in_full: bool) -> UserDetail:
+    """Return everything about a user that may be shown, `in_full` to those who may see what is confidential."""
     failure = user.problems[0] if user.problems else None
     return UserDetail(
         guid=user.user.guid,
@@ -225,7 +225,7 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         decision=_decision(user.decision) if user.decision else None,
         day_begins=user.day_begins,
         day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
-        problems=tuple(trouble(each) for each in (*user.problems, *user.notices)),
+        problems=tuple(trouble(each, in_full=in_full) for each in (*user.problems, *user.notices)),
         history=tuple(history),
     )
 

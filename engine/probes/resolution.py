@@ -69,7 +69,7 @@ class ResolutionProbe:
         finally:
             await source.close()
         footing.evidence.append(f"{len(self.mailboxes)} of {len(self.users)} users have a mailbox")
-        footing.evidence += [f"{user.label}: {failure}" for user, failure in self._without[:NAMED]]
+        footing.add_troubles((user.label, failure) for user, failure in self._without[:NAMED])
         if len(self._without) > NAMED:
             footing.evidence.append(f"and {len(self._without) - NAMED} more")
         if self._stopped_by is not None:

@@ -10,7 +10,7 @@ from engine.core.appointments import ShowAs
 from engine.exchange.failures import MailboxAmbiguous, MailboxShared
 from engine.simulator.company import Company
 from engine.simulator.faults import ErrorCode
-from engine.simulator.pbx.state import PbxUser
+from engine.simulator.pbx.users import PbxUser
 from engine.simulator.world import Person, World
 from engine.simulator.world.corp import BERLIN, corp_world
 from engine.sync.happenings import UserTrouble

@@ -141,7 +141,8 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
 
     The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
     on, in the presence time zone, as its appointments say. `acknowledged` is what the PBX shows, also in a dry run, and
-    `withheld` what would be written but for it.
+    `withheld` what would be written but for it. Somebody else's address is in the `problems` only where the socket
+    allows to change things.
     """
 
     guid: str
