@@ -26,6 +26,7 @@ from engine.exchange.oauth.failures import (
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.entra.server import EntraSimulator
 from engine.simulator.faults import Cut, Reply
+from tests.campaigns.fuzz.files import key_files
 from tests.exchange.oauth.conftest import CLIENT, RESOURCE, SECRET, KeyPair, MakeApplication, make_key_pair
 from tests.support.site import collect_cancelled_handshakes
 
@@ -145,6 +146,27 @@ async def test_certificate_files_that_cannot_be_used(
         failure = await failure_of(make_application(files))
         assert type(failure) is ClientCertificateUnusable
         assert said in failure.detail
+
+
+async def test_a_key_that_entra_does_not_take_is_said_to_be_none(
+    make_application: MakeApplication, tmp_path: Path
+) -> None:
+    file = tmp_path / "ec.pem"
+    file.write_bytes(key_files()[-1])
+    failure = await failure_of(make_application(ClientCertificate(file, file)))
+    assert type(failure) is ClientCertificateUnusable
+    assert "no RSA key" in failure.detail
+
+
+async def test_what_stands_around_a_certificate_may_be_in_any_charset(
+    make_application: MakeApplication, key_pair: KeyPair, tmp_path: Path
+) -> None:
+    files = key_pair.files(tmp_path)
+    for file in (files.certificate, files.key):
+        file.write_bytes("subject=CN = Müller\n".encode("latin-1") + file.read_bytes())
+    application = make_application(files)
+    assert (await fetch(application)).seconds > 0
+    application.close()
 
 
 @pytest.mark.parametrize("operation", ["discovery", "token"])
