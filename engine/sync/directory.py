@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from engine.core.users import User, UserSelection, address_candidates
+from engine.core.users import CandidateOrder, User, UserSelection, address_candidates
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
 from engine.sync.hold import LEAST, Held, held
 from engine.sync.roster import Participant, Roster
@@ -23,6 +23,7 @@ class Directory:
         roster: Roster,
         selection: UserSelection,
         *,
+        order: CandidateOrder = CandidateOrder.NAME,
         remembered: Callable[[], Collection[str]],
         arrived: Callable[[str], None],
         departing: Callable[[str], None],
@@ -31,6 +32,7 @@ class Directory:
     ) -> None:
         self._roster = roster
         self._selection = selection
+        self._order = order
         self._remembered = remembered
         self._arrived = arrived
         self._departing = departing
@@ -143,7 +145,7 @@ class Directory:
 
     def _look_for(self, participant: Participant, user: User, *, always: bool = False) -> None:
         participant.user = user
-        candidates = address_candidates(user, self._domain)
+        candidates = address_candidates(user, self._domain, self._order)
         if participant.departing or (candidates == participant.candidates and not always):
             return
         participant.candidates = candidates

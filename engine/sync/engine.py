@@ -50,6 +50,7 @@ from engine.sync.happenings import (
 )
 from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.links import Links
+from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.readback import ReadBack
 from engine.sync.roster import Roster
 from engine.sync.setback import Setback
@@ -128,6 +129,7 @@ class Engine:
             changed=self._visited,
             shows_something=self._shows_something,
         )
+        self._claims = MailboxClaims(self._roster, source, around, may_ask=lambda: self._links[Side.EXCHANGE].works)
         self._weighing = Alarm(network_clock)
         self._noting = Alarm(network_clock)
         self._meant = store.meant
@@ -136,6 +138,7 @@ class Engine:
         self._directory = Directory(
             self._roster,
             settings.pbx.users,
+            order=settings.exchange.candidate_order,
             remembered=self._writer.remembered,
             arrived=self._arrived,
             departing=self._departing,
@@ -169,6 +172,7 @@ class Engine:
             "weighing changes": self._weigh,
             "noting what is meant": self._note,
             "reading presences back": self._read_back.run,
+            "comparing addresses": self._claims.run,
             "watching the clock": self._setback.run,
         }
 
@@ -253,6 +257,7 @@ class Engine:
             self._writer.store_trouble,
             self._held,
             self._nobody(),
+            self._claims.notices,
         )
         return replace(picture, unstable=self._links.unstable(), failed_parts=self._supervisor.problems())
 
@@ -277,7 +282,8 @@ class Engine:
         mailbox = participant.mailbox
         is_watched = mailbox is not None and self._source.is_watched(mailbox)
         withheld = self._writer.withheld(guid)
-        return glance(participant, self._writer.written(guid), withheld, is_watched=is_watched)
+        notices = self._claims.notices(guid)
+        return glance(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
@@ -293,6 +299,7 @@ class Engine:
             withheld=self._writer.withheld(guid),
             following=self._source.following(mailbox) if mailbox else Following(),
             next_visit=self._calendars.next_visit(guid),
+            notices=self._claims.notices(guid),
         )
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
@@ -341,12 +348,14 @@ class Engine:
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.forget(guid)
+        self._claims.forget(guid)
 
     def _heard(self, address: str, urgency: Urgency) -> None:
         for guid in self._calendars.heard(address, urgency):
             self._report(UserChanged(guid))
 
     def _visited(self, guid: str) -> None:
+        self._claims.visited(guid)
         self._decider.mark(guid)
         self._report(UserChanged(guid))
         participant = self._roster.get(guid)
