@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import tomlkit
 from msgspec.structs import replace
 
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
@@ -45,10 +47,12 @@ def meet(world: World, person: Person, start: datetime, end: datetime) -> None:
 
 
 @asynccontextmanager
-async def engine_process(directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def engine_process(directory: Path, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = os.environ | {
         "CALENDAR_ENGINE_EXCHANGE_PASSWORD": EXCHANGE_PASSWORD.reveal(),
         "CALENDAR_ENGINE_PBX_PASSWORD": PBX_PASSWORD.reveal(),
+        "CALENDAR_ENGINE_EXCHANGE_CLIENT_SECRET": "s3cr3t",
+        **more,
     }
     command = [sys.executable, "-m", "engine.cli.main", "run", "--settings", str(directory / "settings.toml")]
     with (directory / "engine.log").open("ab") as log:
@@ -111,3 +115,57 @@ async def test_sigterm_ends_it_within_a_second(company: Company, tmp_path: Path)
         engine.send_signal(signal.SIGTERM)
         assert await engine.wait() == 0
         assert time.monotonic() - begun < 1
+
+
+HANGING = """
+import socket, time
+from pathlib import Path
+
+look_up = socket.getaddrinfo
+
+def hang(host, *more, **hints):
+    if not str(host).endswith("corp.example"):
+        return look_up(host, *more, **hints)
+    (Path(__file__).parent / "asked").touch()
+    time.sleep(120)
+
+socket.getaddrinfo = hang
+"""
+"""Name servers that never answer: getaddrinfo(3) cannot be called off."""
+
+CLOUD = {
+    "type": "cloud-ews",
+    "user": None,
+    "ews_url": "https://mail.corp.example/EWS/Exchange.asmx",
+    "tenant_id": "6babcaad-604b-40ac-a9d7-9fd97c0b779f",
+    "client_id": "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11",
+    "authority": "https://login.corp.example",
+}
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"exchange": {"ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}},
+        {"exchange": CLOUD},
+        {"pbx": {"host": "pbx.corp.example"}},
+    ],
+    ids=["Exchange", "Entra", "PBX"],
+)
+async def test_name_servers_that_hang_hold_up_no_stop(
+    company: Company, tmp_path: Path, tables: dict[str, dict[str, Any]]
+) -> None:
+    written = tomlkit.parse((tmp_path / "settings.toml").read_text()).unwrap()
+    for table, keys in tables.items():
+        changed = written[table] | keys
+        written[table] = {key: value for key, value in changed.items() if value is not None}
+    (tmp_path / "settings.toml").write_text(tomlkit.dumps(written))
+    stub = tmp_path / "stub"
+    stub.mkdir()
+    (stub / "sitecustomize.py").write_text(HANGING)
+    async with engine_process(tmp_path, PYTHONPATH=str(stub)) as engine:
+        await eventually((stub / "asked").exists)
+        begun = time.monotonic()
+        engine.send_signal(signal.SIGTERM)
+        assert await engine.wait() == 0
+        assert time.monotonic() - begun < 2
