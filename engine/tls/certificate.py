@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
-from engine.core.outside import one_line
+from engine.display import one_line
 
 UNREADABLE = (
     *(ValueError, UnsupportedAlgorithm),

@@ -189,7 +189,7 @@ async def test_what_cannot_be_an_address_is_not_asked_for(candidates: list[str])
         (Answer(500, fault("ErrorNameResolutionNoMailbox")), ServiceMailboxMissing),
         (Answer(500, fault("ErrorMailboxStoreUnavailable")), MailboxTrouble),
         (Answer(200, b"<html>"), LoginPage),
-        (Answer(200, b"no XML"), NotUnderstood),
+        (Answer(200, b"<soap>"), NotUnderstood),
     ],
 )
 async def test_trouble_never_makes_another_candidate_take_the_place(
