@@ -34,9 +34,9 @@ bench: $(READY)
 faults: $(READY)
 	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.faults $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
 
-# INPUTS=1000 SEED=7 as well.
+# INPUTS=1000 SEED=7 as well, JOBS=1 for one processor.
 fuzz: $(READY)
-	PYTHONPATH=. $(BIN)/python -m tests.campaigns.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
+	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 screenshots: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py

@@ -7,8 +7,12 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from calendar_tui.terminal import Look, TerminalUnfit, ThemeName, look_of
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h: nothing can be shown here."""
@@ -38,11 +42,14 @@ def _run(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     if options.version:
         return _show_version()
+    from engine.display import is_ascii_locale
+
     try:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise TerminalUnfit("This is not a terminal.\nUse instead: calendar-engine status, users, explain, events")
         theme = ThemeName(options.theme) if options.theme else None
-        look = look_of(os.environ, sys.stdout.encoding or "", theme=theme, ascii_only=options.ascii)
+        ascii_only = options.ascii or is_ascii_locale(os.environ, utf8_mode=bool(sys.flags.utf8_mode))
+        look = look_of(os.environ, sys.stdout.encoding or "", theme=theme, ascii_only=ascii_only)
     except TerminalUnfit as unfit:
         print(f"calendar-tui: {unfit}", file=sys.stderr)
         return UNAVAILABLE
@@ -89,7 +96,7 @@ def _show_version() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="calendar-tui", description="Shows a running calendar-engine: links, problems, users and why."
     )
     parser.add_argument("--version", action="store_true", help="show the version and leave")
@@ -103,6 +110,14 @@ def _parser() -> argparse.ArgumentParser:
     shells = ["bash", "zsh"]
     parser.add_argument("--completion", action=_Completion, choices=shells, help="print what completes options there")
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Writes what it has to say, or fails: that of the library passes over what it could not write."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        if message:
+            (file or sys.stderr).write(message)
 
 
 class _Completion(argparse.Action):

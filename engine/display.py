@@ -45,6 +45,11 @@ def visible(text: str) -> str:
     return text.translate(_SIGNS)
 
 
+def one_line(text: str, longest: int) -> str:
+    """Return at most `longest` characters of what a peer wrote, `visible`, for a status and a line of a log."""
+    return visible(text[:longest].strip())
+
+
 def visible_lines(text: str) -> str:
     """Return a text of several lines for a file or a clipboard: as `visible`, but lines and tabs stay what they are."""
     return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.replace("\r\n", "\n").split("\n"))

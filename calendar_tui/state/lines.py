@@ -112,6 +112,11 @@ def link_mark(link: LinkState) -> Span:
     return Span("✗ in trouble ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.NOTICE)
 
 
+COMMAND_LINES = 2
+"""So many lines are shown of a command, the last of them says how many more there are: the other lines of a small
+screen matter as well, and nobody types a long command from the screen."""
+
+
 def fitted(text: str, width: int) -> str:
     """Return `text` in exactly `width` columns, with an ellipsis where it was cut."""
     if width <= 0:
@@ -158,12 +163,18 @@ def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, mo
     return [line(Span(part, role)) for part in parts]
 
 
-def typed_as_is(command: str, width: int, indent: str) -> list[Line]:
-    """Return a command as lines that are broken at its blanks alone."""
+def typed_as_is(command: str, width: int, indent: str, rest: str = "") -> list[Line]:
+    """Return a command as lines that are broken at its blanks alone; of a long one the first, how many more there
+    are, and what to do for the `rest`.
+    """
     parts = textwrap.wrap(
         visible(command), max(width, 20), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
-    return [line(Span(part, Role.KEY)) for part in parts]
+    lines = [line(Span(part, Role.KEY)) for part in parts]
+    if len(lines) <= COMMAND_LINES:
+        return lines
+    hidden = len(lines) - COMMAND_LINES + 1
+    return [*lines[: COMMAND_LINES - 1], line(Span(cut(f"{indent}… {hidden} more lines{rest}", width), Role.MUTED))]
 
 
 def difference(before: Line, after: Line, width: int) -> range:

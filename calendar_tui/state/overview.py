@@ -139,12 +139,13 @@ def _concern(concern: Concern, width: int) -> Line:
 
 def _last_hour(model: Model, width: int) -> Line:
     parts: list[str | Span] = [Span(" Last hour ", Role.TITLE)]
-    for name, counts, role in (
-        ("changes", model.last_hour.changes(model.now), Role.BAR),
-        ("errors", model.last_hour.errors(model.now), Role.PROBLEM),
+    for what, counts, role in (
+        ("change", model.last_hour.changes(model.now), Role.BAR),
+        ("error", model.last_hour.errors(model.now), Role.PROBLEM),
     ):
         bars = sparkline(counts, 30 if width >= WIDE else 20 if width >= DESIGNED_FOR else 12)
-        parts += [Span(f"  {sum(counts):,}", Role.TITLE), Span(f" {name} ", Role.MUTED), Span(bars, role)]
+        number, _, word = counted(sum(counts), what).partition(" ")
+        parts += [Span(f"  {number}", Role.TITLE), Span(f" {word} ", Role.MUTED), Span(bars, role)]
     return line(*parts)
 
 

@@ -25,7 +25,7 @@ from engine.core.filter.parse import Chip, FilterNotUnderstood, chips, parse
 from engine.debuglog.capture import MEGABYTE, Picture
 from engine.debuglog.model import Kept, Row
 from engine.debuglog.statistics import Figures, Trouble
-from engine.exchange.diagnosis import Account, Diagnosed, diagnose
+from engine.exchange.diagnosis import Account, Diagnosed, diagnose, stranger_in
 
 NAMED = 10
 """Mailboxes that are named with a kind of error."""
@@ -69,6 +69,8 @@ def exchange(this: Kept, account: Account) -> LogExchange:
     """Return a whole exchange, but for its bodies."""
     particulars = this.particulars
     headers = {name.lower(): value for name, value in particulars.response_headers}
+    stranger = stranger_in(this.row.status, headers, this.response) if this.row.failure else ""
+    found = _diagnosed(this.row, account, by_policy=_POLICY in headers, stranger=stranger)
     return LogExchange(
         row=row(this.row, account),
         method=particulars.method,
@@ -80,7 +82,7 @@ def exchange(this: Kept, account: Account) -> LogExchange:
         phases=tuple(LogPhase(name=name, ms=ms) for name, ms in particulars.phases),
         request=_body(this.request, particulars.request_size, dict(particulars.request_headers)),
         response=_body(this.response, particulars.response_size, headers),
-        diagnosis=tuple(map(diagnosis, _diagnosed(this.row, account, by_policy=_POLICY in headers))),
+        diagnosis=tuple(map(diagnosis, found)),
     )
 
 
@@ -186,7 +188,7 @@ def capture_state(this: Picture) -> CaptureState:
     )
 
 
-def _diagnosed(this: Row, account: Account, *, by_policy: bool = False) -> tuple[Diagnosed, ...]:
+def _diagnosed(this: Row, account: Account, *, by_policy: bool = False, stranger: str = "") -> tuple[Diagnosed, ...]:
     if not this.error:
         return ()
     return diagnose(
@@ -197,6 +199,7 @@ def _diagnosed(this: Row, account: Account, *, by_policy: bool = False) -> tuple
         failure=this.failure,
         mailbox=this.mailbox,
         by_policy=by_policy,
+        stranger=stranger,
     )
 
 

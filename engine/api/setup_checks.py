@@ -77,8 +77,9 @@ class SetupChecks:
 
     def _some_addresses(self, settings: Settings) -> tuple[str, ...]:
         """Return the addresses of some users; the first that has a mailbox is good enough."""
+        order = settings.exchange.candidate_order
         some = [user for user in self._users if settings.pbx.users.takes_part(user)][:TRIED]
-        return tuple(address for user in some for address in address_candidates(user, self._domain))
+        return tuple(address for user in some for address in address_candidates(user, self._domain, order))
 
     async def _see_pbx(self, settings: Settings, secrets: Mapping[str, Secret], report: Report) -> bool:
         probe = self._workbench.pbx(settings, secrets["pbx.password"])

@@ -77,12 +77,12 @@ def shown(presence: Presence) -> Shown:
     return Shown(activity=cast("Activity", presence.activity or "available"), note=presence.note)
 
 
-def trouble(failure: Failure) -> Trouble:
-    """Return a failure in the API's words."""
+def trouble(failure: Failure, *, in_full: bool = False) -> Trouble:
+    """Return a failure in the API's words, `in_full` for those who may see what is confidential."""
     return Trouble(
         type=failure.slug,
         title=failure.meaning,
-        detail=failure.detail,
+        detail=failure.whole_detail if in_full else failure.detail,
         remedy=failure.remedy,
         fault=failure.fault,
         scope=failure.scope,
@@ -176,7 +176,7 @@ def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
 
 def row(user: Glance) -> UserRow:
     """Return a user as a line of a list."""
-    presence = user.shown
+    presence, told = user.shown, user.problem or user.notice
     return UserRow(
         guid=user.user.guid,
         name=user.user.name,
@@ -189,13 +189,13 @@ def row(user: Glance) -> UserRow:
         withheld=None if user.withheld is None else shown(user.withheld),
         last_read=user.read_at,
         watched=user.is_watched,
-        problem=user.problem.slug if user.problem else None,
-        problem_title=user.problem.meaning if user.problem else None,
+        problem=told.slug if told else None,
+        problem_title=told.meaning if told else None,
     )
 
 
-def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
-    """Return everything about a user that may be shown."""
+def detail(user: Account, history: Iterable[PastChange], *, in_full: bool) -> UserDetail:
+    """Return everything about a user that may be shown, `in_full` to those who may see what is confidential."""
     failure = user.problems[0] if user.problems else None
     return UserDetail(
         guid=user.user.guid,
@@ -225,7 +225,7 @@ def detail(user: Account, history: Iterable[PastChange]) -> UserDetail:
         decision=_decision(user.decision) if user.decision else None,
         day_begins=user.day_begins,
         day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
-        problems=tuple(trouble(each) for each in user.problems),
+        problems=tuple(trouble(each, in_full=in_full) for each in (*user.problems, *user.notices)),
         history=tuple(history),
     )
 
@@ -286,7 +286,7 @@ def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
     for failure in picture.refused_pbxs.values():
         concerns.append(Concern(trouble=trouble(failure), link=Side.PBX.value, count=0, users=()))
     alike: dict[type[Failure], list[sync_status.UserProblem]] = {}
-    for problem in (*picture.refused, *picture.unresolved):
+    for problem in (*picture.refused, *picture.unresolved, *picture.noticed):
         alike.setdefault(type(problem.failure), []).append(problem)
     for problems in sorted(alike.values(), key=_rank):
         first = trouble(problems[0].failure)

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from engine.cli.commands.parser import PROGRAM, make_parser
 from engine.cli.failures import (
@@ -21,6 +21,7 @@ from engine.cli.failures import (
 )
 from engine.cli.logbook import where
 from engine.cli.output import remark, writing
+from engine.cli.process import leave
 from engine.cli.statuses import DISK, FAILED, FORBIDDEN, INTERRUPTED, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
 from engine.core.failures import Failure, Fault
 from engine.core.settings.problems import SettingsInvalid
@@ -36,6 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
     status = _said(lambda: _run(arguments))
     flushed = _said(_flush)
     return status or flushed
+
+
+def program() -> NoReturn:
+    """Carry out the command of this process, and end it: a stop has to be quick on a busy machine, too."""
+    leave(main())
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -138,4 +144,4 @@ def _flatten(group: BaseExceptionGroup[Failure]) -> Iterator[Failure]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

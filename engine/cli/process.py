@@ -1,10 +1,12 @@
-"""What this process may do and what others may learn from it: file descriptors, memory, environment."""
+"""What this process may do, what others may learn from it, and how it ends."""
 
 import contextlib
 import ctypes
+import logging
 import os
 import resource
 from collections.abc import MutableMapping
+from typing import NoReturn
 
 from engine.store.secrets import ENVIRONMENT
 
@@ -36,3 +38,12 @@ def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dic
     for name in ENVIRONMENT.values():
         environment.pop(name, None)
     return taken
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once, with everything of ours closed and its output flushed.
+
+    The interpreter would take all its modules apart one by one: nine tenths of a stop, and seconds on a busy machine.
+    """
+    logging.shutdown()
+    os._exit(status)

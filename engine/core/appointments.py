@@ -32,6 +32,7 @@ class Oddity(StrEnum):
     """Something about an appointment that no calendar should say; it was answered as well as it can be."""
 
     NOT_UNDERSTOOD = "has no start or no end that can be read"
+    STRETCH_UNREADABLE = "is a stretch of time with an item that Exchange cannot read: what lies within takes no part"
     ORGANIZER_UNKNOWN = "cannot be opened in Exchange, so that nobody knows who organizes it"
     ENDS_BEFORE_IT_BEGINS = "ends before it begins"
     IMPLAUSIBLE_DATE = "has an implausible date"
@@ -71,4 +72,4 @@ class Appointment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def is_understood(self) -> bool:
         """Whether it is known when it begins and ends; an appointment of which that is not known takes no part."""
-        return Oddity.NOT_UNDERSTOOD not in self.oddities
+        return Oddity.NOT_UNDERSTOOD not in self.oddities and Oddity.STRETCH_UNREADABLE not in self.oddities

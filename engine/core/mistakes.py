@@ -5,8 +5,8 @@ import traceback
 from collections.abc import Iterator
 
 from engine.core.clock import Clock
-from engine.core.outside import one_line
 from engine.core.seldom import Seldom
+from engine.display import one_line
 
 _LONGEST_MESSAGE = 300
 _MOST_LINES = 200

@@ -11,7 +11,8 @@ PHASES = ("queue", "connect", "tls", "login", "send", "wait", "receive")
 class TracedExchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One attempt. The log-in's own headers are not among `request_headers`.
 
-    `status` is None where no answer came; then `failure` is the name of what happened. `phases` are seconds by their
+    `status` is None where no answer came; then `failure` is the name of what happened. With a status it is the name of
+    what answered in place of Exchange. `phases` are seconds by their
     names in `PHASES`, `seconds` is all of it. `part`: one envelope of an answer that goes on, without the request.
     """
 

@@ -1,8 +1,16 @@
 """Who takes part: a user as the PBX describes it, and the addresses its mailbox may be found under."""
 
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 import msgspec
+
+
+class CandidateOrder(StrEnum):
+    """Which of a user's addresses its mailbox is looked for under first: the user name, or the e-mail addresses."""
+
+    NAME = "name"
+    ADDRESSES = "addresses"
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,15 +37,16 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         return self.display_name or self.name or self.guid
 
 
-def address_candidates(user: User, system_domain: str) -> tuple[str, ...]:
+def address_candidates(user: User, system_domain: str, order: CandidateOrder = CandidateOrder.NAME) -> tuple[str, ...]:
     """Return the SMTP addresses to look for the user's mailbox under, most likely first and without repeats.
 
-    First the user name at the PBX's system domain, then the addresses of the user object; an entry without a
-    domain is taken at the system domain. Nothing can be made of a name without any domain: such entries are
-    left out while `system_domain` is empty.
+    First the user name at the PBX's system domain, then the addresses of the user object in their order, or these
+    first where the `order` says so; an entry without a domain is taken at the system domain. Nothing can be made of a
+    name without any domain: such entries are left out while `system_domain` is empty.
     """
     candidates: dict[str, str] = {}
-    for entry in (user.name, *user.addresses):
+    entries = (user.name, *user.addresses) if order is CandidateOrder.NAME else (*user.addresses, user.name)
+    for entry in entries:
         entry = entry.strip()
         local, at, domain = entry.rpartition("@")
         if at:

@@ -69,7 +69,7 @@ def kept_of(exchange: Redacted, *, subjects: bool, whose: Callable[[str], str]) 
         status=traced.status,
         codes=codes,
         failure=traced.failure,
-        error=facts.is_error(traced.status, codes),
+        error=bool(traced.failure) or facts.is_error(traced.status, codes),
         part=traced.part,
         attempt=traced.attempt,
         lane=traced.lane,

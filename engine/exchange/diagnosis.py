@@ -10,6 +10,7 @@ from engine.exchange import failures as exchange
 from engine.exchange.ews.autodiscover.messages import POX_UNKNOWN_ADDRESS
 from engine.exchange.ews.codes import MEANINGS, Meaning, Reaction, meaning_of, meaning_of_status
 from engine.exchange.failures import ExchangeFailure
+from engine.exchange.http.login_page import what_answers
 from engine.exchange.oauth import failures as oauth
 from engine.exchange.oauth.errors import kind_of
 
@@ -134,6 +135,7 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         oauth.ClientSecretRefused: ("The secret was mistyped, or its ID was taken in place of its value.", ""),
         oauth.ClientCertificateRefused: ("The certificate was not uploaded to the app registration.", ""),
         oauth.TenantUnknown: ("The tenant ID is wrong, or belongs to another cloud.", ""),
+        oauth.AuthorityTlsImpossible: ("A proxy, or an appliance that looks into TLS, answers in its place.", ""),
         oauth.AuthorityUnreachable: ("This machine cannot reach the log-in service.", ""),
         oauth.TokenDenied: ("A policy of the tenant, for instance Conditional Access, forbids it.", ""),
     }
@@ -169,14 +171,17 @@ def diagnose(
     failure: str,
     mailbox: str,
     by_policy: bool = False,
+    stranger: str = "",
 ) -> tuple[Diagnosed, ...]:
     """Return what is wrong with an exchange, nothing if it is fine.
 
-    `failure` is the name of what kept an answer away, `mailbox` whom it was about ("" for the service account).
+    `failure` is the name of what kept an answer away, or answered in place of Exchange (`stranger` says that in words,
+    where it is known); `mailbox` whom it was about ("" for the service account).
     """
     found: list[tuple[str, Meaning]] = []
     if failure:
-        found.append((failure, _of_failure(failure)))
+        code = failure if status is None else stranger or f"HTTP {status}"
+        found.append((code, _of_failure(failure)))
     elif operation in ("Token", "Tenant"):
         if status is None or status >= 400:
             found.append((" ".join(codes) or f"HTTP {status}", _of_token(account, codes)))
@@ -190,6 +195,12 @@ def diagnose(
         if not found and status is not None and status >= 400:
             found.append((f"HTTP {status}", meaning_of_status(status, by_policy=by_policy)))
     return tuple(_diagnosed(code, meaning, account, mailbox) for code, meaning in found)
+
+
+def stranger_in(status: int | None, headers: Mapping[str, str], body: bytes) -> str:
+    """Return what answered in place of Exchange and where it leads to, "" where that was Exchange."""
+    found = what_answers(status, headers, body) if status is not None else None
+    return found.detail if found is not None else ""
 
 
 def known_codes() -> tuple[str, ...]:

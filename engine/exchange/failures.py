@@ -7,9 +7,10 @@ from engine.display import visible
 class ExchangeFailure(Failure):
     """Base of this room's failures. `retry_after` is the pause the server asked for, in seconds."""
 
-    def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, confidential: str = "") -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+        self.confidential = visible(confidential)
 
 
 class ExchangeUnreachable(ExchangeFailure):
@@ -130,10 +131,6 @@ class MailboxNotFound(ExchangeFailure):
     meaning = "No mailbox was found for this user"
     remedy = "Add the user's e-mail address to the PBX user object, or ignore this if the user has no mailbox."
 
-    def __init__(self, detail: str = "", *, retry_after: float | None = None, confidential: str = "") -> None:
-        super().__init__(detail, retry_after=retry_after)
-        self.confidential = visible(confidential)
-
 
 class ManyMailboxesMissing(MailboxNotFound):
     """Mailboxes that were there before are not found, and so many at once that it is the service's trouble."""
@@ -144,6 +141,30 @@ class ManyMailboxesMissing(MailboxNotFound):
         "Check the directory that Exchange asks: domain controllers, address lists, and what the service account may "
         "see there. Nobody's presence is cleared for it; it is looked again within the hour. If the mailboxes were "
         "removed indeed, their presences end with the appointments."
+    )
+
+
+class MailboxShared(ExchangeFailure):
+    """Two users of the PBX lead to one mailbox: both show what is in it."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "Another user of the PBX has the same mailbox"
+    remedy = (
+        "Nothing to do where they are the telephones of one person: all of them show this calendar. Otherwise correct, "
+        "in the PBX, the user name or the e-mail addresses of the user whose mailbox it is not."
+    )
+
+
+class MailboxAmbiguous(ExchangeFailure):
+    """The addresses of a user belong to different mailboxes: the one of the first address counts."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "The user's addresses lead to different mailboxes"
+    remedy = (
+        "Remove the address that is not the user's own from the PBX user object or from the other mailbox. Where user "
+        'names are not mail addresses, set exchange.candidate_order = "addresses".'
     )
 
 
@@ -421,6 +442,16 @@ class MailboxTrouble(ExchangeFailure):
     scope = Scope.USER
     meaning = "Exchange cannot read this mailbox at the moment"
     remedy = "Nothing to do at first: it is tried again. If it stays, look at the mailbox and its database in Exchange."
+
+
+class CalendarItemCorrupt(MailboxTrouble):
+    """An item of a calendar keeps Exchange from answering for all the others."""
+
+    meaning = "An item in this calendar cannot be read by Exchange"
+    remedy = (
+        "Look for an appointment that cannot be opened, and delete it; where there is none, have the mailbox repaired "
+        "(New-MailboxRepairRequest in the Exchange Management Shell). It is tried again all the same."
+    )
 
 
 class NotUnderstood(ExchangeFailure):

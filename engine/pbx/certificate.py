@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from engine.core.settings.model import PbxSettings
 from engine.pbx.failures import ListenCertificateUnusable
-from engine.tls.certificate import fingerprint_of
+from engine.tls.certificate import UNREADABLE, fingerprint_of
 
 LIFETIME = timedelta(days=730)
 RENEWED_BEFORE_END = timedelta(days=30)
@@ -81,7 +81,7 @@ class OwnCertificate:
         try:
             certificate = _read(self._file)
             names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (ListenCertificateUnusable, x509.ExtensionNotFound):
+        except (ListenCertificateUnusable, x509.ExtensionNotFound, *UNREADABLE):
             return False
         renewed_at = certificate.not_valid_after_utc - RENEWED_BEFORE_END
         return list(names) == _alternative_names(self._names) and now < renewed_at
@@ -122,7 +122,7 @@ def _read(file: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificates(file.read_bytes())[0]
     except OSError as error:
         raise ListenCertificateUnusable(f"{file}: {error.strerror}") from error
-    except ValueError as error:
+    except UNREADABLE as error:
         raise ListenCertificateUnusable(f"{file}: there is no certificate in it") from error
 
 

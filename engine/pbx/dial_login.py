@@ -2,8 +2,8 @@
 
 from enum import Enum, auto
 
-from engine.core.outside import one_line
 from engine.core.secret import Secret
+from engine.display import one_line
 from engine.pbx.digest import login_digest
 from engine.pbx.failures import NotAPbx, PbxFailure, PbxLoginRefused, PbxNotUnderstood, PbxUnreachable
 from engine.pbx.messages import Message, encode, refusal_of, text_of

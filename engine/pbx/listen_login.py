@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from engine.core.outside import one_line
 from engine.core.secret import Secret
+from engine.display import one_line
 from engine.pbx.digest import login_digest
 from engine.pbx.failures import PbxFailure, PbxNotUnderstood, PbxPasswordWrong, PbxUnreachable, UserLoginRefused
 from engine.pbx.messages import LONGEST_NAME, Message, encode, name_of, text_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from engine.core.outside import one_line
+from engine.display import one_line
 from engine.pbx.failures import PbxRightsMissing, WrongPbx
 from engine.pbx.messages import LONGEST_NAME
 from engine.pbx.session import PRESENCE_API, USERS_API, PbxInfo

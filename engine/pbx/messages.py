@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from engine.core import bounded
-from engine.core.outside import one_line
+from engine.display import one_line
 from engine.pbx.failures import PbxNotUnderstood
 
 Message = dict[str, object]

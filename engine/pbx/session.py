@@ -7,7 +7,7 @@ the two is a log-in object, everything after it is the same.
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.core.outside import one_line
+from engine.display import one_line
 from engine.pbx.failures import PbxFailure, PbxNotUnderstood
 from engine.pbx.messages import LONGEST_NAME, Message, decode, name_of, text_of
 

@@ -11,8 +11,8 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from engine.core.outside import one_line
 from engine.core.settings.model import PbxSettings
+from engine.display import one_line
 from engine.pbx.failures import (
     Ender,
     NotAPbx,

@@ -67,7 +67,7 @@ class CalendarsProbe:
         finally:
             await source.close()
         footing.evidence.append(f"{len(self._shown)} calendars read, of {len(self._users)} users with a mailbox")
-        footing.evidence += [f"{user.label}: {failure}" for user, failure in self._unread[:NAMED]]
+        footing.add_troubles((user.label, failure) for user, failure in self._unread[:NAMED])
         if not self._shown:
             raise self._unread[0][1]
 

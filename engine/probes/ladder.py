@@ -1,6 +1,6 @@
 """A probe is a ladder: every rung says what was tried, what was seen, how long it took, and what to do if it broke."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -21,6 +21,8 @@ class Outcome(StrEnum):
 class Rung:
     """One thing that was tried. `evidence` is what was seen, in words; `skipped_because` says why it was not tried.
 
+    What is `confidential`, as somebody else's address, is told to those alone who may change things.
+
     `remedy` is what to do about the `failure`, in as exact words as can be found for this site.
     """
 
@@ -31,6 +33,7 @@ class Rung:
     failure: Failure | None = None
     remedy: str = ""
     skipped_because: str = ""
+    confidential: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -39,6 +42,14 @@ class Footing:
 
     evidence: list[str] = field(default_factory=list)
     remedy: str = ""
+    confidential: list[str] = field(default_factory=list)
+
+    def add_troubles(self, troubles: Iterable[tuple[str, Failure]]) -> None:
+        """Note what is the matter with whom."""
+        for whom, failure in troubles:
+            self.evidence.append(f"{whom}: {failure.meaning}: {failure.detail}".removesuffix(": "))
+            if failure.confidential:
+                self.confidential.append(f"{whom}: {failure.confidential}")
 
 
 class NotReached(Exception):
@@ -88,6 +99,7 @@ class Ladder:
                 self._clock.now() - begun,
                 failure,
                 (footing.remedy or failure.remedy) if failure else "",
+                confidential=tuple(footing.confidential),
             )
         )
 

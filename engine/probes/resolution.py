@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from engine.core.clock import Clock
 from engine.core.failures import Failure, Scope
-from engine.core.users import User, UserSelection, address_candidates
+from engine.core.users import CandidateOrder, User, UserSelection, address_candidates
 from engine.exchange.source import CalendarSource, Mailbox
 from engine.probes.exchange import MakeAccess
 from engine.probes.failures import NobodyTakesPart
@@ -31,6 +31,7 @@ class ResolutionProbe:
         users: Iterable[User],
         domain: str,
         selection: UserSelection,
+        order: CandidateOrder,
         make_access: MakeAccess,
         clock: Clock,
         progressed: Callable[[int, int], None],
@@ -39,6 +40,7 @@ class ResolutionProbe:
         self.users = tuple(user for user in self._all if selection.takes_part(user))
         self.mailboxes: dict[str, Mailbox] = {}
         self._domain = domain
+        self._order = order
         self._make_access = make_access
         self._clock = clock
         self._progressed = progressed
@@ -67,7 +69,7 @@ class ResolutionProbe:
         finally:
             await source.close()
         footing.evidence.append(f"{len(self.mailboxes)} of {len(self.users)} users have a mailbox")
-        footing.evidence += [f"{user.label}: {failure}" for user, failure in self._without[:NAMED]]
+        footing.add_troubles((user.label, failure) for user, failure in self._without[:NAMED])
         if len(self._without) > NAMED:
             footing.evidence.append(f"and {len(self._without) - NAMED} more")
         if self._stopped_by is not None:
@@ -80,7 +82,7 @@ class ResolutionProbe:
         while waiting and self._stopped_by is None:
             user = waiting.popleft()
             try:
-                self.mailboxes[user.guid] = await source.resolve(address_candidates(user, self._domain))
+                self.mailboxes[user.guid] = await source.resolve(address_candidates(user, self._domain, self._order))
             except Failure as failure:
                 if failure.scope is not Scope.USER:
                     self._stopped_by = failure

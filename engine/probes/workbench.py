@@ -58,7 +58,8 @@ class Workbench:
     ) -> ResolutionProbe:
         """Return the dry run over `users`; `domain` is the system name of the PBX."""
         make_access = functools.partial(self.make_access, settings, secrets)
-        return ResolutionProbe(users, domain, settings.pbx.users, make_access, self.network_clock, progressed)
+        order = settings.exchange.candidate_order
+        return ResolutionProbe(users, domain, settings.pbx.users, order, make_access, self.network_clock, progressed)
 
     def calendars(
         self,

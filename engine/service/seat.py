@@ -73,9 +73,9 @@ class Seat:
         """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
         return None if self.engine is None else self.engine.calendar(guid)
 
-    def confirm_hold(self) -> Held | None:
+    async def confirm_hold(self) -> Held | None:
         """Let happen what is held; return what that was, None where nothing is."""
-        return None if self.engine is None else self.engine.confirm_hold()
+        return None if self.engine is None else await self.engine.confirm_hold()
 
     def visit(self, guid: str) -> None:
         """Have a user's calendar read soon."""

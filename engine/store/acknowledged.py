@@ -9,6 +9,7 @@ from datetime import datetime
 from engine.core.presence.model import CLEARED, Presence
 from engine.store.database import Database
 from engine.store.failures import PresencesNotKept, StoreFailure
+from engine.store.meant import Meant
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +50,13 @@ class Place:
 class AcknowledgedPresences:
     """The table `presence`, and where they are. Each method is one transaction, on disk's way when it returns.
 
-    What the disk does not take stays in memory, until `keep` can write it down; `trouble` says so meanwhile.
+    What the disk does not take stays in memory, until `keep` can write it down; `trouble` says so meanwhile. Which of
+    them are cleared on purpose is `meant`.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.meant = Meant(database)
         self._written: dict[str, Written] = {}
         self._leftovers: dict[str, tuple[str, ...]] = {}
         self._place: Place | None = None

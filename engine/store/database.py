@@ -84,6 +84,10 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE TABLE log_in_salt (salt BLOB NOT NULL)
     """,
+    """
+    CREATE TABLE let_through (settings TEXT NOT NULL);
+    CREATE TABLE let_go (guid TEXT PRIMARY KEY) WITHOUT ROWID
+    """,
 )
 """Each brings the schema one version further (PRAGMA user_version); released ones never change."""
 

@@ -401,7 +401,13 @@ class Calendars:
             return False
         if not isinstance(failure, OF_ONE_SERVER):
             return True
+        if isinstance(failure, LedElsewhere | ExchangeTooOld) and self._is_alone(guid):
+            return True
         return self._silence.struck(guid) or not self._service_answers
+
+    def _is_alone(self, guid: str) -> bool:
+        """Nobody else has a mailbox, whose server might be another one."""
+        return not any(each.mailbox is not None for key, each in self._roster.items() if key != guid)
 
     def _compare_restriction(self) -> None:
         restriction = self._source.restriction

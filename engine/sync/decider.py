@@ -40,12 +40,14 @@ class Decider:
         *,
         written: Callable[[str], Written],
         want: Callable[[str], None],
+        meant: Callable[[], None] = lambda: None,
     ) -> None:
         self._roster = roster
         self._settings = settings
         self._clock = around.clock
         self._written = written
         self._want = want
+        self._meant = meant
         self._observe = around.observe
         self._finished = around.finished
         self._timetable = Timetable()
@@ -53,12 +55,35 @@ class Decider:
         self._before: PresenceSettings | None = None
         self._unweighed: set[str] = set()
         self._aside: set[str] = set()
+        self._is_beginning = False
         self.held: Held | None = None
 
     def mark(self, guid: str) -> None:
         """Have this participant decided anew."""
         self._timetable.set(guid, self._clock.now())
         self._alarm.wake()
+
+    @property
+    def let_through(self) -> PresenceSettings:
+        """The settings whose effect was weighed last, or is meant."""
+        return self._before or self._settings
+
+    def begin(self, before: PresenceSettings | None) -> None:
+        """Weigh what became of the settings `before`, that an earlier run let through, when everybody is read."""
+        if before is not None and before != self._settings:
+            self._before = before
+            self._is_beginning = True
+        else:
+            self._meant()
+
+    def everybody_is_known(self) -> None:
+        """Begin to weigh: who is to be waited for is certain."""
+        if not self._is_beginning:
+            return
+        self._is_beginning = False
+        self._unweighed |= {guid for guid, each in self._roster.items() if not _is_read(each)}
+        if not self._unweighed:
+            self._weigh()
 
     def adjust(self, settings: PresenceSettings) -> None:
         """Go on with other settings: everybody is decided anew, from what was read.
@@ -70,17 +95,19 @@ class Decider:
         self._before, self._settings = self._before or self._settings, settings
         self.held = None
         self._aside.clear()
-        self._unweighed = {guid for guid, each in self._roster.items() if not each.departing}
+        self._unweighed |= {guid for guid, each in self._roster.items() if not each.departing and each.reading}
         for guid in self._roster:
             self.mark(guid)
-        if not self._unweighed:
+        if not self._unweighed and not self._is_beginning:
             self._weigh()
 
     def confirm(self) -> None:
         """Let the settings in force clear what they clear."""
         aside, self._aside = self._aside, set()
         self._before = self.held = None
+        self._is_beginning = False
         self._unweighed.clear()
+        self._meant()
         for guid in aside:
             self.mark(guid)
 
@@ -121,9 +148,9 @@ class Decider:
             participant = self._roster.get(guid)
             if participant is not None:
                 self._decide(guid, participant)
-            if guid in self._unweighed:
+            if guid in self._unweighed and (participant is None or _is_read(participant)):
                 self._unweighed.discard(guid)
-                if not self._unweighed:
+                if not self._unweighed and not self._is_beginning:
                     self._weigh()
             decided += 1
             if decided % DECISIONS_IN_A_ROW == 0:
@@ -169,3 +196,8 @@ class Decider:
         if ends is None or now < ends:
             return None, ends
         return CLEARED, None
+
+
+def _is_read(participant: Participant) -> bool:
+    """Tell whether there is something to decide by, or a reason why there is nothing."""
+    return participant.reading is not None or participant.problem is not None or participant.departing

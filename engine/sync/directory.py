@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from engine.core.users import User, UserSelection, address_candidates
+from engine.core.users import CandidateOrder, User, UserSelection, address_candidates
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
 from engine.sync.hold import LEAST, Held, held
 from engine.sync.roster import Participant, Roster
@@ -13,7 +13,8 @@ class Directory:
 
     `remembered` gives the guids whose calendar presence we wrote at some time: those of them that take part no more
     depart. Where so many would at once that it is hardly meant, they are `held`, and take part as before until that is
-    confirmed; `showing` tells whose presence is not empty, and `weigh_soon` asks for `weigh`. `arrived` is called for
+    confirmed; `showing` tells whose presence is not empty, and `weigh_soon` asks for `weigh`. `let_go` are those who
+    that was confirmed for, in this run or an earlier one: they are not weighed again. `arrived` is called for
     participants whose mailbox has to be looked for, `departing` for those who leave.
     """
 
@@ -22,6 +23,7 @@ class Directory:
         roster: Roster,
         selection: UserSelection,
         *,
+        order: CandidateOrder = CandidateOrder.NAME,
         remembered: Callable[[], Collection[str]],
         arrived: Callable[[str], None],
         departing: Callable[[str], None],
@@ -30,6 +32,7 @@ class Directory:
     ) -> None:
         self._roster = roster
         self._selection = selection
+        self._order = order
         self._remembered = remembered
         self._arrived = arrived
         self._departing = departing
@@ -39,6 +42,7 @@ class Directory:
         self._showing = showing
         self._weigh_soon = weigh_soon
         self._is_complete = False
+        self.let_go: set[str] = set()
         self.held: Held | None = None
 
     def set_domain(self, domain: str) -> None:
@@ -110,6 +114,7 @@ class Directory:
         """Let those go who are held; return what was held, None where nothing was."""
         confirmed, self.held = self.held, None
         if confirmed is not None:
+            self.let_go |= self._leaving.keys()
             self._let_go()
         return confirmed
 
@@ -127,6 +132,7 @@ class Directory:
             self._depart(user)
             return
         self._others.pop(user.guid, None)
+        self.let_go.discard(user.guid)
         if self._leaving.pop(user.guid, None) is not None:
             self._weigh_soon()
         participant = self._roster.get(user.guid)
@@ -139,7 +145,7 @@ class Directory:
 
     def _look_for(self, participant: Participant, user: User, *, always: bool = False) -> None:
         participant.user = user
-        candidates = address_candidates(user, self._domain)
+        candidates = address_candidates(user, self._domain, self._order)
         if participant.departing or (candidates == participant.candidates and not always):
             return
         participant.candidates = candidates
@@ -149,7 +155,8 @@ class Directory:
     def _depart(self, user: User) -> None:
         """Let somebody go, or wait for whoever else goes; those who are going have been weighed."""
         remembered = self._remembered()
-        if len(remembered) < LEAST or user.guid not in remembered or self._is_departing(user.guid):
+        weighed = user.guid in self.let_go or self._is_departing(user.guid)
+        if len(remembered) < LEAST or user.guid not in remembered or weighed:
             self._leaving.pop(user.guid, None)
             self._go(user)
             return

@@ -50,6 +50,7 @@ from engine.sync.happenings import (
 )
 from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.links import Links
+from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.readback import ReadBack
 from engine.sync.roster import Roster
 from engine.sync.setback import Setback
@@ -113,7 +114,12 @@ class Engine:
         self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
         self._read_back = ReadBack(self._roster, self._writer, around)
         self._decider = Decider(
-            self._roster, settings.presence, around, written=self._writer.supposed, want=self._decided
+            self._roster,
+            settings.presence,
+            around,
+            written=self._writer.supposed,
+            want=self._decided,
+            meant=self._note_soon,
         )
         self._calendars = Calendars(
             self._roster,
@@ -123,12 +129,16 @@ class Engine:
             changed=self._visited,
             shows_something=self._shows_something,
         )
+        self._claims = MailboxClaims(self._roster, source, around, may_ask=lambda: self._links[Side.EXCHANGE].works)
         self._weighing = Alarm(network_clock)
+        self._noting = Alarm(network_clock)
+        self._meant = store.meant
         self._network_clock = network_clock
         self._setback = Setback(clock, network_clock, self._set_back)
         self._directory = Directory(
             self._roster,
             settings.pbx.users,
+            order=settings.exchange.candidate_order,
             remembered=self._writer.remembered,
             arrived=self._arrived,
             departing=self._departing,
@@ -143,6 +153,8 @@ class Engine:
         """
         try:
             await self._writer.load()
+            self._directory.let_go |= await self._meant.let_go()
+            self._decider.begin(await self._meant.settings())
             async with asyncio.TaskGroup() as group:
                 for name, run in self._parts().items():
                     group.create_task(self._supervisor.keep(name, run))
@@ -158,7 +170,9 @@ class Engine:
             "writing presences": self._writer.run,
             "keeping presences": self._writer.keep,
             "weighing changes": self._weigh,
+            "noting what is meant": self._note,
             "reading presences back": self._read_back.run,
+            "comparing addresses": self._claims.run,
             "watching the clock": self._setback.run,
         }
 
@@ -181,11 +195,14 @@ class Engine:
     def _held(self) -> Held | None:
         return self._directory.held or self._decider.held
 
-    def confirm_hold(self) -> Held | None:
-        """Let happen what is held; return what that was, None where nothing is."""
+    async def confirm_hold(self) -> Held | None:
+        """Let happen what is held, and remember that; return what that was, None where nothing is."""
         confirmed = self._held
+        if confirmed is None:
+            return None
         self._directory.confirm()
         self._decider.confirm()
+        await self._note_once()
         self._report(ServiceChanged())
         return confirmed
 
@@ -208,6 +225,17 @@ class Engine:
             self._report(ServiceChanged())
             self._finished.ring()
 
+    def _note_soon(self) -> None:
+        self._noting.wake()
+
+    async def _note(self) -> None:
+        while True:
+            await self._noting.wait(None)
+            await self._note_once()
+
+    async def _note_once(self) -> None:
+        await self._meant.note(self._decider.let_through, self._directory.let_go)
+
     def _is_shown(self, guid: str) -> bool:
         return self._writer.written(guid).acknowledged != CLEARED
 
@@ -229,6 +257,7 @@ class Engine:
             self._writer.store_trouble,
             self._held,
             self._nobody(),
+            self._claims.notices,
         )
         return replace(picture, unstable=self._links.unstable(), failed_parts=self._supervisor.problems())
 
@@ -253,7 +282,8 @@ class Engine:
         mailbox = participant.mailbox
         is_watched = mailbox is not None and self._source.is_watched(mailbox)
         withheld = self._writer.withheld(guid)
-        return glance(participant, self._writer.written(guid), withheld, is_watched=is_watched)
+        notices = self._claims.notices(guid)
+        return glance(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
         """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
@@ -269,6 +299,7 @@ class Engine:
             withheld=self._writer.withheld(guid),
             following=self._source.following(mailbox) if mailbox else Following(),
             next_visit=self._calendars.next_visit(guid),
+            notices=self._claims.notices(guid),
         )
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
@@ -317,12 +348,14 @@ class Engine:
     def _departing(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.forget(guid)
+        self._claims.forget(guid)
 
     def _heard(self, address: str, urgency: Urgency) -> None:
         for guid in self._calendars.heard(address, urgency):
             self._report(UserChanged(guid))
 
     def _visited(self, guid: str) -> None:
+        self._claims.visited(guid)
         self._decider.mark(guid)
         self._report(UserChanged(guid))
         participant = self._roster.get(guid)
@@ -359,6 +392,7 @@ class Engine:
                 self._read_back.begin()
                 self._report(LinkRecovered(Side.PBX))
                 self._calendars.everybody_is_known()
+                self._decider.everybody_is_known()
             case UserSeen(user):
                 self._directory.handle(event)
                 self._writer.user_is_certain(user.guid)

@@ -37,7 +37,7 @@ class LinkStatus:
 
 @dataclass(frozen=True, slots=True)
 class UserProblem:
-    """A user whose calendar cannot be had, or whose presence the PBX refused."""
+    """A user whose calendar cannot be had, whose presence the PBX refused, or of whom something else is to be said."""
 
     user: User
     failure: Failure
@@ -62,7 +62,7 @@ class Status:
     nothing is written. `store` is why presences are kept in memory only. What is `held` is not cleared before it is
     confirmed, and `nobody` says why nobody takes part. `unstable` is said of a link to the PBX that is lost again and
     again, `failed_parts` of what started again after a mistake of ours. Where nothing `is_set_up`, the `concerns` say
-    why; they are what else is the matter with the settings.
+    why; they are what else is the matter with the settings. What is `noticed` of users is not in the way of a presence.
     """
 
     users: int
@@ -83,6 +83,7 @@ class Status:
     nobody: Failure | None = None
     unstable: Failure | None = None
     failed_parts: tuple[Failure, ...] = ()
+    noticed: tuple[UserProblem, ...] = ()
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
 
@@ -99,12 +100,14 @@ def describe(
     store: Failure | None = None,
     held: Held | None = None,
     nobody: Failure | None = None,
+    notices: Callable[[str], Iterable[Failure]] = lambda _: (),
 ) -> Status:
     """Return the picture of these participants; those who are departing do not count."""
     users = watched = waiting = 0
     oldest: datetime | None = None
     unresolved: list[UserProblem] = []
     refused: list[UserProblem] = []
+    noticed: list[UserProblem] = []
     for participant in participants:
         if participant.departing:
             continue
@@ -121,6 +124,7 @@ def describe(
             oldest = reading.at
         if participant.refusal is not None:
             refused.append(UserProblem(participant.user, participant.refusal))
+        noticed += [UserProblem(participant.user, each) for each in notices(participant.user.guid)]
     return Status(
         users=users,
         resolved=users - len(unresolved) - waiting,
@@ -138,4 +142,5 @@ def describe(
         store=store,
         held=held,
         nobody=nobody,
+        noticed=tuple(noticed),
     )

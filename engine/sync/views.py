@@ -24,8 +24,11 @@ from engine.sync.status import Status
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A user in short. `shown` is what the PBX acknowledged last, certain `until` then; `desired` what it ought to
-    show, and `withheld` what would be written now but for a dry run. `read_at` is calendar time."""
+    """A user in short. `notice` is to be said although the calendar is read.
+
+    `shown` is what the PBX acknowledged last, certain `until` then; `desired` what it ought to show, and `withheld`
+    what would be written now but for a dry run. `read_at` is calendar time.
+    """
 
     user: User
     mailbox: str | None
@@ -34,6 +37,7 @@ class Glance:
     withheld: Presence | None
     until: datetime | None
     problem: Failure | None
+    notice: Failure | None
     read_at: datetime | None
     is_watched: bool
 
@@ -42,7 +46,8 @@ class Glance:
 class Account:
     """All that is known of a user, but for the appointments: those are in the reasons of `decision`, as far as they
     may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time.
-    `day` is what the PBX is to show all through the day that began at `day_begins`."""
+    `day` is what the PBX is to show all through the day that began at `day_begins`. The `problems` are in the way of a
+    presence, the `notices` are not."""
 
     user: User
     candidates: tuple[str, ...]
@@ -58,6 +63,7 @@ class Account:
     day_begins: datetime
     day: tuple[Change, ...]
     problems: tuple[Failure, ...]
+    notices: tuple[Failure, ...]
 
 
 class EngineView(Protocol):
@@ -71,12 +77,19 @@ class EngineView(Protocol):
     def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
     def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
-    def confirm_hold(self) -> Held | None: ...  # noqa: D102
+    async def confirm_hold(self) -> Held | None: ...  # noqa: D102
     def visit(self, guid: str) -> None: ...  # noqa: D102
     def search(self, guid: str) -> None: ...  # noqa: D102
 
 
-def glance(participant: Participant, written: Written, withheld: Presence | None, *, is_watched: bool) -> Glance:
+def glance(
+    participant: Participant,
+    written: Written,
+    withheld: Presence | None,
+    notices: tuple[Failure, ...],
+    *,
+    is_watched: bool,
+) -> Glance:
     """Return a participant in short."""
     is_current = participant.desired == written.acknowledged
     return Glance(
@@ -87,6 +100,7 @@ def glance(participant: Participant, written: Written, withheld: Presence | None
         withheld=withheld,
         until=participant.expires if is_current else written.expires,
         problem=participant.problem or participant.mistake or participant.refusal,
+        notice=notices[0] if notices else None,
         read_at=participant.reading.at if participant.reading else None,
         is_watched=is_watched,
     )
@@ -101,6 +115,7 @@ def account(
     withheld: Presence | None,
     following: Following,
     next_visit: datetime | None,
+    notices: tuple[Failure, ...],
 ) -> Account:
     """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
     reading = participant.reading
@@ -128,6 +143,7 @@ def account(
             for each in (participant.problem, participant.mistake, participant.refusal, _rationed(following))
             if each is not None
         ),
+        notices=notices,
     )
 
 

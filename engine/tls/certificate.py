@@ -3,9 +3,22 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
+
+from engine.display import one_line
+
+UNREADABLE = (
+    *(ValueError, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
+"""What the parser raises for a certificate that is wrong somewhere; not all of it is a ValueError."""
+
+LONGEST_TEXT, MOST_NAMES = 300, 100
+"""So much of what a certificate says is looked at: characters of a text, and alternative names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +54,20 @@ class Certificate:
 
 
 def described(der: bytes) -> Certificate | None:
-    """Return what a certificate (DER) says, None where it cannot be read."""
+    """Return what a certificate (DER) says, None where it cannot be read. Its texts are those of a stranger."""
     try:
         certificate = x509.load_der_x509_certificate(der)
         common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         return Certificate(
             fingerprint=fingerprint_of(der),
-            subject=certificate.subject.rfc4514_string(),
-            issuer=certificate.issuer.rfc4514_string(),
+            subject=one_line(certificate.subject.rfc4514_string(), LONGEST_TEXT),
+            issuer=one_line(certificate.issuer.rfc4514_string(), LONGEST_TEXT),
             names=_names(certificate),
-            common_name=str(common_names[0].value) if common_names else "",
+            common_name=one_line(str(common_names[0].value), LONGEST_TEXT) if common_names else "",
             begins=certificate.not_valid_before_utc,
             ends=certificate.not_valid_after_utc,
         )
-    except ValueError:
+    except UNREADABLE:
         return None
 
 
@@ -68,4 +81,4 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return ()
-    return tuple(str(name.value) for name in extension.value)
+    return tuple(one_line(str(name.value), LONGEST_TEXT) for name in islice(extension.value, MOST_NAMES))

@@ -116,6 +116,7 @@ async def test_a_row_follows_the_user(tmp_path: Path) -> None:
         page = msgspec.convert(await served.get("/v1/users?filter=anna lüden"), UsersPage)
         assert [(user.guid, user.activity, user.state) for user in page.users] == [(ANNA.guid, "busy", "current")]
         served.link.remove(ANNA.guid)
+        await served.settled()
         assert msgspec.convert(await served.get("/v1/users?filter=anna"), UsersPage).total == 0
 
 

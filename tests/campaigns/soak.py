@@ -27,13 +27,16 @@ from tests.campaigns.idle_time import IdleLoop
 STEPS = ((8, add_meeting), (1, add_whole_days), (4, alter_meeting), (1, clear_calendar))
 BETWEEN_STEPS = timedelta(minutes=7)
 SAMPLES = 20
+POLL = timedelta(minutes=10)
+"""Longer than while faults are about: streams tell of changes, and to read without one is work for nothing."""
 
 MORE_MEMORY = 24.0
 """Megabytes that may be added after the first samples: the simulators are in the same process."""
 
 MORE_OBJECTS = 1.15
 MORE_DESCRIPTORS = MORE_TASKS = 8
-MORE_BYTES = 2_000_000
+MORE_BYTES = 5_000_000
+"""SQLite writes its journal (WAL) up to 1,000 pages of 4 kB before it begins it again: four megabytes are no growth."""
 FIRST = 2
 """Samples until everything has happened once: the highest of these is what later ones are held against."""
 
@@ -104,7 +107,7 @@ async def work(stage: Stage, length: timedelta) -> None:
 
 async def soak(loop: IdleLoop, directory: Path, seed: int, length: timedelta, samples: int) -> list[Sample]:
     """Return what was held in the course of that time. Raises `Violation`."""
-    stage = Stage(loop, directory, random.Random(seed))
+    stage = Stage(loop, directory, random.Random(seed), poll=POLL)
     taken: list[Sample] = []
     await stage.open()
     try:

@@ -6,24 +6,65 @@ from random import Random
 import pytest
 
 from engine.exchange.failures import ExchangeBusy, LoginMethodNotOffered
-from tests.campaigns.fuzz.__main__ import PLANTED, Figures, one
-from tests.campaigns.fuzz.targets import TARGETS
+from engine.exchange.oauth.failures import ApplicationUnknown, ClientCertificateUnusable, ClientSecretRefused
+from tests.campaigns.fuzz.__main__ import Figures, one, plant, talk
+from tests.campaigns.fuzz.doors import knock
+from tests.campaigns.fuzz.recorded import recorded
+from tests.campaigns.fuzz.targets import PBX, Target, targets
 
-INPUTS = 150
+INPUTS, CONVERSATIONS, KNOCKS = 100, 300, 24
+SEED = 20261130
+TARGETS = targets({})
+REFUSED = (ApplicationUnknown, ClientCertificateUnusable, ClientSecretRefused, ExchangeBusy, LoginMethodNotOffered)
 
 
-@pytest.mark.parametrize("name", [*TARGETS, PLANTED])
+@pytest.mark.parametrize("name", TARGETS)
 def test_whatever_comes_is_read_or_refused_by_name(name: str) -> None:
-    random, figures = Random(f"20261130/{name}"), Figures()
+    random, figures = Random(f"{SEED}/{name}"), Figures()
     for _ in range(INPUTS):
-        one(name, random, figures)
+        one(name, TARGETS[name], random, figures)
     assert figures.violations == []
     assert figures.inputs[name] == INPUTS
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_what_is_right_is_read(name: str) -> None:
-    read, samples = TARGETS[name]
-    for sample in samples:
-        with contextlib.suppress(ExchangeBusy, LoginMethodNotOffered):
-            read(sample)
+    for sample in TARGETS[name].samples:
+        with contextlib.suppress(*REFUSED):
+            TARGETS[name].read(sample)
+
+
+def test_whatever_a_pbx_says_is_heard_or_refused_by_name() -> None:
+    random, figures = Random(SEED), Figures()
+    for _ in range(CONVERSATIONS):
+        talk(PBX, random, figures)
+    assert figures.violations == []
+
+
+def test_no_planted_secret_is_left() -> None:
+    figures = Figures()
+    plant(Random(SEED), figures)
+    assert figures.violations == []
+    assert figures.inputs.total() == 20
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_whoever_knocks_is_answered_or_cut_off() -> None:
+    knocked, violations = await knock(Random(SEED), KNOCKS)
+    assert violations == []
+    assert knocked.total() == KNOCKS
+
+
+def test_a_mistake_and_a_secret_in_a_failure_are_noticed() -> None:
+    def mistaken(body: bytes) -> None:
+        raise KeyError(body)
+
+    figures = Figures()
+    one("x", Target(mistaken, (b"abc",)), Random(1), figures)
+    assert len(figures.violations) == 1
+
+
+def test_what_simulators_say_is_recorded() -> None:
+    samples = recorded()
+    assert {"EWS answers", "autodiscover, SOAP", "PBX messages"} <= samples.keys()
+    assert len(samples["PBX messages"]) > 5

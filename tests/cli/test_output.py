@@ -47,6 +47,7 @@ def test_colours_are_for_a_terminal() -> None:
         [*ENGINE, "config", "schema", "--settings", "/dev/null"],
         [*ENGINE, "config", "show", "--settings", "/dev/null", "--json"],
         [*TUI, "--version"],
+        [*TUI, "--help"],
         [*TUI, "--completion", "bash"],
     ],
     ids=lambda command: " ".join(command[2:4]),

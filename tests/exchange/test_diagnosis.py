@@ -3,13 +3,14 @@
 import pytest
 
 from engine.core.impersonation import grant
-from engine.exchange.diagnosis import Account, Diagnosed, diagnose, known_codes
+from engine.exchange.diagnosis import Account, Diagnosed, diagnose, known_codes, stranger_in
 from engine.exchange.ews.codes import MEANINGS, Reaction, meaning_of
 from engine.exchange.failures import (
     EwsForbidden,
     EwsSwitchedOff,
     ExchangeBusy,
     ExchangeFailure,
+    LoginPage,
     LoginRefused,
     MailboxNotFound,
     ServiceAccountBusy,
@@ -106,3 +107,16 @@ def test_no_address_puts_anything_else_into_a_command(evil: str) -> None:
 
 def test_every_meaning_of_the_table_is_reachable() -> None:
     assert set(known_codes()) == set(MEANINGS)
+
+
+@pytest.mark.parametrize("status", [302, 440, 200])
+def test_a_log_in_page_is_named_with_where_it_leads_to(status: int) -> None:
+    headers = {"location": "https://adfs.corp.example/adfs/ls/?wctx=s3cr3t"}
+    page = b"<html><form action='https://adfs.corp.example/adfs/ls/?s3cr3t'></form></html>"
+    stranger = stranger_in(status, headers, page)
+    [found] = of(status=status, failure=LoginPage().slug, stranger=stranger)
+    assert found.meaning.failure is LoginPage
+    assert "leads to https://adfs.corp.example/adfs/ls/" in found.code
+    assert "s3cr3t" not in found.code
+    [found] = of(status=status, failure=LoginPage().slug)
+    assert found.code == f"HTTP {status}"

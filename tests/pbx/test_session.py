@@ -177,10 +177,10 @@ def test_a_long_message_before_the_log_in_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ({"error": "wrong\x1b[31m digest"}, "wrong [31m digest"),
+        ({"error": "wrong\x1b[31m digest"}, "wrong␛[31m digest"),
         ({"error": 7}, "error 7"),
         ({"error": True}, "an error"),
-        ({"errorText": "a\nb"}, "a b"),
+        ({"errorText": "a\nb"}, "a␊b"),
     ],
 )
 def test_the_reason_of_a_refusal_is_fit_for_a_log(answer: Message, reason: str) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
+from msgspec.structs import replace
 
 from engine.core.presence.model import CLEARED, Presence
 from engine.simulator.company import Company
@@ -96,6 +98,59 @@ async def test_a_change_of_what_is_shown_is_held(company: Company, clock: Manual
         assert sum(each == CLEARED for each in shown(company).values()) > len(before) // 2
 
 
+async def test_a_change_of_what_is_shown_is_held_over_a_restart(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = shown(company)
+        await served.change(EVERYBODY_IS_FREE)
+        numbers = await held(served)
+        assert numbers is not None
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert await held(served) == numbers
+        assert {guid for guid, each in shown(company).items() if each == CLEARED != before[guid]} == set()
+        assert await confirm(served) == 200
+        assert sum(each == CLEARED for each in shown(company).values()) > len(before) // 2
+        cleared = shown(company)
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert await held(served) is None
+        assert shown(company) == cleared
+
+
+async def test_an_edit_made_while_the_engine_was_stopped_is_held_and_taken_back(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before, text = shown(company), served.file.read_text()
+        await served.change(EVERYBODY_IS_FREE)
+        edited = served.file.read_text()
+        await served.ask("POST", "/v1/settings/rollback")
+        assert await held(served) is None
+    served.file.write_text(edited)
+    async with running_service(company, clock, tmp_path, None) as served:
+        assert await held(served) is not None
+        assert shown(company) == before
+        served.file.write_text(text)
+        served.service.look_soon()
+        await served.eventually(lambda: served.service.seat.status().held is None)
+        await served.settled()
+        assert shown(company) == before
+
+
+async def test_a_change_that_begins_another_engine_is_held(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before, engine = shown(company), served.service.seat.engine
+        await served.change(EVERYBODY_IS_FREE | {"exchange.connections": 3})
+        await served.eventually(lambda: served.service.seat.engine not in (None, engine))
+        assert await held(served) is not None
+        assert shown(company) == before
+
+
 async def test_few_may_leave_without_a_question(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
@@ -125,6 +180,61 @@ async def test_a_pbx_that_has_lost_its_users_clears_nobody(
         assert found["users"] == found["of_users"] > 20
         assert [each for each in company.pbx.ledger.writes[writes:] if not (each.activity or each.note)] == []
         assert before
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["over a new link", "one by one"])
+async def test_a_pbx_that_has_lost_what_users_are_chosen_by_clears_nobody(
+    company: Company, clock: ManualClock, tmp_path: Path, at_once: bool
+) -> None:
+    users = [
+        replace(user, **(({"groups": ("all",)}, {"node": "office"}, {"config": "staff"})[number % 3]))
+        for number, user in enumerate(company.pbx.users)
+    ]
+    for user in users:
+        company.pbx.update_user(user)
+    chosen = {"groups": ["all"], "nodes": ["office"], "templates": ["staff"]}
+    settings = company.settings(pbx={"users": {"include": chosen}})
+    async with running_service(company, clock, tmp_path, settings) as served:
+        await served.settled()
+        before = shown(company)
+        assert any(each != CLEARED for each in before.values())
+        if at_once:
+            await company.pbx.stop()
+        for user in users:
+            company.pbx.update_user(replace(user, groups=(), node="root", config=""))
+        if at_once:
+            await company.pbx.start()
+        await served.eventually(lambda: served.service.seat.status().held is not None)
+        found = await held(served)
+        assert found is not None
+        assert found["users"] == found["of_users"] > 20
+        assert shown(company) == before
+        for user in users:
+            company.pbx.update_user(user)
+        await served.eventually(lambda: served.service.seat.status().held is None)
+        await served.settled()
+        assert shown(company) == before
+
+
+async def test_what_was_confirmed_is_not_held_again_by_a_restart_in_the_middle(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = {guid for guid, each in shown(company).items() if each != CLEARED}
+        await served.change({"pbx.users.exclude.names": ["*"], "pbx.writes_per_second": 0.2})
+        assert await held(served) is not None
+        status, _ = await served.ask("POST", "/v1/hold/confirm")
+        assert status == 200
+        await served.eventually(lambda: CLEARED in {shown(company)[guid] for guid in before})
+    left = {guid for guid, each in shown(company).items() if each != CLEARED}
+    assert 0 < len(left) < len(before)
+    quick = tomlkit.parse((tmp_path / "etc" / "calendar-engine.toml").read_text())
+    quick["pbx"]["writes_per_second"] = 50
+    async with running_service(company, clock, tmp_path, tomlkit.dumps(quick)) as served:
+        await served.settled()
+        assert await held(served) is None
+        assert set(shown(company).values()) == {CLEARED}
 
 
 async def test_it_is_said_and_confirmed_by_command_and_by_key(

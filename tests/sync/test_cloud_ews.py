@@ -136,7 +136,11 @@ async def test_revoked_tokens_are_replaced_by_one_and_nobody_notices(cloud: Clou
         await site.pass_time(minutes=15)
         assert site.wrong() == {}
         assert cloud.entra.ledger.operations["token"] == 2
-        assert cloud.company.exchange.log_ins[Seen.REFUSED] <= 8
+        # What was under way is refused once each: as many requests as there are connections, and streams that began.
+        refused = [(each.operation, each.mailbox) for each in cloud.company.exchange.ledger.records(status=401)]
+        assert cloud.company.exchange.log_ins[Seen.REFUSED] == len(refused) == len(set(refused))
+        streams = [operation for operation, _ in refused if operation == "GetStreamingEvents"]
+        assert len(refused) - len(streams) <= site.settings.exchange.connections, refused
         assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
 
 

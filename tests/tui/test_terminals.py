@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from calendar_tui.terminal import Letters, Look, TerminalUnfit, ThemeName, look_of
@@ -115,6 +116,24 @@ def test_looks() -> None:
     assert look_of({"TERM": "xterm"}, "utf-8", ascii_only=True).letters is Letters.ASCII
     assert look_of({"TERM": "linux"}, "utf-8") == Look(ThemeName.ANSI, Letters.NO_GLYPHS)
     assert look_of({"TERM": "xterm", "NO_COLOR": ""}, "utf-8") == Look(ThemeName.ANSI, Letters.ALL, colour=False)
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C"}, {"LANG": "POSIX", "LC_ALL": "", "LC_CTYPE": ""}], ids=["C", "POSIX"]
+)
+async def test_a_locale_of_ascii_gets_ascii(tmp_path: Path, locale: dict[str, str]) -> None:
+    users = [msgspec.structs.replace(each, display_name="Zoë Müller") for each in people(3)]
+    async with served_engine(tmp_path, users) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket), environment=locale) as seen:
+            await seen.shows("3 users")
+            seen.press("2")
+            await seen.shows("B busy       Zoe Muller")
+            seen.press("\r")
+            await seen.shows("Users > Zoe Muller")
+            seen.press("q")
+            assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+            assert bytes(seen.received).isascii()
 
 
 def test_not_a_terminal() -> None:

@@ -92,7 +92,7 @@ def _diagnosis(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
         if text:
             yield from wrapped(f"{name}: {text}", width - 1, "   ")
     if diagnosis.command:
-        yield line(Span("   Command (c copies it):", Role.MUTED))
+        yield line(Span("   Command (c copies all of it):", Role.MUTED))
         yield from typed_as_is(diagnosis.command, width - 1, "     ")
 
 

@@ -32,7 +32,7 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
     yield from wrapped(this.meaning, width - 1, "     ")
     yield from wrapped(f"Cause: {this.cause}" if this.cause else "", width - 1, "     ", Role.MUTED)
     yield from wrapped(f"Remedy: {this.remedy}" if this.remedy else "", width - 1, "     ")
-    yield from typed_as_is(this.command, width - 1, "       ")
+    yield from typed_as_is(this.command, width - 1, "       ", ": c copies it where one of these exchanges is shown")
 
 
 def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:

@@ -15,11 +15,11 @@ from engine.api.probes_wire import rung_account
 from engine.api.problems import named, not_found
 from engine.api.requests import body_of
 from engine.api.results import Results
-from engine.api.routes import Route
+from engine.api.routes import MAY_CHANGE, Route
 from engine.api.schema import Operation
-from engine.api.schema.probes import Probe, ProbeQuestion, RungAccount, Side
+from engine.api.schema.probes import Probe, ProbeQuestion, Side
 from engine.core.failures import Failure
-from engine.probes.ladder import Rung
+from engine.probes.ladder import Outcome, Rung
 from engine.probes.workbench import Workbench
 
 
@@ -40,7 +40,7 @@ class AnyProbe(Protocol):
 class _Climb:
     side: Side
     names: tuple[str, ...]
-    rungs: list[RungAccount] = field(default_factory=list)
+    rungs: list[Rung] = field(default_factory=list)
 
 
 class ProbesPart:
@@ -97,8 +97,8 @@ class ProbesPart:
 
         async def work(progress: Progress) -> None:
             def report(rung: Rung) -> None:
-                climb.rungs.append(rung_account(rung))
-                progress(len(climb.rungs), sum(each.outcome == "failed" for each in climb.rungs))
+                climb.rungs.append(rung)
+                progress(len(climb.rungs), sum(each.outcome is Outcome.FAILED for each in climb.rungs))
 
             await probe.run(report)
 
@@ -113,7 +113,8 @@ class ProbesPart:
         operation, climb = self._desk.operations.get(key), self._climbs.get(key)
         if operation is None or climb is None:
             raise not_found("probe", "Only the last ones are remembered. POST /v1/probes/pbx begins another.")
-        return answer(Probe(operation=operation, side=climb.side, names=climb.names, rungs=tuple(climb.rungs)))
+        rungs = tuple(rung_account(rung, in_full=request.app[MAY_CHANGE]) for rung in climb.rungs)
+        return answer(Probe(operation=operation, side=climb.side, names=climb.names, rungs=rungs))
 
     def _addresses(self, typed: str) -> tuple[str, ...]:
         """Return the addresses of the user that is meant, by an address or the name in the PBX, or of any user."""

@@ -10,9 +10,8 @@ from engine.api.peers import actor_of
 from engine.api.probes_wire import rung_account
 from engine.api.problems import Refused, named, not_found
 from engine.api.requests import body_of
-from engine.api.routes import Route
+from engine.api.routes import MAY_CHANGE, Route
 from engine.api.schema import FieldProblem, Operation, Problem
-from engine.api.schema.probes import RungAccount
 from engine.api.schema.setup import Setup, SetupAnswers
 from engine.api.setup_checks import SetupChecks, demand
 from engine.api.setup_session import SetupSession
@@ -21,7 +20,7 @@ from engine.core.settings.keys import KEYS
 from engine.core.setup.flow import Flow
 from engine.core.setup.guesses import guessed_zone
 from engine.core.setup.steps import STEPS, Check, step_named
-from engine.probes.ladder import Rung
+from engine.probes.ladder import Outcome, Rung
 from engine.service.settings_file import system_zone
 from engine.store.secrets import ENVIRONMENT
 from engine.store.settings_history import Author
@@ -39,7 +38,7 @@ class SetupPart:
         self._desk = desk
         self._session = session
         self._checks = checks
-        self._rungs: dict[str, list[RungAccount]] = {}
+        self._rungs: dict[str, list[Rung]] = {}
         self._operations: dict[str, str] = {}
 
     def routes(self) -> tuple[Route, ...]:
@@ -71,7 +70,7 @@ class SetupPart:
         )
 
     async def _setup(self, request: web.Request) -> web.Response:
-        return answer(await self._state())
+        return answer(await self._state(request))
 
     async def _begin(self, request: web.Request) -> web.Response:
         self._forget()
@@ -80,7 +79,7 @@ class SetupPart:
             await self._session.begin()
         except Failure as failure:
             raise named(failure) from failure
-        return answer(await self._state())
+        return answer(await self._state(request))
 
     async def _answer(self, request: web.Request) -> web.Response:
         answers = await body_of(request, SetupAnswers)
@@ -110,7 +109,7 @@ class SetupPart:
             raise named(failure) from failure
         if "pbx" in before and "pbx" not in flow.passed:
             self._checks.forget()
-        return answer(await self._state())
+        return answer(await self._state(request))
 
     async def _check(self, request: web.Request) -> web.Response:
         step = step_named(self._flow().step)
@@ -122,14 +121,14 @@ class SetupPart:
             demand(check, settings, secrets)
         except Failure as failure:
             raise named(failure) from failure
-        rungs: list[RungAccount] = []
+        rungs: list[Rung] = []
         user = self._flow().user
 
         async def work(progress: Progress) -> None:
             def report(rung: Rung) -> None:
-                rungs.append(rung_account(rung))
+                rungs.append(rung)
                 if check not in _OF_USERS:
-                    progress(len(rungs), sum(each.outcome == "failed" for each in rungs))
+                    progress(len(rungs), sum(each.outcome is Outcome.FAILED for each in rungs))
 
             well = await self._checks.run(check, settings, secrets, user, report, progress)
             await self._session.note_check(step.name, well=well)
@@ -142,7 +141,7 @@ class SetupPart:
         return answer(operation, status=202, headers={"Location": PATH})
 
     async def _apply(self, request: web.Request) -> web.Response:
-        state = await self._state()
+        state = await self._state(request)
         if found := state.problems:
             fields = tuple(
                 FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
@@ -172,13 +171,14 @@ class SetupPart:
             raise not_found("set-up under way", f"POST {PATH} begins one.")
         return flow
 
-    async def _state(self) -> Setup:
+    async def _state(self, request: web.Request) -> Setup:
         self._flow()
         try:
             found, known = await self._session.problems(), await self._session.secrets()
             changes = self._session.changes()
         except Failure as failure:
             raise named(failure) from failure
+        in_full = request.app[MAY_CHANGE]
         flow = self._flow()  # not before: a check may have ended meanwhile, and has to be told with what came of it
         return setup_wire.setup(
             flow,
@@ -189,5 +189,5 @@ class SetupPart:
             known_secrets=known,
             new_secrets=self._session.new_secrets,
             check=self._desk.operations.get(self._operations.get(flow.step, "")),
-            rungs=self._rungs.get(flow.step, ()),
+            rungs=tuple(rung_account(rung, in_full=in_full) for rung in self._rungs.get(flow.step, ())),
         )

@@ -8,7 +8,7 @@ from engine.api.desk import Desk
 from engine.api.peers import actor_of
 from engine.api.problems import Refused, not_found
 from engine.api.requests import body_of, query_of
-from engine.api.routes import Route
+from engine.api.routes import MAY_CHANGE, Route
 from engine.api.schema import (
     FieldProblem,
     HeldChange,
@@ -76,7 +76,7 @@ class UsersPart:
         user = self._desk.account(guid)
         if user is None:
             raise _no_user()
-        return answer(wire.detail(user, self._desk.history.of(guid)))
+        return answer(wire.detail(user, self._desk.history.of(guid), in_full=request.app[MAY_CHANGE]))
 
     async def _confirm_hold(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
@@ -84,7 +84,7 @@ class UsersPart:
         if held is None:
             return answer(HeldChange(users=0, of_users=0, presences=0, of_presences=0))
         await self._desk.write_down(actor, "confirm_hold", held.words)
-        self._desk.engine.confirm_hold()
+        await self._desk.engine.confirm_hold()
         return answer(wire.held(held))
 
     async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:

@@ -83,10 +83,13 @@ def answering_socket(
     closed: list[str] = []
     for each in sockets:
         with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.setblocking(False)  # a full backlog must not hold us up
             try:
                 knocking.connect(str(each))
             except PermissionError:
                 closed.append(str(each))
+            except BlockingIOError:  # somebody does, who has more to do than the backlog holds
+                return each
             except OSError:
                 silent.append(str(each))
             else:

@@ -26,7 +26,10 @@ class ProbeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class RungAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was tried: what was seen, how long it took (ms), and what to do where it failed."""
+    """One thing that was tried: what was seen, how long it took (ms), and what to do where it failed.
+
+    The addresses of others that Exchange offered are told only where the socket allows to change things.
+    """
 
     name: str
     outcome: Literal["ok", "failed", "skipped"]

@@ -27,7 +27,7 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `state`: the PBX shows what it ought to (current), not yet (pending), or will not since this is a dry run
     (withheld); no calendar was read yet (unread), or there is a problem. `withheld` is what would be written to the PBX
-    but for a dry run, null where nothing would.
+    but for a dry run, null where nothing would. `problem` may also be a notice, which is not in the way of a presence.
     """
 
     guid: str
@@ -141,7 +141,8 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
 
     The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
     on, in the presence time zone, as its appointments say. `acknowledged` is what the PBX shows, also in a dry run, and
-    `withheld` what would be written but for it.
+    `withheld` what would be written but for it. Somebody else's address is in the `problems` only where the socket
+    allows to change things.
     """
 
     guid: str

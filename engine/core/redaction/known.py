@@ -85,9 +85,11 @@ def _mistaken(secret: str) -> Iterator[bytes]:
 
 def _as_undone(form: bytes) -> Iterator[bytes]:
     """Return it as it is when all is undone that looks like an escape in it, or as what is not undone."""
-    undone = unescaped(Text(form)).content.rstrip(b"\\")
-    if undone != form and len(undone) >= SHORTEST:
-        yield undone
+    undone = unescaped(Text(form)).content
+    # A backslash at its end may be undone together with what stands behind it.
+    for each in dict.fromkeys((undone, undone.rstrip(b"\\"))):
+        if each != form and len(each) >= SHORTEST:
+            yield each
 
 
 def _inside_base64(secret: bytes) -> Iterator[bytes]:

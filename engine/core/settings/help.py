@@ -59,6 +59,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "exchange.trusted_hosts": "Hosts outside the mail domain that autodiscover may send the log-in to",
         "exchange.server": "Which of the addresses that autodiscover tells is used",
         "exchange.resolve_with": "Who asks Exchange for a user's mailbox",
+        "exchange.candidate_order": "Which of a user's addresses leads to the mailbox first",
         "exchange.max_subscriptions_per_connection": "How many mailboxes tell their changes over one connection",
         "exchange.connections": "How many calendars are read at once",
         "exchange.mode": "Whether appointments are read with details, or times and states alone",

@@ -22,6 +22,7 @@ from engine.core.settings.model import (
 )
 from engine.core.settings.unavailable import UNAVAILABLE_KEYS
 from engine.core.settings.values import Parser
+from engine.core.users import CandidateOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ _EXCHANGE = (
     Key("exchange.trusted_hosts", addresses.host, many=True),
     Key("exchange.server", values.Choice(ServerChoice)),
     Key("exchange.resolve_with", values.Choice(ResolveWith)),
+    Key("exchange.candidate_order", values.Choice(CandidateOrder)),
     Key("exchange.max_subscriptions_per_connection", values.Whole(1, 200)),
     Key("exchange.connections", values.Whole(1, 100)),
     Key("exchange.mode", values.Choice(Mode)),

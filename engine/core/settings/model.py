@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine.core.presence.model import PresenceSettings
-from engine.core.users import UserSelection
+from engine.core.users import CandidateOrder, UserSelection
 
 CLOUD_EWS_END = date(2027, 4, 1)
 """From this day on Exchange Online has no EWS any more (Microsoft, "Deprecation of EWS in Exchange Online")."""
@@ -106,6 +106,7 @@ class ExchangeSettings:
     trusted_hosts: tuple[str, ...] = ()
     server: ServerChoice = ServerChoice.EXTERNAL
     resolve_with: ResolveWith = ResolveWith.SERVICE_ACCOUNT
+    candidate_order: CandidateOrder = CandidateOrder.NAME
     max_subscriptions_per_connection: int = 200
     connections: int = 8
     mode: Mode = Mode.DETAILS

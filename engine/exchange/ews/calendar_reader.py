@@ -9,11 +9,18 @@ from msgspec.structs import replace
 
 from engine.core.appointments import Appointment, Oddity, ShowAs
 from engine.exchange.ews.answers import EwsAnswer
+from engine.exchange.ews.around_corrupt import read_around, stand_in
 from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.find_item import Page, find_item, found_items, has_id
 from engine.exchange.ews.get_item import concerns_one_item, get_organizers, organizer
 from engine.exchange.ews.soap import Impersonation, ResponseMessage
-from engine.exchange.failures import CalendarTooFull, ExchangeFailure, NotUnderstood, SeriesNotExpanded
+from engine.exchange.failures import (
+    CalendarItemCorrupt,
+    CalendarTooFull,
+    ExchangeFailure,
+    NotUnderstood,
+    SeriesNotExpanded,
+)
 from engine.exchange.source import Window
 
 # Exchange ends a FindItem at 1000 items (EWSFindCountLimit): 64 times as many fit into what is left of a window.
@@ -34,6 +41,7 @@ class CalendarReader:
         self._client = client
         self._with_subjects = with_subjects
         self._with_organizers = with_organizers
+        self._unreadable: dict[str, tuple[Window, ...]] = {}
 
     def limitation(self, address: str) -> ExchangeFailure | None:
         """Return None: it tells as much of one mailbox as of any other."""
@@ -44,7 +52,7 @@ class CalendarReader:
 
         Raises `SeriesNotExpanded` where the server shows a series as the one item that it is stored as.
         """
-        found = await self._read_whole(url, mailbox, window, _MOST_HALVINGS)
+        found = await self._read_readable(url, mailbox, window)
         if self._with_organizers:
             tentative = [
                 item_id
@@ -55,8 +63,21 @@ class CalendarReader:
                 found[item_id] = _with_organizer(found[item_id], told)
         return tuple(found.values())
 
+    async def _read_readable(self, url: str, mailbox: Impersonation, window: Window) -> dict[str, Appointment]:
+        """Read all of it, or around what Exchange cannot read; where that was is remembered, and tried again."""
+        key = mailbox.address.lower()
+        read = partial(self._read_whole, url, mailbox, _MOST_HALVINGS)
+        try:
+            found = await read(window)
+        except CalendarItemCorrupt:
+            found, unreadable = await read_around(read, window, self._unreadable.get(key, ()))
+            self._unreadable[key] = unreadable
+            return found | {each.id: each for each in map(stand_in, unreadable)}
+        self._unreadable.pop(key, None)
+        return found
+
     async def _read_whole(
-        self, url: str, mailbox: Impersonation, window: Window, halvings: int
+        self, url: str, mailbox: Impersonation, halvings: int, window: Window
     ) -> dict[str, Appointment]:
         with contextlib.suppress(CalendarTooFull):
             page = await self._read_page(url, mailbox, window)
@@ -70,7 +91,7 @@ class CalendarReader:
         found: dict[str, Appointment] = {}
         for half in (Window(window.start, middle), Window(middle, window.end)):
             # What overlaps both halves comes twice, with the same id.
-            found |= await self._read_whole(url, mailbox, half, halvings - 1)
+            found |= await self._read_whole(url, mailbox, halvings - 1, half)
         return found
 
     async def _read_page(self, url: str, mailbox: Impersonation, window: Window) -> Page:

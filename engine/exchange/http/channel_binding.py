@@ -1,9 +1,10 @@
 """What ties a log-in to the TLS connection it is made on, so that nobody in between can pass it on."""
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from spnego.channel_bindings import GssChannelBindings
+
+from engine.tls.certificate import UNREADABLE
 
 TOO_WEAK = ("md5", "sha1")
 
@@ -22,6 +23,6 @@ def _signature_hash(certificate: bytes) -> hashes.HashAlgorithm:
     """The certificate passed OpenSSL already; what this parser finds wrong with it does not matter here."""
     try:
         algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         algorithm = None
     return hashes.SHA256() if algorithm is None or algorithm.name in TOO_WEAK else algorithm

@@ -33,8 +33,9 @@ KEPT_SECONDS = 3600.0
 KEEP_ALIVE: Mapping[str, int] = MappingProxyType(
     {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
 )
-"""Seconds, a number, and milliseconds: a machine that is gone is noticed after 40 s of silence, or 30 s after something
-was sent to it. Only the machine answers, so that says nothing about the program on it."""
+"""Seconds, a number, and milliseconds: a machine that is gone is noticed half a minute later, whether we wait for it or
+have just asked; the last bounds the probes, too (tcp(7)). Only the machine answers, so that says nothing about the
+program on it, which `ANSWER_SECONDS` bounds."""
 MAX_HEADER = 64 * 1024
 """Bytes in one header field: what Exchange knows of a mailbox's server grows with the length of its names."""
 

@@ -223,6 +223,7 @@ async def _shake_hands(connection: Connection, credential: Credential, outgoing:
     answer = await connection.exchange(replace(outgoing, body=b"", opens=True), authorization=handshake.opening())
     if answer.status != UNAUTHORIZED:
         return answer
+    _from_exchange(answer, host)
     certificate = connection.server_certificate if credential.channel_binding else None
     binding = tls_server_end_point(certificate) if certificate is not None else None
     authorization = handshake.reply(answer.headers, binding)
@@ -241,7 +242,15 @@ async def _asked_for_basic(connection: Connection, credential: Credential, outgo
     answer = await connection.exchange(replace(outgoing, body=b"", opens=True))
     if answer.status != UNAUTHORIZED:
         return answer
-    offers = offered(answer.headers)
+    host, offers = outgoing.url.host or "", offered(answer.headers)
+    _from_exchange(answer, host)
     if "basic" not in offers:
-        raise not_offered(outgoing.url.host or "", "Basic", offers)
+        raise not_offered(host, "Basic", offers)
     return basic_authorization(credential)
+
+
+def _from_exchange(answer: Answer, host: str) -> None:
+    """Raise `LoginPage` where a 401 is that of something else in front, which asks people for their log-in."""
+    stranger = what_answers(answer.status, answer.headers, answer.body)
+    if stranger is not None:
+        raise type(stranger)(f"{host}: {stranger.detail}").in_words(stranger.meaning, stranger.remedy)

@@ -6,10 +6,14 @@ from html import unescape
 from urllib.parse import SplitResult, urlsplit
 
 from engine.exchange.failures import ExchangeFailure, LedElsewhere, LoginPage
+from engine.exchange.http.challenges import offered
 
 REDIRECTS = (301, 302, 303, 307, 308)
 LOGIN_TIMEOUT = 440
 """Microsoft's own status where forms are asked for and nobody has filled them in."""
+UNAUTHORIZED = 401
+PASSWORD_SCHEMES = frozenset({"basic", "digest", "ntlm", "negotiate", "kerberos"})
+"""What IIS itself offers where it takes a password or a ticket."""
 LOOKED_AT = 64 * 1024
 LONGEST = 200
 
@@ -21,6 +25,13 @@ _REFRESH = re.compile(
 )
 # The page of ASP.NET itself, which Exchange runs in.
 _ERROR_TITLE = re.compile(rb"<title>\s*Server Error in ", re.I)
+_A_FORM = re.compile(rb"<form\b|<meta\b[^>]{0,200}?http-equiv\s*=\s*[\"']?refresh\b", re.I)
+_NO_PASSWORD = (
+    f"{LoginPage.remedy} If Exchange itself answers so, enable a log-in with a password for its EWS virtual directory: "
+    "Set-WebServicesVirtualDirectory -WindowsAuthentication $true."
+)
+# Where the tokens of modern authentication are given (MS-OXPHTTP and "OAuth for Exchange Server").
+_AUTHORIZATION_URI = re.compile(r"\bauthorization_uri=\"?([^\",\s]{1,2000})", re.I)
 _FORM = re.compile(r"<form\b[^>]{0,2000}?\baction\s*=\s*[\"']?([^\"'>\s]{1,2000})", re.I)
 # What Exchange's own front end redirects to while a server behind it is in trouble.
 _ERROR_PAGE = re.compile(r"/\w{0,20}error\w{0,20}(?:\.\w{2,5})?$", re.I)
@@ -37,14 +48,41 @@ def what_answers(status: int, headers: Mapping[str, str], body: bytes) -> Exchan
         path = _parts(location).path
         if _ERROR_PAGE.search(path):
             return None
-        kind = LedElsewhere if _EWS.search(path) else LoginPage
+        kind = LedElsewhere if is_ews(path) else LoginPage
         return kind(f"HTTP {status} leads to {cleaned_address(location)}")
     if status == LOGIN_TIMEOUT:
         leads = f" leads to {cleaned_address(location)}" if location else ", the log-in of a form has timed out"
         return LoginPage(f"HTTP {status}{leads}")
     if status == 200 and is_html(headers, body):
         return LoginPage(f"HTTP {status} with a page for people{_leads(body)}")
+    if status == UNAUTHORIZED:
+        return _in_front(headers, body)
     return None
+
+
+def _in_front(headers: Mapping[str, str], body: bytes) -> LoginPage | None:
+    """A 401 that offers nothing Exchange on premises takes: Exchange itself always offers what is switched on there."""
+    offers = offered(headers)
+    if offers.keys() & PASSWORD_SCHEMES:
+        return None
+    location = headers.get("location", "").strip()
+    if location:
+        return LoginPage(f"HTTP 401 leads to {cleaned_address(location)}")
+    if offers:
+        leads = next(filter(None, map(_asked_at, offers.values())), "")
+        told = f", which is given at {cleaned_address(leads)}" if leads else ""
+        schemes = cleaned_address(", ".join(sorted(offers)))
+        return LoginPage(f"HTTP 401 takes no password, but {schemes} alone{told}").in_words(
+            "Exchange's web services, or something in front of them, take no password", _NO_PASSWORD
+        )
+    if is_html(headers, body) and _A_FORM.search(body[:LOOKED_AT]):
+        return LoginPage(f"HTTP 401 with a page for people{_leads(body)}")
+    return None
+
+
+def _asked_at(parameters: str) -> str:
+    found = _AUTHORIZATION_URI.search(parameters)
+    return found[1] if found else ""
 
 
 def is_html(headers: Mapping[str, str], body: bytes) -> bool:
@@ -54,6 +92,11 @@ def is_html(headers: Mapping[str, str], body: bytes) -> bool:
     if _ERROR_TITLE.search(beginning):
         return False
     return media_type in ("text/html", "application/xhtml+xml") or _IS_HTML.match(beginning) is not None
+
+
+def is_ews(path: str) -> bool:
+    """Tell whether a path is that of EWS."""
+    return _EWS.search(path) is not None
 
 
 def cleaned_address(address: str) -> str:

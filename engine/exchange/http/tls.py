@@ -37,12 +37,18 @@ def verified_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def not_trusted(
-    what: str, host: str, place: str, error: ssl.SSLCertVerificationError, shown: Certificate | None
+    what: str,
+    host: str,
+    place: str,
+    error: ssl.SSLCertVerificationError,
+    shown: Certificate | None,
+    host_settings: str = "exchange.ews_url or exchange.autodiscover_url",
 ) -> CertificateNotTrusted:
     """Return the failure in the words for what is wrong with the certificate that was `shown`.
 
-    `what` is whose it is. Certificates are judged by the machine's own time: no injected clock can be meant here.
+    `what` is whose it is, `host_settings` where its name is from. Certificates are judged by the machine's own time: no
+    injected clock can be meant here.
     """
-    server = Server(what, host, place, "exchange.ca_file", "exchange.ews_url or exchange.autodiscover_url")
+    server = Server(what, host, place, "exchange.ca_file", host_settings)
     found = verdict(server, error.verify_code, error.verify_message, shown, datetime.now(UTC))
     return CertificateNotTrusted(found.detail).in_words(found.meaning, found.remedy)

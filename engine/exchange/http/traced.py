@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from engine.core.traced import TracedExchange
 from engine.exchange.failures import ExchangeFailure
+from engine.exchange.http.login_page import is_ews, what_answers
 from engine.exchange.http.trace import Stopwatch, Trace
 from engine.exchange.http.wire import Answer, Outgoing
 
@@ -70,7 +71,15 @@ def _ended(
         status=answer.status if answer else None,
         response_headers=answer.headers if answer else {},
         response=answer.body if answer else b"",
-        failure=failure,
+        failure=failure or (_stranger(outgoing, answer) if answer else ""),
         seconds=seconds,
         phases=watch.phases,
     )
+
+
+def _stranger(outgoing: Outgoing, answer: Answer) -> str:
+    """Return what answered in place of EWS; autodiscover redirects as it should."""
+    if not is_ews(outgoing.url.path):
+        return ""
+    found = what_answers(answer.status, answer.headers, answer.body)
+    return found.slug if found is not None else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import msgspec
-from aiohttp.http_exceptions import ContentEncodingError
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from multidict import MultiMapping
 from yarl import URL
 
@@ -165,6 +165,8 @@ def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterat
 
 def _reason(error: BaseException) -> str:
     *_, cause = _causes(error)
+    if isinstance(cause, HttpProcessingError):
+        return cause.message  # str() puts a status before it that nobody sent
     return str(cause) or type(error).__name__
 
 

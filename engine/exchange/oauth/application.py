@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msal
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from engine.core.secret import Secret
@@ -16,6 +17,7 @@ from engine.exchange.oauth.authority_http import AuthorityHttp
 from engine.exchange.oauth.errors import failure_of
 from engine.exchange.oauth.failures import AuthorityUnreachable, ClientCertificateUnusable
 from engine.logins.rules import Account
+from engine.tls.certificate import UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +131,19 @@ def _credential(proof: Secret | ClientCertificate) -> str | dict[str, str]:
         raise ClientCertificateUnusable(f"{error.filename}: {error.strerror}") from error
     try:
         public = x509.load_pem_x509_certificate(certificate_pem).public_key()
-    except ValueError:
+    except UNREADABLE:
         raise ClientCertificateUnusable(f"{proof.certificate} holds no certificate in PEM") from None
     try:
         private = load_pem_private_key(key_pem, password=None)
-    except (ValueError, TypeError):
+    except (*UNREADABLE, TypeError):
         raise ClientCertificateUnusable(f"{proof.key} holds no private key in PEM without a pass phrase") from None
+    if not isinstance(private, rsa.RSAPrivateKey):
+        raise ClientCertificateUnusable(f"{proof.key} is no RSA key, and Entra takes assertions signed with no other")
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if private.public_key().public_bytes(*form) != public.public_bytes(*form):
         raise ClientCertificateUnusable(f"{proof.key} is not the key of {proof.certificate}")
-    return {"private_key": key_pem.decode("ascii"), "public_certificate": certificate_pem.decode("ascii")}
+    # What stands around the PEM, as tools write it, may be in any charset.
+    return {
+        "private_key": key_pem.decode("ascii", "replace"),
+        "public_certificate": certificate_pem.decode("ascii", "replace"),
+    }

@@ -13,7 +13,7 @@ from engine.core.traced import TracedExchange
 from engine.exchange.failures import ExchangeFailure
 from engine.exchange.http.tls import not_trusted
 from engine.exchange.http.trace import NoTrace, Stopwatch, Trace
-from engine.exchange.oauth.failures import AuthorityUnreachable, TenantUnknown
+from engine.exchange.oauth.failures import AuthorityTlsImpossible, AuthorityUnreachable, TenantUnknown
 from engine.tls.shown import certificate_at
 
 SECONDS = 30.0
@@ -137,7 +137,11 @@ def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             shown = certificate_at((place, error.request.url.port or 443), place)
-            return not_trusted("Microsoft Entra's log-in service", place, place, cause, shown)
+            return not_trusted("Microsoft Entra's log-in service", place, place, cause, shown, "exchange.authority")
+        if isinstance(cause, ssl.SSLError) and isinstance(error, httpx2.ConnectError):
+            return AuthorityTlsImpossible(f"{place}: {cause}")
+        if isinstance(cause, ConnectionResetError) and isinstance(error, httpx2.ConnectError):
+            return AuthorityTlsImpossible(f"{place}: it hangs up in the middle of the TLS handshake")
         cause = cause.__cause__ or cause.__context__
     return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
 

@@ -21,6 +21,17 @@ class AuthorityUnreachable(ExchangeFailure):
     )
 
 
+class AuthorityTlsImpossible(AuthorityUnreachable):
+    """The TLS handshake ended without a certificate being refused: an alert, no version in common, or it hung up."""
+
+    fault = Fault.SETTINGS
+    meaning = "The log-in service of Microsoft Entra and this machine find no common ground for TLS"
+    remedy = (
+        "TLS 1.2 at least is spoken here: look what answers in its place (a proxy, or an appliance that looks into TLS "
+        "and has older versions alone), and check exchange.authority."
+    )
+
+
 class TenantUnknown(ExchangeFailure):
     """The authority knows no such tenant (AADSTS90002, AADSTS900023)."""
 

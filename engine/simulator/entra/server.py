@@ -12,7 +12,7 @@ from typing import Self
 
 from aiohttp import web
 
-from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.certificates import CertificateAuthority, Flaw
 from engine.simulator.entra.applications import AppRegistration, Refusal
 from engine.simulator.faults import Cut, Delay, Faults, Hold, Reply
 from engine.simulator.ledger import Ledger, Record
@@ -25,21 +25,23 @@ LOOPBACK = "127.0.0.1"
 class EntraSimulator:
     """One tenant for as long as the context lasts; `applications` by client id may be changed at any time.
 
-    `now` is the time by its clock, real time as a rule. Requests are in `ledger` with the operation "discovery" or
-    "token"; faults may befall either.
+    It is at localhost, with a certificate for `name`. `now` is the time by its clock, real time as a rule. Requests are
+    in `ledger` with the operation "discovery" or "token"; faults may befall either.
     """
 
     def __init__(
         self,
         *applications: AppRegistration,
         authority: CertificateAuthority,
+        name: str = "localhost",
+        flaw: Flaw | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.applications = {application.client_id: application for application in applications}
         self.faults = Faults()
         self.ledger = Ledger()
         self.now = now
-        self._tls = authority.issue("localhost").context
+        self._tls = authority.issue(name, flaw=flaw).context
         self._tokens: dict[str, tuple[str, str, datetime]] = {}
         self._runner: web.AppRunner | None = None
         self._port = 0

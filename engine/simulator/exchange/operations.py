@@ -67,6 +67,9 @@ def _view(call: Call, shape: Shape, view: Element) -> Element:
     found = call.world.occurrences(call.calendar_of, start, end)
     if not call.behaviour.expands_series:
         found = _as_they_are(call.world.entries(call.calendar_of), start, end)
+    for item in found[:most]:
+        if item.find_item_error:
+            raise Refusal(item.find_item_error, "Simulated.")
     items = [shape.element(call.calendar_of, item) for item in found[:most]]
     complete = "true" if len(found) <= most and call.behaviour.tells_completeness else "false"
     return M("RootFolder", T("Items", *items), TotalItemsInView=str(len(found)), IncludesLastItemInRange=complete)

@@ -57,7 +57,8 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     nobody else was invited to. `uid` ties together what belongs to one meeting or series.
 
     A server may tell it otherwise than it is: `zone_told` in place of `zone`, `told` in place of any other property by
-    its FieldURI (None: not at all), and GetItem answers it with the code `get_item_error`.
+    its FieldURI (None: not at all), GetItem answers it with the code `get_item_error`, and FindItem
+    whatever it is among with `find_item_error`.
     """
 
     key: str
@@ -78,6 +79,7 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     zone_told: ZoneTold | None = None
     told: Mapping[str, str | None] = msgspec.field(default_factory=dict)
     get_item_error: str = ""
+    find_item_error: str = ""
 
     def overlaps(self, start: datetime, end: datetime) -> bool:
         """Tell whether it is in the view [start, end): it ends after `start` and begins before `end`."""

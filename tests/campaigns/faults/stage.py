@@ -108,7 +108,10 @@ class Figures:
 class Stage:
     """One company, one engine after the other, and what must always hold."""
 
-    def __init__(self, loop: IdleLoop, directory: Path, dice: random.Random) -> None:
+    def __init__(
+        self, loop: IdleLoop, directory: Path, dice: random.Random, poll: timedelta = timedelta(minutes=2)
+    ) -> None:
+        self._poll = poll
         self.dice, self.figures, self._directory = dice, Figures(), directory
         people = [
             Person(
@@ -175,7 +178,7 @@ class Stage:
             self.company.settings(
                 exchange={
                     "max_subscriptions_per_connection": 4,
-                    "poll_seconds": 120,
+                    "poll_seconds": int(self._poll.total_seconds()),
                     "mode": "details",
                     "resolve_with": self.dice.choice(("service-account", "candidates")),
                 },

@@ -218,13 +218,15 @@ async def edit_user(stage: Stage) -> None:
     pbx, person = stage.company.pbx, stage.person()
     user = pbx_user(person)
     exists = any(each.guid == user.guid for each in pbx.users)
+    # More than that at once is held until somebody confirms it.
+    may_leave = sum(not each.groups for each in pbx.users) > len(stage.world.people) - 2
     match stage.dice.randrange(3):
-        case 0 if exists:
+        case 0 if exists and may_leave:
             pbx.delete_user(user.guid)
             stage.forget_shown(user.guid)
         case _ if not exists:
             pbx.add_user(user)
-        case 1:
+        case 1 if may_leave:
             stage.is_unheard(user.guid)
             pbx.update_user(replace(user, groups=("no calendar",)))
         case _:

@@ -1,27 +1,35 @@
 """Feed everything that reads with messages that are wrong, and plant secrets in what is written down.
 
-Nothing but a named failure may come of it, none may take long for its size, and no secret may be left.
+Nothing but a named failure may come of it, none may take long for its size, and no secret may be left: neither in what
+is kept nor in the words of a failure. Nothing of ours may be in the log.
 
     python -m tests.campaigns.fuzz --inputs 1000000 --seed 1
 """
 
 import argparse
+import asyncio
 import contextlib
 import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from engine.core.failures import Failure
-from tests.campaigns.fuzz.mutation import mutated
-from tests.campaigns.fuzz.targets import TARGETS, planted
+from tests.campaigns.fuzz.doors import knock
+from tests.campaigns.fuzz.files import SECRET
+from tests.campaigns.fuzz.recorded import Samples, recorded
+from tests.campaigns.fuzz.sessions import conversation, converse
+from tests.campaigns.fuzz.targets import Target, planted, targets
 
-INPUTS_AT_ONCE = 5000
-PLANTED = "planted secrets"
-SHARE_PLANTED = 0.4
+INPUTS_AT_ONCE = 20_000
+PLANTED, CONVERSATIONS, DOORS = "planted secrets", "conversations", "doors"
+SHARES = {PLANTED: 0.4, CONVERSATIONS: 0.1, DOORS: 0.005}
+"""Of all inputs; the rest goes to the targets."""
 
 LONGEST = 1.0
 """Seconds of the processor for one input, none of which has more than some 20 kB."""
@@ -43,37 +51,62 @@ class Figures:
         self.violations += other.violations
         self.longest = max(self.longest, other.longest)
 
-
-def one(name: str, random: Random, figures: Figures) -> None:
-    """Try one input."""
-    figures.inputs[name] += 1
-    begun = time.process_time()
-    if name == PLANTED:
-        if left := planted(random):
-            figures.violations.append(f"left: {left}")
-    else:
-        read, samples = TARGETS[name]
-        body = mutated(samples, random)
+    @contextlib.contextmanager
+    def counted(self, name: str, about: object) -> Iterator[None]:
+        """Count one input, and judge what becomes of it."""
+        self.inputs[name] += 1
+        begun = time.process_time()
         try:
-            with contextlib.suppress(Failure):
-                read(body)
-                figures.refused[name] -= 1
-            figures.refused[name] += 1
+            yield
+        except Failure as failure:
+            self.refused[name] += 1
+            if SECRET in f"{failure} {failure.remedy} {failure!r}":
+                self.violations.append(f"{name}: a secret in {failure!r} for {about!r:.2000}")
         except Exception as error:
-            figures.violations.append(f"{name}: {type(error).__name__}: {error} for {body[:2000]!r}")
-    took = time.process_time() - begun
-    figures.longest = max(figures.longest, took)
-    if took > LONGEST:
-        figures.violations.append(f"{name}: {took:.1f} s")
+            self.violations.append(f"{name}: {type(error).__name__}: {error} for {about!r:.2000}")
+        took = time.process_time() - begun
+        self.longest = max(self.longest, took)
+        if took > LONGEST:
+            self.violations.append(f"{name}: {took:.1f} s for {about!r:.200}")
 
 
-def some(seed: int, number: int, inputs: int) -> Figures:
+def one(name: str, target: Target, random: Random, figures: Figures) -> None:
+    """Try one input."""
+    body = target.alter(target.samples, random)
+    with figures.counted(name, body):
+        target.read(body)
+
+
+def talk(said_by_pbx: tuple[bytes, ...], random: Random, figures: Figures) -> None:
+    """Hold one conversation with a PBX."""
+    accepts, said = conversation(said_by_pbx, random)
+    with figures.counted(CONVERSATIONS, said):
+        converse(accepts, said)
+
+
+def plant(random: Random, figures: Figures) -> None:
+    """Plant secrets in several ways."""
+    for left in planted(random):
+        figures.inputs[PLANTED] += 1
+        if left:
+            figures.violations.append(f"left: {left}")
+
+
+def some(seed: int, samples: Samples, number: int, inputs: int) -> Figures:
     """Try one part of a campaign."""
-    random = Random(f"{seed}/{number}")
-    names = tuple(TARGETS)
-    figures = Figures()
-    for _ in range(inputs):
-        one(PLANTED if random.random() < SHARE_PLANTED else random.choice(names), random, figures)
+    random, figures = Random(f"{seed}/{number}"), Figures()
+    at_doors, conversations = int(inputs * SHARES[DOORS]), int(inputs * SHARES[CONVERSATIONS])
+    found = targets(samples)
+    shares = [target.share for target in found.values()]
+    while figures.inputs[PLANTED] < inputs * SHARES[PLANTED]:
+        plant(random, figures)
+    for _ in range(conversations):
+        talk(found["PBX messages"].samples, random, figures)
+    for name in random.choices(tuple(found), shares, k=max(0, inputs - at_doors - figures.inputs.total())):
+        one(name, found[name], random, figures)
+    doors, violations = asyncio.run(knock(random, at_doors))
+    figures.inputs += doors
+    figures.violations += violations
     return figures
 
 
@@ -82,19 +115,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     question = parser.parse_args()
-    figures = Figures()
-    parts = [min(INPUTS_AT_ONCE, question.inputs - begun) for begun in range(0, question.inputs, INPUTS_AT_ONCE)]
+    figures, samples = Figures(), recorded()
+    size = min(INPUTS_AT_ONCE, -(-question.inputs // question.jobs))
+    parts = [min(size, question.inputs - begun) for begun in range(0, question.inputs, size)]
+    print(f"seed {question.seed}, {sum(map(len, samples.values()))} messages recorded", flush=True)
     begun = time.monotonic()
-    with ProcessPoolExecutor(question.workers) as pool:
-        for part in pool.map(some, [question.seed] * len(parts), range(len(parts)), parts):
+    with ProcessPoolExecutor(question.jobs) as pool:
+        for part in pool.map(partial(some, question.seed, samples), range(len(parts)), parts):
             figures.add(part)
-    print(f"seed {question.seed}: {figures.inputs.total():,} inputs in {time.monotonic() - begun:.0f} s, ", end="")
-    print(f"the longest took {figures.longest:.3f} s")
-    for name, inputs in figures.inputs.most_common():
-        refused = f", {figures.refused[name]:,} refused by a named failure" if name != PLANTED else ""
-        print(f"  {name:<20} {inputs:>9,}{refused}")
+    took = time.monotonic() - begun
+    inputs = figures.inputs.total()
+    print(f"{inputs:,} inputs in {took:.0f} s, {inputs / took:.0f} a second, the longest took {figures.longest:.3f} s")
+    for name, times in figures.inputs.most_common():
+        print(f"  {name:<20} {times:>9,}, {figures.refused[name]:,} refused by a named failure")
     print(f"{len(figures.violations)} violations")
     for violation in figures.violations[:40]:
         print(f"  {violation}")

@@ -79,6 +79,11 @@ KINDS: tuple[Callable[[bytes, Random], bytes], ...] = (
 )
 
 
+def by_bytes(samples: Sequence[bytes], random: Random) -> bytes:
+    """Return one of `samples` with a few bytes other than they were, as suits what is no text."""
+    return _bytes(random.choice(samples), random)
+
+
 def mutated(samples: Sequence[bytes], random: Random) -> bytes:
     """Return one of `samples` with some things wrong in it."""
     message = random.choice(samples)

@@ -3,8 +3,8 @@
 import base64
 import contextlib
 import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from zoneinfo import ZoneInfo
@@ -31,6 +31,10 @@ from engine.exchange.source import Window
 from engine.pbx.messages import decode, objects_of
 from engine.pbx.presence import presence_in
 from engine.pbx.replication import Replication
+from tests.campaigns.fuzz import files
+from tests.campaigns.fuzz.files import SECRET
+from tests.campaigns.fuzz.mutation import by_bytes, mutated
+from tests.campaigns.fuzz.recorded import Samples
 from tests.campaigns.planting import FORMS, SHAPES, is_left, password, survives, unknown
 from tests.support.exchanges import traced
 
@@ -147,7 +151,7 @@ class _Answer:
 
 Read = Callable[[bytes], object]
 REDACTOR = SecretRedactor()
-REDACTOR.know([Secret("simulated-Passw0rd")])
+REDACTOR.know([Secret(SECRET)])
 
 
 def _ews(body: bytes) -> None:
@@ -178,7 +182,7 @@ def _headers(body: bytes) -> None:
 
 
 def _challenge(body: bytes) -> None:
-    credential = Credential("CORP\\svc", Secret("simulated-Passw0rd"), Authentication.NTLM, channel_binding=False)
+    credential = Credential("CORP\\svc", Secret(SECRET), Authentication.NTLM, channel_binding=False)
     handshake = Handshake(credential, "mail.corp.example")
     handshake.opening()
     handshake.reply({"www-authenticate": body.decode("latin-1")}, None)
@@ -211,33 +215,65 @@ def _text(read: Callable[[str], object]) -> Read:
     return lambda body: read(body.decode("utf-8", "replace"))
 
 
+@dataclass(frozen=True)
+class Target:
+    """Something that reads, messages that are right, and how often it is tried: what is slow, more seldom."""
+
+    read: Read
+    samples: tuple[bytes, ...]
+    share: float = 1.0
+    alter: Callable[[Sequence[bytes], Random], bytes] = mutated
+
+
 EWS = (ITEMS, FREE_BUSY, NAMES, EVENTS, ORGANIZER, FAULT)
-TARGETS: dict[str, tuple[Read, tuple[bytes, ...]]] = {
-    "EWS answers": (_ews, EWS),
-    "streams": (_in_pieces, (EVENTS * 3, EVENTS + FAULT)),
-    "autodiscover, SOAP": (soap_reply, (DISCOVERED,)),
-    "autodiscover, POX": (pox_reply, (POX,)),
-    "headers": (_headers, (b"120", b"Mon, 02 Mar 2026 08:00:00 GMT", b"BlockedByPolicy")),
-    "challenges": (_challenge, (ntlm_challenge(), b'Negotiate, Basic realm="x", charset="utf-8"')),
-    "PBX messages": (_pbx, PBX),
-    "settings": (_settings, SETTINGS),
-    "filters": (_text(parse), FILTERS),
-    "parts of filters": (_text(chips), FILTERS),
-    "redaction": (_log, (*EWS, *PBX, DISCOVERED, b"client_secret=a%26b&x=1", b'{"log":"{\\"password\\":\\"x\\"}"}')),
-}
 
 
-def planted(random: Random) -> str:
-    """Plant a secret somewhere; return what is left of it, "" if nothing is."""
-    if random.random() < 0.5:
-        secret, form = password(random), random.choice(tuple(FORMS))
+def targets(recorded: Samples) -> dict[str, Target]:
+    """Return all that reads, by name; `recorded` messages are added to those that are written down here."""
+    found = {
+        "EWS answers": Target(_ews, EWS, 3),
+        "streams": Target(_in_pieces, (EVENTS * 3, EVENTS + FAULT)),
+        "autodiscover, SOAP": Target(soap_reply, (DISCOVERED,)),
+        "autodiscover, POX": Target(pox_reply, (POX,)),
+        "headers": Target(_headers, (b"120", b"Mon, 02 Mar 2026 08:00:00 GMT", b"BlockedByPolicy")),
+        "challenges": Target(_challenge, (ntlm_challenge(), b'Negotiate, Basic realm="x", charset="utf-8"'), 0.1),
+        "lists of challenges": Target(files.challenge_list, files.OFFERS),
+        "pages": Target(files.page, files.PAGES),
+        "PBX messages": Target(_pbx, PBX, 3),
+        "settings": Target(_settings, SETTINGS, 0.2),
+        "answers": Target(files.answers_file, files.ANSWERS, 0.2),
+        "secrets files": Target(files.secrets_file, files.SECRETS),
+        "tokens": Target(files.token, files.TOKENS, 0.2),
+        "tenants": Target(files.tenant, files.TENANTS, 0.1),
+        "certificates": Target(files.certificate, files.certificates(), alter=by_bytes),
+        "certificate files": Target(files.given_certificate, files.key_files(), 0.2),
+        "client certificates": Target(files.client_certificate, files.key_files(), 0.1),
+        "filters": Target(_text(parse), FILTERS),
+        "parts of filters": Target(_text(chips), FILTERS),
+        "redaction": Target(
+            _log, (*EWS, *PBX, DISCOVERED, b"client_secret=a%26b&x=1", b'{"log":"{\\"password\\":\\"x\\"}"}'), 2
+        ),
+    }
+    return {name: replace(target, samples=(*target.samples, *recorded.get(name, ()))) for name, target in found.items()}
+
+
+FORMS_AT_ONCE = 10
+"""Ways in which one secret is planted: to know a secret takes longer than to look for it."""
+
+
+def planted(random: Random) -> Iterator[str]:
+    """Plant secrets somewhere; tell what is left of each, "" if nothing is."""
+    secret, redactor = password(random), SecretRedactor()
+    redactor.know([Secret(secret)])
+    for form in random.choices(tuple(FORMS), k=FORMS_AT_ONCE):
         try:
             body = FORMS[form](secret, random)
         except UnicodeEncodeError:
-            return ""
-        redactor = SecretRedactor()
-        redactor.know([Secret(secret)])
-        return f"{form}: {secret!r} in {body!r}" if is_left(form, body, redactor.body(b"<a>%b</a>" % body)) else ""
-    unknown_secret, shape = unknown(random), random.choice(tuple(SHAPES))
-    body = SHAPES[shape](unknown_secret, random)
-    return f"{shape}: {unknown_secret.text!r} in {body!r}" if survives(unknown_secret, REDACTOR.body(body)) else ""
+            yield ""
+            continue
+        left = is_left(form, body, redactor.body(b"<a>%b</a>" % body))
+        yield f"{form}: {secret!r} in {body!r}" if left else ""
+    for shape in random.choices(tuple(SHAPES), k=FORMS_AT_ONCE):
+        another = unknown(random)
+        body = SHAPES[shape](another, random)
+        yield f"{shape}: {another.text!r} in {body!r}" if survives(another, REDACTOR.body(body)) else ""

@@ -7,7 +7,7 @@ import pytest
 from engine.core.redaction.secrets import SecretRedactor
 from engine.core.redaction.spans import BLANKED
 from engine.core.secret import Secret
-from tests.campaigns.planting import FORMS, SHAPES, is_left, password, survives, unknown
+from tests.campaigns.planting import FORMS, PARTLY, SHAPES, is_left, password, survives, unknown
 
 ROUNDS = 25
 
@@ -25,6 +25,16 @@ def test_a_known_secret_is_found_in_every_form(form: str) -> None:
         redactor.know([Secret(secret)])
         body = redactor.body(b"<a>%b</a>" % planted)
         assert not is_left(form, planted, body), (secret, planted, body)
+
+
+@pytest.mark.parametrize("secret", ["Yy{N!r%5c", "Yy{N!r%5C%5c", "Abcd&bsol;&#92;", "abcd\\u005c", "x%255cYy"])
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in PARTLY])
+def test_a_secret_that_ends_like_an_escape_is_blanked_whole(form: str, secret: str) -> None:
+    redactor = SecretRedactor()
+    redactor.know([Secret(secret)])
+    planted = FORMS[form](secret, Random(form))
+    body = redactor.body(b"<a>%b</a>" % planted)
+    assert not is_left(form, planted, body), (planted, body)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -172,3 +172,42 @@ async def test_a_whole_day_is_the_day_it_was_meant_as(
     local = reason.start.astimezone(settings.timezone)
     assert (local.date().isoformat(), local.hour) == ("2026-03-04", 0)
     assert exchange.ledger.complaints == []
+
+
+CORRUPT_CODES = [
+    *("ErrorItemCorrupt", "ErrorCorruptData", "ErrorRecurrenceHasNoOccurrence", "ErrorContentConversionFailed"),
+    *("ErrorCalendarOccurrenceIsDeletedFromRecurrence", "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange"),
+    *("ErrorCalendarInvalidRecurrence", "ErrorCalendarInvalidPropertyValue", "ErrorCalendarInvalidTimeZone"),
+]
+
+
+@pytest.mark.parametrize("code", CORRUPT_CODES)
+async def test_an_item_for_which_all_others_are_refused_costs_a_stretch_of_time_alone(
+    world: World, exchange: ExchangeSimulator, open_source: OpenSource, code: str
+) -> None:
+    world.clear(ANNA)
+    world.put(ANNA, world.appointment("before", "09:00-10:00", subject="before"))
+    world.put(ANNA, world.appointment("bad", "10:00-10:30", subject="bad", find_item_error=code))
+    world.put(ANNA, world.appointment("after", "10:30-11:30", subject="after"))
+    async with open_source(exchange) as source:
+        mailbox = Mailbox(ANNA, exchange.ews_url)
+        found = await source.read_window(mailbox, day(world))
+        assert {each.subject for each in found if each.is_understood} == {"before", "after"}
+        (odd,) = [each for each in found if not each.is_understood]
+        assert odd.oddities == (Oddity.STRETCH_UNREADABLE,)
+        assert world.instant("09:30") <= odd.start <= world.instant("10:00")
+        assert world.instant("10:30") <= odd.end <= world.instant("11:00")
+        (reason,) = [
+            each
+            for each in decide(
+                found, PresenceSettings(timezone=ZoneInfo("Europe/Berlin")), world.instant("10:15")
+            ).reasons
+            if each.oddities
+        ]
+        assert reason.outcome is Outcome.LEFT_OUT
+        asked = len(exchange.ledger.records(operation="FindItem"))
+        assert asked <= 25
+        await source.read_window(mailbox, day(world))
+        assert len(exchange.ledger.records(operation="FindItem")) == asked + 3
+        world.clear(ANNA)
+        assert await source.read_window(mailbox, day(world)) == ()

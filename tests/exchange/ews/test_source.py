@@ -17,6 +17,7 @@ from engine.exchange.failures import (
     ExchangeFailure,
     ExchangeUnreachable,
     ImpersonationDenied,
+    LoginPage,
     LoginRefused,
     MailboxAtAnotherUrl,
     MailboxMoved,
@@ -187,7 +188,8 @@ async def test_what_cannot_be_an_address_is_not_asked_for(candidates: list[str])
         (Answer(500, fault("ErrorServerBusy")), ExchangeBusy),
         (Answer(500, fault("ErrorNameResolutionNoMailbox")), ServiceMailboxMissing),
         (Answer(500, fault("ErrorMailboxStoreUnavailable")), MailboxTrouble),
-        (Answer(200, b"<html>"), NotUnderstood),
+        (Answer(200, b"<html>"), LoginPage),
+        (Answer(200, b"<soap>"), NotUnderstood),
     ],
 )
 async def test_trouble_never_makes_another_candidate_take_the_place(

@@ -221,14 +221,20 @@ async def remembered(state: Path, clock: ManualClock) -> AsyncIterator[LogIns]:
         await database.close()
 
 
-async def test_restarts_add_nothing(iis: Iis, open_client: OpenClient, clock: ManualClock, tmp_path: Path) -> None:
-    for _ in range(5):
-        async with (
-            remembered(tmp_path / "state", clock) as log_ins,
-            open_client(iis, password="wrong", log_ins=log_ins) as client,
-        ):
-            assert await outcomes(client, 8) == [LoginRefused] * 8
-    assert iis.gate.seen[Seen.REFUSED] == 2
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_restarts_add_nothing(
+    authority: CertificateAuthority, open_client: OpenClient, clock: ManualClock, tmp_path: Path, scheme: str
+) -> None:
+    async with serve(authority, schemes=SCHEMES) as iis:
+        for _ in range(8):
+            async with (
+                remembered(tmp_path / "state", clock) as log_ins,
+                open_client(
+                    iis, password="wrong", authentication=Authentication(scheme.lower()), log_ins=log_ins
+                ) as client,
+            ):
+                assert await outcomes(client, 8) == [LoginRefused] * 8
+        assert iis.gate.seen[Seen.REFUSED] == 2
 
 
 async def test_one_killed_while_its_log_in_is_under_way_has_tried_it(
@@ -260,17 +266,19 @@ async def test_one_killed_while_its_log_in_is_under_way_has_tried_it(
     assert iis.gate.seen[Seen.REFUSED] == 2
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
 async def test_probes_beside_each_other_and_beside_the_engine_count_together(
-    iis: Iis, open_client: OpenClient, clock: ManualClock, tmp_path: Path
+    authority: CertificateAuthority, open_client: OpenClient, clock: ManualClock, tmp_path: Path, scheme: str
 ) -> None:
-    async with remembered(tmp_path / "state", clock) as log_ins:
+    async with remembered(tmp_path / "state", clock) as log_ins, serve(authority, schemes=SCHEMES) as iis:
 
         async def probe() -> None:
-            async with open_client(iis, password="wrong", log_ins=log_ins) as client:
+            by = Authentication(scheme.lower())
+            async with open_client(iis, password="wrong", authentication=by, log_ins=log_ins) as client:
                 assert await outcomes(client, 2) == [LoginRefused] * 2
 
         await asyncio.gather(*(probe() for _ in range(10)))
-    assert iis.gate.seen[Seen.REFUSED] == 2
+        assert iis.gate.seen[Seen.REFUSED] == 2
 
 
 async def test_another_way_to_log_in_adds_nothing_and_another_password_gets_in_at_once(

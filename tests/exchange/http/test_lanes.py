@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from engine.core.settings.model import Authentication
-from engine.exchange.failures import ExchangeUnreachable, LoginMethodNotOffered, LoginRefused
+from engine.exchange.failures import ExchangeUnreachable, LoginMethodNotOffered, LoginPage, LoginRefused
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.ntlm import Binding, Seen
 from tests.exchange.http.conftest import OpenClient
@@ -109,6 +109,37 @@ async def test_a_method_that_the_server_does_not_offer_is_no_refused_log_in(
             with pytest.raises(LoginMethodNotOffered, match=", ".join(sorted(schemes, key=str.lower)).lower()):
                 await client.post(URL, b"x", {})
         assert iis.gate.seen[Seen.REFUSED] == 0
+
+
+@pytest.mark.parametrize("authentication", list(Authentication))
+@pytest.mark.parametrize(
+    ("headers", "page", "told"),
+    [
+        ({}, "<html><form action='/my.policy'></form></html>", "leads to /my.policy"),
+        ({"WWW-Authenticate": "Bearer"}, "", "takes no password, but bearer alone"),
+        ({"WWW-Authenticate": "FBA"}, "<html><form/></html>", "takes no password, but fba alone"),
+    ],
+    ids=["form", "Bearer", "FBA"],
+)
+async def test_a_401_of_something_in_front_is_named_and_gets_no_password(
+    iis: Iis,
+    open_client: OpenClient,
+    authentication: Authentication,
+    headers: dict[str, str],
+    page: str,
+    told: str,
+) -> None:
+    async def in_front(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=401, headers=headers, text=page, content_type="text/html")
+
+    iis.on_request = in_front
+    async with open_client(iis, authentication=authentication) as client:
+        with pytest.raises(LoginPage, match=told) as failed:
+            await client.post(URL, b"x", {})
+        assert "direct address" in failed.value.remedy
+        assert failed.value.detail.startswith("mail.corp.example: HTTP 401")
+    assert len(iis.requests) == 1
+    assert not iis.gate.seen
 
 
 async def test_a_connection_that_the_server_closed_is_replaced_without_a_word(

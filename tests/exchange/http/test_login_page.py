@@ -34,6 +34,18 @@ REFRESH = (
         (200, {"content-type": "text/xml"}, FORM, "/owa/auth.owa"),
         (200, {}, b"\xef\xbb\xbf \r\n" + REFRESH, "https://sso.corp.example/login"),
         (200, {"content-type": "application/xhtml+xml"}, b'<?xml version="1.0"?><html/>', "a page for people"),
+        (401, {"content-type": "text/html"}, FORM, "/owa/auth.owa"),
+        (401, {}, b"<html><form method=post><input></form></html>", "HTTP 401 with a page for people"),
+        (401, {}, REFRESH, "https://sso.corp.example/login"),
+        (401, {"location": ADFS}, b"", "HTTP 401 leads to https://adfs.corp.example/adfs/ls/"),
+        (401, {"www-authenticate": "Bearer"}, b"", "takes no password, but bearer alone"),
+        (401, {"www-authenticate": "FBA, \x1b[2Js3cr3t=1"}, FORM, "but fba alone"),
+        (
+            401,
+            {"www-authenticate": f'Bearer client_id="x", authorization_uri="{ADFS}"'},
+            b"",
+            "which is given at https://adfs.corp.example/adfs/ls/",
+        ),
     ],
 )
 def test_a_log_in_page_is_named_with_where_it_leads_to(
@@ -60,6 +72,10 @@ def test_another_address_of_ews_is_no_log_in_page() -> None:
         (302, {"location": "https://mail.corp.example/owa/auth/errorFE.aspx?httpCode=500"}, b""),
         (302, {"location": "/ews/genericerrorpage.htm"}, b""),
         (403, {"content-type": "text/html"}, FORM),
+        (401, {"www-authenticate": "Negotiate, NTLM", "content-type": "text/html"}, FORM),
+        (401, {"www-authenticate": 'Basic realm="x", Bearer'}, FORM),
+        (401, {"content-type": "text/html"}, b"<html><title>401 - Unauthorized</title></html>"),
+        (401, {}, b""),
         (500, {"content-type": "text/html"}, b"<html/>"),
         (503, {"content-type": "text/html"}, b"<html/>"),
     ],
@@ -79,4 +95,6 @@ def test_any_address_is_shown_short_and_harmless(address: str) -> None:
 
 @given(st.integers(200, 599), st.binary(max_size=300))
 def test_any_body_is_looked_at_without_a_word(status: int, body: bytes) -> None:
-    what_answers(status, {"location": body.decode("latin-1")}, body)
+    text = body.decode("latin-1")
+    for found in (what_answers(status, {each: text}, body) for each in ("location", "www-authenticate")):
+        assert found is None or found.detail.isprintable()

@@ -96,3 +96,15 @@ async def test_nothing_is_measured_while_nobody_looks(iis: Iis, open_client: Ope
         onlooker.on = True
         await client.post(URL, b"y", {})
     assert [seen.request for seen in onlooker.seen] == [b"y"]
+
+
+async def test_what_answers_in_place_of_ews_is_seen_by_its_name(iis: Iis, open_client: OpenClient) -> None:
+    async def in_front(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": "https://adfs.corp.example/adfs/ls/"})
+
+    iis.on_request = in_front
+    onlooker = Onlooker()
+    async with open_client(iis, trace=onlooker) as client:
+        await client.post(URL, b"x", {})
+        await client.post(URL.replace("/EWS/Exchange.asmx", "/autodiscover/autodiscover.svc"), b"x", {})
+    assert [(seen.status, seen.failure) for seen in onlooker.seen] == [(302, "login-page"), (302, "")]

@@ -14,6 +14,7 @@ from engine.exchange.failures import CertificateNotTrusted, ExchangeFailure
 from engine.exchange.oauth.application import Application, ClientCertificate, Token
 from engine.exchange.oauth.failures import (
     ApplicationUnknown,
+    AuthorityTlsImpossible,
     AuthorityUnreachable,
     ClientCertificateRefused,
     ClientCertificateUnusable,
@@ -23,10 +24,12 @@ from engine.exchange.oauth.failures import (
     TenantUnknown,
     TokenDenied,
 )
-from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.certificates import CertificateAuthority, Flaw
 from engine.simulator.entra.server import EntraSimulator
 from engine.simulator.faults import Cut, Reply
+from tests.campaigns.fuzz.files import key_files
 from tests.exchange.oauth.conftest import CLIENT, RESOURCE, SECRET, KeyPair, MakeApplication, make_key_pair
+from tests.support.old_tls import old_tls
 from tests.support.site import collect_cancelled_handshakes
 
 
@@ -147,6 +150,27 @@ async def test_certificate_files_that_cannot_be_used(
         assert said in failure.detail
 
 
+async def test_a_key_that_entra_does_not_take_is_said_to_be_none(
+    make_application: MakeApplication, tmp_path: Path
+) -> None:
+    file = tmp_path / "ec.pem"
+    file.write_bytes(key_files()[-1])
+    failure = await failure_of(make_application(ClientCertificate(file, file)))
+    assert type(failure) is ClientCertificateUnusable
+    assert "no RSA key" in failure.detail
+
+
+async def test_what_stands_around_a_certificate_may_be_in_any_charset(
+    make_application: MakeApplication, key_pair: KeyPair, tmp_path: Path
+) -> None:
+    files = key_pair.files(tmp_path)
+    for file in (files.certificate, files.key):
+        file.write_bytes("subject=CN = Müller\n".encode("latin-1") + file.read_bytes())
+    application = make_application(files)
+    assert (await fetch(application)).seconds > 0
+    application.close()
+
+
 @pytest.mark.parametrize("operation", ["discovery", "token"])
 @pytest.mark.parametrize(
     "effect",
@@ -182,6 +206,47 @@ async def test_an_authority_with_another_certificate(make_application: MakeAppli
     assert type(failure) is CertificateNotTrusted
     assert failure.meaning == "The certificate of Microsoft Entra's log-in service is of a CA that is not trusted here"
     collect_cancelled_handshakes()
+
+
+@pytest.mark.parametrize(
+    ("name", "flaw", "meaning", "remedy"),
+    [
+        ("localhost", Flaw.EXPIRED, "has expired", "Renew the certificate"),
+        ("localhost", Flaw.NOT_YET_VALID, "is not valid yet", "clocks"),
+        ("localhost", Flaw.COMMON_NAME_ONLY, "has no alternative names", "SAN"),
+        ("localhost", Flaw.SELF_SIGNED, "is signed by itself", "exchange.ca_file"),
+        ("login.corp.example", None, "is for other names", "exchange.authority"),
+    ],
+)
+async def test_each_flaw_of_a_certificate_has_its_own_words(
+    authority: CertificateAuthority,
+    make_application: MakeApplication,
+    name: str,
+    flaw: Flaw | None,
+    meaning: str,
+    remedy: str,
+) -> None:
+    async with EntraSimulator(authority=authority, name=name, flaw=flaw) as entra:
+        failure = await failure_of(make_application(url=entra.url))
+        assert type(failure) is CertificateNotTrusted
+        assert failure.meaning == f"The certificate of Microsoft Entra's log-in service {meaning}"
+        assert remedy in failure.remedy
+        assert ("exchange.ca_file" in failure.remedy) is (flaw is Flaw.SELF_SIGNED)
+        assert f"it is that of CN={name}" in failure.detail
+        assert "ews_url" not in failure.remedy
+        assert entra.ledger.records() == []
+        collect_cancelled_handshakes()
+
+
+@pytest.mark.parametrize("resets", [False, True])
+async def test_an_authority_that_speaks_old_tls_alone_is_told_so(
+    make_application: MakeApplication, resets: bool
+) -> None:
+    async with old_tls(resets=resets) as port:
+        failure = await failure_of(make_application(url=f"https://localhost:{port}"))
+    assert type(failure) is AuthorityTlsImpossible
+    assert "TLS 1.2" in failure.remedy
+    assert not failure.sent, "the secret was not on its way"
 
 
 async def test_proxies_of_the_environment_are_not_used(

@@ -38,6 +38,7 @@ from engine.exchange.failures import (
     LoginRefused,
     MailboxNotFound,
     NotUnderstood,
+    TlsImpossible,
 )
 from engine.exchange.http.login_page import cleaned_address
 
@@ -127,7 +128,7 @@ class Search:
         self._failing: set[str] = set()
         self.leads_away = ""
         self._outside = ""
-        self._certificate: CertificateNotTrusted | None = None
+        self._tls_flaw: CertificateNotTrusted | TlsImpossible | None = None
         self._endpoint: Endpoint | None = None
         if not self._addresses:
             raise AutodiscoverFailed("there is no e-mail address to ask about")
@@ -170,8 +171,10 @@ class Search:
         """Take in that there was no answer to `step`; without a connection its host is not asked again."""
         self._say(step, str(failure))
         self._failing.add(origin_of(step.url))
-        if isinstance(failure, CertificateNotTrusted) and (self._configured or "//autodiscover." in step.url):
-            self._certificate = self._certificate or failure
+        if isinstance(failure, CertificateNotTrusted | TlsImpossible) and (
+            self._configured or "//autodiscover." in step.url
+        ):
+            self._tls_flaw = self._tls_flaw or failure
         if isinstance(failure, ExchangeUnreachable | CertificateNotTrusted):
             self._gone.add(origin_of(step.url))
 
@@ -196,8 +199,8 @@ class Search:
         if certain:
             raise MailboxNotFound("; ".join(self._said))
         failure = AutodiscoverFailed("; ".join(self._said))
-        # Where autodiscover ought to be, a certificate is what to mend; a web site of the domain may have any.
-        raise failure.in_words(failure.meaning, self._certificate.remedy) if self._certificate else failure
+        # Where autodiscover ought to be, its certificate or TLS is what to mend; a web site of the domain may have any.
+        raise failure.in_words(failure.meaning, self._tls_flaw.remedy) if self._tls_flaw else failure
 
     def _first_steps(self, domain: str) -> list[Step]:
         address = self._addresses[0]

@@ -1,0 +1,171 @@
+"""Notices where users of the PBX and mailboxes do not go together one to one: two to a mailbox, or a mailbox too many.
+
+Neither changes a presence. Two users who lead to one mailbox both show it, since it is proved to own an address that
+the PBX gives to each of them: desk telephone and softphone of one person. Of two mailboxes that one user leads to, the
+one of the first address counts (exchange.candidate_order).
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from engine.core.failures import Failure
+from engine.exchange.failures import ExchangeFailure, MailboxAmbiguous, MailboxNotFound, MailboxShared
+from engine.exchange.source import CalendarSource, Mailbox
+from engine.sync.circumstances import Circumstances
+from engine.sync.first_reading import candidates_after
+from engine.sync.happenings import UserChanged, UserTrouble
+from engine.sync.roster import Participant, Roster
+from engine.sync.timetable import Alarm, Timetable
+
+FIRST_LOOK = timedelta(minutes=1)
+"""The other addresses of a user are looked up that long after the mailbox was read: first readings come first."""
+
+BETWEEN_LOOKS = timedelta(seconds=1)
+"""So much time between two users: 10,000 of them take some hours, and a request a second disturbs nobody."""
+
+AFTER_TROUBLE = timedelta(hours=1)
+AFTER_CONFLICT = timedelta(days=1)
+"""When to look again: what could not be found out, and what somebody may have corrected in Exchange."""
+
+_MOST_LOOKED_UP = 10
+_MOST_NAMED = 3
+
+
+class MailboxClaims:
+    """Says who shares a mailbox with whom, and whose addresses lead to two.
+
+    `may_ask` tells whether Exchange works: nothing is asked for this before.
+    """
+
+    def __init__(
+        self, roster: Roster, source: CalendarSource, around: Circumstances, *, may_ask: Callable[[], bool]
+    ) -> None:
+        self._roster = roster
+        self._source = source
+        self._clock = around.network_clock
+        self._observe = around.observe
+        self._may_ask = may_ask
+        self._mailboxes: dict[str, str] = {}
+        self._users: dict[str, set[str]] = {}
+        self._considered: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._ambiguous: dict[str, MailboxAmbiguous] = {}
+        self._timetable = Timetable()
+        self._alarm = Alarm(self._clock)
+
+    def notices(self, guid: str) -> tuple[Failure, ...]:
+        """Return what is to be said of a user although the calendar is read."""
+        shared, ambiguous = self._shared(guid), self._ambiguous.get(guid)
+        return tuple(each for each in (shared, ambiguous) if each is not None)
+
+    def visited(self, guid: str) -> None:
+        """Take note of where a user's mailbox is, and have the user's other addresses looked up some time."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing or participant.mailbox is None:
+            self.forget(guid)
+            return
+        self._claim(guid, participant, participant.mailbox)
+        considered = participant.mailbox.address.lower(), participant.candidates
+        if self._considered.get(guid) != considered:
+            self._considered[guid] = considered
+            self._ambiguous.pop(guid, None)
+            if candidates_after(participant.mailbox, participant.candidates):
+                self._look_in(FIRST_LOOK, guid)
+
+    def forget(self, guid: str) -> None:
+        """Take note that a user has no mailbox, or takes part no more."""
+        self._considered.pop(guid, None)
+        self._ambiguous.pop(guid, None)
+        self._timetable.discard(guid)
+        address = self._mailboxes.pop(guid, None)
+        if address is None:
+            return
+        others = self._users[address]
+        others.discard(guid)
+        for other in others:
+            self._observe(UserChanged(other))
+        if not others:
+            del self._users[address]
+
+    async def run(self) -> None:
+        """Look up addresses for ever, one user after the other."""
+        while True:
+            guid = self._timetable.pop_due(self._clock.now())
+            if guid is None:
+                await self._alarm.wait(self._timetable.earliest())
+                continue
+            if self._may_ask():
+                await self._look(guid)
+            else:
+                self._look_in(FIRST_LOOK, guid)
+            await self._clock.sleep_until(self._clock.now() + BETWEEN_LOOKS)
+
+    def _claim(self, guid: str, participant: Participant, mailbox: Mailbox) -> None:
+        address = mailbox.address.lower()
+        if self._mailboxes.get(guid) == address:
+            return
+        self.forget(guid)
+        self._mailboxes[guid] = address
+        users = self._users.setdefault(address, set())
+        users.add(guid)
+        shared = self._shared(guid)
+        if shared is not None:
+            self._observe(UserTrouble(participant.user, shared))
+        for other in users - {guid}:
+            self._observe(UserChanged(other))
+
+    def _shared(self, guid: str) -> MailboxShared | None:
+        address = self._mailboxes.get(guid, "")
+        others = sorted(
+            self._roster[other].user.label
+            for other in self._users.get(address, ())
+            if other != guid and other in self._roster
+        )
+        if not others:
+            return None
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        return MailboxShared(f"{address} is also the mailbox of {', '.join(others[:_MOST_NAMED])}{more}")
+
+    def _look_in(self, pause: timedelta, guid: str) -> None:
+        self._timetable.set(guid, self._clock.now() + pause)
+        self._alarm.wake()
+
+    async def _look(self, guid: str) -> None:
+        participant, considered = self._roster.get(guid), self._considered.get(guid)
+        if participant is None or participant.mailbox is None or considered is None:
+            return
+        mailbox = participant.mailbox
+        try:
+            elsewhere = await self._elsewhere(mailbox, participant.candidates)
+        except ExchangeFailure:
+            self._look_in(AFTER_TROUBLE, guid)
+            return
+        if self._considered.get(guid) != considered:
+            return
+        before = self._ambiguous.pop(guid, None)
+        if elsewhere:
+            failure = self._ambiguous[guid] = _ambiguous(mailbox, elsewhere)
+            self._look_in(AFTER_CONFLICT, guid)
+            if before is None:
+                self._observe(UserTrouble(participant.user, failure))
+        if elsewhere or before is not None:
+            self._observe(UserChanged(guid))
+
+    async def _elsewhere(self, mailbox: Mailbox, candidates: tuple[str, ...]) -> dict[str, str]:
+        """Return the further addresses that lead to other mailboxes, and to which."""
+        found: dict[str, str] = {}
+        for candidate in candidates_after(mailbox, candidates)[:_MOST_LOOKED_UP]:
+            try:
+                other = await self._source.resolve((candidate,))
+            except MailboxNotFound:
+                continue
+            if other.address.lower() != mailbox.address.lower():
+                found[candidate] = other.address
+        return found
+
+
+def _ambiguous(mailbox: Mailbox, elsewhere: dict[str, str]) -> MailboxAmbiguous:
+    verb = "leads" if len(elsewhere) == 1 else "lead"
+    return MailboxAmbiguous(
+        f"{mailbox.found_by} counts, but {', '.join(elsewhere)} {verb} elsewhere",
+        confidential="; ".join(f"{candidate} belongs to {address}" for candidate, address in elsewhere.items()),
+    )

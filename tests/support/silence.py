@@ -1,0 +1,38 @@
+"""A machine that is gone without a word: its end of a connection hears nothing any more, and so answers nothing."""
+
+import asyncio
+import ctypes
+import fcntl
+import socket
+import sys
+import termios
+
+import pytest
+
+SO_ATTACH_FILTER = 26
+"""asm-generic/socket.h; Python has no name for it."""
+TAKE_NOTHING = bytes((0x06, 0, 0, 0, 0, 0, 0, 0))
+"""One instruction of a classic BPF program: return 0 bytes of every packet (socket(7))."""
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="socket filters are Linux's")
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+async def fall_silent(transport: asyncio.BaseTransport | None) -> None:
+    """Drop every packet that comes to this end of a connection, acknowledgements and probes of the system included.
+
+    What was sent has arrived by then: this end would send it again and again, which is a sign of life.
+    """
+    assert transport is not None
+    plain = transport.get_extra_info("socket")
+    while unacknowledged(plain.fileno()):  # noqa: ASYNC110 (the system tells nobody)
+        await asyncio.sleep(0.01)
+    plain.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(_Program(1, TAKE_NOTHING)))
+
+
+def unacknowledged(descriptor: int) -> int:
+    """Return how many bytes were sent and not acknowledged yet (SIOCOUTQ of tcp(7))."""
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
