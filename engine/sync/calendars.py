@@ -229,9 +229,10 @@ class Calendars:
                     await self._alarm.wait(self._timetable.earliest())
                 elif guid in self._visiting:
                     self._again.add(guid)
-                elif self._need_not_be_read(guid) or self._is_held_back(guid):
-                    continue
-                elif self._slow.may_begin(guid):
+                elif self._need_not_be_read(guid) or self._is_held_back(guid) or not self._slow.may_begin(guid):
+                    # Nobody may be due any more.
+                    self._finished()
+                else:
                     self._visiting.add(guid)
                     self._slow.begun(guid, self._network_clock.now().timestamp())
                     self._visits[guid] = group.create_task(self._visit(guid))
