@@ -134,14 +134,15 @@ async def test_closed_in_order_goes_on_with_the_same_subscriptions(
         # Who was listened to while others came is read once more.
         await site.pass_time(minutes=5)
         ledger = company.exchange.ledger
-        subscribed, read = ledger.operations["Subscribe"], ledger.operations["FindItem"]
+        subscribed, read = ledger.operations["Subscribe"], len(ledger.records(operation="FindItem", code="NoError"))
         opened = ledger.operations["GetStreamingEvents"]
         await streams_end(site, "closed")
         await ledger.until(opened + 1, operation="GetStreamingEvents", code="NoError")
         await clock.advance(5 * 60)
         await site.settled()
         assert ledger.operations["Subscribe"] == subscribed
-        assert ledger.operations["FindItem"] == read
+        # Who may not be impersonated is looked at again after some minutes, which has nothing to do with this.
+        assert len(ledger.records(operation="FindItem", code="NoError")) == read
 
 
 async def test_what_changed_while_nobody_listened_is_read(

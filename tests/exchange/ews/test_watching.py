@@ -322,8 +322,7 @@ async def test_a_connection_that_ends_again_and_again_leaves_nobody_watched_in_b
         anna, streams = watch.mailbox(ANNA), watch.simulator.subscriptions.streams
         await watch.watch(ANNA)
         for _ in range(8):
-            await watch.until(lambda: len(streams) > 0, seconds_pass=1)
-            assert watch.source.is_watched(anna)
+            await watch.until(lambda: len(streams) > 0 and watch.source.is_watched(anna), seconds_pass=1)
             streams[-1].cut()
             await watch.until(lambda: len(streams) == 0)
             await watch.until(lambda: len(streams) > 0 or not watch.source.is_watched(anna), seconds_pass=0.5)
