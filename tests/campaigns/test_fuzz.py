@@ -12,7 +12,7 @@ from tests.campaigns.fuzz.doors import knock
 from tests.campaigns.fuzz.recorded import recorded
 from tests.campaigns.fuzz.targets import PBX, Target, targets
 
-INPUTS, CONVERSATIONS, KNOCKS = 100, 300, 24
+INPUTS, CONVERSATIONS, KNOCKS = 100, 300, 8
 SEED = 20261130
 TARGETS = targets({})
 REFUSED = (ApplicationUnknown, ClientCertificateUnusable, ClientSecretRefused, ExchangeBusy, LoginMethodNotOffered)
