@@ -123,6 +123,7 @@ class Stage:
             )
             for n in range(PEOPLE)
         ]
+        self._resolve_with = dice.choice(("service-account", "candidates"))
         self.steady = IdleClock(loop, datetime(2026, 3, 26, 8, dice.randrange(60), tzinfo=UTC), SPEED)
         self.wall = WallClock(self.steady)
         self.world = World(self.wall.now().date(), BERLIN, people)
@@ -139,7 +140,7 @@ class Stage:
                 mailboxes_per_stream=dice.choice((2, 200)),
                 declares_every_envelope=dice.random() < 0.7,
                 impersonation_refused_in=dice.choice(("fault", "response")),
-                caller_has_mailbox=dice.random() < 0.8,
+                caller_has_mailbox=self._resolve_with == "service-account",
             ),
             pbx_behaviour=PbxBehaviour(
                 clears=dice.choice(list(ClearSemantics)),
@@ -180,7 +181,7 @@ class Stage:
                     "max_subscriptions_per_connection": 4,
                     "poll_seconds": int(self._poll.total_seconds()),
                     "mode": "details",
-                    "resolve_with": self.dice.choice(("service-account", "candidates")),
+                    "resolve_with": self._resolve_with,
                 },
                 pbx={
                     "users": {"exclude": {"groups": ["no calendar"]}},
