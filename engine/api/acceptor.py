@@ -182,13 +182,17 @@ class Acceptor:
 
     async def _next(self, listener: socket.socket) -> socket.socket:
         while True:
+            await _readable(listener)
             try:
-                connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+                connection, _ = listener.accept()
+            except BlockingIOError:
+                continue
             except OSError as error:
                 self._counters.accepts_failed += 1
                 self._say(f"connections not accepted ({error.strerror})", self._counters.accepts_failed)
                 await asyncio.sleep(OUT_OF_RESOURCES_SECONDS)
             else:
+                connection.setblocking(False)
                 return connection
 
     async def _receive(self, connection: socket.socket, server: web.Server) -> None:
@@ -216,6 +220,20 @@ class Acceptor:
         if now >= self._said.get(what, float("-inf")) + SAID_AGAIN:
             self._said[what] = now
             logger.warning("%s: %s: %d so far", self._name, what, count)
+
+
+async def _readable(listener: socket.socket) -> None:
+    """Wait until somebody connects, without accepting: `sock_accept` loses what it has accepted when it is cancelled.
+
+    What is lost stays open, and whoever has asked there waits for an answer although the engine is gone.
+    """
+    loop = asyncio.get_running_loop()
+    somebody = asyncio.Event()
+    loop.add_reader(listener, somebody.set)
+    try:
+        await somebody.wait()
+    finally:
+        loop.remove_reader(listener)
 
 
 def _user_of(connection: socket.socket) -> int:

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from engine.api import acceptor, descriptors
 from engine.api.acceptor import limits_here
+from engine.api.metrics import Counters
 from engine.api.stream import Patience
 from engine.cli.logbook import LogHandler
 from tests.support.api import people, served_engine
@@ -164,20 +166,39 @@ async def test_no_descriptor_left_is_said_once_and_over_when_there_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     monkeypatch.setattr(acceptor, "OUT_OF_RESOURCES_SECONDS", 0.001)
-    loop = asyncio.get_running_loop()
-    accept, left = loop.sock_accept, [50]
+    accept, left = socket.socket.accept, [50]
 
-    async def sock_accept(listener: socket.socket) -> tuple[socket.socket, object]:
+    def no_more(listener: socket.socket) -> tuple[socket.socket, object]:
         if left[0]:
             left[0] -= 1
             raise OSError(24, "Too many open files")
-        return await accept(listener)
+        return accept(listener)
 
-    monkeypatch.setattr(loop, "sock_accept", sock_accept)
+    monkeypatch.setattr(socket.socket, "accept", no_more)
     async with served_engine(tmp_path, USERS) as served:
         assert (await served.get("/v1/status"))["users"] == 3
         assert served.desk.counters.accepts_failed == 50
     assert log.getvalue().count("Too many open files") <= 2  # of each socket one
+
+
+async def unasked(_: web.BaseRequest) -> web.StreamResponse:
+    raise AssertionError
+
+
+async def test_who_connects_as_it_ends_is_not_accepted_and_forgotten(tmp_path: Path) -> None:
+    path = str(tmp_path / "engine.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(path)
+        listener.listen()
+        accepting = acceptor.Acceptor(path, limits_here(frozenset()), Counters())
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(accepting.run(listener, web.Server(unasked)))
+            await asyncio.sleep(0)  # it waits now
+            client.connect(path)
+            await asyncio.sleep(0)  # the loop has seen that
+            task.cancel()
+        connection, _ = listener.accept()
+        connection.close()
 
 
 async def test_descriptors_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ async def test_pauses_grow_and_the_traceback_is_written_once(caplog: pytest.LogC
     assert pauses[-1] > LONGEST_PAUSE / 2
     assert all(after > before for before, after in itertools.pairwise(pauses[:9]))
     assert caplog.text.count("Traceback") <= 1 + sum(pauses) // PAUSE.total_seconds() + 1
-    assert "made up [2J by" in caplog.text
+    assert "made up␛[2J by␊a peer" in caplog.text
     assert "\x1b" not in caplog.text
     (problem,) = stage.supervisor.problems()
     assert problem.detail.startswith("part: ValueError, ")
@@ -127,7 +127,7 @@ def test_a_traceback_tells_what_led_to_it_and_what_was_in_a_group() -> None:
             raise ExceptionGroup("several", [KeyError("second")]) from first
     except ExceptionGroup as group:
         text = traceback_of(group)
-    for expected in ("ValueError: first line", "which led to:", "ExceptionGroup: several", "KeyError: 'second'"):
+    for expected in ("ValueError: first␊line", "which led to:", "ExceptionGroup: several", "KeyError: 'second'"):
         assert expected in text
 
 

@@ -176,9 +176,9 @@ async def test_the_engine_goes_and_comes(tmp_path: Path) -> None:
         await shown.shows("✗ engine gone")
         await shown.shows("What is shown here is ")
         assert "30 users" in shown.grid()
-        async with served_engine(tmp_path, people(4)):
+        async with served_engine(tmp_path, people(24)):  # most of the 30 stay, or it would be held
             await shown.shows("✓ engine")
-            await shown.shows("4 users")
+            await shown.shows("24 users")
 
 
 async def test_from_a_change_to_its_user_and_on(tmp_path: Path) -> None:
