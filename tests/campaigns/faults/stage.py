@@ -219,8 +219,13 @@ class Stage:
         self._running = asyncio.get_running_loop().create_task(self._engine.run())
 
     async def stop_engine(self) -> None:
-        """End the engine, wherever it is."""
-        if self._running is not None and self._database is not None:
+        """End the engine, wherever it is; what it could not write down so far it writes down now.
+
+        A presence that neither the disk nor the PBX could be told of is beyond anybody.
+        """
+        if self._engine is not None and self._running is not None and self._database is not None:
+            disk_has_room()
+            await self._engine.leave()
             self._running.cancel()
             await asyncio.wait({self._running})
             if not self._running.cancelled() and (error := self._running.exception()) is not None:
