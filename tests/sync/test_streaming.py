@@ -139,6 +139,7 @@ async def test_closed_in_order_goes_on_with_the_same_subscriptions(
         ledger = company.exchange.ledger
         # Who may not be impersonated is looked at again after some minutes, which has nothing to do with this.
         well = {operation: len(ledger.records(operation=operation, code="NoError")) for operation in ASKED}
+        assert all(well.values())
         opened = ledger.operations["GetStreamingEvents"]
         await streams_end(site, "closed")
         await ledger.until(opened + 1, operation="GetStreamingEvents", code="NoError")
