@@ -36,5 +36,11 @@ def test_every_version_comes_with_hashes() -> None:
     assert all("--hash=sha256:" in piece for piece in pieces)
 
 
+def test_every_dependency_has_its_reason_beside_it() -> None:
+    lines = (ROOT / "pyproject.toml").read_text().partition("\ndependencies = [\n")[2].partition("\n]\n")[0].splitlines()
+    before = dict(zip(lines[1:], lines, strict=False))
+    assert [line for line in lines if line.startswith('    "') and not before.get(line, "").startswith("    # ")] == []
+
+
 def test_every_dependency_has_a_lower_bound() -> None:
     assert all(any(each.operator == ">=" for each in wanted.specifier) for wanted in asked_for())
