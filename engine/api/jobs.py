@@ -47,6 +47,10 @@ class Job:
     async def _run(self) -> None:
         try:
             await self._work(self._progressed)
+        except asyncio.CancelledError:
+            if self.operation.state == "running":
+                self._end("failed")
+            raise
         except Exception:
             logger.exception("operation %s", self.operation.kind)
             self._end("failed")
