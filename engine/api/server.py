@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from functools import partial
 from collections.abc import Sequence
+from functools import partial
 
 from aiohttp import web
 
