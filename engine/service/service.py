@@ -90,6 +90,7 @@ class Service:
             SystemRandom(),
             mistakes,
             passed_on=StoreFailure,
+            noted=lambda: self.seat.report(ServiceChanged()),
             started_again=lambda _: None,
         )
         self._lock = asyncio.Lock()
@@ -363,7 +364,7 @@ class Service:
         self._stamp = self.file.stamp()
         try:
             text = await asyncio.to_thread(self.file.read)
-            if self._in_force is not None and text == self.text and self.file_trouble is None:
+            if self._in_force is not None and text == self._in_force.text and self.file_trouble is None:
                 return
             self.text = text
             goal = InForce(text, await asyncio.to_thread(self.file.settings, text))

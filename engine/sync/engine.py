@@ -98,7 +98,12 @@ class Engine:
         self._finished = Bell()
         self._mistakes = MistakeLog(logger, network_clock)
         self._supervisor = Supervisor(
-            network_clock, random, self._mistakes, passed_on=StoreFailure, started_again=self._take_up
+            network_clock,
+            random,
+            self._mistakes,
+            passed_on=StoreFailure,
+            noted=lambda: self._report(ServiceChanged()),
+            started_again=self._take_up,
         )
         self._roster: Roster = {}
         self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)

@@ -32,7 +32,7 @@ class PartFailed(Failure):
 class Supervisor:
     """Runs parts by name. `clock` is the network clock; `passed_on` are failures that are to end everything.
 
-    `started_again` is called with the name of a part that starts again after a mistake.
+    `noted` is called when there is another problem, `started_again` with the name of a part that starts again after it.
     """
 
     def __init__(
@@ -42,12 +42,14 @@ class Supervisor:
         log: MistakeLog,
         *,
         passed_on: type[Failure],
+        noted: Callable[[], None],
         started_again: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._random = random
         self._log = log
         self._passed_on = passed_on
+        self._noted = noted
         self._started_again = started_again
         self._mistakes: dict[str, tuple[str, int, datetime]] = {}
 
@@ -93,6 +95,7 @@ class Supervisor:
         if now >= last + WELL_AGAIN_AFTER:
             times = 0
         self._mistakes[name] = (_kind(mistake), times + 1, now)
+        self._noted()
 
 
 def _is_or_holds(mistake: Exception, kind: type[Exception]) -> bool:
