@@ -9,7 +9,7 @@ from engine.exchange.failures import MailboxNotFound
 from tests.support.api import NINE, InstantSource
 
 HOSTILE = (
-    "\x1b]0;owned\x07\x1b[31mX\n\r\x0b\x0cERROR forged\t\x9b2J\x85"
+    "\x1b]0;owned\x07\x1b[31mX\x1b[45m\n\r\x0b\x0cERROR forged\t\x9b2J\x85"
     "\u202e\u2066\u2069\u200b\u200d\u2028\u2029\ufeff\xad\U000e0041"
 )
 """Controls of C0 and C1, overrides of the direction, what has no width, other ends of lines, a tag."""
