@@ -33,7 +33,7 @@ async def test_metrics_and_nothing_else(tmp_path: Path) -> None:
                         break
                     except aiohttp.ClientConnectorError:
                         await asyncio.sleep(0.01)
-            assert "calendar_engine_presences_set_total 3\n" in await response.text()
+            assert "calendar_engine_presences_set_total 3.0\n" in await response.text()
             for method, path in (("GET", "/v1/status"), ("POST", "/metrics"), ("PATCH", "/v1/settings"), ("GET", "/")):
                 async with session.request(method, path) as refused:
                     assert refused.status in (404, 405)
