@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.simulator.company import Company
@@ -16,7 +17,7 @@ from tests.support.site import ews_schema, running_engine, running_site
 async def test_200_mailboxes_through_8_lanes_cost_8_handshakes_and_no_other_401(tmp_path: Path) -> None:
     world = generate(200, 20, date(2026, 3, 2), ZoneInfo("Europe/Berlin"))
     clock = ManualClock(world.instant("09:05"))
-    tables = {
+    tables: dict[str, dict[str, Any]] = {
         "exchange": {"connections": 8, "ews_url": "https://mail.corp.example/EWS/Exchange.asmx"},
         "pbx": {"writes_per_second": 1000},
     }
