@@ -6,7 +6,10 @@ READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.ready-demo
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
-.PHONY: demo test test-lowest bench screenshots faults fuzz soak lock clean
+# What was compiled once is kept: tests and demo start many processes, and each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test test-lowest bench screenshots reference faults fuzz soak lock clean
 
 # What it says goes to standard error: without a terminal the demo prints JSON, and nothing else.
 demo: $(DEMO_READY)
@@ -40,6 +43,10 @@ fuzz: $(READY)
 
 screenshots: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py
+
+# docs/settings.md and docs/errors.md, from the code.
+reference: $(READY)
+	PYTHONPATH=. $(BIN)/python docs/reference.py
 
 # Ten simulated days; DAYS=1 SEED=7 for less, or the same again.
 soak: $(READY)

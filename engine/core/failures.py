@@ -71,7 +71,12 @@ class Failure(Exception):
     @property
     def slug(self) -> str:
         """The name for machines, for instance `login-refused` for `LoginRefused`."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+        return slug_of(type(self))
+
+
+def slug_of(failure: type[Failure]) -> str:
+    """Return the name of a failure for machines."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", failure.__name__).lower()
 
 
 class EngineMistake(Failure):

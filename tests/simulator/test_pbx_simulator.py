@@ -417,11 +417,20 @@ async def test_an_api_without_the_right_is_refused_or_silent(reaction: MissingRi
         assert pbx.calendar_presence("b01") == CLEARED
 
 
-async def test_garbage_takes_the_place_of_one_message() -> None:
+async def test_garbage_takes_the_place_of_one_answer() -> None:
     async with simulator() as pbx, app_at(pbx) as app:
         pbx.behaviour.garbage = '{"rubbish":true}'
         assert await app.ask(SET) == {"rubbish": True}
         assert (await app.ask(SET))["mt"] == "SetPresenceResult"
+
+
+async def test_garbage_comes_before_a_change() -> None:
+    async with simulator() as pbx, app_at(pbx) as app:
+        await app.rows()
+        pbx.behaviour.garbage = '{"rubbish":true}'
+        pbx.add_user(PbxUser(guid="b03", h323="cleo"))
+        assert await app.receive() == {"rubbish": True}
+        assert (await app.receive())["mt"] == "ReplicateAdd"
 
 
 async def test_a_drop_is_a_reset_and_new_connections_are_welcome() -> None:

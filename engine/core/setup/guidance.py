@@ -63,6 +63,7 @@ def exchange_server(values: _Values) -> tuple[str, ...]:
     return (
         "Leave everything out to have the server found by autodiscover in the mail domain of the service account.",
         "Else set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx), which needs none.",
+        "A host outside the mail domain gets the password only if exchange.trusted_hosts names it, as at a hoster.",
         "Name a user whose calendar may be read to see whether everything works.",
     )
 

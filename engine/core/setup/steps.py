@@ -78,6 +78,7 @@ _SELECTION = tuple(
     for side in ("include", "exclude")
     for names in ("names", "groups", "nodes", "locations", "templates")
 )
+_RESOLUTION = ("exchange.resolve_with", "exchange.candidate_order")
 _PRESENCE = (
     *("presence.show_subject", "presence.priority_words", "presence.no_priority_words"),
     *("presence.tentative_exception_organizer", "presence.horizon_hours"),
@@ -91,7 +92,7 @@ STEPS = (
     Step("exchange", "Which Exchange", lambda _: ("exchange.type", "exchange.mode")),
     Step("credentials", "Service account", _account_keys, _account_secrets, exchange_account),
     Step("server", "Finding Exchange", _server_keys, _nothing, exchange_server, Check.EXCHANGE, asks_for_user=True),
-    Step("resolution", "Finding mailboxes", lambda _: ("exchange.resolve_with",), check=Check.RESOLUTION),
+    Step("resolution", "Finding mailboxes", lambda _: _RESOLUTION, check=Check.RESOLUTION),
     Step("presence", "What is shown", lambda _: _PRESENCE, check=Check.CALENDARS),
     Step("review", "Review and apply", lambda _: ("engine.dry_run",)),
 )

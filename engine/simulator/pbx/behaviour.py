@@ -46,8 +46,9 @@ class Behaviour:
     """May be changed at any time; holds from the next message on, `clears` from the start.
 
     `result_delay` (seconds by the injected clock) holds back every SetPresenceResult, `answers_presence` off holds
-    them back for good. `refused_presence` maps a guid to the errorText its SetPresence gets. `garbage` replaces the
-    next message sent. `notes_cut_at` is the length from which notes are cut, `notes_refused_from` the one from which
+    them back for good. `refused_presence` maps a guid to the errorText its SetPresence gets. `garbage` takes the
+    place of the next message if that is an answer, and comes before it otherwise: of a change, TCP loses nothing.
+    `notes_cut_at` is the length from which notes are cut, `notes_refused_from` the one from which
     they are refused. `sends_pings` puts a ping before every message; whether pings are answered holds from the next
     connection on. `names_api` and `echoes_src` off leave `api` and `src` out of results, `guids_in_capitals` writes
     guids with large letters.

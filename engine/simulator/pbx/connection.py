@@ -124,12 +124,15 @@ class AppConnection:
         garbage, self._pbx.behaviour.garbage = self._pbx.behaviour.garbage, None
         if self._pbx.behaviour.sends_pings:
             await self._socket.ping()
-        await self._socket.send_str(self._written(message) if garbage is None else garbage)
+        if garbage is not None:
+            await self._socket.send_str(garbage)
+        if garbage is None or not _is_answer(message):
+            await self._socket.send_str(self._written(message))
 
     def _written(self, message: Message) -> str:
         """Return compact JSON, as a PBX writes it, without what the behaviour says that this one leaves out."""
         behaviour = self._pbx.behaviour
-        if str(message.get("mt")).endswith("Result"):
+        if _is_answer(message):
             kept = {"api": behaviour.names_api, "src": behaviour.echoes_src}
             message = {name: value for name, value in message.items() if kept.get(name, True)}
         elif not behaviour.echoes_src:
@@ -163,3 +166,7 @@ class AppConnection:
             self._table_users.receive(mt, message)
         elif api == self._presence.NAME:
             self._presence.receive(mt, message)
+
+
+def _is_answer(message: Message) -> bool:
+    return str(message.get("mt")).endswith("Result")

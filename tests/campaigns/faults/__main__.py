@@ -103,7 +103,12 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)))
     parser.add_argument("--site", type=int, help="only this site of the campaign")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=2 * (os.cpu_count() or 1),
+        help="sites at once; a site mostly waits (default: %(default)s)",
+    )
     given = parser.parse_args()
     count = max(1, round(given.steps / STEPS_PER_SITE))
     sites = range(count) if given.site is None else (given.site,)

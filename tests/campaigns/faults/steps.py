@@ -191,6 +191,17 @@ async def pbx_goes_or_comes(stage: Stage) -> None:
     await (stage.pbx_goes if stage.company.pbx.is_listening else stage.pbx_comes)()
 
 
+async def pbx_is_restored(stage: Stage) -> None:
+    """The PBX starts again from a backup without presences."""
+    pbx = stage.company.pbx
+    was_listening = pbx.is_listening
+    await stage.pbx_goes()
+    pbx.forget_presences()
+    stage.forget_shown(*(user.guid for user in pbx.users))
+    if was_listening:
+        await stage.pbx_comes()
+
+
 async def pbx_answers_or_not(stage: Stage) -> None:
     """The PBX leaves requests unanswered, answers late, or well."""
     behaviour = stage.company.pbx.behaviour
@@ -283,6 +294,7 @@ STEPS: tuple[tuple[int, Step], ...] = (
     (3, names_fail_or_work),
     (4, drop_link),
     (3, pbx_goes_or_comes),
+    (1, pbx_is_restored),
     (3, pbx_answers_or_not),
     (2, pbx_refuses_somebody),
     (1, pbx_says_garbage),

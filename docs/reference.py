@@ -1,0 +1,111 @@
+"""Generate docs/settings.md and docs/errors.md from the code: `make reference`."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import engine
+from engine.core.failures import Failure, slug_of
+from engine.core.settings.catalogue import Setting, catalogue
+
+HERE = Path(__file__).parent
+NO_PRODUCT = "engine.simulator"
+
+
+def settings_page() -> str:
+    """Return the page of all settings, one table for each table of the settings file."""
+    lines = [
+        "# Settings",
+        "",
+        "Generated from the code by `make reference`. [calendar-engine.toml(5)](../man/calendar-engine.toml.5) says",
+        "more of each; [packaging/calendar-engine.toml](../packaging/calendar-engine.toml) is a file to start from.",
+        "*Affects* names what a changed value has an effect on: `PBX link` and `calendars` connect again for it, and",
+        "`next start` waits for a restart.",
+    ]
+    table = ""
+    for setting in catalogue("", None):
+        if (head := setting.key.partition(".")[0]) != table:
+            table = head
+            lines += _table(f"[{table}]", "Key", "What it is", "Values", "Default", "Affects")
+        name = f"`{setting.key}`" if setting.is_available else f"`{setting.key}` (not available yet)"
+        lines += _row(name, setting.help, _values(setting), _default(setting), setting.effect.value)
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """Return the page of all failures, one table for each room."""
+    lines = [
+        "# Failures",
+        "",
+        "Generated from the code by `make reference`. The name stands in the log, in `status --json` and in the API.",
+        "Whose fault it is tells who has to act; the scope tells how much stands still meanwhile.",
+    ]
+    room = ""
+    for failure in sorted(_failures(), key=lambda each: (_room(each), each.__name__)):
+        if _room(failure) != room:
+            room = _room(failure)
+            lines += _table(room, "Name", "Fault", "Scope", "Meaning", "Remedy")
+        words = (failure.fault.value, failure.scope.value, failure.meaning, failure.remedy)
+        lines += _row(f"`{slug_of(failure)}`", *words)
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page())
+
+
+def _failures() -> Iterator[type[Failure]]:
+    """Yield every failure that says whose fault it is and what to do; the others are bases of them."""
+    for module in _modules():
+        for each in vars(module).values():
+            is_here = isinstance(each, type) and issubclass(each, Failure) and each.__module__ == module.__name__
+            if is_here and all(hasattr(each, name) for name in ("fault", "scope", "meaning", "remedy")):
+                yield each
+
+
+def _modules() -> Iterable[ModuleType]:
+    for found in pkgutil.walk_packages(engine.__path__, "engine."):
+        if not found.name.startswith(NO_PRODUCT) and not found.name.endswith("__main__"):
+            yield importlib.import_module(found.name)
+
+
+def _room(failure: type[Failure]) -> str:
+    return "/".join(failure.__module__.split(".")[:2])
+
+
+def _values(setting: Setting) -> str:
+    kind = " or ".join(f"`{word}`" for word in setting.words) or setting.kind
+    if setting.low is not None and setting.high is not None:
+        kind += f", {setting.low:g} to {setting.high:g}"
+    return f"list: {kind}" if setting.many else kind
+
+
+def _default(setting: Setting) -> str:
+    match setting.default:
+        case None:
+            return ""
+        case bool():
+            return f"`{str(setting.default).lower()}`"
+        case tuple():
+            return f"`[{', '.join(setting.default)}]`"
+        case _:
+            return f"`{setting.default}`"
+
+
+def _table(title: str, *heads: str) -> tuple[str, ...]:
+    return ("", f"## {title}", "", *_row(*heads), "|---" * len(heads) + "|")
+
+
+def _row(*cells: str) -> tuple[str]:
+    return ("| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |",)
+
+
+if __name__ == "__main__":
+    main()
