@@ -4,8 +4,9 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Set
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from engine.core.appointments import Oddity
 from engine.core.backoff import Backoff, Looks

@@ -55,6 +55,8 @@ class MailboxClaims:
     def notices(self, guid: str) -> tuple[Failure, ...]:
         """Return what is to be said of a user although the calendar is read."""
         shared, ambiguous = self._shared(guid), self._ambiguous.get(guid)
+        if shared is None and ambiguous is None:
+            return ()
         return tuple(each for each in (shared, ambiguous) if each is not None)
 
     def visited(self, guid: str) -> None:
@@ -115,11 +117,10 @@ class MailboxClaims:
 
     def _shared(self, guid: str) -> MailboxShared | None:
         address = self._mailboxes.get(guid, "")
-        others = sorted(
-            self._roster[other].user.label
-            for other in self._users.get(address, ())
-            if other != guid and other in self._roster
-        )
+        users = self._users.get(address, ())
+        if len(users) < 2:
+            return None
+        others = sorted(self._roster[other].user.label for other in users if other != guid and other in self._roster)
         if not others:
             return None
         more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
