@@ -187,7 +187,8 @@ class Commands:
         """Return who is meant: the one who is called exactly that, or the only one whom it fits."""
         users = (await self._all_users(typed)).users
         exact = [user for user in users if typed.casefold() in _names(user)]
-        meant = exact or users
+        words = typed.casefold().split()
+        meant = exact or [user for user in users if all(any(word in name for name in _names(user)) for word in words)]
         if len(meant) == 1:
             return meant[0].guid
         if not meant:

@@ -174,7 +174,7 @@ class Directory:
     def _go(self, user: User) -> None:
         """Whoever we never wrote a presence for has none of ours to be cleared."""
         if user.guid in self._remembered():
-            self._roster[user.guid] = Participant(user, departing=True)
+            self._roster[user.guid] = Participant(user, departing=True, deleted=user.guid not in self._others)
         elif self._roster.pop(user.guid, None) is None:
             return
         self._departing(user.guid)

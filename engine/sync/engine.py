@@ -98,7 +98,12 @@ class Engine:
         self._finished = Bell()
         self._mistakes = MistakeLog(logger, network_clock)
         self._supervisor = Supervisor(
-            network_clock, random, self._mistakes, passed_on=StoreFailure, started_again=self._take_up
+            network_clock,
+            random,
+            self._mistakes,
+            passed_on=StoreFailure,
+            noted=lambda: self._report(ServiceChanged()),
+            started_again=self._take_up,
         )
         self._roster: Roster = {}
         self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
@@ -152,14 +157,24 @@ class Engine:
         A part that ends by a mistake of ours ends none of the others: it starts again, after a pause that grows.
         """
         try:
-            await self._writer.load()
-            self._directory.let_go |= await self._meant.let_go()
-            self._decider.begin(await self._meant.settings())
+            await self._supervisor.keep("remembering earlier runs", self._remember)
             async with asyncio.TaskGroup() as group:
                 for name, run in self._parts().items():
                     group.create_task(self._supervisor.keep(name, run))
         finally:
+            await self._close()
+
+    async def _remember(self) -> None:
+        """Take up what earlier runs left; nothing else begins before that."""
+        await self._writer.load()
+        self._directory.let_go |= await self._meant.let_go()
+        self._decider.begin(await self._meant.settings())
+
+    async def _close(self) -> None:
+        try:
             await self._source.close()
+        except Exception as mistake:
+            self._supervisor.note("closing the connections to Exchange", mistake)
 
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {

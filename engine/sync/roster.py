@@ -24,7 +24,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 class Participant:
     """One user and what is known: where the mailbox is, what it said last, what the PBX ought to show.
 
-    `departing` users were deleted or deselected: their presence is cleared and then they are forgotten. `problem` is
+    `departing` users were deselected, or `deleted`: their presence is cleared and then they are forgotten. `problem` is
     what stands between this user and a calendar, `mistake` between a calendar and a decision, and `refusal` what the
     PBX had against the presence `refused`. Where it `has_no_mailbox`, that is certain, and there is nothing to show.
     Until it `lasts_until`, the state of the reading is kept although the mailbox cannot be read any more.
@@ -44,6 +44,7 @@ class Participant:
     desired: Presence | None = None
     expires: datetime | None = None
     departing: bool = False
+    deleted: bool = False
     has_no_mailbox: bool = False
 
 

@@ -410,7 +410,9 @@ class Writer:
             if known.in_doubt or known.expires != _expires(participant):
                 await self._acknowledge(guid, participant.desired, _expires(participant))
                 self._observe(UserChanged(guid))
-        if participant.departing and self._roster.get(guid) is participant:
+        # The PBX refuses whatever is written for somebody deleted, and nothing is left there to be cleared.
+        is_over = participant.deleted or self.supposed(guid).acknowledged == participant.desired
+        if participant.departing and is_over and self._roster.get(guid) is participant:
             await self._forget(guid)
 
     async def _tidy_up(self, guid: str) -> bool:
@@ -464,7 +466,7 @@ class Writer:
             participant.refusal = refusal
             self._written[guid] = known
             await self._store.withdraw(guid)
-            if not participant.departing:
+            if not participant.deleted:
                 self._observe(UserTrouble(participant.user, refusal))
             return
         participant.refused = participant.refusal = None

@@ -46,7 +46,8 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which users: every word of `filter` is in the name, display name, mailbox, activity, problem or guid.
+    """Which users: every word of `filter` is, whatever its case, in the name, display name, mailbox, activity, note,
+    state or problem, or is at least 8 characters of the guid.
 
     `sort` may be turned round by `descending`.
     """
