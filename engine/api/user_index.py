@@ -4,7 +4,8 @@ Imports nothing of the engine but the types of its API.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+import msgspec
 
 from engine.api.schema.users import Sort, UserRow
 
@@ -15,7 +16,7 @@ SHORTEST_GUID = 8
 """Characters of a word that may be part of a guid: guids are hexadecimal, and hold "ada", "bea" and "ed" by chance."""
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     """What a user is found by, casefolded. No word holds a line break, so none is found across two parts."""
 
     text: str
