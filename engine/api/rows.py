@@ -1,9 +1,15 @@
 """The list of users, kept ready: looking through ten thousand of them must not take the loop away from the engine."""
 
+import asyncio
+from itertools import islice
+
 from engine.api import wire
 from engine.api.schema import UserRow, UsersPage, UsersQuestion
 from engine.api.user_index import UserIndex
 from engine.sync.views import EngineView
+
+MADE_IN_A_ROW = 500
+"""After so many rows, three milliseconds or so, the loop gets a turn."""
 
 
 class UserRows:
@@ -19,6 +25,12 @@ class UserRows:
         """Have this user's row made anew before it is looked at again."""
         self._outdated[guid] = None
 
+    async def catch_up(self) -> None:
+        """Make all rows anew that are outdated by now, so that little is left to do for who looks at them next."""
+        for _ in range(len(self._outdated) // MADE_IN_A_ROW):
+            self._refresh(MADE_IN_A_ROW)
+            await asyncio.sleep(0)
+
     def all(self) -> tuple[UserRow, ...]:
         """Return all rows, in no particular order."""
         self._refresh(len(self._outdated))
@@ -27,7 +39,7 @@ class UserRows:
     def changed(self, at_most: int) -> list[tuple[str, UserRow | None]]:
         """Return rows that are different since they were returned here last, None for who is gone."""
         self._refresh(at_most)
-        guids = list(self._unpublished)[:at_most]
+        guids = list(islice(self._unpublished, at_most))
         for guid in guids:
             del self._unpublished[guid]
         return [(guid, self._index.rows.get(guid)) for guid in guids]
@@ -50,7 +62,7 @@ class UserRows:
         )
 
     def _refresh(self, at_most: int) -> None:
-        for guid in list(self._outdated)[:at_most]:
+        for guid in list(islice(self._outdated, at_most)):
             del self._outdated[guid]
             user = self._engine.glance(guid)
             row = wire.row(user) if user else None

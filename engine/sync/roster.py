@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from engine.core.appointments import Appointment
 from engine.core.failures import EngineMistake, Failure
 from engine.core.presence.model import Presence
@@ -10,8 +12,7 @@ from engine.core.users import User
 from engine.exchange.source import Mailbox, Window
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What a calendar held within `window` when it was read, `at` calendar time."""
 
     window: Window

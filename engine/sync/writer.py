@@ -1,12 +1,14 @@
 """The only way a presence is written: what differs from what the PBX acknowledged, paced, newest value only."""
 
 import asyncio
+import itertools
 import logging
-from collections.abc import KeysView
+from collections.abc import Iterable, KeysView
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from engine.core.clock import Clock
 from engine.core.failures import EngineMistake, Failure
@@ -48,6 +50,9 @@ REFUSED_RETRY, LONGEST_REFUSED_RETRY = timedelta(minutes=1), timedelta(hours=1)
 
 KEEP_AGAIN = timedelta(seconds=10)
 """Until what the disk did not take is written down once more."""
+
+LOOKED_AT_IN_A_ROW = 20
+"""After so many the loop gets a turn: whoever may not be written to costs no waiting, and may be everybody."""
 
 LEAVE_WITHIN = 4.0
 """Seconds that there are at the end to clear what nobody will know of."""
@@ -177,18 +182,22 @@ class Writer:
             self._dry_run = dry_run
             self._withheld.clear()
             self._seen.clear()
-            for guid in self._roster:
-                self.want(guid)
+            self.want_all(self._roster)
 
     def want(self, guid: str) -> None:
         """Have this participant's presence compared, and written if it differs."""
-        self._wanted.bring_forward(guid, self._network_clock.now())
+        self.want_all((guid,))
+
+    def want_all(self, guids: Iterable[str]) -> None:
+        """Have the presences of all these participants compared."""
+        now = self._network_clock.now()
+        for guid in guids:
+            self._wanted.bring_forward(guid, now)
         self._alarm.wake()
 
     def master_is_certain(self) -> None:
         """Begin writing for those who were seen over this connection."""
-        for guid in self._certainty.master():
-            self.want(guid)
+        self.want_all(self._certainty.master())
 
     def user_is_certain(self, guid: str) -> None:
         """Begin writing for this user, if the PBX is certain too."""
@@ -198,8 +207,7 @@ class Writer:
     def link_is_up(self) -> None:
         """Begin writing: log-in, PBX name and users are certain. Everybody is compared."""
         self._certainty.everything()
-        for guid in self._roster:
-            self.want(guid)
+        self.want_all(self._roster)
         self._finished()
 
     def link_is_down(self) -> None:
@@ -307,7 +315,9 @@ class Writer:
         """Write until cancelled."""
         self._busy.clear()
         async with asyncio.TaskGroup() as group:
-            while True:
+            for turn in itertools.count(1):
+                if turn % LOOKED_AT_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
                 now = self._network_clock.now()
                 while (refused := self._refused.pop_due(now)) is not None:
                     self._try_again(refused)

@@ -123,7 +123,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     why_not: str
 
 
-class PastChange(msgspec.Struct, frozen=True, kw_only=True):
+class PastChange(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A presence that was confirmed at that time."""
 
     at: datetime
