@@ -74,12 +74,12 @@ def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse:
     os.environ.setdefault("TEXTUAL_FPS", "15")
     gc.disable()  # a tenth of the time to the first picture goes into looking for garbage while modules are loaded
     from calendar_tui.app import CalendarApp
-    from calendar_tui.client.finding import reachable_socket
+    from engine.api.client.finding import reachable_socket
     from engine.api.schema.places import usual_sockets
 
     gc.freeze()
     gc.enable()
-    find = functools.partial(reachable_socket, paths or usual_sockets(), read_only=read_only)
+    find = functools.partial(reachable_socket, paths or usual_sockets(), "read" if read_only else "ask")
     app = CalendarApp(find, look, read_only=read_only)
     try:
         app.run(mouse=mouse)

@@ -14,19 +14,30 @@ TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.demo"
     [
         (ENGINE, {"textual", "rich"}),
         ("engine.cli.main, engine.cli.run", {"engine.simulator"}),
-        ("engine.cli.attached", {"engine.sync", "engine.exchange", "engine.pbx", "engine.store", "lxml", "httpx2"}),
+        (
+            "engine.cli.attached, engine.cli.log, engine.cli.trying",
+            {"engine.sync", "engine.exchange", "engine.pbx", "engine.store", "aiohttp", "lxml", "httpx2"},
+        ),
         ("engine.api.schema", {"aiohttp", "asyncio", "sqlite3", "lxml", "engine.core", "engine.sync"}),
         (
             TUI,
-            {"aiohttp", "sqlite3", "lxml", "engine.core", "engine.exchange", "engine.pbx", "engine.sync", "engine.cli"},
+            {"aiohttp", "sqlite3", "lxml", "engine.exchange", "engine.pbx", "engine.sync", "engine.cli"},
         ),
         ("engine.core.presence, engine.core.settings.reader", {"asyncio", "aiohttp", "httpx2", "lxml", "sqlite3"}),
     ],
     ids=["engine", "engine without demo", "commands", "wire types", "terminal program", "core"],
 )
 def test_what_is_loaded(modules: str, forbidden: set[str]) -> None:
-    program = f"import sys, {modules}\nprint(*sys.modules)"
-    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    loaded = set(output.split())
+    loaded = loaded_by(modules)
     assert loaded & forbidden == set()
     assert set(modules.split(", ")) <= loaded
+
+
+def test_the_terminal_program_and_the_engine_share_nothing_but_the_base_of_failures() -> None:
+    assert {each for each in loaded_by(TUI) if each.startswith("engine.core.")} == {"engine.core.failures"}
+
+
+def loaded_by(modules: str) -> set[str]:
+    program = f"import sys, {modules}\nprint(*sys.modules)"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    return set(output.split())

@@ -1,1 +1,1 @@
-"""Talks to the engine: HTTP/1.1 and server-sent events over its Unix socket."""
+"""Keeps what the terminal program shows in step with the engine."""

@@ -8,10 +8,11 @@ from random import Random
 
 import msgspec
 
-from calendar_tui.client.api import Api, understood
-from calendar_tui.client.failures import ClientFailure, VersionsDiffer
-from calendar_tui.client.server_events import ServerEvent
+from calendar_tui.client.failures import VersionsDiffer
 from calendar_tui.state.model import Model
+from engine.api.client.client import ApiClient, understood
+from engine.api.client.failures import ClientFailure
+from engine.api.client.server_events import ServerEvent
 from engine.api.schema import (
     About,
     AuditEvent,
@@ -54,7 +55,7 @@ class Session:
         read_only: bool = False,
         random: Random | None = None,
     ) -> None:
-        self.api: Api | None = None
+        self.api: ApiClient | None = None
         self._model = model
         self._find = find
         self._changed = changed
@@ -76,14 +77,14 @@ class Session:
 
     async def _attend(self) -> None:
         """Follow the events until they end. Raises a `ClientFailure`."""
-        api = Api(self._find())
+        api = ApiClient(self._find())
         about = await api.get("/v1", About)
         if about.api != API_VERSION:
             raise VersionsDiffer(f"the engine {about.version} speaks version {about.api} of its API, not {API_VERSION}")
         self.api = api
         self._model.about = about
         self._model.may_change = about.rights.change and not self._read_only
-        async for event in api.events(self._last_event_id):
+        async for event in api.events(last_event_id=self._last_event_id):
             self._take(event, api.socket)
             if event.name == "snapshot" and "changes" in about.capabilities:
                 self._model.recall(await api.get("/v1/changes", RecentChanges))

@@ -4,12 +4,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.live_log import LiveLog
 from calendar_tui.screens.view import READING_ONLY, Shell, View
 from calendar_tui.state.log.capture import NotUnderstood, capture_form, capture_question
 from calendar_tui.widgets.filter_line import FilterLine
+from engine.api.client.failures import ClientFailure
 from engine.api.schema.log import CaptureQuestion
 
 

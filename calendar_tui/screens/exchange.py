@@ -8,8 +8,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input
 
-from calendar_tui.client.failures import ClientFailure
-from calendar_tui.client.log import Log
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.private_file import write_here
 from calendar_tui.screens.live_log import LiveLog
@@ -20,6 +18,8 @@ from calendar_tui.state.log.values import quoted
 from calendar_tui.widgets.body_pane import BodyPane
 from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
+from engine.api.client.failures import ClientFailure
+from engine.api.client.log import LogRequests
 from engine.api.schema.log import LogExchange, LogQuestion, LogRow
 from engine.display import visible_lines
 
@@ -190,7 +190,7 @@ class ExchangeView(View):
         """Hand the exchange to the clipboard as a curl command."""
         if self._log.api is not None:
             try:
-                self._copy(await self._log.api.curl(self._number), "")
+                self._copy((await self._log.api.curl(self._number)).decode(), "")
             except ClientFailure as failure:
                 self.tell(f"{failure}. {failure.remedy}")
 
@@ -254,10 +254,10 @@ class ExchangeView(View):
             self.tell(self._said)
         self.show()
 
-    async def _load(self, log: Log, pane: BodyPane) -> None:
+    async def _load(self, log: LogRequests, pane: BodyPane) -> None:
         data = b""
         while pane.body is not None and len(data) < pane.body.kept:
-            portion = await log.body(self._number, pane.side, len(data))
+            portion = await log.portion(self._number, pane.side, len(data))
             data += portion
             if not portion:
                 break

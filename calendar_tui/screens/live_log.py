@@ -5,8 +5,6 @@ import asyncio
 from textual import events, work
 from textual.timer import Timer
 
-from calendar_tui.client.failures import ClientFailure
-from calendar_tui.client.log import Log, happening
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.log.conditions import Conditions
 from calendar_tui.state.log.list import LogLines, waiting
@@ -14,6 +12,8 @@ from calendar_tui.state.log.marks import Marks
 from calendar_tui.state.log.window import LogWindow
 from calendar_tui.widgets.line_view import LineView
 from calendar_tui.widgets.log_list import LogList
+from engine.api.client.failures import ClientFailure
+from engine.api.client.log import LogRequests, happening
 from engine.api.schema.log import CaptureState, LogRow
 
 PAUSE = 2.0
@@ -86,9 +86,9 @@ class LiveLog(View):
         return None if place is None else self.window.rows[place]
 
     @property
-    def api(self) -> Log | None:
+    def api(self) -> LogRequests | None:
         """The log of the engine, while there is one."""
-        return Log(self.shell.session.api) if self.shell.session.api is not None else None
+        return LogRequests(self.shell.session.api) if self.shell.session.api is not None else None
 
     @property
     def log_list(self) -> LogList:
@@ -114,7 +114,7 @@ class LiveLog(View):
             while self.is_there and self.is_current and self.api is not None and await self._ask(self.api):
                 pass
 
-    async def _ask(self, log: Log) -> bool:
+    async def _ask(self, log: LogRequests) -> bool:
         """Ask once, and return whether there may be more to ask for."""
         window, seen = self.window, self.log_list.seen
         question = window.wanted(seen.start, seen.stop)

@@ -6,8 +6,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from calendar_tui.client.failures import ClientFailure
-from calendar_tui.client.log import Export
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.private_file import write_here
 from calendar_tui.screens.live_log import LiveLog
@@ -21,6 +19,8 @@ from calendar_tui.state.log.values import quoted
 from calendar_tui.widgets.filter_line import CompletingLine, FilterLine
 from calendar_tui.widgets.line_view import LineView
 from calendar_tui.widgets.log_list import LogList
+from engine.api.client.failures import ClientFailure
+from engine.api.client.log import Export
 from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQuestion, LogQuestion
 
 

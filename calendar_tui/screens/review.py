@@ -3,14 +3,14 @@
 from textual import work
 from textual.app import ComposeResult
 
-from calendar_tui.client.failures import ClientFailure, RequestRefused
-from calendar_tui.client.settings import SettingsDesk
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.settings import SettingsView
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.settings.draft import Draft
 from calendar_tui.state.settings.review import review_document, what_became_of_it
 from calendar_tui.widgets.line_view import LineView
+from engine.api.client.failures import ClientFailure, RequestRefused
+from engine.api.client.settings import SettingsRequests
 from engine.api.schema.preview import Preview
 from engine.api.schema.settings import SettingsCheck
 
@@ -89,7 +89,7 @@ class ReviewView(View):
             self._remark = f"{failure}. {failure.remedy}"
         self.show()
 
-    async def _look_ahead(self, desk: SettingsDesk) -> None:
+    async def _look_ahead(self, desk: SettingsRequests) -> None:
         changes = {key: each for key, each in self._settings.draft.changes.items() if key.startswith(PRESENCE)}
         about = self.model.about
         if not changes:

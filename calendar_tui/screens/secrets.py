@@ -4,14 +4,14 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from calendar_tui.client.failures import ClientFailure
-from calendar_tui.client.settings import SettingsDesk
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.settings import SettingsView
 from calendar_tui.screens.view import READING_ONLY, Shell, View
 from calendar_tui.state.settings.secrets import secrets_document, stored
 from calendar_tui.widgets.filter_line import FilterLine, SecretLine
 from calendar_tui.widgets.line_view import LineView
+from engine.api.client.failures import ClientFailure
+from engine.api.client.settings import SettingsRequests
 from engine.api.schema.secrets import SecretOrigins
 
 
@@ -43,7 +43,7 @@ class SecretsView(View):
         return "calendar-tui > Settings > Secrets"
 
     @property
-    def desk(self) -> SettingsDesk | None:
+    def desk(self) -> SettingsRequests | None:
         """The settings of the engine, while there is one."""
         return self._settings.desk
 

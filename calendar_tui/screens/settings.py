@@ -8,8 +8,6 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Input
 
-from calendar_tui.client.failures import ClientFailure
-from calendar_tui.client.settings import SettingsDesk
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.view import READING_ONLY, Shell, View
 from calendar_tui.state.lines import Document
@@ -19,6 +17,8 @@ from calendar_tui.state.settings.review import what_going_back_did
 from calendar_tui.state.settings.values import typed, words_of, written
 from calendar_tui.widgets.filter_line import FilterLine
 from calendar_tui.widgets.line_view import LineView
+from engine.api.client.failures import ClientFailure
+from engine.api.client.settings import SettingsRequests
 from engine.api.schema.settings import Setting, SettingProblem, Settings
 
 T = TypeVar("T")
@@ -91,9 +91,9 @@ class SettingsView(View):
         self.show()
 
     @property
-    def desk(self) -> SettingsDesk | None:
+    def desk(self) -> SettingsRequests | None:
         """The settings of the engine, while there is one."""
-        return SettingsDesk(self.shell.session.api) if self.shell.session.api is not None else None
+        return SettingsRequests(self.shell.session.api) if self.shell.session.api is not None else None
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         """Show the help of the setting under the cursor."""

@@ -3,12 +3,12 @@
 from textual import work
 from textual.app import ComposeResult
 
-from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.live_log import LiveLog
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.log.statistics import statistics
 from calendar_tui.widgets.line_view import LineView
+from engine.api.client.failures import ClientFailure
 from engine.api.schema.log import LogDiagnosis, LogStatistics
 
 

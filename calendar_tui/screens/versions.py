@@ -3,12 +3,12 @@
 from textual import work
 from textual.app import ComposeResult
 
-from calendar_tui.client.failures import ClientFailure
 from calendar_tui.commands.bindings import view_bindings
 from calendar_tui.screens.settings import SettingsView
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.state.settings.review import what_became_of_it
 from calendar_tui.state.settings.versions import versions_document
+from engine.api.client.failures import ClientFailure
 from engine.api.schema.settings import SettingsVersions
 
 

@@ -8,7 +8,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from calendar_tui.client.failures import ClientFailure
 from calendar_tui.client.session import Session
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import Command
@@ -19,6 +18,7 @@ from calendar_tui.state.operations import progress
 from calendar_tui.state.user_list import Query
 from calendar_tui.terminal import Look
 from calendar_tui.widgets.line_view import LineView
+from engine.api.client.failures import ClientFailure
 from engine.api.schema import HeldChange, Operation
 
 READING_ONLY = "Nothing can be changed: attached for reading only."

@@ -5,6 +5,7 @@ import itertools
 import logging
 from collections import deque
 
+from engine.api.convert import converted
 from engine.api.events import Events
 from engine.api.schema import Actor, AuditEntry, AuditEvent
 from engine.core.failures import Failure
@@ -50,9 +51,8 @@ class Audit:
         name = actor.user or "no name"
         logger.info("audit: %s by %s (uid %d, pid %d): %s", entry.action, name, actor.uid, actor.pid, entry.subject)
         self._remember(entry)
-        author = Author(actor.uid, actor.pid, actor.user)
         if self._trail is not None:
-            self._unsaved.append(AuditRecord(entry.at, author, entry.action, entry.subject))
+            self._unsaved.append(AuditRecord(entry.at, author_of(actor), entry.action, entry.subject))
             self._is_due = True
         self._events.append("audit", lambda number: AuditEvent(number=number, entry=entry))
 
@@ -92,7 +92,10 @@ class Audit:
         self.trouble = AuditNotKept(str(failure))
 
 
+def author_of(actor: Actor) -> Author:
+    """Return who is at the other end of the socket as the store keeps it."""
+    return Author(actor.uid, actor.pid, actor.user)
+
+
 def _entry(record: AuditRecord) -> AuditEntry:
-    author = record.author
-    actor = Actor(uid=author.uid, pid=author.pid, user=author.user)
-    return AuditEntry(at=record.at, actor=actor, action=record.action, subject=record.subject)
+    return converted(record, AuditEntry, actor=record.author)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from engine.api.convert import converted
 from engine.api.schema.log import (
     CaptureState,
     Diagnosis,
@@ -45,24 +46,8 @@ _POLICY = "x-ews-policy-reason"
 def row(this: Row, account: Account) -> LogRow:
     """Return an exchange as a line of a list."""
     found = _diagnosed(this, account)
-    return LogRow(
-        id=this.id,
-        at=_instant(this.at),
-        operation=this.operation,
-        mailbox=this.mailbox,
-        user=this.user,
-        status=this.status,
-        codes=this.codes,
-        failure=this.failure,
-        error=this.error,
-        decision=found[0].meaning.reaction.name.lower().replace("_", " ") if found else "",
-        ms=this.ms,
-        sent=this.sent,
-        received=this.received,
-        attempt=this.attempt,
-        lane=this.lane,
-        part=this.part,
-    )
+    decision = found[0].meaning.reaction.name.lower().replace("_", " ") if found else ""
+    return converted(this, LogRow, at=_instant(this.at), decision=decision)
 
 
 def exchange(this: Kept, account: Account) -> LogExchange:
@@ -132,22 +117,13 @@ def statistics(these: tuple[Figures, ...]) -> LogStatistics:
         errors=sum(each.errors for each in these),
         begin=_instant(min(each.first for each in these)) if these else None,
         end=_instant(max(each.last for each in these)) if these else None,
-        figures=tuple(
-            LogFigures(
-                operation=each.operation,
-                code=(each.codes[0] if each.codes else "")
-                or each.failure
-                or (f"HTTP {each.status}" if each.status else ""),
-                count=each.count,
-                errors=each.errors,
-                p50=each.p50,
-                p95=each.p95,
-                sent=each.sent,
-                received=each.received,
-            )
-            for each in these
-        ),
+        figures=tuple(converted(each, LogFigures, code=_code(each)) for each in these),
     )
+
+
+def _code(these: Figures) -> str:
+    code = these.codes[0] if these.codes else ""
+    return code or these.failure or (f"HTTP {these.status}" if these.status else "")
 
 
 def filter_answer(typed: str, completions: Iterable[Completion]) -> FilterAnswer:
@@ -161,31 +137,25 @@ def filter_answer(typed: str, completions: Iterable[Completion]) -> FilterAnswer
         mistake = FilterMistake(column=failure.column, detail=failure.reason, hint=failure.hint)
     return FilterAnswer(
         canonical=written,
-        chips=tuple(FilterChip(text=each.text, field=each.field, start=each.start, end=each.end) for each in found),
+        chips=tuple(converted(each, FilterChip) for each in found),
         mistake=mistake,
-        completions=tuple(
-            FilterCompletion(text=each.text, start=each.start, end=each.end, detail=each.detail) for each in completions
-        ),
+        completions=tuple(converted(each, FilterCompletion) for each in completions),
     )
 
 
 def capture_state(this: Picture) -> CaptureState:
     """Return how capturing stands."""
-    return CaptureState(
+    return converted(
+        this,
+        CaptureState,
         on=this.switch.on,
         mailboxes=tuple(sorted(this.switch.mailboxes)),
         until=this.switch.until,
         actor=this.switch.actor,
         subjects=this.settings.subjects,
-        captured=this.captured,
-        dropped=this.dropped,
-        trouble=this.trouble,
-        stored=this.stored,
-        bytes=this.bytes,
         max_bytes=this.settings.max_megabytes * MEGABYTE,
         max_days=this.settings.max_days,
         oldest=None if this.oldest_at is None else _instant(this.oldest_at),
-        newest=this.newest,
     )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from engine.api.schema import Actor, FieldProblem
+from engine.api.convert import converted
+from engine.api.schema import FieldProblem
 from engine.api.schema.settings import (
     Setting,
-    SettingChange,
     SettingProblem,
     Settings,
     SettingsChanged,
@@ -37,29 +37,12 @@ def settings(service: Service, forms: Iterable[catalogue.Setting]) -> Settings:
 
 def setting(form: catalogue.Setting) -> Setting:
     """Return one key."""
-    return Setting(
-        key=form.key,
-        help=form.help,
-        kind=form.kind,
-        many=form.many,
-        words=form.words,
-        low=form.low,
-        high=form.high,
-        default=form.default,
-        value=form.value,
-        origin=form.origin,
-        effect=form.effect,
-        restarts=form.effect in RESTARTS,
-        available=form.is_available,
-    )
+    return converted(form, Setting, restarts=form.effect in RESTARTS, available=form.is_available)
 
 
 def problems(failure: SettingsInvalid) -> tuple[SettingProblem, ...]:
     """Return what is wrong, key by key."""
-    return tuple(
-        SettingProblem(key=each.key, line=each.line, reason=each.reason, remedy=each.remedy)
-        for each in failure.problems
-    )
+    return tuple(converted(each, SettingProblem) for each in failure.problems)
 
 
 def fields(failure: SettingsInvalid) -> tuple[FieldProblem, ...]:
@@ -72,38 +55,31 @@ def fields(failure: SettingsInvalid) -> tuple[FieldProblem, ...]:
 
 def version(each: Version) -> SettingsVersion:
     """Return one version, without its text."""
-    author = each.author
-    return SettingsVersion(
-        id=each.id,
-        at=each.at,
-        actor=Actor(uid=author.uid, pid=author.pid, user=author.user) if author else None,
-        action=each.action,
-        changes=_changes(each.differences),
-        confirm_until=each.confirm_until,
-    )
+    return converted(each, SettingsVersion, actor=each.author, changes=each.differences)
 
 
 def check(service: Service, plan: Plan) -> SettingsCheck:
     """Return what a change would do."""
-    return SettingsCheck(
+    return converted(
+        plan,
+        SettingsCheck,
         valid=True,
+        problems=(),
         trouble=trouble(plan.trouble) if plan.trouble else None,
-        changes=_changes(plan.differences),
-        live=plan.live,
+        changes=plan.differences,
         restarted=restarted(service, plan),
-        at_next_start=plan.at_next_start,
     )
 
 
 def changed(service: Service, plan: Plan) -> SettingsChanged:
     """Return what was done."""
-    return SettingsChanged(
+    return converted(
+        plan,
+        SettingsChanged,
         etag=service.tag,
         version=version(service.versions[0]) if service.versions else None,
-        changes=_changes(plan.differences),
-        live=plan.live,
+        changes=plan.differences,
         restarted=restarted(service, plan),
-        at_next_start=plan.at_next_start,
         trouble=trouble(plan.trouble) if plan.trouble else None,
     )
 
@@ -111,7 +87,3 @@ def changed(service: Service, plan: Plan) -> SettingsChanged:
 def restarted(service: Service, plan: Plan) -> tuple[str, ...]:
     """Return what begins anew; where no engine runs, nothing does."""
     return plan.restarted if service.seat.engine is not None else ()
-
-
-def _changes(differences: tuple[catalogue.Difference, ...]) -> tuple[SettingChange, ...]:
-    return tuple(SettingChange(key=each.key, before=each.before, after=each.after) for each in differences)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from engine.api import settings_wire
+from engine.api.convert import converted
 from engine.api.schema import Operation
 from engine.api.schema.probes import RungAccount
 from engine.api.schema.settings import SettingChange, SettingProblem, Value
@@ -40,7 +41,7 @@ def setup(
             fields=tuple(forms[key] for key in keys),
             suggestions=_suggestions(keys, os.environ),
             secrets=tuple(SetupSecret(name=name, known=name in known_secrets) for name in step.secrets(values)),
-            problems=tuple(map(_problem, problems_of(step, values, found))),
+            problems=tuple(converted(each, SettingProblem) for each in problems_of(step, values, found)),
             asks_for_user=step.asks_for_user,
             can_check=step.check is not None,
             check=check,
@@ -49,9 +50,9 @@ def setup(
         ),
         steps=tuple(_summary(each, flow, values, found) for each in STEPS),
         user=flow.user,
-        changes=tuple(SettingChange(key=each.key, before=each.before, after=each.after) for each in changes),
+        changes=tuple(converted(each, SettingChange) for each in changes),
         new_secrets=tuple(new_secrets),
-        problems=tuple(map(_problem, found)),
+        problems=tuple(converted(each, SettingProblem) for each in found),
         ready=not found,
     )
 
@@ -64,10 +65,6 @@ def _summary(step: Step, flow: Flow, values: Values, found: Sequence[Problem]) -
         can_check=step.check is not None,
         passed=step.name in flow.passed,
     )
-
-
-def _problem(problem: Problem) -> SettingProblem:
-    return SettingProblem(key=problem.key, line=problem.line, reason=problem.reason, remedy=problem.remedy)
 
 
 def _suggestions(keys: Collection[str], environment: Mapping[str, str]) -> dict[str, Value]:

@@ -6,29 +6,26 @@ from importlib.metadata import version
 from typing import cast
 from zoneinfo import ZoneInfo
 
+from engine.api.convert import converted
 from engine.api.schema import (
     Acknowledged,
     Activity,
     Affected,
-    AppointmentAccount,
     ChangeEvent,
     Concern,
     DecisionAccount,
     HeldChange,
     LinkState,
-    MailboxPlace,
     PastChange,
     PlannedPresence,
     Shown,
     State,
     Status,
-    Subscription,
     Trouble,
     UserDetail,
     UserRow,
 )
 from engine.core.failures import Failure, Scope
-from engine.core.presence.account import Reason
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import Presence
 from engine.store.acknowledged import Written
@@ -116,12 +113,7 @@ def status(picture: sync_status.Status, now: datetime, started: datetime, timezo
 
 def held(change: Held) -> HeldChange:
     """Return what is held in the API's words."""
-    return HeldChange(
-        users=change.users,
-        of_users=change.of_users,
-        presences=change.presences,
-        of_presences=change.of_presences,
-    )
+    return converted(change, HeldChange)
 
 
 def user_change(happening: UserHappening, number: int, at: datetime) -> ChangeEvent:
@@ -197,24 +189,12 @@ def row(user: Glance) -> UserRow:
 def detail(user: Account, history: Iterable[PastChange], *, in_full: bool) -> UserDetail:
     """Return everything about a user that may be shown, `in_full` to those who may see what is confidential."""
     failure = user.problems[0] if user.problems else None
-    return UserDetail(
-        guid=user.user.guid,
-        name=user.user.name,
-        display_name=user.user.display_name,
-        home=user.user.home,
-        node=user.user.node,
-        template=user.user.template,
-        groups=user.user.groups,
-        hidden=user.user.hidden,
-        addresses=user.user.addresses,
+    return converted(
+        user.user,
+        UserDetail,
         candidates=user.candidates,
-        mailbox=MailboxPlace(address=user.mailbox.address, url=user.mailbox.url) if user.mailbox else None,
-        subscription=Subscription(
-            watched=user.following.watched,
-            connection=user.following.connection,
-            since=user.following.since,
-            why_not=user.following.why_not,
-        ),
+        mailbox=user.mailbox,
+        subscription=user.following,
         last_read=user.read_at,
         next_read=user.next_visit,
         read_from=user.window.start if user.window else None,
@@ -248,14 +228,7 @@ def _state(
 
 
 def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
-    return LinkState(
-        name=side.value,
-        works=link.works,
-        since=link.since,
-        waits_for=link.waits_for.value if link.waits_for else None,
-        trouble=trouble(link.failure) if link.failure else None,
-        retry_at=link.retry_at,
-    )
+    return converted(link, LinkState, name=side.value, trouble=trouble(link.failure) if link.failure else None)
 
 
 def concern(failure: Failure) -> Concern:
@@ -300,34 +273,9 @@ def _rank(problems: list[sync_status.UserProblem]) -> tuple[int, int]:
 
 
 def _acknowledged(written: Written) -> Acknowledged:
-    return Acknowledged(
-        presence=None if written.acknowledged is None else shown(written.acknowledged),
-        expires=written.expires,
-        in_doubt=written.in_doubt,
-    )
+    presence = None if written.acknowledged is None else shown(written.acknowledged)
+    return converted(written, Acknowledged, presence=presence)
 
 
 def _decision(decision: Decision) -> DecisionAccount:
-    return DecisionAccount(
-        presence=shown(decision.presence),
-        valid_until=decision.valid_until,
-        appointments=tuple(_appointment(reason) for reason in decision.reasons),
-    )
-
-
-def _appointment(reason: Reason) -> AppointmentAccount:
-    return AppointmentAccount(
-        id=reason.id,
-        subject=reason.subject,
-        hidden=reason.hidden,
-        start=reason.start,
-        end=reason.end,
-        all_day=reason.all_day,
-        kind=reason.kind,
-        target=reason.target,
-        outcome=reason.outcome,
-        rule=reason.rule,
-        rival=reason.rival,
-        oddities=reason.oddities,
-        words=reason.words,
-    )
+    return converted(decision, DecisionAccount, presence=shown(decision.presence), appointments=decision.reasons)

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from engine.api.client.client import understood
+from engine.api.client.finding import reachable_socket
 from engine.api.schema import (
     AuditEvent,
     ChangeEvent,
@@ -18,11 +20,12 @@ from engine.api.schema import (
     UserDetail,
     UserRow,
     UsersPage,
+    UsersQuestion,
 )
 from engine.api.schema.places import usual_sockets
-from engine.cli.client import ApiClient, reachable_socket, understood
+from engine.cli.client import CommandClient
 from engine.cli.event_lines import EventLines
-from engine.cli.failures import EngineUnreachable, UserNotClear, UserNotFound
+from engine.cli.failures import UserNotClear, UserNotFound
 from engine.cli.loop import run_loop
 from engine.cli.output import put, remark, say, show
 from engine.cli.palette import palette_of_output
@@ -39,7 +42,7 @@ FOLLOWED = 0.3
 def run_attached(options: argparse.Namespace) -> int:
     """Carry out one of these commands and return its exit status. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
-    path = reachable_socket(paths, to_change=_changes(options))
+    path = reachable_socket(paths, "change" if _changes(options) else "ask")
     try:
         return run_loop(_run(options, path))
     except KeyboardInterrupt:
@@ -55,21 +58,21 @@ def _changes(options: argparse.Namespace) -> bool:
 
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
-    async with ApiClient(path) as client:
-        commands = Commands(client, await client.get("/v1/status", Status), as_json=options.json)
-        match options.command:
-            case "status":
-                return commands.status()
-            case "users":
-                return await commands.users(options.filter)
-            case "hold":
-                return await commands.hold(confirm=options.action == "confirm")
-            case "explain":
-                return await commands.explain(options.user)
-            case "resync":
-                return await commands.resync(options.user, search=options.resolve)
-            case _:
-                return await commands.events()
+    client = CommandClient(path)
+    commands = Commands(client, await client.get("/v1/status", Status), as_json=options.json)
+    match options.command:
+        case "status":
+            return commands.status()
+        case "users":
+            return await commands.users(options.filter)
+        case "hold":
+            return await commands.hold(confirm=options.action == "confirm")
+        case "explain":
+            return await commands.explain(options.user)
+        case "resync":
+            return await commands.resync(options.user, search=options.resolve)
+        case _:
+            return await commands.events()
 
 
 class Commands:
@@ -78,7 +81,7 @@ class Commands:
     `status` is how the engine is; its time zone is that of all times for people.
     """
 
-    def __init__(self, client: ApiClient, status: Status, *, as_json: bool) -> None:
+    def __init__(self, client: CommandClient, status: Status, *, as_json: bool) -> None:
         palette, zone = palette_of_output(no_colour="NO_COLOR" in os.environ), ZoneInfo(status.timezone)
         self._client = client
         self._status = status
@@ -174,19 +177,19 @@ class Commands:
             "audit": AuditEvent,
             "operations": OperationEvent,
         }
-        async for name, data in self._client.events("" if self._as_json else ",".join(kinds)):
+        async for event in self._client.events("" if self._as_json else ",".join(kinds)):
             if self._as_json:
-                put(b'{"event":"%s","data":%s}\n' % (name.encode(), data))
-            elif name in kinds:
-                say(self._lines.line(displayed(understood(data, kinds[name]))))
-        raise EngineUnreachable("the engine ended the events; it stops, or this listener was too slow")
+                put(b'{"event":"%s","data":%s}\n' % (event.name.encode(), event.data))
+            elif event.name in kinds:
+                say(self._lines.line(displayed(understood(event.data, kinds[event.name], event.name))))
+        return FAILED  # not before the events have, with a failure
 
     async def _all_users(self, words: str) -> UsersPage:
         found: list[UserRow] = []
         while True:
             number = len(found) // PER_PAGE + 1
-            query = {"filter": words, "per_page": str(PER_PAGE), "page": str(number)}
-            page = await self._client.get("/v1/users", UsersPage, query)
+            question = UsersQuestion(filter=words, page=number, per_page=PER_PAGE)
+            page = await self._client.get("/v1/users", UsersPage, question)
             found += page.users
             if len(page.users) < PER_PAGE:
                 return UsersPage(total=len(found), page=1, per_page=max(len(found), 1), users=tuple(found))

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from engine.api.client.failures import EngineUnreachable
+from engine.api.client.finding import reachable_socket
 from engine.api.schema.places import SOCKET, usual_sockets
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
-from engine.cli.client import ApiClient, reachable_socket
-from engine.cli.failures import EngineUnreachable
+from engine.cli.client import CommandClient
 from engine.cli.logbook import start_logging
 from engine.cli.loop import run_loop
 from engine.cli.places import settings_path
@@ -21,7 +22,7 @@ from engine.cli.site import open_site
 
 
 def run_beside(
-    options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]], *, changes: bool, with_state: bool
+    options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]], *, changes: bool, with_state: bool
 ) -> int:
     """Do `work` with a running engine, or with the files alone, and return its exit status. Raises a `Failure`.
 
@@ -33,12 +34,12 @@ def run_beside(
 
 
 async def _run(
-    options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]], *, changes: bool, with_state: bool
+    options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]], *, changes: bool, with_state: bool
 ) -> int:
     path = _running(options, changes=changes)
     if path is not None:
-        async with ApiClient(path) as client:
-            return await work(client)
+        client = CommandClient(path)
+        return await work(client)
     with scratch_directory("calendar-engine-") as directory:
         state = None if with_state else directory / "state"
         async with _answering(options.settings or settings_path(), state, directory) as client:
@@ -49,7 +50,8 @@ def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
     if options.settings is not None:
         return None
     try:
-        return reachable_socket((options.socket,) if options.socket else usual_sockets(), to_change=changes)
+        paths = (options.socket,) if options.socket else usual_sockets()
+        return reachable_socket(paths, "change" if changes else "ask")
     except EngineUnreachable:
         if options.socket is not None:
             raise
@@ -57,14 +59,14 @@ def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
 
 
 @asynccontextmanager
-async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[ApiClient]:
+async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[CommandClient]:
     """Answer in this process for as long as the context lasts; no engine begins."""
     async with open_site(settings, None, state_dir=state) as site:
         with open_doors(directory / SOCKET, None, {}) as doors:
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(ApiServer(site.desk, doors, site.service.keep, more=site.parts).serve())
                 try:
-                    async with ApiClient(doors.main, is_alone=True) as client:
-                        yield client
+                    client = CommandClient(doors.main, is_alone=True)
+                    yield client
                 finally:
                     serving.cancel()

@@ -8,22 +8,19 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from engine.api.client.settings import SettingsRequests
 from engine.api.schema import Status
 from engine.api.schema.settings import (
-    ChangeQuestion,
-    RollbackQuestion,
     Setting,
     SettingChange,
     Settings,
     SettingsChanged,
     SettingsCheck,
-    SettingsQuestion,
     SettingsVersion,
-    SettingsVersions,
     Value,
 )
 from engine.cli.beside import run_beside
-from engine.cli.client import ApiClient
+from engine.cli.client import CommandClient
 from engine.cli.failures import ChangeNotUnderstood, SettingUnknown
 from engine.cli.output import remark, show
 from engine.cli.statuses import UNUSABLE, WELL
@@ -36,7 +33,6 @@ CHANGING = ("set", "rollback", "confirm")
 WITH_STATE = (*CHANGING, "history")
 """Those that need the state directory, where the versions are."""
 
-PATH = "/v1/settings"
 NO_CHANGE = "Nothing was changed: that is in force already."
 
 
@@ -53,8 +49,9 @@ def run_config(options: argparse.Namespace) -> int:
 class Config:
     """Data goes to standard output, as lines or as JSON; what is wrong goes to standard error."""
 
-    def __init__(self, client: ApiClient, options: argparse.Namespace) -> None:
+    def __init__(self, client: CommandClient, options: argparse.Namespace) -> None:
         self._client = client
+        self._requests = SettingsRequests(client)
         self._options = options
 
     async def run(self, action: str) -> int:
@@ -98,8 +95,7 @@ class Config:
         if not self._options.changes:
             self._show(settings, lambda these: [] if these.trouble else ["The settings are valid."])
             return self._told(settings)
-        question = SettingsQuestion(changes=self._changes(settings))
-        check = await self._client.send("POST", f"{PATH}/check", SettingsCheck, question)
+        check = await self._requests.check(self._changes(settings))
         defaults = _defaults(settings)
         self._show(check, lambda this: self._effects_of(this, defaults))
         for problem in check.problems:
@@ -108,29 +104,28 @@ class Config:
 
     async def _set(self) -> int:
         settings = await self._settings()
-        question = ChangeQuestion(changes=self._changes(settings), confirm_within=self._options.confirm_within)
-        changed = await self._client.send("PATCH", PATH, SettingsChanged, question, If_Match=settings.etag)
+        changes = self._changes(settings)
+        changed = await self._requests.change(changes, settings.etag, self._options.confirm_within)
         return await self._changed(changed, _defaults(settings))
 
     async def _roll_back(self) -> int:
         defaults = _defaults(await self._settings())
-        question = RollbackQuestion(version=self._options.version)
-        changed = await self._client.send("POST", f"{PATH}/rollback", SettingsChanged, question)
+        changed = await self._requests.roll_back(self._options.version)
         return await self._changed(changed, defaults)
 
     async def _confirm(self) -> int:
-        version = await self._client.send("POST", f"{PATH}/confirm", SettingsVersion)
+        version = await self._requests.keep()
         self._show(version, lambda this: [f"Version {this.id} stands."])
         return WELL
 
     async def _history(self) -> int:
-        history = await self._client.get(f"{PATH}/history", SettingsVersions)
+        history = await self._requests.versions()
         zone, defaults = await self._zone(), _defaults(await self._settings())
         self._show(history, lambda these: (line for each in these.versions for line in _version(each, zone, defaults)))
         return WELL
 
     async def _settings(self) -> Settings:
-        return await self._client.get(PATH, Settings)
+        return await self._requests.all()
 
     async def _zone(self) -> ZoneInfo:
         """Return the time zone of all times for people."""

@@ -7,38 +7,6 @@ from engine.core.failures import Failure, Fault, Scope
 from engine.core.settings.problems import Problem
 
 
-class EngineUnreachable(Failure):
-    """Nobody listens on the socket, or the connection ended too early."""
-
-    fault = Fault.NETWORK
-    scope = Scope.SERVICE
-    meaning = "The engine cannot be reached"
-    remedy = "Start it (calendar-engine run), or name its socket with --socket (engine.socket in its settings)."
-
-
-class SocketForbidden(Failure):
-    """The socket is there, but this account may not use it, or may not change anything through it."""
-
-    fault = Fault.PERMISSION
-    scope = Scope.SERVICE
-    meaning = "This account may not use the socket of the engine"
-    remedy = "Run the command as an account in the group of the socket (engine.socket_group in the settings)."
-
-
-class RequestRefused(Failure):
-    """The engine said no; `status` is that of its answer, `parts` say the same part by part."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.USER
-    meaning = "The engine refuses the request"
-    remedy = "calendar-engine-api(7) describes what can be asked for."
-
-    def __init__(self, detail: str = "", *, status: int = 0, parts: tuple[str, ...] = ()) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.parts = parts
-
-
 class UserNotFound(Failure):
     """No user is meant by what was typed."""
 
@@ -109,15 +77,6 @@ class OutputNotWritten(Failure):
     scope = Scope.USER
     meaning = "The output cannot be written"
     remedy = "See that there is space where it goes to."
-
-
-class AnswerNotUnderstood(Failure):
-    """The answer is not what the API says it is."""
-
-    fault = Fault.PEER_PROTOCOL
-    scope = Scope.SERVICE
-    meaning = "The answer of the engine is not understood"
-    remedy = "See that the socket belongs to calendar-engine, and that its version is that of this command."
 
 
 class FileNotWritten(Failure):

@@ -6,16 +6,15 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
-from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins, SecretQuestion
+from engine.api.client.settings import SettingsRequests
+from engine.api.schema.secrets import SecretChanged, SecretOrigin
 from engine.cli.beside import run_beside
-from engine.cli.client import ApiClient
+from engine.cli.client import CommandClient
 from engine.cli.failures import SecretNotTyped, SecretUnknown
 from engine.cli.output import remark, show
 from engine.cli.process import protect_memory
 from engine.cli.signals import interruptible
 from engine.cli.statuses import WELL
-
-PATH = "/v1/secrets"
 
 
 def run_secret(options: argparse.Namespace) -> int:
@@ -25,36 +24,35 @@ def run_secret(options: argparse.Namespace) -> int:
     return run_beside(options, lambda client: _run(client, options), changes=changes, with_state=True)
 
 
-async def _run(client: ApiClient, options: argparse.Namespace) -> int:
+async def _run(client: CommandClient, options: argparse.Namespace) -> int:
     match options.action:
         case "list":
-            secrets = await client.get(PATH, SecretOrigins)
+            secrets = await SettingsRequests(client).secrets()
             show(secrets, lambda these: map(_line, these.secrets), as_json=options.json)
         case "rotate-key":
-            secrets = await client.send("POST", f"{PATH}/rotate-key", SecretOrigins)
+            secrets = await SettingsRequests(client).rotate_key()
             show(secrets, lambda _: ["The stored secrets are encrypted with another key."], as_json=options.json)
         case "set":
             await _set(client, options.name, as_json=options.json)
         case _:
             await _known(client, options.name)
-            _tell(await client.send("DELETE", f"{PATH}/{options.name}", SecretChanged), as_json=options.json)
+            _tell(await SettingsRequests(client).drop_secret(options.name), as_json=options.json)
     return WELL
 
 
-async def _set(client: ApiClient, name: str, *, as_json: bool) -> None:
+async def _set(client: CommandClient, name: str, *, as_json: bool) -> None:
     """Store a secret; whether there is such a one is found out before somebody types it."""
     origin = (await _known(client, name)).origin
     if origin not in (None, "store"):
         remark(_not_used(name, origin))
-    question = SecretQuestion(value=_typed(name))
-    _tell(await client.send("PUT", f"{PATH}/{name}", SecretChanged, question), as_json=as_json)
+    _tell(await SettingsRequests(client).put_secret(name, _typed(name)), as_json=as_json)
     if origin not in (None, "store"):
         remark(f"Stored. {_not_used(name, origin)}")
 
 
-async def _known(client: ApiClient, name: str) -> SecretOrigin:
+async def _known(client: CommandClient, name: str) -> SecretOrigin:
     """Return where a secret comes from. Raises `SecretUnknown`."""
-    secrets = (await client.get(PATH, SecretOrigins)).secrets
+    secrets = (await SettingsRequests(client).secrets()).secrets
     for each in secrets:
         if each.name == name:
             return each

@@ -8,20 +8,18 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from engine.api.client.finding import reachable_socket
+from engine.api.client.log import LogRequests, log_events
 from engine.api.schema import Status
 from engine.api.schema.log import (
     CaptureQuestion,
-    CaptureState,
-    LogDiagnosis,
-    LogEvent,
-    LogExchange,
-    LogPage,
+    LogExportQuestion,
+    LogQuestion,
     LogRow,
-    LogStatistics,
 )
 from engine.api.schema.places import usual_sockets
-from engine.cli.client import ApiClient, reachable_socket, understood
-from engine.cli.failures import EngineUnreachable, FileNotWritten, NotOneExchange
+from engine.cli.client import CommandClient
+from engine.cli.failures import FileNotWritten, NotOneExchange
 from engine.cli.log_reports import LogReports
 from engine.cli.loop import run_loop
 from engine.cli.output import put, put_json, remark, say, show
@@ -29,7 +27,6 @@ from engine.cli.palette import palette_of_output
 from engine.cli.statuses import FAILED, WELL
 from engine.display import counted, displayed
 
-EXCHANGES = "/v1/log/exchanges"
 MOST = 1000
 """Rows that the API gives at a time."""
 
@@ -39,7 +36,7 @@ FILES = {"bundle": "calendar-engine-support.zip", "har": "calendar-engine.har", 
 def run_log(options: argparse.Namespace) -> int:
     """Carry out one of these commands and return its exit status. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
-    path = reachable_socket(paths, to_change=options.action in ("on", "off"))
+    path = reachable_socket(paths, "change" if options.action in ("on", "off") else "ask")
     try:
         return run_loop(_run(options, path))
     except KeyboardInterrupt:
@@ -47,31 +44,32 @@ def run_log(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
-    async with ApiClient(path) as client:
-        status = await client.get("/v1/status", Status)
-        log = Log(client, ZoneInfo(status.timezone), as_json=options.json)
-        match options.action:
-            case "show" if len(options.filter) == 1 and options.filter[0].isdecimal():
-                return await log.one(options.filter[0], raw=options.raw)
-            case "show":
-                return await log.show(" ".join(options.filter), options.limit)
-            case "follow":
-                return await log.follow(" ".join(options.filter))
-            case "stats":
-                return await log.stats(" ".join(options.filter))
-            case "diagnose":
-                return await log.diagnose(" ".join(options.filter))
-            case "export":
-                return await log.export(options)
-            case _:
-                return await log.switch(options)
+    client = CommandClient(path)
+    status = await client.get("/v1/status", Status)
+    log = Log(client, ZoneInfo(status.timezone), as_json=options.json)
+    match options.action:
+        case "show" if len(options.filter) == 1 and options.filter[0].isdecimal():
+            return await log.one(options.filter[0], raw=options.raw)
+        case "show":
+            return await log.show(" ".join(options.filter), options.limit)
+        case "follow":
+            return await log.follow(" ".join(options.filter))
+        case "stats":
+            return await log.stats(" ".join(options.filter))
+        case "diagnose":
+            return await log.diagnose(" ".join(options.filter))
+        case "export":
+            return await log.export(options)
+        case _:
+            return await log.switch(options)
 
 
 class Log:
     """Data goes to standard output, as lines or as JSON; what is going on goes to standard error."""
 
-    def __init__(self, client: ApiClient, zone: ZoneInfo, *, as_json: bool) -> None:
+    def __init__(self, client: CommandClient, zone: ZoneInfo, *, as_json: bool) -> None:
         self._client = client
+        self._log = LogRequests(client)
         self._reports = LogReports(palette_of_output(no_colour="NO_COLOR" in os.environ), zone)
         self._as_json = as_json
 
@@ -80,8 +78,8 @@ class Log:
         rows: list[LogRow] = []
         before: int | None = None
         while len(rows) < limit:
-            query = {"filter": words, "limit": str(min(MOST, limit - len(rows)))}
-            page = await self._client.get(EXCHANGES, LogPage, query | ({"before": str(before)} if before else {}))
+            question = LogQuestion(filter=words, limit=min(MOST, limit - len(rows)), before=before)
+            page = await self._log.page(question)
             rows += page.rows
             before = page.next
             if before is None:
@@ -89,16 +87,14 @@ class Log:
         for row in reversed(rows):
             show(row, self._row, as_json=self._as_json)
         if not rows:
-            state = await self._client.get("/v1/log/capture", CaptureState)
-            remark(self._reports.nothing(displayed(state)))
+            remark(self._reports.nothing(displayed(await self._log.capture())))
         return WELL
 
     async def one(self, number: str, *, raw: bool) -> int:
         """Show one exchange with its bodies."""
-        exchange = await self._client.get(f"{EXCHANGES}/{number}", LogExchange)
-        query = {} if raw else {"pretty": "true"}
-        request = await self._client.read(f"{EXCHANGES}/{number}/request", query)
-        response = await self._client.read(f"{EXCHANGES}/{number}/response", query)
+        exchange = await self._log.exchange(number)
+        request = await self._log.body(number, "request", pretty=not raw)
+        response = await self._log.body(number, "response", pretty=not raw)
         if self._as_json:
             whole = msgspec.to_builtins(exchange) | {
                 "request_body": request.decode(errors="replace"),
@@ -112,48 +108,42 @@ class Log:
 
     async def follow(self, words: str) -> int:
         """Show exchanges that fit as they are written down, until interrupted."""
-        after = (await self._client.get(EXCHANGES, LogPage, {"filter": words, "limit": "1"})).newest
-        capture = await self._client.get("/v1/log/capture", CaptureState)
-        remark(self._reports.waiting(capture))
-        async for name, data in self._client.events("log"):
-            if name != "log":
-                continue
-            event = understood(data, LogEvent)
+        after = (await self._log.page(LogQuestion(filter=words, limit=1))).newest
+        remark(self._reports.waiting(await self._log.capture()))
+        async for event in log_events(self._client):
             if event.capture is not None and not self._as_json:
                 say(self._reports.capture_line(displayed(event.capture)))
             while event.count:
-                query = {"filter": words, "after": str(after), "limit": str(MOST)}
-                page = await self._client.get(EXCHANGES, LogPage, query)
+                page = await self._log.page(LogQuestion(filter=words, after=after, limit=MOST))
                 for row in page.rows:
                     show(row, self._row, as_json=self._as_json)
                 after = page.newest if page.next is None else page.next
                 if page.next is None:
                     break
-        raise EngineUnreachable("the engine ended the events; it stops, or this listener was too slow")
+        return FAILED  # not before the events have, with a failure
 
     async def stats(self, words: str) -> int:
         """Show figures."""
-        found = await self._client.get("/v1/log/statistics", LogStatistics, {"filter": words})
+        found = await self._log.statistics(words)
         show(found, self._reports.statistics, as_json=self._as_json)
         return WELL
 
     async def diagnose(self, words: str) -> int:
         """Show what went wrong and what to do about it."""
-        found = await self._client.get("/v1/log/diagnosis", LogDiagnosis, {"filter": words})
+        found = await self._log.diagnosis(words)
         show(found, self._reports.diagnosis, as_json=self._as_json)
         return WELL
 
     async def export(self, options: argparse.Namespace) -> int:
         """Write exchanges to a file that nobody else can read, or to standard output where that is -."""
-        words, query = " ".join(options.filter), {}
+        words = " ".join(options.filter)
         if options.format == "curl":
             if not words.isdecimal():
                 raise NotOneExchange(f"{words!r} is no number of an exchange")
-            path = f"{EXCHANGES}/{words}/curl"
+            content = await self._log.curl(words)
         else:
-            path = f"/v1/log/{options.format}"
-            query = {"filter": words, "limit": str(options.limit), "persons": str(options.persons).lower()}
-        content = await self._client.read(path, query)
+            question = LogExportQuestion(filter=words, limit=options.limit, persons=options.persons)
+            content = await self._log.export(options.format, question)
         file = options.output or Path(FILES[options.format])
         if str(file) == "-":
             put(content)
@@ -167,7 +157,7 @@ class Log:
         question = CaptureQuestion(on=False)
         if options.action == "on":
             question = CaptureQuestion(on=True, mailboxes=tuple(options.mailbox), seconds=options.seconds)
-        state = await self._client.post("/v1/log/capture", CaptureState, question)
+        state = await self._log.switch(question)
         show(state, self._reports.capture, as_json=self._as_json)
         return WELL
 

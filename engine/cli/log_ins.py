@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from engine.api.schema.log_ins import LogInState, LogInStates
 from engine.cli.beside import run_beside
-from engine.cli.client import ApiClient
+from engine.cli.client import CommandClient
 from engine.cli.output import show
 from engine.cli.statuses import FAILED, WELL
 
@@ -18,9 +18,9 @@ def run_log_in(options: argparse.Namespace) -> int:
     return run_beside(options, lambda client: _run(client, options), changes=changes, with_state=True)
 
 
-async def _run(client: ApiClient, options: argparse.Namespace) -> int:
+async def _run(client: CommandClient, options: argparse.Namespace) -> int:
     retry = options.action == "retry"
-    states = await (client.send("POST", f"{PATH}/retry", LogInStates) if retry else client.get(PATH, LogInStates))
+    states = await (client.post(f"{PATH}/retry", LogInStates) if retry else client.get(PATH, LogInStates))
     show(states, _lines, as_json=options.json)
     still_paused = any(each.paused_until is not None for each in states.log_ins)
     return FAILED if retry and still_paused else WELL

@@ -8,17 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
+from engine.api.client.failures import EngineUnreachable, RequestRefused, SocketForbidden
 from engine.cli.commands.parser import PROGRAM, make_parser
-from engine.cli.failures import (
-    AnswersInvalid,
-    EngineUnreachable,
-    OutputNotWritten,
-    RequestRefused,
-    SecretUnknown,
-    SettingUnknown,
-    SocketForbidden,
-    UserNotFound,
-)
+from engine.cli.failures import AnswersInvalid, OutputNotWritten, SecretUnknown, SettingUnknown, UserNotFound
 from engine.cli.logbook import where
 from engine.cli.output import remark, writing
 from engine.cli.process import leave

@@ -9,12 +9,13 @@ from typing import Literal
 
 import msgspec
 
+from engine.api.client.finding import reachable_socket
 from engine.api.schema.places import usual_sockets
 from engine.api.schema.probes import RungAccount
 from engine.api.schema.settings import SettingChange
 from engine.api.schema.setup import Setup, SetupAnswers
 from engine.cli.answers import Answers, read_answers
-from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.client import CommandClient
 from engine.cli.dialogue import Dialogue
 from engine.cli.failures import AnswersInvalid, AnswersNotGiven
 from engine.cli.loop import run_loop
@@ -60,7 +61,7 @@ def run_setup(options: argparse.Namespace) -> int:
         raise AnswersNotGiven
     protect_memory()
     answers = read_answers(options.answers) if options.answers else None
-    path = reachable_socket((options.socket,) if options.socket else usual_sockets(), to_change=True)
+    path = reachable_socket((options.socket,) if options.socket else usual_sockets(), "change")
     try:
         return run_loop(_run(options, path, answers))
     except KeyboardInterrupt:
@@ -68,11 +69,11 @@ def run_setup(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace, path: Path, answers: Answers | None) -> int:
-    async with ApiClient(path) as client:
-        setup = SetupClient(client, sys.stderr if options.json else sys.stdout)
-        if answers is None:
-            return await Dialogue(setup).run()
-        return await _by_file(setup, answers, options)
+    client = CommandClient(path)
+    setup = SetupClient(client, sys.stderr if options.json else sys.stdout)
+    if answers is None:
+        return await Dialogue(setup).run()
+    return await _by_file(setup, answers, options)
 
 
 async def _by_file(setup: SetupClient, answers: Answers, options: argparse.Namespace) -> int:

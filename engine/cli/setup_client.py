@@ -7,7 +7,7 @@ from typing import TextIO
 from engine.api.schema import Operation
 from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
 from engine.cli.attached import FOLLOWED
-from engine.cli.client import ApiClient
+from engine.cli.client import CommandClient
 from engine.cli.ladders import Ladders
 from engine.cli.output import say
 from engine.cli.palette import palette_of
@@ -20,7 +20,7 @@ PATH = "/v1/setup"
 class SetupClient:
     """The set-up of one engine, over its API; `narration` is where each rung is written as soon as it is done."""
 
-    def __init__(self, client: ApiClient, narration: TextIO) -> None:
+    def __init__(self, client: CommandClient, narration: TextIO) -> None:
         self._client = client
         self._narration = narration
         self._ladders = Ladders(palette_of(narration, no_colour="NO_COLOR" in os.environ))
@@ -35,7 +35,7 @@ class SetupClient:
 
     async def answer(self, answers: SetupAnswers) -> Setup:
         """Take answers in, and go to a step."""
-        return await self._client.send("PATCH", PATH, Setup, answers)
+        return await self._client.patch(PATH, Setup, answers)
 
     async def check(self) -> bool:
         """Try the step that it is at, and tell whether all went well."""

@@ -10,13 +10,14 @@ from typing import TextIO
 
 import msgspec
 
+from engine.api.client.finding import reachable_socket
 from engine.api.schema import Operation
 from engine.api.schema.places import usual_sockets
-from engine.api.schema.preview import Preview, PreviewQuestion, PreviewRow
+from engine.api.schema.preview import Preview, PreviewPageQuestion, PreviewQuestion, PreviewRow
 from engine.api.schema.probes import Probe, ProbeQuestion, RungAccount
 from engine.api.schema.settings import Value
 from engine.cli.attached import FOLLOWED, PER_PAGE
-from engine.cli.client import ApiClient, reachable_socket
+from engine.cli.client import CommandClient
 from engine.cli.failures import ChangeNotUnderstood
 from engine.cli.ladders import Ladders
 from engine.cli.loop import run_loop
@@ -68,13 +69,13 @@ def _value(text: str) -> Value:
     return value if isinstance(value, bool | int | float | str) else text
 
 
-def _attached(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable[int]]) -> int:
+def _attached(options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]]) -> int:
     paths = (options.socket,) if options.socket else usual_sockets()
-    path = reachable_socket(paths, to_change=True)
+    path = reachable_socket(paths, "change")
 
     async def run() -> int:
-        async with ApiClient(path) as client:
-            return await work(client)
+        client = CommandClient(path)
+        return await work(client)
 
     try:
         return run_loop(run())
@@ -82,7 +83,7 @@ def _attached(options: argparse.Namespace, work: Callable[[ApiClient], Awaitable
         return FAILED
 
 
-async def _probe(client: ApiClient, side: str, question: ProbeQuestion, *, as_json: bool) -> int:
+async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, as_json: bool) -> int:
     operation = await client.post(f"/v1/probes/{side}", Operation, question)
     ladders, told = Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)), 0
     probe = await client.get(f"/v1/probes/{operation.id}", Probe)
@@ -110,11 +111,11 @@ async def _probe(client: ApiClient, side: str, question: ProbeQuestion, *, as_js
     return WELL if well else FAILED
 
 
-async def call_off(client: ApiClient, operation: Operation) -> None:
+async def call_off(client: CommandClient, operation: Operation) -> None:
     """Have nothing go on for nobody; an engine that does not answer keeps nobody waiting."""
     with suppress(TimeoutError, Failure):
         async with asyncio.timeout(CALLED_OFF_WITHIN):
-            await client.delete(f"/v1/operations/{operation.id}")
+            await client.delete(f"/v1/operations/{operation.id}", Operation)
 
 
 def tell_end(operation: Operation) -> None:
@@ -132,7 +133,7 @@ def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount], output: TextIO) -
             say(line, output)
 
 
-async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: bool) -> int:
+async def _preview(client: CommandClient, question: PreviewQuestion, *, as_json: bool) -> int:
     operation = await client.post("/v1/preview", Operation, question)
     try:
         while operation.state == "running":
@@ -144,8 +145,8 @@ async def _preview(client: ApiClient, question: PreviewQuestion, *, as_json: boo
         raise
     rows: list[PreviewRow] = []
     while True:
-        query = {"page": str(len(rows) // PER_PAGE + 1), "per_page": str(PER_PAGE)}
-        page = await client.get(f"/v1/preview/{operation.id}", Preview, query)
+        part = PreviewPageQuestion(page=len(rows) // PER_PAGE + 1, per_page=PER_PAGE)
+        page = await client.get(f"/v1/preview/{operation.id}", Preview, part)
         rows += page.users
         if len(page.users) < PER_PAGE:
             break

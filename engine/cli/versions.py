@@ -6,11 +6,12 @@ from importlib.metadata import version
 
 import msgspec
 
+from engine.api.client.failures import EngineUnreachable, SocketForbidden
+from engine.api.client.finding import reachable_socket
 from engine.api.handlers.about import API_VERSION
 from engine.api.schema import About
 from engine.api.schema.places import usual_sockets
-from engine.cli.client import ApiClient, reachable_socket
-from engine.cli.failures import EngineUnreachable, SocketForbidden
+from engine.cli.client import CommandClient
 from engine.cli.loop import run_loop
 from engine.cli.output import show
 from engine.cli.statuses import WELL
@@ -47,8 +48,8 @@ def show_versions(options: argparse.Namespace) -> int:
 
 async def _running(options: argparse.Namespace) -> About:
     paths = (options.socket,) if options.socket else usual_sockets()
-    async with ApiClient(reachable_socket(paths, to_change=False)) as client:
-        return await client.get("/v1", About)
+    client = CommandClient(reachable_socket(paths, "ask"))
+    return await client.get("/v1", About)
 
 
 def _words(versions: Versions) -> list[str]:

@@ -11,6 +11,7 @@ import platformdirs
 import pytest
 
 from engine.api import sockets
+from engine.api.client.finding import reachable_socket
 from engine.api.failures import (
     SocketDirectoryExposed,
     SocketGroupUnusable,
@@ -19,7 +20,7 @@ from engine.api.failures import (
     SocketsGivenUnusable,
     SocketUnusable,
 )
-from engine.api.schema.places import SERVICE_SOCKET, answering_socket, read_only_twin, socket_path, usual_sockets
+from engine.api.schema.places import SERVICE_SOCKET, read_only_twin, socket_path, usual_sockets
 from engine.api.sockets import open_doors
 
 
@@ -89,7 +90,7 @@ def test_a_socket_with_a_full_backlog_counts_as_in_use(tmp_path: Path) -> None:
             waiting[-1].connect_ex(str(path))
         with pytest.raises(SocketInUse):
             open_doors(path, None, {})
-        assert answering_socket([path], forbidden=AssertionError, unreachable=AssertionError) == path
+        assert reachable_socket([path], "change") == path
         for each in waiting:
             each.close()
 

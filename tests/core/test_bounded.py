@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calendar_tui.client.api import understood as understood_by_tui
-from calendar_tui.client.failures import ClientFailure
+from engine.api.client.client import understood
+from engine.api.client.failures import ClientFailure
 from engine.cli.answers import read_answers
-from engine.cli.client import understood
 from engine.cli.trying import changes_typed
 from engine.core import bounded
 from engine.core.failures import Failure
@@ -121,8 +120,7 @@ class Answer(msgspec.Struct):
 def test_no_json_is_anything_but_understood_or_refused(data: bytes) -> None:
     for reads, failure in (
         (lambda: bounded.json(data, Answer), bounded.NotReadable),
-        (lambda: understood(data, Answer), Failure),
-        (lambda: understood_by_tui(data, Answer, "it"), ClientFailure),
+        (lambda: understood(data, Answer, "it"), ClientFailure),
         (lambda: decode(data.decode(errors="replace")), PbxNotUnderstood),
     ):
         with suppress(failure):

@@ -10,10 +10,10 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from calendar_tui.app import CalendarApp
-from calendar_tui.client.finding import reachable_socket
 from calendar_tui.screens.view import View
 from calendar_tui.state.attachment import Attached
 from calendar_tui.terminal import Look
+from engine.api.client.finding import reachable_socket
 from engine.api.desk import Desk
 from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
@@ -79,7 +79,7 @@ async def terminal(
     real_time: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Terminal]:
     app = CalendarApp(
-        lambda: reachable_socket((socket,), read_only=read_only),
+        lambda: reachable_socket((socket,), "read" if read_only else "ask"),
         look or Look(),
         read_only=read_only,
         real_time=real_time,

@@ -11,20 +11,21 @@ from random import Random
 
 import pytest
 
-from calendar_tui.client.api import Api, segment
-from calendar_tui.client.failures import (
+from calendar_tui.client.failures import VersionsDiffer
+from calendar_tui.client.session import Session
+from calendar_tui.state.attachment import Attached, Lost
+from calendar_tui.state.model import Model
+from engine.api.client import client
+from engine.api.client.client import ApiClient, segment
+from engine.api.client.failures import (
     AnswerNotUnderstood,
     ClientFailure,
     EngineUnreachable,
     RequestRefused,
     SocketForbidden,
-    VersionsDiffer,
 )
-from calendar_tui.client.finding import reachable_socket
-from calendar_tui.client.session import Session
-from calendar_tui.state.attachment import Attached, Lost
-from calendar_tui.state.model import Model
-from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail
+from engine.api.client.finding import reachable_socket
+from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail, UsersPage, UsersQuestion
 from engine.api.schema.places import read_only_twin
 from tests.support.api import people, served_engine
 from tests.support.patience import PATIENCE
@@ -35,7 +36,7 @@ USERS = people(3)
 async def test_answers_are_typed(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
-        api = Api(served.socket)
+        api = ApiClient(served.socket)
         assert (await api.get("/v1/status", Status)).users == 3
         user = await api.get(f"/v1/users/{segment(USERS[0].guid)}", UserDetail)
         assert user.name == "user0"
@@ -48,11 +49,11 @@ async def test_answers_are_typed(tmp_path: Path) -> None:
 async def test_refusals_say_what_to_do(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         with pytest.raises(RequestRefused) as refused:
-            await Api(served.socket).get("/v1/users/nobody", UserDetail)
+            await ApiClient(served.socket).get("/v1/users/nobody", UserDetail)
         assert (refused.value.status, refused.value.detail) == (404, "There is no such user")
         assert "GET /v1/users" in refused.value.remedy
-        with pytest.raises(RequestRefused, match="reading only"):
-            await Api(served.read_only).post("/v1/resync", Operation)
+        with pytest.raises(SocketForbidden, match="reading only"):
+            await ApiClient(served.read_only).post("/v1/resync", Operation)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ async def test_refusals_say_what_to_do(tmp_path: Path) -> None:
 async def test_what_is_not_our_engine(tmp_path: Path, answer: bytes, failure: type[ClientFailure]) -> None:
     async with answering(tmp_path / "s", answer):
         with pytest.raises(failure):
-            await Api(tmp_path / "s").get("/v1", About)
+            await ApiClient(tmp_path / "s").get("/v1", About)
 
 
 @asynccontextmanager
@@ -87,10 +88,10 @@ async def answering(path: Path, answer: bytes) -> AsyncIterator[None]:
 async def test_the_socket_is_found_as_the_commands_find_it(tmp_path: Path) -> None:
     first, second = tmp_path / "a" / "engine.sock", tmp_path / "engine.sock"
     with pytest.raises(EngineUnreachable, match=str(first)):
-        reachable_socket((first, second), read_only=False)
+        reachable_socket((first, second), "ask")
     async with served_engine(tmp_path, USERS) as served:
-        assert reachable_socket((first, second), read_only=False) == served.socket
-        assert reachable_socket((first, second), read_only=True) == read_only_twin(second)
+        assert reachable_socket((first, second), "ask") == served.socket
+        assert reachable_socket((first, second), "read") == read_only_twin(second)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use every socket")
@@ -101,7 +102,7 @@ def test_a_socket_of_others(tmp_path: Path) -> None:
         listener.listen()
         path.chmod(0)
         with pytest.raises(SocketForbidden):
-            reachable_socket((path,), read_only=False)
+            reachable_socket((path,), "ask")
 
 
 class Watched:
@@ -112,7 +113,7 @@ class Watched:
         self.news = asyncio.Event()
         self.session = Session(
             self.model,
-            lambda: reachable_socket((path,), read_only=read_only),
+            lambda: reachable_socket((path,), "read" if read_only else "ask"),
             self.news.set,
             read_only=read_only,
             random=Random(1),
@@ -183,3 +184,29 @@ async def test_another_version_of_the_api(tmp_path: Path) -> None:
         assert isinstance(watched.model.attachment, Lost)
         assert isinstance(watched.model.attachment.failure, VersionsDiffer)
         assert "9.0" in str(watched.model.attachment.failure)
+
+
+async def test_an_engine_that_does_not_answer_is_told_and_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    monkeypatch.setattr(client, "UNANSWERED", 0.01)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "s"))
+        silent.listen()
+        told: list[str] = []
+        asked = ApiClient(tmp_path / "s", lambda: told.append("waits"))
+        with pytest.raises(EngineUnreachable, match="no answer within"):
+            await asked.get("/v1", About)
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(EngineUnreachable, match="no answer within"):
+                await anext(aiter(asked.events()))
+    assert told == ["waits", "waits"]
+
+
+async def test_refusals_name_what_does_not_fit(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        with pytest.raises(RequestRefused) as refused:
+            await ApiClient(served.socket).get("/v1/users", UsersPage, UsersQuestion(filter="x", per_page=1001))
+        assert refused.value.status == 400
+        assert refused.value.parts == ("per_page: Expected `int` <= 1000",)

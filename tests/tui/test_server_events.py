@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calendar_tui.client.server_events import EventParser, ServerEvent
+from engine.api.client.server_events import EventParser, ServerEvent
 
 STREAM = (
     b'id: b-0\nevent: snapshot\ndata: {"users":[1,2]}\n\n'

@@ -8,6 +8,7 @@ from aiohttp import web
 from engine.api import wire
 from engine.api.answers import answer
 from engine.api.candidates import Candidates
+from engine.api.convert import converted
 from engine.api.desk import Desk
 from engine.api.jobs import Progress
 from engine.api.peers import actor_of
@@ -145,10 +146,6 @@ def _row(affected: Affected) -> PreviewRow:
 
 
 def _difference(difference: Difference) -> PreviewDifference:
-    return PreviewDifference(
-        at=difference.at,
-        until=difference.until,
-        before=wire.shown(difference.before),
-        after=wire.shown(difference.after),
-        why=difference.why,
+    return converted(
+        difference, PreviewDifference, before=wire.shown(difference.before), after=wire.shown(difference.after)
     )

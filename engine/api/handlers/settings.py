@@ -6,6 +6,7 @@ from aiohttp import web
 
 from engine.api import settings_wire as wire
 from engine.api.answers import answer
+from engine.api.audit import author_of
 from engine.api.desk import Desk
 from engine.api.peers import actor_of
 from engine.api.problems import Refused, refused
@@ -40,7 +41,6 @@ from engine.service.plan import Plan
 from engine.service.service import Service
 from engine.service.settings_file import system_zone
 from engine.store.failures import DiskUnusable
-from engine.store.settings_history import Author
 
 _STATUSES: dict[type[Failure], int] = {
     SettingsStale: 412,
@@ -142,7 +142,7 @@ class SettingsPart:
             )
         actor = await actor_of(request)
         try:
-            plan = await self._service.change(question.changes, tag, _author(actor), question.confirm_within)
+            plan = await self._service.change(question.changes, tag, author_of(actor), question.confirm_within)
         except Failure as failure:
             raise _refused(failure) from failure
         return await self._changed(plan, actor, "change_settings", ", ".join(question.changes))
@@ -151,7 +151,7 @@ class SettingsPart:
         question = await body_of(request, RollbackQuestion)
         actor = await actor_of(request)
         try:
-            plan = await self._service.roll_back(question.version, _author(actor))
+            plan = await self._service.roll_back(question.version, author_of(actor))
         except Failure as failure:
             raise _refused(failure) from failure
         return await self._changed(plan, actor, "roll_back_settings", ", ".join(each.key for each in plan.differences))
@@ -177,10 +177,6 @@ class SettingsPart:
     async def _changed(self, plan: Plan, actor: Actor, action: str, subject: str) -> web.Response:
         await self._desk.write_down(actor, action, subject or "nothing else")
         return answer(wire.changed(self._service, plan), headers={"ETag": self._service.tag})
-
-
-def _author(actor: Actor) -> Author:
-    return Author(actor.uid, actor.pid, actor.user)
 
 
 def _refused(failure: Failure) -> Refused:

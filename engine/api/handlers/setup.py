@@ -4,6 +4,7 @@ from aiohttp import web
 
 from engine.api import setup_wire
 from engine.api.answers import answer
+from engine.api.audit import author_of
 from engine.api.desk import Desk
 from engine.api.jobs import Progress
 from engine.api.peers import actor_of
@@ -23,7 +24,6 @@ from engine.core.setup.steps import STEPS, Check, step_named
 from engine.probes.ladder import Outcome, Rung
 from engine.service.settings_file import system_zone
 from engine.store.secrets import ENVIRONMENT
-from engine.store.settings_history import Author
 
 PATH = "/v1/setup"
 _OF_USERS = (Check.RESOLUTION, Check.CALENDARS)
@@ -153,7 +153,7 @@ class SetupPart:
         keys = ", ".join([*(each.key for each in state.changes), *self._session.new_secrets]) or "nothing else"
         await self._desk.write_down(actor, "apply_setup", keys)
         try:
-            await self._session.apply(Author(actor.uid, actor.pid, actor.user))
+            await self._session.apply(author_of(actor))
         except Failure as failure:
             await self._desk.write_down(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
             raise named(failure) from failure

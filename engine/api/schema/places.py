@@ -1,11 +1,10 @@
 """Where the sockets of the local API are: for the engine that makes them, and for whoever looks for them."""
 
 import os
-import socket
 import stat
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
@@ -66,34 +65,3 @@ def _is_ours_alone(directory: Path) -> bool:
 def read_only_twin(path: Path) -> Path:
     """Return where the socket for reading is, next to the one at `path`."""
     return path.with_name(f"{path.stem}{READ_ONLY_SUFFIX}{path.suffix}")
-
-
-def answering_socket(
-    sockets: Iterable[Path],
-    *,
-    forbidden: Callable[[str], Exception],
-    unreachable: Callable[[str], Exception],
-) -> Path:
-    """Return the first of `sockets` that somebody listens on.
-
-    Raises what `forbidden` makes of those that are there but not for this account to use, else what `unreachable`
-    makes of all of them.
-    """
-    silent: list[str] = []
-    closed: list[str] = []
-    for each in sockets:
-        with socket.socket(socket.AF_UNIX) as knocking:
-            knocking.setblocking(False)  # a full backlog must not hold us up
-            try:
-                knocking.connect(str(each))
-            except PermissionError:
-                closed.append(str(each))
-            except BlockingIOError:  # somebody does, who has more to do than the backlog holds
-                return each
-            except OSError:
-                silent.append(str(each))
-            else:
-                return each
-    if closed:
-        raise forbidden(", ".join(closed))
-    raise unreachable(f"nobody listens on {', '.join(silent)}")

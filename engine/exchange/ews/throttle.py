@@ -1,11 +1,11 @@
 """Keeps the pauses that Exchange asks for, each for those it was meant for, and sends a busy server less at once."""
 
-import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
+
+from anyio import CapacityLimiter
 
 from engine.core.clock import Clock
 from engine.exchange.concurrency import Concurrency
@@ -81,12 +81,12 @@ class Throttle:
         server = self._servers.setdefault(host, _Server(self._most))
         async with server.slot():
             self._check(host, mailbox)
-            begun = server.concurrency.begin()
+            begun = server.begin()
             try:
                 yield
             except ExchangeBusy as busy:
                 if not isinstance(busy, MailboxBusy) or isinstance(busy, TooManyAtOnce):
-                    server.concurrency.complained(begun)
+                    server.complained(begun)
                 budget = _budget(type(busy), host, mailbox)
                 if busy.retry_after is not None:
                     self._pause(budget, busy.retry_after)
@@ -94,7 +94,7 @@ class Throttle:
                     self._pause(budget, self._unasked_pause(host))
                 raise
             else:
-                server.concurrency.went_well(begun)
+                server.went_well(begun)
                 if mailbox is None:
                     self._unasked.pop(host, None)
 
@@ -129,34 +129,28 @@ def _budget(kind: type[ExchangeBusy], host: str, mailbox: str | None) -> tuple[t
 
 
 class _Server:
-    """The requests under way to one server, and those that wait for one of them to end, in their order."""
+    """The requests under way to one server; those that wait for one of them to end go in their order."""
 
     def __init__(self, most: int) -> None:
-        self.concurrency = Concurrency(most)
-        self._under_way = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._concurrency = Concurrency(most)
+        self._limiter = CapacityLimiter(most)
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        while self._under_way >= self.concurrency.allowed:
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._wake()  # perhaps it was our turn: then it is the next one's
-                raise
-        self._under_way += 1
+        request = object()  # not the task: it may have another request under way, as while it is told of changes
+        await self._limiter.acquire_on_behalf_of(request)
         try:
             yield
         finally:
-            self._under_way -= 1
-            self._wake()
+            self._limiter.release_on_behalf_of(request)
 
-    def _wake(self) -> None:
-        free = self.concurrency.allowed - self._under_way
-        while self._waiting and free > 0:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                free -= 1
+    def begin(self) -> int:
+        return self._concurrency.begin()
+
+    def went_well(self, begun: int) -> None:
+        self._concurrency.went_well(begun)
+        self._limiter.total_tokens = self._concurrency.allowed
+
+    def complained(self, begun: int) -> None:
+        self._concurrency.complained(begun)
+        self._limiter.total_tokens = self._concurrency.allowed

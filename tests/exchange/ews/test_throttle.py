@@ -161,3 +161,18 @@ async def test_the_service_account_waits_longer_each_time_where_exchange_does_no
     await ask(throttle, None)
     await asyncio.gather(refused(), return_exceptions=True)
     assert await paused(throttle, None) == 10
+
+
+async def test_nobody_overtakes_those_who_wait(clock: ManualClock) -> None:
+    throttle, order = Throttle(1, clock), list[str]()
+
+    async def ask(*names: str) -> None:
+        for name in names:
+            async with throttle.turn(URL, ANNA):
+                order.append(name)
+                await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        for names in (("first", "last"), ("second",), ("third",)):
+            group.create_task(ask(*names))
+    assert order == ["first", "second", "third", "last"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import h11
 
-from calendar_tui.client.failures import AnswerNotUnderstood, EngineUnreachable, SocketForbidden
+from engine.api.client.failures import AnswerNotUnderstood, EngineUnreachable, SocketForbidden
 
 PORTION = 64 * 1024
 

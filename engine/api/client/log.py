@@ -1,13 +1,14 @@
-"""The log of exchanges as the local API has it."""
+"""Requests about the log of exchanges."""
 
 from collections.abc import AsyncIterator
 from typing import Literal
 
-from calendar_tui.client.api import Api, understood, with_query
+from engine.api.client.client import ApiClient, segment, understood
 from engine.api.schema.log import (
     CaptureQuestion,
     CaptureState,
     FilterAnswer,
+    LogBodyQuestion,
     LogDiagnosis,
     LogEvent,
     LogExchange,
@@ -23,47 +24,53 @@ from engine.api.schema.log import (
 BODY_PORTION = 1_000_000
 """Bytes of a body that are asked for at once."""
 
+EXCHANGES = "/v1/log/exchanges"
+
 Export = Literal["har", "bundle"]
 
 
-class Log:
+class LogRequests:
     """Asks about exchanges. Every method raises a `ClientFailure`."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: ApiClient) -> None:
         self._api = api
 
     async def page(self, question: LogQuestion) -> LogPage:
         """Return some rows."""
-        return await self._api.get(with_query("/v1/log/exchanges", question), LogPage)
+        return await self._api.get(EXCHANGES, LogPage, question)
 
     async def understood(self, question: LogFilterQuestion) -> FilterAnswer:
         """Return what a filter means, or where it stops making sense."""
-        return await self._api.get(with_query("/v1/log/filter", question), FilterAnswer)
+        return await self._api.get("/v1/log/filter", FilterAnswer, question)
 
-    async def exchange(self, id: int) -> LogExchange:  # noqa: A002 - as in the API
+    async def exchange(self, id: int | str) -> LogExchange:  # noqa: A002 - as in the API
         """Return one exchange without its bodies."""
-        return await self._api.get(f"/v1/log/exchanges/{id}", LogExchange)
+        return await self._api.get(_path(id), LogExchange)
 
-    async def body(self, id: int, side: Side, start: int) -> bytes:  # noqa: A002 - as in the API
+    async def portion(self, id: int | str, side: Side, start: int) -> bytes:  # noqa: A002 - as in the API
         """Return a portion of a body from the byte `start` on, empty behind its end."""
         head = {"Range": f"bytes={start}-{start + BODY_PORTION - 1}"}
-        return await self._api.data(f"/v1/log/exchanges/{id}/{side}", head)
+        return await self._api.read(f"{_path(id)}/{side}", head=head)
 
-    async def curl(self, id: int) -> str:  # noqa: A002 - as in the API
+    async def body(self, id: int | str, side: Side, *, pretty: bool) -> bytes:  # noqa: A002 - as in the API
+        """Return a whole body, indented if it is XML and that is wished."""
+        return await self._api.read(f"{_path(id)}/{side}", LogBodyQuestion(pretty=pretty))
+
+    async def curl(self, id: int | str) -> bytes:  # noqa: A002 - as in the API
         """Return one exchange as a curl command."""
-        return (await self._api.data(f"/v1/log/exchanges/{id}/curl")).decode()
+        return await self._api.read(f"{_path(id)}/curl")
 
     async def export(self, kind: Export, question: LogExportQuestion) -> bytes:
         """Return exchanges as a file."""
-        return await self._api.data(with_query(f"/v1/log/{kind}", question))
+        return await self._api.read(f"/v1/log/{kind}", question)
 
     async def statistics(self, filter: str) -> LogStatistics:  # noqa: A002 - as in the API
         """Return figures."""
-        return await self._api.get(with_query("/v1/log/statistics", LogFilter(filter=filter)), LogStatistics)
+        return await self._api.get("/v1/log/statistics", LogStatistics, LogFilter(filter=filter))
 
     async def diagnosis(self, filter: str) -> LogDiagnosis:  # noqa: A002 - as in the API
         """Return errors and what they mean."""
-        return await self._api.get(with_query("/v1/log/diagnosis", LogFilter(filter=filter)), LogDiagnosis)
+        return await self._api.get("/v1/log/diagnosis", LogDiagnosis, LogFilter(filter=filter))
 
     async def capture(self) -> CaptureState:
         """Return whether exchanges are captured."""
@@ -74,9 +81,19 @@ class Log:
         return await self._api.post("/v1/log/capture", CaptureState, question)
 
 
-async def happening(api: Api) -> AsyncIterator[LogEvent]:
+async def happening(api: ApiClient) -> AsyncIterator[LogEvent]:
     """Yield whether exchanges are captured, and then every event of the log. Ends with a `ClientFailure`."""
-    yield LogEvent(number=0, capture=await Log(api).capture())
-    async for event in api.events("", "log"):
+    yield LogEvent(number=0, capture=await LogRequests(api).capture())
+    async for event in log_events(api):
+        yield event
+
+
+async def log_events(api: ApiClient) -> AsyncIterator[LogEvent]:
+    """Yield every event of the log. Ends with a `ClientFailure`."""
+    async for event in api.events("log"):
         if event.name == "log":
             yield understood(event.data, LogEvent, event.name)
+
+
+def _path(id: int | str) -> str:  # noqa: A002 - as in the API
+    return f"{EXCHANGES}/{segment(str(id))}"

@@ -1,9 +1,9 @@
-"""The settings as the local API has them."""
+"""Requests about settings and secrets."""
 
 import asyncio
 from collections.abc import Mapping
 
-from calendar_tui.client.api import Api, segment
+from engine.api.client.client import ApiClient, segment
 from engine.api.schema.operations import Operation
 from engine.api.schema.preview import Preview, PreviewQuestion
 from engine.api.schema.secrets import SecretChanged, SecretOrigins, SecretQuestion
@@ -19,15 +19,15 @@ from engine.api.schema.settings import (
     Value,
 )
 
-PATH = "/v1/settings"
+PATH, SECRETS = "/v1/settings", "/v1/secrets"
 LOOK = 0.2
 """Seconds between two looks at a preview that is being made."""
 
 
-class SettingsDesk:
+class SettingsRequests:
     """Asks about settings and changes them. Every method raises a `ClientFailure`."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: ApiClient) -> None:
         self._api = api
 
     async def all(self) -> Settings:
@@ -57,15 +57,19 @@ class SettingsDesk:
 
     async def secrets(self) -> SecretOrigins:
         """Return which secrets there are."""
-        return await self._api.get("/v1/secrets", SecretOrigins)
+        return await self._api.get(SECRETS, SecretOrigins)
 
     async def put_secret(self, name: str, value: str) -> SecretChanged:
         """Store a secret."""
-        return await self._api.put(f"/v1/secrets/{segment(name)}", SecretChanged, SecretQuestion(value=value))
+        return await self._api.put(f"{SECRETS}/{segment(name)}", SecretChanged, SecretQuestion(value=value))
 
     async def drop_secret(self, name: str) -> SecretChanged:
         """Remove a stored secret."""
-        return await self._api.delete(f"/v1/secrets/{segment(name)}", SecretChanged)
+        return await self._api.delete(f"{SECRETS}/{segment(name)}", SecretChanged)
+
+    async def rotate_key(self) -> SecretOrigins:
+        """Encrypt the stored secrets with another key."""
+        return await self._api.post(f"{SECRETS}/rotate-key", SecretOrigins)
 
     async def preview(self, changes: Mapping[str, Value]) -> Preview:
         """Return whose presence would be another one with these presence settings, once that is known."""
