@@ -115,7 +115,15 @@ class Commands:
         if held is None or not held.of_users:
             remark("No change is held.")
             return WELL
-        show(held, lambda this: [held_in_words(this, confirmed=confirm)], as_json=self._as_json)
+        dry_run = self._status.dry_run
+        show(
+            held,
+            lambda this: [
+                *self._reports.dry_run(self._status),
+                held_in_words(this, confirmed=confirm, dry_run=dry_run),
+            ],
+            as_json=self._as_json,
+        )
         return WELL if confirm else FAILED
 
     async def resync(self, typed: list[str], *, search: bool) -> int:

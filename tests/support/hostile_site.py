@@ -61,6 +61,10 @@ def display_name(name: str) -> str:
     return f"{name} {LONG if name == LONG_NAMED else HALF if name == HALVED else NAME}"
 
 
+def user_name(name: str) -> str:
+    return f"{name}{LONG if name == LONG_NAMED else NAME}"
+
+
 def hostile_world() -> World:
     """Return a company in which nothing is called as it should be."""
     people = []
@@ -97,7 +101,7 @@ def plant(company: Company) -> None:
     """Have both servers say harm in whatever they can say."""
     for user in company.pbx.users:
         named = msgspec.structs.replace(
-            user, h323=f"{user.h323}{NAME}", groups=(NAME,), config=NAME, node=NAME, e164=NAME, h323_email=False
+            user, h323=user_name(user.h323), groups=(NAME,), config=NAME, node=NAME, e164=NAME, h323_email=False
         )
         company.pbx.update_user(named)
     unshown = company.world.person(UNSHOWN)

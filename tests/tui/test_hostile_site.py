@@ -72,6 +72,7 @@ async def test_no_view_lets_any_of_it_through(site: HostileSite, size: tuple[int
             await shown.shows(f"Users > {name} ")
             seen(shown)
             await shown.press("y", "pagedown", "w")
+            await shown.shows("Written to")
             seen(shown)
             assert SHOWN in shown.app.clipboard
             assert not harm_in_lines(shown.app.clipboard)
