@@ -129,8 +129,7 @@ class OperationDesk:
         operation = self._new(kind, len(wanted), actor)
         visits = Visits(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
         self._remember(visits)
-        status = self._engine.status()
-        side = status.exchange if wanted else status.pbx
+        side = self._engine.link(Side.EXCHANGE if wanted else Side.PBX)
         if not side.works and side.failure is not None:
             visits.block(side.failure, side.retry_at)
         else:

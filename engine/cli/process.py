@@ -6,12 +6,16 @@ import gc
 import logging
 import os
 import resource
+import sys
 from collections.abc import MutableMapping
 from typing import NoReturn
 
 from engine.store.secrets import ENVIRONMENT
 
 PR_SET_DUMPABLE = 4
+SWITCH_SECONDS = 0.0005
+"""How long a thread keeps the interpreter while another one wants it; ten times as long unless it is set."""
+
 MOST_FILES = 65536
 """So many file descriptors are asked for, where the hard limit allows that many."""
 
@@ -40,6 +44,15 @@ def keep_for_good() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def take_turns_quickly() -> None:
+    """Let the loop go on sooner while a thread computes, such as the one that blanks secrets in a megabyte.
+
+    Each time it has waited for something, the loop has to wait for the thread as well: for 9 ms of a hostile body, and
+    for 5 ms this way.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:

@@ -11,7 +11,7 @@ from engine.core.mistakes import MistakeLog
 from engine.core.users import User
 from engine.service.settings_file import system_zone
 from engine.sync.engine import Engine
-from engine.sync.happenings import Happening, Observer, ServiceChanged, UserChanged
+from engine.sync.happenings import Happening, Observer, ServiceChanged, Side, UserChanged
 from engine.sync.hold import Held
 from engine.sync.status import LinkStatus, Status, describe
 from engine.sync.views import Account, Glance
@@ -52,6 +52,10 @@ class Seat:
         engine = self.engine
         status = _nothing() if engine is None else engine.status()
         return replace(status, is_set_up=engine is not None, concerns=self._concerns())
+
+    def link(self, side: Side) -> LinkStatus:
+        """Return how one side stands."""
+        return LinkStatus() if self.engine is None else self.engine.link(side)
 
     @property
     def timezone(self) -> ZoneInfo:

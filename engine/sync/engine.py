@@ -54,7 +54,7 @@ from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.readback import ReadBack
 from engine.sync.roster import Roster
 from engine.sync.setback import Setback
-from engine.sync.status import Status, describe
+from engine.sync.status import LinkStatus, Status, describe
 from engine.sync.supervisor import Supervisor
 from engine.sync.timetable import Alarm
 from engine.sync.views import Account, Glance, account, glance
@@ -261,6 +261,10 @@ class Engine:
     async def leave(self) -> None:
         """Leave nothing in the PBX that nobody will know of; comes before the end of the program, while this runs."""
         await self._writer.leave()
+
+    def link(self, side: Side) -> LinkStatus:
+        """Return how one side stands, which takes a look at nobody."""
+        return self._links[side]
 
     def status(self) -> Status:
         """Return how things stand."""

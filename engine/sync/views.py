@@ -16,10 +16,10 @@ from engine.core.users import User
 from engine.exchange.failures import MailboxRationed
 from engine.exchange.source import Following, Mailbox, Window
 from engine.store.acknowledged import Written
-from engine.sync.happenings import Observer
+from engine.sync.happenings import Observer, Side
 from engine.sync.hold import Held
 from engine.sync.roster import Participant
-from engine.sync.status import Status
+from engine.sync.status import LinkStatus, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class EngineView(Protocol):
     @property
     def timezone(self) -> ZoneInfo: ...  # noqa: D102
     def status(self) -> Status: ...  # noqa: D102
+    def link(self, side: Side) -> LinkStatus: ...  # noqa: D102
     def observe(self, observer: Observer) -> None: ...  # noqa: D102
     def guids(self) -> tuple[str, ...]: ...  # noqa: D102
     def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
