@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.core.appointments import Oddity
-from engine.core.backoff import Backoff, Looks
+from engine.core.backoff import Backoffs, Pauses, doubling
 from engine.core.failures import EngineMistake, Failure, Fault, Scope
 from engine.core.mistakes import MistakeLog
 from engine.core.settings.model import Settings
@@ -48,7 +48,7 @@ from engine.sync.happenings import (
     UserTrouble,
 )
 from engine.sync.outbreak import Outbreak
-from engine.sync.pauses import LONGEST_RETRY, LONGEST_WHILE_KNOWN, looked_enough, needs_a_person, pause_after
+from engine.sync.pauses import LONGEST_WHILE_KNOWN, LOOKS, PASSING, looked_enough, needs_a_person, pause_after
 from engine.sync.readability import Readability
 from engine.sync.roster import Participant, Reading, Roster
 from engine.sync.slow import LOOK_SECONDS, SlowMailboxes
@@ -84,6 +84,9 @@ OVERTAKING = timedelta(hours=1)
 
 SOON = timedelta(seconds=10)
 """Mailboxes that are not watched any more are visited within that time."""
+
+SERVICE = doubling(timedelta(seconds=5), timedelta(minutes=5))
+WITHOUT_RIGHT = doubling(timedelta(minutes=15), timedelta(hours=1))
 
 PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff, EwsForbidden)
 """What one mailbox can have, but all of them too."""
@@ -137,9 +140,7 @@ class Calendars:
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=settings.exchange.connections)
         self._silence = Outbreak(most=1)
-        self._backoff = Backoff(first=5, longest=300, random=self._random)
-        self._backoff_without_right = Backoff(first=900, longest=3600, random=self._random)
-        self._looks = Looks(self._random)
+        self._backoffs = Backoffs(self._random)
         self._absences = Absences()
         self._readability = Readability()
         self._everybody_is_known = False
@@ -306,7 +307,7 @@ class Calendars:
                 raise
         except Exception as mistake:
             self._mistakes.write("reading a calendar", mistake)
-            self._due(guid, self._clock.now() + LONGEST_RETRY)
+            self._due(guid, self._clock.now() + PASSING.steps[-1])
         finally:
             self._visiting.discard(guid)
             self._visits.pop(guid, None)
@@ -563,19 +564,13 @@ class Calendars:
         now = self._network_clock.now()
         if self._closed_until is not None and self._closed_until > now:
             return
-        pause = self._backoff_of(failure).next()
+        pause = self._backoffs.next(pauses := _pauses_of_all(failure), pauses)
         if failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         self._closed_until = now + pause
         self._closed_by = self._said = failure
         self._service_answers = self._works = False
         self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
-
-    def _backoff_of(self, failure: ExchangeFailure) -> Backoff | Looks:
-        """A bare 403 may be a hiccup of a front end; what is refused in words waits for a person."""
-        if isinstance(failure, EwsForbidden):
-            return self._looks
-        return self._backoff_without_right if failure.fault is Fault.PERMISSION else self._backoff
 
     def _signs_of_life(self) -> None:
         """Whoever tells of a change can be asked about it: no other server's silence has to be waited for."""
@@ -588,9 +583,7 @@ class Calendars:
         self._service_alarm.wake()
         self._silence.well(guid)
         self._outbreak.well(guid)
-        self._backoff.reset()
-        self._backoff_without_right.reset()
-        self._looks.reset()
+        self._backoffs.clear()
         self._service_answers = True
         self._compare_works()
 
@@ -599,6 +592,13 @@ class Calendars:
         if not self._works and self._service_answers and self._readability.works:
             self._works, self._said = True, None
             self._observe(LinkRecovered(Side.EXCHANGE))
+
+
+def _pauses_of_all(failure: ExchangeFailure) -> Pauses:
+    """A bare 403 may be a hiccup of a front end; what is refused in words waits for a person."""
+    if isinstance(failure, EwsForbidden):
+        return LOOKS
+    return WITHOUT_RIGHT if failure.fault is Fault.PERMISSION else SERVICE
 
 
 def _of_the_service(failure: ExchangeFailure) -> ExchangeFailure:

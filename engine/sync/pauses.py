@@ -3,7 +3,7 @@
 from datetime import timedelta
 from random import Random
 
-from engine.core.backoff import LOOKS
+from engine.core.backoff import Pauses, asked_for, doubling
 from engine.core.failures import Failure
 from engine.exchange.failures import (
     CalendarNotReadable,
@@ -20,6 +20,9 @@ from engine.exchange.failures import (
 )
 
 HOUR = timedelta(hours=1)
+LOOKS = Pauses(tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60)))
+"""Pauses after what only a person can mend, or what passes by itself within the hour: soon at first, then seldom."""
+
 RECHECKS = {
     ManyMailboxesMissing: HOUR,
     MailboxNotFound: timedelta(hours=24),
@@ -35,11 +38,11 @@ RECHECKS = {
 """When to look again after a failure that only a person can mend, once the short looks are through: it may have been a
 hiccup. A change in the PBX makes it sooner."""
 
-LONGEST_WHILE_KNOWN = LOOKS[2]
+LONGEST_WHILE_KNOWN = LOOKS.steps[2]
 """A mailbox that was read lately is looked for within minutes for as long as what it said counts."""
 
-FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(minutes=5)
-"""Pauses after a failure of one mailbox that may pass by itself: doubled from the first to the longest."""
+PASSING = doubling(timedelta(seconds=10), timedelta(minutes=5))
+"""Pauses after a failure of one mailbox that may pass by itself."""
 
 
 def needs_a_person(failure: Failure | None) -> bool:
@@ -49,19 +52,17 @@ def needs_a_person(failure: Failure | None) -> bool:
 
 def looked_enough(failures: int) -> bool:
     """Tell whether all short looks were taken after so many failures in a row."""
-    return failures > len(LOOKS)
+    return failures > len(LOOKS.steps)
 
 
 def pause_after(failure: Failure, failures: int, random: Random) -> timedelta:
     """Return the pause after the last of so many failures in a row."""
     recheck = next((pause for kind, pause in RECHECKS.items() if isinstance(failure, kind)), None)
     if recheck is not None:
-        pause = recheck if looked_enough(failures) else LOOKS[failures - 1]
-        return pause * random.uniform(0.75, 1.0)
-    doublings: int = min(failures - 1, 10)
-    pause = min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY) * random.uniform(0.75, 1.0)
+        return Pauses((*LOOKS.steps, recheck)).after(failures, random)
+    pause = PASSING.after(failures, random)
     if isinstance(failure, ExchangeFailure) and failure.retry_after is not None:
-        asked_for = timedelta(seconds=failure.retry_after) * random.uniform(1.0, 1.25)
+        asked = asked_for(timedelta(seconds=failure.retry_after), random)
         # "Retry-After: 0", again and again, does not mean as often as we can.
-        return asked_for if asked_for >= FIRST_RETRY else max(asked_for, pause)
+        return asked if asked >= PASSING.steps[0] else max(asked, pause)
     return pause

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from random import Random
 
-from engine.core.backoff import Backoff
+from engine.core.backoff import Backoff, doubling
 from engine.core.clock import Clock
 from engine.core.failures import Failure, Fault, Scope
 from engine.core.mistakes import MistakeLog
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
-"""Seconds before a part starts again, doubled from the first to the longest."""
+PAUSES = doubling(timedelta(seconds=1), timedelta(minutes=5))
+"""Before a part starts again."""
 
 WELL_AGAIN_AFTER = timedelta(hours=1)
 """A part that has run for so long without a mistake is well: nothing is said of it, and pauses begin with the first."""
@@ -58,7 +58,7 @@ class Supervisor:
 
     async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run a part until it returns or is cancelled. Raises what is passed on, in a group if it came in one."""
-        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._random)
+        backoff = Backoff(self._random)
         while True:
             began = self._clock.now()
             try:
@@ -70,7 +70,7 @@ class Supervisor:
                 if self._clock.now() >= began + WELL_AGAIN_AFTER:
                     backoff.reset()
                 self._note(name, mistake)
-            await self._clock.sleep_until(self._clock.now() + backoff.next())
+            await self._clock.sleep_until(self._clock.now() + backoff.next(PAUSES))
             self._started_again(name)
 
     def _note(self, name: str, mistake: Exception) -> None:

@@ -70,7 +70,7 @@ class EwsSource:
     ) -> None:
         self._http = http
         own_address = settings.user if is_smtp_address(settings.user) else ""
-        self._throttle = Throttle(settings.connections, clock)
+        self._throttle = Throttle(settings.connections, clock, random)
         self._client = EwsClient(http, own_address, self._throttle, timer)
         self._endpoint = EwsEndpoint(settings, RationedHttp(http, self._throttle), clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES

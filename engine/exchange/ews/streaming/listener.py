@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Protocol
 
-from engine.core.backoff import Backoff
+from engine.core.backoff import Backoff, doubling
 from engine.core.clock import Clock
 from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.client import EwsClient
@@ -28,6 +28,9 @@ SILENCE = timedelta(seconds=120)
 
 QUIET, LONGEST_WAIT = timedelta(seconds=2), timedelta(seconds=20)
 """New members are listened to when no other has come for a moment, so that a group is not connected for each."""
+
+AGAIN = doubling(timedelta(seconds=1), timedelta(minutes=5))
+"""Pauses before a connection is made again."""
 
 STEADY = timedelta(seconds=30)
 """A connection that lasted so long was a good one: what happens after it is not the same trouble again."""
@@ -76,7 +79,7 @@ class Listener:
         self._client = client
         self._clock = clock
         self._owner = owner
-        self._backoff = Backoff(first=1, longest=300, random=random)
+        self._backoff = Backoff(random)
         self._founding = asyncio.Lock()
         self._woken = asyncio.Event()
         self._first_waiting: datetime | None = None
@@ -263,7 +266,7 @@ class Listener:
     async def _pause(self, failure: ExchangeFailure | None) -> None:
         if not self.group.members:
             return
-        pause = self._backoff.next()
+        pause = self._backoff.next(AGAIN)
         if failure is not None and failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         if not self._opened.is_set() or pause >= STEADY:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from random import Random
 from urllib.parse import urlsplit
 
+from engine.core.backoff import doubling
 from engine.core.clock import Clock
 from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.client import EwsClient
@@ -34,8 +35,8 @@ logger = logging.getLogger(__name__)
 REFUSALS = 2
 """So many in a row are no coincidence: in between the server may have been restarted."""
 
-TRY_AGAIN = timedelta(minutes=30)
-"""After a mailbox, or a whole server, took no subscription; longer each time."""
+TRY_AGAIN = doubling(timedelta(minutes=30), timedelta(hours=4))
+"""Pauses after a mailbox, or a whole server, took no subscription."""
 
 NO_ROOM = "there are as many connections for notifications as can be"
 NOT_YET = "the connection for its notifications is not proved to work yet"
