@@ -2,6 +2,7 @@
 
 import asyncio
 
+from engine.broadcast import Broadcast
 from engine.service.seat import Seat
 from engine.sync.engine import Engine
 
@@ -13,7 +14,7 @@ class Runner:
         self._seat = seat
         self._next: Engine | None = None
         self._asked = asyncio.Event()
-        self._taken = asyncio.Event()
+        self._taken = Broadcast()
         self._is_running = False
 
     async def run(self) -> None:
@@ -23,7 +24,7 @@ class Runner:
             self._asked.clear()
             engine = self._next
             self._seat.take(engine)
-            self._taken.set()
+            self._taken.notify()
             if engine is None:
                 await self._asked.wait()
             else:
@@ -42,6 +43,5 @@ class Runner:
         self._next = engine
         if not self._is_running:
             return
-        self._taken = asyncio.Event()
         self._asked.set()
         await self._taken.wait()
