@@ -55,7 +55,7 @@ def row(this: Row, account: Account) -> LogRow:
         codes=this.codes,
         failure=this.failure,
         error=this.error,
-        decision=found[0].meaning.reaction.name.lower().replace("_", " ") if found else "",
+        decision=found[0].in_short if found else "",
         ms=this.ms,
         sent=this.sent,
         received=this.received,
@@ -88,7 +88,7 @@ def exchange(this: Kept, account: Account) -> LogExchange:
 
 def diagnosis(this: Diagnosed) -> Diagnosis:
     """Return what a code means."""
-    failure = this.meaning.failure
+    failure = this.failure
     return Diagnosis(
         code=this.code,
         type=failure().slug,
@@ -96,7 +96,7 @@ def diagnosis(this: Diagnosed) -> Diagnosis:
         cause=this.cause,
         remedy=failure.remedy,
         command=this.command,
-        reaction=this.meaning.reaction.value,
+        reaction=this.reaction,
         fault=failure.fault,
         scope=failure.scope,
     )

@@ -454,6 +454,13 @@ class CalendarItemCorrupt(MailboxTrouble):
     )
 
 
+class CalendarItemGone(MailboxTrouble):
+    """An item that was found a moment ago is not there any more."""
+
+    meaning = "An appointment was deleted while the calendar was being read"
+    remedy = "Nothing to do: the calendar is read again because of that change."
+
+
 class NotUnderstood(ExchangeFailure):
     """The answer is not what the protocol promises: no XML, no SOAP, or the expected part is missing."""
 

@@ -54,7 +54,7 @@ LASTING = 8
 """Requests in a minute for one mailbox that lasting trouble may come to, on the average of the last seven minutes."""
 
 OPERATIONS = ("ResolveNames", "Subscribe", "FindItem", "GetStreamingEvents", "GetUserSettings")
-CODES = (*{meaning.failure: code for code, meaning in MEANINGS.items()}.values(), "ErrorNobodyKnows")
+CODES = (*{failure: code for code, failure in MEANINGS.items()}.values(), "ErrorNobodyKnows")
 """One of each meaning: what is done depends on that alone."""
 
 

@@ -8,15 +8,12 @@ from datetime import datetime, timedelta
 from random import Random
 from urllib.parse import urlsplit
 
-from engine.core.backoff import Backoffs, doubling
+from engine.core.backoff import Backoffs
 from engine.core.clock import Clock
 from engine.exchange.concurrency import Concurrency
-from engine.exchange.failures import ExchangeBusy, MailboxBusy, ServiceAccountBusy, TooManyAtOnce
+from engine.exchange.failures import ExchangeBusy, MailboxBusy, ServiceAccountBusy
 from engine.exchange.ration import A_VISIT, OF_A_MAILBOX, OF_A_SERVER, OF_THE_ACCOUNT, Ration
-
-OF_THE_ACCOUNT_UNASKED = doubling(timedelta(seconds=10), timedelta(minutes=10))
-"""Pauses of the service account where Exchange does not say how long. Whoever has to read a mailbox doubles its pauses
-by himself."""
+from engine.exchange.retry import Concerns, policy_of
 
 LATELY = timedelta(minutes=5)
 """How long it is said of a mailbox that it had to wait."""
@@ -86,13 +83,15 @@ class Throttle:
             try:
                 yield
             except ExchangeBusy as busy:
-                if not isinstance(busy, MailboxBusy) or isinstance(busy, TooManyAtOnce):
+                policy = policy_of(type(busy))
+                if policy.fewer_at_once:
                     server.concurrency.complained(begun)
                 budget = _budget(type(busy), host, mailbox)
                 if busy.retry_after is not None:
                     self._pause(budget, timedelta(seconds=busy.retry_after))
-                elif isinstance(busy, ServiceAccountBusy) and not self._left(budget):
-                    self._pause(budget, self._unasked.next(host, OF_THE_ACCOUNT_UNASKED))
+                elif policy.concerns is Concerns.ACCOUNT and not self._left(budget):
+                    # Whoever has to read a mailbox doubles its pauses by himself.
+                    self._pause(budget, self._unasked.next(host, policy.pauses_of_all))
                 raise
             else:
                 server.concurrency.went_well(begun)

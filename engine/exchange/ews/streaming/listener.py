@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Protocol
 
-from engine.core.backoff import Backoff, doubling
+from engine.core.backoff import Backoff
 from engine.core.clock import Clock
 from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.client import EwsClient
@@ -17,6 +17,7 @@ from engine.exchange.ews.streaming.groups import Group
 from engine.exchange.ews.streaming.messages import News, get_streaming_events, news, subscribe, subscription_id
 from engine.exchange.ews.streaming.recovery import Recovery, recovery_from
 from engine.exchange.failures import ExchangeFailure, ExchangeUnreachable, NotUnderstood
+from engine.exchange.retry import LISTEN_AGAIN
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,6 @@ SILENCE = timedelta(seconds=120)
 
 QUIET, LONGEST_WAIT = timedelta(seconds=2), timedelta(seconds=20)
 """New members are listened to when no other has come for a moment, so that a group is not connected for each."""
-
-AGAIN = doubling(timedelta(seconds=1), timedelta(minutes=5))
-"""Pauses before a connection is made again."""
 
 STEADY = timedelta(seconds=30)
 """A connection that lasted so long was a good one: what happens after it is not the same trouble again."""
@@ -266,7 +264,7 @@ class Listener:
     async def _pause(self, failure: ExchangeFailure | None) -> None:
         if not self.group.members:
             return
-        pause = self._backoff.next(AGAIN)
+        pause = self._backoff.next(LISTEN_AGAIN)
         if failure is not None and failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         if not self._opened.is_set() or pause >= STEADY:
