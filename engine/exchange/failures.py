@@ -282,7 +282,7 @@ class OnlyFreeBusy(ExchangeFailure):
     remedy = (
         "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
         "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell; "
-        '"calendar-engine probe exchange" prints the commands for this site): it is noticed within the hour. '
+        '"calendar-engine probe exchange" prints the commands for this site): it is noticed in about an hour. '
         'Or set exchange.mode = "free-busy", if that is all it shall read.'
     )
 

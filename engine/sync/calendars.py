@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.core.appointments import Oddity
-from engine.core.backoff import Backoffs
+from engine.core.backoff import Backoffs, asked_for
 from engine.core.failures import EngineMistake, Failure
 from engine.core.mistakes import MistakeLog
 from engine.core.settings.model import Settings
 from engine.exchange.failures import ExchangeFailure, MailboxNotFound, ManyMailboxesMissing, NoCalendarReadable
-from engine.exchange.retry import PASSING, Concerns, Forgets, pause_after, policy_of
+from engine.exchange.retry import PASSING, WITH_LESS, Concerns, Forgets, pause_after, policy_of
 from engine.exchange.source import CalendarSource, Frugal, Mailbox, Urgency, Window
 from engine.sync.absences import Absences
 from engine.sync.circumstances import Circumstances
@@ -254,6 +254,10 @@ class Calendars:
         is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
         return is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox)
 
+    def _is_told_less(self, participant: Participant) -> bool:
+        mailbox = participant.mailbox
+        return mailbox is not None and (self._source.restriction or self._source.limitation(mailbox)) is not None
+
     def _due(self, guid: str, instant: datetime) -> None:
         self._polled.pop(guid, None)
         self._timetable.set(guid, instant)
@@ -435,10 +439,12 @@ class Calendars:
         self._changed(guid)
 
     def _plan(self, guid: str, participant: Participant, reading: Reading) -> None:
-        """Plan the visit after a good one: in a sweep, or soon where nobody tells of changes."""
+        """Plan the visit after a good one: in a sweep, soon where nobody tells of changes, or when all may be told."""
         now = self._clock.now()
         is_watched = self._is_told_everything(participant)
         pause = SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._poll * self._random.uniform(0.75, 1.0)
+        if self._is_told_less(participant):
+            pause = min(pause, asked_for(WITH_LESS, self._random))
         due = max(now, min(now + pause, reading.window.end - self._cover))
         is_about_to_be = participant.mailbox is not None and self._source.following(participant.mailbox).connection
         self._due(guid, min(due, now + BEGINNING) if is_about_to_be and not is_watched else due)

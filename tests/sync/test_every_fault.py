@@ -134,6 +134,7 @@ def run(
                 user = User(guid=person.guid, name=person.name, display_name="")
                 roster[user.guid] = Participant(user, (person.mailbox or "", f"{user.name}@elsewhere.example"))
                 calendars.visit(user.guid)
+            calendars.everybody_is_known()
             if healthy_minutes:
                 await asyncio.sleep(healthy_minutes * 60)
                 befalls(server)
