@@ -87,7 +87,7 @@ def _next_try(policy: RetryPolicy) -> str:
     mailbox, for_all = f"read this mailbox {_again(policy.pauses)}", f"try one mailbox {_again(policy.pauses_of_all)}"
     match policy.concerns:
         case Concerns.MAILBOX:
-            return f"{mailbox}; the others go on"
+            return mailbox
         case Concerns.MAILBOX_UNLESS_MANY if policy.before_an_answer:
             return f"{mailbox}; where many have it, or nothing was answered yet, stop all, and {for_all}"
         case Concerns.MAILBOX_UNLESS_MANY:
@@ -113,8 +113,6 @@ def _besides(policy: RetryPolicy) -> str:
         words.append("the server is looked for before that")
     if policy.fewer_at_once:
         words.append("fewer requests are under way at once for a while")
-    if policy.for_everybody is not None:
-        words.append(f"where everybody has it: {policy.for_everybody.meaning}")
     if policy.before_a_token is not None:
         words.append(f"no token is asked for within {_time(policy.before_a_token)}")
     if policy.by_breaker:
@@ -137,7 +135,7 @@ def _listening(subscribing: Subscribing) -> str:
 
 def _again(pauses: Pauses) -> str:
     first, last = pauses.steps[0], pauses.steps[-1]
-    return f"again in about {_time(first)}" + (f", later each time, up to {_time(last)}" if last > first else "")
+    return f"again in about {_time(first)}" + (f", then later, up to {_time(last)}" if last > first else "")
 
 
 def _time(pause: timedelta) -> str:
