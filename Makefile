@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.ready-demo
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
+# What was compiled once is kept: tests and demo start many processes, and each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-lowest bench screenshots reference faults fuzz soak lock clean
 
 # What it says goes to standard error: without a terminal the demo prints JSON, and nothing else.

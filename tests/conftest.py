@@ -1,6 +1,8 @@
 """What holds for every test: no connection leaves loopback, and no property fails for being slow on a busy machine."""
 
+import gc
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +24,19 @@ def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_refuse_the_world)
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of the time a test waits: for a socket, a process, a terminal that is to come to rest."""
+    processors = os.cpu_count() or 1
+    return processors + min(processors, 4)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no collection of garbage looks through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

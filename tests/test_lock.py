@@ -36,5 +36,12 @@ def test_every_version_comes_with_hashes() -> None:
     assert all("--hash=sha256:" in piece for piece in pieces)
 
 
+def test_every_dependency_has_its_reason_beside_it() -> None:
+    _, _, rest = (ROOT / "pyproject.toml").read_text().partition("\ndependencies = [\n")
+    lines = rest.partition("\n]\n")[0].splitlines()
+    before = dict(zip(lines[1:], lines, strict=False))
+    assert [line for line in lines if line.startswith('    "') and not before.get(line, "").startswith("    # ")] == []
+
+
 def test_every_dependency_has_a_lower_bound() -> None:
     assert all(any(each.operator == ">=" for each in wanted.specifier) for wanted in asked_for())

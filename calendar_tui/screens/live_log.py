@@ -145,8 +145,7 @@ class LiveLog(View):
                 if api is not None:
                     async for event in happening(api):
                         self.capture = event.capture or self.capture
-                        newest = max([row.id for row in event.rows] + ([event.capture.newest] if event.capture else []))
-                        self.window.heard(newest)
+                        self.window.heard(max(event.newest, event.capture.newest if event.capture else 0))
                         self._show_soon()
             except ClientFailure:
                 pass  # the session says so in every view

@@ -12,6 +12,9 @@ from calendar_tui.state.log.related import conditions_of_user
 from calendar_tui.state.user import user_document, user_text
 from engine.api.schema import OperationKind, UserDetail, UserRow
 
+LONGEST_NAME = 100
+"""Characters of a user's name that a file is called by: a file system has room for 255."""
+
 
 class UserView(View):
     """Asked for anew whenever the row of the user in the list is another one."""
@@ -72,7 +75,7 @@ class UserView(View):
         if self._user is None:
             return
         text = user_text(self._user, self.model.now, self.model.zone)
-        self.tell(await write_here(f"calendar-{self._user.name}.txt", text.encode()))
+        self.tell(await write_here(f"calendar-{self._user.name[:LONGEST_NAME]}.txt", text.encode()))
 
     def action_step(self, steps: int) -> None:
         """Go to a neighbour in the list."""

@@ -255,13 +255,15 @@ class View(Screen[str | None]):
 
     async def action_confirm_hold(self) -> None:
         """Let what is held happen; a first key says what that is, and a second one does it."""
-        held = self.model.status.held if self.model.status else None
+        status = self.model.status
+        held, is_dry = (status.held, status.dry_run) if status else (None, False)
         api = self.shell.session.api
         if held is None or api is None:
             self.tell("No change is held.")
         elif self._to_confirm != held:
             self._to_confirm = held
-            self.tell(f"{frame.held_in_words(held)}. Y once more clears them; any other key does not.")
+            done = "confirms it, and the dry run writes nothing" if is_dry else "clears them"
+            self.tell(f"{frame.held_in_words(held)}. Y once more {done}; any other key does not.")
         else:
             self._to_confirm = None
             try:
@@ -269,7 +271,8 @@ class View(Screen[str | None]):
             except ClientFailure as failure:
                 self.tell(f"{failure}. {failure.remedy}")
             else:
-                self.tell("Confirmed: they are cleared now.")
+                cleared = "would be cleared, but in a dry run nothing is written" if is_dry else "are cleared now"
+                self.tell(f"Confirmed: they {cleared}.")
 
     def action_theme(self) -> None:
         """Take other colours."""

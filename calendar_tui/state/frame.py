@@ -60,7 +60,8 @@ def dry_run_in_words(status: Status) -> str:
     if not status.withheld:
         return "nothing is written to the PBX"
     who = "1 user" if status.withheld == 1 else f"{status.withheld:,} users"
-    return f"nothing is written to the PBX; {who} would change"
+    cleared = f", {status.withheld_cleared:,} to nothing" if status.withheld_cleared else ""
+    return f"nothing is written to the PBX; {who} would change{cleared}"
 
 
 def lost(model: Model, width: int) -> Document:

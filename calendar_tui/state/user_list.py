@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.api.schema import Sort, UserRow
+from engine.api.user_index import UserIndex
 
 SORTS: tuple[Sort, ...] = ("display_name", "activity", "state", "mailbox", "name")
 
@@ -26,64 +27,36 @@ class Query:
 
 
 class UserTable:
-    """The rows of everybody, by guid; orders are kept until something changes them."""
+    """The rows of everybody, by guid; `revision` is another one after every change."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, UserRow] = {}
         self.revision = 0
-        self._haystacks: dict[str, str] = {}
-        self._orders: dict[tuple[Sort, bool], list[str]] = {}
+        self._index = UserIndex()
+
+    @property
+    def rows(self) -> dict[str, UserRow]:
+        """Everybody, in no particular order."""
+        return self._index.rows
 
     def replace(self, rows: Iterable[UserRow]) -> None:
         """Forget everything and take these."""
-        self.rows.clear()
-        self._haystacks.clear()
-        self._orders.clear()
+        self._index.clear()
         self.update(rows, ())
 
     def update(self, rows: Iterable[UserRow], gone: Iterable[str]) -> None:
         """Take newer rows, and forget those who are gone."""
         for row in rows:
-            self._forget_orders(self.rows.get(row.guid), row)
-            self.rows[row.guid] = row
-            self._haystacks[row.guid] = _haystack(row)
+            self._index.put(row)
         for guid in gone:
-            self._orders.clear()
-            self.rows.pop(guid, None)
-            self._haystacks.pop(guid, None)
+            self._index.remove(guid)
         self.revision += 1
 
     def chosen(self, query: Query) -> list[str]:
         """Return the guids that `query` asks for, in its order."""
         rows = self.rows
-        guids = self._ordered(query.sort, descending=query.descending)
+        guids = self._index.find(query.words, query.sort, descending=query.descending)
         if query.problem:
             guids = [guid for guid in guids if rows[guid].problem == query.problem]
         if query.errors_only:
             guids = [guid for guid in guids if rows[guid].state == "problem"]
-        for word in query.words.casefold().split():
-            guids = [guid for guid in guids if word in self._haystacks[guid]]
         return guids
-
-    def _ordered(self, sort: Sort, *, descending: bool) -> list[str]:
-        order = self._orders.get((sort, descending))
-        if order is None:
-            keys = {guid: _sort_key(row, sort) for guid, row in self.rows.items()}
-            order = self._orders[sort, descending] = sorted(keys, key=keys.__getitem__, reverse=descending)
-        return order
-
-    def _forget_orders(self, before: UserRow | None, row: UserRow) -> None:
-        for sort, descending in list(self._orders):
-            if before is None or _sort_key(before, sort) != _sort_key(row, sort):
-                del self._orders[sort, descending]
-
-
-def _haystack(row: UserRow) -> str:
-    """All that a filter looks through. No word holds a line break, so none is found across two parts."""
-    parts = (row.name, row.display_name, row.mailbox, row.activity, row.note, row.problem, row.problem_title, row.state)
-    return "\n".join(part for part in parts if part).casefold()
-
-
-def _sort_key(row: UserRow, sort: Sort) -> tuple[bool, str, str]:
-    value: str | None = getattr(row, sort)
-    return not value, (value or "").casefold(), (row.display_name or row.name).casefold()

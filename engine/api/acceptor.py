@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from aiohttp import web
 
+from engine.accepting import next_connection
 from engine.api.admission import Admission, Limits
 from engine.api.metrics import Counters
 from engine.api.problems import response
@@ -165,6 +166,9 @@ class Acceptor:
                 await self._receive(connection, server)
             except OSError:
                 connection.close()  # it has gone already
+            except Exception:
+                connection.close()
+                raise
 
     def left(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -182,17 +186,13 @@ class Acceptor:
 
     async def _next(self, listener: socket.socket) -> socket.socket:
         while True:
-            await _readable(listener)
             try:
-                connection, _ = listener.accept()
-            except BlockingIOError:
-                continue
+                connection, _ = await next_connection(listener)
             except OSError as error:
                 self._counters.accepts_failed += 1
                 self._say(f"connections not accepted ({error.strerror})", self._counters.accepts_failed)
                 await asyncio.sleep(OUT_OF_RESOURCES_SECONDS)
             else:
-                connection.setblocking(False)
                 return connection
 
     async def _receive(self, connection: socket.socket, server: web.Server) -> None:
@@ -220,20 +220,6 @@ class Acceptor:
         if now >= self._said.get(what, float("-inf")) + SAID_AGAIN:
             self._said[what] = now
             logger.warning("%s: %s: %d so far", self._name, what, count)
-
-
-async def _readable(listener: socket.socket) -> None:
-    """Wait until somebody connects, without accepting: `sock_accept` loses what it has accepted when it is cancelled.
-
-    What is lost stays open, and whoever has asked there waits for an answer although the engine is gone.
-    """
-    loop = asyncio.get_running_loop()
-    somebody = asyncio.Event()
-    loop.add_reader(listener, somebody.set)
-    try:
-        await somebody.wait()
-    finally:
-        loop.remove_reader(listener)
 
 
 def _user_of(connection: socket.socket) -> int:

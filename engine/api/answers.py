@@ -2,6 +2,7 @@
 
 import msgspec
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from engine.api import metrics
 from engine.api.desk import Desk
@@ -16,4 +17,4 @@ def answer(body: msgspec.Struct, *, status: int = 200, headers: dict[str, str] |
 def figures(desk: Desk) -> web.Response:
     """Return what `desk` knows in figures, as it is sent."""
     text = metrics.exposition(desk.status(), desk.counters, desk.events.listeners, desk.loop_lag)
-    return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

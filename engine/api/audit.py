@@ -72,6 +72,9 @@ class Audit:
             except StoreFailure as failure:
                 self._unsaved = [*records, *self._unsaved][-UNSAVED:]
                 self._complain(failure)
+            except Exception:
+                self._unsaved = [*records, *self._unsaved][-UNSAVED:]
+                raise
             else:
                 self.trouble = None
 

@@ -120,11 +120,8 @@ class Desk:
     async def publish(self) -> None:
         """Publish the newest state for ever, merged and in small portions."""
         for number in itertools.count():
-            try:
-                self._publish_round(with_status=number % STATUS_MERGED == 0)
-                await self.audit.save(again=number % AUDIT_TRIED_AGAIN == 0)
-            except Exception:
-                logger.exception("publishing events")
+            self._publish_round(with_status=number % STATUS_MERGED == 0)
+            await self.audit.save(again=number % AUDIT_TRIED_AGAIN == 0)
             await asyncio.sleep(MERGED)
 
     def _publish_round(self, *, with_status: bool) -> None:
@@ -141,11 +138,11 @@ class Desk:
             self.events.append("users", lambda number: UsersEvent(number=number, users=rows, gone=gone))
 
     def _publish_operations(self) -> None:
-        progressed, self._progressed = self._progressed, {}
-        for key in progressed:
+        for key in tuple(self._progressed):
             operation = self.operations.get(key)
             if operation is not None:
                 self._publish_operation(operation)
+            del self._progressed[key]
 
     def _publish_operation(self, operation: Operation) -> None:
         self.events.append("operations", lambda number: OperationEvent(number=number, operation=operation))

@@ -22,12 +22,12 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._changes: OrderedDict[str, deque[PastChange]] = OrderedDict()
+        self._changes: OrderedDict[str, tuple[PastChange, ...]] = OrderedDict()
         self.recent: deque[ChangeEvent] = deque(maxlen=KEPT_OF_ALL)
 
     def add(self, guid: str, change: PastChange) -> None:
         """Remember a change; the oldest one goes."""
-        self._changes.setdefault(guid, deque(maxlen=KEPT)).append(change)
+        self._changes[guid] = (*self._changes.get(guid, ()), change)[-KEPT:]
         self._changes.move_to_end(guid)
         if len(self._changes) > MOST_USERS:
             self._changes.popitem(last=False)

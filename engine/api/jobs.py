@@ -34,6 +34,7 @@ class Job:
         """Begin in `group`, unless it was called off already."""
         if self.operation.state == "running":
             self._task = group.create_task(self._run())
+            self._task.add_done_callback(self._ended)
 
     def note(self, happening: Happening) -> None:
         """What happens meanwhile is of no interest to it."""
@@ -52,6 +53,11 @@ class Job:
             self._end("failed")
         else:
             self._end("done")
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        """Nobody waits for what the end of others took along, even before it began."""
+        if self.operation.state == "running":
+            self._end("failed")
 
     def _progressed(self, done: int, failed: int) -> None:
         self._tell(replace(self.operation, done=done, failed=failed))

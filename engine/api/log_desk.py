@@ -19,7 +19,6 @@ from engine.api.schema.log import (
     LogFilterQuestion,
     LogPage,
     LogQuestion,
-    LogRow,
 )
 from engine.core.clock import Clock
 from engine.core.filter.complete import complete
@@ -80,7 +79,9 @@ class LogDesk:
         found = await self.reader.rows(
             this, self._clock.now(), before=question.before, after=question.after, limit=question.limit
         )
-        return LogPage(rows=self.rows(found.rows), next=found.next, newest=found.newest)
+        account = self.account()
+        rows = tuple(log_wire.row(row, account) for row in found.rows)
+        return LogPage(rows=rows, next=found.next, newest=found.newest)
 
     def check_reader(self, request: web.Request, what: str) -> None:
         """Bodies and names are for those who may change something. Raises `Refused`."""
@@ -108,11 +109,6 @@ class LogDesk:
         """Return one exchange."""
         return await self.reader.exchange(number)
 
-    def rows(self, rows: Sequence[Row]) -> tuple[LogRow, ...]:
-        """Return rows in the API's words."""
-        account = self.account()
-        return tuple(log_wire.row(row, account) for row in rows)
-
     def state(self) -> CaptureState:
         """Return how capturing stands."""
         return log_wire.capture_state(self._capture.picture())
@@ -134,7 +130,7 @@ class LogDesk:
                 self._desk.note_own("log", "debug log off, its time is over")
             self._desk.events.append("log", lambda number: LogEvent(number=number, capture=self.state()))
             return
-        self._desk.events.append("log", lambda number: LogEvent(number=number, rows=self.rows(rows)))
+        self._desk.events.append("log", lambda number: LogEvent(number=number, count=len(rows), newest=rows[-1].id))
 
 
 def _in_words(question: CaptureQuestion) -> str:

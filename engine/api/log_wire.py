@@ -68,9 +68,8 @@ def row(this: Row, account: Account) -> LogRow:
 def exchange(this: Kept, account: Account) -> LogExchange:
     """Return a whole exchange, but for its bodies."""
     particulars = this.particulars
-    headers = {name.lower(): value for name, value in particulars.response_headers}
-    stranger = stranger_in(this.row.status, headers, this.response) if this.row.failure else ""
-    found = _diagnosed(this.row, account, by_policy=_POLICY in headers, stranger=stranger)
+    headers = _answered(this)
+    found = _diagnosed(this.row, account, by_policy=_POLICY in headers, stranger=_stranger(this))
     return LogExchange(
         row=row(this.row, account),
         method=particulars.method,
@@ -102,8 +101,8 @@ def diagnosis(this: Diagnosed) -> Diagnosis:
     )
 
 
-def finding(this: Trouble, account: Account) -> Finding | None:
-    """Return a kind of error with what to do about it."""
+def finding(this: Trouble, newest: Kept | None, account: Account) -> Finding | None:
+    """Return a kind of error with what to do about it; its `newest` tells what answers in place of Exchange."""
     found = diagnose(
         account,
         operation=this.operation,
@@ -111,6 +110,8 @@ def finding(this: Trouble, account: Account) -> Finding | None:
         codes=this.codes,
         failure=this.failure,
         mailbox=this.mailboxes[0] if this.mailboxes else "",
+        by_policy=newest is not None and _POLICY in _answered(newest),
+        stranger=_stranger(newest) if newest is not None else "",
     )
     if not found:
         return None
@@ -201,6 +202,15 @@ def _diagnosed(this: Row, account: Account, *, by_policy: bool = False, stranger
         by_policy=by_policy,
         stranger=stranger,
     )
+
+
+def _answered(this: Kept) -> dict[str, str]:
+    """Return the headers of the answer by their names in small letters."""
+    return {name.lower(): value for name, value in this.particulars.response_headers}
+
+
+def _stranger(this: Kept) -> str:
+    return stranger_in(this.row.status, _answered(this), this.response) if this.row.failure else ""
 
 
 def _headers(pairs: Iterable[tuple[str, str]]) -> tuple[LogHeader, ...]:

@@ -1,14 +1,18 @@
 """The engine in figures, in the text format of Prometheus, without labels that name anybody."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from math import isinf
+
+from prometheus_client import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from engine.api.loop_lag import LoopLag
 from engine.api.schema import Status
 from engine.sync.happenings import CalendarVisited, Happening, LinkTrouble, PresenceConfirmed, UserTrouble
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PREFIX = "calendar_engine_"
 
 
 class Counters:
@@ -40,72 +44,65 @@ class Counters:
                 pass
 
 
-def exposition(status: Status, counters: Counters, listeners: int, lag: LoopLag) -> str:
+class _Figures(Collector):
+    """Everything that is measured, under the names that dashboards know."""
+
+    def __init__(self, status: Status, counters: Counters, listeners: int, lag: LoopLag) -> None:
+        self._status = status
+        self._counters = counters
+        self._listeners = listeners
+        self._lag = lag
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric, as prometheus_client asks for them."""
+        status, counters, lag = self._status, self._counters, self._lag
+        users = {"resolved": status.resolved, "unread": status.unread, "unresolved": status.unresolved}
+        yield _gauge("info", "The version that runs.", {status.version: 1}, "version")
+        yield _gauge("start_time_seconds", "Calendar time of the start.", round(status.started.timestamp(), 3))
+        yield _gauge("link_up", "Whether a side works.", {link.name: link.works for link in status.links}, "link")
+        yield _gauge("users", "Users that take part.", users, "state")
+        yield _gauge("refused_presences", "Users whose presence the PBX refused.", status.refused)
+        yield _gauge("dry_run", "Whether nothing is written to the PBX.", status.dry_run)
+        yield _gauge("withheld_presences", "Presences that a dry run does not write.", status.withheld)
+        yield _counter("presences_set", "Presences that the PBX confirmed.", counters.presences)
+        yield _counter("calendar_visits", "Calendars visited.", counters.visits, "result")
+        yield _counter("link_troubles", "Troubles of a side.", counters.link_troubles, "link")
+        yield _counter("user_troubles", "Troubles of single users.", counters.user_troubles)
+        yield _gauge("event_listeners", "Open event streams.", self._listeners)
+        yield _counter("event_listeners_cut_off", "Listeners too slow.", counters.listeners_cut_off)
+        yield _counter("answers_cut_off", "Answers not taken in time.", counters.answers_cut_off)
+        yield _counter("connections_cut", "API connections cut.", counters.connections_cut)
+        yield _counter("accepts_failed", "API connections not accepted.", counters.accepts_failed)
+        not_understood = "What was sent to the API and is no request."
+        yield _counter("requests_not_understood", not_understood, counters.requests_not_understood)
+        yield _gauge("open_files", "File descriptors in use.", status.open_files)
+        yield _gauge("open_files_limit", "File descriptors there may be.", status.open_files_limit)
+        lags = [("+Inf" if isinf(bound) else str(bound), float(count)) for bound, count in lag.cumulated()]
+        late = f"{PREFIX}loop_lag_seconds", "How late what was due had its turn."
+        yield HistogramMetricFamily(*late, buckets=lags, sum_value=round(lag.sum, 6))
+        yield _gauge("loop_lag_longest_seconds", "The longest lag of the last minute.", round(lag.longest, 6))
+        if status.staleness is not None:
+            oldest = "Age of the oldest reading of a calendar that is not watched."
+            yield _gauge("oldest_reading_age_seconds", oldest, status.staleness)
+
+
+def exposition(status: Status, counters: Counters, listeners: int, lag: LoopLag) -> bytes:
     """Return everything in the text format (prometheus.io, exposition formats); `listeners` of events are there."""
-    users = {"resolved": status.resolved, "unread": status.unread, "unresolved": status.unresolved}
-    lines = [
-        *_metric("info", "gauge", "The version that runs.", [(f'version="{status.version}"', 1)]),
-        *_metric(
-            "start_time_seconds", "gauge", "Calendar time of the start.", [("", round(status.started.timestamp(), 3))]
-        ),
-        *_metric(
-            "link_up",
-            "gauge",
-            "Whether a side works.",
-            [(f'link="{link.name}"', int(link.works)) for link in status.links],
-        ),
-        *_metric("users", "gauge", "Users that take part.", [(f'state="{key}"', users[key]) for key in users]),
-        *_metric("refused_presences", "gauge", "Users whose presence the PBX refused.", [("", status.refused)]),
-        *_metric("dry_run", "gauge", "Whether nothing is written to the PBX.", [("", int(status.dry_run))]),
-        *_metric("withheld_presences", "gauge", "Presences that a dry run does not write.", [("", status.withheld)]),
-        *_metric("presences_set_total", "counter", "Presences that the PBX confirmed.", [("", counters.presences)]),
-        *_metric("calendar_visits_total", "counter", "Calendars visited.", _by("result", counters.visits)),
-        *_metric("link_troubles_total", "counter", "Troubles of a side.", _by("link", counters.link_troubles)),
-        *_metric("user_troubles_total", "counter", "Troubles of single users.", [("", counters.user_troubles)]),
-        *_metric("event_listeners", "gauge", "Open event streams.", [("", listeners)]),
-        *_metric("event_listeners_cut_off_total", "counter", "Listeners too slow.", [("", counters.listeners_cut_off)]),
-        *_metric("answers_cut_off_total", "counter", "Answers not taken in time.", [("", counters.answers_cut_off)]),
-        *_metric("connections_cut_total", "counter", "API connections cut.", [("", counters.connections_cut)]),
-        *_metric("accepts_failed_total", "counter", "API connections not accepted.", [("", counters.accepts_failed)]),
-        *_metric(
-            "requests_not_understood_total",
-            "counter",
-            "What was sent to the API and is no request.",
-            [("", counters.requests_not_understood)],
-        ),
-        *_metric("open_files", "gauge", "File descriptors in use.", [("", status.open_files)]),
-        *_metric("open_files_limit", "gauge", "File descriptors there may be.", [("", status.open_files_limit)]),
-        *_histogram("loop_lag_seconds", "How late what was due had its turn.", lag),
-        *_metric(
-            "loop_lag_longest_seconds", "gauge", "The longest lag of the last minute.", [("", round(lag.longest, 6))]
-        ),
-    ]
-    if status.staleness is not None:
-        lines += _metric(
-            "oldest_reading_age_seconds",
-            "gauge",
-            "Age of the oldest reading of a calendar that is not watched.",
-            [("", status.staleness)],
-        )
-    return "\n".join([*lines, ""])
+    return generate_latest(_Figures(status, counters, listeners, lag))
 
 
-def _by(label: str, counts: Counter[str]) -> list[tuple[str, float]]:
-    return [(f'{label}="{key}"', count) for key, count in counts.items()]
+def _gauge(name: str, text: str, value: float | Mapping[str, float], label: str = "") -> Metric:
+    family = GaugeMetricFamily(f"{PREFIX}{name}", text, labels=[label] if label else ())
+    return _filled(family, value)
 
 
-def _histogram(name: str, text: str, lag: LoopLag) -> list[str]:
-    head = _metric(name, "histogram", text, ())
-    name = f"calendar_engine_{name}"
-    buckets = [f'{name}_bucket{{le="{_bound(bound)}"}} {count}' for bound, count in lag.cumulated()]
-    return [*head, *buckets, f"{name}_sum {round(lag.sum, 6)}", f"{name}_count {lag.count}"]
+def _counter(name: str, text: str, value: float | Mapping[str, float], label: str = "") -> Metric:
+    family = CounterMetricFamily(f"{PREFIX}{name}", text, labels=[label] if label else ())
+    return _filled(family, value)
 
 
-def _bound(bound: float) -> str:
-    return "+Inf" if isinf(bound) else str(bound)
-
-
-def _metric(name: str, kind: str, text: str, samples: Iterable[tuple[str, float]]) -> list[str]:
-    name = f"calendar_engine_{name}"
-    values = [f"{name}{{{labels}}} {value}" if labels else f"{name} {value}" for labels, value in samples]
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *values]
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, value: float | Mapping[str, float]) -> Metric:
+    by_label = {(key,): each for key, each in value.items()} if isinstance(value, Mapping) else {(): value}
+    for labels, each in by_label.items():
+        family.add_metric(labels, each)
+    return family

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from functools import partial
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from engine.api.desk import Desk
 from engine.api.failures import MetricsPortUnusable
 from engine.api.problems import problems, response
 from engine.api.schema import Problem
+from engine.sync.supervisor import Keep
 
 LOOPBACK = "127.0.0.1"
 MOST = 16
@@ -23,9 +25,13 @@ SHUTDOWN_TIMEOUT = 0.4
 
 
 class MetricsServer:
-    """Answers `GET /metrics` at `port` from what `desk` knows, and nothing else."""
+    """Answers `GET /metrics` at `port` from what `desk` knows, and nothing else.
 
-    def __init__(self, desk: Desk, port: int) -> None:
+    `keep` runs by name what is to start again after a mistake.
+    """
+
+    def __init__(self, desk: Desk, port: int, keep: Keep) -> None:
+        self._keep = keep
         self._desk = desk
         self._port = port
 
@@ -40,7 +46,7 @@ class MetricsServer:
         acceptor = Acceptor(f"metrics at {place}", Limits(MOST, MOST), self._desk.counters)
         try:
             with _listening(self._port) as listener:
-                await acceptor.run(listener, runner.server)
+                await self._keep("serving the metrics", partial(acceptor.run, listener, runner.server))
         finally:
             await runner.cleanup()
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from aiohttp import web
 
@@ -12,15 +13,10 @@ from engine.api.desk import Desk
 from engine.api.handlers.part import Part
 from engine.api.sockets import Door, Doors
 from engine.api.stream import Patience
+from engine.sync.supervisor import Keep
 
 SHUTDOWN_TIMEOUT = 0.4
 """Seconds that requests get to be finished when the engine stops; event streams end by themselves."""
-
-Keep = Callable[[str, Callable[[], Awaitable[None]]], Coroutine[None, None, None]]
-
-
-async def _run(_: str, run: Callable[[], Awaitable[None]]) -> None:
-    await run()
 
 
 class ApiServer:
@@ -33,11 +29,11 @@ class ApiServer:
         self,
         desk: Desk,
         doors: Doors,
+        keep: Keep,
         patience: Patience | None = None,
         more: Sequence[Part] = (),
-        keep: Keep | None = None,
     ) -> None:
-        self._keep = keep or _run
+        self._keep = keep
         self._desk = desk
         self._more = more
         self._doors = doors
@@ -71,4 +67,4 @@ class ApiServer:
         acceptor = Acceptor(
             str(door.path), limits, self._desk.counters, self._patience.request, self._patience.kept_open
         )
-        await acceptor.run(door.listener, runner.server)
+        await self._keep(f"accepting at {door.path.name}", partial(acceptor.run, door.listener, runner.server))

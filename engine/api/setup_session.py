@@ -110,7 +110,7 @@ class SetupSession:
         new = await self._new_secrets()
         if new:
             await self._secrets.put(new)
-        plan = await self._service.change(changes, "*", author) if changes else await self._service.secrets_changed()
+        plan = await self._service.change(changes, "*", author) if changes else await self._service.begin_anew()
         self._entered.clear()
         self._kept = None
         await asyncio.to_thread(self._path.unlink, missing_ok=True)

@@ -105,6 +105,7 @@ class EventStream:
         events, loop = self._desk.events, asyncio.get_running_loop()
         place = events.place(last_event_id)
         if place is None:
+            await self._desk.rows.catch_up()
             place = events.last
             await self._send_snapshot(place)
         silent_since = loop.time()
@@ -135,11 +136,11 @@ class EventStream:
         start = b'{"boot":%s,"status":%s,"operations":%s,"users":' % tuple(
             map(encode, (desk.events.boot, status, operations))
         )
-        rows = desk.rows.all()
         start = desk.events.heading("snapshot", place) + start
         if "users" not in self._topics:
             await self._send(start + b"null}\n\n")
             return
+        rows = desk.rows.all()
         await self._send(start + b"[")
         for first in range(0, len(rows), ROWS_AT_A_TIME):
             portion = encode(rows[first : first + ROWS_AT_A_TIME])[1:-1]

@@ -115,7 +115,15 @@ class Commands:
         if held is None or not held.of_users:
             remark("No change is held.")
             return WELL
-        show(held, lambda this: [held_in_words(this, confirmed=confirm)], as_json=self._as_json)
+        dry_run = self._status.dry_run
+        show(
+            held,
+            lambda this: [
+                *self._reports.dry_run(self._status),
+                held_in_words(this, confirmed=confirm, dry_run=dry_run),
+            ],
+            as_json=self._as_json,
+        )
         return WELL if confirm else FAILED
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
@@ -187,7 +195,8 @@ class Commands:
         """Return who is meant: the one who is called exactly that, or the only one whom it fits."""
         users = (await self._all_users(typed)).users
         exact = [user for user in users if typed.casefold() in _names(user)]
-        meant = exact or users
+        words = typed.casefold().split()
+        meant = exact or [user for user in users if all(any(word in name for name in _names(user)) for word in words)]
         if len(meant) == 1:
             return meant[0].guid
         if not meant:

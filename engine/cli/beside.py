@@ -62,7 +62,7 @@ async def _answering(settings: Path, state: Path | None, directory: Path) -> Asy
     async with open_site(settings, None, state_dir=state) as site:
         with open_doors(directory / SOCKET, None, {}) as doors:
             async with asyncio.TaskGroup() as group:
-                serving = group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())
+                serving = group.create_task(ApiServer(site.desk, doors, site.service.keep, more=site.parts).serve())
                 try:
                     async with ApiClient(doors.main, is_alone=True) as client:
                         yield client

@@ -15,6 +15,7 @@ from engine.core.settings.model import ExchangeType, Settings
 from engine.debuglog.capture import Capture
 from engine.debuglog.reader import LogReader
 from engine.exchange.diagnosis import Account
+from engine.exchange.ews.addresses import smtp_address
 from engine.store.secrets import Secrets
 from engine.sync.happenings import Happening, UserChanged
 from engine.sync.views import EngineView
@@ -98,6 +99,5 @@ class MailboxOwners:
         user = self._engine.glance(guid)
         if user is not None:
             self._by_name[user.user.name.lower()] = user.user.label
-            for address in (user.mailbox, *user.user.addresses):
-                if address:
-                    self._labels[address.lower()] = user.user.label
+            for address in filter(None, (user.mailbox, *map(smtp_address, user.user.addresses))):
+                self._labels[address.lower()] = user.user.label

@@ -121,7 +121,7 @@ class Log:
             event = understood(data, LogEvent)
             if event.capture is not None and not self._as_json:
                 say(self._reports.capture_line(displayed(event.capture)))
-            while event.rows:
+            while event.count:
                 query = {"filter": words, "after": str(after), "limit": str(MOST)}
                 page = await self._client.get(EXCHANGES, LogPage, query)
                 for row in page.rows:

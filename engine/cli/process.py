@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -30,6 +31,15 @@ def allow_many_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def keep_for_good() -> None:
+    """Have the garbage collector leave out what there is by now: code and tables, which stay until the end.
+
+    A full collection holds everything up for 0.7 µs per object it looks at, and this is a good 80,000 of them.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:

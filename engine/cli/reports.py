@@ -60,10 +60,14 @@ class Reports:
 
     def mode(self, status: Status) -> Iterator[str]:
         """Yield what has to be known to read anything else right."""
-        if status.dry_run:
-            yield from map(self._palette.notice, self._wrapped(f"DRY RUN: {dry_run_in_words(status)}", ""))
+        yield from self.dry_run(status)
         if status.held is not None:
             yield from map(self._palette.notice, self._wrapped(held_in_words(status.held), ""))
+
+    def dry_run(self, status: Status) -> Iterator[str]:
+        """Yield that nothing is written, where that is so."""
+        if status.dry_run:
+            yield from map(self._palette.notice, self._wrapped(f"DRY RUN: {dry_run_in_words(status)}", ""))
 
     def reason(self, trouble: Trouble, until: datetime | None) -> Iterator[str]:
         """Yield why something cannot go on, and when it is tried again."""
@@ -185,11 +189,11 @@ class Reports:
         return cut(line, self._width, "..." if self._palette.ascii_only else "…")
 
 
-def held_in_words(held: HeldChange, *, confirmed: bool = False) -> str:
-    """Say what a change would clear, or clears now."""
+def held_in_words(held: HeldChange, *, confirmed: bool = False, dry_run: bool = False) -> str:
+    """Say what a change would clear, or clears now; in a dry run it would even then."""
     numbers = f"{held.users} of {held.of_users} users, {held.presences} of {held.of_presences} presences shown now"
     if confirmed:
-        return f"Confirmed: the presences of {numbers} are cleared."
+        return f"Confirmed: the presences of {numbers} {'would be' if dry_run else 'are'} cleared."
     return f"HELD: a change would clear the presences of {numbers}. calendar-engine hold confirm lets it."
 
 

@@ -19,9 +19,10 @@ async def serve(site: Site) -> None:
     async with exchanges.opened():
         with open_doors(socket_path(given.socket), given.socket_group, os.environ) as doors:
             logger.info("local API at %s", doors.main)
+            keep = site.service.keep
             async with asyncio.TaskGroup() as group:
                 group.create_task(site.service.run())
-                group.create_task(site.service.keep("the debug log", exchanges.capture.run))
-                group.create_task(ApiServer(site.desk, doors, more=site.parts, keep=site.service.keep).serve())
+                group.create_task(keep("the debug log", exchanges.capture.run))
+                group.create_task(ApiServer(site.desk, doors, keep, more=site.parts).serve())
                 if given.metrics_port is not None:
-                    group.create_task(MetricsServer(site.desk, given.metrics_port).serve())
+                    group.create_task(MetricsServer(site.desk, given.metrics_port, keep).serve())

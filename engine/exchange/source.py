@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+import msgspec
+
 from engine.core.appointments import Appointment
 from engine.exchange.failures import ExchangeFailure
 
@@ -22,8 +24,7 @@ class Mailbox:
     found_by: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True, gc=False):
     """A stretch of time, [start, end), both aware UTC instants."""
 
     start: datetime

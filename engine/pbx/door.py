@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
+from engine.accepting import next_connection
 from engine.core.clock import Clock
 from engine.core.seldom import Seldom
 from engine.pbx.addresses import machine_of
@@ -144,7 +145,7 @@ class Door:
     async def _next(self, listening: socket.socket) -> tuple[socket.socket, str]:
         while True:
             try:
-                connection, address = await asyncio.get_running_loop().sock_accept(listening)
+                connection, address = await next_connection(listening)
             except OSError:
                 await asyncio.sleep(_OUT_OF_RESOURCES_SECONDS)
             else:
@@ -165,7 +166,7 @@ class Door:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=_TLS_SECONDS
             )
-        except OSError:  # no TLS, or no TLS in time
+        except Exception:  # no TLS, no TLS in time, or whatever else the transport raises: this guest's alone
             guest.is_no_guest()
             self._complain(guest.address)
 

@@ -80,6 +80,7 @@ class PbxListener:
         self._turned_away: dict[str, type[PbxFailure]] = {}
         self._refusals = Seldom(clock)
         self._mistakes = MistakeLog(logger, clock)
+        self._mistake: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -114,7 +115,9 @@ class PbxListener:
             url = _app_object_url(self._settings, listening.getsockname()[1])
             self._on_event(Listening(url, fingerprint))
             self._on_event(LinkDown(PbxNotConnected(f"the URL is {url}"), None))
+            self._mistake = asyncio.get_running_loop().create_future()
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_raised(self._mistake))
                 tasks.create_task(self._renew_certificate(url, fingerprint))
                 tasks.create_task(self._keep_addresses())
                 try:
@@ -188,7 +191,12 @@ class PbxListener:
             failure = await connection.run(accepted(socket))
         finally:
             self._open.remove(connection)
-        self._ended(connection, failure, guest.address)
+        try:
+            self._ended(connection, failure, guest.address)
+        except Exception as mistake:
+            # The HTTP library would take it for bad manners of the guest, and nobody would be used any more.
+            if self._mistake is not None and not self._mistake.done():
+                self._mistake.set_exception(mistake)
 
     def _take(self, connection: Connection) -> None:
         """Use this connection, or keep it for later. An App object that connects anew has lost its former one."""
@@ -250,6 +258,11 @@ class PbxListener:
 def _app_object_url(settings: PbxSettings, port: int) -> str:
     """Return what to enter as the URL of the App object: the PBX takes the last part off to connect (SDK)."""
     return f"https://{listen_names(settings)[0]}:{port}{settings.listen_path.rstrip('/')}/{settings.app}"
+
+
+async def _raised(mistake: asyncio.Future[None]) -> None:
+    """End the group that this runs in with a mistake, once there is one."""
+    await mistake
 
 
 def _only(response: web.Response) -> web.Response:

@@ -80,7 +80,9 @@ async def dial(settings: PbxSettings, tls: ssl.SSLContext | None) -> AsyncIterat
                 max_msg_size=MAX_MESSAGE_BYTES,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSING_SECONDS),
             )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except PbxFailure:
+            raise
+        except Exception as error:  # whatever the transport raises
             raise await _named(error, settings) from error
         keep_alive(socket.get_extra_info("socket"))
         async with _closed_at_the_end(socket):
@@ -207,4 +209,4 @@ async def _named(error: Exception, settings: PbxSettings) -> PbxFailure:
             return NotAPbx(f"{address}: HTTP {error.status} {one_line(error.message, _LONGEST_REASON)}".rstrip())
         case aiohttp.ClientConnectorError():
             return PbxUnreachable(f"{address}: {error.os_error.strerror or error.os_error}")
-    return PbxUnreachable(f"{address}: {one_line(str(error), _LONGEST_REASON)}")
+    return PbxUnreachable(f"{address}: {one_line(str(error), _LONGEST_REASON) or type(error).__name__}")

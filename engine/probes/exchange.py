@@ -11,7 +11,7 @@ from random import Random
 from engine.core import impersonation
 from engine.core.clock import Clock
 from engine.core.settings.model import ExchangeSettings, Mode, ResolveWith
-from engine.exchange.ews.addresses import domain_of, is_smtp_address
+from engine.exchange.ews.addresses import domain_of, is_smtp_address, smtp_address
 from engine.exchange.ews.affinity import Affinity
 from engine.exchange.ews.autodiscover.addresses import host_of
 from engine.exchange.ews.autodiscover.discovery import discover
@@ -115,7 +115,7 @@ class ExchangeProbe:
         self._own_address = own
         # Somebody who was named and has no mailbox is not found, however well the account's own can be read.
         self._named = tuple(candidates)
-        self._candidates = tuple(each for each in candidates or (own,) if is_smtp_address(each))
+        self._candidates = tuple(filter(None, map(smtp_address, candidates or (own,))))
         self._clock = clock
         self._calendar_clock = calendar_clock
         self._lookup = lookup

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from engine.core.appointments import Appointment
 from engine.core.failures import Failure
+from engine.core.mistakes import MistakeLog
 from engine.core.users import User
 from engine.service.settings_file import system_zone
 from engine.sync.engine import Engine
@@ -22,8 +23,9 @@ class Seat:
     `concerns` tells what is the matter with the settings, which becomes part of the status.
     """
 
-    def __init__(self, concerns: Callable[[], tuple[Failure, ...]]) -> None:
+    def __init__(self, concerns: Callable[[], tuple[Failure, ...]], mistakes: MistakeLog) -> None:
         self._concerns = concerns
+        self._mistakes = mistakes
         self._observers: list[Observer] = []
         self.engine: Engine | None = None
 
@@ -38,9 +40,12 @@ class Seat:
         self.report(ServiceChanged())
 
     def report(self, happening: Happening) -> None:
-        """Tell all observers."""
+        """Tell all observers; a mistake of one keeps nothing from the others."""
         for observer in self._observers:
-            observer(happening)
+            try:
+                observer(happening)
+            except Exception as mistake:
+                self._mistakes.write("telling of what happens", mistake)
 
     def status(self) -> Status:
         """Return how things stand."""

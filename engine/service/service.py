@@ -48,6 +48,8 @@ LOOK = timedelta(seconds=3)
 KEPT_AGAIN = 10
 """After so many looks a version that could not be written down is written once more."""
 
+WATCHING = "watching the settings file"
+
 AGAIN = timedelta(minutes=1)
 """Until an unconfirmed change is tried to be rolled back once more."""
 
@@ -72,7 +74,8 @@ class Service:
         also_of_concern: Callable[[], Failure | None] = lambda: None,
     ) -> None:
         self.file = file
-        self.seat = Seat(self.concerns)
+        mistakes = MistakeLog(logger, network_clock)
+        self.seat = Seat(self.concerns, mistakes)
         self.text = ""
         self.versions: tuple[Version, ...] = ()
         self._history = history
@@ -85,8 +88,9 @@ class Service:
         self._supervisor = Supervisor(
             network_clock,
             SystemRandom(),
-            MistakeLog(logger, network_clock),
+            mistakes,
             passed_on=StoreFailure,
+            noted=lambda: self.seat.report(ServiceChanged()),
             started_again=lambda _: None,
         )
         self._lock = asyncio.Lock()
@@ -106,16 +110,22 @@ class Service:
             self.versions = await self._history.versions()
         except StoreFailure as failure:
             self._history_trouble = VersionsNotKept(str(failure))
-        await self.reread()
+        try:
+            await self.reread()
+        except Failure:
+            raise
+        except Exception as mistake:
+            self._supervisor.note(WATCHING, mistake)
+            self._is_to_look = True
 
     async def run(self) -> None:
         """Keep an engine running until cancelled.
 
-        What watches over the settings starts again after a mistake of ours, as the parts of the engine do.
+        What runs it and watches over the settings starts again after a mistake of ours, as the parts of the engine do.
         """
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._runner.run())
-            group.create_task(self._supervisor.keep("watching the settings file", self._look_at_file))
+            group.create_task(self._supervisor.keep("running the engine", self._run_engine))
+            group.create_task(self._supervisor.keep(WATCHING, self._look_at_file))
             group.create_task(self._supervisor.keep("undoing changes", self._undo_what_nobody_confirms))
 
     async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -178,8 +188,11 @@ class Service:
         self._is_to_look = True
         self._hangup.wake()
 
-    async def secrets_changed(self) -> Plan | None:
-        """Go on with other secrets; return what was done, None where that was not because of the secrets."""
+    async def begin_anew(self) -> Plan | None:
+        """Go on with another engine and the secrets as they are now; return what was done.
+
+        None where that was not for this, but because the settings file holds something else now.
+        """
         async with self._lock:
             before = self._in_force
             await self._reread()
@@ -351,7 +364,7 @@ class Service:
         self._stamp = self.file.stamp()
         try:
             text = await asyncio.to_thread(self.file.read)
-            if self._in_force is not None and text == self.text and self.file_trouble is None:
+            if self._in_force is not None and text == self._in_force.text and self.file_trouble is None:
                 return
             self.text = text
             goal = InForce(text, await asyncio.to_thread(self.file.settings, text))
@@ -389,6 +402,11 @@ class Service:
         self.file_trouble = trouble
         self.seat.report(ServiceChanged())
 
+    async def _run_engine(self) -> None:
+        if self._runner.has_failed:
+            await self.begin_anew()
+        await self._runner.run()
+
     async def _look_at_file(self) -> None:
         for number in itertools.count(1):
             await self._hangup.wait(self._network_clock.now() + LOOK)
@@ -396,7 +414,11 @@ class Service:
                 await self._keep_version()
             if self._is_to_look or self.file.stamp() != self._stamp:
                 self._is_to_look = False
-                await self.reread()
+                try:
+                    await self.reread()
+                except Exception:
+                    self._is_to_look = True
+                    raise
 
     async def _keep_version(self) -> None:
         """Write down which settings are in force, where that was not possible before."""

@@ -3,8 +3,11 @@
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.core.presence.model import CLEARED, Presence
 from engine.store.database import Database
@@ -14,8 +17,7 @@ from engine.store.meant import Meant
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, gc=False):
     """What we know of one user's calendar presence in the PBX.
 
     `acknowledged` is the last one the PBX confirmed (None: we never learned), and `intended` one that was sent without
@@ -225,6 +227,8 @@ _TIDIED_UP = "DELETE FROM leftover WHERE guid = ?"
 def _settle_in(connection: sqlite3.Connection, place: Place) -> None:
     found = connection.execute("SELECT pbx, contact FROM place").fetchone()
     before = place if found is None else Place(*found)
+    if found is not None and before == place:
+        return  # A disk that is full would not take even what is there already, and can be read all the same.
     if before.pbx != place.pbx:
         connection.execute("DELETE FROM leftover")
     elif before.contact != place.contact:

@@ -29,6 +29,9 @@ T = TypeVar("T")
 APPLICATION_ID = 0x63616C65
 """Marks the file as ours (PRAGMA application_id): the bytes of "cale"."""
 
+JOURNAL_PAGES = 250
+"""Pages of 4 kB until the write-ahead log is begun anew: a presence changes one or two of them."""
+
 MIGRATIONS = (
     """
     CREATE TABLE presence (
@@ -296,6 +299,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # disk; a power cut may take the last ones, which then count as in doubt or are sent again.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_PAGES * 4096}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN; {migration}; PRAGMA user_version = {number}; COMMIT;")

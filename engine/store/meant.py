@@ -40,7 +40,7 @@ class Meant:
         return frozenset(guid for (guid,) in rows)
 
     async def note(self, settings: PresenceSettings, let_go: Set[str]) -> None:
-        """Write down both, in place of those before."""
+        """Write down both, in place of those before; they survive a power cut. Raises a `StoreFailure`."""
 
         def note(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM let_through")
@@ -48,10 +48,7 @@ class Meant:
             connection.execute("DELETE FROM let_go")
             connection.executemany("INSERT INTO let_go VALUES (?)", [(guid,) for guid in let_go])
 
-        try:
-            await self._database.run(note)
-        except StoreFailure as failure:
-            logger.warning("what is meant cannot be written down: %s", failure)
+        await self._database.run(note, durably=True)
 
 
 _SETTINGS = "SELECT settings FROM let_through"

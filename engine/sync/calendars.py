@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Set
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from engine.core.appointments import Oddity
 from engine.core.backoff import Backoffs, asked_for
@@ -167,7 +168,7 @@ class Calendars:
         self._withheld.pop(guid, None)
         self._polled.pop(guid, None)
 
-    def heard(self, address: str, urgency: Urgency) -> Set[str]:
+    def heard(self, address: str, urgency: Urgency) -> tuple[str, ...]:
         """Have the mailbox with this address read again, sooner or later as told; return whose calendar is in it."""
         now = self._clock.now()
         match urgency:

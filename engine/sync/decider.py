@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from engine.core.failures import EngineMistake
@@ -60,8 +60,19 @@ class Decider:
 
     def mark(self, guid: str) -> None:
         """Have this participant decided anew."""
-        self._timetable.set(guid, self._clock.now())
+        self.mark_all((guid,))
+
+    def mark_all(self, guids: Iterable[str]) -> None:
+        """Have all these participants decided anew."""
+        now = self._clock.now()
+        for guid in guids:
+            self._timetable.set(guid, now)
         self._alarm.wake()
+
+    @property
+    def settings(self) -> PresenceSettings:
+        """The settings in force."""
+        return self._settings
 
     @property
     def let_through(self) -> PresenceSettings:
@@ -96,8 +107,7 @@ class Decider:
         self.held = None
         self._aside.clear()
         self._unweighed |= {guid for guid, each in self._roster.items() if not each.departing and each.reading}
-        for guid in self._roster:
-            self.mark(guid)
+        self.mark_all(self._roster)
         if not self._unweighed and not self._is_beginning:
             self._weigh()
 
@@ -108,8 +118,7 @@ class Decider:
         self._is_beginning = False
         self._unweighed.clear()
         self._meant()
-        for guid in aside:
-            self.mark(guid)
+        self.mark_all(aside)
 
     def _weigh(self) -> None:
         """Hold what is set aside if that is more than half of all presences, else let it be cleared."""

@@ -1,6 +1,6 @@
 """Who takes part: keeps the roster equal to the selected users of the PBX, whatever order the news arrives in."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 
 from engine.core.users import CandidateOrder, User, UserSelection, address_candidates
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
@@ -97,6 +97,9 @@ class Directory:
         """Let those go who leave, or hold all of them."""
         if not self._is_complete:
             return
+        if not self._leaving:
+            self.held = None
+            return
         staying = {guid for guid in self._remembered() if not self._is_departing(guid)}
         leaving = self._leaving.keys() & staying
         showing = {guid for guid in staying if self._showing(guid)}
@@ -109,6 +112,11 @@ class Directory:
             self._roster[guid] = Participant(user)
             if user.name:
                 self._look_for(self._roster[guid], user, always=True)
+
+    @property
+    def let_go_once_confirmed(self) -> Set[str]:
+        """Who will have been let go when what is held, if anything is, is confirmed."""
+        return self.let_go if self.held is None else self.let_go | self._leaving.keys()
 
     def confirm(self) -> Held | None:
         """Let those go who are held; return what was held, None where nothing was."""
@@ -166,7 +174,7 @@ class Directory:
     def _go(self, user: User) -> None:
         """Whoever we never wrote a presence for has none of ours to be cleared."""
         if user.guid in self._remembered():
-            self._roster[user.guid] = Participant(user, departing=True)
+            self._roster[user.guid] = Participant(user, departing=True, deleted=user.guid not in self._others)
         elif self._roster.pop(user.guid, None) is None:
             return
         self._departing(user.guid)

@@ -98,7 +98,12 @@ class Engine:
         self._finished = Broadcast()
         self._mistakes = MistakeLog(logger, network_clock)
         self._supervisor = Supervisor(
-            network_clock, random, self._mistakes, passed_on=StoreFailure, started_again=self._take_up
+            network_clock,
+            random,
+            self._mistakes,
+            passed_on=StoreFailure,
+            noted=lambda: self._report(ServiceChanged()),
+            started_again=self._take_up,
         )
         self._roster: Roster = {}
         self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
@@ -152,14 +157,24 @@ class Engine:
         A part that ends by a mistake of ours ends none of the others: it starts again, after a pause that grows.
         """
         try:
-            await self._writer.load()
-            self._directory.let_go |= await self._meant.let_go()
-            self._decider.begin(await self._meant.settings())
+            await self._supervisor.keep("remembering earlier runs", self._remember)
             async with asyncio.TaskGroup() as group:
                 for name, run in self._parts().items():
                     group.create_task(self._supervisor.keep(name, run))
         finally:
+            await self._close()
+
+    async def _remember(self) -> None:
+        """Take up what earlier runs left; nothing else begins before that."""
+        await self._writer.load()
+        self._directory.let_go |= await self._meant.let_go()
+        self._decider.begin(await self._meant.settings())
+
+    async def _close(self) -> None:
+        try:
             await self._source.close()
+        except Exception as mistake:
+            self._supervisor.note("closing the connections to Exchange", mistake)
 
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {
@@ -185,9 +200,9 @@ class Engine:
 
     def _take_up(self, part: str) -> None:
         """A part starts again after a mistake: nobody is forgotten for it."""
+        self._decider.mark_all(self._roster)
+        self._writer.want_all(self._roster)
         for guid, participant in self._roster.items():
-            self._decider.mark(guid)
-            self._writer.want(guid)
             if not participant.departing and self._calendars.next_visit(guid) is None:
                 self._calendars.visit(guid)
 
@@ -196,18 +211,22 @@ class Engine:
         return self._directory.held or self._decider.held
 
     async def confirm_hold(self) -> Held | None:
-        """Let happen what is held, and remember that; return what that was, None where nothing is."""
+        """Let happen what is held; return what that was, None where nothing is.
+
+        It is on the disk before: else a restart would hold again what is cleared by then, and write presences anew.
+        Raises a `StoreFailure` where the disk does not take it; nothing has happened then.
+        """
         confirmed = self._held
         if confirmed is None:
             return None
+        await self._meant.note(self._decider.settings, self._directory.let_go_once_confirmed)
         self._directory.confirm()
         self._decider.confirm()
-        await self._note_once()
         self._report(ServiceChanged())
         return confirmed
 
     def _nobody(self) -> NobodyTakesPart | None:
-        if not self._writer.knows_everybody or self.guids():
+        if not self._writer.knows_everybody or not all(each.departing for each in self._roster.values()):
             return None
         seen = self._directory.not_selected
         return NobodyTakesPart(
@@ -231,10 +250,10 @@ class Engine:
     async def _note(self) -> None:
         while True:
             await self._noting.wait(None)
-            await self._note_once()
-
-    async def _note_once(self) -> None:
-        await self._meant.note(self._decider.let_through, self._directory.let_go)
+            try:
+                await self._meant.note(self._decider.let_through, self._directory.let_go)
+            except StoreFailure as failure:
+                logger.warning("what is meant cannot be written down: %s", failure)
 
     def _is_shown(self, guid: str) -> bool:
         return self._writer.written(guid).acknowledged != CLEARED
@@ -336,8 +355,8 @@ class Engine:
 
     def _set_back(self) -> None:
         """What was decided, and planned to be read, was so for an instant that is yet to come."""
+        self._decider.mark_all(self._roster)
         for guid in self._roster:
-            self._decider.mark(guid)
             self._calendars.visit(guid)
 
     def _arrived(self, guid: str) -> None:

@@ -46,7 +46,7 @@ class MailboxClaims:
         self._observe = around.observe
         self._may_ask = may_ask
         self._mailboxes: dict[str, str] = {}
-        self._users: dict[str, set[str]] = {}
+        self._users: dict[str, tuple[str, ...]] = {}
         self._considered: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._ambiguous: dict[str, MailboxAmbiguous] = {}
         self._timetable = Timetable()
@@ -55,6 +55,8 @@ class MailboxClaims:
     def notices(self, guid: str) -> tuple[Failure, ...]:
         """Return what is to be said of a user although the calendar is read."""
         shared, ambiguous = self._shared(guid), self._ambiguous.get(guid)
+        if shared is None and ambiguous is None:
+            return ()
         return tuple(each for each in (shared, ambiguous) if each is not None)
 
     def visited(self, guid: str) -> None:
@@ -79,12 +81,11 @@ class MailboxClaims:
         address = self._mailboxes.pop(guid, None)
         if address is None:
             return
-        others = self._users[address]
-        others.discard(guid)
+        others = tuple(each for each in self._users.pop(address) if each != guid)
+        if others:
+            self._users[address] = others
         for other in others:
             self._observe(UserChanged(other))
-        if not others:
-            del self._users[address]
 
     async def run(self) -> None:
         """Look up addresses for ever, one user after the other."""
@@ -105,21 +106,20 @@ class MailboxClaims:
             return
         self.forget(guid)
         self._mailboxes[guid] = address
-        users = self._users.setdefault(address, set())
-        users.add(guid)
+        others = self._users.get(address, ())
+        self._users[address] = (*others, guid)
         shared = self._shared(guid)
         if shared is not None:
             self._observe(UserTrouble(participant.user, shared))
-        for other in users - {guid}:
+        for other in others:
             self._observe(UserChanged(other))
 
     def _shared(self, guid: str) -> MailboxShared | None:
         address = self._mailboxes.get(guid, "")
-        others = sorted(
-            self._roster[other].user.label
-            for other in self._users.get(address, ())
-            if other != guid and other in self._roster
-        )
+        users = self._users.get(address, ())
+        if len(users) < 2:
+            return None
+        others = sorted(self._roster[other].user.label for other in users if other != guid and other in self._roster)
         if not others:
             return None
         more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""

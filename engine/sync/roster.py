@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from engine.core.appointments import Appointment
 from engine.core.failures import EngineMistake, Failure
 from engine.core.presence.model import Presence
@@ -10,8 +12,7 @@ from engine.core.users import User
 from engine.exchange.source import Mailbox, Window
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What a calendar held within `window` when it was read, `at` calendar time."""
 
     window: Window
@@ -23,7 +24,7 @@ class Reading:
 class Participant:
     """One user and what is known: where the mailbox is, what it said last, what the PBX ought to show.
 
-    `departing` users were deleted or deselected: their presence is cleared and then they are forgotten. `problem` is
+    `departing` users were deselected, or `deleted`: their presence is cleared and then they are forgotten. `problem` is
     what stands between this user and a calendar, `mistake` between a calendar and a decision, and `refusal` what the
     PBX had against the presence `refused`. Where it `has_no_mailbox`, that is certain, and there is nothing to show.
     Until it `lasts_until`, the state of the reading is kept although the mailbox cannot be read any more.
@@ -43,6 +44,7 @@ class Participant:
     desired: Presence | None = None
     expires: datetime | None = None
     departing: bool = False
+    deleted: bool = False
     has_no_mailbox: bool = False
 
 

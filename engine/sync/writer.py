@@ -1,12 +1,14 @@
 """The only way a presence is written: what differs from what the PBX acknowledged, paced, newest value only."""
 
 import asyncio
+import itertools
 import logging
-from collections.abc import KeysView
+from collections.abc import Iterable, KeysView
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from engine.core.backoff import Backoffs, doubling
 from engine.core.clock import Clock
@@ -47,6 +49,9 @@ REFUSED = doubling(timedelta(minutes=1), timedelta(hours=1))
 
 KEEP_AGAIN = timedelta(seconds=10)
 """Until what the disk did not take is written down once more."""
+
+LOOKED_AT_IN_A_ROW = 20
+"""After so many the loop gets a turn: whoever may not be written to costs no waiting, and may be everybody."""
 
 LEAVE_WITHIN = 4.0
 """Seconds that there are at the end to clear what nobody will know of."""
@@ -175,18 +180,22 @@ class Writer:
             self._dry_run = dry_run
             self._withheld.clear()
             self._seen.clear()
-            for guid in self._roster:
-                self.want(guid)
+            self.want_all(self._roster)
 
     def want(self, guid: str) -> None:
         """Have this participant's presence compared, and written if it differs."""
-        self._wanted.bring_forward(guid, self._network_clock.now())
+        self.want_all((guid,))
+
+    def want_all(self, guids: Iterable[str]) -> None:
+        """Have the presences of all these participants compared."""
+        now = self._network_clock.now()
+        for guid in guids:
+            self._wanted.bring_forward(guid, now)
         self._alarm.wake()
 
     def master_is_certain(self) -> None:
         """Begin writing for those who were seen over this connection."""
-        for guid in self._certainty.master():
-            self.want(guid)
+        self.want_all(self._certainty.master())
 
     def user_is_certain(self, guid: str) -> None:
         """Begin writing for this user, if the PBX is certain too."""
@@ -196,8 +205,7 @@ class Writer:
     def link_is_up(self) -> None:
         """Begin writing: log-in, PBX name and users are certain. Everybody is compared."""
         self._certainty.everything()
-        for guid in self._roster:
-            self.want(guid)
+        self.want_all(self._roster)
         self._finished()
 
     def link_is_down(self) -> None:
@@ -305,7 +313,9 @@ class Writer:
         """Write until cancelled."""
         self._busy.clear()
         async with asyncio.TaskGroup() as group:
-            while True:
+            for turn in itertools.count(1):
+                if turn % LOOKED_AT_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
                 now = self._network_clock.now()
                 while (refused := self._refused.pop_due(now)) is not None:
                     self._try_again(refused)
@@ -388,7 +398,9 @@ class Writer:
             if known.in_doubt or known.expires != _expires(participant):
                 await self._acknowledge(guid, participant.desired, _expires(participant))
                 self._observe(UserChanged(guid))
-        if participant.departing and self._roster.get(guid) is participant:
+        # The PBX refuses whatever is written for somebody deleted, and nothing is left there to be cleared.
+        is_over = participant.deleted or self.supposed(guid).acknowledged == participant.desired
+        if participant.departing and is_over and self._roster.get(guid) is participant:
             await self._forget(guid)
 
     async def _tidy_up(self, guid: str) -> bool:
@@ -442,7 +454,7 @@ class Writer:
             participant.refusal = refusal
             self._written[guid] = known
             await self._store.withdraw(guid)
-            if not participant.departing:
+            if not participant.deleted:
                 self._observe(UserTrouble(participant.user, refusal))
             return
         participant.refused = participant.refusal = None

@@ -209,7 +209,7 @@ async def test_descriptors_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         async with served.session().get("/v1/metrics") as response:
             metrics = await response.text()
         assert "calendar_engine_open_files " in metrics
-        assert f"calendar_engine_open_files_limit {status['open_files_limit']}\n" in metrics
+        assert f"calendar_engine_open_files_limit {float(status['open_files_limit'])}\n" in metrics
         monkeypatch.setattr(descriptors, "open_files", lambda: 900)
         monkeypatch.setattr(descriptors, "open_files_limit", lambda: 1024)
         await served.clock.advance(10)

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import UTC, datetime
 
+import pytest
+
 from engine.api.jobs import Job, Progress, Work
 from engine.api.schema import Actor, Operation
 
@@ -69,3 +71,22 @@ async def test_it_can_be_called_off_before_and_while_it_runs() -> None:
         await reached.wait()
         running.cancel()
     assert [each.state for each in told] == ["cancelled", "cancelled"]
+
+
+async def test_what_ends_with_everything_else_does_not_seem_to_run_for_ever() -> None:
+    """Whoever follows it would wait without end; one has begun when all end, the other has not."""
+    told: list[Operation] = []
+
+    async def work(progress: Progress) -> None:
+        await asyncio.Event().wait()
+
+    async def fail() -> None:
+        async with asyncio.TaskGroup() as group:
+            job(work, told).start(group)
+            await asyncio.sleep(0)
+            job(work, told).start(group)
+            raise RuntimeError("planted")
+
+    with pytest.raises(ExceptionGroup):
+        await fail()
+    assert [each.state for each in told] == ["failed", "failed"]

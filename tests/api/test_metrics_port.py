@@ -11,6 +11,7 @@ from engine.api.failures import MetricsPortUnusable
 from engine.api.metrics_server import MetricsServer, is_of_loopback
 from tests.support.api import people, served_engine
 from tests.support.patience import PATIENCE
+from tests.support.serving import once
 
 
 def free_port() -> int:
@@ -23,7 +24,7 @@ async def test_metrics_and_nothing_else(tmp_path: Path) -> None:
     port = free_port()
     async with served_engine(tmp_path, people(3)) as served, asyncio.TaskGroup() as group:
         await served.settled()
-        serving = group.create_task(MetricsServer(served.desk, port).serve())
+        serving = group.create_task(MetricsServer(served.desk, port, once).serve())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             async with asyncio.timeout(PATIENCE):
                 while True:
@@ -32,7 +33,7 @@ async def test_metrics_and_nothing_else(tmp_path: Path) -> None:
                         break
                     except aiohttp.ClientConnectorError:
                         await asyncio.sleep(0.01)
-            assert "calendar_engine_presences_set_total 3\n" in await response.text()
+            assert "calendar_engine_presences_set_total 3.0\n" in await response.text()
             for method, path in (("GET", "/v1/status"), ("POST", "/metrics"), ("PATCH", "/v1/settings"), ("GET", "/")):
                 async with session.request(method, path) as refused:
                     assert refused.status in (404, 405)
@@ -45,7 +46,7 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         taken.listen()
         async with served_engine(tmp_path, people(1)) as served:
             with pytest.raises(MetricsPortUnusable):
-                await MetricsServer(served.desk, taken.getsockname()[1]).serve()
+                await MetricsServer(served.desk, taken.getsockname()[1], once).serve()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_only_names_of_loopback_are_answered(hosts: list[str], is_answered: bool
 async def test_a_page_in_a_browser_reads_no_metrics(tmp_path: Path) -> None:
     port = free_port()
     async with served_engine(tmp_path, people(1)) as served, asyncio.TaskGroup() as group:
-        serving = group.create_task(MetricsServer(served.desk, port).serve())
+        serving = group.create_task(MetricsServer(served.desk, port, once).serve())
         async with asyncio.timeout(PATIENCE):
             while True:
                 try:

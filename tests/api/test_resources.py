@@ -291,9 +291,9 @@ async def test_metrics_name_nobody(tmp_path: Path, source: InstantSource) -> Non
         async with served.session().get("/v1/metrics") as response:
             text = await response.text()
             assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert 'calendar_engine_users{state="resolved"} 29\n' in text
-    assert 'calendar_engine_link_up{link="PBX"} 1\n' in text
-    assert "calendar_engine_presences_set_total 29\n" in text
+    assert 'calendar_engine_users{state="resolved"} 29.0\n' in text
+    assert 'calendar_engine_link_up{link="PBX"} 1.0\n' in text
+    assert "calendar_engine_presences_set_total 29.0\n" in text
     assert "corp.example" not in text
     assert USERS[7].guid not in text
     assert "User Number" not in text

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from engine.cli.process import keep_for_good
 from tests.support.api import ServedEngine, people, served_engine
 
 USERS = 10_000
@@ -74,6 +75,7 @@ def show(title: str, figures: dict[str, tuple[float, float]]) -> None:
 
 
 async def test_ten_thousand_users(tmp_path: Path) -> None:
+    keep_for_good()  # as the service does when it starts
     async with served_engine(tmp_path, people(USERS)) as served:
         async with asyncio.timeout(100):
             await served.engine.settled()

@@ -35,8 +35,8 @@ MORE_MEMORY = 24.0
 
 MORE_OBJECTS = 1.15
 MORE_DESCRIPTORS = MORE_TASKS = 8
-MORE_BYTES = 5_000_000
-"""SQLite writes its journal (WAL) up to 1,000 pages of 4 kB before it begins it again: four megabytes are no growth."""
+MORE_BYTES = 2_000_000
+"""The write-ahead log of the state grows to one megabyte before it is begun anew, which is no growth."""
 FIRST = 2
 """Samples until everything has happened once: the highest of these is what later ones are held against."""
 

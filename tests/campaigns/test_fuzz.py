@@ -1,5 +1,6 @@
 """A short slice of `make fuzz`."""
 
+import asyncio
 import contextlib
 from random import Random
 
@@ -7,12 +8,13 @@ import pytest
 
 from engine.exchange.failures import ExchangeBusy, LoginMethodNotOffered
 from engine.exchange.oauth.failures import ApplicationUnknown, ClientCertificateUnusable, ClientSecretRefused
+from tests.campaigns.fuzz import doors
 from tests.campaigns.fuzz.__main__ import Figures, one, plant, talk
 from tests.campaigns.fuzz.doors import knock
 from tests.campaigns.fuzz.recorded import recorded
 from tests.campaigns.fuzz.targets import PBX, Target, targets
 
-INPUTS, CONVERSATIONS, KNOCKS = 100, 300, 8
+INPUTS, CONVERSATIONS, KNOCKS = 100, 300, 24
 SEED = 20261130
 TARGETS = targets({})
 REFUSED = (ApplicationUnknown, ClientCertificateUnusable, ClientSecretRefused, ExchangeBusy, LoginMethodNotOffered)
@@ -53,6 +55,18 @@ async def test_whoever_knocks_is_answered_or_cut_off() -> None:
     knocked, violations = await knock(Random(SEED), KNOCKS)
     assert violations == []
     assert knocked.total() == KNOCKS
+
+
+async def test_that_nothing_ends_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "LONGEST_ANSWER", 0.1)
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hold, "127.0.0.1") as server:
+        connecting = asyncio.open_connection(*server.sockets[0].getsockname())
+        assert await doors._sent(connecting, [b"GET / HTTP/1.1"]) == "not ended in time"
 
 
 def test_a_mistake_and_a_secret_in_a_failure_are_noticed() -> None:

@@ -100,9 +100,13 @@ async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource)
 async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
-        exact, none, many = await asyncio.gather(
-            ask(served, "explain", "user1"), ask(served, "explain", "nobody"), ask(served, "explain", "number")
+        exact, none, many, note = await asyncio.gather(
+            ask(served, "explain", "user1"),
+            ask(served, "explain", "nobody"),
+            ask(served, "explain", "number"),
+            ask(served, "explain", "until"),
         )
+        noted = await ask(served, "users", "until")
     assert exact.status == 0
     assert "  Changes   looked for now and then, since the calendar is not watched" in exact.out
     assert "            again at 2026-03-02 " in exact.out
@@ -110,6 +114,7 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
     assert "Jour fixe" in exact.out
     assert "        active" in exact.out
     assert (none.status, many.status) == (66, 2)
+    assert (noted.err, note.status) == ("11 users\n", 66), "a note is looked through, but does not name anybody"
     assert "There is no such user: nobody fits 'nobody'" in none.err
     assert "12 users fit 'number': user0, user1" in many.err
 

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,13 @@ import pytest
 from engine.cli.logbook import LogHandler
 from engine.cli.main import main
 from engine.cli.narration import log
-from engine.core.appointments import Appointment
 from engine.core.presence.model import Presence
-from engine.core.users import User
 from engine.exchange.failures import MailboxNotFound
 from engine.sync.happenings import LinkTrouble, PresenceConfirmed, Side, UserTrouble
-from tests.support.api import NINE, SETTINGS, InstantSource, ServedEngine, served_engine
+from tests.support.api import NINE, SETTINGS, ServedEngine, served_engine
 from tests.support.exchanges import traced
-from tests.support.hostile import HOSTILE, NAME, harm_in_lines
+from tests.support.hostile import HOSTILE, NAME, USERS, harm_in_lines, hostile_source
 
-USERS = [
-    User(
-        guid=f"{number:032x}",
-        name=f"user{number}{HOSTILE}",
-        display_name=NAME,
-        addresses=(f"user{number}@corp.example",),
-        groups=(NAME,),
-    )
-    for number in range(3)
-]
 COMMANDS: list[tuple[str, ...]] = [
     ("status",),
     ("users",),
@@ -67,13 +54,8 @@ COMMANDS: list[tuple[str, ...]] = [
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
-    source = InstantSource()
-    for number in range(3):
-        address = f"user{number}@corp.example"
-        day = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject=NAME)
-        source.calendars[address] = (day,)
-    source.failures["user2@corp.example"] = MailboxNotFound(NAME)
-    async with served_engine(tmp_path, USERS, source=source, settings=f"{SETTINGS}[debug_log]\news = true\n") as served:
+    settings = f"{SETTINGS}[debug_log]\news = true\n"
+    async with served_engine(tmp_path, USERS, source=hostile_source(), settings=settings) as served:
         await served.settled()
         capture = served.log.capture
         capture.take(

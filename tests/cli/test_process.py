@@ -8,16 +8,19 @@ import sys
 from engine.cli.process import MOST_FILES, taken_environment
 
 PROGRAM = """
-import ctypes, json, os, resource
+import ctypes, gc, json, os, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-from engine.cli.process import allow_many_files, protect_memory
+from engine.cli.process import allow_many_files, keep_for_good, protect_memory
 protect_memory()
 allow_many_files()
+keep_for_good()
 print(json.dumps({
     "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),
     "core": resource.getrlimit(resource.RLIMIT_CORE),
     "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     "open": len(os.listdir("/proc/self/fd")),
+    "for_good": gc.get_freeze_count(),
+    "looked_at": len(gc.get_objects()),
 }))
 """
 
@@ -29,6 +32,7 @@ def test_memory_is_no_file_and_of_no_other_program() -> None:
     assert (seen["dumpable"], seen["core"]) == (0, [0, 0])
     assert seen["files"] == (MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard))
     assert seen["open"] >= 3
+    assert seen["for_good"] > 10 * seen["looked_at"], "what was loaded is looked at in every full collection"
 
 
 def test_secrets_are_taken_out_of_the_environment() -> None:

@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from engine.pbx.addresses import KnownAddresses
+from engine.pbx.door import Door, open_port
 from engine.pbx.events import LinkDown, PbxTurnedAway, UsersComplete
 from engine.pbx.failures import ListeningImpossible
-from engine.pbx.guests import AT_ONCE_FROM_ONE_ADDRESS, FAILURES_IN_A_ROW
+from engine.pbx.guests import AT_ONCE_FROM_ONE_ADDRESS, FAILURES_IN_A_ROW, Guests
 from engine.pbx.listener import PbxListener
 from engine.pbx.messages import MAX_ACCEPTED_BYTES
 from tests.pbx.support import PASSWORD, Heard, eventually, pbx_user, simulator
@@ -278,3 +282,46 @@ async def test_tls_below_1_2_is_refused() -> None:
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises(ssl.SSLError):
             await asyncio.open_connection("127.0.0.1", site.port, ssl=old)
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_nobody_is_left_waiting_by_a_door_that_closes(steps: int) -> None:
+    async def never(_: web.BaseRequest) -> web.StreamResponse:
+        raise AssertionError
+
+    clock = ManualClock()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with open_port("127.0.0.1", 0) as port:
+        async with asyncio.TaskGroup() as group:
+            door = group.create_task(Door(never, tls, Guests(clock, KnownAddresses()), clock).run(port))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            visitor = socket.create_connection(port.getsockname())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            door.cancel()
+    reader, writer = await asyncio.open_connection(sock=visitor)
+    assert await is_cut_off(reader)
+    writer.close()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no transport"), KeyError()])
+async def test_what_a_handshake_raises_concerns_that_guest_alone(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    async with listening(clock) as site:
+        broke = list[socket.socket]()
+
+        async def broken(_: object, __: object, connection: socket.socket, **more: object) -> None:
+            broke.append(connection)
+            connection.close()
+            raise error
+
+        monkeypatch.setattr(asyncio.BaseEventLoop, "connect_accepted_socket", broken)
+        reader, writer = await connected(site, tls=False)
+        assert await is_cut_off(reader)
+        writer.close()
+        assert broke
+        monkeypatch.undo()
+        await the_pbx_gets_in(site, clock)

@@ -449,3 +449,29 @@ async def test_no_failure_tells_the_password() -> None:
     async with simulator(ManualClock(), ANNA, password=Secret("other")) as pbx:
         failure = await failure_of(settings_for(pbx))
     assert PASSWORD.reveal() not in f"{failure} {failure!r} {failure.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("Session is\x1b closed"), ConnectionResetError(), EOFError(), AssertionError(), KeyError("x")],
+)
+async def test_whatever_the_transport_raises_while_connecting_is_an_unreachable_pbx(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise error
+
+    clock = ManualClock()
+    async with simulator(clock, ANNA) as pbx, running_link(settings_for(pbx), clock) as (_, heard):
+        with monkeypatch.context() as patched:
+            patched.setattr("aiohttp.ClientSession.ws_connect", broken)
+            pbx.drop()
+            down = await heard.down()
+            if not isinstance(down.failure, PbxUnreachable):
+                await clock.advance_to(next_try(down))
+                down = await heard.down(1)
+        assert isinstance(down.failure, PbxUnreachable)
+        assert down.failure.detail.isprintable()
+        assert not down.failure.detail.endswith(": ")
+        await clock.advance_to(next_try(down))
+        await heard.complete()

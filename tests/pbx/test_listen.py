@@ -13,7 +13,7 @@ import pytest
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.core.settings.model import PbxLinkKind, PbxSettings
-from engine.pbx.events import LinkDown, LinkUp, Listening, PbxTurnedAway, PbxWelcome, UsersComplete
+from engine.pbx.events import LinkDown, LinkUp, Listening, PbxEvent, PbxTurnedAway, PbxWelcome, UsersComplete
 from engine.pbx.failures import (
     PbxConnectionLost,
     PbxNotConnected,
@@ -31,6 +31,7 @@ from engine.simulator.pbx.behaviour import Behaviour, PbxInfoSent
 from engine.simulator.pbx.server import PbxSimulator
 from tests.pbx.support import PASSWORD, Heard, eventually, guid_of, pbx_user, simulator
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 
 ANNA = pbx_user(1, h323="anna")
 BEN = pbx_user(2, h323="ben")
@@ -76,8 +77,8 @@ def listen_settings(**changes: Any) -> PbxSettings:
 
 
 @asynccontextmanager
-async def listening(clock: ManualClock, **changes: Any) -> AsyncIterator[Site]:
-    heard, certificate = Heard(), IssuedByTheSimulator()
+async def listening(clock: ManualClock, *, heard: Heard | None = None, **changes: Any) -> AsyncIterator[Site]:
+    heard, certificate = heard or Heard(), IssuedByTheSimulator()
     listener = PbxListener(listen_settings(**changes), PASSWORD, clock, heard, certificate=certificate)
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(listener.run())
@@ -366,3 +367,25 @@ async def test_unknown_users_are_refused_one_by_one() -> None:
         with pytest.raises(Exception, match="unknown user"):
             await site.listener.set_presence(guid_of(9), BUSY)
         await site.listener.set_presence(ANNA.guid, BUSY)
+
+
+async def test_a_mistake_of_ours_at_the_end_of_a_connection_ends_the_listening() -> None:
+    """Nobody would be used any more after it: it is for whoever keeps the link, and no bad manners of the PBX."""
+
+    class Clumsy(Heard):
+        def __call__(self, event: PbxEvent) -> None:
+            super().__call__(event)
+            if isinstance(event, LinkDown) and isinstance(event.failure, PbxConnectionLost):
+                raise ZeroDivisionError
+
+    async def lose_it() -> None:
+        clock = ManualClock()
+        pbx = simulator(clock, ANNA)
+        async with asyncio.timeout(PATIENCE), listening(clock, heard=Clumsy()) as site, site.connecting(pbx):
+            await site.heard.complete()
+            pbx.drop()
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await lose_it()
+    assert caught.value.subgroup(ZeroDivisionError) is not None

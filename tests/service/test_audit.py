@@ -70,6 +70,24 @@ async def test_a_secret_is_never_changed_without_a_trace(
     assert last == ("set_secret", "pbx.password: failed, nothing was changed (stored-secrets-unusable)")
 
 
+async def test_a_mistake_while_it_is_kept_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(tmp_path)
+    await database.open()
+    try:
+        audit = Audit(Events(boot="boot"), AuditTrail(database))
+        audit.add(AuditEntry(at=AT, actor=Actor(uid=0, pid=1), action="set_secret", subject="pbx.password"))
+        with monkeypatch.context() as patched:
+            patched.setattr(AuditTrail, "add", None)
+            with pytest.raises(TypeError):
+                await audit.save()
+        await audit.save(again=True)
+        again = Audit(Events(boot="boot"), AuditTrail(database))
+        await again.load()
+        assert [each.action for each in again.entries()] == ["set_secret"]
+    finally:
+        await database.close()
+
+
 async def test_what_is_done_often_does_not_push_out_what_is_rare(tmp_path: Path) -> None:
     database = Database(tmp_path)
     await database.open()

@@ -4,8 +4,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from tests.support.service import ServedService, running_service
 
 ANNA = "anna.mueller"
 NOT_KEPT = "presences-not-kept"
+NOBODY = {"pbx.users.exclude.names": ["*"]}
+Work = Callable[[sqlite3.Connection], object]
 
 
 @contextmanager
@@ -40,12 +42,36 @@ def read_only_disk(monkeypatch: pytest.MonkeyPatch, database: Database | None = 
         yield
 
 
+@contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have every change refused, of all databases, whenever they are opened; they can be read all the same."""
+    transact: Callable[[Database, Work, bool], object] = Database._transact
+
+    def refusing(database: Database, work: Work, durably: bool) -> object:
+        def refused(connection: sqlite3.Connection) -> object:
+            before = connection.total_changes
+            result = work(connection)
+            if connection.total_changes != before:
+                raise DiskUnusable("database or disk is full")
+            return result
+
+        return transact(database, refused, durably)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "_transact", refusing)
+        yield
+
+
 def database_of(served: ServedService) -> Database:
     return served.service._history._database
 
 
 def shown(company: Company, name: str) -> Presence:
     return company.pbx.calendar_presence(company.world.person(name).guid)
+
+
+def all_shown(company: Company) -> dict[str, Presence]:
+    return {each.guid: company.pbx.calendar_presence(each.guid) for each in company.world.people}
 
 
 async def test_presences_go_on_from_memory_and_are_written_down_later(
@@ -93,6 +119,69 @@ async def test_what_could_not_be_written_down_is_cleared_at_the_end_and_nothing_
             await served.service.seat.engine.leave()
     assert {guid for guid in lost if company.pbx.calendar_presence(guid) != CLEARED} == set()
     assert {guid for guid in kept if company.pbx.calendar_presence(guid) != after[guid]} == set()
+
+
+async def test_a_held_change_that_is_confirmed_with_a_full_disk_clears_nothing_and_does_once_there_is_room(
+    company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was cleared, and after a restart held again: then presences were written for users who take no part."""
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = all_shown(company)
+        await served.change(NOBODY)
+        await served.settled()
+        with full_disk(monkeypatch):
+            status, problem = await served.ask("POST", "/v1/hold/confirm")
+            assert (status, problem["type"]) == (507, "disk-unusable")
+            await served.settled()
+            assert all_shown(company) == before
+            assert "clearing-held" in await served.concerns()
+            assert (await served.get("/v1/audit"))["entries"][0]["action"] != "confirm_hold"
+        status, _ = await served.ask("POST", "/v1/hold/confirm")
+        assert status == 200
+        await served.settled()
+        assert set(all_shown(company).values()) == {CLEARED}
+
+
+@pytest.mark.parametrize("is_mended", [True, False])
+async def test_whoever_was_confirmed_to_be_cleared_is_written_nothing_after_a_restart_although_the_disk_became_full(
+    company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_mended: bool
+) -> None:
+    with ExitStack() as disk:
+        async with running_service(company, clock, tmp_path, company.settings()) as served:
+            await served.settled()
+            await served.change(NOBODY | {"pbx.writes_per_second": 1})
+            await served.settled()
+            status, _ = await served.ask("POST", "/v1/hold/confirm")
+            assert status == 200
+            disk.enter_context(full_disk(monkeypatch))
+            await served.settled()
+            assert set(all_shown(company).values()) == {CLEARED}
+        if is_mended:
+            disk.close()
+        async with running_service(company, clock, tmp_path, None) as served:
+            await served.settled()
+            assert "clearing-held" not in await served.concerns()
+            await clock.advance(3 * 3600)
+            await served.settled()
+            assert set(all_shown(company).values()) == {CLEARED}
+
+
+async def test_what_is_held_is_held_over_a_restart_with_a_full_disk(
+    company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        before = all_shown(company)
+        await served.change(NOBODY)
+        await served.settled()
+        numbers = (await served.get("/v1/status"))["held"]
+        assert numbers is not None
+    with full_disk(monkeypatch):
+        async with running_service(company, clock, tmp_path, None) as served:
+            await served.settled()
+            assert (await served.get("/v1/status"))["held"] == numbers
+            assert all_shown(company) == before
 
 
 async def test_a_state_directory_that_is_removed_is_made_again_with_all_that_is_known(

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from engine.core.presence.model import CLEARED
 from engine.simulator.company import Company
@@ -24,6 +27,7 @@ VIEWS = {
     "help": "1 question_mark",
     "palette": "1 ctrl+p",
     "review": "4 space d",
+    "problem": "1 enter",
 }
 
 
@@ -104,6 +108,45 @@ async def test_every_command_says_it(company: Company, clock: ManualClock, tmp_p
     assert "  Would be  ● busy      Busy" in explained
     assert "this is a dry run: nothing is written" in explained
     assert json.loads(as_json)["dry_run"] is True
+
+
+@pytest.fixture
+async def held(company: Company, clock: ManualClock, tmp_path: Path) -> AsyncIterator[ServedService]:
+    """A dry run in which nobody is to take part any more, after presences were written."""
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        await served.change({"engine.dry_run": True})
+        await served.change({"pbx.users.exclude.names": ["*"]})
+        await served.settled()
+        company.pbx.ledger.writes.clear()
+        yield served
+        assert company.pbx.ledger.writes == []
+
+
+async def test_confirming_what_is_held_says_it_on_the_command_line(held: ServedService) -> None:
+    socket = ("--socket", str(held.socket))
+    shown = await command("hold", *socket)
+    confirmed = await command("hold", "confirm", *socket)
+    for each in (shown, confirmed):
+        assert "▷ DRY RUN: nothing is written to the PBX" in each.out
+    assert "HELD: a change would clear" in shown.out
+    assert "presences shown now would be cleared." in confirmed.out
+    await held.settled()
+    status = await held.get("/v1/status")
+    assert status["held"] is None
+    assert status["withheld_cleared"] == status["withheld"] > 10
+
+
+async def test_confirming_what_is_held_says_it_in_every_view(held: ServedService) -> None:
+    async with terminal(held.socket) as shown:
+        await shown.shows("HELD:")
+        await shown.press("Y")
+        await shown.shows("the dry run writes nothing")
+        await shown.press("Y")
+        await shown.shows("Confirmed: they would be cleared, but in a dry run nothing is written.")
+        await held.settled()
+        number = (await held.get("/v1/status"))["withheld"]
+        await shown.shows(f"nothing is written to the PBX; {number} users would change, {number} to nothing")
 
 
 async def test_every_view_says_it(company: Company, clock: ManualClock, tmp_path: Path) -> None:

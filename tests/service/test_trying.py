@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from engine.api.schema.preview import Preview
 from engine.api.schema.probes import Probe
 from engine.simulator.company import EXCHANGE_PASSWORD, Company
+from engine.sync.views import Account
 from tests.support.clock import ManualClock
 from tests.support.command import command
 from tests.support.patience import PATIENCE
@@ -57,6 +60,25 @@ async def test_a_probe_tries_other_settings_and_changes_nothing(
         assert (status, problem["fields"][0]["pointer"]) == (422, "/settings/pbx.port")
         assert await served.value("pbx.app") == "calendar"
         assert EXCHANGE_PASSWORD.reveal() not in str(await served.get("/v1/audit"))
+
+
+async def test_a_user_to_probe_for_is_found_by_name_without_a_decision_for_everybody(
+    company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took a millisecond of each user: seconds in which the loop did nothing else."""
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        asked, seat = list[str](), served.service.seat
+        account = seat.account
+
+        def counted(guid: str, now: datetime) -> Account | None:
+            asked.append(guid)
+            return account(guid, now)
+
+        monkeypatch.setattr(seat, "account", counted)
+        last = company.world.people[-1]
+        await over(served, "/v1/probes/exchange", {"user": last.name.upper()})
+        assert asked == [last.guid]
 
 
 async def test_a_probe_can_be_called_off(company: Company, clock: ManualClock, tmp_path: Path) -> None:

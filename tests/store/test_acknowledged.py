@@ -9,7 +9,7 @@ import pytest
 
 from engine.core.presence.model import CLEARED, Presence
 from engine.store.acknowledged import AcknowledgedPresences, Place, Written
-from engine.store.database import Database
+from engine.store.database import JOURNAL_PAGES, Database
 from engine.store.failures import AlreadyRunning, StoreDamaged, StoreUnusable
 
 BUSY = Presence("busy", "Busy until 3pm")
@@ -39,6 +39,14 @@ async def test_what_was_acknowledged_survives_a_restart(tmp_path: Path) -> None:
         "b2": Written(CLEARED, None),
     }
     await database.close()
+
+
+async def test_the_write_ahead_log_stays_small(database: Database, tmp_path: Path) -> None:
+    presences = AcknowledgedPresences(database)
+    for number in range(2 * JOURNAL_PAGES):
+        await presences.acknowledge(f"guid-{number}", BUSY, THREE)
+    # Every page there has 24 bytes before it; the last commit may go beyond.
+    assert (tmp_path / "state" / "engine.db-wal").stat().st_size < 1.1 * JOURNAL_PAGES * 4096
 
 
 async def test_an_intention_without_acknowledgement_is_in_doubt(database: Database) -> None:

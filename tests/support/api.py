@@ -173,9 +173,21 @@ class ServedEngine:
 
 
 class Workshop:
-    """Makes engines that ask `source`, and links that know `users`; `asks` as `served_engine` has it."""
+    """Makes engines that ask `source`, and links that know `users`; `asks` as `served_engine` has it.
 
-    def __init__(self, source: InstantSource, users: Sequence[User], clock: ManualClock, *, asks: bool) -> None:
+    `speed` is that of the clock by which their parts pause.
+    """
+
+    def __init__(
+        self,
+        source: InstantSource,
+        users: Sequence[User],
+        clock: ManualClock,
+        *,
+        asks: bool = True,
+        speed: float = 1.0,
+    ) -> None:
+        self._speed = speed
         self._source = source
         self._users = users
         self._clock = clock
@@ -191,7 +203,7 @@ class Workshop:
                 make_link=self._link,
                 store=store,
                 clock=self._clock,
-                network_clock=SteadyClock(),
+                network_clock=SteadyClock(speed=self._speed),
                 random=Random(1),
                 observe=lambda _: None,
             )

@@ -14,7 +14,15 @@ class Ended:
 
 
 async def command(*arguments: str, **environment: str) -> Ended:
-    process = await asyncio.create_subprocess_exec(
+    process = await begun(*arguments, **environment)
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def begun(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    """Return a command that has begun and may go on for ever."""
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "engine.cli.main",
@@ -23,6 +31,3 @@ async def command(*arguments: str, **environment: str) -> Ended:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())

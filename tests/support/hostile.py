@@ -1,14 +1,41 @@
-"""Texts as somebody would give them who wants to do something to a terminal or a log."""
+"""Texts as somebody would give them who wants to do something to a terminal or a log, and users who are called so."""
 
 import unicodedata
+from datetime import timedelta
+
+from engine.core.appointments import Appointment
+from engine.core.users import User
+from engine.exchange.failures import MailboxNotFound
+from tests.support.api import NINE, InstantSource
 
 HOSTILE = (
-    "\x1b]0;owned\x07\x1b[31mX\n\r\x0b\x0cERROR forged\t\x9b2J\x85"
+    "\x1b]0;owned\x07\x1b[31mX\x1b[45m\n\r\x0b\x0cERROR forged\t\x9b2J\x85"
     "\u202e\u2066\u2069\u200b\u200d\u2028\u2029\ufeff\xad\U000e0041"
 )
 """Controls of C0 and C1, overrides of the direction, what has no width, other ends of lines, a tag."""
 
 NAME = f"Zoé {HOSTILE} Ende"
+LONG = NAME * 100
+
+USERS = [
+    User(
+        guid=f"{number:032x}",
+        name=f"user{number}{HOSTILE}",
+        display_name=NAME,
+        addresses=(f"user{number}@corp.example",),
+        groups=(NAME,),
+    )
+    for number in range(3)
+]
+
+
+def hostile_source() -> InstantSource:
+    """Return a source with a hostile appointment for everybody, of whom the last has no mailbox."""
+    source = InstantSource()
+    day = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject=NAME)
+    source.calendars = {f"user{number}@corp.example": (day,) for number in range(3)}
+    source.failures["user2@corp.example"] = MailboxNotFound(NAME)
+    return source
 
 
 def harm_in(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """A site at work: its service, its debug log, and its API on a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,6 +9,11 @@ from engine.api.server import ApiServer
 from engine.api.sockets import open_doors
 from engine.api.stream import Patience
 from engine.cli.premises import Site
+
+
+async def once(_: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Keep a part as long as it makes no mistake, where there is no service that does more."""
+    await run()
 
 
 @asynccontextmanager
@@ -20,8 +25,8 @@ async def serving(site: Site, socket: Path, patience: Patience | None = None) ->
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(site.service.run()),
-                    group.create_task(exchanges.capture.run()),
-                    group.create_task(ApiServer(site.desk, doors, patience, site.parts).serve()),
+                    group.create_task(site.service.keep("the debug log", exchanges.capture.run)),
+                    group.create_task(ApiServer(site.desk, doors, site.service.keep, patience, site.parts).serve()),
                 ]
                 try:
                     yield

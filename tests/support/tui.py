@@ -20,6 +20,7 @@ from engine.api.sockets import open_doors
 from engine.simulator.world import World
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
+from tests.support.serving import once
 from tests.support.site import Site, running_site
 
 DESIGN_SIZE = (80, 24)
@@ -97,7 +98,7 @@ async def served_site(world: World, directory: Path, clock: ManualClock) -> Asyn
     async with running_site(world, directory, clock, presence={"show_subject": True}) as site:
         with open_doors(directory / "engine.sock", None, {}) as doors:
             async with asyncio.TaskGroup() as group:
-                serving = group.create_task(ApiServer(Desk(site.engine, clock), doors).serve())
+                serving = group.create_task(ApiServer(Desk(site.engine, clock), doors, once).serve())
                 try:
                     yield site, doors.main
                 finally:

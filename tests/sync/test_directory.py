@@ -76,7 +76,7 @@ def test_deleted_users_depart_if_they_have_a_presence_of_ours() -> None:
     site.see(ANNA, BEN)
     site.directory.handle(UserRemoved("a1"))
     site.directory.handle(UserRemoved("b2"))
-    assert site.roster == {"a1": Participant(ANNA, departing=True)}
+    assert site.roster == {"a1": Participant(ANNA, departing=True, deleted=True)}
     assert site.departing == ["a1", "b2"]
 
 

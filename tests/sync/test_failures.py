@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from engine.core.failures import Failure
 from engine.core.presence.model import CLEARED
+from engine.core.settings.reader import read_settings
 from engine.exchange.failures import (
     AutodiscoverFailed,
     CertificateNotTrusted,
@@ -402,6 +403,23 @@ async def test_a_refused_presence_is_shown_once_and_tried_when_it_changes(
         await site.pass_time(minutes=15)
         assert site.wrong() == {}
         assert site.engine.status().refused == ()
+
+
+async def test_who_is_deselected_is_cleared_although_the_pbx_refuses_it_at_first(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    busy = company.world.person("kweiss")
+    async with company, running_engine(company, clock, tmp_path, {}) as site:
+        await site.settled()
+        assert site.shown(busy) != CLEARED
+        before = len(company.pbx.ledger.writes_of(busy.guid))
+        company.pbx.behaviour.refused_presence[busy.guid] = "object locked"
+        outside = {"pbx": {"users": {"exclude": {"names": [busy.name]}}}}
+        site.engine.adjust(read_settings(company.settings(**outside), default_zone=company.world.zone))
+        await site.eventually(lambda: len(company.pbx.ledger.writes_of(busy.guid)) > before)
+        company.pbx.behaviour.refused_presence.clear()
+        await site.eventually(lambda: company.pbx.calendar_presence(busy.guid) == CLEARED)
+        await site.happens(UserTrouble, lambda each: each.user.guid == busy.guid)
 
 
 async def test_deleted_and_deselected_users_are_cleared(company: Company, clock: ManualClock, tmp_path: Path) -> None:

@@ -94,9 +94,11 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
 
         company.exchange.faults.clear()
         network_clock.ahead = timedelta(hours=1)
-        # A probe that falls on somebody out of the scope of the right says nothing of it: the next reading tries.
-        for _ in range(4):
-            await site.pass_time(minutes=3)
+        # What is refused to somebody out of the scope of the right says nothing of it: the next reading tries.
+        site.engine.visit(next(each.guid for each in company.world.people if not each.may_impersonate))
+        await site.settled()
+        assert isinstance(site.engine.status().restriction, OnlyFreeBusy)
+        site.engine.visit(next(each.guid for each in company.world.people if each.mailbox and each.may_impersonate))
         await site.happens(ReadingUnrestricted)
         assert site.engine.status().restriction is None
         await site.pass_time(minutes=3)

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from engine.exchange.ews.streaming.listener import Listener
 from engine.exchange.failures import MailboxMoved, NotificationsRefused
 from engine.simulator.company import Company
 from engine.simulator.exchange.behaviour import Behaviour
@@ -165,6 +167,41 @@ async def test_what_changed_while_nobody_listened_is_read(
         opened = clock.now()
         await while_time_passes(site, lambda: not site.wrong())
         assert clock.now() - opened < timedelta(minutes=3)
+
+
+async def test_whoever_listens_goes_on_after_a_mistake_of_ours(
+    make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All connections end with it. What changes meanwhile is read, and what changes later is heard as before."""
+    recover, broke = Listener._recover, list[Listener]()
+
+    async def breaking(self: Listener, *arguments: Any) -> None:
+        if not broke:
+            broke.append(self)
+            raise RuntimeError("planted")
+        await recover(self, *arguments)
+
+    async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
+        await all_watched(site)
+        monkeypatch.setattr(Listener, "_recover", breaking)
+        anna = company.world.person("anna.mueller")
+        await streams_end(site, "silent")
+        meet(site, anna)
+        await streams_end(site, "cut")
+        for subscription in company.exchange.subscriptions.of(anna.mailbox or ""):
+            subscription.waiting.clear()
+        await site.eventually(lambda: bool(broke))
+        opened = clock.now()
+        await while_time_passes(site, lambda: not site.wrong())
+        assert clock.now() - opened < timedelta(minutes=3)
+        await while_time_passes(site, lambda: site.engine.status().watched == len(readable(site)))
+        await all_watched(site)
+        before = site.shown(anna)
+        meet(site, anna, "another", minutes=120)
+        await site.eventually(lambda: not site.wrong())
+        assert site.shown(anna) != before
+        [problem] = site.engine.status().failed_parts
+        assert problem.detail == "changes told by Exchange: RuntimeError"
 
 
 @pytest.mark.parametrize("whose", ["anna.mueller@corp.example", None])

@@ -21,6 +21,7 @@ from engine.sync.supervisor import PAUSES, WELL_AGAIN_AFTER, Supervisor
 from tests.pbx.support import eventually
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
 
 logger = logging.getLogger("test")
 Run = Callable[[], Awaitable[None]]
@@ -30,11 +31,13 @@ class Stage:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.again: list[str] = []
+        self.noted: list[int] = []
         self.supervisor = Supervisor(
             self.clock,
             Random(1),
             MistakeLog(logger, self.clock),
             passed_on=StoreFailure,
+            noted=lambda: self.noted.append(len(self.supervisor.problems())),
             started_again=self.again.append,
         )
 
@@ -108,6 +111,48 @@ async def test_what_is_passed_on_ends_everything(wrapped: bool) -> None:
             await waits()
     assert caught.value.subgroup(StoreUnusable) is not None
     assert stage.again == []
+
+
+async def test_a_mistake_on_the_way_out_delays_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    """A task group that fails while it is cancelled raises what failed, and not the cancellation."""
+    stage, begun = Stage(), asyncio.Event()
+
+    async def fails_at_its_end() -> None:
+        begun.set()
+        try:
+            await waits()
+        finally:
+            raise ZeroDivisionError
+
+    async def part() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails_at_its_end())
+            await waits()
+
+    async with asyncio.timeout(PATIENCE), stage.keeping(part=part):
+        await begun.wait()
+    assert "ZeroDivisionError" in caplog.text
+    assert stage.again == []
+
+
+async def test_a_cancellation_that_nobody_asked_for_ends_no_part(caplog: pytest.LogCaptureFixture) -> None:
+    stage, runs = Stage(), list[int]()
+
+    async def part() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            gone = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+        await waits()
+
+    async with stage.keeping(part=part):
+        await eventually(lambda: stage.clock.next_alarm)
+        assert [problem.detail for problem in stage.supervisor.problems()] == ["part: CancelledError"]
+        await stage.clock.advance(PAUSES.steps[0].total_seconds())
+        await eventually(lambda: len(runs) == 2)
+    assert stage.noted == [1]
+    assert caplog.text.count("Traceback") == 1
 
 
 async def test_a_part_that_returns_is_not_started_again() -> None:

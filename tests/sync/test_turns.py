@@ -1,19 +1,72 @@
 """Ten thousand users hold the loop for no longer than a few of them do: what is done for each has an end to a turn."""
 
 import asyncio
+import gc
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
-from engine.core.presence.model import CLEARED, PresenceSettings
+import pytest
+
+from engine.api.rows import MADE_IN_A_ROW
+from engine.api.schema.users import PastChange, Shown
+from engine.core.appointments import Appointment
+from engine.core.presence.model import CLEARED, Presence, PresenceSettings
 from engine.core.users import User
+from engine.exchange.source import Window
 from engine.store.acknowledged import Written
 from engine.sync.circumstances import Circumstances
 from engine.sync.decider import Decider
-from engine.sync.roster import Participant, Roster
+from engine.sync.roster import Participant, Reading, Roster
+from engine.sync.writer import LOOKED_AT_IN_A_ROW
+from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
+from tests.sync.writing import RecordingLink, running_writer
 
 USERS, MOST_PER_TURN = 10_000, 10
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        Reading(Window(NOW, NOW), (Appointment(id="a", start=NOW, end=NOW),), NOW),
+        Written(Presence("busy"), NOW, Presence("away"), NOW),
+        PastChange(at=NOW, presence=Shown(activity="busy", note="")),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_is_kept_for_each_user_is_nothing_to_look_at_for_the_garbage_collector(kept: object) -> None:
+    """A full collection holds the loop for as long as it takes."""
+    assert not gc.is_tracked(kept)
+
+
+async def test_ten_thousand_who_may_not_be_written_to_leave_the_loop_many_turns(tmp_path: Path) -> None:
+    guids = [f"{number:032x}" for number in range(USERS)]
+    async with running_writer(RecordingLink(), guids, tmp_path, ManualClock()) as desk:
+        desk.writer.want_all(guids)
+        turns = 0
+        while desk.writer.is_writing:
+            await asyncio.sleep(0)
+            turns += 1
+    assert turns >= USERS / LOOKED_AT_IN_A_ROW
+
+
+async def test_ten_thousand_rows_that_are_outdated_leave_the_loop_many_turns(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(USERS // 5)) as served:
+        await served.settled()
+        rows = served.desk.rows
+        for guid in served.engine.guids():
+            rows.outdate(guid)
+        turns = 0
+        async with asyncio.TaskGroup() as group:
+            catching_up = group.create_task(rows.catch_up())
+            while not catching_up.done():
+                await asyncio.sleep(0)
+                turns += 1
+        assert turns >= USERS // 5 / MADE_IN_A_ROW
+        assert len(rows.all()) == USERS // 5
 
 
 async def test_a_storm_of_decisions_leaves_the_loop_many_turns() -> None:

@@ -22,22 +22,22 @@ def watchlist(unwatched: list[Mailbox]) -> Watchlist:
 def test_two_users_may_share_a_mailbox(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:
     watchlist.put("one", ANNA)
     watchlist.put("two", ANNA)
-    assert watchlist.guids("Anna@Example.com") == {"one", "two"}
+    assert set(watchlist.guids("Anna@Example.com")) == {"one", "two"}
     watchlist.remove("one")
-    assert watchlist.guids("anna@example.com") == {"two"}
+    assert set(watchlist.guids("anna@example.com")) == {"two"}
     assert unwatched == []
     watchlist.remove("two")
     watchlist.remove("two")
     assert unwatched == [ANNA]
-    assert watchlist.guids("anna@example.com") == set()
+    assert watchlist.guids("anna@example.com") == ()
 
 
 def test_who_has_another_mailbox_leaves_the_first(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:
     watchlist.put("one", ANNA)
     watchlist.put("one", BERT)
     assert unwatched == [ANNA]
-    assert watchlist.guids("anna@example.com") == set()
-    assert watchlist.guids("bert@example.com") == {"one"}
+    assert watchlist.guids("anna@example.com") == ()
+    assert set(watchlist.guids("bert@example.com")) == {"one"}
 
 
 def test_a_mailbox_on_another_server_is_the_same(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:

@@ -1,6 +1,6 @@
 """Names, subjects and bodies that would do something to a terminal: shown in every view, let through in none."""
 
-from datetime import UTC, timedelta
+from datetime import UTC
 from pathlib import Path
 
 import msgspec
@@ -10,31 +10,9 @@ from calendar_tui.screens.registry import MAIN_VIEWS
 from calendar_tui.state.user import user_text
 from calendar_tui.terminal import Letters, Look
 from engine.api.schema import UserDetail
-from engine.core.appointments import Appointment
-from engine.core.users import User
-from engine.exchange.failures import MailboxNotFound
-from tests.support.api import NINE, SETTINGS, InstantSource, an_exchange, served_engine
-from tests.support.hostile import HOSTILE, NAME, harm_in, harm_in_lines
+from tests.support.api import NINE, SETTINGS, an_exchange, served_engine
+from tests.support.hostile import NAME, USERS, harm_in, harm_in_lines, hostile_source
 from tests.support.tui import Terminal, terminal
-
-USERS = [
-    User(
-        guid=f"{number:032x}",
-        name=f"user{number}{HOSTILE}",
-        display_name=NAME,
-        addresses=(f"user{number}@corp.example",),
-        groups=(NAME,),
-    )
-    for number in range(3)
-]
-
-
-def source() -> InstantSource:
-    source = InstantSource()
-    day = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject=NAME)
-    source.calendars = {f"user{number}@corp.example": (day,) for number in range(3)}
-    source.failures["user2@corp.example"] = MailboxNotFound(NAME)
-    return source
 
 
 def seen(shown: Terminal) -> str:
@@ -46,7 +24,7 @@ def seen(shown: Terminal) -> str:
 
 async def test_every_view_shows_them_and_none_lets_them_through(tmp_path: Path) -> None:
     settings = f"{SETTINGS}[debug_log]\news = true\n"
-    async with served_engine(tmp_path, USERS, source=source(), settings=settings) as served:
+    async with served_engine(tmp_path, USERS, source=hostile_source(), settings=settings) as served:
         await served.settled()
         await an_exchange(
             served,
@@ -91,7 +69,7 @@ async def test_every_view_shows_them_and_none_lets_them_through(tmp_path: Path) 
 
 
 async def test_what_is_written_to_files_is_cleaned_too(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, USERS, source=source()) as served:
+    async with served_engine(tmp_path, USERS, source=hostile_source()) as served:
         await served.settled()
         detail = await served.get(f"/v1/users/{USERS[0].guid}")
     text = user_text(msgspec.convert(detail, UserDetail), NINE, UTC)

@@ -128,7 +128,7 @@ async def test_nothing_is_set_up_yet(tmp_path: Path) -> None:
         with open_doors(tmp_path / "engine.sock", None, {}) as doors:
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(site.service.run())
-                serving = group.create_task(ApiServer(site.desk, doors, more=site.parts).serve())
+                serving = group.create_task(ApiServer(site.desk, doors, site.service.keep, more=site.parts).serve())
                 async with terminal(doors.main) as shown:
                     await shown.shows("✗ Nothing is set up yet: there is no settings file\n")
                     assert "calendar-engine setup" in shown.grid()

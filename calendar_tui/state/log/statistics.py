@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from rich.cells import cell_len
+
 from calendar_tui.state.lines import Document, Line, Role, Span, cut, fitted, heading, line, typed_as_is, wrapped
 from calendar_tui.state.log.figures import duration, size
-from calendar_tui.state.log.values import quoted
+from calendar_tui.state.log.values import condition_of_code, quoted
 from engine.api.schema.log import Finding, LogDiagnosis, LogFigures, LogStatistics
 from engine.display import counted
 
@@ -27,8 +29,12 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
     this = finding.diagnosis
     times = "once" if finding.count == 1 else f"{finding.count:,} times"
     whom = f"{times}, {counted(finding.users, 'user')}: {', '.join(finding.mailboxes)}"
-    key = f"code:{quoted(this.code)}"
-    yield line(" ", Span(f"✗ {this.code}", Role.PROBLEM), cut(f"  {whom}", width - len(this.code) - 3), key=key)
+    first, *more = wrapped(f"✗ {this.code}", width - 1, " ", Role.PROBLEM)
+    room = width - cell_len(first.text) - 1
+    yield line(*first.spans, "" if more else cut(f"  {whom}", room), key=condition_of_code(this.code))
+    yield from more
+    if more:
+        yield line(cut(f"   {whom}", width - 1))
     yield from wrapped(this.meaning, width - 1, "     ")
     yield from wrapped(f"Cause: {this.cause}" if this.cause else "", width - 1, "     ", Role.MUTED)
     yield from wrapped(f"Remedy: {this.remedy}" if this.remedy else "", width - 1, "     ")
@@ -47,11 +53,7 @@ def _figure(figure: LogFigures, room: int) -> Line:
     name = fitted(f"{figure.operation}  {figure.code}", room)
     role = Role.PROBLEM if figure.errors else Role.PLAIN
     times = f" {duration(figure.p50):>13} {duration(figure.p95):>12}"
-    key = (
-        f"op:{quoted(figure.operation)} code:{quoted(figure.code)}"
-        if figure.errors
-        else f"op:{quoted(figure.operation)}"
-    )
+    key = f"op:{quoted(figure.operation)}" + (f" {condition_of_code(figure.code)}" if figure.errors else "")
     return line(" ", Span(name, role), f" {figure.count:>6,}", Span(f" {figure.errors:>6,}", role), times, key=key)
 
 

@@ -27,6 +27,7 @@ from engine.api.schema.log import (
     Side,
 )
 from engine.debuglog.model import Kept
+from engine.debuglog.reader import whole
 from engine.debuglog.statistics import figures, troubles
 
 BYTES = "application/octet-stream"
@@ -120,8 +121,11 @@ class LogPart:
 
     async def _diagnosis(self, request: web.Request) -> web.Response:
         this, now = self._desk.now_filter(query_of(request, LogFilter).filter), self._desk.now()
-        found = await self._desk.reader.run(lambda connection: troubles(connection, this, now))
-        findings = [finding for each in found if (finding := log_wire.finding(each, self._desk.account())) is not None]
+        found = await self._desk.reader.run(
+            lambda connection: [(each, whole(connection, each.newest)) for each in troubles(connection, this, now)]
+        )
+        account = self._desk.account()
+        findings = [finding for each, newest in found if (finding := log_wire.finding(each, newest, account))]
         return answer(LogDiagnosis(count=sum(each.count for each in findings), findings=tuple(findings)))
 
     async def _filter(self, request: web.Request) -> web.Response:

@@ -45,7 +45,7 @@ class LogInsPart:
         actor = await actor_of(request)
         asked = await self._log_ins.ask()
         await self._desk.write_down(actor, "retry_log_ins", ", ".join(each.key for each in asked) or "none was paused")
-        plan = await self._service.secrets_changed() if asked else None
+        plan = await self._service.begin_anew() if asked else None
         standings = await self._log_ins.standings()
         return answer(
             LogInStates(log_ins=tuple(map(_state, standings)), restarted=restarted(self._service, plan) if plan else ())

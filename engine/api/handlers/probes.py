@@ -89,7 +89,7 @@ class ProbesPart:
             secrets = await self._candidates.secrets(question.secrets, settings)
         except Failure as failure:
             raise named(failure) from failure
-        probe = self._workbench.exchange(settings, secrets, self._addresses(question.user))
+        probe = self._workbench.exchange(settings, secrets, await self._addresses(question.user))
         return await self._begin(request, "exchange", probe)
 
     async def _begin(self, request: web.Request, side: Side, probe: AnyProbe) -> web.Response:
@@ -116,15 +116,14 @@ class ProbesPart:
         rungs = tuple(rung_account(rung, in_full=request.app[MAY_CHANGE]) for rung in climb.rungs)
         return answer(Probe(operation=operation, side=climb.side, names=climb.names, rungs=rungs))
 
-    def _addresses(self, typed: str) -> tuple[str, ...]:
+    async def _addresses(self, typed: str) -> tuple[str, ...]:
         """Return the addresses of the user that is meant, by an address or the name in the PBX, or of any user."""
         if "@" in typed:
             return (typed,)
-        accounts = (self._desk.account(guid) for guid in self._desk.engine.guids())
-        for account in accounts:
-            if account is None:
-                continue
-            wanted = account.user.name.casefold() == typed.casefold() if typed else account.mailbox is not None
-            if wanted:
-                return account.candidates or ((typed,) if typed else ())
+        await self._desk.rows.catch_up()
+        name = typed.casefold()
+        for row in self._desk.rows.all():
+            if row.name.casefold() == name if typed else row.mailbox is not None:
+                account = self._desk.account(row.guid)
+                return (account.candidates if account else ()) or ((typed,) if typed else ())
         return (typed,) if typed else ()

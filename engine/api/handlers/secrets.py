@@ -119,7 +119,7 @@ class SecretsPart:
         origins = {origin.name: origin for origin in await self._sources.origins()}
         plan = None
         if origins[name].place in ("store", None) and name in self._service.needed_secrets:
-            plan = await self._service.secrets_changed()
+            plan = await self._service.begin_anew()
         return answer(
             SecretChanged(
                 name=name,

@@ -6,7 +6,7 @@ from engine.api import wire
 from engine.api.answers import answer
 from engine.api.desk import Desk
 from engine.api.peers import actor_of
-from engine.api.problems import Refused, not_found
+from engine.api.problems import Refused, not_found, refused
 from engine.api.requests import body_of, query_of
 from engine.api.routes import MAY_CHANGE, Route
 from engine.api.schema import (
@@ -20,6 +20,7 @@ from engine.api.schema import (
     UsersPage,
     UsersQuestion,
 )
+from engine.store.failures import StoreFailure
 
 
 class UsersPart:
@@ -69,7 +70,9 @@ class UsersPart:
         )
 
     async def _users(self, request: web.Request) -> web.Response:
-        return answer(self._desk.rows.page(query_of(request, UsersQuestion)))
+        question = query_of(request, UsersQuestion)
+        await self._desk.rows.catch_up()
+        return answer(self._desk.rows.page(question))
 
     async def _user(self, request: web.Request) -> web.Response:
         guid = request.match_info["guid"]
@@ -80,11 +83,13 @@ class UsersPart:
 
     async def _confirm_hold(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
-        held = self._desk.engine.status().held
+        try:
+            held = await self._desk.engine.confirm_hold()
+        except StoreFailure as failure:
+            raise refused(failure, 507) from failure
         if held is None:
             return answer(HeldChange(users=0, of_users=0, presences=0, of_presences=0))
         await self._desk.write_down(actor, "confirm_hold", held.words)
-        await self._desk.engine.confirm_hold()
         return answer(wire.held(held))
 
     async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:

@@ -258,8 +258,10 @@ class LogExportQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """These exchanges ended, or capturing was switched. Bodies are never in an event."""
+    """So many exchanges ended, `newest` being the last one's id, or capturing was switched: then `capture` says how it
+    stands. The exchanges themselves are asked for at /v1/log/exchanges, with a filter."""
 
     number: int
-    rows: tuple[LogRow, ...] = ()
+    count: int = 0
+    newest: int = 0
     capture: CaptureState | None = None

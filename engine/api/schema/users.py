@@ -46,7 +46,8 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which users: every word of `filter` is in the name, display name, mailbox, activity, problem or guid.
+    """Which users: every word of `filter` is, whatever its case, in the name, display name, mailbox, activity, note,
+    state or problem, or is at least 8 characters of the guid.
 
     `sort` may be turned round by `descending`.
     """
@@ -122,7 +123,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     why_not: str
 
 
-class PastChange(msgspec.Struct, frozen=True, kw_only=True):
+class PastChange(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A presence that was confirmed at that time."""
 
     at: datetime

@@ -26,11 +26,12 @@ def _run(options: argparse.Namespace) -> int:
     from engine.cli.logbook import start_logging
     from engine.cli.loop import run_loop
     from engine.cli.places import settings_path
-    from engine.cli.process import allow_many_files, protect_memory
+    from engine.cli.process import allow_many_files, keep_for_good, protect_memory
     from engine.cli.run import run
 
     start_logging(logging.INFO)
     protect_memory()
     allow_many_files()
+    keep_for_good()
     run_loop(run(options.settings or settings_path(), options.secrets))
     return WELL

@@ -4,8 +4,10 @@ import shlex
 
 from engine.core.redaction.spans import BLANKED
 from engine.debuglog.model import Kept
+from engine.display import visible
 
 _LEFT_TO_CURL = frozenset({"content-length", "host", "connection", "accept-encoding", "authorization"})
+_BREAKS = {ord(letter): " " for letter in "\n\t"}
 
 
 def curl(kept: Kept) -> str:
@@ -19,8 +21,22 @@ def curl(kept: Kept) -> str:
             words += ["--header", f"{name}: {value}"]
     if kept.request:
         words += ["--data-binary", kept.request.decode(errors="replace")]
-    lines = " \\\n  ".join(_pairs([shlex.quote(word) for word in words]))
+    lines = " \\\n  ".join(_pairs(list(map(_quoted, words))))
     return f"{lines}\n"
+
+
+def _quoted(word: str) -> str:
+    """Return a word for the shell; what would do something to the terminal it is pasted into is escaped in $'…'."""
+    line = word.translate(_BREAKS)
+    return shlex.quote(word) if line == visible(line) else f"$'{''.join(map(_escaped, word))}'"
+
+
+def _escaped(letter: str) -> str:
+    """Return a letter as it stands in $'…' (POSIX.1-2024, Shell Command Language, 2.2.4)."""
+    if letter in "\\'":
+        return f"\\{letter}"
+    is_harmless = ord(letter) in _BREAKS or letter == visible(letter)
+    return letter if is_harmless else "".join(f"\\{byte:03o}" for byte in letter.encode())
 
 
 def _pairs(words: list[str]) -> list[str]:

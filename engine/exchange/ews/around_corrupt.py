@@ -15,39 +15,73 @@ NARROWEST = timedelta(minutes=15)
 """No part is made shorter than that: who is busy for less than that is hardly missed."""
 
 MOST_READS = 24
-"""Requests of one search: two for each halving of a window of four days, and some for a second item. Two thirds of
-what a mailbox gets at once."""
+"""Requests of one search: for an item of up to two hours in a window of four days that is enough, wherever it lies,
+and leaves some for a second item where it does not lie across a middle. Two thirds of what a mailbox gets at once."""
 
 Found = dict[str, Appointment]
 Read = Callable[[Window], Awaitable[Found]]
 
 
 async def read_around(read: Read, window: Window, known: Sequence[Window]) -> tuple[Found, tuple[Window, ...]]:
-    """Return what can be read of `window`, and the parts that cannot; `known` are those of the time before.
+    """Return what can be read of `window`, which was refused, and the parts that cannot; `known` were so last time.
 
     Raises `CalendarItemCorrupt` where nothing can be read.
     """
-    found: Found = {}
-    waiting = deque(_between(window, known) or _halves(window))
-    unreadable = [part for part in known if part.start < window.end and part.end > window.start]
-    refusal, reads, refused = CalendarItemCorrupt(), 0, 0
-    while waiting:
-        part = waiting.popleft()
-        if reads == MOST_READS:
-            unreadable.append(part)
-            continue
-        reads += 1
+    search = _Search(read)
+    search.unreadable += (part for part in known if part.start < window.end and part.end > window.start)
+    for part in _between(window, known) or [window]:
+        if part == window or not await search.can_read(part):
+            search.refused.append(part)
+    while search.refused:
+        await search.narrow(search.refused.popleft())
+    return search.result()
+
+
+class _Search:
+    """One search: what was read, what was refused and may be narrowed down, and what was given up."""
+
+    def __init__(self, read: Read) -> None:
+        self.refused = deque[Window]()
+        self.unreadable: list[Window] = []
+        self._read = read
+        self._found: Found = {}
+        self._reads = 0
+        self._refusals = 0
+        self._refusal = CalendarItemCorrupt()
+
+    async def can_read(self, part: Window) -> bool:
+        """Read a part, unless there were too many already."""
+        if self._reads == MOST_READS:
+            return False
+        self._reads += 1
         try:
-            found |= await read(part)
+            self._found |= await self._read(part)
         except CalendarItemCorrupt as failure:
-            refusal, refused = failure, refused + 1
-            if part.end - part.start < 2 * NARROWEST:
-                unreadable.append(part)
-            else:
-                waiting.extend(_halves(part))
-    if refused == reads:
-        raise refusal
-    return found, _joined(unreadable)
+            self._refusals += 1
+            self._refusal = failure
+            return False
+        return True
+
+    async def narrow(self, part: Window) -> None:
+        """Look into both halves of what was refused."""
+        if _is_narrow(part) or self._reads == MOST_READS:
+            self.unreadable.append(part)
+            return
+        first, second = _halves(part)
+        if not await self.can_read(first):
+            self.refused.append(first)
+        elif not _is_narrow(second):
+            # What was refused in the whole and not in the first half is in the second: that need not be asked.
+            self.refused.append(second)
+            return
+        if not await self.can_read(second):
+            self.refused.append(second)
+
+    def result(self) -> tuple[Found, tuple[Window, ...]]:
+        """Return what was found and the parts that were not; raises the refusal where all was refused."""
+        if self._refusals == self._reads:
+            raise self._refusal
+        return self._found, _joined(self.unreadable)
 
 
 def stand_in(part: Window) -> Appointment:
@@ -61,9 +95,13 @@ def stand_in(part: Window) -> Appointment:
     )
 
 
-def _halves(window: Window) -> list[Window]:
+def _is_narrow(part: Window) -> bool:
+    return part.end - part.start < 2 * NARROWEST
+
+
+def _halves(window: Window) -> tuple[Window, Window]:
     middle = window.start + (window.end - window.start) / 2
-    return [Window(window.start, middle), Window(middle, window.end)]
+    return Window(window.start, middle), Window(middle, window.end)
 
 
 def _between(window: Window, known: Sequence[Window]) -> list[Window]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveWith
-from engine.exchange.ews.addresses import is_smtp_address
+from engine.exchange.ews.addresses import is_smtp_address, smtp_address
 from engine.exchange.ews.calendar_reader import CalendarReader
 from engine.exchange.ews.client import EwsClient
 from engine.exchange.ews.endpoint import EwsEndpoint
@@ -95,15 +95,15 @@ class EwsSource:
         An address without a mailbox leads on to the next; any other failure ends the search, so that trouble with
         the right mailbox never makes another one take its place. Raises `MailboxNotFound` with what was tried.
         """
-        addresses = [each for each in (candidate.rstrip(".") for candidate in candidates) if is_smtp_address(each)]
+        addresses = {each.rstrip("."): address for each in candidates if (address := smtp_address(each))}
         if not addresses:
             raise MailboxNotFound("none of its addresses is an e-mail address" if candidates else "it has no address")
-        url = await self._endpoint.url(addresses)
+        url = await self._endpoint.url(list(addresses.values()))
         without: list[MailboxNotFound] = []
-        for address in addresses:
+        for candidate, address in addresses.items():
             try:
                 with self._looking_again(url):
-                    return Mailbox(await self._ownership.mailbox(url, address), url, found_by=address)
+                    return Mailbox(await self._ownership.mailbox(url, address), url, found_by=candidate)
             except MailboxNotFound as failure:
                 without.append(failure)
             except MailboxMoved:

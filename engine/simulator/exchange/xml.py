@@ -25,7 +25,8 @@ class Maker:
 
     def __call__(self, name: str, /, *content: Content, **attributes: str) -> Element:
         """Return the element. XML 1.0 has no place for some characters: stand-ins go in, see `serialize`."""
-        element = etree.Element(self._tag(name), attributes, self._prefixes)
+        written = {attribute: _writable(text) for attribute, text in attributes.items()}
+        element = etree.Element(self._tag(name), written, self._prefixes)
         for part in content:
             if isinstance(part, str):
                 element.text = _writable(part)

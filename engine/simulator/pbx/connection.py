@@ -137,7 +137,9 @@ class AppConnection:
             message = {name: value for name, value in message.items() if kept.get(name, True)}
         elif not behaviour.echoes_src:
             message = {name: value for name, value in message.items() if name != "src"}
-        return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        # Half of a surrogate pair has no UTF-8: it is escaped, as JavaScript does it (ECMA-262, JSON.stringify).
+        return text.encode(errors="backslashreplace").decode()
 
     def _receive(self, message: object) -> None:
         if not isinstance(message, dict):

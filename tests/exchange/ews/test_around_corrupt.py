@@ -1,6 +1,7 @@
 """What Exchange cannot read is narrowed down: the rest counts, nothing is asked without end, where it was is kept."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,10 @@ from engine.exchange.source import Window
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 WHOLE = Window(START, START + timedelta(hours=99))
+SURPLUS = 5 * NARROWEST
+"""What may be given up besides the corrupt item itself: at each of its ends as much as the narrowest part has, which is
+less than two quarters of an hour, and once that much again where an item across a middle uses up all requests."""
+
 stretches = st.tuples(st.integers(0, 98 * 60), st.integers(1, 120)).map(lambda pair: stretch(*pair))
 
 
@@ -24,6 +29,10 @@ def stretch(minute: int, minutes: int) -> Window:
 
 def overlap(one: Window, other: Window) -> bool:
     return one.start < other.end and other.start < one.end
+
+
+def length(parts: Iterable[Window]) -> timedelta:
+    return sum((part.end - part.start for part in parts), timedelta())
 
 
 class Server:
@@ -56,7 +65,26 @@ def test_all_counts_that_does_not_lie_wholly_in_what_is_told_as_unreadable(good:
         assert inside or each.start.isoformat() in found
     if bad.end <= WHOLE.end:
         assert any(overlap(part, bad) for part in unreadable)
-    assert sum((part.end - part.start for part in unreadable), timedelta()) <= bad.end - bad.start + 12 * NARROWEST
+    assert length(unreadable) <= bad.end - bad.start + SURPLUS
+
+
+@pytest.mark.parametrize("minutes", [1, 60, 119, 120])
+def test_the_requests_are_enough_for_one_item_wherever_it_lies(minutes: int) -> None:
+    async def given_up(begins: int) -> timedelta:
+        _, unreadable = await read_around(Server([], [stretch(begins, minutes)]).read, WHOLE, ())
+        return length(unreadable)
+
+    async def most() -> timedelta:
+        return max([await given_up(begins) for begins in range(0, 97 * 60, 7)])
+
+    assert asyncio.run(most()) <= timedelta(minutes=minutes) + SURPLUS
+
+
+def test_what_must_be_in_the_second_half_is_not_asked_for_as_a_whole() -> None:
+    server = Server([], [stretch(99 * 60 - 5, 5)])
+    search(server)
+    halvings = 8
+    assert len(server.asked) == halvings + 1
 
 
 @given(st.lists(stretches, max_size=6), st.lists(stretches, min_size=1, max_size=30))

@@ -104,7 +104,15 @@ class Listener:
         self._woken.set()
 
     async def run(self) -> None:
-        """Listen for as long as the group has members."""
+        """Listen for as long as the group has members. Nobody is trusted to be heard when that ends otherwise."""
+        try:
+            await self._run()
+        except BaseException:
+            self.trusted = False
+            self._missed |= self.group.members
+            raise
+
+    async def _run(self) -> None:
         while self.group.members:
             await self._until_quiet()
             if not self.group.subscriptions:

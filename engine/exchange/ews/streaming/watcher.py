@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from functools import partial
 from random import Random
 from urllib.parse import urlsplit
 
@@ -148,13 +149,17 @@ class Watcher:
         return next((f"{urlsplit(url).hostname}: {reason}" for reason, url in reasons.items() if reason), "")
 
     async def run(self, tell: Tell) -> None:
-        """Listen for ever."""
+        """Listen for ever. May be run again after a mistake ended it: what was under way then is taken up."""
         self._tell = tell
         async with asyncio.TaskGroup() as group:
             group.create_task(self._debounce.run(lambda address: tell(address, Urgency.NOW)))
             while True:
                 work = await self._work.get()
-                group.create_task(_run(work))
+                group.create_task(_run(work)).add_done_callback(partial(self._take_up, work))
+
+    def _take_up(self, work: Callable[[], Awaitable[None]], ended: asyncio.Task[None]) -> None:
+        if ended.cancelled() or ended.exception() is not None:
+            self._work.put_nowait(work)
 
     def changed(self, address: str) -> None:
         """Implements `Owner`."""

@@ -1,0 +1,90 @@
+"""Users in memory, ready to be searched and sorted: the same ones for the API, the commands and the terminal program.
+
+Imports nothing of the engine but the types of its API.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.api.schema.users import Sort, UserRow
+
+SAMPLE = 100
+"""About so many users are looked at to learn which words are rare."""
+
+SHORTEST_GUID = 8
+"""Characters of a word that may be part of a guid: guids are hexadecimal, and hold "ada", "bea" and "ed" by chance."""
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    """What a user is found by, casefolded. No word holds a line break, so none is found across two parts."""
+
+    text: str
+    guid: str
+
+
+class UserIndex:
+    """The rows of users by guid; orders are kept until something changes them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, UserRow] = {}
+        self._entries: dict[str, _Entry] = {}
+        self._orders: dict[tuple[Sort, bool], list[str]] = {}
+
+    def put(self, row: UserRow) -> None:
+        """Add a user, or replace the row of one."""
+        before = self.rows.get(row.guid)
+        for sort, descending in list(self._orders):
+            if before is None or _sort_key(before, sort) != _sort_key(row, sort):
+                del self._orders[sort, descending]
+        self.rows[row.guid] = row
+        self._entries[row.guid] = _Entry(_text(row), row.guid.casefold())
+
+    def remove(self, guid: str) -> None:
+        """Remove a user who may not be there."""
+        if self.rows.pop(guid, None) is not None:
+            del self._entries[guid]
+            self._orders.clear()
+
+    def clear(self) -> None:
+        """Remove everybody."""
+        self.rows.clear()
+        self._entries.clear()
+        self._orders.clear()
+
+    def find(self, words: str, sort: Sort, *, descending: bool) -> list[str]:
+        """Return the guids of those who have every word, whatever its case, in that order."""
+        guids = self._ordered(sort, descending=descending)
+        entries = self._entries
+        for word in self._rarest_first(words.casefold().split()):
+            if len(word) < SHORTEST_GUID:
+                guids = [guid for guid in guids if word in entries[guid].text]
+            else:
+                guids = [guid for guid in guids if word in entries[guid].text or word in entries[guid].guid]
+        return guids
+
+    def _rarest_first(self, words: list[str]) -> Iterable[str]:
+        """Put the words first that leave the least to look through, going by a sample of the users."""
+        if len(words) < 2:
+            return words
+        some = list(self._entries.values())[:: len(self._entries) // SAMPLE + 1]
+        return sorted(words, key=lambda word: sum(word in entry.text for entry in some))
+
+    def _ordered(self, sort: Sort, *, descending: bool) -> list[str]:
+        order = self._orders.get((sort, descending))
+        if order is None:
+            keys = {guid: _sort_key(row, sort) for guid, row in self.rows.items()}
+            order = self._orders[sort, descending] = sorted(keys, key=keys.__getitem__, reverse=descending)
+        return order
+
+
+def _text(row: UserRow) -> str:
+    parts = (row.name, row.display_name, row.mailbox, row.activity, row.note, row.state, row.problem, row.problem_title)
+    return "\n".join(part for part in parts if part).casefold()
+
+
+def _sort_key(row: UserRow, sort: Sort) -> tuple[bool, str, str, str, str]:
+    """Whoever has no value comes last; equal ones are in the order of their names, as they are shown."""
+    value: str | None = getattr(row, sort)
+    shown = (row.display_name or row.name).casefold()
+    return not value, (value or "").casefold(), shown, row.name.casefold(), row.guid

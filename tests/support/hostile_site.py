@@ -1,0 +1,208 @@
+"""A site where whoever may write something writes harm: both simulators over real sockets, the real engine, its API."""
+
+import asyncio
+import io
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from engine.cli.logbook import LogHandler
+from engine.cli.premises import Site
+from engine.cli.site import Surroundings, open_site
+from engine.debuglog.model import Row
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.faults import ErrorCode, RedirectAddress, RedirectUrl, Reply, redirect
+from engine.simulator.routing import RoutedResolver
+from engine.simulator.world import CalendarItem, Correspondent, Person, World
+from engine.simulator.world.items import ZoneTold
+from engine.store.secrets import ENVIRONMENT
+from engine.sync.clocks import SteadyClock
+from tests.support.clock import ManualClock
+from tests.support.exchanges import traced
+from tests.support.hostile import HOSTILE, LONG, NAME
+from tests.support.patience import PATIENCE
+from tests.support.serving import serving
+from tests.support.site import collect_cancelled_handshakes, ews_schema
+
+HALF = f"Half \ud83d {NAME}"
+"""With half of a surrogate pair, as a program may have cut it off."""
+
+IN_HEADER = "".join(letter for letter in HOSTILE if letter >= " ")
+"""What the HTTP library sends and takes in a header."""
+
+DAY = date(2026, 3, 2)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def address(name: str) -> str:
+    return f"{name}@corp.example"
+
+
+WELL, LONG_NAMED, HALVED = "well", "long", "halved"
+CODED, MESSAGE, FAULT, PAGE, HEADERS, LED, READDRESSED, ELSEWHERE, UNSHOWN, UNKNOWN, TWIN, OTHER_TWIN = (
+    *("coded", "message", "fault", "page", "headers", "led", "readdressed", "elsewhere", "unshown", "unknown"),
+    *("twin", "othertwin"),
+)
+"""What is the matter with each user."""
+
+EVERYBODY = (
+    *(WELL, LONG_NAMED, HALVED, CODED, MESSAGE, FAULT, PAGE, HEADERS, LED, READDRESSED, ELSEWHERE, UNSHOWN, UNKNOWN),
+    *(TWIN, OTHER_TWIN),
+)
+
+
+def display_name(name: str) -> str:
+    return f"{name} {LONG if name == LONG_NAMED else HALF if name == HALVED else NAME}"
+
+
+def user_name(name: str) -> str:
+    return f"{name}{LONG if name == LONG_NAMED else NAME}"
+
+
+def hostile_world() -> World:
+    """Return a company in which nothing is called as it should be."""
+    people = []
+    for name in EVERYBODY:
+        mailbox = None if name in (UNKNOWN, OTHER_TWIN) else address(name)
+        listed = {UNKNOWN: (f"x{HOSTILE}@corp.example", address(name)), OTHER_TWIN: (address(TWIN),)}
+        people.append(
+            Person(
+                name=name,
+                display_name=display_name(name),
+                mailbox=mailbox,
+                pbx_addresses=listed.get(name, (address(name),)),
+            )
+        )
+    world = World(DAY, BERLIN, people)
+    for person in people:
+        if person.mailbox is not None:
+            world.put(person.mailbox, hostile_item(world))
+    return world
+
+
+def hostile_item(world: World, at: str = "09:00-10:00") -> CalendarItem:
+    return world.appointment(
+        "m",
+        at,
+        subject=HALF,
+        location=NAME,
+        organizer=Correspondent(NAME, f"boss{HOSTILE}@corp.example"),
+        zone_told=ZoneTold(NAME, NAME, "Europe/Berlin"),
+    )
+
+
+def plant(company: Company) -> None:
+    """Have both servers say harm in whatever they can say."""
+    for user in company.pbx.users:
+        named = msgspec.structs.replace(
+            user, h323=user_name(user.h323), groups=(NAME,), config=NAME, node=NAME, e164=NAME, h323_email=False
+        )
+        company.pbx.update_user(named)
+    unshown = company.world.person(UNSHOWN)
+    company.pbx.behaviour.refused_presence[unshown.guid] = NAME
+    for person in company.world.people:
+        company.pbx.set_manual(person.guid, "busy", HALF)
+        company.pbx.set_by_another_program(person.guid, "away", NAME)
+    faults = company.exchange.faults
+    faults.add(ErrorCode(f"Error{NAME}", NAME, {NAME: NAME}), mailbox=address(CODED))
+    faults.add(ErrorCode("ErrorInternalServerError", NAME, {"Name": NAME}), mailbox=address(MESSAGE))
+    faults.add(ErrorCode(f"Error{HALF}", NAME, in_fault=True), mailbox=address(FAULT))
+    headers = {"X-FEServer": IN_HEADER, "Content-Type": f"text/html; charset={IN_HEADER}", "Retry-After": IN_HEADER}
+    page = f'<html><title>{NAME}</title><form action="https://sso.example/{IN_HEADER}">'.encode()
+    faults.add(Reply(200, page, headers), mailbox=address(PAGE))
+    faults.add(Reply(500, NAME.encode(), headers), mailbox=address(HEADERS))
+    faults.add(redirect(f"https://sso.example/{IN_HEADER}"), mailbox=address(LED))
+    faults.add(RedirectAddress(f"x{HOSTILE}@corp.example"), mailbox=address(READDRESSED), operation="GetUserSettings")
+    faults.add(RedirectUrl(f"https://sso.example/{NAME}"), mailbox=address(ELSEWHERE), operation="GetUserSettings")
+
+
+@dataclass
+class HostileSite:
+    company: Company
+    site: Site
+    clock: ManualClock
+    socket: Path
+    log: io.StringIO
+    records: list[logging.LogRecord]
+
+    async def settled(self) -> None:
+        """Wait until everybody was read, or is known to have a problem."""
+        seat = self.site.service.seat
+        await self.eventually(lambda: seat.engine is not None)
+        assert seat.engine is not None
+        async with asyncio.timeout(PATIENCE):
+            await seat.engine.settled()
+        await self._written_down()
+
+    async def _written_down(self) -> None:
+        """Wait until the debug log has all that was exchanged, which is written in turn."""
+        capture, rows = self.site.premises.exchanges.capture, list[Row]()
+        capture.observe(rows.extend)
+        capture.take(traced(failure=NAME))
+        await self.eventually(lambda: any(row.failure == NAME for row in rows))
+
+    async def eventually(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                if condition():
+                    return
+                await asyncio.sleep(0.01)
+
+
+@contextmanager
+def logging_to(stream: io.StringIO) -> Iterator[list[logging.LogRecord]]:
+    """Have all that is logged written as `calendar-engine run` does, and yield the records."""
+    records: list[logging.LogRecord] = []
+
+    class Handler(LogHandler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+            super().emit(record)
+
+    root, ours = logging.getLogger(), logging.getLogger("engine")
+    level, handler = ours.level, Handler(stream)
+    ours.setLevel(logging.INFO)
+    root.addHandler(handler)
+    try:
+        yield records
+    finally:
+        root.removeHandler(handler)
+        ours.setLevel(level)
+
+
+@asynccontextmanager
+async def hostile_site(directory: Path, *, dry_run: bool = False) -> AsyncIterator[HostileSite]:
+    """Run everything; every EWS request is validated against the schema by the simulator."""
+    world, stream = hostile_world(), io.StringIO()
+    clock = ManualClock(world.instant("09:05"))
+    file, socket = directory / "settings.toml", directory / "engine.sock"
+    secrets = {"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD}
+    with logging_to(stream) as records:
+        async with Company(world, directory, clock, schema=ews_schema()) as company:
+            plant(company)
+            file.write_text(
+                company.settings(
+                    presence={"show_subject": True, "note_max_length": 200},
+                    debug_log={"ews": True, "subjects": True},
+                    engine={"dry_run": dry_run},
+                )
+            )
+            around = Surroundings(
+                environment={ENVIRONMENT[name]: secret.reveal() for name, secret in secrets.items()},
+                clock=clock,
+                network_clock=SteadyClock(speed=20),
+                resolver=RoutedResolver(company.exchange.routes),
+            )
+            try:
+                async with open_site(file, None, around, directory / "state") as site, serving(site, socket):
+                    hostile = HostileSite(company, site, clock, socket, stream, records)
+                    await hostile.settled()
+                    yield hostile
+            finally:
+                collect_cancelled_handshakes()

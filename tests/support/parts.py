@@ -1,0 +1,158 @@
+"""A running engine with everything that `calendar-engine run` has beside it, and mistakes to plant in it."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from engine.api.schema import Actor
+from engine.api.schema.places import read_only_twin
+from engine.cli.assembly import make_workbench
+from engine.cli.premises import Site, begin_site, open_premises
+from engine.cli.serving import serve
+from engine.core.presence.model import Presence
+from engine.core.users import User
+from engine.store.acknowledged import AcknowledgedPresences
+from engine.store.secrets import ENVIRONMENT
+from engine.sync.clocks import SteadyClock
+from tests.support.api import NINE, PASSWORDS, SETTINGS, InstantLink, InstantSource, Workshop, people
+from tests.support.clock import ManualClock
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
+
+USERS = people(5)
+SPEED = 20.0
+"""Of the clocks by which parts pause."""
+
+OPERATOR = Actor(uid=0, pid=1)
+
+
+@dataclass
+class Place:
+    """A running engine with everything that `calendar-engine run` has beside it."""
+
+    site: Site
+    workshop: Workshop
+    clock: ManualClock
+    file: Path
+    socket: Path
+    metrics_port: int
+    newcomers: Iterator[User] = field(default_factory=lambda: iter(USERS[2:]))
+    languages: Iterator[str] = field(default_factory=lambda: itertools.cycle(["de", "en"]))
+
+    @property
+    def link(self) -> InstantLink:
+        return self.workshop.links[-1]
+
+    @property
+    def language(self) -> str:
+        """That of the settings in force, "" as long as there are none."""
+        settings = self.site.service.settings
+        return settings.presence.language if settings else ""
+
+    async def eventually(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110 - what is waited for is on the other side of a socket
+                await asyncio.sleep(0.01)
+
+    async def ask(self, path: str, socket: Path | None = None) -> str:
+        """Return the answer, however often it has to be asked for."""
+        connector = aiohttp.UnixConnector(str(socket)) if socket else aiohttp.TCPConnector()
+        base = "http://localhost" if socket else f"http://127.0.0.1:{self.metrics_port}"
+        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession(base, connector=connector) as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(path) as response:
+                        assert response.status == 200, await response.text()
+                        return await response.text()
+                await asyncio.sleep(0.01)
+
+    async def until_status_has(self, words: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while words not in await self.ask("/v1/status", self.socket):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+
+    def edit_the_file(self) -> str:
+        language = next(self.languages)
+        self.file.write_text(self.file.read_text().partition("language =")[0] + f'language = "{language}"\n')
+        return language
+
+    def begin_operation(self) -> Callable[[], object]:
+        """Begin one, and return how to tell whether it is done."""
+
+        async def work(progress: Callable[[int, int], None]) -> None:
+            progress(1, 0)
+
+        operations = self.site.desk.operations
+        key = operations.carry_out("probe", 1, work, OPERATOR).id
+        return lambda: any(each.id == key and each.state == "done" for each in operations.all())
+
+    async def everything_works(self) -> None:
+        """Calendar to presence, the local API at both sockets, metrics, operations, and the settings file."""
+        await self.eventually(lambda: self.site.service.seat.engine in self.workshop.engines[-1:])
+        await self.eventually(lambda: self.link.has_told_users)
+        newcomer = next(self.newcomers)
+        self.link.tell(newcomer)
+        await self.eventually(lambda: self.link.shown.get(newcomer.guid, Presence()).activity == "busy")
+        for socket in (self.socket, read_only_twin(self.socket)):
+            assert newcomer.name in await self.ask(f"/v1/users?filter={newcomer.name}", socket)
+        assert "calendar_engine_" in await self.ask("/metrics")
+        await self.eventually(self.begin_operation())
+        language = self.edit_the_file()
+        await self.eventually(lambda: self.language == language)
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, make: Callable[[ManualClock], Workshop] | None = None) -> AsyncIterator[Place]:
+    clock, port = ManualClock(NINE), free_port()
+    await clock.advance(300)
+    workshop = make(clock) if make else Workshop(InstantSource(), USERS[:2], clock, speed=SPEED)
+    file, socket = tmp_path / "settings.toml", tmp_path / "engine.sock"
+    file.write_text(f'[engine]\nsocket = "{socket}"\nmetrics_port = {port}\n{SETTINGS}\nlanguage = "en"\n')
+    given = {ENVIRONMENT[f"{side}.password"]: password for side, password in PASSWORDS.items()}
+    async with open_premises(file, None, given, clock, tmp_path / "state") as premises:
+        store = AcknowledgedPresences(premises.database)
+        site = await begin_site(
+            premises,
+            lambda settings, _: workshop.assemble(settings, store),
+            make_workbench(clock, SteadyClock()),
+            clock=clock,
+            network_clock=SteadyClock(speed=SPEED),
+        )
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(serve(site))
+            yield Place(site, workshop, clock, file, socket, port)
+            work.cancel()
+        assert work.cancelled()
+
+
+class Plant:
+    """Makes `name` of `owner` raise at the first call that `when` is true of, and count the calls after that."""
+
+    def __init__(
+        self,
+        patch: pytest.MonkeyPatch,
+        owner: type[Any],
+        name: str,
+        when: Callable[[Any], bool] = lambda _: True,
+    ) -> None:
+        self.broke = False
+        self.again = 0
+        working = getattr(owner, name)
+
+        def breaking(this: Any, *arguments: Any, **more: Any) -> Any:
+            if when(this):
+                if not self.broke:
+                    self.broke = True
+                    raise RuntimeError("planted")
+                self.again += 1
+            return working(this, *arguments, **more)
+
+        patch.setattr(owner, name, breaking)
