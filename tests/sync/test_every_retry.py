@@ -268,7 +268,7 @@ def test_a_series_that_is_not_expanded_is_read_with_less_and_tried_again_in_abou
     found = run(befalls, Behaviour(heartbeat_seconds=45, expands_series=False), minutes=350)
     participant = next(iter(found.roster.values()))
     assert isinstance(participant.problem, SeriesNotExpanded)
-    assert found.operations()["GetUserAvailabilityRequest"] < 10, "it is watched, and not polled"
+    assert found.all_are_watched
     again = tries(found, SeriesNotExpanded, 0, healthy=0)
     assert_paused(again, Pauses((WITH_LESS,)), WITH_LESS * JITTER + LATE)
 
