@@ -23,10 +23,11 @@ from engine.api.schema import (
     StatusEvent,
     UsersEvent,
 )
+from engine.core.backoff import Backoff, doubling
 
 API_VERSION = 1
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
-"""Seconds before the engine is looked for again."""
+PAUSES = doubling(timedelta(seconds=0.5), timedelta(seconds=15))
+"""Before the engine is looked for again."""
 
 KINDS: dict[str, type[msgspec.Struct]] = {
     "snapshot": Snapshot,
@@ -60,9 +61,8 @@ class Session:
         self._find = find
         self._changed = changed
         self._read_only = read_only
-        self._random = random or Random()  # noqa: S311 - jitter, not a secret
+        self._backoff = Backoff(random or Random())  # noqa: S311 - jitter, not a secret
         self._last_event_id = ""
-        self._pause = FIRST_PAUSE
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -70,10 +70,10 @@ class Session:
             try:
                 await self._attend()
             except ClientFailure as failure:
-                pause = self._next_pause()
-                self._model.lose(failure, timedelta(seconds=pause))
+                pause = self._backoff.next(PAUSES)
+                self._model.lose(failure, pause)
                 self._changed()
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause.total_seconds())
 
     async def _attend(self) -> None:
         """Follow the events until they end. Raises a `ClientFailure`."""
@@ -96,10 +96,5 @@ class Session:
             self._model.take(understood(event.data, kind, event.name))
         self._last_event_id = event.id
         self._model.attach(socket)
-        self._pause = FIRST_PAUSE
+        self._backoff.reset()
         self._changed()
-
-    def _next_pause(self) -> float:
-        pause = self._pause
-        self._pause = min(pause * 2, LONGEST_PAUSE)
-        return pause * self._random.uniform(0.75, 1.0)

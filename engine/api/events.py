@@ -7,7 +7,7 @@ import msgspec
 
 from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent, StatusEvent, Topic, UsersEvent
 from engine.api.schema.log import LogEvent
-from engine.sync.bell import Bell
+from engine.broadcast import Broadcast
 
 CAPACITY = 8 * 1024 * 1024
 """Bytes of events that are kept; whoever is further behind is cut off."""
@@ -38,7 +38,7 @@ class Events:
         self._size = 0
         self._tape: dict[int, tuple[Topic, bytes]] = {}
         self._numbers: dict[Topic, int] = {}
-        self._bell = Bell()
+        self._written = Broadcast()
         self._leave: set[Callable[[], None]] = set()
 
     def append(self, topic: Topic, make: Callable[[int], Event]) -> None:
@@ -51,7 +51,7 @@ class Events:
         while self._size > self._capacity:
             self._size -= len(self._tape.pop(self._first)[1])
             self._first += 1
-        self._bell.ring()
+        self._written.notify()
 
     def heading(self, name: str, sequence: int) -> bytes:
         """Return what stands before the data of an event (WHATWG HTML, server-sent events)."""
@@ -84,7 +84,7 @@ class Events:
 
     async def news(self) -> None:
         """Return when something is written down, or the tape ends."""
-        await self._bell.heard()
+        await self._written.wait()
 
     @contextmanager
     def attended(self, leave: Callable[[], None]) -> Iterator[None]:
@@ -103,6 +103,6 @@ class Events:
     def close(self) -> None:
         """End the tape: all listeners leave."""
         self.is_closed = True
-        self._bell.ring()
+        self._written.notify()
         for leave in list(self._leave):
             leave()

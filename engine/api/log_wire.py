@@ -46,8 +46,7 @@ _POLICY = "x-ews-policy-reason"
 def row(this: Row, account: Account) -> LogRow:
     """Return an exchange as a line of a list."""
     found = _diagnosed(this, account)
-    decision = found[0].meaning.reaction.name.lower().replace("_", " ") if found else ""
-    return converted(this, LogRow, at=_instant(this.at), decision=decision)
+    return converted(this, LogRow, at=_instant(this.at), decision=found[0].in_short if found else "")
 
 
 def exchange(this: Kept, account: Account) -> LogExchange:
@@ -72,7 +71,7 @@ def exchange(this: Kept, account: Account) -> LogExchange:
 
 def diagnosis(this: Diagnosed) -> Diagnosis:
     """Return what a code means."""
-    failure = this.meaning.failure
+    failure = this.failure
     return Diagnosis(
         code=this.code,
         type=failure().slug,
@@ -80,7 +79,7 @@ def diagnosis(this: Diagnosed) -> Diagnosis:
         cause=this.cause,
         remedy=failure.remedy,
         command=this.command,
-        reaction=this.meaning.reaction.value,
+        reaction=this.reaction,
         fault=failure.fault,
         scope=failure.scope,
     )

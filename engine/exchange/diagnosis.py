@@ -8,9 +8,10 @@ from types import MappingProxyType
 from engine.core import impersonation
 from engine.exchange import failures as exchange
 from engine.exchange.ews.autodiscover.messages import POX_UNKNOWN_ADDRESS
-from engine.exchange.ews.codes import MEANINGS, Meaning, Reaction, meaning_of, meaning_of_status
+from engine.exchange.ews.codes import MEANINGS, meaning_of, meaning_of_status
 from engine.exchange.failures import ExchangeFailure
 from engine.exchange.http.login_page import what_answers
+from engine.exchange.narration import Task, in_short, narrated
 from engine.exchange.oauth import failures as oauth
 from engine.exchange.oauth.errors import kind_of
 
@@ -27,12 +28,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """One thing that is wrong: the code that says so, what it means to us, why it may be so, and what to type."""
+    """One thing that is wrong: the code that says so, the failure that it means, why it may be so, what to type, and
+    what the engine does (`reaction`)."""
 
     code: str
-    meaning: Meaning
+    failure: type[ExchangeFailure]
     cause: str
     command: str
+    reaction: str
+    in_short: str
 
 
 _GRANT = impersonation.grant("{account}")
@@ -141,25 +145,17 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
     }
 )
 # What autodiscover says for itself (engine.exchange.ews.autodiscover).
-_AUTODISCOVER: Mapping[str, Meaning] = MappingProxyType(
+_AUTODISCOVER: Mapping[str, type[ExchangeFailure]] = MappingProxyType(
     {
-        "InvalidUser": Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound),
-        "InvalidDomain": Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound),
-        **{code: Meaning(Reaction.FORGET_MAILBOX, exchange.MailboxNotFound) for code in POX_UNKNOWN_ADDRESS},
-        "RedirectAddress": Meaning(Reaction.FIND_SERVER_AGAIN, exchange.MailboxMoved),
-        "RedirectUrl": Meaning(Reaction.FIND_SERVER_AGAIN, exchange.MailboxMoved),
-        "ServerBusy": Meaning(Reaction.TRY_AGAIN, exchange.ExchangeBusy),
+        "InvalidUser": exchange.MailboxNotFound,
+        "InvalidDomain": exchange.MailboxNotFound,
+        **dict.fromkeys(POX_UNKNOWN_ADDRESS, exchange.MailboxNotFound),
+        "RedirectAddress": exchange.MailboxMoved,
+        "RedirectUrl": exchange.MailboxMoved,
+        "ServerBusy": exchange.ExchangeBusy,
     }
 )
-_REACTIONS: Mapping[type[ExchangeFailure], Reaction] = MappingProxyType(
-    {
-        exchange.AnswerBrokenOff: Reaction.TRY_AGAIN,
-        exchange.ExchangeUnreachable: Reaction.FIND_SERVER_AGAIN,
-        exchange.CertificateNotTrusted: Reaction.FIND_SERVER_AGAIN,
-        exchange.NotUnderstood: Reaction.TRY_AGAIN,
-        exchange.RequestRejected: Reaction.REPORT,
-    }
-)
+_TASKS: Mapping[str, Task] = MappingProxyType({"Subscribe": Task.SUBSCRIBE, "GetStreamingEvents": Task.LISTEN})
 
 
 def diagnose(
@@ -178,7 +174,7 @@ def diagnose(
     `failure` is the name of what kept an answer away, or answered in place of Exchange (`stranger` says that in words,
     where it is known); `mailbox` whom it was about ("" for the service account).
     """
-    found: list[tuple[str, Meaning]] = []
+    found: list[tuple[str, type[ExchangeFailure]]] = []
     if failure:
         code = failure if status is None else stranger or f"HTTP {status}"
         found.append((code, _of_failure(failure)))
@@ -194,7 +190,8 @@ def diagnose(
         ]
         if not found and status is not None and status >= 400:
             found.append((f"HTTP {status}", meaning_of_status(status, by_policy=by_policy)))
-    return tuple(_diagnosed(code, meaning, account, mailbox) for code, meaning in found)
+    task = _TASKS.get(operation, Task.READ)
+    return tuple(_diagnosed(code, kind, task, account, mailbox) for code, kind in found)
 
 
 def stranger_in(status: int | None, headers: Mapping[str, str], body: bytes) -> str:
@@ -204,27 +201,32 @@ def stranger_in(status: int | None, headers: Mapping[str, str], body: bytes) -> 
 
 
 def known_codes() -> tuple[str, ...]:
-    """Return every response code that has a reaction."""
+    """Return every response code that is known."""
     return tuple(MEANINGS)
 
 
-def _diagnosed(code: str, meaning: Meaning, account: Account, mailbox: str) -> Diagnosed:
-    cause, command = next((_CAUSES[kind] for kind in meaning.failure.__mro__ if kind in _CAUSES), ("", ""))
+def _diagnosed(code: str, failure: type[ExchangeFailure], task: Task, account: Account, mailbox: str) -> Diagnosed:
+    cause, command = next((_CAUSES[kind] for kind in failure.__mro__ if kind in _CAUSES), ("", ""))
     typed = command.replace("{account}", impersonation.quoted(account.name, "ACCOUNT"))
     typed = typed.replace("{mailbox}", impersonation.quoted(mailbox, "MAILBOX"))
-    return Diagnosed(code, meaning, cause, typed)
+    return Diagnosed(
+        code=code,
+        failure=failure,
+        cause=cause,
+        command=typed,
+        reaction=narrated(failure, task),
+        in_short=in_short(failure, task),
+    )
 
 
-def _of_failure(slug: str) -> Meaning:
+def _of_failure(slug: str) -> type[ExchangeFailure]:
     kinds: list[type[ExchangeFailure]] = [ExchangeFailure]
     for kind in kinds:
         kinds += kind.__subclasses__()
-    kind = next((kind for kind in kinds[1:] if kind().slug == slug), exchange.MailboxTrouble)
-    reaction = next((_REACTIONS[each] for each in kind.__mro__ if each in _REACTIONS), Reaction.OPEN_BREAKER)
-    return Meaning(reaction, kind)
+    return next((kind for kind in kinds[1:] if kind().slug == slug), exchange.MailboxTrouble)
 
 
-def _of_token(account: Account, codes: Sequence[str]) -> Meaning:
+def _of_token(account: Account, codes: Sequence[str]) -> type[ExchangeFailure]:
     numbers = [int(match[1]) for match in map(_AADSTS.fullmatch, codes) if match]
     error = next((code for code in codes if not _AADSTS.fullmatch(code)), "")
-    return Meaning(Reaction.OPEN_BREAKER, kind_of(numbers, error, by_certificate=account.by_certificate))
+    return kind_of(numbers, error, by_certificate=account.by_certificate)

@@ -282,7 +282,7 @@ class OnlyFreeBusy(ExchangeFailure):
     remedy = (
         "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
         "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell; "
-        '"calendar-engine probe exchange" prints the commands for this site): it is noticed within the hour. '
+        '"calendar-engine probe exchange" prints the commands for this site): it is noticed in about an hour. '
         'Or set exchange.mode = "free-busy", if that is all it shall read.'
     )
 
@@ -452,6 +452,13 @@ class CalendarItemCorrupt(MailboxTrouble):
         "Look for an appointment that cannot be opened, and delete it; where there is none, have the mailbox repaired "
         "(New-MailboxRepairRequest in the Exchange Management Shell). It is tried again all the same."
     )
+
+
+class CalendarItemGone(MailboxTrouble):
+    """An item that was found a moment ago is not there any more."""
+
+    meaning = "An appointment was deleted while the calendar was being read"
+    remedy = "Nothing to do: the calendar is read again because of that change."
 
 
 class NotUnderstood(ExchangeFailure):

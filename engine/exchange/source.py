@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from engine.core.appointments import Appointment
-from engine.exchange.failures import ExchangeFailure, ImpersonationDenied
+from engine.exchange.failures import ExchangeFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,6 @@ class CalendarSource(Protocol):
 class Frugal(Protocol):
     """A source that can go on with less than it should read."""
 
-    def read_less(self, denial: ImpersonationDenied) -> bool:
+    def read_less(self, denial: ExchangeFailure) -> bool:
         """Take note that nobody may be impersonated, whoever was tried; return whether reading goes on with less."""
         ...

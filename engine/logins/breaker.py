@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine.broadcast import Broadcast
 from engine.core.clock import Clock
 from engine.logins import rules
 from engine.logins.history import History, RememberedHistory
@@ -147,7 +148,7 @@ class _Turns:
         self._seen = ""
         self._under_way: dict[LogIn, datetime] = {}
         self._one_at_a_time = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self._changed = Broadcast()
 
     def now(self) -> datetime:
         """Return the present instant of network time."""
@@ -183,7 +184,7 @@ class _Turns:
             yield log_in
         finally:
             del self._under_way[log_in]
-            self._wake_waiting()
+            self._changed.notify()
 
     async def begin(self, credential: str) -> Attempt:
         """Remember that a log-in is about to be sent."""
@@ -207,7 +208,7 @@ class _Turns:
         if undecided != 0:
             await self._history.change(self._account, lambda _: rules.proved(credential, self.now()))
         self._undecided = {credential: 0}
-        self._wake_waiting()
+        self._changed.notify()
 
     async def ended(self, credential: str, attempt: Attempt | None, outcome: Outcome, seen: str = "") -> None:
         """Remember a log-in that was not proved. A refusal ends the trust at once, whatever else is under way."""
@@ -215,7 +216,7 @@ class _Turns:
         if outcome is Outcome.UNDECIDED and undecided < rules.TRUSTED_TRIES:
             self._undecided[credential] = undecided
         self._seen = seen
-        self._wake_waiting()
+        self._changed.notify()
         if attempt is None:
             made = Attempt(credential, self.now(), outcome)
             await self._history.change(self._account, lambda attempts: (*attempts, made))
@@ -245,19 +246,7 @@ class _Turns:
         """Return when a log-in ends, or the oldest fresh one is fresh no longer."""
         now = self.now()
         fresh = [begun + FRESH for begun in self._under_way.values() if now - begun < FRESH]
-        changed = self._changed
-        if not fresh:
-            await changed.wait()
-            return
-        async with asyncio.TaskGroup() as group:
-            timer = group.create_task(self._wake_at(min(fresh)))
-            await changed.wait()
-            timer.cancel()
-
-    async def _wake_at(self, instant: datetime) -> None:
-        await self._clock.sleep_until(instant)
-        self._wake_waiting()
-
-    def _wake_waiting(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if fresh:
+            await self._changed.wait_until(min(fresh), self._clock)
+        else:
+            await self._changed.wait()

@@ -1,49 +1,26 @@
-"""How long to wait before the PBX is dialled again."""
+"""How long to wait before the PBX is dialled again. No I/O."""
 
 from datetime import timedelta
-from random import Random
 
+from engine.core.backoff import Pauses, doubling
 from engine.pbx.failures import PbxFailure, PbxLinkMistake, PbxLoginRefused, PbxUnreachable
 
-_UNREACHABLE = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-_REFUSED = (60.0, 900.0)
-_MISTAKEN = (1.0, 5.0, 15.0, 60.0, 300.0)
-_OTHERWISE = (60.0,)
+UNREACHABLE = doubling(timedelta(seconds=1), timedelta(seconds=32))
+"""A network comes back by itself: that is how innovaphone's own client dials again."""
 
-JITTER = 0.25
-"""Up to this part of a pause is added to it, so that several engines do not come back in step."""
+REFUSED = Pauses((timedelta(minutes=1), timedelta(minutes=15)))
+"""Four times an hour after a second refused log-in, if the breaker of log-ins allows that much."""
 
+MISTAKEN = Pauses(tuple(timedelta(seconds=seconds) for seconds in (1, 5, 15, 60, 300)))
 
-class BackOff:
-    """Counts the failures in a row that call for the same pauses.
-
-    A network comes back by itself: 1 s doubling to 32 s, as innovaphone's own client does. Everything else needs a
-    person, and dialling again only loads the PBX: once a minute, and after a second refused log-in four times an hour,
-    if the breaker of log-ins allows that much.
-    """
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self._pauses: tuple[float, ...] = _UNREACHABLE
-        self._failures = 0
-
-    def reset(self) -> None:
-        """A log-in has succeeded: begin with the shortest pause again."""
-        self._failures = 0
-
-    def pause_after(self, failure: PbxFailure) -> timedelta:
-        """Return how long to wait after `failure`."""
-        pauses = _pauses_for(failure)
-        if pauses is not self._pauses:
-            self._pauses, self._failures = pauses, 0
-        seconds = pauses[min(self._failures, len(pauses) - 1)]
-        self._failures += 1
-        return timedelta(seconds=seconds * (1 + JITTER * self._random.random()))
+OTHERWISE = Pauses((timedelta(minutes=1),))
+"""Everything else needs a person, and dialling again only loads the PBX."""
 
 
-def _pauses_for(failure: PbxFailure) -> tuple[float, ...]:
+def pauses_after(failure: PbxFailure) -> Pauses:
+    """Return the pauses that a failure of the link calls for."""
     if isinstance(failure, PbxUnreachable):
-        return _UNREACHABLE
+        return UNREACHABLE
     if isinstance(failure, PbxLinkMistake):
-        return _MISTAKEN
-    return _REFUSED if isinstance(failure, PbxLoginRefused) else _OTHERWISE
+        return MISTAKEN
+    return REFUSED if isinstance(failure, PbxLoginRefused) else OTHERWISE

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from random import Random
 
+from engine.core.backoff import Backoff
 from engine.core.clock import Clock
 from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import Presence
@@ -15,7 +16,7 @@ from engine.core.secret import Secret
 from engine.core.settings.model import PbxSettings
 from engine.logins.breaker import LogIn, LogIns
 from engine.logins.rules import Account, Paused
-from engine.pbx.backoff import BackOff
+from engine.pbx.backoff import pauses_after
 from engine.pbx.connection import Connection
 from engine.pbx.dial_login import DialLogin
 from engine.pbx.events import LinkDown, PbxEvent
@@ -51,7 +52,7 @@ class PbxLink:
         self._clock = clock
         self._on_event = on_event
         self._tls = tls
-        self._back_off = BackOff(random)
+        self._backoff = Backoff(random)
         account = Account("pbx.password", f"{settings.app} at {settings.host}".casefold())
         self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
         self._mistakes = MistakeLog(logger, clock)
@@ -70,7 +71,7 @@ class PbxLink:
             failure = await self._dialled()
         except Paused as pause:
             return self._refused(pause), pause.until
-        retry_at = self._clock.now() + self._back_off.pause_after(failure)
+        retry_at = self._clock.now() + self._backoff.next(pauses_after(failure))
         if isinstance(failure, PbxLoginRefused) and (pauses := await self._breaker.pause()) is not None:
             return self._refused(pauses), max(pauses.until, retry_at)
         return failure, retry_at
@@ -102,7 +103,7 @@ class PbxLink:
                     await logged_in.wait()
                     if connection.login:
                         await log_in.proved()
-                        self._back_off.reset()
+                        self._backoff.reset()
                     elif isinstance(serving.result(), PbxLoginRefused):
                         await log_in.refused()
                     elif login.is_sent:

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from random import Random
 
 from engine.core import impersonation
 from engine.core.clock import Clock
@@ -304,7 +305,8 @@ class ExchangeProbe:
         return f"In the Exchange Management Shell: {impersonation.grant(account)}"
 
     def _client(self) -> EwsClient:
-        return EwsClient(self._access.http, self._own_address, Throttle(1, self._clock))
+        throttle = Throttle(1, self._clock, Random())  # noqa: S311 - jitter, not a secret
+        return EwsClient(self._access.http, self._own_address, throttle)
 
     def _whom_to_try(self) -> str:
         needs_another = self._settings.resolve_with is ResolveWith.CANDIDATES or not self._own_address

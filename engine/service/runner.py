@@ -2,6 +2,7 @@
 
 import asyncio
 
+from engine.broadcast import Broadcast
 from engine.service.seat import Seat
 from engine.sync.engine import Engine
 
@@ -17,7 +18,7 @@ class Runner:
         self._seat = seat
         self._next: Engine | None = None
         self._asked = asyncio.Event()
-        self._taken = asyncio.Event()
+        self._taken = Broadcast()
         self._is_running = False
         self.has_failed = False
 
@@ -29,7 +30,7 @@ class Runner:
                 self._asked.clear()
                 engine = self._next
                 self._seat.take(engine)
-                self._taken.set()
+                self._taken.notify()
                 if engine is None:
                     await self._asked.wait()
                 else:
@@ -40,7 +41,7 @@ class Runner:
             raise
         finally:
             self._is_running = False
-            self._taken.set()
+            self._taken.notify()
 
     async def _run_one(self, engine: Engine) -> None:
         async with asyncio.TaskGroup() as group:
@@ -64,6 +65,5 @@ class Runner:
         self._next = engine
         if not self._is_running:
             return
-        self._taken = asyncio.Event()
         self._asked.set()
         await self._taken.wait()

@@ -9,28 +9,12 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from engine.core.appointments import Oddity
-from engine.core.backoff import Backoff, Looks
-from engine.core.failures import EngineMistake, Failure, Fault, Scope
+from engine.core.backoff import Backoffs, asked_for
+from engine.core.failures import EngineMistake, Failure
 from engine.core.mistakes import MistakeLog
 from engine.core.settings.model import Settings
-from engine.exchange.failures import (
-    AnswerBrokenOff,
-    EwsForbidden,
-    EwsSwitchedOff,
-    ExchangeBusy,
-    ExchangeFailure,
-    ExchangeTooOld,
-    ExchangeUnreachable,
-    ImpersonationDenied,
-    ImpersonationRightMissing,
-    LedElsewhere,
-    MailboxBusy,
-    MailboxMoved,
-    MailboxNotFound,
-    ManyMailboxesMissing,
-    NoCalendarReadable,
-    ServiceAccountBusy,
-)
+from engine.exchange.failures import ExchangeFailure, MailboxNotFound, ManyMailboxesMissing, NoCalendarReadable
+from engine.exchange.retry import PASSING, WITH_LESS, Concerns, Forgets, pause_after, policy_of
 from engine.exchange.source import CalendarSource, Frugal, Mailbox, Urgency, Window
 from engine.sync.absences import Absences
 from engine.sync.circumstances import Circumstances
@@ -49,7 +33,6 @@ from engine.sync.happenings import (
     UserTrouble,
 )
 from engine.sync.outbreak import Outbreak
-from engine.sync.pauses import LONGEST_RETRY, LONGEST_WHILE_KNOWN, looked_enough, needs_a_person, pause_after
 from engine.sync.readability import Readability
 from engine.sync.roster import Participant, Reading, Roster
 from engine.sync.slow import LOOK_SECONDS, SlowMailboxes
@@ -85,12 +68,6 @@ OVERTAKING = timedelta(hours=1)
 
 SOON = timedelta(seconds=10)
 """Mailboxes that are not watched any more are visited within that time."""
-
-PERHAPS_ALONE = (AnswerBrokenOff, MailboxBusy, EwsSwitchedOff, EwsForbidden)
-"""What one mailbox can have, but all of them too."""
-
-OF_ONE_SERVER = (ExchangeUnreachable, ExchangeBusy, LedElsewhere, ExchangeTooOld)
-"""What the mailboxes of one server can have, while another server has others."""
 
 
 class Calendars:
@@ -138,9 +115,7 @@ class Calendars:
         self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
         self._outbreak = Outbreak(most=settings.exchange.connections)
         self._silence = Outbreak(most=1)
-        self._backoff = Backoff(first=5, longest=300, random=self._random)
-        self._backoff_without_right = Backoff(first=900, longest=3600, random=self._random)
-        self._looks = Looks(self._random)
+        self._backoffs = Backoffs(self._random)
         self._absences = Absences()
         self._readability = Readability()
         self._everybody_is_known = False
@@ -280,6 +255,10 @@ class Calendars:
         is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
         return is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox)
 
+    def _is_told_less(self, participant: Participant) -> bool:
+        mailbox = participant.mailbox
+        return mailbox is not None and (self._source.restriction or self._source.limitation(mailbox)) is not None
+
     def _due(self, guid: str, instant: datetime) -> None:
         self._polled.pop(guid, None)
         self._timetable.set(guid, instant)
@@ -307,7 +286,7 @@ class Calendars:
                 raise
         except Exception as mistake:
             self._mistakes.write("reading a calendar", mistake)
-            self._due(guid, self._clock.now() + LONGEST_RETRY)
+            self._due(guid, self._clock.now() + PASSING.steps[-1])
         finally:
             self._visiting.discard(guid)
             self._visits.pop(guid, None)
@@ -356,11 +335,10 @@ class Calendars:
                 )
             else:
                 found, reading = await self._read_window(guid, found)
-        except ServiceAccountBusy as pause:
-            self._postpone(guid, pause)
-            return
         except ExchangeFailure as failure:
-            if self._concerns_everybody(guid, failure):
+            if policy_of(type(failure)).concerns is Concerns.ACCOUNT:
+                self._postpone(guid, failure)
+            elif self._concerns_everybody(guid, failure):
                 self._close(_of_the_service(failure))
                 self._due(guid, self._clock.now())
             else:
@@ -394,18 +372,21 @@ class Calendars:
 
     def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
         """One mailbox whose server does not answer is alone with it, until another one falls silent as well."""
-        if isinstance(failure, PERHAPS_ALONE):
-            return self._outbreak.struck(guid) or (isinstance(failure, EwsForbidden) and not self._service_answers)
-        if isinstance(failure, ImpersonationDenied) and isinstance(self._closed_by, ImpersonationRightMissing):
-            return not self._service_answers
-        if failure.scope is not Scope.SERVICE:
-            self._answers(guid)
-            return False
-        if not isinstance(failure, OF_ONE_SERVER):
-            return True
-        if isinstance(failure, LedElsewhere | ExchangeTooOld) and self._is_alone(guid):
-            return True
-        return self._silence.struck(guid) or not self._service_answers
+        policy = policy_of(type(failure))
+        match policy.concerns:
+            case Concerns.MAILBOX_UNLESS_MANY:
+                return self._outbreak.struck(guid) or (policy.before_an_answer and not self._service_answers)
+            case Concerns.MAILBOX:
+                if policy.for_everybody is not None and isinstance(self._closed_by, policy.for_everybody):
+                    return not self._service_answers
+                self._answers(guid)
+                return False
+            case Concerns.SERVER | Concerns.ADDRESS:
+                if policy.concerns is Concerns.ADDRESS and self._is_alone(guid):
+                    return True
+                return self._silence.struck(guid) or not self._service_answers
+            case _:
+                return True
 
     def _is_alone(self, guid: str) -> bool:
         """Nobody else has a mailbox, whose server might be another one."""
@@ -432,7 +413,7 @@ class Calendars:
         for guid in self._roster:
             self._bring_forward(guid, self._clock.now() + self._poll * self._random.random())
 
-    def _postpone(self, guid: str, failure: ServiceAccountBusy) -> None:
+    def _postpone(self, guid: str, failure: ExchangeFailure) -> None:
         """What the service account asks in its own name has to wait; what it does by impersonation goes on."""
         pause = pause_after(failure, 1, self._random)
         until = self._network_clock.now() + pause
@@ -459,10 +440,12 @@ class Calendars:
         self._changed(guid)
 
     def _plan(self, guid: str, participant: Participant, reading: Reading) -> None:
-        """Plan the visit after a good one: in a sweep, or soon where nobody tells of changes."""
+        """Plan the visit after a good one: in a sweep, soon where nobody tells of changes, or when all may be told."""
         now = self._clock.now()
         is_watched = self._is_told_everything(participant)
         pause = SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._poll * self._random.uniform(0.75, 1.0)
+        if self._is_told_less(participant):
+            pause = min(pause, asked_for(WITH_LESS, self._random))
         due = max(now, min(now + pause, reading.window.end - self._cover))
         is_about_to_be = participant.mailbox is not None and self._source.following(participant.mailbox).connection
         self._due(guid, min(due, now + BEGINNING) if is_about_to_be and not is_watched else due)
@@ -471,19 +454,20 @@ class Calendars:
 
     def _failed(self, guid: str, participant: Participant, failure: Failure, *, was_found: bool) -> None:
         """`was_found`: the mailbox is there, as far as the directory knows, but it cannot be read."""
-        if needs_a_person(failure) and not needs_a_person(participant.problem):
+        if policy_of(type(failure)).needs_a_person and not _needs_a_person(participant.problem):
             participant.failed_visits = 0
         participant.failed_visits += 1
         if isinstance(failure, MailboxNotFound):
             failure = self._missing(guid, participant, failure, was_found=was_found)
-        if isinstance(failure, MailboxNotFound | MailboxMoved):
+        policy = policy_of(type(failure))
+        if policy.forgets is Forgets.MAILBOX:
             participant.mailbox = None
         self._readability.ill(guid, failure)
         self._complain(guid, participant, failure)
         participant.problem = failure
         pause = pause_after(failure, participant.failed_visits, self._random)
-        if participant.reading is not None and isinstance(failure, MailboxNotFound):
-            pause = min(pause, LONGEST_WHILE_KNOWN)
+        if participant.reading is not None and policy.while_known is not None:
+            pause = min(pause, policy.while_known)
         self._due(guid, self._clock.now() + pause)
         self._changed(guid)
         self._judge()
@@ -496,7 +480,7 @@ class Calendars:
         One that the directory knows and its server does not comes back within the hour, as a rule.
         """
         if was_found:
-            self._let_go(participant)
+            self._let_go(participant, failure)
             return failure
         was_known = participant.reading is not None or self._shows_something(guid)
         self._absences.missing(guid, self._clock.now(), was_known=was_known)
@@ -508,14 +492,14 @@ class Calendars:
         participant.has_no_mailbox = True
         return failure
 
-    def _let_go(self, participant: Participant) -> None:
+    def _let_go(self, participant: Participant, failure: MailboxNotFound) -> None:
         """Forget what was read once the state of that time has ended and all short looks were in vain."""
         if participant.reading is None:
             return
         now = self._clock.now()
         if participant.failed_visits == 1 or participant.lasts_until is None:
             participant.lasts_until = min(participant.expires or now, participant.reading.window.end)
-        if now >= participant.lasts_until and looked_enough(participant.failed_visits):
+        if now >= participant.lasts_until and policy_of(type(failure)).pauses.are_through(participant.failed_visits):
             participant.reading = None
 
     def _complain(self, guid: str, participant: Participant, failure: Failure) -> None:
@@ -523,7 +507,7 @@ class Calendars:
         if type(participant.problem) is type(failure):
             return
         trouble = UserTrouble(participant.user, failure)
-        if isinstance(failure, ImpersonationDenied) and not self._readability.anybody_read:
+        if policy_of(type(failure)).for_everybody is not None and not self._readability.anybody_read:
             self._withheld[guid] = trouble
         else:
             self._withheld.pop(guid, None)
@@ -546,7 +530,7 @@ class Calendars:
                 return
             self._compare_restriction()
             for guid, participant in self._roster.items():
-                if isinstance(participant.problem, ImpersonationDenied):
+                if type(participant.problem) is type(denial):
                     participant.problem = None
                     self.visit(guid)
             return
@@ -564,7 +548,8 @@ class Calendars:
         now = self._network_clock.now()
         if self._closed_until is not None and self._closed_until > now:
             return
-        pause = self._backoff_of(failure).next()
+        pauses = policy_of(type(failure)).pauses_of_all
+        pause = self._backoffs.next(pauses, pauses)
         if failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         self._closed_until = now + pause
@@ -572,15 +557,10 @@ class Calendars:
         self._service_answers = self._works = False
         self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
 
-    def _backoff_of(self, failure: ExchangeFailure) -> Backoff | Looks:
-        """A bare 403 may be a hiccup of a front end; what is refused in words waits for a person."""
-        if isinstance(failure, EwsForbidden):
-            return self._looks
-        return self._backoff_without_right if failure.fault is Fault.PERMISSION else self._backoff
-
     def _signs_of_life(self) -> None:
         """Whoever tells of a change can be asked about it: no other server's silence has to be waited for."""
-        if self._closed_until is not None and isinstance(self._closed_by, OF_ONE_SERVER):
+        is_of_a_server = self._closed_by is not None and policy_of(type(self._closed_by)).is_of_a_server
+        if self._closed_until is not None and is_of_a_server:
             self._closed_until = min(self._closed_until, self._network_clock.now())
             self._service_alarm.wake()
 
@@ -589,9 +569,7 @@ class Calendars:
         self._service_alarm.wake()
         self._silence.well(guid)
         self._outbreak.well(guid)
-        self._backoff.reset()
-        self._backoff_without_right.reset()
-        self._looks.reset()
+        self._backoffs.clear()
         self._service_answers = True
         self._compare_works()
 
@@ -602,6 +580,11 @@ class Calendars:
             self._observe(LinkRecovered(Side.EXCHANGE))
 
 
+def _needs_a_person(failure: Failure | None) -> bool:
+    return failure is not None and policy_of(type(failure)).needs_a_person
+
+
 def _of_the_service(failure: ExchangeFailure) -> ExchangeFailure:
-    """Who may impersonate nobody may be told so for each mailbox."""
-    return ImpersonationRightMissing(failure.detail) if isinstance(failure, ImpersonationDenied) else failure
+    """What is denied for each mailbox may be denied for all of them."""
+    kind = policy_of(type(failure)).for_everybody
+    return failure if kind is None else kind(failure.detail)

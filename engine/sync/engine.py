@@ -9,6 +9,7 @@ from random import Random
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from engine.broadcast import Broadcast
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.failures import Failure
@@ -31,7 +32,6 @@ from engine.pbx.events import (
 from engine.pbx.failures import PbxLinkMistake
 from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.failures import StoreFailure
-from engine.sync.bell import Bell
 from engine.sync.calendars import Calendars
 from engine.sync.circumstances import Circumstances
 from engine.sync.decider import Decider
@@ -95,7 +95,7 @@ class Engine:
         self._source = source
         self._settings = settings.presence
         self._observers = [observe]
-        self._finished = Bell()
+        self._finished = Broadcast()
         self._mistakes = MistakeLog(logger, network_clock)
         self._supervisor = Supervisor(
             network_clock,
@@ -114,7 +114,7 @@ class Engine:
             network_clock=network_clock,
             random=random,
             observe=self._report,
-            finished=self._finished.ring,
+            finished=self._finished.notify,
         )
         self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
         self._read_back = ReadBack(self._roster, self._writer, around)
@@ -242,7 +242,7 @@ class Engine:
             await self._network_clock.sleep_until(self._network_clock.now() + GRACE)
             self._directory.weigh()
             self._report(ServiceChanged())
-            self._finished.ring()
+            self._finished.notify()
 
     def _note_soon(self) -> None:
         self._noting.wake()
@@ -355,7 +355,7 @@ class Engine:
         """Return as soon as everything due was read and decided, and the PBX shows it."""
         parts = (self._directory, self._calendars, self._decider, self._writer)
         while not all(part.is_idle() for part in parts):
-            await self._finished.heard()
+            await self._finished.wait()
 
     def _set_back(self) -> None:
         """What was decided, and planned to be read, was so for an instant that is yet to come."""

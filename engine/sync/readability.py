@@ -3,7 +3,8 @@
 from collections import Counter
 
 from engine.core.failures import Failure
-from engine.exchange.failures import ImpersonationDenied, MailboxNotFound, NoCalendarReadable
+from engine.exchange.failures import ExchangeFailure, MailboxNotFound, NoCalendarReadable
+from engine.exchange.retry import policy_of
 
 NAMED = 3
 """How many kinds of failures are named."""
@@ -48,10 +49,11 @@ class Readability:
         counted = Counter(failure.meaning for failure in self._ill.values())
         return NoCalendarReadable(", ".join(f"{meaning} ({number})" for meaning, number in counted.most_common(NAMED)))
 
-    def denial(self, users: int) -> ImpersonationDenied | None:
-        """Return one of the denials once all `users` were tried and nobody who has a mailbox may be impersonated."""
+    def denial(self, users: int) -> ExchangeFailure | None:
+        """Return one of the denials once all `users` were tried and everybody who has a mailbox is denied."""
         if self._well or len(self._ill) < users:
             return None
-        denials = [each for each in self._ill.values() if isinstance(each, ImpersonationDenied)]
+        ill = [each for each in self._ill.values() if isinstance(each, ExchangeFailure)]
+        denials = [each for each in ill if policy_of(type(each)).for_everybody is not None]
         without = sum(isinstance(each, MailboxNotFound) for each in self._ill.values())
         return denials[0] if denials and len(denials) + without == len(self._ill) else None

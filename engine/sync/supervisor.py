@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from random import Random
 
-from engine.core.backoff import Backoff
+from engine.core.backoff import Backoff, doubling
 from engine.core.clock import Clock
 from engine.core.failures import Failure, Fault, Scope
 from engine.core.mistakes import MistakeLog
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
-"""Seconds before a part starts again, doubled from the first to the longest."""
+PAUSES = doubling(timedelta(seconds=1), timedelta(minutes=5))
+"""Before a part starts again."""
 
 WELL_AGAIN_AFTER = timedelta(hours=1)
 """A part that has run for so long without a mistake is well: nothing is said of it, and pauses begin with the first."""
@@ -67,7 +67,7 @@ class Supervisor:
 
         A cancellation that nobody asked for is a mistake like any other, and a mistake on the way out delays no end.
         """
-        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._random)
+        backoff = Backoff(self._random)
         while True:
             began = self._clock.now()
             try:
@@ -84,7 +84,7 @@ class Supervisor:
                 raise asyncio.CancelledError
             if self._clock.now() >= began + WELL_AGAIN_AFTER:
                 backoff.reset()
-            await self._clock.sleep_until(self._clock.now() + backoff.next())
+            await self._clock.sleep_until(self._clock.now() + backoff.next(PAUSES))
             self._started_again(name)
 
     def note(self, name: str, mistake: BaseException) -> None:

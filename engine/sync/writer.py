@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from engine.core.backoff import Backoffs, doubling
 from engine.core.clock import Clock
 from engine.core.failures import EngineMistake, Failure
 from engine.core.mistakes import MistakeLog
@@ -40,12 +41,10 @@ from engine.sync.timetable import Alarm, Timetable
 
 logger = logging.getLogger(__name__)
 
-RETRY = timedelta(seconds=5)
-LONGEST_RETRY = timedelta(minutes=5)
-"""Pause before a write is tried again whose answer did not come: from the one, doubling, to the other, unless the
-connection is made again before."""
+UNANSWERED = doubling(timedelta(seconds=5), timedelta(minutes=5))
+"""Pauses before a write is tried again whose answer did not come, unless the connection is made again before."""
 
-REFUSED_RETRY, LONGEST_REFUSED_RETRY = timedelta(minutes=1), timedelta(hours=1)
+REFUSED = doubling(timedelta(minutes=1), timedelta(hours=1))
 """The same for one that was refused: what the PBX has against it seldom passes by itself."""
 
 KEEP_AGAIN = timedelta(seconds=10)
@@ -113,7 +112,6 @@ class Writer:
         self._store = store
         self._clock = around.clock
         self._network_clock = around.network_clock
-        self._random = around.random
         self._pace = Pace(settings.writes_per_second, self._network_clock)
         self._slots = asyncio.Semaphore(settings.writes_in_flight)
         self._dry_run = dry_run
@@ -130,8 +128,8 @@ class Writer:
         self._wanted = Timetable()
         self._busy: set[str] = set()
         self._again: set[str] = set()
-        self._unanswered: dict[str, int] = {}
-        self._refusals: dict[str, int] = {}
+        self._unanswered = Backoffs(around.random)
+        self._refusals = Backoffs(around.random)
         self._refused = Timetable()
         self._gone_meanwhile: set[str] = set()
         self._notes_cut_at: int | None = None
@@ -338,16 +336,16 @@ class Writer:
             if participant is not None:
                 await self._bring_up_to_date(guid, participant)
         except PbxFailure as failure:
-            self._wanted.set(guid, self._network_clock.now() + self._pause(guid))
+            self._wanted.set(guid, self._network_clock.now() + self._unanswered.next(guid, UNANSWERED))
             self._complain(guid, failure)
         except StoreFailure:
             raise
         except Exception as mistake:
             self._mistakes.write("writing the presence of a user", mistake)
-            self._wanted.set(guid, self._network_clock.now() + self._pause(guid))
+            self._wanted.set(guid, self._network_clock.now() + self._unanswered.next(guid, UNANSWERED))
             self._complain(guid, EngineMistake(type(mistake).__name__))
         else:
-            self._unanswered.pop(guid, None)
+            self._unanswered.reset(guid)
         finally:
             self._busy.discard(guid)
             if guid in self._gone_meanwhile:
@@ -372,19 +370,9 @@ class Writer:
         """Show what is the matter with this user alone once it is more than a passing trouble."""
         participant = self._roster.get(guid)
         is_own = isinstance(failure, PresenceUnanswered | EngineMistake)
-        if participant and is_own and self._unanswered[guid] == 2:
+        if participant and is_own and self._unanswered.failures(guid) == 2:
             participant.refusal = failure
             self._observe(UserTrouble(participant.user, failure))
-
-    def _pause(self, guid: str) -> timedelta:
-        failures = self._unanswered[guid] = self._unanswered.get(guid, 0) + 1
-        pause = min(RETRY.total_seconds() * 2.0 ** min(failures - 1, 10), LONGEST_RETRY.total_seconds())
-        return timedelta(seconds=pause * self._random.uniform(0.75, 1.25))
-
-    def _pause_after_refusal(self, guid: str) -> timedelta:
-        refusals = self._refusals[guid] = self._refusals.get(guid, 0) + 1
-        doublings: int = min(refusals - 1, 10)
-        return min(REFUSED_RETRY * (1 << doublings), LONGEST_REFUSED_RETRY) * self._random.uniform(0.75, 1.25)
 
     async def _bring_up_to_date(self, guid: str, participant: Participant) -> None:
         was_elsewhere = await self._tidy_up(guid)
@@ -462,7 +450,7 @@ class Writer:
         except PresenceRefused as refusal:
             if self._certainty.allows(guid):
                 participant.refused = presence
-                self._refused.set(guid, self._network_clock.now() + self._pause_after_refusal(guid))
+                self._refused.set(guid, self._network_clock.now() + self._refusals.next(guid, REFUSED))
             participant.refusal = refusal
             self._written[guid] = known
             await self._store.withdraw(guid)
@@ -470,7 +458,7 @@ class Writer:
                 self._observe(UserTrouble(participant.user, refusal))
             return
         participant.refused = participant.refusal = None
-        self._refusals.pop(guid, None)
+        self._refusals.reset(guid)
         await self._acknowledge(guid, presence, expires)
         self._observe(PresenceConfirmed(participant.user, presence, self._clock.now()))
 
@@ -490,7 +478,7 @@ class Writer:
         if not self._dry_run:
             self._written.pop(guid, None)
             self._leftovers.pop(guid, None)
-            self._refusals.pop(guid, None)
+            self._refusals.reset(guid)
             self._refused.discard(guid)
             await self._store.forget(guid)
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.impersonation import grant
 from engine.exchange.diagnosis import Account, Diagnosed, diagnose, known_codes, stranger_in
-from engine.exchange.ews.codes import MEANINGS, Reaction, meaning_of
+from engine.exchange.ews.codes import MEANINGS, meaning_of
 from engine.exchange.failures import (
     EwsForbidden,
     EwsSwitchedOff,
@@ -15,6 +15,7 @@ from engine.exchange.failures import (
     MailboxNotFound,
     ServiceAccountBusy,
 )
+from engine.exchange.narration import Task, narrated
 
 ACCOUNT = Account("svc-calendar@corp.example")
 MAILBOX = "anna@corp.example"
@@ -26,12 +27,13 @@ def of(**seen: object) -> tuple[Diagnosed, ...]:
 
 
 @pytest.mark.parametrize("mailbox", [MAILBOX, ""])
-def test_every_code_is_explained_by_the_table_of_reactions(mailbox: str) -> None:
+def test_every_code_is_explained_by_the_tables_that_decide(mailbox: str) -> None:
     for code in known_codes():
         [found] = of(codes=("NoError", code), mailbox=mailbox)
-        assert found.meaning == meaning_of(code, of_a_mailbox=bool(mailbox))
+        assert found.failure is meaning_of(code, of_a_mailbox=bool(mailbox))
         assert found.cause
-        assert found.meaning.failure.remedy
+        assert found.reaction == narrated(found.failure)
+        assert found.failure.remedy
         assert "{mailbox}" not in found.command
         assert "{account}" not in found.command
 
@@ -43,23 +45,23 @@ def all_failures(kind: type[ExchangeFailure] = ExchangeFailure) -> list[type[Exc
 @pytest.mark.parametrize("slug", sorted({kind().slug for kind in all_failures()}))
 def test_every_failure_is_known_by_its_name(slug: str) -> None:
     [found] = of(status=None, failure=slug)
-    assert found.meaning.failure().slug == slug
+    assert found.failure().slug == slug
 
 
 @pytest.mark.parametrize(
-    ("seen", "failure", "reaction"),
+    ("seen", "failure"),
     [
-        ({"status": 401}, LoginRefused, Reaction.OPEN_BREAKER),
-        ({"status": 403}, EwsForbidden, Reaction.PROBE_SERVICE),
-        ({"status": 403, "by_policy": True}, EwsSwitchedOff, Reaction.PROBE_SERVICE),
-        ({"status": 503}, ExchangeBusy, Reaction.PAUSE),
-        ({"codes": ("ErrorServerBusy",), "mailbox": ""}, ServiceAccountBusy, Reaction.PAUSE),
-        ({"operation": "GetUserSettings", "codes": ("InvalidUser",)}, MailboxNotFound, Reaction.FORGET_MAILBOX),
+        ({"status": 401}, LoginRefused),
+        ({"status": 403}, EwsForbidden),
+        ({"status": 403, "by_policy": True}, EwsSwitchedOff),
+        ({"status": 503}, ExchangeBusy),
+        ({"codes": ("ErrorServerBusy",), "mailbox": ""}, ServiceAccountBusy),
+        ({"operation": "GetUserSettings", "codes": ("InvalidUser",)}, MailboxNotFound),
     ],
 )
-def test_meaning(seen: dict[str, object], failure: type[ExchangeFailure], reaction: Reaction) -> None:
+def test_meaning(seen: dict[str, object], failure: type[ExchangeFailure]) -> None:
     [found] = of(**seen)
-    assert (found.meaning.failure, found.meaning.reaction) == (failure, reaction)
+    assert found.failure is failure
 
 
 def test_what_is_fine_needs_no_diagnosis() -> None:
@@ -68,7 +70,7 @@ def test_what_is_fine_needs_no_diagnosis() -> None:
 
 def test_errors_of_the_authority() -> None:
     [found] = of(operation="Token", status=401, codes=("AADSTS7000222", "invalid_client"), mailbox="")
-    assert found.meaning.failure().slug == "client-secret-expired"
+    assert found.failure().slug == "client-secret-expired"
 
 
 def test_the_command_grants_impersonation_to_the_account() -> None:
@@ -94,7 +96,7 @@ def test_the_command_is_scoped_and_may_be_typed_again() -> None:
 @pytest.mark.parametrize("code", ["500", "404"])
 def test_address_unknown_to_plain_old_autodiscover_is_diagnosed_as_such(code: str) -> None:
     [found] = of(operation="Autodiscover", codes=(code,))
-    assert found.meaning.failure is MailboxNotFound
+    assert found.failure is MailboxNotFound
 
 
 @pytest.mark.parametrize("evil", ["a'; Remove-Mailbox *; '", "$(whoami)@x", "a\u2019b", "a b", ""])
@@ -115,8 +117,14 @@ def test_a_log_in_page_is_named_with_where_it_leads_to(status: int) -> None:
     page = b"<html><form action='https://adfs.corp.example/adfs/ls/?s3cr3t'></form></html>"
     stranger = stranger_in(status, headers, page)
     [found] = of(status=status, failure=LoginPage().slug, stranger=stranger)
-    assert found.meaning.failure is LoginPage
+    assert found.failure is LoginPage
     assert "leads to https://adfs.corp.example/adfs/ls/" in found.code
     assert "s3cr3t" not in found.code
     [found] = of(status=status, failure=LoginPage().slug)
     assert found.code == f"HTTP {status}"
+
+
+@pytest.mark.parametrize(("operation", "task"), [("Subscribe", Task.SUBSCRIBE), ("GetStreamingEvents", Task.LISTEN)])
+def test_what_is_done_depends_on_what_was_being_done(operation: str, task: Task) -> None:
+    [found] = of(operation=operation, codes=("ErrorExceededSubscriptionCount",))
+    assert found.reaction == narrated(found.failure, task) != narrated(found.failure)

@@ -26,7 +26,7 @@ async def test_a_pbx_that_tells_another_name_is_the_wrong_one(when: PbxInfoSent)
         down = await heard.down()
         assert isinstance(down.failure, WrongPbx)
         assert "branch" in down.failure.detail
-        assert (next_try(down) - clock.now()).total_seconds() >= 60
+        assert (next_try(down) - clock.now()).total_seconds() >= 45
         assert heard.of(UsersComplete) == []
 
 
@@ -119,7 +119,7 @@ async def test_a_right_missing_in_what_the_pbx_tells_is_named(missing: str, when
         down = await heard.down()
         assert isinstance(down.failure, PbxRightsMissing)
         assert down.failure.detail == missing
-        assert (next_try(down) - clock.now()).total_seconds() >= 60
+        assert (next_try(down) - clock.now()).total_seconds() >= 45
 
 
 @pytest.mark.parametrize("reaction", MissingRight)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict
 
 from engine.core.clock import Clock
-from engine.exchange.failures import AnswerBrokenOff, ExchangeUnreachable, LoginRefused
+from engine.exchange.failures import AnswerBrokenOff, ExchangeFailure, ExchangeUnreachable, LoginRefused
 from engine.simulator.exchange.autodiscover import Directory
 from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
 from engine.simulator.exchange.homes import AFFINITY_COOKIE, Home, Homes
@@ -64,13 +64,15 @@ class Asked:
 
 @dataclass
 class InProcessExchange:
-    """Implements `Http`; every request is in `asked`. An answer takes `seconds`."""
+    """Implements `Http`; every request is in `asked`. An answer takes `seconds`; none comes while there is an
+    `http_failure`."""
 
     world: World
     clock: Clock
     behaviour: Behaviour = AS_DOCUMENTED
     seconds: float = 0.05
     faults: Faults = field(default_factory=Faults)
+    http_failure: ExchangeFailure | None = None
     asked: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -130,6 +132,8 @@ class InProcessExchange:
             await asyncio.sleep(ANSWER_SECONDS)
             raise AnswerBrokenOff("no answer in time")
         await asyncio.sleep(seconds)
+        if self.http_failure is not None:
+            raise self.http_failure
         if any(isinstance(each, Unauthorized) for each in effects):
             raise LoginRefused("HTTP 401")
         for cut in (each for each in effects if isinstance(each, Cut)):

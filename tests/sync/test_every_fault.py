@@ -54,7 +54,7 @@ LASTING = 8
 """Requests in a minute for one mailbox that lasting trouble may come to, on the average of the last seven minutes."""
 
 OPERATIONS = ("ResolveNames", "Subscribe", "FindItem", "GetStreamingEvents", "GetUserSettings")
-CODES = (*{meaning.failure: code for code, meaning in MEANINGS.items()}.values(), "ErrorNobodyKnows")
+CODES = (*{failure: code for code, failure in MEANINGS.items()}.values(), "ErrorNobodyKnows")
 """One of each meaning: what is done depends on that alone."""
 
 
@@ -72,6 +72,7 @@ class Run:
     source: EwsSource
     roster: Roster
     happenings: list[Happening]
+    all_are_watched: bool
 
     def busiest_minute(self) -> int:
         """The most requests for one mailbox within a minute."""
@@ -134,14 +135,16 @@ def run(
                 user = User(guid=person.guid, name=person.name, display_name="")
                 roster[user.guid] = Participant(user, (person.mailbox or "", f"{user.name}@elsewhere.example"))
                 calendars.visit(user.guid)
+            calendars.everybody_is_known()
             if healthy_minutes:
                 await asyncio.sleep(healthy_minutes * 60)
                 befalls(server)
             await asyncio.sleep(minutes * 60)
             charged = {stream.charged for stream in server.subscriptions.streams}
+            all_are_watched = all(source.is_watched(each.mailbox) for each in roster.values() if each.mailbox)
             for task in tasks:
                 task.cancel()
-        return Run(server, server.asked, clock.now(), charged, source, roster, happenings)
+        return Run(server, server.asked, clock.now(), charged, source, roster, happenings, all_are_watched)
 
     return run_in_virtual_time(main())
 
@@ -170,7 +173,7 @@ def test_good_days_take_few_requests() -> None:
     found = run(lambda server: None)
     assert found.operations()["FindItem"] == PEOPLE
     assert found.in_a_minute_at_last() == 0
-    assert all(found.source.is_watched(each.mailbox) for each in found.roster.values() if each.mailbox)
+    assert found.all_are_watched
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -272,7 +275,7 @@ def test_broken_affinity_ends_in_polling_and_is_said(unknown_subscriptions: str)
 def test_a_server_whose_subscriptions_belong_to_the_impersonated_is_heard_alone() -> None:
     behaviour = Behaviour(heartbeat_seconds=45, subscriptions_of_the_impersonated=True, unknown_subscriptions="refused")
     found = run(lambda server: None, behaviour)
-    assert all(found.source.is_watched(each.mailbox) for each in found.roster.values() if each.mailbox)
+    assert found.all_are_watched
     assert found.charged == {person.mailbox for person in found.exchange.world.people}
     assert found.source.concerns == ()
     assert found.in_a_minute_at_last() <= 0.5

@@ -17,7 +17,7 @@ from engine.core.mistakes import MistakeLog, traceback_of
 from engine.core.seldom import MOST_KEYS, PAUSE, Seldom
 from engine.store.failures import StoreFailure, StoreUnusable
 from engine.sync.calendars import Calendars
-from engine.sync.supervisor import FIRST_PAUSE, LONGEST_PAUSE, WELL_AGAIN_AFTER, Supervisor
+from engine.sync.supervisor import PAUSES, WELL_AGAIN_AFTER, Supervisor
 from tests.pbx.support import eventually
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
@@ -69,8 +69,9 @@ async def test_pauses_grow_and_the_traceback_is_written_once(caplog: pytest.LogC
             await stage.clock.advance_to(stage.clock.next_alarm)
     pauses = [after - before for before, after in itertools.pairwise(starts)]
     assert pauses[0] <= 1
-    assert max(pauses) <= LONGEST_PAUSE
-    assert pauses[-1] > LONGEST_PAUSE / 2
+    longest = PAUSES.steps[-1].total_seconds()
+    assert max(pauses) <= longest
+    assert pauses[-1] > longest / 2
     assert all(after > before for before, after in itertools.pairwise(pauses[:9]))
     assert caplog.text.count("Traceback") <= 1 + sum(pauses) // PAUSE.total_seconds() + 1
     assert "made up␛[2J by␊a peer" in caplog.text
@@ -148,7 +149,7 @@ async def test_a_cancellation_that_nobody_asked_for_ends_no_part(caplog: pytest.
     async with stage.keeping(part=part):
         await eventually(lambda: stage.clock.next_alarm)
         assert [problem.detail for problem in stage.supervisor.problems()] == ["part: CancelledError"]
-        await stage.clock.advance(FIRST_PAUSE)
+        await stage.clock.advance(PAUSES.steps[0].total_seconds())
         await eventually(lambda: len(runs) == 2)
     assert stage.noted == [1]
     assert caplog.text.count("Traceback") == 1

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from engine.core.backoff import JITTER
 from engine.core.failures import EngineMistake
 from engine.core.presence.model import Presence
 from engine.pbx.failures import PresenceRefused, PresenceUnanswered
 from engine.sync.happenings import PresenceConfirmed, UserTrouble
-from engine.sync.writer import LONGEST_REFUSED_RETRY, LONGEST_RETRY, REFUSED_RETRY, RETRY
+from engine.sync.writer import REFUSED, UNANSWERED
 from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
 from tests.sync.writing import Desk, RecordingLink, running_writer
@@ -121,8 +122,9 @@ async def test_a_write_without_an_answer_is_tried_again_later_and_later(tmp_path
             assert clock.next_alarm is not None
             pauses.append((clock.next_alarm - clock.now()).total_seconds())
             await clock.advance_to(clock.next_alarm)
-        doubling = [min(RETRY.total_seconds() * 2**n, LONGEST_RETRY.total_seconds()) for n in range(9)]
-        assert all(0.75 * least <= pause <= 1.25 * least for pause, least in zip(pauses, doubling, strict=True))
+        steps = [step.total_seconds() for step in UNANSWERED.steps]
+        full = [steps[min(n, len(steps) - 1)] for n in range(9)]
+        assert all((1 - JITTER) * step <= pause <= step for pause, step in zip(pauses, full, strict=True))
         (told,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
         assert isinstance(told.failure, PresenceUnanswered)
         assert desk.roster["a"].refusal is None, "it was answered in the end"
@@ -163,8 +165,8 @@ async def test_a_refused_presence_is_tried_again_later_and_later_while_the_link_
             assert clock.next_alarm is not None
             pauses.append(clock.next_alarm - clock.now())
             await clock.advance_to(clock.next_alarm)
-        doubling = [min(REFUSED_RETRY * 2**n, LONGEST_REFUSED_RETRY) for n in range(9)]
-        assert all(0.75 * least <= pause <= 1.25 * least for pause, least in zip(pauses, doubling, strict=True))
+        full = [REFUSED.steps[min(n, len(REFUSED.steps) - 1)] for n in range(9)]
+        assert all((1 - JITTER) * step <= pause <= step for pause, step in zip(pauses, full, strict=True))
         assert len(link.writes) == 10
         assert [each.presence for each in desk.happenings if isinstance(each, PresenceConfirmed)] == [BUSY]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from engine.exchange.ews.affinity import override_cookie
-from engine.exchange.ews.codes import MEANINGS, meaning_of, meaning_of_status
+from engine.exchange.ews.codes import meaning_of, meaning_of_status, told_code
 from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import Impersonation, ResponseMessage, response_messages
 from engine.exchange.ews.transport import HttpAnswer
@@ -49,13 +49,9 @@ class EwsAnswer:
     def failure(self, message: ResponseMessage, *, about: str | None = None) -> ExchangeFailure:
         """Return the named failure for a response message that failed; `about` is the mailbox it is about, where that
         is not the one that was impersonated."""
-        code = message.code
-        # A batch that was throttled half-way hides the reason (ErrorInternalServerError around ErrorServerBusy).
-        inner = message.values.get("InnerErrorResponseCode", "")
-        if code == "ErrorInternalServerError" and inner in MEANINGS:
-            code = inner
+        code = told_code(message.code, message.values.get("InnerErrorResponseCode", ""))
         of_a_mailbox = self._impersonation is not None or about is not None
-        failure = meaning_of(code, of_a_mailbox=of_a_mailbox).failure
+        failure = meaning_of(code, of_a_mailbox=of_a_mailbox)
         detail = self._where(code or "an error without a code", about)
         if failure is NotPrimaryAddress:
             return NotPrimaryAddress(detail, primary=message.values.get("Primary"))
@@ -89,7 +85,7 @@ class EwsAnswer:
         detail = self._where(f"HTTP {status}")
         # The reason is in this header; the body is not to be relied on (Microsoft, "Control access to EWS").
         reason = self._answer.headers.get("x-ews-policy-reason", "")[:200] if status == 403 else ""
-        failure = meaning_of_status(status, by_policy=bool(reason)).failure
+        failure = meaning_of_status(status, by_policy=bool(reason))
         waits = issubclass(failure, ExchangeBusy | MailboxTrouble)
         return failure(
             f'{detail}, "{reason}"' if reason else detail, retry_after=self._retry_after() if waits else None

@@ -16,6 +16,7 @@ from engine.exchange.ews.get_item import concerns_one_item, get_organizers, orga
 from engine.exchange.ews.soap import Impersonation, ResponseMessage
 from engine.exchange.failures import (
     CalendarItemCorrupt,
+    CalendarItemGone,
     CalendarTooFull,
     ExchangeFailure,
     NotUnderstood,
@@ -145,11 +146,14 @@ class CalendarReader:
 
 def _organizer_in(answer: EwsAnswer, message: ResponseMessage) -> _Organizer:
     # Deleted between the two requests: the change that follows will have it read again.
-    if message.failed and message.code == "ErrorItemNotFound":
+    if not message.failed:
+        return organizer(message.element)
+    failure = answer.failure(message)
+    if isinstance(failure, CalendarItemGone):
         return None
-    if message.failed and concerns_one_item(answer.failure(message)):
+    if concerns_one_item(failure):
         return Oddity.ORGANIZER_UNKNOWN
-    return organizer(answer.content(message))
+    raise failure
 
 
 def _with_organizer(appointment: Appointment, told: _Organizer) -> Appointment:

@@ -1,13 +1,12 @@
-"""One table says what every EWS response code means to us: what is done about it, and the name it is reported under."""
+"""One table says what every EWS response code means to us: the failure, and by that what is done about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
 from engine.exchange.ews.foreign_codes import FOREIGN_CODES
 from engine.exchange.failures import (
     CalendarItemCorrupt,
+    CalendarItemGone,
     CalendarNotReadable,
     CalendarTooFull,
     EwsForbidden,
@@ -35,47 +34,20 @@ from engine.exchange.failures import (
 )
 from engine.exchange.http.login_page import LOGIN_TIMEOUT
 
-
-class Reaction(StrEnum):
-    """What is done about a response code."""
-
-    PAUSE = "pause this mailbox, or the service account where it asks in its own name"
-    FEWER_AT_ONCE = "pause this mailbox, and go on with fewer requests at once"
-    TRY_AGAIN = "try this mailbox again later, the others go on"
-    HALVE_WINDOW = "read the window in two halves"
-    FIND_SERVER_AGAIN = "run autodiscover again before the next try"
-    CORRECT_ADDRESS = "ask once more with the address in the answer"
-    FORGET_MAILBOX = "clear the presence, look again daily and when the PBX user changes"
-    WAIT_FOR_PERMISSION = "skip this mailbox, look again hourly"
-    PROBE_SERVICE = "stop all requests, probe with one mailbox now and then"
-    OPEN_BREAKER = "stop log-ins, try again ever later or when somebody asks for it"
-    POLL = "read this mailbox regularly, try to subscribe later"
-    SUBSCRIBE_AGAIN = "subscribe again, then read the window"
-    REPORT = "no second try, it is a defect or a server too old"
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a response code means: the reaction, and the failure that carries it to the rest of the engine."""
-
-    reaction: Reaction
-    failure: type[ExchangeFailure]
-
+NAMES_NOT_RESOLVED = ("ErrorNameResolutionNoResults", "ErrorNameResolutionMultipleResults")
+"""Codes of answers of ResolveNames that hold what was found, whatever class a server gives them."""
 
 # Codes and their descriptions: Microsoft's EWS reference, page ResponseCode.
-TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
+TABLE: tuple[tuple[type[ExchangeFailure], tuple[str, ...]], ...] = (
     (
-        Reaction.PAUSE,
         MailboxBusy,
         ("ErrorServerBusy", "ErrorTimeoutExpired", "ErrorBatchProcessingStopped"),
     ),
     (
-        Reaction.FEWER_AT_ONCE,
         TooManyAtOnce,
         ("ErrorExceededConnectionCount", "ErrorTooManyObjectsOpened", "ErrorInsufficientResources"),
     ),
     (
-        Reaction.TRY_AGAIN,
         MailboxTrouble,
         (
             "ErrorInternalServerTransientError",
@@ -89,7 +61,6 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorStaleObject",
             "ErrorFreeBusyGenerationFailed",
             "ErrorProxyRequestProcessingFailed",
-            "ErrorItemNotFound",
             "ErrorADSessionFilter",
             "ErrorAvailabilityConfigNotFound",
             "ErrorClientDisconnected",
@@ -124,7 +95,6 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ),
     ),
     (
-        Reaction.POLL,
         SubscriptionRefused,
         (
             "ErrorExceededSubscriptionCount",
@@ -133,7 +103,6 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ),
     ),
     (
-        Reaction.HALVE_WINDOW,
         CalendarItemCorrupt,
         (
             "ErrorCalendarInvalidPropertyState",
@@ -149,10 +118,10 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorRecurrenceHasNoOccurrence",
         ),
     ),
-    (Reaction.HALVE_WINDOW, CalendarTooFull, ("ErrorExceededFindCountLimit", "ErrorResultSetTooBig")),
-    (Reaction.FIND_SERVER_AGAIN, MailboxMoved, ("ErrorMailboxMoveInProgress",)),
+    (CalendarItemGone, ("ErrorItemNotFound",)),
+    (CalendarTooFull, ("ErrorExceededFindCountLimit", "ErrorResultSetTooBig")),
+    (MailboxMoved, ("ErrorMailboxMoveInProgress",)),
     (
-        Reaction.FIND_SERVER_AGAIN,
         MailboxElsewhere,
         (
             "ErrorCrossSiteRequest",
@@ -171,25 +140,22 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
             "ErrorWrongServerVersionDelegate",
         ),
     ),
-    (Reaction.CORRECT_ADDRESS, NotPrimaryAddress, ("ErrorNonPrimarySmtpAddress",)),
+    (NotPrimaryAddress, ("ErrorNonPrimarySmtpAddress",)),
     (
-        Reaction.FORGET_MAILBOX,
         MailboxNotFound,
         (
             "ErrorNonExistentMailbox",
             "ErrorMailRecipientNotFound",
             "ErrorAccountDisabled",
             "ErrorInvalidSmtpAddress",
-            "ErrorNameResolutionNoResults",
-            "ErrorNameResolutionMultipleResults",
+            *NAMES_NOT_RESOLVED,
             "ErrorCannotFindUser",
             "ErrorRecipientNotFound",
             "ErrorFreeBusyDLLimitReached",
         ),
     ),
-    (Reaction.WAIT_FOR_PERMISSION, ImpersonationDenied, ("ErrorImpersonateUserDenied",)),
+    (ImpersonationDenied, ("ErrorImpersonateUserDenied",)),
     (
-        Reaction.WAIT_FOR_PERMISSION,
         CalendarNotReadable,
         (
             "ErrorAccessDenied",
@@ -206,20 +172,17 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ),
     ),
     (
-        Reaction.PROBE_SERVICE,
         ImpersonationRightMissing,
         ("ErrorImpersonationDenied", "ErrorImpersonationFailed"),
     ),
     (
-        Reaction.PROBE_SERVICE,
         ExchangeTooOld,
         ("ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"),
     ),
-    (Reaction.PROBE_SERVICE, EwsForbidden, ("ErrorOrganizationAccessBlocked", "ErrorCallerIsInvalidADAccount")),
-    (Reaction.PROBE_SERVICE, ServiceMailboxMissing, ("ErrorNameResolutionNoMailbox",)),
-    (Reaction.OPEN_BREAKER, LoginRefused, ("ErrorPasswordExpired", "ErrorPasswordChangeRequired")),
+    (EwsForbidden, ("ErrorOrganizationAccessBlocked", "ErrorCallerIsInvalidADAccount")),
+    (ServiceMailboxMissing, ("ErrorNameResolutionNoMailbox",)),
+    (LoginRefused, ("ErrorPasswordExpired", "ErrorPasswordChangeRequired")),
     (
-        Reaction.SUBSCRIBE_AGAIN,
         SubscriptionLost,
         (
             "ErrorSubscriptionNotFound",
@@ -235,7 +198,6 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
         ),
     ),
     (
-        Reaction.REPORT,
         RequestRejected,
         (
             "ErrorSchemaValidation",
@@ -250,49 +212,52 @@ TABLE: tuple[tuple[Reaction, type[ExchangeFailure], tuple[str, ...]], ...] = (
     ),
 )
 
-MEANINGS: Mapping[str, Meaning] = MappingProxyType(
-    {code: Meaning(reaction, failure) for reaction, failure, codes in TABLE for code in codes}
+MEANINGS: Mapping[str, type[ExchangeFailure]] = MappingProxyType(
+    {code: failure for failure, codes in TABLE for code in codes}
 )
 
 # Without impersonation the mailbox that a code complains about is the service account's own.
-_ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, Meaning] = MappingProxyType(
+_ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, type[ExchangeFailure]] = MappingProxyType(
     {
-        **{
-            code: Meaning(meaning.reaction, ServiceAccountBusy)
-            for code, meaning in MEANINGS.items()
-            if issubclass(meaning.failure, MailboxBusy)
-        },
-        "ErrorAccountDisabled": Meaning(Reaction.OPEN_BREAKER, LoginRefused),
-        "ErrorNonExistentMailbox": Meaning(Reaction.PROBE_SERVICE, ServiceMailboxMissing),
-        "ErrorAccessDenied": Meaning(Reaction.PROBE_SERVICE, EwsForbidden),
+        **{code: ServiceAccountBusy for code, failure in MEANINGS.items() if issubclass(failure, MailboxBusy)},
+        "ErrorAccountDisabled": LoginRefused,
+        "ErrorNonExistentMailbox": ServiceMailboxMissing,
+        "ErrorAccessDenied": EwsForbidden,
     }
 )
 
 # A code that is in no schema we know may pass by itself; the failure names it.
-_UNKNOWN = Meaning(Reaction.TRY_AGAIN, MailboxTrouble)
+_UNKNOWN = MailboxTrouble
 
 
-def meaning_of(code: str, *, of_a_mailbox: bool) -> Meaning:
-    """Return what `code` means where it is about a mailbox, or else about the service account that asked."""
+def told_code(code: str, inner: str) -> str:
+    """Return what an answer complains about: a batch that was throttled half-way hides the reason in another code."""
+    return inner if code == "ErrorInternalServerError" and inner in MEANINGS else code
+
+
+def meaning_of(code: str, *, of_a_mailbox: bool) -> type[ExchangeFailure]:
+    """Return the failure that `code` means about a mailbox, or else about the service account that asked."""
     if not of_a_mailbox and code in _ABOUT_THE_SERVICE_ACCOUNT:
         return _ABOUT_THE_SERVICE_ACCOUNT[code]
     return MEANINGS.get(code, _UNKNOWN)
 
 
-def meaning_of_status(status: int, *, by_policy: bool) -> Meaning:
-    """Return what an answer without response messages means; `by_policy`: it has the header X-EWS-Policy-Reason.
+def meaning_of_status(status: int, *, by_policy: bool) -> type[ExchangeFailure]:
+    """Return the failure that an answer without response messages means.
+
+    `by_policy`: it has the header X-EWS-Policy-Reason.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/ews-throttling-in-exchange
     """
     if status == 401:
-        return Meaning(Reaction.OPEN_BREAKER, LoginRefused)
+        return LoginRefused
     if status == LOGIN_TIMEOUT:
-        return Meaning(Reaction.PROBE_SERVICE, LoginPage)
+        return LoginPage
     if status == 403:
-        return Meaning(Reaction.PROBE_SERVICE, EwsSwitchedOff if by_policy else EwsForbidden)
+        return EwsSwitchedOff if by_policy else EwsForbidden
     if status in (429, 503):
-        return Meaning(Reaction.PAUSE, ExchangeBusy)
+        return ExchangeBusy
     # Front ends redirect to an error page, or send one, while the server behind them is in trouble.
     if 300 <= status < 400 or status >= 500:
-        return Meaning(Reaction.TRY_AGAIN, MailboxTrouble)
-    return Meaning(Reaction.REPORT, NotUnderstood)
+        return MailboxTrouble
+    return NotUnderstood

@@ -1,21 +1,14 @@
 """Reads appointments, or times and states alone for as long as nobody may be impersonated."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.failures import (
-    ExchangeFailure,
-    ImpersonationDenied,
-    ImpersonationRightMissing,
-    OnlyFreeBusy,
-    SeriesNotExpanded,
-)
+from engine.exchange.failures import ExchangeFailure, OnlyFreeBusy
+from engine.exchange.retry import WITH_LESS, WithLess, policy_of
 from engine.exchange.source import Window
-
-PROBE = timedelta(hours=1)
 
 
 class Reader(Protocol):
@@ -53,15 +46,15 @@ class FallbackReader:
         self._free_busy = free_busy
         self._clock = clock
         self._next_probe = clock.now()
-        self._unexpanded: dict[str, tuple[SeriesNotExpanded, datetime]] = {}
+        self._unexpanded: dict[str, tuple[ExchangeFailure, datetime]] = {}
         self.restriction: ExchangeFailure | None = None
         self._all_denied = False
 
-    def read_less(self, denial: ImpersonationDenied) -> None:
+    def read_less(self, denial: ExchangeFailure) -> None:
         """Use `free_busy`: whoever was tried may not be impersonated, so that it is the right that is missing."""
         self._all_denied = True
         self._restrict(denial)
-        self._next_probe = self._clock.now() + PROBE
+        self._next_probe = self._clock.now() + WITH_LESS
 
     @property
     def mailboxes_per_request(self) -> int:
@@ -79,18 +72,20 @@ class FallbackReader:
         if self.restriction is None and now < self._next_try(mailbox.address, now):
             return await self._free_busy.read(url, mailbox, window)
         if self.restriction is None or now >= self._next_probe:
-            self._next_probe = now + PROBE
+            self._next_probe = now + WITH_LESS
             try:
                 found = await self._details.read(url, mailbox, window)
-            except ImpersonationRightMissing as failure:
-                self._restrict(failure)
-            except SeriesNotExpanded as failure:
-                self.restriction, self._all_denied = None, False
-                self._unexpanded[mailbox.address] = (failure, now + PROBE)
             except ExchangeFailure as failure:
-                if not (self._all_denied and isinstance(failure, ImpersonationDenied)):
-                    self._next_probe = now  # this says nothing of the right: the next read tries
-                    raise
+                policy = policy_of(type(failure))
+                match policy.with_less:
+                    case WithLess.EVERYBODY:
+                        self._restrict(failure)
+                    case WithLess.MAILBOX:
+                        self.restriction, self._all_denied = None, False
+                        self._unexpanded[mailbox.address] = (failure, now + WITH_LESS)
+                    case WithLess.NOBODY if not (self._all_denied and policy.for_everybody is not None):
+                        self._next_probe = now  # this says nothing of the right: the next read tries
+                        raise
             else:
                 self.restriction, self._all_denied = None, False
                 self._unexpanded.pop(mailbox.address, None)

@@ -5,13 +5,8 @@ from collections.abc import Sequence
 from engine.exchange.ews.addresses import told_address
 from engine.exchange.ews.safe_xml import Element, markup
 from engine.exchange.ews.soap import TYPES
-from engine.exchange.failures import (
-    CalendarNotReadable,
-    ExchangeFailure,
-    MailboxTrouble,
-    NotUnderstood,
-    RequestRejected,
-)
+from engine.exchange.failures import ExchangeFailure
+from engine.exchange.retry import policy_of
 
 _REQUEST = (
     b"<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
@@ -30,7 +25,7 @@ def concerns_one_item(failure: ExchangeFailure) -> bool:
 
     The calendar has just been found, so it may be for everything but a pause, or what an address or a right is about.
     """
-    return isinstance(failure, MailboxTrouble | CalendarNotReadable | RequestRejected | NotUnderstood)
+    return policy_of(type(failure)).may_be_of_an_item
 
 
 def organizer(message: Element) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from engine.exchange.ews.client import EwsClient
+from engine.exchange.ews.codes import NAMES_NOT_RESOLVED
 from engine.exchange.ews.endpoint import EwsEndpoint
 from engine.exchange.ews.resolve_names import MAILBOX, Offer, offer, proved_owner, resolve_name
 from engine.exchange.ews.soap import Impersonation
@@ -12,9 +13,6 @@ from engine.exchange.failures import (
     MailboxNotFound,
     NotPrimaryAddress,
 )
-
-_ANSWERED = ("ErrorNameResolutionNoResults", "ErrorNameResolutionMultipleResults")
-"""Codes of answers, whatever class a server gives them."""
 
 _NAMED = 3
 """How many of the mailboxes that were offered are named."""
@@ -86,7 +84,7 @@ class Ownership:
     async def _look_up(self, url: str, address: str, impersonation: Impersonation | None) -> Offer:
         answer = await self._client.call(url, resolve_name(address), impersonation, about=address)
         message = answer.messages[0]
-        return offer(message.element if message.code in _ANSWERED else answer.content(message))
+        return offer(message.element if message.code in NAMES_NOT_RESOLVED else answer.content(message))
 
 
 def _not_proved(address: str, offered: list[str]) -> MailboxNotFound:

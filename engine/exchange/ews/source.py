@@ -23,11 +23,8 @@ from engine.exchange.ews.streaming.watcher import Watcher
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.ews.transport import Http
 from engine.exchange.failures import (
-    AnswerBrokenOff,
-    CertificateNotTrusted,
     ExchangeFailure,
     ExchangeSlow,
-    ExchangeUnreachable,
     ImpersonationDenied,
     ImpersonationRightMissing,
     MailboxAtAnotherUrl,
@@ -38,6 +35,7 @@ from engine.exchange.failures import (
     NotificationsRefused,
     NotPrimaryAddress,
 )
+from engine.exchange.retry import Forgets, WithLess, policy_of
 from engine.exchange.source import Following, Mailbox, Tell, Window
 
 OWN_CONNECTIONS: Mapping[ExchangeType, int] = MappingProxyType({ExchangeType.ON_PREMISES: 3, ExchangeType.CLOUD_EWS: 0})
@@ -45,9 +43,6 @@ OWN_CONNECTIONS: Mapping[ExchangeType, int] = MappingProxyType({ExchangeType.ON_
 (HangingConnectionLimit, Exchange 2013), and none to an application, which is nobody without a mailbox."""
 
 NO_NOTIFICATIONS = "exchange.mode is free-busy, and times and states alone are not notified"
-
-# After these, EWS may be somewhere else now. A mailbox that has moved says nothing of where the others are.
-_PERHAPS_ELSEWHERE = (ExchangeUnreachable, CertificateNotTrusted)
 
 
 class EwsSource:
@@ -70,7 +65,7 @@ class EwsSource:
     ) -> None:
         self._http = http
         own_address = settings.user if is_smtp_address(settings.user) else ""
-        self._throttle = Throttle(settings.connections, clock)
+        self._throttle = Throttle(settings.connections, clock, random)
         self._client = EwsClient(http, own_address, self._throttle, timer)
         self._endpoint = EwsEndpoint(settings, RationedHttp(http, self._throttle), clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
@@ -153,7 +148,9 @@ class EwsSource:
                 if not failure.primary:
                     raise
                 return await self._watcher.watch(replace(mailbox, address=failure.primary))
-            except ImpersonationRightMissing:
+            except ExchangeFailure as failure:
+                if policy_of(type(failure)).with_less is not WithLess.EVERYBODY:
+                    raise
                 # Reading it comes next, and falls back to what needs no such right.
                 return mailbox
 
@@ -190,7 +187,7 @@ class EwsSource:
         """Why less is told than the settings ask for, None while everything is."""
         return self._reader.restriction
 
-    def read_less(self, denial: ImpersonationDenied) -> bool:
+    def read_less(self, denial: ExchangeFailure) -> bool:
         """Take note that nobody may be impersonated, whoever was tried; return whether reading goes on with less."""
         if not isinstance(self._reader, FallbackReader) or self._as_candidates:
             return False
@@ -230,10 +227,10 @@ class EwsSource:
             if self._ews_url_is_fixed:
                 raise MailboxAtAnotherUrl(failure.detail) from failure
             raise
-        except AnswerBrokenOff:
-            raise
-        except _PERHAPS_ELSEWHERE:
-            self._endpoint.forget(url)
+        except ExchangeFailure as failure:
+            # A mailbox that has moved says nothing of where the others are.
+            if policy_of(type(failure)).forgets is Forgets.SERVER:
+                self._endpoint.forget(url)
             raise
 
 

@@ -3,19 +3,17 @@
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from random import Random
 from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter
 
+from engine.core.backoff import Backoffs
 from engine.core.clock import Clock
 from engine.exchange.concurrency import Concurrency
-from engine.exchange.failures import ExchangeBusy, MailboxBusy, ServiceAccountBusy, TooManyAtOnce
+from engine.exchange.failures import ExchangeBusy, MailboxBusy, ServiceAccountBusy
 from engine.exchange.ration import A_VISIT, OF_A_MAILBOX, OF_A_SERVER, OF_THE_ACCOUNT, Ration
-
-FIRST_PAUSE, LONGEST_PAUSE = 10.0, 600.0
-"""Seconds that the service account waits where Exchange does not say how long: from the one, doubling, to the other.
-Whoever has to read a mailbox doubles its pauses by himself."""
-
+from engine.exchange.retry import Concerns, policy_of
 
 LATELY = timedelta(minutes=5)
 """How long it is said of a mailbox that it had to wait."""
@@ -31,12 +29,12 @@ class Throttle:
     Besides, each mailbox, the account and each server have a ration of requests that holds whatever happens.
     """
 
-    def __init__(self, most: int, clock: Clock) -> None:
+    def __init__(self, most: int, clock: Clock, random: Random) -> None:
         self._most = most
         self._clock = clock
         self._servers: dict[str, _Server] = {}
         self._paused: dict[tuple[type[ExchangeBusy], str, str], datetime] = {}
-        self._unasked: dict[str, float] = {}
+        self._unasked = Backoffs(random)
         self._of_mailboxes = Ration(OF_A_MAILBOX)
         self._of_the_account = Ration(OF_THE_ACCOUNT)
         self._of_servers = Ration(OF_A_SERVER)
@@ -85,18 +83,20 @@ class Throttle:
             try:
                 yield
             except ExchangeBusy as busy:
-                if not isinstance(busy, MailboxBusy) or isinstance(busy, TooManyAtOnce):
+                policy = policy_of(type(busy))
+                if policy.fewer_at_once:
                     server.complained(begun)
                 budget = _budget(type(busy), host, mailbox)
                 if busy.retry_after is not None:
-                    self._pause(budget, busy.retry_after)
-                elif isinstance(busy, ServiceAccountBusy) and not self._left(budget):
-                    self._pause(budget, self._unasked_pause(host))
+                    self._pause(budget, timedelta(seconds=busy.retry_after))
+                elif policy.concerns is Concerns.ACCOUNT and not self._left(budget):
+                    # Whoever has to read a mailbox doubles its pauses by himself.
+                    self._pause(budget, self._unasked.next(host, policy.pauses_of_all))
                 raise
             else:
                 server.went_well(begun)
                 if mailbox is None:
-                    self._unasked.pop(host, None)
+                    self._unasked.reset(host)
 
     def _check(self, host: str, mailbox: str | None) -> None:
         charged: type[ExchangeBusy] = ServiceAccountBusy if mailbox is None else MailboxBusy
@@ -111,14 +111,8 @@ class Throttle:
         now = self._clock.now()
         return max(0.0, (self._paused.get(budget, now) - now).total_seconds())
 
-    def _unasked_pause(self, host: str) -> float:
-        """Return for how many seconds the service account asks nothing when it was not told for how long."""
-        pause = self._unasked.get(host, FIRST_PAUSE)
-        self._unasked[host] = min(pause * 2, LONGEST_PAUSE)
-        return pause
-
-    def _pause(self, budget: tuple[type[ExchangeBusy], str, str], seconds: float) -> None:
-        until = self._clock.now() + timedelta(seconds=seconds)
+    def _pause(self, budget: tuple[type[ExchangeBusy], str, str], pause: timedelta) -> None:
+        until = self._clock.now() + pause
         self._paused[budget] = max(until, self._paused.get(budget, until))
 
 

@@ -19,14 +19,15 @@ from engine.exchange.oauth.failures import (
     TenantUnknown,
     TokenRefused,
 )
+from engine.exchange.retry import AFTER_A_PERSON, policy_of
 from engine.logins.breaker import Breaker, LogIn
 from engine.logins.rules import Paused
 
 BEFORE_ITS_END = timedelta(minutes=5)
 """MSAL gives another token in the last five minutes of one; that leaves time if the authority is down for a moment."""
 SOON = timedelta(seconds=10)
-AFTER_A_PERSON = timedelta(minutes=15)
-"""Pauses after a failure: one that passes by itself, and one that somebody has to mend."""
+"""No token is asked for sooner than that after another one."""
+
 REFUSALS = 2
 
 
@@ -106,7 +107,7 @@ class BearerTokens:
         self._refusals += 1
         if self._refusals >= REFUSALS:
             self._failure = TokenRefused(f"{self.user} at {host}")
-            self._paused_until = self._clock.now() + AFTER_A_PERSON
+            self._paused_until = self._clock.now() + _pause_after(self._failure)
             self._authorization, self._refusals = None, 0
         return False
 
@@ -122,9 +123,7 @@ class BearerTokens:
             token = await self._log_in()
         except ExchangeFailure as failure:
             self._failure = failure
-            passes = failure.fault in (Fault.NETWORK, Fault.SERVER)
-            asked_for = timedelta(seconds=failure.retry_after or 0)
-            self._paused_until = now + max(asked_for, SOON if passes else AFTER_A_PERSON)
+            self._paused_until = now + max(timedelta(seconds=failure.retry_after or 0), _pause_after(failure))
             if now >= self._ends:
                 self._authorization = None
         else:
@@ -157,6 +156,10 @@ class BearerTokens:
         failure = copy.copy(self._failure) if self._failure is not None else TokenRefused()
         failure.retry_after = max((self._paused_until - self._clock.now()).total_seconds(), 0.0)
         return failure
+
+
+def _pause_after(failure: ExchangeFailure) -> timedelta:
+    return policy_of(type(failure)).before_a_token or AFTER_A_PERSON
 
 
 async def _say(log_in: LogIn, failure: ExchangeFailure) -> None:

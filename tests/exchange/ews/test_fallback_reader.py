@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.core.appointments import Appointment
-from engine.exchange.ews.fallback_reader import PROBE, FallbackReader
+from engine.exchange.ews.fallback_reader import FallbackReader
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.failures import ExchangeFailure, ImpersonationDenied, ImpersonationRightMissing, SeriesNotExpanded
+from engine.exchange.retry import WITH_LESS
 from engine.exchange.source import Window
 from tests.support.clock import ManualClock
 
@@ -45,7 +46,7 @@ async def test_a_mailbox_out_of_scope_says_nothing_of_the_right() -> None:
 
     await reader.read(URL, anna, WINDOW)
     assert is_restricted()
-    await clock.advance(PROBE.total_seconds())
+    await clock.advance(WITH_LESS.total_seconds())
     details.failures = {gerd.address: ImpersonationDenied("")}
     with pytest.raises(ImpersonationDenied):
         await reader.read(URL, gerd, WINDOW)
@@ -69,7 +70,7 @@ async def test_a_mailbox_whose_series_are_not_expanded_is_read_by_free_busy_and_
     assert reader.limitation(gerd.address) is reader.restriction is None
 
     details.failures = {}
-    await clock.advance(PROBE.total_seconds())
+    await clock.advance(WITH_LESS.total_seconds())
     await reader.read(URL, anna, WINDOW)
     assert details.asked[-1] == anna.address
     assert reader.limitation(anna.address) is None

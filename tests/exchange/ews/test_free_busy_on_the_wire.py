@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -138,7 +139,7 @@ async def test_one_mailbox_that_spoils_the_request_is_found_and_left_alone() -> 
         return Answer(200, availability(told * count))
 
     http, clock = PlayedHttp(play), ManualClock()
-    reader = FreeBusyReader(EwsClient(http, "", Throttle(8, clock)), clock)
+    reader = FreeBusyReader(EwsClient(http, "", Throttle(8, clock, Random(1))), clock)
     window = Window(clock.now(), clock.now() + timedelta(hours=1))
     addresses = [f"user{number}@example.com" for number in range(63)] + ["spoiler@example.com"]
     reads = asyncio.gather(
@@ -167,7 +168,7 @@ async def test_a_mistake_reaches_everybody_who_waits_for_the_same_answer(world: 
         async def post(self, *_: object, **__: object) -> Answer:
             raise RuntimeError("a mistake")
 
-    client = EwsClient(Mistaken(lambda request: Answer()), "", Throttle(4, ManualClock()))
+    client = EwsClient(Mistaken(lambda request: Answer()), "", Throttle(4, ManualClock(), Random(1)))
     reader = FreeBusyReader(client, SteadyClock(speed=20))
     window = hours(world)
     reads = (reader.read("https://x.example/", Impersonation(f"{name}@corp.example"), window) for name in "abc")

@@ -2,41 +2,36 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 
-from engine.core.backoff import Backoff
+from engine.core.backoff import Backoffs, Pauses
 from engine.core.clock import Clock
 
-LONGEST = 8
-"""How many times the first pause a later one lasts at most."""
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Bar:
-    backoff: Backoff
     until: datetime
     reason: str
 
 
 class Bars:
-    """Keys that are barred, each with a reason in words: for `pause`, and twice as long each time it happens again."""
+    """Keys that are barred, each with a reason in words, for longer each time it happens again."""
 
-    def __init__(self, pause: timedelta, clock: Clock, random: Random) -> None:
-        self._pause = pause.total_seconds()
+    def __init__(self, pauses: Pauses, clock: Clock, random: Random) -> None:
+        self._pauses = pauses
         self._clock = clock
-        self._random = random
+        self._backoffs = Backoffs(random)
         self._bars: dict[Hashable, _Bar] = {}
 
     def put(self, key: Hashable, reason: str) -> None:
         """Bar `key` from now on."""
-        known = self._bars.get(key)
-        backoff = known.backoff if known else Backoff(self._pause, LONGEST * self._pause, self._random)
-        self._bars[key] = _Bar(backoff, self._clock.now() + backoff.next(), reason)
+        self._bars[key] = _Bar(self._clock.now() + self._backoffs.next(key, self._pauses), reason)
 
     def lift(self, key: Hashable) -> None:
         """Bar `key` no longer, and next time for as long as if it never had been."""
         self._bars.pop(key, None)
+        self._backoffs.reset(key)
 
     def reason(self, key: Hashable) -> str:
         """Return why `key` is barred, "" if it is not."""

@@ -17,6 +17,7 @@ from engine.exchange.ews.streaming.groups import Group
 from engine.exchange.ews.streaming.messages import News, get_streaming_events, news, subscribe, subscription_id
 from engine.exchange.ews.streaming.recovery import Recovery, recovery_from
 from engine.exchange.failures import ExchangeFailure, ExchangeUnreachable, NotUnderstood
+from engine.exchange.retry import LISTEN_AGAIN
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Listener:
         self._client = client
         self._clock = clock
         self._owner = owner
-        self._backoff = Backoff(first=1, longest=300, random=random)
+        self._backoff = Backoff(random)
         self._founding = asyncio.Lock()
         self._woken = asyncio.Event()
         self._first_waiting: datetime | None = None
@@ -271,7 +272,7 @@ class Listener:
     async def _pause(self, failure: ExchangeFailure | None) -> None:
         if not self.group.members:
             return
-        pause = self._backoff.next()
+        pause = self._backoff.next(LISTEN_AGAIN)
         if failure is not None and failure.retry_after is not None:
             pause = max(pause, timedelta(seconds=failure.retry_after))
         if not self._opened.is_set() or pause >= STEADY:

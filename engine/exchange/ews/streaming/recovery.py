@@ -2,18 +2,8 @@
 
 from enum import Enum
 
-from engine.exchange.failures import (
-    CalendarNotReadable,
-    ExchangeFailure,
-    ImpersonationDenied,
-    MailboxMoved,
-    MailboxNotFound,
-    NotPrimaryAddress,
-    RequestRejected,
-    SubscriptionLost,
-)
-
-_ABOUT_THE_ANCHOR = (ImpersonationDenied, MailboxNotFound, MailboxMoved, CalendarNotReadable, NotPrimaryAddress)
+from engine.exchange.failures import ExchangeFailure
+from engine.exchange.retry import Subscribing, policy_of
 
 
 class Recovery(Enum):
@@ -34,10 +24,12 @@ def recovery_from(failure: ExchangeFailure | None, *, carried: bool, impersonate
     """
     if failure is None:
         return Recovery.GO_ON
-    if isinstance(failure, SubscriptionLost):
-        return Recovery.SUBSCRIBE_AGAIN if carried else Recovery.REFUSED
-    if isinstance(failure, RequestRejected) and not carried:
-        return Recovery.REFUSED
-    if isinstance(failure, _ABOUT_THE_ANCHOR) and impersonated:
-        return Recovery.WITHOUT_ANCHOR
-    return Recovery.LISTEN_AGAIN
+    match policy_of(type(failure)).subscribing:
+        case Subscribing.LOST:
+            return Recovery.SUBSCRIBE_AGAIN if carried else Recovery.REFUSED
+        case Subscribing.REFUSED if not carried:
+            return Recovery.REFUSED
+        case Subscribing.OF_THE_MAILBOX if impersonated:
+            return Recovery.WITHOUT_ANCHOR
+        case _:
+            return Recovery.LISTEN_AGAIN

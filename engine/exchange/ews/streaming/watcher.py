@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from random import Random
 from urllib.parse import urlsplit
@@ -20,14 +19,8 @@ from engine.exchange.ews.streaming.groups import Group, Groups, Place
 from engine.exchange.ews.streaming.listener import Listener
 from engine.exchange.ews.streaming.messages import unsubscribe
 from engine.exchange.ews.streaming.strikes import Next, Strikes
-from engine.exchange.failures import (
-    ExchangeFailure,
-    MailboxTrouble,
-    NotUnderstood,
-    RequestRejected,
-    SubscriptionLost,
-    SubscriptionRefused,
-)
+from engine.exchange.failures import ExchangeFailure
+from engine.exchange.retry import SUBSCRIBE_LATER, Subscribing, policy_of
 from engine.exchange.source import Following, Mailbox, Tell, Urgency
 
 logger = logging.getLogger(__name__)
@@ -35,15 +28,11 @@ logger = logging.getLogger(__name__)
 REFUSALS = 2
 """So many in a row are no coincidence: in between the server may have been restarted."""
 
-TRY_AGAIN = timedelta(minutes=30)
-"""After a mailbox, or a whole server, took no subscription; longer each time."""
-
 NO_ROOM = "there are as many connections for notifications as can be"
 NOT_YET = "the connection for its notifications is not proved to work yet"
 SUBSCRIPTION_ENDS = "the server ends its subscription soon after it was made, again and again"
+_AS_READING = (Subscribing.AS_READING, Subscribing.OF_THE_MAILBOX)
 STREAMS_NOTHING = "the server refuses connections for notifications, even for a single mailbox"
-
-_CANNOT_BE_WATCHED = (SubscriptionRefused, SubscriptionLost, RequestRejected, NotUnderstood, MailboxTrouble)
 
 
 class Watcher:
@@ -76,7 +65,7 @@ class Watcher:
         self._refusals: Counter[Place] = Counter()
         self._barred_places: set[Place] = set()
         self._refused_alone: dict[Place, set[str]] = {}
-        self._bars = Bars(TRY_AGAIN, clock, random)
+        self._bars = Bars(SUBSCRIBE_LATER, clock, random)
         self._why_not: dict[str, str] = {}
         self._places: dict[str, Place] = {}
         self._strikes = Strikes()
@@ -104,12 +93,11 @@ class Watcher:
             return found
         try:
             await self._listener(group).subscribe(address)
-        except _CANNOT_BE_WATCHED as failure:
+        except ExchangeFailure as failure:
+            self.drop(address)
+            if policy_of(type(failure)).subscribing in _AS_READING:
+                raise
             self._bars.put(address, str(failure))
-            self.drop(address)
-        except ExchangeFailure:
-            self.drop(address)
-            raise
         else:
             self._strikes.subscribed(address, self._clock.now())
             self._why_not.pop(address, None)

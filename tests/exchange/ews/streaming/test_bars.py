@@ -3,13 +3,14 @@
 from datetime import timedelta
 from random import Random
 
+from engine.core.backoff import doubling
 from engine.exchange.ews.streaming.bars import Bars
 from tests.support.clock import ManualClock
 
 
 async def test_a_bar_has_a_reason_and_an_end() -> None:
     clock = ManualClock()
-    bars = Bars(timedelta(minutes=30), clock, Random(1))
+    bars = Bars(doubling(timedelta(minutes=30), timedelta(hours=4)), clock, Random(1))
     bars.put("anna", "no")
     bars.put("bert", "no")
     assert (bars.reason("anna"), bars.reason("clara")) == ("no", "")
@@ -23,7 +24,7 @@ async def test_a_bar_has_a_reason_and_an_end() -> None:
 
 async def test_a_bar_that_is_put_again_lasts_longer_until_it_is_lifted() -> None:
     clock = ManualClock()
-    bars = Bars(timedelta(minutes=10), clock, Random(1))
+    bars = Bars(doubling(timedelta(minutes=10), timedelta(minutes=80)), clock, Random(1))
 
     async def lasts() -> float:
         bars.put("anna", "no")

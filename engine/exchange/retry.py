@@ -1,0 +1,220 @@
+"""What is done about each failure of a calendar source: whom it stops, when the next try is, and what else. No I/O.
+
+One table decides. Calendar reading, throttling, notifications and sources ask it, and what administrators are told is
+made from it (`engine.exchange.narration`). A failure without a row has that of the class above it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import Enum, auto
+from random import Random
+from types import MappingProxyType
+
+from engine.core.backoff import Pauses, asked_for, doubling
+from engine.core.failures import Failure, Fault, Scope
+from engine.exchange import failures as exchange
+from engine.exchange.failures import ExchangeFailure
+from engine.exchange.oauth import failures as oauth
+from engine.logins import rules
+
+HOUR = timedelta(hours=1)
+LOOKS = Pauses(tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60)))
+"""After what only a person can mend, unless it was a hiccup: soon at first, then seldom. A change in the PBX makes it
+sooner."""
+
+DAILY = Pauses((*LOOKS.steps, timedelta(hours=24)))
+PASSING = doubling(timedelta(seconds=10), timedelta(minutes=5))
+"""After a failure of one mailbox that may pass by itself."""
+
+OF_ALL = doubling(timedelta(seconds=5), timedelta(minutes=5))
+WITHOUT_RIGHT = doubling(timedelta(minutes=15), HOUR)
+OF_THE_ACCOUNT = doubling(timedelta(seconds=10), timedelta(minutes=10))
+SUBSCRIBE_LATER = doubling(timedelta(minutes=30), timedelta(hours=4))
+"""After a mailbox, or a whole server, took no subscription. Until then it is read regularly."""
+
+LISTEN_AGAIN = doubling(timedelta(seconds=1), timedelta(minutes=5))
+"""Before a connection for notifications is made again."""
+
+WITH_LESS = HOUR
+"""How long is read with less before it is tried whether everything can be read again."""
+
+AFTER_A_PERSON = timedelta(minutes=15)
+"""How long tokens are left alone after what only a person can mend."""
+
+LOG_INS = Pauses(rules.PAUSES)
+"""Of the breaker of log-ins, after `rules.TRIES` in a row: no request gets past it before."""
+
+
+class Concerns(Enum):
+    """Whom a failure stops."""
+
+    MAILBOX = auto()
+    MAILBOX_UNLESS_MANY = auto()
+    """One mailbox can have it alone; where more fall ill in a row than are read at once, all of them have it."""
+    SERVER = auto()
+    """The mailboxes of one server can have it; where nobody else's answers, all of them have it."""
+    ADDRESS = auto()
+    """The same, and who is the only one with a mailbox has it for all."""
+    ACCOUNT = auto()
+    """What the service account asks in its own name; what it does for single mailboxes goes on."""
+    EVERYBODY = auto()
+
+
+class Subscribing(Enum):
+    """What a failure means for a mailbox's subscription, and for the connection that it is listened to on."""
+
+    AS_READING = auto()
+    """No subscription, as the mailbox cannot be read either; a connection is made again."""
+    OF_THE_MAILBOX = auto()
+    """The same; and a connection in its name gets another anchor."""
+    LATER = auto()
+    """The mailbox is read regularly, and subscribed to later; a connection is made again."""
+    REFUSED = auto()
+    """The same; and a new subscription is not taken on this connection."""
+    LOST = auto()
+    """The same; and a subscription that worked is made anew."""
+
+
+class Forgets(Enum):
+    """What is looked for again before the next try."""
+
+    NOTHING = auto()
+    MAILBOX = auto()
+    SERVER = auto()
+
+
+class WithLess(Enum):
+    """Whose times and states alone are read meanwhile, where a source can do that."""
+
+    NOBODY = auto()
+    MAILBOX = auto()
+    EVERYBODY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """What is done about a failure.
+
+    `pauses` are those of a mailbox that has it, `pauses_of_all` those of everybody where it concerns everybody (of the
+    service account, where it concerns that). A mailbox whose calendar counts still waits no longer than `while_known`.
+    `may_be_of_an_item`: where it is answered for one item, the rest of the calendar is read. `for_everybody` is the
+    failure that it is where every mailbox has it. `before_an_answer`: until anything was answered it stops everybody.
+    `confirms`: a mailbox is gone for good only when that was answered again. `by_breaker`: log-ins wait for theirs.
+    No token is asked for within `before_a_token`.
+    """
+
+    concerns: Concerns = Concerns.MAILBOX
+    pauses: Pauses = PASSING
+    pauses_of_all: Pauses = OF_ALL
+    while_known: timedelta | None = None
+    forgets: Forgets = Forgets.NOTHING
+    subscribing: Subscribing = Subscribing.AS_READING
+    with_less: WithLess = WithLess.NOBODY
+    fewer_at_once: bool = False
+    in_parts: bool = False
+    may_be_of_an_item: bool = False
+    before_an_answer: bool = False
+    confirms: bool = False
+    by_breaker: bool = False
+    for_everybody: type[ExchangeFailure] | None = None
+    before_a_token: timedelta | None = None
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether the failure is one that, if it stays, only a person can mend."""
+        return self.pauses in (LOOKS, DAILY)
+
+    @property
+    def is_of_a_server(self) -> bool:
+        """Whether mailboxes of one server can have it while another server has others."""
+        return self.concerns in (Concerns.SERVER, Concerns.ADDRESS)
+
+
+_MAILBOX = RetryPolicy()
+_TROUBLE = RetryPolicy(subscribing=Subscribing.LATER, may_be_of_an_item=True)
+_SERVER = RetryPolicy(Concerns.SERVER, forgets=Forgets.SERVER)
+_BUSY = RetryPolicy(Concerns.SERVER, fewer_at_once=True)
+_SERVICE = RetryPolicy(Concerns.EVERYBODY)
+_FORBIDDEN = RetryPolicy(Concerns.MAILBOX_UNLESS_MANY, LOOKS, WITHOUT_RIGHT)
+_NOT_FOUND = RetryPolicy(
+    pauses=DAILY,
+    while_known=LOOKS.steps[2],
+    forgets=Forgets.MAILBOX,
+    subscribing=Subscribing.OF_THE_MAILBOX,
+    confirms=True,
+)
+_MOVED = RetryPolicy(forgets=Forgets.MAILBOX, subscribing=Subscribing.OF_THE_MAILBOX)
+_DENIED = RetryPolicy(pauses=LOOKS, subscribing=Subscribing.OF_THE_MAILBOX)
+
+POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
+    {
+        exchange.ExchangeUnreachable: _SERVER,
+        exchange.AnswerBrokenOff: RetryPolicy(Concerns.MAILBOX_UNLESS_MANY),
+        exchange.LoginUnproved: replace(_SERVER, by_breaker=True),
+        exchange.CertificateNotTrusted: replace(_SERVICE, forgets=Forgets.SERVER),
+        exchange.LoginRefused: replace(_SERVICE, by_breaker=True),
+        exchange.LedElsewhere: RetryPolicy(Concerns.ADDRESS),
+        exchange.ExchangeTooOld: RetryPolicy(Concerns.ADDRESS, LOOKS),
+        exchange.ExchangeBusy: _BUSY,
+        exchange.ServiceAccountBusy: replace(_BUSY, concerns=Concerns.ACCOUNT, pauses_of_all=OF_THE_ACCOUNT),
+        exchange.MailboxBusy: RetryPolicy(Concerns.MAILBOX_UNLESS_MANY),
+        exchange.TooManyAtOnce: RetryPolicy(Concerns.MAILBOX_UNLESS_MANY, fewer_at_once=True),
+        exchange.EwsSwitchedOff: _FORBIDDEN,
+        # A bare 403 may be a hiccup of a front end; what is refused in words waits for a person.
+        exchange.EwsForbidden: replace(_FORBIDDEN, pauses_of_all=LOOKS, before_an_answer=True),
+        exchange.ImpersonationRightMissing: replace(
+            _SERVICE, pauses_of_all=WITHOUT_RIGHT, with_less=WithLess.EVERYBODY
+        ),
+        exchange.ImpersonationDenied: replace(_DENIED, for_everybody=exchange.ImpersonationRightMissing),
+        exchange.CalendarNotReadable: replace(_DENIED, may_be_of_an_item=True),
+        exchange.MailboxNotFound: _NOT_FOUND,
+        exchange.ManyMailboxesMissing: replace(_NOT_FOUND, pauses=LOOKS),
+        exchange.MailboxMoved: _MOVED,
+        exchange.MailboxAtAnotherUrl: replace(_MOVED, pauses=LOOKS),
+        exchange.MailboxOutOfReach: replace(_MOVED, pauses=LOOKS),
+        exchange.NotPrimaryAddress: replace(_MAILBOX, subscribing=Subscribing.OF_THE_MAILBOX),
+        exchange.CalendarTooFull: replace(_MAILBOX, in_parts=True),
+        exchange.SeriesNotExpanded: replace(_MAILBOX, with_less=WithLess.MAILBOX),
+        exchange.SubscriptionLost: replace(_MAILBOX, subscribing=Subscribing.LOST),
+        exchange.SubscriptionRefused: replace(_MAILBOX, subscribing=Subscribing.LATER),
+        exchange.MailboxTrouble: _TROUBLE,
+        exchange.CalendarItemCorrupt: replace(_TROUBLE, in_parts=True),
+        exchange.NotUnderstood: _TROUBLE,
+        oauth.AuthorityUnreachable: replace(_SERVICE, before_a_token=PASSING.steps[0], by_breaker=True),
+        **dict.fromkeys(
+            (oauth.TenantUnknown, oauth.ApplicationUnknown, oauth.ClientCertificateUnusable, oauth.ClockWrong),
+            replace(_SERVICE, before_a_token=AFTER_A_PERSON),
+        ),
+        **dict.fromkeys(
+            (oauth.ClientSecretRefused, oauth.ClientSecretExpired, oauth.ClientCertificateRefused),
+            replace(_SERVICE, before_a_token=AFTER_A_PERSON, by_breaker=True),
+        ),
+        **dict.fromkeys(
+            (oauth.TokenDenied, oauth.TokenRefused),
+            replace(_SERVICE, before_a_token=AFTER_A_PERSON, pauses_of_all=WITHOUT_RIGHT),
+        ),
+        exchange.RequestRejected: replace(_TROUBLE, pauses=LOOKS, subscribing=Subscribing.REFUSED),
+    }
+)
+
+
+def policy_of(failure: type[Failure]) -> RetryPolicy:
+    """Return what is done about a kind of failure; without a row, what its scope and its fault call for."""
+    row = next((POLICIES[each] for each in failure.__mro__ if each in POLICIES), None)
+    if row is not None:
+        return row
+    if failure.scope is not Scope.SERVICE:
+        return _MAILBOX
+    return replace(_SERVICE, pauses_of_all=WITHOUT_RIGHT) if failure.fault is Fault.PERMISSION else _SERVICE
+
+
+def pause_after(failure: Failure, failures: int, random: Random) -> timedelta:
+    """Return how long a mailbox is left alone after the last of so many failures in a row."""
+    policy = policy_of(type(failure))
+    pause = policy.pauses.after(failures, random)
+    if policy.needs_a_person or not isinstance(failure, ExchangeFailure) or failure.retry_after is None:
+        return pause
+    asked = asked_for(timedelta(seconds=failure.retry_after), random)
+    # "Retry-After: 0", again and again, does not mean as often as we can.
+    return asked if asked >= policy.pauses.steps[0] else max(asked, pause)
