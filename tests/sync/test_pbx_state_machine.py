@@ -77,6 +77,7 @@ class Stage:
         self.complaints = list[str]()
         self.shown = dict[str, Presence]()
         self.unheard = set[str]()
+        self.lost = set[str]()
         self.pbx_is_away = False
         self._directory = directory
         self._listens = listens
@@ -172,11 +173,17 @@ class Stage:
         assert self.actual() == self.desired()
         self.unheard.clear()
 
+    def lose_shown(self) -> None:
+        """The PBX shows nothing any more: the engine cannot know before it has read that back, or been told to write."""
+        self.lost |= {guid for guid, presence in self.shown.items() if presence != CLEARED}
+        self.shown.clear()
+
     def _written(self, write: PresenceWrite) -> None:
         presence = self.company.pbx.calendar_presence(write.guid)
         before = self.shown.get(write.guid, CLEARED)
-        if presence == before:
+        if presence == before and write.guid not in self.lost:
             self.complaints.append(f"{write} was shown already")
+        self.lost.discard(write.guid)
         if presence != CLEARED and not self.takes_part(write.guid) and write.guid not in self.unheard:
             self.complaints.append(f"{write} is outside the selection")
         self.shown[write.guid] = presence
@@ -312,7 +319,7 @@ class PbxMachine(RuleBasedStateMachine):
             if not away:
                 await self.stage.pbx_goes()
             self.pbx.forget_presences()
-            self.stage.shown.clear()
+            self.stage.lose_shown()
             if not away:
                 await self.stage.pbx_comes()
 

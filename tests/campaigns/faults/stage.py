@@ -156,6 +156,7 @@ class Stage:
         self._running: asyncio.Task[None] | None = None
         self._shown: dict[str, Presence] = {}
         self._unheard: set[str] = set()
+        self._lost: set[str] = set()
         self._complaints: list[str] = []
         self._keys = 0
         self._exchange_is_away = False
@@ -329,10 +330,14 @@ class Stage:
         """The engine may not have heard yet that this user is outside the selection."""
         self._unheard.add(guid)
 
-    def forget_shown(self, *guids: str) -> None:
-        """What the PBX showed for these users is gone."""
-        for guid in guids:
-            self._shown.pop(guid, None)
+    def forget_shown(self, guid: str) -> None:
+        """What the PBX showed for a user is gone, and it says so."""
+        self._shown.pop(guid, None)
+
+    def lose_shown(self) -> None:
+        """The PBX shows nothing any more: the engine cannot know before it has read that back, or been told to write."""
+        self._lost |= {guid for guid, presence in self._shown.items() if presence != CLEARED}
+        self._shown.clear()
 
     def _expected(self, guid: str, now: datetime) -> Presence:
         person = next(each for each in self.world.people if each.guid == guid)
@@ -345,8 +350,9 @@ class Stage:
     def _written(self, write: PresenceWrite) -> None:
         self.figures.writes += 1
         presence = self.company.pbx.calendar_presence(write.guid)
-        if presence == self._shown.get(write.guid, CLEARED):
+        if presence == self._shown.get(write.guid, CLEARED) and write.guid not in self._lost:
             self._complaints.append(f"{write} was shown already")
+        self._lost.discard(write.guid)
         user = next((each for each in self.company.pbx.users if each.guid == write.guid), None)
         if presence != CLEARED and user is not None and user.groups and write.guid not in self._unheard:
             self._complaints.append(f"{write} is outside the selection")

@@ -197,7 +197,7 @@ async def pbx_is_restored(stage: Stage) -> None:
     was_listening = pbx.is_listening
     await stage.pbx_goes()
     pbx.forget_presences()
-    stage.forget_shown(*(user.guid for user in pbx.users))
+    stage.lose_shown()
     if was_listening:
         await stage.pbx_comes()
 
