@@ -174,7 +174,7 @@ class Stage:
         self.unheard.clear()
 
     def lose_shown(self) -> None:
-        """The PBX shows nothing any more: the engine cannot know before it has read that back, or been told to write."""
+        """The PBX shows nothing any more: the engine learns it by reading that back, and may write before."""
         self.lost |= {guid for guid, presence in self.shown.items() if presence != CLEARED}
         self.shown.clear()
 

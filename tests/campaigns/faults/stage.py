@@ -335,7 +335,7 @@ class Stage:
         self._shown.pop(guid, None)
 
     def lose_shown(self) -> None:
-        """The PBX shows nothing any more: the engine cannot know before it has read that back, or been told to write."""
+        """The PBX shows nothing any more: the engine learns it by reading that back, and may write before."""
         self._lost |= {guid for guid, presence in self._shown.items() if presence != CLEARED}
         self._shown.clear()
 
