@@ -172,7 +172,7 @@ async def test_no_mailbox_at_all_tells_what_was_tried_and_why_not() -> None:
     )
 
 
-@pytest.mark.parametrize("candidates", [[], ["anna"], ["anna berg@example.com"], ["anna@exämple.com"], ["a@b\r\nX: y"]])
+@pytest.mark.parametrize("candidates", [[], ["anna"], ["anna berg@example.com"], ["änna@example.com"], ["a@b\r\nX: y"]])
 async def test_what_cannot_be_an_address_is_not_asked_for(candidates: list[str]) -> None:
     play = Playbook()
     with pytest.raises(MailboxNotFound):
