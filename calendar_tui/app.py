@@ -1,11 +1,12 @@
-"""The program around the views: one model, one session, and a picture that is drawn only when something changed."""
+"""The Textual application: one model, one session, the main screens, drawn only when something changed."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
 from textual import events
@@ -14,14 +15,41 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from calendar_tui import themes
-from calendar_tui.client.session import Session
-from calendar_tui.screens.registry import FIRST, MAIN_VIEWS
-from calendar_tui.screens.view import View
-from calendar_tui.state.attachment import Lost
-from calendar_tui.state.model import Model
-from calendar_tui.state.user_list import Query
+from calendar_tui.commands.command import Command
+from calendar_tui.model import Lost, Model, Query
+from calendar_tui.screens.overview import OverviewView
+from calendar_tui.screens.screen import Shell, View
+from calendar_tui.session import Session
 from calendar_tui.terminal import Look, ThemeName
-from calendar_tui.widgets.filter_line import FilterLine
+from calendar_tui.widgets.inputs import FilterLine
+
+# Only the first view is loaded before the first picture; the others when they are gone to.
+
+
+def _users(shell: Shell) -> View:
+    from calendar_tui.screens.users import UsersView
+
+    return UsersView(shell)
+
+
+def _log(shell: Shell) -> View:
+    from calendar_tui.screens.log import LogView
+
+    return LogView(shell)
+
+
+def _settings(shell: Shell) -> View:
+    from calendar_tui.screens.settings import SettingsView
+
+    return SettingsView(shell)
+
+
+FIRST = OverviewView.NAME
+MAIN_VIEWS: Mapping[str, Callable[[Shell], View]] = MappingProxyType(
+    {FIRST: OverviewView, "users": _users, "log": _log, "settings": _settings}
+)
+"""By the name that the action `open` takes; each is made once and remembers what was done in it."""
+
 
 V = TypeVar("V", bound=View)
 
@@ -112,6 +140,18 @@ class CalendarApp(App[None]):
 
         self._go_to(LogView.NAME)
         self._main_view(LogView).narrow(*conditions)
+
+    def open_help(self, about: str) -> None:
+        """Show the keys of a view."""
+        from calendar_tui.screens.help import HelpView
+
+        self.push_screen(HelpView(self, about))
+
+    def open_palette(self, choice: Sequence[Command], carry_out: Callable[[str | None], Awaitable[None]]) -> None:
+        """Have one of these commands found by its name, and carry it out."""
+        from calendar_tui.screens.help import Palette
+
+        self.push_screen(Palette(self, choice), carry_out)
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return who comes some steps after a user in the list."""

@@ -1,11 +1,14 @@
-"""Entry point of `calendar-tui`: the command line, and whether this terminal can show anything."""
+"""The `calendar-tui` program: command line, check of the terminal, and the demo."""
 
 import argparse
 import functools
 import gc
 import os
+import subprocess
 import sys
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,13 +59,11 @@ def _run(arguments: list[str] | None) -> int:
     with ExitStack() as stack:
         paths = (options.socket,) if options.socket else None
         if options.demo:
-            from calendar_tui.demo import running_demo
-
             paths = (stack.enter_context(running_demo()),)
         crash = _show(paths, look, read_only=options.read_only, mouse=options.mouse)
     if crash is None:
         return 0
-    from calendar_tui.crash import last_words
+    from calendar_tui.private_files import last_words
 
     print(last_words(crash), file=sys.stderr)
     return MISTAKE
@@ -74,8 +75,8 @@ def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse:
     os.environ.setdefault("TEXTUAL_FPS", "15")
     gc.disable()  # a tenth of the time to the first picture goes into looking for garbage while modules are loaded
     from calendar_tui.app import CalendarApp
-    from engine.api.client.finding import reachable_socket
-    from engine.api.schema.places import usual_sockets
+    from engine.api.client import reachable_socket
+    from engine.api.paths import usual_sockets
 
     gc.freeze()
     gc.enable()
@@ -135,3 +136,34 @@ class _Completion(argparse.Action):
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+GRACE = 10.0
+"""Seconds that the demo gets to end."""
+
+
+@contextmanager
+def running_demo() -> Iterator[Path]:
+    """Run `calendar-engine demo` as long as the context lasts and give where its socket will be."""
+    with tempfile.TemporaryDirectory(prefix="calendar-tui-demo-") as name:
+        socket = Path(name) / "engine.sock"
+        options = ("--headless", "--json", "--until-eof", "--socket", str(socket))
+        with subprocess.Popen(  # noqa: S603 - our own command, without a shell
+            [sys.executable, "-m", "engine.cli.main", "demo", *options],
+            stdin=subprocess.PIPE,  # ends with this program, however that ends
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # what hangs up the terminal is not to end it before it has tidied up
+        ) as process:
+            try:
+                yield socket
+            finally:
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -1,8 +1,12 @@
-"""What the terminal can show: decided once, before anything is drawn."""
+"""The capabilities of the terminal, determined once; ASCII signs where it has no glyphs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from rich.cells import cell_len
+
+from engine.display import SIGNS, ascii_letter
 
 SMALLEST = (60, 18)
 """Columns and rows below which nothing sensible can be shown."""
@@ -55,3 +59,21 @@ def look_of(
     if is_console or not colour:
         theme = ThemeName.ANSI
     return Look(theme or ThemeName.DARK, letters, colour)
+
+
+_SIGNS = str.maketrans(SIGNS)
+
+
+def written(text: str, letters: Letters) -> str:
+    """Return `text` as the terminal can write it, exactly as wide as before."""
+    if letters is Letters.ALL or text.isascii():
+        return text
+    text = text.translate(_SIGNS)
+    return text if letters is Letters.NO_GLYPHS or text.isascii() else "".join(map(_as_ascii, text))
+
+
+def _as_ascii(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    width = cell_len(letter)
+    return ascii_letter(letter) if width == 1 else "?" * width

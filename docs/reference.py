@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 
 import engine
-from engine.core.failures import Failure, slug_of
-from engine.core.settings.catalogue import Setting, catalogue
+from engine.core.errors import Failure, slug_of
+from engine.settings.forms import Setting, catalogue
 
 HERE = Path(__file__).parent
 NO_PRODUCT = "engine.simulator"

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from calendar_tui.terminal import Look, ThemeName
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, served_site, terminal

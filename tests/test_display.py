@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.failures import Failure, Fault, Scope
+from engine.core.errors import Failure, Fault, Scope
 from engine.display import ascii_letter, counted, displayed, is_ascii_locale, visible, visible_lines
 from tests.support.hostile import HOSTILE, harm_in
 

@@ -5,17 +5,17 @@ import sys
 
 import pytest
 
-ENGINE = "engine.cli.main, engine.cli.run, engine.cli.demo"
-TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.demo"
+ENGINE = "engine.cli.main, engine.daemon.daemon, engine.cli.demo"
+TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.main"
 
 
 @pytest.mark.parametrize(
     ("modules", "forbidden"),
     [
         (ENGINE, {"textual", "rich"}),
-        ("engine.cli.main, engine.cli.run", {"engine.simulator"}),
+        ("engine.cli.main, engine.daemon.daemon", {"engine.simulator"}),
         (
-            "engine.cli.attached, engine.cli.log, engine.cli.trying",
+            "engine.cli.status, engine.cli.log, engine.cli.check",
             {"engine.sync", "engine.exchange", "engine.pbx", "engine.store", "aiohttp", "lxml", "httpx2"},
         ),
         ("engine.api.schema", {"aiohttp", "asyncio", "sqlite3", "lxml", "engine.core", "engine.sync"}),
@@ -23,7 +23,7 @@ TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.demo"
             TUI,
             {"aiohttp", "sqlite3", "lxml", "engine.exchange", "engine.pbx", "engine.sync", "engine.cli"},
         ),
-        ("engine.core.presence, engine.core.settings.reader", {"asyncio", "aiohttp", "httpx2", "lxml", "sqlite3"}),
+        ("engine.core.presence, engine.settings.reader", {"asyncio", "aiohttp", "httpx2", "lxml", "sqlite3"}),
     ],
     ids=["engine", "engine without demo", "commands", "wire types", "terminal program", "core"],
 )
@@ -34,7 +34,7 @@ def test_what_is_loaded(modules: str, forbidden: set[str]) -> None:
 
 
 def test_the_terminal_program_and_the_engine_share_nothing_but_the_base_of_failures() -> None:
-    assert {each for each in loaded_by(TUI) if each.startswith("engine.core.")} == {"engine.core.failures"}
+    assert {each for each in loaded_by(TUI) if each.startswith("engine.core.")} == {"engine.core.errors"}
 
 
 def loaded_by(modules: str) -> set[str]:

@@ -1,9 +1,338 @@
-"""All commands. A view adds its own as one more tuple here."""
+"""All commands of all screens, and their key bindings."""
 
-from calendar_tui.commands import everywhere, log, settings, users
+from textual.binding import Binding, BindingType
+
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 
-ALL: tuple[Command, ...] = (*everywhere.COMMANDS, *users.COMMANDS, *log.COMMANDS, *settings.COMMANDS)
+_EVERYWHERE = (
+    Command("help", EVERYWHERE, ("question_mark", "f1"), "Show all keys", "help", label="help"),
+    Command("back", EVERYWHERE, ("escape",), "Go back", "back", label="back"),
+    Command(
+        "palette",
+        EVERYWHERE,
+        ("ctrl+p", "colon"),
+        "Find a command by its name",
+        "palette",
+        label="commands",
+    ),
+    Command("confirm hold", EVERYWHERE, ("Y",), "Let a held change clear presences", "confirm_hold", changes=True),
+    Command("overview", EVERYWHERE, ("1",), "Go to the overview", "open('overview')"),
+    Command("users", EVERYWHERE, ("2",), "Go to the users", "open('users')", label="users"),
+    Command(
+        "log",
+        EVERYWHERE,
+        ("3",),
+        "Go to the log of exchanges with Exchange",
+        "open('log')",
+        label="log",
+        capability="log",
+    ),
+    Command(
+        "settings",
+        EVERYWHERE,
+        ("4",),
+        "Go to the settings",
+        "open('settings')",
+        label="settings",
+        capability="settings",
+    ),
+    Command(
+        "theme",
+        EVERYWHERE,
+        ("ctrl+t",),
+        "Change between dark, light and terminal colours",
+        "theme",
+    ),
+    Command(
+        "quit",
+        EVERYWHERE,
+        ("q", "ctrl+q"),
+        "Leave; the engine goes on",
+        "quit",
+        label="quit",
+    ),
+    Command("up", LIST, ("up", "k"), "One line up", "move(-1)"),
+    Command("down", LIST, ("down", "j"), "One line down", "move(1)"),
+    Command("page up", LIST, ("pageup", "ctrl+b"), "One page up", "page(-1)"),
+    Command("page down", LIST, ("pagedown", "ctrl+f"), "One page down", "page(1)"),
+    Command("top", LIST, ("home", "g"), "To the first line", "top"),
+    Command("bottom", LIST, ("end", "G"), "To the last line", "bottom"),
+    Command("open", LIST, ("enter",), "Open what the line is about", "choose"),
+)
+
+
+USERS, USER = "users", "user"
+
+_USERS = (
+    Command("filter", USERS, ("slash",), "Filter as you type", "filter", label="filter"),
+    Command("sort", USERS, ("s",), "Sort by the next column", "sort", label="sort"),
+    Command("turn", USERS, ("S",), "Turn the order round", "turn"),
+    Command("errors only", USERS, ("e",), "Only users with a problem, or all", "errors_only", label="errors"),
+    Command("everybody", USERS, ("x",), "Drop all filters", "everybody", label="all"),
+    Command(
+        "resync listed",
+        USERS,
+        ("R",),
+        "Read the calendars of all listed users again",
+        "have_done('resync')",
+        changes=True,
+        capability="resync",
+    ),
+    Command(
+        "reresolve listed",
+        USERS,
+        ("M",),
+        "Look for the mailboxes of all listed users again",
+        "have_done('reresolve')",
+        changes=True,
+        capability="reresolve",
+    ),
+    Command(
+        "resync",
+        USER,
+        ("r",),
+        "Read the calendar again",
+        "have_done('resync')",
+        label="resync",
+        changes=True,
+        capability="resync",
+    ),
+    Command(
+        "reresolve",
+        USER,
+        ("m",),
+        "Look for the mailbox again, and read it",
+        "have_done('reresolve')",
+        label="mailbox",
+        changes=True,
+        capability="reresolve",
+    ),
+    Command("copy", USER, ("y",), "Copy as text (the terminal must allow OSC 52)", "copy", label="copy"),
+    Command("save", USER, ("w",), "Write as text into a file", "save", label="save"),
+    Command("next user", USER, ("n",), "The next user of the list", "step(1)", label="next"),
+    Command("previous user", USER, ("p",), "The previous user of the list", "step(-1)"),
+)
+
+
+OVERVIEW, PROBLEM = "overview", "problem"
+LOG, EXCHANGE, CONDITIONS, STATISTICS, CAPTURE = "log", "exchange", "conditions", "statistics", "capture"
+
+_LOG = (
+    Command(
+        "exchanges",
+        OVERVIEW,
+        ("l",),
+        "Show the exchanges of this problem or user",
+        "exchanges",
+        label="its log",
+        capability="log",
+    ),
+    Command(
+        "exchanges", PROBLEM, ("l",), "Show the exchanges that failed", "exchanges", label="its log", capability="log"
+    ),
+    Command("exchanges", USER, ("l",), "Show this user's exchanges", "exchanges", label="log", capability="log"),
+    Command(
+        "filter",
+        LOG,
+        ("slash",),
+        "Filter: user:anna op:FindItem is:error",
+        "filter",
+        label="filter",
+    ),
+    Command(
+        "errors only",
+        LOG,
+        ("e",),
+        "Only errors, or all",
+        "condition('is:error')",
+        label="errors",
+    ),
+    Command(
+        "follow",
+        LOG,
+        ("f",),
+        "Follow what comes, or stand still",
+        "follow",
+        label="follow",
+    ),
+    Command(
+        "statistics",
+        LOG,
+        ("i",),
+        "Errors with their remedies, and figures",
+        "statistics",
+        label="why",
+    ),
+    Command("suspend", LOG, ("s",), "Suspend all conditions, or take them up again", "suspend"),
+    Command("conditions", LOG, ("c",), "Conditions one by one, and earlier filters", "conditions"),
+    Command(
+        "time",
+        LOG,
+        ("t",),
+        "Go to a time: 14:05, 2026-11-22, 10m ago",
+        "time",
+    ),
+    Command("mark", LOG, ("m",), "Mark this exchange, or mark it no more", "mark"),
+    Command("next mark", LOG, ("n",), "The next mark", "next_mark(1)"),
+    Command("previous mark", LOG, ("N",), "The mark before", "next_mark(-1)"),
+    Command("this user", LOG, ("u",), "Only this user's exchanges", "this_user"),
+    Command("this operation", LOG, ("o",), "Only this operation", "this_operation"),
+    Command(
+        "capture",
+        LOG,
+        ("C",),
+        "Begin or end capturing",
+        "capture",
+        label="capture",
+        capability="log",
+    ),
+    Command("har", LOG, ("w",), "Write what fits into a HAR file", "export('har', '.har')"),
+    Command(
+        "bundle",
+        LOG,
+        ("W",),
+        "Write what fits into a support bundle",
+        "export('bundle', '.zip')",
+    ),
+    Command(
+        "other part",
+        EXCHANGE,
+        ("tab",),
+        "The next part: summary, request, response, headers",
+        "part(1)",
+        label="parts",
+    ),
+    Command("part before", EXCHANGE, ("shift+tab",), "The part before", "part(-1)"),
+    Command(
+        "copy command",
+        EXCHANGE,
+        ("c",),
+        "Copy the command that helps",
+        "copy_command",
+        label="command",
+    ),
+    Command("fold", EXCHANGE, ("space",), "Fold or unfold an element", "fold", label="fold"),
+    Command("unfold", EXCHANGE, ("z",), "Unfold everything", "unfold"),
+    Command("search", EXCHANGE, ("slash",), "Search in the bodies", "search", label="search"),
+    Command("next found", EXCHANGE, ("n",), "The next place found", "found(1)"),
+    Command("found before", EXCHANGE, ("N",), "The place found before", "found(-1)"),
+    Command(
+        "raw",
+        EXCHANGE,
+        ("v",),
+        "Bodies as they were sent, or indented",
+        "raw",
+    ),
+    Command(
+        "next",
+        EXCHANGE,
+        ("right_square_bracket", "J"),
+        "The next exchange of the list",
+        "step(1, '')",
+        label="next",
+    ),
+    Command(
+        "previous",
+        EXCHANGE,
+        ("left_square_bracket", "K"),
+        "The exchange before",
+        "step(-1, '')",
+    ),
+    Command(
+        "same user",
+        EXCHANGE,
+        ("u",),
+        "The next exchange of the same user",
+        "step(1, 'user')",
+    ),
+    Command(
+        "same user before",
+        EXCHANGE,
+        ("U",),
+        "The exchange of the same user before",
+        "step(-1, 'user')",
+    ),
+    Command(
+        "same operation",
+        EXCHANGE,
+        ("o",),
+        "The next exchange of the same operation",
+        "step(1, 'op')",
+    ),
+    Command(
+        "same operation before",
+        EXCHANGE,
+        ("O",),
+        "The exchange of the same operation before",
+        "step(-1, 'op')",
+    ),
+    Command(
+        "curl",
+        EXCHANGE,
+        ("x",),
+        "Copy as a curl command, without secrets",
+        "curl",
+        label="curl",
+    ),
+    Command("copy", EXCHANGE, ("y",), "Copy this part as text", "copy"),
+    Command("save", EXCHANGE, ("w",), "Write this part into a file", "save"),
+    Command(
+        "suspend",
+        CONDITIONS,
+        ("space", "s"),
+        "Suspend a condition, or take it up again",
+        "suspend",
+        label="suspend",
+    ),
+    Command("drop", CONDITIONS, ("d", "delete"), "Drop a condition", "drop", label="drop"),
+    Command(
+        "end capturing",
+        CAPTURE,
+        ("ctrl+o",),
+        "Capture nothing any more",
+        "end",
+        label="end",
+        changes=True,
+    ),
+)
+
+
+SETTINGS, REVIEW, VERSIONS, SECRETS = "settings", "review", "versions", "secrets"
+
+_SETTINGS = (
+    Command("filter", SETTINGS, ("slash",), "Only settings with these words", "filter", label="filter"),
+    Command(
+        "next value",
+        SETTINGS,
+        ("space",),
+        "The next of a few possible values",
+        "next_value",
+        label="next",
+        changes=True,
+    ),
+    Command("undo", SETTINGS, ("u",), "Undo the change under the cursor", "undo", label="undo"),
+    Command("undo all", SETTINGS, ("U",), "Undo all changes that are not applied", "undo_all"),
+    Command("review", SETTINGS, ("d",), "What the changes do, and apply them", "review", label="apply", changes=True),
+    Command("versions", SETTINGS, ("h",), "Earlier versions of the settings", "versions", label="history"),
+    Command("secrets", SETTINGS, ("p",), "Passwords and other secrets", "secrets", capability="secrets"),
+    Command("drop", SECRETS, ("d", "delete"), "Remove the stored secret", "drop", label="drop", changes=True),
+    Command("keep", SETTINGS, ("K",), "Keep the change that waits to be confirmed", "keep", changes=True),
+    Command("roll back", SETTINGS, ("B",), "Go back to the version before the last change", "roll_back", changes=True),
+    Command("apply", REVIEW, ("a",), "Apply the changes", "apply", label="apply", changes=True),
+    Command(
+        "apply on trial",
+        REVIEW,
+        ("t",),
+        "Apply them, and go back by itself unless they are kept within a minute",
+        "apply(60)",
+        label="try for 60 s",
+        changes=True,
+    ),
+    Command("roll back", VERSIONS, ("b",), "Go back to this version", "roll_back", label="roll back", changes=True),
+)
+
+
+ALL: tuple[Command, ...] = (*_EVERYWHERE, *_USERS, *_LOG, *_SETTINGS)
 
 
 def of_place(place: str) -> tuple[Command, ...]:
@@ -19,3 +348,16 @@ def in_view(view: str) -> tuple[Command, ...]:
 def named(view: str, name: str) -> Command:
     """Return the command of that name in a view. Raises `StopIteration` where there is none."""
     return next(command for command in (*in_view(view), *of_place(LIST)) if command.name == name)
+
+
+def list_bindings() -> list[BindingType]:
+    """Return the keys of every list."""
+    return [Binding(",".join(command.keys), command.action, command.title) for command in of_place(LIST)]
+
+
+def view_bindings(view: str) -> list[BindingType]:
+    """Return the keys of a view; what everywhere is bound to them runs through `action_command`."""
+    return [
+        Binding(",".join(command.keys), f"command({command.name!r})", command.title)
+        for command in (*of_place(view), *of_place(EVERYWHERE))
+    ]

@@ -1,10 +1,19 @@
-"""All keys of a view."""
+"""The screens with all keys and with the search for a command."""
 
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
-from calendar_tui.commands.bindings import view_bindings
-from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.help import help_document
+from calendar_tui.commands.command import Command
+from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.frame import help_document, palette_document
+from calendar_tui.screens.screen import Shell, View
+from calendar_tui.widgets.inputs import FilterLine
+from calendar_tui.widgets.line_view import LineView
 
 
 class HelpView(View):
@@ -32,3 +41,52 @@ class HelpView(View):
     def action_help(self) -> None:
         """Leave: the same key opens and closes it."""
         self.shell.go_back()
+
+
+class Palette(View):
+    """Ends with the name of the command that was chosen."""
+
+    NAME = "palette"
+    AUTO_FOCUS = "#words"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Leave"),
+        Binding("up", "pick(-1)", "The command above"),
+        Binding("down", "pick(1)", "The command below"),
+    ]
+
+    def __init__(self, shell: Shell, choice: Sequence[Command]) -> None:
+        super().__init__(shell)
+        self._choice = choice
+
+    def content(self) -> ComposeResult:
+        """What is typed, and what fits."""
+        yield FilterLine("words of a command", is_open=True, id="words")
+        yield self.lines("main", cursor=True)
+
+    def refresh_content(self) -> None:
+        """Show the commands that fit."""
+        self.line_view("main").show(palette_document(self._choice, self.query_one(FilterLine).value))
+
+    def path(self) -> str:
+        """What it is."""
+        return "calendar-tui > Commands"
+
+    def commands(self) -> tuple[Command, ...]:
+        """Nothing but choosing can be done here."""
+        return ()
+
+    def action_pick(self, steps: int) -> None:
+        """Choose with the arrows while typing."""
+        self.line_view("main").action_move(steps)
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """End with the choice."""
+        self.dismiss(event.key)
+
+    @on(Input.Changed, "#words")
+    def _typed(self) -> None:
+        self.show()
+
+    @on(Input.Submitted, "#words")
+    def _submitted(self) -> None:
+        self.line_view("main").action_choose()

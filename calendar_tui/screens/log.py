@@ -6,21 +6,18 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from calendar_tui.commands.bindings import view_bindings
-from calendar_tui.private_file import write_here
-from calendar_tui.screens.live_log import LiveLog
-from calendar_tui.screens.view import Shell
-from calendar_tui.state.lines import Document
-from calendar_tui.state.log.capture import capture_line
-from calendar_tui.state.log.list import chips_line, heads
-from calendar_tui.state.log.mistakes import mistake_document
-from calendar_tui.state.log.times import typed_time
-from calendar_tui.state.log.values import quoted
-from calendar_tui.widgets.filter_line import CompletingLine, FilterLine
-from calendar_tui.widgets.line_view import LineView
-from calendar_tui.widgets.log_list import LogList
-from engine.api.client.failures import ClientFailure
-from engine.api.client.log import Export
+from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.lines import Document
+from calendar_tui.documents.log_filter import mistake_document, quoted, typed_time
+from calendar_tui.documents.log_list import chips_line, heads
+from calendar_tui.documents.log_status import capture_line
+from calendar_tui.private_files import write_here
+from calendar_tui.screens.log_base import LiveLog
+from calendar_tui.screens.screen import Shell
+from calendar_tui.widgets.inputs import CompletingLine, FilterLine
+from calendar_tui.widgets.line_view import LineView, LogList
+from engine.api.errors import ClientFailure
+from engine.api.resources import Export
 from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQuestion, LogQuestion
 
 
@@ -66,7 +63,7 @@ class LogView(LiveLog):
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Go to an exchange."""
-        from calendar_tui.screens.exchange import ExchangeView
+        from calendar_tui.screens.log_entry import ExchangeView
 
         self.app.push_screen(ExchangeView(self.shell, self, int(event.key)))
 
@@ -121,19 +118,19 @@ class LogView(LiveLog):
 
     def action_conditions(self) -> None:
         """Show the conditions one by one."""
-        from calendar_tui.screens.conditions import ConditionsView
+        from calendar_tui.screens.log_dialogs import ConditionsView
 
         self.app.push_screen(ConditionsView(self.shell, self))
 
     def action_statistics(self) -> None:
         """Show errors and figures of what fits."""
-        from calendar_tui.screens.statistics import StatisticsView
+        from calendar_tui.screens.log_dialogs import StatisticsView
 
         self.app.push_screen(StatisticsView(self.shell, self))
 
     def action_capture(self) -> None:
         """Begin or end capturing."""
-        from calendar_tui.screens.capture import CaptureView
+        from calendar_tui.screens.log_dialogs import CaptureView
 
         self.app.push_screen(CaptureView(self.shell, self))
 

@@ -8,17 +8,15 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Input
 
-from calendar_tui.commands.bindings import view_bindings
-from calendar_tui.screens.view import READING_ONLY, Shell, View
-from calendar_tui.state.lines import Document
-from calendar_tui.state.settings.draft import Draft, setting_of
-from calendar_tui.state.settings.list import help_document, settings_document, state_lines
-from calendar_tui.state.settings.review import what_going_back_did
-from calendar_tui.state.settings.values import typed, words_of, written
-from calendar_tui.widgets.filter_line import FilterLine
+from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.lines import Document
+from calendar_tui.documents.settings import help_document, settings_document, state_lines, what_going_back_did
+from calendar_tui.documents.settings_draft import Draft, setting_of, typed, words_of, written
+from calendar_tui.screens.screen import READING_ONLY, Shell, View
+from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
-from engine.api.client.failures import ClientFailure
-from engine.api.client.settings import SettingsRequests
+from engine.api.errors import ClientFailure
+from engine.api.resources import SettingsRequests
 from engine.api.schema.settings import Setting, SettingProblem, Settings
 
 T = TypeVar("T")
@@ -175,7 +173,7 @@ class SettingsView(View):
 
     def action_review(self) -> None:
         """Show what the draft does."""
-        from calendar_tui.screens.review import ReviewView
+        from calendar_tui.screens.settings_dialogs import ReviewView
 
         if self.draft:
             self.app.push_screen(ReviewView(self.shell, self))
@@ -184,13 +182,13 @@ class SettingsView(View):
 
     def action_versions(self) -> None:
         """Show the versions there were."""
-        from calendar_tui.screens.versions import VersionsView
+        from calendar_tui.screens.settings_dialogs import VersionsView
 
         self.app.push_screen(VersionsView(self.shell, self))
 
     def action_secrets(self) -> None:
         """Show which secrets there are."""
-        from calendar_tui.screens.secrets import SecretsView
+        from calendar_tui.screens.settings_dialogs import SecretsView
 
         self.app.push_screen(SecretsView(self.shell, self))
 

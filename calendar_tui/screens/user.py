@@ -1,15 +1,15 @@
-"""One user on the terminal; calendar_tui.state.user says what is in it."""
+"""One user on the terminal; calendar_tui.documents.user says what is in it."""
 
 from textual import work
 from textual.app import ComposeResult
 
-from calendar_tui.commands.bindings import view_bindings
-from calendar_tui.private_file import write_here
-from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.log.related import conditions_of_user
-from calendar_tui.state.user import user_document, user_text
-from engine.api.client.client import segment
-from engine.api.client.failures import ClientFailure, RequestRefused
+from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.log_filter import conditions_of_user
+from calendar_tui.documents.user import user_document, user_text
+from calendar_tui.private_files import write_here
+from calendar_tui.screens.screen import Shell, View
+from engine.api.client import segment
+from engine.api.errors import ClientFailure, RequestRefused
 from engine.api.schema import OperationKind, UserDetail, UserRow
 
 LONGEST_NAME = 100

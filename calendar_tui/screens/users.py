@@ -1,4 +1,4 @@
-"""The list of users on the terminal; calendar_tui.state.users says what is in it."""
+"""The list of users on the terminal; calendar_tui.documents.users says what is in it."""
 
 from dataclasses import replace
 
@@ -6,12 +6,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from calendar_tui.commands.bindings import view_bindings
-from calendar_tui.screens.view import Shell, View
-from calendar_tui.state.lines import Document
-from calendar_tui.state.user_list import SORTS, Query
-from calendar_tui.state.users import SORT_NAMES, UserLines, heads, narrowed
-from calendar_tui.widgets.filter_line import FilterLine
+from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.lines import Document
+from calendar_tui.documents.users import SORT_NAMES, UserLines, heads, narrowed
+from calendar_tui.model import SORTS, Query
+from calendar_tui.screens.screen import Shell, View
+from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema import OperationKind, ResyncQuestion
 

@@ -3,10 +3,10 @@
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from calendar_tui.state.body.decoding import Shape, body_text, shape_of
-from calendar_tui.state.body.view import BodyView
-from calendar_tui.state.lines import Document, Line, Role, Span, line
-from calendar_tui.state.log.exchange import body_title
+from calendar_tui.documents.body import BodyView
+from calendar_tui.documents.body_syntax import Shape, body_text, shape_of
+from calendar_tui.documents.lines import Document, Line, Role, Span, line
+from calendar_tui.documents.log_entry import body_title
 from calendar_tui.terminal import Letters
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema.log import LogBody, Side

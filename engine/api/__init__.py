@@ -1,1 +1,1 @@
-"""How everything else talks to the engine: HTTP and JSON over Unix sockets."""
+"""The contract of the local API: schema, paths, and the client of the terminal program."""

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.api.client.settings import SettingsRequests
+from engine.api.resources import SettingsRequests
 from engine.api.schema import Status
 from engine.api.schema.settings import (
     Setting,
@@ -19,13 +19,13 @@ from engine.api.schema.settings import (
     SettingsVersion,
     Value,
 )
-from engine.cli.beside import run_beside
 from engine.cli.client import CommandClient
-from engine.cli.failures import ChangeNotUnderstood, SettingUnknown
+from engine.cli.errors import ChangeNotUnderstood, SettingUnknown
+from engine.cli.exit_codes import UNUSABLE, WELL
+from engine.cli.offline import run_beside
 from engine.cli.output import remark, show
-from engine.cli.statuses import UNUSABLE, WELL
 from engine.core import bounded
-from engine.core.settings.values import nearest
+from engine.settings.parsers import nearest
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -7,23 +7,18 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from engine.api.schema.places import SOCKET
-from engine.cli.demo_view import View, choose_view, room_for_notes
-from engine.cli.premises import Site
-from engine.cli.scratch import scratch_directory
-from engine.cli.serving import serve
-from engine.cli.signals import until_signalled
-from engine.cli.site import Surroundings, open_site
-from engine.cli.tally import Tally
+from engine.api.paths import SOCKET
+from engine.cli.demo_output import Tally, View, choose_view, room_for_notes
 from engine.core.presence.model import PresenceSettings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedResolver
+from engine.daemon.daemon import Site, Surroundings, open_site, serve
+from engine.daemon.signals import until_signalled
+from engine.daemon.temporary_directory import scratch_directory
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.world import World
-from engine.simulator.world.corp import BERLIN, corp_world
-from engine.simulator.world.surprises import surprises
+from engine.simulator.world.scenarios import BERLIN, corp_world, surprises
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
-from engine.sync.happenings import Happening
+from engine.sync.events import Happening
 
 MORNING = time(8, 50)
 LAST_CHANCE = 5.0

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.api.client.finding import reachable_socket
-from engine.api.client.log import LogRequests, log_events
+from engine.api.client import reachable_socket
+from engine.api.paths import usual_sockets
+from engine.api.resources import LogRequests, log_events
 from engine.api.schema import Status
 from engine.api.schema.log import (
     CaptureQuestion,
@@ -17,14 +18,13 @@ from engine.api.schema.log import (
     LogQuestion,
     LogRow,
 )
-from engine.api.schema.places import usual_sockets
 from engine.cli.client import CommandClient
-from engine.cli.failures import FileNotWritten, NotOneExchange
+from engine.cli.errors import FileNotWritten, NotOneExchange
+from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.log_reports import LogReports
-from engine.cli.loop import run_loop
 from engine.cli.output import put, put_json, remark, say, show
-from engine.cli.palette import palette_of_output
-from engine.cli.statuses import FAILED, WELL
+from engine.cli.terminal import palette_of_output
+from engine.daemon.loop import run_loop
 from engine.display import counted, displayed
 
 MOST = 1000

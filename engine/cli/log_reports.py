@@ -14,7 +14,7 @@ from engine.api.schema.log import (
     LogRow,
     LogStatistics,
 )
-from engine.cli.palette import Palette
+from engine.cli.terminal import Palette
 from engine.display import counted, visible_lines
 
 RED, YELLOW, CYAN, FAINT = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[2m"

@@ -8,17 +8,17 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
-from engine.api.client.failures import EngineUnreachable, RequestRefused, SocketForbidden
-from engine.cli.commands.parser import PROGRAM, make_parser
-from engine.cli.failures import AnswersInvalid, OutputNotWritten, SecretUnknown, SettingUnknown, UserNotFound
-from engine.cli.logbook import where
+from engine.api.errors import EngineUnreachable, RequestRefused, SocketForbidden
+from engine.cli.commands import PROGRAM, make_parser
+from engine.cli.errors import AnswersInvalid, OutputNotWritten, SecretUnknown, SettingUnknown, UserNotFound
+from engine.cli.exit_codes import DISK, FAILED, FORBIDDEN, INTERRUPTED, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
 from engine.cli.output import remark, writing
-from engine.cli.process import leave
-from engine.cli.statuses import DISK, FAILED, FORBIDDEN, INTERRUPTED, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
-from engine.core.failures import Failure, Fault
-from engine.core.settings.problems import SettingsInvalid
+from engine.core.errors import Failure, Fault
+from engine.daemon.log_handler import where
+from engine.daemon.process import leave
 from engine.display import NEAREST, ascii_errors, is_ascii_locale
-from engine.store.failures import DiskUnusable
+from engine.settings.problems import SettingsInvalid
+from engine.store.errors import DiskUnusable
 
 HTTP_NOT_FOUND = 404
 

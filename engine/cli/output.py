@@ -8,7 +8,7 @@ from typing import TextIO, TypeVar
 
 import msgspec
 
-from engine.cli.failures import OutputNotWritten
+from engine.cli.errors import OutputNotWritten
 from engine.display import displayed, visible
 
 T = TypeVar("T")

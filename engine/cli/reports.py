@@ -1,4 +1,4 @@
-"""What the engine says about itself and its users, as lines for people: aligned, and no wider than the terminal."""
+"""Text output of status, users, explanations, events and checks."""
 
 import textwrap
 from collections.abc import Iterator
@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 
 from engine.api.schema import (
     AppointmentAccount,
+    AuditEvent,
+    ChangeEvent,
     Concern,
     HeldChange,
     LinkState,
+    OperationEvent,
     PastChange,
     Status,
     Subscription,
@@ -18,8 +21,10 @@ from engine.api.schema import (
     UserRow,
     UsersPage,
 )
-from engine.cli.columns import cut, fitted, room
-from engine.cli.palette import Palette
+from engine.api.schema.checks import RungAccount
+from engine.api.schema.preview import Preview, PreviewRow
+from engine.cli.terminal import Palette, cut, fitted, room
+from engine.display import counted
 
 INDENT = " " * 4
 NAME_WIDTH = 21
@@ -228,3 +233,99 @@ def _subject(appointment: AppointmentAccount) -> str:
 def _end(start: datetime, end: datetime) -> str:
     days = (end.date() - start.date()).days
     return f"{end:%H:%M}" + (f"+{days}" if days else "")
+
+
+GOOD_NEWS = {
+    "listening": "the PBX may connect",
+    "reading unrestricted": "calendars are read with all details again",
+    "concern over": "presences follow in time again",
+}
+
+
+class EventLines:
+    """Writes events as lines, with times in `zone`, no wider than the terminal."""
+
+    def __init__(self, palette: Palette, zone: ZoneInfo) -> None:
+        self._palette = palette
+        self._zone = zone
+
+    def line(self, event: ChangeEvent | AuditEvent | OperationEvent) -> str:
+        """Return the line for one event."""
+        match event:
+            case ChangeEvent():
+                return self._change(event)
+            case AuditEvent(entry=entry):
+                who = entry.actor.user or f"uid {entry.actor.uid}"
+                return _cut(
+                    f"{entry.at.astimezone(self._zone):%H:%M:%S}  audit: {entry.action} by {who}: {entry.subject}"
+                )
+            case OperationEvent(operation=operation):
+                progress = f"{operation.done} of {operation.total}"
+                return _cut(f"{'':8}  operation {operation.id}: {operation.kind} {operation.state}, {progress}")
+
+    def _change(self, event: ChangeEvent) -> str:
+        time = f"{event.at.astimezone(self._zone):%H:%M:%S}"
+        if event.presence is not None:
+            activity = self._palette.activity(event.presence.activity)
+            would = self._palette.notice("dry run, not written: ") if event.kind == "withheld" else ""
+            return _cut(f"{time}  {would}{activity} {fitted(event.label, 20)}  {event.presence.note}")
+        if event.trouble is not None:
+            detail = f": {event.trouble.detail}" if event.trouble.detail else ""
+            return f"{time}  {self._palette.mark(good=False)} {event.label}: {event.trouble.title}{detail}"
+        words = GOOD_NEWS.get(event.kind, "working")
+        return f"{time}  {self._palette.mark(good=True)} {event.label}: {words}"
+
+
+def _cut(line: str) -> str:
+    return cut(line, room(), "…")
+
+
+class Ladders:
+    """Writes for a terminal of `width` columns; times are those of the notes."""
+
+    def __init__(self, palette: Palette, width: int | None = None) -> None:
+        self._palette = palette
+        self._width = width or room()
+
+    def rung(self, rung: RungAccount) -> Iterator[str]:
+        """Yield the lines of one rung."""
+        if rung.outcome == "skipped":
+            yield from self._wrapped(f"- {rung.name:<22} skipped: {rung.skipped_because}", INDENT)
+            return
+        mark = self._palette.mark(good=rung.outcome == "ok")
+        yield f"{mark} {rung.name:<22} {rung.outcome} ({rung.milliseconds:.0f} ms)"
+        for line in rung.evidence:
+            yield from self._wrapped(f"{INDENT}{line}", INDENT * 2)
+        if rung.trouble is not None:
+            detail = f": {rung.trouble.detail}" if rung.trouble.detail else ""
+            yield from self._wrapped(f"{INDENT}{rung.trouble.title}{detail}", INDENT)
+            yield from self._wrapped(f"{INDENT}{rung.remedy}", INDENT)
+
+    def preview(self, preview: Preview) -> Iterator[str]:
+        """Yield who would be affected, and when."""
+        zone = ZoneInfo(preview.timezone)
+        for row in preview.users:
+            yield from self._row(row, zone)
+        if preview.users:
+            yield ""
+        yield (
+            f"{preview.affected} of {counted(preview.looked_at, 'user')} would show something else today, "
+            f"{preview.affected_now} of them at once."
+        )
+        for remark in preview.remarks:
+            yield from self._wrapped(remark, "")
+
+    def _row(self, row: PreviewRow, zone: ZoneInfo) -> Iterator[str]:
+        yield row.label
+        for each in row.differences:
+            start, end = each.at.astimezone(zone), each.until.astimezone(zone)
+            before, after = self._palette.activity(each.before.activity), self._palette.activity(each.after.activity)
+            yield f"{INDENT}{start:%H:%M}–{end:%H:%M} {before} {each.before.note}".rstrip()
+            yield f"{INDENT}         -> {after} {each.after.note}".rstrip()
+            yield from self._wrapped(f"{INDENT}            {each.why}", INDENT * 4)
+
+    def _wrapped(self, text: str, indent: str) -> list[str]:
+        """Nothing is broken that somebody may want to copy, as a fingerprint."""
+        return textwrap.wrap(
+            text, self._width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )

@@ -1,32 +1,140 @@
-"""Carries out `setup`: the answers come from a file, or from whoever sits at the terminal."""
+"""`calendar-engine setup`: guided, or from a file of answers."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import msgspec
 
-from engine.api.client.finding import reachable_socket
-from engine.api.schema.places import usual_sockets
-from engine.api.schema.probes import RungAccount
-from engine.api.schema.settings import SettingChange
-from engine.api.schema.setup import Setup, SetupAnswers
-from engine.cli.answers import Answers, read_answers
-from engine.cli.client import CommandClient
-from engine.cli.dialogue import Dialogue
-from engine.cli.failures import AnswersInvalid, AnswersNotGiven
-from engine.cli.loop import run_loop
+from engine.api.client import reachable_socket
+from engine.api.paths import usual_sockets
+from engine.api.schema import Operation
+from engine.api.schema.checks import RungAccount
+from engine.api.schema.settings import SettingChange, Value
+from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
+from engine.cli.check import call_off, show_rungs, tell_end
+from engine.cli.client import CommandClient, saying
+from engine.cli.errors import AnswersInvalid, AnswersNotGiven
+from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say
-from engine.cli.process import protect_memory
-from engine.cli.setup_client import SetupClient
-from engine.cli.statuses import FAILED, WELL
-from engine.core.settings.problems import Problem
-from engine.core.setup.flow import TIME_ZONE
+from engine.cli.reports import Ladders
+from engine.cli.setup_prompts import Dialogue
+from engine.cli.status import FOLLOWED
+from engine.cli.terminal import palette_of
+from engine.core import bounded
+from engine.daemon.loop import run_loop
+from engine.daemon.process import protect_memory
 from engine.display import displayed
+from engine.settings.forms import differences
+from engine.settings.keys import KEYS
+from engine.settings.problems import Problem, SettingsInvalid
+from engine.settings.reader import read_settings
+from engine.setup.flow import TIME_ZONE
 from engine.store.secrets import ENVIRONMENT, given_secrets
+from engine.supervisor.settings_file import SettingsFile, system_zone
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the file says; `problems` is everything that is missing or wrong in it, secrets left aside."""
+
+    settings: dict[str, Value]
+    user: str
+    problems: tuple[Problem, ...]
+
+
+def read_answers(path: Path) -> Answers:
+    """Return the answers in a file. Raises `SettingsMissing` or `SettingsUnreadable`."""
+    text = SettingsFile(path).read()
+    found: tuple[Problem, ...] = ()
+    try:
+        read_settings(text, default_zone=system_zone(), source=str(path), today=datetime.now(UTC).date())
+    except SettingsInvalid as failure:
+        found = tuple(problem for problem in failure.problems if not problem.key.startswith("setup"))
+    settings = {each.key: each.after for each in differences("", text) if each.key in KEYS}
+    user, others = _setup_table(text)
+    return Answers(settings, user, (*found, *others))
+
+
+def _setup_table(text: str) -> tuple[str, tuple[Problem, ...]]:
+    try:
+        table = bounded.toml(text).get("setup", {})
+    except bounded.NotReadable:
+        return "", ()  # which is told as a problem of the settings
+    if not isinstance(table, dict):
+        return "", (Problem("setup", None, "must be a table", "Write [setup], and user = … in it."),)
+    user = table.pop("user", "")
+    others = [
+        Problem(f"setup.{name}", None, "is no answer", "The only one beside the settings is setup.user.")
+        for name in table
+    ]
+    if not isinstance(user, str):
+        others.append(Problem("setup.user", None, "must be text", "Write the e-mail address of a user."))
+    return str(user), tuple(others)
+
+
+PATH = "/v1/setup"
+
+
+class SetupClient:
+    """The set-up of one engine, over its API; `narration` is where each rung is written as soon as it is done."""
+
+    def __init__(self, client: CommandClient, narration: TextIO) -> None:
+        self._client = client
+        self._narration = narration
+        self._ladders = Ladders(palette_of(narration, no_colour="NO_COLOR" in os.environ))
+
+    async def under_way(self) -> Setup | None:
+        """Return the set-up that was begun before, None where there is none."""
+        return await self._client.find(PATH, Setup)
+
+    async def begin(self) -> Setup:
+        """Begin it anew."""
+        return await self._client.post(PATH, Setup)
+
+    async def answer(self, answers: SetupAnswers) -> Setup:
+        """Take answers in, and go to a step."""
+        return await self._client.patch(PATH, Setup, answers)
+
+    async def check(self) -> bool:
+        """Try the step that it is at, and tell whether all went well."""
+        return (await self._tried()).passed
+
+    async def tried(self, step: SetupSummary) -> SetupStep:
+        """Go to a step and try it, and return what came of it."""
+        say("", self._narration)
+        say(step.title, self._narration)
+        await self.answer(SetupAnswers(step=step.name))
+        return await self._tried()
+
+    async def apply(self) -> Setup:
+        """Put it into force; return what was applied."""
+        return await self._client.post(f"{PATH}/apply", Setup)
+
+    async def _tried(self) -> SetupStep:
+        operation = await self._client.post(f"{PATH}/check", Operation)
+        told = 0
+        try:
+            async with saying(lambda: f"Trying the next one, {told} done"):
+                while True:
+                    step = (await self._client.get(PATH, Setup)).step
+                    show_rungs(self._ladders, step.rungs[told:], self._narration)
+                    told = len(step.rungs)
+                    if step.check is None or step.check.state != "running":
+                        break
+                    await asyncio.sleep(FOLLOWED)
+        except asyncio.CancelledError:
+            await call_off(self._client, operation)
+            raise
+        if step.check is not None:
+            tell_end(step.check)
+        return step
 
 
 class TriedStep(msgspec.Struct, frozen=True, kw_only=True):

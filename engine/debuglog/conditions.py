@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from engine.core.filter.model import All, Any, Filter, Not, Term
-from engine.debuglog.packing import unpacked
+from engine.debuglog.filter.model import All, Any, Filter, Not, Term
+from engine.debuglog.store import unpacked
 
 FEW = 5000
 """Exchanges that are quickly sorted. Where more fit, it is quicker to go back in time until enough were met."""

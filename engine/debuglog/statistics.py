@@ -4,8 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.core.filter.model import Filter
 from engine.debuglog.conditions import Conditions
+from engine.debuglog.filter.model import Filter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from engine.core import impersonation
-from engine.exchange import failures as exchange
-from engine.exchange.ews.autodiscover.messages import POX_UNKNOWN_ADDRESS
-from engine.exchange.ews.codes import MEANINGS, meaning_of, meaning_of_status
-from engine.exchange.failures import ExchangeFailure
+from engine.exchange import errors as exchange
+from engine.exchange import impersonation
+from engine.exchange.errors import ExchangeFailure
+from engine.exchange.ews.autodiscover.protocol import POX_UNKNOWN_ADDRESS
+from engine.exchange.ews.response_codes import MEANINGS, meaning_of, meaning_of_status
 from engine.exchange.http.login_page import what_answers
 from engine.exchange.narration import Task, in_short, narrated
-from engine.exchange.oauth import failures as oauth
+from engine.exchange.oauth import errors as oauth
 from engine.exchange.oauth.errors import kind_of
 
 _AADSTS = re.compile(r"AADSTS(\d+)")

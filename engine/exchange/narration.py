@@ -4,8 +4,8 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from engine.core.backoff import Pauses
-from engine.core.failures import Failure
-from engine.exchange.failures import ExchangeBusy, NotPrimaryAddress
+from engine.core.errors import Failure
+from engine.exchange.errors import ExchangeBusy, NotPrimaryAddress
 from engine.exchange.retry import (
     LISTEN_AGAIN,
     LOG_INS,

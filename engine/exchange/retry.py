@@ -12,10 +12,10 @@ from random import Random
 from types import MappingProxyType
 
 from engine.core.backoff import Pauses, asked_for, doubling
-from engine.core.failures import Failure, Fault, Scope
-from engine.exchange import failures as exchange
-from engine.exchange.failures import ExchangeFailure
-from engine.exchange.oauth import failures as oauth
+from engine.core.errors import Failure, Fault, Scope
+from engine.exchange import errors as exchange
+from engine.exchange.errors import ExchangeFailure
+from engine.exchange.oauth import errors as oauth
 from engine.logins import rules
 
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from engine.core.appointments import Appointment
-from engine.exchange.failures import ExchangeFailure
+from engine.exchange.errors import ExchangeFailure
 
 
 @dataclass(frozen=True, slots=True)

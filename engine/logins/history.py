@@ -1,4 +1,4 @@
-"""Where log-ins are remembered: for as long as this process lives, or over restarts (engine.store.log_ins)."""
+"""Where log-ins are remembered: for as long as this process lives, or over restarts (engine.store.logins)."""
 
 import hashlib
 import hmac

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from engine.core.settings.model import PbxSettings
-from engine.pbx.failures import ListenCertificateUnusable
+from engine.pbx.errors import ListenCertificateUnusable
+from engine.settings.model import PbxSettings
 from engine.tls.certificate import UNREADABLE, fingerprint_of
 
 LIFETIME = timedelta(days=730)

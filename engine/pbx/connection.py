@@ -1,43 +1,86 @@
-"""One connection with the PBX from opening to breaking off: the protocol parts joined to a socket and a clock."""
+"""One connection to the PBX from opening to close, and the check that it is the right PBX."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from engine.core.clock import Clock
 from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import Presence
-from engine.core.settings.model import PbxSettings
-from engine.pbx import presence, session
-from engine.pbx.deadlines import Deadlines
-from engine.pbx.dial_login import LOGIN
-from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
-from engine.pbx.failures import (
+from engine.display import one_line
+from engine.pbx import protocol
+from engine.pbx.errors import (
     Ender,
     PbxConnectionLost,
     PbxFailure,
     PbxLinkMistake,
     PbxNotUnderstood,
+    PbxRightsMissing,
     PbxUnreachable,
+    WrongPbx,
 )
+from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.pbx.liveness import Act, Liveness
-from engine.pbx.master import MasterCheck
-from engine.pbx.messages import Message, encode
-from engine.pbx.replication import Replication, ReplicationOutput
-from engine.pbx.requests import Requests
-from engine.pbx.session import (
+from engine.pbx.login import LOGIN
+from engine.pbx.protocol import (
+    LONGEST_NAME,
+    PRESENCE_API,
+    USERS_API,
     ApiMessage,
     HangUp,
     LoggedIn,
     Login,
+    Message,
     PbxInfo,
     Send,
     Session,
     SessionOutput,
+    encode,
 )
+from engine.pbx.replication import Replication, ReplicationOutput
+from engine.pbx.requests import Deadlines, Requests
 from engine.pbx.websocket import Sign, WebSocket, lost, ping, receive, send, was_closed_on_purpose
+from engine.settings.model import PbxSettings
+
+_NEEDED = (PRESENCE_API, USERS_API)
+_NAMED_HOMES = 5
+
+
+class MasterCheck:
+    """Holds the name of the master PBX against what the PBX tells, or else against where its users are at home."""
+
+    def __init__(self, master: str) -> None:
+        self._master = master
+        self.passed = False
+
+    def told(self, info: PbxInfo) -> None:
+        """Check what the PBX says about itself. Raises `WrongPbx`, `PbxRightsMissing`."""
+        if info.pbx:
+            if info.pbx.casefold() != self._master.casefold():
+                raise WrongPbx(f"its name is {info.pbx}, not {self._master}")
+            self.passed = True
+        if missing := [api for api in _NEEDED if api not in info.apis]:
+            raise PbxRightsMissing(", ".join(missing))
+
+    def inferred(self, homes: Collection[str]) -> None:
+        """Check the homes of the users a PBX has that does not tell its name. Raises `WrongPbx`.
+
+        Without users there is nothing to infer from, and nothing to write.
+        """
+        if not homes:
+            return
+        if self._master.casefold() not in {home.casefold() for home in homes}:
+            raise WrongPbx(f"no user is at home at {self._master}, but at {_listed(homes)}")
+        self.passed = True
+
+
+def _listed(homes: Collection[str]) -> str:
+    names = sorted(one_line(home, LONGEST_NAME) for home in homes if home)
+    more = f" and {len(names) - _NAMED_HOMES} more" if len(names) > _NAMED_HOMES else ""
+    return (", ".join(names[:_NAMED_HOMES]) + more) or "no PBX"
+
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +172,7 @@ class Connection:
             raise PbxUnreachable("the name of the PBX has not been checked yet")
         settings, guid = self._settings, self._replication.told_as(guid)
         await self._requests.ask(
-            presence.set_presence(guid, wanted, contact=contact or settings.presence_contact, clear=settings.clear)
+            protocol.set_presence(guid, wanted, contact=contact or settings.presence_contact, clear=settings.clear)
         )
 
     async def read_presence(self, user_name: str) -> Presence:
@@ -137,9 +180,9 @@ class Connection:
         if self._login is None:
             raise PbxUnreachable("not logged in yet")
         update = await self._requests.ask(
-            presence.subscribe_presence(user_name), afterwards=presence.unsubscribe_presence(user_name)
+            protocol.subscribe_presence(user_name), afterwards=protocol.unsubscribe_presence(user_name)
         )
-        return presence.presence_in(update, contact=self._settings.presence_contact)
+        return protocol.presence_in(update, contact=self._settings.presence_contact)
 
     def _start(self, tasks: asyncio.TaskGroup, part: Callable[[], Awaitable[None]]) -> None:
         self._parts.append(tasks.create_task(self._until_failure(part)))
@@ -215,9 +258,9 @@ class Connection:
                     self._logged_in(output)
                 case PbxInfo():
                     self._told(output)
-                case ApiMessage(api=session.USERS_API) if self._begun:
+                case ApiMessage(api=protocol.USERS_API) if self._begun:
                     self._perform_replication(self._replication.receive(output.mt, output.body))
-                case ApiMessage(api=session.PRESENCE_API):
+                case ApiMessage(api=protocol.PRESENCE_API):
                     self._requests.receive(output)
 
     def _logged_in(self, login: LoggedIn) -> None:

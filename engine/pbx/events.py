@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.core.failures import Failure
+from engine.core.errors import Failure
 from engine.core.users import User
 
 

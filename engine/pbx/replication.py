@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 from engine.core.users import User
+from engine.pbx.errors import Ender, PbxConnectionLost, PbxNotUnderstood, PbxRightsMissing
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
-from engine.pbx.failures import Ender, PbxConnectionLost, PbxNotUnderstood, PbxRightsMissing
-from engine.pbx.messages import Message, objects_of, refusal_of, text_of
-from engine.pbx.session import USERS_API, Send
+from engine.pbx.protocol import USERS_API, Message, Send, objects_of, refusal_of, text_of
 
 _COLUMNS = ("guid", "h323", "cn", "loc", "node", "hide", "pseudo", "h323-email", "config", "emails", "grps")
 

@@ -1,19 +1,20 @@
-"""Opening the WebSocket to the PBX, and naming what may go wrong with it."""
+"""Opens the WebSocket to the PBX over TLS, and names what goes wrong."""
 
 import socket as sockets
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from engine.core.settings.model import PbxSettings
 from engine.display import one_line
-from engine.pbx.failures import (
+from engine.pbx.errors import (
     Ender,
     NotAPbx,
     PbxCertificateNotTrusted,
@@ -23,10 +24,40 @@ from engine.pbx.failures import (
     PbxTlsImpossible,
     PbxUnreachable,
 )
-from engine.pbx.messages import MAX_ACCEPTED_BYTES, MAX_MESSAGE_BYTES
-from engine.pbx.tls import not_trusted
+from engine.pbx.protocol import MAX_ACCEPTED_BYTES, MAX_MESSAGE_BYTES
+from engine.settings.model import PbxSettings
+from engine.tls import contexts
+from engine.tls.certificate import Certificate
 from engine.tls.contexts import speaks_tls
 from engine.tls.shown import shown_certificate
+from engine.tls.verdict import Server, verdict
+
+
+def verified_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return the context for the PBX. Raises `PbxCertificateNotTrusted` when `ca_file` cannot be used."""
+    try:
+        return contexts.verified_context(ca_file)
+    except OSError as error:
+        raise PbxCertificateNotTrusted(f"pbx.ca_file {ca_file}: {error.strerror or error}") from error
+
+
+def not_trusted(
+    settings: PbxSettings, error: ssl.SSLCertVerificationError, shown: Certificate | None
+) -> PbxCertificateNotTrusted:
+    """Return the failure in the words for what is wrong with the certificate that was `shown`.
+
+    Certificates are judged by the machine's own time: no injected clock can be meant here.
+    """
+    server = Server("the PBX", settings.host, f"{settings.host}:{settings.port}", "pbx.ca_file", "pbx.host")
+    found = verdict(server, error.verify_code, error.verify_message, shown, datetime.now(UTC))
+    remedy = found.remedy
+    if shown is not None:
+        remedy += (
+            " Or compare its SHA-256 with the one that the PBX itself shows for its certificate, and set "
+            f'pbx.fingerprint = "{shown.fingerprint}".'
+        )
+    return PbxCertificateNotTrusted(found.detail).in_words(found.meaning, remedy)
+
 
 _PATH = "/PBX0/APPS/websocket"
 _CLOSING_SECONDS = 1.0

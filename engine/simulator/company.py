@@ -1,5 +1,6 @@
-"""A whole site on loopback: a PBX and an Exchange that tell the same world, and the settings that lead to both."""
+"""A simulated site on loopback: a PBX and an Exchange with the same people, and the settings for both."""
 
+import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -7,14 +8,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import tomlkit
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.server import ACCOUNTS, ExchangeSimulator
-from engine.simulator.pbx.behaviour import Behaviour, PbxInfoSent
 from engine.simulator.pbx.server import PbxSimulator
-from engine.simulator.pbx.users import PbxUser
+from engine.simulator.pbx.state import Behaviour, PbxInfoSent, PbxUser
 from engine.simulator.world import Person, World
 
 DOMAIN = "corp.example"
@@ -90,3 +91,34 @@ class Company:
 def pbx_user(person: Person) -> PbxUser:
     """Return the PBX user object of a person."""
     return PbxUser(guid=person.guid, h323=person.name, cn=person.display_name, loc=MASTER, emails=person.pbx_addresses)
+
+
+LOOPBACK = "127.0.0.1"
+Routes = Mapping[tuple[str, str, int], int]
+"""From (scheme, host, port) to a port on loopback."""
+
+
+class RoutedResolver(AbstractResolver):
+    """Looks names up in `routes`; any other name does not exist.
+
+    The Host header, the TLS server name and the name the certificate is checked for stay those of the URL.
+    """
+
+    def __init__(self, routes: Routes) -> None:
+        self._places = {(host, port): place for (_, host, port), place in routes.items()}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the place of `host` and `port` on loopback. Raises `socket.gaierror` when they have none."""
+        place = self._places.get((host, port))
+        if place is None:
+            raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {host}")
+        return [
+            ResolveResult(
+                hostname=host, host=LOOPBACK, port=place, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+            )
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""

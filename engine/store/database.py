@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from engine.store.failures import (
+from engine.store.errors import (
     AlreadyRunning,
     DatabasePutAside,
     DiskUnusable,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from engine.core.secret import Secret
-from engine.core.settings.model import ExchangeSettings
+from engine.settings.model import ExchangeSettings
 from engine.store.protection import exposure_of_file
+from engine.store.secret_store import Stored, Vault
 from engine.store.secrets import (
     ENVIRONMENT,
     Secrets,
@@ -20,7 +21,6 @@ from engine.store.secrets import (
     missing_secrets,
     secrets_in_environment,
 )
-from engine.store.vault import Stored, Vault
 
 Place = Literal["environment", "secrets file", "store"]
 T = TypeVar("T")

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.core import bounded
-from engine.core.failures import Failure, Fault, Scope
+from engine.core.errors import Failure, Fault, Scope
 from engine.core.secret import Secret
-from engine.core.settings.model import ExchangeSettings, ExchangeType
+from engine.settings.model import ExchangeSettings, ExchangeType
 from engine.store.protection import exposure_of_file
 
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(

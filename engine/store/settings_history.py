@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from engine.core.settings.catalogue import Difference
+from engine.settings.forms import Difference
 from engine.store.database import Database
 
 KEPT = 50

@@ -5,16 +5,15 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from engine.core.failures import EngineMistake
+from engine.core.errors import EngineMistake
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings
-from engine.store.acknowledged import Written
-from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import ServiceChanged, UserRecovered, UserTrouble
+from engine.store.presence import Written
+from engine.sync.events import Circumstances, ServiceChanged, UserRecovered, UserTrouble
 from engine.sync.hold import Held, held
-from engine.sync.roster import Participant, Roster
-from engine.sync.timetable import Alarm, Timetable
+from engine.sync.participants import Participant, Roster
+from engine.sync.scheduling import Alarm, Timetable
 
 logger = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from engine.exchange.failures import MailboxNotFound
+from engine.exchange.errors import MailboxNotFound
 from engine.exchange.source import CalendarSource, Mailbox
-from engine.sync.roster import Reading
+from engine.sync.participants import Reading
 
 Read = Callable[[Mailbox], Awaitable[tuple[Mailbox, Reading]]]
 

@@ -4,7 +4,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import timedelta
 
-from engine.core.failures import Failure, Fault, Scope
+from engine.core.errors import Failure, Fault, Scope
 
 LEAST = 3
 """Fewer than that many are never held: on a site that small everybody sees what was done."""

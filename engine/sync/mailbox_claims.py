@@ -8,14 +8,13 @@ one of the first address counts (exchange.candidate_order).
 from collections.abc import Callable
 from datetime import timedelta
 
-from engine.core.failures import Failure
-from engine.exchange.failures import ExchangeFailure, MailboxAmbiguous, MailboxNotFound, MailboxShared
+from engine.core.errors import Failure
+from engine.exchange.errors import ExchangeFailure, MailboxAmbiguous, MailboxNotFound, MailboxShared
 from engine.exchange.source import CalendarSource, Mailbox
-from engine.sync.circumstances import Circumstances
+from engine.sync.events import Circumstances, UserChanged, UserTrouble
 from engine.sync.first_reading import candidates_after
-from engine.sync.happenings import UserChanged, UserTrouble
-from engine.sync.roster import Participant, Roster
-from engine.sync.timetable import Alarm, Timetable
+from engine.sync.participants import Participant, Roster
+from engine.sync.scheduling import Alarm, Timetable
 
 FIRST_LOOK = timedelta(minutes=1)
 """The other addresses of a user are looked up that long after the mailbox was read: first readings come first."""

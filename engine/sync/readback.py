@@ -1,15 +1,15 @@
-"""Reads back in the background what the PBX shows, and so finds what it lost and what another program wrote."""
+"""Reads presences back from the PBX in the background; decides who may be written to yet."""
 
 from collections import deque
 from datetime import timedelta
 from typing import Protocol
 
 from engine.core.presence.model import Presence
-from engine.pbx.failures import PbxFailure, PresenceUnanswered
-from engine.store.acknowledged import Written
-from engine.sync.circumstances import Circumstances
-from engine.sync.roster import Participant, Roster
-from engine.sync.timetable import Alarm
+from engine.pbx.errors import PbxFailure, PresenceUnanswered
+from engine.store.presence import Written
+from engine.sync.events import Circumstances
+from engine.sync.participants import Participant, Roster
+from engine.sync.scheduling import Alarm
 
 BEGUN_AFTER = timedelta(seconds=10)
 """How long after a connect reading begins: first of all what has changed is written."""
@@ -100,3 +100,39 @@ class ReadBack:
         self._unanswered = 0
         if self._waiting and self._waiting[0] == guid:
             self._waiting.popleft()
+
+
+class Certainty:
+    """What is certain about the present connection.
+
+    A PBX that tells its name is certain at once, and its users one by one as they are copied; so a long copy delays
+    nobody whose row has come. One that does not tell its name is certain when all users are known.
+    """
+
+    def __init__(self) -> None:
+        self.all_known = False
+        self._is_master = False
+        self._known = set[str]()
+
+    def nothing(self) -> None:
+        """The connection is gone."""
+        self.all_known = self._is_master = False
+        self._known.clear()
+
+    def master(self) -> frozenset[str]:
+        """The PBX told its name, and it is the right one. Return who may be written to for that reason."""
+        self._is_master = True
+        return frozenset(self._known)
+
+    def user(self, guid: str) -> None:
+        """The user's row has come."""
+        self._known.add(guid)
+
+    def everything(self) -> None:
+        """All users are known, and the PBX is proved to be the master."""
+        self.all_known = True
+        self._known.clear()
+
+    def allows(self, guid: str) -> bool:
+        """Tell whether this user may be written to."""
+        return self.all_known or (self._is_master and guid in self._known)

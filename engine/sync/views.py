@@ -1,24 +1,26 @@
-"""What can be seen of an engine from outside, so that nobody holds what its parts are still writing to."""
+"""Read-only views of the engine's users, and the preview of other presence settings."""
 
+import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from engine.core.appointments import Appointment
-from engine.core.failures import Failure
-from engine.core.presence import decide
+from engine.core.errors import Failure
+from engine.core.presence import Difference, decide, differences
 from engine.core.presence.decide import Decision
-from engine.core.presence.intervals import local_day, start_of_day
+from engine.core.presence.local_days import ONE_DAY, local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.core.presence.what_if import Change, preview_day
 from engine.core.users import User
-from engine.exchange.failures import MailboxRationed
+from engine.exchange.errors import MailboxRationed
 from engine.exchange.source import Following, Mailbox, Window
-from engine.store.acknowledged import Written
-from engine.sync.happenings import Observer, Side
+from engine.store.presence import Written
+from engine.sync.events import Observer, Side
 from engine.sync.hold import Held
-from engine.sync.roster import Participant
+from engine.sync.participants import Participant
 from engine.sync.status import LinkStatus, Status
 
 
@@ -151,3 +153,58 @@ def account(
 def _rationed(following: Following) -> Failure | None:
     until = following.held_back_until
     return None if until is None else MailboxRationed(f"the next reading waits until {until:%H:%M:%S} UTC")
+
+
+USERS_IN_A_ROW = 5
+"""After so many the loop gets a turn: a day of one user takes about a millisecond."""
+
+
+class Calendars(Protocol):
+    """Where users and their calendars come from."""
+
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
+        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A user, and when the presence would be another one, in order of time."""
+
+    user: User
+    differences: tuple[Difference, ...]
+
+
+@dataclass(slots=True)
+class Preview:
+    """What is known so far: `looked_at` users, `unread` of them without a calendar, and who is affected."""
+
+    looked_at: int
+    unread: int
+    affected: list[Affected]
+
+
+async def preview(
+    calendars: Calendars,
+    guids: Iterable[str],
+    before: PresenceSettings,
+    after: PresenceSettings,
+    now: datetime,
+    progressed: Callable[[Preview], None],
+) -> None:
+    """Compare from `now` (calendar time) until the end of the local day, some users at a time."""
+    end = start_of_day(local_day(now, after.timezone) + ONE_DAY, after.timezone)
+    result = Preview(0, 0, [])
+    for guid in guids:
+        found = calendars.calendar(guid)
+        if found is not None:
+            user, appointments = found
+            result.looked_at += 1
+            result.unread += appointments is None
+            changed = differences(appointments or (), before, after, now, end)
+            if changed:
+                result.affected.append(Affected(user, changed))
+        if result.looked_at % USERS_IN_A_ROW == 0:
+            progressed(result)
+            await asyncio.sleep(0)
+    progressed(result)

@@ -12,22 +12,15 @@ from msgspec.structs import replace
 
 from engine.core.backoff import Backoffs, doubling
 from engine.core.clock import Clock
-from engine.core.failures import EngineMistake, Failure
+from engine.core.errors import EngineMistake, Failure
 from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.model import PbxLinkKind, PbxSettings
-from engine.pbx.failures import (
-    PbxFailure,
-    PbxUnreachable,
-    PresenceRefused,
-    PresenceTakenOver,
-    PresenceUnanswered,
-)
-from engine.store.acknowledged import AcknowledgedPresences, Place, Written
-from engine.store.failures import StoreFailure
-from engine.sync.certainty import Certainty
-from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import (
+from engine.pbx.errors import PbxFailure, PbxUnreachable, PresenceRefused, PresenceTakenOver, PresenceUnanswered
+from engine.settings.model import PbxLinkKind, PbxSettings
+from engine.store.errors import StoreFailure
+from engine.store.presence import AcknowledgedPresences, Place, Written
+from engine.sync.events import (
+    Circumstances,
     PresenceConfirmed,
     PresenceWithheld,
     ServiceChanged,
@@ -35,9 +28,10 @@ from engine.sync.happenings import (
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.roster import Participant, Roster
+from engine.sync.participants import Participant, Roster
+from engine.sync.readback import Certainty
+from engine.sync.scheduling import Alarm, Timetable
 from engine.sync.status import Withheld
-from engine.sync.timetable import Alarm, Timetable
 
 logger = logging.getLogger(__name__)
 

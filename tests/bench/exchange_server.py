@@ -11,8 +11,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.server import ExchangeSimulator
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.world import generate
 
 MONDAY = date(2026, 3, 2)

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from engine.cli.process import keep_for_good
+from engine.daemon.process import keep_for_good
 from tests.support.api import ServedEngine, people, served_engine
 
 USERS = 10_000

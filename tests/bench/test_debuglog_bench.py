@@ -12,27 +12,27 @@ from random import Random
 
 import pytest
 
-from engine.cli.calendar_source import calendar_source
-from engine.core.filter.parse import parse
+from engine.core.http_record import TracedExchange
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.redaction.secrets import SecretRedactor
 from engine.core.secret import Secret
-from engine.core.settings.model import DebugLogSettings
-from engine.core.settings.reader import read_settings
-from engine.core.traced import TracedExchange
 from engine.core.users import User
-from engine.debuglog.capture import BATCH, Capture
-from engine.debuglog.reader import LogReader, rows
-from engine.debuglog.redacting import kept_of, redacted
+from engine.daemon.build import calendar_source
+from engine.debuglog.entry import kept_of, redacted
+from engine.debuglog.filter.parse import parse
+from engine.debuglog.query import LogReader, rows
+from engine.debuglog.recorder import BATCH, Capture
+from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.debuglog.store import LogStore
 from engine.exchange.http.trace import NoTrace, Trace
 from engine.pbx.events import LinkUp, PbxEvent, UsersComplete, UserSeen
+from engine.settings.model import DebugLogSettings
+from engine.settings.reader import read_settings
 from engine.simulator.world import generate
-from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock, SystemClock
-from engine.sync.engine import Engine
+from engine.sync.reconciler import Engine
 from tests.bench.exchange_server import BERLIN, MONDAY, Server, served
 from tests.support.exchanges import traced
 

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 from engine.core.appointments import Appointment
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.reader import read_settings
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Window
 from engine.pbx.events import LinkUp, PbxEvent, UsersComplete, UserSeen
-from engine.store.acknowledged import AcknowledgedPresences
+from engine.settings.reader import read_settings
 from engine.store.database import Database
+from engine.store.presence import AcknowledgedPresences
 from engine.sync.clocks import SteadyClock
-from engine.sync.engine import Engine
+from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.unwatched import Unwatched
 

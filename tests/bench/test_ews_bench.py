@@ -20,12 +20,12 @@ from exchangelib.properties import CalendarView, DistinguishedFolderId
 from exchangelib.services import FindItem
 
 from engine.core.secret import Secret
-from engine.core.settings.model import Authentication, ExchangeSettings, ExchangeType
 from engine.exchange.ews.source import EwsSource
+from engine.exchange.http.auth import Credential
 from engine.exchange.http.client import ExchangeHttp
-from engine.exchange.http.handshake import Credential
-from engine.exchange.http.tls import verified_context
+from engine.exchange.http.connection import verified_context
 from engine.exchange.source import Mailbox, Window
+from engine.settings.model import Authentication, ExchangeSettings, ExchangeType
 from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock
 from tests.bench.exchange_server import BERLIN, MONDAY, Server, served

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from engine.simulator.company import Company
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.service import running_service
 

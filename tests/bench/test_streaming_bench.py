@@ -11,18 +11,17 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from engine.cli.assembly import assemble
 from engine.core.presence.model import CLEARED
-from engine.core.settings.reader import read_settings
-from engine.exchange.ews.streaming.debounce import PAUSE
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedResolver
+from engine.daemon.build import assemble
+from engine.exchange.ews.streaming.subscriptions import PAUSE
+from engine.settings.reader import read_settings
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.world import generate
-from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SystemClock
-from engine.sync.happenings import Happening, PresenceConfirmed
+from engine.sync.events import Happening, PresenceConfirmed
 
 PEOPLE = 200
 CHANGES_PER_SECOND = 10

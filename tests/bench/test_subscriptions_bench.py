@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.cli.calendar_source import calendar_source
-from engine.core.settings.reader import read_settings
+from engine.daemon.build import calendar_source
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.source import Mailbox
+from engine.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock, SystemClock

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from engine.exchange.failures import ExchangeBusy, LoginMethodNotOffered
-from engine.exchange.oauth.failures import ApplicationUnknown, ClientCertificateUnusable, ClientSecretRefused
+from engine.exchange.errors import ExchangeBusy, LoginMethodNotOffered
+from engine.exchange.oauth.errors import ApplicationUnknown, ClientCertificateUnusable, ClientSecretRefused
 from tests.campaigns.fuzz import doors
 from tests.campaigns.fuzz.__main__ import Figures, one, plant, talk
 from tests.campaigns.fuzz.doors import knock

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from calendar_tui.main import main as calendar_tui
-from engine.cli.commands.parser import make_parser
-from engine.cli.completion import script
+from engine.cli.about import script
+from engine.cli.commands import make_parser
 
 
 async def in_shell(shell: str, code: str, directory: Path) -> str:

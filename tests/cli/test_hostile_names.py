@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.logbook import LogHandler
 from engine.cli.main import main
-from engine.cli.narration import log
 from engine.core.presence.model import Presence
-from engine.exchange.failures import MailboxNotFound
-from engine.sync.happenings import LinkTrouble, PresenceConfirmed, Side, UserTrouble
+from engine.daemon.log_handler import LogHandler
+from engine.daemon.log_messages import log
+from engine.exchange.errors import MailboxNotFound
+from engine.sync.events import LinkTrouble, PresenceConfirmed, Side, UserTrouble
 from tests.support.api import NINE, SETTINGS, ServedEngine, served_engine
 from tests.support.exchanges import traced
 from tests.support.hostile import HOSTILE, NAME, USERS, harm_in_lines, hostile_source

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from engine.cli.columns import columns
-from engine.cli.commands.parser import make_parser
+from engine.cli.commands import make_parser
 from engine.cli.main import main
+from engine.cli.terminal import columns
 from engine.core.presence.text import clean
 from tests.support.command import begun
 from tests.support.hostile import HOSTILE, NAME, harm_in, harm_in_lines

@@ -9,9 +9,9 @@ import pytest
 
 from engine.cli.log_reports import LogReports
 from engine.cli.main import main
-from engine.cli.palette import Palette
-from engine.core.impersonation import grant
-from tests.api.test_log import ON, changes
+from engine.cli.terminal import Palette
+from engine.exchange.impersonation import grant
+from tests.server.test_log import ON, changes
 from tests.support.api import ServedEngine, an_exchange, people, served_engine
 from tests.support.command import Ended, command
 

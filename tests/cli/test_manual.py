@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli import statuses
-from engine.cli.commands.parser import PROGRAM, make_parser
+from engine.cli import exit_codes
+from engine.cli.commands import PROGRAM, make_parser
 
 PAGES = Path(__file__).parents[2] / "man"
 PAGE = (PAGES / "calendar-engine.8").read_text()
@@ -74,7 +74,7 @@ def test_every_command_says_what_it_is_for() -> None:
 def test_the_exit_statuses_are_listed() -> None:
     section = PAGE.partition(".Sh EXIT STATUS")[2].partition(".Sh ")[0]
     listed = {int(number) for number in re.findall(r"^\.It (\d+)$", section, re.M)}
-    assert listed == {value for name, value in vars(statuses).items() if name.isupper()}
+    assert listed == {value for name, value in vars(exit_codes).items() if name.isupper()}
 
 
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")

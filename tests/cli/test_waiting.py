@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.exchange.failures import ExchangeUnreachable, LoginRefused
-from engine.sync.happenings import AccountPaused
+from engine.exchange.errors import ExchangeUnreachable, LoginRefused
+from engine.sync.events import AccountPaused
 from tests.support.api import InstantSource, ServedEngine, people, served_engine
 from tests.support.command import Ended, command
 from tests.support.patience import PATIENCE

@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api.client.client import understood
-from engine.api.client.failures import ClientFailure
-from engine.cli.answers import read_answers
-from engine.cli.trying import changes_typed
+from engine.api.client import understood
+from engine.api.errors import ClientFailure
+from engine.cli.check import changes_typed
+from engine.cli.setup import read_answers
 from engine.core import bounded
-from engine.core.failures import Failure
-from engine.core.settings.catalogue import catalogue, differences
-from engine.core.settings.edit import SettingsNotEditable, edited
-from engine.core.settings.lines import lines_of
-from engine.core.settings.problems import SettingsInvalid
-from engine.core.settings.reader import MOST_PROBLEMS, read_engine_settings, read_settings
-from engine.pbx.failures import PbxNotUnderstood
-from engine.pbx.messages import decode
+from engine.core.errors import Failure
+from engine.pbx.errors import PbxNotUnderstood
+from engine.pbx.protocol import decode
+from engine.settings.editor import SettingsNotEditable, edited
+from engine.settings.forms import catalogue, differences
+from engine.settings.lines import lines_of
+from engine.settings.problems import SettingsInvalid
+from engine.settings.reader import MOST_PROBLEMS, read_engine_settings, read_settings
 from engine.store.secrets import secrets_in_file
 
 ZONE = ZoneInfo("UTC")

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.core.clock import Clock
-from engine.core.filter.parse import parse
+from engine.core.http_record import TracedExchange
 from engine.core.secret import Secret
-from engine.core.settings.model import DebugLogSettings
-from engine.core.traced import TracedExchange
-from engine.debuglog.capture import Capture
-from engine.debuglog.model import Row
-from engine.debuglog.reader import LogReader
+from engine.debuglog.entry import Row
+from engine.debuglog.filter.parse import parse
+from engine.debuglog.query import LogReader
+from engine.debuglog.recorder import Capture
+from engine.settings.model import DebugLogSettings
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.debuglog.export.curl import curl
+from engine.debuglog.export import curl
 from tests.support.hostile import HOSTILE, harm_in
 from tests.support.logged import kept
 

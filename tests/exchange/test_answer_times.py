@@ -1,6 +1,6 @@
 """Slow is said late and taken back late, and never of a handful of answers."""
 
-from engine.exchange.answer_times import KEPT, KEPT_SECONDS, LEAST, AnswerTimes
+from engine.exchange.ews.client import KEPT, KEPT_SECONDS, LEAST, AnswerTimes
 
 
 def after(*seconds: float) -> AnswerTimes:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.concurrency import Concurrency
+from engine.exchange.ews.throttle import Concurrency
 
 MOST = st.integers(1, 100)
 

@@ -2,10 +2,8 @@
 
 import pytest
 
-from engine.core.impersonation import grant
 from engine.exchange.diagnosis import Account, Diagnosed, diagnose, known_codes, stranger_in
-from engine.exchange.ews.codes import MEANINGS, meaning_of
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     EwsForbidden,
     EwsSwitchedOff,
     ExchangeBusy,
@@ -15,6 +13,8 @@ from engine.exchange.failures import (
     MailboxNotFound,
     ServiceAccountBusy,
 )
+from engine.exchange.ews.response_codes import MEANINGS, meaning_of
+from engine.exchange.impersonation import grant
 from engine.exchange.narration import Task, narrated
 
 ACCOUNT = Account("svc-calendar@corp.example")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pytest_snapshot.plugin import Snapshot
 
-from engine.core.failures import Scope
-from engine.exchange.failures import ExchangeFailure
+from engine.core.errors import Scope
+from engine.exchange.errors import ExchangeFailure
 from engine.exchange.narration import Task, in_short, narrated
 from engine.exchange.retry import POLICIES, Concerns, policy_of
 from tests.exchange.test_diagnosis import all_failures

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.ration import A_VISIT, OF_A_MAILBOX, Allowance, Ration
+from engine.exchange.ews.throttle import A_VISIT, OF_A_MAILBOX, Allowance, Ration
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 FEW = Allowance(at_once=3, per_minute=6)

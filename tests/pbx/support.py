@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 
 from engine.core.clock import Clock
 from engine.core.secret import Secret
-from engine.core.settings.model import PbxSettings
+from engine.pbx.client import PbxLink
 from engine.pbx.events import LinkDown, LinkUp, PbxEvent, UsersComplete, UserSeen
-from engine.pbx.link import PbxLink
-from engine.simulator.pbx.behaviour import Behaviour
+from engine.settings.model import PbxSettings
 from engine.simulator.pbx.server import PbxSimulator
-from engine.simulator.pbx.users import PbxUser
+from engine.simulator.pbx.state import Behaviour, PbxUser
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
 

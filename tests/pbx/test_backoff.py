@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.pbx.backoff import pauses_after
-from engine.pbx.failures import (
+from engine.pbx.client import pauses_after
+from engine.pbx.errors import (
     NotAPbx,
     PbxCertificateNotTrusted,
     PbxFailure,

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from engine.core.settings.model import PbxSettings
 from engine.pbx.certificate import (
     LIFETIME,
     RENEWED_BEFORE_END,
@@ -25,11 +24,12 @@ from engine.pbx.certificate import (
     OwnCertificate,
     listen_names,
 )
+from engine.pbx.errors import ListenCertificateUnusable
 from engine.pbx.events import LinkDown, Listening
-from engine.pbx.failures import ListenCertificateUnusable
-from engine.pbx.listener import CERTIFICATE_LOOKED_AT, PbxListener
+from engine.pbx.server import CERTIFICATE_LOOKED_AT, PbxListener
+from engine.settings.model import PbxSettings
 from tests.pbx.support import PASSWORD, Heard, eventually
-from tests.pbx.test_listen import listen_settings
+from tests.pbx.test_server import listen_settings
 from tests.support.clock import ManualClock
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

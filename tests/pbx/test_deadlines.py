@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from engine.pbx.deadlines import ANSWER_TIME, Deadlines
+from engine.pbx.requests import ANSWER_TIME, Deadlines
 from tests.support.clock import ManualClock
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.core.secret import Secret
-from engine.pbx.digest import login_digest
+from engine.pbx.login import login_digest
 
 USERS_INFO = (
     '{"appobj":"users","apps":[{"name":"users"},{"name":"profile"}],'

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.pbx.addresses import MOST_KNOWN, KnownAddresses, machine_of
-from engine.pbx.guests import (
+from engine.pbx.admission import (
     ADDRESSES_REMEMBERED,
     AT_ONCE,
     AT_ONCE_FROM_ONE_ADDRESS,

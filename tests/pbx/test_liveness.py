@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from engine.core.presence.model import Presence
+from engine.pbx.errors import Ender, PbxConnectionLost, PbxLinkMistake, PresenceUnanswered
 from engine.pbx.events import LinkDown, UsersComplete
-from engine.pbx.failures import Ender, PbxConnectionLost, PbxLinkMistake, PresenceUnanswered
 from engine.pbx.liveness import PING_AFTER, PONG_WITHIN, SILENT_FOR, UNANSWERED, Act, Liveness
-from engine.simulator.pbx.behaviour import Behaviour
+from engine.simulator.pbx.state import Behaviour
 from tests.pbx.support import Heard, eventually, pbx_user, running_link, settings_for, simulator
-from tests.pbx.test_listen import listening
+from tests.pbx.test_server import listening
 from tests.support.clock import ManualClock
 
 ANNA = pbx_user(1, h323="anna")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.pbx.failures import PbxRightsMissing, WrongPbx
-from engine.pbx.master import MasterCheck
-from engine.pbx.session import PbxInfo
+from engine.pbx.connection import MasterCheck
+from engine.pbx.errors import PbxRightsMissing, WrongPbx
+from engine.pbx.protocol import PbxInfo
 
 BOTH = frozenset({"PbxApi", "PbxTableUsers", "Services"})
 

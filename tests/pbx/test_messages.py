@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pbx.failures import PbxNotUnderstood
-from engine.pbx.messages import decode, encode, objects_of, refusal_of, text_of
+from engine.pbx.errors import PbxNotUnderstood
+from engine.pbx.protocol import decode, encode, objects_of, refusal_of, text_of
 from tests.pbx.strategies import json_values, messages, unhurried
 
 

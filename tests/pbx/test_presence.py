@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.model import ClearWith
-from engine.pbx.messages import Message
-from engine.pbx.presence import presence_in, set_presence
+from engine.pbx.protocol import Message, presence_in, set_presence
+from engine.settings.model import ClearWith
 from tests.pbx.strategies import messages, unhurried
 
 REQUEST: Message = {"api": "PbxApi", "mt": "SetPresence", "guid": "b01", "contact": "calendar:"}

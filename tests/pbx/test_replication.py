@@ -6,11 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.core.users import User
+from engine.pbx.errors import PbxFailure, PbxNotUnderstood, PbxRightsMissing, PbxUnreachable
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
-from engine.pbx.failures import PbxFailure, PbxNotUnderstood, PbxRightsMissing, PbxUnreachable
-from engine.pbx.messages import Message
+from engine.pbx.protocol import Message, Send
 from engine.pbx.replication import Replication, ReplicationOutput
-from engine.pbx.session import Send
 from tests.pbx.strategies import messages, unhurried
 
 STARTED: Message = {"columns": {"guid": {}, "h323": {}}}

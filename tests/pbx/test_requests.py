@@ -4,11 +4,9 @@ import asyncio
 
 import pytest
 
-from engine.pbx.deadlines import ANSWER_TIME, Deadlines
-from engine.pbx.failures import PbxUnreachable, PresenceRefused
-from engine.pbx.messages import Message
-from engine.pbx.requests import Requests
-from engine.pbx.session import ApiMessage
+from engine.pbx.errors import PbxUnreachable, PresenceRefused
+from engine.pbx.protocol import ApiMessage, Message
+from engine.pbx.requests import ANSWER_TIME, Deadlines, Requests
 from tests.support.clock import ManualClock
 
 SUBSCRIBE: Message = {"api": "PbxApi", "mt": "SubscribePresence", "sip": "anna"}

@@ -14,7 +14,7 @@ from aiohttp import web
 from spnego.channel_bindings import GssChannelBindings
 
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.exchange.ntlm import Binding, NtlmGate, Seen
+from engine.simulator.exchange.authentication import Binding, NtlmGate, Seen
 
 ACCOUNT = "CORP\\svc-ews"
 PASSWORD = "Secr3t!"

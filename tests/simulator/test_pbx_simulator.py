@@ -16,13 +16,18 @@ from aiohttp.test_utils import TestServer
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.secret import Secret
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.pbx.app_object import AppObject
-from engine.simulator.pbx.behaviour import Behaviour, MissingRight, PbxInfoSent
-from engine.simulator.pbx.ledger import LoginAttempt, PresenceWrite
-from engine.simulator.pbx.login import new_challenge, proves_password
-from engine.simulator.pbx.presence import ClearSemantics, Entry
+from engine.simulator.pbx.connection import AppObject, new_challenge, proves_password
 from engine.simulator.pbx.server import PATH, PbxSimulator
-from engine.simulator.pbx.users import PbxUser
+from engine.simulator.pbx.state import (
+    Behaviour,
+    ClearSemantics,
+    Entry,
+    LoginAttempt,
+    MissingRight,
+    PbxInfoSent,
+    PbxUser,
+    PresenceWrite,
+)
 from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE

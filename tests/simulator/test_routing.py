@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import ClientConnectorDNSError, ClientSession, TCPConnector, web
 
-from engine.simulator.routing import RoutedResolver
+from engine.simulator.company import RoutedResolver
 
 
 async def test_a_routed_name_is_reached_under_its_own_host_header() -> None:

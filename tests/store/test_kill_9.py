@@ -7,9 +7,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from engine.core.settings.catalogue import Difference
-from engine.store import audit_trail, settings_history
-from engine.store.audit_trail import AuditRecord, AuditTrail
+from engine.settings.forms import Difference
+from engine.store import audit, settings_history
+from engine.store.audit import AuditRecord, AuditTrail
 from engine.store.database import Database
 from engine.store.settings_history import Author, SettingsHistory
 from tests.support.killed import killed_at_work
@@ -46,7 +46,7 @@ async def test_audit_log_and_history_survive_kill_9(tmp_path: Path) -> None:
         ]
         written_down = [int(each.subject) for each in await AuditTrail(database).load()]
         assert written_down[-1] >= done
-        assert written_down == list(range(1, written_down[-1] + 1))[-audit_trail.KEPT :]
+        assert written_down == list(range(1, written_down[-1] + 1))[-audit.KEPT :]
         versions = await SettingsHistory(database).versions()
         newest = int(versions[0].text.split()[1])
         assert newest >= done

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli import scratch
-from engine.cli.scratch import scratch_directory
-from engine.debuglog.tables import open_to_write
-from engine.service.settings_file import SettingsFile
+from engine.daemon import temporary_directory
+from engine.daemon.temporary_directory import scratch_directory
+from engine.debuglog.store import open_to_write
 from engine.store.database import Database
+from engine.supervisor.settings_file import SettingsFile
 
 LEFT = [
     ".secrets.key.0123abcd",
@@ -87,7 +87,7 @@ def test_directories_of_killed_commands_go_with_the_next_one(tmp_path: Path, mon
     for each in (old, young, other):
         each.mkdir()
         (each / "engine.sock").touch()
-    past = time.time() - 2 * scratch.YOUNG
+    past = time.time() - 2 * temporary_directory.YOUNG
     for each in (old, other):
         os.utime(each, (past, past))
     with scratch_directory("calendar-engine-") as used:

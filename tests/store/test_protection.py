@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.settings.model import ExchangeSettings, ExchangeType
+from engine.settings.model import ExchangeSettings, ExchangeType
 from engine.store.database import Database
-from engine.store.failures import StateDirectoryExposed
+from engine.store.errors import StateDirectoryExposed
 from engine.store.secret_sources import SecretSources
+from engine.store.secret_store import Vault
 from engine.store.secrets import Secrets, SecretsFileExposed, SettingsDirectoryExposed
-from engine.store.vault import Vault
-from tests.store.test_vault import NOW
+from tests.store.test_secret_store import NOW
 
 EXCHANGE = ExchangeSettings(type=ExchangeType.ON_PREMISES)
 

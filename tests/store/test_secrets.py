@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.failures import Fault
-from engine.core.settings.model import ExchangeSettings, ExchangeType
+from engine.core.errors import Fault
+from engine.settings.model import ExchangeSettings, ExchangeType
 from engine.store.secrets import ENVIRONMENT as VARIABLES
 from engine.store.secrets import (
     Secrets,

@@ -12,24 +12,24 @@ from typing import Any
 
 import aiohttp
 
-from engine.api.desk import Desk
-from engine.api.handlers.part import Part
-from engine.api.schema.places import read_only_twin
-from engine.api.stream import Patience
-from engine.cli.assembly import make_workbench
-from engine.cli.debug_log import DebugLog
-from engine.cli.premises import begin_site, open_premises
+from engine.api.paths import read_only_twin
 from engine.core.appointments import Appointment
-from engine.core.failures import Failure
+from engine.core.errors import Failure
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.model import Settings
 from engine.core.users import User
+from engine.daemon.build import make_workbench
+from engine.daemon.daemon import begin_site, open_premises
+from engine.daemon.debug_log import DebugLog
 from engine.exchange.source import Mailbox, Tell, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
-from engine.store.acknowledged import AcknowledgedPresences
+from engine.server.event_stream import Patience
+from engine.server.http import Part
+from engine.server.state import Desk
+from engine.settings.model import Settings
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
-from engine.sync.engine import Engine
+from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.exchanges import traced
 from tests.support.patience import PATIENCE

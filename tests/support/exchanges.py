@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from engine.core.traced import TracedExchange
+from engine.core.http_record import TracedExchange
 
 _USUAL = TracedExchange(
     request_id="4f2a7c1e-0000-4000-8000-000000000001",

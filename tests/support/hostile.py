@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from engine.core.appointments import Appointment
 from engine.core.users import User
-from engine.exchange.failures import MailboxNotFound
+from engine.exchange.errors import MailboxNotFound
 from tests.support.api import NINE, InstantSource
 
 HOSTILE = (

@@ -12,15 +12,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.cli.logbook import LogHandler
-from engine.cli.premises import Site
-from engine.cli.site import Surroundings, open_site
-from engine.debuglog.model import Row
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.daemon.daemon import Site, Surroundings, open_site
+from engine.daemon.log_handler import LogHandler
+from engine.debuglog.entry import Row
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.faults import ErrorCode, RedirectAddress, RedirectUrl, Reply, redirect
-from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import CalendarItem, Correspondent, Person, World
-from engine.simulator.world.items import ZoneTold
+from engine.simulator.world.world import ZoneTold
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock

@@ -10,16 +10,13 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict
 
 from engine.core.clock import Clock
-from engine.exchange.failures import AnswerBrokenOff, ExchangeFailure, ExchangeUnreachable, LoginRefused
+from engine.exchange.errors import AnswerBrokenOff, ExchangeFailure, ExchangeUnreachable, LoginRefused
 from engine.simulator.exchange.autodiscover import Directory
-from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
-from engine.simulator.exchange.homes import AFFINITY_COOKIE, Home, Homes
 from engine.simulator.exchange.request import Request
-from engine.simulator.exchange.service import ExchangeService
-from engine.simulator.exchange.site import Site, Understood
+from engine.simulator.exchange.service import ExchangeService, Site, Understood
 from engine.simulator.exchange.soap import Answer
-from engine.simulator.exchange.stream import BrokenOff
-from engine.simulator.exchange.subscriptions import Subscriptions
+from engine.simulator.exchange.streaming import BrokenOff, Subscriptions
+from engine.simulator.exchange.topology import AFFINITY_COOKIE, AS_DOCUMENTED, Behaviour, Home, Homes
 from engine.simulator.faults import Cut, Delay, Effect, Faults, Hold, Reply, Unauthorized
 from engine.simulator.world import World
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from engine.core.traced import TracedExchange
-from engine.debuglog.capture import Capture
-from engine.debuglog.model import Kept, Particulars, Row
-from engine.debuglog.store import LogStore
-from engine.debuglog.tables import FILE
+from engine.core.http_record import TracedExchange
+from engine.debuglog.entry import Kept, Particulars, Row
+from engine.debuglog.recorder import Capture
+from engine.debuglog.store import FILE, LogStore
 from tests.support.api import NINE, SETTINGS, ServedEngine, people, served_engine
 
 USERS = people(8)

@@ -12,14 +12,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from engine.api.paths import read_only_twin
 from engine.api.schema import Actor
-from engine.api.schema.places import read_only_twin
-from engine.cli.assembly import make_workbench
-from engine.cli.premises import Site, begin_site, open_premises
-from engine.cli.serving import serve
 from engine.core.presence.model import Presence
 from engine.core.users import User
-from engine.store.acknowledged import AcknowledgedPresences
+from engine.daemon.build import make_workbench
+from engine.daemon.daemon import Site, begin_site, open_premises, serve
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from tests.support.api import NINE, PASSWORDS, SETTINGS, InstantLink, InstantSource, Workshop, people

@@ -2,7 +2,7 @@
 
 import httpx2
 
-from engine.simulator.routing import LOOPBACK, Routes
+from engine.simulator.company import LOOPBACK, Routes
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

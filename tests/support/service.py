@@ -10,19 +10,18 @@ from typing import Any
 
 import aiohttp
 
-from engine.api.desk import Desk
-from engine.cli.assembly import assemble, make_workbench
-from engine.cli.premises import begin_site, open_premises
-from engine.core.settings.model import Settings
+from engine.daemon.build import assemble, make_workbench
+from engine.daemon.daemon import begin_site, open_premises
 from engine.logins.breaker import LogIns
-from engine.service.service import Service
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedResolver
-from engine.store.acknowledged import AcknowledgedPresences
-from engine.store.log_ins import LogInHistory
+from engine.server.state import Desk
+from engine.settings.model import Settings
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.store.logins import LogInHistory
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
+from engine.supervisor.supervisor import Service
 from engine.sync.clocks import SteadyClock
-from engine.sync.engine import Engine
+from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
 from tests.support.serving import serving

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from engine.api.server import ApiServer
-from engine.api.sockets import open_doors
-from engine.api.stream import Patience
-from engine.cli.premises import Site
+from engine.daemon.daemon import Site
+from engine.server.app import ApiServer
+from engine.server.event_stream import Patience
+from engine.server.sockets import open_doors
 
 
 async def once(_: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -13,21 +13,20 @@ from typing import Any, TypeVar
 
 from lxml import etree
 
-from engine.cli.assembly import assemble
 from engine.core.clock import Clock
 from engine.core.presence import decide
 from engine.core.presence.model import Presence
-from engine.core.settings.model import Settings
-from engine.core.settings.reader import read_settings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedResolver
+from engine.daemon.build import assemble
+from engine.settings.model import Settings
+from engine.settings.reader import read_settings
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.world import Person, World
-from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
-from engine.sync.engine import Engine
-from engine.sync.happenings import Happening
+from engine.sync.events import Happening
+from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
 

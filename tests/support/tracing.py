@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from engine.core.traced import TracedExchange
+from engine.core.http_record import TracedExchange
 
 
 @dataclass

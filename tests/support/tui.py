@@ -10,13 +10,13 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from calendar_tui.app import CalendarApp
-from calendar_tui.screens.view import View
-from calendar_tui.state.attachment import Attached
+from calendar_tui.model import Attached
+from calendar_tui.screens.screen import View
 from calendar_tui.terminal import Look
-from engine.api.client.finding import reachable_socket
-from engine.api.desk import Desk
-from engine.api.server import ApiServer
-from engine.api.sockets import open_doors
+from engine.api.client import reachable_socket
+from engine.server.app import ApiServer
+from engine.server.sockets import open_doors
+from engine.server.state import Desk
 from engine.simulator.world import World
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE

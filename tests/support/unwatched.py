@@ -2,7 +2,7 @@
 
 import asyncio
 
-from engine.exchange.failures import ExchangeFailure
+from engine.exchange.errors import ExchangeFailure
 from engine.exchange.source import Following, Mailbox, Tell
 
 

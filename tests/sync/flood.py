@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.core.presence.model import Presence
+from engine.pbx.client import PbxLink
 from engine.pbx.events import UsersComplete
-from engine.pbx.link import PbxLink
 from engine.simulator.pbx.server import PbxSimulator
 from engine.sync.clocks import SteadyClock
 from tests.pbx.support import PASSWORD, pbx_user, running_link, settings_for

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.site import running_site
 

@@ -9,27 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.assembly import assemble
 from engine.core.clock import Clock
-from engine.core.failures import Failure
+from engine.core.errors import Failure
 from engine.core.secret import Secret
-from engine.core.settings.model import CLOUD_EWS_END
-from engine.core.settings.reader import read_settings
-from engine.exchange.failures import CloudEwsEnded, EwsSwitchedOff
-from engine.exchange.oauth.failures import ClientSecretRefused, TokenRefused
-from engine.simulator.company import DOMAIN, PBX_PASSWORD, Company
-from engine.simulator.entra.applications import AppRegistration
-from engine.simulator.entra.server import TENANT, EntraSimulator
-from engine.simulator.exchange.behaviour import Behaviour
-from engine.simulator.exchange.ntlm import Seen
+from engine.daemon.build import assemble
+from engine.exchange.errors import CloudEwsEnded, EwsSwitchedOff
+from engine.exchange.oauth.errors import ClientSecretRefused, TokenRefused
+from engine.settings.model import CLOUD_EWS_END
+from engine.settings.reader import read_settings
+from engine.simulator.company import DOMAIN, PBX_PASSWORD, Company, RoutedResolver
+from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
+from engine.simulator.exchange.authentication import Seen
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import Unauthorized, ews_switched_off
-from engine.simulator.routing import RoutedResolver
-from engine.simulator.world.corp import corp_world
-from engine.store.acknowledged import AcknowledgedPresences
+from engine.simulator.world.scenarios import corp_world
 from engine.store.database import Database
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
-from engine.sync.happenings import Happening, LinkRecovered, LinkTrouble, Side, UserTrouble
+from engine.sync.events import Happening, LinkRecovered, LinkTrouble, Side, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import Site, collect_cancelled_handshakes, ews_schema, tasks_of
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from engine.core.presence.model import CLEARED
 from engine.simulator.company import Company
-from engine.simulator.world.corp import corp_world
-from engine.sync.happenings import PresenceConfirmed, PresenceWithheld
+from engine.simulator.world.scenarios import corp_world
+from engine.sync.events import PresenceConfirmed, PresenceWithheld
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
 

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.core.settings.model import ExchangeSettings, ExchangeType, PbxSettings, Settings
 from engine.core.users import User
-from engine.exchange.ews.codes import MEANINGS
+from engine.exchange.errors import ExchangeSlow, MailboxRationed, NotificationsRefused
+from engine.exchange.ews.response_codes import MEANINGS
 from engine.exchange.ews.source import EwsSource
-from engine.exchange.failures import ExchangeSlow, MailboxRationed, NotificationsRefused
-from engine.exchange.ration import OF_A_MAILBOX
+from engine.exchange.ews.throttle import OF_A_MAILBOX
 from engine.exchange.source import Urgency
-from engine.simulator.exchange.behaviour import Behaviour
+from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, Settings
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import (
     Cut,
     Delay,
@@ -41,10 +41,9 @@ from engine.simulator.faults import (
     service_unavailable,
 )
 from engine.simulator.world import generate
-from engine.sync.calendars import Calendars
-from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import ConcernArose, ConcernOver, Happening
-from engine.sync.roster import Participant, Roster
+from engine.sync.calendar_reader import Calendars
+from engine.sync.events import Circumstances, ConcernArose, ConcernOver, Happening
+from engine.sync.participants import Participant, Roster
 from tests.support.in_process import Asked, InProcessExchange
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
 

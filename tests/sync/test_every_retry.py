@@ -9,8 +9,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from engine.core.backoff import JITTER, Pauses
-from engine.exchange.ews.codes import MEANINGS
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     AnswerBrokenOff,
     CalendarItemGone,
     CertificateNotTrusted,
@@ -33,7 +32,8 @@ from engine.exchange.failures import (
     SeriesNotExpanded,
     ServiceAccountBusy,
 )
-from engine.exchange.oauth import failures as oauth
+from engine.exchange.ews.response_codes import MEANINGS
+from engine.exchange.oauth import errors as oauth
 from engine.exchange.retry import (
     LISTEN_AGAIN,
     POLICIES,
@@ -44,7 +44,7 @@ from engine.exchange.retry import (
     WithLess,
     policy_of,
 )
-from engine.simulator.exchange.behaviour import Behaviour
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import (
     Cut,
     Effect,
@@ -55,7 +55,7 @@ from engine.simulator.faults import (
     html_page,
     redirect,
 )
-from engine.simulator.world.items import Series
+from engine.simulator.world.world import Series
 from tests.support.in_process import InProcessExchange
 from tests.sync.test_every_fault import Run, run
 

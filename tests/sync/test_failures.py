@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from engine.core.failures import Failure
+from engine.core.errors import Failure
 from engine.core.presence.model import CLEARED
-from engine.core.settings.reader import read_settings
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     AutodiscoverFailed,
     CertificateNotTrusted,
     ExchangeBusy,
@@ -22,14 +21,15 @@ from engine.exchange.failures import (
     LoginUnproved,
     NotUnderstood,
 )
-from engine.pbx.failures import PbxCertificateNotTrusted, PbxLoginRefused, PbxUnreachable, PresenceRefused, WrongPbx
+from engine.pbx.errors import PbxCertificateNotTrusted, PbxLoginRefused, PbxUnreachable, PresenceRefused, WrongPbx
+from engine.settings.reader import read_settings
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.company import Company
-from engine.simulator.exchange.ntlm import Seen
+from engine.simulator.exchange.authentication import Seen
 from engine.simulator.faults import HTML, Cut, Delay, ErrorCode, Reply, garbage, html_page, redirect, server_busy
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
-from engine.sync.happenings import LinkRecovered, LinkTrouble, Side, UserRecovered, UserTrouble
+from engine.sync.events import LinkRecovered, LinkTrouble, Side, UserRecovered, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine, running_site
 

@@ -7,14 +7,14 @@ import pytest
 
 from engine.core.presence import decide
 from engine.core.presence.model import Presence
-from engine.exchange.failures import ImpersonationDenied, OnlyFreeBusy, SeriesNotExpanded
+from engine.exchange.errors import ImpersonationDenied, OnlyFreeBusy, SeriesNotExpanded
 from engine.simulator.company import Company, pbx_user
-from engine.simulator.exchange.behaviour import Behaviour
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ErrorCode
 from engine.simulator.world import Person, Series
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
-from engine.sync.happenings import LinkTrouble, ReadingRestricted, ReadingUnrestricted, UserTrouble
+from engine.sync.events import LinkTrouble, ReadingRestricted, ReadingUnrestricted, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import LOOK, Site, ews_schema, running_engine
 

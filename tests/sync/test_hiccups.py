@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.presence.model import CLEARED
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     ImpersonationRightMissing,
     MailboxNotFound,
     ManyMailboxesMissing,
@@ -16,8 +16,8 @@ from engine.exchange.failures import (
 from engine.simulator.company import Company
 from engine.simulator.faults import Effect, ErrorCode, RedirectAddress, Reply
 from engine.simulator.world import Person, World
-from engine.simulator.world.corp import BERLIN, corp_world
-from engine.sync.happenings import LinkRecovered, LinkTrouble, ReadingRestricted, Side, UserTrouble
+from engine.simulator.world.scenarios import BERLIN, corp_world
+from engine.sync.events import LinkRecovered, LinkTrouble, ReadingRestricted, Side, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
 

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.simulator.company import Company
-from engine.simulator.exchange.ntlm import Seen
+from engine.simulator.exchange.authentication import Seen
 from engine.simulator.faults import Delay
 from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock

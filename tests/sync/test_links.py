@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-from engine.exchange.failures import ExchangeUnreachable
-from engine.pbx.failures import Ender, PbxConnectionLost, PbxNotUnderstood, PbxUnreachable
-from engine.sync.happenings import LinkRecovered, LinkTrouble, Side
-from engine.sync.links import UNSTABLE_FROM, UNSTABLE_WITHIN, Links
-from engine.sync.status import Awaited
+from engine.exchange.errors import ExchangeUnreachable
+from engine.pbx.errors import Ender, PbxConnectionLost, PbxNotUnderstood, PbxUnreachable
+from engine.sync.events import LinkRecovered, LinkTrouble, Side
+from engine.sync.status import UNSTABLE_FROM, UNSTABLE_WITHIN, Awaited, Links
 from tests.support.clock import ManualClock
 
 DOWN, AWAY = ExchangeUnreachable("refused"), PbxUnreachable("it hung up")

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine.pbx.failures import PbxNotConnected, PbxUnreachable, WrongPbx
+from engine.pbx.errors import PbxNotConnected, PbxUnreachable, WrongPbx
 from engine.simulator.company import MASTER, PBX_PASSWORD, Company
-from engine.simulator.pbx.app_object import AppObject
+from engine.simulator.pbx.connection import AppObject
 from engine.simulator.pbx.server import PbxSimulator
-from engine.simulator.world.corp import corp_world
-from engine.sync.happenings import LinkRecovered, LinkTrouble, ListeningForPbx, PbxRefused, PresenceConfirmed, Side
+from engine.simulator.world.scenarios import corp_world
+from engine.sync.events import LinkRecovered, LinkTrouble, ListeningForPbx, PbxRefused, PresenceConfirmed, Side
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
 

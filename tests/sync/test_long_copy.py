@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.simulator.world import generate
-from engine.sync.happenings import LinkRecovered, Side
+from engine.sync.events import LinkRecovered, Side
 from tests.support.clock import ManualClock
 from tests.support.site import running_site
 

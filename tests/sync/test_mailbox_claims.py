@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from engine.core.appointments import ShowAs
-from engine.exchange.failures import MailboxAmbiguous, MailboxShared
+from engine.exchange.errors import MailboxAmbiguous, MailboxShared
 from engine.simulator.company import Company
 from engine.simulator.faults import ErrorCode
-from engine.simulator.pbx.users import PbxUser
+from engine.simulator.pbx.state import PbxUser
 from engine.simulator.world import Person, World
-from engine.simulator.world.corp import BERLIN, corp_world
-from engine.sync.happenings import UserTrouble
+from engine.simulator.world.scenarios import BERLIN, corp_world
+from engine.sync.events import UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
 

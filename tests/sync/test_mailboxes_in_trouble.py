@@ -6,11 +6,11 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from engine.exchange.failures import ServiceAccountBusy
+from engine.exchange.errors import ServiceAccountBusy
 from engine.simulator.company import Company, pbx_user
 from engine.simulator.faults import ErrorCode, Hold, server_busy
 from engine.simulator.world import generate
-from engine.sync.happenings import AccountPaused, LinkTrouble
+from engine.sync.events import AccountPaused, LinkTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import ews_schema, running_engine
 

@@ -13,7 +13,7 @@ from engine.core.presence import decide
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import CLEARED, PresenceSettings
 from engine.exchange.source import Urgency
-from engine.sync.happenings import Happening, UserRecovered, UserTrouble
+from engine.sync.events import Happening, UserRecovered, UserTrouble
 from tests.support.api import NINE, InstantSource, people, served_engine
 
 USERS = people(3)

@@ -10,17 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.core.settings.model import ExchangeSettings, ExchangeType, PbxSettings, Settings
 from engine.core.users import User
 from engine.exchange.ews.source import EwsSource
-from engine.simulator.exchange.behaviour import Behaviour
+from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, Settings
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import Cut, Delay, Effect, Hold, garbage, server_busy
 from engine.simulator.world import Person, generate
-from engine.sync.calendars import Calendars
-from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import Happening, LinkTrouble
-from engine.sync.roster import Participant, Reading, Roster
-from engine.sync.slow import SLOW_SECONDS
+from engine.sync.calendar_reader import Calendars
+from engine.sync.events import Circumstances, Happening, LinkTrouble
+from engine.sync.participants import Participant, Reading, Roster
+from engine.sync.slow_mailboxes import SLOW_SECONDS
 from tests.support.in_process import InProcessExchange
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
 

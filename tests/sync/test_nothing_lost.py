@@ -16,18 +16,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from engine.cli.assembly import assemble
-from engine.core.settings.reader import read_settings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.exchange.behaviour import Behaviour
-from engine.simulator.exchange.homes import Home
-from engine.simulator.routing import RoutedResolver
+from engine.daemon.build import assemble
+from engine.settings.reader import read_settings
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.simulator.exchange.topology import Behaviour, Home
 from engine.simulator.world import CalendarItem, Person, World
-from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
-from engine.sync.engine import Engine
+from engine.sync.reconciler import Engine
 from tests.support.site import collect_cancelled_handshakes, ews_schema
 
 T = TypeVar("T")

@@ -28,10 +28,8 @@ from engine.core.appointments import ShowAs
 from engine.core.presence.model import CLEARED, Presence
 from engine.pbx.certificate import OwnCertificate
 from engine.simulator.company import Company, pbx_user
-from engine.simulator.pbx.app_object import AppObject
-from engine.simulator.pbx.behaviour import Behaviour, EndOfCopy, PbxInfoSent
-from engine.simulator.pbx.ledger import PresenceWrite
-from engine.simulator.pbx.presence import ClearSemantics
+from engine.simulator.pbx.connection import AppObject
+from engine.simulator.pbx.state import Behaviour, ClearSemantics, EndOfCopy, PbxInfoSent, PresenceWrite
 from engine.simulator.world import Person, World
 from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock

@@ -10,12 +10,11 @@ from msgspec.structs import replace as changed
 
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
-from engine.pbx.failures import PbxUnreachable, PresenceRefused, PresenceTakenOver, PresenceUnanswered
+from engine.pbx.errors import PbxUnreachable, PresenceRefused, PresenceTakenOver, PresenceUnanswered
 from engine.simulator.company import pbx_user
-from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import UserRecovered, UserTrouble
+from engine.sync.events import Circumstances, UserRecovered, UserTrouble
+from engine.sync.participants import Participant, Roster
 from engine.sync.readback import BEGUN_AFTER, GIVEN_UP_AFTER, READS_PER_SECOND, ReadBack
-from engine.sync.roster import Participant, Roster
 from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE

@@ -23,7 +23,7 @@ import tomlkit
 from msgspec.structs import replace
 
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.exchange.ntlm import Seen
+from engine.simulator.exchange.authentication import Seen
 from engine.simulator.world import Person, World
 from engine.sync.clocks import SystemClock
 from tests.support.command import command

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.exchange.failures import EwsForbidden
+from engine.exchange.errors import EwsForbidden
 from engine.simulator.company import Company
 from engine.simulator.faults import Hold, Reply, ews_switched_off
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
-from engine.sync.happenings import LinkTrouble, UserTrouble
+from engine.sync.events import LinkTrouble, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import ews_schema, running_engine
 

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.exchange.errors import MailboxMoved, NotificationsRefused
 from engine.exchange.ews.streaming.listener import Listener
-from engine.exchange.failures import MailboxMoved, NotificationsRefused
 from engine.simulator.company import Company
-from engine.simulator.exchange.behaviour import Behaviour
-from engine.simulator.exchange.homes import Home
+from engine.simulator.exchange.topology import Behaviour, Home
 from engine.simulator.faults import RedirectUrl
 from engine.simulator.world import Person
-from engine.simulator.world.corp import corp_world
-from engine.sync.happenings import ConcernArose, UserTrouble
+from engine.simulator.world.scenarios import corp_world
+from engine.sync.events import ConcernArose, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
 from tests.support.site import Site, ews_schema, running_engine

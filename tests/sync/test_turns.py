@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.api.rows import MADE_IN_A_ROW
 from engine.api.schema.users import PastChange, Shown
 from engine.core.appointments import Appointment
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings
 from engine.core.users import User
 from engine.exchange.source import Window
-from engine.store.acknowledged import Written
-from engine.sync.circumstances import Circumstances
+from engine.server.state import MADE_IN_A_ROW
+from engine.store.presence import Written
 from engine.sync.decider import Decider
-from engine.sync.roster import Participant, Reading, Roster
+from engine.sync.events import Circumstances
+from engine.sync.participants import Participant, Reading, Roster
 from engine.sync.writer import LOOKED_AT_IN_A_ROW
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock

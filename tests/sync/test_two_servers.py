@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from engine.simulator.company import Company
-from engine.simulator.exchange.homes import Home
+from engine.simulator.company import Company, RoutedResolver
+from engine.simulator.exchange.topology import Home
 from engine.simulator.faults import Cut, service_unavailable
-from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import Person
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
 from tests.support.site import Site, ews_schema, running_engine

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.exchange.source import Mailbox
-from engine.sync.watchlist import Watchlist
+from engine.sync.participants import Watchlist
 
 URL = "https://mail.example.com/EWS/Exchange.asmx"
 ANNA, BERT = Mailbox("anna@example.com", URL), Mailbox("bert@example.com", URL)

@@ -4,7 +4,7 @@ import itertools
 from datetime import date, timedelta
 from pathlib import Path
 
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.site import running_site
 

@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.backoff import JITTER
-from engine.core.failures import EngineMistake
+from engine.core.errors import EngineMistake
 from engine.core.presence.model import Presence
-from engine.pbx.failures import PresenceRefused, PresenceUnanswered
-from engine.sync.happenings import PresenceConfirmed, UserTrouble
+from engine.pbx.errors import PresenceRefused, PresenceUnanswered
+from engine.sync.events import PresenceConfirmed, UserTrouble
 from engine.sync.writer import REFUSED, UNANSWERED
 from tests.pbx.support import eventually
 from tests.support.clock import ManualClock

@@ -9,14 +9,13 @@ from random import Random
 
 from engine.core.clock import Clock
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.model import PbxSettings
 from engine.core.users import User
-from engine.pbx.failures import PbxFailure
-from engine.store.acknowledged import AcknowledgedPresences
+from engine.pbx.errors import PbxFailure
+from engine.settings.model import PbxSettings
 from engine.store.database import Database
-from engine.sync.circumstances import Circumstances
-from engine.sync.happenings import Happening
-from engine.sync.roster import Participant, Roster
+from engine.store.presence import AcknowledgedPresences
+from engine.sync.events import Circumstances, Happening
+from engine.sync.participants import Participant, Roster
 from engine.sync.writer import PresenceLink, Writer
 
 

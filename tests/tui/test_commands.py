@@ -7,13 +7,12 @@ import pytest
 from textual.dom import DOMNode
 from textual.widgets import Input
 
-from calendar_tui.app import CalendarApp
+from calendar_tui.app import MAIN_VIEWS, CalendarApp
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
+from calendar_tui.documents.frame import help_document, palette_document
 from calendar_tui.main import _parser
-from calendar_tui.screens.problem import ProblemView
-from calendar_tui.screens.registry import MAIN_VIEWS
-from calendar_tui.state.help import help_document, palette_document
+from calendar_tui.screens.overview import ProblemView
 from tests.support.api import people, served_engine
 from tests.support.exchanges import traced
 from tests.support.tui import Terminal, terminal

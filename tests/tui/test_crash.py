@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.crash import last_words, report
+from calendar_tui.private_files import last_words, report
 from tests.support.pty import on_terminal
 
 SECRET = "Kuendigung-Meier"
@@ -19,7 +19,7 @@ PROGRAM = """
 import sys
 from calendar_tui.main import main
 from calendar_tui.screens.overview import OverviewView
-from calendar_tui.client.session import Session
+from calendar_tui.session import Session
 {show}
 {place} = mistaken
 sys.exit(main())

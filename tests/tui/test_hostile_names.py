@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 from textual.widgets import Input
 
-from calendar_tui.screens.registry import MAIN_VIEWS
-from calendar_tui.state.user import user_text
+from calendar_tui.app import MAIN_VIEWS
+from calendar_tui.documents.user import user_text
 from calendar_tui.terminal import Letters, Look
 from engine.api.schema import UserDetail
 from tests.support.api import NINE, SETTINGS, an_exchange, served_engine

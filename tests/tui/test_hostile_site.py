@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.screens.registry import MAIN_VIEWS
+from calendar_tui.app import MAIN_VIEWS
 from calendar_tui.terminal import Letters, Look
 from tests.support.hostile import harm_in, harm_in_lines
 from tests.support.hostile_site import (

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from calendar_tui.ascii import SIGNS, written
-from calendar_tui.state.lines import Line, Role, Span, cut, difference, fitted, wrapped
-from calendar_tui.terminal import Letters
+from calendar_tui.documents.lines import Line, Role, Span, cut, difference, fitted, wrapped
+from calendar_tui.terminal import Letters, written
+from engine.display import SIGNS
 
 TEXTS = st.text("aäß漢字 é○●…ﬁ\u0301-", max_size=30)
 LINES = st.lists(st.builds(Span, TEXTS, st.sampled_from([Role.PLAIN, Role.BUSY])), max_size=4).map(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.screens.exchange import ExchangeView
 from calendar_tui.screens.log import LogView
+from calendar_tui.screens.log_entry import ExchangeView
 from tests.support.logged import failed, kept, logged_engine, some_exchanges, traced
 from tests.support.tui import Terminal, terminal
 

@@ -10,14 +10,12 @@ from zoneinfo import ZoneInfo
 
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST
-from calendar_tui.state.frame import footer
-from engine.api.server import ApiServer
-from engine.api.sockets import open_doors
-from engine.cli.serving import serve
-from engine.cli.site import Surroundings, open_site
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from calendar_tui.documents.frame import footer
+from engine.daemon.daemon import Surroundings, open_site, serve
+from engine.server.app import ApiServer
+from engine.server.sockets import open_doors
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.faults import server_busy
-from engine.simulator.routing import RoutedResolver
 from engine.simulator.world import Person, World
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock

@@ -8,10 +8,9 @@ import pytest
 from msgspec.structs import replace
 from pytest_snapshot.plugin import Snapshot
 
-from calendar_tui.ascii import written
-from calendar_tui.terminal import Letters, Look, ThemeName
+from calendar_tui.terminal import Letters, Look, ThemeName, written
 from engine.api.schema import RecentChanges
-from engine.simulator.world.corp import corp_world
+from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.tui import Terminal, served_site, terminal
 

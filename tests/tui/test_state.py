@@ -10,13 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from calendar_tui.state.day import LABEL_WIDTH, timeline
-from calendar_tui.state.frame import age, footer, lost
-from calendar_tui.state.history import LastHour, sparkline
-from calendar_tui.state.model import Model
-from calendar_tui.state.overview import overview
-from calendar_tui.state.user_list import Query, UserTable
-from calendar_tui.state.users import UserLines
+from calendar_tui.documents.frame import age, footer, lost
+from calendar_tui.documents.overview import overview
+from calendar_tui.documents.user import LABEL_WIDTH, timeline
+from calendar_tui.documents.users import UserLines
+from calendar_tui.model import LastHour, Model, Query, UserTable, sparkline
 from engine.api.schema import (
     Acknowledged,
     AppointmentAccount,

@@ -6,7 +6,7 @@ import pytest
 
 from calendar_tui.screens.user import UserView
 from calendar_tui.screens.users import UsersView
-from engine.exchange.failures import MailboxNotFound
+from engine.exchange.errors import MailboxNotFound
 from tests.support.api import InstantSource, people, served_engine
 from tests.support.tui import terminal
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from engine.api.schema.checks import MOST
 from engine.api.schema.operations import Operation
-from engine.api.schema.probes import MOST
 from engine.api.schema.settings import Value
 from engine.api.schema.users import Shown
 

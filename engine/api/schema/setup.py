@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from engine.api.schema.checks import MOST, RungAccount
 from engine.api.schema.operations import Operation
-from engine.api.schema.probes import MOST, RungAccount
 from engine.api.schema.settings import Setting, SettingChange, SettingProblem, Value
 
 

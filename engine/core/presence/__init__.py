@@ -1,10 +1,10 @@
 """From appointments to presence: the rules, the words, and why (spec: the presence rules in README and man pages)."""
 
 from engine.core.appointments import Oddity
-from engine.core.presence.account import Hidden, Outcome, Reason, Rule
-from engine.core.presence.catalogue import is_supported_language, missing_messages, supported_languages
 from engine.core.presence.decide import Decision, decide
 from engine.core.presence.model import CLEARED, DEFAULT_MAPPING, Kind, Presence, PresenceSettings, Target
+from engine.core.presence.reasons import Hidden, Outcome, Reason, Rule
+from engine.core.presence.translations import is_supported_language, missing_messages, supported_languages
 from engine.core.presence.what_if import Change, Difference, differences, preview_day
 
 __all__ = [

@@ -1,7 +1,8 @@
-"""What an appointment amounts to under given settings, whatever the instant: its kind, target, bounds and rank."""
+"""The candidates for a user's presence, ranked."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from enum import IntEnum
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -9,11 +10,70 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from engine.core.appointments import Appointment, Oddity, Sensitivity, ShowAs
-from engine.core.presence.account import Hidden, Outcome
-from engine.core.presence.intervals import ONE_DAY, are_days, representable, start_of_day, whole_days, zone_told
+from engine.core.presence.local_days import ONE_DAY, are_days, representable, start_of_day, whole_days, zone_told
 from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings, Target
-from engine.core.presence.ranking import KIND_ORDER, Rank, identity, title_class
+from engine.core.presence.reasons import Hidden, Outcome, Rule
 from engine.core.presence.text import clean
+from engine.core.time_zones import TimeZoneDefinition
+
+
+class TitleClass(IntEnum):
+    """What the word lists make of a subject; the smaller one goes first."""
+
+    PRIORITIZED = 0
+    NORMAL = 1
+    YIELDING = 2
+
+
+Identity = tuple[str, datetime, datetime, str, str, str, bool, bool, bool, str, tuple[TimeZoneDefinition, ...], str]
+Rank = tuple[TitleClass, bool, int, timedelta, datetime, Identity]
+"""What each of `RULES` says about an appointment; the smaller rank goes first."""
+
+RULES = (Rule.TITLE, Rule.TARGET, Rule.KIND, Rule.LATER_START, Rule.EARLIER_END, Rule.SMALLER_ID)
+
+KIND_ORDER = (
+    Kind.TENTATIVE_EXCEPTION,
+    Kind.OOF,
+    Kind.BUSY,
+    Kind.TENTATIVE,
+    Kind.WORKING_ELSEWHERE,
+    Kind.NO_DATA,
+)
+
+
+def deciding_rule(one: Rank, other: Rank) -> Rule:
+    """Return the first rule in which two ranks differ."""
+    differing = (rule for rule, mine, theirs in zip(RULES, one, other, strict=True) if mine != theirs)
+    return next(differing, Rule.SMALLER_ID)
+
+
+def title_class(subject: str, settings: PresenceSettings) -> TitleClass:
+    """Return what the word lists make of `subject`, be it shown or not; the list "must not contain" wins."""
+    if not settings.priority_words and not settings.no_priority_words:
+        return TitleClass.NORMAL
+    folded = subject.casefold()
+    if _contains_one(folded, settings.no_priority_words):
+        return TitleClass.YIELDING
+    if _contains_one(folded, settings.priority_words):
+        return TitleClass.PRIORITIZED
+    return TitleClass.NORMAL
+
+
+def identity(a: Appointment) -> Identity:
+    """Return the id, and behind it everything else, should two appointments share one."""
+    how = (a.show_as, a.sensitivity, a.all_day, a.may_be_whole_days, a.cancelled)
+    zones = () if a.zone_definition is None else (a.zone_definition,)
+    return (a.id, a.start, a.end, a.subject, *how, a.zone or "", zones, a.organizer or "")
+
+
+def _contains_one(folded: str, words: tuple[str, ...]) -> bool:
+    return any(word in folded for word in _folded(words))
+
+
+@lru_cache(maxsize=64)
+def _folded(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.strip().casefold() for word in words if word.strip())
+
 
 KINDS: Mapping[str, Kind | None] = MappingProxyType(
     {

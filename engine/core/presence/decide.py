@@ -5,16 +5,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from engine.core.appointments import Appointment
-from engine.core.presence.account import Reason
 from engine.core.presence.candidates import Candidate, candidate
-from engine.core.presence.catalogue import Catalogue, catalogue
-from engine.core.presence.horizon import announced_from
-from engine.core.presence.intervals import local_day, start_of_day
+from engine.core.presence.local_days import announced_from, local_day, start_of_day
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings, Target
-from engine.core.presence.moments import Moment, moment_of, next_change_of_words
-from engine.core.presence.note import Note, available, bare, fitted, label
-from engine.core.presence.relevant import relevant
-from engine.core.presence.situation import Situation, reasons, situation
+from engine.core.presence.note import Moment, Note, available, bare, fitted, label, moment_of, next_change_of_words
+from engine.core.presence.reasons import Reason
+from engine.core.presence.situation import Situation, reasons, relevant, situation
+from engine.core.presence.translations import Catalogue, catalogue
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,56 @@
-"""One calendar at one instant: what is running, what is coming, which one is active and which one is next."""
+"""The relevant appointments at an instant: what runs, what comes next, and what looks odd about them."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.core.presence.account import Outcome, Reason, Rule
-from engine.core.presence.candidates import Candidate
-from engine.core.presence.horizon import announced_from
-from engine.core.presence.model import Target
-from engine.core.presence.oddities import LONGEST_SUBJECT, oddities
-from engine.core.presence.ranking import deciding_rule, identity
+from engine.core.appointments import Appointment, Oddity, Sensitivity
+from engine.core.presence.candidates import KINDS, Candidate, candidate, deciding_rule, identity
+from engine.core.presence.local_days import announced_from, representable, whole_days, zone_told
+from engine.core.presence.model import PresenceSettings, Target
+from engine.core.presence.reasons import Outcome, Reason, Rule
 from engine.core.presence.text import cut
+
+LONGEST_SUBJECT = 255  # characters; Outlook lets nobody enter more
+
+_PLAUSIBLE_YEARS = range(1900, 2200)
+_SENSITIVITIES = frozenset(Sensitivity)
+
+
+def oddities(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
+    """Yield all that is odd about an appointment; `zone` is the presence time zone."""
+    yield from appointment.oddities
+    if not appointment.is_understood:
+        return
+    if appointment.end < appointment.start:
+        yield Oddity.ENDS_BEFORE_IT_BEGINS
+    if appointment.start.year not in _PLAUSIBLE_YEARS or appointment.end.year not in _PLAUSIBLE_YEARS:
+        yield Oddity.IMPLAUSIBLE_DATE
+    if appointment.all_day:
+        yield from _oddities_of_whole_days(appointment, zone)
+    if appointment.show_as not in KINDS:
+        yield Oddity.UNKNOWN_SHOW_AS
+    if appointment.sensitivity not in _SENSITIVITIES:
+        yield Oddity.UNKNOWN_SENSITIVITY
+    if len(appointment.subject) > LONGEST_SUBJECT:
+        yield Oddity.OVERLONG_SUBJECT
+
+
+def _oddities_of_whole_days(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
+    told = zone_told(appointment)
+    if told is None and appointment.zone:
+        yield Oddity.UNKNOWN_ZONE
+    days = whole_days(appointment.start, appointment.end, told, zone)
+    if not days.fits_zone_told:
+        yield Oddity.OTHER_ZONE
+    if not days.is_exact:
+        yield Oddity.NOT_WHOLE_DAYS
+
 
 _WHY_DROPPED = MappingProxyType(
     {
@@ -104,3 +140,37 @@ def _outcome(c: Candidate, here: Situation) -> tuple[Outcome, Rule, Candidate | 
     if c.start > here.next.start:
         return Outcome.LATER, Rule.BEGINS_FIRST, here.next
     return Outcome.LATER, deciding_rule(here.next.rank, c.rank), here.next
+
+
+def relevant(calendar: Iterable[Appointment], settings: PresenceSettings, now: datetime) -> list[Candidate]:
+    """Return all candidates of `calendar` that make a difference to what is decided for `now`, and maybe some more.
+
+    Those are whatever is running, what comes next, and what comes within the horizon next. Whole days are always
+    among them, since their bounds are not those that they were read with.
+    """
+    found: list[Candidate] = []
+    later: list[Appointment] = []
+    for appointment in calendar:
+        if appointment.all_day or appointment.start <= now < appointment.end:
+            found.append(candidate(appointment, settings))
+        elif appointment.start > now:
+            later.append(appointment)
+    later.sort(key=attrgetter("start"))
+    found += _beginning_first(later, settings)
+    if settings.horizon_hours is not None:
+        # Without a horizon in hours, whatever may be announced today begins before anything beyond comes within it.
+        within = bisect_right(later, now, key=lambda each: announced_from(representable(each.start), settings))
+        found += _beginning_first(later[within:], settings)
+    return found
+
+
+def _beginning_first(later: Sequence[Appointment], settings: PresenceSettings) -> Iterator[Candidate]:
+    """Yield from the first on until there is one that may be announced, and those that begin with it."""
+    first: datetime | None = None
+    for appointment in later:
+        if first is not None and appointment.start > first:
+            return
+        coming = candidate(appointment, settings)
+        yield coming
+        if coming.dropped is None and coming.target is not Target.AVAILABLE:
+            first = appointment.start

@@ -6,11 +6,11 @@ from datetime import date, datetime
 import msgspec
 
 from engine.core.appointments import Appointment
-from engine.core.presence.account import Outcome, Reason
 from engine.core.presence.candidates import Candidate, candidate
 from engine.core.presence.decide import decide_among
-from engine.core.presence.intervals import ONE_DAY, start_of_day
+from engine.core.presence.local_days import ONE_DAY, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
+from engine.core.presence.reasons import Outcome, Reason
 from engine.core.presence.situation import reasons, situation
 
 _DECISIVE = (Outcome.ACTIVE, Outcome.NEXT)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 
 from engine.core.appointments import Appointment, Oddity, ShowAs
-from engine.exchange.failures import CalendarItemCorrupt
+from engine.exchange.errors import CalendarItemCorrupt
 from engine.exchange.source import Window
 
 NARROWEST = timedelta(minutes=15)

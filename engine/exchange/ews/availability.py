@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 
 from engine.core.appointments import Appointment, Oddity, ShowAs
+from engine.exchange.errors import CalendarNotReadable
 from engine.exchange.ews.safe_xml import Element, markup, text_of
 from engine.exchange.ews.soap import MESSAGES, TYPES, instant_told
-from engine.exchange.failures import CalendarNotReadable
 from engine.exchange.source import Window
 
 MOST_MAILBOXES = 100

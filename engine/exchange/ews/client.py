@@ -1,17 +1,259 @@
-"""Sends EWS operations and hands back their response messages."""
+"""The EWS client: posts SOAP requests, keeps mailboxes on their server, and checks the responses."""
 
 import contextlib
+import re
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from statistics import median
 from time import perf_counter
+from typing import Protocol
 
-from engine.exchange.answer_times import AnswerTimes
-from engine.exchange.ews.affinity import Affinity
-from engine.exchange.ews.answers import EwsAnswer
-from engine.exchange.ews.soap import Impersonation, envelope
-from engine.exchange.ews.streaming.splitter import EnvelopeSplitter
+from engine.exchange.errors import ExchangeBusy, ExchangeFailure, MailboxTrouble, NotPrimaryAddress, NotUnderstood
+from engine.exchange.ews.response_codes import meaning_of, meaning_of_status, told_code
+from engine.exchange.ews.safe_xml import Element
+from engine.exchange.ews.soap import Impersonation, ResponseMessage, envelope, response_messages
+from engine.exchange.ews.streaming.protocol import EnvelopeSplitter
 from engine.exchange.ews.throttle import Throttle
-from engine.exchange.ews.transport import Http, HttpStream
+from engine.exchange.http.login_page import is_html, what_answers
+
+KEPT = 60
+KEPT_SECONDS = 900.0
+"""The median is of so many answers of the last quarter of an hour."""
+
+LEAST = 5
+SLOW_SECONDS, FINE_SECONDS = 5.0, 2.5
+"""Slow from a median of the one on, until it is below the other: a healthy server takes a fraction of a second."""
+
+
+class AnswerTimes:
+    """Takes how long each answer took; a request that ended without one counts for as long as it was waited for."""
+
+    def __init__(self) -> None:
+        self._times: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._is_slow = False
+
+    def add(self, seconds: float, at: float) -> None:
+        """Take in an answer that came at `at`, in seconds of any clock that runs evenly."""
+        self._times.append((at, seconds))
+
+    def slow_median(self, now: float) -> float | None:
+        """Return the median while that is slow, None otherwise; where hardly anything was asked nothing is said."""
+        while self._times and now - self._times[0][0] > KEPT_SECONDS:
+            self._times.popleft()
+        if len(self._times) < LEAST:
+            self._is_slow = False
+            return None
+        found = median(seconds for _, seconds in self._times)
+        self._is_slow = found >= (FINE_SECONDS if self._is_slow else SLOW_SECONDS)
+        return found if self._is_slow else None
+
+
+_NAME = "X-BackEndOverrideCookie"
+_COOKIE = re.compile(rf"(?:^|[,;]\s*){_NAME}=([^;,\s]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Affinity:
+    """Leads requests to the server of the mailbox `anchor`, or of an earlier request by its `cookie` ("" if none).
+
+    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server
+    """
+
+    anchor: str
+    cookie: str
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that a request needs for it."""
+        headers = {"X-AnchorMailbox": self.anchor, "X-PreferServerAffinity": "true"}
+        return headers | {"Cookie": f"{_NAME}={self.cookie}"} if self.cookie else headers
+
+
+def override_cookie(headers: Mapping[str, str]) -> str:
+    """Return the value of X-BackEndOverrideCookie in an answer's headers, exactly as it is, "" if there is none."""
+    found = _COOKIE.search(headers.get("set-cookie", ""))
+    return found[1] if found else ""
+
+
+class HttpAnswer(Protocol):
+    """One whole HTTP answer. Header names are case-insensitive; `request_id` finds the exchange in the log."""
+
+    @property
+    def status(self) -> int:
+        """The status code, whatever it is: no status is an exception."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the answer."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The decoded content, limited in size."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """The client-request-id that was sent."""
+        ...
+
+
+class HttpStream(Protocol):
+    """An HTTP answer whose body comes in pieces and may have no end."""
+
+    @property
+    def status(self) -> int:
+        """The status code, whatever it is."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the answer."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """The client-request-id that was sent."""
+        ...
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield the decoded body as it comes."""
+        ...
+
+    def came(self, envelope: bytes) -> None:
+        """Take note that a part of the body is whole in itself."""
+        ...
+
+
+class Http(Protocol):
+    """Sends requests and follows no redirect. Raises an `ExchangeFailure` when there is no answer."""
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
+    ) -> HttpAnswer:
+        """Send `body` to an https URL as the service account; `asked` is when it was wanted (perf_counter)."""
+        ...
+
+    def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AbstractAsyncContextManager[HttpStream]:
+        """Send `body` like `post`, over a connection of its own, and have the answer in pieces."""
+        ...
+
+    async def get_anonymously(self, url: str) -> HttpAnswer:
+        """Get a URL, plain http too, without telling anybody who asks."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+_MAY_BE_SOAP = (200, 500)
+_LONGEST_PAUSE = 3600.0
+"""Seconds: whatever is asked for beyond that is asked for again then."""
+
+
+class EwsAnswer:
+    """The response messages of one answer, and what is needed to say where a failure in one of them happened.
+
+    Raises on construction the failure of an answer that has no response messages: a SOAP fault, an error page.
+    """
+
+    def __init__(self, answer: HttpAnswer, impersonation: Impersonation | None) -> None:
+        self._answer = answer
+        self._impersonation = impersonation
+        self.messages = self._parse()
+
+    @property
+    def override_cookie(self) -> str:
+        """The cookie that leads back to the server which answered, "" if there is none."""
+        return override_cookie(self._answer.headers)
+
+    @property
+    def busy(self) -> ExchangeBusy | None:
+        """The pause that is asked for where no response message holds anything else."""
+        if not all(message.failed for message in self.messages):
+            return None
+        failures = (self.failure(message) for message in self.messages)
+        return next((failure for failure in failures if isinstance(failure, ExchangeBusy)), None)
+
+    def failure(self, message: ResponseMessage, *, about: str | None = None) -> ExchangeFailure:
+        """Return the named failure for a response message that failed; `about` is the mailbox it is about, where that
+        is not the one that was impersonated."""
+        code = told_code(message.code, message.values.get("InnerErrorResponseCode", ""))
+        of_a_mailbox = self._impersonation is not None or about is not None
+        failure = meaning_of(code, of_a_mailbox=of_a_mailbox)
+        detail = self._where(code or "an error without a code", about)
+        if failure is NotPrimaryAddress:
+            return NotPrimaryAddress(detail, primary=message.values.get("Primary"))
+        return failure(detail, retry_after=_back_off(message) or self._retry_after())
+
+    def content(self, message: ResponseMessage) -> Element:
+        """Return the element of a response message; raises its failure when it failed."""
+        if message.failed:
+            raise self.failure(message)
+        return message.element
+
+    def _parse(self) -> list[ResponseMessage]:
+        # Exchange sends SOAP faults with HTTP 500, so the body counts before the status does.
+        if self._answer.status in _MAY_BE_SOAP:
+            try:
+                messages = response_messages(self._answer.body)
+            except NotUnderstood as error:
+                if self._answer.status == 200 and not is_html(self._answer.headers, self._answer.body):
+                    raise NotUnderstood(self._where(error.detail)) from error
+            else:
+                if messages[0].is_fault:
+                    raise self.failure(messages[0])
+                return messages
+        raise self._failure_of_status()
+
+    def _failure_of_status(self) -> ExchangeFailure:
+        status = self._answer.status
+        stranger = what_answers(status, self._answer.headers, self._answer.body)
+        if stranger is not None:
+            return type(stranger)(self._where(stranger.detail))
+        detail = self._where(f"HTTP {status}")
+        # The reason is in this header; the body is not to be relied on (Microsoft, "Control access to EWS").
+        reason = self._answer.headers.get("x-ews-policy-reason", "")[:200] if status == 403 else ""
+        failure = meaning_of_status(status, by_policy=bool(reason))
+        waits = issubclass(failure, ExchangeBusy | MailboxTrouble)
+        return failure(
+            f'{detail}, "{reason}"' if reason else detail, retry_after=self._retry_after() if waits else None
+        )
+
+    def _where(self, what: str, about: str | None = None) -> str:
+        whose = about or (self._impersonation.address if self._impersonation else "the service account")
+        return f"{what} for {whose} (request {self._answer.request_id})"
+
+    def _retry_after(self) -> float | None:
+        told = self._answer.headers.get("retry-after", "")
+        seconds = _seconds(told)
+        if seconds is None and (until := _date(told)) and (now := _date(self._answer.headers.get("date", ""))):
+            # By the server's own clock, so that it does not matter how right ours is.
+            seconds = max(0.0, (until - now).total_seconds())
+        return None if seconds is None else min(seconds, _LONGEST_PAUSE)
+
+
+def _back_off(message: ResponseMessage) -> float | None:
+    milliseconds = _seconds(message.values.get("BackOffMilliseconds", ""))
+    return None if milliseconds is None else min(milliseconds / 1000, _LONGEST_PAUSE)
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _date(text: str) -> datetime | None:
+    """Read an HTTP date (RFC 9110, section 5.6.7)."""
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else None
 
 
 class EwsClient:

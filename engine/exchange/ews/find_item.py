@@ -7,11 +7,10 @@ from hashlib import blake2b
 from typing import TypeAlias
 
 from engine.core.appointments import Appointment, Oddity, Sensitivity, ShowAs
+from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import MESSAGES, TYPES, instant_told
-from engine.exchange.ews.zone_definition import zone_definition
-from engine.exchange.ews.zones import iana_zone
-from engine.exchange.failures import NotUnderstood
+from engine.exchange.ews.time_zones import iana_zone, zone_definition
 from engine.exchange.source import Window
 
 _SHOW_AS = {

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from engine.exchange.errors import ExchangeFailure
 from engine.exchange.ews.addresses import told_address
 from engine.exchange.ews.safe_xml import Element, markup
 from engine.exchange.ews.soap import TYPES
-from engine.exchange.failures import ExchangeFailure
 from engine.exchange.retry import policy_of
 
 _REQUEST = (

@@ -4,10 +4,10 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from engine.core.clock import Clock
-from engine.core.settings.model import CLOUD_EWS_END, ExchangeSettings, ResolveWith
-from engine.exchange.failures import CloudEwsEnded
+from engine.exchange.errors import CloudEwsEnded
 from engine.exchange.oauth.tokens import BearerTokens, TokenSource
 from engine.logins.breaker import Breaker
+from engine.settings.model import CLOUD_EWS_END, ExchangeSettings, ResolveWith
 
 URL = "https://outlook.office365.com/EWS/Exchange.asmx"
 """The same for all tenants, and the only way for an application whose rights come from RBAC, since it may not use

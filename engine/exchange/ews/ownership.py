@@ -2,17 +2,12 @@
 
 from collections.abc import Callable
 
+from engine.exchange.errors import ImpersonationDenied, ImpersonationRightMissing, MailboxNotFound, NotPrimaryAddress
 from engine.exchange.ews.client import EwsClient
-from engine.exchange.ews.codes import NAMES_NOT_RESOLVED
-from engine.exchange.ews.endpoint import EwsEndpoint
+from engine.exchange.ews.locator import EwsEndpoint
 from engine.exchange.ews.resolve_names import MAILBOX, Offer, offer, proved_owner, resolve_name
+from engine.exchange.ews.response_codes import NAMES_NOT_RESOLVED
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.failures import (
-    ImpersonationDenied,
-    ImpersonationRightMissing,
-    MailboxNotFound,
-    NotPrimaryAddress,
-)
 
 _NAMED = 3
 """How many of the mailboxes that were offered are named."""

@@ -8,10 +8,10 @@ address is told by the addresses listed in it alone.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from engine.exchange.errors import MailboxNotFound
 from engine.exchange.ews.addresses import is_smtp_address, same_address, told_address
 from engine.exchange.ews.safe_xml import Element, markup, text_of
 from engine.exchange.ews.soap import MESSAGES, TYPES
-from engine.exchange.failures import MailboxNotFound
 
 _REQUEST = (
     b'<m:ResolveNames ReturnFullContactData="true" SearchScope="ActiveDirectory">'

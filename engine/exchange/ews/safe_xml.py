@@ -8,7 +8,7 @@ from typing import TypeAlias
 from lxml import etree
 from lxml.etree import _Element
 
-from engine.exchange.failures import NotUnderstood
+from engine.exchange.errors import NotUnderstood
 
 Element: TypeAlias = _Element
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.safe_xml import Element, markup, parse, text_of
-from engine.exchange.failures import NotUnderstood
 
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"

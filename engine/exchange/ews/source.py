@@ -1,7 +1,7 @@
-"""The calendar source for Exchange Web Services: finds mailboxes, reads their windows and hears of their changes."""
+"""The calendar source for Exchange Web Services, with its limit on requests."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from time import perf_counter
@@ -9,20 +9,7 @@ from types import MappingProxyType
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
-from engine.core.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveWith
-from engine.exchange.ews.addresses import is_smtp_address, smtp_address
-from engine.exchange.ews.calendar_reader import CalendarReader
-from engine.exchange.ews.client import EwsClient
-from engine.exchange.ews.endpoint import EwsEndpoint
-from engine.exchange.ews.fallback_reader import FallbackReader, Reader
-from engine.exchange.ews.free_busy_reader import FreeBusyReader
-from engine.exchange.ews.ownership import Ownership
-from engine.exchange.ews.rationed import RationedHttp
-from engine.exchange.ews.soap import Impersonation
-from engine.exchange.ews.streaming.watcher import Watcher
-from engine.exchange.ews.throttle import Throttle
-from engine.exchange.ews.transport import Http
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     ExchangeFailure,
     ExchangeSlow,
     ImpersonationDenied,
@@ -35,8 +22,51 @@ from engine.exchange.failures import (
     NotificationsRefused,
     NotPrimaryAddress,
 )
+from engine.exchange.ews.addresses import is_smtp_address, smtp_address
+from engine.exchange.ews.client import EwsClient, Http, HttpAnswer, HttpStream
+from engine.exchange.ews.locator import EwsEndpoint
+from engine.exchange.ews.ownership import Ownership
+from engine.exchange.ews.readers import CalendarReader, FallbackReader, FreeBusyReader, Reader
+from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.streaming.subscriptions import Watcher
+from engine.exchange.ews.throttle import Throttle
 from engine.exchange.retry import Forgets, WithLess, policy_of
 from engine.exchange.source import Following, Mailbox, Tell, Window
+from engine.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveWith
+
+
+class RationedHttp:
+    """Implements `Http`: each request is counted for the mailbox in its X-AnchorMailbox and waits until it is allowed.
+
+    `http` is somebody else's, and not closed.
+    """
+
+    def __init__(self, http: Http, throttle: Throttle) -> None:
+        self._http = http
+        self._throttle = throttle
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
+    ) -> HttpAnswer:
+        """Implements `Http`."""
+        await self._throttle.ration(url, headers.get("X-AnchorMailbox"))
+        return await self._http.post(url, body, headers, asked=asked)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[HttpStream]:
+        """Implements `Http`."""
+        await self._throttle.ration(url, headers.get("X-AnchorMailbox"))
+        async with self._http.stream(url, body, headers) as stream:
+            yield stream
+
+    async def get_anonymously(self, url: str) -> HttpAnswer:
+        """Implements `Http`."""
+        await self._throttle.ration(url, None)
+        return await self._http.get_anonymously(url)
+
+    async def close(self) -> None:
+        """Implements `Http`."""
+
 
 OWN_CONNECTIONS: Mapping[ExchangeType, int] = MappingProxyType({ExchangeType.ON_PREMISES: 3, ExchangeType.CLOUD_EWS: 0})
 """Hanging connections in the service account's own name: three are granted by even the oldest server

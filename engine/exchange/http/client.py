@@ -1,10 +1,10 @@
-"""The door to Exchange: posts requests over a few logged-in connections per host, all under one account."""
+"""The HTTP client for Exchange: a pool of authenticated connections per host, and streamed responses."""
 
 import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from time import perf_counter
 
 from aiohttp.abc import AbstractResolver
@@ -12,16 +12,57 @@ from msgspec.structs import replace
 from yarl import URL
 
 from engine.core.clock import Clock
-from engine.exchange.failures import CertificateNotTrusted
-from engine.exchange.http.authorization import StandingAuthorization
+from engine.exchange.errors import CertificateNotTrusted, ExchangeFailure
+from engine.exchange.http.auth import Credential, StandingAuthorization
+from engine.exchange.http.authenticated_connection import GuardedCredential, Lane
 from engine.exchange.http.connection import Connection
-from engine.exchange.http.handshake import Credential
-from engine.exchange.http.lane import GuardedCredential, Lane
-from engine.exchange.http.stream import StreamedAnswer
+from engine.exchange.http.messages import Answer, Outgoing, parse_url, part_of, pieces, traced
 from engine.exchange.http.trace import NoTrace, Trace
-from engine.exchange.http.traced import traced
-from engine.exchange.http.wire import Answer, Outgoing, parse_url
 from engine.logins.breaker import LogIns
+
+
+class StreamedAnswer:
+    """The head of an answer, and its body piece by piece; `trace` looks on."""
+
+    def __init__(self, answer: Answer, outgoing: Outgoing, trace: Trace, lane: str) -> None:
+        self._answer = answer
+        self._outgoing = outgoing
+        self._trace = trace
+        self._lane = lane
+
+    @property
+    def status(self) -> int:
+        """The status code, whatever it is."""
+        return self._answer.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the answer; their names are case-insensitive."""
+        return self._answer.headers
+
+    @property
+    def request_id(self) -> str:
+        """The client-request-id that was sent."""
+        return self._answer.request_id
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield the decoded body as it comes; raises what `pieces` raises."""
+        async with contextlib.aclosing(pieces(self._answer)) as chunks:
+            try:
+                async for chunk in chunks:
+                    yield chunk
+            except ExchangeFailure as failure:
+                self._tell(b"", failure.slug)
+                raise
+
+    def came(self, envelope: bytes) -> None:
+        """Let whoever looks on know of a part of the body that is whole in itself."""
+        self._tell(envelope, "")
+
+    def _tell(self, envelope: bytes, failure: str) -> None:
+        if self._trace.on:
+            self._trace.take(part_of(self._outgoing, self._answer, envelope, lane=self._lane, failure=failure))
+
 
 TALKATIVE = ("httpx2", "httpcore2", "spnego")
 """These log URLs, headers and, spnego, whole log-in messages."""

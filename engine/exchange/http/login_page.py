@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from html import unescape
 from urllib.parse import SplitResult, urlsplit
 
-from engine.exchange.failures import ExchangeFailure, LedElsewhere, LoginPage
-from engine.exchange.http.challenges import offered
+from engine.exchange.errors import ExchangeFailure, LedElsewhere, LoginPage
+from engine.exchange.http.auth import offered
 
 REDIRECTS = (301, 302, 303, 307, 308)
 LOGIN_TIMEOUT = 440

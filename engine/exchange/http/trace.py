@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
-from engine.core.traced import TracedExchange
+from engine.core.http_record import TracedExchange
 
 
 class Trace(Protocol):

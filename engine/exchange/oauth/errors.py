@@ -1,4 +1,4 @@
-"""From the authority's error (RFC 6749, section 5.2) to a failure with a name. No I/O."""
+"""The failures of OAuth, and their error codes (RFC 6749, section 5.2). No I/O."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,17 +6,135 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from engine.exchange.failures import ExchangeFailure
-from engine.exchange.oauth.failures import (
-    ApplicationUnknown,
-    AuthorityUnreachable,
-    ClientCertificateRefused,
-    ClientSecretExpired,
-    ClientSecretRefused,
-    ClockWrong,
-    TenantUnknown,
-    TokenDenied,
-)
+from engine.core.errors import Fault, Scope
+from engine.exchange.errors import ExchangeFailure
+
+
+class AuthorityUnreachable(ExchangeFailure):
+    """No usable answer of the authority: no connection, an error page, or a status that may pass.
+
+    `sent` tells whether the secret was on its way by then.
+    """
+
+    sent = False
+
+    fault = Fault.NETWORK
+    scope = Scope.SERVICE
+    meaning = "The log-in service of Microsoft Entra does not answer"
+    remedy = (
+        "Check that this machine may reach it (https://login.microsoftonline.com, or exchange.authority), and that "
+        "no proxy answers in its place."
+    )
+
+
+class AuthorityTlsImpossible(AuthorityUnreachable):
+    """The TLS handshake ended without a certificate being refused: an alert, no version in common, or it hung up."""
+
+    fault = Fault.SETTINGS
+    meaning = "The log-in service of Microsoft Entra and this machine find no common ground for TLS"
+    remedy = (
+        "TLS 1.2 at least is spoken here: look what answers in its place (a proxy, or an appliance that looks into TLS "
+        "and has older versions alone), and check exchange.authority."
+    )
+
+
+class TenantUnknown(ExchangeFailure):
+    """The authority knows no such tenant (AADSTS90002, AADSTS900023)."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Microsoft Entra does not know the tenant"
+    remedy = (
+        "Compare exchange.tenant_id with the directory (tenant) ID in the Entra portal; in a national cloud, set "
+        "exchange.authority as well."
+    )
+
+
+class ApplicationUnknown(ExchangeFailure):
+    """The tenant knows no such application, or has disabled it (AADSTS700016, AADSTS7000112, unauthorized_client)."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Microsoft Entra does not know the application in this tenant"
+    remedy = (
+        "Compare exchange.client_id with the application (client) ID of the app registration, and check under "
+        '"Enterprise applications" that it is there and enabled.'
+    )
+
+
+class ClientSecretRefused(ExchangeFailure):
+    """The client secret is wrong (invalid_client, AADSTS7000215)."""
+
+    fault = Fault.CREDENTIALS
+    scope = Scope.SERVICE
+    meaning = "Microsoft Entra refuses the client secret"
+    remedy = (
+        "Store the value of a client secret of the app registration (not its ID): calendar-engine secret set "
+        "exchange.client_secret; a new one is tried at once. The present one is tried again by itself, later each "
+        'time, or once more by "calendar-engine log-in retry".'
+    )
+
+
+class ClientSecretExpired(ExchangeFailure):
+    """The client secret has come to its end (AADSTS7000222)."""
+
+    fault = Fault.CREDENTIALS
+    scope = Scope.SERVICE
+    meaning = "The client secret has expired"
+    remedy = "Make a new client secret in the app registration and put it into the secrets file, or use a certificate."
+
+
+class ClientCertificateRefused(ExchangeFailure):
+    """The signature is not that of a certificate of the application (AADSTS700027)."""
+
+    fault = Fault.CREDENTIALS
+    scope = Scope.SERVICE
+    meaning = "Microsoft Entra refuses the certificate of the application"
+    remedy = "Upload exchange.certificate to the app registration, and check that it has not expired."
+
+
+class ClientCertificateUnusable(ExchangeFailure):
+    """The files of certificate and key cannot be read, are no PEM, do not belong together, or have expired."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The certificate of the application cannot be used"
+    remedy = (
+        "exchange.certificate and exchange.certificate_key are PEM files that belong together, the key without a "
+        "pass phrase and readable for the account that calendar-engine runs as."
+    )
+
+
+class ClockWrong(ExchangeFailure):
+    """The signed assertion is not valid at the time that the authority has (AADSTS700024)."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The clock of this machine differs too much from that of Microsoft Entra"
+    remedy = "Set the clock right, best by NTP (timedatectl set-ntp true)."
+
+
+class TokenDenied(ExchangeFailure):
+    """The authority gives no token for another reason; its code can be looked up."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "Microsoft Entra gives no token to the application"
+    remedy = "Look the code up at https://login.microsoftonline.com/error and in the sign-in logs of the tenant."
+
+
+class TokenRefused(ExchangeFailure):
+    """Exchange refuses a token that was fetched only just (HTTP 401)."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "Exchange Online refuses the token of the application"
+    remedy = (
+        "Give the application the permission full_access_as_app (Office 365 Exchange Online) with admin consent, or "
+        "the role Application EWS.AccessAsApp, and check that exchange.ews_url and exchange.authority belong to the "
+        "same cloud. It is tried again in 15 minutes."
+    )
+
 
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes; codes come and go, so the errors of
 # OAuth2 below decide where one is not known.

@@ -8,17 +8,17 @@ from datetime import timedelta
 from typing import Protocol
 
 from engine.core.clock import Clock
-from engine.core.failures import Fault
+from engine.core.errors import Fault
 from engine.core.secret import Secret
-from engine.exchange.failures import CertificateNotTrusted, ExchangeFailure
-from engine.exchange.oauth.application import Token
-from engine.exchange.oauth.failures import (
+from engine.exchange.errors import CertificateNotTrusted, ExchangeFailure
+from engine.exchange.oauth.errors import (
     AuthorityUnreachable,
     ClientCertificateUnusable,
     ClientSecretRefused,
     TenantUnknown,
     TokenRefused,
 )
+from engine.exchange.oauth.msal_client import Token
 from engine.exchange.retry import AFTER_A_PERSON, policy_of
 from engine.logins.breaker import Breaker, LogIn
 from engine.logins.rules import Paused

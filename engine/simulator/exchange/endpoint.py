@@ -12,13 +12,12 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 from multidict import CIMultiDict
 
-from engine.simulator.exchange.bearer import BearerGate
-from engine.simulator.exchange.homes import AFFINITY_COOKIE
-from engine.simulator.exchange.ntlm import NtlmGate
+from engine.simulator.exchange.authentication import BearerGate, NtlmGate
 from engine.simulator.exchange.request import AUTODISCOVER_POX_PATH, Request, complaints
-from engine.simulator.exchange.site import Site, Understood
+from engine.simulator.exchange.service import Site, Understood
 from engine.simulator.exchange.soap import Answer
-from engine.simulator.exchange.stream import BrokenOff
+from engine.simulator.exchange.streaming import BrokenOff
+from engine.simulator.exchange.topology import AFFINITY_COOKIE
 from engine.simulator.faults import Cut, Delay, Effect, Faults, Hold, Reply, Unauthorized
 from engine.simulator.ledger import Ledger, Record
 

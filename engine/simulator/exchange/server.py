@@ -11,15 +11,12 @@ from aiohttp import web
 from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority, IssuedCertificate
+from engine.simulator.exchange.authentication import BearerGate, Binding, NtlmGate, Seen
 from engine.simulator.exchange.autodiscover import Directory
-from engine.simulator.exchange.bearer import BearerGate
-from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
 from engine.simulator.exchange.endpoint import Endpoint
-from engine.simulator.exchange.homes import Home, Homes
-from engine.simulator.exchange.ntlm import Binding, NtlmGate, Seen
-from engine.simulator.exchange.service import ExchangeService
-from engine.simulator.exchange.site import Site
-from engine.simulator.exchange.subscriptions import Subscriptions
+from engine.simulator.exchange.service import ExchangeService, Site
+from engine.simulator.exchange.streaming import Subscriptions
+from engine.simulator.exchange.topology import AS_DOCUMENTED, Behaviour, Home, Homes
 from engine.simulator.faults import Faults
 from engine.simulator.ledger import Ledger
 from engine.simulator.world import World

@@ -14,14 +14,8 @@ from aiohttp import web
 from engine.core.clock import Clock
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
-from engine.simulator.pbx.app_object import AppObject, close_behind, connect, cut
-from engine.simulator.pbx.behaviour import Behaviour
-from engine.simulator.pbx.connection import AppConnection
-from engine.simulator.pbx.ledger import Ledger, PresenceWrite
-from engine.simulator.pbx.login import AppLogsIn, PbxLogsIn
-from engine.simulator.pbx.presence import Entry, PresenceBoard
-from engine.simulator.pbx.state import PbxState
-from engine.simulator.pbx.users import PbxUser
+from engine.simulator.pbx.connection import AppConnection, AppLogsIn, AppObject, PbxLogsIn, close_behind, connect, cut
+from engine.simulator.pbx.state import Behaviour, Entry, Ledger, PbxState, PbxUser, PresenceBoard, PresenceWrite
 
 PATH = "/PBX0/APPS/websocket"
 CALENDAR = "calendar:"

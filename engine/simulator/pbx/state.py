@@ -1,15 +1,247 @@
-"""What the simulated PBX is and knows, and who hears of its changes."""
+"""The state of the simulated PBX: users, presences, switches and faults, and a ledger of requests."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from engine.core.clock import Clock
+from engine.core.presence.model import CLEARED, Presence
 from engine.core.secret import Secret
-from engine.simulator.pbx.behaviour import Behaviour
-from engine.simulator.pbx.ledger import Ledger, PresenceWrite
-from engine.simulator.pbx.presence import Entry, PresenceBoard
-from engine.simulator.pbx.users import PbxUser
+
+_ONLINE = "online"
+
+
+class ClearSemantics(StrEnum):
+    """What becomes of an entry that is set to nothing; which of them a real PBX does is not documented."""
+
+    REMOVES_ENTRY = "removes entry"
+    LEAVES_EMPTY_ENTRY = "leaves empty entry"
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one source says about a user; `status` is "open" where the PBX knows that the user is reachable."""
+
+    contact: str
+    activity: str = ""
+    note: str = ""
+    status: str = ""
+
+
+class PresenceBoard:
+    """Every user's entries, by guid."""
+
+    def __init__(self, clears: ClearSemantics) -> None:
+        self._clears = clears
+        self._entries: dict[str, list[Entry]] = {}
+
+    def entries(self, guid: str) -> tuple[Entry, ...]:
+        """Return the user's entries; the first is what is displayed."""
+        return tuple(self._entries.get(guid, ()))
+
+    def put(self, guid: str, entry: Entry) -> None:
+        """Make `entry` the newest; the activity "online" unsets a presence."""
+        if entry.activity == _ONLINE:
+            entry = Entry(entry.contact, note=entry.note, status=entry.status)
+        others = [other for other in self._entries.get(guid, ()) if other.contact != entry.contact]
+        empty = not (entry.activity or entry.note or entry.status)
+        keep = not (empty and self._clears is ClearSemantics.REMOVES_ENTRY)
+        self._entries[guid] = [entry, *others] if keep else others
+
+    def of(self, guid: str, contact: str) -> Presence:
+        """Return what one source says, `CLEARED` when nothing."""
+        for entry in self.entries(guid):
+            if entry.contact == contact:
+                return Presence(entry.activity, entry.note)
+        return CLEARED
+
+    def forget(self, guid: str) -> None:
+        """The user is gone."""
+        self._entries.pop(guid, None)
+
+
+ALL_APIS = frozenset({"PbxApi", "PbxTableUsers"})
+
+
+class PbxInfoSent(StrEnum):
+    """When a client that dialled in is told PbxInfo; documented only for the other direction."""
+
+    NEVER = "never"
+    BEFORE_LOGIN = "before log-in"
+    """A fault, in either direction; where the PBX logs in, it comes afterwards as well."""
+    AFTER_LOGIN = "after log-in"
+    NEVER_AT_ALL = "never, not even where the PBX logs in"
+
+
+class MissingRight(StrEnum):
+    """What becomes of a request to an API the App object may not use."""
+
+    ERROR = "error"
+    SILENCE = "silence"
+
+
+class Refusal(StrEnum):
+    """How a log-in is refused."""
+
+    RESULT = "result"
+    CLOSING = "closing"
+
+
+class EndOfCopy(StrEnum):
+    """The ReplicateNextResult after the last row."""
+
+    NO_COLUMNS = "no columns"
+    NULL_COLUMNS = "null columns"
+    EMPTY_GUID = "empty guid"
+    NULL_GUID = "null guid"
+
+
+@dataclass(slots=True, kw_only=True)
+class Behaviour:
+    """May be changed at any time; holds from the next message on, `clears` from the start.
+
+    `result_delay` (seconds by the injected clock) holds back every SetPresenceResult, `answers_presence` off holds
+    them back for good. `refused_presence` maps a guid to the errorText its SetPresence gets. `garbage` takes the
+    place of the next message if that is an answer, and comes before it otherwise: of a change, TCP loses nothing.
+    `notes_cut_at` is the length from which notes are cut, `notes_refused_from` the one from which
+    they are refused. `sends_pings` puts a ping before every message; whether pings are answered holds from the next
+    connection on. `names_api` and `echoes_src` off leave `api` and `src` out of results, `guids_in_capitals` writes
+    guids with large letters.
+    """
+
+    clears: ClearSemantics = ClearSemantics.REMOVES_ENTRY
+    pbx_info: PbxInfoSent = PbxInfoSent.NEVER
+    missing_right: MissingRight = MissingRight.ERROR
+    apis: frozenset[str] = ALL_APIS
+    needs_add_and_delete: bool = False
+    duplicate_adds: bool = False
+    ends_copy_with: EndOfCopy = EndOfCopy.NO_COLUMNS
+    filters_pseudo: bool = True
+    notifies_under_src: bool = True
+    refuses_by: Refusal = Refusal.RESULT
+    answers_keep_alive: bool = False
+    asks_about_the_app: bool = False
+    notes_cut_at: int | None = None
+    notes_refused_from: int | None = None
+    sends_pings: bool = False
+    answers_pings: bool = True
+    names_api: bool = True
+    echoes_src: bool = True
+    guids_in_capitals: bool = False
+    accepts_logins: bool = True
+    answers_challenges: bool = True
+    answers_logins: bool = True
+    answers_presence: bool = True
+    answers_replication: bool = True
+    result_delay: float = 0.0
+    refused_presence: dict[str, str] = field(default_factory=dict)
+    garbage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceWrite:
+    """One SetPresence; `activity` and `note` are None where the message had none."""
+
+    at: datetime
+    guid: str
+    contact: str
+    activity: str | None
+    note: str | None
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAttempt:
+    """One AppLogin."""
+
+    at: datetime
+    app: str
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationStart:
+    """One ReplicateStart."""
+
+    at: datetime
+    add: bool
+    delete: bool
+    columns: frozenset[str]
+    pseudo: tuple[str, ...] | None
+    accepted: bool
+    changes: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Everything in the order it came."""
+
+    writes: list[PresenceWrite] = field(default_factory=list)
+    logins: list[LoginAttempt] = field(default_factory=list)
+    replications: list[ReplicationStart] = field(default_factory=list)
+    challenges: int = 0
+    keep_alives: int = 0
+    challenges_met: set[str] = field(default_factory=set)
+    answers: list[str] = field(default_factory=list)
+    _writes_by_guid: dict[str, list[PresenceWrite]] = field(default_factory=lambda: defaultdict(list))
+
+    def add_write(self, write: PresenceWrite) -> None:
+        """Note a SetPresence."""
+        self.writes.append(write)
+        self._writes_by_guid[write.guid].append(write)
+
+    def writes_of(self, guid: str) -> tuple[PresenceWrite, ...]:
+        """Return the writes for one user, oldest first."""
+        return tuple(self._writes_by_guid.get(guid, ()))
+
+
+COLUMNS = frozenset(
+    {
+        *("guid", "h323", "cn", "dn", "apps-my", "config", "node", "loc", "hide", "e164", "cfpr", "t-cfpr"),
+        *("pwd", "pseudo", "h323-email", "apps", "fax", "emails", "allows", "t-allows", "grps", "devices", "cds"),
+        *("forks", "wakeups"),
+    }
+)
+"""What the table offers (innovaphone SDK, PbxTableUsers)."""
+
+
+class PbxUser(msgspec.Struct, frozen=True, kw_only=True):
+    """One object of the PBX. `pseudo` is "" for a person, else its type: "executive", "waiting", "gw" …"""
+
+    guid: str
+    h323: str
+    cn: str = ""
+    loc: str = ""
+    node: str = "root"
+    config: str = ""
+    hide: bool = False
+    pseudo: str = ""
+    h323_email: bool = False
+    emails: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    e164: str = ""
+
+    def row(self, columns: frozenset[str]) -> dict[str, object]:
+        """Return those of `columns` that are not empty; the PBX leaves empty ones out."""
+        values: dict[str, object] = {
+            "guid": self.guid,
+            "h323": self.h323,
+            "cn": self.cn,
+            "loc": self.loc,
+            "node": self.node,
+            "config": self.config,
+            "e164": self.e164,
+            "hide": self.hide,
+            "pseudo": f'<pseudo type="{self.pseudo}"/>' if self.pseudo else "",
+            "h323-email": self.h323_email,
+            "emails": [{"email": email} for email in self.emails],
+            "grps": [{"name": group} for group in self.groups],
+        }
+        return {name: value for name, value in values.items() if name in columns and value not in ("", [])}
 
 
 class Client(Protocol):
@@ -87,3 +319,21 @@ class PbxState:
     def _tell(self, mt: str, user: PbxUser) -> None:
         for client in tuple(self.clients):
             client.user_changed(mt, user)
+
+
+Message = dict[str, object]
+
+
+class ProtocolBroken(Exception):
+    """The client did what no client may do."""
+
+
+def result(request: Message, **members: object) -> Message:
+    """Return the result of `request`: of the same API, with its src."""
+    src = {"src": request["src"]} if "src" in request else {}
+    return {"api": request["api"], "mt": f"{request['mt']}Result", **src, **members}
+
+
+def error_result(request: Message, reason: str) -> Message:
+    """Return the refusal of `request`. The PBX's error numbers are not documented."""
+    return result(request, error=1, errorText=reason)

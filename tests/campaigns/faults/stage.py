@@ -12,24 +12,21 @@ from zoneinfo import ZoneInfo
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from engine.cli.assembly import assemble
 from engine.core.presence import decide
 from engine.core.presence.model import CLEARED, Presence
-from engine.core.settings.model import Settings
-from engine.core.settings.reader import read_settings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.exchange.behaviour import Behaviour as ExchangeBehaviour
-from engine.simulator.pbx.behaviour import Behaviour as PbxBehaviour
-from engine.simulator.pbx.behaviour import EndOfCopy, PbxInfoSent
-from engine.simulator.pbx.ledger import PresenceWrite
-from engine.simulator.pbx.presence import ClearSemantics
-from engine.simulator.routing import RoutedResolver
+from engine.daemon.build import assemble
+from engine.settings.model import Settings
+from engine.settings.reader import read_settings
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.simulator.exchange.topology import Behaviour as ExchangeBehaviour
+from engine.simulator.pbx.state import Behaviour as PbxBehaviour
+from engine.simulator.pbx.state import ClearSemantics, EndOfCopy, PbxInfoSent, PresenceWrite
 from engine.simulator.world import Person, World
-from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
-from engine.store.failures import StoreFailure
+from engine.store.errors import StoreFailure
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
-from engine.sync.engine import Engine
+from engine.sync.reconciler import Engine
 from tests.campaigns.idle_time import IdleClock, IdleLoop, WallClock
 from tests.support.site import ews_schema
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from engine.core.appointments import Sensitivity, ShowAs
 from engine.simulator.company import pbx_user
-from engine.simulator.exchange.homes import Home
+from engine.simulator.exchange.topology import Home
 from engine.simulator.faults import (
     Cut,
     Delay,

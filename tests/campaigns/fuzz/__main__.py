@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from engine.core.failures import Failure
+from engine.core.errors import Failure
 from tests.campaigns.fuzz.doors import knock
 from tests.campaigns.fuzz.files import SECRET
 from tests.campaigns.fuzz.recorded import Samples, recorded

@@ -15,16 +15,16 @@ from random import Random
 
 import aiohttp
 
-from engine.api.stream import Patience
-from engine.pbx.digest import login_digest
+from engine.pbx.admission import FORGIVEN_AFTER
 from engine.pbx.events import UsersComplete
-from engine.pbx.guests import FORGIVEN_AFTER
+from engine.pbx.login import login_digest
+from engine.server.event_stream import Patience
 from tests.campaigns.fuzz.files import SECRET
 from tests.campaigns.fuzz.mutation import mutated
 from tests.campaigns.fuzz.sessions import conversation
 from tests.campaigns.fuzz.targets import PBX
 from tests.pbx.support import PASSWORD, pbx_user, simulator
-from tests.pbx.test_listen import PATH, Site, listening
+from tests.pbx.test_server import PATH, Site, listening
 from tests.support.api import ServedEngine, people, served_engine
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from engine.cli.answers import read_answers
+from engine.cli.setup import read_answers
 from engine.core.secret import Secret
-from engine.exchange.http.challenges import offered
+from engine.exchange.http.auth import offered
 from engine.exchange.http.login_page import what_answers
-from engine.exchange.oauth.application import Application, ClientCertificate, Registration
+from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
 from engine.pbx.certificate import GivenCertificate
 from engine.simulator.certificates import CertificateAuthority
 from engine.store.secrets import secrets_in_file

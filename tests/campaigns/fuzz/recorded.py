@@ -8,17 +8,16 @@ from datetime import date
 from pathlib import Path
 from unittest import mock
 
-from engine.cli.assembly import assemble
-from engine.core.settings.reader import read_settings
-from engine.core.traced import TracedExchange
-from engine.debuglog.facts import operation_of
-from engine.pbx import session
-from engine.pbx.messages import Message, decode
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from engine.simulator.routing import RoutedResolver
+from engine.core.http_record import TracedExchange
+from engine.daemon.build import assemble
+from engine.debuglog.entry import operation_of
+from engine.pbx import protocol
+from engine.pbx.protocol import Message, decode
+from engine.settings.reader import read_settings
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.world import generate
-from engine.store.acknowledged import AcknowledgedPresences
 from engine.store.database import Database
+from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from tests.campaigns.faults.stage import BERLIN
@@ -59,7 +58,7 @@ async def _recorded(directory: Path) -> Samples:
 
     world = generate(PEOPLE, 3, DAY, BERLIN)
     clock = ManualClock(world.instant("08:10"))
-    with mock.patch.object(session, "decode", listened):
+    with mock.patch.object(protocol, "decode", listened):
         async with Company(world, directory, clock, schema=ews_schema()) as company:
             await _work(company, clock, onlooker, directory)
     return _sorted(onlooker.seen, heard)

@@ -7,13 +7,9 @@ from random import Random
 from typing import Any
 
 from engine.core.secret import Secret
-from engine.pbx.dial_login import DialLogin
-from engine.pbx.digest import login_digest
-from engine.pbx.listen_login import ListenLogin
-from engine.pbx.messages import Message, encode, objects_of
-from engine.pbx.presence import presence_in
+from engine.pbx.login import DialLogin, ListenLogin, login_digest
+from engine.pbx.protocol import USERS_API, ApiMessage, Message, Session, encode, objects_of, presence_in
 from engine.pbx.replication import Replication
-from engine.pbx.session import USERS_API, ApiMessage, Session
 
 PASSWORD = Secret("simulated-Passw0rd")
 CHALLENGE = "0123456789abcdef"

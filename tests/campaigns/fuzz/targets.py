@@ -9,28 +9,26 @@ from datetime import UTC, datetime
 from random import Random
 from zoneinfo import ZoneInfo
 
-from engine.core.failures import Failure
-from engine.core.filter.parse import chips, parse
-from engine.core.pretty_xml import pretty
-from engine.core.redaction.secrets import SecretRedactor
+from engine.core.errors import Failure
 from engine.core.secret import Secret
-from engine.core.settings.edit import edited
-from engine.core.settings.model import Authentication
-from engine.core.settings.reader import read_settings
-from engine.debuglog.redacting import kept_of, redacted
-from engine.exchange.ews.answers import EwsAnswer
-from engine.exchange.ews.autodiscover.messages import pox_reply, soap_reply
+from engine.debuglog.entry import kept_of, redacted
+from engine.debuglog.filter.parse import chips, parse
+from engine.debuglog.pretty_xml import pretty
+from engine.debuglog.redaction.secrets import SecretRedactor
+from engine.exchange.ews.autodiscover.protocol import pox_reply, soap_reply
 from engine.exchange.ews.availability import free_busy
+from engine.exchange.ews.client import EwsAnswer
 from engine.exchange.ews.find_item import found_items
 from engine.exchange.ews.get_item import organizer
 from engine.exchange.ews.resolve_names import offer
-from engine.exchange.ews.streaming.messages import news, subscription_id
-from engine.exchange.ews.streaming.splitter import EnvelopeSplitter
-from engine.exchange.http.handshake import Credential, Handshake
+from engine.exchange.ews.streaming.protocol import EnvelopeSplitter, news, subscription_id
+from engine.exchange.http.auth import Credential, Handshake
 from engine.exchange.source import Window
-from engine.pbx.messages import decode, objects_of
-from engine.pbx.presence import presence_in
+from engine.pbx.protocol import decode, objects_of, presence_in
 from engine.pbx.replication import Replication
+from engine.settings.editor import edited
+from engine.settings.model import Authentication
+from engine.settings.reader import read_settings
 from tests.campaigns.fuzz import files
 from tests.campaigns.fuzz.files import SECRET
 from tests.campaigns.fuzz.mutation import by_bytes, mutated

@@ -23,7 +23,7 @@ from engine.core.presence import (
     missing_messages,
     supported_languages,
 )
-from engine.core.presence.catalogue import Sentence, build, catalogue
+from engine.core.presence.translations import Sentence, build, catalogue
 from tests.core.presence.calendars import SHOWN, appointment, at, changed, days
 
 REQUIRED = ["en", "de", "fr", "it", "es", "pt", "nl", "sv", "da", "nb"]

@@ -10,8 +10,8 @@ import pytest
 from babel import Locale, localedata
 
 from engine.core.presence import decide, is_supported_language
-from engine.core.presence.catalogue import catalogue
-from engine.core.presence.moments import Moment, say_until
+from engine.core.presence.note import Moment, say_until
+from engine.core.presence.translations import catalogue
 from tests.core.presence.calendars import SHOWN, WEDNESDAY, appointment, at, days, note
 
 HIDDEN = replace(SHOWN, show_subject=False)

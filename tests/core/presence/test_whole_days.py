@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.appointments import Appointment
 from engine.core.presence import CLEARED, Oddity, Outcome, PresenceSettings, decide
-from engine.core.presence.intervals import local_day, start_of_day
+from engine.core.presence.local_days import local_day, start_of_day
 from tests.core.presence.calendars import BERLIN, SHOWN, appointment, at, days
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from engine.core.secret import Secret
-from engine.core.settings.model import Authentication, ExchangeSettings, ExchangeType
 from engine.exchange.ews.source import EwsSource
+from engine.exchange.http.auth import Credential
 from engine.exchange.http.client import ExchangeHttp
-from engine.exchange.http.handshake import Credential
-from engine.exchange.http.tls import verified_context
+from engine.exchange.http.connection import verified_context
+from engine.settings.model import Authentication, ExchangeSettings, ExchangeType
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.exchange.behaviour import AS_DOCUMENTED, Behaviour
+from engine.simulator.company import RoutedResolver
 from engine.simulator.exchange.server import ExchangeSimulator
-from engine.simulator.routing import RoutedResolver
+from engine.simulator.exchange.topology import AS_DOCUMENTED, Behaviour
 from engine.simulator.world import World, corp_world
 from tests.exchange.ews.schema import schema
 from tests.support.clock import ManualClock

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from engine.exchange.ews.affinity import Affinity, override_cookie
+from engine.exchange.ews.client import Affinity, override_cookie
 
 
 @pytest.mark.parametrize("value", ["EX01~1942062522", "MailboxServer.corp.example~1941996295", "a=b==", '"quoted"', ""])

@@ -5,10 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.ews.answers import EwsAnswer
-from engine.exchange.ews.safe_xml import Element
-from engine.exchange.ews.soap import Impersonation
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     CalendarNotReadable,
     EwsForbidden,
     EwsSwitchedOff,
@@ -26,6 +23,9 @@ from engine.exchange.failures import (
     ServiceAccountBusy,
     TooManyAtOnce,
 )
+from engine.exchange.ews.client import EwsAnswer
+from engine.exchange.ews.safe_xml import Element
+from engine.exchange.ews.soap import Impersonation
 from tests.exchange.ews.wire import Answer, fault, found, item, message, response, value
 
 ANNA = Impersonation("anna@example.com")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment
+from engine.exchange.errors import CalendarItemCorrupt
 from engine.exchange.ews.around_corrupt import MOST_READS, NARROWEST, Found, read_around, stand_in
-from engine.exchange.failures import CalendarItemCorrupt
 from engine.exchange.source import Window
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

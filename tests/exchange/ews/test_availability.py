@@ -8,9 +8,9 @@ from lxml import etree
 
 from engine.core.appointments import Oddity, ShowAs
 from engine.core.presence import PresenceSettings, decide
-from engine.exchange.ews.answers import EwsAnswer
+from engine.exchange.errors import CalendarNotReadable, MailboxNotFound
 from engine.exchange.ews.availability import free_busy
-from engine.exchange.failures import CalendarNotReadable, MailboxNotFound
+from engine.exchange.ews.client import EwsAnswer
 from engine.exchange.source import Window
 from tests.exchange.ews.wire import CLOSING, NAMESPACES, OPENING, Answer
 

@@ -8,13 +8,13 @@ import pytest
 
 from engine.core.appointments import Oddity, Sensitivity, ShowAs
 from engine.core.presence import Outcome, PresenceSettings, decide
-from engine.exchange.failures import MailboxBusy
+from engine.exchange.errors import MailboxBusy
 from engine.exchange.source import Mailbox, Window
-from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.server import ExchangeSimulator
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ErrorCode
 from engine.simulator.world import World
-from engine.simulator.world.items import Correspondent, ZoneTold
+from engine.simulator.world.world import Correspondent, ZoneTold
 from tests.exchange.ews.conftest import OpenSource, Simulate
 
 ANNA = "anna.mueller@corp.example"

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.core.appointments import Appointment
-from engine.exchange.ews.fallback_reader import FallbackReader
+from engine.exchange.errors import ExchangeFailure, ImpersonationDenied, ImpersonationRightMissing, SeriesNotExpanded
+from engine.exchange.ews.readers import FallbackReader
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.failures import ExchangeFailure, ImpersonationDenied, ImpersonationRightMissing, SeriesNotExpanded
 from engine.exchange.retry import WITH_LESS
 from engine.exchange.source import Window
 from tests.support.clock import ManualClock

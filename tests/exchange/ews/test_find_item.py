@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
 from engine.core.presence import Oddity, Outcome, PresenceSettings, decide
+from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.find_item import FIND_COUNT_LIMIT, Page, found_items, has_id
 from engine.exchange.ews.soap import response_messages
-from engine.exchange.failures import NotUnderstood
 from tests.exchange.ews.schema import violations
 from tests.exchange.ews.wire import found, item, message, response
 

@@ -8,19 +8,19 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.core.appointments import Appointment
-from engine.core.settings.model import Mode
-from engine.exchange.ews.client import EwsClient
-from engine.exchange.ews.free_busy_reader import FreeBusyReader
-from engine.exchange.ews.soap import Impersonation
-from engine.exchange.ews.throttle import Throttle
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     CalendarNotReadable,
     ExchangeFailure,
     MailboxNotFound,
     NotUnderstood,
     ServiceAccountBusy,
 )
+from engine.exchange.ews.client import EwsClient
+from engine.exchange.ews.readers import FreeBusyReader
+from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.throttle import Throttle
 from engine.exchange.source import Mailbox, Window
+from engine.settings.model import Mode
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.faults import garbage, server_busy

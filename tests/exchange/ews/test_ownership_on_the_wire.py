@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from engine.core.settings.model import Mode, ResolveWith
-from engine.exchange.failures import ExchangeFailure, MailboxNotFound, MailboxTrouble
-from engine.simulator.exchange.behaviour import Behaviour
+from engine.exchange.errors import ExchangeFailure, MailboxNotFound, MailboxTrouble
+from engine.settings.model import Mode, ResolveWith
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import Cut, Effect, ErrorCode, Reply, service_unavailable
 from engine.simulator.world import Person, World
-from engine.simulator.world.corp import BERLIN
+from engine.simulator.world.scenarios import BERLIN
 from tests.exchange.ews.conftest import OpenSource, Simulate
 
 DOMAIN = "corp.example"

@@ -14,7 +14,7 @@ from engine.exchange.ews.find_item import find_item
 from engine.exchange.ews.get_item import get_organizers
 from engine.exchange.ews.resolve_names import resolve_name
 from engine.exchange.ews.soap import Impersonation, envelope
-from engine.exchange.ews.streaming.messages import get_streaming_events, subscribe, unsubscribe
+from engine.exchange.ews.streaming.protocol import get_streaming_events, subscribe, unsubscribe
 from engine.exchange.source import Window
 from tests.exchange.ews.schema import readable, violations
 

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.exchange.errors import MailboxNotFound
 from engine.exchange.ews.addresses import same_address
 from engine.exchange.ews.resolve_names import Offer, Resolution, offer, proved_owner
 from engine.exchange.ews.soap import response_messages
-from engine.exchange.failures import MailboxNotFound
 from tests.exchange.ews.schema import violations
 from tests.exchange.ews.wire import resolved
 

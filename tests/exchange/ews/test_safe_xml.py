@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.safe_xml import parse, text_of
 from engine.exchange.ews.soap import response_messages
-from engine.exchange.failures import NotUnderstood
 from tests.exchange.ews.wire import found, item
 
 BOMB = (

@@ -8,9 +8,7 @@ from random import Random
 import pytest
 from lxml import etree
 
-from engine.core.settings.model import ExchangeSettings, ExchangeType, ResolveWith
-from engine.exchange.ews.source import EwsSource
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     AutodiscoverFailed,
     CalendarTooFull,
     ExchangeBusy,
@@ -27,7 +25,9 @@ from engine.exchange.failures import (
     NotUnderstood,
     ServiceMailboxMissing,
 )
+from engine.exchange.ews.source import EwsSource
 from engine.exchange.source import Mailbox, Window
+from engine.settings.model import ExchangeSettings, ExchangeType, ResolveWith
 from tests.exchange.ews.autodiscover.replies import soap
 from tests.exchange.ews.wire import Answer, PlayedHttp, Request, fault, found, item, organized, resolved, value
 from tests.support.clock import ManualClock

@@ -9,8 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.appointments import Appointment, ShowAs
-from engine.core.settings.model import ResolveWith, ServerChoice
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     AnswerBrokenOff,
     AutodiscoverFailed,
     ExchangeBusy,
@@ -27,9 +26,10 @@ from engine.exchange.failures import (
     TooManyAtOnce,
 )
 from engine.exchange.source import Mailbox, Window
+from engine.settings.model import ResolveWith, ServerChoice
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.server import HOSTS, ExchangeSimulator
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import (
     Cut,
     ErrorCode,

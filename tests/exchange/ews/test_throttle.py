@@ -6,8 +6,7 @@ from random import Random
 import pytest
 
 from engine.core.backoff import JITTER
-from engine.exchange.ews.throttle import Throttle
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     ExchangeBusy,
     ExchangeFailure,
     MailboxBusy,
@@ -15,6 +14,7 @@ from engine.exchange.failures import (
     ServiceAccountBusy,
     TooManyAtOnce,
 )
+from engine.exchange.ews.throttle import Throttle
 from tests.support.clock import ManualClock
 
 URL = "https://mail.example.com/EWS/Exchange.asmx"

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from engine.core.settings.model import Mode
+from engine.exchange.errors import ImpersonationDenied
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.ews.streaming.listener import QUIET, SILENCE
-from engine.exchange.failures import ImpersonationDenied
 from engine.exchange.source import Following, Mailbox, Urgency
-from engine.simulator.exchange.behaviour import Behaviour
+from engine.settings.model import Mode
 from engine.simulator.exchange.server import ExchangeSimulator
-from engine.simulator.exchange.stream import Stream
+from engine.simulator.exchange.streaming import Stream
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ErrorCode
 from engine.simulator.ledger import Record
 from engine.simulator.world import World
@@ -302,7 +302,7 @@ async def test_a_mistake_while_unsubscribing_ends_nothing_else(
         reached.set()
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr("engine.exchange.ews.streaming.watcher.unsubscribe", mistaken)
+    monkeypatch.setattr("engine.exchange.ews.streaming.subscriptions.unsubscribe", mistaken)
     async with watching() as watch:
         await watch.watch(ANNA, BERT)
         await watch.listening(ANNA, BERT)

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from engine.core.presence.intervals import FIRST_INSTANT, LAST_INSTANT
+from engine.core.presence.local_days import FIRST_INSTANT, LAST_INSTANT
 from engine.core.time_zones import TimeZoneDefinition
 from engine.exchange.ews.find_item import found_items
 from engine.exchange.ews.safe_xml import parse
 from engine.exchange.ews.soap import response_messages
-from engine.exchange.ews.zone_definition import zone_definition
-from engine.simulator.exchange.zone_definitions import time_zone
+from engine.exchange.ews.time_zones import zone_definition
+from engine.simulator.exchange.items import time_zone
 from tests.exchange.ews.schema import violations
 from tests.exchange.ews.wire import found, item
 

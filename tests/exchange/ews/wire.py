@@ -7,7 +7,7 @@ from html import escape
 
 import httpx2
 
-from engine.exchange.failures import ExchangeFailure
+from engine.exchange.errors import ExchangeFailure
 
 OPENING = (
     '<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/">'

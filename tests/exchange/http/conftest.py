@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from engine.core.secret import Secret
-from engine.core.settings.model import Authentication
+from engine.exchange.http.auth import Credential
 from engine.exchange.http.client import ExchangeHttp
-from engine.exchange.http.handshake import Credential
-from engine.exchange.http.tls import verified_context
+from engine.exchange.http.connection import verified_context
 from engine.exchange.http.trace import Trace
 from engine.logins.breaker import LogIns
+from engine.settings.model import Authentication
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.routing import RoutedResolver
+from engine.simulator.company import RoutedResolver
 from tests.exchange.http.iis import ACCOUNT, HOST, PASSWORD, Iis, serve
 from tests.support.clock import ManualClock
 

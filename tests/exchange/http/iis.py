@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from engine.simulator.certificates import CertificateAuthority, Flaw
-from engine.simulator.exchange.ntlm import Binding, NtlmGate
+from engine.simulator.exchange.authentication import Binding, NtlmGate
 
 HOST = "mail.corp.example"
 URL = f"https://{HOST}/EWS/Exchange.asmx"

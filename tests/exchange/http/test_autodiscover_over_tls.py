@@ -2,11 +2,10 @@
 
 import pytest
 
-from engine.core.settings.model import ExchangeSettings, ExchangeType, ServerChoice
-from engine.exchange.ews.autodiscover.discovery import discover
-from engine.exchange.ews.autodiscover.search import Search
-from engine.exchange.ews.endpoint import EwsEndpoint
-from engine.exchange.failures import AutodiscoverFailed
+from engine.exchange.errors import AutodiscoverFailed
+from engine.exchange.ews.autodiscover.search import Search, discover
+from engine.exchange.ews.locator import EwsEndpoint
+from engine.settings.model import ExchangeSettings, ExchangeType, ServerChoice
 from engine.simulator.certificates import CertificateAuthority, Flaw
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import HOST, Iis, serve

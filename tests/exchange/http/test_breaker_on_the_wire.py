@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from engine.core.settings.model import Authentication
-from engine.exchange.failures import AnswerBrokenOff, LoginRefused, LoginUnproved
+from engine.exchange.errors import AnswerBrokenOff, LoginRefused, LoginUnproved
 from engine.exchange.http import connection
 from engine.exchange.http.client import ExchangeHttp
 from engine.logins.breaker import FRESH, LogIns
+from engine.settings.model import Authentication
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.exchange.ntlm import Seen
+from engine.simulator.exchange.authentication import Seen
 from engine.store.database import Database
-from engine.store.log_ins import LogInHistory
+from engine.store.logins import LogInHistory
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import ACCOUNT, PASSWORD, URL, Iis, serve
 from tests.support.clock import ManualClock

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.http.challenges import offered
+from engine.exchange.http.auth import offered
 
 WORD = st.text("abcXYZ0129-_", min_size=1, max_size=8).filter(lambda word: not word[0].isdigit())
 QUOTED = st.text('ab ,="\\NTLM', max_size=12).map(

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from engine.exchange.http.channel_binding import tls_server_end_point
+from engine.exchange.http.auth import tls_server_end_point
 
 
 def certificate(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, algorithm: hashes.SHA512 | None) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from engine.exchange.failures import AnswerBrokenOff, ExchangeUnreachable, NoAnswerInTime
+from engine.exchange.errors import AnswerBrokenOff, ExchangeUnreachable, NoAnswerInTime
 from engine.exchange.http import connection
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import URL, Iis

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from spnego.channel_bindings import GssChannelBindings
 
 from engine.core.secret import Secret
-from engine.core.settings.model import Authentication
-from engine.exchange.failures import LoginMethodNotOffered, NotUnderstood
-from engine.exchange.http.challenges import offered
-from engine.exchange.http.handshake import Credential, Handshake, basic_authorization
+from engine.exchange.errors import LoginMethodNotOffered, NotUnderstood
+from engine.exchange.http.auth import Credential, Handshake, basic_authorization, offered
+from engine.settings.model import Authentication
 
 CHALLENGE = base64.b64decode(
     "TlRMTVNTUAACAAAACAAIADgAAAAFgokCASNFZ4mrze8AAAAAAAAAADQANABAAAAABgBhSgAAAA9DAE8AUgBQAAIACABDAE8AUgBQAAEACABN"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.failures import LedElsewhere, LoginPage
+from engine.exchange.errors import LedElsewhere, LoginPage
 from engine.exchange.http.login_page import LONGEST, cleaned_address, what_answers
 
 ADFS = "https://adfs.corp.example/adfs/ls/?wa=wsignin1.0&wctx=s3cr3t"

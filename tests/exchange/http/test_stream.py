@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from engine.exchange.failures import CertificateNotTrusted, ExchangeUnreachable, LoginRefused
-from engine.simulator.exchange.ntlm import Seen
+from engine.exchange.errors import CertificateNotTrusted, ExchangeUnreachable, LoginRefused
+from engine.simulator.exchange.authentication import Seen
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import URL, Iis
 from tests.support.patience import PATIENCE

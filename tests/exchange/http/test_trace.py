@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from engine.exchange.failures import ExchangeUnreachable, LoginRefused
+from engine.exchange.errors import ExchangeUnreachable, LoginRefused
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import PASSWORD, URL, Iis
 from tests.exchange.http.test_stream import Endless

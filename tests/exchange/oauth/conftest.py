@@ -13,12 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from engine.core.secret import Secret
-from engine.exchange.http.tls import verified_context
+from engine.exchange.http.connection import verified_context
 from engine.exchange.http.trace import Trace
-from engine.exchange.oauth.application import Application, ClientCertificate, Registration
+from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.entra.applications import AppRegistration
-from engine.simulator.entra.server import TENANT, EntraSimulator
+from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 
 CLIENT = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
 SECRET = "s3cr3t~never.to.be.seen"

@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from engine.core.secret import Secret
-from engine.exchange.failures import ExchangeFailure
-from engine.exchange.oauth.application import Registration
-from engine.exchange.oauth.failures import ClientSecretRefused
+from engine.exchange.errors import ExchangeFailure
+from engine.exchange.oauth.errors import ClientSecretRefused
+from engine.exchange.oauth.msal_client import Registration
 from engine.exchange.oauth.tokens import BearerTokens
 from engine.logins.breaker import LogIns
-from engine.simulator.entra.server import TENANT, EntraSimulator
+from engine.simulator.entra import TENANT, EntraSimulator
 from engine.simulator.faults import Cut, Reply
 from engine.store.database import Database
-from engine.store.log_ins import LogInHistory
+from engine.store.logins import LogInHistory
 from tests.exchange.oauth.conftest import BY_SECRET, CLIENT, SECRET, MakeApplication
 from tests.support.clock import ManualClock
 

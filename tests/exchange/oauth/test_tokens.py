@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from engine.core.secret import Secret
-from engine.exchange.failures import ExchangeFailure
-from engine.exchange.oauth.application import Token
-from engine.exchange.oauth.failures import AuthorityUnreachable, ClientSecretRefused
+from engine.exchange.errors import ExchangeFailure
+from engine.exchange.oauth.errors import AuthorityUnreachable, ClientSecretRefused
+from engine.exchange.oauth.msal_client import Token
 from engine.exchange.oauth.tokens import BearerTokens
 from tests.support.clock import ManualClock
 

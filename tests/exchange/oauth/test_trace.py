@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.redaction.secrets import SecretRedactor
 from engine.core.secret import Secret
-from engine.debuglog.redacting import kept_of, redacted
-from engine.exchange.failures import ExchangeFailure
-from engine.simulator.entra.server import EntraSimulator
+from engine.debuglog.entry import kept_of, redacted
+from engine.debuglog.redaction.secrets import SecretRedactor
+from engine.exchange.errors import ExchangeFailure
+from engine.simulator.entra import EntraSimulator
 from tests.exchange.oauth.conftest import BY_SECRET, SECRET, KeyPair, MakeApplication
 from tests.support.tracing import Onlooker
 

@@ -6,8 +6,8 @@ import pytest
 from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.exchange.behaviour import Behaviour
 from engine.simulator.exchange.server import ExchangeSimulator
+from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.world import corp_world
 from tests.simulator.exchange.client import PlainClient, code_of, plain_client, texts
 

@@ -10,7 +10,7 @@ import spnego
 from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.exchange.ntlm import Seen
+from engine.simulator.exchange.authentication import Seen
 from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.world import World
 from tests.simulator.exchange.client import ACCOUNT, EWS, PASSWORD, PlainClient, code_of, plain_client

@@ -11,9 +11,8 @@ import pytest
 from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority
-from engine.simulator.exchange.behaviour import Behaviour
-from engine.simulator.exchange.homes import Home
 from engine.simulator.exchange.server import ExchangeSimulator
+from engine.simulator.exchange.topology import Behaviour, Home
 from engine.simulator.world import World
 from tests.simulator.exchange.client import NAMESPACES, PlainClient, code_of, plain_client, texts
 from tests.support.patience import PATIENCE

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from engine.simulator.exchange.soap import TYPES, T
-from engine.simulator.exchange.xml import serialize
+from engine.simulator.exchange.soap import TYPES, T, serialize
 
 CONTROLS = [*(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r"), *"\ud83c\udf89\ufffe\uffff"]
 LEGAL = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")).filter(

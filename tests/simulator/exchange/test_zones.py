@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.core import get_global
 
-from engine.simulator.exchange.properties import windows_zone
+from engine.simulator.exchange.items import windows_zone
 
 
 @pytest.mark.parametrize(

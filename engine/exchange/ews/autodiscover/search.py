@@ -1,35 +1,14 @@
-"""Decides what autodiscover asks next: a state machine with answers in, steps out, at last the EWS URL."""
+"""The search for a mailbox by autodiscover, and the mailboxes found."""
 
+import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from engine.core.settings.model import ServerChoice
-from engine.exchange.ews.addresses import domain_of, is_smtp_address
-from engine.exchange.ews.autodiscover.addresses import (
-    TrustedHosts,
-    host_of,
-    https_url,
-    origin_of,
-    parent_domain,
-    urls_at,
-    urls_of_domain,
-)
-from engine.exchange.ews.autodiscover.messages import (
-    Declined,
-    EwsUrls,
-    OtherAddress,
-    OtherUrl,
-    Reply,
-    UnknownAddress,
-    pox_reply,
-    pox_request,
-    soap_reply,
-    soap_request,
-)
-from engine.exchange.ews.transport import HttpAnswer
-from engine.exchange.failures import (
+from engine.core.clock import Clock
+from engine.exchange.errors import (
     AutodiscoverFailed,
     CertificateNotTrusted,
     EwsHostNotTrusted,
@@ -40,7 +19,29 @@ from engine.exchange.failures import (
     NotUnderstood,
     TlsImpossible,
 )
+from engine.exchange.ews.addresses import domain_of, is_smtp_address
+from engine.exchange.ews.autodiscover.protocol import (
+    Declined,
+    EwsUrls,
+    OtherAddress,
+    OtherUrl,
+    Reply,
+    TrustedHosts,
+    UnknownAddress,
+    host_of,
+    https_url,
+    origin_of,
+    parent_domain,
+    pox_reply,
+    pox_request,
+    soap_reply,
+    soap_request,
+    urls_at,
+    urls_of_domain,
+)
+from engine.exchange.ews.client import Http, HttpAnswer
 from engine.exchange.http.login_page import cleaned_address
+from engine.settings.model import ServerChoice
 
 MOST_REDIRECTS = 10
 _LONGEST_REMARK = 500
@@ -320,3 +321,43 @@ def _configured(url: str) -> str:
     if spelled is None:
         raise AutodiscoverFailed(f"exchange.autodiscover_url is no https URL: {url}")
     return spelled
+
+
+TIME_LIMIT = timedelta(seconds=60)
+_HEADERS = {"Content-Type": "text/xml; charset=utf-8"}
+
+
+async def discover(search: Search, http: Http, clock: Clock) -> Endpoint:
+    """Make the requests that `search` asks for until it ends, at most for 60 seconds.
+
+    Raises what `Search.outcome` raises, and `LoginRefused` at the first refusal.
+    """
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(_ask(search, http))
+        alarm = group.create_task(_cancel_at(clock.now() + TIME_LIMIT, asking, clock))
+        asking.add_done_callback(lambda _: alarm.cancel())
+    if asking.cancelled():
+        search.stop(f"stopped after {TIME_LIMIT.total_seconds():.0f} seconds")
+    elif (refusal := asking.result()) is not None:
+        raise refusal
+    return search.outcome()
+
+
+async def _ask(search: Search, http: Http) -> LoginRefused | None:
+    while (step := search.next_step()) is not None:
+        try:
+            if step.asking is Asking.ANONYMOUSLY:
+                answer = await http.get_anonymously(step.url)
+            else:
+                answer = await http.post(step.url, step.body(), {**_HEADERS, "X-AnchorMailbox": step.address})
+            search.answered(step, answer)
+        except LoginRefused as refusal:
+            return refusal
+        except ExchangeFailure as failure:
+            search.failed(step, failure)
+    return None
+
+
+async def _cancel_at(instant: datetime, task: "asyncio.Task[LoginRefused | None]", clock: Clock) -> None:
+    await clock.sleep_until(instant)
+    task.cancel()

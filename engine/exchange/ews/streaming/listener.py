@@ -1,23 +1,52 @@
-"""Keeps one group's connection: subscribes its members, listens, and listens again whatever happens to it."""
+"""Listens to one streaming connection and recovers after it is interrupted."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from random import Random
 from typing import Protocol
 
 from engine.core.backoff import Backoff
 from engine.core.clock import Clock
-from engine.exchange.ews.affinity import Affinity
-from engine.exchange.ews.client import EwsClient
+from engine.exchange.errors import ExchangeFailure, ExchangeUnreachable, NotUnderstood
+from engine.exchange.ews.client import Affinity, EwsClient
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.groups import Group
-from engine.exchange.ews.streaming.messages import News, get_streaming_events, news, subscribe, subscription_id
-from engine.exchange.ews.streaming.recovery import Recovery, recovery_from
-from engine.exchange.failures import ExchangeFailure, ExchangeUnreachable, NotUnderstood
-from engine.exchange.retry import LISTEN_AGAIN
+from engine.exchange.ews.streaming.protocol import News, get_streaming_events, news, subscribe, subscription_id
+from engine.exchange.retry import LISTEN_AGAIN, Subscribing, policy_of
+
+
+class Recovery(Enum):
+    """What follows the end of a stream."""
+
+    GO_ON = "listen again at once, to the same subscriptions: nothing was missed"
+    LISTEN_AGAIN = "listen again after a pause, then have all mailboxes read"
+    WITHOUT_ANCHOR = "let another mailbox be the anchor, then listen again"
+    SUBSCRIBE_AGAIN = "all subscriptions are lost: subscribe again, then read"
+    REFUSED = "the server does not take these subscriptions on one connection"
+
+
+def recovery_from(failure: ExchangeFailure | None, *, carried: bool, impersonated: bool) -> Recovery:
+    """Return what follows `failure` (None: the server closed the answer in order).
+
+    `carried` tells whether a connection has ever worked for any of the subscriptions, `impersonated` whether the
+    request was made for the anchor.
+    """
+    if failure is None:
+        return Recovery.GO_ON
+    match policy_of(type(failure)).subscribing:
+        case Subscribing.LOST:
+            return Recovery.SUBSCRIBE_AGAIN if carried else Recovery.REFUSED
+        case Subscribing.REFUSED if not carried:
+            return Recovery.REFUSED
+        case Subscribing.OF_THE_MAILBOX if impersonated:
+            return Recovery.WITHOUT_ANCHOR
+        case _:
+            return Recovery.LISTEN_AGAIN
+
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.ews.autodiscover.addresses import TrustedHosts, host_of, https_url, urls_at
+from engine.exchange.ews.autodiscover.protocol import TrustedHosts, host_of, https_url, urls_at
 
 TRUSTED = TrustedHosts(frozenset({"example.com"}), frozenset({"mail.hoster.net"}))
 

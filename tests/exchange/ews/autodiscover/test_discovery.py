@@ -3,10 +3,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from engine.core.settings.model import ServerChoice
-from engine.exchange.ews.autodiscover.discovery import TIME_LIMIT, discover
-from engine.exchange.ews.autodiscover.search import Search
-from engine.exchange.failures import AutodiscoverFailed, ExchangeUnreachable, LoginRefused
+from engine.exchange.errors import AutodiscoverFailed, ExchangeUnreachable, LoginRefused
+from engine.exchange.ews.autodiscover.search import TIME_LIMIT, Search, discover
+from engine.settings.model import ServerChoice
 from tests.exchange.ews.autodiscover.replies import soap
 from tests.exchange.ews.wire import Answer, PlayedHttp
 from tests.support.clock import ManualClock

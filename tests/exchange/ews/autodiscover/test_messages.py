@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_snapshot.plugin import Snapshot
 
-from engine.exchange.ews.autodiscover.messages import (
+from engine.exchange.errors import NotUnderstood
+from engine.exchange.ews.autodiscover.protocol import (
     Declined,
     EwsUrls,
     OtherAddress,
@@ -18,7 +19,6 @@ from engine.exchange.ews.autodiscover.messages import (
     soap_reply,
     soap_request,
 )
-from engine.exchange.failures import NotUnderstood
 from tests.exchange.ews.autodiscover.replies import pox, pox_error, pox_redirect, pox_settings, soap
 from tests.exchange.ews.schema import readable
 from tests.exchange.ews.wire import fault

@@ -5,9 +5,7 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from engine.core.settings.model import ServerChoice
-from engine.exchange.ews.autodiscover.search import MOST_REDIRECTS, Asking, Endpoint, Search, Step
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     AutodiscoverFailed,
     CertificateNotTrusted,
     EwsHostNotTrusted,
@@ -15,6 +13,8 @@ from engine.exchange.failures import (
     LoginRefused,
     MailboxNotFound,
 )
+from engine.exchange.ews.autodiscover.search import MOST_REDIRECTS, Asking, Endpoint, Search, Step
+from engine.settings.model import ServerChoice
 from tests.exchange.ews.autodiscover.replies import pox_error, pox_redirect, pox_settings, soap
 from tests.exchange.ews.wire import Answer
 

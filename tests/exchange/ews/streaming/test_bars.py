@@ -4,7 +4,7 @@ from datetime import timedelta
 from random import Random
 
 from engine.core.backoff import doubling
-from engine.exchange.ews.streaming.bars import Bars
+from engine.exchange.ews.streaming.subscriptions import Bars
 from tests.support.clock import ManualClock
 
 

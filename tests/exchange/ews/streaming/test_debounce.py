@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from engine.exchange.ews.streaming.debounce import PAUSE, Debounce
+from engine.exchange.ews.streaming.subscriptions import PAUSE, Debounce
 from tests.support.clock import ManualClock
 
 SECONDS = PAUSE.total_seconds()

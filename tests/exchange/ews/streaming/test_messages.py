@@ -2,9 +2,9 @@
 
 import pytest
 
+from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.soap import ResponseMessage, response_messages
-from engine.exchange.ews.streaming.messages import News, news, subscription_id
-from engine.exchange.failures import NotUnderstood
+from engine.exchange.ews.streaming.protocol import News, news, subscription_id
 from tests.exchange.ews.wire import message, response
 
 ITEM = '<t:TimeStamp>2026-03-02T09:00:00Z</t:TimeStamp><t:ItemId Id="A"/><t:ParentFolderId Id="F"/>'

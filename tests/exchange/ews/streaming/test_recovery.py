@@ -2,8 +2,7 @@
 
 import pytest
 
-from engine.exchange.ews.streaming.recovery import Recovery, recovery_from
-from engine.exchange.failures import (
+from engine.exchange.errors import (
     ExchangeBusy,
     ExchangeFailure,
     ExchangeUnreachable,
@@ -16,6 +15,7 @@ from engine.exchange.failures import (
     RequestRejected,
     SubscriptionLost,
 )
+from engine.exchange.ews.streaming.listener import Recovery, recovery_from
 
 
 @pytest.mark.parametrize("carried", [True, False])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.ews.streaming.splitter import EnvelopeSplitter
-from engine.exchange.failures import NotUnderstood
+from engine.exchange.errors import NotUnderstood
+from engine.exchange.ews.streaming.protocol import EnvelopeSplitter
 
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 

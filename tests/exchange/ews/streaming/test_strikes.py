@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from engine.exchange.ews.streaming.strikes import LASTING, MOST_UNNAMED, Next, Strikes
+from engine.exchange.ews.streaming.subscriptions import LASTING, MOST_UNNAMED, Next, Strikes
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

@@ -4,10 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calendar_tui.state.body.json_text import json_pieces, json_spans
-from calendar_tui.state.body.pieces import Cutter, Nesting, whole_lines
-from calendar_tui.state.body.xml_text import xml_pieces, xml_spans
-from calendar_tui.state.lines import Role
+from calendar_tui.documents.body_syntax import (
+    Cutter,
+    Nesting,
+    json_pieces,
+    json_spans,
+    whole_lines,
+    xml_pieces,
+    xml_spans,
+)
+from calendar_tui.documents.lines import Role
 
 MARKUP = st.lists(
     st.sampled_from(

@@ -3,12 +3,10 @@ from datetime import UTC
 import pytest
 from rich.cells import cell_len
 
-from calendar_tui.state.lines import Role, Span
-from calendar_tui.state.log.conditions import Condition, Conditions
-from calendar_tui.state.log.figures import duration, size
-from calendar_tui.state.log.marks import Marks
-from calendar_tui.state.log.rows import outcome, row_line
-from calendar_tui.state.log.waterfall import waterfall
+from calendar_tui.documents.lines import Role, Span
+from calendar_tui.documents.log_entry import waterfall
+from calendar_tui.documents.log_filter import Condition, Conditions
+from calendar_tui.documents.log_list import Marks, duration, outcome, row_line, size
 from engine.api.schema.log import LogPhase
 from tests.support.log import log_row
 

@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calendar_tui.state.log.window import MOST, PAGE, LogWindow
+from calendar_tui.documents.log_window import MOST, PAGE, LogWindow
 from tests.support.log import MemoryLog
 
 SCREEN = 40

@@ -3,11 +3,9 @@ from typing import Literal
 
 import pytest
 
-from calendar_tui.state.lines import Document
-from calendar_tui.state.settings.draft import Draft
-from calendar_tui.state.settings.list import help_document, settings_document, state_lines
-from calendar_tui.state.settings.review import what_became_of_it
-from calendar_tui.state.settings.values import form, shown, typed, words_of, written
+from calendar_tui.documents.lines import Document
+from calendar_tui.documents.settings import help_document, settings_document, state_lines, what_became_of_it
+from calendar_tui.documents.settings_draft import Draft, form, shown, typed, words_of, written
 from engine.api.schema import Trouble
 from engine.api.schema.settings import Setting, SettingProblem, Settings, SettingsChanged, Value
 

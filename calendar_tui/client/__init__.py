@@ -1,1 +1,0 @@
-"""Keeps what the terminal program shows in step with the engine."""

@@ -1,0 +1,167 @@
+"""The frame around every screen (header, footer), the help and the progress of operations."""
+
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from rich.cells import cell_len
+
+from calendar_tui.commands import registry
+from calendar_tui.commands.command import EVERYWHERE, LIST, Command, key_name
+from calendar_tui.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
+from calendar_tui.model import Attached, Attaching, Lost, Model
+from calendar_tui.terminal import SMALLEST
+from engine.api.schema import HeldChange, Operation, OperationKind, Status
+
+LONGEST_MESSAGE = 6
+"""Lines of a message, which takes them from the content."""
+
+
+def header(model: Model, path: str, place: str, width: int) -> Document:
+    """Return the first line of a view: the names that lead to it, the place in its list, and the engine."""
+    right = _engine(model)
+    room = width - cell_len(right.text) - 2
+    title = cut(path, room)
+    place = cut(place, room - cell_len(title) - 3)
+    gap = max(1, width - cell_len(title) - (cell_len(place) + 2 if place else 0) - cell_len(right.text) - 1)
+    parts = [Span(" " + title, Role.TITLE)] + ([Span("  " + place, Role.MUTED)] if place else [])
+    return Document([line(*parts, " " * (gap - 1), right)])
+
+
+def _engine(model: Model) -> Span:
+    match model.attachment:
+        case Attached():
+            rights = "" if model.may_change else " read only"
+            version = model.about.version if model.about else ""
+            return Span(f"✓ engine {version}{rights} ", Role.MUTED)
+        case Attaching():
+            return Span("· looking for the engine ", Role.MUTED)
+        case Lost():
+            return Span("✗ engine gone ", Role.PROBLEM)
+
+
+def banner(model: Model, width: int) -> Document:
+    """Return what has to be known in every view to read it right."""
+    status = model.status
+    told = []
+    if status is not None and status.dry_run:
+        told.append(f" ▷ DRY RUN: {dry_run_in_words(status)}")
+    if status is not None and status.held is not None:
+        told.append(f" ✗ HELD: {held_in_words(status.held)}; Y confirms")
+    return Document([line(Span(fitted(each, width), Role.BANNER)) for each in told])
+
+
+def held_in_words(held: HeldChange) -> str:
+    """Say what a change would clear."""
+    return f"{held.users:,} of {held.of_users:,} users would show nothing ({held.presences:,} do now)"
+
+
+def dry_run_in_words(status: Status) -> str:
+    """Say what a dry run does not do, and what would be otherwise."""
+    if not status.withheld:
+        return "nothing is written to the PBX"
+    who = "1 user" if status.withheld == 1 else f"{status.withheld:,} users"
+    cleared = f", {status.withheld_cleared:,} to nothing" if status.withheld_cleared else ""
+    return f"nothing is written to the PBX; {who} would change{cleared}"
+
+
+def lost(model: Model, width: int) -> Document:
+    """Return what is said above a view while there is no engine."""
+    attachment = model.attachment
+    if not isinstance(attachment, Lost):
+        return Document()
+    now = model.real_time()
+    seconds = max(0, round((attachment.retry_at - now).total_seconds()))
+    again = f"Next try in {seconds} s." if seconds else "Trying again."
+    if model.current_until is not None:
+        again = f"What is shown here is {age((now - model.current_until).total_seconds())} old. {again}"
+    return Document(
+        [
+            *wrapped(f"✗ {attachment.failure}", width - 2, " ", Role.PROBLEM),
+            *wrapped(attachment.remedy, width - 2, "   "),
+            line(Span(f"   {again}", Role.NOTICE)),
+        ]
+    )
+
+
+def footer(commands: Iterable[Command], message: str, width: int) -> Document:
+    """Return the end of a view: a message in as many lines as it takes, or the keys that matter here in one."""
+    if message:
+        return Document(wrapped(message, width - 1, " ", Role.NOTICE, most=LONGEST_MESSAGE))
+    parts: list[Span] = []
+    used = 1
+    for command in commands:
+        taken = cell_len(command.key) + cell_len(command.label) + 3
+        if not command.label or used + taken > width:
+            continue
+        clicked = f"command({command.name!r})"
+        parts += [Span(f" {command.key}", Role.KEY, clicked), Span(f" {command.label} ", Role.MUTED, clicked)]
+        used += taken
+    return Document([line(*parts)])
+
+
+def too_small(width: int, height: int) -> Document:
+    """Return what is said where nothing else has room."""
+    columns, rows = SMALLEST
+    text = (
+        f"This terminal is {width} x {height}. calendar-tui needs {columns} x {rows}: please make it larger. q leaves."
+    )
+    return Document([line(each) for each in textwrap.wrap(text, max(width, 10))])
+
+
+def is_too_small(width: int, height: int) -> bool:
+    """Tell whether a terminal of that size cannot show a view."""
+    return width < SMALLEST[0] or height < SMALLEST[1]
+
+
+def age(seconds: float) -> str:
+    """Return a length of time in the largest unit that is not coarse."""
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
+
+
+def help_document(view: str) -> Document:
+    """Return what can be done in a view, by key."""
+    groups = ((" In this view", view), (" In every list", LIST), (" Everywhere", EVERYWHERE))
+    lines: list[Line] = []
+    for title, place in groups:
+        commands = registry.of_place(place)
+        if commands:
+            lines += [heading(title), *_commands(commands), line()]
+    return Document(lines)
+
+
+def palette_document(commands: Iterable[Command], words: str) -> Document:
+    """Return the commands whose name or title has every word."""
+    wanted = words.casefold().split()
+    fitting = [each for each in commands if all(word in f"{each.name} {each.title}".casefold() for word in wanted)]
+    nothing = line(Span(" Nothing that can be done here has these words.", Role.MUTED))
+    return Document([_command(each) for each in fitting] or [nothing])
+
+
+def _commands(commands: Iterable[Command]) -> Iterator[Line]:
+    return (Line(_command(each).spans) for each in commands)
+
+
+def _command(command: Command) -> Line:
+    keys = " ".join(key_name(key) for key in command.keys)
+    return line(Span(f"   {keys:<12}", Role.KEY), command.title, key=command.name)
+
+
+WORDS: dict[OperationKind, str] = {"resync": "Reading calendars again", "reresolve": "Looking for mailboxes again"}
+ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Called off.", "failed": ". The engine made a mistake."}
+
+
+def progress(operation: Operation) -> str:
+    """Return how far an operation is."""
+    failed = f", {operation.failed:,} without success" if operation.failed else ""
+    return f"{WORDS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{_end(operation)}"
+
+
+def _end(operation: Operation) -> str:
+    """Say how it ended, or what it waits for."""
+    if operation.trouble is None:
+        return ENDS.get(operation.state, ".")
+    reason = f"{operation.trouble.title}. {operation.trouble.remedy}"
+    return f". Stopped: {reason}" if operation.state == "blocked" else f" ... It waits: {reason}"

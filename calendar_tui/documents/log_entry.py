@@ -1,0 +1,168 @@
+"""One entry of the debug log without its bodies: result, cause, remedy, and a waterfall of its phases."""
+
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+
+from calendar_tui.documents.lines import Document, Line, Role, Span, cut, heading, line, typed_as_is, wrapped
+from calendar_tui.documents.log_list import duration, outcome, row_line, size
+from engine.api.schema.log import Diagnosis, LogBody, LogExchange, LogHeader, LogPhase, LogRow
+
+MEANINGS = {
+    "queue": "waiting for a free connection",
+    "connect": "connecting",
+    "tls": "agreeing on TLS",
+    "login": "logging in",
+    "send": "sending the request",
+    "wait": "waiting for Exchange to answer",
+    "receive": "receiving the answer",
+}
+NAME, TIME = 9, 9
+"""Columns of the name and of the duration."""
+
+
+def waterfall(phases: Sequence[LogPhase], width: int) -> list[Line]:
+    """Return one line for each phase; the bars together are as wide as there is room, the longest one is said why."""
+    total = sum(phase.ms for phase in phases)
+    room = max(width - NAME - TIME - 2, 8)
+    longest = max(phases, key=lambda phase: phase.ms, default=None)
+    lines: list[Line] = []
+    before = 0.0
+    for phase in phases:
+        start, end = (_column(edge, total, room) for edge in (before, before + phase.ms))
+        before += phase.ms
+        bar = "█" * (end - start) or "▏"
+        role = Role.NOTICE if phase is longest else Role.BAR
+        start = min(start, room - 1)
+        lines.append(
+            line(
+                f"{phase.name:<{NAME}}",
+                Span(f"{duration(phase.ms):>{TIME}}  ", role),
+                " " * start,
+                Span(bar[: room - start], role),
+            )
+        )
+    if longest is not None and longest.ms > 0:
+        share = f"{longest.ms / total:.0%} of {duration(total)}: {MEANINGS.get(longest.name, longest.name)}"
+        lines.append(line(Span(share, Role.MUTED)))
+    return lines
+
+
+def _column(ms: float, total: float, room: int) -> int:
+    return round(ms / total * room) if total > 0 else 0
+
+
+def summary(exchange: LogExchange, attempts: Sequence[LogRow], width: int, zone: tzinfo) -> Document:
+    """Return everything worth knowing at a glance; the lines of other `attempts` have their ids as keys."""
+    return Document(
+        [
+            *_facts(exchange, width, zone),
+            *(each for diagnosis in exchange.diagnosis for each in _diagnosis(diagnosis, width)),
+            *_times(exchange.phases, width),
+            *_attempts(exchange.row, attempts, width, zone),
+            *_headers(" For Exchange's own logs", exchange.server, width),
+        ]
+    )
+
+
+def headers(exchange: LogExchange, width: int) -> Document:
+    """Return the headers of both sides as they were sent; secrets were never captured."""
+    return Document(
+        [
+            *_headers(" Request", exchange.request_headers, width),
+            *_headers(" Response", exchange.response_headers, width),
+        ]
+    )
+
+
+def body_title(side: str, body: LogBody, shape: str, fetched: int) -> Line:
+    """Return the line above a body: its true size, and how much of it is there."""
+    parts: list[str | Span] = [
+        Span(f" {side}", Role.TITLE),
+        Span(f"  {shape}  {size(body.size)}" if shape else "", Role.MUTED),
+    ]
+    if body.kept < body.size:
+        parts.append(Span(f"  ✗ cut off: the first {size(body.kept)} were kept", Role.PROBLEM))
+    if fetched < body.kept:
+        parts.append(Span(f"  {size(fetched)} of it loaded", Role.NOTICE))
+    return line(*parts)
+
+
+def parts_line(parts: Sequence[str], shown: str) -> Line:
+    """Return the names of the parts, the one that is shown in brackets too."""
+    spans: list[str | Span] = [" "]
+    for part in parts:
+        spans += [
+            Span(f"[{part}]", Role.CHIP) if part == shown else Span(f" {part} ", Role.MUTED, f"open_part({part!r})"),
+            " ",
+        ]
+    return line(*spans)
+
+
+def commands_of(exchange: LogExchange) -> str:
+    """Return what is to be typed because of an exchange, empty if nothing is."""
+    return "\n".join(diagnosis.command for diagnosis in exchange.diagnosis if diagnosis.command)
+
+
+def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
+    row = exchange.row
+    whom = f"{row.mailbox}{f' (user {row.user})' if row.user and row.user != row.mailbox else ''}"
+    result = outcome(row)
+    yield line(
+        " ",
+        Span(row.operation, Role.TITLE),
+        "  ",
+        result,
+        "  ",
+        cut(whom, width - len(row.operation + result.text) - 6),
+    )
+    local = row.at.astimezone(zone)
+    when = f"ended {local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} after {duration(row.ms)}"
+    yield from wrapped(f"{when}, attempt {row.attempt}, connection {row.lane}", width - 1, " ")
+    yield line(Span(cut(f" {exchange.method} {exchange.url}", width), Role.MUTED))
+    status = f"HTTP {row.status}" if row.status else "no answer"
+    amounts = f"{status}, {size(row.sent)} sent, {size(row.received)} received"
+    yield from wrapped(f"{amounts}, request {exchange.request_id}", width - 1, " ", Role.MUTED)
+    if row.decision:
+        yield line(" The engine: ", Span(row.decision, Role.NOTICE))
+
+
+def _diagnosis(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
+    yield line()
+    yield from wrapped(f"✗ {diagnosis.code}: {diagnosis.meaning}", width - 1, " ", Role.PROBLEM)
+    for name, text in (("Cause", diagnosis.cause), ("Remedy", diagnosis.remedy), ("The engine", diagnosis.reaction)):
+        if text:
+            yield from wrapped(f"{name}: {text}", width - 1, "   ")
+    if diagnosis.command:
+        yield line(Span("   Command (c copies all of it):", Role.MUTED))
+        yield from typed_as_is(diagnosis.command, width - 1, "     ")
+
+
+def _times(phases: Sequence[LogPhase], width: int) -> Iterator[Line]:
+    if not phases:
+        return
+    yield line()
+    yield heading(" Where the time went")
+    for each in waterfall(phases, width - 4):
+        yield Line((Span("   "), *each.spans))
+
+
+def _attempts(this: LogRow, attempts: Sequence[LogRow], width: int, zone: tzinfo) -> Iterator[Line]:
+    if len(attempts) < 2:
+        return
+    yield line()
+    yield heading(" Attempts of this request")
+    for row in attempts:
+        shown = row_line(row, width - 1, zone, marked=row.id == this.id)
+        yield Line((Span(" "), *shown.spans), shown.key)
+
+
+def _headers(title: str, sent: Sequence[LogHeader], width: int) -> Iterator[Line]:
+    if not sent:
+        return
+    yield line()
+    yield heading(title)
+    for header in sent:
+        first, *others = wrapped(f"{header.name}: {header.value}", width - 1, "   ") or [line()]
+        name = f"   {header.name}:"
+        yield line(Span(name, Role.ATTRIBUTE), first.text.removeprefix(name))
+        yield from others

@@ -1,0 +1,160 @@
+"""The filter of the debug log: its conditions, its mistakes, times as people type them, and ready-made filters."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from calendar_tui.documents.lines import Document, Role, Span, cut, line
+from engine.api.schema import Concern, UserRow
+from engine.api.schema.log import FilterAnswer
+
+REMEMBERED = 50
+"""Filters in the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition, as it was typed; a suspended one has no effect."""
+
+    text: str
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """All of them have to hold. `history` are the filters there were, the newest first."""
+
+    all: tuple[Condition, ...] = ()
+    history: tuple[str, ...] = ()
+
+    @property
+    def filter(self) -> str:
+        """What the engine is asked for."""
+        return _joined(each for each in self.all if not each.suspended)
+
+    @property
+    def text(self) -> str:
+        """All of them, as they are edited."""
+        return _joined(self.all)
+
+    def typed(self, texts: tuple[str, ...]) -> "Conditions":
+        """Return these conditions instead; one that was suspended stays so."""
+        suspended = {each.text for each in self.all if each.suspended}
+        return Conditions(tuple(Condition(text, text in suspended) for text in texts), self._remembered())
+
+    def with_one(self, text: str) -> "Conditions":
+        """Return the same and one more."""
+        others = tuple(each for each in self.all if each.text != text)
+        return Conditions((*others, Condition(text)), self._remembered())
+
+    def without(self, number: int) -> "Conditions":
+        """Return the same but for one."""
+        return Conditions((*self.all[:number], *self.all[number + 1 :]), self._remembered())
+
+    def toggled(self, number: int) -> "Conditions":
+        """Suspend one, or take it up again."""
+        if not 0 <= number < len(self.all):
+            return self
+        changed = replace(self.all[number], suspended=not self.all[number].suspended)
+        return replace(self, all=(*self.all[:number], changed, *self.all[number + 1 :]))
+
+    def all_toggled(self) -> "Conditions":
+        """Suspend all; take all up again if none has an effect."""
+        suspended = any(not each.suspended for each in self.all)
+        return replace(self, all=tuple(replace(each, suspended=suspended) for each in self.all))
+
+    def _remembered(self) -> tuple[str, ...]:
+        if not self.text:
+            return self.history
+        return (self.text, *(each for each in self.history if each != self.text))[:REMEMBERED]
+
+
+def _joined(conditions: Iterable[Condition]) -> str:
+    texts = [each.text for each in conditions]
+    if len(texts) == 1:
+        return texts[0]
+    return " ".join(f"({text})" if " or " in text else text for text in texts)
+
+
+MARGIN = 1
+"""Columns before the first character that is typed."""
+
+OFFERED = 6
+
+
+def mistake_document(answer: FilterAnswer | None, width: int) -> Document:
+    """Return the mistake, pointed at; and what might come next."""
+    if answer is None:
+        return Document()
+    lines = []
+    if answer.mistake is not None:
+        before = min(answer.mistake.column - 1 + MARGIN, width // 2)
+        said = f"▲ column {answer.mistake.column}: {answer.mistake.detail}"
+        lines.append(line(" " * before, Span(cut(said, width - before), Role.PROBLEM)))
+        lines.append(line(Span(cut(f" {answer.mistake.hint}", width), Role.NOTICE)))
+    offered = "   ".join(f"{each.text} {each.detail}".strip() for each in answer.completions[:OFFERED])
+    if offered:
+        lines.append(line(Span(cut(f" Tab: {offered}", width), Role.MUTED)))
+    return Document(lines)
+
+
+_STATUS = re.compile(r"HTTP (\d{3})\b")
+
+
+def condition_of_code(code: str) -> str:
+    """Return the condition for what a diagnosis or a figure is about: a code, the first of some, or an HTTP status."""
+    status = _STATUS.match(code)
+    return f"status:{status[1]}" if status else f"code:{quoted(code.partition(' ')[0])}"
+
+
+def quoted(value: str) -> str:
+    """Return a value as a filter has it."""
+    if value and all(letter.isalnum() or letter in "@._-" for letter in value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+LONGEST = 200
+"""Characters of a name that are looked for: a part is enough, and a request has room for so much only."""
+
+
+def conditions_of_user(row: UserRow) -> tuple[str, ...]:
+    """Return the conditions for one user's exchanges.
+
+    Whose mailbox is not known has exchanges about every address that it was looked for under, and each of them is
+    written down with what people call the user.
+    """
+    return (f"user:{quoted((row.mailbox or row.display_name or row.name)[:LONGEST])}",)
+
+
+def conditions_of_problem(concern: Concern, rows: Mapping[str, UserRow]) -> tuple[str, ...]:
+    """Return the conditions for the errors behind a problem; of a whole side, or of the users that are named."""
+    known = [rows[user.guid] for user in concern.users if user.guid in rows]
+    users = " or ".join(text for row in known for text in conditions_of_user(row))
+    return ("is:error", users) if users and concern.link is None else ("is:error",)
+
+
+_AGO = re.compile(r"-?(\d{1,6})\s*(s|m|h|d)", re.IGNORECASE)
+_OF_DAY = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def typed_time(text: str, now: datetime, zone: tzinfo) -> datetime | None:
+    """Return the instant (UTC) that `text` means in `zone`, None if it means none: 14:05, 2026-11-22, 10m (ago)."""
+    text = text.strip()
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return now - timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
+    today = now.astimezone(zone).date().isoformat()
+    of_day = _OF_DAY.fullmatch(text)
+    if of_day:
+        text = f"{today}T{int(of_day[1]):02}:{of_day[2]}:{of_day[3] or '00'}"
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=zone)
+    found = found.astimezone(UTC)
+    return found - timedelta(days=1) if of_day and found > now else found

@@ -1,0 +1,126 @@
+"""The state of capturing as a line, and the statistics of the debug log."""
+
+import re
+from collections.abc import Iterator
+from datetime import tzinfo
+
+from rich.cells import cell_len
+
+from calendar_tui.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, typed_as_is, wrapped
+from calendar_tui.documents.log_filter import condition_of_code, quoted
+from calendar_tui.documents.log_list import duration, size
+from engine.api.schema.log import CaptureQuestion, CaptureState, Finding, LogDiagnosis, LogFigures, LogStatistics
+from engine.display import counted
+
+UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+LONGEST = 30 * 86400
+_DURATION = re.compile(r"(\d{1,7})\s*(s|m|min|h|d)", re.IGNORECASE)
+
+
+class NotUnderstood(Exception):
+    """What was typed makes no sense; the text says what would."""
+
+
+def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
+    """Return whether exchanges are captured, of whom, until when, and what is there."""
+    if state is None:
+        return line(Span(" Nothing is known of the log yet.", Role.MUTED))
+    kept = f"{counted(state.stored, 'exchange')} kept, {size(state.bytes)} of {size(state.max_bytes)}"
+    if state.trouble or state.dropped:
+        trouble = f" ✗ {counted(state.dropped, 'exchange')} dropped{': ' if state.trouble else ''}{state.trouble}"
+        return line(Span(cut(trouble, width), Role.PROBLEM))
+    if not state.on:
+        return line(Span(" · not capturing", Role.NOTICE), Span(cut(f" (C begins)   {kept}", width - 16), Role.MUTED))
+    whom = ", ".join(state.mailboxes) or "everybody"
+    until = f" until {state.until.astimezone(zone):%H:%M}" if state.until else ""
+    said = f" ✓ capturing {whom}{until}"
+    return line(Span(cut(said, width), Role.GOOD), Span(cut(f"   {kept}", max(0, width - len(said))), Role.MUTED))
+
+
+def capture_form(state: CaptureState | None, zone: tzinfo, width: int) -> Document:
+    """Return what capturing is, above the fields: mailboxes, and how long."""
+    text = (
+        "Every exchange with Exchange is kept: who was asked about, what was said, how long it took. "
+        "Passwords and tokens never are; subjects are blanked unless debug_log.subjects is set."
+    )
+    return Document(
+        [
+            capture_line(state, zone, width),
+            line(),
+            *wrapped(text, width - 1, " "),
+            line(),
+            *wrapped("First field: mailboxes, divided by commas; left empty, everybody's.", width - 1, " "),
+            *wrapped("Second field: how long (15m, 2h, 1d); left empty, until somebody ends it.", width - 1, " "),
+            line(Span(" Enter begins, Tab changes the field, ^O ends capturing.", Role.NOTICE)),
+            line(),
+        ]
+    )
+
+
+def capture_question(mailboxes: str, duration: str) -> CaptureQuestion:
+    """Return what was typed as a question. Raises `NotUnderstood`."""
+    return CaptureQuestion(
+        on=True, mailboxes=tuple(each for each in re.split(r"[\s,;]+", mailboxes) if each), seconds=_seconds(duration)
+    )
+
+
+def _seconds(text: str) -> int | None:
+    if not text.strip():
+        return None
+    found = _DURATION.fullmatch(text.strip())
+    seconds = int(found[1]) * UNITS[found[2].lower()] if found else 0
+    if not 1 <= seconds <= LONGEST:
+        raise NotUnderstood(f"{text.strip()} is no duration: for instance 15m, 2h or 1d, at most 30d.")
+    return seconds
+
+
+def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> Document:
+    """Return errors and figures; the key of a line is the filter that shows its exchanges."""
+    return Document([*_findings(diagnosis, width), line(), *_figures(figures, width)])
+
+
+def _findings(diagnosis: LogDiagnosis, width: int) -> Iterator[Line]:
+    if not diagnosis.findings:
+        yield line(Span(" Errors", Role.TITLE), Span("   none", Role.MUTED))
+        return
+    yield heading(f" Errors ({diagnosis.count:,})")
+    for finding in diagnosis.findings:
+        yield from _finding(finding, width)
+
+
+def _finding(finding: Finding, width: int) -> Iterator[Line]:
+    this = finding.diagnosis
+    times = "once" if finding.count == 1 else f"{finding.count:,} times"
+    whom = f"{times}, {counted(finding.users, 'user')}: {', '.join(finding.mailboxes)}"
+    first, *more = wrapped(f"✗ {this.code}", width - 1, " ", Role.PROBLEM)
+    room = width - cell_len(first.text) - 1
+    yield line(*first.spans, "" if more else cut(f"  {whom}", room), key=condition_of_code(this.code))
+    yield from more
+    if more:
+        yield line(cut(f"   {whom}", width - 1))
+    yield from wrapped(this.meaning, width - 1, "     ")
+    yield from wrapped(f"Cause: {this.cause}" if this.cause else "", width - 1, "     ", Role.MUTED)
+    yield from wrapped(f"Remedy: {this.remedy}" if this.remedy else "", width - 1, "     ")
+    yield from typed_as_is(this.command, width - 1, "       ", ": c copies it where one of these exchanges is shown")
+
+
+def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:
+    yield heading(f" Figures over {counted(figures.count, 'exchange')}, {counted(figures.errors, 'error')}")
+    room = width - 46
+    yield line(Span(f" {'operation and outcome':<{room}}  count errors   half within  95 % within", Role.MUTED))
+    for each in figures.figures:
+        yield _figure(each, room)
+
+
+def _figure(figure: LogFigures, room: int) -> Line:
+    name = fitted(f"{figure.operation}  {figure.code}", room)
+    role = Role.PROBLEM if figure.errors else Role.PLAIN
+    times = f" {duration(figure.p50):>13} {duration(figure.p95):>12}"
+    key = f"op:{quoted(figure.operation)}" + (f" {condition_of_code(figure.code)}" if figure.errors else "")
+    return line(" ", Span(name, role), f" {figure.count:>6,}", Span(f" {figure.errors:>6,}", role), times, key=key)
+
+
+def totals(figures: LogStatistics) -> str:
+    """Return how many bytes went over the wire."""
+    sent, received = sum(each.sent for each in figures.figures), sum(each.received for each in figures.figures)
+    return f"{size(sent)} sent, {size(received)} received"

@@ -1,0 +1,265 @@
+"""Settings as lines: the list, the review of a draft, the versions and the secrets."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+
+from calendar_tui.documents.frame import age
+from calendar_tui.documents.lines import Document, Line, Role, Span, cut, fitted, line, wrapped
+from calendar_tui.documents.settings_draft import Draft, form, shown
+from engine.api.schema.preview import Preview, PreviewRow
+from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins
+from engine.api.schema.settings import (
+    Setting,
+    SettingChange,
+    SettingProblem,
+    Settings,
+    SettingsChanged,
+    SettingsCheck,
+    SettingsVersion,
+    SettingsVersions,
+)
+from engine.display import counted
+
+GROUPS = {
+    "pbx": "PBX: which one, how it is reached, who takes part",
+    "presence": "Presence: what is shown",
+    "exchange": "Exchange: where calendars are, and how they are read",
+    "debug_log": "Debug log of exchanges with Exchange",
+    "engine": "Engine: the service itself",
+}
+KEY, VALUE = 36, 26
+WIDE = 100
+
+
+def settings_document(settings: Settings, draft: Draft, words: str, width: int) -> Document:
+    """Return the settings that have every one of `words` in their key, help or value; the key of a line is its key."""
+    lines: list[Line] = []
+    group = ""
+    for setting in settings.settings:
+        if not _fits(setting, draft, words.casefold().split()):
+            continue
+        section = setting.key.partition(".")[0]
+        if section != group:
+            group = section
+            lines += [line(), line(Span(f" {GROUPS.get(section, section)}", Role.TITLE))]
+        lines.append(_setting(setting, draft, width))
+    return Document(lines[1:] or [line(Span(" No setting has these words.", Role.MUTED))])
+
+
+def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProblem], width: int) -> Document:
+    """Return what a setting is for, what it may be, what a change of it does, and what is wrong with the draft."""
+    default = f"default: {shown(setting.default)}" if setting.default is not None else "no default"
+    anew = ", which begins anew for it" if setting.restarts else ""
+    effect = f"Enter changes it. That has an effect on {setting.effect}{anew}."
+    if not setting.available:
+        effect = "This version cannot do it yet."
+    lines = [
+        line(
+            Span(f" {setting.key}", Role.TITLE),
+            Span(cut(f"  {form(setting)}; {default}", width - len(setting.key) - 1), Role.MUTED),
+        ),
+        *wrapped(setting.help, width - 1, " "),
+        *wrapped(effect, width - 1, " ", Role.MUTED),
+    ]
+    for problem in problems:
+        if problem.key == setting.key or problem.key not in draft.changes:
+            name = "" if problem.key == setting.key else f"{problem.key} " if problem.key else "The file: "
+            lines += wrapped(f"✗ {name}{problem.reason}. {problem.remedy}", width - 1, " ", Role.PROBLEM)
+    return Document(lines)
+
+
+def state_lines(
+    settings: Settings, draft: Draft, confirm_until: datetime | None, now: datetime, width: int
+) -> Document:
+    """Return what has to be known above the settings: trouble with the file, what waits to be confirmed or applied."""
+    return Document([*_state(settings, draft, confirm_until, now, width)])
+
+
+def _state(
+    settings: Settings, draft: Draft, confirm_until: datetime | None, now: datetime, width: int
+) -> Iterator[Line]:
+    if settings.trouble is not None:
+        yield from wrapped(f"✗ {settings.trouble.title}: {settings.trouble.detail}", width - 1, " ", Role.PROBLEM)
+        yield from wrapped(settings.trouble.remedy, width - 1, "   ")
+    if confirm_until is not None:
+        seconds = max(0, round((confirm_until - now).total_seconds()))
+        said = f"The last change is taken back in {age(seconds)} unless K keeps it. B goes back at once."
+        yield from wrapped(said, width - 1, " ", Role.NOTICE)
+    elif settings.offered is not None:
+        said = "The last change broke a connection. B goes back to the version before it."
+        yield from wrapped(said, width - 1, " ", Role.PROBLEM)
+    if draft:
+        said = f"{len(draft)} changed, not applied yet: d shows what that does, u undoes the one under the cursor."
+        yield from wrapped(said, width - 1, " ", Role.NOTICE)
+
+
+def _setting(setting: Setting, draft: Draft, width: int) -> Line:
+    changed = setting.key in draft.changes
+    name = setting.key.partition(".")[2]
+    room = width - KEY - 4 - (9 if width < WIDE else VALUE)
+    origin = "file" if setting.origin == "file" else setting.origin
+    value = shown(draft.changes[setting.key] if changed else setting.value)
+    if changed and draft.changes[setting.key] is None:
+        value = f"{shown(setting.default)} (default)"
+    role = Role.NOTICE if changed else Role.PLAIN if setting.available else Role.MUTED
+    last = f"was {shown(setting.value)}" if changed else origin if setting.available else "unavailable"
+    return line(
+        Span(" * " if changed else "   ", Role.NOTICE),
+        Span(fitted(name, KEY - 2), Role.PLAIN if setting.available else Role.MUTED),
+        Span(fitted(value, room), role),
+        " ",
+        Span(fitted(last, width - KEY - room - 4), Role.MUTED),
+        key=setting.key,
+    )
+
+
+def _fits(setting: Setting, draft: Draft, words: Sequence[str]) -> bool:
+    haystack = f"{setting.key}\n{setting.help}\n{shown(draft.value(setting))}".casefold()
+    return all(word in haystack for word in words)
+
+
+LABEL = 22
+
+
+def review_document(check: SettingsCheck | None, preview: Preview | None, remark: str, width: int) -> Document:
+    """Return the review; `remark` is said where there is no preview."""
+    if check is None:
+        return Document([line(Span(f" {remark or 'Asking the engine ...'}", Role.MUTED))])
+    return Document([*_check(check, width), line(), *_preview(preview, remark, width)])
+
+
+def what_became_of_it(changed: SettingsChanged) -> str:
+    """Return in a line what a change did."""
+    if changed.trouble is not None:
+        return f"Changed, but: {changed.trouble.title}. {changed.trouble.remedy}"
+    parts = [
+        f"{', '.join(names)}: {text}"
+        for names, text in (
+            (changed.live, "in force"),
+            (changed.restarted, "begins anew"),
+            (changed.at_next_start, "at the next start"),
+        )
+        if names
+    ]
+    return "; ".join(parts) or "Nothing has changed: those settings are in force already."
+
+
+def what_going_back_did(changed: SettingsChanged) -> str:
+    """Return in a line which settings are in force again."""
+    keys = ", ".join(change.key for change in changed.changes)
+    return f"As before: {keys}. {what_became_of_it(changed)}" if keys else what_became_of_it(changed)
+
+
+def differences(changes: tuple[SettingChange, ...], width: int) -> Iterator[Line]:
+    """Yield every change: what it was, and what it would be."""
+    for change in changes:
+        yield line(Span(cut(f" {change.key}", width), Role.TITLE))
+        yield line(Span(cut(f"   - {shown(change.before)}", width), Role.MUTED))
+        yield line(Span(cut(f"   + {shown(change.after)}", width), Role.NOTICE))
+
+
+def problems(found: tuple[SettingProblem, ...], width: int) -> Iterator[Line]:
+    """Yield what is wrong, key by key."""
+    for problem in found:
+        yield from wrapped(f"✗ {problem.key or 'The file'} {problem.reason}", width - 1, " ", Role.PROBLEM)
+        yield from wrapped(problem.remedy, width - 1, "   ")
+
+
+def _check(check: SettingsCheck, width: int) -> Iterator[Line]:
+    if not check.valid:
+        yield line(Span(" ✗ This cannot be applied.", Role.PROBLEM))
+        yield from problems(check.problems, width)
+        if check.trouble is not None:
+            yield from wrapped(f"✗ {check.trouble.title}: {check.trouble.detail}", width - 1, " ", Role.PROBLEM)
+            yield from wrapped(check.trouble.remedy, width - 1, "   ")
+        return
+    yield from differences(check.changes, width)
+    yield line()
+    for names, text, role in (
+        (check.live, "without an interruption", Role.GOOD),
+        (check.restarted, "begins anew", Role.NOTICE),
+        (check.at_next_start, "only after the next start of the engine", Role.NOTICE),
+    ):
+        if names:
+            yield from wrapped(f"{', '.join(names)}: {text}", width - 1, " ", role)
+
+
+def _preview(preview: Preview | None, remark: str, width: int) -> Iterator[Line]:
+    yield line(Span(" Whose presence would change until the end of the day", Role.TITLE))
+    if preview is None:
+        yield line(Span(f"   {remark or 'Looking at the calendars ...'}", Role.MUTED))
+        return
+    are = "is" if preview.unread == 1 else "are"
+    unread = f", {counted(preview.unread, 'calendar')} {are} not read yet" if preview.unread else ""
+    affected = f"{preview.affected:,} of {counted(preview.looked_at, 'user')}"
+    counts = f"{affected}, {preview.affected_now:,} of them at once{unread}"
+    yield from wrapped(counts, width - 1, "   ", Role.NOTICE if preview.affected else Role.GOOD)
+    for each in preview.remarks:
+        yield from wrapped(each, width - 1, "   ", Role.MUTED)
+    for row in preview.users:
+        yield from _row(row, width)
+    rest = preview.affected - len(preview.users)
+    if rest > 0:
+        yield line(Span(f"   and {rest:,} more", Role.MUTED))
+
+
+def _row(row: PreviewRow, width: int) -> Iterator[Line]:
+    if not row.differences:
+        return
+    first = row.differences[0]
+    before, after = (f"{each.activity} {each.note}".strip() for each in (first.before, first.after))
+    room = (width - LABEL - 8) // 2
+    yield line(
+        f"   {fitted(row.label, LABEL)} ",
+        Span(fitted(before, room), Role.MUTED),
+        " > ",
+        Span(cut(after, room)),
+        key=row.guid,
+    )
+
+
+def versions_document(versions: SettingsVersions, current: int | None, width: int, zone: tzinfo) -> Document:
+    """Return the versions, the newest first; the key of a line is the id of its version."""
+    lines: list[Line] = []
+    for version in versions.versions:
+        lines.append(_version(version, version.id == current, width, zone))
+        lines += [Line((Span("     "), *each.spans)) for each in differences(version.changes, width - 5)]
+    return Document(lines or [line(Span(" Nothing was changed yet.", Role.MUTED))])
+
+
+def _version(version: SettingsVersion, is_current: bool, width: int, zone: tzinfo) -> Line:
+    actor = version.actor
+    who = "by hand or by the engine" if actor is None else f"by {actor.user or f'uid {actor.uid}'}"
+    state = Span("✓ in force  ", Role.GOOD) if is_current else Span("            ")
+    when = f"{version.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    what = f"version {version.id}  {when}  {version.action} "
+    return line(" ", state, what, Span(cut(who, width - len(what) - 14), Role.MUTED), key=str(version.id))
+
+
+NAME = 28
+
+
+def secrets_document(secrets: SecretOrigins) -> Document:
+    """Return the secrets; the key of a line is the name."""
+    heads = line(Span(f"   {'secret':<{NAME}} {'state':<14} from", Role.TITLE))
+    hint = line(Span("   Enter puts in another one; what is typed is not shown.", Role.MUTED))
+    return Document([heads, *map(_secret, secrets.secrets), line(), hint])
+
+
+def stored(changed: SecretChanged) -> str:
+    """Return in a line what became of another secret."""
+    if changed.trouble is not None:
+        return f"{changed.name} is stored, but: {changed.trouble.title}. {changed.trouble.remedy}"
+    anew = f"; {', '.join(changed.restarted)} begins anew" if changed.restarted else ""
+    return f"{changed.name} is stored{anew}."
+
+
+def _secret(secret: SecretOrigin) -> Line:
+    if secret.origin is not None:
+        state = Span(f"{'✓ there':<14} ", Role.GOOD)
+    elif secret.needed:
+        state = Span(f"{'✗ missing':<14} ", Role.PROBLEM)
+    else:
+        state = Span(f"{'– not needed':<14} ", Role.MUTED)
+    since = f", stored {age(secret.age)} ago" if secret.age is not None else ""
+    return line("   ", fitted(secret.name, NAME), " ", state, f"{secret.origin or ''}{since}", key=secret.name)

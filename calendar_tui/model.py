@@ -1,0 +1,263 @@
+"""The model: the last snapshot of the engine, every event since, and the filtered, sorted list of users."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from engine.api.schema import (
+    About,
+    AuditEvent,
+    ChangeEvent,
+    Concern,
+    Operation,
+    OperationEvent,
+    RecentChanges,
+    Snapshot,
+    Sort,
+    Status,
+    StatusEvent,
+    UserRow,
+    UsersEvent,
+)
+from engine.api.user_index import UserIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Attaching:
+    """No attempt was made yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What happens there is shown here at once."""
+
+    socket: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The engine is gone, or was never there; the next attempt is at `retry_at` (real time)."""
+
+    failure: Exception
+    retry_at: datetime
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return str(getattr(self.failure, "remedy", ""))
+
+
+Attachment = Attaching | Attached | Lost
+
+
+MINUTES = 60
+MINUTE = timedelta(minutes=1)
+EIGHTHS = "▁▂▃▄▅▆▇█"
+CHANGES = frozenset({"confirmed", "withheld"})
+ERRORS = frozenset({"user trouble", "link trouble", "PBX refused", "account paused", "reading restricted", "concern"})
+
+
+class LastHour:
+    """Counts of confirmed presences and of errors by the minute of calendar time they happened in."""
+
+    def __init__(self) -> None:
+        self._changes: dict[datetime, int] = {}
+        self._errors: dict[datetime, int] = {}
+
+    def note(self, change: ChangeEvent) -> None:
+        """Count what happened."""
+        if change.kind in CHANGES:
+            _count(self._changes, change.at)
+        elif change.kind in ERRORS:
+            _count(self._errors, change.at)
+
+    def changes(self, now: datetime) -> tuple[int, ...]:
+        """Return the changes of each of the last minutes, that of `now` at the end."""
+        return _series(self._changes, now)
+
+    def errors(self, now: datetime) -> tuple[int, ...]:
+        """Return the errors of each of the last minutes, that of `now` at the end."""
+        return _series(self._errors, now)
+
+
+def sparkline(counts: tuple[int, ...], width: int) -> str:
+    """Return counts as bars of eighths in at most `width` columns, each column the sum of as many counts."""
+    each = -(-len(counts) // max(width, 1))
+    sums = [sum(counts[start : start + each]) for start in range(0, len(counts), each)]
+    most = max(sums, default=0)
+    return "".join(EIGHTHS[-(-count * 7 // most)] if count else " " for count in sums)
+
+
+def _count(counts: dict[datetime, int], at: datetime) -> None:
+    minute = at.astimezone(UTC).replace(second=0, microsecond=0)
+    counts[minute] = counts.get(minute, 0) + 1
+    for old in [each for each in counts if each <= minute - MINUTES * MINUTE]:
+        del counts[old]
+
+
+def _series(counts: dict[datetime, int], now: datetime) -> tuple[int, ...]:
+    last = now.astimezone(UTC).replace(second=0, microsecond=0)
+    return tuple(counts.get(last - minute * MINUTE, 0) for minute in range(MINUTES - 1, -1, -1))
+
+
+SORTS: tuple[Sort, ...] = ("display_name", "activity", "state", "mailbox", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which users, in which order: those that have every word of `words`, and `problem` if one is given."""
+
+    words: str = ""
+    problem: str = ""
+    problem_title: str = ""
+    errors_only: bool = False
+    sort: Sort = "display_name"
+    descending: bool = False
+
+    @property
+    def is_filter(self) -> bool:
+        """Whether anybody may be left out."""
+        return bool(self.words or self.problem or self.errors_only)
+
+
+class UserTable:
+    """The rows of everybody, by guid; `revision` is another one after every change."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self._index = UserIndex()
+
+    @property
+    def rows(self) -> dict[str, UserRow]:
+        """Everybody, in no particular order."""
+        return self._index.rows
+
+    def replace(self, rows: Iterable[UserRow]) -> None:
+        """Forget everything and take these."""
+        self._index.clear()
+        self.update(rows, ())
+
+    def update(self, rows: Iterable[UserRow], gone: Iterable[str]) -> None:
+        """Take newer rows, and forget those who are gone."""
+        for row in rows:
+            self._index.put(row)
+        for guid in gone:
+            self._index.remove(guid)
+        self.revision += 1
+
+    def chosen(self, query: Query) -> list[str]:
+        """Return the guids that `query` asks for, in its order."""
+        rows = self.rows
+        guids = self._index.find(query.words, query.sort, descending=query.descending)
+        if query.problem:
+            guids = [guid for guid in guids if rows[guid].problem == query.problem]
+        if query.errors_only:
+            guids = [guid for guid in guids if rows[guid].state == "problem"]
+        return guids
+
+
+REMEMBERED = 200
+"""Changes that are kept to be shown."""
+
+
+class Model:
+    """Written by the session, read by the screens; `real_time` is that of this machine."""
+
+    def __init__(self, real_time: Callable[[], datetime]) -> None:
+        self.real_time = real_time
+        self.attachment: Attachment = Attaching()
+        self.about: About | None = None
+        self.may_change = False
+        self.status: Status | None = None
+        self.users = UserTable()
+        self.operations: dict[str, Operation] = {}
+        self.changes: deque[ChangeEvent] = deque(maxlen=REMEMBERED)
+        self.last_hour = LastHour()
+        self.current_until: datetime | None = None
+        self.audits = 0
+        self.visits = 0
+        self._told_time: datetime | None = None
+        self._told_at = real_time()
+        self._last_change = 0
+
+    def take(self, event: msgspec.Struct) -> None:
+        """Take in what the engine told."""
+        match event:
+            case Snapshot():
+                self._begin(event)
+            case StatusEvent(status=status):
+                self._set_status(status)
+            case UsersEvent(users=users, gone=gone):
+                self.users.update(users, gone)
+            case OperationEvent(operation=operation):
+                self.operations[operation.id] = operation
+            case ChangeEvent() if event.number > self._last_change:
+                self._add_change(event)
+            case AuditEvent():
+                self.audits += 1
+            case _:
+                pass
+
+    def attach(self, socket: Path) -> None:
+        """Be told of everything from now on; `visits` counts how often that began."""
+        if not isinstance(self.attachment, Attached):
+            self.visits += 1
+            self.attachment = Attached(socket)
+
+    def lose(self, failure: Exception, pause: timedelta) -> None:
+        """Know no more than before from now on; the engine is looked for again after a pause."""
+        now = self.real_time()
+        if isinstance(self.attachment, Attached):
+            self.current_until = now
+        self.attachment = Lost(failure, now + pause)
+
+    def recall(self, recent: RecentChanges) -> None:
+        """Take what happened before this program came, instead of what is known of it."""
+        self.changes.clear()
+        self.last_hour = LastHour()
+        self._last_change = 0
+        for change in reversed(recent.changes):
+            self._add_change(change)
+
+    @property
+    def now(self) -> datetime:
+        """The calendar time of the engine: the newest that it told, and what went by since then."""
+        if self._told_time is None:
+            return self.real_time()
+        return self._told_time + (self.real_time() - self._told_at)
+
+    def concern(self, slug: str) -> Concern | None:
+        """Return the problem of that name, as long as there is one."""
+        concerns = self.status.concerns if self.status else ()
+        return next((each for each in concerns if each.trouble.type == slug), None)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of presence, which all times are shown in."""
+        return ZoneInfo(self.status.timezone) if self.status else UTC
+
+    def _begin(self, snapshot: Snapshot) -> None:
+        self._told_time = None
+        if snapshot.status is not None:
+            self._set_status(snapshot.status)
+        self.users.replace(snapshot.users or ())
+        self.operations = {operation.id: operation for operation in snapshot.operations or ()}
+
+    def _add_change(self, change: ChangeEvent) -> None:
+        self._last_change = change.number
+        self.changes.appendleft(change)
+        self.last_hour.note(change)
+        self._note_time(change.at)
+
+    def _set_status(self, status: Status) -> None:
+        self.status = status
+        self._note_time(status.now)
+
+    def _note_time(self, told: datetime) -> None:
+        if self._told_time is None or told > self.now:
+            self._told_time, self._told_at = told, self.real_time()

@@ -1,0 +1,184 @@
+"""The dialogs of the debug log: filter conditions, statistics, and capturing."""
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.log_filter import Conditions
+from calendar_tui.documents.log_list import conditions_document
+from calendar_tui.documents.log_status import NotUnderstood, capture_form, capture_question, statistics
+from calendar_tui.screens.log_base import LiveLog
+from calendar_tui.screens.screen import READING_ONLY, Shell, View
+from calendar_tui.widgets.inputs import FilterLine
+from calendar_tui.widgets.line_view import LineView
+from engine.api.errors import ClientFailure
+from engine.api.schema.log import CaptureQuestion, LogDiagnosis, LogStatistics
+
+
+class ConditionsView(View):
+    """Changes the conditions of a log."""
+
+    NAME = "conditions"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell, log: LiveLog) -> None:
+        super().__init__(shell)
+        self._log = log
+        self._changed: Conditions = log.conditions
+
+    def content(self) -> ComposeResult:
+        """One list of lines."""
+        yield self.lines("main", cursor=True)
+
+    def refresh_content(self) -> None:
+        """Show the conditions."""
+        self.line_view("main").show(conditions_document(self._changed))
+
+    def path(self) -> str:
+        """Two steps from the beginning."""
+        return "calendar-tui > Log > Conditions"
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Suspend a condition, or filter as earlier."""
+        kind, _, number = event.key.partition(":")
+        if kind == "on":
+            self._change(self._changed.toggled(int(number)))
+        else:
+            self._change(self._changed.typed((self._changed.history[int(number)],)))
+            self.action_back()
+
+    def action_suspend(self) -> None:
+        """Suspend the condition under the cursor, or take it up again."""
+        number = self._number()
+        if number is not None:
+            self._change(self._changed.toggled(number))
+
+    def action_drop(self) -> None:
+        """Drop the condition under the cursor."""
+        number = self._number()
+        if number is not None:
+            self._change(self._changed.without(number))
+
+    def action_back(self) -> None:
+        """Filter by what was chosen."""
+        super().action_back()
+        if self._changed != self._log.conditions:
+            self._log.apply(self._changed)
+
+    def _number(self) -> int | None:
+        kind, _, number = self.line_view("main").cursor_key.partition(":")
+        return int(number) if kind == "on" else None
+
+    def _change(self, conditions: Conditions) -> None:
+        self._changed = conditions
+        self.show()
+
+
+class StatisticsView(View):
+    """Of the exchanges that fit the conditions of `log`; a line leads to its exchanges."""
+
+    NAME = "statistics"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell, log: LiveLog) -> None:
+        super().__init__(shell)
+        self._log = log
+        self._found: tuple[LogStatistics, LogDiagnosis] | None = None
+        self._said = "Asking the engine ..."
+
+    def content(self) -> ComposeResult:
+        """One list of lines."""
+        yield self.lines("main", cursor=True)
+
+    def refresh_content(self) -> None:
+        """Show the figures."""
+        main = self.line_view("main")
+        if self._found is None:
+            main.show(self.saying(self._said))
+        else:
+            main.show(statistics(*self._found, self.app.size.width))
+
+    def path(self) -> str:
+        """Two steps from the beginning."""
+        return "calendar-tui > Log > Errors and figures"
+
+    def place(self) -> str:
+        """Of which exchanges."""
+        return self._log.conditions.filter or "all exchanges"
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Show the exchanges of the line."""
+        self.shell.go_back()
+        conditions = self._log.conditions
+        for text in event.key.split(" "):
+            conditions = conditions.with_one(text)
+        self._log.apply(conditions)
+
+    @work(exclusive=True)
+    async def ask(self) -> None:
+        """Ask the engine."""
+        log = self._log.api
+        if log is None:
+            return
+        try:
+            asked = self._log.conditions.filter
+            self._found = (await log.statistics(asked), await log.diagnosis(asked))
+        except ClientFailure as failure:
+            self._said = f"{failure}. {failure.remedy}"
+        self.show()
+
+
+class CaptureView(View):
+    """A form of two lines; Enter begins."""
+
+    NAME = "capture"
+    AUTO_FOCUS = "#mailboxes"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell, log: LiveLog) -> None:
+        super().__init__(shell)
+        self._log = log
+
+    def content(self) -> ComposeResult:
+        """What is, and what shall be."""
+        yield self.lines("main")
+        yield FilterLine("everybody", is_open=True, id="mailboxes")
+        duration = FilterLine("until somebody ends it", is_open=True, id="duration")
+        duration.fill("15m")
+        yield duration
+        yield self.lines("rest")
+
+    def refresh_content(self) -> None:
+        """Say what the two lines are."""
+        self.show_as_needed("main", capture_form(self._log.capture, self.model.zone, self.app.size.width))
+
+    def path(self) -> str:
+        """Two steps from the beginning."""
+        return "calendar-tui > Log > Capture"
+
+    @on(Input.Submitted)
+    async def _submitted(self) -> None:
+        mailboxes, duration = (self.query_one(f"#{name}", FilterLine).value for name in ("mailboxes", "duration"))
+        try:
+            question = capture_question(mailboxes, duration)
+        except NotUnderstood as mistake:
+            self.tell(str(mistake))
+        else:
+            await self._switch(question)
+
+    async def action_end(self) -> None:
+        """Capture nothing any more."""
+        await self._switch(CaptureQuestion(on=False))
+
+    async def _switch(self, question: CaptureQuestion) -> None:
+        log = self._log.api
+        if log is None or not self.model.may_change:
+            self.tell(READING_ONLY)
+            return
+        try:
+            self._log.capture = await log.switch(question)
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+        else:
+            self.shell.go_back()

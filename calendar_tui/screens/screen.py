@@ -1,0 +1,297 @@
+"""What every view is: a header, what is said while the engine is gone, the content, and the keys."""
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, Protocol
+
+import msgspec
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from calendar_tui.commands import registry
+from calendar_tui.commands.command import Command
+from calendar_tui.documents import frame
+from calendar_tui.documents.frame import progress
+from calendar_tui.documents.lines import Document, Role, wrapped
+from calendar_tui.model import Model, Query
+from calendar_tui.session import Session
+from calendar_tui.terminal import Look
+from calendar_tui.widgets.line_view import LineView
+from engine.api.errors import ClientFailure
+from engine.api.schema import HeldChange, Operation
+
+READING_ONLY = "Nothing can be changed: attached for reading only."
+
+
+class Shell(Protocol):
+    """What a view knows of the program around it."""
+
+    model: Model
+    session: Session
+    look: Look
+
+    def open_view(self, name: str) -> None:
+        """Go to one of the main views."""
+        ...
+
+    def open_users(self, query: Query) -> None:
+        """Go to the users that fit."""
+        ...
+
+    def open_user(self, guid: str) -> None:
+        """Go to one user."""
+        ...
+
+    def open_log(self, *conditions: str) -> None:
+        """Go to the exchanges that fit."""
+        ...
+
+    def open_help(self, about: str) -> None:
+        """Show the keys of a view."""
+        ...
+
+    def open_palette(self, choice: Sequence[Command], carry_out: Callable[[str | None], Awaitable[None]]) -> None:
+        """Have one of these commands found by its name, and carry it out."""
+        ...
+
+    def neighbour(self, guid: str, steps: int) -> str | None:
+        """Return who comes some steps after a user in the list."""
+        ...
+
+    def go_back(self) -> None:
+        """Leave the view on top."""
+        ...
+
+    def next_theme(self) -> None:
+        """Take other colours."""
+        ...
+
+    def leave(self) -> None:
+        """End the program."""
+        ...
+
+
+class View(Screen[str | None]):
+    """A view has a `NAME`, which its commands are registered for, and says what is in it.
+
+    The metaclass of Textual is not that of abc; that no view lacks what is abstract here is for the type checker.
+    """
+
+    NAME: ClassVar[str] = ""
+    AUTO_FOCUS: ClassVar[str | None] = "#main"
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__()
+        self.shell = shell
+        self.message = ""
+        self._followed = ""
+        self._visit = -1
+        self._to_confirm: HeldChange | None = None
+
+    @property
+    def model(self) -> Model:
+        """What is known of the engine."""
+        return self.shell.model
+
+    @abstractmethod
+    def content(self) -> ComposeResult:
+        """Yield the widgets between header and footer."""
+
+    @abstractmethod
+    def refresh_content(self) -> None:
+        """Show what is known now; called whenever that, or the size, is another one."""
+
+    def ask(self) -> object:
+        """Ask the engine for what it does not tell by itself; called at the beginning, and when it is back."""
+
+    @abstractmethod
+    def path(self) -> str:
+        """Return the names that lead here."""
+
+    def place(self) -> str:
+        """Return where in its content the view is, and how much there is."""
+        return ""
+
+    def lines(self, id: str, *classes: str, cursor: bool = False) -> LineView:  # noqa: A002
+        """Return a widget for lines, as this terminal can show them."""
+        widget = LineView(self.shell.look.letters, cursor=cursor, id=id)
+        widget.add_class(*classes)
+        return widget
+
+    def line_view(self, id: str) -> LineView:  # noqa: A002
+        """Return one of the widgets for lines."""
+        return self.query_one(f"#{id}", LineView)
+
+    def compose(self) -> ComposeResult:
+        """Put the frame around the content."""
+        yield self.lines("too-small")
+        yield self.lines("header", "one-line")
+        yield self.lines("banner", "as-needed")
+        yield self.lines("lost", "as-needed")
+        yield from self.content()
+        yield self.lines("footer", "as-needed")
+
+    def show(self) -> None:
+        """Show what is known now."""
+        if not self.is_there:
+            return
+        if self._visit != self.model.visits:
+            self._visit = self.model.visits
+            self.ask()
+        width, height = self.app.size
+        small = frame.is_too_small(width, height)
+        self.set_class(small, "-too-small")
+        if small:
+            self.line_view("too-small").show(frame.too_small(width, height))
+            return
+        self.show_as_needed("banner", frame.banner(self.model, width))
+        self.show_as_needed("lost", frame.lost(self.model, width))
+        self.refresh_content()
+        operation = self.model.operations.get(self._followed)
+        if operation is not None:
+            self.message = progress(operation)
+        self.show_frame()
+
+    def saying(self, text: str) -> Document:
+        """Return a remark in place of the content."""
+        return Document(wrapped(text, self.app.size.width - 1, " ", Role.MUTED))
+
+    def show_as_needed(self, id: str, document: Document) -> None:  # noqa: A002
+        """Show lines in a widget that takes just as many rows."""
+        widget = self.line_view(id)
+        if widget.styles.height is None or widget.styles.height.value != len(document):
+            widget.styles.height = len(document)
+        widget.show(document)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to be drawn on: not yet before, and not any more after it was left."""
+        return self.is_mounted and len(self.query("#too-small, #footer")) == 2
+
+    def show_frame(self) -> None:
+        """Show header and footer."""
+        if not self.is_there:
+            return
+        width = self.app.size.width
+        self.line_view("header").show(frame.header(self.model, self.path(), self.place(), width))
+        self.show_as_needed("footer", frame.footer(self.commands(), self.message, width))
+
+    def tell(self, message: str) -> None:
+        """Say something in the footer, until the next key."""
+        self.message = message
+        self._followed = ""
+        self.show_frame()
+
+    async def begin(self, path: str, question: msgspec.Struct | None = None) -> None:
+        """Have an operation begun, and follow it in the footer."""
+        api = self.shell.session.api
+        if api is None:
+            return
+        try:
+            operation = await api.post(path, Operation, question)
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+        else:
+            self.tell(progress(operation))
+            self._followed = operation.id
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return what can be done here and now."""
+        return tuple(command for command in registry.in_view(self.NAME) if not self._hindrance(command))
+
+    async def action_command(self, name: str) -> None:
+        """Carry out a command, or say why that cannot be done."""
+        command = registry.named(self.NAME, name)
+        hindrance = self._hindrance(command)
+        if hindrance:
+            self.tell(hindrance)
+        else:
+            await self.run_action(command.action)
+
+    def on_mount(self) -> None:
+        """Show the first picture."""
+        self.show()
+
+    def on_screen_resume(self) -> None:
+        """Show what changed while another view was on top."""
+        self.show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit everything to the new size."""
+        self.call_after_refresh(self.show)
+
+    def on_key(self, event: events.Key) -> None:
+        """Take a message away that was seen."""
+        if event.key != "Y":
+            self._to_confirm = None
+        if self.message:
+            self.tell("")
+
+    def on_click(self, event: events.Click) -> None:
+        """Take a message away that was seen."""
+        if self.message:
+            self.tell("")
+
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        """Tell the new place."""
+        self.show_frame()
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        self.shell.open_help(self.NAME)
+
+    def action_palette(self) -> None:
+        """Have a command found by its name, and carry it out."""
+
+        async def carry_out(name: str | None) -> None:
+            if name is not None:
+                await self.action_command(name)
+
+        self.shell.open_palette(self.commands(), carry_out)
+
+    def action_back(self) -> None:
+        """Leave this view."""
+        self.shell.go_back()
+
+    def action_open(self, name: str) -> None:
+        """Go to a main view."""
+        self.shell.open_view(name)
+
+    async def action_confirm_hold(self) -> None:
+        """Let what is held happen; a first key says what that is, and a second one does it."""
+        status = self.model.status
+        held, is_dry = (status.held, status.dry_run) if status else (None, False)
+        api = self.shell.session.api
+        if held is None or api is None:
+            self.tell("No change is held.")
+        elif self._to_confirm != held:
+            self._to_confirm = held
+            done = "confirms it, and the dry run writes nothing" if is_dry else "clears them"
+            self.tell(f"{frame.held_in_words(held)}. Y once more {done}; any other key does not.")
+        else:
+            self._to_confirm = None
+            try:
+                await api.post("/v1/hold/confirm", HeldChange)
+            except ClientFailure as failure:
+                self.tell(f"{failure}. {failure.remedy}")
+            else:
+                cleared = "would be cleared, but in a dry run nothing is written" if is_dry else "are cleared now"
+                self.tell(f"Confirmed: they {cleared}.")
+
+    def action_theme(self) -> None:
+        """Take other colours."""
+        self.shell.next_theme()
+
+    def action_quit(self) -> None:
+        """End the program."""
+        self.shell.leave()
+
+    def _hindrance(self, command: Command) -> str:
+        """Return why a command cannot be carried out, empty if it can."""
+        about = self.model.about
+        if command.changes and not self.model.may_change:
+            return READING_ONLY
+        if command.capability and (about is None or command.capability not in about.capabilities):
+            return f"This engine cannot do that ({command.capability})."
+        return ""

@@ -1,0 +1,288 @@
+"""The dialogs of the settings: review and apply a draft, go back to a version, store secrets."""
+
+from typing import Protocol
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.settings import (
+    review_document,
+    secrets_document,
+    stored,
+    versions_document,
+    what_became_of_it,
+)
+from calendar_tui.documents.settings_draft import Draft
+from calendar_tui.screens.screen import READING_ONLY, Shell, View
+from calendar_tui.widgets.inputs import FilterLine, SecretLine
+from calendar_tui.widgets.line_view import LineView
+from engine.api.errors import ClientFailure, RequestRefused
+from engine.api.resources import SettingsRequests
+from engine.api.schema.preview import Preview
+from engine.api.schema.secrets import SecretOrigins
+from engine.api.schema.settings import Settings, SettingsCheck, SettingsVersions
+
+PRESENCE = "presence."
+STALE = 412
+"""The HTTP status that says that the settings are others than those the changes were made to."""
+
+
+class EditedSettings(Protocol):
+    """The settings with a draft of changes, as their dialogs know them."""
+
+    draft: Draft
+    settings: Settings | None
+
+    @property
+    def desk(self) -> SettingsRequests | None:
+        """The settings of the engine, while there is one."""
+        ...
+
+    def take(self, draft: Draft) -> None:
+        """Let this be the draft, and have it checked."""
+        ...
+
+    def load(self) -> object:
+        """Begin to ask for the settings."""
+        ...
+
+    async def reload(self) -> None:
+        """Ask for the settings, and show them."""
+        ...
+
+    def tell(self, message: str) -> None:
+        """Say something where the settings are shown."""
+        ...
+
+
+class ReviewView(View):
+    """The draft of `settings`: differences, what is interrupted, and whose presence would change."""
+
+    NAME = "review"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
+        super().__init__(shell)
+        self._settings = settings
+        self._found: SettingsCheck | None = None
+        self._preview: Preview | None = None
+        self._remark = ""
+
+    def content(self) -> ComposeResult:
+        """One list of lines."""
+        yield self.lines("main", cursor=True)
+
+    def refresh_content(self) -> None:
+        """Show the review."""
+        document = review_document(self._found, self._preview, self._remark, self.app.size.width)
+        self.line_view("main").show(document)
+
+    def path(self) -> str:
+        """Two steps from the beginning."""
+        return "calendar-tui > Settings > Changes"
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Go to a user whose presence would change."""
+        self.shell.open_user(event.key)
+
+    async def action_apply(self, confirm_within: float | None = None) -> None:
+        """Put the draft into force, for good or until it is kept."""
+        desk, settings = self._settings.desk, self._settings.settings
+        if desk is None or settings is None:
+            return
+        if self._found is not None and not self._found.valid:
+            self.tell("This cannot be applied; Esc goes back to the settings.")
+            return
+        try:
+            changed = await desk.change(self._settings.draft.changes, settings.etag, confirm_within)
+        except ClientFailure as failure:
+            if isinstance(failure, RequestRefused) and failure.status == STALE:
+                await self._look_again()
+            else:
+                self.tell(f"{failure}. {failure.remedy}")
+            return
+        self._settings.take(Draft())
+        self.shell.go_back()
+        self._settings.tell(what_became_of_it(changed))
+
+    async def _look_again(self) -> None:
+        self.tell("Somebody else has changed the settings meanwhile. This is what your changes do to them now.")
+        await self._settings.reload()
+        self.ask()
+
+    @work(exclusive=True)
+    async def ask(self) -> None:
+        """Ask the engine."""
+        desk = self._settings.desk
+        if desk is None:
+            return
+        self._remark = ""
+        try:
+            self._found = await desk.check(self._settings.draft.changes)
+            self.show()
+            await self._look_ahead(desk)
+        except ClientFailure as failure:
+            self._remark = f"{failure}. {failure.remedy}"
+        self.show()
+
+    async def _look_ahead(self, desk: SettingsRequests) -> None:
+        changes = {key: each for key, each in self._settings.draft.changes.items() if key.startswith(PRESENCE)}
+        about = self.model.about
+        if not changes:
+            self._remark = "None: no presence setting is changed."
+        elif about is None or "preview" not in about.capabilities or not self.model.may_change:
+            self._remark = "This engine cannot tell."
+        elif self._found is not None and self._found.valid:
+            self._preview = await desk.preview(changes)
+
+
+class VersionsView(View):
+    """Who changed what and when."""
+
+    NAME = "versions"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
+        super().__init__(shell)
+        self._settings = settings
+        self._versions: SettingsVersions | None = None
+        self._said = "Asking the engine ..."
+
+    def content(self) -> ComposeResult:
+        """One list of lines."""
+        yield self.lines("main", cursor=True)
+
+    def refresh_content(self) -> None:
+        """Show the versions."""
+        main, width = self.line_view("main"), self.app.size.width
+        if self._versions is None:
+            main.show(self.saying(self._said))
+            return
+        settings = self._settings.settings
+        current = settings.version.id if settings and settings.version else None
+        main.show(versions_document(self._versions, current, width, self.model.zone))
+
+    def path(self) -> str:
+        """Two steps from the beginning."""
+        return "calendar-tui > Settings > History"
+
+    async def action_roll_back(self) -> None:
+        """Go back to the version under the cursor."""
+        desk, key = self._settings.desk, self.line_view("main").cursor_key
+        if desk is None or not key:
+            return
+        try:
+            changed = await desk.roll_back(int(key))
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+            return
+        self._settings.load()
+        self.shell.go_back()
+        self._settings.tell(what_became_of_it(changed))
+
+    @work(exclusive=True)
+    async def ask(self) -> None:
+        """Ask the engine."""
+        if self._settings.desk is None:
+            return
+        try:
+            self._versions = await self._settings.desk.versions()
+        except ClientFailure as failure:
+            self._said = f"{failure}. {failure.remedy}"
+        self.show()
+
+
+class SecretsView(View):
+    """Names, where they come from and how old they are; what is typed is not echoed."""
+
+    NAME = "secrets"
+    BINDINGS = view_bindings(NAME)
+
+    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
+        super().__init__(shell)
+        self._settings = settings
+        self._secrets: SecretOrigins | None = None
+        self._said = "Asking the engine ..."
+        self._chosen = ""
+
+    def content(self) -> ComposeResult:
+        """The names, and what is typed without an echo."""
+        yield self.lines("main", cursor=True)
+        yield SecretLine("the new secret; it is not shown", id="value")
+
+    def refresh_content(self) -> None:
+        """Show what there is."""
+        document = self.saying(self._said) if self._secrets is None else secrets_document(self._secrets)
+        self.line_view("main").show(document)
+
+    def path(self) -> str:
+        """Two steps from the beginning."""
+        return "calendar-tui > Settings > Secrets"
+
+    @property
+    def desk(self) -> SettingsRequests | None:
+        """The settings of the engine, while there is one."""
+        return self._settings.desk
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Begin to type another secret."""
+        if not self.model.may_change:
+            self.tell(READING_ONLY)
+            return
+        self._chosen = event.key
+        self.query_one("#value", FilterLine).open()
+        self.tell(f"Type {event.key}; Enter stores it, Esc leaves it.")
+
+    @on(Input.Submitted, "#value")
+    async def _typed(self, event: Input.Submitted) -> None:
+        if self.desk is None or not event.value:
+            self._close()
+            return
+        try:
+            changed = await self.desk.put_secret(self._chosen, event.value)
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+        else:
+            self._close()
+            self.tell(stored(changed))
+            self.ask()
+
+    async def action_drop(self) -> None:
+        """Remove the stored secret under the cursor."""
+        name = self.line_view("main").cursor_key
+        if self.desk is None or not name:
+            return
+        try:
+            await self.desk.drop_secret(name)
+            self.tell(f"{name} is not stored any more.")
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+        self.ask()
+
+    def action_back(self) -> None:
+        """Forget what is typed, or leave."""
+        if self.query_one("#value", FilterLine).is_open:
+            self._close()
+        else:
+            super().action_back()
+
+    def _close(self) -> None:
+        typed = self.query_one("#value", FilterLine)
+        typed.fill("")
+        typed.close()
+        self.line_view("main").focus()
+
+    @work(exclusive=True)
+    async def ask(self) -> None:
+        """Ask the engine."""
+        if self.desk is None:
+            return
+        try:
+            self._secrets = await self.desk.secrets()
+        except ClientFailure as failure:
+            self._said = f"{failure}. {failure.remedy}"
+        message = self.message
+        self.show()
+        self.tell(message)

@@ -1,0 +1,107 @@
+"""Keeps a model in step with the engine: attaches, follows the events, and comes back after every interruption."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from calendar_tui.model import Model
+from engine.api.client import ApiClient, understood
+from engine.api.errors import AnswerNotUnderstood, ClientFailure
+from engine.api.event_parser import ServerEvent
+from engine.api.schema import (
+    About,
+    AuditEvent,
+    ChangeEvent,
+    OperationEvent,
+    RecentChanges,
+    Snapshot,
+    StatusEvent,
+    UsersEvent,
+)
+from engine.core.backoff import Backoff, doubling
+
+
+class VersionsDiffer(AnswerNotUnderstood):
+    """The engine speaks another version of the API."""
+
+    meaning = "Engine and calendar-tui do not fit together"
+    remedy = "Install calendar-tui of the same version as the engine, and restart whichever is the older one."
+
+
+API_VERSION = 1
+PAUSES = doubling(timedelta(seconds=0.5), timedelta(seconds=15))
+"""Before the engine is looked for again."""
+
+KINDS: dict[str, type[msgspec.Struct]] = {
+    "snapshot": Snapshot,
+    "status": StatusEvent,
+    "users": UsersEvent,
+    "operations": OperationEvent,
+    "changes": ChangeEvent,
+    "audit": AuditEvent,
+}
+"""What the data of an event is, by its name; a name that is not here is a newer engine's and passed over."""
+
+
+class Session:
+    """Feeds `model` and calls `changed` whenever it is another one.
+
+    `find` returns the socket or raises a `ClientFailure`; with `read_only` nothing may be changed, whatever the socket
+    admits to.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        find: Callable[[], Path],
+        changed: Callable[[], None],
+        *,
+        read_only: bool = False,
+        random: Random | None = None,
+    ) -> None:
+        self.api: ApiClient | None = None
+        self._model = model
+        self._find = find
+        self._changed = changed
+        self._read_only = read_only
+        self._backoff = Backoff(random or Random())  # noqa: S311 - jitter, not a secret
+        self._last_event_id = ""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                await self._attend()
+            except ClientFailure as failure:
+                pause = self._backoff.next(PAUSES)
+                self._model.lose(failure, pause)
+                self._changed()
+                await asyncio.sleep(pause.total_seconds())
+
+    async def _attend(self) -> None:
+        """Follow the events until they end. Raises a `ClientFailure`."""
+        api = ApiClient(self._find())
+        about = await api.get("/v1", About)
+        if about.api != API_VERSION:
+            raise VersionsDiffer(f"the engine {about.version} speaks version {about.api} of its API, not {API_VERSION}")
+        self.api = api
+        self._model.about = about
+        self._model.may_change = about.rights.change and not self._read_only
+        async for event in api.events(last_event_id=self._last_event_id):
+            self._take(event, api.socket)
+            if event.name == "snapshot" and "changes" in about.capabilities:
+                self._model.recall(await api.get("/v1/changes", RecentChanges))
+                self._changed()
+
+    def _take(self, event: ServerEvent, socket: Path) -> None:
+        kind = KINDS.get(event.name)
+        if kind is not None:
+            self._model.take(understood(event.data, kind, event.name))
+        self._last_event_id = event.id
+        self._model.attach(socket)
+        self._backoff.reset()
+        self._changed()

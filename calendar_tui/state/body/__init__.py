@@ -1,1 +1,0 @@
-"""Bodies of requests and answers as lines that can be read, folded and searched, with every character kept."""

@@ -1,0 +1,314 @@
+"""The ladder to Exchange: from the name of its server to one calendar that is read and can be watched."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from engine.checks.check import Footing, Ladder, NobodyToTry, NotReached, Rung
+from engine.checks.network import Address, Lookup, first_that_answers, look_up, shown_certificate, verify
+from engine.core.clock import Clock
+from engine.exchange import impersonation
+from engine.exchange.errors import (
+    CalendarNotReadable,
+    ExchangeFailure,
+    ExchangeUnreachable,
+    ImpersonationDenied,
+    ImpersonationRightMissing,
+    MailboxMoved,
+    MailboxNotFound,
+    NotPrimaryAddress,
+    ServiceMailboxMissing,
+    SubscriptionLost,
+    TlsImpossible,
+)
+from engine.exchange.ews.addresses import domain_of, is_smtp_address, smtp_address
+from engine.exchange.ews.autodiscover.protocol import host_of
+from engine.exchange.ews.autodiscover.search import Search, discover
+from engine.exchange.ews.client import Affinity, EwsClient
+from engine.exchange.ews.resolve_names import resolve_name
+from engine.exchange.ews.soap import Impersonation
+from engine.exchange.ews.streaming.protocol import get_streaming_events, news, subscribe, subscription_id, unsubscribe
+from engine.exchange.ews.throttle import Throttle
+from engine.exchange.http.auth import StandingAuthorization
+from engine.exchange.http.client import ExchangeHttp
+from engine.exchange.http.connection import not_trusted
+from engine.exchange.http.messages import parse_url
+from engine.exchange.source import CalendarSource, Mailbox, Window
+from engine.settings.model import ExchangeSettings, Mode, ResolveWith
+from engine.tls.contexts import speaks_tls
+
+NAMES = (
+    "files",
+    "token",
+    "autodiscover",
+    "name lookup",
+    "connection",
+    "TLS",
+    "log-in",
+    "mailbox",
+    "impersonation",
+    "calendar",
+    "notifications",
+)
+_SAID_AFTER_THE_LOG_IN = (
+    ImpersonationDenied,
+    ImpersonationRightMissing,
+    MailboxMoved,
+    MailboxNotFound,
+    NotPrimaryAddress,
+    ServiceMailboxMissing,
+)
+LOOK = timedelta(days=1)
+SIGN_OF_LIFE = 60.0
+"""Seconds: a stream is never silent for longer (Exchange gives a sign of life every 45)."""
+HTTPS = 443
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeAccess:
+    """The way to one Exchange that settings lead to, made but not used yet.
+
+    `settings` are complete for the kind of Exchange. `token` is what every request is authorised by where that is no
+    password. `source` reads calendars by `http` and closes it.
+    """
+
+    settings: ExchangeSettings
+    tls: ssl.SSLContext
+    http: ExchangeHttp
+    token: StandingAuthorization | None
+    source: CalendarSource
+
+
+MakeAccess = Callable[[], ExchangeAccess]
+"""Raises an `ExchangeFailure` where files that the settings name cannot be used."""
+
+
+class ExchangeProbe:
+    """Tries the settings that `make_access` makes the way for.
+
+    `candidates` are the addresses of the user whose calendar is read; without any, the service account's own is.
+    `clock` is the network clock, `calendar_clock` tells which day it is.
+    """
+
+    names = NAMES
+
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        make_access: MakeAccess,
+        candidates: Sequence[str],
+        *,
+        clock: Clock,
+        calendar_clock: Clock,
+        lookup: Lookup = look_up,
+    ) -> None:
+        self._settings = settings
+        self._make_access = make_access
+        own = self._settings.user if is_smtp_address(self._settings.user) else ""
+        self._own_address = own
+        # Somebody who was named and has no mailbox is not found, however well the account's own can be read.
+        self._named = tuple(candidates)
+        self._candidates = tuple(filter(None, map(smtp_address, candidates or (own,))))
+        self._clock = clock
+        self._calendar_clock = calendar_clock
+        self._lookup = lookup
+        self._access: ExchangeAccess
+        self._url = ""
+        self._addresses: tuple[Address, ...] = ()
+        self._mailbox: Mailbox | None = None
+        self._counted = -1
+        self._unreadable: ExchangeFailure | None = None
+
+    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+        """Climb, and return all rungs."""
+        ladder = Ladder(NAMES, report, self._clock)
+        await ladder.climb("files", self._prepare)
+        if not ladder.holds:
+            for name in NAMES[1:]:
+                ladder.skip(name, "there is no way to connect")
+            return tuple(ladder.rungs)
+        try:
+            await self._climb(ladder)
+        finally:
+            await self._access.source.close()
+        return tuple(ladder.rungs)
+
+    async def _prepare(self, footing: Footing) -> None:
+        self._access = self._make_access()
+        self._settings = self._access.settings
+        self._url = self._settings.ews_url or ""
+        footing.evidence.append("what the settings name can be read")
+
+    async def _climb(self, ladder: Ladder) -> None:
+        if self._access.token is None:
+            ladder.skip("token", "the service account logs in with its password")
+        else:
+            await ladder.climb("token", self._get_token)
+        if self._settings.ews_url is not None:
+            ladder.skip("autodiscover", f"the address is known: {self._settings.ews_url}")
+        else:
+            await ladder.climb("autodiscover", self._discover)
+        await ladder.climb("name lookup", self._look_up)
+        await ladder.climb("connection", self._connect)
+        await ladder.climb("TLS", self._shake_hands)
+        await ladder.climb("log-in", self._log_in)
+        await ladder.climb("mailbox", self._find_mailbox)
+        await ladder.climb("impersonation", self._impersonate)
+        await ladder.climb("calendar", self._read_calendar)
+        if self._settings.mode is Mode.FREE_BUSY:
+            ladder.skip("notifications", 'with exchange.mode = "free-busy" calendars are read regularly instead')
+        else:
+            await ladder.climb("notifications", self._subscribe)
+
+    async def _get_token(self, footing: Footing) -> None:
+        token = self._access.token
+        if token is not None:
+            await token.authorization()
+            footing.evidence.append(f"{token.user} was given a token")
+
+    async def _discover(self, footing: Footing) -> None:
+        search = Search(
+            domain=domain_of(self._own_address),
+            configured_url=self._settings.autodiscover_url,
+            addresses=(self._own_address, *self._candidates),
+            server=self._settings.server,
+            own=self._own_address,
+            trusted=self._settings.trusted_hosts,
+        )
+        try:
+            found = await discover(search, self._access.http, self._clock)
+        finally:
+            footing.evidence += search.said
+        self._url = found.url
+        footing.evidence.append(f"{found.told_by}: the {found.server} EWS URL is {found.url}")
+
+    async def _look_up(self, footing: Footing) -> None:
+        port = parse_url(self._url).port or HTTPS
+        self._addresses = await self._lookup(host_of(self._url), port)
+        footing.evidence.append(f"{host_of(self._url)} is {', '.join(each.ip for each in self._addresses)}")
+
+    async def _connect(self, footing: Footing) -> None:
+        try:
+            answering = await first_that_answers(self._addresses)
+        except OSError as error:
+            raise ExchangeUnreachable(f"{self._url}: {error.strerror or error}") from error
+        self._addresses = (answering,)
+        footing.evidence.append(f"{answering} answers")
+
+    async def _shake_hands(self, footing: Footing) -> None:
+        host, [address] = host_of(self._url), self._addresses
+        shown = await shown_certificate(address, host)
+        if shown is not None:
+            footing.evidence += shown.lines
+        try:
+            footing.evidence.append(await verify(address, host, self._access.tls))
+        except ssl.SSLCertVerificationError as error:
+            raise not_trusted("the Exchange server", host, host, error, shown) from error
+        except OSError as error:
+            if isinstance(error, ssl.SSLError) and speaks_tls(error):
+                raise TlsImpossible(f"{address}: {error}") from error
+            footing.remedy = "Check exchange.ews_url: this port does not speak TLS as Exchange does."
+            raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
+
+    async def _log_in(self, footing: Footing) -> None:
+        """Whatever Exchange has against a request that it has looked into, it has let us in before."""
+        address = self._whom_to_try()
+        acting_for = Impersonation(address, primary=False) if self._access.token is not None else None
+        with contextlib.suppress(*_SAID_AFTER_THE_LOG_IN):
+            await self._client().call(self._url, resolve_name(address), acting_for)
+        footing.evidence.append(f"{self._settings.user or 'the application'} is logged in")
+
+    async def _find_mailbox(self, footing: Footing) -> None:
+        if self._named and not self._candidates:
+            raise MailboxNotFound(
+                f"{self._named[0][:100]} is no e-mail address, and nobody who takes part has that name"
+            )
+        self._whom_to_try()
+        self._mailbox = await self._access.source.resolve(self._candidates)
+        footing.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
+
+    async def _impersonate(self, footing: Footing) -> None:
+        """Reading is the proof of impersonation; what is wrong with the calendar alone is the next rung's."""
+        if self._mailbox is None:
+            return
+        now = self._calendar_clock.now()
+        try:
+            found = await self._access.source.read_window(self._mailbox, Window(now - LOOK, now + LOOK))
+            self._counted = len(found)
+        except (ImpersonationDenied, ImpersonationRightMissing):
+            footing.remedy = self._grant()
+            raise
+        except ExchangeFailure as failure:
+            self._unreadable = failure
+            if not isinstance(failure, CalendarNotReadable):
+                raise NotReached(f"not told: {failure.meaning[0].lower()}{failure.meaning[1:]}") from failure
+        if self._settings.mode is Mode.FREE_BUSY:
+            raise NotReached('exchange.mode = "free-busy" needs none')
+        if (restriction := self._access.source.restriction) is not None:
+            footing.evidence.append("times and states may be read: what is left without this right")
+            footing.remedy = self._grant()
+            raise restriction
+        footing.evidence.append(f"the service account may act for {self._mailbox.address}")
+
+    async def _read_calendar(self, footing: Footing) -> None:
+        if self._unreadable is not None:
+            raise self._unreadable
+        if self._mailbox is not None:
+            footing.evidence.append(
+                f"{self._counted} appointments of {self._mailbox.address} from yesterday until tomorrow"
+            )
+            if (limitation := self._access.source.limitation(self._mailbox)) is not None:
+                raise limitation
+
+    async def _subscribe(self, footing: Footing) -> None:
+        if self._mailbox is None:
+            return
+        client = self._client()
+        mailbox, acting_for = self._mailbox, Impersonation(self._mailbox.address)
+        answer = await client.call(mailbox.url, subscribe(), acting_for, Affinity(mailbox.address, ""))
+        identifier = subscription_id(answer.content(answer.messages[0]))
+        affinity = Affinity(mailbox.address, answer.override_cookie)
+        try:
+            await self._listen(client, mailbox, identifier, affinity)
+        finally:
+            with contextlib.suppress(ExchangeFailure):
+                await client.call(mailbox.url, unsubscribe(identifier), acting_for, affinity)
+        footing.evidence.append("a subscription to changes was made, its stream gave a sign of life, and it was ended")
+
+    async def _listen(self, client: EwsClient, mailbox: Mailbox, identifier: str, affinity: Affinity) -> None:
+        """Open the stream and wait for its first sign of life, which Exchange gives at once, as a rule."""
+        operation = get_streaming_events([identifier], minutes=1)
+        listening = client.listen(mailbox.url, operation, Impersonation(mailbox.address), affinity)
+        try:
+            async with asyncio.timeout(SIGN_OF_LIFE), listening as answers, contextlib.aclosing(answers):
+                async for answer in answers:
+                    for message in answer.messages if answer is not None else ():
+                        told = news(message)
+                        if answer is not None and told.failed is not None:
+                            raise answer.failure(message)
+                        if told.lost or told.closed:
+                            raise SubscriptionLost(f"the stream of {mailbox.address} was closed at once")
+                        return
+        except TimeoutError as error:
+            raise ExchangeUnreachable(f"the stream gave no sign of life in {SIGN_OF_LIFE} s") from error
+        raise ExchangeUnreachable("the stream of notifications broke off")
+
+    def _grant(self) -> str:
+        account = impersonation.quoted(self._settings.user, "ACCOUNT")
+        return f"In the Exchange Management Shell: {impersonation.grant(account)}"
+
+    def _client(self) -> EwsClient:
+        throttle = Throttle(1, self._clock, Random())  # noqa: S311 - jitter, not a secret
+        return EwsClient(self._access.http, self._own_address, throttle)
+
+    def _whom_to_try(self) -> str:
+        needs_another = self._settings.resolve_with is ResolveWith.CANDIDATES or not self._own_address
+        if self._named and not self._candidates and self._own_address:
+            return self._own_address
+        if not self._candidates or (needs_another and self._candidates == (self._own_address,)):
+            raise NobodyToTry
+        return self._candidates[0]

@@ -1,0 +1,75 @@
+"""Makes probes for whatever settings and secrets are to be tried."""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.checks.exchange import ExchangeAccess, ExchangeProbe
+from engine.checks.mailboxes import CalendarsProbe, ResolutionProbe
+from engine.checks.network import Lookup, look_up
+from engine.checks.pbx import PATIENCE, PbxProbe
+from engine.core.clock import Clock
+from engine.core.secret import Secret
+from engine.core.users import User
+from engine.exchange.source import Mailbox
+from engine.pbx.events import PbxEvent
+from engine.settings.model import Settings
+from engine.store.secrets import Secrets
+from engine.sync.reconciler import Link
+
+Progressed = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """`make_link` and `make_access` put together what a running engine would use. `clock` is calendar time."""
+
+    make_link: Callable[[Settings, Secret, Callable[[PbxEvent], None]], Link]
+    make_access: Callable[[Settings, Secrets], ExchangeAccess]
+    clock: Clock
+    network_clock: Clock
+    exchange_lookup: Lookup = look_up
+    patience: float = PATIENCE
+
+    def pbx(self, settings: Settings, password: Secret, user: str = "") -> PbxProbe:
+        """Return the ladder to the PBX; `user` is the Name of whose presence is read."""
+        return PbxProbe(
+            settings.pbx,
+            functools.partial(self.make_link, settings, password),
+            self.network_clock,
+            user=user,
+            patience=self.patience,
+        )
+
+    def exchange(self, settings: Settings, secrets: Secrets, candidates: Sequence[str]) -> ExchangeProbe:
+        """Return the ladder to Exchange; `candidates` are the addresses of whose calendar is read."""
+        return ExchangeProbe(
+            settings.exchange,
+            functools.partial(self.make_access, settings, secrets),
+            candidates,
+            clock=self.network_clock,
+            calendar_clock=self.clock,
+            lookup=self.exchange_lookup,
+        )
+
+    def resolution(
+        self, settings: Settings, secrets: Secrets, users: Iterable[User], domain: str, progressed: Progressed
+    ) -> ResolutionProbe:
+        """Return the dry run over `users`; `domain` is the system name of the PBX."""
+        make_access = functools.partial(self.make_access, settings, secrets)
+        order = settings.exchange.candidate_order
+        return ResolutionProbe(users, domain, settings.pbx.users, order, make_access, self.network_clock, progressed)
+
+    def calendars(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        users: Sequence[User],
+        mailboxes: Mapping[str, Mailbox],
+        progressed: Progressed,
+    ) -> CalendarsProbe:
+        """Return the look into the calendars of `users`."""
+        make_access = functools.partial(self.make_access, settings, secrets)
+        return CalendarsProbe(
+            users, mailboxes, settings.presence, make_access, self.network_clock, self.clock, progressed
+        )

@@ -1,0 +1,168 @@
+"""Checks of everybody's mailbox and calendar, without writing anything."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from engine.checks.check import Footing, Ladder, NobodyTakesPart, NotReached, Rung
+from engine.checks.exchange import MakeAccess
+from engine.core.clock import Clock
+from engine.core.errors import Failure, Scope
+from engine.core.presence import Presence, PresenceSettings, decide
+from engine.core.presence.local_days import ONE_DAY, local_day, start_of_day
+from engine.core.users import CandidateOrder, User, UserSelection, address_candidates
+from engine.exchange.source import CalendarSource, Mailbox, Window
+
+AT_ONCE = 8
+USERS_NAMED = 100
+"""How many users without a mailbox are told by name."""
+
+
+class ResolutionProbe:
+    """Looks for the mailboxes of those of `users` that `selection` lets take part. `clock` is the network clock.
+
+    After `run`, `mailboxes` has those that were found, by the guid of the user. `progressed` hears how many are done,
+    and for how many of them there is none.
+    """
+
+    names = ("users", "resolution")
+
+    def __init__(
+        self,
+        users: Iterable[User],
+        domain: str,
+        selection: UserSelection,
+        order: CandidateOrder,
+        make_access: MakeAccess,
+        clock: Clock,
+        progressed: Callable[[int, int], None],
+    ) -> None:
+        self._all = tuple(users)
+        self.users = tuple(user for user in self._all if selection.takes_part(user))
+        self.mailboxes: dict[str, Mailbox] = {}
+        self._domain = domain
+        self._order = order
+        self._make_access = make_access
+        self._clock = clock
+        self._progressed = progressed
+        self._without: list[tuple[User, Failure]] = []
+        self._stopped_by: Failure | None = None
+
+    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+        """Climb, and return all rungs."""
+        ladder = Ladder(self.names, report, self._clock)
+        await ladder.climb("users", self._count)
+        await ladder.climb("resolution", self._resolve_all)
+        return tuple(ladder.rungs)
+
+    async def _count(self, footing: Footing) -> None:
+        footing.evidence.append(f"{len(self.users)} of {len(self._all)} users take part")
+        if not self.users:
+            raise NobodyTakesPart(f"of {len(self._all)} users")
+
+    async def _resolve_all(self, footing: Footing) -> None:
+        source = self._make_access().source
+        try:
+            waiting = deque(self.users)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(self._resolve_some(source, waiting))
+        finally:
+            await source.close()
+        footing.evidence.append(f"{len(self.mailboxes)} of {len(self.users)} users have a mailbox")
+        footing.add_troubles((user.label, failure) for user, failure in self._without[:USERS_NAMED])
+        if len(self._without) > USERS_NAMED:
+            footing.evidence.append(f"and {len(self._without) - USERS_NAMED} more")
+        if self._stopped_by is not None:
+            raise self._stopped_by
+        if not self.mailboxes:
+            raise self._without[0][1]
+
+    async def _resolve_some(self, source: CalendarSource, waiting: deque[User]) -> None:
+        """What concerns everybody ends it for everybody."""
+        while waiting and self._stopped_by is None:
+            user = waiting.popleft()
+            try:
+                self.mailboxes[user.guid] = await source.resolve(address_candidates(user, self._domain, self._order))
+            except Failure as failure:
+                if failure.scope is not Scope.USER:
+                    self._stopped_by = failure
+                self._without.append((user, failure))
+            self._progressed(len(self.mailboxes) + len(self._without), len(self._without))
+
+
+MOST = 200
+"""Calendars that are read: enough to see what settings do, and little enough to be quick about it."""
+CALENDARS_NAMED = 20
+
+
+class CalendarsProbe:
+    """Reads today's calendars of `users` that have one of `mailboxes`, by guid, and decides under `settings`.
+
+    `clock` is the network clock, `calendar_clock` tells which instant it is decided for. `progressed` hears how many
+    are read, and how many of them could not be.
+    """
+
+    names = ("calendars", "presence")
+
+    def __init__(
+        self,
+        users: Sequence[User],
+        mailboxes: Mapping[str, Mailbox],
+        settings: PresenceSettings,
+        make_access: MakeAccess,
+        clock: Clock,
+        calendar_clock: Clock,
+        progressed: Callable[[int, int], None],
+    ) -> None:
+        self._users = [user for user in users if user.guid in mailboxes]
+        self._mailboxes = mailboxes
+        self._settings = settings
+        self._make_access = make_access
+        self._clock = clock
+        self._calendar_clock = calendar_clock
+        self._progressed = progressed
+        self._shown: dict[str, Presence] = {}
+        self._unread: list[tuple[User, Failure]] = []
+
+    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+        """Climb, and return all rungs."""
+        ladder = Ladder(self.names, report, self._clock)
+        await ladder.climb("calendars", self._read_all)
+        await ladder.climb("presence", self._tell)
+        return tuple(ladder.rungs)
+
+    async def _read_all(self, footing: Footing) -> None:
+        if not self._users:
+            raise NotReached("no user has a mailbox")
+        source = self._make_access().source
+        try:
+            waiting = deque(self._users[:MOST])
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(self._read_some(source, waiting))
+        finally:
+            await source.close()
+        footing.evidence.append(f"{len(self._shown)} calendars read, of {len(self._users)} users with a mailbox")
+        footing.add_troubles((user.label, failure) for user, failure in self._unread[:CALENDARS_NAMED])
+        if not self._shown:
+            raise self._unread[0][1]
+
+    async def _read_some(self, source: CalendarSource, waiting: deque[User]) -> None:
+        now, zone = self._calendar_clock.now(), self._settings.timezone
+        today = local_day(now, zone)
+        window = Window(start_of_day(today, zone), start_of_day(today + ONE_DAY, zone))
+        while waiting:
+            user = waiting.popleft()
+            try:
+                appointments = await source.read_window(self._mailboxes[user.guid], window)
+                self._shown[user.guid] = decide(appointments, self._settings, now).presence
+            except Failure as failure:
+                self._unread.append((user, failure))
+            self._progressed(len(self._shown) + len(self._unread), len(self._unread))
+
+    async def _tell(self, footing: Footing) -> None:
+        counted = Counter(presence.activity or "available" for presence in self._shown.values())
+        footing.evidence.append(", ".join(f"{number} {activity}" for activity, number in counted.most_common()))
+        shown = [(user, self._shown[user.guid]) for user in self._users if self._shown.get(user.guid, Presence()).note]
+        footing.evidence += [f"{user.label}: {presence.note}" for user, presence in shown[:CALENDARS_NAMED]]

@@ -1,0 +1,101 @@
+"""The lowest rungs of every ladder: is there such a name, does somebody answer, and with which certificate."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from aiohttp.abc import AbstractResolver
+
+from engine.checks.check import NameNotFound
+from engine.tls.certificate import Certificate, described
+from engine.tls.contexts import unverified_context
+
+SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a name leads to."""
+
+    ip: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+
+Lookup = Callable[[str, int], Awaitable[tuple[Address, ...]]]
+"""Finds the addresses of a host and port; raises `NameNotFound`."""
+
+
+async def look_up(host: str, port: int) -> tuple[Address, ...]:
+    """Ask the name service of this machine."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise NameNotFound(f"{host}: {error.strerror or error}") from error
+    return tuple(dict.fromkeys(Address(str(place[4][0]), port) for place in found))
+
+
+def looking_up_by(resolver: AbstractResolver) -> Lookup:
+    """Return what asks `resolver` instead, as the HTTP client does."""
+
+    async def ask(host: str, port: int) -> tuple[Address, ...]:
+        try:
+            found = await resolver.resolve(host, port)
+        except OSError as error:
+            raise NameNotFound(f"{host}: {error.strerror or error}") from error
+        return tuple(Address(place["host"], place["port"]) for place in found)
+
+    return ask
+
+
+async def first_that_answers(addresses: Sequence[Address]) -> Address:
+    """Return the first address that takes a connection. Raises OSError with what the last one said."""
+    refusal: OSError = OSError("there is no address to connect to")
+    for address in addresses:
+        try:
+            async with _connected(address, None, None):
+                return address
+        except OSError as error:
+            refusal = error
+    raise refusal
+
+
+async def shown_certificate(address: Address, name: str) -> Certificate | None:
+    """Return the certificate that a server shows whoever asks for `name`, None where it shows none."""
+    try:
+        async with _connected(address, unverified_context(), name) as writer:
+            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    except OSError:
+        return None
+    return described(shown) if shown else None
+
+
+async def verify(address: Address, name: str, context: ssl.SSLContext) -> str:
+    """Return the TLS version spoken with a server whose certificate `context` trusts for `name`.
+
+    Raises ssl.SSLCertVerificationError where it does not, OSError where there is no handshake.
+    """
+    async with _connected(address, context, name) as writer:
+        return str(writer.get_extra_info("ssl_object").version())
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    address: Address, context: ssl.SSLContext | None, name: str | None
+) -> AsyncIterator[asyncio.StreamWriter]:
+    try:
+        async with asyncio.timeout(SECONDS):
+            _, writer = await asyncio.open_connection(
+                address.ip, address.port, ssl=context, server_hostname=name if context else None
+            )
+    except TimeoutError as error:
+        raise OSError(f"{address} does not answer within {SECONDS:.0f} s") from error
+    try:
+        yield writer
+    finally:
+        writer.transport.abort()

@@ -1,0 +1,274 @@
+"""The check of the PBX: from the name of the server, or our own port, to a presence that can be read."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from engine.checks.check import Footing, Ladder, NobodyTakesPart, NotReached, Rung, UserNotInPbx
+from engine.checks.network import Address, first_that_answers, look_up, shown_certificate, verify
+from engine.core.clock import Clock
+from engine.core.errors import Failure
+from engine.core.presence.model import Presence
+from engine.core.users import User
+from engine.pbx.errors import (
+    PbxCertificateNotTrusted,
+    PbxLoginRefused,
+    PbxNotConnected,
+    PbxPasswordWrong,
+    PbxRightsMissing,
+    PbxTlsImpossible,
+    PbxUnreachable,
+    WrongPbx,
+)
+from engine.pbx.events import LinkDown, LinkUp, Listening, PbxEvent, PbxTurnedAway, UserRemoved, UsersComplete, UserSeen
+from engine.pbx.websocket import not_trusted, verified_context
+from engine.settings.model import PbxLinkKind, PbxSettings
+from engine.sync.reconciler import Link
+from engine.tls.contexts import speaks_tls
+
+
+class Hearing:
+    """Takes the link's events. `failure` is the first one; that no PBX has come yet is none."""
+
+    def __init__(self) -> None:
+        self.listening: Listening | None = None
+        self.login: LinkUp | None = None
+        self.users: dict[str, User] = {}
+        self.complete = False
+        self.failure: Failure | None = None
+        self._news = asyncio.Event()
+
+    def __call__(self, event: PbxEvent) -> None:
+        """Take one event of the link."""
+        match event:
+            case Listening():
+                self.listening = event
+            case LinkUp():
+                self.login = event
+            case UserSeen(user):
+                self.users[user.guid] = user
+            case UserRemoved(guid):
+                self.users.pop(guid, None)
+            case UsersComplete():
+                self.complete = True
+            case LinkDown(failure) | PbxTurnedAway(_, failure) if not isinstance(failure, PbxNotConnected):
+                self.failure = self.failure or failure
+            case _:
+                pass
+        self._news.set()
+
+    async def news(self) -> None:
+        """Wait until something more was told."""
+        self._news.clear()
+        await self._news.wait()
+
+
+DIAL = ("name lookup", "connection", "TLS", "App WebSocket")
+LISTEN = ("port", "connection from the PBX")
+COMMON = ("log-in", "master PBX", "rights", "users", "presence")
+PATIENCE = 90.0
+"""Seconds that a PBX may take to connect to us; how often it tries is not documented."""
+
+_RUNG_OF: Mapping[type[Failure], str] = MappingProxyType(
+    {
+        PbxLoginRefused: "log-in",
+        PbxPasswordWrong: "log-in",
+        WrongPbx: "master PBX",
+        PbxRightsMissing: "rights",
+    }
+)
+"""Where a failure belongs that the link may tell earlier."""
+
+
+class PbxProbe:
+    """Tries `settings` with a link that `make_link` makes for them; `user` is the name of whose presence is read.
+
+    After `run`, `users` are those that the PBX has, and `domain` is its system name, as far as the climb has come.
+    Nothing is written into the PBX.
+    """
+
+    def __init__(
+        self,
+        settings: PbxSettings,
+        make_link: Callable[[Callable[[PbxEvent], None]], Link],
+        clock: Clock,
+        *,
+        user: str = "",
+        patience: float = PATIENCE,
+    ) -> None:
+        self._settings = settings
+        self._make_link = make_link
+        self._clock = clock
+        self._user = user
+        self._patience = patience
+        self._heard = Hearing()
+        self._addresses: tuple[Address, ...] = ()
+        self._listens = settings.link is PbxLinkKind.LISTEN
+        self.names = (*(LISTEN if self._listens else DIAL), *COMMON)
+
+    @property
+    def users(self) -> tuple[User, ...]:
+        """The users of the PBX, once they are all known."""
+        return tuple(self._heard.users.values()) if self._heard.complete else ()
+
+    @property
+    def domain(self) -> str:
+        """The system name, from the settings or from the PBX."""
+        return self._heard.login.domain if self._heard.login else self._settings.domain
+
+    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+        """Climb, and return all rungs."""
+        ladder = Ladder(self.names, report, self._clock)
+        if self._listens:
+            await self._climb_link(ladder)
+            return tuple(ladder.rungs)
+        await ladder.climb("name lookup", self._look_up)
+        await ladder.climb("connection", self._connect)
+        if self._settings.tls:
+            await ladder.climb("TLS", self._shake_hands)
+        else:
+            ladder.skip("TLS", "pbx.tls is off, so nothing is encrypted")
+        await self._climb_link(ladder)
+        return tuple(ladder.rungs)
+
+    async def _climb_link(self, ladder: Ladder) -> None:
+        if not ladder.holds:
+            for name in self.names[len(ladder.rungs) :]:
+                ladder.skip(name, "there is no connection")
+            return
+        link = self._make_link(self._heard)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(link.run())
+            try:
+                await self._climb_with(link, ladder)
+            finally:
+                running.cancel()
+
+    async def _climb_with(self, link: Link, ladder: Ladder) -> None:
+        if self._listens:
+            await ladder.climb("port", self._listen)
+            await ladder.climb("connection from the PBX", self._be_called)
+        else:
+            await ladder.climb("App WebSocket", self._open)
+        await ladder.climb("log-in", self._log_in)
+        await ladder.climb("master PBX", self._check_master)
+        await ladder.climb("rights", self._check_rights)
+        await ladder.climb("users", self._copy_users)
+        await ladder.climb("presence", lambda footing: self._read_presence(link, footing))
+
+    async def _look_up(self, footing: Footing) -> None:
+        self._addresses = await look_up(self._settings.host, self._settings.port)
+        footing.evidence.append(f"{self._settings.host} is {', '.join(each.ip for each in self._addresses)}")
+
+    async def _connect(self, footing: Footing) -> None:
+        try:
+            answering = await first_that_answers(self._addresses)
+        except OSError as error:
+            raise PbxUnreachable(f"{self._settings.host}:{self._settings.port}: {error.strerror or error}") from error
+        self._addresses = (answering,)
+        footing.evidence.append(f"{answering} answers")
+
+    async def _shake_hands(self, footing: Footing) -> None:
+        settings, [address] = self._settings, self._addresses
+        shown = await shown_certificate(address, settings.host)
+        if shown is not None:
+            footing.evidence += shown.lines
+        if settings.fingerprint is not None:
+            if shown is None or _digits(settings.fingerprint) != _digits(shown.fingerprint):
+                raise PbxCertificateNotTrusted("it is not the one of pbx.fingerprint")
+            return
+        try:
+            footing.evidence.append(await verify(address, settings.host, verified_context(settings.ca_file)))
+        except ssl.SSLCertVerificationError as error:
+            raise not_trusted(settings, error, shown) from error
+        except OSError as error:
+            if isinstance(error, ssl.SSLError) and speaks_tls(error):
+                raise PbxTlsImpossible(f"{address}: {error}") from error
+            footing.remedy = "Check pbx.port and pbx.tls: this port does not speak TLS as a PBX does."
+            raise PbxUnreachable(f"{address}: no TLS ({error})") from error
+
+    async def _open(self, footing: Footing) -> None:
+        await self._until("App WebSocket", lambda: self._heard.login is not None)
+        footing.evidence.append("the PBX speaks the App WebSocket protocol")
+
+    async def _listen(self, footing: Footing) -> None:
+        footing.remedy = (
+            "If it is the running engine that listens at this port, this cannot be tried beside it: its status tells "
+            "whether the PBX is connected. Else set pbx.listen_address to an address of this machine and "
+            "pbx.listen_port to a free port above 1023."
+        )
+        await self._until("port", lambda: self._heard.listening is not None)
+        if self._heard.listening is not None:
+            footing.evidence.append(f"URL for the App object: {self._heard.listening.url}")
+            footing.evidence.append(f"SHA-256 of the certificate shown: {self._heard.listening.fingerprint}")
+
+    async def _be_called(self, footing: Footing) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._until("connection from the PBX", lambda: self._heard.login is not None)
+        except TimeoutError as error:
+            raise PbxNotConnected(f"it did not within {self._patience:.0f} s") from error
+        footing.evidence.append("the PBX has connected")
+
+    async def _log_in(self, footing: Footing) -> None:
+        await self._until("log-in", lambda: self._heard.login is not None)
+        who = f"App object {self._settings.app}" if not self._listens else "the password is that of the App object"
+        footing.evidence.append(f"{who}; system name {self.domain}" if self.domain else who)
+
+    async def _check_master(self, footing: Footing) -> None:
+        await self._until(
+            "master PBX", lambda: self._heard.complete or bool(self._heard.login and self._heard.login.pbx)
+        )
+        told = self._heard.login.pbx if self._heard.login else None
+        footing.evidence.append(f"its name is {told}" if told else f"users are at home at {self._settings.master}")
+
+    async def _check_rights(self, footing: Footing) -> None:
+        await self._until("rights", lambda: self._heard.complete)
+        footing.evidence.append("TableUsers may be used")
+
+    async def _copy_users(self, footing: Footing) -> None:
+        await self._until("users", lambda: self._heard.complete)
+        taking_part = sum(self._settings.users.takes_part(user) for user in self.users)
+        footing.evidence.append(f"{len(self.users)} users, {taking_part} of them take part")
+        if not taking_part:
+            raise NobodyTakesPart(f"of {len(self.users)} users")
+
+    async def _read_presence(self, link: Link, footing: Footing) -> None:
+        user = self._whom_to_look_at()
+        presence = await link.read_presence(user.name)
+        footing.evidence.append(
+            f"the calendar presence of {user.label} may be read, and so be written: {_shown(presence)}"
+        )
+
+    def _whom_to_look_at(self) -> User:
+        if self._user:
+            for user in self.users:
+                if user.name.casefold() == self._user.casefold():
+                    return user
+            raise UserNotInPbx(self._user)
+        for user in self.users:
+            if user.name and self._settings.users.takes_part(user):
+                return user
+        raise NotReached("no user with a Name takes part")
+
+    async def _until(self, rung: str, done: Callable[[], bool]) -> None:
+        """Wait for what proves a rung. A failure that belongs to a later one proves it as well, or leaves it open."""
+        while not done():
+            failure = self._heard.failure
+            if failure is not None:
+                place = _RUNG_OF.get(type(failure), rung)
+                if self.names.index(place) <= self.names.index(rung):
+                    raise failure
+                if place == "log-in" or self._heard.login is not None:
+                    return
+                raise NotReached(f"not tried: {failure.meaning[0].lower()}{failure.meaning[1:]}")
+            await self._heard.news()
+
+
+def _digits(fingerprint: str) -> str:
+    return fingerprint.replace(":", "").casefold()
+
+
+def _shown(presence: Presence) -> str:
+    return presence.activity or ("available" if presence.note else "none")

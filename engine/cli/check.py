@@ -1,0 +1,155 @@
+"""Carries out `probe` and `preview`: has a running engine try something, and shows what came of it."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import TextIO
+
+import msgspec
+
+from engine.api.client import reachable_socket
+from engine.api.paths import usual_sockets
+from engine.api.schema import Operation
+from engine.api.schema.checks import Probe, ProbeQuestion, RungAccount
+from engine.api.schema.preview import Preview, PreviewPageQuestion, PreviewQuestion, PreviewRow
+from engine.api.schema.settings import Value
+from engine.cli.client import CommandClient, saying
+from engine.cli.errors import ChangeNotUnderstood
+from engine.cli.exit_codes import FAILED, WELL
+from engine.cli.output import put_json, remark, say, show
+from engine.cli.reports import Ladders
+from engine.cli.status import FOLLOWED, PER_PAGE
+from engine.cli.terminal import palette_of_output
+from engine.core import bounded
+from engine.core.errors import Failure
+from engine.daemon.loop import run_loop
+from engine.display import displayed
+
+CALLED_OFF_WITHIN = 2.0
+"""Seconds in which the engine should hear that nobody waits any more."""
+
+
+def run_probe(options: argparse.Namespace) -> int:
+    """Have the engine climb a ladder, and show each rung as it is done. Raises a `Failure`."""
+    question = ProbeQuestion(settings=changes_typed(options.changes), user=options.user)
+    return _attached(options, lambda client: _probe(client, options.side, question, as_json=options.json))
+
+
+def run_preview(options: argparse.Namespace) -> int:
+    """Have the engine compare, and show who is affected. Raises a `Failure`."""
+    question = PreviewQuestion(settings=changes_typed(options.changes))
+    return _attached(options, lambda client: _preview(client, question, as_json=options.json))
+
+
+def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
+    """Return what `key=value` on the command line means: nothing is the default, else a value of TOML, or the text.
+
+    Raises `ChangeNotUnderstood`.
+    """
+    changes: dict[str, Value] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not key or not equals:
+            raise ChangeNotUnderstood(pair)
+        changes[key] = _value(text) if text else None
+    return changes
+
+
+def _value(text: str) -> Value:
+    try:
+        value = bounded.toml(f"value = {text}")["value"]
+    except ValueError:
+        return text
+    if isinstance(value, list):
+        return tuple(str(each) for each in value)
+    return value if isinstance(value, bool | int | float | str) else text
+
+
+def _attached(options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]]) -> int:
+    paths = (options.socket,) if options.socket else usual_sockets()
+    path = reachable_socket(paths, "change")
+
+    async def run() -> int:
+        client = CommandClient(path)
+        return await work(client)
+
+    try:
+        return run_loop(run())
+    except KeyboardInterrupt:
+        return FAILED
+
+
+async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, as_json: bool) -> int:
+    operation = await client.post(f"/v1/probes/{side}", Operation, question)
+    ladders, told = Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)), 0
+    probe = await client.get(f"/v1/probes/{operation.id}", Probe)
+
+    def what() -> str:
+        return f"Trying {', '.join(probe.names[len(probe.rungs) :][:1]) or side}, {told} of {len(probe.names)} done"
+
+    try:
+        async with saying(what):
+            while True:
+                if not as_json:
+                    show_rungs(ladders, probe.rungs[told:], sys.stdout)
+                told = len(probe.rungs)
+                if probe.operation.state != "running":
+                    break
+                await asyncio.sleep(FOLLOWED)
+                probe = await client.get(f"/v1/probes/{operation.id}", Probe)
+    except asyncio.CancelledError:
+        await call_off(client, operation)
+        raise
+    if as_json:
+        put_json(probe)
+    tell_end(probe.operation)
+    well = probe.operation.state == "done" and all(rung.outcome != "failed" for rung in probe.rungs)
+    return WELL if well else FAILED
+
+
+async def call_off(client: CommandClient, operation: Operation) -> None:
+    """Have nothing go on for nobody; an engine that does not answer keeps nobody waiting."""
+    with suppress(TimeoutError, Failure):
+        async with asyncio.timeout(CALLED_OFF_WITHIN):
+            await client.delete(f"/v1/operations/{operation.id}", Operation)
+
+
+def tell_end(operation: Operation) -> None:
+    """Say so where somebody called an operation off, or the engine made a mistake with it."""
+    if operation.state == "cancelled":
+        remark("It was called off.")
+    elif operation.state == "failed":
+        remark("The engine made a mistake with this; please report it with the log.")
+
+
+def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount], output: TextIO) -> None:
+    """Print rungs."""
+    for rung in rungs:
+        for line in ladders.rung(displayed(rung)):
+            say(line, output)
+
+
+async def _preview(client: CommandClient, question: PreviewQuestion, *, as_json: bool) -> int:
+    operation = await client.post("/v1/preview", Operation, question)
+    try:
+        while operation.state == "running":
+            await asyncio.sleep(FOLLOWED)
+            operation = await client.get(f"/v1/operations/{operation.id}", Operation)
+            remark(f"{operation.done} of {operation.total}")
+    except asyncio.CancelledError:
+        await call_off(client, operation)
+        raise
+    rows: list[PreviewRow] = []
+    while True:
+        part = PreviewPageQuestion(page=len(rows) // PER_PAGE + 1, per_page=PER_PAGE)
+        page = await client.get(f"/v1/preview/{operation.id}", Preview, part)
+        rows += page.users
+        if len(page.users) < PER_PAGE:
+            break
+    preview = msgspec.structs.replace(page, page=1, per_page=max(len(rows), 1), users=tuple(rows))
+    show(preview, Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)).preview, as_json=as_json)
+    tell_end(operation)
+    return WELL if operation.state == "done" else FAILED

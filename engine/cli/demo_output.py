@@ -1,0 +1,192 @@
+"""The output of `calendar-engine demo`: presences as they are confirmed, and a summary."""
+
+import json
+import shutil
+import sys
+import textwrap
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.cli.output import put, remark, say
+from engine.cli.terminal import COLOURS, GLYPHS, LETTERS, PLAIN, WORDS, fitted, is_ascii_only
+from engine.core.errors import Failure
+from engine.core.presence.model import Presence
+from engine.display import counted, visible
+from engine.sync.events import (
+    ConcernArose,
+    Happening,
+    LinkRecovered,
+    LinkTrouble,
+    PresenceConfirmed,
+    ReadingRestricted,
+    UserTrouble,
+)
+from engine.sync.status import Status, UserProblem
+
+
+class Tally:
+    """An observer that remembers how much was written and what went wrong with a whole side or with a presence."""
+
+    def __init__(self) -> None:
+        self.presences_set = 0
+        self._link_failures: list[tuple[str, Failure]] = []
+        self._user_failures: dict[str, UserTrouble] = {}
+
+    def note(self, happening: Happening) -> None:
+        """Count one happening."""
+        match happening:
+            case PresenceConfirmed():
+                self.presences_set += 1
+            case LinkTrouble(side, failure):
+                self._link_failures.append((side.value, failure))
+            case UserTrouble(user):
+                self._user_failures[user.guid] = happening
+            case _:
+                pass
+
+    def errors(self, status: Status) -> list[tuple[str, Failure]]:
+        """Return who or what failed and how, without the users that `status` lists as unresolved anyway."""
+        known = {problem.user.guid for problem in status.unresolved}
+        users = [trouble for guid, trouble in self._user_failures.items() if guid not in known]
+        return [*self._link_failures, *((trouble.user.label, trouble.failure) for trouble in users)]
+
+
+def problem_as_data(problem: UserProblem) -> dict[str, str]:
+    """Return a user's problem for JSON."""
+    return {"user": problem.user.label} | failure_as_data(problem.failure)
+
+
+def failure_as_data(failure: Failure) -> dict[str, str]:
+    """Return a failure for JSON: its name, what happened, what to do."""
+    return {"failure": failure.slug, "reason": str(failure), "remedy": failure.remedy}
+
+
+MIN_NOTE = 16
+BEFORE_THE_NOTE = 42
+"""Columns of time, state and name."""
+
+
+class JsonView:
+    """One JSON object a line: every confirmed presence, and a summary at the end."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    def begin(self, speed: float, now: datetime, socket: Path) -> None:
+        """Say where the local API is, on standard error: every line here is an object of its own."""
+        remark(f"calendar-engine demo: local API at {socket}")
+
+    def show(self, happening: Happening) -> None:
+        """Print a confirmed presence."""
+        if isinstance(happening, PresenceConfirmed):
+            presence = {"activity": happening.presence.activity, "note": happening.presence.note}
+            time = happening.at.astimezone(self._zone).isoformat(timespec="seconds")
+            _print_json({"user": happening.user.label, **presence, "time": time})
+
+    def tell(self, at: datetime, change: str) -> None:
+        """Nothing: what changes in a calendar shows in the presences."""
+
+    def end(self, status: Status, tally: Tally) -> None:
+        """Print the summary."""
+        _print_json(
+            {
+                "users": status.users,
+                "resolved": status.resolved,
+                "watched": status.watched,
+                "unresolved": [problem_as_data(problem) for problem in status.unresolved],
+                "presences_set": tally.presences_set,
+                "errors": [{"where": where} | failure_as_data(failure) for where, failure in tally.errors(status)],
+            }
+        )
+
+
+class LineView:
+    """One line a happening; glyph and word say the same as the colour."""
+
+    def __init__(self, zone: ZoneInfo, *, colour: bool, ascii_only: bool) -> None:
+        self._zone = zone
+        self._colour = colour
+        self._glyphs = LETTERS if ascii_only else GLYPHS
+
+    def begin(self, speed: float, now: datetime, socket: Path) -> None:
+        """Say what is going on, and where the local API is."""
+        say(f"calendar-engine demo: {now.astimezone(self._zone):%A %d %B %Y}, {speed:g} times as fast as real.")
+        say("A simulated PBX and a simulated Exchange, on loopback. Ctrl+C ends it.")
+        say(f"In another terminal: calendar-engine status --socket {socket}")
+        say()
+
+    def show(self, happening: Happening) -> None:
+        """Print what happened."""
+        match happening:
+            case PresenceConfirmed(user, presence, at):
+                self._print_presence(f"{at.astimezone(self._zone):%H:%M}", user.label, presence)
+            case UserTrouble(user, failure):
+                _print_trouble("       ! ", user.label, failure)
+            case LinkTrouble(side, failure):
+                _print_trouble("       ! ", side.value, failure)
+            case LinkRecovered(side):
+                say(f"       = {side} is working")
+            case ReadingRestricted(failure) | ConcernArose(failure=failure):
+                say(f"       ! {failure}")
+                say(f"         {failure.remedy}")
+            case _:
+                pass
+
+    def tell(self, at: datetime, change: str) -> None:
+        """Print what changed in a calendar."""
+        say(f"{at.astimezone(self._zone):%H:%M}  ~ {change}")
+
+    def end(self, status: Status, tally: Tally) -> None:
+        """Print the summary."""
+        say()
+        say(
+            f"{counted(status.users, 'user')}, {status.resolved} with a calendar, {status.watched} of them watched; "
+            f"{counted(tally.presences_set, 'presence')} set."
+        )
+        for problem in status.unresolved:
+            _print_trouble("No calendar: ", problem.user.label, problem.failure)
+        for where, failure in tally.errors(status):
+            _print_trouble("Error: ", where, failure)
+
+    def _print_presence(self, time: str, name: str, presence: Presence) -> None:
+        state = f"{self._glyphs[presence.activity]} {WORDS[presence.activity]:<9}"
+        line = f"{time}  {state}  {fitted(visible(name), 20)}  {visible(presence.note) or '(nothing set)'}"
+        if self._colour:
+            line = f"{COLOURS[presence.activity]}{line}{PLAIN}"
+        say(line, colours=self._colour)
+
+
+def _print_trouble(start: str, where: str, failure: Failure) -> None:
+    width = shutil.get_terminal_size().columns
+    indent = " " * 9
+    for line in textwrap.wrap(f"{start}{visible(where)}: {failure}", width, subsequent_indent=indent):
+        say(line)
+    for line in textwrap.wrap(failure.remedy, width, initial_indent=indent, subsequent_indent=indent):
+        say(line)
+
+
+def _print_json(value: dict[str, object]) -> None:
+    put(json.dumps(value, ensure_ascii=False).encode() + b"\n")
+
+
+View = JsonView | LineView
+
+
+def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) -> View:
+    """Return the view that was asked for and that the terminal can show."""
+    if as_json:
+        return JsonView(zone)
+    on_terminal = sys.stdout.isatty() and not plain
+    return LineView(
+        zone,
+        colour=on_terminal and not no_colour,
+        ascii_only=is_ascii_only(sys.stdout),
+    )
+
+
+def room_for_notes(*, plain: bool) -> int | None:
+    """Return how long a note may be to fit beside time, state and name; None where lines may be of any length."""
+    if plain or not sys.stdout.isatty():
+        return None
+    return max(MIN_NOTE, shutil.get_terminal_size().columns - BEFORE_THE_NOTE)

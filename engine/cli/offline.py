@@ -1,0 +1,72 @@
+"""Settings and secrets with or without a running engine, asked for in the same way: where none runs, this process
+answers itself, by the same API and with the same checks."""
+
+import argparse
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from engine.api.client import reachable_socket
+from engine.api.errors import EngineUnreachable
+from engine.api.paths import SOCKET, usual_sockets
+from engine.cli.client import CommandClient
+from engine.daemon.daemon import open_site
+from engine.daemon.log_handler import start_logging
+from engine.daemon.loop import run_loop
+from engine.daemon.paths import settings_path
+from engine.daemon.temporary_directory import scratch_directory
+from engine.server.app import ApiServer
+from engine.server.sockets import open_doors
+
+
+def run_beside(
+    options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]], *, changes: bool, with_state: bool
+) -> int:
+    """Do `work` with a running engine, or with the files alone, and return its exit status. Raises a `Failure`.
+
+    What makes no `changes` is asked on the socket for reading, too. Unless it is `with_state`, nothing is needed but
+    the settings file: neither the state directory nor secrets are looked at.
+    """
+    start_logging(logging.ERROR)
+    return run_loop(_run(options, work, changes=changes, with_state=with_state))
+
+
+async def _run(
+    options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]], *, changes: bool, with_state: bool
+) -> int:
+    path = _running(options, changes=changes)
+    if path is not None:
+        client = CommandClient(path)
+        return await work(client)
+    with scratch_directory("calendar-engine-") as directory:
+        state = None if with_state else directory / "state"
+        async with _answering(options.settings or settings_path(), state, directory) as client:
+            return await work(client)
+
+
+def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
+    if options.settings is not None:
+        return None
+    try:
+        paths = (options.socket,) if options.socket else usual_sockets()
+        return reachable_socket(paths, "change" if changes else "ask")
+    except EngineUnreachable:
+        if options.socket is not None:
+            raise
+        return None
+
+
+@asynccontextmanager
+async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[CommandClient]:
+    """Answer in this process for as long as the context lasts; no engine begins."""
+    async with open_site(settings, None, state_dir=state) as site:
+        with open_doors(directory / SOCKET, None, {}) as doors:
+            async with asyncio.TaskGroup() as group:
+                serving = group.create_task(ApiServer(site.desk, doors, site.service.keep, more=site.parts).serve())
+                try:
+                    client = CommandClient(doors.main, is_alone=True)
+                    yield client
+                finally:
+                    serving.cancel()

@@ -1,0 +1,214 @@
+"""The commands that ask a running engine: status, users, explain, resync and events."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.api.client import reachable_socket, understood
+from engine.api.paths import usual_sockets
+from engine.api.schema import (
+    AuditEvent,
+    ChangeEvent,
+    HeldChange,
+    Operation,
+    OperationEvent,
+    ResyncQuestion,
+    Status,
+    UserDetail,
+    UserRow,
+    UsersPage,
+    UsersQuestion,
+)
+from engine.cli.client import CommandClient, saying
+from engine.cli.errors import UserNotClear, UserNotFound
+from engine.cli.exit_codes import FAILED, WELL
+from engine.cli.output import put, remark, say, show
+from engine.cli.reports import EventLines, Reports, held_in_words
+from engine.cli.terminal import palette_of_output
+from engine.daemon.loop import run_loop
+from engine.display import counted, displayed
+
+PER_PAGE = 1000
+FOLLOWED = 0.3
+"""Seconds between two looks at an operation."""
+
+
+def run_attached(options: argparse.Namespace) -> int:
+    """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    paths = (options.socket,) if options.socket else usual_sockets()
+    path = reachable_socket(paths, "change" if _changes(options) else "ask")
+    try:
+        return run_loop(_run(options, path))
+    except KeyboardInterrupt:
+        if options.command == "events":
+            return WELL
+        if options.command == "resync":
+            remark("The engine goes on with it; calendar-engine events tells how far it is.")
+        return FAILED
+
+
+def _changes(options: argparse.Namespace) -> bool:
+    return bool(options.command == "resync" or (options.command == "hold" and options.action == "confirm"))
+
+
+async def _run(options: argparse.Namespace, path: Path) -> int:
+    client = CommandClient(path)
+    commands = Commands(client, await client.get("/v1/status", Status), as_json=options.json)
+    match options.command:
+        case "status":
+            return commands.status()
+        case "users":
+            return await commands.users(options.filter)
+        case "hold":
+            return await commands.hold(confirm=options.action == "confirm")
+        case "explain":
+            return await commands.explain(options.user)
+        case "resync":
+            return await commands.resync(options.user, search=options.resolve)
+        case _:
+            return await commands.events()
+
+
+class Commands:
+    """Data goes to standard output, as lines or as JSON; what is going on goes to standard error.
+
+    `status` is how the engine is; its time zone is that of all times for people.
+    """
+
+    def __init__(self, client: CommandClient, status: Status, *, as_json: bool) -> None:
+        palette, zone = palette_of_output(no_colour="NO_COLOR" in os.environ), ZoneInfo(status.timezone)
+        self._client = client
+        self._status = status
+        self._reports = Reports(palette, zone)
+        self._lines = EventLines(palette, zone)
+        self._as_json = as_json
+
+    def status(self) -> int:
+        """Show how things stand; the exit status says whether both sides work."""
+        show(self._status, self._reports.status, as_json=self._as_json)
+        return WELL if all(link.works for link in self._status.links) else FAILED
+
+    async def users(self, words: list[str]) -> int:
+        """Show all users that fit."""
+        page = await self._all_users(" ".join(words))
+        show(page, lambda this: [*self._reports.mode(self._status), *self._reports.users(this)], as_json=self._as_json)
+        remark(counted(page.total, "user"))
+        return WELL
+
+    async def explain(self, typed: str) -> int:
+        """Show everything about one user."""
+        guid = await self._guid(typed)
+        user = await self._client.get(f"/v1/users/{guid}", UserDetail)
+        show(
+            user,
+            lambda this: [*self._reports.mode(self._status), *self._reports.explanation(this)],
+            as_json=self._as_json,
+        )
+        return WELL
+
+    async def hold(self, *, confirm: bool) -> int:
+        """Show what is held, or let it happen; the exit status says whether something is held still."""
+        held = await self._client.post("/v1/hold/confirm", HeldChange) if confirm else self._status.held
+        if held is None or not held.of_users:
+            remark("No change is held.")
+            return WELL
+        dry_run = self._status.dry_run
+        show(
+            held,
+            lambda this: [
+                *self._reports.dry_run(self._status),
+                held_in_words(this, confirmed=confirm, dry_run=dry_run),
+            ],
+            as_json=self._as_json,
+        )
+        return WELL if confirm else FAILED
+
+    async def resync(self, typed: list[str], *, search: bool) -> int:
+        """Have calendars read anew, after a `search` for the mailboxes if wished, and wait for it; the exit status
+        says whether any could be read."""
+        path = "/v1/reresolve" if search else "/v1/resync"
+        meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
+        operation = await self._client.post(path, Operation, meant)
+        operation = await self._followed(operation)
+        show(operation, _summary, as_json=self._as_json)
+        if operation.state == "blocked":
+            self._tell_reason(operation)
+        return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
+
+    async def _followed(self, operation: Operation) -> Operation:
+        """Return it when it is over; until then, say how far it is and what it waits for."""
+        told, waits_for = -1, None
+
+        def what() -> str:
+            return f"Waiting for {operation.total - operation.done} of {operation.total} calendars to be read"
+
+        async with saying(what):
+            while operation.state == "running":
+                if operation.done != told:
+                    told = operation.done
+                    remark(f"{told} of {operation.total}")
+                if operation.trouble != waits_for:
+                    self._tell_reason(operation)
+                waits_for = operation.trouble
+                await asyncio.sleep(FOLLOWED)
+                operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
+        return operation
+
+    def _tell_reason(self, operation: Operation) -> None:
+        if operation.trouble is not None:
+            for line in self._reports.reason(displayed(operation.trouble), operation.until):
+                remark(line)
+
+    async def events(self) -> int:
+        """Show what happens until interrupted; as JSON with the snapshot and every topic."""
+        if not self._as_json:
+            for line in self._reports.mode(self._status):
+                say(line)
+        if sys.stderr.isatty():
+            remark("Waiting for what happens; Ctrl+C ends the command.")
+        kinds: dict[str, type[ChangeEvent | AuditEvent | OperationEvent]] = {
+            "changes": ChangeEvent,
+            "audit": AuditEvent,
+            "operations": OperationEvent,
+        }
+        async for event in self._client.events("" if self._as_json else ",".join(kinds)):
+            if self._as_json:
+                put(b'{"event":"%s","data":%s}\n' % (event.name.encode(), event.data))
+            elif event.name in kinds:
+                say(self._lines.line(displayed(understood(event.data, kinds[event.name], event.name))))
+        return FAILED  # not before the events have, with a failure
+
+    async def _all_users(self, words: str) -> UsersPage:
+        found: list[UserRow] = []
+        while True:
+            number = len(found) // PER_PAGE + 1
+            question = UsersQuestion(filter=words, page=number, per_page=PER_PAGE)
+            page = await self._client.get("/v1/users", UsersPage, question)
+            found += page.users
+            if len(page.users) < PER_PAGE:
+                return UsersPage(total=len(found), page=1, per_page=max(len(found), 1), users=tuple(found))
+
+    async def _guid(self, typed: str) -> str:
+        """Return who is meant: the one who is called exactly that, or the only one whom it fits."""
+        users = (await self._all_users(typed)).users
+        exact = [user for user in users if typed.casefold() in _names(user)]
+        words = typed.casefold().split()
+        meant = exact or [user for user in users if all(any(word in name for name in _names(user)) for word in words)]
+        if len(meant) == 1:
+            return meant[0].guid
+        if not meant:
+            raise UserNotFound(f"nobody fits {typed!r}")
+        some = ", ".join(user.name for user in meant[:5])
+        raise UserNotClear(f"{len(meant)} users fit {typed!r}: {some}{', ...' if len(meant) > 5 else ''}")
+
+
+def _summary(operation: Operation) -> list[str]:
+    calendars = counted(operation.total, "calendar")
+    return [f"{operation.state}: {operation.done} of {calendars}, {operation.failed} not readable"]
+
+
+def _names(user: UserRow) -> set[str]:
+    return {name.casefold() for name in (user.guid, user.name, user.display_name, user.mailbox) if name}

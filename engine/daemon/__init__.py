@@ -1,0 +1,1 @@
+"""The daemon: builds everything from the settings, and runs it until it is stopped."""

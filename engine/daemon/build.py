@@ -1,0 +1,216 @@
+"""Composition root: builds the engine, the PBX connection and the calendar source from the settings."""
+
+import functools
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from random import Random, SystemRandom
+
+import platformdirs
+from aiohttp.abc import AbstractResolver
+
+from engine.checks.exchange import ExchangeAccess
+from engine.checks.factory import Workbench
+from engine.checks.network import look_up, looking_up_by
+from engine.core.clock import Clock
+from engine.core.secret import Secret
+from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
+from engine.exchange.ews.source import EwsSource
+from engine.exchange.http.auth import Credential
+from engine.exchange.http.client import ExchangeHttp
+from engine.exchange.http.connection import verified_context
+from engine.exchange.http.trace import Trace
+from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
+from engine.exchange.source import CalendarSource
+from engine.logins.breaker import LogIns
+from engine.pbx import websocket
+from engine.pbx.addresses import KnownAddresses
+from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCertificate, listen_names
+from engine.pbx.client import PbxLink
+from engine.pbx.events import PbxEvent
+from engine.pbx.server import PbxListener
+from engine.settings.model import EngineSettings, ExchangeSettings, ExchangeType, PbxLinkKind, Settings
+from engine.store.presence import AcknowledgedPresences
+from engine.store.secrets import Secrets
+from engine.sync.events import Observer
+from engine.sync.reconciler import Engine, Link
+
+USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
+"""Constant, since Exchange administrators allow or block clients by it."""
+
+
+def calendar_source(
+    settings: Settings,
+    secrets: Secrets,
+    *,
+    clock: Clock,
+    network_clock: Clock,
+    random: Random,
+    resolver: AbstractResolver | None,
+    trace: Trace | None = None,
+    log_ins: LogIns | None = None,
+) -> CalendarSource:
+    """Return the source, not connected to anything yet. `resolver` looks up Exchange's servers, `trace` looks on;
+    `log_ins` are asked before each log-in."""
+    return exchange_access(
+        settings,
+        secrets,
+        clock=clock,
+        network_clock=network_clock,
+        random=random,
+        resolver=resolver,
+        trace=trace,
+        log_ins=log_ins,
+    ).source
+
+
+def exchange_access(
+    settings: Settings,
+    secrets: Secrets,
+    *,
+    clock: Clock,
+    network_clock: Clock,
+    random: Random,
+    resolver: AbstractResolver | None,
+    trace: Trace | None = None,
+    log_ins: LogIns | None = None,
+) -> ExchangeAccess:
+    """Return the source together with what it is made of."""
+    exchange = settings.exchange
+    tls = verified_context(exchange.ca_file)
+    log_ins = log_ins or LogIns(network_clock)
+    token: ExchangeOnlineTokens | None = None
+    if exchange.type is not ExchangeType.ON_PREMISES:
+        exchange = for_exchange_online(exchange)
+        registration = _registration(exchange, secrets)
+        scope = scope_of(exchange.ews_url or "")
+        application = Application(registration, scope, tls=tls, user_agent=USER_AGENT, trace=trace)
+        token = ExchangeOnlineTokens(
+            application,
+            f"application {registration.client_id}",
+            network_clock,
+            clock,
+            log_ins.breaker(registration.account, registration.identity),
+        )
+    http = ExchangeHttp(
+        log_in=token or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),
+        connections=exchange.connections,
+        tls=tls,
+        clock=network_clock,
+        user_agent=USER_AGENT,
+        resolver=resolver,
+        trace=trace,
+        log_ins=log_ins,
+    )
+    source = EwsSource(
+        exchange,
+        with_subjects=settings.presence.needs_subjects,
+        exception_organizer=settings.presence.tentative_exception_organizer,
+        http=http,
+        clock=network_clock,
+        random=random,
+    )
+    return ExchangeAccess(exchange, tls, http, token, source)
+
+
+def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:
+    certificate, key = exchange.certificate, exchange.certificate_key
+    return Registration(
+        authority=exchange.authority or AUTHORITY,
+        tenant_id=exchange.tenant_id or "",
+        client_id=exchange.client_id or "",
+        proof=ClientCertificate(certificate, key) if certificate and key else secrets.exchange_client_secret,
+    )
+
+
+def assemble(
+    settings: Settings,
+    secrets: Secrets,
+    store: AcknowledgedPresences,
+    *,
+    clock: Clock,
+    network_clock: Clock,
+    observe: Observer,
+    resolver: AbstractResolver | None = None,
+    trace: Trace | None = None,
+    log_ins: LogIns | None = None,
+) -> Engine:
+    """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` looks on at what is
+    exchanged with them; `log_ins` are asked before each log-in."""
+    random = SystemRandom()
+    source = calendar_source(
+        settings,
+        secrets,
+        clock=clock,
+        network_clock=network_clock,
+        random=random,
+        resolver=resolver,
+        trace=trace,
+        log_ins=log_ins,
+    )
+    return Engine(
+        settings,
+        source=source,
+        make_link=lambda on_event: pbx_link(settings, secrets.pbx_password, network_clock, on_event, log_ins),
+        store=store,
+        clock=clock,
+        network_clock=network_clock,
+        random=random,
+        observe=observe,
+    )
+
+
+def make_workbench(
+    clock: Clock, network_clock: Clock, resolver: AbstractResolver | None = None, log_ins: LogIns | None = None
+) -> Workbench:
+    """Return what probes are made with. `resolver` looks up Exchange's servers; `log_ins` are those of the engine, so
+    that what a probe tries counts for both."""
+    log_ins = log_ins or LogIns(network_clock)
+    access = functools.partial(
+        exchange_access,
+        clock=clock,
+        network_clock=network_clock,
+        random=SystemRandom(),
+        resolver=resolver,
+        log_ins=log_ins,
+    )
+    return Workbench(
+        make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event, log_ins),
+        make_access=access,
+        clock=clock,
+        network_clock=network_clock,
+        exchange_lookup=look_up if resolver is None else looking_up_by(resolver),
+    )
+
+
+def pbx_link(
+    settings: Settings,
+    password: Secret,
+    clock: Clock,
+    on_event: Callable[[PbxEvent], None],
+    log_ins: LogIns | None = None,
+) -> Link:
+    """Return the link that the settings name, which has connected to nothing yet. `clock` is the network clock,
+    `log_ins` are asked before each log-in of ours; who logs in with us does not count."""
+    pbx = settings.pbx
+    if pbx.link is PbxLinkKind.LISTEN:
+        known = KnownAddresses(state_directory(settings.engine) / "pbx-addresses")
+        return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings), known=known)
+    context = websocket.verified_context(pbx.ca_file) if pbx.tls else None
+    return PbxLink(pbx, password, clock, on_event, tls=context, random=SystemRandom(), log_ins=log_ins)
+
+
+def _listen_certificate(settings: Settings) -> ListenCertificate:
+    pbx = settings.pbx
+    if pbx.certificate is not None:
+        return GivenCertificate(pbx.certificate, pbx.certificate_key)
+    return OwnCertificate(state_directory(settings.engine), listen_names(pbx))
+
+
+def state_directory(settings: EngineSettings) -> Path:
+    """Return where the engine keeps its state: as set, else as systemd says, else the platform's place for it."""
+    if settings.state_dir is not None:
+        return settings.state_dir
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else platformdirs.user_state_path("calendar-engine", appauthor=False)

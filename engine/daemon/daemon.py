@@ -1,0 +1,247 @@
+"""The daemon: its state directory, its parts, and its run from the start to a signal."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp.abc import AbstractResolver
+
+from engine.api.paths import socket_path
+from engine.checks.factory import Workbench
+from engine.core.clock import Clock
+from engine.daemon.build import assemble, make_workbench, state_directory
+from engine.daemon.debug_log import DebugLog
+from engine.daemon.log_messages import introduce, log
+from engine.daemon.process import taken_environment
+from engine.daemon.signals import on_hangup, until_signalled
+from engine.logins.breaker import LogIns
+from engine.server.app import ApiServer, MetricsServer
+from engine.server.handlers.checks import ProbesPart
+from engine.server.handlers.logins import LogInsPart
+from engine.server.handlers.preview import PreviewPart
+from engine.server.handlers.secrets import SecretsPart
+from engine.server.handlers.settings import SettingsPart
+from engine.server.handlers.setup import SetupPart
+from engine.server.http import Part
+from engine.server.sockets import open_doors
+from engine.server.state import Desk
+from engine.server.trial_settings import Candidates
+from engine.settings.model import EngineSettings, Settings
+from engine.setup.checks import SetupChecks
+from engine.setup.guesses import guessed_zone
+from engine.setup.session import SetupSession
+from engine.store.audit import AuditTrail
+from engine.store.database import Database
+from engine.store.errors import StoreDamaged, StoreForeign
+from engine.store.logins import LogInHistory
+from engine.store.presence import AcknowledgedPresences
+from engine.store.secret_sources import SecretSources
+from engine.store.secret_store import Vault
+from engine.store.secrets import Secrets
+from engine.store.settings_history import SettingsHistory
+from engine.supervisor.plan import Assemble
+from engine.supervisor.settings_file import SettingsFile, system_zone
+from engine.supervisor.supervisor import Service
+from engine.sync.clocks import SteadyClock, SystemClock
+from engine.sync.events import Happening, Observer, ServiceChanged
+from engine.sync.reconciler import Engine
+
+logger = logging.getLogger(__name__)
+
+SETUP = "setup.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """Settings file, `state` directory and secrets; `given` is how the service is reached until its next start.
+
+    `exchanges` is to be opened where the service runs.
+    """
+
+    file: SettingsFile
+    given: EngineSettings
+    state: Path
+    database: Database
+    sources: SecretSources
+    exchanges: DebugLog
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A service that has looked at its settings, and what its API answers from."""
+
+    premises: Premises
+    service: Service
+    desk: Desk
+    parts: Sequence[Part]
+
+
+@asynccontextmanager
+async def open_premises(
+    settings_file: Path,
+    secrets_file: Path | None,
+    environment: Mapping[str, str],
+    clock: Clock,
+    state_dir: Path | None = None,
+) -> AsyncIterator[Premises]:
+    """Hold the state directory for as long as the context lasts. `state_dir` takes its place; `clock` is calendar time.
+
+    Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
+    """
+    file = SettingsFile(settings_file)
+    given = file.engine_settings()
+    state = state_dir or state_directory(given)
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    vault = Vault(state, Path(credentials) if credentials else None)
+    database = Database(state)
+    try:
+        await _opened(database)
+        await asyncio.to_thread(file.sweep)
+        sources = SecretSources(environment, secrets_file, vault, clock.now, settings_file=settings_file)
+        yield Premises(file, given, state, database, sources, DebugLog(state, clock))
+    finally:
+        await database.close()
+
+
+async def _opened(database: Database) -> None:
+    """Begin with an empty database where the one there is was damaged: presences have to go on."""
+    try:
+        await database.open()
+    except StoreForeign:
+        raise
+    except StoreDamaged as damage:
+        aside = await database.put_aside()
+        logger.error("%s. It is put aside as %s.", damage, aside)
+        await database.reopen()
+
+
+async def begin_site(
+    premises: Premises,
+    assemble: Assemble,
+    workbench: Workbench,
+    *,
+    clock: Clock,
+    network_clock: Clock,
+    log_ins: LogIns | None = None,
+) -> Site:
+    """Return a service whose engines `assemble` makes, and whose probes are made with `workbench`; nothing runs yet.
+
+    `log_ins` are those that both ask before each log-in.
+    """
+    log_ins = log_ins or LogIns(network_clock, LogInHistory(premises.database))
+
+    def make(settings: Settings, secrets: Secrets) -> Engine:
+        premises.exchanges.know(secrets)
+        return assemble(settings, secrets)
+
+    def follow(happening: Happening) -> None:
+        if isinstance(happening, ServiceChanged) and service.settings is not None:
+            premises.exchanges.heed(service.settings)
+
+    service = Service(
+        premises.file,
+        SettingsHistory(premises.database),
+        premises.sources.secrets,
+        make,
+        clock=clock,
+        network_clock=network_clock,
+        started_with=premises.given,
+        also_of_concern=lambda: premises.database.aside,
+    )
+    service.seat.observe(follow)
+    await service.begin()
+    desk = Desk(service.seat, clock, AuditTrail(premises.database))
+    await desk.audit.load()
+    more = (LogInsPart(log_ins, service, desk), *_service_parts(premises, service, desk, workbench))
+    parts = (*more, *premises.exchanges.parts(service.seat, desk))
+    return Site(premises, service, desk, parts)
+
+
+def _service_parts(premises: Premises, service: Service, desk: Desk, workbench: Workbench) -> tuple[Part, ...]:
+    """What the API of a service offers beside what every engine has."""
+    sources = premises.sources
+    candidates = Candidates(service, sources)
+    session = SetupSession(service, sources, premises.state / SETUP, guessed_zone(system_zone()))
+    return (
+        SettingsPart(service, desk),
+        SecretsPart(sources, service, desk),
+        ProbesPart(desk, candidates, workbench),
+        PreviewPart(desk, candidates),
+        SetupPart(desk, session, SetupChecks(workbench)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is another one in a demo: `clock` is calendar time, `resolver` looks up Exchange's servers."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    clock: Clock = field(default_factory=SystemClock)
+    network_clock: Clock = field(default_factory=SteadyClock)
+    observe: Observer = log
+    resolver: AbstractResolver | None = None
+
+
+@asynccontextmanager
+async def open_site(
+    settings_file: Path,
+    secrets_file: Path | None,
+    around: Surroundings | None = None,
+    state_dir: Path | None = None,
+) -> AsyncIterator[Site]:
+    """Hold the state directory for as long as the context lasts; nothing runs yet. `state_dir` takes its place.
+
+    Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
+    """
+    around = around or Surroundings()
+    clock, network_clock, resolver = around.clock, around.network_clock, around.resolver
+    async with open_premises(settings_file, secrets_file, around.environment, clock, state_dir) as premises:
+        presences = AcknowledgedPresences(premises.database)
+        log_ins = LogIns(network_clock, LogInHistory(premises.database))
+
+        def engine(settings: Settings, secrets: Secrets) -> Engine:
+            introduce(settings)
+            return assemble(
+                settings,
+                secrets,
+                presences,
+                clock=clock,
+                network_clock=network_clock,
+                observe=around.observe,
+                resolver=resolver,
+                trace=premises.exchanges.capture,
+                log_ins=log_ins,
+            )
+
+        workbench = make_workbench(clock, network_clock, resolver, log_ins)
+        yield await begin_site(premises, engine, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins)
+
+
+async def serve(site: Site) -> None:
+    """Run the service, its API and what belongs to them until cancelled. Raises what ends it, in an exception group."""
+    given, exchanges = site.premises.given, site.premises.exchanges
+    async with exchanges.opened():
+        with open_doors(socket_path(given.socket), given.socket_group, os.environ) as doors:
+            logger.info("local API at %s", doors.main)
+            keep = site.service.keep
+            async with asyncio.TaskGroup() as group:
+                group.create_task(site.service.run())
+                group.create_task(keep("the debug log", exchanges.capture.run))
+                group.create_task(ApiServer(site.desk, doors, keep, more=site.parts).serve())
+                if given.metrics_port is not None:
+                    group.create_task(MetricsServer(site.desk, given.metrics_port, keep).serve())
+
+
+async def run(settings_file: Path, secrets_file: Path | None) -> None:
+    """Keep presences in step until SIGTERM or SIGINT, as soon as settings and secrets are there and valid.
+
+    Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
+    """
+    around = Surroundings(environment=taken_environment())
+    async with open_site(settings_file, secrets_file, around) as site:
+        with on_hangup(site.service.look_soon):
+            await until_signalled(serve(site))

@@ -1,0 +1,102 @@
+"""Puts the debug log together: what is captured, whose it is, and what the API says about it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from engine.core.clock import Clock
+from engine.debuglog.query import LogReader
+from engine.debuglog.recorder import Capture
+from engine.exchange.diagnosis import Account
+from engine.exchange.ews.addresses import smtp_address
+from engine.server.handlers.log import LogExportPart, LogPart
+from engine.server.http import Part
+from engine.server.log import LogDesk
+from engine.server.log_export import LogExport
+from engine.server.state import Desk
+from engine.settings.model import ExchangeType, Settings
+from engine.store.secrets import Secrets
+from engine.sync.events import Happening, UserChanged
+from engine.sync.views import EngineView
+
+
+class DebugLog:
+    """The debug log in `state_dir`; it goes by the settings and secrets it was told last. `clock` is calendar time."""
+
+    def __init__(self, state_dir: Path, clock: Clock) -> None:
+        self.capture = Capture(state_dir, clock)
+        self._reader = LogReader(self.capture.path)
+        self._clock = clock
+        self._settings: Settings | None = None
+
+    def heed(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        self._settings = settings
+        self.capture.apply(settings.debug_log)
+
+    def know(self, secrets: Secrets) -> None:
+        """Blank these wherever they stand."""
+        self.capture.know((secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password))
+
+    def parts(self, engine: EngineView, desk: Desk) -> tuple[Part, ...]:
+        """Return what the API says about it; from now on the users of `engine` are told by their mailboxes."""
+        owners = MailboxOwners(engine)
+        self.capture.whose = owners.label
+        log_desk = LogDesk(desk, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers)
+        part = LogPart(log_desk)
+        return part, LogExportPart(part, LogExport(log_desk, desk, lambda: self._settings))
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Have it open for as long as the context lasts."""
+        await self.capture.open()
+        try:
+            yield
+        finally:
+            await self.capture.close()
+            await self._reader.close()
+
+    def _bodies_for_readers(self) -> bool:
+        return self._settings is not None and self._settings.debug_log.bodies_for_readers
+
+    def _account(self) -> Account:
+        return Account("") if self._settings is None else account_of(self._settings)
+
+
+def account_of(settings: Settings) -> Account:
+    """Return whom the commands for an administrator are about."""
+    exchange = settings.exchange
+    if exchange.type is ExchangeType.ON_PREMISES:
+        return Account(exchange.user)
+    return Account(exchange.client_id or "", by_certificate=exchange.certificate is not None)
+
+
+class MailboxOwners:
+    """Whose mailbox that is, kept up to date with what the engine reports."""
+
+    def __init__(self, engine: EngineView) -> None:
+        self._engine = engine
+        self._labels: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
+        for guid in engine.guids():
+            self._learn(guid)
+        engine.observe(self._observe)
+
+    def label(self, mailbox: str) -> str:
+        """Return what people call the user of a mailbox, "" where that is nobody.
+
+        Before it is found, the mailbox is looked for under the user's name in some domain.
+        """
+        address = mailbox.lower()
+        return self._labels.get(address) or self._by_name.get(address.partition("@")[0], "")
+
+    def _observe(self, happening: Happening) -> None:
+        if isinstance(happening, UserChanged):
+            self._learn(happening.guid)
+
+    def _learn(self, guid: str) -> None:
+        user = self._engine.glance(guid)
+        if user is not None:
+            self._by_name[user.user.name.lower()] = user.user.label
+            for address in filter(None, (user.mailbox, *map(smtp_address, user.user.addresses))):
+                self._labels[address.lower()] = user.user.label

@@ -1,0 +1,164 @@
+"""What goes to the log: lines of ours cleaned and bounded, and of libraries no more than what happened, and where.
+
+Libraries put into their messages and tracebacks what somebody sent, passwords in headers included. So nothing of theirs
+is written as it is: not the text of an exception, and no argument of a message.
+"""
+
+import logging
+import re
+import sys
+import threading
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from engine.core.errors import Failure
+from engine.display import visible
+
+OURS = "engine"
+LONGEST = 2000
+"""Characters of a line."""
+
+LONGEST_OF_LIBRARY = 120
+MOST_FRAMES = 30
+REPEATED = 60.0
+"""Seconds within which the same of a library is counted instead of being written again."""
+
+REMEMBERED = 200
+
+_PLACEHOLDER = re.compile(r"%(\(\w+\))?[-#0-9.]*[a-zA-Z]")
+_QUOTED = re.compile(r"[(<'\"\[{\n]")
+"""Where asyncio begins to show objects in its messages."""
+
+_PACKAGES = ("site-packages", "dist-packages", "engine", "calendar_tui", "lib")
+
+
+def start_logging(level: int, stream: TextIO | None = None) -> None:
+    """Have everything that is logged in this process written by one handler, warnings of Python included."""
+    root = logging.getLogger()
+    for handler in [*root.handlers]:
+        root.removeHandler(handler)
+    root.addHandler(LogHandler(stream or sys.stderr))
+    root.setLevel(max(level, logging.WARNING))
+    logging.getLogger(OURS).setLevel(level)
+    logging.captureWarnings(True)
+
+
+class LogHandler(logging.StreamHandler[TextIO]):
+    """Writes records; `now` tells seconds that only go on."""
+
+    def __init__(self, stream: TextIO, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._now = now
+        self._said: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._said_lock = threading.Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or count it where a library says the same again."""
+        if not _is_ours(record):
+            with self._said_lock:
+                counted = self._count(of_library(record))
+            if counted is None:
+                return
+            record = _with_count(record, counted)
+        super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as lines, of which the first alone begins in the first column."""
+        if not _is_ours(record):
+            again = getattr(record, "again", 0)
+            more = f" ({again} more of these since the last such line)" if again else ""
+            return f"{record.levelname} {of_library(record)}{more}"
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            message = str(record.msg)
+        lines = [f"{record.levelname} {visible(message[:LONGEST])}"]
+        if record.exc_info and record.exc_info[1] is not None:
+            lines += [f"  {line}" for line in where(record.exc_info[1])]
+        return "\n".join(lines)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging calls it so)
+        """Go on where the log cannot be written: there is nowhere to say so."""
+
+    def _count(self, line: str) -> int | None:
+        """Return how often a line was left out before this one, None where this one is to be left out as well."""
+        now = self._now()
+        since, count = self._said.get(line, (float("-inf"), 0))
+        if now < since + REPEATED:
+            self._said[line] = (since, count + 1)
+            return None
+        self._said[line] = (now, 0)
+        self._said.move_to_end(line)
+        if len(self._said) > REMEMBERED:
+            self._said.popitem(last=False)
+        return count
+
+
+def of_library(record: logging.LogRecord) -> str:
+    """Return what happened in a library, and where, without anything that somebody may have sent."""
+    text = f"{record.name}: {_happened(record)}".removesuffix(": ")
+    error = record.exc_info[1] if record.exc_info else None
+    place = f"{Path(record.pathname).name}:{record.lineno}"
+    if error is None:
+        return visible(f"{text} ({place})")
+    frames = list(_frames(error.__traceback__))
+    return visible(f"{text} ({_name(error)} at {frames[-1] if frames else place})")
+
+
+def where(error: BaseException) -> Iterator[str]:
+    """Yield which lines of the program led to an error, without its text, which may quote anything, but for ours."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield f"{_name(each)}: {visible(str(each)[:LONGEST])}" if isinstance(each, Failure) else _name(each)
+        yield from (f"  {frame}" for frame in list(_frames(each.__traceback__))[-MOST_FRAMES:])
+        waiting += [*getattr(each, "exceptions", ()), each.__cause__, each.__context__]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name == OURS or record.name.startswith(f"{OURS}.")
+
+
+def _with_count(record: logging.LogRecord, again: int) -> logging.LogRecord:
+    copy = logging.makeLogRecord(record.__dict__)
+    copy.__dict__["again"] = again
+    return copy
+
+
+def _happened(record: logging.LogRecord) -> str:
+    """Return a message as far as its author wrote it: its template, or what asyncio says before it shows objects."""
+    if not isinstance(record.msg, str):
+        return ""
+    if record.args:
+        return _PLACEHOLDER.sub("…", record.msg).partition("\n")[0][:LONGEST_OF_LIBRARY]
+    if record.name == "asyncio":
+        return _QUOTED.split(record.msg, maxsplit=1)[0].strip()[:LONGEST_OF_LIBRARY]
+    return ""
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+
+
+def _frames(trace: TracebackType | None) -> Iterator[str]:
+    for frame, line in traceback.walk_tb(trace):
+        yield f"{_short(frame.f_code.co_filename)}:{line} {frame.f_code.co_qualname}"
+
+
+def _short(path: str) -> str:
+    """Return the part of a path that tells which module it is."""
+    parts = Path(path).parts
+    for name in _PACKAGES:
+        if name in parts:
+            last = len(parts) - 1 - parts[::-1].index(name)
+            return "/".join(parts[last + (name.endswith("packages") or name == "lib") :])
+    return parts[-1] if parts else path

@@ -1,0 +1,70 @@
+"""What the engine does, in words for a log."""
+
+import logging
+from datetime import datetime
+from importlib.metadata import version
+
+from engine.core.presence import missing_messages
+from engine.settings.model import Settings
+from engine.sync.events import (
+    AccountPaused,
+    ConcernArose,
+    ConcernOver,
+    Happening,
+    LinkRecovered,
+    LinkTrouble,
+    ListeningForPbx,
+    PbxRefused,
+    PresenceConfirmed,
+    PresenceWithheld,
+    ReadingRestricted,
+    ReadingUnrestricted,
+    UserRecovered,
+    UserTrouble,
+)
+
+logger = logging.getLogger("engine")
+
+
+def introduce(settings: Settings) -> None:
+    """Write what begins now, and which texts of the presence language are missing and shown in English."""
+    pbx, exchange = settings.pbx, settings.exchange
+    logger.info("calendar-engine %s: PBX %s at %s:%s", version("calendar-tui"), pbx.master, pbx.host, pbx.port)
+    logger.info("Exchange %s as %s%s", exchange.type, exchange.user, "; dry run" if settings.engine.dry_run else "")
+    missing = missing_messages(settings.presence.language)
+    if missing:
+        logger.warning("language %s lacks, and shows in English: %s", settings.presence.language, ", ".join(missing))
+
+
+def log(happening: Happening) -> None:
+    """Write one line; notes are left out, since they may hold the subject of an appointment."""
+    match happening:
+        case PresenceConfirmed(user, presence):
+            logger.info("%s: presence set: %s", user.label, presence.activity or "available")
+        case PresenceWithheld(user, presence):
+            logger.info("%s: presence would be set: %s (dry run)", user.label, presence.activity or "available")
+        case UserTrouble(user, failure):
+            logger.warning("%s: %s. %s", user.label, failure, failure.remedy)
+        case UserRecovered(user):
+            logger.info("%s: what was the matter is over", user.label)
+        case LinkTrouble(side, failure, None):
+            logger.warning("%s: %s. %s", side, failure, failure.remedy)
+        case LinkTrouble(side, failure, datetime() as until):
+            logger.warning("%s: %s. %s Next try at %s UTC.", side, failure, failure.remedy, f"{until:%H:%M:%S}")
+        case LinkRecovered(side):
+            logger.info("%s: working", side)
+        case ListeningForPbx(url, fingerprint):
+            logger.info("listening for the PBX; URL of the App object: %s", url)
+            logger.info("SHA-256 of the certificate shown to the PBX: %s", fingerprint)
+        case PbxRefused(name, failure):
+            logger.warning("PBX %s is not used: %s. %s", name, failure, failure.remedy)
+        case AccountPaused(failure, until):
+            logger.warning("%s. %s It goes on at %s UTC.", failure, failure.remedy, f"{until:%H:%M:%S}")
+        case ReadingRestricted(failure):
+            logger.warning("%s. %s", failure, failure.remedy)
+        case ConcernArose(side, failure):
+            logger.warning("%s: %s. %s", side, failure, failure.remedy)
+        case ConcernOver(side, failure):
+            logger.warning('%s: this is over: "%s"', side, failure.meaning)
+        case ReadingUnrestricted():
+            logger.warning("Exchange lets the service account impersonate again: calendars are read with all details")

@@ -1,0 +1,229 @@
+"""Debug log entries: their fields, the facts read from the SOAP bodies, and their redaction."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from html import unescape
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.core.http_record import PHASES, TracedExchange
+from engine.debuglog.redaction.multi_search import Words
+from engine.debuglog.redaction.pseudonyms import blank_personal
+from engine.debuglog.redaction.secrets import Headers, SecretRedactor, as_bytes, joined
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a body that are kept; its true size is kept as well."""
+
+
+class Particulars(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What only somebody who looks at one exchange wants to know. `phases` are in milliseconds."""
+
+    method: str
+    url: str
+    request_headers: tuple[tuple[str, str], ...]
+    response_headers: tuple[tuple[str, str], ...]
+    phases: tuple[tuple[str, float], ...]
+    request_size: int
+    response_size: int
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An exchange in a list. `at` is when it ended, in seconds since 1970."""
+
+    id: int
+    at: float
+    ms: float
+    operation: str
+    mailbox: str
+    user: str
+    status: int | None
+    codes: tuple[str, ...]
+    failure: str
+    error: bool
+    part: bool
+    attempt: int
+    lane: str
+    sent: int
+    received: int
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A whole exchange as it is kept: without secrets."""
+
+    row: Row
+    request_id: str
+    particulars: Particulars
+    request: bytes
+    response: bytes
+
+    def __repr__(self) -> str:
+        """Leave the bodies out."""
+        return f"Kept({self.row}, {self.request_id}, {self.particulars})"
+
+
+HEAD = 4096
+"""Bytes of a request in which its operation and mailbox stand."""
+
+_OPERATION = re.compile(rb"Body(?:\s[^<>]*)?>\s*<(?:[^\s<>/:]+:)?(\w+)")
+_IMPERSONATED = re.compile(rb"SmtpAddress>([^<>]{1,320})</")
+_ASKED_ABOUT = re.compile(
+    rb"(?:UnresolvedEntry|EMailAddress|EmailAddress|Mailbox|Address)>(?:smtp:)?([^<>\s]{1,320}@[^<>\s]+)</"
+)
+_INNER, _FAULT, _AADSTS, _OAUTH_ERROR = b"InnerErrorResponseCode", b"faultcode", b"AADSTS", b'"error"'
+# By what each begins with, which is looked for first.
+_CODES = {
+    _INNER: re.compile(rb'InnerErrorResponseCode"\s*>\s*(\w{1,80})\s*<'),
+    b"ResponseCode": re.compile(rb"ResponseCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</"),
+    b"ErrorCode": re.compile(rb"ErrorCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</"),
+    _FAULT: re.compile(rb"faultcode(?:\s[^<>]*)?>\s*(?:[^\s<>/:]+:)?(\w{1,80})\s*</"),
+    _AADSTS: re.compile(rb"\b(AADSTS\d{4,9})\b"),
+    _OAUTH_ERROR: re.compile(rb'"error"\s*:\s*"(\w{1,80})"'),
+}
+_BEGINNINGS = Words(_CODES)
+# What says most comes first; only where nothing of a line is found, the next one counts.
+_RANKS = ((_INNER, b"ResponseCode", b"ErrorCode"), (_FAULT,), (_AADSTS, _OAUTH_ERROR))
+_FINE = frozenset({"NoError"})
+
+
+def operation_of(method: str, url: str, request: bytes) -> str:
+    """Return the name of the operation: that of EWS, or Autodiscover, GetUserSettings, Token or Tenant."""
+    path = url.partition("?")[0].lower()
+    if path.endswith("/token"):
+        return "Token"
+    if path.endswith("/openid-configuration"):
+        return "Tenant"
+    found = _OPERATION.search(request, 0, HEAD)
+    if found:
+        return found[1].decode("ascii", "replace").removesuffix("RequestMessage").removesuffix("Request")
+    return "Autodiscover" if "autodiscover" in path else method
+
+
+def mailboxes_of(request: bytes) -> tuple[str, ...]:
+    """Return the mailboxes a request is about: the one that is acted for, or else all that are asked about."""
+    acted_for = _IMPERSONATED.search(request, 0, HEAD)
+    if acted_for:
+        return (_address(acted_for[1]),)
+    return tuple(dict.fromkeys(_address(found) for found in _ASKED_ABOUT.findall(request)))
+
+
+def concerned_by(request: bytes) -> tuple[str, ...]:
+    """Return the mailboxes that make an exchange worth being captured, none if it may be about any of them.
+
+    A stream of notifications is about a whole group, even where it is asked for in the name of one of them.
+    """
+    return () if request.find(b"GetStreamingEvents", 0, HEAD) >= 0 else mailboxes_of(request)
+
+
+def codes_of(response: bytes) -> tuple[str, ...]:
+    """Return the response codes of an answer, each once, errors first."""
+    found = [
+        (kind, match[1])
+        for kind, start in _BEGINNINGS.where(response)
+        if (match := _CODES[kind].match(response, start))
+    ]
+    for rank in _RANKS:
+        codes = dict.fromkeys(code.decode("ascii", "replace") for of in rank for kind, code in found if kind == of)
+        if codes:
+            return tuple(sorted(codes, key=_FINE.__contains__))
+    return ()
+
+
+def is_error(status: int | None, codes: tuple[str, ...]) -> bool:
+    """Tell whether something went wrong: no answer, an error status, or a code that says so."""
+    if status is None or status >= 400:
+        return True
+    return any(code not in _FINE for code in codes)
+
+
+def _address(found: bytes) -> str:
+    return unescape(found.decode("utf-8", "replace")).strip()
+
+
+MARGIN = 64 * 1024
+"""Bytes behind what is kept that are looked at, too: what begins before the cut is seen as a whole."""
+
+
+class Redacted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An exchange without secrets, with the true sizes of its bodies and headers in the order they came in."""
+
+    traced: TracedExchange
+    request_headers: Headers
+    response_headers: Headers
+    at: datetime
+    sent: int
+    received: int
+
+
+def redacted(exchange: TracedExchange, redactor: SecretRedactor, at: datetime) -> Redacted:
+    """Return an exchange without any secret, its bodies cut off at `LARGEST_BODY` bytes."""
+    request, response = exchange.request[: LARGEST_BODY + MARGIN], exchange.response[: LARGEST_BODY + MARGIN]
+    sent, received = redactor.allowed(exchange.request_headers), redactor.allowed(exchange.response_headers)
+    if not redactor.finds_nothing_in(joined((as_bytes(sent), as_bytes(received), request))):
+        sent, received = redactor.headers(exchange.request_headers), redactor.headers(exchange.response_headers)
+        request = redactor.body(request)
+    response = redactor.body(response)
+    return Redacted(
+        traced=replace(
+            exchange,
+            url=redactor.url(exchange.url),
+            request_headers={},
+            response_headers={},
+            request=_cut_off(request, len(exchange.request)),
+            response=_cut_off(response, len(exchange.response)),
+        ),
+        request_headers=sent,
+        response_headers=received,
+        at=at,
+        sent=0 if exchange.part else len(exchange.request),
+        received=len(exchange.response),
+    )
+
+
+def kept_of(exchange: Redacted, *, subjects: bool, whose: Callable[[str], str]) -> Kept:
+    """Return what is written down; `whose` tells the user of a mailbox."""
+    traced = exchange.traced
+    codes = codes_of(traced.response)
+    # Of many mailboxes at once none is the one that it is about.
+    mailboxes = mailboxes_of(traced.request)
+    mailbox = mailboxes[0] if len(mailboxes) == 1 else ""
+    row = Row(
+        id=0,
+        at=exchange.at.timestamp(),
+        ms=round(traced.seconds * 1000, 3),
+        operation=operation_of(traced.method, traced.url, traced.request),
+        mailbox=mailbox,
+        user=whose(mailbox) if mailbox else "",
+        status=traced.status,
+        codes=codes,
+        failure=traced.failure,
+        error=bool(traced.failure) or is_error(traced.status, codes),
+        part=traced.part,
+        attempt=traced.attempt,
+        lane=traced.lane,
+        sent=exchange.sent,
+        received=exchange.received,
+    )
+    particulars = Particulars(
+        method=traced.method,
+        url=traced.url,
+        request_headers=exchange.request_headers,
+        response_headers=exchange.response_headers,
+        phases=tuple((name, round(traced.phases[name] * 1000, 3)) for name in PHASES if name in traced.phases),
+        request_size=exchange.sent,
+        response_size=exchange.received,
+    )
+    return Kept(
+        row=row,
+        request_id=traced.request_id,
+        particulars=particulars,
+        request=b"" if traced.part else blank_personal(traced.request, subjects=subjects),
+        response=blank_personal(traced.response, subjects=subjects),
+    )
+
+
+def _cut_off(body: bytes, size: int) -> bytes:
+    """Return what is kept of a body that was `size` bytes long; of one that goes on, the end may hold half a secret."""
+    unsure = MARGIN if size > LARGEST_BODY + MARGIN else 0
+    return body[: min(LARGEST_BODY, max(0, len(body) - unsure))]

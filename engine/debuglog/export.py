@@ -1,0 +1,238 @@
+"""Export of debug log entries: HTTP Archive, curl command, support bundle, with or without real names.
+
+The format: https://w3c.github.io/web-performance/specs/HAR/Overview.html. Names that begin with an underscore are ours.
+"""
+
+import base64
+import io
+import platform
+import shlex
+import sqlite3
+import ssl
+import sys
+import zipfile
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from msgspec.structs import replace
+
+from engine.debuglog.entry import Kept
+from engine.debuglog.redaction.pseudonyms import Pseudonyms, blank_personal
+from engine.debuglog.redaction.spans import BLANKED
+from engine.display import visible
+
+NOT_THERE = -1
+"""What HAR has for a time or size that is not known, or does not apply."""
+
+
+def har(exchanges: Iterable[Kept], version: str) -> dict[str, Any]:
+    """Return the archive; `version` is ours."""
+    return {
+        "log": {
+            "version": "1.2",
+            "creator": {"name": "calendar-engine", "version": version},
+            "entries": [_entry(kept) for kept in exchanges],
+        }
+    }
+
+
+def _entry(kept: Kept) -> dict[str, Any]:
+    row = kept.row
+    timings = _timings(kept)
+    return {
+        "startedDateTime": datetime.fromtimestamp(row.at - row.ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        # By the format, the time of TLS is in that of connecting.
+        "time": round(sum(ms for name, ms in timings.items() if ms > 0 and name != "ssl"), 3),
+        "request": _request(kept),
+        "response": _response(kept),
+        "cache": {},
+        "timings": timings,
+        "comment": " ".join(filter(None, (row.operation, *row.codes, row.failure))),
+        "_id": row.id,
+        "_operation": row.operation,
+        "_mailbox": row.mailbox,
+        "_user": row.user,
+        "_attempt": row.attempt,
+        "_lane": row.lane,
+    }
+
+
+def _request(kept: Kept) -> dict[str, Any]:
+    particulars = kept.particulars
+    request: dict[str, Any] = {
+        "method": particulars.method,
+        "url": particulars.url,
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": _headers(particulars.request_headers),
+        "queryString": [
+            {"name": name, "value": value}
+            for name, value in parse_qsl(urlsplit(particulars.url).query, keep_blank_values=True)
+        ],
+        "headersSize": NOT_THERE,
+        "bodySize": particulars.request_size,
+    }
+    if kept.request:
+        request["postData"] = {
+            "mimeType": _media_type(particulars.request_headers),
+            "text": kept.request.decode(errors="replace"),
+        }
+    return request
+
+
+def _response(kept: Kept) -> dict[str, Any]:
+    particulars, status = kept.particulars, kept.row.status
+    content: dict[str, Any] = {
+        "size": particulars.response_size,
+        "mimeType": _media_type(particulars.response_headers),
+    }
+    try:
+        content["text"] = kept.response.decode()
+    except UnicodeDecodeError:
+        content |= {"text": base64.b64encode(kept.response).decode(), "encoding": "base64"}
+    locations = (value for name, value in particulars.response_headers if name.lower() == "location")
+    return {
+        # Nought is how browsers write down that no answer came.
+        "status": status or 0,
+        "statusText": _phrase(status),
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": _headers(particulars.response_headers),
+        "content": content,
+        "redirectURL": next(locations, ""),
+        "headersSize": NOT_THERE,
+        "bodySize": particulars.response_size if status is not None else NOT_THERE,
+    }
+
+
+def _timings(kept: Kept) -> dict[str, float]:
+    phases = dict(kept.particulars.phases)
+    waited = phases.get("queue", 0.0) + phases.get("login", 0.0)
+    connect, tls = phases.get("connect"), phases.get("tls")
+    return {
+        "blocked": round(waited, 3) if waited else NOT_THERE,
+        "dns": NOT_THERE,
+        "connect": NOT_THERE if connect is None else round(connect + (tls or 0.0), 3),
+        "ssl": NOT_THERE if tls is None else tls,
+        "send": phases.get("send", 0.0),
+        "wait": phases.get("wait", 0.0),
+        "receive": phases.get("receive", 0.0),
+    }
+
+
+def _headers(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in pairs]
+
+
+def _media_type(headers: Iterable[tuple[str, str]]) -> str:
+    return next((value for name, value in headers if name.lower() == "content-type"), "")
+
+
+def _phrase(status: int | None) -> str:
+    try:
+        return HTTPStatus(status or 0).phrase
+    except ValueError:
+        return ""
+
+
+_LEFT_TO_CURL = frozenset({"content-length", "host", "connection", "accept-encoding", "authorization"})
+_BREAKS = {ord(letter): " " for letter in "\n\t"}
+
+
+def curl(kept: Kept) -> str:
+    """Return the command; the user name and password, or the token, are for the reader to put in."""
+    particulars = kept.particulars
+    words = ["curl", "--request", particulars.method, particulars.url]
+    if particulars.url.startswith("https:") and kept.row.operation not in ("Token", "Tenant"):
+        words += ["--ntlm", "--user", "USER:PASSWORD"]
+    for name, value in particulars.request_headers:
+        if name.lower() not in _LEFT_TO_CURL and BLANKED not in value:
+            words += ["--header", f"{name}: {value}"]
+    if kept.request:
+        words += ["--data-binary", kept.request.decode(errors="replace")]
+    lines = " \\\n  ".join(_pairs(list(map(_quoted, words))))
+    return f"{lines}\n"
+
+
+def _quoted(word: str) -> str:
+    """Return a word for the shell; what would do something to the terminal it is pasted into is escaped in $'…'."""
+    line = word.translate(_BREAKS)
+    return shlex.quote(word) if line == visible(line) else f"$'{''.join(map(_escaped, word))}'"
+
+
+def _escaped(letter: str) -> str:
+    """Return a letter as it stands in $'…' (POSIX.1-2024, Shell Command Language, 2.2.4)."""
+    if letter in "\\'":
+        return f"\\{letter}"
+    is_harmless = ord(letter) in _BREAKS or letter == visible(letter)
+    return letter if is_harmless else "".join(f"\\{byte:03o}" for byte in letter.encode())
+
+
+def _pairs(words: list[str]) -> list[str]:
+    """An option and its value stand on one line."""
+    lines: list[str] = []
+    for word in words:
+        if lines and lines[-1].startswith("--") and " " not in lines[-1] and lines[-1] != "--ntlm":
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def without_persons(kept: Kept, pseudonyms: Pseudonyms) -> Kept:
+    """Return an exchange in which nobody is named; the same address is the same pseudonym everywhere."""
+    particulars = kept.particulars
+    return replace(
+        kept,
+        row=replace(kept.row, user="", mailbox=pseudonyms.text(kept.row.mailbox)),
+        particulars=replace(
+            particulars,
+            url=pseudonyms.text(particulars.url),
+            request_headers=_anonymous_headers(particulars.request_headers, pseudonyms),
+            response_headers=_anonymous_headers(particulars.response_headers, pseudonyms),
+        ),
+        request=pseudonyms.body(blank_personal(kept.request, subjects=False)),
+        response=pseudonyms.body(blank_personal(kept.response, subjects=False)),
+    )
+
+
+def _anonymous_headers(pairs: tuple[tuple[str, str], ...], pseudonyms: Pseudonyms) -> tuple[tuple[str, str], ...]:
+    return tuple((name, pseudonyms.text(value)) for name, value in pairs)
+
+
+LIBRARIES = ("aiohttp", "cryptography", "httpx2", "lxml", "msal", "msgspec", "pyspnego", "tzdata", "zstandard")
+_OWNER_ONLY = 0o600 << 16
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def bundle(files: Mapping[str, bytes]) -> bytes:
+    """Return the zip file; its members can be read by their owner alone."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            member = zipfile.ZipInfo(f"calendar-engine/{name}", _EPOCH)
+            member.external_attr = _OWNER_ONLY
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, content)
+    return whole.getvalue()
+
+
+def versions() -> dict[str, str]:
+    """Return what runs here."""
+    found = {
+        "calendar-engine": version("calendar-tui"),
+        "python": sys.version.split()[0],
+        "system": platform.platform(),
+        "openssl": ssl.OPENSSL_VERSION,
+        "sqlite": sqlite3.sqlite_version,
+    }
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not there"
+    return found

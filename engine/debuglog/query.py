@@ -1,0 +1,211 @@
+"""Queries of the debug log."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from engine.core.errors import Failure, Fault, Scope
+from engine.debuglog.conditions import Conditions, Parameter, holds, looks_into_bodies
+from engine.debuglog.entry import Kept, Row
+from engine.debuglog.filter.complete import Known
+from engine.debuglog.filter.model import Filter
+from engine.debuglog.store import open_to_read, unpacked
+
+
+class DebugLogUnusable(Failure):
+    """The database of the debug log cannot be opened, read or written."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The debug log cannot be used"
+    remedy = (
+        "Make room on the disk of engine.state_dir, or lower debug_log.max_megabytes. Presences are not concerned: "
+        "what cannot be written down is dropped and counted."
+    )
+
+
+T = TypeVar("T")
+
+THREADS = 2
+PATIENCE = 0.5
+"""Seconds that one question may look through bodies; what it has found until then is an answer to go on from."""
+
+WINDOW = 1000
+"""Exchanges whose bodies are looked through in one go."""
+
+COLUMNS = (
+    "e.id, e.at, e.ms, e.operation, w.mailbox, w.user, e.status, o.codes, o.failure, e.error, e.part, e.attempt, "
+    "e.lane, e.sent, e.received"
+)
+# Two questions: SQLite looks a least and a greatest up, but counts through everything for both of them together.
+ENDS = "SELECT (SELECT coalesce(min(id), 1) FROM exchange), (SELECT coalesce(max(id), 0) FROM exchange)"
+# The order of the joins is as it stands here (CROSS JOIN): exchanges first, in the order of time.
+TABLES = "exchange e CROSS JOIN who w ON w.id = e.who CROSS JOIN outcome o ON o.id = e.outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows in the order asked for; `next` is where to go on, None at the end."""
+
+    rows: tuple[Row, ...]
+    next: int | None
+    newest: int
+
+
+class LogReader:
+    """Every method raises `DebugLogUnusable`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="debuglog-reader")
+        self._own = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._threads.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `work` makes of a connection."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
+
+    async def rows(
+        self, this: Filter, now: datetime, *, before: int | None = None, after: int | None = None, limit: int = 100
+    ) -> Found:
+        """Return the newest exchanges that fit, those before an id, or the oldest of those after one."""
+        return await self.run(lambda connection: rows(connection, this, now, before=before, after=after, limit=limit))
+
+    async def exchange(self, number: int) -> Kept | None:
+        """Return a whole exchange, None if it is not there (any more)."""
+        return await self.run(lambda connection: whole(connection, number))
+
+    def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return work(self._connection())
+        except (sqlite3.Error, OSError) as error:
+            raise DebugLogUnusable(f"{self._path}: {error}") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        if not hasattr(self._own, "connection"):
+            connection = open_to_read(self._path)
+            connection.create_function(
+                "holds", 2, lambda content, text: holds(content, text.encode()), deterministic=True
+            )
+            self._own.connection = connection
+            self._connections.append(connection)
+        return cast("sqlite3.Connection", self._own.connection)
+
+
+def rows(
+    connection: sqlite3.Connection, this: Filter, now: datetime, *, before: int | None, after: int | None, limit: int
+) -> Found:
+    """Return the exchanges that fit, newest first, or after an id oldest first."""
+    oldest, newest = connection.execute(ENDS).fetchone()
+    condition, parameters = Conditions(connection, now).of(this)
+    low = max(oldest, (after or 0) + 1)
+    high = newest if before is None else min(newest, before - 1)
+    forward = after is not None
+    step = WINDOW if looks_into_bodies(this) else high - low + 1
+    deadline = time.monotonic() + PATIENCE
+    found: list[Row] = []
+    while low <= high and len(found) < limit:
+        window = (low, min(high, low + step - 1)) if forward else (max(low, high - step + 1), high)
+        order = "ASC" if forward else "DESC"
+        found += _select(connection, condition, parameters, window, order, limit - len(found))
+        if forward:
+            low = window[1] + 1
+        else:
+            high = window[0] - 1
+        if time.monotonic() > deadline:
+            break
+    if len(found) >= limit:
+        return Found(tuple(found), found[-1].id, newest)
+    rest = (low - 1 if forward else high + 1) if low <= high else None
+    return Found(tuple(found), rest, newest)
+
+
+def every(connection: sqlite3.Connection, this: Filter, now: datetime, limit: int) -> Iterator[Kept]:
+    """Yield the newest exchanges that fit, whole; bodies are looked through for as long as it takes."""
+    before: int | None = None
+    while limit > 0:
+        found = rows(connection, this, now, before=before, after=None, limit=min(limit, WINDOW))
+        for row in found.rows:
+            kept = whole(connection, row.id)
+            if kept is not None:
+                yield kept
+        limit -= len(found.rows)
+        before = found.next
+        if before is None:
+            return
+
+
+def known(connection: sqlite3.Connection) -> Known:
+    """Return what filters are completed from."""
+    recent = "(SELECT operation, lane FROM exchange ORDER BY id DESC LIMIT 10000)"
+    operations = f"SELECT operation FROM {recent} GROUP BY 1 ORDER BY count(*) DESC"  # noqa: S608 (no input)
+    lanes = f"SELECT lane FROM {recent} WHERE lane <> '' GROUP BY 1 ORDER BY 1"  # noqa: S608 (no input)
+    outcomes = "SELECT codes, failure FROM outcome ORDER BY id"
+    people = "SELECT CASE WHEN user <> '' THEN user ELSE mailbox END FROM who GROUP BY 1 ORDER BY 1"
+    codes = (code for codes, failure in connection.execute(outcomes) for code in (*codes.split(), failure) if code)
+    return Known(
+        operations=[operation for (operation,) in connection.execute(operations)],
+        codes=list(dict.fromkeys(codes)),
+        users=[user for (user,) in connection.execute(people) if user],
+        lanes=[lane for (lane,) in connection.execute(lanes)],
+    )
+
+
+def whole(connection: sqlite3.Connection, number: int) -> Kept | None:
+    """Return a whole exchange, None if it is not there."""
+    found = _select(connection, "1", [], (number, number), "ASC", 1)
+    body = connection.execute("SELECT request_id, content FROM body WHERE id = ?", (number,)).fetchone()
+    if not found or body is None:
+        return None
+    request_id, content = body
+    particulars, request, response = unpacked(content)
+    return Kept(row=found[0], request_id=request_id, particulars=particulars, request=request, response=response)
+
+
+def _select(
+    connection: sqlite3.Connection,
+    condition: str,
+    parameters: list[Parameter],
+    window: tuple[int, int],
+    order: str,
+    limit: int,
+) -> list[Row]:
+    # The window comes first and without the index, unless it is all there is to go by.
+    sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id BETWEEN ? AND ? AND ({condition}) ORDER BY e.id {order} LIMIT ?"  # noqa: S608 (what was typed is in the parameters)
+    return [_row(values) for values in connection.execute(sql, [*window, *parameters, limit])]
+
+
+def _row(values: Any) -> Row:
+    number, at, ms, operation, mailbox, user, status, codes, failure, error, part, attempt, lane, sent, received = (
+        values
+    )
+    return Row(
+        id=number,
+        at=at,
+        ms=ms,
+        operation=operation,
+        mailbox=mailbox,
+        user=user,
+        status=status,
+        codes=tuple(codes.split()),
+        failure=failure,
+        error=bool(error),
+        part=bool(part),
+        attempt=attempt,
+        lane=lane,
+        sent=sent,
+        received=received,
+    )

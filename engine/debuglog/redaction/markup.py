@@ -1,0 +1,133 @@
+"""Finds its way in texts that stand in one another: which quote closes which, and what belongs to a tag.
+
+What had to be unescaped to be a delimiter does not end what began with one that was there before: the escaped quotes
+of JSON inside of JSON do not end the outer string. That is told by levels (`engine.debuglog.redaction.unescaped`).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from engine.debuglog.redaction.spans import Span
+from engine.debuglog.redaction.unescaped import Text, ends
+
+_STOP = re.compile(rb"""[\s&<>"';,]""")
+_ATTRIBUTE = re.compile(rb"""[\s/]*+([^\s=<>"'/]++)\s*+(?:=\s*+(?:(["'])|([^\s<>"']++))?)?""")
+_BRACKET = re.compile(rb"[<>]")
+_TAG_END = re.compile(rb"""[\s/"']*+>""")
+_TAG_NAME = re.compile(rb"""<([^\s<>/="'!?]++)""")
+
+
+class Attribute(NamedTuple):
+    """An attribute, and where its value is."""
+
+    name: bytes
+    value: Span
+
+
+class Tag(NamedTuple):
+    """An opening tag that ends at `end`. `level` is that of its bracket."""
+
+    name: bytes
+    attributes: tuple[Attribute, ...]
+    end: int
+    level: int
+
+
+class Markup:
+    """Looks for the ends of things in a text."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        self._content = text.content
+        self._without_end: set[bytes] = set()
+
+    def closing(self, quote: int) -> int:
+        """Return where the quote is that closes the one at `quote`; what was cut off ends with the text."""
+        return self.next(self._content[quote : quote + 1], quote + 1, self._text.level(quote))
+
+    def next(self, sign: bytes, place: int, level: int) -> int:
+        """Return where the next `sign` is that is not escaped within something of `level`."""
+        while (place := self._content.find(sign, place)) >= 0:
+            if ends(self._text.level(place), level):
+                return place
+            place += 1
+        return len(self._content)
+
+    def end_of_word(self, place: int, level: int) -> int:
+        """Return where something without quotes ends."""
+        while stop := _STOP.search(self._content, place):
+            if ends(self._text.level(stop.start()), level):
+                return stop.start()
+            place = stop.end()
+        return len(self._content)
+
+    def tag(self, place: int) -> Tag | None:
+        """Return the tag that begins at `place`."""
+        found = _TAG_NAME.match(self._content, place)
+        if found is None:
+            return None
+        level = self._text.level(place)
+        attributes: list[Attribute] = []
+        at = found.end()
+        while attribute := _ATTRIBUTE.match(self._content, at):
+            at = attribute.end()
+            if attribute[2]:
+                end = self.closing(at - 1)
+                attributes.append(Attribute(attribute[1], (at, end)))
+                at = end + 1
+            elif attribute[3]:
+                attributes.append(Attribute(attribute[1], attribute.span(3)))
+        bracket = _TAG_END.match(self._content, at)
+        return Tag(found[1], tuple(attributes), min(bracket.end() if bracket else at, len(self._content)), level)
+
+    def text_behind(self, tag_end: int, level: int) -> int:
+        """Return where the text ends that begins at `tag_end`: with the next tag, but not with CDATA."""
+        place = tag_end
+        while (place := self.next(b"<", place, level)) < len(self._content):
+            if not self._content.startswith(b"<![CDATA[", place):
+                return place
+            place = self._content.find(b"]]>", place)
+            if place < 0:
+                break
+        return len(self._content)
+
+    def texts_within(self, tag: Tag) -> Iterator[Span]:
+        """Tell where the texts are in an element, whatever is around them; of one without an end the first one."""
+        end = self._end_of_element(tag)
+        place = tag.end
+        while True:
+            stop = self.text_behind(place, tag.level)
+            if self._content[place:stop].strip():
+                yield place, stop
+            if stop >= end:
+                return
+            place = self._content.find(b">", stop) + 1 or end
+
+    def _end_of_element(self, tag: Tag) -> int:
+        if tag.name in self._without_end:
+            return tag.end
+        found = self._content.find(b"</" + tag.name, tag.end)
+        if found < 0:
+            self._without_end.add(tag.name)
+        return max(found, tag.end)
+
+
+class Tags:
+    """Tells which tag a place is in. Places are asked for in ascending order: the text is looked through once."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        self._place = 0
+        self._open: dict[int, int] = {}
+
+    def around(self, place: int) -> int | None:
+        """Return where the tag begins that `place` is inside of, None outside of any: the outermost one if several."""
+        for bracket in _BRACKET.finditer(self._text.content, self._place, place):
+            at = bracket.start()
+            level = self._text.level(at)
+            self._open = {other: opened for other, opened in self._open.items() if not ends(level, other)}
+            if bracket[0] == b"<":
+                self._open[level] = at
+        self._place = max(self._place, place)
+        return min(self._open.values(), default=None)

@@ -1,0 +1,305 @@
+"""Redacts secrets: those that are known, those in addresses, and whatever looks like one."""
+
+import base64
+import binascii
+import re
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from urllib.parse import urlsplit, urlunsplit
+
+from engine.core.secret import Secret
+from engine.debuglog.redaction.heuristics import may_hold_names_in_base64, may_hold_secrets, secrets_by_looks
+from engine.debuglog.redaction.multi_search import Words
+from engine.debuglog.redaction.names import SECRETS
+from engine.debuglog.redaction.spans import BLANKED, Span, without
+from engine.debuglog.redaction.unescaped import Text, decoded, readings, unescaped, unfolded
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}(?:\d{1,4}(?:\.\d{1,4}){0,2}[A-Za-z]{0,10}(?:\.[A-Za-z]{1,10})?)?")
+"""A part of a path that is made of words, perhaps with the number of a version behind them."""
+
+_NUMBER = re.compile(r"v?\d{1,4}(?:\.\d{1,4})?")
+_TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_QUERY_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")
+_SECRET = re.compile("|".join(re.escape(name.decode()) for name in SECRETS), re.IGNORECASE)
+_ENDS_IN_SECRET = re.compile(f"(?:{_SECRET.pattern})\\w{{0,8}}$", re.IGNORECASE)
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL without user, fragment, the values of its query, and what is no plain word in its path."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return BLANKED
+    query = "&".join(_named(piece) for piece in parts.query.split("&") if piece)
+    return urlunsplit((parts.scheme, host, _path(parts.path), query, ""))
+
+
+def _named(piece: str) -> str:
+    """Return the name of a value in a query, if it is like one."""
+    name, equals, _ = piece.partition("=")
+    return f"{name}={BLANKED}" if equals and _QUERY_NAME.fullmatch(name) else BLANKED
+
+
+def _path(path: str) -> str:
+    kept: list[str] = []
+    before = ""
+    for number, part in enumerate(path.split("/")):
+        kept.append(_part(part, number == 1, announced=_ENDS_IN_SECRET.search(before) is not None))
+        before = part
+    return "/".join(kept)
+
+
+def _part(part: str, is_first: bool, *, announced: bool) -> str:
+    known = _WORD.fullmatch(part) or _NUMBER.fullmatch(part) or (is_first and _TENANT.fullmatch(part))
+    return part if not part or (known and not announced) else BLANKED
+
+
+SHORTEST = 4
+"""Characters: what is shorter than that is no secret, and would be found everywhere."""
+
+SHORTEST_DIGITS = 5
+"""Characters of base64 or hexadecimal. Identifiers are full of these."""
+
+TELLING = 16
+"""Bytes of a form that are searched for first: where these are not, it is not."""
+
+_CHARSETS = ("utf-8", "cp1252", "latin-1", "iso8859-15", "utf-16-le", "utf-16-be")
+_RARE_CHARSETS = ("utf-32-le", "utf-32-be", "utf-7")
+_SEPARATORS = ("-", ":", " ")
+
+
+class KnownSecrets:
+    """Finds any of some forms, looking through a text once."""
+
+    def __init__(self, forms: Iterable[bytes]) -> None:
+        self._by_head: dict[bytes, list[bytes]] = {}
+        for form in dict.fromkeys(forms):
+            self._by_head.setdefault(form[:TELLING], []).append(form)
+        self._heads = Words(self._by_head)
+
+    def may_be_in(self, body: bytes) -> bool:
+        """Tell whether `spans` has anything to look at."""
+        return self._heads.are_in(body)
+
+    def spans(self, body: bytes) -> Iterator[Span]:
+        """Tell where they are."""
+        if self._heads.are_in(body):
+            for start, head in self._heads.everywhere(body):
+                for form in self._by_head[head]:
+                    if body.startswith(form, start):
+                        yield start, start + len(form)
+
+
+def forms(secret: str) -> tuple[bytes, ...]:
+    """Return a secret as it may stand somewhere once escapes are undone: in each charset, in base64, in hexadecimal."""
+    if len(secret) < SHORTEST:
+        return ()
+    encoded = [found for charset in _CHARSETS if (found := _encoded(secret, charset))]
+    as_text = {*encoded, *_mistaken(secret)}
+    as_text.update(found for charset in _RARE_CHARSETS if (found := _encoded(secret, charset)))
+    as_text.update(found for each in tuple(as_text) for found in _as_undone(each))
+    digits = {digits for each in encoded for digits in (*_inside_base64(each), *_hexadecimal(each))}
+    return (
+        *(form for form in as_text if len(form) >= SHORTEST),
+        *(form for form in digits if len(form) >= SHORTEST_DIGITS),
+    )
+
+
+def _encoded(secret: str, charset: str) -> bytes | None:
+    """Return a secret in a charset, None where that has no such characters. What is no character is the byte it was."""
+    try:
+        return secret.encode(charset, "surrogateescape" if charset == "utf-8" else "strict")
+    except UnicodeEncodeError:
+        return None
+
+
+def _mistaken(secret: str) -> Iterator[bytes]:
+    """Return what becomes of it where charsets are confused, or the blank is a plus sign."""
+    if " " in secret:
+        yield from (found for charset in _CHARSETS if (found := _encoded(secret.replace(" ", "+"), charset)))
+    if secret.isascii():
+        return
+    plain = secret.encode("utf-8", "surrogateescape")
+    yield secret.encode("utf-16-le", "surrogatepass")[::2]
+    yield plain.decode("latin-1").encode()
+    yield plain.decode("cp1252", "replace").encode()
+    kept = sum(character.isascii() for character in secret)
+    if kept >= 2 * SHORTEST:
+        yield secret.encode("ascii", "replace")
+        yield "".join(character if character.isascii() else "\ufffd" for character in secret).encode()
+
+
+def _as_undone(form: bytes) -> Iterator[bytes]:
+    """Return it as it is when all is undone that looks like an escape in it, or as what is not undone."""
+    undone = unescaped(Text(form)).content
+    # A backslash at its end may be undone together with what stands behind it.
+    for each in dict.fromkeys((undone, undone.rstrip(b"\\"))):
+        if each != form and len(each) >= SHORTEST:
+            yield each
+
+
+def _inside_base64(secret: bytes) -> Iterator[bytes]:
+    """Return what of base64 is the same whatever stands before and after the secret, for each place it can begin at."""
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + secret)
+        first = (0, 2, 3)[before]
+        last = len(encoded) - (0, 3, 2)[(before + len(secret)) % 3]
+        inside = encoded[first:last]
+        yield inside
+        yield inside.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _hexadecimal(secret: bytes) -> Iterator[bytes]:
+    for separated in (secret.hex(), *(binascii.hexlify(secret, sign).decode() for sign in _SEPARATORS)):
+        yield separated.encode()
+        yield separated.upper().encode()
+
+
+LEARNED = 8
+"""Tokens that are remembered: each is good for an hour, so the older ones have ended."""
+
+LEARNED_AT_ONCE = 3
+"""Tokens that are remembered of one answer: an honest one has no more."""
+
+LONGEST_TOKEN = 16 * 1024
+"""Bytes of a token that is remembered."""
+
+URLS = 100
+"""So many are remembered: nearly all requests go to the same few."""
+
+KEPT_HEADERS = frozenset(
+    (
+        *("accept", "accept-encoding", "allow", "cache-control", "client-request-id", "connection"),
+        *("content-encoding", "content-length", "content-type", "date", "expires", "host", "ms-cv", "pragma"),
+        *("request-id", "retry-after", "return-client-request-id", "server", "strict-transport-security"),
+        *("transfer-encoding", "user-agent", "vary", "via", "x-anchormailbox", "x-aspnet-version"),
+        *("x-backendhttpstatus", "x-beserver", "x-besku", "x-calculatedbetarget", "x-calculatedfetarget"),
+        *("x-caserrorcode", "x-content-type-options", "x-diaginfo", "x-ews-policy-reason", "x-feefzinfo"),
+        *("x-feproxyinfo", "x-feserver", "x-httpstatus", "x-ms-diagnostics", "x-ms-ests-server"),
+        *("x-ms-request-id", "x-owa-version", "x-powered-by", "x-preferserveraffinity", "x-proxyerrorcode"),
+        *("x-proxyerrormessage", "x-requestid", "x-responseorigin", "x-serverapplication", "x-soap-enabled"),
+        *("x-targetbeserver", "x-throttlinginfo"),
+    )
+)
+"""Headers whose values are kept. Every other one is blanked, whoever may have put it there."""
+
+_NAMES_KNOWN = KEPT_HEADERS | {"authorization", "cookie", "location", "set-cookie", "www-authenticate"}
+_CHALLENGE = re.compile(r"(?:^|,\s*)([A-Za-z]+)(?=[\s,]|$)")
+_TOKEN = re.compile(rb'"(?:access|refresh|id)_token"\s{0,9}:\s{0,9}"([^"]{1,%d}+)"' % LONGEST_TOKEN)
+
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class SecretRedactor:
+    """Blanks secrets; those it knows are found in any form. Tokens that go by in an answer are known from then on."""
+
+    def __init__(self) -> None:
+        self._forms: tuple[bytes, ...] = ()
+        self._learned: deque[tuple[bytes, ...]] = deque(maxlen=LEARNED)
+        self._known = KnownSecrets(())
+        self._urls: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def know(self, secrets: Iterable[Secret]) -> None:
+        """Know these, too, from now on; on any thread."""
+        found = [form for secret in secrets for form in forms(secret.reveal())]
+        with self._lock:
+            self._forms = tuple(dict.fromkeys((*self._forms, *found)))
+            self._search_all()
+
+    def body(self, body: bytes) -> bytes:
+        """Return a body without secrets."""
+        texts = tuple(readings(body))
+        if self._finds_nothing_in(body, texts):
+            return body
+        self._learn(body)
+        return without(body, self._spans(body, texts))
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets."""
+        return self.body(text.encode(errors="surrogateescape")).decode(errors="replace")
+
+    def headers(self, headers: Mapping[str, str]) -> Headers:
+        """Return headers, the values of most of them blanked; of a log-in and of cookies, what they are remains."""
+        pairs = self.allowed(headers)
+        if self.finds_nothing_in(as_bytes(pairs)):
+            return pairs
+        return tuple((self.text(name), self.text(value)) for name, value in pairs)
+
+    def allowed(self, headers: Mapping[str, str]) -> Headers:
+        """Return headers with only those values that may be seen, where there is no secret in them."""
+        kept = dict(headers.items())
+        for name in [name for name in kept if name.lower() not in KEPT_HEADERS]:
+            kept[name] = self._kept(name.lower(), kept[name])
+        return tuple(kept.items())
+
+    def finds_nothing_in(self, body: bytes) -> bool:
+        """Tell whether `body` would stay as it is: one look at much costs a fraction of many at little."""
+        return self._finds_nothing_in(body, readings(body))
+
+    def url(self, url: str) -> str:
+        """Return a URL without user, fragment and the values of its query."""
+        found = self._urls.get(url)
+        if found is None:
+            if len(self._urls) >= URLS:
+                self._urls.clear()
+            found = self._urls[url] = self.text(without_secrets(url))
+        return found
+
+    def _kept(self, name: str, value: str) -> str:
+        if name == "location":
+            return self.text(without_secrets(value))
+        if name == "www-authenticate":
+            return ", ".join(_CHALLENGE.findall(value)) or BLANKED
+        return BLANKED
+
+    def _finds_nothing_in(self, body: bytes, texts: Iterable[Text]) -> bool:
+        """Tell whether `_spans` has nothing to look at: nearly all bodies are done with that, escaped or not."""
+        known = self._known
+        return not known.may_be_in(body) and not any(
+            may_hold_secrets(text.content)
+            or (text.content is not body and known.may_be_in(text.content))
+            or ((folded := unfolded(text)) is not None and known.may_be_in(folded.content))
+            for text in texts
+        )
+
+    def _spans(self, body: bytes, texts: Iterable[Text]) -> Iterator[Span]:
+        known = self._known
+        yield from known.spans(body)
+        for text in texts:
+            if text.content is not body:
+                yield from map(text.origin, known.spans(text.content))
+            yield from map(text.origin, secrets_by_looks(text))
+            if folded := unfolded(text):
+                yield from map(folded.origin, known.spans(folded.content))
+            if may_hold_names_in_base64(text.content):
+                inner = decoded(text)
+                yield from map(inner.origin, known.spans(inner.content))
+                yield from map(inner.origin, secrets_by_looks(inner))
+
+    def _learn(self, body: bytes) -> None:
+        for token in islice(_TOKEN.finditer(body), LEARNED_AT_ONCE):
+            found = forms(token[1].decode(errors="replace"))
+            with self._lock:
+                if found not in self._learned:
+                    self._learned.append(found)
+                    self._search_all()
+
+    def _search_all(self) -> None:
+        self._known = KnownSecrets(chain(self._forms, *self._learned))
+        self._urls.clear()
+
+
+def as_bytes(headers: Headers) -> bytes:
+    """Return headers as they are searched for secrets: names that are known are none."""
+    lines = [value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in headers]
+    return joined(line.encode(errors="surrogateescape") for line in lines)
+
+
+def joined(pieces: Iterable[bytes]) -> bytes:
+    """Return pieces as one, to be looked through at once: nothing in it reaches from one to the next."""
+    return b"\n>".join(pieces)

@@ -1,0 +1,260 @@
+"""A lane: one connection that stays logged in, one request at a time, because NTLM logs in connections."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from engine.core.clock import Clock
+from engine.exchange.errors import (
+    AnswerBrokenOff,
+    ExchangeFailure,
+    ExchangeUnreachable,
+    LoginRefused,
+    LoginUnproved,
+    NoAnswerInTime,
+)
+from engine.exchange.http.auth import (
+    Credential,
+    Handshake,
+    StandingAuthorization,
+    basic_authorization,
+    not_offered,
+    offered,
+    proves_log_in,
+    tls_server_end_point,
+)
+from engine.exchange.http.connection import Connection
+from engine.exchange.http.login_page import what_answers
+from engine.exchange.http.messages import Answer, Outgoing, traced
+from engine.exchange.http.trace import Trace
+from engine.logins.breaker import Breaker, LogIn
+from engine.logins.rules import Paused
+from engine.settings.model import Authentication
+
+UNAUTHORIZED = 401
+GATEWAY_TROUBLE = (502, 503, 504)
+"""Answers that may come from something in front of Exchange, and do not leave a connection logged in."""
+TRIES = 2
+"""A 401 in the middle of normal work happens (a domain controller's hiccup): one retry, on a new connection."""
+IDLE = timedelta(seconds=90)
+"""IIS closes a connection that is idle for 120 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedCredential:
+    """A log-in with a password, and the breaker that gives the turn to make it."""
+
+    credential: Credential
+    breaker: Breaker
+
+    @property
+    def user(self) -> str:
+        """Who logs in."""
+        return self.credential.user
+
+
+class Lane:
+    """Belongs to one log-in and one host; `connect` gives a new connection.
+
+    `trace` looks on at what goes over the lane of that `name`.
+
+    A password logs the connection in by a handshake, or goes with every request (Basic); both are log-ins, and
+    wrong ones may lock the account. A `StandingAuthorization` is a token, which is no secret of an account.
+    A connection is either logged in and alive, or it is not used at all: any doubt leads to a new one. So every
+    log-in starts on a connection that has seen nothing, straight with its first message and without the body.
+    """
+
+    def __init__(
+        self,
+        log_in: GuardedCredential | StandingAuthorization,
+        clock: Clock,
+        connect: Callable[[], Connection],
+        trace: Trace,
+        name: str,
+    ) -> None:
+        self._log_in_with = log_in
+        self._clock = clock
+        self._connect = connect
+        self._trace = trace
+        self._name = name
+        self._connection: Connection | None = None
+        self._logged_in = False
+        self._unproved: LogIn | None = None
+        self._last_used = datetime.min.replace(tzinfo=UTC)
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        """Return the answer to `outgoing`, logging in where needed.
+
+        Raises the refusal of the log-in, `LoginUnproved`, `LoginMethodNotOffered` and what `exchange` raises.
+        """
+        diagnostics = ""
+        for attempt in range(1, TRIES + 1):
+            answer = await traced(self._trace, outgoing, self._try, lane=self._name, attempt=attempt)
+            if answer.status != UNAUTHORIZED:
+                return answer
+            # Exchange says here what it has against a token (Microsoft, "Authenticate an EWS application").
+            diagnostics = answer.headers.get("x-ms-diagnostics", "")[:200]
+        raise await self._refusal(outgoing.url.host or "", diagnostics)
+
+    async def _try(self, outgoing: Outgoing) -> Answer:
+        connection = self._connection_if_logged_in()
+        if not isinstance(self._log_in_with, GuardedCredential):
+            async with self._log_in_with.turn():
+                return await self._send_with_token(self._log_in_with, connection, outgoing)
+        credential = self._log_in_with.credential
+        if connection is None or credential.authentication is Authentication.BASIC:
+            try:
+                async with self._log_in_with.breaker.log_in() as log_in:
+                    return await self._log_in(credential, log_in, connection, outgoing)
+            except Paused as pause:
+                raise self._named(pause, credential.user) from None
+        answer = await connection.exchange(outgoing)
+        if answer.status != UNAUTHORIZED:
+            self._keep()
+        if self._unproved is not None and _proves(answer):
+            await self._unproved.proved()
+            self._unproved = None
+        return answer
+
+    def _connection_if_logged_in(self) -> Connection | None:
+        """Until the answer is here, the connection counts as lost: nothing has to be undone after a failure."""
+        logged_in, self._logged_in = self._logged_in, False
+        if not logged_in or self._connection is None or not self._connection.is_open:
+            return None
+        return self._connection if self._clock.now() - self._last_used < IDLE else None
+
+    async def _send_with_token(
+        self, token: StandingAuthorization, connection: Connection | None, outgoing: Outgoing
+    ) -> Answer:
+        connection = connection or await self._new_connection()
+        authorization = await token.authorization()
+        answer = await connection.exchange(outgoing, authorization=authorization)
+        if answer.status == UNAUTHORIZED:
+            token.refused(authorization, outgoing.url.host or "", answer.headers)
+        else:
+            token.accepted()
+            self._keep()
+        return answer
+
+    async def _log_in(
+        self, credential: Credential, log_in: LogIn, connection: Connection | None, outgoing: Outgoing
+    ) -> Answer:
+        connection = connection or await self._new_connection()
+        if credential.authentication is not Authentication.BASIC:
+            authorization = await _shake_hands(connection, credential, outgoing)
+        elif log_in.trusted:
+            authorization = basic_authorization(credential)
+        else:
+            authorization = await _asked_for_basic(connection, credential, outgoing)
+        if isinstance(authorization, Answer):
+            return authorization
+        await log_in.sending()
+        answer = await _told(log_in, connection, outgoing, authorization)
+        if answer.status == UNAUTHORIZED:
+            await log_in.refused()
+            return answer
+        if _proves(answer):
+            await log_in.proved()
+        else:
+            await log_in.undecided(_seen(answer))
+            self._unproved = log_in
+        if answer.status not in GATEWAY_TROUBLE:
+            self._keep()
+        return answer
+
+    async def _refusal(self, host: str, diagnostics: str) -> ExchangeFailure:
+        who = f"{self._log_in_with.user} at {host}"
+        if isinstance(self._log_in_with, GuardedCredential):
+            pause = await self._log_in_with.breaker.pause()
+            return LoginRefused(who) if pause is None else self._named(pause, who)
+        return self._log_in_with.refusal(f"{who}: {diagnostics}" if diagnostics else who)
+
+    def _named(self, pause: Paused, who: str) -> ExchangeFailure:
+        kind = LoginRefused if pause.refused else LoginUnproved
+        left = (pause.until - self._clock.now()).total_seconds()
+        return kind(f"{who}: {pause}", retry_after=max(left, 0.0))
+
+    async def _new_connection(self) -> Connection:
+        await self.close()
+        self._connection = self._connect()
+        return self._connection
+
+    def _keep(self) -> None:
+        self._logged_in = True
+        self._last_used = self._clock.now()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        self._unproved = None
+        if connection is not None:
+            await connection.close()
+
+
+def _seen(answer: Answer) -> str:
+    stranger = what_answers(answer.status, answer.headers, answer.body)
+    return stranger.detail if stranger is not None else f"HTTP {answer.status}"
+
+
+def _proves(answer: Answer) -> bool:
+    return proves_log_in(answer.status, answer.headers, answer.body, in_pieces=answer.rest is not None)
+
+
+async def _told(log_in: LogIn, connection: Connection, outgoing: Outgoing, authorization: str) -> Answer:
+    """Send a request with its log-in; where there is no answer, say what that means for the log-in."""
+    try:
+        return await connection.exchange(outgoing, authorization=authorization)
+    except NoAnswerInTime as failure:
+        await log_in.overdue(failure.detail)
+        raise
+    except ExchangeFailure as failure:
+        if isinstance(failure, ExchangeUnreachable) and not isinstance(failure, AnswerBrokenOff):
+            await log_in.not_sent()
+        else:
+            await log_in.undecided(failure.detail)
+        raise
+
+
+async def _shake_hands(connection: Connection, credential: Credential, outgoing: Outgoing) -> str | Answer:
+    """Return the Authorization that ends the handshake, or the answer that does not even let it begin.
+
+    What begins it says who we are, and nothing that a server could take for a wrong password.
+    """
+    host = outgoing.url.host or ""
+    handshake = Handshake(credential, host)
+    answer = await connection.exchange(replace(outgoing, body=b"", opens=True), authorization=handshake.opening())
+    if answer.status != UNAUTHORIZED:
+        return answer
+    _from_exchange(answer, host)
+    certificate = connection.server_certificate if credential.channel_binding else None
+    binding = tls_server_end_point(certificate) if certificate is not None else None
+    authorization = handshake.reply(answer.headers, binding)
+    if not connection.is_open:
+        raise ExchangeUnreachable(f"{host} closes the connection in the middle of a log-in")
+    if outgoing.watch is not None:
+        outgoing.watch.logged_in()
+    return authorization
+
+
+async def _asked_for_basic(connection: Connection, credential: Credential, outgoing: Outgoing) -> str | Answer:
+    """Return the Authorization once the server has asked for it, or the answer of one that does not.
+
+    So the trouble of a server, or a log-in page in front of it, is seen without a password being sent there.
+    """
+    answer = await connection.exchange(replace(outgoing, body=b"", opens=True))
+    if answer.status != UNAUTHORIZED:
+        return answer
+    host, offers = outgoing.url.host or "", offered(answer.headers)
+    _from_exchange(answer, host)
+    if "basic" not in offers:
+        raise not_offered(host, "Basic", offers)
+    return basic_authorization(credential)
+
+
+def _from_exchange(answer: Answer, host: str) -> None:
+    """Raise `LoginPage` where a 401 is that of something else in front, which asks people for their log-in."""
+    stranger = what_answers(answer.status, answer.headers, answer.body)
+    if stranger is not None:
+        raise type(stranger)(f"{host}: {stranger.detail}").in_words(stranger.meaning, stranger.remedy)

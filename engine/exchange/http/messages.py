@@ -1,0 +1,260 @@
+"""HTTP requests and responses, bounded in size and time, and their record for the debug log."""
+
+import contextlib
+import ssl
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, ItemsView, Iterator, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import aiohttp
+import msgspec
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
+from msgspec.structs import replace
+from multidict import MultiMapping
+from yarl import URL
+
+from engine.core.http_record import TracedExchange
+from engine.exchange.errors import (
+    AnswerBrokenOff,
+    ExchangeFailure,
+    ExchangeUnreachable,
+    NoAnswerInTime,
+    NotUnderstood,
+    RequestRejected,
+    TlsImpossible,
+)
+from engine.exchange.http.login_page import is_ews, what_answers
+from engine.exchange.http.trace import Stopwatch, Trace
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+OPENING_SECONDS = 15.0
+"""What begins a log-in has no work behind it: a server that leaves even that unanswered is not there."""
+MAX_BODY = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said. The names in `headers` are case-insensitive; `request_id` is the client-request-id.
+
+    `rest` is what is still to come of an answer that was asked for in pieces.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    request_id: str
+    rest: aiohttp.ClientResponse | None = field(default=None, repr=False)
+
+
+class UntrustedCertificate(Exception):
+    """The server's certificate did not pass; what is wrong with it has still to be found out."""
+
+    def __init__(self, failed: aiohttp.ClientConnectorCertificateError) -> None:
+        super().__init__(str(failed))
+        found = failed.certificate_error
+        self.error = found if isinstance(found, ssl.SSLCertVerificationError) else ssl.SSLCertVerificationError()
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A request to send; `request_id` lets an administrator find it in the server's logs. The answer to one that
+    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. One that `opens` a log-in
+    is waited for less long. `asked` is when somebody wanted it (perf_counter), `watch` measures it where somebody looks
+    on.
+
+    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
+    """
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str = msgspec.field(default_factory=lambda: str(uuid.uuid4()))
+    in_pieces: bool = False
+    opens: bool = False
+    asked: float | None = None
+    watch: Stopwatch | None = None
+
+    def __repr__(self) -> str:
+        """Leave out all that may hold a secret."""
+        return f"Outgoing({self.method}, {self.url.host}, {self.request_id})"
+
+
+class JoinedHeaders(Mapping[str, str]):
+    """The headers of an answer by names in any case; a repeated one is one list (RFC 9110, section 5.3)."""
+
+    def __init__(self, headers: MultiMapping[str]) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._headers.getall(name))
+
+    def __iter__(self) -> Iterator[str]:
+        # Not by its keys: multidict leaves repeated ones out there now and then.
+        return iter(dict.fromkeys(name.lower() for name, _ in self._headers.items()))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def items(self) -> ItemsView[str, str]:
+        """Return names, in lower case, and values."""
+        pairs = [(name.lower(), value) for name, value in self._headers.items()]
+        joined = dict(pairs)
+        return joined.items() if len(joined) == len(pairs) else super().items()
+
+
+def parse_url(url: str) -> URL:
+    """Return `url` in its parts. Raises `ExchangeUnreachable` when it is no URL of a web server."""
+    try:
+        parsed = URL(url)
+    except ValueError as error:
+        raise ExchangeUnreachable(f"{url!r} is no URL: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ExchangeUnreachable(f"{url!r} is no URL of a web server")
+    return parsed
+
+
+async def pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
+    """Yield the body of `answer` as it comes, for as long as the server takes.
+
+    Raises `ExchangeUnreachable` when it breaks off, `NotUnderstood` when it cannot be decoded.
+    """
+    if answer.rest is None:
+        yield answer.body
+        return
+    with failures_by_name(answer.rest.url, ANSWER_SECONDS):
+        while chunk := await answer.rest.content.readany():
+            yield chunk
+
+
+async def whole_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return the decoded body. Raises `NotUnderstood` when it is larger than `MAX_BODY`."""
+    body = bytearray()
+    while chunk := await response.content.readany():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise NotUnderstood(f"{response.url.host}: an answer of more than {MAX_BODY} bytes")
+    return bytes(body)
+
+
+@contextlib.contextmanager
+def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterator[None]:
+    """Turn whatever the HTTP client raises into a failure of this room; `seconds` are those an answer may take.
+
+    What a certificate is refused for takes another look at it: then this raises `UntrustedCertificate`.
+    """
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise UntrustedCertificate(error) from error
+    except aiohttp.ClientConnectorSSLError as error:
+        raise TlsImpossible(f"{place_of(url)}: {_reason(error)}") from error
+    except aiohttp.ClientConnectorError as error:
+        # A machine that is not there refuses; one that resets has taken the connection, and hung up on our hello.
+        if isinstance(error.os_error, ConnectionResetError):
+            raise TlsImpossible(f"{place_of(url)}: it hangs up in the middle of the TLS handshake") from error
+        raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
+    except TimeoutError as error:
+        kind = ExchangeUnreachable if opens else NoAnswerInTime
+        raise kind(f"{place_of(url)}: no answer within {seconds:.0f} s") from error
+    except aiohttp.ClientError as error:
+        decoded = not any(isinstance(cause, ContentEncodingError) for cause in _causes(error))
+        raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{place_of(url)}: {_reason(error)}") from error
+    except ValueError as error:
+        # A header with a line break, or with half a character: nothing was sent.
+        raise RequestRejected(f"{place_of(url)}: {error}") from error
+
+
+def _reason(error: BaseException) -> str:
+    *_, cause = _causes(error)
+    if isinstance(cause, HttpProcessingError):
+        return cause.message  # str() puts a status before it that nobody sent
+    return str(cause) or type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    following: BaseException | None = error
+    while following is not None:
+        yield following
+        following = following.__cause__ or following.__context__
+
+
+def place_of(url: URL) -> str:
+    """Return host and port of a URL, the port only where it is said."""
+    return f"{url.host}:{url.explicit_port}" if url.explicit_port else url.host or ""
+
+
+async def traced(
+    trace: Trace, outgoing: Outgoing, send: Callable[[Outgoing], Awaitable[Answer]], *, lane: str, attempt: int
+) -> Answer:
+    """Return what `send` makes of `outgoing`, and let `trace` know of it, however it ends."""
+    if not trace.on:
+        return await send(outgoing)
+    # Only the first attempt has waited for its turn.
+    waited = perf_counter() - outgoing.asked if outgoing.asked is not None and attempt == 1 else 0.0
+    watch = Stopwatch(waited)
+    outgoing = replace(outgoing, watch=watch)
+    try:
+        answer = await send(outgoing)
+    except ExchangeFailure as failure:
+        trace.take(_ended(outgoing, watch, lane, attempt, failure=failure.slug))
+        raise
+    trace.take(_ended(outgoing, watch, lane, attempt, answer))
+    return answer
+
+
+def part_of(outgoing: Outgoing, answer: Answer, body: bytes, *, lane: str, failure: str = "") -> TracedExchange:
+    """Return one envelope of an answer that goes on, or its end by a `failure`."""
+    return TracedExchange(
+        request_id=outgoing.request_id,
+        method=outgoing.method,
+        url=str(outgoing.url),
+        request_headers=sent_headers(outgoing),
+        request=outgoing.body,
+        lane=lane,
+        attempt=1,
+        status=None if failure else answer.status,
+        response_headers=answer.headers,
+        response=body,
+        failure=failure,
+        seconds=0.0,
+        phases={},
+        part=True,
+    )
+
+
+def sent_headers(outgoing: Outgoing) -> Mapping[str, str]:
+    """Return the headers of a request, but for its log-in."""
+    return {**outgoing.headers, "client-request-id": outgoing.request_id}
+
+
+def _ended(
+    outgoing: Outgoing, watch: Stopwatch, lane: str, attempt: int, answer: Answer | None = None, failure: str = ""
+) -> TracedExchange:
+    seconds = watch.stop()
+    return TracedExchange(
+        request_id=outgoing.request_id,
+        method=outgoing.method,
+        url=str(outgoing.url),
+        request_headers=sent_headers(outgoing),
+        request=outgoing.body,
+        lane=lane,
+        attempt=attempt,
+        status=answer.status if answer else None,
+        response_headers=answer.headers if answer else {},
+        response=answer.body if answer else b"",
+        failure=failure or (_stranger(outgoing, answer) if answer else ""),
+        seconds=seconds,
+        phases=watch.phases,
+    )
+
+
+def _stranger(outgoing: Outgoing, answer: Answer) -> str:
+    """Return what answered in place of EWS; autodiscover redirects as it should."""
+    if not is_ews(outgoing.url.path):
+        return ""
+    found = what_answers(answer.status, answer.headers, answer.body)
+    return found.slug if found is not None else ""

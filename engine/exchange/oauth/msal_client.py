@@ -1,0 +1,311 @@
+"""The MSAL client application with a secret or a certificate, and the HTTP client that it gets. It blocks."""
+
+import functools
+import json
+import logging
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx2
+import msal
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from engine.core.http_record import TracedExchange
+from engine.core.secret import Secret
+from engine.exchange.errors import ExchangeFailure
+from engine.exchange.http.connection import not_trusted
+from engine.exchange.http.trace import NoTrace, Stopwatch, Trace
+from engine.exchange.oauth.errors import (
+    AuthorityTlsImpossible,
+    AuthorityUnreachable,
+    ClientCertificateUnusable,
+    TenantUnknown,
+    failure_of,
+)
+from engine.logins.rules import Account
+from engine.tls.certificate import UNREADABLE
+from engine.tls.shown import certificate_at
+
+SECONDS = 30.0
+JUDGED_BY_MSAL = (200, 400, 401)
+"""Statuses whose body is a token, or an error as RFC 6749, section 5.2 has it."""
+
+PHASES = {
+    "connection.connect_tcp.complete": "connect",
+    "connection.start_tls.complete": "tls",
+    "http11.send_request_body.complete": "send",
+    "http11.receive_response_headers.complete": "wait",
+}
+"""Which events of the HTTP library end which phase (https://www.encode.io/httpcore/extensions/#trace)."""
+
+
+class AuthorityHttp:
+    """What MSAL asks of a client: `get`, `post`, `close`; used in a thread, by one caller at a time.
+
+    What MSAL would raise a ValueError or a bare HTTP error for has its name here already.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, user_agent: str, trace: Trace | None = None) -> None:
+        self._trace = trace or NoTrace()
+        self._client = httpx2.Client(
+            transport=httpx2.HTTPTransport(verify=tls, trust_env=False),
+            headers={"User-Agent": user_agent},
+            timeout=SECONDS,
+            trust_env=False,
+        )
+        self.skew: timedelta | None = None
+        """How far ahead our clock is of the authority's, by its last answer."""
+
+    def get(
+        self, url: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        """Get the description of a tenant (OpenID Connect Discovery 1.0, section 4).
+
+        Raises `TenantUnknown`, `AuthorityUnreachable` or `CertificateNotTrusted`.
+        """
+        response = self._send("GET", url, params, None, headers)
+        if response.status_code in (400, 404):
+            raise TenantUnknown(f"{response.url.host}, HTTP {response.status_code}")
+        return response
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str | bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """Ask for a token. Raises `AuthorityUnreachable` or `CertificateNotTrusted`."""
+        # A signed assertion comes as bytes, which this library would write as Python does.
+        form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
+        try:
+            response = self._send("POST", url, params, form, headers)
+        except AuthorityUnreachable as failure:
+            failure.sent = not isinstance(failure.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+            raise
+        try:
+            understood = response.status_code in JUDGED_BY_MSAL and isinstance(json.loads(response.text), dict)
+        except (ValueError, RecursionError):
+            understood = False
+        if not understood:
+            told = response.headers.get("retry-after", "")
+            useless = AuthorityUnreachable(
+                f"{response.url.host}, HTTP {response.status_code}",
+                retry_after=min(float(told), 3600.0) if told.isascii() and told.isdigit() else None,
+            )
+            useless.sent = True
+            raise useless
+        return response
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None,
+        data: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> httpx2.Response:
+        watch = Stopwatch() if self._trace.on else None
+        extensions = {"trace": functools.partial(_note, watch)} if watch else None
+        try:
+            response = self._client.request(
+                method, url, params=params, data=data, headers=headers, extensions=extensions
+            )
+        except httpx2.RequestError as error:
+            failure = _failure_of(error)
+            if watch is not None:
+                self._trace.take(_ended(watch, error.request, None, failure.slug))
+            raise failure from error
+        if watch is not None:
+            self._trace.take(_ended(watch, response.request, response, ""))
+        if response.status_code >= 500 or response.is_redirect:
+            raise AuthorityUnreachable(f"{response.url.host}, HTTP {response.status_code}")
+        self._compare_clocks(response.headers.get("date", ""))
+        return response
+
+    def _compare_clocks(self, date: str) -> None:
+        # Certificates and assertions are judged by the machine's own time: no injected clock can be meant here.
+        try:
+            self.skew = datetime.now(UTC) - parsedate_to_datetime(date)
+        except (ValueError, TypeError):
+            self.skew = None
+
+
+def _note(watch: Stopwatch, event: str, _: object) -> None:
+    """What an event is about may hold secrets and is not looked at."""
+    if event in PHASES:
+        watch.lap(PHASES[event])
+
+
+def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
+    place = error.request.url.host
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            shown = certificate_at((place, error.request.url.port or 443), place)
+            return not_trusted("Microsoft Entra's log-in service", place, place, cause, shown, "exchange.authority")
+        if isinstance(cause, ssl.SSLError) and isinstance(error, httpx2.ConnectError):
+            return AuthorityTlsImpossible(f"{place}: {cause}")
+        if isinstance(cause, ConnectionResetError) and isinstance(error, httpx2.ConnectError):
+            return AuthorityTlsImpossible(f"{place}: it hangs up in the middle of the TLS handshake")
+        cause = cause.__cause__ or cause.__context__
+    return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
+
+
+def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response | None, failure: str) -> TracedExchange:
+    """Return what was on the wire; the secret or assertion in it is for the taker to blank."""
+    return TracedExchange(
+        request_id=request.headers.get("client-request-id", ""),
+        method=request.method,
+        url=str(request.url),
+        request_headers=request.headers,
+        request=request.content,
+        lane="",
+        attempt=1,
+        status=response.status_code if response is not None else None,
+        response_headers=response.headers if response is not None else {},
+        response=response.content if response is not None else b"",
+        failure=failure,
+        seconds=watch.stop(),
+        phases=watch.phases,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """The PEM files of a certificate that the app registration knows, and of its private key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """An app registration: `authority` is the https URL of the log-in service, without the tenant."""
+
+    authority: str
+    tenant_id: str
+    client_id: str
+    proof: Secret | ClientCertificate = field(repr=False)
+
+    @property
+    def account(self) -> Account:
+        """What the authority counts log-ins of."""
+        return Account("exchange.client_secret", f"{self.client_id} in {self.tenant_id}".casefold())
+
+    def identity(self) -> str:
+        """Return what another log-in would be made with; reads the file of a certificate."""
+        if isinstance(self.proof, Secret):
+            return self.proof.reveal()
+        try:
+            return self.proof.certificate.read_text("latin-1")
+        except OSError:
+            return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and for how many seconds it is good."""
+
+    value: Secret
+    seconds: float
+
+
+class Application:
+    """Gets tokens for one `scope`. MSAL talks to the authority when it is made already, so that is put off.
+
+    The tenant is told by the settings, so nobody is asked where it is (instance discovery): a national cloud, or a
+    network without the internet, has no login.microsoftonline.com to ask.
+    """
+
+    def __init__(
+        self,
+        registration: Registration,
+        scope: str,
+        *,
+        tls: ssl.SSLContext,
+        user_agent: str,
+        trace: Trace | None = None,
+    ) -> None:
+        # It logs answers that are not JSON as they are.
+        logging.getLogger("msal").setLevel(logging.CRITICAL)
+        self._registration = registration
+        self._scope = scope
+        self._http = AuthorityHttp(tls, user_agent, trace)
+        self._client: msal.ConfidentialClientApplication | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def token(self, *, other_than_before: bool) -> Token:
+        """Return a token, the one MSAL has kept or a new one, in any case a new one if `other_than_before`.
+
+        Raises the failures of this room, or `CertificateNotTrusted`.
+        """
+        with self._one_at_a_time:
+            if self._client is None:
+                self._client = self._make_client()
+            elif other_than_before:
+                self._client.remove_tokens_for_client()
+            try:
+                answer = self._client.acquire_token_for_client([self._scope])
+            except ValueError as error:
+                raise AuthorityUnreachable("its answer makes no sense") from error
+            if "access_token" not in answer:
+                by_certificate = isinstance(self._registration.proof, ClientCertificate)
+                raise failure_of(answer, by_certificate=by_certificate, skew=self._http.skew)
+            return Token(Secret(answer["access_token"]), float(answer.get("expires_in", 0)))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def _make_client(self) -> msal.ConfidentialClientApplication:
+        registration = self._registration
+        credential = _credential(registration.proof)
+        try:
+            return msal.ConfidentialClientApplication(
+                registration.client_id,
+                client_credential=credential,
+                authority=f"{registration.authority.rstrip('/')}/{registration.tenant_id}",
+                instance_discovery=False,
+                http_client=self._http,
+            )
+        except (ValueError, KeyError) as error:
+            raise AuthorityUnreachable(f"{registration.authority} is no authority") from error
+
+
+def _credential(proof: Secret | ClientCertificate) -> str | dict[str, str]:
+    if isinstance(proof, Secret):
+        return proof.reveal()
+    try:
+        certificate_pem, key_pem = proof.certificate.read_bytes(), proof.key.read_bytes()
+    except OSError as error:
+        raise ClientCertificateUnusable(f"{error.filename}: {error.strerror}") from error
+    try:
+        public = x509.load_pem_x509_certificate(certificate_pem).public_key()
+    except UNREADABLE:
+        raise ClientCertificateUnusable(f"{proof.certificate} holds no certificate in PEM") from None
+    try:
+        private = load_pem_private_key(key_pem, password=None)
+    except (*UNREADABLE, TypeError):
+        raise ClientCertificateUnusable(f"{proof.key} holds no private key in PEM without a pass phrase") from None
+    if not isinstance(private, rsa.RSAPrivateKey):
+        raise ClientCertificateUnusable(f"{proof.key} is no RSA key, and Entra takes assertions signed with no other")
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if private.public_key().public_bytes(*form) != public.public_bytes(*form):
+        raise ClientCertificateUnusable(f"{proof.key} is not the key of {proof.certificate}")
+    # What stands around the PEM, as tools write it, may be in any charset.
+    return {
+        "private_key": key_pem.decode("ascii", "replace"),
+        "public_certificate": certificate_pem.decode("ascii", "replace"),
+    }

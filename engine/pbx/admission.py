@@ -1,0 +1,279 @@
+"""Admission: accepts the connections of the PBX, and limits those that have not logged in."""
+
+import asyncio
+import itertools
+import logging
+import socket
+import ssl
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
+
+from aiohttp import web
+
+from engine.accepting import next_connection
+from engine.core.clock import Clock
+from engine.core.seldom import Seldom
+from engine.pbx.addresses import KnownAddresses, machine_of
+from engine.pbx.errors import ListeningImpossible
+from engine.pbx.requests import Deadlines
+
+AT_ONCE = 32
+"""So many strangers may be connected without having logged in."""
+
+AT_ONCE_FROM_ONE_ADDRESS = 8
+"""So many from one address. A known address has these for itself, whatever strangers there are."""
+
+FAILURES_IN_A_ROW = 20
+"""After so many refused log-ins an address has to wait until one is forgiven."""
+
+FORGIVEN_AFTER = timedelta(seconds=5)
+"""How long it takes until one refused log-in does not count any more: whoever corrects a password is in soon."""
+
+ADDRESSES_REMEMBERED = 1000
+
+
+class Waiting(Protocol):
+    """A connection that has not logged in. `progress` tells how far it has come, more is further."""
+
+    @property
+    def address(self) -> str:
+        """The machine it comes from."""
+        ...
+
+    @property
+    def progress(self) -> int:
+        """How far it has come."""
+        ...
+
+
+G = TypeVar("G", bound=Waiting)
+
+
+class Guests(Generic[G]):
+    """Nobody is kept out because others are there: whoever has done least for longest makes room.
+
+    Among strangers it is one from the address that has the most, so that a machine alone, or a few, cannot throw out
+    another one's connection.
+    """
+
+    def __init__(self, clock: Clock, known: KnownAddresses) -> None:
+        self._clock = clock
+        self._known = known
+        self._present: dict[G, None] = {}
+        self._failures: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+
+    def may_enter(self, address: str) -> bool:
+        """Tell whether a connection from `address` is taken: not after many refused log-ins."""
+        return self._failures_of(address) <= FAILURES_IN_A_ROW - 1
+
+    def enter(self, guest: G) -> G | None:
+        """A connection has begun; return the one that has to make room for it."""
+        leaving = self._makes_room(guest)
+        self._present[guest] = None
+        return leaving
+
+    def leave(self, guest: G) -> None:
+        """A connection has ended, or is no guest any more since it has logged in."""
+        self._present.pop(guest, None)
+
+    def failed(self, address: str) -> None:
+        """A log-in from `address` was refused."""
+        self._failures[address] = (self._failures_of(address) + 1, self._clock.now())
+        self._failures.move_to_end(address)
+        if len(self._failures) > ADDRESSES_REMEMBERED:
+            self._failures.popitem(last=False)
+
+    def logged_in(self, address: str) -> bool:
+        """A PBX has logged in from `address`, which is known from now on; return whether it was not before."""
+        self._failures.pop(address, None)
+        return self._known.add(address)
+
+    def _makes_room(self, guest: G) -> G | None:
+        alike = [other for other in self._present if other.address == guest.address]
+        if len(alike) < AT_ONCE_FROM_ONE_ADDRESS:
+            strangers = [other for other in self._present if other.address not in self._known]
+            if guest.address in self._known or len(strangers) < AT_ONCE:
+                return None
+            [(busiest, _)] = Counter(other.address for other in strangers).most_common(1)
+            alike = [other for other in strangers if other.address == busiest]
+        return min(alike, key=lambda other: other.progress)
+
+    def _failures_of(self, address: str) -> float:
+        failures, at = self._failures.get(address, (0.0, self._clock.now()))
+        return max(0.0, failures - (self._clock.now() - at) / FORGIVEN_AFTER)
+
+
+_BACKLOG = 64
+_OUT_OF_RESOURCES_SECONDS = 1.0
+_SHUTDOWN_SECONDS = 1.0
+_TLS_SECONDS = 5.0
+
+CONNECTED, ENCRYPTED, UPGRADED = range(3)
+"""How far a guest has come."""
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+logger = logging.getLogger(__name__)
+
+
+class Guest(web.RequestHandler):
+    """One connection; `left` is called when it ends, or when it is logged in, `complain` when it is no proper HTTP."""
+
+    __slots__ = ("_complain", "_connection", "_is_guest", "_is_late", "_left", "address", "progress")
+
+    def __init__(
+        self,
+        server: web.Server,
+        connection: socket.socket,
+        address: str,
+        left: Callable[["Guest"], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]  # none
+        self.address = address
+        self.progress = CONNECTED
+        self._connection = connection
+        self._left = left
+        self._complain = complain
+        self._is_guest = True
+        self._is_late = False
+
+    def cut_off(self) -> None:
+        """End the connection without a word, also one whose TLS handshake is still under way."""
+        self._is_late = True
+        if self.transport is not None:
+            self.transport.abort()
+        else:
+            with suppress(OSError):  # it has ended already
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the transport when the TLS handshake is complete."""
+        super().connection_made(transport)
+        self.progress = ENCRYPTED
+        if self._is_late:
+            self.cut_off()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Called by the transport at the end."""
+        super().connection_lost(exc)
+        self.is_no_guest()
+
+    def is_no_guest(self) -> None:
+        """The connection has ended, never came about, or is logged in: no bound holds any more."""
+        if self._is_guest:
+            self._is_guest = False
+            self._left(self)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what is no proper request, without a traceback and without a word of what was sent."""
+        self._complain(self.address)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        answer = web.Response(status=status)
+        answer.force_close()
+        return answer
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Count what the HTTP library would write with a traceback and the peer's own words."""
+        self._complain(self.address)
+
+    def log_debug(self, *args: Any, **kw: Any) -> None:
+        """Write nothing."""
+
+
+def open_port(address: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises `ListeningImpossible`."""
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listening = socket.create_server((address.strip("[]"), port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ListeningImpossible(f"{address} port {port}: {error.strerror or error}") from error
+    listening.setblocking(False)
+    return listening
+
+
+class Door:
+    """Hands every request of whoever is taken to `handler`; one that may stay has to say so within ten seconds."""
+
+    def __init__(self, handler: Handler, tls: ssl.SSLContext, guests: Guests[Guest], clock: Clock) -> None:
+        self._handler = handler
+        self._tls = tls
+        self._guests = guests
+        self._clock = clock
+        self._deadlines = Deadlines(clock)
+        self._complaints = Seldom(clock)
+        self._refusals = Seldom(clock)
+        self._numbers = itertools.count(1)
+        self._expected: dict[Guest, str] = {}
+
+    async def run(self, listening: socket.socket) -> NoReturn:
+        """Receive guests until cancelled, then send all away."""
+        server = web.Server(self._handler)
+        try:
+            async with asyncio.TaskGroup() as arrivals:
+                arrivals.create_task(self._watch())
+                while True:
+                    connection, address = await self._next(listening)
+                    if self._guests.may_enter(address):
+                        arrivals.create_task(self._receive(connection, self._guest(server, connection, address)))
+                    else:
+                        connection.close()
+                        self._refused(address)
+        finally:
+            server.pre_shutdown()
+            await server.shutdown(_SHUTDOWN_SECONDS)
+
+    async def _next(self, listening: socket.socket) -> tuple[socket.socket, str]:
+        while True:
+            try:
+                connection, address = await next_connection(listening)
+            except OSError:
+                await asyncio.sleep(_OUT_OF_RESOURCES_SECONDS)
+            else:
+                return connection, machine_of(str(address[0]))
+
+    def _guest(self, server: web.Server, connection: socket.socket, address: str) -> Guest:
+        guest = Guest(server, connection, address, self._left, self._complain)
+        leaving = self._guests.enter(guest)
+        if leaving is not None:
+            leaving.cut_off()
+            leaving.is_no_guest()
+        self._expected[guest] = f"guest {next(self._numbers)}"
+        self._deadlines.expect(self._expected[guest], guest.cut_off)
+        return guest
+
+    async def _receive(self, connection: socket.socket, guest: Guest) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=_TLS_SECONDS
+            )
+        except Exception:  # no TLS, no TLS in time, or whatever else the transport raises: this guest's alone
+            guest.is_no_guest()
+            self._complain(guest.address)
+
+    def _left(self, guest: Guest) -> None:
+        self._deadlines.met(self._expected.pop(guest))
+        self._guests.leave(guest)
+
+    def _complain(self, address: str) -> None:
+        if times := self._complaints.happened(address):
+            logger.warning(
+                "%s: what came to the port for the PBX was no proper TLS or no proper HTTP (%s times)",
+                address,
+                times,
+            )
+
+    def _refused(self, address: str) -> None:
+        if times := self._refusals.happened(address):
+            logger.warning("%s: not let in after many refused log-ins (%s times)", address, times)
+
+    async def _watch(self) -> None:
+        while True:
+            await self._clock.sleep_until(self._deadlines.next_look())
+            self._deadlines.expire()

@@ -1,0 +1,163 @@
+"""The connection to the PBX where the engine dials: reconnects with back-off, forwards requests."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from random import Random
+
+from engine.core.backoff import Backoff, Pauses, doubling
+from engine.core.clock import Clock
+from engine.core.mistakes import MistakeLog
+from engine.core.presence.model import Presence
+from engine.core.secret import Secret
+from engine.logins.breaker import LogIn, LogIns
+from engine.logins.rules import Account, Paused
+from engine.pbx.connection import Connection
+from engine.pbx.errors import PbxFailure, PbxLinkMistake, PbxLoginRefused, PbxUnreachable
+from engine.pbx.events import LinkDown, PbxEvent
+from engine.pbx.login import DialLogin
+from engine.pbx.websocket import dial
+from engine.settings.model import PbxSettings
+
+UNREACHABLE = doubling(timedelta(seconds=1), timedelta(seconds=32))
+"""A network comes back by itself: that is how innovaphone's own client dials again."""
+
+REFUSED = Pauses((timedelta(minutes=1), timedelta(minutes=15)))
+"""Four times an hour after a second refused log-in, if the breaker of log-ins allows that much."""
+
+MISTAKEN = Pauses(tuple(timedelta(seconds=seconds) for seconds in (1, 5, 15, 60, 300)))
+
+OTHERWISE = Pauses((timedelta(minutes=1),))
+"""Everything else needs a person, and dialling again only loads the PBX."""
+
+
+def pauses_after(failure: PbxFailure) -> Pauses:
+    """Return the pauses that a failure of the link calls for."""
+    if isinstance(failure, PbxUnreachable):
+        return UNREACHABLE
+    if isinstance(failure, PbxLinkMistake):
+        return MISTAKEN
+    return REFUSED if isinstance(failure, PbxLoginRefused) else OTHERWISE
+
+
+logger = logging.getLogger(__name__)
+
+
+class PbxLink:
+    """Keeps logged in to the master PBX and its users replicated.
+
+    After each log-in `on_event` hears LinkUp, UserSeen for every user, and UsersComplete as soon as all are known and
+    the PBX is proved to be the master; then changes as they come. LinkUp is repeated when the PBX tells its name or
+    domain after the log-in. LinkDown follows every connection, also one that never came about. `on_event` is called
+    on the loop and must be quick. `clock` measures pauses and deadlines. `tls` verifies the PBX's certificate; None
+    where `settings.tls` is off. `log_ins` are asked before each log-in; without them, those of this link are counted.
+    """
+
+    def __init__(
+        self,
+        settings: PbxSettings,
+        password: Secret,
+        clock: Clock,
+        on_event: Callable[[PbxEvent], None],
+        *,
+        tls: ssl.SSLContext | None,
+        random: Random,
+        log_ins: LogIns | None = None,
+    ) -> None:
+        self._settings = settings
+        self._password = password
+        self._clock = clock
+        self._on_event = on_event
+        self._tls = tls
+        self._backoff = Backoff(random)
+        account = Account("pbx.password", f"{settings.app} at {settings.host}".casefold())
+        self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
+        self._mistakes = MistakeLog(logger, clock)
+        self._connection: Connection | None = None
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        while True:
+            failure, retry_at = await self._served()
+            self._on_event(LinkDown(failure, retry_at))
+            await self._clock.sleep_until(retry_at)
+
+    async def _served(self) -> tuple[PbxFailure, datetime]:
+        """Serve one connection, and return why it ended or was not even tried, and when the next one may be."""
+        try:
+            failure = await self._dialled()
+        except Paused as pause:
+            return self._refused(pause), pause.until
+        retry_at = self._clock.now() + self._backoff.next(pauses_after(failure))
+        if isinstance(failure, PbxLoginRefused) and (pauses := await self._breaker.pause()) is not None:
+            return self._refused(pauses), max(pauses.until, retry_at)
+        return failure, retry_at
+
+    async def _dialled(self) -> PbxFailure:
+        """Serve one connection, and return why it ended. Raises `Paused` while no log-in may be tried."""
+        logged_in = asyncio.Event()
+
+        def begin(connection: Connection) -> None:
+            logged_in.set()
+            connection.begin()
+
+        async with contextlib.AsyncExitStack() as turn:
+            log_in = await turn.enter_async_context(self._breaker.log_in())
+            login = DialLogin(self._settings.app, self._password)
+            connection = self._connection = Connection(
+                login,
+                self._settings,
+                self._clock,
+                on_usable=begin,
+                on_event=self._on_event,
+                before_login=lambda: self._before(log_in),
+                mistakes=self._mistakes,
+            )
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    serving = tasks.create_task(connection.run(dial(self._settings, self._tls)))
+                    serving.add_done_callback(lambda _: logged_in.set())
+                    await logged_in.wait()
+                    if connection.login:
+                        await log_in.proved()
+                        self._backoff.reset()
+                    elif isinstance(serving.result(), PbxLoginRefused):
+                        await log_in.refused()
+                    elif login.is_sent:
+                        await log_in.undecided(serving.result().detail)
+                    await turn.aclose()
+            finally:
+                self._connection = None
+        return serving.result()
+
+    async def _before(self, log_in: LogIn) -> None:
+        try:
+            await log_in.sending()
+        except Paused as pause:
+            raise self._refused(pause) from None
+
+    def _refused(self, pause: Paused) -> PbxLoginRefused:
+        return PbxLoginRefused(f"App object {self._settings.app}: {pause}")
+
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+        """Make `presence` the user's presence under our contact, or another `contact`. Several may be under way.
+
+        Raises `PresenceRefused` with the PBX's reason; `PresenceUnanswered` when nothing is answered within 10 s;
+        `PbxUnreachable` when there is no connection, it breaks off, or the PBX is not yet proved to be the master.
+        """
+        await self._connected().set_presence(guid, presence, contact=contact)
+
+    async def read_presence(self, user_name: str) -> Presence:
+        """Return the presence the PBX holds under our contact, `CLEARED` when none; `user_name` is the h323 name.
+
+        Raises `PresenceRefused`, `PresenceUnanswered`, `PbxUnreachable`.
+        """
+        return await self._connected().read_presence(user_name)
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            raise PbxUnreachable("not connected")
+        return self._connection

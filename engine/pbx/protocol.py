@@ -1,0 +1,303 @@
+"""The App WebSocket protocol: messages, the session's states, presence. No I/O.
+
+Either side may open the socket and the one that does logs in (innovaphone SDK, AppWebsocket); what differs between
+the two is a log-in object, everything after it is the same.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from engine.core import bounded
+from engine.core.presence.model import CLEARED, Presence
+from engine.display import one_line
+from engine.pbx.errors import PbxFailure, PbxNotUnderstood
+from engine.settings.model import ClearWith
+
+Message = dict[str, object]
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""The PBX's own limit is not documented; a user row is a few kilobytes."""
+
+MAX_ACCEPTED_BYTES = 1024 * 1024
+"""From a PBX that connects to us."""
+
+LONGEST_NAME = 60
+"""So much of a name that a peer gives itself is kept and shown."""
+
+_LONGEST_REASON = 200
+
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
+"""Escapes of JSON (RFC 8259, section 7): of a surrogate pair, of half of one, and any other."""
+
+
+def decode(text: str) -> Message:
+    """Return the message in `text`; raises `PbxNotUnderstood` when it is not a JSON object."""
+    try:
+        message = bounded.json(text, object)
+    except bounded.NotReadable:
+        message = _decoded(_ESCAPE.sub(_paired, text))
+    if not isinstance(message, dict):
+        raise PbxNotUnderstood("a message is not a JSON object")
+    return message
+
+
+def _decoded(text: str) -> object:
+    try:
+        return bounded.json(text, object)
+    except bounded.NotReadable as error:
+        raise PbxNotUnderstood(f"a message is not JSON: {error}") from None
+
+
+def _paired(escape: re.Match[str]) -> str:
+    """Half of a surrogate pair, as JavaScript lets texts be cut into, is no character: a sign stands for it."""
+    return "\\ufffd" if escape["half"] else escape[0]
+
+
+def encode(message: object) -> str:
+    """Return the compact JSON text of a message or a part of one, nothing escaped that need not be."""
+    return msgspec.json.encode(message).decode()
+
+
+def text_of(message: Mapping[str, object], key: str) -> str:
+    """Return the text member `key`; "" when it is missing or no text, as the PBX leaves out what is empty."""
+    value = message.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def objects_of(message: Mapping[str, object], key: str) -> tuple[Message, ...]:
+    """Return the objects in the list member `key`; whatever else stands there is passed over."""
+    value = message.get(key)
+    return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+
+
+def name_of(message: Mapping[str, object], key: str) -> str:
+    """Return the name that a peer gives itself in the text member `key`, cut and cleaned; "" as with `text_of`."""
+    return one_line(text_of(message, key), LONGEST_NAME)
+
+
+def refusal_of(result: Mapping[str, object]) -> str | None:
+    """Return why a request was refused, in the PBX's words; None when the result carries no error.
+
+    The error is documented as a number; others send a text.
+    """
+    error, reason = result.get("error"), one_line(text_of(result, "errorText"), _LONGEST_REASON)
+    if error in (None, False, 0, "", "0") and not reason:
+        return None
+    if reason:
+        return reason
+    if isinstance(error, str):
+        return one_line(error, _LONGEST_REASON) or "an error"
+    return f"error {error}" if isinstance(error, int) and not isinstance(error, bool) else "an error"
+
+
+MESSAGES_BEFORE_LOGIN = 16
+"""A log-in takes two of each side's; somebody who says much more does not mean to log in."""
+
+LONGEST_BEFORE_LOGIN = 64 * 1024
+"""Characters of one message; the longest of a log-in lists the groups and apps of a user."""
+
+LONGEST_DOMAIN = 253
+"""Characters of a system name, as of any domain name (RFC 1035)."""
+
+MOST_APIS = 64
+"""So many names of APIs are kept of a PbxInfo; the PBX has about ten."""
+
+PRESENCE_API = "PbxApi"
+USERS_API = "PbxTableUsers"
+
+_ANSWERS_WITHOUT_API = {
+    **dict.fromkeys(
+        (
+            "SetPresenceResult",
+            "SubscribePresenceResult",
+            "UnsubscribePresenceResult",
+            "PresenceState",
+            "PresenceUpdate",
+        ),
+        PRESENCE_API,
+    ),
+    **dict.fromkeys(
+        ("ReplicateStartResult", "ReplicateNextResult", "ReplicateAdd", "ReplicateUpdate", "ReplicateDel"), USERS_API
+    ),
+}
+"""Which API a message belongs to that does not name one, as some peers send them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put this on the wire."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """The log-in is complete. `domain` is the system name that came with it, "" when none did.
+
+    `app_object` tells one App object from another where it was the PBX that logged in.
+    """
+
+    domain: str
+    app_object: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the connection because of `failure` as soon as everything before has been sent."""
+
+    failure: PbxFailure
+
+
+@dataclass(frozen=True, slots=True)
+class PbxInfo:
+    """What the PBX tells about itself: its name, the system domain, and the APIs the App object may use."""
+
+    pbx: str
+    domain: str
+    apis: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiMessage:
+    """A message of the API `api`; `src` is the label of the request it belongs to."""
+
+    api: str
+    mt: str
+    src: str
+    body: Message
+
+
+SessionOutput = Send | LoggedIn | HangUp | PbxInfo | ApiMessage
+
+
+class Login(Protocol):
+    """One side's part of the log-in; `accepts` tells whether the peer is the one that logs in."""
+
+    accepts: bool
+
+    def start(self) -> tuple[SessionOutput, ...]:
+        """Return what to send when the socket has opened."""
+        ...
+
+    def receive(self, message: Message, text: str) -> tuple[SessionOutput, ...]:
+        """Take one message of the base protocol, as it was decoded and as it came."""
+        ...
+
+    def unanswered(self) -> PbxFailure:
+        """Return what it means that the peer stays silent now."""
+        ...
+
+    def closed(self) -> PbxFailure | None:
+        """Return what it means that the peer closes the connection now, None if nothing in particular."""
+        ...
+
+
+class Session:
+    """Takes messages, returns what is to be sent and what has happened."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._ready = False
+        self._before_login = 0
+        self._held: tuple[PbxInfo, ...] = ()
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the peer is the one that logs in."""
+        return self._login.accepts
+
+    def start(self) -> tuple[SessionOutput, ...]:
+        """Return what to send when the socket has opened."""
+        return self._login.start()
+
+    def receive(self, text: str) -> tuple[SessionOutput, ...]:
+        """Take the text of one message; whatever is unknown or comes at the wrong time is passed over.
+
+        Before the log-in only its own messages are looked at. What the PBX that we dialled tells about itself meanwhile
+        counts when the log-in is complete: when that comes is documented only for the direction in which the PBX logs
+        in. Raises `PbxLoginRefused`, `PbxNotUnderstood`.
+        """
+        if not self._ready:
+            self._count_before_login(text)
+        message = decode(text)
+        mt = text_of(message, "mt")
+        if not self._ready:
+            return self._before_log_in(mt, message, text)
+        if api := text_of(message, "api") or _ANSWERS_WITHOUT_API.get(mt, ""):
+            return (ApiMessage(api, mt, text_of(message, "src"), message),)
+        return (_pbx_info(message),) if mt == "PbxInfo" else self._login.receive(message, text)
+
+    def unanswered(self) -> PbxFailure:
+        """Return what it means that the log-in makes no progress."""
+        return self._login.unanswered()
+
+    def closed(self) -> PbxFailure | None:
+        """Return what it means that the peer closes the connection now, None if nothing in particular."""
+        return self._login.closed()
+
+    def _before_log_in(self, mt: str, message: Message, text: str) -> tuple[SessionOutput, ...]:
+        if mt == "PbxInfo" and not self.accepts:
+            self._held = (_pbx_info(message),)
+            return ()
+        outputs = self._login.receive(message, text)
+        self._ready = any(isinstance(output, LoggedIn) for output in outputs)
+        return (*self._held, *outputs) if self._ready else outputs
+
+    def _count_before_login(self, text: str) -> None:
+        self._before_login += 1
+        if self._before_login > MESSAGES_BEFORE_LOGIN:
+            raise PbxNotUnderstood("too many messages before the log-in")
+        if len(text) > LONGEST_BEFORE_LOGIN:
+            raise PbxNotUnderstood("too long a message before the log-in")
+
+
+def _pbx_info(message: Message) -> PbxInfo:
+    apis = message.get("apis")
+    names = (api for api in apis[:MOST_APIS] if isinstance(api, str)) if isinstance(apis, list) else ()
+    return PbxInfo(
+        pbx=name_of(message, "pbx"),
+        domain=one_line(text_of(message, "domain"), LONGEST_DOMAIN),
+        apis=frozenset(one_line(name, LONGEST_NAME) for name in names),
+    )
+
+
+_ONLINE = "online"
+"""The activity that unsets a presence, as the PBX's Teams connector writes it."""
+
+
+def set_presence(guid: str, presence: Presence, *, contact: str, clear: ClearWith) -> Message:
+    """Return the request that makes `presence` the user's entry for `contact`.
+
+    What the PBX makes of a cleared entry is not documented, so how one is written is a setting (`clear`).
+    """
+    request: Message = {"api": PRESENCE_API, "mt": "SetPresence", "guid": guid, "contact": contact}
+    if presence == CLEARED and clear is ClearWith.OMIT:
+        return request
+    activity = _ONLINE if presence == CLEARED and clear is ClearWith.ONLINE else presence.activity
+    return {**request, "activity": activity, "note": presence.note}
+
+
+def subscribe_presence(user_name: str) -> Message:
+    """Return the request after which PresenceUpdate tells the user's presence, now and at every change."""
+    return {"api": PRESENCE_API, "mt": "SubscribePresence", "sip": user_name}
+
+
+def unsubscribe_presence(user_name: str) -> Message:
+    """Return the request that ends a subscription; it must carry the same src."""
+    return {"api": PRESENCE_API, "mt": "UnsubscribePresence", "sip": user_name}
+
+
+def presence_in(update: Message, *, contact: str) -> Presence:
+    """Return the entry for `contact` in a PresenceUpdate; `CLEARED` when there is none."""
+    for entry in objects_of(update, "presence"):
+        if text_of(entry, "contact") == contact:
+            activity = text_of(entry, "activity")
+            return Presence("" if activity == _ONLINE else activity, text_of(entry, "note"))
+    return CLEARED

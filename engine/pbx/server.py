@@ -1,0 +1,277 @@
+"""The lasting link to the PBX where the PBX connects to us: lets connections in, and uses one of the master's."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from datetime import timedelta
+
+from aiohttp import web
+
+from engine.core.clock import Clock
+from engine.core.mistakes import MistakeLog
+from engine.core.presence.model import Presence
+from engine.core.secret import Secret
+from engine.core.seldom import Seldom
+from engine.pbx.addresses import KnownAddresses
+from engine.pbx.admission import UPGRADED, Door, Guest, Guests, open_port
+from engine.pbx.certificate import ListenCertificate, listen_names
+from engine.pbx.connection import Connection
+from engine.pbx.errors import (
+    Ender,
+    ListenCertificateUnusable,
+    PbxConnectionLost,
+    PbxFailure,
+    PbxNotConnected,
+    PbxPasswordWrong,
+    PbxRightsMissing,
+    PbxUnreachable,
+    UserLoginRefused,
+    WrongPbx,
+)
+from engine.pbx.events import LinkDown, Listening, PbxEvent, PbxTurnedAway, PbxWelcome
+from engine.pbx.login import ListenLogin, new_challenge
+from engine.pbx.websocket import accepted, keep_alive, new_server_socket
+from engine.settings.model import PbxSettings
+
+CERTIFICATE_LOOKED_AT = timedelta(hours=1)
+RETRY = timedelta(seconds=60)
+"""Pause before the port is tried again that could not be opened."""
+
+MOST_TURNED_AWAY = 32
+"""So many are told of at the same time."""
+
+logger = logging.getLogger(__name__)
+
+
+class PbxListener:
+    """Does the same as `PbxLink`, with the same events, except that the PBX opens the connection.
+
+    Several PBXs and several App objects may connect. One connection of the master is used; its others stand by and
+    take over when that one ends. Whoever is not the master, lacks a right or the password is told by PbxTurnedAway,
+    at once for each kind of reason and then every so often with a count, and PbxWelcome ends it. LinkDown gives no
+    time of a next try, since that is up to the PBX.
+    """
+
+    def __init__(
+        self,
+        settings: PbxSettings,
+        password: Secret,
+        clock: Clock,
+        on_event: Callable[[PbxEvent], None],
+        *,
+        certificate: ListenCertificate,
+        known: KnownAddresses | None = None,
+    ) -> None:
+        self._settings = settings
+        self._password = password
+        self._clock = clock
+        self._on_event = on_event
+        self._certificate = certificate
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._known = known or KnownAddresses()
+        self._is_to_be_kept = asyncio.Event()
+        self._guests = Guests[Guest](clock, self._known)
+        self._open: list[Connection] = []
+        self._usable: list[Connection] = []
+        self._in_use: Connection | None = None
+        self._turned_away: dict[str, type[PbxFailure]] = {}
+        self._refusals = Seldom(clock)
+        self._mistakes = MistakeLog(logger, clock)
+        self._mistake: asyncio.Future[None] | None = None
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        while True:
+            failure = await self._listen()
+            retry_at = self._clock.now() + RETRY
+            self._on_event(LinkDown(failure, retry_at))
+            await self._clock.sleep_until(retry_at)
+
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+        """See `PbxLink.set_presence`."""
+        await self._connected().set_presence(guid, presence, contact=contact)
+
+    async def read_presence(self, user_name: str) -> Presence:
+        """See `PbxLink.read_presence`."""
+        return await self._connected().read_presence(user_name)
+
+    def _connected(self) -> Connection:
+        if self._in_use is None:
+            raise PbxUnreachable("the PBX is not connected")
+        return self._in_use
+
+    async def _listen(self) -> PbxFailure:
+        """Let connections in until cancelled; return why if that is impossible."""
+        try:
+            await asyncio.to_thread(self._known.load)
+            fingerprint = await self._load_certificate()
+            listening = open_port(self._settings.listen_address, self._settings.listen_port)
+        except PbxFailure as failure:
+            return failure
+        with listening:
+            url = _app_object_url(self._settings, listening.getsockname()[1])
+            self._on_event(Listening(url, fingerprint))
+            self._on_event(LinkDown(PbxNotConnected(f"the URL is {url}"), None))
+            self._mistake = asyncio.get_running_loop().create_future()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_raised(self._mistake))
+                tasks.create_task(self._renew_certificate(url, fingerprint))
+                tasks.create_task(self._keep_addresses())
+                try:
+                    await Door(self._handle, self._tls, self._guests, self._clock).run(listening)
+                finally:
+                    self._send_all_away()
+
+    async def _load_certificate(self) -> str:
+        return await asyncio.to_thread(self._certificate.load, self._tls, self._clock.now())
+
+    async def _renew_certificate(self, url: str, shown: str) -> None:
+        while True:
+            await self._clock.sleep_until(self._clock.now() + CERTIFICATE_LOOKED_AT)
+            try:
+                fingerprint = await self._load_certificate()
+            except ListenCertificateUnusable as failure:
+                logger.warning("%s. The former one is still shown. %s", failure, failure.remedy)
+                continue
+            if fingerprint != shown:
+                shown = fingerprint
+                self._on_event(Listening(url, shown))
+
+    async def _keep_addresses(self) -> None:
+        while True:
+            await self._is_to_be_kept.wait()
+            self._is_to_be_kept.clear()
+            try:
+                await asyncio.to_thread(self._known.save)
+            except OSError as error:
+                logger.warning("the address of the PBX cannot be kept: %s", error.strerror or error)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.rstrip("/") != self._settings.listen_path.rstrip("/"):
+            return _only(web.Response(status=404))
+        socket = new_server_socket()
+        request = _without_subprotocols(request)
+        try:
+            is_websocket = bool(socket.can_prepare(request))
+        except ValueError:  # a key that is none
+            return _only(web.Response(status=400))
+        if not is_websocket:
+            return _only(web.Response(text="calendar-engine: this is where the PBX connects.\n"))
+        await socket.prepare(request)
+        guest = request.protocol
+        assert isinstance(guest, Guest)  # noqa: S101 - the door makes no others
+        guest.progress = UPGRADED
+        keep_alive(socket.get_extra_info("socket"))
+        await self._serve(socket, guest)
+        return socket
+
+    async def _serve(self, socket: web.WebSocketResponse, guest: Guest) -> None:
+        def usable(connection: Connection) -> None:
+            guest.is_no_guest()
+            if self._guests.logged_in(guest.address):
+                self._is_to_be_kept.set()
+            self._welcome(guest.address)
+            self._welcome(connection.pbx)
+            self._take(connection)
+
+        login = ListenLogin(self._password, new_challenge)
+        connection = Connection(
+            login,
+            self._settings,
+            self._clock,
+            on_usable=usable,
+            on_event=self._on_event,
+            mistakes=self._mistakes,
+        )
+        self._open.append(connection)
+        try:
+            failure = await connection.run(accepted(socket))
+        finally:
+            self._open.remove(connection)
+        try:
+            self._ended(connection, failure, guest.address)
+        except Exception as mistake:
+            # The HTTP library would take it for bad manners of the guest, and nobody would be used any more.
+            if self._mistake is not None and not self._mistake.done():
+                self._mistake.set_exception(mistake)
+
+    def _take(self, connection: Connection) -> None:
+        """Use this connection, or keep it for later. An App object that connects anew has lost its former one."""
+        for former in self._usable:
+            if former.login == connection.login:
+                former.end(PbxConnectionLost("the PBX connected anew", Ender.PBX))
+        self._usable.append(connection)
+        self._use_one()
+
+    def _use_one(self) -> None:
+        if self._in_use is None and self._usable:
+            self._in_use = self._usable[0]
+            self._in_use.begin()
+
+    def _ended(self, connection: Connection, failure: PbxFailure, address: str) -> None:
+        if connection in self._usable:
+            self._usable.remove(connection)
+        if connection is self._in_use:
+            self._in_use = None
+            self._on_event(LinkDown(failure, None))
+            self._use_one()
+        match failure:
+            case WrongPbx() | PbxRightsMissing():
+                self._turn_away(connection.pbx or address, failure)
+            case PbxPasswordWrong():
+                self._guests.failed(address)
+                self._turn_away(address, failure)
+            case UserLoginRefused():
+                if times := self._refusals.happened((address, type(failure))):
+                    logger.info("%s (%s, %s). %s", failure, address, times, failure.remedy)
+
+    def _welcome(self, name: str) -> None:
+        if name in self._turned_away:
+            self._refusals.over((name, self._turned_away.pop(name)))
+            self._on_event(PbxWelcome(name))
+
+    def _turn_away(self, name: str, failure: PbxFailure) -> None:
+        """Tell who is not used and why; a peer that comes again and again, or changes its name, is told seldom."""
+        times = self._refusals.happened((name, type(failure)))
+        if not times:
+            return
+        if times > 1:
+            failure = type(failure)(f"{failure.detail} ({times} times)")
+        self._turned_away.pop(name, None)
+        while len(self._turned_away) >= MOST_TURNED_AWAY:
+            oldest = next(iter(self._turned_away))
+            del self._turned_away[oldest]
+            self._on_event(PbxWelcome(oldest))
+        self._turned_away[name] = type(failure)
+        self._on_event(PbxTurnedAway(name, failure))
+
+    def _send_all_away(self) -> None:
+        self._in_use = None
+        self._usable.clear()
+        for connection in self._open:
+            connection.end(PbxConnectionLost("the engine stops listening", Ender.ENGINE))
+
+
+def _app_object_url(settings: PbxSettings, port: int) -> str:
+    """Return what to enter as the URL of the App object: the PBX takes the last part off to connect (SDK)."""
+    return f"https://{listen_names(settings)[0]}:{port}{settings.listen_path.rstrip('/')}/{settings.app}"
+
+
+async def _raised(mistake: asyncio.Future[None]) -> None:
+    """End the group that this runs in with a mistake, once there is one."""
+    await mistake
+
+
+def _only(response: web.Response) -> web.Response:
+    """Have the connection closed after this response."""
+    response.force_close()
+    return response
+
+
+def _without_subprotocols(request: web.BaseRequest) -> web.BaseRequest:
+    """Leave out what we would choose none of (innovaphone knows none), and the HTTP library would write to the log."""
+    headers = request.headers.copy()
+    headers.popall("Sec-WebSocket-Protocol", None)
+    return request.clone(headers=headers)

@@ -1,0 +1,210 @@
+"""The web applications: the local API on its sockets, and the metrics on a TCP port."""
+
+import asyncio
+import ipaddress
+import os
+import socket
+from collections.abc import Sequence
+from functools import partial
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from engine.api.schema import Problem
+from engine.server import convert
+from engine.server.acceptor import Acceptor, Connection, limits_here
+from engine.server.admission import Limits
+from engine.server.errors import MetricsPortUnusable
+from engine.server.event_stream import Patience
+from engine.server.handlers.state import AboutPart, OperationsPart, StatePart, figures
+from engine.server.handlers.users import UsersPart
+from engine.server.http import LARGEST_BODY, MAY_CHANGE, Handler, Part, problems, read_only, response
+from engine.server.sockets import Door, Doors
+from engine.server.state import Desk
+from engine.sync.task_supervisor import Keep
+
+VERSION_HEADER = "Calendar-Engine-Version"
+
+
+def make_application(desk: Desk, more: Sequence[Part], patience: Patience, *, may_change: bool) -> web.Application:
+    """Return the application for one socket, with what `desk` answers and with `more`.
+
+    Where it may change nothing, all changing requests are refused.
+    """
+    parts: tuple[Part, ...] = (StatePart(desk, patience), UsersPart(desk), OperationsPart(desk), *more)
+    about = AboutPart(parts, desk.events.boot, may_change=may_change)
+    middlewares = [kept_open, _taken_in_time(desk, patience), _with_version, problems]
+    application = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY)
+    application[MAY_CHANGE] = may_change
+    every: tuple[Part, ...] = (about, *parts)
+    for part in every:
+        for route in part.routes():
+            handle = route.handle if may_change or not route.changes else _refuse
+            application.router.add_route(route.method, route.path, handle, name=route.name)
+    return application
+
+
+@web.middleware
+async def kept_open(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tell the connection while it is answered on, so that it is not cut for being idle."""
+    if not isinstance(request.protocol, Connection):
+        return await handler(request)
+    with request.protocol.answering(request):
+        return await handler(request)
+
+
+def _taken_in_time(desk: Desk, patience: Patience) -> Middleware:
+    """Cut off whoever does not take an answer: it would stay in memory for as long as they like."""
+
+    @web.middleware
+    async def send(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        try:
+            async with asyncio.timeout(patience.stalled):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            desk.counters.answers_cut_off += 1
+            if request.transport is not None:
+                request.transport.abort()
+        except ConnectionError:
+            pass  # it has hung up
+        return response
+
+    return send
+
+
+async def _refuse(request: web.Request) -> web.StreamResponse:
+    raise read_only(request.path)
+
+
+@web.middleware
+async def _with_version(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tell the version with every answer, so that a client of another one can say so."""
+    response = await handler(request)
+    if not response.prepared:
+        response.headers[VERSION_HEADER] = convert.VERSION
+    return response
+
+
+SHUTDOWN_TIMEOUT = 0.4
+"""Seconds that requests get to be finished when the engine stops; event streams end by themselves."""
+
+
+class ApiServer:
+    """One runner for each socket, each with an application of its own: what a socket admits to cannot be mixed up.
+
+    `more` are requests beyond those that `desk` answers; `keep` runs by name what is to start again after a mistake.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        doors: Doors,
+        keep: Keep,
+        patience: Patience | None = None,
+        more: Sequence[Part] = (),
+    ) -> None:
+        self._keep = keep
+        self._desk = desk
+        self._more = more
+        self._doors = doors
+        self._patience = patience or Patience()
+
+    async def serve(self) -> None:
+        """Answer requests and publish events until cancelled, and then stop within a second."""
+        runners: list[web.AppRunner] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for door in self._doors.doors:
+                    runners.append(await self._start(door))
+                    group.create_task(self._accept(door, runners[-1]))
+                group.create_task(self._keep("operations of the API", self._desk.operations.run))
+                group.create_task(self._keep("measuring the lag of the loop", self._desk.loop_lag.run))
+                group.create_task(self._keep("events of the API", self._desk.publish))
+        finally:
+            self._desk.events.close()
+            await asyncio.gather(*(runner.cleanup() for runner in runners))
+            await self._desk.audit.save()
+
+    async def _start(self, door: Door) -> web.AppRunner:
+        application = make_application(self._desk, self._more, self._patience, may_change=door.may_change)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+        await runner.setup()
+        return runner
+
+    async def _accept(self, door: Door, runner: web.AppRunner) -> None:
+        assert runner.server is not None  # noqa: S101 - for the type checker: it is set up
+        limits = limits_here(frozenset((0, os.geteuid())))
+        acceptor = Acceptor(
+            str(door.path), limits, self._desk.counters, self._patience.request, self._patience.kept_open
+        )
+        await self._keep(f"accepting at {door.path.name}", partial(acceptor.run, door.listener, runner.server))
+
+
+LOOPBACK = "127.0.0.1"
+MOST = 16
+"""Connections at once."""
+
+BACKLOG = 16
+
+
+class MetricsServer:
+    """Answers `GET /metrics` at `port` from what `desk` knows, and nothing else.
+
+    `keep` runs by name what is to start again after a mistake.
+    """
+
+    def __init__(self, desk: Desk, port: int, keep: Keep) -> None:
+        self._keep = keep
+        self._desk = desk
+        self._port = port
+
+    async def serve(self) -> None:
+        """Answer until cancelled. Raises `MetricsPortUnusable`."""
+        application = web.Application(middlewares=[kept_open, problems])
+        application.router.add_get("/metrics", self._metrics)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+        await runner.setup()
+        assert runner.server is not None  # noqa: S101 - for the type checker: it is set up
+        place = f"{LOOPBACK}:{self._port}"
+        acceptor = Acceptor(f"metrics at {place}", Limits(MOST, MOST), self._desk.counters)
+        try:
+            with _listening(self._port) as listener:
+                await self._keep("serving the metrics", partial(acceptor.run, listener, runner.server))
+        finally:
+            await runner.cleanup()
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        if not is_of_loopback(request.headers.getall("Host", [])):
+            return response(
+                Problem(
+                    type="wrong-host",
+                    title="Metrics are given to loopback names alone",
+                    status=421,
+                    hint=f"Ask for http://{LOOPBACK}:{self._port}/metrics, or localhost.",
+                )
+            )
+        return figures(self._desk)
+
+
+def is_of_loopback(hosts: list[str]) -> bool:
+    """Tell whether a request names this machine by a loopback name, once (RFC 9110, section 7.2; RFC 6761, 6.3).
+
+    A page of somebody else's in a browser here may make its own name lead to this port, but sends that name.
+    """
+    if len(hosts) != 1:
+        return False
+    host = hosts[0].strip().lower()
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.rpartition(":")[0] or host
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name.rstrip(".") == "localhost"
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server((LOOPBACK, port), backlog=BACKLOG)
+    except OSError as error:
+        raise MetricsPortUnusable(f"{LOOPBACK}:{port}: {error.strerror}") from error

@@ -1,0 +1,305 @@
+"""Converts the engine's values into those of the API schema."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from typing import TypeVar, cast
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from engine.api.schema import (
+    Acknowledged,
+    Activity,
+    Affected,
+    ChangeEvent,
+    Concern,
+    DecisionAccount,
+    HeldChange,
+    LinkState,
+    PastChange,
+    PlannedPresence,
+    Shown,
+    State,
+    Status,
+    Trouble,
+    UserDetail,
+    UserRow,
+)
+from engine.api.schema.checks import RungAccount
+from engine.checks.check import Rung
+from engine.core.errors import Failure, Scope
+from engine.core.presence.decide import Decision
+from engine.core.presence.model import Presence
+from engine.store.presence import Written
+from engine.sync import status as sync_status
+from engine.sync.events import (
+    AccountPaused,
+    ConcernArose,
+    ConcernOver,
+    LinkRecovered,
+    LinkTrouble,
+    ListeningForPbx,
+    PbxRefused,
+    PresenceConfirmed,
+    PresenceWithheld,
+    ReadingRestricted,
+    ReadingUnrestricted,
+    Side,
+    UserRecovered,
+    UserTrouble,
+)
+from engine.sync.hold import ClearingHeld, Held
+from engine.sync.views import Account, Glance
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def converted(source: object, kind: type[T], **other: object) -> T:
+    """Return `source`, and whatever is within it, as `kind`; `other` is what has another name or form there."""
+    same = [each.name for each in msgspec.structs.fields(kind) if each.name not in other]
+    return msgspec.convert({name: getattr(source, name) for name in same} | other, kind, from_attributes=True)
+
+
+VERSION = version("calendar-tui")
+NAMED_USERS = 10
+"""How many of the users that a problem concerns are named with it."""
+
+UserHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered
+SiteHappening = (
+    LinkTrouble
+    | LinkRecovered
+    | ListeningForPbx
+    | PbxRefused
+    | AccountPaused
+    | ReadingRestricted
+    | ReadingUnrestricted
+    | ConcernArose
+    | ConcernOver
+)
+
+_SCOPES = (Scope.SERVICE, Scope.CONNECTION, Scope.USER)
+
+
+def shown(presence: Presence) -> Shown:
+    """Return a presence in the API's words."""
+    return Shown(activity=cast("Activity", presence.activity or "available"), note=presence.note)
+
+
+def trouble(failure: Failure, *, in_full: bool = False) -> Trouble:
+    """Return a failure in the API's words, `in_full` for those who may see what is confidential."""
+    return Trouble(
+        type=failure.slug,
+        title=failure.meaning,
+        detail=failure.whole_detail if in_full else failure.detail,
+        remedy=failure.remedy,
+        fault=failure.fault,
+        scope=failure.scope,
+    )
+
+
+def status(picture: sync_status.Status, now: datetime, started: datetime, timezone: ZoneInfo) -> Status:
+    """Return how things stand; `now` and `started` are calendar time, `timezone` is that of the notes."""
+    return Status(
+        version=VERSION,
+        state="running" if picture.is_set_up else "not set up",
+        now=now,
+        started=started,
+        timezone=timezone.key,
+        links=(_link(Side.PBX, picture.pbx), _link(Side.EXCHANGE, picture.exchange)),
+        users=picture.users,
+        resolved=picture.resolved,
+        watched=picture.watched,
+        unread=picture.waiting,
+        unresolved=len(picture.unresolved),
+        refused=len(picture.refused),
+        oldest_reading=picture.oldest_reading,
+        staleness=staleness(picture.oldest_reading, now),
+        dry_run=picture.dry_run is not None,
+        withheld=picture.dry_run.presences if picture.dry_run else 0,
+        withheld_cleared=picture.dry_run.cleared if picture.dry_run else 0,
+        held=None if picture.held is None else held(picture.held),
+        concerns=_concerns(picture),
+    )
+
+
+def held(change: Held) -> HeldChange:
+    """Return what is held in the API's words."""
+    return converted(change, HeldChange)
+
+
+def user_change(happening: UserHappening, number: int, at: datetime) -> ChangeEvent:
+    """Return what happened to a user as an event; `at` is calendar time."""
+    match happening:
+        case PresenceConfirmed(user, presence):
+            return ChangeEvent(
+                number=number, at=at, kind="confirmed", guid=user.guid, label=user.label, presence=shown(presence)
+            )
+        case PresenceWithheld(user, presence):
+            return ChangeEvent(
+                number=number, at=at, kind="withheld", guid=user.guid, label=user.label, presence=shown(presence)
+            )
+        case UserTrouble(user, failure):
+            return ChangeEvent(
+                number=number, at=at, kind="user trouble", guid=user.guid, label=user.label, trouble=trouble(failure)
+            )
+        case UserRecovered(user):
+            return ChangeEvent(number=number, at=at, kind="user recovered", guid=user.guid, label=user.label)
+
+
+def site_change(happening: SiteHappening, number: int, at: datetime) -> ChangeEvent:
+    """Return what concerns more than one user as an event; `at` is calendar time."""
+    exchange = Side.EXCHANGE.value
+    match happening:
+        case LinkTrouble(side, failure):
+            return ChangeEvent(number=number, at=at, kind="link trouble", label=side.value, trouble=trouble(failure))
+        case LinkRecovered(side):
+            return ChangeEvent(number=number, at=at, kind="link recovered", label=side.value)
+        case ListeningForPbx(url):
+            return ChangeEvent(number=number, at=at, kind="listening", label=url)
+        case PbxRefused(name, failure):
+            return ChangeEvent(number=number, at=at, kind="PBX refused", label=name, trouble=trouble(failure))
+        case AccountPaused(failure):
+            return ChangeEvent(number=number, at=at, kind="account paused", label=exchange, trouble=trouble(failure))
+        case ReadingRestricted(failure):
+            return ChangeEvent(
+                number=number, at=at, kind="reading restricted", label=exchange, trouble=trouble(failure)
+            )
+        case ReadingUnrestricted():
+            return ChangeEvent(number=number, at=at, kind="reading unrestricted", label=exchange)
+        case ConcernArose(side, failure):
+            return ChangeEvent(number=number, at=at, kind="concern", label=side.value, trouble=trouble(failure))
+        case ConcernOver(side):
+            return ChangeEvent(number=number, at=at, kind="concern over", label=side.value)
+
+
+def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
+    """Return the age of the oldest reading in seconds."""
+    return None if oldest_reading is None else (now - oldest_reading).total_seconds()
+
+
+def row(user: Glance) -> UserRow:
+    """Return a user as a line of a list."""
+    presence, told = user.shown, user.problem or user.notice
+    return UserRow(
+        guid=user.user.guid,
+        name=user.user.name,
+        display_name=user.user.display_name,
+        mailbox=user.mailbox,
+        activity=None if presence is None else cast("Activity", presence.activity or "available"),
+        note="" if presence is None else presence.note,
+        until=user.until,
+        state=_state(user.problem, user.desired, presence, user.withheld, is_read=user.read_at is not None),
+        withheld=None if user.withheld is None else shown(user.withheld),
+        last_read=user.read_at,
+        watched=user.is_watched,
+        problem=told.slug if told else None,
+        problem_title=told.meaning if told else None,
+    )
+
+
+def detail(user: Account, history: Iterable[PastChange], *, in_full: bool) -> UserDetail:
+    """Return everything about a user that may be shown, `in_full` to those who may see what is confidential."""
+    failure = user.problems[0] if user.problems else None
+    return converted(
+        user.user,
+        UserDetail,
+        candidates=user.candidates,
+        mailbox=user.mailbox,
+        subscription=user.following,
+        last_read=user.read_at,
+        next_read=user.next_visit,
+        read_from=user.window.start if user.window else None,
+        read_until=user.window.end if user.window else None,
+        state=_state(failure, user.desired, user.written.acknowledged, user.withheld, is_read=user.read_at is not None),
+        acknowledged=_acknowledged(user.written),
+        withheld=None if user.withheld is None else shown(user.withheld),
+        decision=_decision(user.decision) if user.decision else None,
+        day_begins=user.day_begins,
+        day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
+        problems=tuple(trouble(each, in_full=in_full) for each in (*user.problems, *user.notices)),
+        history=tuple(history),
+    )
+
+
+def _state(
+    problem: Failure | None,
+    desired: Presence | None,
+    shown: Presence | None,
+    withheld: Presence | None,
+    *,
+    is_read: bool,
+) -> State:
+    if problem is not None:
+        return "problem"
+    if not is_read:
+        return "unread"
+    if withheld is not None:
+        return "withheld"
+    return "current" if desired == shown else "pending"
+
+
+def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
+    return converted(link, LinkState, name=side.value, trouble=trouble(link.failure) if link.failure else None)
+
+
+def concern(failure: Failure) -> Concern:
+    """Return what is the matter with the engine itself."""
+    return Concern(trouble=trouble(failure), link=None, count=0, users=())
+
+
+def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
+    """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
+    concerns = [concern(failure) for failure in picture.concerns]
+    if picture.held is not None:
+        concerns.insert(0, concern(ClearingHeld(picture.held.words)))
+    concerns += [concern(failure) for failure in (picture.nobody, picture.store) if failure is not None]
+    concerns += [
+        Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
+        for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
+        if link.failure is not None
+    ]
+    if picture.unstable is not None:
+        unstable = trouble(picture.unstable)
+        concerns.append(Concern(trouble=unstable, link=Side.PBX.value, count=picture.users, users=()))
+    concerns += [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.failed_parts]
+    if picture.restriction is not None:
+        restricted = trouble(picture.restriction)
+        concerns.append(Concern(trouble=restricted, link=Side.EXCHANGE.value, count=picture.users, users=()))
+    for failure in picture.exchange_concerns:
+        concerns.append(Concern(trouble=trouble(failure), link=Side.EXCHANGE.value, count=0, users=()))
+    for failure in picture.refused_pbxs.values():
+        concerns.append(Concern(trouble=trouble(failure), link=Side.PBX.value, count=0, users=()))
+    alike: dict[type[Failure], list[sync_status.UserProblem]] = {}
+    for problem in (*picture.refused, *picture.unresolved, *picture.noticed):
+        alike.setdefault(type(problem.failure), []).append(problem)
+    for problems in sorted(alike.values(), key=_rank):
+        first = trouble(problems[0].failure)
+        affected = tuple(Affected(guid=each.user.guid, label=each.user.label) for each in problems[:NAMED_USERS])
+        concerns.append(Concern(trouble=first, link=None, count=len(problems), users=affected))
+    return tuple(concerns)
+
+
+def _rank(problems: list[sync_status.UserProblem]) -> tuple[int, int]:
+    return _SCOPES.index(problems[0].failure.scope), -len(problems)
+
+
+def _acknowledged(written: Written) -> Acknowledged:
+    presence = None if written.acknowledged is None else shown(written.acknowledged)
+    return converted(written, Acknowledged, presence=presence)
+
+
+def _decision(decision: Decision) -> DecisionAccount:
+    return converted(decision, DecisionAccount, presence=shown(decision.presence), appointments=decision.reasons)
+
+
+def rung_account(rung: Rung, *, in_full: bool) -> RungAccount:
+    """Return one rung, `in_full` for those who may see what is confidential."""
+    return converted(
+        rung,
+        RungAccount,
+        outcome=rung.outcome.value,
+        evidence=(*rung.evidence, *rung.confidential) if in_full else rung.evidence,
+        milliseconds=round(rung.duration / timedelta(milliseconds=1), 1),
+        trouble=trouble(rung.failure, in_full=in_full) if rung.failure else None,
+    )

@@ -1,0 +1,88 @@
+"""From the settings as the service knows them to the API's words."""
+
+from collections.abc import Iterable
+
+from engine.api.schema import FieldProblem
+from engine.api.schema.settings import (
+    Setting,
+    SettingProblem,
+    Settings,
+    SettingsChanged,
+    SettingsCheck,
+    SettingsVersion,
+)
+from engine.server.convert import converted, trouble
+from engine.settings import forms
+from engine.settings.keys import RESTARTS
+from engine.settings.problems import SettingsInvalid
+from engine.store.settings_history import Version
+from engine.supervisor.plan import Plan
+from engine.supervisor.supervisor import Service
+
+
+def settings(service: Service, forms: Iterable[forms.Setting]) -> Settings:
+    """Return every setting as the file has it; `forms` were made of its text."""
+    failure = service.file_trouble
+    return Settings(
+        file=str(service.file.path),
+        etag=service.tag,
+        trouble=trouble(failure) if failure else None,
+        problems=problems(failure) if isinstance(failure, SettingsInvalid) else (),
+        settings=tuple(map(setting, forms)),
+        version=version(service.versions[0]) if service.versions else None,
+        offered=service.offered.id if service.offered else None,
+    )
+
+
+def setting(form: forms.Setting) -> Setting:
+    """Return one key."""
+    return converted(form, Setting, restarts=form.effect in RESTARTS, available=form.is_available)
+
+
+def problems(failure: SettingsInvalid) -> tuple[SettingProblem, ...]:
+    """Return what is wrong, key by key."""
+    return tuple(converted(each, SettingProblem) for each in failure.problems)
+
+
+def fields(failure: SettingsInvalid) -> tuple[FieldProblem, ...]:
+    """Return what is wrong as parts of a request that changes settings; keys need no escaping (RFC 6901)."""
+    return tuple(
+        FieldProblem(pointer=f"/changes/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
+        for each in failure.problems
+    )
+
+
+def version(each: Version) -> SettingsVersion:
+    """Return one version, without its text."""
+    return converted(each, SettingsVersion, actor=each.author, changes=each.differences)
+
+
+def check(service: Service, plan: Plan) -> SettingsCheck:
+    """Return what a change would do."""
+    return converted(
+        plan,
+        SettingsCheck,
+        valid=True,
+        problems=(),
+        trouble=trouble(plan.trouble) if plan.trouble else None,
+        changes=plan.differences,
+        restarted=restarted(service, plan),
+    )
+
+
+def changed(service: Service, plan: Plan) -> SettingsChanged:
+    """Return what was done."""
+    return converted(
+        plan,
+        SettingsChanged,
+        etag=service.tag,
+        version=version(service.versions[0]) if service.versions else None,
+        changes=plan.differences,
+        restarted=restarted(service, plan),
+        trouble=trouble(plan.trouble) if plan.trouble else None,
+    )
+
+
+def restarted(service: Service, plan: Plan) -> tuple[str, ...]:
+    """Return what begins anew; where no engine runs, nothing does."""
+    return plan.restarted if service.seat.engine is not None else ()

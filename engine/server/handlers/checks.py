@@ -1,0 +1,125 @@
+"""Trying settings and secrets on the real PBX and Exchange, in force or not, without writing anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiohttp import web
+
+from engine.api.schema import Operation
+from engine.api.schema.checks import Probe, ProbeQuestion, Side
+from engine.checks.check import Outcome, Rung
+from engine.checks.factory import Workbench
+from engine.core.errors import Failure
+from engine.server.acceptor import actor_of
+from engine.server.convert import rung_account
+from engine.server.http import MAY_CHANGE, Route, answer, body_of, named, not_found
+from engine.server.operations import Progress, Results
+from engine.server.state import Desk
+from engine.server.trial_settings import Candidates
+
+
+class AnyProbe(Protocol):
+    """A ladder to climb."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All rungs."""
+        ...
+
+    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+        """Climb, and return all rungs."""
+        ...
+
+
+@dataclass(slots=True)
+class _Climb:
+    side: Side
+    names: tuple[str, ...]
+    rungs: list[Rung] = field(default_factory=list)
+
+
+class ProbesPart:
+    """Tries with `workbench` what `candidates` make of a request."""
+
+    capabilities = ("probes",)
+
+    def __init__(self, desk: Desk, candidates: Candidates, workbench: Workbench) -> None:
+        self._desk = desk
+        self._candidates = candidates
+        self._workbench = workbench
+        self._climbs: Results[_Climb] = Results()
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        texts = (("pbx", "Try the way to the PBX", self._pbx), ("exchange", "Try the way to Exchange", self._exchange))
+        begin = (
+            Route(
+                "POST",
+                f"/v1/probes/{side}",
+                f"probe_{side}",
+                summary,
+                handle,
+                Operation,
+                status=202,
+                body=ProbeQuestion,
+                changes=True,
+            )
+            for side, summary, handle in texts
+        )
+        return (*begin, Route("GET", "/v1/probes/{id}", "probe", "A probe, rung by rung", self._probe, Probe))
+
+    async def _pbx(self, request: web.Request) -> web.Response:
+        question = await body_of(request, ProbeQuestion)
+        try:
+            settings = await self._candidates.settings(question.settings)
+            secrets = await self._candidates.secrets(question.secrets, settings)
+        except Failure as failure:
+            raise named(failure) from failure
+        return await self._begin(request, "pbx", self._workbench.pbx(settings, secrets.pbx_password, question.user))
+
+    async def _exchange(self, request: web.Request) -> web.Response:
+        question = await body_of(request, ProbeQuestion)
+        try:
+            settings = await self._candidates.settings(question.settings)
+            secrets = await self._candidates.secrets(question.secrets, settings)
+        except Failure as failure:
+            raise named(failure) from failure
+        probe = self._workbench.exchange(settings, secrets, await self._addresses(question.user))
+        return await self._begin(request, "exchange", probe)
+
+    async def _begin(self, request: web.Request, side: Side, probe: AnyProbe) -> web.Response:
+        climb = _Climb(side, probe.names)
+
+        async def work(progress: Progress) -> None:
+            def report(rung: Rung) -> None:
+                climb.rungs.append(rung)
+                progress(len(climb.rungs), sum(each.outcome is Outcome.FAILED for each in climb.rungs))
+
+            await probe.run(report)
+
+        actor = await actor_of(request)
+        await self._desk.write_down(actor, "probe", side)
+        operation = self._desk.operations.carry_out("probe", len(probe.names), work, actor)
+        self._climbs.keep(operation.id, climb)
+        return answer(operation, status=202, headers={"Location": f"/v1/probes/{operation.id}"})
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        key = request.match_info["id"]
+        operation, climb = self._desk.operations.get(key), self._climbs.get(key)
+        if operation is None or climb is None:
+            raise not_found("probe", "Only the last ones are remembered. POST /v1/probes/pbx begins another.")
+        rungs = tuple(rung_account(rung, in_full=request.app[MAY_CHANGE]) for rung in climb.rungs)
+        return answer(Probe(operation=operation, side=climb.side, names=climb.names, rungs=rungs))
+
+    async def _addresses(self, typed: str) -> tuple[str, ...]:
+        """Return the addresses of the user that is meant, by an address or the name in the PBX, or of any user."""
+        if "@" in typed:
+            return (typed,)
+        await self._desk.rows.catch_up()
+        name = typed.casefold()
+        for row in self._desk.rows.all():
+            if row.name.casefold() == name if typed else row.mailbox is not None:
+                account = self._desk.account(row.guid)
+                return (account.candidates if account else ()) or ((typed,) if typed else ())
+        return (typed,) if typed else ()

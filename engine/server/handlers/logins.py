@@ -1,0 +1,62 @@
+"""Which log-ins are paused so that no account is locked, and asking for one more."""
+
+from aiohttp import web
+
+from engine.api.schema.logins import LogInState, LogInStates
+from engine.logins.breaker import LogIns, Standing
+from engine.server.acceptor import actor_of
+from engine.server.convert_settings import restarted
+from engine.server.http import Route, answer
+from engine.server.state import Desk
+from engine.supervisor.supervisor import Service
+
+
+class LogInsPart:
+    """Answers from `log_ins`; what waits for the end of a pause is restarted by `service`."""
+
+    capabilities = ("log-ins",)
+
+    def __init__(self, log_ins: LogIns, service: Service, desk: Desk) -> None:
+        self._log_ins = log_ins
+        self._service = service
+        self._desk = desk
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        path = "/v1/log-ins"
+        return (
+            Route("GET", path, "log_ins", "Log-ins that are paused", self._all, LogInStates),
+            Route(
+                "POST",
+                f"{path}/retry",
+                "retry_log_ins",
+                "Try one more log-in where they are paused",
+                self._retry,
+                LogInStates,
+                changes=True,
+            ),
+        )
+
+    async def _all(self, request: web.Request) -> web.Response:
+        return answer(LogInStates(log_ins=tuple(map(_state, await self._log_ins.standings()))))
+
+    async def _retry(self, request: web.Request) -> web.Response:
+        actor = await actor_of(request)
+        asked = await self._log_ins.ask()
+        await self._desk.write_down(actor, "retry_log_ins", ", ".join(each.key for each in asked) or "none was paused")
+        plan = await self._service.begin_anew() if asked else None
+        standings = await self._log_ins.standings()
+        return answer(
+            LogInStates(log_ins=tuple(map(_state, standings)), restarted=restarted(self._service, plan) if plan else ())
+        )
+
+
+def _state(standing: Standing) -> LogInState:
+    return LogInState(
+        secret=standing.account.kind,
+        account=standing.account.name,
+        refused=standing.refused,
+        unproved=standing.unproved,
+        last=standing.last,
+        paused_until=standing.pause.until if standing.pause else None,
+    )

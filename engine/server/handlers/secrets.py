@@ -1,0 +1,133 @@
+"""Storing secrets, and telling which there are; what they are is never told."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from engine.api.schema import Actor
+from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins, SecretQuestion
+from engine.core.errors import Failure
+from engine.core.secret import Secret
+from engine.server.acceptor import actor_of
+from engine.server.convert import trouble
+from engine.server.convert_settings import restarted
+from engine.server.http import Route, answer, body_of, not_found, refused
+from engine.server.state import Desk
+from engine.store.secret_sources import Origin, SecretSources
+from engine.store.secrets import ENVIRONMENT
+from engine.supervisor.supervisor import Service
+
+
+class SecretsPart:
+    """Answers from `sources`; what uses a secret that changes is restarted by `service`."""
+
+    capabilities = ("secrets",)
+
+    def __init__(self, sources: SecretSources, service: Service, desk: Desk) -> None:
+        self._sources = sources
+        self._service = service
+        self._desk = desk
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        path = "/v1/secrets/{name}"
+        return (
+            Route("GET", "/v1/secrets", "secrets", "Names, origins and ages", self._all, SecretOrigins),
+            Route(
+                "PUT",
+                path,
+                "set_secret",
+                "Store a secret",
+                self._put,
+                SecretChanged,
+                body=SecretQuestion,
+                changes=True,
+            ),
+            Route("DELETE", path, "delete_secret", "Remove a stored secret", self._delete, SecretChanged, changes=True),
+            Route(
+                "POST",
+                "/v1/secrets/rotate-key",
+                "rotate_secrets_key",
+                "Encrypt the stored secrets with another key",
+                self._rotate,
+                SecretOrigins,
+                changes=True,
+            ),
+        )
+
+    async def _all(self, request: web.Request) -> web.Response:
+        return answer(await self._origins())
+
+    async def _put(self, request: web.Request) -> web.Response:
+        name = _name(request)
+        question = await body_of(request, SecretQuestion)
+        actor = await actor_of(request)
+        await self._origins()  # what cannot be looked through is not changed
+        async with self._written_down(actor, "set_secret", name):
+            await self._sources.put({name: Secret(question.value)})
+        return await self._changed(name)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        name = _name(request)
+        actor = await actor_of(request)
+        origins = await self._origins()
+        if not any(each.name == name and each.stored_since for each in origins.secrets):
+            raise not_found("stored secret", "GET /v1/secrets tells which are stored.")
+        async with self._written_down(actor, "delete_secret", name):
+            await self._sources.delete(name)
+        return await self._changed(name)
+
+    async def _rotate(self, request: web.Request) -> web.Response:
+        actor = await actor_of(request)
+        async with self._written_down(actor, "rotate_secrets_key", "stored secrets"):
+            await self._sources.rotate_key()
+        return answer(await self._origins())
+
+    @asynccontextmanager
+    async def _written_down(self, actor: Actor, action: str, subject: str) -> AsyncIterator[None]:
+        """Write down what is about to be done: a secret that was changed has no other trace."""
+        await self._desk.write_down(actor, action, subject)
+        try:
+            yield
+        except Failure as failure:
+            await self._desk.write_down(actor, action, f"{subject}: failed, nothing was changed ({failure.slug})")
+            raise refused(failure) from failure
+
+    async def _origins(self) -> SecretOrigins:
+        try:
+            origins = await self._sources.origins()
+        except Failure as failure:
+            raise refused(failure) from failure
+        return SecretOrigins(secrets=tuple(map(self._origin, origins)))
+
+    def _origin(self, origin: Origin) -> SecretOrigin:
+        since = origin.stored_since
+        return SecretOrigin(
+            name=origin.name,
+            origin=origin.place,
+            needed=origin.name in self._service.needed_secrets,
+            stored_since=since,
+            age=None if since is None else (self._desk.now() - since).total_seconds(),
+        )
+
+    async def _changed(self, name: str) -> web.Response:
+        """What is not needed, or given otherwise, restarts nothing."""
+        origins = {origin.name: origin for origin in await self._sources.origins()}
+        plan = None
+        if origins[name].place in ("store", None) and name in self._service.needed_secrets:
+            plan = await self._service.begin_anew()
+        return answer(
+            SecretChanged(
+                name=name,
+                restarted=restarted(self._service, plan) if plan else (),
+                trouble=trouble(plan.trouble) if plan and plan.trouble else None,
+            )
+        )
+
+
+def _name(request: web.Request) -> str:
+    name = request.match_info["name"]
+    if name not in ENVIRONMENT:
+        raise not_found("secret", f"The secrets are {', '.join(ENVIRONMENT)}.")
+    return name

@@ -1,0 +1,180 @@
+"""What is set, what could be, what was, and changing it."""
+
+import asyncio
+
+from aiohttp import web
+
+from engine.api.schema import Actor, Problem
+from engine.api.schema.settings import (
+    ChangeQuestion,
+    RollbackQuestion,
+    Settings,
+    SettingsChanged,
+    SettingsCheck,
+    SettingsQuestion,
+    SettingsText,
+    SettingsVersion,
+    SettingsVersions,
+)
+from engine.core.errors import Failure
+from engine.server import convert_settings as wire
+from engine.server.acceptor import actor_of
+from engine.server.convert import trouble
+from engine.server.http import Refused, Route, answer, body_of, refused
+from engine.server.state import Desk, author_of
+from engine.settings.forms import Setting as Form
+from engine.settings.forms import catalogue
+from engine.settings.problems import SettingsInvalid
+from engine.store.errors import DiskUnusable
+from engine.supervisor.errors import (
+    ChangeNotConfirmed,
+    NothingToConfirm,
+    NothingToGoBackTo,
+    SettingsStale,
+    SettingsUnwritable,
+    VersionUnknown,
+)
+from engine.supervisor.plan import Plan
+from engine.supervisor.settings_file import system_zone
+from engine.supervisor.supervisor import Service
+
+_STATUSES: dict[type[Failure], int] = {
+    SettingsStale: 412,
+    ChangeNotConfirmed: 409,
+    NothingToConfirm: 409,
+    NothingToGoBackTo: 409,
+    VersionUnknown: 404,
+    SettingsUnwritable: 500,
+    DiskUnusable: 507,
+}
+
+
+class SettingsPart:
+    """Answers from `service`; what is changed is written down at `desk`."""
+
+    capabilities = ("settings",)
+
+    def __init__(self, service: Service, desk: Desk) -> None:
+        self._service = service
+        self._desk = desk
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        path = "/v1/settings"
+        return (
+            Route("GET", path, "settings", "Every setting, with its form and value", self._settings, Settings),
+            Route(
+                "PATCH",
+                path,
+                "change_settings",
+                "Put other values into force",
+                self._change,
+                SettingsChanged,
+                body=ChangeQuestion,
+                changes=True,
+                headers=("If-Match",),
+            ),
+            Route(
+                "POST",
+                f"{path}/check",
+                "check_settings",
+                "Whether a change could be made, and what it would do",
+                self._check,
+                SettingsCheck,
+                body=SettingsQuestion,
+                changes=True,
+            ),
+            Route(
+                "POST",
+                f"{path}/rollback",
+                "roll_back_settings",
+                "Go back to an earlier version",
+                self._roll_back,
+                SettingsChanged,
+                body=RollbackQuestion,
+                changes=True,
+            ),
+            Route(
+                "POST",
+                f"{path}/confirm",
+                "confirm_settings",
+                "Let the last change stand",
+                self._confirm,
+                SettingsVersion,
+                changes=True,
+            ),
+            Route("GET", f"{path}/history", "settings_history", "The last versions", self._history, SettingsVersions),
+            Route("GET", f"{path}/history/{{id}}", "settings_version", "One of them", self._version, SettingsText),
+        )
+
+    async def _settings(self, request: web.Request) -> web.Response:
+        text: str | None = None
+        forms: tuple[Form, ...] = ()
+        while text != self._service.text:  # which may be another one by the time it is read
+            text = self._service.text
+            forms = await asyncio.to_thread(catalogue, text, system_zone())
+        return answer(wire.settings(self._service, forms), headers={"ETag": self._service.tag})
+
+    async def _check(self, request: web.Request) -> web.Response:
+        question = await body_of(request, SettingsQuestion)
+        try:
+            return answer(wire.check(self._service, await self._service.check(question.changes)))
+        except SettingsInvalid as failure:
+            return answer(SettingsCheck(valid=False, problems=wire.problems(failure)))
+        except Failure as failure:
+            return answer(SettingsCheck(valid=False, trouble=trouble(failure)))
+
+    async def _change(self, request: web.Request) -> web.Response:
+        question = await body_of(request, ChangeQuestion)
+        tag = request.headers.get("If-Match", "")
+        if not tag:
+            raise Refused(
+                Problem(
+                    type="etag-missing",
+                    title="The request does not say which settings it changes",
+                    status=428,
+                    hint="Send the ETag of GET /v1/settings in the header If-Match, or * to change whatever they are.",
+                )
+            )
+        actor = await actor_of(request)
+        try:
+            plan = await self._service.change(question.changes, tag, author_of(actor), question.confirm_within)
+        except Failure as failure:
+            raise _refused(failure) from failure
+        return await self._changed(plan, actor, "change_settings", ", ".join(question.changes))
+
+    async def _roll_back(self, request: web.Request) -> web.Response:
+        question = await body_of(request, RollbackQuestion)
+        actor = await actor_of(request)
+        try:
+            plan = await self._service.roll_back(question.version, author_of(actor))
+        except Failure as failure:
+            raise _refused(failure) from failure
+        return await self._changed(plan, actor, "roll_back_settings", ", ".join(each.key for each in plan.differences))
+
+    async def _confirm(self, request: web.Request) -> web.Response:
+        actor = await actor_of(request)
+        try:
+            version = await self._service.confirm()
+        except Failure as failure:
+            raise _refused(failure) from failure
+        await self._desk.write_down(actor, "confirm_settings", f"version {version.id}")
+        return answer(wire.version(version))
+
+    async def _history(self, request: web.Request) -> web.Response:
+        return answer(SettingsVersions(versions=tuple(map(wire.version, self._service.versions))))
+
+    async def _version(self, request: web.Request) -> web.Response:
+        for version in self._service.versions:
+            if str(version.id) == request.match_info["id"]:
+                return answer(SettingsText(id=version.id, text=version.text))
+        raise _refused(VersionUnknown("not among those that are kept"))
+
+    async def _changed(self, plan: Plan, actor: Actor, action: str, subject: str) -> web.Response:
+        await self._desk.write_down(actor, action, subject or "nothing else")
+        return answer(wire.changed(self._service, plan), headers={"ETag": self._service.tag})
+
+
+def _refused(failure: Failure) -> Refused:
+    fields = wire.fields(failure) if isinstance(failure, SettingsInvalid) else ()
+    return refused(failure, _STATUSES.get(type(failure), 422), fields)

@@ -1,0 +1,137 @@
+"""Routes for status, events, metrics, operations, audit log, versions and the API's description."""
+
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from engine.api.schema import About, AuditLog, EventsQuestion, Operation, Operations, RecentChanges, Rights, Status
+from engine.server import convert, metrics
+from engine.server.acceptor import actor_of
+from engine.server.event_stream import EventStream, Patience, topics_named
+from engine.server.http import JSON, Part, Route, answer, not_found, query_of
+from engine.server.openapi import document
+from engine.server.state import Desk
+
+
+def figures(desk: Desk) -> web.Response:
+    """Return what `desk` knows in figures, as it is sent."""
+    text = metrics.exposition(desk.status(), desk.counters, desk.events.listeners, desk.loop_lag)
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+class StatePart:
+    """Answers from what `desk` knows; `patience` is what an event stream has with a slow listener."""
+
+    capabilities = ("status", "changes", "events", "metrics")
+
+    def __init__(self, desk: Desk, patience: Patience) -> None:
+        self._desk = desk
+        self._patience = patience
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        return (
+            Route("GET", "/v1/status", "status", "Links, counts and problems", self._status, Status),
+            Route("GET", "/v1/changes", "changes", "What happened lately", self._changes, RecentChanges),
+            Route(
+                "GET",
+                "/v1/events",
+                "events",
+                "Server-sent events: a snapshot, then what happens",
+                self._events,
+                media_type="text/event-stream",
+                query=EventsQuestion,
+                headers=("Last-Event-ID",),
+            ),
+            Route("GET", "/v1/metrics", "metrics", "Figures for Prometheus", self._metrics, media_type="text/plain"),
+        )
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return answer(self._desk.status())
+
+    async def _changes(self, request: web.Request) -> web.Response:
+        return answer(RecentChanges(changes=tuple(self._desk.history.recent)))
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        topics = topics_named(query_of(request, EventsQuestion).topics)
+        return await EventStream(self._desk, topics, self._patience).run(request)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return figures(self._desk)
+
+
+API_VERSION = 1
+
+
+class AboutPart:
+    """Describes the other `parts` and itself; `boot` is another one after a restart."""
+
+    capabilities: tuple[str, ...] = ()
+
+    def __init__(self, parts: Sequence[Part], boot: str, *, may_change: bool) -> None:
+        self._parts = parts
+        self._boot = boot
+        self._may_change = may_change
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        return (
+            Route("GET", "/v1", "about", "Version, capabilities and the caller's rights", self._about, About),
+            Route("GET", "/v1/openapi.json", "openapi", "This document", self._openapi),
+        )
+
+    async def _about(self, request: web.Request) -> web.Response:
+        return answer(
+            About(
+                api=API_VERSION,
+                version=convert.VERSION,
+                boot=self._boot,
+                capabilities=tuple(name for part in self._parts for name in part.capabilities),
+                rights=Rights(read=True, change=self._may_change),
+                actor=await actor_of(request),
+            )
+        )
+
+    async def _openapi(self, request: web.Request) -> web.Response:
+        routes = [route for part in (self, *self._parts) for route in part.routes()]
+        return web.Response(body=msgspec.json.encode(document(routes)), content_type=JSON)
+
+
+class OperationsPart:
+    """Answers from the operations and the audit log of `desk`."""
+
+    capabilities = ("operations", "audit")
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        return (
+            Route("GET", "/v1/operations", "operations", "Operations, the newest first", self._operations, Operations),
+            Route("GET", "/v1/operations/{id}", "operation", "Progress of an operation", self._operation, Operation),
+            Route("DELETE", "/v1/operations/{id}", "cancel", "Call it off", self._cancel, Operation, changes=True),
+            Route("GET", "/v1/audit", "audit", "Who changed what, the newest first", self._audit, AuditLog),
+        )
+
+    async def _operations(self, request: web.Request) -> web.Response:
+        return answer(Operations(operations=self._desk.operations.all()))
+
+    async def _operation(self, request: web.Request) -> web.Response:
+        return answer(_found(self._desk.operations.get(request.match_info["id"])))
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        operation = _found(self._desk.operations.get(request.match_info["id"]))
+        await self._desk.write_down(await actor_of(request), "cancel", f"operation {operation.id}")
+        return answer(_found(self._desk.operations.cancel(operation.id)))
+
+    async def _audit(self, request: web.Request) -> web.Response:
+        return answer(AuditLog(entries=self._desk.audit.entries()))
+
+
+def _found(operation: Operation | None) -> Operation:
+    if operation is None:
+        raise not_found("operation", "GET /v1/operations lists those that are remembered.")
+    return operation

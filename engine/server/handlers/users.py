@@ -1,0 +1,123 @@
+"""Who takes part, why their presence is what it is, and going to their calendars anew."""
+
+from aiohttp import web
+
+from engine.api.schema import (
+    FieldProblem,
+    HeldChange,
+    Operation,
+    OperationKind,
+    Problem,
+    ResyncQuestion,
+    UserDetail,
+    UsersPage,
+    UsersQuestion,
+)
+from engine.server import convert
+from engine.server.acceptor import actor_of
+from engine.server.http import MAY_CHANGE, Refused, Route, answer, body_of, not_found, query_of, refused
+from engine.server.state import Desk
+from engine.store.errors import StoreFailure
+
+
+class UsersPart:
+    """Answers from the users that `desk` knows."""
+
+    capabilities = ("users", "resync", "reresolve")
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        return (
+            Route(
+                "GET", "/v1/users", "users", "Users, filtered and sorted", self._users, UsersPage, query=UsersQuestion
+            ),
+            Route("GET", "/v1/users/{guid}", "user", "Everything about one user, and why", self._user, UserDetail),
+            Route(
+                "POST",
+                "/v1/hold/confirm",
+                "confirm_hold",
+                "Let a change clear what it is held for",
+                self._confirm_hold,
+                HeldChange,
+                changes=True,
+            ),
+            *self._going_anew("resync", "Read the calendars of everybody, or of some, anew"),
+            *self._going_anew("reresolve", "Look for the mailboxes of everybody, or of some, anew, and read them"),
+        )
+
+    def _going_anew(self, kind: OperationKind, summary: str) -> tuple[Route, Route]:
+        """Return the request for many users and the one for a single one."""
+
+        async def many(request: web.Request) -> web.Response:
+            return await self._begin(request, kind, *await self._wanted(request))
+
+        async def one(request: web.Request) -> web.Response:
+            guid = request.match_info["guid"]
+            if self._desk.engine.glance(guid) is None:
+                raise _no_user()
+            return await self._begin(request, kind, (guid,), f"user {guid}")
+
+        one_path = f"/v1/users/{{guid}}/{kind}"
+        return (
+            Route("POST", f"/v1/{kind}", kind, summary, many, Operation, status=202, body=ResyncQuestion, changes=True),
+            Route("POST", one_path, f"{kind}_user", "The same for one user", one, Operation, status=202, changes=True),
+        )
+
+    async def _users(self, request: web.Request) -> web.Response:
+        question = query_of(request, UsersQuestion)
+        await self._desk.rows.catch_up()
+        return answer(self._desk.rows.page(question))
+
+    async def _user(self, request: web.Request) -> web.Response:
+        guid = request.match_info["guid"]
+        user = self._desk.account(guid)
+        if user is None:
+            raise _no_user()
+        return answer(convert.detail(user, self._desk.history.of(guid), in_full=request.app[MAY_CHANGE]))
+
+    async def _confirm_hold(self, request: web.Request) -> web.Response:
+        actor = await actor_of(request)
+        try:
+            held = await self._desk.engine.confirm_hold()
+        except StoreFailure as failure:
+            raise refused(failure, 507) from failure
+        if held is None:
+            return answer(HeldChange(users=0, of_users=0, presences=0, of_presences=0))
+        await self._desk.write_down(actor, "confirm_hold", held.words)
+        return answer(convert.held(held))
+
+    async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:
+        """Return whom the body of a request means, by guid and in words."""
+        question = await body_of(request, ResyncQuestion)
+        everybody = self._desk.engine.guids()
+        if question.users is None:
+            return everybody, "everybody"
+        known = set(everybody)
+        unknown = [index for index, guid in enumerate(question.users) if guid not in known]
+        if unknown:
+            fields = tuple(FieldProblem(pointer=f"/users/{index}", detail="no such user") for index in unknown[:100])
+            raise Refused(
+                Problem(
+                    type="unknown-users",
+                    title="Some of these users do not take part",
+                    status=422,
+                    hint="GET /v1/users lists everybody. Nothing was begun.",
+                    fields=fields,
+                )
+            )
+        return question.users, f"{len(set(question.users))} users"
+
+    async def _begin(
+        self, request: web.Request, kind: OperationKind, guids: tuple[str, ...], subject: str
+    ) -> web.Response:
+        actor = await actor_of(request)
+        await self._desk.write_down(actor, kind, subject)
+        operation = self._desk.operations.begin(kind, guids, actor)
+        return answer(operation, status=202, headers={"Location": f"/v1/operations/{operation.id}"})
+
+
+def _no_user() -> Refused:
+    return not_found("user", "GET /v1/users lists everybody who takes part.")

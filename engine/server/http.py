@@ -1,0 +1,226 @@
+"""Helpers for requests and responses: routes, bodies, and problems (RFC 9457)."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from engine.api.schema import FieldProblem, Problem
+from engine.core.errors import Failure
+from engine.settings.problems import SettingsInvalid
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_REFUSALS = {
+    404: ("no-such-path", "There is nothing at this path", "GET /v1/openapi.json lists every path."),
+    405: ("method-not-allowed", "This path does not know that method", "The header Allow names the methods."),
+    413: ("too-large", "The body is too large", "Ask for less at a time."),
+}
+
+
+class Refused(Exception):
+    """Ends a request with `problem`."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.title)
+        self.problem = problem
+
+
+def not_found(what: str, hint: str) -> Refused:
+    """Return the answer for something that is not, or no longer, there."""
+    return Refused(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
+
+
+def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> Refused:
+    """Return the answer for a request that a failure ends, in its words; `fields` say the same part by part."""
+    return Refused(
+        Problem(
+            type=failure.slug,
+            title=failure.meaning,
+            status=status,
+            detail="" if fields else failure.detail,
+            hint=failure.remedy,
+            fields=fields,
+        )
+    )
+
+
+def read_only(path: str) -> Refused:
+    """Return the answer for a change on the read-only socket."""
+    return Refused(
+        Problem(
+            type="read-only",
+            title="This socket is for reading only",
+            status=403,
+            detail=f"{path} would change something.",
+            hint="Use engine.sock, as an account that is in its group (engine.socket_group in the settings).",
+        )
+    )
+
+
+def not_for_readers(what: str) -> Refused:
+    """Return the answer for bodies and names of the debug log on the read-only socket."""
+    return Refused(
+        Problem(
+            type="not-for-readers",
+            title=f"The socket for reading only does not give {what}",
+            status=403,
+            hint="Use engine.sock, as an account that is in its group (engine.socket_group in the settings), "
+            "or set debug_log.bodies_for_readers.",
+        )
+    )
+
+
+def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
+    """Return the answer for a `what` (query or body) that does not fit its schema, naming the field."""
+    detail, _, place = str(error).partition(" - at `")
+    unknown = re.search(r"unknown field `(.*)`", detail)
+    steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place.removeprefix("key in "))
+    path = [name or index for name, index in steps] + ([unknown[1]] if unknown else [])
+    fields: tuple[FieldProblem, ...] = ()
+    if isinstance(error, msgspec.ValidationError):
+        pointer = f"?{path[0]}" if in_query and path else "".join(f"/{_escaped(step)}" for step in path)
+        fields = (FieldProblem(pointer=pointer, detail=detail),)
+    return Refused(
+        Problem(
+            type=f"invalid-{what}",
+            title=f"The {what} does not fit",
+            status=400,
+            detail=detail,
+            hint="GET /v1/openapi.json describes every request.",
+            fields=fields,
+        )
+    )
+
+
+def named(failure: Failure) -> Refused:
+    """Return the answer for a request whose settings or secrets cannot be used."""
+    fields: tuple[FieldProblem, ...] = ()
+    if isinstance(failure, SettingsInvalid):
+        fields = tuple(
+            FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
+            for each in failure.problems
+        )
+    return refused(failure, fields=fields)
+
+
+def response(problem: Problem) -> web.Response:
+    """Return a problem as it is sent."""
+    return web.Response(status=problem.status, body=msgspec.json.encode(problem), content_type=MEDIA_TYPE)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever ends a request early into an answer; what nobody expected goes to the log."""
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return response(refused.problem)
+    except web.HTTPException as error:
+        slug, title, hint = _REFUSALS.get(error.status, ("refused", error.reason, ""))
+        answer = response(Problem(type=slug, title=title, status=error.status, hint=hint))
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+    except ConnectionError:
+        return web.Response(status=400)  # it has hung up, and reads no answer
+    except Exception:
+        logger.exception("answering %s %s", request.method, request.path)
+        mistake = Problem(
+            type="engine-mistake",
+            title="The engine made a mistake with this request",
+            status=500,
+            hint="Please report it with the log. Nothing else is concerned.",
+        )
+        return response(mistake)
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+JSON = "application/json"
+MAY_CHANGE = web.AppKey("may_change", bool)
+"""Whether the socket behind which an application answers is the one for changing, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One request that can be made.
+
+    `answer` is the type of the body of its answer, or text where it is None. `changes`: needs the right to change.
+    `headers` are request headers that have a meaning of their own.
+    """
+
+    method: Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+    path: str
+    name: str
+    summary: str
+    handle: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    answer: type[msgspec.Struct] | None = None
+    _: KW_ONLY
+    media_type: str = JSON
+    status: int = 200
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    changes: bool = False
+    headers: tuple[str, ...] = ()
+
+
+def answer(body: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Return a body as it is sent."""
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type=JSON, headers=headers)
+
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes; a hundred thousand guids fit."""
+
+BODY_TIMEOUT = 10.0
+"""Seconds for a body to arrive completely."""
+
+
+def query_of(request: web.Request, kind: type[Q]) -> Q:
+    """Return the query of a request. A parameter that is given twice counts with its last value."""
+    try:
+        return msgspec.convert(dict(request.query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid("query", error, in_query=True) from error
+
+
+async def body_of(request: web.Request, kind: type[Q]) -> Q:
+    """Return the JSON body of a request; none at all is the same as an empty object."""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            body = await request.read()
+    except TimeoutError as error:
+        problem = Problem(type="too-slow", title="The body did not arrive in time", status=408)
+        raise Refused(problem) from error
+    except web.RequestPayloadError as error:
+        raise invalid("body", ValueError("it is not framed as its headers say"), in_query=False) from error
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise invalid("body", error, in_query=False) from error
+
+
+class Part(Protocol):
+    """One group of requests. `capabilities` names what it adds, for clients that must know before they ask."""
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """Names that `GET /v1` lists."""
+        ...
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the requests of this group."""
+        ...

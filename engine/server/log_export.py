@@ -1,0 +1,108 @@
+"""Puts together what is handed out of the debug log; nobody is named in it unless that is asked for."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.api.schema import Status
+from engine.api.schema.log import LogExportQuestion
+from engine.debuglog.entry import Kept
+from engine.debuglog.export import bundle, curl, har, versions, without_persons
+from engine.debuglog.filter.model import Filter
+from engine.debuglog.query import every
+from engine.debuglog.redaction.pseudonyms import Pseudonyms
+from engine.debuglog.statistics import figures
+from engine.server import log
+from engine.server.convert import VERSION
+from engine.server.log import LogDesk
+from engine.server.state import Desk
+from engine.settings.model import Settings
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of bodies in one export; older exchanges are left out."""
+
+ABOUT = """\
+A support bundle of calendar-engine {version}, made on {now}.
+
+exchanges.har    requests to Exchange and its answers (HAR 1.2), the newest first
+statistics.json  figures by operation and code
+settings.json    the settings; there are no secrets in them
+status.json      how the engine stands
+versions.json    what runs here
+filter.txt       which exchanges were asked for
+
+Passwords, tokens and cookies are never kept, so none are in here.
+{persons}
+"""
+WITH_PERSONS = "Addresses, names and subjects are as they are kept: hand this out with care."
+WITHOUT_PERSONS = "Addresses are replaced, names and subjects blanked."
+
+
+class LogExport:
+    """Gives out exchanges that `log` finds, with the `settings` and the status of `desk`."""
+
+    def __init__(self, log: LogDesk, desk: Desk, settings: Callable[[], Settings | None]) -> None:
+        self._log = log
+        self._desk = desk
+        self._settings = settings
+
+    def curl(self, kept: Kept) -> str:
+        """Return one exchange as a command."""
+        return curl(kept)
+
+    async def har(self, question: LogExportQuestion) -> bytes:
+        """Return exchanges as an HTTP Archive."""
+        this, now = self._log.now_filter(question.filter), self._log.now()
+        return await self._log.reader.run(lambda connection: _har(connection, this, now, question))
+
+    async def bundle(self, question: LogExportQuestion) -> bytes:
+        """Return a zip file."""
+        this, now = self._log.now_filter(question.filter), self._log.now()
+        status, settings = self._desk.status(), self._settings()
+
+        def put_together(connection: sqlite3.Connection) -> bytes:
+            persons = WITH_PERSONS if question.persons else WITHOUT_PERSONS
+            files = {
+                "README.txt": ABOUT.format(version=VERSION, now=now.isoformat(), persons=persons).encode(),
+                "exchanges.har": _har(connection, this, now, question),
+                "statistics.json": msgspec.json.encode(log.statistics(figures(connection, this, now))),
+                "settings.json": _written(settings),
+                "status.json": msgspec.json.encode(status if question.persons else _without_users(status)),
+                "versions.json": msgspec.json.encode(versions()),
+                "filter.txt": question.filter.encode(),
+            }
+            if not question.persons:
+                pseudonyms = Pseudonyms()
+                files = {name: pseudonyms.body(content) for name, content in files.items()}
+            return bundle(files)
+
+        return await self._log.reader.run(put_together)
+
+
+def _har(connection: sqlite3.Connection, this: Filter, now: datetime, question: LogExportQuestion) -> bytes:
+    chosen = _enough(every(connection, this, now, question.limit))
+    if not question.persons:
+        pseudonyms = Pseudonyms()
+        chosen = (without_persons(kept, pseudonyms) for kept in chosen)
+    return msgspec.json.encode(har(chosen, VERSION))
+
+
+def _enough(exchanges: Iterator[Kept]) -> Iterator[Kept]:
+    left = LARGEST
+    for kept in exchanges:
+        left -= len(kept.request) + len(kept.response)
+        if left < 0:
+            return
+        yield kept
+
+
+def _written(settings: Settings | None) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(settings, enc_hook=str))
+
+
+def _without_users(status: Status) -> Status:
+    concerns = tuple(replace(each, users=(), trouble=replace(each.trouble, detail="")) for each in status.concerns)
+    return replace(status, concerns=concerns)

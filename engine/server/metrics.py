@@ -1,0 +1,108 @@
+"""The engine in figures, in the text format of Prometheus, without labels that name anybody."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from math import isinf
+
+from prometheus_client import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from engine.api.schema import Status
+from engine.server.process_health import LoopLag
+from engine.sync.events import CalendarVisited, Happening, LinkTrouble, PresenceConfirmed, UserTrouble
+
+PREFIX = "calendar_engine_"
+
+
+class Counters:
+    """What happened how often since the start."""
+
+    def __init__(self) -> None:
+        self.presences = 0
+        self.visits: Counter[str] = Counter({"read": 0, "failed": 0})
+        self.link_troubles: Counter[str] = Counter({"PBX": 0, "Exchange": 0})
+        self.user_troubles = 0
+        self.listeners_cut_off = 0
+        self.answers_cut_off = 0
+        self.connections_cut = 0
+        self.accepts_failed = 0
+        self.requests_not_understood = 0
+
+    def note(self, happening: Happening) -> None:
+        """Count one happening."""
+        match happening:
+            case PresenceConfirmed():
+                self.presences += 1
+            case CalendarVisited(failure=failure):
+                self.visits["failed" if failure else "read"] += 1
+            case LinkTrouble(side):
+                self.link_troubles[side.value] += 1
+            case UserTrouble():
+                self.user_troubles += 1
+            case _:
+                pass
+
+
+class _Figures(Collector):
+    """Everything that is measured, under the names that dashboards know."""
+
+    def __init__(self, status: Status, counters: Counters, listeners: int, lag: LoopLag) -> None:
+        self._status = status
+        self._counters = counters
+        self._listeners = listeners
+        self._lag = lag
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric, as prometheus_client asks for them."""
+        status, counters, lag = self._status, self._counters, self._lag
+        users = {"resolved": status.resolved, "unread": status.unread, "unresolved": status.unresolved}
+        yield _gauge("info", "The version that runs.", {status.version: 1}, "version")
+        yield _gauge("start_time_seconds", "Calendar time of the start.", round(status.started.timestamp(), 3))
+        yield _gauge("link_up", "Whether a side works.", {link.name: link.works for link in status.links}, "link")
+        yield _gauge("users", "Users that take part.", users, "state")
+        yield _gauge("refused_presences", "Users whose presence the PBX refused.", status.refused)
+        yield _gauge("dry_run", "Whether nothing is written to the PBX.", status.dry_run)
+        yield _gauge("withheld_presences", "Presences that a dry run does not write.", status.withheld)
+        yield _counter("presences_set", "Presences that the PBX confirmed.", counters.presences)
+        yield _counter("calendar_visits", "Calendars visited.", counters.visits, "result")
+        yield _counter("link_troubles", "Troubles of a side.", counters.link_troubles, "link")
+        yield _counter("user_troubles", "Troubles of single users.", counters.user_troubles)
+        yield _gauge("event_listeners", "Open event streams.", self._listeners)
+        yield _counter("event_listeners_cut_off", "Listeners too slow.", counters.listeners_cut_off)
+        yield _counter("answers_cut_off", "Answers not taken in time.", counters.answers_cut_off)
+        yield _counter("connections_cut", "API connections cut.", counters.connections_cut)
+        yield _counter("accepts_failed", "API connections not accepted.", counters.accepts_failed)
+        not_understood = "What was sent to the API and is no request."
+        yield _counter("requests_not_understood", not_understood, counters.requests_not_understood)
+        yield _gauge("open_files", "File descriptors in use.", status.open_files)
+        yield _gauge("open_files_limit", "File descriptors there may be.", status.open_files_limit)
+        lags = [("+Inf" if isinf(bound) else str(bound), float(count)) for bound, count in lag.cumulated()]
+        late = f"{PREFIX}loop_lag_seconds", "How late what was due had its turn."
+        yield HistogramMetricFamily(*late, buckets=lags, sum_value=round(lag.sum, 6))
+        yield _gauge("loop_lag_longest_seconds", "The longest lag of the last minute.", round(lag.longest, 6))
+        if status.staleness is not None:
+            oldest = "Age of the oldest reading of a calendar that is not watched."
+            yield _gauge("oldest_reading_age_seconds", oldest, status.staleness)
+
+
+def exposition(status: Status, counters: Counters, listeners: int, lag: LoopLag) -> bytes:
+    """Return everything in the text format (prometheus.io, exposition formats); `listeners` of events are there."""
+    return generate_latest(_Figures(status, counters, listeners, lag))
+
+
+def _gauge(name: str, text: str, value: float | Mapping[str, float], label: str = "") -> Metric:
+    family = GaugeMetricFamily(f"{PREFIX}{name}", text, labels=[label] if label else ())
+    return _filled(family, value)
+
+
+def _counter(name: str, text: str, value: float | Mapping[str, float], label: str = "") -> Metric:
+    family = CounterMetricFamily(f"{PREFIX}{name}", text, labels=[label] if label else ())
+    return _filled(family, value)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, value: float | Mapping[str, float]) -> Metric:
+    by_label = {(key,): each for key, each in value.items()} if isinstance(value, Mapping) else {(): value}
+    for labels, each in by_label.items():
+        family.add_metric(labels, each)
+    return family

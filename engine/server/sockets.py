@@ -1,0 +1,188 @@
+"""The two sockets of the local API: made here with the right owner and mode from the start, or taken from systemd."""
+
+import grp
+import os
+import socket
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from engine.api.paths import READ_ONLY_SUFFIX, exposure, read_only_twin
+from engine.server.errors import (
+    SocketDirectoryExposed,
+    SocketGroupUnusable,
+    SocketInUse,
+    SocketPathTaken,
+    SocketsGivenUnusable,
+    SocketUnusable,
+)
+
+UMASK = 0o117
+"""Leaves 0660 of what a socket is made with."""
+
+BACKLOG = 128
+FIRST_GIVEN = 3
+"""SD_LISTEN_FDS_START, see sd_listen_fds(3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A listening socket and what it admits to. `made` is the file's device and inode, where it is ours to remove."""
+
+    listener: socket.socket
+    path: Path
+    may_change: bool
+    made: tuple[int, int] | None = None
+
+
+class Doors:
+    """The sockets as long as the context lasts. Afterwards they are closed, and those that we made are gone."""
+
+    def __init__(self, doors: tuple[Door, ...]) -> None:
+        self.doors = doors
+
+    @property
+    def main(self) -> Path:
+        """The path of the socket that may be used for the most."""
+        return max(self.doors, key=lambda door: door.may_change).path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for door in self.doors:
+            _remove(door)
+
+
+def open_doors(path: Path, group: str | None, environment: Mapping[str, str]) -> Doors:
+    """Return the sockets that systemd hands over (LISTEN_FDS), else make them: at `path`, and its read-only twin.
+
+    `group` gets the first one; the read-only one stays with the group of this process. Raises one of this room's
+    socket failures; then nothing is left behind.
+    """
+    given = _given(environment)
+    if given:
+        return Doors(given)
+    _make_directory(path.parent)
+    first = _make(path, _group_id(group), may_change=True)
+    try:
+        return Doors((first, _make(read_only_twin(path), None, may_change=False)))
+    except BaseException:
+        _remove(first)
+        raise
+
+
+def _given(environment: Mapping[str, str]) -> tuple[Door, ...]:
+    """Take the sockets of sd_listen_fds(3), meant for this very process."""
+    if environment.get("LISTEN_PID") != str(os.getpid()):
+        return ()
+    number = environment.get("LISTEN_FDS", "")
+    doors = [_taken(FIRST_GIVEN + index) for index in range(int(number) if number.isdecimal() else 0)]
+    if len({door.may_change for door in doors}) != len(doors):
+        raise SocketsGivenUnusable(", ".join(str(door.path) for door in doors))
+    return tuple(doors)
+
+
+def _taken(descriptor: int) -> Door:
+    try:
+        os.set_inheritable(descriptor, False)
+        listener = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise SocketsGivenUnusable(f"file descriptor {descriptor}: {error.strerror}") from error
+    name = listener.getsockname()
+    listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if listener.family != socket.AF_UNIX or listener.type != socket.SOCK_STREAM or not listening or not name:
+        raise SocketsGivenUnusable(f"file descriptor {descriptor} is no listening Unix stream socket with a path")
+    path = Path(os.fsdecode(name))
+    return Door(listener, path, may_change=not path.stem.endswith(READ_ONLY_SUFFIX))
+
+
+def _make_directory(directory: Path) -> None:
+    """Make the directory if need be. Nobody but us and root may be able to move it, or any above it, out of the way."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        exposed = exposure(directory)
+    except OSError as error:
+        raise SocketUnusable(f"{directory}: {error.strerror}") from error
+    if exposed:
+        raise SocketDirectoryExposed(exposed)
+
+
+def _group_id(group: str | None) -> int | None:
+    if group is None:
+        return None
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise SocketGroupUnusable(f"there is no group {group}") from error
+
+
+def _make(path: Path, group: int | None, *, may_change: bool) -> Door:
+    """Bind under a umask, so that the socket never had another mode, and listen only when it has its group."""
+    _clear_the_way(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _umask(UMASK):
+            listener.bind(os.fspath(path))
+        status = path.stat(follow_symlinks=False)
+        door = Door(listener, path, may_change, (status.st_dev, status.st_ino))
+    except OSError as error:
+        listener.close()
+        raise SocketUnusable(f"{path}: {error.strerror or error}") from error
+    try:
+        if group is not None:
+            os.chown(path, -1, group, follow_symlinks=False)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        _remove(door)
+        raise SocketGroupUnusable(f"{path}: {error.strerror}") from error
+    return door
+
+
+def _clear_the_way(path: Path) -> None:
+    """Remove what an engine left behind that was killed: a socket where nobody listens, and nothing else."""
+    try:
+        mode = path.stat(follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SocketUnusable(f"{path}: {error.strerror}") from error
+    if not stat.S_ISSOCK(mode):
+        raise SocketPathTaken(str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
+        knocking.setblocking(False)  # a full backlog must not hold us up
+        try:
+            knocking.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            with suppress(FileNotFoundError):
+                path.unlink()
+            return
+        except FileNotFoundError:
+            return
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise SocketUnusable(f"{path}: {error.strerror}") from error
+    raise SocketInUse(str(path))
+
+
+def _remove(door: Door) -> None:
+    door.listener.close()
+    if door.made is None:
+        return
+    with suppress(OSError):
+        status = door.path.stat(follow_symlinks=False)
+        if (status.st_dev, status.st_ino) == door.made:
+            door.path.unlink()
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -1,0 +1,395 @@
+"""The state that the API answers from, with the history of presences and the audit log."""
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from datetime import datetime
+from itertools import islice
+
+from msgspec.structs import replace
+
+from engine.api.schema import (
+    Actor,
+    AuditEntry,
+    AuditEvent,
+    ChangeEvent,
+    Operation,
+    OperationEvent,
+    PastChange,
+    Status,
+    StatusEvent,
+    UserRow,
+    UsersEvent,
+    UsersPage,
+    UsersQuestion,
+)
+from engine.api.user_index import UserIndex
+from engine.core.clock import Clock
+from engine.core.errors import Failure
+from engine.server import convert
+from engine.server.acceptor import ourselves
+from engine.server.convert import converted
+from engine.server.event_log import Events
+from engine.server.metrics import Counters
+from engine.server.operations import OperationDesk
+from engine.server.process_health import Descriptors, LoopLag
+from engine.store.audit import KEPT, AuditRecord, AuditTrail
+from engine.store.errors import AuditNotKept, StoreFailure
+from engine.store.settings_history import Author
+from engine.sync.events import (
+    CalendarVisited,
+    Happening,
+    PresenceConfirmed,
+    PresenceWithheld,
+    ServiceChanged,
+    SettingsRolledBack,
+    UserChanged,
+    UserRecovered,
+    UserTrouble,
+)
+from engine.sync.views import Account, EngineView
+
+logger = logging.getLogger(__name__)
+
+UNSAVED = 1000
+"""So many entries wait for a disk that does not take them; more than that are lost, the oldest first."""
+
+
+class Audit:
+    """The changes made through the API, in the log, in the events, in memory, and in `trail` if there is one.
+
+    Of each action the last ones are kept, so that no kind of change makes another one be forgotten.
+    """
+
+    def __init__(self, events: Events, trail: AuditTrail | None) -> None:
+        self._events = events
+        self._trail = trail
+        self._entries: dict[str, deque[tuple[int, AuditEntry]]] = {}
+        self._order = itertools.count()
+        self._unsaved: list[AuditRecord] = []
+        self._is_due = False
+        self._saving = asyncio.Lock()
+        self.trouble: Failure | None = None
+
+    async def load(self) -> None:
+        """Remember what was changed in earlier runs. Comes before everything else."""
+        if self._trail is None:
+            return
+        try:
+            for record in await self._trail.load():
+                self._remember(_entry(record))
+        except StoreFailure as failure:
+            self._complain(failure)
+
+    def add(self, entry: AuditEntry) -> None:
+        """Write down a change that is being made; `save` keeps it."""
+        actor = entry.actor
+        name = actor.user or "no name"
+        logger.info("audit: %s by %s (uid %d, pid %d): %s", entry.action, name, actor.uid, actor.pid, entry.subject)
+        self._remember(entry)
+        if self._trail is not None:
+            self._unsaved.append(AuditRecord(entry.at, author_of(actor), entry.action, entry.subject))
+            self._is_due = True
+        self._events.append("audit", lambda number: AuditEvent(number=number, entry=entry))
+
+    async def save(self, *, again: bool = False) -> None:
+        """Return when everything written down is on the disk.
+
+        What the disk does not take waits for the next change, or for a call that is to try `again`; that is said by
+        `trouble`.
+        """
+        async with self._saving:
+            if self._trail is None or not (self._is_due or (again and self._unsaved)):
+                return
+            self._is_due = False
+            records, self._unsaved = self._unsaved, []
+            try:
+                await self._trail.add(records)
+            except StoreFailure as failure:
+                self._unsaved = [*records, *self._unsaved][-UNSAVED:]
+                self._complain(failure)
+            except Exception:
+                self._unsaved = [*records, *self._unsaved][-UNSAVED:]
+                raise
+            else:
+                self.trouble = None
+
+    def entries(self) -> tuple[AuditEntry, ...]:
+        """Return the last changes, the newest first."""
+        numbered = itertools.chain.from_iterable(self._entries.values())
+        return tuple(entry for _, entry in sorted(numbered, key=lambda each: each[0], reverse=True))
+
+    def _remember(self, entry: AuditEntry) -> None:
+        self._entries.setdefault(entry.action, deque(maxlen=KEPT)).append((next(self._order), entry))
+
+    def _complain(self, failure: StoreFailure) -> None:
+        if self.trouble is None:
+            logger.warning("the audit log cannot be kept: %s. %s", failure, failure.remedy)
+        self.trouble = AuditNotKept(str(failure))
+
+
+def author_of(actor: Actor) -> Author:
+    """Return who is at the other end of the socket as the store keeps it."""
+    return Author(actor.uid, actor.pid, actor.user)
+
+
+def _entry(record: AuditRecord) -> AuditEntry:
+    return converted(record, AuditEntry, actor=record.author)
+
+
+KEPT_OF_USER = 10
+"""Changes per user."""
+
+KEPT_OF_ALL = 1000
+"""Changes of everybody, and of the sides."""
+
+
+MOST_USERS = 20_000
+
+
+class History:
+    """The last confirmed presences by guid, and the last changes of any kind.
+
+    A user who is gone is remembered: at every new link to the PBX all are gone for a moment. Those go first whose
+    presence has not changed for the longest time.
+    """
+
+    def __init__(self) -> None:
+        self._changes: OrderedDict[str, tuple[PastChange, ...]] = OrderedDict()
+        self.recent: deque[ChangeEvent] = deque(maxlen=KEPT_OF_ALL)
+
+    def add(self, guid: str, change: PastChange) -> None:
+        """Remember a change; the oldest one goes."""
+        self._changes[guid] = (*self._changes.get(guid, ()), change)[-KEPT_OF_USER:]
+        self._changes.move_to_end(guid)
+        if len(self._changes) > MOST_USERS:
+            self._changes.popitem(last=False)
+
+    def of(self, guid: str) -> tuple[PastChange, ...]:
+        """Return a user's changes, the newest first."""
+        return tuple(reversed(self._changes.get(guid, ())))
+
+
+MADE_IN_A_ROW = 500
+"""After so many rows, three milliseconds or so, the loop gets a turn."""
+
+
+class UserRows:
+    """A row for everybody who takes part, made anew only where something changed."""
+
+    def __init__(self, engine: EngineView) -> None:
+        self._engine = engine
+        self._index = UserIndex()
+        self._outdated = dict.fromkeys(engine.guids())
+        self._unpublished: dict[str, None] = {}
+
+    def outdate(self, guid: str) -> None:
+        """Have this user's row made anew before it is looked at again."""
+        self._outdated[guid] = None
+
+    async def catch_up(self) -> None:
+        """Make all rows anew that are outdated by now, so that little is left to do for who looks at them next."""
+        for _ in range(len(self._outdated) // MADE_IN_A_ROW):
+            self._refresh(MADE_IN_A_ROW)
+            await asyncio.sleep(0)
+
+    def all(self) -> tuple[UserRow, ...]:
+        """Return all rows, in no particular order."""
+        self._refresh(len(self._outdated))
+        return tuple(self._index.rows.values())
+
+    def changed(self, at_most: int) -> list[tuple[str, UserRow | None]]:
+        """Return rows that are different since they were returned here last, None for who is gone."""
+        self._refresh(at_most)
+        guids = list(islice(self._unpublished, at_most))
+        for guid in guids:
+            del self._unpublished[guid]
+        return [(guid, self._index.rows.get(guid)) for guid in guids]
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `changed` may have something to return."""
+        return bool(self._outdated or self._unpublished)
+
+    def page(self, question: UsersQuestion) -> UsersPage:
+        """Return the page asked for."""
+        self._refresh(len(self._outdated))
+        guids = self._index.find(question.filter, question.sort, descending=question.descending)
+        first = (question.page - 1) * question.per_page
+        return UsersPage(
+            total=len(guids),
+            page=question.page,
+            per_page=question.per_page,
+            users=tuple(self._index.rows[guid] for guid in guids[first : first + question.per_page]),
+        )
+
+    def _refresh(self, at_most: int) -> None:
+        for guid in list(islice(self._outdated, at_most)):
+            del self._outdated[guid]
+            user = self._engine.glance(guid)
+            row = convert.row(user) if user else None
+            if row == self._index.rows.get(guid):
+                continue
+            self._unpublished[guid] = None
+            if row is None:
+                self._index.remove(guid)
+            else:
+                self._index.put(row)
+
+
+MERGED = 0.1
+"""Seconds within which changes of the same user or operation become one event."""
+
+STATUS_MERGED = 10
+"""The status is looked at in every tenth round of those, since it takes a look at everybody."""
+
+ROWS_AT_A_TIME = 500
+
+AUDIT_TRIED_AGAIN = 600
+"""What the disk did not take of the audit log is written again in every such round."""
+
+
+class Desk:
+    """Watches one engine, or whichever runs at the time. `clock` is calendar time; `trail` keeps who changed what.
+
+    What happens goes to the ledger topics at once, every bit of it; of status, users and operations only the newest
+    state is published, by `publish`.
+    """
+
+    def __init__(self, engine: EngineView, clock: Clock, trail: AuditTrail | None = None) -> None:
+        self.engine = engine
+        self.events = Events(boot=secrets.token_hex(4))
+        self.rows = UserRows(engine)
+        self.counters = Counters()
+        self.loop_lag = LoopLag()
+        self.history = History()
+        self.audit = Audit(self.events, trail)
+        self._progressed: dict[str, None] = {}
+        self.operations = OperationDesk(engine, self._operation_changed, clock.now)
+        self._descriptors = Descriptors()
+        self._clock = clock
+        self._started = clock.now()
+        self._status: Status | None = None
+        self._published: Status | None = None
+        engine.observe(self._observe)
+
+    def status(self) -> Status:
+        """Return how things stand. As long as nothing happens, only time goes on."""
+        now = self._clock.now()
+        if self._status is None:
+            self._status = convert.status(self.engine.status(), now, self._started, self.engine.timezone)
+        self._descriptors.look(now)
+        own = (self._descriptors.trouble, self.loop_lag.trouble, self.audit.trouble)
+        return replace(
+            self._status,
+            now=now,
+            staleness=convert.staleness(self._status.oldest_reading, now),
+            concerns=self._status.concerns + tuple(convert.concern(each) for each in own if each is not None),
+            open_files=self._descriptors.used,
+            open_files_limit=self._descriptors.limit,
+            loop_lag=round(self.loop_lag.longest, 3),
+        )
+
+    def now(self) -> datetime:
+        """Return the present instant of calendar time."""
+        return self._clock.now()
+
+    def account(self, guid: str) -> Account | None:
+        """Return all that is known of one user, None for whoever does not take part."""
+        return self.engine.account(guid, self._clock.now())
+
+    async def write_down(self, actor: Actor, action: str, subject: str) -> None:
+        """Put a change into the audit log, and return when it is on the disk: before whoever asked has an answer."""
+        self.audit.add(AuditEntry(at=self._clock.now(), actor=actor, action=action, subject=subject))
+        await self.audit.save()
+
+    def note_own(self, action: str, subject: str) -> None:
+        """Put what the engine changed by itself into the audit log; it is on the disk soon."""
+        self.audit.add(AuditEntry(at=self._clock.now(), actor=ourselves(), action=action, subject=subject))
+
+    async def publish(self) -> None:
+        """Publish the newest state for ever, merged and in small portions."""
+        for number in itertools.count():
+            self._publish_round(with_status=number % STATUS_MERGED == 0)
+            await self.audit.save(again=number % AUDIT_TRIED_AGAIN == 0)
+            await asyncio.sleep(MERGED)
+
+    def _publish_round(self, *, with_status: bool) -> None:
+        self._publish_users()
+        self._publish_operations()
+        if with_status:
+            self._publish_status()
+
+    def _publish_users(self) -> None:
+        changed = self.rows.changed(ROWS_AT_A_TIME)
+        if changed:
+            rows = tuple(row for _, row in changed if row is not None)
+            gone = tuple(guid for guid, row in changed if row is None)
+            self.events.append("users", lambda number: UsersEvent(number=number, users=rows, gone=gone))
+
+    def _publish_operations(self) -> None:
+        for key in tuple(self._progressed):
+            operation = self.operations.get(key)
+            if operation is not None:
+                self._publish_operation(operation)
+            del self._progressed[key]
+
+    def _publish_operation(self, operation: Operation) -> None:
+        self.events.append("operations", lambda number: OperationEvent(number=number, operation=operation))
+
+    def _publish_status(self) -> None:
+        status = self.status()
+        if self._published is None or _lasting(status) != _lasting(self._published):
+            self._published = status
+            self.events.append("status", lambda number: StatusEvent(number=number, status=status))
+
+    def _operation_changed(self, key: str) -> None:
+        self._progressed[key] = None
+
+    def _observe(self, happening: Happening) -> None:
+        """Take note of what happens; a mistake in here must not reach the engine."""
+        self._status = None
+        try:
+            self._note(happening)
+        except Exception:
+            logger.exception("taking note of %s", type(happening).__name__)
+
+    def _note(self, happening: Happening) -> None:
+        self.counters.note(happening)
+        match happening:
+            case UserChanged(guid):
+                self.rows.outdate(guid)
+            case SettingsRolledBack(keys):
+                self.note_own("roll_back_settings", ", ".join(keys) or "nothing else")
+            case CalendarVisited() | ServiceChanged():
+                pass
+            case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
+                self._note_user(happening)
+            case _:
+                at = self._clock.now()
+                self._publish_change(lambda number: convert.site_change(happening, number, at))
+        self.operations.note(happening)
+
+    def _note_user(self, happening: convert.UserHappening) -> None:
+        if isinstance(happening, PresenceConfirmed):
+            change = PastChange(at=happening.at, presence=convert.shown(happening.presence))
+            self.history.add(happening.user.guid, change)
+        self.rows.outdate(happening.user.guid)
+        at = self._clock.now()
+        self._publish_change(lambda number: convert.user_change(happening, number, at))
+
+    def _publish_change(self, make: Callable[[int], ChangeEvent]) -> None:
+        def remembered(number: int) -> ChangeEvent:
+            change = make(number)
+            self.history.recent.appendleft(change)
+            return change
+
+        self.events.append("changes", remembered)
+
+
+def _lasting(status: Status) -> Status:
+    """Leave out what changes just because time passes and calendars are read as they should be."""
+    return replace(status, now=status.started, oldest_reading=None, staleness=None, open_files=0, loop_lag=0.0)

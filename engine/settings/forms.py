@@ -1,0 +1,174 @@
+"""Every key as a form: what it may be, what it is, where that comes from, what it is for, what a change restarts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from engine.core import bounded
+from engine.core.presence import DEFAULT_MAPPING, Kind, supported_languages
+from engine.core.users import UserSelection
+from engine.settings import parsers
+from engine.settings.editor import Value
+from engine.settings.keys import HELP, KEYS, Effect, Key, effect_of
+from engine.settings.parsers import Choice, Number, Parser, Whole
+from engine.settings.reader import collect, leaves
+
+Origin = Literal["file", "default", "none"]
+
+_KINDS: Mapping[Parser, str] = MappingProxyType(
+    {
+        parsers.flag: "true or false",
+        parsers.text: "text",
+        parsers.text_or_nothing: "text",
+        parsers.time_zone: "time zone",
+        parsers.host: "host",
+        parsers.domain: "domain",
+        parsers.listening_address: "IP address",
+        parsers.url_path: "URL path",
+        parsers.https_url: "URL",
+        parsers.mail_address: "e-mail address",
+        parsers.account: "account",
+        parsers.contact: "presence contact",
+        parsers.file: "file",
+        parsers.fingerprint: "fingerprint",
+        parsers.guid: "GUID",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One key. `kind` says what a value is, or each entry of the list where `many`; `words` are all that are possible
+    where it is one of some words, `low` and `high` the limits of a number. `value` is None where nothing usable is set
+    and there is no default."""
+
+    key: str
+    help: str
+    kind: str
+    many: bool
+    words: tuple[str, ...]
+    low: float | None
+    high: float | None
+    default: Value | None
+    value: Value | None
+    origin: Origin
+    effect: Effect
+    is_available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One key that is otherwise in another text; None where it is not set."""
+
+    key: str
+    before: Value | None
+    after: Value | None
+
+
+def catalogue(text: str, default_zone: ZoneInfo | None) -> tuple[Setting, ...]:
+    """Return every setting as `text`, which may be invalid, has it; what cannot be used counts as no value.
+
+    Without a `default_zone` the time zone has no default.
+    """
+    document = _document(text)
+    usable = collect(document).values
+    written = {name: _plain(value) for name, value in _set_in(document).items() if name in usable}
+    return tuple(_setting(key, written, default_zone) for key in KEYS.values())
+
+
+def differences(before: str, after: str) -> tuple[Difference, ...]:
+    """Return what is set otherwise in `after`; a text that is no TOML sets nothing."""
+    old, new = _set_in(_document(before)), _set_in(_document(after))
+    names = [name for name in {**old, **new} if repr(old.get(name)) != repr(new.get(name))]
+    return tuple(Difference(name, _plain(old.get(name)), _plain(new.get(name))) for name in names)
+
+
+def _setting(key: Key, written: Mapping[str, Value | None], default_zone: ZoneInfo | None) -> Setting:
+    zone = default_zone.key if default_zone is not None else None
+    default = zone if key.name == "presence.timezone" else _default(key)
+    origin: Origin = "file" if key.name in written else "none" if default is None else "default"
+    kind, words, low, high = _form(key.parse)
+    return Setting(
+        key=key.name,
+        help=HELP[key.name],
+        kind=kind,
+        many=key.many,
+        words=words,
+        low=low,
+        high=high,
+        default=default,
+        value=written.get(key.name, default),
+        origin=origin,
+        effect=effect_of(key.name),
+        is_available=key.available,
+    )
+
+
+def _form(parse: Parser) -> tuple[str, tuple[str, ...], float | None, float | None]:
+    match parse:
+        case Choice():
+            return "choice", parse.words, None, None
+        case Whole(low, high):
+            return "whole number", (), low, high
+        case Number(low, high):
+            return "number", (), low, high
+        case parsers.language:
+            return "choice", tuple(sorted(supported_languages())), None, None
+        case parsers.channel_binding:
+            return "choice", ("auto", "off"), None, None
+        case parsers.everyone:
+            return "choice", ("all",), None, None
+        case _:
+            return _KINDS[parse], (), None, None
+
+
+def _default(key: Key) -> Value | None:
+    match key.name.split("."):
+        case ["presence", "mapping", kind]:
+            return DEFAULT_MAPPING[Kind(kind)].value
+        case ["exchange", "channel_binding"]:
+            return "auto"
+        case ["pbx", "users", "hidden"]:
+            return UserSelection().hidden
+        case ["pbx", "users", _, _]:
+            return ()
+    match key.default:
+        case UserSelection():
+            return "all"
+        case StrEnum() as word:
+            return word.value
+        case Path() as path:
+            return str(path)
+        case _:
+            return None if key.default is MISSING or key.default == "" else _plain(key.default)
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        return bounded.toml(text)
+    except bounded.NotReadable:
+        return {}
+
+
+def _set_in(document: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(_named(document))
+
+
+def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for path, value in leaves(document):
+        yield ".".join(str(step) for step in path), value
+
+
+def _plain(value: Any) -> Value | None:
+    """Return what JSON can say; anything else, which no setting is, as text."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return tuple(str(each) for each in value)
+        case _:
+            return str(value)

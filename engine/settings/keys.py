@@ -1,0 +1,279 @@
+"""All settings keys: their parsers, help texts, and what a change of them affects."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from engine.core.presence.model import Kind, PresenceSettings, Target
+from engine.core.users import CandidateOrder
+from engine.settings import parsers
+from engine.settings.model import (
+    Authentication,
+    ClearWith,
+    DebugLogSettings,
+    EngineSettings,
+    ExchangeSettings,
+    ExchangeType,
+    Mode,
+    PbxLinkKind,
+    PbxSettings,
+    ResolveWith,
+    ServerChoice,
+    Settings,
+)
+from engine.settings.parsers import UNAVAILABLE_KEYS, Parser
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key by its dotted name. `parse` reads its value or, where `many`, each entry of the list that it holds."""
+
+    name: str
+    parse: Parser
+    many: bool = False
+
+    @property
+    def available(self) -> bool:
+        """Tell whether the key has an effect in this version."""
+        return self.name not in UNAVAILABLE_KEYS
+
+    @property
+    def default(self) -> Any:
+        """Return the value that holds where the key is left out, `MISSING` where there is none."""
+        table, _, name = self.name.partition(".")
+        for field in fields(SECTIONS[table]):
+            if field.name == name:
+                return field.default_factory() if field.default_factory is not MISSING else field.default
+        return MISSING
+
+
+SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "pbx": PbxSettings,
+        "presence": PresenceSettings,
+        "exchange": ExchangeSettings,
+        "debug_log": DebugLogSettings,
+        "engine": EngineSettings,
+    }
+)
+
+_PBX = (
+    Key("pbx.master", parsers.text),
+    Key("pbx.link", parsers.Choice(PbxLinkKind)),
+    Key("pbx.host", parsers.host),
+    Key("pbx.port", parsers.Whole(1, 65535)),
+    Key("pbx.tls", parsers.flag),
+    Key("pbx.listen_address", parsers.listening_address),
+    Key("pbx.listen_port", parsers.Whole(1, 65535)),
+    Key("pbx.listen_path", parsers.url_path),
+    Key("pbx.listen_names", parsers.host, many=True),
+    Key("pbx.certificate", parsers.file),
+    Key("pbx.certificate_key", parsers.file),
+    Key("pbx.domain", parsers.domain),
+    Key("pbx.app", parsers.text),
+    Key("pbx.ca_file", parsers.file),
+    Key("pbx.fingerprint", parsers.fingerprint),
+    Key("pbx.presence_contact", parsers.contact),
+    Key("pbx.clear", parsers.Choice(ClearWith)),
+    Key("pbx.writes_per_second", parsers.Number(0.1, 1000)),
+    Key("pbx.writes_in_flight", parsers.Whole(1, 100)),
+    Key("pbx.users", parsers.everyone),
+    Key("pbx.users.hidden", parsers.flag),
+    *(
+        Key(f"pbx.users.{side}.{names}", parsers.text, many=True)
+        for side in ("include", "exclude")
+        for names in ("names", "groups", "nodes", "locations", "templates")
+    ),
+)
+_PRESENCE = (
+    Key("presence.language", parsers.language),
+    Key("presence.timezone", parsers.time_zone),
+    Key("presence.show_subject", parsers.flag),
+    Key("presence.priority_words", parsers.text_or_nothing, many=True),
+    Key("presence.no_priority_words", parsers.text_or_nothing, many=True),
+    Key("presence.tentative_exception_organizer", parsers.mail_address),
+    Key("presence.horizon_hours", parsers.Number(0, 48)),
+    Key("presence.note_max_length", parsers.Whole(16, 1000)),
+    *(Key(f"presence.mapping.{kind}", parsers.Choice(Target)) for kind in Kind),
+)
+_EXCHANGE = (
+    Key("exchange.type", parsers.Choice(ExchangeType)),
+    Key("exchange.user", parsers.account),
+    Key("exchange.auth", parsers.Choice(Authentication)),
+    Key("exchange.channel_binding", parsers.channel_binding),
+    Key("exchange.autodiscover_url", parsers.https_url),
+    Key("exchange.ews_url", parsers.https_url),
+    Key("exchange.trusted_hosts", parsers.host, many=True),
+    Key("exchange.server", parsers.Choice(ServerChoice)),
+    Key("exchange.resolve_with", parsers.Choice(ResolveWith)),
+    Key("exchange.candidate_order", parsers.Choice(CandidateOrder)),
+    Key("exchange.max_subscriptions_per_connection", parsers.Whole(1, 200)),
+    Key("exchange.connections", parsers.Whole(1, 100)),
+    Key("exchange.mode", parsers.Choice(Mode)),
+    Key("exchange.tenant_id", parsers.guid),
+    Key("exchange.client_id", parsers.guid),
+    Key("exchange.authority", parsers.https_url),
+    Key("exchange.graph_url", parsers.https_url),
+    Key("exchange.certificate", parsers.file),
+    Key("exchange.certificate_key", parsers.file),
+    Key("exchange.poll_seconds", parsers.Whole(10, 3600)),
+    Key("exchange.ca_file", parsers.file),
+)
+_DEBUG_LOG = (
+    Key("debug_log.ews", parsers.flag),
+    Key("debug_log.max_megabytes", parsers.Whole(1, 1_000_000)),
+    Key("debug_log.max_days", parsers.Whole(1, 3650)),
+    Key("debug_log.subjects", parsers.flag),
+    Key("debug_log.bodies_for_readers", parsers.flag),
+)
+_ENGINE = (
+    Key("engine.dry_run", parsers.flag),
+    Key("engine.state_dir", parsers.file),
+    Key("engine.socket", parsers.file),
+    Key("engine.socket_group", parsers.text),
+    Key("engine.metrics_port", parsers.Whole(1, 65535)),
+)
+
+KEYS: Mapping[str, Key] = MappingProxyType(
+    {key.name: key for key in (*_PBX, *_PRESENCE, *_EXCHANGE, *_DEBUG_LOG, *_ENGINE)}
+)
+TABLES = frozenset(
+    ".".join(steps[:depth]) for steps in (name.split(".") for name in KEYS) for depth in range(1, len(steps))
+)
+
+
+HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "pbx.master": "PBX Name of the one PBX whose users are synchronised",
+        "pbx.link": "Who opens the connection: the engine dials, or listens for the PBX",
+        "pbx.host": "Name or IP address of the PBX that the engine dials",
+        "pbx.port": "Port of the PBX",
+        "pbx.tls": "Whether the connection to the PBX is encrypted",
+        "pbx.listen_address": "IP address that the engine listens on for the PBX",
+        "pbx.listen_port": "Port that the engine listens on for the PBX",
+        "pbx.listen_path": "Path of the URL that the PBX connects to",
+        "pbx.listen_names": "Names and addresses of this machine that the engine's own certificate is valid for",
+        "pbx.certificate": "Certificate file (PEM) shown to a PBX that connects; without it the engine makes one",
+        "pbx.certificate_key": "Private key file (PEM) of that certificate, if it is not in the same file",
+        "pbx.domain": "System name of the PBX, where it does not tell it by itself",
+        "pbx.app": "Name of the App object in the PBX that the engine logs in as",
+        "pbx.ca_file": "File (PEM) with the authority that issued the certificate of the PBX",
+        "pbx.fingerprint": "SHA-256 of the PBX's own certificate, instead of an authority",
+        "pbx.presence_contact": "Which presence of a user is written",
+        "pbx.clear": "How a presence is taken back",
+        "pbx.writes_per_second": "How many presences are written per second at most",
+        "pbx.writes_in_flight": "How many written presences may wait for their confirmation at once",
+        "pbx.users": "All users take part; or none of this, and the keys below choose",
+        "pbx.users.hidden": "Whether users take part that are hidden in the PBX",
+        "pbx.users.include.names": "Only users whose name fits one of these patterns (* and ?) take part",
+        "pbx.users.include.groups": "Only users in one of these groups take part",
+        "pbx.users.include.nodes": "Only users of these nodes take part",
+        "pbx.users.include.locations": "Only users of these PBXs take part",
+        "pbx.users.include.templates": "Only users with one of these config templates take part",
+        "pbx.users.exclude.names": "Users whose name fits one of these patterns (* and ?) do not take part",
+        "pbx.users.exclude.groups": "Users in one of these groups do not take part",
+        "pbx.users.exclude.nodes": "Users of these nodes do not take part",
+        "pbx.users.exclude.locations": "Users of these PBXs do not take part",
+        "pbx.users.exclude.templates": "Users with one of these config templates do not take part",
+        "presence.language": "Language of the notes",
+        "presence.timezone": "Time zone of the times in the notes",
+        "presence.show_subject": "Whether notes tell the subject of an appointment; of private ones never",
+        "presence.priority_words": "Words in the title that put an appointment before the others",
+        "presence.no_priority_words": "Words in the title that put an appointment behind the others",
+        "presence.tentative_exception_organizer": "Whose tentative invitations count as a kind of their own",
+        "presence.horizon_hours": "How many hours ahead notes tell what comes next; not set: to the end of the day",
+        "presence.note_max_length": "How many characters a note may have",
+        "presence.mapping.busy": "What busy appointments show",
+        "presence.mapping.tentative": "What tentative appointments show",
+        "presence.mapping.tentative_exception": "What tentative appointments of that organizer show",
+        "presence.mapping.oof": "What absences (out of office) show",
+        "presence.mapping.working_elsewhere": "What working elsewhere shows",
+        "presence.mapping.no_data": "What appointments without a state show",
+        "exchange.type": "Which Exchange, and which protocol towards it",
+        "exchange.user": "Service account that reads the calendars, user@domain or DOMAIN\\user",
+        "exchange.auth": "How the service account logs in on premises",
+        "exchange.channel_binding": "Whether the log-in is bound to the TLS connection; off behind some load balancers",
+        "exchange.autodiscover_url": "Where Exchange is asked which server is responsible",
+        "exchange.ews_url": "EWS of the server, instead of autodiscover",
+        "exchange.trusted_hosts": "Hosts outside the mail domain that autodiscover may send the log-in to",
+        "exchange.server": "Which of the addresses that autodiscover tells is used",
+        "exchange.resolve_with": "Who asks Exchange for a user's mailbox",
+        "exchange.candidate_order": "Which of a user's addresses leads to the mailbox first",
+        "exchange.max_subscriptions_per_connection": "How many mailboxes tell their changes over one connection",
+        "exchange.connections": "How many calendars are read at once",
+        "exchange.mode": "Whether appointments are read with details, or times and states alone",
+        "exchange.tenant_id": "Tenant ID of the app registration (Exchange Online)",
+        "exchange.client_id": "Client ID of the app registration (Exchange Online)",
+        "exchange.authority": "Log-in service of a national cloud",
+        "exchange.graph_url": "Microsoft Graph of a national cloud",
+        "exchange.certificate": "Certificate file (PEM) of the app registration, instead of a client secret",
+        "exchange.certificate_key": "Private key file (PEM) of that certificate",
+        "exchange.poll_seconds": "How often a calendar is read that does not tell its changes, in seconds",
+        "exchange.ca_file": "File (PEM) with the authority that issued the certificate of Exchange",
+        "debug_log.ews": "Whether the traffic with Exchange is kept for debugging",
+        "debug_log.max_megabytes": "How many megabytes of traffic are kept",
+        "debug_log.max_days": "How many days traffic is kept",
+        "debug_log.subjects": "Whether subjects stay readable in kept traffic",
+        "debug_log.bodies_for_readers": "Whether the read-only socket gives bodies, and names in exports",
+        "engine.dry_run": "Compute everything, and write nothing to the PBX",
+        "engine.state_dir": "Directory where the engine keeps its state",
+        "engine.socket": "Path of the local API's socket",
+        "engine.socket_group": "Group that may use that socket",
+        "engine.metrics_port": "Port on this machine where Prometheus reads measurements",
+    }
+)
+
+
+class Effect(StrEnum):
+    """What goes on with other settings once one is changed."""
+
+    DECISIONS = "decisions"
+    WRITING = "writing"
+    USERS = "users"
+    PBX_LINK = "PBX link"
+    CALENDARS = "calendars"
+    DEBUG_LOG = "debug log"
+    NEXT_START = "next start"
+
+
+RESTARTS = frozenset({Effect.PBX_LINK, Effect.CALENDARS})
+
+DAY = 24.0
+
+_EFFECTS = (
+    ("pbx.users", Effect.USERS),
+    ("pbx.writes_", Effect.WRITING),
+    ("pbx.", Effect.PBX_LINK),
+    ("presence.", Effect.DECISIONS),
+    ("exchange.", Effect.CALENDARS),
+    ("debug_log.", Effect.DEBUG_LOG),
+    ("engine.dry_run", Effect.WRITING),
+    ("engine.", Effect.NEXT_START),
+)
+
+
+def effect_of(key: str) -> Effect:
+    """Return what a change of this key has an effect on."""
+    return next(effect for start, effect in _EFFECTS if key.startswith(start))
+
+
+def effects_of(keys: Iterable[str], old: Settings, new: Settings) -> frozenset[Effect]:
+    """Return what a change of `keys` from `old` to `new` has an effect on.
+
+    Presence settings that need more of the appointments than was read so far have one on the calendars too.
+    """
+    effects = {effect_of(key) for key in keys}
+    if Effect.DECISIONS in effects and _read_of(old) != _read_of(new):
+        effects.add(Effect.CALENDARS)
+    return frozenset(effects)
+
+
+def _read_of(settings: Settings) -> tuple[bool, str | None, float]:
+    presence = settings.presence
+    return (
+        presence.needs_subjects,
+        presence.tentative_exception_organizer,
+        max(presence.horizon_hours or 0.0, DAY),
+    )

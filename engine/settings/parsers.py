@@ -1,0 +1,353 @@
+"""Parsers of values: numbers, choices, texts, hosts, URLs and files.
+
+A feature that arrives deletes its lines here.
+
+A parser takes what TOML makes of the text after "=" and returns the value, or a `Refusal`. Here are the parsers of
+plain values; the ones of names and addresses in networks are in `addresses`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from engine.core.presence import is_supported_language, supported_languages
+from engine.core.users import UserSelection
+from engine.settings.model import ExchangeType
+
+UNAVAILABLE_KEYS = frozenset(
+    {
+        "exchange.graph_url",
+    }
+)
+
+UNAVAILABLE_VALUES: Mapping[type[StrEnum], frozenset[StrEnum]] = MappingProxyType(
+    {
+        ExchangeType: frozenset({ExchangeType.CLOUD_GRAPH}),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a value cannot be used (continues a sentence that begins with the key), and what to write instead."""
+
+    reason: str
+    remedy: str
+
+
+Parser = Callable[[object], object]
+NOT_AVAILABLE = "is not available in this version"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "true or false"),
+    (int, "a whole number"),
+    (float, "a number"),
+    (str, "text"),
+    (list, "a list"),
+    (dict, "a table"),
+)
+
+
+def kind(value: object) -> str:
+    """Name the TOML type of a value as people call it."""
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "a table",
+    }
+    return names.get(type(value), "a date or time")
+
+
+def shown(value: str) -> str:
+    """Quote a value for a message, cut where it is long."""
+    return json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False)
+
+
+def flag(value: object) -> bool | Refusal:
+    """Read true or false."""
+    if isinstance(value, bool):
+        return value
+    return Refusal(f"must be true or false, not {kind(value)}", "Write true or false, without quotation marks.")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Reads whole numbers from `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+    def __call__(self, value: object) -> int | Refusal:
+        """Return the number."""
+        remedy = f"Write a whole number from {self.low} to {self.high}, without quotation marks."
+        if isinstance(value, bool) or not isinstance(value, int):
+            return Refusal(f"must be a whole number, not {kind(value)}", remedy)
+        return value if self.low <= value <= self.high else Refusal("is out of range", remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Reads numbers from `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+    def __call__(self, value: object) -> float | Refusal:
+        """Return the number."""
+        remedy = f"Write a number from {self.low:g} to {self.high:g}, without quotation marks."
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return Refusal(f"must be a number, not {kind(value)}", remedy)
+        return float(value) if self.low <= value <= self.high else Refusal("is out of range", remedy)
+
+
+def text_or_nothing(value: object) -> str | Refusal:
+    """Read one line of text, which may be empty; blanks around it go."""
+    if not isinstance(value, str):
+        return Refusal(f"must be text, not {kind(value)}", "Put it in quotation marks.")
+    if _CONTROL.search(value):
+        return Refusal(
+            "contains a control character",
+            "Take it out. Text with a backslash is written between single quotation marks.",
+        )
+    return value.strip()
+
+
+def text(value: object) -> str | Refusal:
+    """Read one line of text that is not empty; blanks around it go."""
+    return text_or_nothing(value) or Refusal("is empty", "Write a value, or leave the key out.")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Reads the words of an enumeration, less those that are not available yet."""
+
+    values: type[StrEnum]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that are possible."""
+        return tuple(each.value for each in self.values if each not in self._unavailable)
+
+    def __call__(self, value: object) -> StrEnum | Refusal:
+        """Return the member."""
+        remedy = one_of(self.words)
+        if not isinstance(value, str):
+            return Refusal(f"must be text, not {kind(value)}", remedy)
+        if value not in list(self.values):
+            return Refusal(f"has an unknown value: {shown(value)}", remedy)
+        if value in self._unavailable:
+            return Refusal(f"= {shown(value)} {NOT_AVAILABLE}", remedy)
+        return self.values(value)
+
+    @property
+    def _unavailable(self) -> frozenset[StrEnum]:
+        return UNAVAILABLE_VALUES.get(self.values, frozenset())
+
+
+def one_of(words: Sequence[str]) -> str:
+    """Say which words are possible."""
+    return f'Write "{words[0]}".' if len(words) == 1 else f"Write one of: {', '.join(words)}."
+
+
+def channel_binding(value: object) -> bool | Refusal:
+    """Read "auto" or "off" as whether channel binding is used."""
+    if value in ("auto", "off"):
+        return value == "auto"
+    return Refusal("has an unknown value", one_of(["auto", "off"]))
+
+
+def everyone(value: object) -> UserSelection | Refusal:
+    """Read the one word that pbx.users may be where it is no table."""
+    if value == "all":
+        return UserSelection()
+    return Refusal('must be "all" or a table', 'Write users = "all", or a table [pbx.users] with include and exclude.')
+
+
+def time_zone(value: object) -> ZoneInfo | Refusal:
+    """Read an IANA time zone name."""
+    name = text(value)
+    if isinstance(name, Refusal):
+        return name
+    zones = available_timezones()
+    if name in zones:
+        return ZoneInfo(name)
+    remedy = did_you_mean(nearest(name, zones), otherwise='Write one like "Europe/Berlin".')
+    return Refusal(f"is no IANA time zone: {shown(name)}", remedy)
+
+
+def language(value: object) -> str | Refusal:
+    """Read the tag of a language that there are translations for."""
+    tag = text(value)
+    if isinstance(tag, Refusal) or is_supported_language(tag):
+        return tag
+    return Refusal(f"is no supported language: {shown(tag)}", one_of(sorted(supported_languages())))
+
+
+LONGEST_WORD = 100
+"""Characters of what may be a slip of the keys."""
+
+
+def nearest(word: str, words: Collection[str], cutoff: float = 0.6) -> str | None:
+    """Return the most similar of `words`, compared regardless of case.
+
+    None when none is as similar as `cutoff`, from 0 (not at all) to 1 (equal).
+    """
+    if len(word) > LONGEST_WORD:
+        return None
+    spellings = {each.casefold(): each for each in sorted(words)}
+    matches = get_close_matches(word.casefold(), spellings, n=1, cutoff=cutoff)
+    return spellings[matches[0]] if matches else None
+
+
+def did_you_mean(word: str | None, otherwise: str) -> str:
+    """Ask whether `word` is meant, where there is one."""
+    return f"Did you mean {word}?" if word else otherwise
+
+
+_LABEL = r"(?!-)[\w-]{1,63}(?<!-)"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+_MAIL = re.compile(rf"[^@\s\\]+@{_LABEL}(\.{_LABEL})+")
+_ACCOUNT = re.compile(r"[^@\s\\]+\\[^@\\]+")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def host(value: object) -> str | Refusal:
+    """Read a host name or IP address, without scheme, port and path; the brackets of a URL around IPv6 go."""
+    name = text(value)
+    if isinstance(name, Refusal) or _is_domain(name):
+        return name
+    if _is_ip(name):
+        return name.strip("[]")
+    return Refusal(
+        f"is no host name: {shown(name)}", "Write the name or the IP address alone, without https://, port and path."
+    )
+
+
+def domain(value: object) -> str | Refusal:
+    """Read a DNS domain."""
+    name = text(value)
+    if isinstance(name, Refusal) or _is_domain(name):
+        return name
+    return Refusal(f"is no domain: {shown(name)}", 'Write a domain like "example.com".')
+
+
+def listening_address(value: object) -> str | Refusal:
+    """Read the IP address of an interface."""
+    address = text(value)
+    if isinstance(address, Refusal) or _is_ip(address):
+        return address
+    return Refusal(f"is no IP address: {shown(address)}", 'Write an address of this machine, or "0.0.0.0" for all.')
+
+
+def url_path(value: object) -> str | Refusal:
+    """Read the path part of a URL."""
+    path = text(value)
+    if isinstance(path, Refusal) or re.fullmatch(r"/[^\s?#]*", path):
+        return path
+    return Refusal(f"is no path of a URL: {shown(path)}", 'Begin it with "/", without host, "?" and "#".')
+
+
+def https_url(value: object) -> str | Refusal:
+    """Read a URL that begins with https://. A refusal never quotes it, since a password may be in it."""
+    url = text(value)
+    if isinstance(url, Refusal):
+        return url
+    remedy = 'Write it like "https://mail.example.com/path", without user name and password.'
+    try:
+        parts = urlsplit(url)
+        name, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return Refusal("is no URL", remedy)
+    if parts.scheme != "https":
+        return Refusal("does not begin with https://", remedy)
+    if "@" in parts.netloc:
+        return Refusal("holds a user name", remedy)
+    if re.search(r"\s", url) or not (_is_ip(name) or _is_domain(name)):
+        return Refusal("has no valid host name", remedy)
+    return url
+
+
+def mail_address(value: object) -> str | Refusal:
+    """Read an SMTP address."""
+    address = text(value)
+    if isinstance(address, Refusal) or _MAIL.fullmatch(address):
+        return address
+    return Refusal(f"is no e-mail address: {shown(address)}", 'Write it like "name@example.com".')
+
+
+def account(value: object) -> str | Refusal:
+    r"""Read the name of a Windows account, user@domain or DOMAIN\user."""
+    name = text(value)
+    if isinstance(name, Refusal) or _MAIL.fullmatch(name) or _ACCOUNT.fullmatch(name):
+        return name
+    return Refusal(
+        f"is no account name: {shown(name)}",
+        r"""Write "user@example.com", or 'DOMAIN\user' between single quotation marks.""",
+    )
+
+
+def contact(value: object) -> str | Refusal:
+    """Read a presence contact of innovaphone (SDK, PbxApi): a word and a colon, but none that the PBX itself writes."""
+    slot = text(value)
+    if isinstance(slot, Refusal):
+        return slot
+    remedy = 'Leave it at "calendar:", the contact that innovaphone keeps for calendar apps.'
+    if slot in ("tel:", "im:"):
+        return Refusal(f"= {shown(slot)} would overwrite what users and the PBX set themselves", remedy)
+    if not re.fullmatch(r"[A-Za-z][\w.+-]*:", slot):
+        return Refusal(f"is no presence contact: {shown(slot)}", remedy)
+    return slot
+
+
+def file(value: object) -> Path | Refusal:
+    """Read the absolute path of a file or directory; whether it exists is for its user to find out."""
+    path = text(value)
+    if isinstance(path, Refusal):
+        return path
+    if Path(path).is_absolute():
+        return Path(path)
+    return Refusal(f"is no absolute path: {shown(path)}", 'Write the whole path, beginning with "/".')
+
+
+def fingerprint(value: object) -> str | Refusal:
+    """Read a SHA-256 fingerprint, with colons or without, as 64 small hexadecimal digits."""
+    digits = text(value)
+    if isinstance(digits, Refusal):
+        return digits
+    digits = digits.replace(":", "").lower()
+    if _SHA256.fullmatch(digits):
+        return digits
+    return Refusal("is no SHA-256 fingerprint", "Write the 64 hexadecimal digits, with or without colons.")
+
+
+def guid(value: object) -> str | Refusal:
+    """Read a GUID as the Entra portal shows it."""
+    digits = text(value)
+    if isinstance(digits, Refusal) or _GUID.fullmatch(digits):
+        return digits
+    return Refusal(f"is no GUID: {shown(digits)}", 'Write it like "00000000-0000-0000-0000-000000000000".')
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_domain(name: str) -> bool:
+    last = name.rstrip(".").rpartition(".")[2]
+    return len(name) <= 253 and not last.isdigit() and _DOMAIN.fullmatch(name) is not None

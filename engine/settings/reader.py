@@ -1,0 +1,312 @@
+"""Reads a settings file and reports all its mistakes at once."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field
+from datetime import date
+from itertools import islice
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.core import bounded
+from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings
+from engine.core.users import UserFilter, UserSelection
+from engine.settings.keys import KEYS, TABLES, Key
+from engine.settings.lines import KeyPath, lines_of, nearest_line
+from engine.settings.model import (
+    CLOUD_EWS_END,
+    DebugLogSettings,
+    EngineSettings,
+    ExchangeSettings,
+    ExchangeType,
+    Mode,
+    PbxLinkKind,
+    PbxSettings,
+    ResolveWith,
+    Settings,
+)
+from engine.settings.parsers import NOT_AVAILABLE, Refusal, did_you_mean, kind, nearest
+from engine.settings.problems import Problem, SettingsInvalid
+
+WELL_TOLD = 100
+"""For so many findings it is looked for what may have been meant, which takes its time."""
+
+_SECRET = re.compile("passw|secret|token", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with what is, or should be, at `path` in the document."""
+
+    path: KeyPath
+    reason: str
+    remedy: str
+
+    @property
+    def key(self) -> str:
+        """Return the dotted key, without the index of an entry."""
+        return dotted(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The parsed `values` by dotted key, and the `findings` about all that has none."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def concerned(self, name: str) -> bool:
+        """Tell whether something was found wrong with a key, or with a table that it is in."""
+        return any(name == finding.key or name.startswith(f"{finding.key}.") for finding in self.findings)
+
+
+def collect(document: Mapping[str, Any]) -> Collected:
+    """Read all of a document; every value that is not in `values` has a finding."""
+    collected = Collected()
+    for path, value in leaves(document):
+        name = dotted(path)
+        if name in KEYS and not isinstance(value, dict):
+            result, findings = _read(KEYS[name], path, value)
+            if findings:
+                collected.findings.extend(findings)
+            else:
+                collected.values[name] = result
+        else:
+            in_short = Finding(path, "is unknown", "Remove it.")
+            collected.findings.append(_unknown(path, value) if len(collected.findings) < WELL_TOLD else in_short)
+    return collected
+
+
+def dotted(path: KeyPath) -> str:
+    """Write a path as TOML does, entries of lists left out."""
+    steps = [step for step in path if isinstance(step, str)]
+    return ".".join(step if re.fullmatch(r"[\w-]+", step) else json.dumps(step, ensure_ascii=False) for step in steps)
+
+
+def leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield what is set in a document, with where that is; `path` is where `table` is."""
+    for name, value in table.items():
+        here = (*path, name)
+        if isinstance(value, dict) and dotted(here) in TABLES:
+            yield from leaves(value, here)
+        else:
+            yield here, value
+
+
+def _read(key: Key, path: KeyPath, value: object) -> tuple[Any, list[Finding]]:
+    if not key.many:
+        result = key.parse(value)
+        places = [(path, result)]
+    elif isinstance(value, list):
+        result = tuple(key.parse(entry) for entry in value)
+        places = [((*path, index), entry) for index, entry in enumerate(result)]
+    else:
+        result = Refusal(f"must be a list of texts, not {kind(value)}", 'Write a list like ["a", "b"].')
+        places = [(path, result)]
+    refused = ((place, each) for place, each in places if isinstance(each, Refusal))
+    findings = [
+        Finding(place, f"{_entry(place)}{each.reason}", each.remedy) for place, each in islice(refused, WELL_TOLD)
+    ]
+    if not key.available and (findings or result != key.default):
+        remedy = "Remove it." if key.default is None else "Remove it, or keep the default."
+        return result, [Finding(path, NOT_AVAILABLE, remedy)]
+    return result, findings
+
+
+def _entry(place: KeyPath) -> str:
+    index = place[-1]
+    return f"(entry {index + 1}) " if isinstance(index, int) else ""
+
+
+def _unknown(path: KeyPath, value: object) -> Finding:
+    name = dotted(path)
+    if name in TABLES:
+        return Finding(path, f"must be a table, not {kind(value)}", f"Write [{name}], once and with single brackets.")
+    if name in KEYS:
+        return Finding(path, "must be a value, not a table", f"Write {path[-1]} = …")
+    if isinstance(value, dict):
+        remedy = did_you_mean(nearest(name, TABLES), otherwise=f"The tables are {', '.join(sorted(TABLES))}.")
+        return Finding(path, "is no table of the settings", remedy)
+    if _SECRET.search(str(path[-1])):
+        return Finding(path, "would be a secret, and secrets are never in this file", "Move it to the secrets file.")
+    return Finding(path, "is no key of the settings", did_you_mean(_nearest_key(path), otherwise=_overview(path)))
+
+
+def _nearest_key(path: KeyPath) -> str | None:
+    """Find a key of that very name in any table, else one like it in the same table, else one like it anywhere."""
+    table, name = dotted(path[:-1]), str(path[-1])
+    known = [each.rpartition(".") for each, key in KEYS.items() if key.available]
+    siblings = [each for each in known if each[0] == table]
+    for keys, cutoff in ((known, 1.0), (siblings, 0.7), (known, 0.7)):
+        match = nearest(name, [leaf for _, _, leaf in keys], cutoff)
+        if match:
+            return nearest(dotted(path), ["".join(each) for each in keys if each[2] == match], cutoff=0.0)
+    return None
+
+
+def _overview(path: KeyPath) -> str:
+    table = dotted(path[:-1])
+    siblings = [
+        name.rpartition(".")[2] for name, key in KEYS.items() if key.available and name.rpartition(".")[0] == table
+    ]
+    return f"The keys of [{table}] are {', '.join(siblings)}." if siblings else "Remove it."
+
+
+MOST_PROBLEMS = 50
+"""So many are told at once."""
+
+
+def read_settings(
+    text: str, *, default_zone: ZoneInfo, source: str = "settings file", today: date | None = None
+) -> Settings:
+    """Read the text of a settings file; `default_zone` is what presence.timezone means where it is left out.
+
+    What has come to its end by `today`, where that is given, is refused. Raises `SettingsInvalid` with every problem
+    of the text; `source` is what its message calls the file.
+    """
+    try:
+        document = bounded.toml(text)
+    except bounded.NotReadable as error:
+        raise SettingsInvalid(source, (_syntax_problem(text, error),)) from None
+    collected = collect(document)
+    findings = [
+        *collected.findings,
+        *_missing(collected),
+        *_contradictions(collected),
+        *_free_busy_contradictions(collected),
+        *_ended(collected, today),
+    ]
+    if findings:
+        raise SettingsInvalid(source, _problems(text, findings))
+    return _build(collected.values, default_zone)
+
+
+def read_engine_settings(text: str) -> EngineSettings:
+    """Read the [engine] table as far as it is valid, whatever is wrong elsewhere: what an engine that is still to be
+    set up is reached by."""
+    try:
+        document = bounded.toml(text)
+    except bounded.NotReadable:
+        return EngineSettings()
+    return EngineSettings(**_part(collect(document).values, "engine"))
+
+
+def _problems(text: str, findings: Sequence[Finding]) -> tuple[Problem, ...]:
+    """Return what is wrong in the order of the lines; where that is very much, the beginning of it."""
+    lines = lines_of(text)
+    problems = [Problem(each.key, nearest_line(lines, each.path), each.reason, each.remedy) for each in findings]
+    problems.sort(key=lambda problem: problem.line or math.inf)
+    if len(problems) > MOST_PROBLEMS:
+        rest = f"there is more that is wrong, which is told when this is right: {len(problems) - MOST_PROBLEMS} places"
+        problems[MOST_PROBLEMS:] = [Problem("", None, rest, "Begin with the first.")]
+    return tuple(problems)
+
+
+def _syntax_problem(text: str, error: ValueError) -> Problem:
+    """Take the position from the end of the message, where every version of tomllib tells it unless it is the end."""
+    if isinstance(error, bounded.OutOfBounds):
+        return Problem("", None, f"it cannot be read: {error}", "Compare it with calendar-engine.toml(5).")
+    lines = text.split("\n")
+    line, column = len(lines), len(lines[-1]) + 1
+    reason = str(error).removesuffix(" (at end of document)")
+    if position := re.search(r" \(at line (\d+), column (\d+)\)$", reason):
+        line, column = int(position[1]), int(position[2])
+        reason = reason[: position.start()]
+    remedy = "Compare the line with calendar-engine.toml(5)."
+    if "\\" in lines[line - 1]:
+        remedy = r"Write text with a backslash between single quotation marks, as in 'DOMAIN\user'."
+    return Problem("", line, f"column {column}: this is no TOML: {reason}", remedy)
+
+
+_CERTIFICATE = ("exchange.certificate", "exchange.certificate_key")
+
+
+def _missing(collected: Collected) -> Iterator[Finding]:
+    wanted = [name for name, key in KEYS.items() if name.count(".") == 1 and key.default is MISSING]
+    if collected.values.get("pbx.link", PbxLinkKind.DIAL) is PbxLinkKind.DIAL and not collected.concerned("pbx.link"):
+        wanted.append("pbx.host")
+    if collected.values.get("exchange.type") is ExchangeType.ON_PREMISES:
+        wanted.append("exchange.user")
+    if collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
+        wanted += ["exchange.tenant_id", "exchange.client_id"]
+    for one, other in (_CERTIFICATE, _CERTIFICATE[::-1]):
+        if one in collected.values:
+            wanted.append(other)
+    for name in wanted:
+        if name not in collected.values and not collected.concerned(name):
+            table, _, key = name.partition(".")
+            yield Finding((table, key), "is missing", f"Write {key} = … in the table [{table}].")
+
+
+def _contradictions(collected: Collected) -> Iterator[Finding]:
+    certificate_told = "pbx.certificate" in collected.values or collected.concerned("pbx.certificate")
+    if "pbx.certificate_key" in collected.values and not certificate_told:
+        yield Finding(
+            ("pbx", "certificate_key"),
+            "is the key of no certificate",
+            "Set pbx.certificate as well, or remove it: the engine then makes its own certificate.",
+        )
+    addresses = ("exchange.autodiscover_url", "exchange.ews_url")
+    user = collected.values.get("exchange.user", "@")
+    given = any(name in collected.values or collected.concerned(name) for name in addresses)
+    if "@" not in user and not given:
+        yield Finding(
+            ("exchange", "user"),
+            "names no mail domain, so the Exchange server cannot be looked for",
+            "Set exchange.autodiscover_url or exchange.ews_url, or write the user as user@domain.",
+        )
+
+
+def _free_busy_contradictions(collected: Collected) -> Iterator[Finding]:
+    if collected.values.get("exchange.mode") is not Mode.FREE_BUSY:
+        return
+    if collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
+        yield Finding(
+            ("exchange", "mode"),
+            '= "free-busy" is not possible with exchange.type = "cloud-ews", since an application always impersonates',
+            'Write "details", or leave it out; the subjects are not read unless they are needed.',
+        )
+    if collected.values.get("exchange.resolve_with") is ResolveWith.CANDIDATES:
+        yield Finding(
+            ("exchange", "resolve_with"),
+            '= "candidates" impersonates, and exchange.mode = "free-busy" never does',
+            'Write "service-account", or leave it out.',
+        )
+
+
+def _ended(collected: Collected, today: date | None) -> Iterator[Finding]:
+    if today and today >= CLOUD_EWS_END and collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
+        yield Finding(
+            ("exchange", "type"),
+            f'= "cloud-ews" is not possible any more: Microsoft has ended it on {CLOUD_EWS_END}',
+            'Write "cloud-graph"; tenant, client ID and certificate stay the same.',
+        )
+
+
+def _build(values: dict[str, Any], default_zone: ZoneInfo) -> Settings:
+    def part(table: str) -> dict[str, Any]:
+        return _part(values, table)
+
+    users = UserSelection(
+        **part("pbx.users"),
+        include=UserFilter(**part("pbx.users.include")),
+        exclude=UserFilter(**part("pbx.users.exclude")),
+    )
+    mapping = {Kind(kind): target for kind, target in part("presence.mapping").items()}
+    return Settings(
+        pbx=PbxSettings(**{"users": users} | part("pbx")),
+        exchange=ExchangeSettings(**part("exchange")),
+        presence=PresenceSettings(
+            **{"timezone": default_zone} | part("presence"), mapping=MappingProxyType({**DEFAULT_MAPPING, **mapping})
+        ),
+        debug_log=DebugLogSettings(**part("debug_log")),
+        engine=EngineSettings(**part("engine")),
+    )
+
+
+def _part(values: dict[str, Any], table: str) -> dict[str, Any]:
+    names = {name: name.rpartition(".") for name in values}
+    return {key: values[name] for name, (parent, _, key) in names.items() if parent == table}

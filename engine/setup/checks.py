@@ -1,0 +1,114 @@
+"""Carries out what a step of the set-up can try; what one check has learnt, the next one uses."""
+
+from collections.abc import Callable, Mapping
+
+from engine.checks.check import Footing, Ladder, NobodyTakesPart, Outcome, Rung
+from engine.checks.factory import Progressed, Workbench
+from engine.core.secret import Secret
+from engine.core.users import User, address_candidates
+from engine.exchange.source import Mailbox
+from engine.settings.model import Settings
+from engine.setup.steps import Check
+from engine.store.secrets import SecretsMissing, chosen_secrets
+
+Report = Callable[[Rung], None]
+TRIED = 20
+
+
+def demand(check: Check, settings: Settings, secrets: Mapping[str, Secret]) -> None:
+    """Raise `SecretsMissing` where a check cannot begin."""
+    if check not in (Check.PBX, Check.USERS):
+        chosen_secrets(secrets, settings.exchange)
+    elif not secrets.get("pbx.password"):
+        raise SecretsMissing("pbx.password")
+
+
+class SetupChecks:
+    """Knows the users of the PBX, and their mailboxes, once a check has seen them."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
+        self._users: tuple[User, ...] = ()
+        self._domain = ""
+        self._mailboxes: Mapping[str, Mailbox] = {}
+
+    @property
+    def number_of_users(self) -> int:
+        """How many users the PBX has, as far as is known."""
+        return len(self._users)
+
+    def forget(self) -> None:
+        """Forget what was learnt with other answers."""
+        self._users, self._domain, self._mailboxes = (), "", {}
+
+    async def run(
+        self,
+        check: Check,
+        settings: Settings,
+        secrets: Mapping[str, Secret],
+        user: str,
+        report: Report,
+        progressed: Progressed,
+    ) -> bool:
+        """Carry out a check, and what it needs to know first; tell whether all went well.
+
+        `demand` has been met. `user` is an address of whose calendar is read, "" for anybody of the PBX.
+        """
+        match check:
+            case Check.PBX:
+                return await self._see_pbx(settings, secrets, report)
+            case Check.USERS:
+                if not self._users:
+                    return await self._see_pbx(settings, secrets, report)
+                return await self._count(settings, report)
+            case Check.EXCHANGE:
+                candidates = (user,) if user else (*self._some_addresses(settings), settings.exchange.user)
+                probe = self._workbench.exchange(settings, chosen_secrets(secrets, settings.exchange), candidates)
+                return _well(await probe.run(report))
+            case Check.RESOLUTION:
+                return await self._resolve(settings, secrets, report, progressed)
+            case Check.CALENDARS:
+                if not self._mailboxes and not await self._resolve(settings, secrets, report, progressed):
+                    return False
+                chosen = chosen_secrets(secrets, settings.exchange)
+                calendars = self._workbench.calendars(settings, chosen, self._users, self._mailboxes, progressed)
+                return _well(await calendars.run(report))
+
+    def _some_addresses(self, settings: Settings) -> tuple[str, ...]:
+        """Return the addresses of some users; the first that has a mailbox is good enough."""
+        order = settings.exchange.candidate_order
+        some = [user for user in self._users if settings.pbx.users.takes_part(user)][:TRIED]
+        return tuple(address for user in some for address in address_candidates(user, self._domain, order))
+
+    async def _see_pbx(self, settings: Settings, secrets: Mapping[str, Secret], report: Report) -> bool:
+        probe = self._workbench.pbx(settings, secrets["pbx.password"])
+        rungs = await probe.run(report)
+        self._users, self._domain, self._mailboxes = probe.users, probe.domain, {}
+        return _well(rungs)
+
+    async def _count(self, settings: Settings, report: Report) -> bool:
+        taking_part = sum(settings.pbx.users.takes_part(user) for user in self._users)
+
+        async def count(footing: Footing) -> None:
+            footing.evidence.append(f"{taking_part} of {len(self._users)} users take part")
+            if not taking_part:
+                raise NobodyTakesPart(f"of {len(self._users)} users")
+
+        ladder = Ladder(("users",), report, self._workbench.network_clock)
+        await ladder.climb("users", count)
+        return ladder.holds
+
+    async def _resolve(
+        self, settings: Settings, secrets: Mapping[str, Secret], report: Report, progressed: Progressed
+    ) -> bool:
+        chosen = chosen_secrets(secrets, settings.exchange)
+        if not self._users and not await self._see_pbx(settings, secrets, report):
+            return False
+        probe = self._workbench.resolution(settings, chosen, self._users, self._domain, progressed)
+        rungs = await probe.run(report)
+        self._mailboxes = probe.mailboxes
+        return _well(rungs)
+
+
+def _well(rungs: tuple[Rung, ...]) -> bool:
+    return all(rung.outcome is not Outcome.FAILED for rung in rungs)

@@ -1,0 +1,174 @@
+"""The steps of the guided set-up, with guidance for each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.core.presence.model import Kind
+from engine.exchange import impersonation
+from engine.settings.editor import Value
+from engine.settings.model import ExchangeType, Mode, PbxLinkKind
+
+_Values = Mapping[str, Value | None]
+
+
+def pbx_objects(values: _Values) -> tuple[str, ...]:
+    """Return what to click in the PBX, name by name (innovaphone SDK, AppWebsocket)."""
+    app = values.get("pbx.app") or "calendar"
+    common = (
+        "In the PBX, create an object of the type App.",
+        f'Name: "{app}", the same as pbx.app here.',
+        "Password: one that nobody uses elsewhere, up to 15 ASCII characters; it is the secret pbx.password here.",
+        'Tick "TableUsers" (PbxTableUsers) and "PBX" (PbxApi) among the APIs, and nothing else.',
+    )
+    if values.get("pbx.link") == PbxLinkKind.LISTEN:
+        return (
+            *common,
+            'Tick "Websocket", so that the PBX connects to this machine.',
+            "URL: the one that the check shows, or that the engine logs when it listens; no file extension.",
+            "A firewall must let the PBX reach this machine at pbx.listen_port.",
+        )
+    return (
+        *common,
+        'Leave "Websocket" unticked: the engine connects to the PBX.',
+        "A firewall must let this machine reach the HTTPS port of the PBX.",
+        "pbx.master is the PBX Name of the master PBX. Do not assign the App to users.",
+    )
+
+
+def exchange_account(values: _Values) -> tuple[str, ...]:
+    """Return what the service account, or the app registration, needs."""
+    if values.get("exchange.type") == ExchangeType.CLOUD_EWS:
+        return (
+            "In Entra, register an application, and note its Application (client) ID and Directory (tenant) ID.",
+            "Give it the role Application EWS.AccessAsApp for the mailboxes concerned (RBAC for Applications in "
+            "Exchange Online), or, for all mailboxes, the application permission full_access_as_app of Office 365 "
+            "Exchange Online.",
+            "Make a client secret, or upload the certificate that exchange.certificate names.",
+            "Microsoft ends EWS in Exchange Online on 2027-04-01.",
+        )
+    if values.get("exchange.mode") == Mode.FREE_BUSY:
+        return ("An ordinary account with a mailbox is enough: it sees when others are busy as everybody does.",)
+    return (
+        "Make an account for the engine alone, with a password that does not expire.",
+        "Give it the role ApplicationImpersonation for the mailboxes concerned alone, in the Exchange Management "
+        "Shell. This may be typed again and again:",
+        impersonation.grant(_account(values)),
+        "It takes in the mailboxes of people and shared ones; Set-ManagementScope narrows it, for instance to a group.",
+        "Write it as user@domain where its mail domain shall be used to find Exchange, else as DOMAIN\\user.",
+    )
+
+
+def exchange_server(values: _Values) -> tuple[str, ...]:
+    """Return how Exchange is found."""
+    if values.get("exchange.type") == ExchangeType.CLOUD_EWS:
+        return ("Leave exchange.ews_url out, except in a national cloud.",)
+    return (
+        "Leave everything out to have the server found by autodiscover in the mail domain of the service account.",
+        "Else set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx), which needs none.",
+        "A host outside the mail domain gets the password only if exchange.trusted_hosts names it, as at a hoster.",
+        "Name a user whose calendar may be read to see whether everything works.",
+    )
+
+
+def _account(values: _Values) -> str:
+    """Return the service account in quotes, or a placeholder for what PowerShell could take for more than a name."""
+    user = str(values.get("exchange.user") or "")
+    return impersonation.quoted(user, "ACCOUNT")
+
+
+Values = Mapping[str, Value | None]
+"""Values by dotted key as they are answered, or else the defaults."""
+
+
+class Check(StrEnum):
+    """What a step can try, with the answers so far."""
+
+    PBX = "pbx"
+    USERS = "users"
+    EXCHANGE = "exchange"
+    RESOLUTION = "resolution"
+    CALENDARS = "calendars"
+
+
+def _nothing(values: Values) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. `keys` of the settings and names of `secrets` that it asks for depend on the answers, and so do the
+    lines of `guidance`. `check` is what it can try; with `asks_for_user`, for a user of the front end's choice."""
+
+    name: str
+    title: str
+    keys: Callable[[Values], tuple[str, ...]]
+    secrets: Callable[[Values], tuple[str, ...]] = _nothing
+    guidance: Callable[[Values], tuple[str, ...]] = _nothing
+    check: Check | None = None
+    asks_for_user: bool = False
+
+
+def _pbx_keys(values: Values) -> tuple[str, ...]:
+    if values.get("pbx.link") == PbxLinkKind.LISTEN:
+        way: tuple[str, ...] = ("listen_address", "listen_port", "listen_names", "certificate", "certificate_key")
+    else:
+        way = ("host", "port", "tls", "ca_file", "fingerprint")
+    return tuple(f"pbx.{name}" for name in ("link", *way, "master", "app", "domain"))
+
+
+def _is_cloud(values: Values) -> bool:
+    return values.get("exchange.type") not in (None, ExchangeType.ON_PREMISES)
+
+
+def _account_keys(values: Values) -> tuple[str, ...]:
+    if _is_cloud(values):
+        names: tuple[str, ...] = ("tenant_id", "client_id", "authority", "certificate", "certificate_key")
+    else:
+        names = ("user", "auth", "channel_binding")
+    return tuple(f"exchange.{name}" for name in names)
+
+
+def _account_secrets(values: Values) -> tuple[str, ...]:
+    if not _is_cloud(values):
+        return ("exchange.password",)
+    return () if values.get("exchange.certificate") else ("exchange.client_secret",)
+
+
+def _server_keys(values: Values) -> tuple[str, ...]:
+    found = ("autodiscover_url", "ews_url", "trusted_hosts", "server", "ca_file")
+    names = ("ews_url", "ca_file") if _is_cloud(values) else found
+    return tuple(f"exchange.{name}" for name in names)
+
+
+_SELECTION = tuple(
+    f"pbx.users.{side}.{names}"
+    for side in ("include", "exclude")
+    for names in ("names", "groups", "nodes", "locations", "templates")
+)
+_RESOLUTION = ("exchange.resolve_with", "exchange.candidate_order")
+_PRESENCE = (
+    *("presence.show_subject", "presence.priority_words", "presence.no_priority_words"),
+    *("presence.tentative_exception_organizer", "presence.horizon_hours"),
+    *(f"presence.mapping.{kind}" for kind in Kind),
+)
+
+STEPS = (
+    Step("language", "Language and time zone", lambda _: ("presence.language", "presence.timezone")),
+    Step("pbx", "Link to the PBX", _pbx_keys, lambda _: ("pbx.password",), pbx_objects, Check.PBX),
+    Step("users", "Who takes part", lambda _: (*_SELECTION, "pbx.users.hidden"), check=Check.USERS),
+    Step("exchange", "Which Exchange", lambda _: ("exchange.type", "exchange.mode")),
+    Step("credentials", "Service account", _account_keys, _account_secrets, exchange_account),
+    Step("server", "Finding Exchange", _server_keys, _nothing, exchange_server, Check.EXCHANGE, asks_for_user=True),
+    Step("resolution", "Finding mailboxes", lambda _: _RESOLUTION, check=Check.RESOLUTION),
+    Step("presence", "What is shown", lambda _: _PRESENCE, check=Check.CALENDARS),
+    Step("review", "Review and apply", lambda _: ("engine.dry_run",)),
+)
+
+
+def step_named(name: str) -> Step:
+    """Return a step. Raises KeyError."""
+    for step in STEPS:
+        if step.name == name:
+            return step
+    raise KeyError(name)

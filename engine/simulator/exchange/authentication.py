@@ -1,0 +1,252 @@
+"""The simulated IIS log-in: NTLM and SPNEGO with Extended Protection, Basic, and bearer tokens."""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from weakref import WeakKeyDictionary
+
+import spnego
+from aiohttp import web
+from multidict import CIMultiDict
+from spnego.channel_bindings import GssChannelBindings
+
+NTLM_SIGNATURE = b"NTLMSSP\x00"
+SPNEGO_FIRST = b"\x60"
+CHANNEL_BINDINGS_PAIR = b"\x0a\x00\x10\x00"
+"""Head of the AV_PAIR MsvAvChannelBindings: AvId 10, AvLen 16 (MS-NLMP 2.2.2.1)."""
+NO_BINDING = bytes(16)
+
+
+class Binding(StrEnum):
+    """What IIS's Extended Protection asks of a log-in over TLS."""
+
+    OFF = "off"
+    ALLOW = "allow"
+    """None passes, a wrong one does not."""
+    REQUIRE = "require"
+
+
+class Seen(StrEnum):
+    """What the gate counts."""
+
+    ANONYMOUS = "anonymous"
+    """A 401 to a request without any log-in."""
+    CHALLENGED = "challenged"
+    LOGGED_IN = "logged in"
+    REFUSED = "refused"
+    """A complete log-in with a wrong name, password or channel binding: what Windows counts towards a lock-out."""
+    OUT_OF_TURN = "out of turn"
+    """The second message of a handshake whose first one this connection never had, or has forgotten."""
+
+
+@dataclass(slots=True)
+class _Connection:
+    """What one TCP connection has come to."""
+
+    handshake: spnego.ContextProxy | None = None
+    identity: str | None = None
+
+
+class NtlmGate:
+    r"""Lets a request through or answers 401, as IIS with Windows authentication does.
+
+    `accounts` maps `DOMAIN\user` to its password and is looked at anew in every log-in, so a test may change it
+    while connections are open. Every account may also log in as `user@upn_suffix`. `schemes` are offered in this
+    order. `certificate_der` is the certificate the server shows, needed unless `binding` is off.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[str, str],
+        *,
+        binding: Binding = Binding.ALLOW,
+        certificate_der: bytes | None = None,
+        schemes: tuple[str, ...] = ("Negotiate", "NTLM"),
+        upn_suffix: str = "corp.example",
+    ) -> None:
+        self.accounts = accounts
+        self.seen: Counter[Seen] = Counter()
+        self._binding = binding if certificate_der is not None else Binding.OFF
+        self._expected_binding = _binding_hash(certificate_der or b"")
+        self._schemes = schemes
+        self._upn_suffix = upn_suffix
+        self._connections: WeakKeyDictionary[object, _Connection] = WeakKeyDictionary()
+
+    async def authenticate(self, request: web.Request) -> str | web.Response:
+        r"""Return who asks, as `DOMAIN\user`, or the 401 to answer with."""
+        connection = self._connections.setdefault(request.transport, _Connection())
+        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+        if scheme not in self._schemes:
+            return self._without_log_in(connection)
+        try:
+            token = base64.b64decode(credentials, validate=True)
+        except binascii.Error:
+            return self._refuse(Seen.OUT_OF_TURN)
+        if scheme == "Basic":
+            return self._basic(token)
+        if _is_first_message(token):
+            return self._challenge(connection, scheme, token)
+        return self._conclude(connection, token)
+
+    def _without_log_in(self, connection: _Connection) -> str | web.Response:
+        connection.handshake = None
+        if connection.identity is None:
+            return self._refuse(Seen.ANONYMOUS)
+        return connection.identity
+
+    def _challenge(self, connection: _Connection, scheme: str, token: bytes) -> web.Response:
+        connection.identity = None
+        try:
+            with _user_file(self._log_in_names()):
+                connection.handshake = spnego.server(protocol=scheme.lower())
+                challenge = connection.handshake.step(token)
+        except Exception:  # pyspnego's parser does not promise which errors it raises
+            connection.handshake = None
+            return self._refuse(Seen.OUT_OF_TURN)
+        self.seen[Seen.CHALLENGED] += 1
+        return _unauthorized(f"{scheme} {base64.b64encode(challenge or b'').decode()}")
+
+    def _conclude(self, connection: _Connection, token: bytes) -> str | web.Response:
+        handshake, connection.handshake = connection.handshake, None
+        if handshake is None:
+            return self._refuse(Seen.OUT_OF_TURN)
+        names = self._log_in_names()
+        try:
+            with _user_file(names):
+                handshake.step(token)
+        except Exception:  # as above
+            return self._refuse(Seen.REFUSED)
+        if not self._is_bound(token):
+            return self._refuse(Seen.REFUSED)
+        self.seen[Seen.LOGGED_IN] += 1
+        connection.identity = names[(handshake.client_principal or "").lower()].account
+        return connection.identity
+
+    def _basic(self, token: bytes) -> str | web.Response:
+        name, _, password = token.decode(errors="replace").partition(":")
+        known = self._log_in_names().get(name.lower())
+        if known is None or known.password != password:
+            return self._refuse(Seen.REFUSED)
+        self.seen[Seen.LOGGED_IN] += 1
+        return known.account
+
+    def _is_bound(self, token: bytes) -> bool:
+        if self._binding is Binding.OFF:
+            return True
+        sent = _sent_binding(token)
+        if sent is None:
+            return self._binding is Binding.ALLOW
+        return sent == self._expected_binding
+
+    def _log_in_names(self) -> "dict[str, _LogInName]":
+        """Return every name that may log in, in lower case."""
+        names = {}
+        for account, password in self.accounts.items():
+            domain, _, user = account.partition("\\")
+            names[account.lower()] = _LogInName(account, domain, user, password)
+            upn = f"{user}@{self._upn_suffix}"
+            names[upn.lower()] = _LogInName(account, "", upn, password)
+        return names
+
+    def _refuse(self, why: Seen) -> web.Response:
+        self.seen[why] += 1
+        return _unauthorized(*self._schemes)
+
+
+@dataclass(frozen=True, slots=True)
+class _LogInName:
+    account: str
+    domain: str
+    user: str
+    password: str
+
+
+@contextlib.contextmanager
+def _user_file(names: Mapping[str, _LogInName]) -> Iterator[None]:
+    """Show pyspnego's acceptor the passwords the only way it takes them: a file named in the environment.
+
+    Nothing may be awaited inside: the environment is the whole process's.
+    """
+    variable = "NTLM_USER_FILE"
+    before = os.environ.get(variable)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.writelines(f"{name.domain}:{name.user}:{name.password}\n" for name in names.values())
+        file.flush()
+        os.environ[variable] = file.name
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[variable]
+            else:
+                os.environ[variable] = before
+
+
+def _is_first_message(token: bytes) -> bool:
+    if token.startswith(NTLM_SIGNATURE):
+        return token[8:9] == b"\x01"
+    return token.startswith(SPNEGO_FIRST)
+
+
+def _binding_hash(certificate_der: bytes) -> bytes:
+    """Return what a client has to send: MD5 of the bindings structure around tls-server-end-point (RFC 5929).
+
+    The simulated CA signs with SHA-256, so that is the hash of the certificate, too.
+    """
+    end_point = b"tls-server-end-point:" + hashlib.sha256(certificate_der).digest()
+    return hashlib.md5(GssChannelBindings(application_data=end_point).pack(), usedforsecurity=False).digest()
+
+
+def _sent_binding(token: bytes) -> bytes | None:
+    """Return the channel binding of a third message; none and all zeros mean the same (MS-NLMP 2.2.2.1)."""
+    start = token.find(CHANNEL_BINDINGS_PAIR)
+    if start < 0:
+        return None
+    value = token[start + len(CHANNEL_BINDINGS_PAIR) :][:16]
+    return None if value == NO_BINDING else value
+
+
+def _unauthorized(*offers: str) -> web.Response:
+    headers = CIMultiDict[str]()
+    for offer in offers:
+        headers.add("WWW-Authenticate", offer)
+    return web.Response(status=401, headers=headers, text="401 - Unauthorized: Access is denied.")
+
+
+EXCHANGE_ONLINE = "00000002-0000-0ff1-ce00-000000000000"
+"""The application id of Office 365 Exchange Online, the same in every tenant."""
+
+
+class BearerGate:
+    """Lets a request through or answers 401 (RFC 6750). `holder` returns whose a good token is, None for any other."""
+
+    def __init__(self, holder: Callable[[str], str | None]) -> None:
+        self.seen: Counter[Seen] = Counter()
+        self._holder = holder
+
+    async def authenticate(self, request: web.Request) -> str | web.Response:
+        """Return the client id that asks, or the 401 to answer with."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer":
+            return self._refuse(Seen.ANONYMOUS)
+        holder = self._holder(token)
+        if holder is None:
+            return self._refuse(Seen.REFUSED)
+        self.seen[Seen.LOGGED_IN] += 1
+        return holder
+
+    def _refuse(self, seen: Seen) -> web.Response:
+        self.seen[seen] += 1
+        challenge = f'Bearer client_id="{EXCHANGE_ONLINE}", token_types="app_asserted_user_v1 service_asserted_app_v1"'
+        headers = {"WWW-Authenticate": challenge}
+        if seen is Seen.REFUSED:
+            headers["WWW-Authenticate"] += ', error="invalid_token"'
+            headers["x-ms-diagnostics"] = '2000003;reason="The token is not valid.";error_category="invalid_token"'
+        return web.Response(status=401, headers=headers)

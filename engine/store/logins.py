@@ -1,0 +1,90 @@
+"""The log-ins of every account, over restarts: what keeps a wrong secret from being tried again and again."""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import sqlite3
+from datetime import datetime
+
+from engine.logins.history import Work
+from engine.logins.rules import Account, Attempt, Attempts, Outcome
+from engine.store.database import Database
+from engine.store.errors import StoreFailure
+
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
+"""Costs (RFC 7914): 16 MiB and some 50 ms for each guess at a secret whose fingerprint somebody has got hold of."""
+
+
+class LogInHistory:
+    """The table `log_in`; implements `History`. As long as the disk fails, what is known is remembered in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[Account, Attempts] = {}
+        self._unsaved: set[Account] = set()
+        self._salt = secrets.token_bytes(32)
+
+    async def change(self, account: Account, work: Work) -> Attempts:
+        """Do `work` in one transaction; it is on the disk's way when this returns."""
+        known = self._known.get(account, ()) if account in self._unsaved else None
+        try:
+            attempts = await self._database.run(lambda connection: _change(connection, account, work, known))
+            self._unsaved.discard(account)
+        except StoreFailure:
+            attempts = work(self._known.get(account, ()))
+            self._unsaved.add(account)
+        self._known[account] = attempts
+        return attempts
+
+    async def accounts(self) -> dict[Account, Attempts]:
+        """Return everything that is remembered."""
+        found: dict[Account, Attempts] = {}
+        with contextlib.suppress(StoreFailure):
+            found = await self._database.run(_accounts)
+        return found | {account: self._known[account] for account in self._unsaved}
+
+    async def fingerprint(self, account: Account, credential: str) -> str:
+        """Return a slow, salted hash: the same over restarts, and of no use to who finds it."""
+        with contextlib.suppress(StoreFailure):
+            self._salt = await self._database.run(_salt)
+        return await asyncio.to_thread(_scrypt, f"{account.key}\0{credential}", self._salt)
+
+
+def _scrypt(text: str, salt: bytes) -> str:
+    return hashlib.scrypt(text.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=16).hex()
+
+
+def _change(connection: sqlite3.Connection, account: Account, work: Work, known: Attempts | None) -> Attempts:
+    """`known` is what could not be written before, if anything."""
+    before = _attempts(connection.execute(_SELECT, (account.kind, account.name)))
+    after = work(before if known is None else known)
+    if after != before:
+        connection.execute("DELETE FROM log_in WHERE kind = ? AND name = ?", (account.kind, account.name))
+        rows = (
+            (account.kind, account.name, number, each.credential, each.at.isoformat(), each.outcome.value)
+            for number, each in enumerate(after)
+        )
+        connection.executemany("INSERT INTO log_in VALUES (?, ?, ?, ?, ?, ?)", rows)
+    return after
+
+
+def _accounts(connection: sqlite3.Connection) -> dict[Account, Attempts]:
+    names = connection.execute("SELECT DISTINCT kind, name FROM log_in ORDER BY kind, name").fetchall()
+    return {Account(*each): _attempts(connection.execute(_SELECT, each)) for each in names}
+
+
+def _attempts(rows: sqlite3.Cursor) -> Attempts:
+    return tuple(Attempt(credential, datetime.fromisoformat(at), Outcome(outcome)) for credential, at, outcome in rows)
+
+
+def _salt(connection: sqlite3.Connection) -> bytes:
+    found = connection.execute("SELECT salt FROM log_in_salt").fetchone()
+    if found is None:
+        found = (secrets.token_bytes(32),)
+        connection.execute("INSERT INTO log_in_salt VALUES (?)", found)
+    salt: bytes = found[0]
+    return salt
+
+
+_SELECT = "SELECT credential, at, outcome FROM log_in WHERE kind = ? AND name = ? ORDER BY number"

@@ -1,0 +1,333 @@
+"""Presences that the PBX acknowledged, and which removals are intended."""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, fields
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.core.presence.model import CLEARED, Presence, PresenceSettings
+from engine.store.database import Database
+from engine.store.errors import PresencesNotKept, StoreFailure
+
+logger = logging.getLogger(__name__)
+
+
+class Meant:
+    """The tables `let_through` and `let_go`. What the disk does not take is weighed once more after a restart."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def settings(self) -> PresenceSettings | None:
+        """Return the presence settings that were let through last; None where none were, or none that are known."""
+        try:
+            row = await self._database.run(lambda connection: connection.execute(_SETTINGS).fetchone())
+            return None if row is None else _settings(row[0])
+        except (StoreFailure, msgspec.MsgspecError, ValueError, KeyError) as error:  # KeyError: a zone that is gone
+            logger.warning("which settings were let through cannot be read: %s", type(error).__name__)
+            return None
+
+    async def let_go(self) -> frozenset[str]:
+        """Return the guids of those who were let go, and whose presence is not cleared yet."""
+        try:
+            rows = await self._database.run(lambda connection: connection.execute(_LET_GO).fetchall())
+        except StoreFailure as failure:
+            logger.warning("who was let go cannot be read: %s", failure)
+            return frozenset()
+        return frozenset(guid for (guid,) in rows)
+
+    async def note(self, settings: PresenceSettings, let_go: Set[str]) -> None:
+        """Write down both, in place of those before; they survive a power cut. Raises a `StoreFailure`."""
+
+        def note(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM let_through")
+            connection.execute("INSERT INTO let_through VALUES (?)", (_as_text(settings),))
+            connection.execute("DELETE FROM let_go")
+            connection.executemany("INSERT INTO let_go VALUES (?)", [(guid,) for guid in let_go])
+
+        await self._database.run(note, durably=True)
+
+
+_SETTINGS = "SELECT settings FROM let_through"
+_LET_GO = "SELECT guid FROM let_go WHERE guid IN (SELECT guid FROM presence)"
+
+
+def _as_text(settings: PresenceSettings) -> str:
+    values = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    plain = values | {"timezone": settings.timezone.key, "mapping": dict(settings.mapping)}
+    return msgspec.json.encode(plain).decode()
+
+
+def _settings(text: str) -> PresenceSettings:
+    def zone(kind: type, value: object) -> object:
+        return ZoneInfo(str(value)) if kind is ZoneInfo else value
+
+    return msgspec.json.decode(text, type=PresenceSettings, dec_hook=zone)
+
+
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """What we know of one user's calendar presence in the PBX.
+
+    `acknowledged` is the last one the PBX confirmed (None: we never learned), and `intended` one that was sent without
+    a stored confirmation: what the PBX shows is then either of the two. Both expire at an instant from which they are
+    not true any more.
+    """
+
+    acknowledged: Presence | None = None
+    expires: datetime | None = None
+    intended: Presence | None = None
+    intended_expires: datetime | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether only the PBX itself can tell what it shows."""
+        return self.acknowledged is None or self.intended is not None
+
+    @property
+    def ends(self) -> datetime | None:
+        """From when on nothing is true any more of what the PBX may show; None if that is not known, or never."""
+        return max((each for each in (self.expires, self.intended_expires) if each is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where presences are written: which PBX, and as which contact of a user there."""
+
+    pbx: str
+    contact: str
+
+
+class AcknowledgedPresences:
+    """The table `presence`, and where they are. Each method is one transaction, on disk's way when it returns.
+
+    What the disk does not take stays in memory, until `keep` can write it down; `trouble` says so meanwhile. Which of
+    them are cleared on purpose is `meant`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.meant = Meant(database)
+        self._written: dict[str, Written] = {}
+        self._leftovers: dict[str, tuple[str, ...]] = {}
+        self._place: Place | None = None
+        self._not_kept: set[str] = set()
+        self._is_read = False
+        self.trouble: PresencesNotKept | None = None
+
+    async def load(self) -> dict[str, Written]:
+        """Return everything known, by guid."""
+        if self.trouble is None:
+            try:
+                self._written = await self._database.run(
+                    lambda connection: {row[0]: _written(row) for row in connection.execute(_SELECT)}
+                )
+            except StoreFailure as failure:
+                self._complain(failure)
+            else:
+                self._is_read = True
+        return dict(self._written)
+
+    async def settle_in(self, place: Place) -> None:
+        """Note where presences are written from now on; what was written elsewhere says nothing about it.
+
+        Those of another contact in the same PBX would stay there for ever: they become `leftovers`.
+        """
+        before, self._place = self._place, place
+        await self._store(None, lambda connection: _settle_in(connection, place))
+        if self.trouble is not None and before is not None and before != place:
+            self._move(before, place)
+
+    async def leftovers(self) -> dict[str, tuple[str, ...]]:
+        """Return under which other contacts there still is something of ours, by guid."""
+        if self.trouble is None:
+            try:
+                rows = await self._database.run(lambda connection: connection.execute(_LEFTOVERS).fetchall())
+            except StoreFailure as failure:
+                self._complain(failure)
+            else:
+                self._leftovers = {}
+                for guid, contact in rows:
+                    self._leftovers[guid] = (*self._leftovers.get(guid, ()), contact)
+        return dict(self._leftovers)
+
+    async def tidied_up(self, guid: str) -> None:
+        """Note that nothing is left of this user's `leftovers`."""
+        self._leftovers.pop(guid, None)
+        await self._store(guid, lambda connection: connection.execute(_TIDIED_UP, (guid,)))
+
+    async def intend(self, guid: str, presence: Presence, expires: datetime | None) -> None:
+        """Note that `presence` is about to be sent, which stops being true at `expires`."""
+        known = self._written.get(guid, Written())
+        self._written[guid] = replace(known, intended=presence, intended_expires=expires)
+        row = (guid, presence.activity, presence.note, expires.isoformat() if expires else None)
+        await self._store(guid, lambda connection: connection.execute(_INTEND, row))
+
+    async def acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
+        """Note that the PBX shows `presence`, which stops being true at `expires`."""
+        known = self._written.get(guid, Written())
+        is_known = known.acknowledged == presence and known.intended is None
+        self._written[guid] = Written(presence, expires)
+        until = expires.isoformat() if expires else None
+        row = (guid, presence.activity, presence.note, until)
+        await self._store(None if is_known else guid, lambda connection: connection.execute(_ACKNOWLEDGE, row))
+
+    async def withdraw(self, guid: str) -> None:
+        """Note that what was intended last was refused: the PBX still shows the one acknowledged before."""
+        if guid in self._written:
+            self._written[guid] = replace(self._written[guid], intended=None, intended_expires=None)
+        await self._store(guid, lambda connection: connection.execute(_WITHDRAW, (guid,)))
+
+    async def forget(self, guid: str) -> None:
+        """Drop a user we have nothing more to do with."""
+        self._written.pop(guid, None)
+        self._leftovers.pop(guid, None)
+
+        def forget(connection: sqlite3.Connection) -> None:
+            connection.execute(_FORGET, (guid,))
+            connection.execute(_TIDIED_UP, (guid,))
+
+        await self._store(guid, forget)
+
+    async def keep(self) -> None:
+        """Try once more to write down what could not be, all of it: the file may have been exchanged for another.
+
+        What it holds stays there unless it was read before.
+        """
+        if self.trouble is None:
+            return
+        written, leftovers, place = dict(self._written), dict(self._leftovers), self._place
+        before, self._not_kept = self._not_kept, set()
+        try:
+            await self._database.reopen()
+            await self._database.run(
+                lambda connection: _write_all(connection, written, leftovers, place, instead=self._is_read)
+            )
+        except StoreFailure as failure:
+            self._not_kept |= before
+            self._complain(failure)
+            return
+        if not self._not_kept:
+            logger.warning("presences are written down again")
+            self.trouble = None
+
+    def not_kept(self) -> dict[str, Written]:
+        """Return what the PBX may show of ours that will not be known after a restart, by guid."""
+        return {guid: self._written[guid] for guid in self._not_kept if guid in self._written}
+
+    async def _store(self, guid: str | None, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Do `work`, or remember that what it says of `guid` (None: nothing new) is not on the disk."""
+        if self.trouble is None:
+            try:
+                await self._database.run(work)
+            except StoreFailure as failure:
+                self._complain(failure)
+            else:
+                return
+        if guid is not None:
+            self._not_kept.add(guid)
+
+    def _complain(self, failure: StoreFailure) -> None:
+        if self.trouble is None:
+            logger.warning("presences cannot be written down, and go on from memory: %s. %s", failure, failure.remedy)
+        if self.trouble is None or self.trouble.detail != str(failure):
+            self.trouble = PresencesNotKept(str(failure))
+
+    def _move(self, before: Place, place: Place) -> None:
+        """Do in memory what `_settle_in` does on the disk."""
+        if before.pbx != place.pbx:
+            self._leftovers.clear()
+        else:
+            for guid, written in self._written.items():
+                if written != Written(CLEARED):
+                    there = {*self._leftovers.get(guid, ()), before.contact} - {place.contact}
+                    self._leftovers[guid] = tuple(sorted(there))
+        self._written = {guid: Written(expires=each.ends) for guid, each in self._written.items()}
+
+
+_SELECT = """
+    SELECT guid, activity, note, expires, intended_activity, intended_note, intended_expires FROM presence
+"""
+_INSERT = """
+    INSERT OR REPLACE INTO presence (guid, activity, note, expires, intended_activity, intended_note, intended_expires)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_INTEND = """
+    INSERT INTO presence (guid, intended_activity, intended_note, intended_expires) VALUES (?, ?, ?, ?)
+    ON CONFLICT (guid) DO UPDATE SET
+        intended_activity = excluded.intended_activity, intended_note = excluded.intended_note,
+        intended_expires = excluded.intended_expires
+"""
+_ACKNOWLEDGE = "INSERT OR REPLACE INTO presence (guid, activity, note, expires) VALUES (?, ?, ?, ?)"
+_WITHDRAW = """
+    UPDATE presence SET intended_activity = NULL, intended_note = NULL, intended_expires = NULL WHERE guid = ?
+"""
+_FORGET = "DELETE FROM presence WHERE guid = ?"
+# When it ends is kept: what the PBX may show of ours is not true after that, whatever it is.
+_DOUBT_ALL = "UPDATE presence SET activity = NULL, note = NULL, intended_activity = NULL, intended_note = NULL"
+_LEAVE_BEHIND = """
+    INSERT OR IGNORE INTO leftover SELECT guid, ? FROM presence
+    WHERE activity IS NULL OR activity <> '' OR note <> '' OR intended_activity IS NOT NULL
+"""
+_LEFTOVERS = "SELECT guid, contact FROM leftover"
+_TIDIED_UP = "DELETE FROM leftover WHERE guid = ?"
+
+
+def _settle_in(connection: sqlite3.Connection, place: Place) -> None:
+    found = connection.execute("SELECT pbx, contact FROM place").fetchone()
+    before = place if found is None else Place(*found)
+    if found is not None and before == place:
+        return  # A disk that is full would not take even what is there already, and can be read all the same.
+    if before.pbx != place.pbx:
+        connection.execute("DELETE FROM leftover")
+    elif before.contact != place.contact:
+        connection.execute(_LEAVE_BEHIND, (before.contact,))
+        connection.execute("DELETE FROM leftover WHERE contact = ?", (place.contact,))
+    if before != place:
+        connection.execute(_DOUBT_ALL)
+    connection.execute("DELETE FROM place")
+    connection.execute("INSERT INTO place VALUES (?, ?)", (place.pbx, place.contact))
+
+
+def _write_all(
+    connection: sqlite3.Connection,
+    written: Mapping[str, Written],
+    leftovers: Mapping[str, tuple[str, ...]],
+    place: Place | None,
+    *,
+    instead: bool,
+) -> None:
+    for table in ("presence", "leftover", "place") if instead else ("place",):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 (names of ours)
+    connection.executemany(_INSERT, [_row(guid, each) for guid, each in written.items()])
+    left = [(guid, contact) for guid, contacts in leftovers.items() for contact in contacts]
+    connection.executemany("INSERT OR IGNORE INTO leftover VALUES (?, ?)", left)
+    if place is not None:
+        connection.execute("INSERT INTO place VALUES (?, ?)", (place.pbx, place.contact))
+
+
+def _row(guid: str, written: Written) -> tuple[str | None, ...]:
+    known, intended = written.acknowledged, written.intended
+    return (
+        guid,
+        known.activity if known else None,
+        known.note if known else None,
+        written.expires.isoformat() if written.expires else None,
+        intended.activity if intended else None,
+        intended.note if intended else None,
+        written.intended_expires.isoformat() if written.intended_expires else None,
+    )
+
+
+def _written(row: sqlite3.Row | tuple[str | None, ...]) -> Written:
+    _, activity, note, expires, intended_activity, intended_note, intended_expires = row
+    return Written(
+        acknowledged=None if activity is None else Presence(activity, note or ""),
+        expires=None if expires is None else datetime.fromisoformat(expires),
+        intended=None if intended_activity is None else Presence(intended_activity, intended_note or ""),
+        intended_expires=None if intended_expires is None else datetime.fromisoformat(intended_expires),
+    )

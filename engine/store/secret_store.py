@@ -1,0 +1,212 @@
+"""Secrets on disk, encrypted: worthless without the key, and never half written."""
+
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from engine.core.errors import Failure, Fault, Scope
+from engine.core.secret import Secret
+from engine.store.errors import StateDirectoryExposed
+
+CREDENTIAL = "calendar-engine.key"
+"""Name of the key as a credential (systemd.exec(5), LoadCredential=), in $CREDENTIALS_DIRECTORY."""
+
+_HEADING = "calendar-engine secrets 1"
+
+
+class SecretsKeyUnusable(Failure):
+    """The key is not there, or no key. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The key of the stored secrets cannot be used"
+    remedy = (
+        "Bring back the key file, or the credential that systemd gives. If it is lost, remove secrets.enc from the "
+        "state directory and set the secrets again with calendar-engine secret set."
+    )
+
+
+class SecretsKeyWrong(Failure):
+    """The secrets were encrypted with another key. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The stored secrets were encrypted with another key"
+    remedy = (
+        "Bring back that key, as a second line below the present one if there are two. If it is lost, remove "
+        "secrets.enc from the state directory and set the secrets again with calendar-engine secret set."
+    )
+
+
+class StoredSecretsDamaged(Failure):
+    """The file is not what was written. Nothing was changed."""
+
+    fault = Fault.SERVER
+    scope = Scope.SERVICE
+    meaning = "The stored secrets are damaged"
+    remedy = (
+        "Bring the file back from a backup, or remove it and set the secrets again with calendar-engine secret set."
+    )
+
+
+class StoredSecretsUnusable(Failure):
+    """The file of the secrets or of the key cannot be read or written."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The stored secrets cannot be read or written"
+    remedy = (
+        "Let the account calendar-engine runs as own the state directory and the files in it, on a disk with free "
+        "space."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A secret, and when it was set (UTC)."""
+
+    value: Secret
+    since: datetime
+
+
+class Vault:
+    """The file `secrets.enc` in the state directory: one Fernet token (AES-128-CBC and HMAC-SHA256) for all secrets.
+
+    The key is the credential in `credentials`, where there is one, else the file `secrets.key` beside it, which is
+    made when the first secret is stored. Either may hold more keys, a line each: the first one encrypts, the others
+    only decrypt what an interrupted change of the key has left. Every method may raise a failure of this module.
+    """
+
+    def __init__(self, state_dir: Path, credentials: Path | None) -> None:
+        self._directory = state_dir
+        self._file = state_dir / "secrets.enc"
+        self._key_file = state_dir / "secrets.key"
+        self._credential = credentials / CREDENTIAL if credentials is not None else None
+
+    def load(self) -> dict[str, Stored]:
+        """Return all secrets by name; none as long as nothing was stored."""
+        content = _read(self._file)
+        if content is None:
+            return {}
+        self._check_directory()
+        return _opened(content, self._keys() or (), self._file)
+
+    def store(self, content: Mapping[str, Stored]) -> None:
+        """Keep these secrets in place of all that were kept."""
+        self._check_directory()
+        keys = self._keys()
+        if keys is None:
+            keys = (Fernet.generate_key(),)
+            self._write_keys(keys)
+        _replace(self._file, _sealed(content, keys[0]))
+
+    def rotate_key(self) -> None:
+        """Encrypt everything with a new key, or the first of those that systemd gives; the old one goes.
+
+        At every step either file can be read with the other, so that it may be interrupted.
+        """
+        content = self.load()
+        keys = self._keys() or ()
+        if self._is_credential():
+            _replace(self._file, _sealed(content, keys[0]))
+            return
+        new = Fernet.generate_key()
+        self._write_keys((new, *keys))
+        _replace(self._file, _sealed(content, new))
+        self._write_keys((new,))
+
+    def _is_credential(self) -> bool:
+        return self._credential is not None and self._credential.exists()
+
+    def _keys(self) -> tuple[bytes, ...] | None:
+        """Return the keys, the present one first, None where there never was one."""
+        path = self._credential if self._is_credential() and self._credential is not None else self._key_file
+        content = _read(path)
+        if content is None:
+            if self._file.exists():
+                raise SecretsKeyUnusable(f"{path} is not there")
+            return None
+        keys = tuple(line.strip() for line in content.splitlines() if line.strip())
+        try:
+            MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            keys = ()
+        if not keys:
+            raise SecretsKeyUnusable(f"{path} holds no key")
+        return keys
+
+    def _write_keys(self, keys: tuple[bytes, ...]) -> None:
+        _replace(self._key_file, b"".join(key + b"\n" for key in keys))
+
+    def _check_directory(self) -> None:
+        try:
+            status = self._directory.stat()
+        except OSError as error:
+            raise StoredSecretsUnusable(f"{self._directory}: {error.strerror}") from error
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            mode = stat.S_IMODE(status.st_mode)
+            raise StateDirectoryExposed(f"{self._directory} has mode {mode:04o} and belongs to user {status.st_uid}")
+
+
+def _sealed(content: Mapping[str, Stored], key: bytes) -> bytes:
+    plain = {name: (each.value.reveal(), each.since) for name, each in content.items()}
+    token = Fernet(key).encrypt(msgspec.json.encode(plain))
+    return f"{_HEADING} {_name_of(key)}\n".encode() + token + b"\n"
+
+
+def _opened(content: bytes, keys: tuple[bytes, ...], file: Path) -> dict[str, Stored]:
+    heading, _, token = content.partition(b"\n")
+    start, _, key_name = heading.decode(errors="replace").rpartition(" ")
+    if start != _HEADING:
+        raise StoredSecretsDamaged(str(file))
+    fitting = [key for key in keys if _name_of(key) == key_name]
+    if not fitting:
+        raise SecretsKeyWrong(f"{file} needs the key {key_name}")
+    try:
+        plain = Fernet(fitting[0]).decrypt(token.strip())
+        entries = msgspec.json.decode(plain, type=dict[str, tuple[str, datetime]])
+    except (InvalidToken, msgspec.MsgspecError):
+        raise StoredSecretsDamaged(str(file)) from None
+    return {name: Stored(Secret(value), since) for name, (value, since) in entries.items()}
+
+
+def _name_of(key: bytes) -> str:
+    """Return what tells keys apart and gives nothing of them away."""
+    return hashlib.sha256(b"name of " + key).hexdigest()[:12]
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoredSecretsUnusable(f"{path}: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise StoredSecretsUnusable(f"{path}: {error.strerror}") from error

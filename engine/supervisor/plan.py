@@ -1,0 +1,105 @@
+"""Plans how changed settings take effect, and which version to go back to. No I/O."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from engine.core.errors import Failure
+from engine.settings.forms import Difference
+from engine.settings.keys import RESTARTS, Effect, effect_of, effects_of
+from engine.settings.model import ExchangeSettings, Settings
+from engine.store.secrets import Secrets
+from engine.store.settings_history import Version
+from engine.supervisor.errors import NothingToGoBackTo
+from engine.sync.reconciler import Engine
+
+LoadSecrets = Callable[[ExchangeSettings], Awaitable[Secrets]]
+Assemble = Callable[[Settings, Secrets], Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The settings that are in force, and the text that they were read from."""
+
+    text: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be put into force: `engine` takes the place of the one that runs, None: that one goes on.
+
+    `trouble` is why there is no engine at all.
+    """
+
+    goal: InForce
+    differences: tuple[Difference, ...]
+    effects: frozenset[Effect]
+    engine: Engine | None = None
+    trouble: Failure | None = None
+
+    @property
+    def live(self) -> tuple[Effect, ...]:
+        """What goes on otherwise without a restart."""
+        return tuple(sorted(self.effects - RESTARTS - {Effect.NEXT_START}))
+
+    @property
+    def restarted(self) -> tuple[Effect, ...]:
+        """What begins anew. An engine begins as a whole; what it wrote before it does not write again."""
+        return (Effect.PBX_LINK, Effect.CALENDARS) if self.engine is not None else ()
+
+    @property
+    def at_next_start(self) -> tuple[str, ...]:
+        """The keys that have no effect before the next start."""
+        return tuple(each.key for each in self.differences if effect_of(each.key) is Effect.NEXT_START)
+
+
+class Planner:
+    """Plans with the secrets that `load_secrets` returns, and the engines that `assemble` makes of them."""
+
+    def __init__(self, load_secrets: LoadSecrets, assemble: Assemble) -> None:
+        self._load_secrets = load_secrets
+        self._assemble = assemble
+
+    async def plan(self, running: InForce | None, goal: InForce, changed: tuple[Difference, ...]) -> Plan:
+        """Return how to get to `goal` where `changed` is different; an engine begins if none is `running` so far."""
+        effects = frozenset(RESTARTS)
+        if running is not None:
+            effects = effects_of((each.key for each in changed), running.settings, goal.settings)
+            if not effects & RESTARTS:
+                return Plan(goal, changed, effects)
+        try:
+            secrets = await self._load_secrets(goal.settings.exchange)
+            return Plan(goal, changed, effects | RESTARTS, self._assemble(goal.settings, secrets))
+        except Failure as trouble:
+            return Plan(goal, changed, effects, trouble=trouble)
+
+
+def version_to_go_back_to(versions: Sequence[Version]) -> Version:
+    """Return the version before the one in force, `versions` being the newest first.
+
+    A trial that was taken back by itself never counts: neither it nor the engine's return from it is a version to go
+    back to, and what was before it is again in force. A version with the same text is not another one.
+    Raises `NothingToGoBackTo`, also where going back was the last change.
+    """
+    if not versions:
+        raise NothingToGoBackTo("there is no version yet")
+    newest = versions[0]
+    if newest.returns_to is not None and newest.author is not None:
+        raise NothingToGoBackTo(f"version {newest.id} went back to version {newest.returns_to} already")
+    place = _in_force(versions, 0)
+    while place is not None and place + 1 < len(versions):
+        place = _in_force(versions, place + 1)
+        if place is not None and versions[place].text != newest.text:
+            return versions[place]
+    raise NothingToGoBackTo(f"no version before the one in force, {newest.id}, is kept")
+
+
+def _in_force(versions: Sequence[Version], place: int) -> int | None:
+    """Return where the version is whose settings were in force at a place: after a trial, the one before the trial."""
+    while versions[place].author is None and versions[place].returns_to is not None:
+        returned_to = versions[place].returns_to
+        found = next((index for index, each in enumerate(versions) if each.id == returned_to), None)
+        if found is None or found <= place:
+            return None
+        place = found
+    return place

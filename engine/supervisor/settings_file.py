@@ -1,0 +1,128 @@
+"""The settings file on disk: read as it is, and replaced as a whole or not at all."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.localtime import get_localzone
+
+from engine.core.bounded import LARGEST
+from engine.core.errors import Failure
+from engine.settings.model import EngineSettings, Settings
+from engine.settings.reader import read_engine_settings, read_settings
+from engine.store.leftovers import sweep, temporary_names
+from engine.supervisor.errors import SettingsMissing, SettingsUnreadable, SettingsUnwritable
+
+LARGEST_FILE = 4 * LARGEST + 1
+"""Bytes that are read; what is longer is refused for its length, whatever character that cuts."""
+
+NEW_MODE = 0o640
+"""Of a file that was not there before. No secrets are in it."""
+
+
+class SettingsFile:
+    """The file at `path`, which may be a symbolic link and may not be there yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> str:
+        """Return the text, without the mark that some editors begin a file in UTF-8 with.
+
+        Raises `SettingsMissing` or `SettingsUnreadable`.
+        """
+        try:
+            with self.path.open("rb") as stream:
+                return stream.read(LARGEST_FILE).decode("utf-8-sig")
+        except FileNotFoundError:
+            raise SettingsMissing(str(self.path)) from None
+        except OSError as error:
+            raise SettingsUnreadable(f"{self.path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            if error.start > LARGEST:
+                raise SettingsUnreadable(f"{self.path}: it is longer than {LARGEST // 1024} kB") from error
+            raise SettingsUnreadable(f"{self.path}: byte {error.start + 1} is not UTF-8") from error
+
+    def write(self, text: str) -> None:
+        """Replace the content at once, so that nobody ever sees half of it; mode and group stay.
+
+        Raises `SettingsUnwritable`; then the file is as it was.
+        """
+        target = self.path.resolve()
+        new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            try:
+                _put_in_place(new, text, target)
+            finally:
+                new.unlink(missing_ok=True)
+            _sync(target.parent)
+        except OSError as error:
+            raise SettingsUnwritable(f"{self.path}: {error.strerror}") from error
+
+    def sweep(self) -> None:
+        """Remove what an engine that was killed left beside the file."""
+        target = self.path.resolve()
+        sweep(target.parent, temporary_names(target.name))
+
+    def stamp(self) -> tuple[int, int, int] | None:
+        """Return what is different after every change of the file, None as long as there is none."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def engine_settings(self) -> EngineSettings:
+        """Return how the engine is reached, by what can be used of the file; the defaults where nothing can."""
+        try:
+            return read_engine_settings(self.read())
+        except Failure:
+            return EngineSettings()
+
+    def settings(self, text: str) -> Settings:
+        """Return what `text`, perhaps in this file one day, sets. Raises `SettingsInvalid`."""
+        return read_settings(text, default_zone=system_zone(), source=str(self.path), today=datetime.now(UTC).date())
+
+
+def tag_of(text: str) -> str:
+    """Return what changes with the text: its ETag (RFC 9110, 8.8.3), with the quotation marks."""
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+
+
+def system_zone() -> ZoneInfo:
+    """Return the time zone this machine is set to, UTC where that has no IANA name."""
+    zone = get_localzone()
+    return zone if isinstance(zone, ZoneInfo) and zone.key else ZoneInfo("UTC")
+
+
+def _put_in_place(path: Path, text: str, target: Path) -> None:
+    """Write a new file, and let it take the place of `target`; it is locked, so that nobody takes it for a leftover."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
+        try:
+            old = target.stat()
+        except FileNotFoundError:
+            os.fchmod(stream.fileno(), NEW_MODE)
+        else:
+            with contextlib.suppress(PermissionError):
+                os.fchown(stream.fileno(), -1, old.st_gid)
+            os.fchmod(stream.fileno(), stat.S_IMODE(old.st_mode))
+        stream.write(text.encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+        path.replace(target)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

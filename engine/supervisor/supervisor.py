@@ -1,0 +1,479 @@
+"""Keeps an engine running by what settings and secrets say, and puts every change of them into force."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import SystemRandom
+
+from engine.core.clock import Clock
+from engine.core.errors import Failure
+from engine.core.mistakes import MistakeLog
+from engine.settings.editor import Value, edited
+from engine.settings.forms import differences
+from engine.settings.model import EngineSettings, Settings
+from engine.settings.problems import SettingsInvalid
+from engine.store.errors import StoreFailure, VersionsNotKept
+from engine.store.secrets import needed_secrets
+from engine.store.settings_history import Author, SettingsHistory, Version
+from engine.supervisor.engine_slot import Runner, Seat, Stake
+from engine.supervisor.errors import (
+    ChangeNotConfirmed,
+    EditNotInForce,
+    EffectAtNextStart,
+    NothingToConfirm,
+    NothingToGoBackTo,
+    SettingsMissing,
+    SettingsStale,
+    SettingsUnreadable,
+    SettingsUnwritable,
+    VersionUnknown,
+)
+from engine.supervisor.plan import Assemble, InForce, LoadSecrets, Plan, Planner, version_to_go_back_to
+from engine.supervisor.settings_file import SettingsFile, tag_of
+from engine.sync.events import ServiceChanged, SettingsRolledBack
+from engine.sync.scheduling import Alarm
+from engine.sync.task_supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+LOOK = timedelta(seconds=3)
+"""Between two looks at whether the settings file was edited by hand."""
+
+KEPT_AGAIN = 10
+"""After so many looks a version that could not be written down is written once more."""
+
+WATCHING = "watching the settings file"
+
+AGAIN = timedelta(minutes=1)
+"""Until an unconfirmed change is tried to be rolled back once more."""
+
+
+class Service:
+    """The settings file, the history of its versions, and the engine that runs by it; changes come one at a time.
+
+    `clock` is calendar time, which confirmations are waited for by; `network_clock` tells when to look at the file.
+    The socket and the state directory are as `started_with` says until the next start.
+    """
+
+    def __init__(
+        self,
+        file: SettingsFile,
+        history: SettingsHistory,
+        load_secrets: LoadSecrets,
+        assemble: Assemble,
+        *,
+        clock: Clock,
+        network_clock: Clock,
+        started_with: EngineSettings,
+        also_of_concern: Callable[[], Failure | None] = lambda: None,
+    ) -> None:
+        self.file = file
+        mistakes = MistakeLog(logger, network_clock)
+        self.seat = Seat(self.concerns, mistakes)
+        self.text = ""
+        self.versions: tuple[Version, ...] = ()
+        self._history = history
+        self._planner = Planner(load_secrets, assemble)
+        self._clock = clock
+        self._network_clock = network_clock
+        self._started_with = started_with
+        self._runner = Runner(self.seat)
+        self._stake = Stake(self.seat)
+        self._supervisor = Supervisor(
+            network_clock,
+            SystemRandom(),
+            mistakes,
+            passed_on=StoreFailure,
+            noted=lambda: self.seat.report(ServiceChanged()),
+            started_again=lambda _: None,
+        )
+        self._lock = asyncio.Lock()
+        self._alarm = Alarm(clock)
+        self._hangup = Alarm(network_clock)
+        self._is_to_look = False
+        self._stamp: tuple[int, int, int] | None = None
+        self._in_force: InForce | None = None
+        self.file_trouble: Failure | None = None
+        self._engine_trouble: Failure | None = None
+        self._history_trouble: VersionsNotKept | None = None
+        self._also_of_concern = also_of_concern
+
+    async def begin(self) -> None:
+        """Find out what is set. Comes before everything else."""
+        try:
+            self.versions = await self._history.versions()
+        except StoreFailure as failure:
+            self._history_trouble = VersionsNotKept(str(failure))
+        try:
+            await self.reread()
+        except Failure:
+            raise
+        except Exception as mistake:
+            self._supervisor.note(WATCHING, mistake)
+            self._is_to_look = True
+
+    async def run(self) -> None:
+        """Keep an engine running until cancelled.
+
+        What runs it and watches over the settings starts again after a mistake of ours, as the parts of the engine do.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._supervisor.keep("running the engine", self._run_engine))
+            group.create_task(self._supervisor.keep(WATCHING, self._look_at_file))
+            group.create_task(self._supervisor.keep("undoing changes", self._undo_what_nobody_confirms))
+
+    async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run something beside the engine that is to end nothing else: after a mistake of ours it starts again."""
+        await self._supervisor.keep(name, run)
+
+    @property
+    def tag(self) -> str:
+        """The ETag of what the settings file holds."""
+        return tag_of(self.text)
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings in force, None as long as there are none."""
+        return self._in_force.settings if self._in_force is not None else None
+
+    @property
+    def needed_secrets(self) -> tuple[str, ...]:
+        """The names of the secrets that the settings in force need."""
+        return () if self._in_force is None else tuple(needed_secrets(self._in_force.settings.exchange))
+
+    @property
+    def unconfirmed(self) -> Version | None:
+        """The version that is rolled back unless it is confirmed."""
+        newest = self.versions[0] if self.versions else None
+        return newest if newest is not None and newest.confirm_until is not None else None
+
+    @property
+    def offered(self) -> Version | None:
+        """The version to go back to, where the last change broke what worked, or waits to be confirmed."""
+        if self._stake.broken is None and self.unconfirmed is None:
+            return None
+        try:
+            return version_to_go_back_to(self.versions)
+        except NothingToGoBackTo:
+            return None
+
+    def concerns(self) -> tuple[Failure, ...]:
+        """Return what is the matter with the settings and secrets, the most important first."""
+        found: list[Failure | None] = [self._engine_trouble, self._stake.broken]
+        if self.file_trouble is not None:
+            running = self.seat.engine is not None
+            found.insert(0, EditNotInForce(str(self.file_trouble)) if running else self.file_trouble)
+        waiting = self.unconfirmed
+        if waiting is not None and waiting.confirm_until is not None:
+            found.append(ChangeNotConfirmed(f"it is rolled back at {waiting.confirm_until:%Y-%m-%d %H:%M:%S} UTC"))
+        found += [self._history_trouble, self._also_of_concern()]
+        later = self._at_next_start()
+        if later:
+            found.append(EffectAtNextStart(", ".join(later)))
+        return (*(each for each in found if each is not None), *self._supervisor.problems())
+
+    async def reread(self) -> None:
+        """Take up what the settings file holds now; what is invalid changes nothing but the status."""
+        async with self._lock:
+            await self._reread()
+
+    def look_soon(self) -> None:
+        """Have the settings file read again, whether or not it looks changed."""
+        self._is_to_look = True
+        self._hangup.wake()
+
+    async def begin_anew(self) -> Plan | None:
+        """Go on with another engine and the secrets as they are now; return what was done.
+
+        None where that was not for this, but because the settings file holds something else now.
+        """
+        async with self._lock:
+            before = self._in_force
+            await self._reread()
+            if self._in_force is None or self._in_force is not before:
+                return None
+            plan = await self._plan(self._in_force, begin=True)
+            await self._enforce(plan)
+            return plan
+
+    async def check(self, changes: Mapping[str, Value | None]) -> Plan:
+        """Return what a change would do.
+
+        Raises `SettingsInvalid`, `SettingsNotEditable`, `SettingsUnreadable` or why nothing could run.
+        """
+        async with self._lock:
+            await self._reread()
+            return await self._checked(await self._edited(changes))
+
+    async def change(
+        self, changes: Mapping[str, Value | None], tag: str, author: Author, confirm_within: float | None = None
+    ) -> Plan:
+        """Put other values into the file and into force, and return what was done.
+
+        Without a confirmation `confirm_within` seconds it is rolled back. Raises `SettingsStale` where `tag` is not
+        that of the file (or "*"), `ChangeNotConfirmed` where the last change waits for its confirmation,
+        `VersionUnknown` where it could not be rolled back, and what `check` raises; nothing has changed then.
+        """
+        async with self._lock:
+            await self._reread()
+            if tag not in ("*", self.tag):
+                raise SettingsStale(f"their ETag is {self.tag} now")
+            if self.unconfirmed is not None:
+                raise ChangeNotConfirmed(f"version {self.unconfirmed.id}")
+            if confirm_within is not None and not self.versions:
+                raise VersionUnknown("there is none before, which this change could be rolled back to")
+            plan = await self._checked(await self._edited(changes))
+            until = None if confirm_within is None else self._clock.now() + timedelta(seconds=confirm_within)
+            return await self._put(plan, author, "change", until)
+
+    async def roll_back(self, number: int | None, author: Author | None) -> Plan:
+        """Go back to a version, without a `number` to the one before that in force; return what was done.
+
+        Raises `VersionUnknown`, without a number `NothingToGoBackTo`, and what `check` raises.
+        """
+        async with self._lock:
+            await self._reread()
+            return await self._roll_back(number, author)
+
+    async def confirm(self) -> Version:
+        """Let the last change stand. Raises `NothingToConfirm`."""
+        async with self._lock:
+            version = self.unconfirmed
+            if version is None:
+                raise NothingToConfirm
+            await self._history.confirm(version.id)
+            await self._versions_changed()
+            return self.versions[0]
+
+    async def _roll_back(self, number: int | None, author: Author | None) -> Plan:
+        goal = self._version(number)
+        plan = await self._checked(goal.text)
+        return await self._put(plan, author, f"rollback to {goal.id}", returns_to=goal.id)
+
+    async def _take_back(self, goal: Version) -> Plan:
+        """Go back whether or not that can be written down: what nobody confirmed may have broken everything."""
+        action = f"rollback to {goal.id}"
+        plan = await self._checked(goal.text)
+        try:
+            return await self._put(plan, None, action, returns_to=goal.id)
+        except StoreFailure as failure:
+            await asyncio.to_thread(self.file.write, goal.text)
+            self.text, self._stamp, self.file_trouble = goal.text, self.file.stamp(), None
+            taken_back = replace(goal, id=self.versions[0].id + 1, at=self._clock.now(), author=None, action=action)
+            taken_back = replace(taken_back, differences=plan.differences, confirm_until=None, returns_to=goal.id)
+            self.versions = (taken_back, *self.versions)
+            self._note_not_kept(failure)
+            await self._enforce(plan)
+            return plan
+
+    def _version(self, number: int | None) -> Version:
+        """Without a number: the one before, or the newest where the file itself cannot be used."""
+        if number is None:
+            if self.file_trouble is not None and self.versions:
+                return self.versions[0]
+            return version_to_go_back_to(self.versions)
+        for each in self.versions:
+            if each.id == number:
+                return each
+        raise VersionUnknown(f"version {number}")
+
+    async def _edited(self, changes: Mapping[str, Value | None]) -> str:
+        """What cannot be read must not be overwritten either: nobody knows what is in it."""
+        if isinstance(self.file_trouble, SettingsUnreadable):
+            raise self.file_trouble
+        return await asyncio.to_thread(edited, self.text, changes)
+
+    async def _checked(self, text: str) -> Plan:
+        """What stands still may be set up piece by piece; what runs is not stopped by a change."""
+        plan = await self._plan(InForce(text, await asyncio.to_thread(self.file.settings, text)))
+        if plan.trouble is not None and self.seat.engine is not None:
+            raise plan.trouble
+        return plan
+
+    async def _plan(self, goal: InForce, *, begin: bool = False) -> Plan:
+        running = self._in_force if self.seat.engine is not None and not begin else None
+        before = self._in_force.text if self._in_force else self.text
+        changed = await asyncio.to_thread(differences, before, goal.text)
+        return await self._planner.plan(running, goal, changed)
+
+    async def _put(
+        self,
+        plan: Plan,
+        author: Author | None,
+        action: str,
+        until: datetime | None = None,
+        returns_to: int | None = None,
+    ) -> Plan:
+        if plan.goal.text == self.text and self.file_trouble is None:
+            return plan
+        number = await self._remember(plan, author, action, until, returns_to)
+        try:
+            await asyncio.to_thread(self.file.write, plan.goal.text)
+        except SettingsUnwritable:
+            await self._history.remove(number)
+            raise
+        self.text, self._stamp = plan.goal.text, self.file.stamp()
+        self.file_trouble = None
+        await self._tell_version(plan, action)
+        await self._enforce(plan)
+        return plan
+
+    async def _remember(
+        self,
+        plan: Plan,
+        author: Author | None,
+        action: str,
+        until: datetime | None = None,
+        returns_to: int | None = None,
+    ) -> int:
+        """Comes before anything is changed: what cannot be gone back to is not put into force."""
+        at, text = self._clock.now(), plan.goal.text
+        return await self._history.add(at, author, action, plan.differences, text, until, returns_to)
+
+    async def _tell_version(self, plan: Plan, action: str) -> None:
+        await self._versions_changed()
+        logger.info("settings: %s: %s", action, ", ".join(each.key for each in plan.differences) or "nothing else")
+
+    async def _versions_changed(self) -> None:
+        try:
+            self.versions = await self._history.versions()
+        except StoreFailure as failure:
+            self._note_not_kept(failure)
+        self._alarm.wake()
+        self.seat.report(ServiceChanged())
+
+    async def _enforce(self, plan: Plan) -> None:
+        self._in_force = plan.goal
+        self._engine_trouble = plan.trouble
+        if plan.engine is not None or plan.trouble is not None:
+            self._stake.put()
+            await self._runner.exchange(plan.engine)
+        elif self.seat.engine is not None:
+            self.seat.engine.adjust(plan.goal.settings)
+        if plan.trouble is not None:
+            logger.warning("%s. %s", plan.trouble, plan.trouble.remedy)
+        self.seat.report(ServiceChanged())
+
+    async def _reread(self) -> None:
+        self._stamp = self.file.stamp()
+        try:
+            text = await asyncio.to_thread(self.file.read)
+            if self._in_force is not None and text == self._in_force.text and self.file_trouble is None:
+                return
+            self.text = text
+            goal = InForce(text, await asyncio.to_thread(self.file.settings, text))
+        except (SettingsMissing, SettingsUnreadable, SettingsInvalid) as trouble:
+            if isinstance(trouble, SettingsMissing):
+                self.text = ""
+            self._leave(trouble)
+            return
+        plan = await self._plan(goal)
+        if plan.trouble is not None and self.seat.engine is not None:
+            self._leave(plan.trouble)
+            return
+        self.file_trouble = None
+        if not self.versions or self.versions[0].text != text:
+            action = "edited by hand" if self._in_force else "found"
+            try:
+                await self._remember(plan, None, action)
+            except StoreFailure as failure:
+                self._note_not_kept(failure)
+            else:
+                self._history_trouble = None
+                await self._tell_version(plan, action)
+        await self._enforce(plan)
+
+    def _note_not_kept(self, failure: StoreFailure) -> None:
+        """What somebody wrote into the file is in force all the same: the history is not worth standing still for."""
+        self._history_trouble = VersionsNotKept(str(failure))
+        logger.warning("%s. %s", self._history_trouble, self._history_trouble.remedy)
+        self.seat.report(ServiceChanged())
+
+    def _leave(self, trouble: Failure) -> None:
+        """Let everything go on as it is, because of this trouble with the file."""
+        if str(trouble) != str(self.file_trouble):
+            _log_trouble(trouble)
+        self.file_trouble = trouble
+        self.seat.report(ServiceChanged())
+
+    async def _run_engine(self) -> None:
+        if self._runner.has_failed:
+            await self.begin_anew()
+        await self._runner.run()
+
+    async def _look_at_file(self) -> None:
+        for number in itertools.count(1):
+            await self._hangup.wait(self._network_clock.now() + LOOK)
+            if self._history_trouble is not None and number % KEPT_AGAIN == 0:
+                await self._keep_version()
+            if self._is_to_look or self.file.stamp() != self._stamp:
+                self._is_to_look = False
+                try:
+                    await self.reread()
+                except Exception:
+                    self._is_to_look = True
+                    raise
+
+    async def _keep_version(self) -> None:
+        """Write down which settings are in force, where that was not possible before."""
+        async with self._lock:
+            if self._in_force is None:
+                return
+            text = self._in_force.text
+            newest = self.versions[0] if self.versions and self.versions[0].text == text else None
+            try:
+                kept = await self._history.versions()
+                before = kept[0].text if kept else ""
+                if before != text:
+                    action, returns_to = (newest.action, newest.returns_to) if newest else ("edited by hand", None)
+                    changed = differences(before, text)
+                    await self._history.add(self._clock.now(), None, action, changed, text, None, returns_to)
+            except StoreFailure as failure:
+                self._history_trouble = VersionsNotKept(str(failure))
+                return
+            self._history_trouble = None
+            await self._versions_changed()
+
+    async def _undo_what_nobody_confirms(self) -> None:
+        not_before = self._clock.now()
+        while True:
+            version = self.unconfirmed
+            if version is None or version.confirm_until is None:
+                await self._alarm.wait(None)
+            elif self._clock.now() < max(version.confirm_until, not_before):
+                await self._alarm.wait(max(version.confirm_until, not_before))
+            else:
+                not_before = self._clock.now() + AGAIN
+                await self._undo(version)
+
+    async def _undo(self, version: Version) -> None:
+        async with self._lock:
+            if self.unconfirmed != version:
+                return
+            try:
+                # Not what was in force last: where the file was broken by hand meanwhile, that is this change.
+                plan = await self._take_back(self.versions[1])
+            except Failure as failure:
+                logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)
+            else:
+                self.seat.report(SettingsRolledBack(tuple(each.key for each in plan.differences)))
+
+    def _at_next_start(self) -> list[str]:
+        if self._in_force is None:
+            return []
+        wanted, given = self._in_force.settings.engine, self._started_with
+        names = ("state_dir", "socket", "socket_group", "metrics_port")
+        return [f"engine.{name}" for name in names if getattr(wanted, name) != getattr(given, name)]
+
+
+def _log_trouble(trouble: Failure) -> None:
+    if not isinstance(trouble, SettingsInvalid):
+        logger.warning("%s. %s", trouble, trouble.remedy)
+        return
+    logger.warning("%s: %s", trouble.meaning, trouble.source)
+    for problem in trouble.problems:
+        logger.warning("%s", problem)
+    logger.warning("%s", trouble.remedy)

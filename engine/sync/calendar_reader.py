@@ -1,0 +1,588 @@
+"""Reads every participant's calendar: when somebody arrives, when it has changed, and in a sweep to be sure."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from engine.core.appointments import Oddity
+from engine.core.backoff import Backoffs, asked_for
+from engine.core.errors import EngineMistake, Failure
+from engine.core.mistakes import MistakeLog
+from engine.exchange.errors import ExchangeFailure, MailboxNotFound, ManyMailboxesMissing, NoCalendarReadable
+from engine.exchange.retry import PASSING, WITH_LESS, Concerns, Forgets, pause_after, policy_of
+from engine.exchange.source import CalendarSource, Frugal, Mailbox, Urgency, Window
+from engine.settings.model import Settings
+from engine.sync.absences import Absences
+from engine.sync.events import (
+    AccountPaused,
+    Circumstances,
+    ConcernArose,
+    ConcernOver,
+    LinkRecovered,
+    LinkTrouble,
+    ReadingRestricted,
+    ReadingUnrestricted,
+    Side,
+    UserChanged,
+    UserRecovered,
+    UserTrouble,
+)
+from engine.sync.first_reading import candidates_after, read_first
+from engine.sync.outages import Outbreak, Readability
+from engine.sync.participants import Participant, Reading, Roster, Watchlist
+from engine.sync.scheduling import Alarm, Timetable
+from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxes
+
+logger = logging.getLogger(__name__)
+
+OTHER_ZONES = timedelta(hours=26)
+"""Whole days count where presence is told, and Exchange goes by where they were made: from UTC-12 to UTC+14."""
+
+LOOK_BACK = timedelta(hours=1)
+LOOK_AHEAD = timedelta(hours=48)
+"""The window kept around the present instant; longer if the horizon of the presence settings asks for it."""
+
+LONGEST_WORDING = timedelta(hours=26)
+"""How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a bit."""
+
+SWEEP = timedelta(hours=12)
+"""A mailbox that is watched is read again after half of that to all of it, in case a change was not told."""
+
+BEGINNING = timedelta(seconds=10)
+"""After that it is looked whether the connection for a mailbox's notifications works, before it is read again."""
+
+LOOK = timedelta(seconds=LOOK_SECONDS)
+"""How often to look whether a visit takes long."""
+
+LOOKED_AT_IN_A_ROW = 20
+"""After so many that need not be read the loop gets a turn."""
+
+OVERTAKING = timedelta(hours=1)
+"""A mailbox that has changed is treated as if it were due for that long: it is read before all others."""
+
+SOON = timedelta(seconds=10)
+"""Mailboxes that are not watched any more are visited within that time."""
+
+
+class Calendars:
+    """Visits mailboxes when they are due, as many at a time as there are lanes.
+
+    A failure of one mailbox concerns that user alone, and one that takes long holds a lane at most, never all. A
+    failure of the whole service pauses all visits, longer each time, and then a single visit tries whether it is
+    over; where a right is missing, which only a person can give, it does so every 15 to 60 minutes.
+    `shows_something` tells whether the PBX shows a presence of ours for somebody.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        source: CalendarSource,
+        settings: Settings,
+        around: Circumstances,
+        *,
+        changed: Callable[[str], None],
+        shows_something: Callable[[str], bool],
+    ) -> None:
+        self._roster = roster
+        self._source = source
+        self._clock = around.clock
+        self._network_clock = around.network_clock
+        self._random = around.random
+        self._poll = timedelta(seconds=settings.exchange.poll_seconds)
+        self._cover = max(LONGEST_WORDING, timedelta(hours=settings.presence.horizon_hours or 0) + OTHER_ZONES)
+        self._changed = changed
+        self._shows_something = shows_something
+        self._observe = around.observe
+        self._finished = around.finished
+        self._timetable = Timetable()
+        self._alarm = Alarm(self._clock)
+        self._service_alarm = Alarm(self._network_clock)
+        self._watchlist = Watchlist(source.unwatch)
+        self._visiting: set[str] = set()
+        self._again: set[str] = set()
+        self._polled: dict[str, datetime] = {}
+        self._searched_anew: set[str] = set()
+        self._visits: dict[str, asyncio.Task[None]] = {}
+        self._giving_way: set[str] = set()
+        self._reading: set[str] = set()
+        self._lanes = settings.exchange.connections
+        self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
+        self._outbreak = Outbreak(most=settings.exchange.connections)
+        self._silence = Outbreak(most=1)
+        self._backoffs = Backoffs(self._random)
+        self._absences = Absences()
+        self._readability = Readability()
+        self._everybody_is_known = False
+        self._withheld: dict[str, UserTrouble] = {}
+        self._said: ExchangeFailure | None = None
+        self._closed_until: datetime | None = None
+        self._closed_by: ExchangeFailure | None = None
+        self._restriction: Failure | None = None
+        self._concerns: dict[type[Failure], Failure] = {}
+        self._account_paused_until = datetime.min.replace(tzinfo=UTC)
+        self._mistakes = MistakeLog(logger, self._network_clock)
+        self._service_answers = False
+        self._works = False
+
+    def everybody_is_known(self) -> None:
+        """All who take part are in the roster: what is the same for all of them says something of the service."""
+        self._everybody_is_known = True
+        self._judge()
+
+    def arrived(self, guid: str) -> None:
+        """Have the mailbox of a participant looked for who is new, or has other addresses now."""
+        self._absences.forget(guid)
+        self._readability.forget(guid)
+        self.visit(guid)
+
+    def visit(self, guid: str) -> None:
+        """Have this participant's calendar read as soon as possible, after those that wait longer."""
+        self._bring_forward(guid, self._clock.now())
+
+    def search(self, guid: str) -> None:
+        """Forget where this participant's mailbox is, and have it looked for and read as soon as possible."""
+        self._searched_anew.add(guid)
+        self.visit(guid)
+
+    def next_visit(self, guid: str) -> datetime | None:
+        """Return when this participant's calendar is due, in the past while it waits for its turn; None while it is
+        being read."""
+        return self._timetable.instant(guid)
+
+    def is_asked_for_again(self, guid: str) -> bool:
+        """Tell whether another visit was asked for while this participant is being visited."""
+        return guid in self._again
+
+    def forget(self, guid: str) -> None:
+        """Take no more interest in this participant's mailbox."""
+        self._watchlist.remove(guid)
+        self._searched_anew.discard(guid)
+        self._absences.forget(guid)
+        self._readability.forget(guid)
+        self._withheld.pop(guid, None)
+        self._polled.pop(guid, None)
+
+    def heard(self, address: str, urgency: Urgency) -> tuple[str, ...]:
+        """Have the mailbox with this address read again, sooner or later as told; return whose calendar is in it."""
+        now = self._clock.now()
+        match urgency:
+            case Urgency.NOW:
+                due = now - OVERTAKING
+                self._signs_of_life()
+            case Urgency.SOON:
+                due = now + SOON * self._random.random()
+            case Urgency.LATER:
+                due = now + self._poll * self._random.random()
+        guids = self._watchlist.guids(address)
+        for guid in guids:
+            self._bring_forward(guid, due)
+        return guids
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing is being read and nobody is due."""
+        earliest = self._timetable.earliest()
+        return not self._visiting and (earliest is None or earliest > self._clock.now())
+
+    async def run(self) -> None:
+        """Read for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._break_off_long_visits())
+            for turn in itertools.count(1):
+                if turn % LOOKED_AT_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+                await self._wait_for_service()
+                if len(self._visiting) >= self._source.reads_at_once:
+                    await self._alarm.wait(None)
+                    continue
+                guid = self._timetable.pop_due(self._clock.now())
+                if guid is None:
+                    await self._alarm.wait(self._timetable.earliest())
+                elif guid in self._visiting:
+                    self._again.add(guid)
+                elif self._need_not_be_read(guid) or self._is_held_back(guid) or not self._slow.may_begin(guid):
+                    # Nobody may be due any more.
+                    self._finished()
+                else:
+                    self._visiting.add(guid)
+                    self._slow.begun(guid, self._network_clock.now().timestamp())
+                    self._visits[guid] = group.create_task(self._visit(guid))
+
+    async def _wait_for_service(self) -> None:
+        while self._closed_until is not None:
+            if self._closed_until > self._network_clock.now():
+                await self._service_alarm.wait(self._closed_until)
+            elif self._visiting:
+                await self._alarm.wait(None)
+            else:
+                return
+
+    def _need_not_be_read(self, guid: str) -> bool:
+        """Who was only to be read again because nobody told of changes need not be once somebody does."""
+        participant, poll = self._roster.get(guid), self._polled.get(guid)
+        if poll is None or participant is None or participant.reading is None:
+            return False
+        if self._is_told_everything(participant):
+            self._plan(guid, participant, participant.reading)
+            self._observe(UserChanged(guid))
+        elif poll > self._clock.now():
+            self._due(guid, poll)
+            self._polled[guid] = poll
+        else:
+            return False
+        return True
+
+    def _is_held_back(self, guid: str) -> bool:
+        """Who was asked for too often waits without holding a lane."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.mailbox is None:
+            return False
+        until, now = self._source.following(participant.mailbox).held_back_until, self._network_clock.now()
+        if until is None or until <= now:
+            return False
+        self._due(guid, self._clock.now() + (until - now))
+        self._observe(UserChanged(guid))
+        return True
+
+    def _is_told_everything(self, participant: Participant) -> bool:
+        """What could not be asked about all of a calendar may be known soon, and nobody tells of that."""
+        appointments = participant.reading.appointments if participant.reading else ()
+        is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
+        return is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox)
+
+    def _is_told_less(self, participant: Participant) -> bool:
+        mailbox = participant.mailbox
+        return mailbox is not None and (self._source.restriction or self._source.limitation(mailbox)) is not None
+
+    def _due(self, guid: str, instant: datetime) -> None:
+        self._polled.pop(guid, None)
+        self._timetable.set(guid, instant)
+        self._alarm.wake()
+
+    def _bring_forward(self, guid: str, instant: datetime) -> None:
+        """What is being read at this moment may not have what this is about: it is read once more."""
+        self._polled.pop(guid, None)
+        if guid in self._visiting:
+            self._again.add(guid)
+        else:
+            self._timetable.bring_forward(guid, instant)
+            self._alarm.wake()
+
+    async def _visit(self, guid: str) -> None:
+        begun = self._network_clock.now()
+        try:
+            participant = self._roster.get(guid)
+            if participant is not None and not participant.departing:
+                await self._read(guid, participant)
+            if self._roster.get(guid) is not participant:
+                self._watchlist.remove(guid)
+        except asyncio.CancelledError:
+            if guid not in self._giving_way:
+                raise
+        except Exception as mistake:
+            self._mistakes.write("reading a calendar", mistake)
+            self._due(guid, self._clock.now() + PASSING.steps[-1])
+        finally:
+            self._visiting.discard(guid)
+            self._visits.pop(guid, None)
+            next_slow = self._next_slow(guid, (self._network_clock.now() - begun).total_seconds())
+            if next_slow is not None:
+                self._due(next_slow, self._clock.now())
+            if guid in self._again:
+                self._again.discard(guid)
+                self._due(guid, self._clock.now())
+            self._alarm.wake()
+            self._finished()
+
+    def _next_slow(self, guid: str, seconds: float) -> str | None:
+        if guid not in self._giving_way:
+            return self._slow.ended(guid, seconds)
+        self._giving_way.discard(guid)
+        return self._slow.gave_way(guid)
+
+    async def _break_off_long_visits(self) -> None:
+        """Have visits that take long wait for one another, and not the others for them.
+
+        Only a reading is broken off: whether a mailbox was subscribed to would not be known after that. Where one
+        request is about many mailboxes it is of no use either.
+        """
+        while True:
+            now = self._network_clock.now()
+            if self._source.reads_at_once <= self._lanes:
+                for guid in self._slow.overdue(now.timestamp(), self._lanes):
+                    if guid in self._reading and self._visits[guid].cancel():
+                        self._giving_way.add(guid)
+            await self._network_clock.sleep_until(now + LOOK)
+
+    async def _read(self, guid: str, participant: Participant) -> None:
+        candidates = participant.candidates
+        if guid in self._searched_anew:
+            self._searched_anew.discard(guid)
+            self._watchlist.remove(guid)
+            participant.mailbox = None
+        found: Mailbox | None = participant.mailbox
+        try:
+            if found is None:
+                found = await self._source.resolve(candidates)
+                following = () if participant.reading else candidates_after(found, candidates)
+                found, reading = await read_first(
+                    self._source, found, following, lambda mailbox: self._read_window(guid, mailbox)
+                )
+            else:
+                found, reading = await self._read_window(guid, found)
+        except ExchangeFailure as failure:
+            if policy_of(type(failure)).concerns is Concerns.ACCOUNT:
+                self._postpone(guid, failure)
+            elif self._concerns_everybody(guid, failure):
+                self._close(_of_the_service(failure))
+                self._due(guid, self._clock.now())
+            else:
+                self._failed(guid, participant, failure, was_found=found is not None)
+            return
+        except Exception as mistake:
+            self._mistakes.write("reading a calendar", mistake)
+            self._failed(guid, participant, EngineMistake(type(mistake).__name__), was_found=True)
+            return
+        self._answers(guid)
+        self._compare_restriction()
+        self._compare_concerns()
+        if participant.candidates == candidates:
+            participant.mailbox = found
+            self._succeeded(guid, participant, reading)
+
+    async def _read_window(self, guid: str, mailbox: Mailbox) -> tuple[Mailbox, Reading]:
+        mailbox = await self._source.watch(mailbox)
+        self._watchlist.put(guid, mailbox)
+        now = self._clock.now()
+        window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
+        self._reading.add(guid)
+        try:
+            found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+        finally:
+            self._reading.discard(guid)
+        appointments = tuple(
+            each for each in found if not each.is_understood or each.all_day or each.end > window.start
+        )
+        return mailbox, Reading(window, appointments, now)
+
+    def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
+        """One mailbox whose server does not answer is alone with it, until another one falls silent as well."""
+        policy = policy_of(type(failure))
+        match policy.concerns:
+            case Concerns.MAILBOX_UNLESS_MANY:
+                return self._outbreak.struck(guid) or (policy.before_an_answer and not self._service_answers)
+            case Concerns.MAILBOX:
+                if policy.for_everybody is not None and isinstance(self._closed_by, policy.for_everybody):
+                    return not self._service_answers
+                self._answers(guid)
+                return False
+            case Concerns.SERVER | Concerns.ADDRESS:
+                if policy.concerns is Concerns.ADDRESS and self._is_alone(guid):
+                    return True
+                return self._silence.struck(guid) or not self._service_answers
+            case _:
+                return True
+
+    def _is_alone(self, guid: str) -> bool:
+        """Nobody else has a mailbox, whose server might be another one."""
+        return not any(each.mailbox is not None for key, each in self._roster.items() if key != guid)
+
+    def _compare_restriction(self) -> None:
+        restriction = self._source.restriction
+        if restriction is not self._restriction:
+            self._restriction = restriction
+            self._observe(ReadingUnrestricted() if restriction is None else ReadingRestricted(restriction))
+            if restriction is None:
+                self._read_again()
+
+    def _compare_concerns(self) -> None:
+        concerns = {type(each): each for each in self._source.concerns}
+        for kind in self._concerns.keys() - concerns.keys():
+            self._observe(ConcernOver(Side.EXCHANGE, self._concerns.pop(kind)))
+        for kind in concerns.keys() - self._concerns.keys():
+            self._concerns[kind] = concerns[kind]
+            self._observe(ConcernArose(Side.EXCHANGE, concerns[kind]))
+
+    def _read_again(self) -> None:
+        """Have what was read restrictedly read as it ought to be; who is watched would wait for hours."""
+        for guid in self._roster:
+            self._bring_forward(guid, self._clock.now() + self._poll * self._random.random())
+
+    def _postpone(self, guid: str, failure: ExchangeFailure) -> None:
+        """What the service account asks in its own name has to wait; what it does by impersonation goes on."""
+        pause = pause_after(failure, 1, self._random)
+        until = self._network_clock.now() + pause
+        if self._network_clock.now() >= self._account_paused_until:
+            self._account_paused_until = until
+            self._observe(AccountPaused(failure, until))
+        self._due(guid, self._clock.now() + pause)
+
+    def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
+        self._absences.found(guid)
+        self._readability.well(guid)
+        self._tell_withheld()
+        self._compare_works()
+        participant.reading = reading
+        participant.has_no_mailbox = False
+        limitation = None if participant.mailbox is None else self._source.limitation(participant.mailbox)
+        if limitation is not None and type(limitation) is not type(participant.problem):
+            self._observe(UserTrouble(participant.user, limitation))
+        elif limitation is None and participant.problem is not None:
+            self._observe(UserRecovered(participant.user))
+        participant.problem = limitation
+        participant.failed_visits = 0
+        self._plan(guid, participant, reading)
+        self._changed(guid)
+
+    def _plan(self, guid: str, participant: Participant, reading: Reading) -> None:
+        """Plan the visit after a good one: in a sweep, soon where nobody tells of changes, or when all may be told."""
+        now = self._clock.now()
+        is_watched = self._is_told_everything(participant)
+        pause = SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._poll * self._random.uniform(0.75, 1.0)
+        if self._is_told_less(participant):
+            pause = min(pause, asked_for(WITH_LESS, self._random))
+        due = max(now, min(now + pause, reading.window.end - self._cover))
+        is_about_to_be = participant.mailbox is not None and self._source.following(participant.mailbox).connection
+        self._due(guid, min(due, now + BEGINNING) if is_about_to_be and not is_watched else due)
+        if not is_watched:
+            self._polled[guid] = due
+
+    def _failed(self, guid: str, participant: Participant, failure: Failure, *, was_found: bool) -> None:
+        """`was_found`: the mailbox is there, as far as the directory knows, but it cannot be read."""
+        if policy_of(type(failure)).needs_a_person and not _needs_a_person(participant.problem):
+            participant.failed_visits = 0
+        participant.failed_visits += 1
+        if isinstance(failure, MailboxNotFound):
+            failure = self._missing(guid, participant, failure, was_found=was_found)
+        policy = policy_of(type(failure))
+        if policy.forgets is Forgets.MAILBOX:
+            participant.mailbox = None
+        self._readability.ill(guid, failure)
+        self._complain(guid, participant, failure)
+        participant.problem = failure
+        pause = pause_after(failure, participant.failed_visits, self._random)
+        if participant.reading is not None and policy.while_known is not None:
+            pause = min(pause, policy.while_known)
+        self._due(guid, self._clock.now() + pause)
+        self._changed(guid)
+        self._judge()
+
+    def _missing(
+        self, guid: str, participant: Participant, failure: MailboxNotFound, *, was_found: bool
+    ) -> MailboxNotFound:
+        """Go on with what was known until it is certain that the mailbox is gone.
+
+        One that the directory knows and its server does not comes back within the hour, as a rule.
+        """
+        if was_found:
+            self._let_go(participant, failure)
+            return failure
+        was_known = participant.reading is not None or self._shows_something(guid)
+        self._absences.missing(guid, self._clock.now(), was_known=was_known)
+        if not self._absences.is_confirmed(guid):
+            return failure
+        if self._absences.is_one_of_many(guid):
+            return ManyMailboxesMissing(failure.detail, confidential=failure.confidential)
+        participant.reading = None
+        participant.has_no_mailbox = True
+        return failure
+
+    def _let_go(self, participant: Participant, failure: MailboxNotFound) -> None:
+        """Forget what was read once the state of that time has ended and all short looks were in vain."""
+        if participant.reading is None:
+            return
+        now = self._clock.now()
+        if participant.failed_visits == 1 or participant.lasts_until is None:
+            participant.lasts_until = min(participant.expires or now, participant.reading.window.end)
+        if now >= participant.lasts_until and policy_of(type(failure)).pauses.are_through(participant.failed_visits):
+            participant.reading = None
+
+    def _complain(self, guid: str, participant: Participant, failure: Failure) -> None:
+        """Denials are told as those of single mailboxes only when it is clear that not all are denied."""
+        if type(participant.problem) is type(failure):
+            return
+        trouble = UserTrouble(participant.user, failure)
+        if policy_of(type(failure)).for_everybody is not None and not self._readability.anybody_read:
+            self._withheld[guid] = trouble
+        else:
+            self._withheld.pop(guid, None)
+            self._observe(trouble)
+
+    def _tell_withheld(self) -> None:
+        for trouble in self._withheld.values():
+            self._observe(trouble)
+        self._withheld.clear()
+
+    def _judge(self) -> None:
+        """Say what is wrong with the service once everybody was tried and nobody's calendar could be read."""
+        if not self._everybody_is_known or self._readability.works:
+            return
+        denial = self._readability.denial(len(self._roster))
+        if denial is not None and self._source.restriction is None:
+            self._withheld.clear()
+            if not (isinstance(self._source, Frugal) and self._source.read_less(denial)):
+                self._close(_of_the_service(denial))
+                return
+            self._compare_restriction()
+            for guid, participant in self._roster.items():
+                if type(participant.problem) is type(denial):
+                    participant.problem = None
+                    self.visit(guid)
+            return
+        verdict = self._readability.verdict(len(self._roster))
+        if verdict is None:
+            return
+        self._tell_withheld()
+        self._works = False
+        if not isinstance(self._said, NoCalendarReadable):
+            self._said = verdict
+            pause = (self._timetable.earliest() or self._clock.now()) - self._clock.now()
+            self._observe(LinkTrouble(Side.EXCHANGE, verdict, self._network_clock.now() + max(timedelta(), pause)))
+
+    def _close(self, failure: ExchangeFailure) -> None:
+        now = self._network_clock.now()
+        if self._closed_until is not None and self._closed_until > now:
+            return
+        pauses = policy_of(type(failure)).pauses_of_all
+        pause = self._backoffs.next(pauses, pauses)
+        if failure.retry_after is not None:
+            pause = max(pause, timedelta(seconds=failure.retry_after))
+        self._closed_until = now + pause
+        self._closed_by = self._said = failure
+        self._service_answers = self._works = False
+        self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
+
+    def _signs_of_life(self) -> None:
+        """Whoever tells of a change can be asked about it: no other server's silence has to be waited for."""
+        is_of_a_server = self._closed_by is not None and policy_of(type(self._closed_by)).is_of_a_server
+        if self._closed_until is not None and is_of_a_server:
+            self._closed_until = min(self._closed_until, self._network_clock.now())
+            self._service_alarm.wake()
+
+    def _answers(self, guid: str) -> None:
+        self._closed_until = None
+        self._service_alarm.wake()
+        self._silence.well(guid)
+        self._outbreak.well(guid)
+        self._backoffs.clear()
+        self._service_answers = True
+        self._compare_works()
+
+    def _compare_works(self) -> None:
+        """It works as soon as it answers, if a calendar was read before, else once one is read."""
+        if not self._works and self._service_answers and self._readability.works:
+            self._works, self._said = True, None
+            self._observe(LinkRecovered(Side.EXCHANGE))
+
+
+def _needs_a_person(failure: Failure | None) -> bool:
+    return failure is not None and policy_of(type(failure)).needs_a_person
+
+
+def _of_the_service(failure: ExchangeFailure) -> ExchangeFailure:
+    """What is denied for each mailbox may be denied for all of them."""
+    kind = policy_of(type(failure)).for_everybody
+    return failure if kind is None else kind(failure.detail)

@@ -1,0 +1,270 @@
+"""The users who take part: their states, the changes the PBX reports, and the index by mailbox."""
+
+from collections.abc import Callable, Collection, Set
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from engine.core.appointments import Appointment
+from engine.core.errors import EngineMistake, Failure
+from engine.core.presence.model import Presence
+from engine.core.users import CandidateOrder, User, UserSelection, address_candidates
+from engine.exchange.source import Mailbox, Window
+from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
+from engine.sync.hold import LEAST, Held, held
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What a calendar held within `window` when it was read, `at` calendar time."""
+
+    window: Window
+    appointments: tuple[Appointment, ...]
+    at: datetime
+
+
+@dataclass(slots=True)
+class Participant:
+    """One user and what is known: where the mailbox is, what it said last, what the PBX ought to show.
+
+    `departing` users were deselected, or `deleted`: their presence is cleared and then they are forgotten. `problem` is
+    what stands between this user and a calendar, `mistake` between a calendar and a decision, and `refusal` what the
+    PBX had against the presence `refused`. Where it `has_no_mailbox`, that is certain, and there is nothing to show.
+    Until it `lasts_until`, the state of the reading is kept although the mailbox cannot be read any more.
+    `desired` stays None while nothing is known that would justify a presence; it is true until `expires`.
+    """
+
+    user: User
+    candidates: tuple[str, ...] = ()
+    mailbox: Mailbox | None = None
+    reading: Reading | None = None
+    problem: Failure | None = None
+    mistake: EngineMistake | None = None
+    refusal: Failure | None = None
+    refused: Presence | None = None
+    failed_visits: int = 0
+    lasts_until: datetime | None = None
+    desired: Presence | None = None
+    expires: datetime | None = None
+    departing: bool = False
+    deleted: bool = False
+    has_no_mailbox: bool = False
+
+
+Roster = dict[str, Participant]
+"""Participants by the guid of their PBX user object."""
+
+
+class Directory:
+    """Turns PBX news into participants.
+
+    `remembered` gives the guids whose calendar presence we wrote at some time: those of them that take part no more
+    depart. Where so many would at once that it is hardly meant, they are `held`, and take part as before until that is
+    confirmed; `showing` tells whose presence is not empty, and `weigh_soon` asks for `weigh`. `let_go` are those who
+    that was confirmed for, in this run or an earlier one: they are not weighed again. `arrived` is called for
+    participants whose mailbox has to be looked for, `departing` for those who leave.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        selection: UserSelection,
+        *,
+        order: CandidateOrder = CandidateOrder.NAME,
+        remembered: Callable[[], Collection[str]],
+        arrived: Callable[[str], None],
+        departing: Callable[[str], None],
+        showing: Callable[[str], bool] = lambda _: True,
+        weigh_soon: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._roster = roster
+        self._selection = selection
+        self._order = order
+        self._remembered = remembered
+        self._arrived = arrived
+        self._departing = departing
+        self._domain = ""
+        self._others: dict[str, User] = {}
+        self._leaving: dict[str, User] = {}
+        self._showing = showing
+        self._weigh_soon = weigh_soon
+        self._is_complete = False
+        self.let_go: set[str] = set()
+        self.held: Held | None = None
+
+    def set_domain(self, domain: str) -> None:
+        """Take the system domain that the PBX told; addresses made with another one are looked for anew."""
+        if domain == self._domain:
+            return
+        self._domain = domain
+        for participant in list(self._roster.values()):
+            self._look_for(participant, participant.user)
+
+    def adjust(self, selection: UserSelection) -> None:
+        """Go on with another selection: whoever it takes in arrives, and whoever it leaves out departs.
+
+        That of a dry run, which only seemed to, departs again.
+        """
+        self._selection = selection
+        staying = [participant.user for participant in self._roster.values() if not participant.departing]
+        for user in (*staying, *self._others.values()):
+            self._seen(user)
+        if self._is_complete:
+            self.weigh()
+
+    def handle(self, event: UserSeen | UserRemoved | UsersComplete) -> None:
+        """Bring the roster up to date with what the PBX says."""
+        match event:
+            case UserSeen(user):
+                self._seen(user)
+            case UserRemoved(guid):
+                self._others.pop(guid, None)
+                self._depart(self._user(guid))
+            case UsersComplete(guids):
+                self._others = {guid: user for guid, user in self._others.items() if guid in guids}
+                for guid in {*self._roster, *self._remembered()} - guids:
+                    self._depart(self._user(guid))
+                self._is_complete = True
+                self.weigh()
+
+    def copy_begins(self) -> None:
+        """All users are told once more: who leaves is found out when all of them are known."""
+        self._is_complete = False
+
+    @property
+    def not_selected(self) -> int:
+        """How many users of the PBX take no part."""
+        return len(self._others)
+
+    def is_idle(self) -> bool:
+        """Tell whether nobody waits to be weighed."""
+        return not self._leaving or self.held is not None or not self._is_complete
+
+    def weigh(self) -> None:
+        """Let those go who leave, or hold all of them."""
+        if not self._is_complete:
+            return
+        if not self._leaving:
+            self.held = None
+            return
+        staying = {guid for guid in self._remembered() if not self._is_departing(guid)}
+        leaving = self._leaving.keys() & staying
+        showing = {guid for guid in staying if self._showing(guid)}
+        self.held = held(leaving, staying, showing)
+        if self.held is None:
+            self._let_go()
+            return
+        for guid in leaving - self._roster.keys():
+            user = self._leaving[guid]
+            self._roster[guid] = Participant(user)
+            if user.name:
+                self._look_for(self._roster[guid], user, always=True)
+
+    @property
+    def let_go_once_confirmed(self) -> Set[str]:
+        """Who will have been let go when what is held, if anything is, is confirmed."""
+        return self.let_go if self.held is None else self.let_go | self._leaving.keys()
+
+    def confirm(self) -> Held | None:
+        """Let those go who are held; return what was held, None where nothing was."""
+        confirmed, self.held = self.held, None
+        if confirmed is not None:
+            self.let_go |= self._leaving.keys()
+            self._let_go()
+        return confirmed
+
+    def _let_go(self) -> None:
+        leaving, self._leaving = self._leaving, {}
+        for user in leaving.values():
+            self._go(user)
+
+    def _is_departing(self, guid: str) -> bool:
+        return guid in self._roster and self._roster[guid].departing
+
+    def _seen(self, user: User) -> None:
+        if not self._selection.takes_part(user):
+            self._others[user.guid] = user
+            self._depart(user)
+            return
+        self._others.pop(user.guid, None)
+        self.let_go.discard(user.guid)
+        if self._leaving.pop(user.guid, None) is not None:
+            self._weigh_soon()
+        participant = self._roster.get(user.guid)
+        if participant is None or participant.departing:
+            participant = self._roster[user.guid] = Participant(user)
+            self._look_for(participant, user, always=True)
+        elif participant.user != user:
+            participant.refused = None
+            self._look_for(participant, user)
+
+    def _look_for(self, participant: Participant, user: User, *, always: bool = False) -> None:
+        participant.user = user
+        candidates = address_candidates(user, self._domain, self._order)
+        if participant.departing or (candidates == participant.candidates and not always):
+            return
+        participant.candidates = candidates
+        participant.mailbox = None
+        self._arrived(user.guid)
+
+    def _depart(self, user: User) -> None:
+        """Let somebody go, or wait for whoever else goes; those who are going have been weighed."""
+        remembered = self._remembered()
+        weighed = user.guid in self.let_go or self._is_departing(user.guid)
+        if len(remembered) < LEAST or user.guid not in remembered or weighed:
+            self._leaving.pop(user.guid, None)
+            self._go(user)
+            return
+        self._leaving[user.guid] = user
+        self._weigh_soon()
+
+    def _go(self, user: User) -> None:
+        """Whoever we never wrote a presence for has none of ours to be cleared."""
+        if user.guid in self._remembered():
+            self._roster[user.guid] = Participant(user, departing=True, deleted=user.guid not in self._others)
+        elif self._roster.pop(user.guid, None) is None:
+            return
+        self._departing(user.guid)
+
+    def _user(self, guid: str) -> User:
+        participant = self._roster.get(guid)
+        return participant.user if participant else User(guid=guid, name="")
+
+
+class Watchlist:
+    """Participants by the mailbox that their calendar is in. `unwatch` is called when nobody needs one any more."""
+
+    def __init__(self, unwatch: Callable[[Mailbox], None]) -> None:
+        self._unwatch = unwatch
+        self._guids: dict[str, tuple[str, ...]] = {}
+        self._mailboxes: dict[str, Mailbox] = {}
+
+    def put(self, guid: str, mailbox: Mailbox) -> None:
+        """Have this participant's calendar in `mailbox` from now on."""
+        before = self._mailboxes.get(guid)
+        if before is not None and _key(before) != _key(mailbox):
+            self.remove(guid)
+        self._mailboxes[guid] = mailbox
+        others = self.guids(mailbox.address)
+        if guid not in others:
+            self._guids[_key(mailbox)] = (*others, guid)
+
+    def remove(self, guid: str) -> None:
+        """Forget a participant."""
+        mailbox = self._mailboxes.pop(guid, None)
+        if mailbox is None:
+            return
+        others = tuple(each for each in self.guids(mailbox.address) if each != guid)
+        if others:
+            self._guids[_key(mailbox)] = others
+        else:
+            del self._guids[_key(mailbox)]
+            self._unwatch(mailbox)
+
+    def guids(self, address: str) -> tuple[str, ...]:
+        """Return whose calendar is in the mailbox with this address."""
+        return self._guids.get(address.lower(), ())
+
+
+def _key(mailbox: Mailbox) -> str:
+    return mailbox.address.lower()

@@ -1,0 +1,463 @@
+"""The reconciler: PBX users, calendars, decisions, and the presences written back."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from engine.broadcast import Broadcast
+from engine.core.appointments import Appointment
+from engine.core.clock import Clock
+from engine.core.errors import Failure
+from engine.core.mistakes import MistakeLog
+from engine.core.presence.model import CLEARED
+from engine.core.users import User
+from engine.exchange.source import CalendarSource, Following, Urgency
+from engine.pbx.errors import PbxLinkMistake
+from engine.pbx.events import (
+    LinkDown,
+    LinkUp,
+    Listening,
+    PbxEvent,
+    PbxTurnedAway,
+    PbxWelcome,
+    UserRemoved,
+    UsersComplete,
+    UserSeen,
+)
+from engine.settings.model import PbxLinkKind, Settings
+from engine.store.errors import StoreFailure
+from engine.store.presence import AcknowledgedPresences
+from engine.sync.calendar_reader import Calendars
+from engine.sync.decider import Decider
+from engine.sync.events import (
+    CalendarVisited,
+    Circumstances,
+    Happening,
+    LinkRecovered,
+    LinkTrouble,
+    ListeningForPbx,
+    Observer,
+    PbxRefused,
+    ServiceChanged,
+    Side,
+    UserChanged,
+)
+from engine.sync.hold import GRACE, Held, NobodyTakesPart
+from engine.sync.mailbox_claims import MailboxClaims
+from engine.sync.participants import Directory, Roster
+from engine.sync.readback import ReadBack
+from engine.sync.scheduling import Alarm
+from engine.sync.status import Links, LinkStatus, Status, describe
+from engine.sync.task_supervisor import Supervisor
+from engine.sync.views import Account, Glance, account, glance
+from engine.sync.writer import PresenceLink, Writer
+
+LOOK = timedelta(seconds=30)
+"""How often to look, by the network clock; to be set back by less than that is no worse than to be late by it."""
+
+
+class Setback:
+    """Calls `happened` when the calendar `clock` shows less than it did before."""
+
+    def __init__(self, clock: Clock, network_clock: Clock, happened: Callable[[], None]) -> None:
+        self._clock = clock
+        self._network_clock = network_clock
+        self._happened = happened
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            before = self._clock.now()
+            await self._network_clock.sleep_until(self._network_clock.now() + LOOK)
+            if self._clock.now() < before:
+                self._happened()
+
+
+logger = logging.getLogger(__name__)
+
+PBX_LINK = "the link to the PBX"
+
+
+class Link(PresenceLink, Protocol):
+    """The PBX link as the engine sees it: it runs for ever and reports what happens."""
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        ...
+
+
+class Engine:
+    """Everything that happens only marks a participant to be read, decided or compared; nothing writes but `Writer`.
+
+    `make_link` is given the function that takes the link's events. `clock` is calendar time, `network_clock` measures
+    pauses and pacing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        source: CalendarSource,
+        make_link: Callable[[Callable[[PbxEvent], None]], Link],
+        store: AcknowledgedPresences,
+        clock: Clock,
+        network_clock: Clock,
+        random: Random,
+        observe: Observer,
+    ) -> None:
+        self._source = source
+        self._settings = settings.presence
+        self._observers = [observe]
+        self._finished = Broadcast()
+        self._mistakes = MistakeLog(logger, network_clock)
+        self._supervisor = Supervisor(
+            network_clock,
+            random,
+            self._mistakes,
+            passed_on=StoreFailure,
+            noted=lambda: self._report(ServiceChanged()),
+            started_again=self._take_up,
+        )
+        self._roster: Roster = {}
+        self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
+        self._refused_pbxs: dict[str, Failure] = {}
+        self._link = make_link(self._handle)
+        around = Circumstances(
+            clock=clock,
+            network_clock=network_clock,
+            random=random,
+            observe=self._report,
+            finished=self._finished.notify,
+        )
+        self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
+        self._read_back = ReadBack(self._roster, self._writer, around)
+        self._decider = Decider(
+            self._roster,
+            settings.presence,
+            around,
+            written=self._writer.supposed,
+            want=self._decided,
+            meant=self._note_soon,
+        )
+        self._calendars = Calendars(
+            self._roster,
+            source,
+            settings,
+            around,
+            changed=self._visited,
+            shows_something=self._shows_something,
+        )
+        self._claims = MailboxClaims(self._roster, source, around, may_ask=lambda: self._links[Side.EXCHANGE].works)
+        self._weighing = Alarm(network_clock)
+        self._noting = Alarm(network_clock)
+        self._meant = store.meant
+        self._network_clock = network_clock
+        self._setback = Setback(clock, network_clock, self._set_back)
+        self._directory = Directory(
+            self._roster,
+            settings.pbx.users,
+            order=settings.exchange.candidate_order,
+            remembered=self._writer.remembered,
+            arrived=self._arrived,
+            departing=self._departing,
+            showing=self._is_shown,
+            weigh_soon=self._weigh_soon,
+        )
+
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        A part that ends by a mistake of ours ends none of the others: it starts again, after a pause that grows.
+        """
+        try:
+            await self._supervisor.keep("remembering earlier runs", self._remember)
+            async with asyncio.TaskGroup() as group:
+                for name, run in self._parts().items():
+                    group.create_task(self._supervisor.keep(name, run))
+        finally:
+            await self._close()
+
+    async def _remember(self) -> None:
+        """Take up what earlier runs left; nothing else begins before that."""
+        await self._writer.load()
+        self._directory.let_go |= await self._meant.let_go()
+        self._decider.begin(await self._meant.settings())
+
+    async def _close(self) -> None:
+        try:
+            await self._source.close()
+        except Exception as mistake:
+            self._supervisor.note("closing the connections to Exchange", mistake)
+
+    def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {
+            PBX_LINK: self._run_link,
+            "changes told by Exchange": lambda: self._source.run(self._heard),
+            "reading calendars": self._calendars.run,
+            "deciding presences": self._decider.run,
+            "writing presences": self._writer.run,
+            "keeping presences": self._writer.keep,
+            "weighing changes": self._weigh,
+            "noting what is meant": self._note,
+            "reading presences back": self._read_back.run,
+            "comparing addresses": self._claims.run,
+            "watching the clock": self._setback.run,
+        }
+
+    async def _run_link(self) -> None:
+        try:
+            await self._link.run()
+        except Exception as mistake:
+            self._handle(LinkDown(PbxLinkMistake(type(mistake).__name__), None))
+            raise
+
+    def _take_up(self, part: str) -> None:
+        """A part starts again after a mistake: nobody is forgotten for it."""
+        self._decider.mark_all(self._roster)
+        self._writer.want_all(self._roster)
+        for guid, participant in self._roster.items():
+            if not participant.departing and self._calendars.next_visit(guid) is None:
+                self._calendars.visit(guid)
+
+    @property
+    def _held(self) -> Held | None:
+        return self._directory.held or self._decider.held
+
+    async def confirm_hold(self) -> Held | None:
+        """Let happen what is held; return what that was, None where nothing is.
+
+        It is on the disk before: else a restart would hold again what is cleared by then, and write presences anew.
+        Raises a `StoreFailure` where the disk does not take it; nothing has happened then.
+        """
+        confirmed = self._held
+        if confirmed is None:
+            return None
+        await self._meant.note(self._decider.settings, self._directory.let_go_once_confirmed)
+        self._directory.confirm()
+        self._decider.confirm()
+        self._report(ServiceChanged())
+        return confirmed
+
+    def _nobody(self) -> NobodyTakesPart | None:
+        if not self._writer.knows_everybody or not all(each.departing for each in self._roster.values()):
+            return None
+        seen = self._directory.not_selected
+        return NobodyTakesPart(
+            f"none of the {seen} users of the PBX is selected by pbx.users" if seen else "the PBX told of no user"
+        )
+
+    def _weigh_soon(self) -> None:
+        self._weighing.wake()
+
+    async def _weigh(self) -> None:
+        while True:
+            await self._weighing.wait(None)
+            await self._network_clock.sleep_until(self._network_clock.now() + GRACE)
+            self._directory.weigh()
+            self._report(ServiceChanged())
+            self._finished.notify()
+
+    def _note_soon(self) -> None:
+        self._noting.wake()
+
+    async def _note(self) -> None:
+        while True:
+            await self._noting.wait(None)
+            try:
+                await self._meant.note(self._decider.let_through, self._directory.let_go)
+            except StoreFailure as failure:
+                logger.warning("what is meant cannot be written down: %s", failure)
+
+    def _is_shown(self, guid: str) -> bool:
+        return self._writer.written(guid).acknowledged != CLEARED
+
+    async def leave(self) -> None:
+        """Leave nothing in the PBX that nobody will know of; comes before the end of the program, while this runs."""
+        await self._writer.leave()
+
+    def link(self, side: Side) -> LinkStatus:
+        """Return how one side stands, which takes a look at nobody."""
+        return self._links[side]
+
+    def status(self) -> Status:
+        """Return how things stand."""
+        picture = describe(
+            self._roster.values(),
+            self._links[Side.PBX],
+            self._links[Side.EXCHANGE],
+            self._refused_pbxs,
+            self._source.is_watched,
+            self._source.restriction,
+            self._source.concerns,
+            self._writer.dry_run,
+            self._writer.store_trouble,
+            self._held,
+            self._nobody(),
+            self._claims.notices,
+        )
+        return replace(picture, unstable=self._links.unstable(), failed_parts=self._supervisor.problems())
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The time zone that notes tell times in."""
+        return self._settings.timezone
+
+    def observe(self, observer: Observer) -> None:
+        """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
+        self._observers.append(observer)
+
+    def guids(self) -> tuple[str, ...]:
+        """Return the guids of everybody who takes part."""
+        return tuple(guid for guid, participant in self._roster.items() if not participant.departing)
+
+    def glance(self, guid: str) -> Glance | None:
+        """Return what is known of one user in short, None for whoever does not take part."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing:
+            return None
+        mailbox = participant.mailbox
+        is_watched = mailbox is not None and self._source.is_watched(mailbox)
+        withheld = self._writer.withheld(guid)
+        notices = self._claims.notices(guid)
+        return glance(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
+
+    def account(self, guid: str, now: datetime) -> Account | None:
+        """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing:
+            return None
+        mailbox = participant.mailbox
+        return account(
+            participant,
+            self._writer.written(guid),
+            self._settings,
+            now,
+            withheld=self._writer.withheld(guid),
+            following=self._source.following(mailbox) if mailbox else Following(),
+            next_visit=self._calendars.next_visit(guid),
+            notices=self._claims.notices(guid),
+        )
+
+    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
+        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        participant = self._roster.get(guid)
+        if participant is None or participant.departing:
+            return None
+        return participant.user, participant.reading.appointments if participant.reading else None
+
+    def adjust(self, settings: Settings) -> None:
+        """Go on with other settings of presence, users and writing; those of the links and calendars stay as they are.
+
+        Nothing is read again, and only what differs then is written.
+        """
+        self._settings = settings.presence
+        self._writer.adjust(settings.pbx, dry_run=settings.engine.dry_run)
+        self._directory.adjust(settings.pbx.users)
+        self._decider.adjust(settings.presence)
+        self._report(ServiceChanged())
+
+    def visit(self, guid: str) -> None:
+        """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
+        self._calendars.visit(guid)
+
+    def search(self, guid: str) -> None:
+        """Have a user's mailbox looked for anew and its calendar read; `CalendarVisited` tells as with `visit`."""
+        self._calendars.search(guid)
+
+    async def settled(self) -> None:
+        """Return as soon as everything due was read and decided, and the PBX shows it."""
+        parts = (self._directory, self._calendars, self._decider, self._writer)
+        while not all(part.is_idle() for part in parts):
+            await self._finished.wait()
+
+    def _set_back(self) -> None:
+        """What was decided, and planned to be read, was so for an instant that is yet to come."""
+        self._decider.mark_all(self._roster)
+        for guid in self._roster:
+            self._calendars.visit(guid)
+
+    def _arrived(self, guid: str) -> None:
+        self._links.users_are_known()
+        self._decider.mark(guid)
+        self._calendars.arrived(guid)
+
+    def _departing(self, guid: str) -> None:
+        self._decider.mark(guid)
+        self._calendars.forget(guid)
+        self._claims.forget(guid)
+
+    def _heard(self, address: str, urgency: Urgency) -> None:
+        for guid in self._calendars.heard(address, urgency):
+            self._report(UserChanged(guid))
+
+    def _visited(self, guid: str) -> None:
+        self._claims.visited(guid)
+        self._decider.mark(guid)
+        self._report(UserChanged(guid))
+        participant = self._roster.get(guid)
+        if participant is not None and not self._calendars.is_asked_for_again(guid):
+            self._report(CalendarVisited(guid, participant.problem))
+
+    def _shows_something(self, guid: str) -> bool:
+        return self._writer.written(guid).acknowledged not in (None, CLEARED)
+
+    def _decided(self, guid: str) -> None:
+        self._writer.want(guid)
+        self._report(UserChanged(guid))
+
+    def _handle(self, event: PbxEvent) -> None:
+        match event:
+            case LinkUp(pbx, domain):
+                self._links.pbx_is_connected()
+                self._directory.copy_begins()
+                self._directory.set_domain(domain)
+                if pbx is not None:
+                    self._writer.master_is_certain()
+            case LinkDown(failure, retry_at):
+                self._writer.link_is_down()
+                self._read_back.stop()
+                self._report(LinkTrouble(Side.PBX, failure, retry_at))
+            case UsersComplete(guids):
+                gone = self._roster.keys() - guids
+                for guid in gone:
+                    self._writer.user_is_gone(guid)
+                self._directory.handle(event)
+                for guid in gone:
+                    self._report(UserChanged(guid))
+                self._writer.link_is_up()
+                self._read_back.begin()
+                self._report(LinkRecovered(Side.PBX))
+                self._calendars.everybody_is_known()
+                self._decider.everybody_is_known()
+            case UserSeen(user):
+                self._directory.handle(event)
+                self._writer.user_is_certain(user.guid)
+                self._report(UserChanged(user.guid))
+            case UserRemoved(guid):
+                self._writer.user_is_gone(guid)
+                self._directory.handle(event)
+                self._report(UserChanged(guid))
+            case PbxTurnedAway(name, failure):
+                self._refused_pbxs[name] = failure
+                self._report(PbxRefused(name, failure))
+            case PbxWelcome(name):
+                self._refused_pbxs.pop(name, None)
+            case Listening(url, fingerprint):
+                self._report(ListeningForPbx(url, fingerprint))
+
+    def _report(self, happening: Happening) -> None:
+        match happening:
+            case LinkTrouble() | LinkRecovered():
+                self._links.note(happening)
+            case _:
+                pass
+        for observer in self._observers:
+            try:
+                observer(happening)
+            except Exception as mistake:
+                self._mistakes.write("telling of what happens", mistake)

@@ -1,0 +1,83 @@
+"""The ladder to Exchange Online: a token comes first."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.checks.check import Outcome
+from engine.core.secret import Secret
+from engine.exchange.errors import EwsSwitchedOff
+from engine.exchange.oauth.errors import ClientSecretRefused
+from engine.simulator.company import DOMAIN, Company
+from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
+from engine.simulator.exchange.topology import Behaviour
+from engine.simulator.faults import ews_switched_off
+from engine.simulator.world import World
+from tests.checks.support import Climbed, climb_exchange
+from tests.support.clock import ManualClock
+from tests.support.site import ews_schema
+
+CLIENT = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
+SECRET = Secret("s3cr3t~never.to.be.seen")
+RESOURCE = "https://outlook.office365.com"
+
+
+@dataclass
+class Cloud:
+    company: Company
+    entra: EntraSimulator
+
+    async def climb(self, secret: Secret = SECRET) -> Climbed:
+        return await climb_exchange(
+            self.company,
+            f"anna.mueller@{DOMAIN}",
+            password=secret,
+            type="cloud-ews",
+            tenant_id=TENANT,
+            client_id=CLIENT,
+            authority=self.entra.url,
+        )
+
+
+@pytest.fixture
+async def cloud(world: World, tmp_path: Path) -> AsyncIterator[Cloud]:
+    soon = datetime.now(UTC) + timedelta(days=1)
+    application = AppRegistration(CLIENT, (RESOURCE,), client_secrets={SECRET.reveal(): soon})
+    tokens: list[EntraSimulator] = []
+    company = Company(
+        world,
+        tmp_path,
+        ManualClock(),
+        schema=ews_schema(),
+        hosts=("outlook.office365.com", "localhost"),
+        external_host="outlook.office365.com",
+        internal_host="outlook.office365.com",
+        token_holder=lambda token: tokens[0].holder(token, RESOURCE),
+        behaviour=Behaviour(app_only=True),
+    )
+    async with EntraSimulator(application, authority=company.authority) as entra, company:
+        tokens.append(entra)
+        yield Cloud(company, entra)
+
+
+async def test_a_right_registration_climbs_every_rung(cloud: Cloud) -> None:
+    climbed = await cloud.climb()
+    outcomes = {name: rung.outcome for name, rung in climbed.rungs.items()}
+    assert outcomes == dict.fromkeys(outcomes, Outcome.OK) | {"autodiscover": Outcome.SKIPPED}
+    assert CLIENT in climbed.evidence("token")
+    assert cloud.company.exchange.ledger.complaints == []
+
+
+async def test_a_wrong_client_secret(cloud: Cloud) -> None:
+    broken = (await cloud.climb(Secret("wrong"))).fell_at("token")
+    assert isinstance(broken.failure, ClientSecretRefused)
+    assert SECRET.reveal() not in str(broken)
+
+
+async def test_web_services_that_a_policy_switched_off(cloud: Cloud) -> None:
+    cloud.company.exchange.faults.add(ews_switched_off(), operation="ResolveNames")
+    broken = (await cloud.climb()).fell_at("log-in")
+    assert isinstance(broken.failure, EwsSwitchedOff)

@@ -1,0 +1,72 @@
+"""What the demo prints, line by line."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from pytest_snapshot.plugin import Snapshot
+
+from engine.cli.demo_output import JsonView, LineView, Tally, View
+from engine.core.presence.model import CLEARED, Presence
+from engine.core.users import User
+from engine.exchange.errors import ExchangeUnreachable, MailboxNotFound
+from engine.pbx.errors import PresenceRefused
+from engine.sync.events import Happening, LinkRecovered, LinkTrouble, PresenceConfirmed, Side, UserTrouble
+from engine.sync.status import LinkStatus, Status, UserProblem
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NINE = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+ANNA = User(guid="a1", name="anna", display_name="Anna Müller")
+BEN = User(guid="b2", name="ben", display_name="Ben Åkesson-von der Lindenstraße")
+NO_MAILBOX = MailboxNotFound("ben@corp.example is not in the directory")
+DOWN = ExchangeUnreachable("mail.corp.example: connection refused")
+REFUSED = PresenceRefused("object locked")
+
+STORY: tuple[Happening, ...] = (
+    LinkRecovered(Side.EXCHANGE),
+    UserTrouble(BEN, NO_MAILBOX),
+    PresenceConfirmed(ANNA, Presence("busy", "Busy: Rücksprache until 10am"), NINE),
+    PresenceConfirmed(BEN, Presence("", "Homeoffice until 5pm"), NINE),
+    PresenceConfirmed(ANNA, Presence("dnd", "Do not disturb until 11am"), NINE),
+    PresenceConfirmed(ANNA, Presence("away", "Away, all day"), NINE),
+    PresenceConfirmed(ANNA, CLEARED, NINE),
+    LinkTrouble(Side.EXCHANGE, DOWN, NINE),
+    UserTrouble(ANNA, REFUSED),
+)
+STATUS = Status(
+    users=2,
+    resolved=1,
+    watched=1,
+    waiting=0,
+    unresolved=(UserProblem(BEN, NO_MAILBOX),),
+    refused=(UserProblem(ANNA, REFUSED),),
+    oldest_reading=NINE,
+    pbx=LinkStatus(works=True),
+    exchange=LinkStatus(failure=DOWN),
+    refused_pbxs={},
+    restriction=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("view", "name"),
+    [
+        (JsonView(BERLIN), "demo.jsonl"),
+        (LineView(BERLIN, colour=False, ascii_only=False), "demo.txt"),
+        (LineView(BERLIN, colour=False, ascii_only=True), "demo-ascii.txt"),
+        (LineView(BERLIN, colour=True, ascii_only=False), "demo-colour.txt"),
+    ],
+)
+def test_a_story_as_it_is_shown(
+    view: View, name: str, snapshot: Snapshot, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    tally = Tally()
+    view.begin(300, NINE, Path("/tmp/demo/engine.sock"))
+    for happening in STORY:
+        tally.note(happening)
+        view.show(happening)
+    view.end(STATUS, tally)
+    snapshot.snapshot_dir = Path(__file__).parent / "snapshots"
+    snapshot.assert_match(capsys.readouterr().out, name)

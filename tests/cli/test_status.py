@@ -1,0 +1,204 @@
+"""The commands that ask a running engine, as separate processes against a real socket."""
+
+import asyncio
+import json
+import platform
+import re
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from engine.api.paths import socket_path
+from engine.core.appointments import Appointment, Oddity, Sensitivity
+from engine.exchange.errors import MailboxNotFound
+from tests.support.api import NINE, SETTINGS, InstantSource, ServedEngine, people, served_engine
+from tests.support.command import Ended, command
+
+USERS = people(12)
+
+
+async def ask(served: ServedEngine, name: str, *arguments: str) -> Ended:
+    return await command(name, "--socket", str(served.socket), *arguments)
+
+
+@pytest.fixture
+def source() -> InstantSource:
+    source = InstantSource()
+    source.failures["user7@corp.example"] = MailboxNotFound("user7@corp.example is not in the directory")
+    return source
+
+
+async def test_status_for_people_and_for_programs(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        people, program = await asyncio.gather(ask(served, "status"), ask(served, "status", "--json"))
+    assert (people.status, people.err, program.status) == (0, "", 0)
+    assert "✓ PBX       working" in people.out
+    assert "12: 11 with a calendar, 0 not read yet, 1 without" in people.out
+    assert "✗ No mailbox was found for this user" in people.out
+    assert "\x1b" not in people.out
+    assert all(len(line) <= 80 for line in people.out.splitlines())
+    assert json.loads(program.out)["unresolved"] == 1
+
+
+async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Path) -> None:
+    source = InstantSource()
+    source.watched |= {f"user{n}@corp.example" for n in range(11)}
+    settings = SETTINGS.replace('"UTC"', '"Europe/Berlin"')
+    async with served_engine(tmp_path, USERS, settings=settings, source=source) as served:
+        await served.settled()
+        await served.clock.advance(150)
+        elsewhere = {"TZ": "America/New_York"}
+        explained, status = await asyncio.gather(
+            command("explain", "user1", "--socket", str(served.socket), **elsewhere),
+            command("status", "--socket", str(served.socket), **elsewhere),
+        )
+    assert "until 11am" in explained.out
+    assert "Mon 02 10:00–11:00" in explained.out
+    assert "2026-03-02 10:05:00 (Europe/Berlin)" in explained.out
+    assert "certain until 2026-03-02 11:00" in explained.out
+    assert "✓ PBX       working since 2026-03-02 10:05:00" in status.out
+    assert "  Calendars 11 watched, so that changes are heard at once; the others are read\n" in status.out
+    assert "now and then, the oldest 2 min ago" in status.out
+
+
+async def test_what_was_left_out_and_why_a_subject_is_hidden_is_told(tmp_path: Path, source: InstantSource) -> None:
+    usual = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject="Jour fixe")
+    source.calendars["user1@corp.example"] = (
+        replace(usual, sensitivity=Sensitivity.PRIVATE, subject="Doctor"),
+        replace(usual, id="n", end=NINE, subject="", oddities=(Oddity.NOT_UNDERSTOOD,)),
+    )
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        explained, told = await asyncio.gather(
+            ask(served, "explain", "user1"), ask(served, "explain", "user1", "--json")
+        )
+    assert "Doctor" not in explained.out + told.out
+    said = " ".join(explained.out.split())
+    assert "Mon 02 09:00–10:00 busy (private)" in said
+    assert "time unknown busy (" in said
+    assert "left out: nobody can tell when it begins or ends; odd: it has no start or no end that can be" in said
+    appointments = json.loads(told.out)["decision"]["appointments"]
+    assert {each["outcome"] for each in appointments} == {"active", "left out"}
+    assert "private" in {each["hidden"] for each in appointments}
+
+
+async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        everybody, some = await asyncio.gather(ask(served, "users"), ask(served, "users", "number", "7", "--json"))
+    assert everybody.out.splitlines()[0] == "● busy      User Number 0         Busy: Jour fixe until 10am"
+    assert len(everybody.out.splitlines()) == 12
+    assert everybody.err == "12 users\n"
+    [user] = json.loads(some.out)["users"]
+    assert (user["name"], user["problem"]) == ("user7", "mailbox-not-found")
+
+
+async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        exact, none, many, note = await asyncio.gather(
+            ask(served, "explain", "user1"),
+            ask(served, "explain", "nobody"),
+            ask(served, "explain", "number"),
+            ask(served, "explain", "until"),
+        )
+        noted = await ask(served, "users", "until")
+    assert exact.status == 0
+    assert "  Changes   looked for now and then, since the calendar is not watched" in exact.out
+    assert "            again at 2026-03-02 " in exact.out
+    assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
+    assert "Jour fixe" in exact.out
+    assert "        active" in exact.out
+    assert (none.status, many.status) == (66, 2)
+    assert (noted.err, note.status) == ("11 users\n", 66), "a note is looked through, but does not name anybody"
+    assert "There is no such user: nobody fits 'nobody'" in none.err
+    assert "12 users fit 'number': user0, user1" in many.err
+
+
+async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        before = source.reads
+        everybody = await ask(served, "resync")
+        assert (everybody.status, everybody.out) == (0, "done: 12 of 12 calendars, 1 not readable\n")
+        assert source.reads == before + 11
+        assert (await ask(served, "resync", "user7")).status == 1
+        some = await ask(served, "resync", "--resolve", "user1", "user2")
+        assert some.out == "done: 2 of 2 calendars, 0 not readable\n"
+        assert [operation.kind for operation in served.desk.operations.all()] == ["reresolve", "resync", "resync"]
+        refused = await command("resync", "--socket", str(served.read_only))
+        assert refused.status == 77
+        assert "reading only" in refused.err
+        readable = await command("status", "--socket", str(served.read_only))
+        assert readable.status == 0
+
+
+async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        lines = asyncio.create_subprocess_exec
+        process = await lines(
+            sys.executable,
+            "-m",
+            "engine.cli.main",
+            "events",
+            "--json",
+            "--socket",
+            str(served.socket),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+        )
+        assert process.stdout is not None
+        first = json.loads(await process.stdout.readline())
+        assert (first["event"], len(first["data"]["users"])) == ("snapshot", 12)
+        shown = asyncio.gather(ask(served, "events"))
+        await served.eventually(lambda: served.desk.events.listeners == 2)
+        await served.clock.advance(3600)
+        await served.settled()
+    out, err = await process.communicate()
+    [people] = await shown
+    assert process.returncode == people.status == 69
+    events = [json.loads(line) for line in out.decode().splitlines()]
+    assert sum(event["event"] == "changes" for event in events) == 12
+    assert b"ended the events" in err
+    assert len(re.findall(r"^\d\d:\d\d:\d\d  ○ available User Number \d+ +$", people.out, re.M)) == 12
+
+
+async def test_no_engine(tmp_path: Path) -> None:
+    nobody = await command("status", "--socket", str(tmp_path / "engine.sock"))
+    assert (nobody.status, nobody.out) == (69, "")
+    assert "calendar-engine run" in nobody.err
+    assert "Traceback" not in nobody.err
+    default = await command("users", XDG_RUNTIME_DIR=str(tmp_path), RUNTIME_DIRECTORY="")
+    assert default.status == 69
+    assert str(tmp_path / "calendar-engine" / "engine.sock") in default.err
+
+
+async def test_versions_with_and_without_an_engine(tmp_path: Path) -> None:
+    nowhere = {"XDG_RUNTIME_DIR": str(tmp_path), "RUNTIME_DIRECTORY": ""}
+    async with served_engine(tmp_path, USERS) as served:
+        people, program, alone, wrong = await asyncio.gather(
+            ask(served, "version"),
+            ask(served, "version", "--json"),
+            command("version", "--json", **nowhere),
+            command("version", "--socket", str(tmp_path / "nothing.sock")),
+        )
+    own = json.loads(alone.out)
+    assert own["engine"] is None
+    assert own["python"] == platform.python_version()
+    assert json.loads(program.out)["engine"]["version"] == own["version"]
+    assert people.out.startswith(f"calendar-engine {own['version']}, API 1, Python ")
+    assert f"The engine that runs is {own['version']}, API 1." in people.out
+    assert (wrong.status, wrong.out) == (69, "")
+
+
+def test_where_the_socket_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert socket_path(tmp_path / "own.sock", {"RUNTIME_DIRECTORY": "/run/a"}) == tmp_path / "own.sock"
+    assert socket_path(None, {"RUNTIME_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a/engine.sock")
+    assert socket_path(None, {}) == tmp_path / "calendar-engine" / "engine.sock"

@@ -1,0 +1,164 @@
+"""Values: what each parser makes of them, and what it refuses."""
+
+import math
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.users import UserSelection
+from engine.settings import parsers
+from engine.settings.model import ExchangeType, ResolveWith
+from engine.settings.parsers import Parser, Refusal
+
+
+@pytest.mark.parametrize(
+    ("parse", "value", "result"),
+    [
+        (parsers.flag, True, True),
+        (parsers.Whole(1, 65535), 65535, 65535),
+        (parsers.Number(0, 48), 0, 0.0),
+        (parsers.Number(0, 48), 1.5, 1.5),
+        (parsers.text, " PBX eins ", "PBX eins"),
+        (parsers.text, "👩‍💻\N{NO-BREAK SPACE}x", "👩‍💻\N{NO-BREAK SPACE}x"),
+        (parsers.text_or_nothing, " ", ""),
+        (parsers.Choice(ResolveWith), "candidates", ResolveWith.CANDIDATES),
+        (parsers.channel_binding, "auto", True),
+        (parsers.channel_binding, "off", False),
+        (parsers.everyone, "all", UserSelection()),
+        (parsers.time_zone, "Europe/Vienna", ZoneInfo("Europe/Vienna")),
+        (parsers.language, "de", "de"),
+        (parsers.host, "pbx.example.com", "pbx.example.com"),
+        (parsers.host, "pbx", "pbx"),
+        (parsers.host, "192.0.2.1", "192.0.2.1"),
+        (parsers.host, "[2001:db8::1]", "2001:db8::1"),
+        (parsers.host, "bücher_1.example", "bücher_1.example"),
+        (parsers.domain, "example.com", "example.com"),
+        (parsers.listening_address, "::", "::"),
+        (parsers.url_path, "/calendar/sync", "/calendar/sync"),
+        (
+            parsers.https_url,
+            "https://mail.example.com/EWS/Exchange.asmx",
+            "https://mail.example.com/EWS/Exchange.asmx",
+        ),
+        (parsers.https_url, "https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+        (parsers.mail_address, "o'brien+x@mail.example.com", "o'brien+x@mail.example.com"),
+        (parsers.account, "svc@example.com", "svc@example.com"),
+        (parsers.account, r"CORP\calendar sync", r"CORP\calendar sync"),
+        (parsers.contact, "calendar:", "calendar:"),
+        (parsers.file, "/etc/ca.pem", Path("/etc/ca.pem")),
+        (parsers.fingerprint, ":".join(["AB"] * 32), "ab" * 32),
+        (parsers.guid, "00000000-0000-0000-0000-00000000000A", "00000000-0000-0000-0000-00000000000A"),
+    ],
+)
+def test_a_right_value_is_read(parse: Parser, value: object, result: object) -> None:
+    assert parse(value) == result
+
+
+@pytest.mark.parametrize(
+    ("parse", "value", "reason"),
+    [
+        (parsers.flag, "true", "must be true or false, not text"),
+        (parsers.flag, 1, "must be true or false, not a whole number"),
+        (parsers.Whole(1, 65535), True, "must be a whole number, not true or false"),
+        (parsers.Whole(1, 65535), 443.0, "must be a whole number, not a number"),
+        (parsers.Whole(1, 65535), 0, "is out of range"),
+        (parsers.Whole(1, 65535), 65536, "is out of range"),
+        (parsers.Whole(1, 65535), 10**60, "is out of range"),
+        (parsers.Number(0, 48), -0.1, "is out of range"),
+        (parsers.Number(0, 48), math.nan, "is out of range"),
+        (parsers.Number(0, 48), math.inf, "is out of range"),
+        (parsers.Number(0, 48), False, "must be a number, not true or false"),
+        (parsers.text, "  ", "is empty"),
+        (parsers.text, ["a"], "must be text, not a list"),
+        (parsers.text, "CORP\x08ot", "contains a control character"),
+        (parsers.Choice(ResolveWith), "Candidates", 'has an unknown value: "Candidates"'),
+        (parsers.Choice(ResolveWith), 1, "must be text, not a whole number"),
+        (parsers.Choice(ExchangeType), "cloud-graph", '= "cloud-graph" is not available in this version'),
+        (parsers.channel_binding, True, "has an unknown value"),
+        (parsers.everyone, ["all"], 'must be "all" or a table'),
+        (parsers.time_zone, "europe/wien", 'is no IANA time zone: "europe/wien"'),
+        (parsers.time_zone, "../../etc/passwd", 'is no IANA time zone: "../../etc/passwd"'),
+        (parsers.language, "tlh", 'is no supported language: "tlh"'),
+        (parsers.host, "https://pbx", 'is no host name: "https://pbx"'),
+        (parsers.host, "pbx:443", 'is no host name: "pbx:443"'),
+        (parsers.host, "192.0.2.256", 'is no host name: "192.0.2.256"'),
+        (parsers.host, "a" * 64, f'is no host name: "{"a" * 59}…"'),
+        (parsers.domain, "@example.com", 'is no domain: "@example.com"'),
+        (parsers.listening_address, "localhost", 'is no IP address: "localhost"'),
+        (parsers.url_path, "calendar", 'is no path of a URL: "calendar"'),
+        (parsers.https_url, "http://mail.example.com", "does not begin with https://"),
+        (parsers.https_url, "https://svc:hunter2@mail.example.com", "holds a user name"),
+        (parsers.https_url, "https:///EWS", "has no valid host name"),
+        (parsers.https_url, "https://mail.example.com/a b", "has no valid host name"),
+        (parsers.https_url, "https://mail.example.com:99999/", "is no URL"),
+        (parsers.https_url, "https://[::1/", "is no URL"),
+        (parsers.mail_address, "office", 'is no e-mail address: "office"'),
+        (parsers.account, "svc", 'is no account name: "svc"'),
+        (parsers.account, r"CORP\svc@example.com", r'is no account name: "CORP\\svc@example.com"'),
+        (parsers.contact, "tel:", '= "tel:" would overwrite what users and the PBX set themselves'),
+        (parsers.contact, "calendar", 'is no presence contact: "calendar"'),
+        (parsers.file, "ca.pem", 'is no absolute path: "ca.pem"'),
+        (parsers.fingerprint, "ab" * 20, "is no SHA-256 fingerprint"),
+        (parsers.guid, "contoso", 'is no GUID: "contoso"'),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_reason(parse: Parser, value: object, reason: str) -> None:
+    refusal = parse(value)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == reason
+    assert refusal.remedy.endswith((".", "?"))
+
+
+def test_an_unknown_word_is_answered_with_the_words_that_are_available() -> None:
+    refusal = parsers.Choice(ExchangeType)("on-premise")
+    assert refusal == Refusal('has an unknown value: "on-premise"', "Write one of: on-premises, cloud-ews.")
+
+
+def test_a_zone_with_the_wrong_case_is_answered_with_the_right_one() -> None:
+    refusal = parsers.time_zone("europe/berlin")
+    assert isinstance(refusal, Refusal)
+    assert refusal.remedy == "Did you mean Europe/Berlin?"
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    refusal = parsers.https_url("https://svc:hunter2@mail.example.com")
+    assert "hunter2" not in repr(refusal)
+
+
+JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.datetimes() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+PARSERS: list[Parser] = [
+    parsers.flag,
+    parsers.Whole(1, 10),
+    parsers.Number(0.5, 10),
+    parsers.text,
+    parsers.Choice(ResolveWith),
+    parsers.channel_binding,
+    parsers.everyone,
+    parsers.time_zone,
+    parsers.language,
+    parsers.host,
+    parsers.https_url,
+    parsers.mail_address,
+    parsers.account,
+    parsers.contact,
+    parsers.file,
+    parsers.fingerprint,
+    parsers.guid,
+]
+
+
+@given(JSON_LIKE)
+def test_no_value_is_too_strange_to_be_answered(value: object) -> None:
+    for parse in PARSERS:
+        result = parse(value)
+        if isinstance(result, Refusal):
+            assert result.reason
+            assert "\n" not in result.reason
