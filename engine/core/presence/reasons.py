@@ -43,7 +43,7 @@ class Rule(StrEnum):
     LATER_START = "a later start is more specific"
     EARLIER_END = "an earlier end is more specific"
     SMALLER_ID = "equal in every rule"
-    BEGINS_FIRST = "the earliest start comes next"
+    BEGINS_FIRST = "the earliest comes next"
     AVAILABLE_IS_NOT_ANNOUNCED = "an appointment that leaves one available is not announced"
     HORIZON = "it starts too late to be announced now"
 

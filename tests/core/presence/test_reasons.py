@@ -81,7 +81,7 @@ def test_an_outranked_appointment_names_its_rival_and_the_first_rule_that_differ
 def test_what_comes_after_next_names_it() -> None:
     later = reason_for(appointment("15:00", "16:00", "Later"), NEXT)
     assert (later.outcome, later.rule, later.rival) == (Outcome.LATER, Rule.BEGINS_FIRST, "next")
-    assert later.words == "later than the next appointment: the earliest start comes next"
+    assert later.words == "later than the next appointment: the earliest comes next"
     longer = reason_for(changed(NEXT, id="a", end=at("14:00")), NEXT)
     assert (longer.outcome, longer.rule, longer.rival) == (Outcome.LATER, Rule.EARLIER_END, "next")
 
