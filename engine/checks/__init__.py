@@ -1,1 +1,1 @@
-"""Tries settings that need not be in force, rung by rung, with the engine's own protocol code and without writing."""
+"""Step-by-step checks of settings, in force or not, with the engine's own protocol code and without writing."""

@@ -10,7 +10,7 @@ from engine.core.errors import Failure, Fault, Scope
 
 
 class Outcome(StrEnum):
-    """How a rung ended."""
+    """Result of a step."""
 
     OK = "ok"
     FAILED = "failed"
@@ -19,11 +19,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One thing that was tried. `evidence` is what was seen, in words; `skipped_because` says why it was not tried.
+    """One step of a check. `evidence` is what was observed, in words; `skipped_because` is why it was not tried.
 
-    What is `confidential`, as somebody else's address, is told to those alone who may change things.
+    `confidential` lines, such as other people's addresses, are shown only to those who may change things.
 
-    `remedy` is what to do about the `failure`, in as exact words as can be found for this site.
+    `remedy` is what to do about the `failure`, worded as exactly as possible for this site.
     """
 
     name: str
@@ -38,14 +38,14 @@ class Rung:
 
 @dataclass(slots=True)
 class Footing:
-    """What a step finds out on its rung; a `remedy` of its own takes the place of the failure's."""
+    """Findings of a running step; its `remedy`, if set, replaces the failure's."""
 
     evidence: list[str] = field(default_factory=list)
     remedy: str = ""
     confidential: list[str] = field(default_factory=list)
 
     def add_troubles(self, troubles: Iterable[tuple[str, Failure]]) -> None:
-        """Note what is the matter with whom."""
+        """Record who is affected by which failure."""
         for whom, failure in troubles:
             self.evidence.append(f"{whom}: {failure.meaning}: {failure.detail}".removesuffix(": "))
             if failure.confidential:
@@ -53,16 +53,16 @@ class Footing:
 
 
 class NotReached(Exception):
-    """Raised by a step that could not even be tried, with the reason; the climb goes on."""
+    """Raised by a step that could not be tried, with the reason; the check goes on."""
 
 
 Step = Callable[[Footing], Awaitable[None]]
 
 
 class Ladder:
-    """Climbs the rungs `names` in their order; `report` hears of each as it is done. `clock` is the network clock.
+    """Runs the steps `names` in order and passes each result to `report`. `clock` is the network clock.
 
-    After a rung that failed the following ones are skipped.
+    After a failed step the remaining ones are skipped.
     """
 
     def __init__(self, names: Sequence[str], report: Callable[[Rung], None], clock: Clock) -> None:
@@ -74,11 +74,11 @@ class Ladder:
 
     @property
     def holds(self) -> bool:
-        """Whether no rung has failed."""
+        """Whether no step has failed."""
         return not self._broken
 
     async def climb(self, name: str, step: Step) -> None:
-        """Try one rung; the failure that `step` raises is taken down, and ends the climb."""
+        """Run one step; the failure that `step` raises is recorded, and ends the check."""
         if self._broken:
             self.skip(name, f'"{self._broken}" failed')
             return
@@ -104,7 +104,7 @@ class Ladder:
         )
 
     def skip(self, name: str, why: str) -> None:
-        """Leave out a rung, and say why."""
+        """Skip a step for the reason `why`."""
         self._add(Rung(name, Outcome.SKIPPED, skipped_because=why))
 
     def _add(self, rung: Rung) -> None:
@@ -113,16 +113,16 @@ class Ladder:
 
 
 class NameNotFound(Failure):
-    """The name service knows no address for a host."""
+    """DNS has no address for a host."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The name service knows no address for this name"
-    remedy = "Correct the host name in the settings, or have it entered into the name service that this machine asks."
+    meaning = "DNS has no address for this host name"
+    remedy = "Correct the host name in the settings, or add it to the DNS that this machine uses."
 
 
 class NobodyTakesPart(Failure):
-    """The PBX has users, or none, and the selection leaves nobody."""
+    """The PBX has no users, or none that pbx.users selects."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -131,7 +131,7 @@ class NobodyTakesPart(Failure):
 
 
 class UserNotInPbx(Failure):
-    """The user that the probe was asked to look at does not exist."""
+    """The user named for the check does not exist."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
@@ -140,9 +140,9 @@ class UserNotInPbx(Failure):
 
 
 class NobodyToTry(Failure):
-    """No mailbox was named, and none can be guessed."""
+    """No mailbox was named, and no other is known."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "There is no mailbox to try this with"
+    meaning = "There is no mailbox to test with"
     remedy = "Name the e-mail address of a user with --user."

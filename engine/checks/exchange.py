@@ -1,4 +1,4 @@
-"""The ladder to Exchange: from the name of its server to one calendar that is read and can be watched."""
+"""Check of Exchange: from its host name to one calendar that is read and can be subscribed to."""
 
 import asyncio
 import contextlib
@@ -64,16 +64,16 @@ _SAID_AFTER_THE_LOG_IN = (
 )
 LOOK = timedelta(days=1)
 SIGN_OF_LIFE = 60.0
-"""Seconds: a stream is never silent for longer (Exchange gives a sign of life every 45)."""
+"""Seconds: a stream is never silent for longer (Exchange sends a heartbeat every 45)."""
 HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeAccess:
-    """The way to one Exchange that settings lead to, made but not used yet.
+    """Clients for the Exchange that the settings describe, built but not used yet.
 
-    `settings` are complete for the kind of Exchange. `token` is what every request is authorised by where that is no
-    password. `source` reads calendars by `http` and closes it.
+    `settings` are complete for the kind of Exchange. `token` authorises every request unless a password does.
+    `source` reads calendars through `http` and closes it.
     """
 
     settings: ExchangeSettings
@@ -84,14 +84,14 @@ class ExchangeAccess:
 
 
 MakeAccess = Callable[[], ExchangeAccess]
-"""Raises an `ExchangeFailure` where files that the settings name cannot be used."""
+"""Raises an `ExchangeFailure` if files named in the settings cannot be used."""
 
 
 class ExchangeProbe:
-    """Tries the settings that `make_access` makes the way for.
+    """Tries the settings for which `make_access` builds the clients.
 
-    `candidates` are the addresses of the user whose calendar is read; without any, the service account's own is.
-    `clock` is the network clock, `calendar_clock` tells which day it is.
+    `candidates` are the addresses of the user whose calendar is read; without any, the service account's own is read.
+    `clock` is the network clock, `calendar_clock` gives the current day.
     """
 
     names = NAMES
@@ -110,7 +110,7 @@ class ExchangeProbe:
         self._make_access = make_access
         own = self._settings.user if is_smtp_address(self._settings.user) else ""
         self._own_address = own
-        # Somebody who was named and has no mailbox is not found, however well the account's own can be read.
+        # A named user without a mailbox is a failure, even if the account's own calendar can be read.
         self._named = tuple(candidates)
         self._candidates = tuple(filter(None, map(smtp_address, candidates or (own,))))
         self._clock = clock
@@ -129,7 +129,7 @@ class ExchangeProbe:
         await ladder.climb("files", self._prepare)
         if not ladder.holds:
             for name in NAMES[1:]:
-                ladder.skip(name, "there is no way to connect")
+                ladder.skip(name, "no connection is possible")
             return tuple(ladder.rungs)
         try:
             await self._climb(ladder)
@@ -141,7 +141,7 @@ class ExchangeProbe:
         self._access = self._make_access()
         self._settings = self._access.settings
         self._url = self._settings.ews_url or ""
-        footing.evidence.append("what the settings name can be read")
+        footing.evidence.append("the files named in the settings can be read")
 
     async def _climb(self, ladder: Ladder) -> None:
         if self._access.token is None:
@@ -168,7 +168,7 @@ class ExchangeProbe:
         token = self._access.token
         if token is not None:
             await token.authorization()
-            footing.evidence.append(f"{token.user} was given a token")
+            footing.evidence.append(f"{token.user} obtained a token")
 
     async def _discover(self, footing: Footing) -> None:
         search = Search(
@@ -215,7 +215,7 @@ class ExchangeProbe:
             raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
 
     async def _log_in(self, footing: Footing) -> None:
-        """Whatever Exchange has against a request that it has looked into, it has let us in before."""
+        """An error about the content of a request proves the login: Exchange checks it first."""
         address = self._whom_to_try()
         acting_for = Impersonation(address, primary=False) if self._access.token is not None else None
         with contextlib.suppress(*_SAID_AFTER_THE_LOG_IN):
@@ -232,7 +232,7 @@ class ExchangeProbe:
         footing.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
 
     async def _impersonate(self, footing: Footing) -> None:
-        """Reading is the proof of impersonation; what is wrong with the calendar alone is the next rung's."""
+        """Reading proves impersonation; a failure of the calendar alone belongs to the next step."""
         if self._mailbox is None:
             return
         now = self._calendar_clock.now()
@@ -245,11 +245,11 @@ class ExchangeProbe:
         except ExchangeFailure as failure:
             self._unreadable = failure
             if not isinstance(failure, CalendarNotReadable):
-                raise NotReached(f"not told: {failure.meaning[0].lower()}{failure.meaning[1:]}") from failure
+                raise NotReached(f"not known: {failure.meaning[0].lower()}{failure.meaning[1:]}") from failure
         if self._settings.mode is Mode.FREE_BUSY:
             raise NotReached('exchange.mode = "free-busy" needs none')
         if (restriction := self._access.source.restriction) is not None:
-            footing.evidence.append("times and states may be read: what is left without this right")
+            footing.evidence.append("free/busy may be read: all that is possible without this right")
             footing.remedy = self._grant()
             raise restriction
         footing.evidence.append(f"the service account may act for {self._mailbox.address}")
@@ -277,10 +277,10 @@ class ExchangeProbe:
         finally:
             with contextlib.suppress(ExchangeFailure):
                 await client.call(mailbox.url, unsubscribe(identifier), acting_for, affinity)
-        footing.evidence.append("a subscription to changes was made, its stream gave a sign of life, and it was ended")
+        footing.evidence.append("a subscription was made, its stream sent a heartbeat, and it was ended")
 
     async def _listen(self, client: EwsClient, mailbox: Mailbox, identifier: str, affinity: Affinity) -> None:
-        """Open the stream and wait for its first sign of life, which Exchange gives at once, as a rule."""
+        """Open the stream and wait for its first heartbeat, which Exchange usually sends at once."""
         operation = get_streaming_events([identifier], minutes=1)
         listening = client.listen(mailbox.url, operation, Impersonation(mailbox.address), affinity)
         try:
@@ -294,8 +294,8 @@ class ExchangeProbe:
                             raise SubscriptionLost(f"the stream of {mailbox.address} was closed at once")
                         return
         except TimeoutError as error:
-            raise ExchangeUnreachable(f"the stream gave no sign of life in {SIGN_OF_LIFE} s") from error
-        raise ExchangeUnreachable("the stream of notifications broke off")
+            raise ExchangeUnreachable(f"the stream sent no heartbeat within {SIGN_OF_LIFE} s") from error
+        raise ExchangeUnreachable("the notification stream broke off")
 
     def _grant(self) -> str:
         account = impersonation.quoted(self._settings.user, "ACCOUNT")

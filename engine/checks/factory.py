@@ -1,4 +1,4 @@
-"""Makes probes for whatever settings and secrets are to be tried."""
+"""Factory of checks for the settings and secrets to be tried."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ Progressed = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """`make_link` and `make_access` put together what a running engine would use. `clock` is calendar time."""
+    """Makes checks; `make_link` and `make_access` build what a running engine would use. `clock` is calendar time."""
 
     make_link: Callable[[Settings, Secret, Callable[[PbxEvent], None]], Link]
     make_access: Callable[[Settings, Secrets], ExchangeAccess]
@@ -32,7 +32,7 @@ class Workbench:
     patience: float = PATIENCE
 
     def pbx(self, settings: Settings, password: Secret, user: str = "") -> PbxProbe:
-        """Return the ladder to the PBX; `user` is the Name of whose presence is read."""
+        """Return the check of the PBX; `user` is the Name of the user whose presence is read."""
         return PbxProbe(
             settings.pbx,
             functools.partial(self.make_link, settings, password),
@@ -42,7 +42,7 @@ class Workbench:
         )
 
     def exchange(self, settings: Settings, secrets: Secrets, candidates: Sequence[str]) -> ExchangeProbe:
-        """Return the ladder to Exchange; `candidates` are the addresses of whose calendar is read."""
+        """Return the check of Exchange; `candidates` are the addresses of the user whose calendar is read."""
         return ExchangeProbe(
             settings.exchange,
             functools.partial(self.make_access, settings, secrets),
@@ -55,7 +55,7 @@ class Workbench:
     def resolution(
         self, settings: Settings, secrets: Secrets, users: Iterable[User], domain: str, progressed: Progressed
     ) -> ResolutionProbe:
-        """Return the dry run over `users`; `domain` is the system name of the PBX."""
+        """Return the check of the mailboxes of `users`; `domain` is the system name of the PBX."""
         make_access = functools.partial(self.make_access, settings, secrets)
         order = settings.exchange.candidate_order
         return ResolutionProbe(users, domain, settings.pbx.users, order, make_access, self.network_clock, progressed)
@@ -68,7 +68,7 @@ class Workbench:
         mailboxes: Mapping[str, Mailbox],
         progressed: Progressed,
     ) -> CalendarsProbe:
-        """Return the look into the calendars of `users`."""
+        """Return the check of the calendars of `users`."""
         make_access = functools.partial(self.make_access, settings, secrets)
         return CalendarsProbe(
             users, mailboxes, settings.presence, make_access, self.network_clock, self.clock, progressed

@@ -1,4 +1,4 @@
-"""Checks of everybody's mailbox and calendar, without writing anything."""
+"""Checks of all users' mailboxes and calendars, without writing anything."""
 
 import asyncio
 from collections import Counter, deque
@@ -15,14 +15,14 @@ from engine.exchange.source import CalendarSource, Mailbox, Window
 
 AT_ONCE = 8
 USERS_NAMED = 100
-"""How many users without a mailbox are told by name."""
+"""Number of users without a mailbox that are named."""
 
 
 class ResolutionProbe:
-    """Looks for the mailboxes of those of `users` that `selection` lets take part. `clock` is the network clock.
+    """Resolves the mailboxes of those of `users` that `selection` includes. `clock` is the network clock.
 
-    After `run`, `mailboxes` has those that were found, by the guid of the user. `progressed` hears how many are done,
-    and for how many of them there is none.
+    After `run`, `mailboxes` holds those found, by the guid of the user. `progressed` is called with the number of users
+    done and the number of those without a mailbox.
     """
 
     names = ("users", "resolution")
@@ -49,7 +49,7 @@ class ResolutionProbe:
         self._stopped_by: Failure | None = None
 
     async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
-        """Climb, and return all rungs."""
+        """Run the check and return all steps."""
         ladder = Ladder(self.names, report, self._clock)
         await ladder.climb("users", self._count)
         await ladder.climb("resolution", self._resolve_all)
@@ -79,7 +79,7 @@ class ResolutionProbe:
             raise self._without[0][1]
 
     async def _resolve_some(self, source: CalendarSource, waiting: deque[User]) -> None:
-        """What concerns everybody ends it for everybody."""
+        """A failure that concerns all users ends the step for all."""
         while waiting and self._stopped_by is None:
             user = waiting.popleft()
             try:
@@ -92,15 +92,15 @@ class ResolutionProbe:
 
 
 MOST = 200
-"""Calendars that are read: enough to see what settings do, and little enough to be quick about it."""
+"""Number of calendars read: enough to see the effect of settings, few enough to be quick."""
 CALENDARS_NAMED = 20
 
 
 class CalendarsProbe:
-    """Reads today's calendars of `users` that have one of `mailboxes`, by guid, and decides under `settings`.
+    """Reads today's calendars of the `users` in `mailboxes` (by guid) and decides their presence under `settings`.
 
-    `clock` is the network clock, `calendar_clock` tells which instant it is decided for. `progressed` hears how many
-    are read, and how many of them could not be.
+    `clock` is the network clock, `calendar_clock` gives the instant decided for. `progressed` is called with the
+    numbers of calendars done and of those that could not be read.
     """
 
     names = ("calendars", "presence")
@@ -126,7 +126,7 @@ class CalendarsProbe:
         self._unread: list[tuple[User, Failure]] = []
 
     async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
-        """Climb, and return all rungs."""
+        """Run the check and return all steps."""
         ladder = Ladder(self.names, report, self._clock)
         await ladder.climb("calendars", self._read_all)
         await ladder.climb("presence", self._tell)

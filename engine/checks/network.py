@@ -1,4 +1,4 @@
-"""The lowest rungs of every ladder: is there such a name, does somebody answer, and with which certificate."""
+"""Network steps shared by the checks: DNS, TCP and TLS."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a name leads to."""
+    """An IP address and port that a host name resolves to."""
 
     ip: str
     port: int
@@ -28,11 +28,11 @@ class Address:
 
 
 Lookup = Callable[[str, int], Awaitable[tuple[Address, ...]]]
-"""Finds the addresses of a host and port; raises `NameNotFound`."""
+"""Resolves a host and port to addresses; raises `NameNotFound`."""
 
 
 async def look_up(host: str, port: int) -> tuple[Address, ...]:
-    """Ask the name service of this machine."""
+    """Resolve a host with the resolver of this machine."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -41,7 +41,7 @@ async def look_up(host: str, port: int) -> tuple[Address, ...]:
 
 
 def looking_up_by(resolver: AbstractResolver) -> Lookup:
-    """Return what asks `resolver` instead, as the HTTP client does."""
+    """Return a lookup through `resolver`, as the HTTP client does it."""
 
     async def ask(host: str, port: int) -> tuple[Address, ...]:
         try:
@@ -54,7 +54,7 @@ def looking_up_by(resolver: AbstractResolver) -> Lookup:
 
 
 async def first_that_answers(addresses: Sequence[Address]) -> Address:
-    """Return the first address that takes a connection. Raises OSError with what the last one said."""
+    """Return the first address that accepts a connection. Raises the OSError of the last one."""
     refusal: OSError = OSError("there is no address to connect to")
     for address in addresses:
         try:
@@ -66,7 +66,7 @@ async def first_that_answers(addresses: Sequence[Address]) -> Address:
 
 
 async def shown_certificate(address: Address, name: str) -> Certificate | None:
-    """Return the certificate that a server shows whoever asks for `name`, None where it shows none."""
+    """Return the certificate that a server presents for `name`, None if it presents none."""
     try:
         async with _connected(address, unverified_context(), name) as writer:
             shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
@@ -76,9 +76,9 @@ async def shown_certificate(address: Address, name: str) -> Certificate | None:
 
 
 async def verify(address: Address, name: str, context: ssl.SSLContext) -> str:
-    """Return the TLS version spoken with a server whose certificate `context` trusts for `name`.
+    """Return the TLS version agreed with a server whose certificate `context` trusts for `name`.
 
-    Raises ssl.SSLCertVerificationError where it does not, OSError where there is no handshake.
+    Raises ssl.SSLCertVerificationError if it is not trusted, OSError if the handshake fails.
     """
     async with _connected(address, context, name) as writer:
         return str(writer.get_extra_info("ssl_object").version())

@@ -1,4 +1,4 @@
-"""The check of the PBX: from the name of the server, or our own port, to a presence that can be read."""
+"""Check of the PBX: from its host name, or our own port, to a presence that can be read."""
 
 import asyncio
 import ssl
@@ -29,7 +29,7 @@ from engine.tls.contexts import speaks_tls
 
 
 class Hearing:
-    """Takes the link's events. `failure` is the first one; that no PBX has come yet is none."""
+    """Collects the events of the link. `failure` is the first one; "no PBX connected yet" does not count."""
 
     def __init__(self) -> None:
         self.listening: Listening | None = None
@@ -40,7 +40,7 @@ class Hearing:
         self._news = asyncio.Event()
 
     def __call__(self, event: PbxEvent) -> None:
-        """Take one event of the link."""
+        """Record one event of the link."""
         match event:
             case Listening():
                 self.listening = event
@@ -59,7 +59,7 @@ class Hearing:
         self._news.set()
 
     async def news(self) -> None:
-        """Wait until something more was told."""
+        """Wait for the next event."""
         self._news.clear()
         await self._news.wait()
 
@@ -68,7 +68,7 @@ DIAL = ("name lookup", "connection", "TLS", "App WebSocket")
 LISTEN = ("port", "connection from the PBX")
 COMMON = ("log-in", "master PBX", "rights", "users", "presence")
 PATIENCE = 90.0
-"""Seconds that a PBX may take to connect to us; how often it tries is not documented."""
+"""Seconds allowed for a PBX to connect; how often it tries is not documented."""
 
 _RUNG_OF: Mapping[type[Failure], str] = MappingProxyType(
     {
@@ -78,14 +78,14 @@ _RUNG_OF: Mapping[type[Failure], str] = MappingProxyType(
         PbxRightsMissing: "rights",
     }
 )
-"""Where a failure belongs that the link may tell earlier."""
+"""The step each failure belongs to, although the link may report it during an earlier one."""
 
 
 class PbxProbe:
-    """Tries `settings` with a link that `make_link` makes for them; `user` is the name of whose presence is read.
+    """Tries `settings` over a link from `make_link`; `user` is the name of the user whose presence is read.
 
-    After `run`, `users` are those that the PBX has, and `domain` is its system name, as far as the climb has come.
-    Nothing is written into the PBX.
+    After `run`, `users` are the users of the PBX and `domain` is its system name, as far as the check got.
+    Nothing is written to the PBX.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class PbxProbe:
 
     @property
     def users(self) -> tuple[User, ...]:
-        """The users of the PBX, once they are all known."""
+        """The users of the PBX, once all are known."""
         return tuple(self._heard.users.values()) if self._heard.complete else ()
 
     @property
@@ -118,7 +118,7 @@ class PbxProbe:
         return self._heard.login.domain if self._heard.login else self._settings.domain
 
     async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
-        """Climb, and return all rungs."""
+        """Run the check and return all steps."""
         ladder = Ladder(self.names, report, self._clock)
         if self._listens:
             await self._climb_link(ladder)
@@ -128,7 +128,7 @@ class PbxProbe:
         if self._settings.tls:
             await ladder.climb("TLS", self._shake_hands)
         else:
-            ladder.skip("TLS", "pbx.tls is off, so nothing is encrypted")
+            ladder.skip("TLS", "pbx.tls is off: the connection is not encrypted")
         await self._climb_link(ladder)
         return tuple(ladder.rungs)
 
@@ -194,8 +194,8 @@ class PbxProbe:
 
     async def _listen(self, footing: Footing) -> None:
         footing.remedy = (
-            "If it is the running engine that listens at this port, this cannot be tried beside it: its status tells "
-            "whether the PBX is connected. Else set pbx.listen_address to an address of this machine and "
+            "If the running engine listens on this port, the check cannot use it as well: the engine's status shows "
+            "whether the PBX is connected. Otherwise set pbx.listen_address to an address of this machine and "
             "pbx.listen_port to a free port above 1023."
         )
         await self._until("port", lambda: self._heard.listening is not None)
@@ -208,7 +208,7 @@ class PbxProbe:
             async with asyncio.timeout(self._patience):
                 await self._until("connection from the PBX", lambda: self._heard.login is not None)
         except TimeoutError as error:
-            raise PbxNotConnected(f"it did not within {self._patience:.0f} s") from error
+            raise PbxNotConnected(f"it did not connect within {self._patience:.0f} s") from error
         footing.evidence.append("the PBX has connected")
 
     async def _log_in(self, footing: Footing) -> None:
@@ -238,7 +238,7 @@ class PbxProbe:
         user = self._whom_to_look_at()
         presence = await link.read_presence(user.name)
         footing.evidence.append(
-            f"the calendar presence of {user.label} may be read, and so be written: {_shown(presence)}"
+            f"the calendar presence of {user.label} may be read and therefore written: {_shown(presence)}"
         )
 
     def _whom_to_look_at(self) -> User:
@@ -253,7 +253,7 @@ class PbxProbe:
         raise NotReached("no user with a Name takes part")
 
     async def _until(self, rung: str, done: Callable[[], bool]) -> None:
-        """Wait for what proves a rung. A failure that belongs to a later one proves it as well, or leaves it open."""
+        """Wait until `done`. A failure of a later step also proves this one, or leaves it open."""
         while not done():
             failure = self._heard.failure
             if failure is not None:

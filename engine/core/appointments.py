@@ -1,4 +1,4 @@
-"""What an appointment is, whichever calendar it was read from: only the fields that presence needs."""
+"""Appointments independent of their source, with the fields that presence needs."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,7 @@ class ShowAs(StrEnum):
 
 
 class Sensitivity(StrEnum):
-    """How confidential its owner marked it."""
+    """Confidentiality set by the owner."""
 
     NORMAL = "normal"
     PERSONAL = "personal"
@@ -29,16 +29,16 @@ class Sensitivity(StrEnum):
 
 
 class Oddity(StrEnum):
-    """Something about an appointment that no calendar should say; it was answered as well as it can be."""
+    """An anomaly in the data of an appointment, and how it was handled."""
 
-    NOT_UNDERSTOOD = "has no start or no end that can be read"
-    STRETCH_UNREADABLE = "is a stretch of time with an item that Exchange cannot read: what lies within takes no part"
-    ORGANIZER_UNKNOWN = "cannot be opened in Exchange, so that nobody knows who organizes it"
-    ENDS_BEFORE_IT_BEGINS = "ends before it begins"
+    NOT_UNDERSTOOD = "has no readable start or end"
+    STRETCH_UNREADABLE = "is a period with an item that Exchange cannot read: appointments within it are ignored"
+    ORGANIZER_UNKNOWN = "cannot be opened in Exchange, so its organizer is unknown"
+    ENDS_BEFORE_IT_BEGINS = "ends before it starts"
     IMPLAUSIBLE_DATE = "has an implausible date"
-    NOT_WHOLE_DAYS = "is marked all day but does not begin and end at midnight"
-    UNKNOWN_ZONE = "was made in an unknown time zone, taken as the presence time zone"
-    OTHER_ZONE = "is whole days in the presence time zone, but not in the one it claims to be made in"
+    NOT_WHOLE_DAYS = "is marked all day but does not start and end at midnight"
+    UNKNOWN_ZONE = "was created in an unknown time zone, taken as the presence time zone"
+    OTHER_ZONE = "is whole days in the presence time zone, but not in its own"
     UNKNOWN_SHOW_AS = "has an unknown free/busy state, taken as no data"
     UNKNOWN_SENSITIVITY = "has an unknown sensitivity, taken as private"
     OVERLONG_SUBJECT = "has an overlong subject"
@@ -47,12 +47,12 @@ class Oddity(StrEnum):
 class Appointment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One occurrence in one calendar; recurring series arrive expanded.
 
-    `start` and `end` are aware UTC instants of the half-open interval [start, end). Where `all_day` is set they
-    mean whole calendar days. `zone` is the time zone it claims to be made in, by its IANA name or else as it is told,
-    None when it is not; `zone_definition` are the rules of that zone where they are told, which count for more than
-    the name. `organizer` is an SMTP address and known only where somebody asked for it.
-    `id` is short and opaque; it orders appointments that are equal otherwise. `oddities` are what its reader noticed.
-    `may_be_whole_days` is set by a source that cannot tell them from appointments that happen to be as long.
+    `start` and `end` are aware UTC instants of the half-open interval [start, end). With `all_day` they mean whole
+    calendar days. `zone` is the time zone it was created in, by its IANA name or else as stated, None if not stated;
+    `zone_definition` are the rules of that zone if stated, and take precedence over the name. `organizer` is an SMTP
+    address and known only if requested. `id` is short and opaque; it orders otherwise equal appointments. `oddities`
+    are the anomalies found by its reader. `may_be_whole_days` is set by a source that cannot distinguish whole days
+    from appointments of the same length.
     """
 
     id: str
@@ -71,5 +71,5 @@ class Appointment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def is_understood(self) -> bool:
-        """Whether it is known when it begins and ends; an appointment of which that is not known takes no part."""
+        """Whether start and end are known; an appointment without them is left out."""
         return Oddity.NOT_UNDERSTOOD not in self.oddities and Oddity.STRETCH_UNREADABLE not in self.oddities

@@ -1,4 +1,4 @@
-"""How long to wait before the next try: longer each time, and never the same for all."""
+"""Back-off: pauses between retries that grow and carry jitter."""
 
 from collections import Counter
 from collections.abc import Hashable
@@ -7,21 +7,21 @@ from datetime import timedelta
 from random import Random
 
 JITTER = 0.25
-"""Up to this part of a pause is taken off it, so that nobody waits in step with others."""
+"""Maximum fraction by which a pause is shortened at random, so that retries do not coincide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """The pauses after the first failure in a row, the second and so on; the last one stays."""
+    """The pauses after the first consecutive failure, the second and so on; the last one repeats."""
 
     steps: tuple[timedelta, ...]
 
     def after(self, failures: int, random: Random) -> timedelta:
-        """Return the pause after the last of so many failures in a row, less the jitter."""
+        """Return the pause after that many consecutive failures, less the jitter."""
         return self.steps[min(failures, len(self.steps)) - 1] * random.uniform(1 - JITTER, 1.0)
 
     def are_through(self, failures: int) -> bool:
-        """Tell whether all shorter pauses were taken after so many failures in a row."""
+        """Return whether the longest pause is reached after that many consecutive failures."""
         return failures >= len(self.steps)
 
 
@@ -34,12 +34,12 @@ def doubling(first: timedelta, longest: timedelta) -> Pauses:
 
 
 def asked_for(pause: timedelta, random: Random) -> timedelta:
-    """Return a pause that a server asked for: the jitter is added, for none may come before that."""
+    """Return a pause requested by a server, with jitter added: no retry may come earlier."""
     return pause * random.uniform(1.0, 1 + JITTER)
 
 
 class Backoff:
-    """Counts the failures in a row of one thing. Those that call for other pauses begin a row of their own."""
+    """Counts consecutive failures. A failure with different `pauses` starts a new count."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -47,37 +47,37 @@ class Backoff:
         self._failures = 0
 
     def next(self, pauses: Pauses) -> timedelta:
-        """Return the pause after one more failure that calls for `pauses`."""
+        """Count one more failure and return its pause out of `pauses`."""
         if pauses != self._pauses:
             self._pauses, self._failures = pauses, 0
         self._failures += 1
         return pauses.after(self._failures, self._random)
 
     def reset(self) -> None:
-        """It went well: begin again with the first pause."""
+        """Record success: the next failure gets the first pause."""
         self._failures = 0
 
 
 class Backoffs:
-    """Counts the failures in a row of many things, each by its key."""
+    """Counts consecutive failures by key."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._failures: Counter[Hashable] = Counter()
 
     def next(self, key: Hashable, pauses: Pauses) -> timedelta:
-        """Return the pause after one more failure of this thing."""
+        """Count one more failure of `key` and return its pause."""
         self._failures[key] += 1
         return pauses.after(self._failures[key], self._random)
 
     def failures(self, key: Hashable) -> int:
-        """Return how many failures in a row this thing has had."""
+        """Return the number of consecutive failures of `key`."""
         return self._failures[key]
 
     def reset(self, key: Hashable) -> None:
-        """This thing went well: begin again with the first pause."""
+        """Record success of `key`: its next failure gets the first pause."""
         self._failures.pop(key, None)
 
     def clear(self) -> None:
-        """Begin again with everything."""
+        """Reset all keys."""
         self._failures.clear()

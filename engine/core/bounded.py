@@ -1,7 +1,6 @@
-"""Reads TOML and JSON that somebody else has written: within bounds of size, depth and time, and with one failure.
+"""Parses untrusted TOML and JSON within limits of size, depth and time, with a single exception type.
 
-The parsers themselves end with RecursionError where brackets are nested, and let numbers through that no other part
-of a program can print.
+The standard parsers raise RecursionError on nested brackets, and accept integers too large to be printed.
 """
 
 import re
@@ -13,31 +12,31 @@ import msgspec
 T = TypeVar("T")
 
 LARGEST = 256 * 1024
-"""Characters of TOML; a settings file with all comments has a tenth of that."""
+"""Maximum characters of TOML; a settings file with all comments has a tenth of that."""
 
 DEEPEST = 32
-"""Tables and lists within each other."""
+"""Maximum nesting of tables and lists."""
 
 MOST_PARTS = 64
-"""Of a dotted name; tomllib takes the square of their number."""
+"""Maximum parts of a dotted name; tomllib's time grows with their square."""
 
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?<![\w.-])(?:{_PART}){{{MOST_PARTS}}}")
 
 LARGEST_NUMBER = 2**63
-"""TOML has whole numbers of 64 bits (toml.io, v1.0.0, Integer)."""
+"""TOML integers have 64 bits (toml.io, v1.0.0, Integer)."""
 
 
 class NotReadable(ValueError):
-    """It is not TOML or not JSON, or out of bounds; the text says why, and where as tomllib does."""
+    """The text is not TOML or JSON, or exceeds a limit; the message says why, and where in the form of tomllib."""
 
 
 class OutOfBounds(NotReadable):
-    """It is longer, deeper or larger than anything that is meant."""
+    """The text is longer, deeper or larger than any legitimate one."""
 
 
 def toml(text: str) -> dict[str, Any]:
-    """Return a TOML document. Raises `NotReadable`."""
+    """Parse a TOML document. Raises `NotReadable`."""
     if len(text) > LARGEST:
         raise OutOfBounds(f"it is longer than {LARGEST // 1024} kB")
     if _LONG_KEY.search(text):
@@ -53,7 +52,7 @@ def toml(text: str) -> dict[str, Any]:
 
 
 def json(data: bytes | str, kind: type[T]) -> T:
-    """Return JSON as the type that it has to be. Raises `NotReadable`."""
+    """Parse JSON as the given type. Raises `NotReadable`."""
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:
@@ -63,7 +62,7 @@ def json(data: bytes | str, kind: type[T]) -> T:
 
 
 def _check(document: dict[str, Any]) -> None:
-    """Look at everything without recursion."""
+    """Check all values without recursion."""
     level: list[Any] = [document]
     for _ in range(DEEPEST):
         below: list[Any] = []

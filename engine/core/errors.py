@@ -1,6 +1,6 @@
-"""Every failure has a name that says whose fault it is and what to do: the base of all exceptions of ours.
+"""Base class of all named failures, each with its fault, scope, meaning and remedy.
 
-Rooms subclass `Failure` in a `errors.py` of their own. The same text reaches status, log, CLI and TUI.
+Packages subclass `Failure` in an `errors.py` of their own. The same text reaches status, log, CLI and TUI.
 """
 
 import re
@@ -11,7 +11,7 @@ from engine.display import visible
 
 
 class Fault(StrEnum):
-    """Who has to act."""
+    """Area in which someone has to act."""
 
     SETTINGS = "settings"
     CREDENTIALS = "credentials"
@@ -23,7 +23,7 @@ class Fault(StrEnum):
 
 
 class Scope(StrEnum):
-    """How much stands still because of it."""
+    """Extent of what a failure stops."""
 
     USER = "one user"
     CONNECTION = "one connection"
@@ -33,16 +33,16 @@ class Scope(StrEnum):
 _OF_PYTHON = re.compile(
     r"\[Errno -?\d+\] |\[(?:SSL|X509|PEM|ASN1|CONF|BIO|DH|EVP|SYS)(?:: [A-Z0-9_]+)?\] | \(_ssl\.c:\d+\)"
 )
-"""What Python puts around the words of the system (errno(3)) and of OpenSSL."""
+"""Decoration that Python adds to messages of the system (errno(3)) and of OpenSSL."""
 
 
 class Failure(Exception):
-    """A named failure. Subclasses state fault, scope, meaning and remedy; an instance adds where and why, and may know
-    better words for both.
+    """A named failure. Subclasses define fault, scope, meaning and remedy; an instance adds where and why, and may
+    replace meaning and remedy.
 
-    `detail` names the place and the reason of this one occurrence and never holds a secret or a subject. It is one
-    line: whatever a server said in it does nothing to a terminal or a log. What is `confidential`, as somebody else's
-    address, goes into logs and to administrators and nowhere else.
+    `detail` gives the place and reason of this occurrence and never contains a secret or a subject. It is one line
+    without control characters, so text from a server is safe in a terminal or a log. `confidential` parts, such as
+    other people's addresses, are shown only in logs and to administrators.
     """
 
     fault: ClassVar[Fault]
@@ -56,7 +56,7 @@ class Failure(Exception):
         self.confidential = ""
 
     def in_words(self, meaning: str, remedy: str) -> Self:
-        """Return this failure, which means that and asks for that."""
+        """Set the meaning and remedy of this failure, and return it."""
         self.meaning, self.remedy = meaning, remedy
         return self
 
@@ -65,24 +65,24 @@ class Failure(Exception):
 
     @property
     def whole_detail(self) -> str:
-        """The detail with what is confidential."""
+        """The detail including the confidential part."""
         return f"{self.detail} ({self.confidential})" if self.confidential else self.detail
 
     @property
     def slug(self) -> str:
-        """The name for machines, for instance `login-refused` for `LoginRefused`."""
+        """The machine-readable name, for instance `login-refused` for `LoginRefused`."""
         return slug_of(type(self))
 
 
 def slug_of(failure: type[Failure]) -> str:
-    """Return the name of a failure for machines."""
+    """Return the machine-readable name of a failure."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", failure.__name__).lower()
 
 
 class EngineMistake(Failure):
-    """An exception nobody expected, caught where it concerned one user; its traceback is in the log."""
+    """An unexpected exception that affected one user; its traceback is in the log."""
 
     fault = Fault.OURS
     scope = Scope.USER
-    meaning = "The engine made a mistake with this user"
-    remedy = "Please report it with the log. The other users are not concerned."
+    meaning = "An internal error of the engine affects this user"
+    remedy = "Please report it with the log. Other users are not affected."

@@ -1,19 +1,19 @@
-"""One HTTP exchange as the connection saw it: what the hook of the HTTP client hands over, before any redaction."""
+"""Record of one HTTP request and response, passed to the hook of the HTTP client before any redaction."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 PHASES = ("queue", "connect", "tls", "login", "send", "wait", "receive")
-"""What an exchange spends its time with, in this order."""
+"""The phases of a request, in this order."""
 
 
 class TracedExchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One attempt. The log-in's own headers are not among `request_headers`.
+    """One attempt at a request. Authentication headers are not among `request_headers`.
 
-    `status` is None where no answer came; then `failure` is the name of what happened. With a status it is the name of
-    what answered in place of Exchange. `phases` are seconds by their
-    names in `PHASES`, `seconds` is all of it. `part`: one envelope of an answer that goes on, without the request.
+    `status` is None if there was no response; then `failure` is the name of the failure. With a status, `failure` names
+    what answered in place of Exchange. `phases` are seconds by the names in `PHASES`, `seconds` is the total. `part`:
+    one envelope of a streaming response, without the request.
     """
 
     request_id: str
@@ -32,5 +32,5 @@ class TracedExchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     part: bool = False
 
     def __repr__(self) -> str:
-        """Leave out all that may hold a secret."""
+        """Leave out everything that may contain a secret."""
         return f"<exchange {self.request_id}: {self.method}, {self.status or self.failure}>"

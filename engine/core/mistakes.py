@@ -1,4 +1,4 @@
-"""Mistakes of ours in the log: the traceback once, then counted, and nothing in it that a peer made up to spoil it."""
+"""Logs internal errors: the traceback once, then a count, with text from peers made harmless."""
 
 import logging
 import traceback
@@ -13,21 +13,21 @@ _MOST_LINES = 200
 
 
 class MistakeLog:
-    """Writes exceptions that nobody expected to `logger`; the same one from the same place once in ten minutes."""
+    """Logs unexpected exceptions to `logger`, the same one from the same place once in ten minutes."""
 
     def __init__(self, logger: logging.Logger, clock: Clock) -> None:
         self._logger = logger
         self._seldom = Seldom(clock)
 
     def write(self, where: str, mistake: BaseException) -> None:
-        """Write `mistake`, which happened in the part `where`."""
+        """Log `mistake`, which happened in the part `where`."""
         if times := self._seldom.happened((where, *_place(mistake))):
             again = f", {times} times" if times > 1 else ""
-            self._logger.error("a mistake of ours in %s%s\n%s", where, again, traceback_of(mistake))
+            self._logger.error("internal error in %s%s\n%s", where, again, traceback_of(mistake))
 
 
 def traceback_of(mistake: BaseException) -> str:
-    """Return where an exception came from, those in a group and those that led to it included."""
+    """Return the traceback of an exception, including its causes and the members of a group."""
     return "\n".join(line for line, _ in zip(_lines(mistake), range(_MOST_LINES), strict=False))
 
 

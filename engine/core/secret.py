@@ -1,8 +1,8 @@
-"""A secret that cannot be printed by accident: not by repr, str, format, a traceback's locals or a log call."""
+"""Secret value that cannot be printed by accident: by repr, str, format, a traceback's locals or a log call."""
 
 
 class Secret:
-    """Holds a password or token; only `reveal` gives it, at the one place that puts it on the wire."""
+    """A password or token; only `reveal` returns it, at the one place that sends it."""
 
     __slots__ = ("_value",)
 

@@ -1,4 +1,4 @@
-"""How often something is said that may happen again and again: at once, then every so often with a count."""
+"""Rate limit for repeated messages: the first at once, later ones periodically with a count."""
 
 from collections.abc import Hashable
 from datetime import datetime, timedelta
@@ -7,18 +7,18 @@ from engine.core.clock import Clock
 
 PAUSE = timedelta(minutes=10)
 MOST_KEYS = 32
-"""So many different things are told apart at the same time; the others are counted together."""
+"""Maximum number of keys counted separately at a time; any others are counted together."""
 
 
 class Seldom:
-    """Counts what happens, and tells when to say so: no more than `MOST_KEYS` + 1 lines in `PAUSE`."""
+    """Counts events and decides when to report them: at most `MOST_KEYS` + 1 lines per `PAUSE`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._said: dict[Hashable, tuple[datetime, int]] = {}
 
     def happened(self, key: Hashable) -> int:
-        """Count one more of `key`; return how many were not said yet if they are to be said now, else 0."""
+        """Count one more `key`; return the number of unreported ones if they are due to be reported, else 0."""
         now = self._clock.now()
         if key not in self._said and len(self._said) >= MOST_KEYS:
             self._said = {known: entry for known, entry in self._said.items() if now < entry[0] + PAUSE}
@@ -32,5 +32,5 @@ class Seldom:
         return unsaid + 1
 
     def over(self, key: Hashable) -> None:
-        """What `key` stands for is over: the next time is said at once."""
+        """Reset `key`, whose cause is over: its next event is reported at once."""
         self._said.pop(key, None)

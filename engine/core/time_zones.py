@@ -1,4 +1,4 @@
-"""Time zones told by their rules rather than by a name: what their clocks show at an instant."""
+"""Time zones defined by rules instead of a name, and local time in them."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 LAST = -1
-"""The occurrence of a weekday that is the last one of its month."""
+"""Value of `occurrence` for the last such weekday of a month."""
 
 _WEEK = 7
 
 
 class ClockChange(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """From `at` on, a time of day on the clock as it was before, the clocks show UTC plus `offset`.
+    """A clock change: from `at` on, in local time before the change, local time is UTC plus `offset`.
 
-    The day is `day` of `month`, or where there is a `weekday` (Monday is 0) its `occurrence` in that month; of every
-    year, or of `year` alone.
+    The day is `day` of `month`, or, with a `weekday` (Monday is 0), its `occurrence` in that month; in every year, or
+    in `year` only.
     """
 
     offset: timedelta
@@ -29,7 +29,7 @@ class ClockChange(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     year: int | None = None
 
     def in_year(self, year: int) -> datetime | None:
-        """Return when the clocks change in that year, as they show it before; None if they do not."""
+        """Return the local time, before the change, of the change in that year; None if there is none."""
         if self.year not in (None, year):
             return None
         first_weekday, length = monthrange(year, self.month)
@@ -38,11 +38,11 @@ class ClockChange(msgspec.Struct, frozen=True, order=True, cache_hash=True):
             day = (self.weekday - first_weekday) % _WEEK + 1
             weeks = (length - day) // _WEEK
             day += _WEEK * (weeks if self.occurrence == LAST else min(self.occurrence - 1, weeks))
-        return datetime(year, self.month, day) + self.at  # noqa: DTZ001 - it is what a clock on the wall shows
+        return datetime(year, self.month, day) + self.at  # noqa: DTZ001 - local time
 
 
 class Era(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """The rules that hold from `begins` on, told by the clock of before: an offset from UTC, and changes of it."""
+    """The rules from `begins` on (local time before): an offset from UTC, and its changes."""
 
     begins: datetime
     offset: timedelta
@@ -50,17 +50,17 @@ class Era(msgspec.Struct, frozen=True, order=True, cache_hash=True):
 
 
 class TimeZoneDefinition(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """A time zone as a sequence of `eras`, at least one; what was before the first is as the first."""
+    """A time zone as a sequence of at least one of `eras`; the first also covers all time before it."""
 
     eras: tuple[Era, ...]
 
     def local(self, instant: datetime) -> datetime:
-        """Return what the clocks show at an aware instant, without a time zone."""
+        """Return the local time of an aware instant, as a naive datetime."""
         utc = instant.astimezone(UTC).replace(tzinfo=None)
         return utc + self._offset(utc, len(self.eras) - 1)
 
     def _offset(self, utc: datetime, latest: int) -> timedelta:
-        """Return the offset at `utc` by the eras up to the number `latest`."""
+        """Return the offset at `utc` by the eras up to index `latest`."""
         for number in range(latest, 0, -1):
             begins = self.eras[number].begins
             before = _offset_in(self.eras[number - 1], begins - self.eras[number - 1].offset)
@@ -70,7 +70,7 @@ class TimeZoneDefinition(msgspec.Struct, frozen=True, order=True, cache_hash=Tru
 
 
 def local_time(instant: datetime, zone: ZoneInfo | TimeZoneDefinition) -> datetime:
-    """Return what the clocks of `zone` show at an aware instant, without a time zone."""
+    """Return the local time in `zone` of an aware instant, as a naive datetime."""
     if isinstance(zone, TimeZoneDefinition):
         return zone.local(instant)
     return instant.astimezone(zone).replace(tzinfo=None)
@@ -86,7 +86,7 @@ def _offset_in(era: Era, utc: datetime) -> timedelta:
 
 
 def _changes_around(era: Era, year: int) -> Iterator[tuple[datetime, ClockChange]]:
-    """Yield the changes that may be the last one before an instant of that year, and those of single years before."""
+    """Yield the changes that may be the last before an instant of that year, including earlier single-year ones."""
     for change in era.changes:
         years = range(max(date.min.year + 1, year - 1), min(date.max.year - 1, year + 1) + 1)
         for each in years if change.year is None else (change.year,):

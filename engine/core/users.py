@@ -1,4 +1,4 @@
-"""Who takes part: a user as the PBX describes it, and the addresses its mailbox may be found under."""
+"""Users of the PBX, their selection, and the addresses their mailboxes may be found under."""
 
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -7,7 +7,7 @@ import msgspec
 
 
 class CandidateOrder(StrEnum):
-    """Which of a user's addresses its mailbox is looked for under first: the user name, or the e-mail addresses."""
+    """Which of a user's addresses is tried first to find the mailbox: the user name, or the e-mail addresses."""
 
     NAME = "name"
     ADDRESSES = "addresses"
@@ -33,16 +33,16 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """What people call this user: the display name, else the user name, else the guid."""
+        """The name shown for this user: the display name, else the user name, else the guid."""
         return self.display_name or self.name or self.guid
 
 
 def address_candidates(user: User, system_domain: str, order: CandidateOrder = CandidateOrder.NAME) -> tuple[str, ...]:
-    """Return the SMTP addresses to look for the user's mailbox under, most likely first and without repeats.
+    """Return the SMTP addresses to find the user's mailbox under, most likely first and without duplicates.
 
     First the user name at the PBX's system domain, then the addresses of the user object in their order, or these
-    first where the `order` says so; an entry without a domain is taken at the system domain. Nothing can be made of a
-    name without any domain: such entries are left out while `system_domain` is empty.
+    first if `order` says so. An entry without a domain gets the system domain, and is left out while `system_domain`
+    is empty.
     """
     candidates: dict[str, str] = {}
     entries = (user.name, *user.addresses) if order is CandidateOrder.NAME else (*user.addresses, user.name)
@@ -59,7 +59,7 @@ def address_candidates(user: User, system_domain: str, order: CandidateOrder = C
 
 
 class UserFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Lists of shell-style patterns (`*`, `?`, `[…]`), compared regardless of case; any one match counts."""
+    """Lists of shell-style patterns (`*`, `?`, `[…]`), matched ignoring case; a single match is enough."""
 
     names: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class UserFilter(msgspec.Struct, frozen=True, kw_only=True):
     templates: tuple[str, ...] = ()
 
     def matches(self, user: User) -> bool:
-        """Tell whether one pattern of one list fits the user's property of that kind."""
+        """Return whether any pattern of any list matches the corresponding property of the user."""
         return (
             _fits(self.names, (user.name,))
             or _fits(self.groups, user.groups)
@@ -82,14 +82,14 @@ class UserFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserSelection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which PBX users take part (setting pbx.users): all of them unless something is listed."""
+    """Selection of the PBX users that take part (setting pbx.users): all of them unless something is listed."""
 
     include: UserFilter = UserFilter()
     exclude: UserFilter = UserFilter()
     hidden: bool = True
 
     def takes_part(self, user: User) -> bool:
-        """Tell whether the user's presence is ours to write: included (or nothing is listed), and not excluded."""
+        """Return whether the engine writes the user's presence: included (or nothing is listed), and not excluded."""
         if user.hidden and not self.hidden:
             return False
         if self.include and not self.include.matches(user):

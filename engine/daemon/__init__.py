@@ -1,1 +1,1 @@
-"""The daemon: builds everything from the settings, and runs it until it is stopped."""
+"""The daemon: builds the engine and its API from the settings, and runs them until stopped."""

@@ -37,7 +37,7 @@ from engine.sync.events import Observer
 from engine.sync.reconciler import Engine, Link
 
 USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
-"""Constant, since Exchange administrators allow or block clients by it."""
+"""User agent; constant, since Exchange administrators allow or block clients by it."""
 
 
 def calendar_source(
@@ -51,8 +51,8 @@ def calendar_source(
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
 ) -> CalendarSource:
-    """Return the source, not connected to anything yet. `resolver` looks up Exchange's servers, `trace` looks on;
-    `log_ins` are asked before each log-in."""
+    """Return the calendar source, not connected yet. `resolver` looks up Exchange's servers, `trace` records traffic;
+    `log_ins` approve each log-in."""
     return exchange_access(
         settings,
         secrets,
@@ -76,7 +76,7 @@ def exchange_access(
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
 ) -> ExchangeAccess:
-    """Return the source together with what it is made of."""
+    """Return the calendar source together with its components."""
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file)
     log_ins = log_ins or LogIns(network_clock)
@@ -136,8 +136,8 @@ def assemble(
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
 ) -> Engine:
-    """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` looks on at what is
-    exchanged with them; `log_ins` are asked before each log-in."""
+    """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` records the traffic with
+    them; `log_ins` approve each log-in."""
     random = SystemRandom()
     source = calendar_source(
         settings,
@@ -164,8 +164,8 @@ def assemble(
 def make_workbench(
     clock: Clock, network_clock: Clock, resolver: AbstractResolver | None = None, log_ins: LogIns | None = None
 ) -> Workbench:
-    """Return what probes are made with. `resolver` looks up Exchange's servers; `log_ins` are those of the engine, so
-    that what a probe tries counts for both."""
+    """Return the factory of checks. `resolver` looks up Exchange's servers; `log_ins` are those of the engine, so that
+    attempts of a check count for both."""
     log_ins = log_ins or LogIns(network_clock)
     access = functools.partial(
         exchange_access,
@@ -191,8 +191,8 @@ def pbx_link(
     on_event: Callable[[PbxEvent], None],
     log_ins: LogIns | None = None,
 ) -> Link:
-    """Return the link that the settings name, which has connected to nothing yet. `clock` is the network clock,
-    `log_ins` are asked before each log-in of ours; who logs in with us does not count."""
+    """Return the PBX link of the settings, not connected yet. `clock` is the network clock; `log_ins` approve each
+    log-in of the engine, but not those of a PBX that connects."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
         known = KnownAddresses(state_directory(settings.engine) / "pbx-addresses")
@@ -209,7 +209,7 @@ def _listen_certificate(settings: Settings) -> ListenCertificate:
 
 
 def state_directory(settings: EngineSettings) -> Path:
-    """Return where the engine keeps its state: as set, else as systemd says, else the platform's place for it."""
+    """Return the state directory: as set, else as given by systemd, else the platform's default."""
     if settings.state_dir is not None:
         return settings.state_dir
     given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]

@@ -1,4 +1,4 @@
-"""The daemon: its state directory, its parts, and its run from the start to a signal."""
+"""Life cycle of the daemon: state directory, services, and the run until a signal."""
 
 import asyncio
 import logging
@@ -57,7 +57,7 @@ SETUP = "setup.json"
 
 @dataclass(frozen=True, slots=True)
 class Premises:
-    """Settings file, `state` directory and secrets; `given` is how the service is reached until its next start.
+    """Settings file, `state` directory and secrets; `given` are the engine settings in effect until the next start.
 
     `exchanges` is to be opened where the service runs.
     """
@@ -72,7 +72,7 @@ class Premises:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A service that has looked at its settings, and what its API answers from."""
+    """A service with its settings loaded, and the parts of its API."""
 
     premises: Premises
     service: Service
@@ -88,7 +88,7 @@ async def open_premises(
     clock: Clock,
     state_dir: Path | None = None,
 ) -> AsyncIterator[Premises]:
-    """Hold the state directory for as long as the context lasts. `state_dir` takes its place; `clock` is calendar time.
+    """Lock and open the state directory during the context. `state_dir` overrides its path; `clock` is calendar time.
 
     Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
     """
@@ -108,14 +108,14 @@ async def open_premises(
 
 
 async def _opened(database: Database) -> None:
-    """Begin with an empty database where the one there is was damaged: presences have to go on."""
+    """Open the database, replacing a damaged one by an empty one: the engine must keep running."""
     try:
         await database.open()
     except StoreForeign:
         raise
     except StoreDamaged as damage:
         aside = await database.put_aside()
-        logger.error("%s. It is put aside as %s.", damage, aside)
+        logger.error("%s. It was moved aside as %s.", damage, aside)
         await database.reopen()
 
 
@@ -162,7 +162,7 @@ async def begin_site(
 
 
 def _service_parts(premises: Premises, service: Service, desk: Desk, workbench: Workbench) -> tuple[Part, ...]:
-    """What the API of a service offers beside what every engine has."""
+    """Return the parts of the API that a service adds to those of every engine."""
     sources = premises.sources
     candidates = Candidates(service, sources)
     session = SetupSession(service, sources, premises.state / SETUP, guessed_zone(system_zone()))
@@ -177,7 +177,7 @@ def _service_parts(premises: Premises, service: Service, desk: Desk, workbench: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is another one in a demo: `clock` is calendar time, `resolver` looks up Exchange's servers."""
+    """Dependencies that a demo replaces: `clock` is calendar time, `resolver` looks up Exchange's servers."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Clock = field(default_factory=SystemClock)
@@ -193,7 +193,7 @@ async def open_site(
     around: Surroundings | None = None,
     state_dir: Path | None = None,
 ) -> AsyncIterator[Site]:
-    """Hold the state directory for as long as the context lasts; nothing runs yet. `state_dir` takes its place.
+    """Lock and open the state directory during the context; nothing runs yet. `state_dir` overrides its path.
 
     Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
     """
@@ -222,7 +222,7 @@ async def open_site(
 
 
 async def serve(site: Site) -> None:
-    """Run the service, its API and what belongs to them until cancelled. Raises what ends it, in an exception group."""
+    """Run the service and its API until cancelled. Raises the failures that end it, in an exception group."""
     given, exchanges = site.premises.given, site.premises.exchanges
     async with exchanges.opened():
         with open_doors(socket_path(given.socket), given.socket_group, os.environ) as doors:
@@ -237,7 +237,7 @@ async def serve(site: Site) -> None:
 
 
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
-    """Keep presences in step until SIGTERM or SIGINT, as soon as settings and secrets are there and valid.
+    """Run the daemon until SIGTERM or SIGINT; synchronisation starts once settings and secrets are valid.
 
     Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
     """

@@ -1,4 +1,4 @@
-"""Puts the debug log together: what is captured, whose it is, and what the API says about it."""
+"""Builds the debug log: recorder, owners of mailboxes, and its part of the API."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from engine.sync.views import EngineView
 
 
 class DebugLog:
-    """The debug log in `state_dir`; it goes by the settings and secrets it was told last. `clock` is calendar time."""
+    """The debug log in `state_dir`, configured by the latest settings and secrets. `clock` is calendar time."""
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
         self.capture = Capture(state_dir, clock)
@@ -30,16 +30,16 @@ class DebugLog:
         self._settings: Settings | None = None
 
     def heed(self, settings: Settings) -> None:
-        """Go by these settings from now on."""
+        """Apply new settings."""
         self._settings = settings
         self.capture.apply(settings.debug_log)
 
     def know(self, secrets: Secrets) -> None:
-        """Blank these wherever they stand."""
+        """Add secrets to redact wherever they occur."""
         self.capture.know((secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password))
 
     def parts(self, engine: EngineView, desk: Desk) -> tuple[Part, ...]:
-        """Return what the API says about it; from now on the users of `engine` are told by their mailboxes."""
+        """Return its parts of the API; from now on mailboxes are attributed to the users of `engine`."""
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
         log_desk = LogDesk(desk, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers)
@@ -48,7 +48,7 @@ class DebugLog:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Have it open for as long as the context lasts."""
+        """Context manager that keeps it open."""
         await self.capture.open()
         try:
             yield
@@ -64,7 +64,7 @@ class DebugLog:
 
 
 def account_of(settings: Settings) -> Account:
-    """Return whom the commands for an administrator are about."""
+    """Return the account named in commands for administrators."""
     exchange = settings.exchange
     if exchange.type is ExchangeType.ON_PREMISES:
         return Account(exchange.user)
@@ -72,7 +72,7 @@ def account_of(settings: Settings) -> Account:
 
 
 class MailboxOwners:
-    """Whose mailbox that is, kept up to date with what the engine reports."""
+    """Maps mailboxes to users, kept up to date by events of the engine."""
 
     def __init__(self, engine: EngineView) -> None:
         self._engine = engine
@@ -83,9 +83,9 @@ class MailboxOwners:
         engine.observe(self._observe)
 
     def label(self, mailbox: str) -> str:
-        """Return what people call the user of a mailbox, "" where that is nobody.
+        """Return the label of the user of a mailbox, "" if there is none.
 
-        Before it is found, the mailbox is looked for under the user's name in some domain.
+        Until a mailbox is resolved, it is matched by the user's name in any domain.
         """
         address = mailbox.lower()
         return self._labels.get(address) or self._by_name.get(address.partition("@")[0], "")

@@ -1,7 +1,7 @@
-"""What goes to the log: lines of ours cleaned and bounded, and of libraries no more than what happened, and where.
+"""Log handler: cleans and limits this program's lines, and reduces those of libraries to what happened and where.
 
-Libraries put into their messages and tracebacks what somebody sent, passwords in headers included. So nothing of theirs
-is written as it is: not the text of an exception, and no argument of a message.
+Messages and tracebacks of libraries quote received data, including passwords in headers. So neither the text of
+their exceptions nor the arguments of their messages are logged.
 """
 
 import logging
@@ -21,24 +21,24 @@ from engine.display import visible
 
 OURS = "engine"
 LONGEST = 2000
-"""Characters of a line."""
+"""Maximum characters of a line."""
 
 LONGEST_OF_LIBRARY = 120
 MOST_FRAMES = 30
 REPEATED = 60.0
-"""Seconds within which the same of a library is counted instead of being written again."""
+"""Seconds within which a repeated message of a library is counted instead of logged again."""
 
 REMEMBERED = 200
 
 _PLACEHOLDER = re.compile(r"%(\(\w+\))?[-#0-9.]*[a-zA-Z]")
 _QUOTED = re.compile(r"[(<'\"\[{\n]")
-"""Where asyncio begins to show objects in its messages."""
+"""Start of the part of asyncio's messages that shows objects."""
 
 _PACKAGES = ("site-packages", "dist-packages", "engine", "calendar_tui", "lib")
 
 
 def start_logging(level: int, stream: TextIO | None = None) -> None:
-    """Have everything that is logged in this process written by one handler, warnings of Python included."""
+    """Direct all logging of this process, including Python's warnings, to one handler."""
     root = logging.getLogger()
     for handler in [*root.handlers]:
         root.removeHandler(handler)
@@ -49,7 +49,7 @@ def start_logging(level: int, stream: TextIO | None = None) -> None:
 
 
 class LogHandler(logging.StreamHandler[TextIO]):
-    """Writes records; `now` tells seconds that only go on."""
+    """Writes log records; `now` is a monotonic clock in seconds."""
 
     def __init__(self, stream: TextIO, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream)
@@ -58,7 +58,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
         self._said_lock = threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, or count it where a library says the same again."""
+        """Write a record, or count it if a library repeats the same one."""
         if not _is_ours(record):
             with self._said_lock:
                 counted = self._count(of_library(record))
@@ -68,7 +68,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
         super().emit(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return a record as lines, of which the first alone begins in the first column."""
+        """Format a record; lines after the first are indented."""
         if not _is_ours(record):
             again = getattr(record, "again", 0)
             more = f" ({again} more of these since the last such line)" if again else ""
@@ -83,10 +83,10 @@ class LogHandler(logging.StreamHandler[TextIO]):
         return "\n".join(lines)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging calls it so)
-        """Go on where the log cannot be written: there is nowhere to say so."""
+        """Ignore failures to write the log: there is nowhere to report them."""
 
     def _count(self, line: str) -> int | None:
-        """Return how often a line was left out before this one, None where this one is to be left out as well."""
+        """Return the number of suppressed repetitions of a line, None if this one is to be suppressed as well."""
         now = self._now()
         since, count = self._said.get(line, (float("-inf"), 0))
         if now < since + REPEATED:
@@ -100,7 +100,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
 
 
 def of_library(record: logging.LogRecord) -> str:
-    """Return what happened in a library, and where, without anything that somebody may have sent."""
+    """Return what happened in a library, and where, without any received data."""
     text = f"{record.name}: {_happened(record)}".removesuffix(": ")
     error = record.exc_info[1] if record.exc_info else None
     place = f"{Path(record.pathname).name}:{record.lineno}"
@@ -111,7 +111,7 @@ def of_library(record: logging.LogRecord) -> str:
 
 
 def where(error: BaseException) -> Iterator[str]:
-    """Yield which lines of the program led to an error, without its text, which may quote anything, but for ours."""
+    """Yield the lines of code that led to an error; its text is included only for this program's own errors."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -135,7 +135,7 @@ def _with_count(record: logging.LogRecord, again: int) -> logging.LogRecord:
 
 
 def _happened(record: logging.LogRecord) -> str:
-    """Return a message as far as its author wrote it: its template, or what asyncio says before it shows objects."""
+    """Return the fixed part of a message: its template, or what asyncio writes before it shows objects."""
     if not isinstance(record.msg, str):
         return ""
     if record.args:
@@ -155,7 +155,7 @@ def _frames(trace: TracebackType | None) -> Iterator[str]:
 
 
 def _short(path: str) -> str:
-    """Return the part of a path that tells which module it is."""
+    """Return the part of a path that identifies the module."""
     parts = Path(path).parts
     for name in _PACKAGES:
         if name in parts:

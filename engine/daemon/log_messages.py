@@ -1,4 +1,4 @@
-"""What the engine does, in words for a log."""
+"""Log messages for the events of the engine."""
 
 import logging
 from datetime import datetime
@@ -27,7 +27,7 @@ logger = logging.getLogger("engine")
 
 
 def introduce(settings: Settings) -> None:
-    """Write what begins now, and which texts of the presence language are missing and shown in English."""
+    """Log the start, and the messages that the presence language lacks and shows in English."""
     pbx, exchange = settings.pbx, settings.exchange
     logger.info("calendar-engine %s: PBX %s at %s:%s", version("calendar-tui"), pbx.master, pbx.host, pbx.port)
     logger.info("Exchange %s as %s%s", exchange.type, exchange.user, "; dry run" if settings.engine.dry_run else "")
@@ -37,7 +37,7 @@ def introduce(settings: Settings) -> None:
 
 
 def log(happening: Happening) -> None:
-    """Write one line; notes are left out, since they may hold the subject of an appointment."""
+    """Log one event; notes are left out, since they may contain the subject of an appointment."""
     match happening:
         case PresenceConfirmed(user, presence):
             logger.info("%s: presence set: %s", user.label, presence.activity or "available")
@@ -46,7 +46,7 @@ def log(happening: Happening) -> None:
         case UserTrouble(user, failure):
             logger.warning("%s: %s. %s", user.label, failure, failure.remedy)
         case UserRecovered(user):
-            logger.info("%s: what was the matter is over", user.label)
+            logger.info("%s: the problem is resolved", user.label)
         case LinkTrouble(side, failure, None):
             logger.warning("%s: %s. %s", side, failure, failure.remedy)
         case LinkTrouble(side, failure, datetime() as until):
@@ -55,16 +55,16 @@ def log(happening: Happening) -> None:
             logger.info("%s: working", side)
         case ListeningForPbx(url, fingerprint):
             logger.info("listening for the PBX; URL of the App object: %s", url)
-            logger.info("SHA-256 of the certificate shown to the PBX: %s", fingerprint)
+            logger.info("SHA-256 of the certificate presented to the PBX: %s", fingerprint)
         case PbxRefused(name, failure):
             logger.warning("PBX %s is not used: %s. %s", name, failure, failure.remedy)
         case AccountPaused(failure, until):
-            logger.warning("%s. %s It goes on at %s UTC.", failure, failure.remedy, f"{until:%H:%M:%S}")
+            logger.warning("%s. %s It resumes at %s UTC.", failure, failure.remedy, f"{until:%H:%M:%S}")
         case ReadingRestricted(failure):
             logger.warning("%s. %s", failure, failure.remedy)
         case ConcernArose(side, failure):
             logger.warning("%s: %s. %s", side, failure, failure.remedy)
         case ConcernOver(side, failure):
-            logger.warning('%s: this is over: "%s"', side, failure.meaning)
+            logger.warning('%s: resolved: "%s"', side, failure.meaning)
         case ReadingUnrestricted():
             logger.warning("Exchange lets the service account impersonate again: calendars are read with all details")

@@ -1,4 +1,4 @@
-"""The event loop of every command: what blocks has threads that hold nothing up, the end of the program least of all.
+"""Event loop of every command, with daemon threads for blocking calls so that they never delay the exit.
 
 asyncio waits at its end for the threads of its default executor, and the interpreter once more; getaddrinfo(3) can
 take half a minute where no name server answers, and cannot be called off.
@@ -18,14 +18,14 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 MOST_LOOKUPS, MOST_WORK = 32, 32
-"""Threads at the same time that look up names, and that do anything else; what is further waits."""
+"""Maximum number of threads for name lookups, and for everything else; further calls wait."""
 
 LAST_CHANCE = 1.0
-"""Seconds that what is under way at the end gets to be finished: a file that is being written."""
+"""Seconds for pending calls to finish at the end, such as writing a file."""
 
 
 class EngineLoop(asyncio.SelectorEventLoop):
-    """Takes daemon threads for what blocks; looking up names takes no place of anything else."""
+    """Event loop that runs blocking calls on daemon threads; name lookups have their own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,20 +43,20 @@ class EngineLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """Have a function called in a thread."""
+        """Call a function in a thread."""
         if executor is not None:
             return super().run_in_executor(executor, func, *args)
         return self._work.run(functools.partial(func, *args))
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 (asyncio's own)
-        """Wait for what is under way, but not for long."""
+        """Wait briefly for pending calls."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_CHANCE):
                 await self._work.idle.wait()
 
 
 class _Threads:
-    """At most so many daemon threads of one loop, each for one call."""
+    """A limited number of daemon threads of one loop, each for one call."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, most: int, name: str) -> None:
         self.idle = asyncio.Event()
@@ -68,7 +68,7 @@ class _Threads:
         self._waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
 
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Return what will be the result; who cancels it leaves the thread to its end."""
+        """Return a future of the result; cancelling it lets the thread run to its end."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append((work, future))
         self._start()

@@ -1,4 +1,4 @@
-"""Where the settings are: for the engine, and for the commands that look at them without one."""
+"""Default path of the settings file."""
 
 import os
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ import platformdirs
 
 NAME = "calendar-engine.toml"
 SERVICE_SETTINGS = Path("/etc/calendar-engine") / NAME
-"""Where the system service has them."""
+"""Path used by the system service."""
 
 
 def settings_path(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the settings are unless an option says so: where systemd says, else where a system service has
-    them, if they are there or this is root, else the platform's place for the account."""
+    """Return the default path of the settings: that given by systemd, else that of the system service if it exists or
+    this is root, else the platform's path for the account."""
     given = environment.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
     if given:
         return Path(given) / NAME

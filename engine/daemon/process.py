@@ -1,4 +1,4 @@
-"""What this process may do, what others may learn from it, and how it ends."""
+"""Process settings: memory protection, file descriptor limit, garbage collection, environment and exit."""
 
 import contextlib
 import ctypes
@@ -14,22 +14,22 @@ from engine.store.secrets import ENVIRONMENT
 
 PR_SET_DUMPABLE = 4
 SWITCH_SECONDS = 0.0005
-"""How long a thread keeps the interpreter while another one wants it; ten times as long unless it is set."""
+"""Thread switch interval of the interpreter in seconds; the default is ten times as long."""
 
 MOST_FILES = 65536
-"""So many file descriptors are asked for, where the hard limit allows that many."""
+"""Number of file descriptors requested, if the hard limit allows it."""
 
 
 def protect_memory() -> None:
-    """Keep passwords out of core dumps, and from other programs of the same account (prctl(2), ptrace(2))."""
+    """Protect passwords from core dumps and from other programs of the same account (prctl(2), ptrace(2))."""
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError, AttributeError):  # prctl is there on Linux alone
+    with contextlib.suppress(OSError, AttributeError):  # prctl exists on Linux only
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def allow_many_files() -> None:
-    """Raise the limit of file descriptors as far as that needs no right; systemd and shells set it for select(2)."""
+    """Raise the soft limit of file descriptors, which systemd and shells keep low for select(2)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -38,25 +38,24 @@ def allow_many_files() -> None:
 
 
 def keep_for_good() -> None:
-    """Have the garbage collector leave out what there is by now: code and tables, which stay until the end.
+    """Exclude all existing objects, code and tables that stay until the end, from garbage collection.
 
-    A full collection holds everything up for 0.7 µs per object it looks at, and this is a good 80,000 of them.
+    A full collection blocks for 0.7 µs per object, and these are more than 80,000.
     """
     gc.collect()
     gc.freeze()
 
 
 def take_turns_quickly() -> None:
-    """Let the loop go on sooner while a thread computes, such as the one that blanks secrets in a megabyte.
+    """Reduce the delay of the event loop while a thread computes, such as the one that redacts a megabyte.
 
-    Each time it has waited for something, the loop has to wait for the thread as well: for 9 ms of a hostile body, and
-    for 5 ms this way.
+    After each wait the loop also has to wait for the thread: 9 ms with a hostile body, 5 ms with this setting.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment as it is, and leave no secret in it: for programs that this one starts, or a crash."""
+    """Return a copy of the environment and remove the secrets from it, for child processes and crash reports."""
     taken = dict(environment)
     for name in ENVIRONMENT.values():
         environment.pop(name, None)
@@ -64,9 +63,9 @@ def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dic
 
 
 def leave(status: int) -> NoReturn:
-    """End the process at once, with everything of ours closed and its output flushed.
+    """Exit the process at once, after everything is closed, flushing its output.
 
-    The interpreter would take all its modules apart one by one: nine tenths of a stop, and seconds on a busy machine.
+    Tearing down all modules takes nine tenths of the time of a stop, and seconds on a busy machine.
     """
     logging.shutdown()
     os._exit(status)

@@ -1,4 +1,4 @@
-"""What ends the work of a command: SIGTERM, Ctrl+C, or that whoever started it is gone; SIGHUP has it look again."""
+"""Signal handling of commands: SIGTERM, Ctrl+C, the end of the parent process, and SIGHUP."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ async def until_signalled(work: Coroutine[Any, Any, None], pipe: int | None = No
 
 @contextmanager
 def at_end_of(pipe: int | None, end: Callable[[], object]) -> Iterator[None]:
-    """Have `end` called once whoever writes to a pipe is gone; what comes out of it until then means nothing."""
+    """Call `end` when the writing end of a pipe is closed; data read from it is ignored."""
     if pipe is None:
         yield
         return
@@ -38,7 +38,7 @@ def at_end_of(pipe: int | None, end: Callable[[], object]) -> Iterator[None]:
     try:
         loop.add_reader(pipe, read)
     except PermissionError:
-        end()  # a file, or /dev/null: it ends without anybody going
+        end()  # a file, or /dev/null, is at its end at once
     try:
         yield
     finally:
@@ -47,7 +47,7 @@ def at_end_of(pipe: int | None, end: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def on_hangup(look_again: Callable[[], None]) -> Iterator[None]:
-    """Have `look_again` called at every SIGHUP for as long as the context lasts; within a running loop."""
+    """Call `look_again` at every SIGHUP during the context; within a running loop."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, look_again)
     try:
@@ -57,7 +57,7 @@ def on_hangup(look_again: Callable[[], None]) -> Iterator[None]:
 
 
 def interruptible(ask: Callable[[str], str]) -> Callable[[str], str]:
-    """Let Ctrl+C end a question: asyncio's handler would wait for the loop, which waits for the answer."""
+    """Let Ctrl+C interrupt a prompt: asyncio's handler would wait for the loop, which waits for the answer."""
 
     def asking(question: str) -> str:
         before = signal.signal(signal.SIGINT, signal.default_int_handler)

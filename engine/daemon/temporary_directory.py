@@ -1,4 +1,4 @@
-"""Directories for the time of one command; what a command left behind that was killed goes with the next one."""
+"""Temporary directories of commands; those of killed commands are removed by the next one."""
 
 import fcntl
 import os
@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 YOUNG = 60.0
-"""Seconds in which a directory may not be locked yet by the command that has just made it."""
+"""Seconds within which a directory may not be locked yet by the command that has just created it."""
 
 
 @contextmanager
 def scratch_directory(prefix: str) -> Iterator[Path]:
-    """Have an empty directory of this account alone for as long as the context lasts."""
+    """Context manager of an empty directory private to this account."""
     _sweep(prefix)
     with tempfile.TemporaryDirectory(prefix=prefix) as name:
         descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,1 +1,1 @@
-"""The debug log: exchanges with Exchange are captured, kept in a database of their own, searched and handed out."""
+"""The debug log: records the traffic with Exchange in its own database, for search and export."""

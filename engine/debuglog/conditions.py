@@ -1,4 +1,4 @@
-"""From a filter to the condition of an SQL query, put so that SQLite finds the newest exchanges without sorting."""
+"""Translates a filter to an SQL condition, such that SQLite finds the newest entries without sorting."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from engine.debuglog.filter.model import All, Any, Filter, Not, Term
 from engine.debuglog.store import unpacked
 
 FEW = 5000
-"""Exchanges that are quickly sorted. Where more fit, it is quicker to go back in time until enough were met."""
+"""Number of entries that are sorted quickly. If more match, scanning back in time is faster."""
 
 Parameter = str | int | float
 Sql = tuple[str, list[Parameter]]
@@ -17,7 +17,7 @@ _BODY = "EXISTS (SELECT 1 FROM body b WHERE b.id = e.id AND holds(b.content, ?))
 
 
 def looks_into_bodies(this: Filter) -> bool:
-    """Tell whether bodies have to be unpacked to tell what fits."""
+    """Return whether the filter requires unpacking bodies."""
     match this:
         case Term(field):
             return field == "body"
@@ -28,13 +28,13 @@ def looks_into_bodies(this: Filter) -> bool:
 
 
 def holds(content: bytes, needle: bytes) -> bool:
-    """Tell whether a body in stored content has `needle` (in lower case) in it; SQL calls it."""
+    """Return whether a stored body contains `needle` (in lower case); an SQL function."""
     _, request, response = unpacked(content)
     return needle in request.lower() or needle in response.lower()
 
 
 class Conditions:
-    """Writes conditions over `exchange e`, which names and codes are looked up for; `now` is what `since` goes by."""
+    """Builds conditions on `exchange e`, looking up names and codes; `since` is relative to `now`."""
 
     def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
         self._connection = connection
@@ -49,7 +49,7 @@ class Conditions:
                 sql, parameters = self.of(inner)
                 return f"NOT coalesce({sql}, 0)", parameters
             case All(members):
-                # What has to unpack bodies comes last.
+                # Conditions that unpack bodies come last.
                 return self._joined(" AND ", sorted(members, key=looks_into_bodies), "1")
             case Any(members):
                 return self._joined(" OR ", members, "0")
@@ -89,7 +89,7 @@ class Conditions:
 
     def _since(self, value: datetime | timedelta) -> Sql:
         since = (self._now - value if isinstance(value, timedelta) else value).timestamp()
-        # Numbers follow the time, so the first one of that time keeps SQLite from looking at everything before it.
+        # Ids ascend with time, so the first id of that time spares SQLite all rows before it.
         found = self._connection.execute("SELECT id FROM exchange WHERE at >= ? ORDER BY at, id LIMIT 1", (since,))
         first = found.fetchone()
         return ("e.id >= ? AND +e.at >= ?", [first[0], since]) if first else ("0", [])
@@ -134,7 +134,7 @@ _FLAGS = {"error": "e.error = 1", "ok": "e.error = 0", "part": "e.part = 1", "un
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """Tell whether `text` is the pattern, where * stands for anything."""
+    """Return whether `text` matches the pattern, in which * stands for anything."""
     first, *rest = pattern.split("*")
     if not rest:
         return text == first

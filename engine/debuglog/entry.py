@@ -14,11 +14,11 @@ from engine.debuglog.redaction.pseudonyms import blank_personal
 from engine.debuglog.redaction.secrets import Headers, SecretRedactor, as_bytes, joined
 
 LARGEST_BODY = 1024 * 1024
-"""Bytes of a body that are kept; its true size is kept as well."""
+"""Maximum bytes of a body that are kept; its true size is recorded as well."""
 
 
 class Particulars(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What only somebody who looks at one exchange wants to know. `phases` are in milliseconds."""
+    """Details shown only for a single entry. `phases` are in milliseconds."""
 
     method: str
     url: str
@@ -30,7 +30,7 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An exchange in a list. `at` is when it ended, in seconds since 1970."""
+    """An entry in a list. `at` is when it ended, in seconds since 1970."""
 
     id: int
     at: float
@@ -50,7 +50,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A whole exchange as it is kept: without secrets."""
+    """A complete entry as stored, without secrets."""
 
     row: Row
     request_id: str
@@ -64,7 +64,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 HEAD = 4096
-"""Bytes of a request in which its operation and mailbox stand."""
+"""Bytes at the start of a request that contain its operation and mailbox."""
 
 _OPERATION = re.compile(rb"Body(?:\s[^<>]*)?>\s*<(?:[^\s<>/:]+:)?(\w+)")
 _IMPERSONATED = re.compile(rb"SmtpAddress>([^<>]{1,320})</")
@@ -72,7 +72,7 @@ _ASKED_ABOUT = re.compile(
     rb"(?:UnresolvedEntry|EMailAddress|EmailAddress|Mailbox|Address)>(?:smtp:)?([^<>\s]{1,320}@[^<>\s]+)</"
 )
 _INNER, _FAULT, _AADSTS, _OAUTH_ERROR = b"InnerErrorResponseCode", b"faultcode", b"AADSTS", b'"error"'
-# By what each begins with, which is looked for first.
+# Keyed by a prefix that is searched for first.
 _CODES = {
     _INNER: re.compile(rb'InnerErrorResponseCode"\s*>\s*(\w{1,80})\s*<'),
     b"ResponseCode": re.compile(rb"ResponseCode(?:\s[^<>]*)?>\s*(\w{1,80})\s*</"),
@@ -82,7 +82,7 @@ _CODES = {
     _OAUTH_ERROR: re.compile(rb'"error"\s*:\s*"(\w{1,80})"'),
 }
 _BEGINNINGS = Words(_CODES)
-# What says most comes first; only where nothing of a line is found, the next one counts.
+# The most specific come first; a line counts only if nothing of the previous ones is found.
 _RANKS = ((_INNER, b"ResponseCode", b"ErrorCode"), (_FAULT,), (_AADSTS, _OAUTH_ERROR))
 _FINE = frozenset({"NoError"})
 
@@ -101,7 +101,7 @@ def operation_of(method: str, url: str, request: bytes) -> str:
 
 
 def mailboxes_of(request: bytes) -> tuple[str, ...]:
-    """Return the mailboxes a request is about: the one that is acted for, or else all that are asked about."""
+    """Return the mailboxes a request concerns: the impersonated one, or else all that are queried."""
     acted_for = _IMPERSONATED.search(request, 0, HEAD)
     if acted_for:
         return (_address(acted_for[1]),)
@@ -109,15 +109,15 @@ def mailboxes_of(request: bytes) -> tuple[str, ...]:
 
 
 def concerned_by(request: bytes) -> tuple[str, ...]:
-    """Return the mailboxes that make an exchange worth being captured, none if it may be about any of them.
+    """Return the mailboxes for which an entry is captured, none if it may concern any mailbox.
 
-    A stream of notifications is about a whole group, even where it is asked for in the name of one of them.
+    A notification stream concerns a whole group, even if it is requested in the name of one mailbox.
     """
     return () if request.find(b"GetStreamingEvents", 0, HEAD) >= 0 else mailboxes_of(request)
 
 
 def codes_of(response: bytes) -> tuple[str, ...]:
-    """Return the response codes of an answer, each once, errors first."""
+    """Return the distinct response codes of a response, errors first."""
     found = [
         (kind, match[1])
         for kind, start in _BEGINNINGS.where(response)
@@ -131,7 +131,7 @@ def codes_of(response: bytes) -> tuple[str, ...]:
 
 
 def is_error(status: int | None, codes: tuple[str, ...]) -> bool:
-    """Tell whether something went wrong: no answer, an error status, or a code that says so."""
+    """Return whether a request failed: no response, an error status, or an error code."""
     if status is None or status >= 400:
         return True
     return any(code not in _FINE for code in codes)
@@ -142,11 +142,11 @@ def _address(found: bytes) -> str:
 
 
 MARGIN = 64 * 1024
-"""Bytes behind what is kept that are looked at, too: what begins before the cut is seen as a whole."""
+"""Bytes beyond the kept part that are also searched: a secret that starts before the cut is seen as a whole."""
 
 
 class Redacted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An exchange without secrets, with the true sizes of its bodies and headers in the order they came in."""
+    """A request and response without secrets, with the true sizes of the bodies and the original order of headers."""
 
     traced: TracedExchange
     request_headers: Headers
@@ -157,7 +157,7 @@ class Redacted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def redacted(exchange: TracedExchange, redactor: SecretRedactor, at: datetime) -> Redacted:
-    """Return an exchange without any secret, its bodies cut off at `LARGEST_BODY` bytes."""
+    """Redact all secrets and truncate the bodies to `LARGEST_BODY` bytes."""
     request, response = exchange.request[: LARGEST_BODY + MARGIN], exchange.response[: LARGEST_BODY + MARGIN]
     sent, received = redactor.allowed(exchange.request_headers), redactor.allowed(exchange.response_headers)
     if not redactor.finds_nothing_in(joined((as_bytes(sent), as_bytes(received), request))):
@@ -182,10 +182,10 @@ def redacted(exchange: TracedExchange, redactor: SecretRedactor, at: datetime) -
 
 
 def kept_of(exchange: Redacted, *, subjects: bool, whose: Callable[[str], str]) -> Kept:
-    """Return what is written down; `whose` tells the user of a mailbox."""
+    """Return the entry to store; `whose` maps a mailbox to its user."""
     traced = exchange.traced
     codes = codes_of(traced.response)
-    # Of many mailboxes at once none is the one that it is about.
+    # With many mailboxes at once, none of them is the subject of the request.
     mailboxes = mailboxes_of(traced.request)
     mailbox = mailboxes[0] if len(mailboxes) == 1 else ""
     row = Row(
@@ -224,6 +224,6 @@ def kept_of(exchange: Redacted, *, subjects: bool, whose: Callable[[str], str]) 
 
 
 def _cut_off(body: bytes, size: int) -> bytes:
-    """Return what is kept of a body that was `size` bytes long; of one that goes on, the end may hold half a secret."""
+    """Return the part of a body of `size` bytes to keep; the end of a truncated one may contain half a secret."""
     unsure = MARGIN if size > LARGEST_BODY + MARGIN else 0
     return body[: min(LARGEST_BODY, max(0, len(body) - unsure))]

@@ -26,11 +26,11 @@ from engine.debuglog.redaction.spans import BLANKED
 from engine.display import visible
 
 NOT_THERE = -1
-"""What HAR has for a time or size that is not known, or does not apply."""
+"""HAR's value for a time or size that is unknown or does not apply."""
 
 
 def har(exchanges: Iterable[Kept], version: str) -> dict[str, Any]:
-    """Return the archive; `version` is ours."""
+    """Return the archive; `version` is that of this program."""
     return {
         "log": {
             "version": "1.2",
@@ -45,7 +45,7 @@ def _entry(kept: Kept) -> dict[str, Any]:
     timings = _timings(kept)
     return {
         "startedDateTime": datetime.fromtimestamp(row.at - row.ms / 1000, UTC).isoformat(timespec="milliseconds"),
-        # By the format, the time of TLS is in that of connecting.
+        # In HAR the time of connecting includes that of TLS.
         "time": round(sum(ms for name, ms in timings.items() if ms > 0 and name != "ssl"), 3),
         "request": _request(kept),
         "response": _response(kept),
@@ -96,7 +96,7 @@ def _response(kept: Kept) -> dict[str, Any]:
         content |= {"text": base64.b64encode(kept.response).decode(), "encoding": "base64"}
     locations = (value for name, value in particulars.response_headers if name.lower() == "location")
     return {
-        # Nought is how browsers write down that no answer came.
+        # Browsers record 0 if there was no response.
         "status": status or 0,
         "statusText": _phrase(status),
         "httpVersion": "HTTP/1.1",
@@ -144,7 +144,7 @@ _BREAKS = {ord(letter): " " for letter in "\n\t"}
 
 
 def curl(kept: Kept) -> str:
-    """Return the command; the user name and password, or the token, are for the reader to put in."""
+    """Return the command, with placeholders for user name and password, or the token."""
     particulars = kept.particulars
     words = ["curl", "--request", particulars.method, particulars.url]
     if particulars.url.startswith("https:") and kept.row.operation not in ("Token", "Tenant"):
@@ -159,13 +159,13 @@ def curl(kept: Kept) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Return a word for the shell; what would do something to the terminal it is pasted into is escaped in $'…'."""
+    """Quote a word for the shell; control characters, which could affect the terminal, are escaped in $'…'."""
     line = word.translate(_BREAKS)
     return shlex.quote(word) if line == visible(line) else f"$'{''.join(map(_escaped, word))}'"
 
 
 def _escaped(letter: str) -> str:
-    """Return a letter as it stands in $'…' (POSIX.1-2024, Shell Command Language, 2.2.4)."""
+    """Escape a character for $'…' (POSIX.1-2024, Shell Command Language, 2.2.4)."""
     if letter in "\\'":
         return f"\\{letter}"
     is_harmless = ord(letter) in _BREAKS or letter == visible(letter)
@@ -173,7 +173,7 @@ def _escaped(letter: str) -> str:
 
 
 def _pairs(words: list[str]) -> list[str]:
-    """An option and its value stand on one line."""
+    """Join each option and its value on one line."""
     lines: list[str] = []
     for word in words:
         if lines and lines[-1].startswith("--") and " " not in lines[-1] and lines[-1] != "--ntlm":
@@ -184,7 +184,7 @@ def _pairs(words: list[str]) -> list[str]:
 
 
 def without_persons(kept: Kept, pseudonyms: Pseudonyms) -> Kept:
-    """Return an exchange in which nobody is named; the same address is the same pseudonym everywhere."""
+    """Return an entry without personal names; an address has the same pseudonym everywhere."""
     particulars = kept.particulars
     return replace(
         kept,
@@ -210,7 +210,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def bundle(files: Mapping[str, bytes]) -> bytes:
-    """Return the zip file; its members can be read by their owner alone."""
+    """Return the zip file; its members are readable by their owner only."""
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -222,7 +222,7 @@ def bundle(files: Mapping[str, bytes]) -> bytes:
 
 
 def versions() -> dict[str, str]:
-    """Return what runs here."""
+    """Return the versions of the software."""
     found = {
         "calendar-engine": version("calendar-tui"),
         "python": sys.version.split()[0],

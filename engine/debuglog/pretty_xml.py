@@ -1,10 +1,10 @@
-"""Indents XML to be read, and never changes a byte that matters: prefixes, attributes, texts and order stay."""
+"""Indents XML for reading; prefixes, attributes, texts and order stay unchanged."""
 
 import re
 
 INDENT = b"  "
 DEEPEST = 60
-"""What is deeper than that is not indented further."""
+"""Maximum depth of indentation."""
 
 _TOKEN = re.compile(
     rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)|<[^\s<>=](?:[^<>\"']|\"[^\"]*\"|'[^']*')*>|[^<]+|<",
@@ -15,10 +15,10 @@ _PRESERVE = re.compile(rb"""\sxml:space\s*=\s*["']preserve""")
 
 
 def pretty(body: bytes) -> bytes:
-    """Return `body` with line breaks and indentation between elements; whatever is no XML stays as it is.
+    """Return `body` with line breaks and indentation between elements; anything but XML stays unchanged.
 
-    White space is put only where there is nothing, or white space, between two elements. An element that holds a text,
-    or asks for its white space to be kept, stays as it is as a whole. What is cut off at its end is indented too.
+    White space is inserted only where there is nothing, or white space, between two elements. An element that contains
+    text, or requests its white space to be preserved, stays unchanged as a whole. Truncated XML is indented too.
     """
     if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return body
@@ -44,7 +44,7 @@ def pretty(body: bytes) -> bytes:
 
 
 def _ends_of_plain_elements(tokens: list[bytes]) -> dict[int, int] | None:
-    """Return first and last token of each element that stays as it is; None where the tags do not fit together."""
+    """Return first and last token of each element that stays unchanged; None if the tags do not match."""
     ends: dict[int, int] = {}
     open_elements: list[tuple[int, bytes]] = []
     has_children, has_text = {-1}, set[int]()

@@ -26,8 +26,8 @@ class DebugLogUnusable(Failure):
     scope = Scope.SERVICE
     meaning = "The debug log cannot be used"
     remedy = (
-        "Make room on the disk of engine.state_dir, or lower debug_log.max_megabytes. Presences are not concerned: "
-        "what cannot be written down is dropped and counted."
+        "Free space on the disk of engine.state_dir, or lower debug_log.max_megabytes. Presences are not affected: "
+        "entries that cannot be written are dropped and counted."
     )
 
 
@@ -35,24 +35,24 @@ T = TypeVar("T")
 
 THREADS = 2
 PATIENCE = 0.5
-"""Seconds that one question may look through bodies; what it has found until then is an answer to go on from."""
+"""Seconds that one query may search bodies; what it has found by then is returned, to be continued from."""
 
 WINDOW = 1000
-"""Exchanges whose bodies are looked through in one go."""
+"""Entries whose bodies are searched at a time."""
 
 COLUMNS = (
     "e.id, e.at, e.ms, e.operation, w.mailbox, w.user, e.status, o.codes, o.failure, e.error, e.part, e.attempt, "
     "e.lane, e.sent, e.received"
 )
-# Two questions: SQLite looks a least and a greatest up, but counts through everything for both of them together.
+# Two subqueries: SQLite finds min or max by the index, but scans the table for both together.
 ENDS = "SELECT (SELECT coalesce(min(id), 1) FROM exchange), (SELECT coalesce(max(id), 0) FROM exchange)"
-# The order of the joins is as it stands here (CROSS JOIN): exchanges first, in the order of time.
+# CROSS JOIN fixes the order of the joins: entries first, in the order of time.
 TABLES = "exchange e CROSS JOIN who w ON w.id = e.who CROSS JOIN outcome o ON o.id = e.outcome"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Rows in the order asked for; `next` is where to go on, None at the end."""
+    """Rows in the requested order; `next` is where to continue, None at the end."""
 
     rows: tuple[Row, ...]
     next: int | None
@@ -60,7 +60,7 @@ class Found:
 
 
 class LogReader:
-    """Every method raises `DebugLogUnusable`."""
+    """Read access to the debug log. Every method raises `DebugLogUnusable`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -75,17 +75,17 @@ class LogReader:
             connection.close()
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `work` makes of a connection."""
+        """Return the result of `work`, called with a connection."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
 
     async def rows(
         self, this: Filter, now: datetime, *, before: int | None = None, after: int | None = None, limit: int = 100
     ) -> Found:
-        """Return the newest exchanges that fit, those before an id, or the oldest of those after one."""
+        """Return the newest matching entries, those before an id, or the oldest of those after one."""
         return await self.run(lambda connection: rows(connection, this, now, before=before, after=after, limit=limit))
 
     async def exchange(self, number: int) -> Kept | None:
-        """Return a whole exchange, None if it is not there (any more)."""
+        """Return a complete entry, None if it does not exist, or no longer does."""
         return await self.run(lambda connection: whole(connection, number))
 
     def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -108,7 +108,7 @@ class LogReader:
 def rows(
     connection: sqlite3.Connection, this: Filter, now: datetime, *, before: int | None, after: int | None, limit: int
 ) -> Found:
-    """Return the exchanges that fit, newest first, or after an id oldest first."""
+    """Return the matching entries, newest first, or after an id oldest first."""
     oldest, newest = connection.execute(ENDS).fetchone()
     condition, parameters = Conditions(connection, now).of(this)
     low = max(oldest, (after or 0) + 1)
@@ -134,7 +134,7 @@ def rows(
 
 
 def every(connection: sqlite3.Connection, this: Filter, now: datetime, limit: int) -> Iterator[Kept]:
-    """Yield the newest exchanges that fit, whole; bodies are looked through for as long as it takes."""
+    """Yield the newest matching entries, complete; bodies are searched without a time limit."""
     before: int | None = None
     while limit > 0:
         found = rows(connection, this, now, before=before, after=None, limit=min(limit, WINDOW))
@@ -149,7 +149,7 @@ def every(connection: sqlite3.Connection, this: Filter, now: datetime, limit: in
 
 
 def known(connection: sqlite3.Connection) -> Known:
-    """Return what filters are completed from."""
+    """Return the values for completing filters."""
     recent = "(SELECT operation, lane FROM exchange ORDER BY id DESC LIMIT 10000)"
     operations = f"SELECT operation FROM {recent} GROUP BY 1 ORDER BY count(*) DESC"  # noqa: S608 (no input)
     lanes = f"SELECT lane FROM {recent} WHERE lane <> '' GROUP BY 1 ORDER BY 1"  # noqa: S608 (no input)
@@ -165,7 +165,7 @@ def known(connection: sqlite3.Connection) -> Known:
 
 
 def whole(connection: sqlite3.Connection, number: int) -> Kept | None:
-    """Return a whole exchange, None if it is not there."""
+    """Return a complete entry, None if it does not exist."""
     found = _select(connection, "1", [], (number, number), "ASC", 1)
     body = connection.execute("SELECT request_id, content FROM body WHERE id = ?", (number,)).fetchone()
     if not found or body is None:
@@ -183,7 +183,7 @@ def _select(
     order: str,
     limit: int,
 ) -> list[Row]:
-    # The window comes first and without the index, unless it is all there is to go by.
+    # The id window is applied first, without the index on the condition, unless it is the only condition.
     sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id BETWEEN ? AND ? AND ({condition}) ORDER BY e.id {order} LIMIT ?"  # noqa: S608 (what was typed is in the parameters)
     return [_row(values) for values in connection.execute(sql, [*window, *parameters, limit])]
 

@@ -27,10 +27,10 @@ from engine.settings.model import DebugLogSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """On or off; `mailboxes` (in lower case): of these alone, of all if empty; `until`: it goes off by itself then.
+    """State of capturing: on or off; `mailboxes` (in lower case): of these only, of all if empty; `until`: the end.
 
-    `actor` has switched it, "" for the settings, which said `as_set` at that time: as long as they say the same, what
-    somebody switched outlives a restart, and as soon as they say something else, they count.
+    `actor` has switched it ("" = the settings) while the setting was `as_set`: as long as the setting stays the same,
+    the switch survives a restart; once it changes, the setting counts.
     """
 
     on: bool
@@ -41,12 +41,12 @@ class Switch:
 
     @classmethod
     def by_settings(cls, ews: bool) -> Self:
-        """Return what the settings say."""
+        """Return the state according to the settings."""
         return cls(on=ews, as_set=ews)
 
     @classmethod
     def remembered(cls, text: str | None, ews: bool, now: datetime) -> Self:
-        """Return what was switched before a restart as far as it still counts, else what the settings say."""
+        """Return the state from before a restart if it still applies, else that of the settings."""
         if text is not None:
             try:
                 switch = bounded.json(text, cls)
@@ -57,11 +57,11 @@ class Switch:
         return cls.by_settings(ews)
 
     def is_over(self, now: datetime) -> bool:
-        """Tell whether its time has passed."""
+        """Return whether its time has expired."""
         return self.until is not None and now >= self.until
 
     def concerns(self, mailboxes: tuple[str, ...]) -> bool:
-        """Tell whether an exchange about these mailboxes is captured; one about nobody in particular always is."""
+        """Return whether entries about these mailboxes are captured; those about no particular mailbox always are."""
         return not self.mailboxes or not mailboxes or any(each.lower() in self.mailboxes for each in mailboxes)
 
 
@@ -69,31 +69,31 @@ logger = logging.getLogger(__name__)
 
 MOST_WAITING = 5000
 MOST_BYTES_WAITING = 64 * 1024 * 1024
-"""What waits to be written at most; what comes on top of it is dropped."""
+"""Limit of the queue to be written; anything beyond it is dropped."""
 
 BATCH = 500
 BATCH_BYTES = 4 * 1024 * 1024
-"""What is written by one transaction at most."""
+"""Limit of one transaction."""
 
 PAUSE = 0.25
-"""Seconds between two batches while little happens."""
+"""Seconds between two batches at low load."""
 
 LAST_SECONDS = 5.0
-"""Seconds for what still waits when it ends; the rest is dropped."""
+"""Seconds to write the remaining queue when closing; the rest is dropped."""
 
 MEGABYTE = 1000 * 1000
 _SWITCH = "switch"
 
 
 class _Taken(NamedTuple):
-    """An exchange that waits, with its secrets, and when it ended."""
+    """A queued request and response, secrets included, and when it ended."""
 
     exchange: TracedExchange
     at: datetime
 
     @property
     def size(self) -> int:
-        """Bytes it holds, about."""
+        """Approximate size in bytes."""
         return len(self.exchange.request) + len(self.exchange.response)
 
     def __repr__(self) -> str:
@@ -102,7 +102,7 @@ class _Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """How capturing stands. `captured` and `dropped` count since the start; `trouble` is why something was dropped."""
+    """Status of capturing. `captured` and `dropped` count since the start; `trouble` is the reason for drops."""
 
     switch: Switch
     settings: DebugLogSettings
@@ -116,10 +116,10 @@ class Picture:
 
 
 class Capture:
-    """Looks on at the HTTP client (`engine.exchange.http.trace.Trace`); `clock` is calendar time.
+    """Records the traffic of the HTTP client (`engine.exchange.http.trace.Trace`); `clock` is calendar time.
 
-    `whose` tells the user of a mailbox ("" for none). Secrets are blanked, and everything is written, by one thread of
-    its own: what a server sends may take seconds to be looked through. `open` it, keep `run` running, and `close` it.
+    `whose` maps a mailbox to its user ("" for none). A dedicated thread redacts secrets and writes entries: searching
+    what a server sends may take seconds. `open` it, keep `run` running, and `close` it.
     """
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
@@ -146,14 +146,14 @@ class Capture:
         self._observers: list[Callable[[Sequence[Row]], None]] = []
 
     async def open(self) -> None:
-        """Begin; a debug log that cannot be opened is tried again with every batch, and keeps nobody from working."""
+        """Start. If the debug log cannot be opened, that is retried with every batch and stops nothing else."""
         self._loop = asyncio.get_running_loop()
         remembered = await asyncio.to_thread(self._open)
         self._turn(Switch.remembered(remembered, self._settings.ews, self._clock.now()))
         self._thread.start()
 
     async def run(self) -> None:
-        """Switch off when the time is over, for ever."""
+        """Switch off whenever the time expires; runs until cancelled."""
         while True:
             until = self._switch.until
             self._switched.clear()
@@ -168,7 +168,7 @@ class Capture:
                 self.switch(replace(self._switch, on=False, mailboxes=frozenset(), until=None))
 
     async def close(self) -> None:
-        """Write what waits, and end."""
+        """Write the remaining queue, and stop."""
         self.on = False
         self._closing_at = monotonic()
         self._work.set()
@@ -177,11 +177,11 @@ class Capture:
         self._store.close()
 
     def observe(self, observer: Callable[[Sequence[Row]], None]) -> None:
-        """Have `observer` called on the loop with exchanges that were written, and with none when it was switched."""
+        """Call `observer` on the event loop with entries after writing, and with none after switching."""
         self._observers.append(observer)
 
     def switch(self, switch: Switch) -> None:
-        """Switch it; that is remembered."""
+        """Switch capturing; the state survives a restart."""
         self._turn(replace(switch, as_set=self._settings.ews))
         with self._lock:
             self._to_note = msgspec.json.encode(self._switch).decode()
@@ -189,11 +189,11 @@ class Capture:
         self._tell(())
 
     def know(self, secrets: Iterable[Secret]) -> None:
-        """Blank these, too, wherever they stand."""
+        """Add secrets to redact wherever they occur."""
         self._redactor.know(secrets)
 
     def apply(self, settings: DebugLogSettings) -> None:
-        """Take other settings. What somebody switched goes on, unless `ews` changes while it is open."""
+        """Apply new settings. A manual switch stays, unless `ews` changes while it is open."""
         changed = settings.ews != self._settings.ews
         self._settings = settings
         if changed and self._loop is not None:
@@ -202,7 +202,7 @@ class Capture:
             self._tell(())
 
     def picture(self) -> Picture:
-        """Return how it stands."""
+        """Return the status of capturing."""
         store = self._store
         return Picture(
             switch=self._switch,
@@ -217,7 +217,7 @@ class Capture:
         )
 
     def take(self, exchange: TracedExchange) -> None:
-        """Take an exchange that has ended, on any thread: it waits to be written without its secrets, or is dropped."""
+        """Queue a finished request, from any thread, to be redacted and written; drop it if the queue is full."""
         try:
             if not self._switch.mailboxes or self._switch.concerns(entry.concerned_by(exchange.request)):
                 self._put(_Taken(exchange, self._clock.now()))
@@ -228,7 +228,7 @@ class Capture:
         with self._lock:
             if len(self._waiting) >= MOST_WAITING or self._bytes_waiting + exchange.size > MOST_BYTES_WAITING:
                 self._dropped += 1
-                self._trouble = "more came than could be written"
+                self._trouble = "entries arrived faster than they could be written"
                 return
             self._waiting.append(exchange)
             self._bytes_waiting += exchange.size
@@ -259,7 +259,7 @@ class Capture:
             return None
 
     def _write(self) -> None:
-        """The thread: in batches, so that a commit is paid by many."""
+        """Body of the thread: writes in batches, to share the cost of a commit."""
         pause = threading.Event()
         while not (self._closing_at is not None and not self._waiting and self._to_note is None):
             self._work.wait()
@@ -308,13 +308,13 @@ class Capture:
 
     def _kept(self, taken: _Taken) -> Kept | None:
         if self._closing_at is not None and monotonic() > self._closing_at + LAST_SECONDS:
-            self._drop(1, "there was no time for it at the end")
+            self._drop(1, "not written in time at shutdown")
             return None
         try:
             without = redacted(taken.exchange, self._redactor, taken.at)
             return kept_of(without, subjects=self._settings.subjects, whose=self.whose)
         except Exception as mistake:
-            self._drop(1, f"{type(mistake).__name__} while looking at an exchange")
+            self._drop(1, f"{type(mistake).__name__} while processing an exchange")
             return None
 
     def _tell(self, rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Figures over exchanges: per operation and outcome, and which errors concern whom."""
+"""Statistics of debug log entries: figures per operation and outcome, and errors with the affected mailboxes."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from engine.debuglog.filter.model import Filter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """The exchanges of one operation with one outcome; `p50` and `p95` in milliseconds."""
+    """Figures of the entries of one operation with one outcome; `p50` and `p95` in milliseconds."""
 
     operation: str
     status: int | None
@@ -28,7 +28,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """One kind of error, at one operation."""
+    """One kind of error of one operation."""
 
     operation: str
     status: int | None
@@ -41,9 +41,9 @@ class Trouble:
 
 
 def figures(connection: sqlite3.Connection, this: Filter, now: datetime) -> tuple[Figures, ...]:
-    """Return the figures of all exchanges that fit, the most frequent first."""
+    """Return the figures of all matching entries, the most frequent first."""
     condition, parameters = Conditions(connection, now).of(this)
-    # Percentiles by the nearest rank; SQLite does it all, so that no other thread waits for this one.
+    # Percentiles by nearest rank; all in SQLite, so that no other thread waits for this one.
     sql = f"""
         SELECT operation, CASE WHEN error THEN status END AS status, o.codes, o.failure, count(*), sum(error),
             min(CASE WHEN 2 * place >= total THEN ms END), min(CASE WHEN 20 * place >= 19 * total THEN ms END),
@@ -82,7 +82,7 @@ def figures(connection: sqlite3.Connection, this: Filter, now: datetime) -> tupl
 
 
 def troubles(connection: sqlite3.Connection, this: Filter, now: datetime) -> tuple[Trouble, ...]:
-    """Return the kinds of errors among the exchanges that fit, the most frequent first."""
+    """Return the kinds of errors among the matching entries, the most frequent first."""
     condition, parameters = Conditions(connection, now).of(this)
     sql = f"""
         SELECT e.operation, o.codes, o.failure, e.status, w.mailbox, count(*), max(e.id), max(e.at)

@@ -13,37 +13,36 @@ from msgspec.structs import replace
 from engine.debuglog.entry import Kept, Particulars, Row
 
 LEVEL = -2
-"""Of the compression (Zstandard, RFC 8878): SOAP shrinks to a sixth of its size, for half the work of level 1."""
+"""Level of the compression (Zstandard, RFC 8878): SOAP shrinks to a sixth, at half the cost of level 1."""
 
 
 class Packer:
-    """Packs, on one thread."""
+    """Compressor, for use on one thread."""
 
     def __init__(self) -> None:
         self._compress = zstandard.ZstdCompressor(level=LEVEL).compress
 
     def pack(self, kept: Kept) -> bytes:
-        """Return particulars and bodies in one, since each piece that is compressed costs by itself."""
+        """Compress particulars and bodies together, since every separate piece has its own overhead."""
         return self._compress(msgspec.msgpack.encode((kept.particulars, kept.request, kept.response)))
 
 
 def unpacked(content: bytes) -> tuple[Particulars, bytes, bytes]:
-    """Return packed content as it was: the particulars, the request and the answer."""
+    """Return the particulars, the request and the response from packed content."""
     return msgspec.msgpack.decode(zstandard.decompress(content), type=tuple[Particulars, bytes, bytes])
 
 
 FILE = "debuglog.sqlite"
 APPLICATION_ID = 0x63616C6C
-"""Marks the file as ours (PRAGMA application_id): the bytes of "call"."""
+"""Identifies the file (PRAGMA application_id): the bytes of "call"."""
 
 VERSION = 2
 JOURNAL_PAGES = 4000
 JOURNAL_LIMIT = 16 * 1024 * 1024
-"""What is written is put into its place by so much at once: most pages of the indexes change many times until then."""
+"""Pages per checkpoint; large, since most pages of the indexes change many times in between."""
 
-# Whom and how it ended are the same again and again: a row holds their numbers, so that looking for a part of a name
-# looks through thousands of names and not through a million rows. Every index ends with the rowid: what it finds comes
-# in the order of time.
+# Persons and outcomes repeat: a row refers to them by number, so that a search for part of a name scans thousands of
+# names instead of a million rows. Every index ends with the rowid, so its results are in the order of time.
 _SCHEMA = f"""
     CREATE TABLE who (
         id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, user TEXT NOT NULL, folded TEXT NOT NULL, UNIQUE (mailbox, user)
@@ -83,7 +82,7 @@ _SCHEMA = f"""
 def open_to_write(path: Path) -> sqlite3.Connection:
     """Create or open the file, private to its owner. Raises `OSError` or `sqlite3.Error`.
 
-    One that is damaged, or of another version, is put aside: a debug log is worth less than an engine that starts.
+    A damaged file, or one of another version, is moved aside: starting the engine matters more than the debug log.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -99,7 +98,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open the file for questions alone. Raises `sqlite3.Error`."""
+    """Open the file for reading. Raises `sqlite3.Error`."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
     connection.execute("PRAGMA query_only = ON")
     return connection
@@ -119,7 +118,7 @@ def _open(path: Path) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
-        # Has to come before the first table: what was pruned can be given back to the disk.
+        # Must come before the first table; allows pruned space to be returned to the disk.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     # With a write-ahead log a commit survives kill -9 of the engine without waiting for the disk.
     connection.execute("PRAGMA journal_mode = WAL")
@@ -132,18 +131,18 @@ def _prepare(connection: sqlite3.Connection) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if (application, version) != (APPLICATION_ID, VERSION):
-        raise sqlite3.DatabaseError("it is another program's, or another version's")
+        raise sqlite3.DatabaseError("it belongs to another program or version")
 
 
 ROWS_AT_ONCE = 100
-"""Each statement lets another thread go on and waits for its turn again; so one statement inserts many."""
+"""Rows per INSERT: each statement yields to other threads and waits for its turn again."""
 
 PRUNED_AT_ONCE = 2000
 PRUNE_BY_AGE_EVERY = 60.0
 
 
 class LogStore:
-    """The writing side. Every method raises `sqlite3.Error` or `OSError` and leaves the file as it was."""
+    """Write access to the debug log. A method that raises `sqlite3.Error` or `OSError` leaves the file unchanged."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -172,16 +171,16 @@ class LogStore:
             self._connection = None
 
     def note(self, name: str) -> str | None:
-        """Return what was written down under that name."""
+        """Return the note stored under that name."""
         found = self._open().execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
         return found[0] if found else None
 
     def write_note(self, name: str, value: str) -> None:
-        """Write something small down."""
+        """Store a note."""
         self._open().execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
 
     def add(self, batch: Sequence[Kept]) -> tuple[Row, ...]:
-        """Write exchanges down, in one transaction; return their rows with the ids they have now."""
+        """Store entries in one transaction; return their rows with the new ids."""
         connection = self._open()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -198,7 +197,7 @@ class LogStore:
         return rows
 
     def prune(self, now: float, *, most_bytes: int, longest: timedelta) -> None:
-        """Let the oldest exchanges go until the rest is neither too large nor too old."""
+        """Delete the oldest entries until the rest is neither too large nor too old."""
         connection = self._open()
         if self.bytes > most_bytes:
             self._prune_by_size(connection, most_bytes)
@@ -242,7 +241,7 @@ class LogStore:
     def _prune_by_size(self, connection: sqlite3.Connection, most_bytes: int) -> None:
         while self.bytes > most_bytes and self.count > 1:
             (oldest,) = connection.execute("SELECT min(id) FROM exchange").fetchone()
-            # Never the newest one: the next number follows it.
+            # Never the newest one: the next id follows it.
             self._delete_below(connection, min(oldest + max(1, min(PRUNED_AT_ONCE, self.count // 10)), self.newest))
         connection.execute("PRAGMA incremental_vacuum")
 
@@ -269,7 +268,7 @@ class LogStore:
         self._measure(connection)
 
     def _forget_unused(self, connection: sqlite3.Connection) -> None:
-        """Names and addresses are not kept for longer than what they took part in."""
+        """Delete names and addresses that no entry refers to."""
         for table in ("who", "outcome"):
             connection.execute(
                 f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM exchange WHERE exchange.{table} = {table}.id)"  # noqa: S608 (names of ours)

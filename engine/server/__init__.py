@@ -1,1 +1,1 @@
-"""How everything else talks to the engine: HTTP and JSON over Unix sockets."""
+"""Server of the local API: HTTP and JSON over Unix sockets."""

@@ -1,6 +1,6 @@
-"""Accepts the connections of the local API within limits, and identifies who is at the other end.
+"""Accepts connections of the local API within limits, and identifies the process at the other end.
 
-A listener of asyncio accepts whatever comes, until no file descriptor is left for the PBX and Exchange.
+A listener of asyncio accepts every connection, until no file descriptor is left for the PBX and Exchange.
 """
 
 import asyncio
@@ -25,46 +25,46 @@ from engine.server.metrics import Counters
 logger = logging.getLogger(__name__)
 
 MOST, MOST_PER_USER, RESERVE = 256, 128, 32
-"""Connections to one socket at once; the reserve is for root and the account of the engine."""
+"""Maximum connections to one socket; the reserve is for root and the account of the engine."""
 
 SHARE = 8
-"""This part of all file descriptors may be connections to one socket: PBX and Exchange need the rest."""
+"""Fraction of all file descriptors that connections to one socket may use: PBX and Exchange need the rest."""
 
 REQUEST_TIME = 10.0
 """Seconds that a connection may be open without a first request."""
 
 KEPT_OPEN = 75.0
-"""Seconds that it stays open after an answer: clients use it again within 15 (aiohttp) to 60 (scrapers) seconds, and
-what is closed just then looks to them like a failure."""
+"""Seconds that it stays open after a response: clients reuse it within 15 (aiohttp) to 60 (scrapers) seconds, and
+closing it at that moment looks to them like a failure."""
 
 ONE_MORE_LOOK = 0.05
-"""Seconds. A loop that was held sees that the time is over before it sees the request that came in time."""
+"""Seconds of grace: a late event loop sees the timeout before a request that arrived in time."""
 
 OUT_OF_RESOURCES_SECONDS = 1.0
 SAID_AGAIN = 600.0
-"""Seconds until the same kind of trouble is written to the log once more, with how often it was."""
+"""Seconds until the same kind of problem is logged again, with a count."""
 
 NOBODY = -1
-"""Stands for whoever connects over TCP, where no user is known."""
+"""Stands for clients over TCP, whose user is unknown."""
 
 UCRED = struct.Struct("3i")
 """The credentials of the process at the other end (SO_PEERCRED, unix(7)): pid, uid, gid."""
 
 
 def limits_here(privileged: frozenset[int]) -> Limits:
-    """Return how many connections fit what this process may have open."""
+    """Return the connection limits that fit the file descriptor limit of this process."""
     most = max(16, min(MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE))
     return Limits(most, min(MOST_PER_USER, most - most // 4), min(RESERVE, most // 4), privileged)
 
 
 class Connection(web.RequestHandler):
-    """One connection. It is cut if it sends no request in time; what is no HTTP is counted, and never quoted."""
+    """One connection. It is closed if no request arrives in time; input that is not HTTP is counted, never quoted."""
 
     __slots__ = ("_acceptor", "_answering", "_timer", "user")
 
     def __init__(self, acceptor: "Acceptor", server: web.Server, user: int) -> None:
         loop = asyncio.get_running_loop()
-        # No body is unpacked: a small one could become a huge one. No access log is written.
+        # Bodies are not decompressed: a small one could become huge. No access log is written.
         super().__init__(server, loop=loop, access_log=None, auto_decompress=False)  # type: ignore[arg-type]
         self.user = user
         self._acceptor = acceptor
@@ -73,12 +73,12 @@ class Connection(web.RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is being answered."""
+        """Whether no request is in progress."""
         return not self._answering
 
     @contextmanager
     def answering(self, request: web.BaseRequest) -> Iterator[None]:
-        """Have it open for as long as the context lasts, and for a while after it if the request has come whole."""
+        """Keep it open during the context, and for a while after it if the request arrived completely."""
         self._answering += 1
         self._wait(None)
         try:
@@ -89,17 +89,17 @@ class Connection(web.RequestHandler):
             self._wait(self._acceptor.kept_open if is_whole else self._acceptor.request_time)
 
     def cut(self) -> None:
-        """End it without a word."""
+        """Abort the connection."""
         if self.transport is not None:
             self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the transport at the beginning."""
+        """Called by the transport when the connection is made."""
         super().connection_made(transport)
         self._wait(self._acceptor.request_time)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Called by the transport at the end."""
+        """Called by the transport when the connection is lost."""
         super().connection_lost(exc)
         self._wait(None)
         self._acceptor.left(self)
@@ -111,23 +111,23 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no request: called by the server for what it cannot parse, and for mistakes of ours."""
+        """Answer an invalid request: called by the server for parse errors, and for bugs."""
         if status >= web.HTTPInternalServerError.status_code:
             return super().handle_error(request, status, exc, message)
         self._acceptor.not_understood()
-        answer = response(Problem(type="not-understood", title="This is no request that is understood", status=status))
+        answer = response(Problem(type="not-understood", title="The request is invalid", status=status))
         answer.force_close()
         return answer
 
     def log_exception(self, *args: object, **kw: object) -> None:
-        """Called by the server for what it does not expect; a body that breaks off in the middle is none of that."""
+        """Called by the server for unexpected exceptions; a truncated body is not one."""
         if isinstance(kw.get("exc_info"), web.RequestPayloadError | ConnectionError):
             self._acceptor.not_understood()
         else:
             super().log_exception(*args, **kw)
 
     def _wait(self, seconds: float | None) -> None:
-        """Be cut after so many seconds, or not at all."""
+        """Set the timeout of the connection, None for none."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -139,9 +139,9 @@ class Connection(web.RequestHandler):
 
 
 class Acceptor:
-    """Accepts connections to one socket, which `name` is for people, and counts what it turned away in `counters`.
+    """Accepts connections to one socket, shown as `name`, and counts rejected ones in `counters`.
 
-    A connection may be open for `request_time` without a first request, and for `kept_open` after an answer.
+    A connection may stay open for `request_time` without a first request, and for `kept_open` after a response.
     """
 
     def __init__(
@@ -160,31 +160,31 @@ class Acceptor:
         self._said: dict[str, float] = {}
 
     async def run(self, listener: socket.socket, server: web.Server) -> NoReturn:
-        """Hand what is asked for on every connection to `server`, until cancelled."""
+        """Pass every connection to `server`, until cancelled."""
         listener.setblocking(False)
         while True:
             connection = await self._next(listener)
             try:
                 await self._receive(connection, server)
             except OSError:
-                connection.close()  # it has gone already
+                connection.close()  # it is already closed
             except Exception:
                 connection.close()
                 raise
 
     def left(self, connection: Connection) -> None:
-        """A connection has ended."""
+        """Record the end of a connection."""
         self._admission.leave(connection.user, connection)
 
     def late(self, connection: Connection) -> None:
-        """Nothing was asked for in time on a connection."""
+        """Record a connection without a request in time."""
         self._counters.connections_cut += 1
         connection.cut()
 
     def not_understood(self) -> None:
-        """Somebody has sent what is no HTTP."""
+        """Record input that is not HTTP."""
         self._counters.requests_not_understood += 1
-        self._say("requests that are not understood", self._counters.requests_not_understood)
+        self._say("invalid requests", self._counters.requests_not_understood)
 
     async def _next(self, listener: socket.socket) -> socket.socket:
         while True:
@@ -205,7 +205,7 @@ class Acceptor:
             victim.cut()
         if victim is not None or not is_taken:
             self._counters.connections_cut += 1
-            self._say("connections cut, since there are too many at once", self._counters.connections_cut)
+            self._say("connections closed, since too many were open", self._counters.connections_cut)
         if not is_taken:
             connection.close()
             return
@@ -233,7 +233,7 @@ def _user_of(connection: socket.socket) -> int:
 async def actor_of(request: web.Request) -> Actor:
     """Return the process that connected (SO_PEERCRED, unix(7)).
 
-    The name of its user is looked up on a thread, since that may ask a directory service.
+    The name of its user is looked up on a thread, since that may query a directory service.
     """
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
@@ -243,7 +243,7 @@ async def actor_of(request: web.Request) -> Actor:
 
 
 def ourselves() -> Actor:
-    """Return this process, for what the engine changes by itself."""
+    """Return this process, for changes made by the engine itself."""
     return Actor(uid=os.getuid(), pid=os.getpid(), user="calendar-engine")
 
 

@@ -1,4 +1,4 @@
-"""Which connections there may be at once, by who opened them; numbers only, no sockets."""
+"""Admission limits for connections per user; counts only, no sockets."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class Admitted(Hashable, Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is being answered on it, so that it may be cut."""
+        """Whether no request is in progress on it, so that it may be closed."""
         ...
 
 
@@ -19,7 +19,7 @@ C = TypeVar("C", bound=Admitted)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """So many connections at once: of everybody together, of one user, and more than that for `privileged` ones."""
+    """Limits of simultaneous connections: in total, per user, and a reserve for `privileged` users."""
 
     all: int
     per_user: int
@@ -28,7 +28,7 @@ class Limits:
 
 
 class Admission(Generic[C]):
-    """Who is there. When it is full, the oldest idle connection of whoever has the most gives way to a new one."""
+    """Tracks connections. At the limit, a new one replaces the oldest idle one of the user with the most."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -38,7 +38,7 @@ class Admission(Generic[C]):
         return sum(map(len, self._present.values()))
 
     def place_for(self, user: int) -> tuple[bool, C | None]:
-        """Tell whether one more connection of a user is taken, and which one has to be cut for it."""
+        """Return whether a user's new connection is admitted, and the one to close for it."""
         limits, own = self._limits, self._present.get(user, {})
         most = limits.all + (limits.reserve if user in limits.privileged else 0)
         if len(own) >= limits.per_user:
@@ -50,11 +50,11 @@ class Admission(Generic[C]):
         return victim is not None, victim
 
     def enter(self, user: int, connection: C) -> None:
-        """A connection of a user has begun."""
+        """Record a new connection of a user."""
         self._present.setdefault(user, {})[connection] = None
 
     def leave(self, user: int, connection: C) -> None:
-        """A connection has ended."""
+        """Record the end of a connection."""
         own = self._present.get(user, {})
         own.pop(connection, None)
         if not own:

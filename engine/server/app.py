@@ -27,9 +27,9 @@ VERSION_HEADER = "Calendar-Engine-Version"
 
 
 def make_application(desk: Desk, more: Sequence[Part], patience: Patience, *, may_change: bool) -> web.Application:
-    """Return the application for one socket, with what `desk` answers and with `more`.
+    """Return the application for one socket, with the routes of `desk` and `more`.
 
-    Where it may change nothing, all changing requests are refused.
+    On the read-only socket, all routes that make changes are refused.
     """
     parts: tuple[Part, ...] = (StatePart(desk, patience), UsersPart(desk), OperationsPart(desk), *more)
     about = AboutPart(parts, desk.events.boot, may_change=may_change)
@@ -46,7 +46,7 @@ def make_application(desk: Desk, more: Sequence[Part], patience: Patience, *, ma
 
 @web.middleware
 async def kept_open(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the connection while it is answered on, so that it is not cut for being idle."""
+    """Middleware that marks the connection as busy, so that it is not closed as idle."""
     if not isinstance(request.protocol, Connection):
         return await handler(request)
     with request.protocol.answering(request):
@@ -54,7 +54,7 @@ async def kept_open(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _taken_in_time(desk: Desk, patience: Patience) -> Middleware:
-    """Cut off whoever does not take an answer: it would stay in memory for as long as they like."""
+    """Middleware that disconnects clients that do not read a response, which would stay in memory."""
 
     @web.middleware
     async def send(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -80,7 +80,7 @@ async def _refuse(request: web.Request) -> web.StreamResponse:
 
 @web.middleware
 async def _with_version(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the version with every answer, so that a client of another one can say so."""
+    """Middleware that adds the version to every response, so that clients can detect a different one."""
     response = await handler(request)
     if not response.prepared:
         response.headers[VERSION_HEADER] = convert.VERSION
@@ -88,13 +88,13 @@ async def _with_version(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 SHUTDOWN_TIMEOUT = 0.4
-"""Seconds that requests get to be finished when the engine stops; event streams end by themselves."""
+"""Seconds for requests to finish when the engine stops; event streams end by themselves."""
 
 
 class ApiServer:
-    """One runner for each socket, each with an application of its own: what a socket admits to cannot be mixed up.
+    """Server of the local API, with a separate application per socket so that their rights cannot be mixed up.
 
-    `more` are requests beyond those that `desk` answers; `keep` runs by name what is to start again after a mistake.
+    `more` are routes beyond those of `desk`; `keep` runs a named task and restarts it after a bug.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class ApiServer:
         self._patience = patience or Patience()
 
     async def serve(self) -> None:
-        """Answer requests and publish events until cancelled, and then stop within a second."""
+        """Answer requests and publish events until cancelled; then stop within a second."""
         runners: list[web.AppRunner] = []
         try:
             async with asyncio.TaskGroup() as group:
@@ -150,9 +150,9 @@ BACKLOG = 16
 
 
 class MetricsServer:
-    """Answers `GET /metrics` at `port` from what `desk` knows, and nothing else.
+    """Answers `GET /metrics` on `port` from the state in `desk`, and nothing else.
 
-    `keep` runs by name what is to start again after a mistake.
+    `keep` runs a named task and restarts it after a bug.
     """
 
     def __init__(self, desk: Desk, port: int, keep: Keep) -> None:
@@ -161,7 +161,7 @@ class MetricsServer:
         self._port = port
 
     async def serve(self) -> None:
-        """Answer until cancelled. Raises `MetricsPortUnusable`."""
+        """Serve until cancelled. Raises `MetricsPortUnusable`."""
         application = web.Application(middlewares=[kept_open, problems])
         application.router.add_get("/metrics", self._metrics)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
@@ -180,18 +180,18 @@ class MetricsServer:
             return response(
                 Problem(
                     type="wrong-host",
-                    title="Metrics are given to loopback names alone",
+                    title="Metrics are served under loopback names only",
                     status=421,
-                    hint=f"Ask for http://{LOOPBACK}:{self._port}/metrics, or localhost.",
+                    hint=f"Use http://{LOOPBACK}:{self._port}/metrics, or localhost.",
                 )
             )
         return figures(self._desk)
 
 
 def is_of_loopback(hosts: list[str]) -> bool:
-    """Tell whether a request names this machine by a loopback name, once (RFC 9110, section 7.2; RFC 6761, 6.3).
+    """Return whether a request names exactly one host, a loopback name (RFC 9110, section 7.2; RFC 6761, 6.3).
 
-    A page of somebody else's in a browser here may make its own name lead to this port, but sends that name.
+    A foreign web page in a local browser may resolve its own name to this port (DNS rebinding), but sends that name.
     """
     if len(hosts) != 1:
         return False

@@ -63,7 +63,7 @@ def converted(source: object, kind: type[T], **other: object) -> T:
 
 VERSION = version("calendar-tui")
 NAMED_USERS = 10
-"""How many of the users that a problem concerns are named with it."""
+"""Maximum number of affected users named with a problem."""
 
 UserHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered
 SiteHappening = (
@@ -82,12 +82,12 @@ _SCOPES = (Scope.SERVICE, Scope.CONNECTION, Scope.USER)
 
 
 def shown(presence: Presence) -> Shown:
-    """Return a presence in the API's words."""
+    """Convert a presence."""
     return Shown(activity=cast("Activity", presence.activity or "available"), note=presence.note)
 
 
 def trouble(failure: Failure, *, in_full: bool = False) -> Trouble:
-    """Return a failure in the API's words, `in_full` for those who may see what is confidential."""
+    """Convert a failure, `in_full` for callers who may see confidential details."""
     return Trouble(
         type=failure.slug,
         title=failure.meaning,
@@ -99,7 +99,7 @@ def trouble(failure: Failure, *, in_full: bool = False) -> Trouble:
 
 
 def status(picture: sync_status.Status, now: datetime, started: datetime, timezone: ZoneInfo) -> Status:
-    """Return how things stand; `now` and `started` are calendar time, `timezone` is that of the notes."""
+    """Convert the status; `now` and `started` are calendar time, `timezone` is that of the notes."""
     return Status(
         version=VERSION,
         state="running" if picture.is_set_up else "not set up",
@@ -124,12 +124,12 @@ def status(picture: sync_status.Status, now: datetime, started: datetime, timezo
 
 
 def held(change: Held) -> HeldChange:
-    """Return what is held in the API's words."""
+    """Convert held removals."""
     return converted(change, HeldChange)
 
 
 def user_change(happening: UserHappening, number: int, at: datetime) -> ChangeEvent:
-    """Return what happened to a user as an event; `at` is calendar time."""
+    """Convert an event about one user; `at` is calendar time."""
     match happening:
         case PresenceConfirmed(user, presence):
             return ChangeEvent(
@@ -148,7 +148,7 @@ def user_change(happening: UserHappening, number: int, at: datetime) -> ChangeEv
 
 
 def site_change(happening: SiteHappening, number: int, at: datetime) -> ChangeEvent:
-    """Return what concerns more than one user as an event; `at` is calendar time."""
+    """Convert an event about more than one user; `at` is calendar time."""
     exchange = Side.EXCHANGE.value
     match happening:
         case LinkTrouble(side, failure):
@@ -174,12 +174,12 @@ def site_change(happening: SiteHappening, number: int, at: datetime) -> ChangeEv
 
 
 def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
-    """Return the age of the oldest reading in seconds."""
+    """Return the age of the oldest calendar read in seconds."""
     return None if oldest_reading is None else (now - oldest_reading).total_seconds()
 
 
 def row(user: Glance) -> UserRow:
-    """Return a user as a line of a list."""
+    """Convert a user to a row of a list."""
     presence, told = user.shown, user.problem or user.notice
     return UserRow(
         guid=user.user.guid,
@@ -199,7 +199,7 @@ def row(user: Glance) -> UserRow:
 
 
 def detail(user: Account, history: Iterable[PastChange], *, in_full: bool) -> UserDetail:
-    """Return everything about a user that may be shown, `in_full` to those who may see what is confidential."""
+    """Convert all details of a user, `in_full` for callers who may see confidential ones."""
     failure = user.problems[0] if user.problems else None
     return converted(
         user.user,
@@ -244,12 +244,12 @@ def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
 
 
 def concern(failure: Failure) -> Concern:
-    """Return what is the matter with the engine itself."""
+    """Convert a failure of the engine itself."""
     return Concern(trouble=trouble(failure), link=None, count=0, users=())
 
 
 def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
-    """The settings first, then a whole side, then what concerns the most users; equal ones of many users are one."""
+    """Order problems: settings, then connections, then by users affected; equal ones of many users are merged."""
     concerns = [concern(failure) for failure in picture.concerns]
     if picture.held is not None:
         concerns.insert(0, concern(ClearingHeld(picture.held.words)))
@@ -294,7 +294,7 @@ def _decision(decision: Decision) -> DecisionAccount:
 
 
 def rung_account(rung: Rung, *, in_full: bool) -> RungAccount:
-    """Return one rung, `in_full` for those who may see what is confidential."""
+    """Convert one step of a check, `in_full` for callers who may see confidential details."""
     return converted(
         rung,
         RungAccount,

@@ -1,4 +1,4 @@
-"""From the settings as the service knows them to the API's words."""
+"""Converts settings, versions and plans into the API schema."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ from engine.supervisor.supervisor import Service
 
 
 def settings(service: Service, forms: Iterable[forms.Setting]) -> Settings:
-    """Return every setting as the file has it; `forms` were made of its text."""
+    """Return every setting of the file; `forms` were made from its text."""
     failure = service.file_trouble
     return Settings(
         file=str(service.file.path),
@@ -40,12 +40,12 @@ def setting(form: forms.Setting) -> Setting:
 
 
 def problems(failure: SettingsInvalid) -> tuple[SettingProblem, ...]:
-    """Return what is wrong, key by key."""
+    """Return the problems, one per key."""
     return tuple(converted(each, SettingProblem) for each in failure.problems)
 
 
 def fields(failure: SettingsInvalid) -> tuple[FieldProblem, ...]:
-    """Return what is wrong as parts of a request that changes settings; keys need no escaping (RFC 6901)."""
+    """Return the problems as fields of a request that changes settings; keys need no escaping (RFC 6901)."""
     return tuple(
         FieldProblem(pointer=f"/changes/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
         for each in failure.problems
@@ -58,7 +58,7 @@ def version(each: Version) -> SettingsVersion:
 
 
 def check(service: Service, plan: Plan) -> SettingsCheck:
-    """Return what a change would do."""
+    """Return the effects of a planned change."""
     return converted(
         plan,
         SettingsCheck,
@@ -71,7 +71,7 @@ def check(service: Service, plan: Plan) -> SettingsCheck:
 
 
 def changed(service: Service, plan: Plan) -> SettingsChanged:
-    """Return what was done."""
+    """Return the effects of a change that was made."""
     return converted(
         plan,
         SettingsChanged,
@@ -84,5 +84,5 @@ def changed(service: Service, plan: Plan) -> SettingsChanged:
 
 
 def restarted(service: Service, plan: Plan) -> tuple[str, ...]:
-    """Return what begins anew; where no engine runs, nothing does."""
+    """Return the parts that restart; none if no engine runs."""
     return plan.restarted if service.seat.engine is not None else ()

@@ -1,4 +1,4 @@
-"""What can go wrong with the sockets of the local API, each by its name."""
+"""Failures of the sockets of the local API, and of the health of the process."""
 
 from engine.core.errors import Failure, Fault, Scope
 
@@ -9,31 +9,31 @@ class SocketInUse(Failure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "Another process listens on the socket of the local API"
-    remedy = "Stop the other engine, or give this one another engine.socket."
+    remedy = "Stop the other engine, or set a different engine.socket for this one."
 
 
 class SocketPathTaken(Failure):
-    """Something that is no socket is where the socket should be. It is left alone."""
+    """A file that is not a socket is at the path of the socket. It is left alone."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "There is something else where the socket of the local API should be"
+    meaning = "A file that is not a socket is at the path of the local API's socket"
     remedy = "Remove it by hand, or set engine.socket to another path."
 
 
 class SocketUnusable(Failure):
-    """The socket cannot be made."""
+    """The socket cannot be created."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The socket of the local API cannot be made"
+    meaning = "The socket of the local API cannot be created"
     remedy = (
         "Set engine.socket to a path of less than 100 characters in a directory that the engine's account may write to."
     )
 
 
 class SocketDirectoryExposed(Failure):
-    """Others could put a socket of theirs in the place of ours."""
+    """Others could replace the socket by their own."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -54,45 +54,45 @@ class SocketGroupUnusable(Failure):
 
 
 class SocketsGivenUnusable(Failure):
-    """What systemd handed over cannot be served."""
+    """The sockets passed by systemd cannot be served."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The sockets that systemd handed over cannot be used"
+    meaning = "The sockets passed by systemd cannot be used"
     remedy = (
-        "Give ListenStream= one absolute path for reading and writing, and a second one that ends with -ro.sock "
+        "Set ListenStream= to an absolute path for reading and writing, and to a second one that ends with -ro.sock "
         "for reading only."
     )
 
 
 class OpenFilesScarce(Failure):
-    """Most of the file descriptors there may be are in use."""
+    """Most of the allowed file descriptors are in use."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The engine is running out of file descriptors"
     remedy = (
-        "Find out which program keeps so many connections to the engine open (ss -xp), and let the engine have more: "
+        "Find the program that keeps so many connections to the engine open (ss -xp), and raise the engine's limit: "
         "LimitNOFILE= in its unit, or ulimit -n."
     )
 
 
 class LoopHeld(Failure):
-    """What is due has to wait for long, again and again."""
+    """The event loop is repeatedly late."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The machine is too busy for the engine, or something in the engine takes too long"
     remedy = (
-        "See what else keeps the processors and disks of the machine busy (top, iotop), and give the engine more of "
-        "them. If the machine has little to do, please report it with the log."
+        "Find out what keeps the processors and disks of the machine busy (top, iotop), and give the engine more "
+        "resources. If the machine is mostly idle, please report it with the log."
     )
 
 
 class MetricsPortUnusable(Failure):
-    """Nobody can be answered at the port for metrics."""
+    """The port for metrics cannot be served."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The port of the metrics cannot be used"
-    remedy = "Set engine.metrics_port to another port, above 1023, or leave it out."
+    meaning = "The port for metrics cannot be used"
+    remedy = "Set engine.metrics_port to a different port above 1023, or leave it out."

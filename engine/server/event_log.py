@@ -1,4 +1,4 @@
-"""The events of the API as everybody reads them: written once, numbered, and kept for those who come back."""
+"""Event log of the API: events serialised once, numbered, and kept for clients that reconnect."""
 
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
@@ -10,23 +10,23 @@ from engine.api.schema.log import LogEvent
 from engine.broadcast import Broadcast
 
 CAPACITY = 8 * 1024 * 1024
-"""Bytes of events that are kept; whoever is further behind is cut off."""
+"""Bytes of events kept; a listener further behind is disconnected."""
 
 PORTION = 64 * 1024
-"""Bytes after which a listener is sent what was found so far."""
+"""Bytes after which the events found so far are sent to a listener."""
 
 Event = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent | LogEvent
 
 
 class FellBehind(Exception):
-    """The events asked for are not kept any more."""
+    """The requested events are no longer kept."""
 
 
 class Events:
-    """A tape of server-sent events, as long as `capacity` bytes.
+    """A log of server-sent events of at most `capacity` bytes.
 
-    Every event has a sequence number on the tape, which its id carries together with `boot`, and a number within its
-    topic; neither has gaps. A listener is nothing but a place on the tape, so a slow one costs nobody anything.
+    Every event has a sequence number in the log, part of its id together with `boot`, and a number within its topic;
+    neither has gaps. A listener is only a position in the log, so a slow one costs nothing.
     """
 
     def __init__(self, boot: str, capacity: int = CAPACITY) -> None:
@@ -42,7 +42,7 @@ class Events:
         self._leave: set[Callable[[], None]] = set()
 
     def append(self, topic: Topic, make: Callable[[int], Event]) -> None:
-        """Write down an event; `make` is given its number within the topic."""
+        """Append an event; `make` receives its number within the topic."""
         number = self._numbers[topic] = self._numbers.get(topic, 0) + 1
         self.last += 1
         frame = self.heading(topic, self.last) + msgspec.json.encode(make(number)) + b"\n\n"
@@ -54,13 +54,13 @@ class Events:
         self._written.notify()
 
     def heading(self, name: str, sequence: int) -> bytes:
-        """Return what stands before the data of an event (WHATWG HTML, server-sent events)."""
+        """Return the lines before the data of an event (WHATWG HTML, server-sent events)."""
         return f"id: {self.boot}-{sequence}\nevent: {name}\ndata: ".encode()
 
     def after(self, sequence: int, topics: Set[Topic]) -> tuple[bytes, int]:
-        """Return what is behind that place on the tape, a portion of it where it is much, and the place reached.
+        """Return the events after a position, in chunks if there are many, and the position reached.
 
-        Raises `FellBehind` if some of it is gone.
+        Raises `FellBehind` if some of them are gone.
         """
         if sequence + 1 < self._first:
             raise FellBehind
@@ -75,7 +75,7 @@ class Events:
         return b"".join(portion), sequence
 
     def place(self, event_id: str) -> int | None:
-        """Return the place of an id on the tape, None if it is another run's, or gone."""
+        """Return the position of an event id, None if it is from another run, or gone."""
         boot, _, sequence = event_id.rpartition("-")
         if boot != self.boot or not sequence.isdecimal() or not sequence.isascii() or len(sequence) > 18:
             return None
@@ -83,12 +83,12 @@ class Events:
         return place if self._first - 1 <= place <= self.last else None
 
     async def news(self) -> None:
-        """Return when something is written down, or the tape ends."""
+        """Wait until an event is appended or the log is closed."""
         await self._written.wait()
 
     @contextmanager
     def attended(self, leave: Callable[[], None]) -> Iterator[None]:
-        """Count a listener as long as the context lasts; `leave` is called when the tape ends."""
+        """Count a listener while the context lasts; `leave` is called when the log is closed."""
         self._leave.add(leave)
         try:
             yield
@@ -97,11 +97,11 @@ class Events:
 
     @property
     def listeners(self) -> int:
-        """How many listen now."""
+        """Current number of listeners."""
         return len(self._leave)
 
     def close(self) -> None:
-        """End the tape: all listeners leave."""
+        """Close the log: all listeners leave."""
         self.is_closed = True
         self._written.notify()
         for leave in list(self._leave):

@@ -1,4 +1,4 @@
-"""One listener of the events: a snapshot or what was missed first, then everything as it happens."""
+"""Event stream to one listener: a snapshot or the missed events first, then live events."""
 
 import asyncio
 from collections.abc import Set
@@ -17,30 +17,30 @@ from engine.server.state import Desk
 
 MOST_LISTENERS = 100
 HEARTBEAT = 15.0
-"""Seconds after which a silent stream says that it is still there."""
+"""Seconds after which a silent stream sends a heartbeat."""
 
 STALLED = 30.0
-"""Seconds after which a listener that takes nothing is cut off."""
+"""Seconds after which a listener that reads nothing is disconnected."""
 
 ROWS_AT_A_TIME = 500
-"""Rows of a snapshot that are encoded in one go."""
+"""Rows of a snapshot encoded at a time."""
 
 TOPICS: frozenset[Topic] = frozenset(get_args(Topic))
 
 USUAL: frozenset[Topic] = TOPICS - {"log"}
-"""What is sent to whoever names no topic; thousands of exchanges are for those who ask for them."""
+"""Topics sent by default; the thousands of debug log entries only on request."""
 
 
 def topics_named(text: str) -> Set[Topic]:
-    """Return the topics that are named in `text`, divided by commas; the usual ones if it is empty."""
+    """Return the topics in `text`, separated by commas; the default ones if it is empty."""
     names = {name.strip() for name in text.split(",") if name.strip()}
     unknown = sorted(names - TOPICS)
     if unknown:
-        field = FieldProblem(pointer="?topics", detail=f"There is no topic {', '.join(unknown)}")
+        field = FieldProblem(pointer="?topics", detail=f"Unknown topic: {', '.join(unknown)}")
         raise Refused(
             Problem(
                 type="invalid-query",
-                title="The query does not fit",
+                title="The query is invalid",
                 status=400,
                 detail=field.detail,
                 hint=f"The topics are {', '.join(sorted(TOPICS))}.",
@@ -52,8 +52,8 @@ def topics_named(text: str) -> Set[Topic]:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: of silence before a sign of life, that a client may take nothing of what it is sent, that it may ask for
-    nothing at first, and after an answer."""
+    """Timeouts in seconds: silence before a heartbeat, a client not reading, no first request, and idle after a
+    response."""
 
     heartbeat: float = HEARTBEAT
     stalled: float = STALLED
@@ -62,7 +62,7 @@ class Patience:
 
 
 class EventStream:
-    """Sends events to one listener until it leaves, falls behind or the engine stops."""
+    """Sends events to one listener until it disconnects, falls behind or the engine stops."""
 
     def __init__(self, desk: Desk, topics: Set[Topic], patience: Patience) -> None:
         self._desk = desk
@@ -74,12 +74,12 @@ class EventStream:
         )
 
     async def run(self, request: web.Request) -> web.StreamResponse:
-        """Answer `request`; the header Last-Event-ID tells where the listener was."""
+        """Answer `request`; the header Last-Event-ID gives the listener's position."""
         if self._desk.events.listeners >= MOST_LISTENERS:
             raise Refused(
                 Problem(
                     type="too-many-listeners",
-                    title="There are too many open event streams",
+                    title="Too many event streams are open",
                     status=503,
                     hint="Close one, or try again later.",
                 )
@@ -97,7 +97,7 @@ class EventStream:
         return self._response
 
     def _leave(self) -> None:
-        """Wait no longer for a listener that takes nothing."""
+        """Disconnect a listener that reads nothing."""
         if self._sending is not None and not self._sending.expired():
             self._sending.reschedule(asyncio.get_running_loop().time())
 
@@ -129,7 +129,7 @@ class EventStream:
             self._sending = None
 
     async def _send_snapshot(self, place: int) -> None:
-        """Send the snapshot in portions, none of which waits in memory; what changes meanwhile follows it."""
+        """Send the snapshot in chunks without buffering them; later changes follow as events."""
         desk, encode = self._desk, msgspec.json.encode
         status = desk.status() if "status" in self._topics else None
         operations = desk.operations.all() if "operations" in self._topics else None

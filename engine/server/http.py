@@ -20,14 +20,14 @@ MEDIA_TYPE = "application/problem+json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REFUSALS = {
-    404: ("no-such-path", "There is nothing at this path", "GET /v1/openapi.json lists every path."),
-    405: ("method-not-allowed", "This path does not know that method", "The header Allow names the methods."),
-    413: ("too-large", "The body is too large", "Ask for less at a time."),
+    404: ("no-such-path", "This path does not exist", "GET /v1/openapi.json lists every path."),
+    405: ("method-not-allowed", "This path does not support that method", "The header Allow lists the methods."),
+    413: ("too-large", "The body is too large", "Request less at a time."),
 }
 
 
 class Refused(Exception):
-    """Ends a request with `problem`."""
+    """Raised to end a request with `problem`."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.title)
@@ -35,12 +35,12 @@ class Refused(Exception):
 
 
 def not_found(what: str, hint: str) -> Refused:
-    """Return the answer for something that is not, or no longer, there."""
+    """Return the error for something that does not exist, or no longer does."""
     return Refused(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
 
 
 def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> Refused:
-    """Return the answer for a request that a failure ends, in its words; `fields` say the same part by part."""
+    """Return the error for a request that a failure ends, in its words; `fields` give the details per field."""
     return Refused(
         Problem(
             type=failure.slug,
@@ -54,24 +54,24 @@ def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...
 
 
 def read_only(path: str) -> Refused:
-    """Return the answer for a change on the read-only socket."""
+    """Return the error for a change on the read-only socket."""
     return Refused(
         Problem(
             type="read-only",
-            title="This socket is for reading only",
+            title="This socket is read-only",
             status=403,
-            detail=f"{path} would change something.",
+            detail=f"{path} makes a change.",
             hint="Use engine.sock, as an account that is in its group (engine.socket_group in the settings).",
         )
     )
 
 
 def not_for_readers(what: str) -> Refused:
-    """Return the answer for bodies and names of the debug log on the read-only socket."""
+    """Return the error for bodies and names of the debug log on the read-only socket."""
     return Refused(
         Problem(
             type="not-for-readers",
-            title=f"The socket for reading only does not give {what}",
+            title=f"The read-only socket does not give {what}",
             status=403,
             hint="Use engine.sock, as an account that is in its group (engine.socket_group in the settings), "
             "or set debug_log.bodies_for_readers.",
@@ -80,7 +80,7 @@ def not_for_readers(what: str) -> Refused:
 
 
 def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
-    """Return the answer for a `what` (query or body) that does not fit its schema, naming the field."""
+    """Return the error for a `what` (query or body) that does not match its schema, naming the field."""
     detail, _, place = str(error).partition(" - at `")
     unknown = re.search(r"unknown field `(.*)`", detail)
     steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place.removeprefix("key in "))
@@ -92,7 +92,7 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
     return Refused(
         Problem(
             type=f"invalid-{what}",
-            title=f"The {what} does not fit",
+            title=f"The {what} is invalid",
             status=400,
             detail=detail,
             hint="GET /v1/openapi.json describes every request.",
@@ -102,7 +102,7 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
 
 
 def named(failure: Failure) -> Refused:
-    """Return the answer for a request whose settings or secrets cannot be used."""
+    """Return the error for a request whose settings or secrets cannot be used."""
     fields: tuple[FieldProblem, ...] = ()
     if isinstance(failure, SettingsInvalid):
         fields = tuple(
@@ -113,13 +113,13 @@ def named(failure: Failure) -> Refused:
 
 
 def response(problem: Problem) -> web.Response:
-    """Return a problem as it is sent."""
+    """Return the response that carries a problem."""
     return web.Response(status=problem.status, body=msgspec.json.encode(problem), content_type=MEDIA_TYPE)
 
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever ends a request early into an answer; what nobody expected goes to the log."""
+    """Middleware that turns exceptions into problem responses and logs unexpected ones."""
     try:
         return await handler(request)
     except Refused as refused:
@@ -131,14 +131,14 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
     except ConnectionError:
-        return web.Response(status=400)  # it has hung up, and reads no answer
+        return web.Response(status=400)  # the client has disconnected
     except Exception:
         logger.exception("answering %s %s", request.method, request.path)
         mistake = Problem(
             type="engine-mistake",
-            title="The engine made a mistake with this request",
+            title="An internal error of the engine ended this request",
             status=500,
-            hint="Please report it with the log. Nothing else is concerned.",
+            hint="Please report it with the log. Nothing else is affected.",
         )
         return response(mistake)
 
@@ -149,15 +149,15 @@ def _escaped(step: str) -> str:
 
 JSON = "application/json"
 MAY_CHANGE = web.AppKey("may_change", bool)
-"""Whether the socket behind which an application answers is the one for changing, too."""
+"""Whether the application serves the socket that allows changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One request that can be made.
+    """One route of the API.
 
-    `answer` is the type of the body of its answer, or text where it is None. `changes`: needs the right to change.
-    `headers` are request headers that have a meaning of their own.
+    `answer` is the type of the response body; None means text. `changes`: needs the right to make changes. `headers`
+    are the request headers it uses.
     """
 
     method: Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -176,21 +176,21 @@ class Route:
 
 
 def answer(body: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """Return a body as it is sent."""
+    """Return a JSON response."""
     return web.Response(status=status, body=msgspec.json.encode(body), content_type=JSON, headers=headers)
 
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 LARGEST_BODY = 4 * 1024 * 1024
-"""Bytes; a hundred thousand guids fit."""
+"""Bytes; enough for a hundred thousand guids."""
 
 BODY_TIMEOUT = 10.0
-"""Seconds for a body to arrive completely."""
+"""Seconds within which a body must arrive completely."""
 
 
 def query_of(request: web.Request, kind: type[Q]) -> Q:
-    """Return the query of a request. A parameter that is given twice counts with its last value."""
+    """Parse the query of a request. Of a repeated parameter the last value counts."""
     try:
         return msgspec.convert(dict(request.query), kind, strict=False)
     except msgspec.ValidationError as error:
@@ -198,7 +198,7 @@ def query_of(request: web.Request, kind: type[Q]) -> Q:
 
 
 async def body_of(request: web.Request, kind: type[Q]) -> Q:
-    """Return the JSON body of a request; none at all is the same as an empty object."""
+    """Parse the JSON body of a request; an empty body counts as an empty object."""
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             body = await request.read()
@@ -214,13 +214,13 @@ async def body_of(request: web.Request, kind: type[Q]) -> Q:
 
 
 class Part(Protocol):
-    """One group of requests. `capabilities` names what it adds, for clients that must know before they ask."""
+    """A group of related routes. `capabilities` names its features, for clients that check before they ask."""
 
     @property
     def capabilities(self) -> tuple[str, ...]:
-        """Names that `GET /v1` lists."""
+        """Names listed by `GET /v1`."""
         ...
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the requests of this group."""
+        """Return the routes of this group."""
         ...

@@ -44,9 +44,9 @@ from engine.server.http import MAY_CHANGE, Refused, not_for_readers
 from engine.server.state import Desk
 
 NAMED = 10
-"""Mailboxes that are named with a kind of error."""
+"""Maximum number of mailboxes named per kind of error."""
 
-# By these an administrator finds the exchange in the logs of Exchange, or learns which of its servers answered.
+# These identify the request in the logs of Exchange, and the server that answered.
 # https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
 _OF_THE_SERVER = frozenset(
     (
@@ -59,13 +59,13 @@ _POLICY = "x-ews-policy-reason"
 
 
 def log_row(this: Row, account: Account) -> LogRow:
-    """Return an exchange as a line of a list."""
+    """Return an entry as a row of a list."""
     found = _diagnosed(this, account)
     return converted(this, LogRow, at=_instant(this.at), decision=found[0].in_short if found else "")
 
 
 def exchange(this: Kept, account: Account) -> LogExchange:
-    """Return a whole exchange, but for its bodies."""
+    """Return an entry without its bodies."""
     particulars = this.particulars
     headers = _answered(this)
     found = _diagnosed(this.row, account, by_policy=_POLICY in headers, stranger=_stranger(this))
@@ -85,7 +85,7 @@ def exchange(this: Kept, account: Account) -> LogExchange:
 
 
 def diagnosis(this: Diagnosed) -> Diagnosis:
-    """Return what a code means."""
+    """Return the meaning of a code."""
     failure = this.failure
     return Diagnosis(
         code=this.code,
@@ -101,7 +101,7 @@ def diagnosis(this: Diagnosed) -> Diagnosis:
 
 
 def finding(this: Trouble, newest: Kept | None, account: Account) -> Finding | None:
-    """Return a kind of error with what to do about it; its `newest` tells what answers in place of Exchange."""
+    """Return a kind of error with its remedy; its `newest` entry shows what answers in place of Exchange."""
     found = diagnose(
         account,
         operation=this.operation,
@@ -141,7 +141,7 @@ def _code(these: Figures) -> str:
 
 
 def filter_answer(typed: str, completions: Iterable[Completion]) -> FilterAnswer:
-    """Return what a filter says, or where it is wrong."""
+    """Return the meaning of a filter, or the position of its error."""
     mistake = None
     found: tuple[Chip, ...] = ()
     written = ""
@@ -158,7 +158,7 @@ def filter_answer(typed: str, completions: Iterable[Completion]) -> FilterAnswer
 
 
 def capture_state(this: Picture) -> CaptureState:
-    """Return how capturing stands."""
+    """Return the state of capturing."""
     return converted(
         this,
         CaptureState,
@@ -189,7 +189,7 @@ def _diagnosed(this: Row, account: Account, *, by_policy: bool = False, stranger
 
 
 def _answered(this: Kept) -> dict[str, str]:
-    """Return the headers of the answer by their names in small letters."""
+    """Return the response headers by their lower-case names."""
     return {name.lower(): value for name, value in this.particulars.response_headers}
 
 
@@ -211,9 +211,9 @@ def _instant(seconds: float) -> datetime:
 
 
 class LogDesk:
-    """Joins what is captured, read and said about it; `account` is whom commands are about, `clock` calendar time.
+    """Debug log for the API: capture, queries, diagnosis. `account` appears in commands; `clock` is calendar time.
 
-    `bodies_for_readers` tells whether the read-only socket gives everything.
+    `bodies_for_readers`: the read-only socket gives everything.
     """
 
     def __init__(
@@ -235,14 +235,14 @@ class LogDesk:
         capture.observe(self._told)
 
     def now_filter(self, text: str) -> Filter:
-        """Return the filter that was typed. Raises `Refused`, with the column of the mistake."""
+        """Parse a filter. Raises `Refused`, with the column of the error."""
         try:
             return parse(text)
         except FilterNotUnderstood as mistake:
             raise Refused(
                 Problem(
                     type="invalid-filter",
-                    title="The filter is not understood",
+                    title="The filter is invalid",
                     status=422,
                     detail=mistake.detail,
                     hint=mistake.hint or mistake.remedy,
@@ -251,7 +251,7 @@ class LogDesk:
             ) from mistake
 
     async def page(self, question: LogQuestion) -> LogPage:
-        """Return the exchanges asked for."""
+        """Return the requested page of entries."""
         this = self.now_filter(question.filter)
         found = await self.reader.rows(
             this, self._clock.now(), before=question.before, after=question.after, limit=question.limit
@@ -261,7 +261,7 @@ class LogDesk:
         return LogPage(rows=rows, next=found.next, newest=found.newest)
 
     def check_reader(self, request: web.Request, what: str) -> None:
-        """Bodies and names are for those who may change something. Raises `Refused`."""
+        """Raise `Refused` unless the caller may see bodies and names."""
         if not request.app[MAY_CHANGE] and not self._bodies_for_readers():
             raise not_for_readers(what)
 
@@ -270,11 +270,11 @@ class LogDesk:
         return self._clock.now()
 
     async def pretty(self, body: bytes) -> bytes:
-        """Return a body indented, if it is XML."""
+        """Return a body, indented if it is XML."""
         return await self.reader.run(lambda _: pretty(body))
 
     async def check(self, question: LogFilterQuestion) -> FilterAnswer:
-        """Return what a filter says that is being typed, and how it may go on."""
+        """Check a filter being typed, and return its completions."""
         typed = question.filter
         cursor = len(typed) if question.cursor is None else min(question.cursor, len(typed))
         known = await self.reader.run(query.known)
@@ -283,15 +283,15 @@ class LogDesk:
         return filter_answer(typed, completions)
 
     async def kept(self, number: int) -> Kept | None:
-        """Return one exchange."""
+        """Return one entry."""
         return await self.reader.exchange(number)
 
     def state(self) -> CaptureState:
-        """Return how capturing stands."""
+        """Return the state of capturing."""
         return capture_state(self._capture.picture())
 
     async def switch(self, question: CaptureQuestion, actor: Actor) -> CaptureState:
-        """Capture, or do not; who said so is in the audit log."""
+        """Switch capturing on or off, with an entry in the audit log."""
         until = self._clock.now() + timedelta(seconds=question.seconds) if question.seconds and question.on else None
         mailboxes = frozenset(each.lower() for each in question.mailboxes) if question.on else frozenset[str]()
         await self._desk.write_down(actor, "log", _in_words(question))
@@ -304,7 +304,7 @@ class LogDesk:
         if not rows:
             before, self._before = self._before, self.state()
             if before.until and not self._before.on and self._clock.now() >= before.until:
-                self._desk.note_own("log", "debug log off, its time is over")
+                self._desk.note_own("log", "debug log off, its time has expired")
             self._desk.events.append("log", lambda number: LogEvent(number=number, capture=self.state()))
             return
         self._desk.events.append("log", lambda number: LogEvent(number=number, count=len(rows), newest=rows[-1].id))

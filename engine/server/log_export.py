@@ -1,4 +1,4 @@
-"""Puts together what is handed out of the debug log; nobody is named in it unless that is asked for."""
+"""Exports of the debug log as HAR, curl command or support bundle, by default without personal names."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -22,27 +22,27 @@ from engine.server.state import Desk
 from engine.settings.model import Settings
 
 LARGEST = 64 * 1024 * 1024
-"""Bytes of bodies in one export; older exchanges are left out."""
+"""Maximum bytes of bodies in one export; older entries are left out."""
 
 ABOUT = """\
-A support bundle of calendar-engine {version}, made on {now}.
+A support bundle of calendar-engine {version}, created on {now}.
 
 exchanges.har    requests to Exchange and its answers (HAR 1.2), the newest first
 statistics.json  figures by operation and code
-settings.json    the settings; there are no secrets in them
-status.json      how the engine stands
-versions.json    what runs here
-filter.txt       which exchanges were asked for
+settings.json    the settings, which contain no secrets
+status.json      the status of the engine
+versions.json    the versions of the software
+filter.txt       the filter that selected the requests
 
-Passwords, tokens and cookies are never kept, so none are in here.
+Passwords, tokens and cookies are never recorded, so none are included.
 {persons}
 """
-WITH_PERSONS = "Addresses, names and subjects are as they are kept: hand this out with care."
-WITHOUT_PERSONS = "Addresses are replaced, names and subjects blanked."
+WITH_PERSONS = "Addresses, names and subjects are included as recorded: share this with care."
+WITHOUT_PERSONS = "Addresses are replaced by pseudonyms, names and subjects are blanked."
 
 
 class LogExport:
-    """Gives out exchanges that `log` finds, with the `settings` and the status of `desk`."""
+    """Exports entries found by `log`, with the `settings` and the status of `desk`."""
 
     def __init__(self, log: LogDesk, desk: Desk, settings: Callable[[], Settings | None]) -> None:
         self._log = log
@@ -50,16 +50,16 @@ class LogExport:
         self._settings = settings
 
     def curl(self, kept: Kept) -> str:
-        """Return one exchange as a command."""
+        """Return one entry as a curl command."""
         return curl(kept)
 
     async def har(self, question: LogExportQuestion) -> bytes:
-        """Return exchanges as an HTTP Archive."""
+        """Return entries as an HTTP Archive."""
         this, now = self._log.now_filter(question.filter), self._log.now()
         return await self._log.reader.run(lambda connection: _har(connection, this, now, question))
 
     async def bundle(self, question: LogExportQuestion) -> bytes:
-        """Return a zip file."""
+        """Return the support bundle as a zip file."""
         this, now = self._log.now_filter(question.filter), self._log.now()
         status, settings = self._desk.status(), self._settings()
 

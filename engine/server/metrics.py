@@ -1,4 +1,4 @@
-"""The engine in figures, in the text format of Prometheus, without labels that name anybody."""
+"""Metrics in the Prometheus text format, without labels that name persons."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ PREFIX = "calendar_engine_"
 
 
 class Counters:
-    """What happened how often since the start."""
+    """Counters of events since the start."""
 
     def __init__(self) -> None:
         self.presences = 0
@@ -30,7 +30,7 @@ class Counters:
         self.requests_not_understood = 0
 
     def note(self, happening: Happening) -> None:
-        """Count one happening."""
+        """Count one event."""
         match happening:
             case PresenceConfirmed():
                 self.presences += 1
@@ -45,7 +45,7 @@ class Counters:
 
 
 class _Figures(Collector):
-    """Everything that is measured, under the names that dashboards know."""
+    """Collector of all metrics."""
 
     def __init__(self, status: Status, counters: Counters, listeners: int, lag: LoopLag) -> None:
         self._status = status
@@ -57,37 +57,37 @@ class _Figures(Collector):
         """Yield every metric, as prometheus_client asks for them."""
         status, counters, lag = self._status, self._counters, self._lag
         users = {"resolved": status.resolved, "unread": status.unread, "unresolved": status.unresolved}
-        yield _gauge("info", "The version that runs.", {status.version: 1}, "version")
+        yield _gauge("info", "Running version.", {status.version: 1}, "version")
         yield _gauge("start_time_seconds", "Calendar time of the start.", round(status.started.timestamp(), 3))
-        yield _gauge("link_up", "Whether a side works.", {link.name: link.works for link in status.links}, "link")
+        yield _gauge("link_up", "Whether a connection works.", {link.name: link.works for link in status.links}, "link")
         yield _gauge("users", "Users that take part.", users, "state")
         yield _gauge("refused_presences", "Users whose presence the PBX refused.", status.refused)
         yield _gauge("dry_run", "Whether nothing is written to the PBX.", status.dry_run)
         yield _gauge("withheld_presences", "Presences that a dry run does not write.", status.withheld)
         yield _counter("presences_set", "Presences that the PBX confirmed.", counters.presences)
         yield _counter("calendar_visits", "Calendars visited.", counters.visits, "result")
-        yield _counter("link_troubles", "Troubles of a side.", counters.link_troubles, "link")
-        yield _counter("user_troubles", "Troubles of single users.", counters.user_troubles)
+        yield _counter("link_troubles", "Failures of a connection.", counters.link_troubles, "link")
+        yield _counter("user_troubles", "Failures of single users.", counters.user_troubles)
         yield _gauge("event_listeners", "Open event streams.", self._listeners)
-        yield _counter("event_listeners_cut_off", "Listeners too slow.", counters.listeners_cut_off)
-        yield _counter("answers_cut_off", "Answers not taken in time.", counters.answers_cut_off)
+        yield _counter("event_listeners_cut_off", "Event listeners cut off as too slow.", counters.listeners_cut_off)
+        yield _counter("answers_cut_off", "Responses not read in time.", counters.answers_cut_off)
         yield _counter("connections_cut", "API connections cut.", counters.connections_cut)
         yield _counter("accepts_failed", "API connections not accepted.", counters.accepts_failed)
-        not_understood = "What was sent to the API and is no request."
+        not_understood = "Invalid requests sent to the API."
         yield _counter("requests_not_understood", not_understood, counters.requests_not_understood)
         yield _gauge("open_files", "File descriptors in use.", status.open_files)
-        yield _gauge("open_files_limit", "File descriptors there may be.", status.open_files_limit)
+        yield _gauge("open_files_limit", "Limit of file descriptors.", status.open_files_limit)
         lags = [("+Inf" if isinf(bound) else str(bound), float(count)) for bound, count in lag.cumulated()]
-        late = f"{PREFIX}loop_lag_seconds", "How late what was due had its turn."
+        late = f"{PREFIX}loop_lag_seconds", "Lag of the event loop."
         yield HistogramMetricFamily(*late, buckets=lags, sum_value=round(lag.sum, 6))
-        yield _gauge("loop_lag_longest_seconds", "The longest lag of the last minute.", round(lag.longest, 6))
+        yield _gauge("loop_lag_longest_seconds", "Longest lag of the last minute.", round(lag.longest, 6))
         if status.staleness is not None:
-            oldest = "Age of the oldest reading of a calendar that is not watched."
+            oldest = "Age of the oldest read of a calendar without notifications."
             yield _gauge("oldest_reading_age_seconds", oldest, status.staleness)
 
 
 def exposition(status: Status, counters: Counters, listeners: int, lag: LoopLag) -> bytes:
-    """Return everything in the text format (prometheus.io, exposition formats); `listeners` of events are there."""
+    """Return all metrics in the text format (prometheus.io, exposition formats); `listeners` is how many there are."""
     return generate_latest(_Figures(status, counters, listeners, lag))
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of routes and the wire types."""
+"""Generates the OpenAPI 3.1 document from the routes and the schema types."""
 
 import re
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "info": {
             "title": "calendar-engine",
             "version": VERSION,
-            "description": "The local API, over engine.sock and, for reading only, engine-ro.sock. "
+            "description": "The local API, over engine.sock and, read-only, engine-ro.sock. "
             "See calendar-engine-api(7).",
         },
         "servers": [{"url": "http://localhost"}],
@@ -59,7 +59,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": parameters,
         "responses": {
             str(route.status): {"description": route.summary, "content": {route.media_type: _content(route)}},
-            "default": {"description": "Why it failed", "content": {MEDIA_TYPE: _refer(Problem)}},
+            "default": {"description": "The error", "content": {MEDIA_TYPE: _refer(Problem)}},
         },
     }
     if route.body is not None:

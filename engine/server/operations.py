@@ -18,13 +18,13 @@ from engine.sync.views import EngineView
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-"""Takes how much is done, and how much of that failed."""
+"""Called with the number of parts done, and how many of them failed."""
 
 Work = Callable[[Progress], Awaitable[None]]
 
 
 class Job:
-    """Does `work` once; `changed` hears of every progress."""
+    """Runs `work` once; `changed` is called on progress."""
 
     def __init__(
         self, operation: Operation, work: Work, changed: Callable[[Operation], None], now: Callable[[], datetime]
@@ -36,16 +36,16 @@ class Job:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, group: asyncio.TaskGroup) -> None:
-        """Begin in `group`, unless it was called off already."""
+        """Start in `group`, unless already cancelled."""
         if self.operation.state == "running":
             self._task = group.create_task(self._run())
             self._task.add_done_callback(self._ended)
 
     def note(self, happening: Happening) -> None:
-        """What happens meanwhile is of no interest to it."""
+        """Ignore events."""
 
     def cancel(self) -> None:
-        """Stop it where it is."""
+        """Cancel the work."""
         if self._task is not None:
             self._task.cancel()
         self._end("cancelled")
@@ -60,7 +60,7 @@ class Job:
             self._end("done")
 
     def _ended(self, _: asyncio.Task[None]) -> None:
-        """Nobody waits for what the end of others took along, even before it began."""
+        """Mark it as ended, even if the task was cancelled before it started."""
         if self.operation.state == "running":
             self._end("failed")
 
@@ -77,11 +77,11 @@ class Job:
 
 OVER_KEPT = 100
 AT_A_TIME = 200
-"""How many visits one operation asks for ahead, so that the others wait no longer and calling off takes effect."""
+"""Reads requested ahead per operation; few, so that other operations proceed and cancelling takes effect."""
 
 
 class Visits:
-    """Has calendars visited, some at a time, each asked for by `visit`; whoever takes part no more counts as done."""
+    """Requests calendar reads, some at a time, through `visit`; users who no longer take part count as done."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Visits:
         self._now = now
 
     def advance(self) -> None:
-        """Ask for the next visits, or end."""
+        """Request the next reads, or end."""
         while self._waiting and len(self._asked) < AT_A_TIME:
             guid = self._waiting.popleft()
             if self._engine.glance(guid) is None:
@@ -114,7 +114,7 @@ class Visits:
         self._changed(self.operation)
 
     def note(self, happening: Happening) -> None:
-        """Count the visits that were asked for, and end where none can take place."""
+        """Count the requested reads, and end if none are possible."""
         match happening:
             case LinkTrouble(Side.EXCHANGE, failure, until):
                 self.block(failure, until)
@@ -126,7 +126,7 @@ class Visits:
                 pass
 
     def block(self, failure: Failure, until: datetime | None) -> None:
-        """Wait for nothing that is tried again at `until` at the earliest: who asked is told why, and may ask again."""
+        """End as blocked: the next try is at `until` at the earliest, and the caller may ask again."""
         if self.operation.state == "running":
             self._waiting.clear()
             self._asked.clear()
@@ -149,7 +149,7 @@ class Visits:
         self.advance()
 
     def cancel(self) -> None:
-        """Ask for no more visits; those asked for still take place."""
+        """Request no more reads; those already requested still take place."""
         self._waiting.clear()
         self._asked.clear()
         self.operation = replace(self.operation, state="cancelled", ended=self._now())
@@ -157,7 +157,7 @@ class Visits:
 
 
 class OperationDesk:
-    """Begins operations, tells them what happens and remembers the last ones."""
+    """Registry of operations: starts them, passes them events and keeps the latest ones."""
 
     def __init__(self, engine: EngineView, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
         self._engine = engine
@@ -170,13 +170,13 @@ class OperationDesk:
         self._waiting: asyncio.Queue[Job] = asyncio.Queue()
 
     async def run(self) -> None:
-        """Work for ever on what `carry_out` is given."""
+        """Run the work given to `carry_out` until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
                 (await self._waiting.get()).start(group)
 
     def carry_out(self, kind: OperationKind, total: int, work: Work, actor: Actor) -> Operation:
-        """Begin `work`, which has `total` parts."""
+        """Start `work`, which has `total` parts."""
         job = Job(self._new(kind, total, actor), work, self._progressed, self._now)
         self._remember(job)
         self._waiting.put_nowait(job)
@@ -184,7 +184,7 @@ class OperationDesk:
         return job.operation
 
     def begin(self, kind: OperationKind, guids: Iterable[str], actor: Actor) -> Operation:
-        """Begin to read the calendars of these users anew, or to look for their mailboxes anew before that."""
+        """Start to read these users' calendars again, for some kinds after finding their mailboxes again."""
         wanted = dict.fromkeys(guids)
         operation = self._new(kind, len(wanted), actor)
         visits = Visits(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
@@ -197,7 +197,7 @@ class OperationDesk:
         return visits.operation
 
     def note(self, happening: Happening) -> None:
-        """Tell all that are running what happened."""
+        """Pass an event to all running operations."""
         for work in list(self._running.values()):
             work.note(happening)
 
@@ -206,11 +206,11 @@ class OperationDesk:
         return self._all[key].operation if key in self._all else None
 
     def all(self) -> tuple[Operation, ...]:
-        """Return all that are remembered, the newest first."""
+        """Return all kept operations, the newest first."""
         return tuple(each.operation for each in reversed(self._all.values()))
 
     def cancel(self, key: str) -> Operation | None:
-        """Call an operation off if it is still running, and return it."""
+        """Cancel an operation if it is still running, and return it."""
         if key in self._running:
             self._running[key].cancel()
         return self.get(key)
@@ -247,17 +247,17 @@ KEPT = 20
 
 
 class Results(Generic[T]):
-    """The last results; older ones are forgotten."""
+    """Keeps the latest results."""
 
     def __init__(self) -> None:
         self._all: dict[str, T] = {}
 
     def keep(self, key: str, result: T) -> None:
-        """Remember a result."""
+        """Keep a result."""
         self._all[key] = result
         for old in list(self._all)[:-KEPT]:
             del self._all[old]
 
     def get(self, key: str) -> T | None:
-        """Return a result, None where it is not, or no longer, known."""
+        """Return a result, None if it is unknown or no longer kept."""
         return self._all.get(key)

@@ -1,4 +1,4 @@
-"""The health of the process: how late the event loop is, and how many file descriptors are open."""
+"""Health of the process: lag of the event loop, and open file descriptors."""
 
 import asyncio
 import os
@@ -11,21 +11,21 @@ from typing import NoReturn
 from engine.server.errors import LoopHeld, OpenFilesScarce
 
 EVERY = 0.05
-"""Seconds between two looks. What holds the loop is seen too short by so much at most."""
+"""Seconds between two measurements. A blockage is underestimated by at most this much."""
 
 SPAN = 10.0
 SPANS = 6
-"""The longest lag of each of so many spans of so many seconds is kept: the last minute."""
+"""Number and length in seconds of the spans whose longest lags are kept: the last minute."""
 
 TOO_LONG = 0.5
-"""Seconds. Where every span of the last minute had a longer lag, it is said to be trouble."""
+"""Seconds. If every span of the last minute had a longer lag, a failure is reported."""
 
 BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-"""Upper bounds of the histogram in seconds; beyond the last it has no bound."""
+"""Upper bounds of the histogram in seconds; the bucket beyond the last is unbounded."""
 
 
 class LoopLag:
-    """Remembers by how many seconds the loop was late; times are those of the loop, never of the calendar."""
+    """Records the lag of the event loop in seconds; times are those of the loop, not of the calendar."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -35,7 +35,7 @@ class LoopLag:
         self._last = 0
 
     async def run(self) -> NoReturn:
-        """Look until cancelled."""
+        """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + EVERY
@@ -44,7 +44,7 @@ class LoopLag:
             self.note(now, max(0.0, now - due))
 
     def note(self, now: float, lag: float) -> None:
-        """Take in that what was due `lag` seconds ago had its turn at `now`."""
+        """Record that a callback due `lag` seconds ago ran at `now`."""
         self.count += 1
         self.sum += lag
         self._counts[bisect_left(BOUNDS, lag)] += 1
@@ -60,27 +60,27 @@ class LoopLag:
         return max(self._spans.values(), default=0.0)
 
     def cumulated(self) -> tuple[tuple[float, int], ...]:
-        """Return how many lags were no longer than each bound, the last of which is none."""
+        """Return the number of lags up to each bound, the last of which is infinite."""
         return tuple(zip((*BOUNDS, float("inf")), accumulate(self._counts), strict=True))
 
     @property
     def trouble(self) -> LoopHeld | None:
-        """What is the matter where every span of the last minute was too late; the one that has begun may tell yet."""
+        """The failure if every complete span of the last minute was too late."""
         over = [longest for span, longest in self._spans.items() if span < self._last]
         if len(over) < SPANS or min(over) <= TOO_LONG:
             return None
-        return LoopHeld(f"what was due waited up to {self.longest:.1f} s in the last minute")
+        return LoopHeld(f"the event loop was up to {self.longest:.1f} s late in the last minute")
 
 
 SCARCE = 0.8
-"""From this part of the limit on it is said to be trouble."""
+"""Fraction of the limit from which a failure is reported."""
 
 LOOK = timedelta(seconds=10)
-"""Between two looks for the status, which is asked for more often than that."""
+"""Time between two counts; the status is requested more often than that."""
 
 
 class Descriptors:
-    """What was seen at the last look."""
+    """File descriptors in use and their limit, as of the last count."""
 
     def __init__(self) -> None:
         self.used = 0
@@ -88,24 +88,24 @@ class Descriptors:
         self._seen: datetime | None = None
 
     def look(self, now: datetime) -> None:
-        """Look again, unless that was just now."""
+        """Count again, unless that was just done."""
         if self._seen is None or abs(now - self._seen) >= LOOK:
             self._seen, self.used, self.limit = now, open_files(), open_files_limit()
 
     @property
     def trouble(self) -> OpenFilesScarce | None:
-        """What is the matter where most are in use."""
+        """The failure if most are in use."""
         return OpenFilesScarce(f"{self.used} of {self.limit} are in use") if self.used >= SCARCE * self.limit else None
 
 
 def open_files() -> int:
-    """Return how many there are; the look itself takes one of them."""
+    """Return the number of open file descriptors, one of which is used for counting."""
     try:
         return len(os.listdir("/proc/self/fd")) - 1
     except OSError:
-        return 0  # no /proc here, or nothing left to look with
+        return 0  # no /proc, or no descriptor left to read it with
 
 
 def open_files_limit() -> int:
-    """Return how many there may be."""
+    """Return the limit of open file descriptors."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -1,4 +1,4 @@
-"""The two sockets of the local API: made here with the right owner and mode from the start, or taken from systemd."""
+"""The two sockets of the local API: created with their final owner and mode, or taken from systemd."""
 
 import grp
 import os
@@ -21,7 +21,7 @@ from engine.server.errors import (
 )
 
 UMASK = 0o117
-"""Leaves 0660 of what a socket is made with."""
+"""Umask that gives a socket mode 0660."""
 
 BACKLOG = 128
 FIRST_GIVEN = 3
@@ -30,7 +30,7 @@ FIRST_GIVEN = 3
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A listening socket and what it admits to. `made` is the file's device and inode, where it is ours to remove."""
+    """A listening socket and its rights. `made` is the file's device and inode if the engine must remove it."""
 
     listener: socket.socket
     path: Path
@@ -39,14 +39,14 @@ class Door:
 
 
 class Doors:
-    """The sockets as long as the context lasts. Afterwards they are closed, and those that we made are gone."""
+    """Context manager of the sockets. On exit they are closed, and those created here are removed."""
 
     def __init__(self, doors: tuple[Door, ...]) -> None:
         self.doors = doors
 
     @property
     def main(self) -> Path:
-        """The path of the socket that may be used for the most."""
+        """The path of the socket with the most rights."""
         return max(self.doors, key=lambda door: door.may_change).path
 
     def __enter__(self) -> Self:
@@ -58,10 +58,10 @@ class Doors:
 
 
 def open_doors(path: Path, group: str | None, environment: Mapping[str, str]) -> Doors:
-    """Return the sockets that systemd hands over (LISTEN_FDS), else make them: at `path`, and its read-only twin.
+    """Return the sockets passed by systemd (LISTEN_FDS), or create them: at `path`, and a read-only one beside it.
 
-    `group` gets the first one; the read-only one stays with the group of this process. Raises one of this room's
-    socket failures; then nothing is left behind.
+    The first one gets `group`; the read-only one keeps the group of this process. Raises one of the socket failures
+    of `engine.server.errors`; nothing is left behind then.
     """
     given = _given(environment)
     if given:
@@ -76,7 +76,7 @@ def open_doors(path: Path, group: str | None, environment: Mapping[str, str]) ->
 
 
 def _given(environment: Mapping[str, str]) -> tuple[Door, ...]:
-    """Take the sockets of sd_listen_fds(3), meant for this very process."""
+    """Take the sockets of sd_listen_fds(3), if they are meant for this process."""
     if environment.get("LISTEN_PID") != str(os.getpid()):
         return ()
     number = environment.get("LISTEN_FDS", "")
@@ -95,13 +95,13 @@ def _taken(descriptor: int) -> Door:
     name = listener.getsockname()
     listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     if listener.family != socket.AF_UNIX or listener.type != socket.SOCK_STREAM or not listening or not name:
-        raise SocketsGivenUnusable(f"file descriptor {descriptor} is no listening Unix stream socket with a path")
+        raise SocketsGivenUnusable(f"file descriptor {descriptor} is not a listening Unix stream socket with a path")
     path = Path(os.fsdecode(name))
     return Door(listener, path, may_change=not path.stem.endswith(READ_ONLY_SUFFIX))
 
 
 def _make_directory(directory: Path) -> None:
-    """Make the directory if need be. Nobody but us and root may be able to move it, or any above it, out of the way."""
+    """Create the directory if needed. Only this account and root may be able to replace it or any above it."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         exposed = exposure(directory)
@@ -121,7 +121,7 @@ def _group_id(group: str | None) -> int | None:
 
 
 def _make(path: Path, group: int | None, *, may_change: bool) -> Door:
-    """Bind under a umask, so that the socket never had another mode, and listen only when it has its group."""
+    """Bind under a umask, so that the socket never has another mode, and listen only once it has its group."""
     _clear_the_way(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -143,7 +143,7 @@ def _make(path: Path, group: int | None, *, may_change: bool) -> Door:
 
 
 def _clear_the_way(path: Path) -> None:
-    """Remove what an engine left behind that was killed: a socket where nobody listens, and nothing else."""
+    """Remove the socket left by an engine that was killed, if nobody listens on it."""
     try:
         mode = path.stat(follow_symlinks=False).st_mode
     except FileNotFoundError:
@@ -153,7 +153,7 @@ def _clear_the_way(path: Path) -> None:
     if not stat.S_ISSOCK(mode):
         raise SocketPathTaken(str(path))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
-        knocking.setblocking(False)  # a full backlog must not hold us up
+        knocking.setblocking(False)  # a full backlog must not block
         try:
             knocking.connect(os.fspath(path))
         except ConnectionRefusedError:

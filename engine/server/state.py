@@ -55,13 +55,13 @@ from engine.sync.views import Account, EngineView
 logger = logging.getLogger(__name__)
 
 UNSAVED = 1000
-"""So many entries wait for a disk that does not take them; more than that are lost, the oldest first."""
+"""Maximum number of entries kept while the disk fails; beyond that, the oldest are lost."""
 
 
 class Audit:
-    """The changes made through the API, in the log, in the events, in memory, and in `trail` if there is one.
+    """Audit log of the changes made through the API: in the log, the events, memory, and `trail` if there is one.
 
-    Of each action the last ones are kept, so that no kind of change makes another one be forgotten.
+    The last ones of each action are kept, so that frequent actions do not displace rare ones.
     """
 
     def __init__(self, events: Events, trail: AuditTrail | None) -> None:
@@ -75,7 +75,7 @@ class Audit:
         self.trouble: Failure | None = None
 
     async def load(self) -> None:
-        """Remember what was changed in earlier runs. Comes before everything else."""
+        """Load the entries of earlier runs. Must be called first."""
         if self._trail is None:
             return
         try:
@@ -85,7 +85,7 @@ class Audit:
             self._complain(failure)
 
     def add(self, entry: AuditEntry) -> None:
-        """Write down a change that is being made; `save` keeps it."""
+        """Add a change that is being made; `save` makes it durable."""
         actor = entry.actor
         name = actor.user or "no name"
         logger.info("audit: %s by %s (uid %d, pid %d): %s", entry.action, name, actor.uid, actor.pid, entry.subject)
@@ -96,10 +96,9 @@ class Audit:
         self._events.append("audit", lambda number: AuditEvent(number=number, entry=entry))
 
     async def save(self, *, again: bool = False) -> None:
-        """Return when everything written down is on the disk.
+        """Save all entries to disk.
 
-        What the disk does not take waits for the next change, or for a call that is to try `again`; that is said by
-        `trouble`.
+        If that fails, `trouble` is set, and the entries wait for the next change or a call with `again`.
         """
         async with self._saving:
             if self._trail is None or not (self._is_due or (again and self._unsaved)):
@@ -118,7 +117,7 @@ class Audit:
                 self.trouble = None
 
     def entries(self) -> tuple[AuditEntry, ...]:
-        """Return the last changes, the newest first."""
+        """Return the latest changes, the newest first."""
         numbered = itertools.chain.from_iterable(self._entries.values())
         return tuple(entry for _, entry in sorted(numbered, key=lambda each: each[0], reverse=True))
 
@@ -127,12 +126,12 @@ class Audit:
 
     def _complain(self, failure: StoreFailure) -> None:
         if self.trouble is None:
-            logger.warning("the audit log cannot be kept: %s. %s", failure, failure.remedy)
+            logger.warning("the audit log cannot be saved: %s. %s", failure, failure.remedy)
         self.trouble = AuditNotKept(str(failure))
 
 
 def author_of(actor: Actor) -> Author:
-    """Return who is at the other end of the socket as the store keeps it."""
+    """Return the process at the other end of the socket as the store's `Author`."""
     return Author(actor.uid, actor.pid, actor.user)
 
 
@@ -144,17 +143,17 @@ KEPT_OF_USER = 10
 """Changes per user."""
 
 KEPT_OF_ALL = 1000
-"""Changes of everybody, and of the sides."""
+"""Changes in total, of users and of the connections."""
 
 
 MOST_USERS = 20_000
 
 
 class History:
-    """The last confirmed presences by guid, and the last changes of any kind.
+    """History of the latest confirmed presences by guid, and of the latest changes of any kind.
 
-    A user who is gone is remembered: at every new link to the PBX all are gone for a moment. Those go first whose
-    presence has not changed for the longest time.
+    Users who are gone are kept, since at every new connection to the PBX all are gone for a moment. Those whose
+    presence has not changed for the longest time are dropped first.
     """
 
     def __init__(self) -> None:
@@ -162,7 +161,7 @@ class History:
         self.recent: deque[ChangeEvent] = deque(maxlen=KEPT_OF_ALL)
 
     def add(self, guid: str, change: PastChange) -> None:
-        """Remember a change; the oldest one goes."""
+        """Record a change; the oldest one is dropped."""
         self._changes[guid] = (*self._changes.get(guid, ()), change)[-KEPT_OF_USER:]
         self._changes.move_to_end(guid)
         if len(self._changes) > MOST_USERS:
@@ -174,11 +173,11 @@ class History:
 
 
 MADE_IN_A_ROW = 500
-"""After so many rows, three milliseconds or so, the loop gets a turn."""
+"""Rows (about three milliseconds) after which the event loop gets a turn."""
 
 
 class UserRows:
-    """A row for everybody who takes part, made anew only where something changed."""
+    """Rows of all synchronised users, rebuilt only when outdated."""
 
     def __init__(self, engine: EngineView) -> None:
         self._engine = engine
@@ -187,11 +186,11 @@ class UserRows:
         self._unpublished: dict[str, None] = {}
 
     def outdate(self, guid: str) -> None:
-        """Have this user's row made anew before it is looked at again."""
+        """Mark this user's row as outdated."""
         self._outdated[guid] = None
 
     async def catch_up(self) -> None:
-        """Make all rows anew that are outdated by now, so that little is left to do for who looks at them next."""
+        """Rebuild all outdated rows, so that the next reader has little to wait for."""
         for _ in range(len(self._outdated) // MADE_IN_A_ROW):
             self._refresh(MADE_IN_A_ROW)
             await asyncio.sleep(0)
@@ -202,7 +201,7 @@ class UserRows:
         return tuple(self._index.rows.values())
 
     def changed(self, at_most: int) -> list[tuple[str, UserRow | None]]:
-        """Return rows that are different since they were returned here last, None for who is gone."""
+        """Return the rows that changed since they were last returned here, None for users who are gone."""
         self._refresh(at_most)
         guids = list(islice(self._unpublished, at_most))
         for guid in guids:
@@ -215,7 +214,7 @@ class UserRows:
         return bool(self._outdated or self._unpublished)
 
     def page(self, question: UsersQuestion) -> UsersPage:
-        """Return the page asked for."""
+        """Return the requested page."""
         self._refresh(len(self._outdated))
         guids = self._index.find(question.filter, question.sort, descending=question.descending)
         first = (question.page - 1) * question.per_page
@@ -244,19 +243,19 @@ MERGED = 0.1
 """Seconds within which changes of the same user or operation become one event."""
 
 STATUS_MERGED = 10
-"""The status is looked at in every tenth round of those, since it takes a look at everybody."""
+"""The status is computed in every tenth of these rounds, since it visits all users."""
 
 ROWS_AT_A_TIME = 500
 
 AUDIT_TRIED_AGAIN = 600
-"""What the disk did not take of the audit log is written again in every such round."""
+"""Rounds after which saving unsaved audit entries is retried."""
 
 
 class Desk:
-    """Watches one engine, or whichever runs at the time. `clock` is calendar time; `trail` keeps who changed what.
+    """State the API answers from; observes the engine. `clock` is calendar time; `trail` stores the audit log.
 
-    What happens goes to the ledger topics at once, every bit of it; of status, users and operations only the newest
-    state is published, by `publish`.
+    Every event goes to the log topics at once; of status, users and operations only the newest state is published, by
+    `publish`.
     """
 
     def __init__(self, engine: EngineView, clock: Clock, trail: AuditTrail | None = None) -> None:
@@ -277,7 +276,7 @@ class Desk:
         engine.observe(self._observe)
 
     def status(self) -> Status:
-        """Return how things stand. As long as nothing happens, only time goes on."""
+        """Return the current status; while nothing happens, only its times change."""
         now = self._clock.now()
         if self._status is None:
             self._status = convert.status(self.engine.status(), now, self._started, self.engine.timezone)
@@ -294,24 +293,24 @@ class Desk:
         )
 
     def now(self) -> datetime:
-        """Return the present instant of calendar time."""
+        """Return the current calendar time."""
         return self._clock.now()
 
     def account(self, guid: str) -> Account | None:
-        """Return all that is known of one user, None for whoever does not take part."""
+        """Return all that is known about a user, None if the user is not synchronised."""
         return self.engine.account(guid, self._clock.now())
 
     async def write_down(self, actor: Actor, action: str, subject: str) -> None:
-        """Put a change into the audit log, and return when it is on the disk: before whoever asked has an answer."""
+        """Add a change to the audit log, durably: before the caller gets a response."""
         self.audit.add(AuditEntry(at=self._clock.now(), actor=actor, action=action, subject=subject))
         await self.audit.save()
 
     def note_own(self, action: str, subject: str) -> None:
-        """Put what the engine changed by itself into the audit log; it is on the disk soon."""
+        """Add a change made by the engine itself to the audit log; it is saved soon."""
         self.audit.add(AuditEntry(at=self._clock.now(), actor=ourselves(), action=action, subject=subject))
 
     async def publish(self) -> None:
-        """Publish the newest state for ever, merged and in small portions."""
+        """Publish the newest state until cancelled, merged and in small chunks."""
         for number in itertools.count():
             self._publish_round(with_status=number % STATUS_MERGED == 0)
             await self.audit.save(again=number % AUDIT_TRIED_AGAIN == 0)
@@ -350,12 +349,12 @@ class Desk:
         self._progressed[key] = None
 
     def _observe(self, happening: Happening) -> None:
-        """Take note of what happens; a mistake in here must not reach the engine."""
+        """Record an event; an exception in here must not reach the engine."""
         self._status = None
         try:
             self._note(happening)
         except Exception:
-            logger.exception("taking note of %s", type(happening).__name__)
+            logger.exception("recording the event %s", type(happening).__name__)
 
     def _note(self, happening: Happening) -> None:
         self.counters.note(happening)
@@ -391,5 +390,5 @@ class Desk:
 
 
 def _lasting(status: Status) -> Status:
-    """Leave out what changes just because time passes and calendars are read as they should be."""
+    """Leave out what changes merely with time and normal calendar reads."""
     return replace(status, now=status.started, oldest_reading=None, staleness=None, open_files=0, loop_lag=0.0)

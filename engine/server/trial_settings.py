@@ -1,4 +1,4 @@
-"""Settings and secrets that are to be tried, made from those in force and what a request says otherwise."""
+"""Settings and secrets to try: those in force with the changes of a request."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from engine.supervisor.supervisor import Service
 
 
 class Candidates:
-    """Where probes, previews and the set-up get from what they try."""
+    """Source of the settings and secrets for checks, previews and the set-up."""
 
     def __init__(self, service: Service, sources: SecretSources) -> None:
         self._service = service
         self._sources = sources
 
     async def settings(self, changes: Mapping[str, Value | None]) -> Settings:
-        """Return the settings of the file with other values. Raises `SettingsInvalid` or `SettingsNotEditable`."""
+        """Return the settings of the file with changes. Raises `SettingsInvalid` or `SettingsNotEditable`."""
         text = self._service.text
         return await asyncio.to_thread(lambda: self._service.file.settings(edited(text, changes)))
 
     async def secrets(self, given: Mapping[str, str], settings: Settings) -> Secrets:
-        """Return the secrets that `settings` need, those `given` first. Raises `SecretsMissing` and the like."""
+        """Return the secrets that `settings` need; `given` ones override stored ones. Raises `SecretsMissing`."""
         known = {**await self._sources.known(), **{name: Secret(value) for name, value in given.items()}}
         return chosen_secrets(known, settings.exchange)

@@ -1,1 +1,1 @@
-"""The settings of a site: their types, and how they are read from a file that people edit."""
+"""The settings of a site: types, keys, parsers, and reading and editing the settings file."""

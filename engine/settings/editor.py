@@ -1,4 +1,4 @@
-"""Changes single values in the text of a settings file, and leaves every other byte of it as its author wrote it."""
+"""Edits single values in the text of a settings file, leaving every other byte unchanged."""
 
 import copy
 import json
@@ -20,18 +20,18 @@ _NEXT_HEADER = re.compile(r"\s*\[")
 
 
 class SettingsNotEditable(Failure):
-    """The text is no TOML, or written in a way that a value cannot be put into without changing others."""
+    """The text is not TOML, or a value cannot be inserted without changing others."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The settings file cannot be changed by the engine"
-    remedy = "Correct the file by hand, or go back to an earlier version: calendar-engine config history."
+    remedy = "Correct the file by hand, or go back to an earlier version; see calendar-engine config history."
 
 
 def edited(text: str, changes: Mapping[str, Value | None]) -> str:
-    """Return `text` with the values of these dotted keys; None takes a key out, so that its default holds.
+    """Return `text` with new values for these dotted keys; None removes a key, so that its default applies.
 
-    Comments, order and all other values stay. The result is not checked but for being TOML that says just that.
+    Comments, order and all other values stay. The result is checked only to be TOML with exactly these values.
     Raises `SettingsNotEditable`.
     """
     for name, value in changes.items():
@@ -42,7 +42,7 @@ def edited(text: str, changes: Mapping[str, Value | None]) -> str:
 def _with(text: str, path: Path, value: Any) -> str:
     document = _parsed(text)
     if document is None:
-        raise SettingsNotEditable("it is no TOML")
+        raise SettingsNotEditable("it is not TOML")
     wanted = _changed(document, path, value)
     if _same(wanted, document):
         return text
@@ -60,7 +60,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Compare with the types, unlike ==, which takes true for 1; an empty table is the same as none."""
+    """Compare values and types (== takes true for 1); an empty table equals a missing one."""
     first, second = (json.dumps(_filled(each), sort_keys=True, default=str) for each in (one, other))
     return first == second
 
@@ -90,7 +90,7 @@ def _changed(document: Mapping[str, Any], path: Path, value: Any) -> dict[str, A
 
 
 def _candidates(text: str, document: Mapping[str, Any], path: Path, value: Any) -> Iterator[str]:
-    """Yield ways to write it, the nicest first; not each of them means what it should."""
+    """Yield candidate texts, the tidiest first; not all of them have the intended meaning."""
     taken = _taken(document, path)
     if value is None:
         yield from _without(text, path)
@@ -106,7 +106,7 @@ def _candidates(text: str, document: Mapping[str, Any], path: Path, value: Any) 
 
 
 def _taken(document: Mapping[str, Any], path: Path) -> Path | None:
-    """Return the part of `path` that holds something which the new value takes the place of."""
+    """Return the part of `path` that holds something the new value replaces."""
     inner: Any = document
     for depth, step in enumerate(path, start=1):
         if step not in inner:
@@ -158,7 +158,7 @@ def _inserted(text: str, path: Path, value: Any) -> Iterator[str]:
 
 
 def _places(lines: list[str], table: Path, key: str) -> Iterator[int]:
-    """Yield before which line a key of `table` could stand."""
+    """Yield the indices of the lines before which a key of `table` could be inserted."""
     steps = r"\s*\.\s*".join(map(re.escape, table))
     header = re.compile(rf"\s*\[\s*{steps}\s*\]\s*(#.*)?")
     shown = re.compile(rf"#\s*{re.escape(key)}\s*=")

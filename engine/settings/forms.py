@@ -1,4 +1,4 @@
-"""Every key as a form: what it may be, what it is, where that comes from, what it is for, what a change restarts."""
+"""Settings as form fields: allowed values, current value and its origin, help text, effect of a change."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass
@@ -42,9 +42,9 @@ _KINDS: Mapping[Parser, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One key. `kind` says what a value is, or each entry of the list where `many`; `words` are all that are possible
-    where it is one of some words, `low` and `high` the limits of a number. `value` is None where nothing usable is set
-    and there is no default."""
+    """One key. `kind` is the type of the value, or of each list entry if `many`; `words` are the allowed values of an
+    enumeration, `low` and `high` the limits of a number. `value` is None if no usable value is set and there is no
+    default."""
 
     key: str
     help: str
@@ -62,7 +62,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One key that is otherwise in another text; None where it is not set."""
+    """A key whose value differs between two texts; None = not set."""
 
     key: str
     before: Value | None
@@ -70,7 +70,7 @@ class Difference:
 
 
 def catalogue(text: str, default_zone: ZoneInfo | None) -> tuple[Setting, ...]:
-    """Return every setting as `text`, which may be invalid, has it; what cannot be used counts as no value.
+    """Return every setting with its value in `text`, which may be invalid; an unusable value counts as none.
 
     Without a `default_zone` the time zone has no default.
     """
@@ -81,7 +81,7 @@ def catalogue(text: str, default_zone: ZoneInfo | None) -> tuple[Setting, ...]:
 
 
 def differences(before: str, after: str) -> tuple[Difference, ...]:
-    """Return what is set otherwise in `after`; a text that is no TOML sets nothing."""
+    """Return the keys whose values differ; a text that is not TOML sets nothing."""
     old, new = _set_in(_document(before)), _set_in(_document(after))
     names = [name for name in {**old, **new} if repr(old.get(name)) != repr(new.get(name))]
     return tuple(Difference(name, _plain(old.get(name)), _plain(new.get(name))) for name in names)
@@ -164,7 +164,7 @@ def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(value: Any) -> Value | None:
-    """Return what JSON can say; anything else, which no setting is, as text."""
+    """Return a value that JSON can express; anything else (never a setting) as text."""
     match value:
         case None | bool() | int() | float() | str():
             return value

@@ -1,4 +1,4 @@
-"""All settings keys: their parsers, help texts, and what a change of them affects."""
+"""All settings keys: their parsers, help texts, and the effects of a change."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -28,7 +28,7 @@ from engine.settings.parsers import UNAVAILABLE_KEYS, Parser
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key by its dotted name. `parse` reads its value or, where `many`, each entry of the list that it holds."""
+    """One key by its dotted name. `parse` parses its value or, if `many`, each entry of its list."""
 
     name: str
     parse: Parser
@@ -36,12 +36,12 @@ class Key:
 
     @property
     def available(self) -> bool:
-        """Tell whether the key has an effect in this version."""
+        """Return whether the key has an effect in this version."""
         return self.name not in UNAVAILABLE_KEYS
 
     @property
     def default(self) -> Any:
-        """Return the value that holds where the key is left out, `MISSING` where there is none."""
+        """Return the default value, `MISSING` if there is none."""
         table, _, name = self.name.partition(".")
         for field in fields(SECTIONS[table]):
             if field.name == name:
@@ -151,83 +151,83 @@ HELP: Mapping[str, str] = MappingProxyType(
         "pbx.host": "Name or IP address of the PBX that the engine dials",
         "pbx.port": "Port of the PBX",
         "pbx.tls": "Whether the connection to the PBX is encrypted",
-        "pbx.listen_address": "IP address that the engine listens on for the PBX",
-        "pbx.listen_port": "Port that the engine listens on for the PBX",
+        "pbx.listen_address": "IP address on which the engine listens for the PBX",
+        "pbx.listen_port": "Port on which the engine listens for the PBX",
         "pbx.listen_path": "Path of the URL that the PBX connects to",
         "pbx.listen_names": "Names and addresses of this machine that the engine's own certificate is valid for",
-        "pbx.certificate": "Certificate file (PEM) shown to a PBX that connects; without it the engine makes one",
+        "pbx.certificate": "Certificate file (PEM) presented to a connecting PBX; without it the engine makes one",
         "pbx.certificate_key": "Private key file (PEM) of that certificate, if it is not in the same file",
-        "pbx.domain": "System name of the PBX, where it does not tell it by itself",
+        "pbx.domain": "System name of the PBX, if the PBX does not report it",
         "pbx.app": "Name of the App object in the PBX that the engine logs in as",
         "pbx.ca_file": "File (PEM) with the authority that issued the certificate of the PBX",
         "pbx.fingerprint": "SHA-256 of the PBX's own certificate, instead of an authority",
-        "pbx.presence_contact": "Which presence of a user is written",
-        "pbx.clear": "How a presence is taken back",
-        "pbx.writes_per_second": "How many presences are written per second at most",
-        "pbx.writes_in_flight": "How many written presences may wait for their confirmation at once",
-        "pbx.users": "All users take part; or none of this, and the keys below choose",
-        "pbx.users.hidden": "Whether users take part that are hidden in the PBX",
-        "pbx.users.include.names": "Only users whose name fits one of these patterns (* and ?) take part",
+        "pbx.presence_contact": "Presence contact of a user that is written",
+        "pbx.clear": "How a presence is cleared",
+        "pbx.writes_per_second": "Maximum number of presences written per second",
+        "pbx.writes_in_flight": "Maximum number of written presences awaiting confirmation at once",
+        "pbx.users": "All users take part; leave it out to select users with the keys below",
+        "pbx.users.hidden": "Whether users hidden in the PBX take part",
+        "pbx.users.include.names": "Only users whose name matches one of these patterns (* and ?) take part",
         "pbx.users.include.groups": "Only users in one of these groups take part",
         "pbx.users.include.nodes": "Only users of these nodes take part",
         "pbx.users.include.locations": "Only users of these PBXs take part",
         "pbx.users.include.templates": "Only users with one of these config templates take part",
-        "pbx.users.exclude.names": "Users whose name fits one of these patterns (* and ?) do not take part",
+        "pbx.users.exclude.names": "Users whose name matches one of these patterns (* and ?) do not take part",
         "pbx.users.exclude.groups": "Users in one of these groups do not take part",
         "pbx.users.exclude.nodes": "Users of these nodes do not take part",
         "pbx.users.exclude.locations": "Users of these PBXs do not take part",
         "pbx.users.exclude.templates": "Users with one of these config templates do not take part",
         "presence.language": "Language of the notes",
         "presence.timezone": "Time zone of the times in the notes",
-        "presence.show_subject": "Whether notes tell the subject of an appointment; of private ones never",
-        "presence.priority_words": "Words in the title that put an appointment before the others",
-        "presence.no_priority_words": "Words in the title that put an appointment behind the others",
-        "presence.tentative_exception_organizer": "Whose tentative invitations count as a kind of their own",
-        "presence.horizon_hours": "How many hours ahead notes tell what comes next; not set: to the end of the day",
-        "presence.note_max_length": "How many characters a note may have",
-        "presence.mapping.busy": "What busy appointments show",
-        "presence.mapping.tentative": "What tentative appointments show",
-        "presence.mapping.tentative_exception": "What tentative appointments of that organizer show",
-        "presence.mapping.oof": "What absences (out of office) show",
-        "presence.mapping.working_elsewhere": "What working elsewhere shows",
-        "presence.mapping.no_data": "What appointments without a state show",
-        "exchange.type": "Which Exchange, and which protocol towards it",
+        "presence.show_subject": "Whether notes show the subject of an appointment; never of private ones",
+        "presence.priority_words": "Words in the title that give an appointment priority over others",
+        "presence.no_priority_words": "Words in the title that make an appointment yield to others",
+        "presence.tentative_exception_organizer": "Organizer whose tentative invitations count as a kind of their own",
+        "presence.horizon_hours": "Hours ahead that notes announce what comes next; not set: until the end of the day",
+        "presence.note_max_length": "Maximum length of a note in characters",
+        "presence.mapping.busy": "Presence during busy appointments",
+        "presence.mapping.tentative": "Presence during tentative appointments",
+        "presence.mapping.tentative_exception": "Presence during tentative appointments of that organizer",
+        "presence.mapping.oof": "Presence during absences (out of office)",
+        "presence.mapping.working_elsewhere": "Presence while working elsewhere",
+        "presence.mapping.no_data": "Presence during appointments without a state",
+        "exchange.type": "Kind of Exchange, and the protocol used with it",
         "exchange.user": "Service account that reads the calendars, user@domain or DOMAIN\\user",
         "exchange.auth": "How the service account logs in on premises",
         "exchange.channel_binding": "Whether the log-in is bound to the TLS connection; off behind some load balancers",
-        "exchange.autodiscover_url": "Where Exchange is asked which server is responsible",
-        "exchange.ews_url": "EWS of the server, instead of autodiscover",
+        "exchange.autodiscover_url": "URL of the autodiscover service to ask for the responsible server",
+        "exchange.ews_url": "EWS URL of the server, instead of autodiscover",
         "exchange.trusted_hosts": "Hosts outside the mail domain that autodiscover may send the log-in to",
-        "exchange.server": "Which of the addresses that autodiscover tells is used",
-        "exchange.resolve_with": "Who asks Exchange for a user's mailbox",
-        "exchange.candidate_order": "Which of a user's addresses leads to the mailbox first",
-        "exchange.max_subscriptions_per_connection": "How many mailboxes tell their changes over one connection",
-        "exchange.connections": "How many calendars are read at once",
-        "exchange.mode": "Whether appointments are read with details, or times and states alone",
+        "exchange.server": "Which of the EWS URLs returned by autodiscover is used",
+        "exchange.resolve_with": "Which account asks Exchange for a user's mailbox",
+        "exchange.candidate_order": "Which of a user's addresses is tried first to find the mailbox",
+        "exchange.max_subscriptions_per_connection": "Maximum number of mailboxes subscribed over one connection",
+        "exchange.connections": "Maximum number of calendars read at once",
+        "exchange.mode": "Whether appointments are read with details, or free/busy only",
         "exchange.tenant_id": "Tenant ID of the app registration (Exchange Online)",
         "exchange.client_id": "Client ID of the app registration (Exchange Online)",
         "exchange.authority": "Log-in service of a national cloud",
         "exchange.graph_url": "Microsoft Graph of a national cloud",
         "exchange.certificate": "Certificate file (PEM) of the app registration, instead of a client secret",
         "exchange.certificate_key": "Private key file (PEM) of that certificate",
-        "exchange.poll_seconds": "How often a calendar is read that does not tell its changes, in seconds",
+        "exchange.poll_seconds": "Interval in seconds for reading calendars without change notifications",
         "exchange.ca_file": "File (PEM) with the authority that issued the certificate of Exchange",
-        "debug_log.ews": "Whether the traffic with Exchange is kept for debugging",
-        "debug_log.max_megabytes": "How many megabytes of traffic are kept",
-        "debug_log.max_days": "How many days traffic is kept",
-        "debug_log.subjects": "Whether subjects stay readable in kept traffic",
+        "debug_log.ews": "Whether the traffic with Exchange is recorded for debugging",
+        "debug_log.max_megabytes": "Maximum megabytes of traffic kept",
+        "debug_log.max_days": "Number of days that traffic is kept",
+        "debug_log.subjects": "Whether subjects stay readable in recorded traffic",
         "debug_log.bodies_for_readers": "Whether the read-only socket gives bodies, and names in exports",
-        "engine.dry_run": "Compute everything, and write nothing to the PBX",
+        "engine.dry_run": "Compute everything, but write nothing to the PBX",
         "engine.state_dir": "Directory where the engine keeps its state",
         "engine.socket": "Path of the local API's socket",
-        "engine.socket_group": "Group that may use that socket",
-        "engine.metrics_port": "Port on this machine where Prometheus reads measurements",
+        "engine.socket_group": "Group whose members may use that socket",
+        "engine.metrics_port": "Port on this machine where Prometheus reads metrics",
     }
 )
 
 
 class Effect(StrEnum):
-    """What goes on with other settings once one is changed."""
+    """Part of the engine that a changed setting affects."""
 
     DECISIONS = "decisions"
     WRITING = "writing"
@@ -255,14 +255,14 @@ _EFFECTS = (
 
 
 def effect_of(key: str) -> Effect:
-    """Return what a change of this key has an effect on."""
+    """Return the part that a change of this key affects."""
     return next(effect for start, effect in _EFFECTS if key.startswith(start))
 
 
 def effects_of(keys: Iterable[str], old: Settings, new: Settings) -> frozenset[Effect]:
-    """Return what a change of `keys` from `old` to `new` has an effect on.
+    """Return the parts affected by a change of `keys` from `old` to `new`.
 
-    Presence settings that need more of the appointments than was read so far have one on the calendars too.
+    Presence settings that need more appointment data than was read so far also affect the calendars.
     """
     effects = {effect_of(key) for key in keys}
     if Effect.DECISIONS in effects and _read_of(old) != _read_of(new):

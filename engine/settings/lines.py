@@ -1,4 +1,4 @@
-"""On which line of a settings file everything in it begins, found in one pass over a text that is known to be TOML."""
+"""Line numbers of the tables, keys and entries of a settings file, found in one pass over valid TOML."""
 
 import re
 import tomllib
@@ -17,28 +17,28 @@ _PLAIN = re.compile(r"[^,\]}\n#]+")
 
 
 def line_of(text: str, path: KeyPath) -> int | None:
-    """Return the line, from 1, that the value at `path` begins on, or else the nearest table around it.
+    """Return the line, from 1, on which the value at `path`, or else its nearest enclosing table, starts.
 
-    A step of `path` is a key, or the index of an entry in a list. None where the file has neither.
+    An element of `path` is a key, or the index of an entry in a list. None if the file has neither.
     """
     return nearest_line(lines_of(text), path)
 
 
 def nearest_line(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:
-    """Return the line of what is at `path`, or else of the nearest table around it."""
+    """Return the line of the value at `path`, or else of its nearest enclosing table."""
     return next((lines[path[:depth]] for depth in range(len(path), 0, -1) if path[:depth] in lines), None)
 
 
 def lines_of(text: str) -> dict[KeyPath, int]:
-    """Return the line of every table, key and entry; as far as the text is TOML, where it is not."""
+    """Return the line of every table, key and entry, up to the first syntax error if there is one."""
     scan = _Scan(text)
-    with suppress(AttributeError, IndexError, ValueError, RecursionError):  # where a pattern finds nothing: no TOML
+    with suppress(AttributeError, IndexError, ValueError, RecursionError):  # a pattern does not match: not TOML
         scan.document()
     return scan.lines
 
 
 class _Scan:
-    """Reads keys, and passes over values."""
+    """Scanner that reads keys and skips values."""
 
     def __init__(self, text: str) -> None:
         self.lines: dict[KeyPath, int] = {}
@@ -74,7 +74,7 @@ class _Scan:
         return path
 
     def _resolved(self, path: KeyPath, names: list[str]) -> KeyPath:
-        """Follow names from tables into the last entries of lists of tables."""
+        """Return the full path of a table name, through the last entries of lists of tables."""
         for name in names:
             path = (*path, name)
             if path in self._entries:
@@ -126,7 +126,7 @@ class _Scan:
             self._at += 1
 
     def _next(self, also: str = "") -> bool:
-        """Go on to what is neither blank nor comment, nor `also`; tell whether there is something."""
+        """Skip blanks, comments and the characters in `also`; return whether text is left."""
         while True:
             self._pass(_GAP)
             if not (also and self._text.startswith(also, self._at)):
@@ -134,7 +134,7 @@ class _Scan:
             self._at += 1
 
     def _pass(self, pattern: re.Pattern[str]) -> str:
-        """Go behind what a pattern finds here, and return it. Raises AttributeError where that is nothing."""
+        """Return the match of a pattern here and move past it. Raises AttributeError if there is none."""
         found = pattern.match(self._text, self._at)
         self._at = found.end()  # type: ignore[union-attr]
         return found[0]  # type: ignore[index]

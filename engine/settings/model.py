@@ -1,4 +1,4 @@
-"""The settings as types: every key of the settings file, with its default; nothing here reads or checks a file."""
+"""Types of the settings: every key of the settings file with its default. No parsing."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,18 +9,18 @@ from engine.core.presence.model import PresenceSettings
 from engine.core.users import CandidateOrder, UserSelection
 
 CLOUD_EWS_END = date(2027, 4, 1)
-"""From this day on Exchange Online has no EWS any more (Microsoft, "Deprecation of EWS in Exchange Online")."""
+"""The day EWS in Exchange Online shuts down (Microsoft, "Deprecation of EWS in Exchange Online")."""
 
 
 class PbxLinkKind(StrEnum):
-    """Who opens the connection between PBX and engine."""
+    """Side that opens the connection between PBX and engine."""
 
     DIAL = "dial"
     LISTEN = "listen"
 
 
 class ClearWith(StrEnum):
-    """How "no presence" is written: an empty activity and note, neither of them, or the activity "online"."""
+    """Form of "no presence": an empty activity and note, neither of them, or the activity "online"."""
 
     EMPTY = "empty"
     OMIT = "omit"
@@ -28,7 +28,7 @@ class ClearWith(StrEnum):
 
 
 class ExchangeType(StrEnum):
-    """Which Exchange, and which protocol towards it."""
+    """Kind of Exchange, and the protocol used with it."""
 
     ON_PREMISES = "on-premises"
     CLOUD_EWS = "cloud-ews"
@@ -36,7 +36,7 @@ class ExchangeType(StrEnum):
 
 
 class Authentication(StrEnum):
-    """How the service account logs in on premises."""
+    """Login method of the service account on premises."""
 
     NTLM = "ntlm"
     NEGOTIATE = "negotiate"
@@ -44,21 +44,21 @@ class Authentication(StrEnum):
 
 
 class ServerChoice(StrEnum):
-    """Which of the two EWS URLs that autodiscover tells is used."""
+    """Choice between the two EWS URLs that autodiscover returns."""
 
     EXTERNAL = "external"
     INTERNAL = "internal"
 
 
 class ResolveWith(StrEnum):
-    """Who asks Exchange to resolve a user's address: the service account, or each candidate itself, impersonated."""
+    """Account that resolves a user's address: the service account, or each candidate itself, impersonated."""
 
     SERVICE_ACCOUNT = "service-account"
     CANDIDATES = "candidates"
 
 
 class Mode(StrEnum):
-    """How much is read: appointments by impersonation, or times and states alone."""
+    """Amount of data read: appointments by impersonation, or free/busy only."""
 
     DETAILS = "details"
     FREE_BUSY = "free-busy"
@@ -66,9 +66,9 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PbxSettings:
-    """The [pbx] table. `domain` is the system name, needed only where the PBX does not tell it.
+    """The [pbx] table. `domain` is the system name, needed only if the PBX does not report it.
 
-    `listen_names` are what the engine's own certificate is made for, none of them: what can be told of this machine.
+    `listen_names` are the names in the engine's own certificate; empty = those found on this machine.
     """
 
     master: str

@@ -1,9 +1,8 @@
-"""Parsers of values: numbers, choices, texts, hosts, URLs and files.
+"""Parsers of settings values: numbers, choices, texts, hosts, URLs and files.
 
-A feature that arrives deletes its lines here.
+Lines about a feature that is not available yet are deleted when it arrives.
 
-A parser takes what TOML makes of the text after "=" and returns the value, or a `Refusal`. Here are the parsers of
-plain values; the ones of names and addresses in networks are in `addresses`.
+A parser takes the TOML value after "=" and returns the parsed value, or a `Refusal`.
 """
 
 import json
@@ -37,7 +36,7 @@ UNAVAILABLE_VALUES: Mapping[type[StrEnum], frozenset[StrEnum]] = MappingProxyTyp
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a value cannot be used (continues a sentence that begins with the key), and what to write instead."""
+    """The reason why a value is invalid (continues a sentence that starts with the key), and what to write instead."""
 
     reason: str
     remedy: str
@@ -57,7 +56,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
 
 
 def kind(value: object) -> str:
-    """Name the TOML type of a value as people call it."""
+    """Return the everyday name of the TOML type of a value."""
     names = {
         bool: "true or false",
         int: "a whole number",
@@ -70,12 +69,12 @@ def kind(value: object) -> str:
 
 
 def shown(value: str) -> str:
-    """Quote a value for a message, cut where it is long."""
+    """Quote a value for a message, shortened if it is long."""
     return json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False)
 
 
 def flag(value: object) -> bool | Refusal:
-    """Read true or false."""
+    """Parse true or false."""
     if isinstance(value, bool):
         return value
     return Refusal(f"must be true or false, not {kind(value)}", "Write true or false, without quotation marks.")
@@ -83,7 +82,7 @@ def flag(value: object) -> bool | Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Reads whole numbers from `low` to `high`, both included."""
+    """Parser of whole numbers from `low` to `high`, both included."""
 
     low: int
     high: int
@@ -98,7 +97,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """Reads numbers from `low` to `high`, both included."""
+    """Parser of numbers from `low` to `high`, both included."""
 
     low: float
     high: float
@@ -112,31 +111,31 @@ class Number:
 
 
 def text_or_nothing(value: object) -> str | Refusal:
-    """Read one line of text, which may be empty; blanks around it go."""
+    """Parse one line of text, which may be empty; surrounding blanks are removed."""
     if not isinstance(value, str):
         return Refusal(f"must be text, not {kind(value)}", "Put it in quotation marks.")
     if _CONTROL.search(value):
         return Refusal(
             "contains a control character",
-            "Take it out. Text with a backslash is written between single quotation marks.",
+            "Remove it. Text with a backslash is written between single quotation marks.",
         )
     return value.strip()
 
 
 def text(value: object) -> str | Refusal:
-    """Read one line of text that is not empty; blanks around it go."""
+    """Parse one non-empty line of text; surrounding blanks are removed."""
     return text_or_nothing(value) or Refusal("is empty", "Write a value, or leave the key out.")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Reads the words of an enumeration, less those that are not available yet."""
+    """Parser of the words of an enumeration, except those not available yet."""
 
     values: type[StrEnum]
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words that are possible."""
+        """The allowed words."""
         return tuple(each.value for each in self.values if each not in self._unavailable)
 
     def __call__(self, value: object) -> StrEnum | Refusal:
@@ -156,26 +155,26 @@ class Choice:
 
 
 def one_of(words: Sequence[str]) -> str:
-    """Say which words are possible."""
+    """Return a remedy that lists the allowed words."""
     return f'Write "{words[0]}".' if len(words) == 1 else f"Write one of: {', '.join(words)}."
 
 
 def channel_binding(value: object) -> bool | Refusal:
-    """Read "auto" or "off" as whether channel binding is used."""
+    """Parse "auto" or "off": whether channel binding is used."""
     if value in ("auto", "off"):
         return value == "auto"
     return Refusal("has an unknown value", one_of(["auto", "off"]))
 
 
 def everyone(value: object) -> UserSelection | Refusal:
-    """Read the one word that pbx.users may be where it is no table."""
+    """Parse the word "all", the only value of pbx.users besides a table."""
     if value == "all":
         return UserSelection()
     return Refusal('must be "all" or a table', 'Write users = "all", or a table [pbx.users] with include and exclude.')
 
 
 def time_zone(value: object) -> ZoneInfo | Refusal:
-    """Read an IANA time zone name."""
+    """Parse an IANA time zone name."""
     name = text(value)
     if isinstance(name, Refusal):
         return name
@@ -183,25 +182,25 @@ def time_zone(value: object) -> ZoneInfo | Refusal:
     if name in zones:
         return ZoneInfo(name)
     remedy = did_you_mean(nearest(name, zones), otherwise='Write one like "Europe/Berlin".')
-    return Refusal(f"is no IANA time zone: {shown(name)}", remedy)
+    return Refusal(f"is not an IANA time zone: {shown(name)}", remedy)
 
 
 def language(value: object) -> str | Refusal:
-    """Read the tag of a language that there are translations for."""
+    """Parse the tag of a supported language."""
     tag = text(value)
     if isinstance(tag, Refusal) or is_supported_language(tag):
         return tag
-    return Refusal(f"is no supported language: {shown(tag)}", one_of(sorted(supported_languages())))
+    return Refusal(f"is not a supported language: {shown(tag)}", one_of(sorted(supported_languages())))
 
 
 LONGEST_WORD = 100
-"""Characters of what may be a slip of the keys."""
+"""Longest word, in characters, that is compared to find a typing error."""
 
 
 def nearest(word: str, words: Collection[str], cutoff: float = 0.6) -> str | None:
-    """Return the most similar of `words`, compared regardless of case.
+    """Return the most similar of `words`, ignoring case.
 
-    None when none is as similar as `cutoff`, from 0 (not at all) to 1 (equal).
+    None if none is as similar as `cutoff`, from 0 (not at all) to 1 (equal).
     """
     if len(word) > LONGEST_WORD:
         return None
@@ -211,7 +210,7 @@ def nearest(word: str, words: Collection[str], cutoff: float = 0.6) -> str | Non
 
 
 def did_you_mean(word: str | None, otherwise: str) -> str:
-    """Ask whether `word` is meant, where there is one."""
+    """Return a remedy that suggests `word`, or `otherwise` if there is none."""
     return f"Did you mean {word}?" if word else otherwise
 
 
@@ -224,43 +223,43 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def host(value: object) -> str | Refusal:
-    """Read a host name or IP address, without scheme, port and path; the brackets of a URL around IPv6 go."""
+    """Parse a host name or IP address, without scheme, port and path; brackets around IPv6 are removed."""
     name = text(value)
     if isinstance(name, Refusal) or _is_domain(name):
         return name
     if _is_ip(name):
         return name.strip("[]")
     return Refusal(
-        f"is no host name: {shown(name)}", "Write the name or the IP address alone, without https://, port and path."
+        f"is not a host name: {shown(name)}", "Write the name or the IP address alone, without https://, port and path."
     )
 
 
 def domain(value: object) -> str | Refusal:
-    """Read a DNS domain."""
+    """Parse a DNS domain."""
     name = text(value)
     if isinstance(name, Refusal) or _is_domain(name):
         return name
-    return Refusal(f"is no domain: {shown(name)}", 'Write a domain like "example.com".')
+    return Refusal(f"is not a domain: {shown(name)}", 'Write a domain like "example.com".')
 
 
 def listening_address(value: object) -> str | Refusal:
-    """Read the IP address of an interface."""
+    """Parse the IP address of an interface."""
     address = text(value)
     if isinstance(address, Refusal) or _is_ip(address):
         return address
-    return Refusal(f"is no IP address: {shown(address)}", 'Write an address of this machine, or "0.0.0.0" for all.')
+    return Refusal(f"is not an IP address: {shown(address)}", 'Write an address of this machine, or "0.0.0.0" for all.')
 
 
 def url_path(value: object) -> str | Refusal:
-    """Read the path part of a URL."""
+    """Parse the path of a URL."""
     path = text(value)
     if isinstance(path, Refusal) or re.fullmatch(r"/[^\s?#]*", path):
         return path
-    return Refusal(f"is no path of a URL: {shown(path)}", 'Begin it with "/", without host, "?" and "#".')
+    return Refusal(f"is not a URL path: {shown(path)}", 'Start it with "/", without host, "?" and "#".')
 
 
 def https_url(value: object) -> str | Refusal:
-    """Read a URL that begins with https://. A refusal never quotes it, since a password may be in it."""
+    """Parse a URL that starts with https://. A refusal never quotes it: it may contain a password."""
     url = text(value)
     if isinstance(url, Refusal):
         return url
@@ -269,75 +268,75 @@ def https_url(value: object) -> str | Refusal:
         parts = urlsplit(url)
         name, _ = parts.hostname or "", parts.port
     except ValueError:
-        return Refusal("is no URL", remedy)
+        return Refusal("is not a URL", remedy)
     if parts.scheme != "https":
-        return Refusal("does not begin with https://", remedy)
+        return Refusal("does not start with https://", remedy)
     if "@" in parts.netloc:
-        return Refusal("holds a user name", remedy)
+        return Refusal("contains a user name", remedy)
     if re.search(r"\s", url) or not (_is_ip(name) or _is_domain(name)):
         return Refusal("has no valid host name", remedy)
     return url
 
 
 def mail_address(value: object) -> str | Refusal:
-    """Read an SMTP address."""
+    """Parse an SMTP address."""
     address = text(value)
     if isinstance(address, Refusal) or _MAIL.fullmatch(address):
         return address
-    return Refusal(f"is no e-mail address: {shown(address)}", 'Write it like "name@example.com".')
+    return Refusal(f"is not an e-mail address: {shown(address)}", 'Write it like "name@example.com".')
 
 
 def account(value: object) -> str | Refusal:
-    r"""Read the name of a Windows account, user@domain or DOMAIN\user."""
+    r"""Parse the name of a Windows account, user@domain or DOMAIN\user."""
     name = text(value)
     if isinstance(name, Refusal) or _MAIL.fullmatch(name) or _ACCOUNT.fullmatch(name):
         return name
     return Refusal(
-        f"is no account name: {shown(name)}",
+        f"is not an account name: {shown(name)}",
         r"""Write "user@example.com", or 'DOMAIN\user' between single quotation marks.""",
     )
 
 
 def contact(value: object) -> str | Refusal:
-    """Read a presence contact of innovaphone (SDK, PbxApi): a word and a colon, but none that the PBX itself writes."""
+    """Parse a presence contact (innovaphone SDK, PbxApi): a word and a colon, except those the PBX itself writes."""
     slot = text(value)
     if isinstance(slot, Refusal):
         return slot
-    remedy = 'Leave it at "calendar:", the contact that innovaphone keeps for calendar apps.'
+    remedy = 'Leave it at "calendar:", the contact that innovaphone reserves for calendar apps.'
     if slot in ("tel:", "im:"):
         return Refusal(f"= {shown(slot)} would overwrite what users and the PBX set themselves", remedy)
     if not re.fullmatch(r"[A-Za-z][\w.+-]*:", slot):
-        return Refusal(f"is no presence contact: {shown(slot)}", remedy)
+        return Refusal(f"is not a presence contact: {shown(slot)}", remedy)
     return slot
 
 
 def file(value: object) -> Path | Refusal:
-    """Read the absolute path of a file or directory; whether it exists is for its user to find out."""
+    """Parse the absolute path of a file or directory; whether it exists is checked on use."""
     path = text(value)
     if isinstance(path, Refusal):
         return path
     if Path(path).is_absolute():
         return Path(path)
-    return Refusal(f"is no absolute path: {shown(path)}", 'Write the whole path, beginning with "/".')
+    return Refusal(f"is not an absolute path: {shown(path)}", 'Write the whole path, starting with "/".')
 
 
 def fingerprint(value: object) -> str | Refusal:
-    """Read a SHA-256 fingerprint, with colons or without, as 64 small hexadecimal digits."""
+    """Parse a SHA-256 fingerprint, with or without colons, as 64 lower-case hexadecimal digits."""
     digits = text(value)
     if isinstance(digits, Refusal):
         return digits
     digits = digits.replace(":", "").lower()
     if _SHA256.fullmatch(digits):
         return digits
-    return Refusal("is no SHA-256 fingerprint", "Write the 64 hexadecimal digits, with or without colons.")
+    return Refusal("is not a SHA-256 fingerprint", "Write the 64 hexadecimal digits, with or without colons.")
 
 
 def guid(value: object) -> str | Refusal:
-    """Read a GUID as the Entra portal shows it."""
+    """Parse a GUID in the form shown by the Entra portal."""
     digits = text(value)
     if isinstance(digits, Refusal) or _GUID.fullmatch(digits):
         return digits
-    return Refusal(f"is no GUID: {shown(digits)}", 'Write it like "00000000-0000-0000-0000-000000000000".')
+    return Refusal(f"is not a GUID: {shown(digits)}", 'Write it like "00000000-0000-0000-0000-000000000000".')
 
 
 def _is_ip(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is wrong with a settings file, told all at once and so that it can be put right without a manual."""
+"""Problems of a settings file, reported all at once, each with its line and remedy."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,9 @@ from engine.core.errors import Failure, Fault, Scope
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: the dotted `key` it is about and the `line` it is on, counted from 1.
+    """One problem: the dotted `key` it concerns and the `line` it is on, counted from 1.
 
-    `line` is None where nothing in the file can be pointed at (a table that is missing altogether); `key` is empty
-    where the file is no TOML.
+    `line` is None if no line applies (a table that is missing altogether); `key` is empty if the file is not TOML.
     """
 
     key: str
@@ -25,12 +24,12 @@ class Problem:
 
 
 class SettingsInvalid(Failure):
-    """A settings file was refused as a whole; `problems` holds every mistake in it, in the order of the lines."""
+    """A settings file was rejected as a whole; `problems` holds everything wrong with it, in the order of the lines."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The settings cannot be used"
-    remedy = "Correct each line named; nothing is applied until all are right. See calendar-engine.toml(5)."
+    remedy = "Correct each line listed; nothing is applied until all are valid. See calendar-engine.toml(5)."
 
     def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
         super().__init__(f"{source}: {' '.join(map(str, problems))}")

@@ -1,4 +1,4 @@
-"""Reads a settings file and reports all its mistakes at once."""
+"""Reads a settings file and reports all its problems at once."""
 
 import json
 import math
@@ -32,14 +32,14 @@ from engine.settings.parsers import NOT_AVAILABLE, Refusal, did_you_mean, kind, 
 from engine.settings.problems import Problem, SettingsInvalid
 
 WELL_TOLD = 100
-"""For so many findings it is looked for what may have been meant, which takes its time."""
+"""Number of findings that get a suggestion of the intended name; finding one takes time."""
 
 _SECRET = re.compile("passw|secret|token", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong with what is, or should be, at `path` in the document."""
+    """A problem with the value that is, or should be, at `path` in the document."""
 
     path: KeyPath
     reason: str
@@ -53,18 +53,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The parsed `values` by dotted key, and the `findings` about all that has none."""
+    """The parsed `values` by dotted key, and the `findings` about everything that could not be parsed."""
 
     values: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     def concerned(self, name: str) -> bool:
-        """Tell whether something was found wrong with a key, or with a table that it is in."""
+        """Return whether there is a finding about a key, or about a table that contains it."""
         return any(name == finding.key or name.startswith(f"{finding.key}.") for finding in self.findings)
 
 
 def collect(document: Mapping[str, Any]) -> Collected:
-    """Read all of a document; every value that is not in `values` has a finding."""
+    """Parse a whole document; every value that is not in `values` has a finding."""
     collected = Collected()
     for path, value in leaves(document):
         name = dotted(path)
@@ -81,13 +81,13 @@ def collect(document: Mapping[str, Any]) -> Collected:
 
 
 def dotted(path: KeyPath) -> str:
-    """Write a path as TOML does, entries of lists left out."""
+    """Return a path as TOML writes it, without the indices of list entries."""
     steps = [step for step in path if isinstance(step, str)]
     return ".".join(step if re.fullmatch(r"[\w-]+", step) else json.dumps(step, ensure_ascii=False) for step in steps)
 
 
 def leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Yield what is set in a document, with where that is; `path` is where `table` is."""
+    """Yield every value of a document with its path; `path` is that of `table`."""
     for name, value in table.items():
         here = (*path, name)
         if isinstance(value, dict) and dotted(here) in TABLES:
@@ -129,14 +129,14 @@ def _unknown(path: KeyPath, value: object) -> Finding:
         return Finding(path, "must be a value, not a table", f"Write {path[-1]} = …")
     if isinstance(value, dict):
         remedy = did_you_mean(nearest(name, TABLES), otherwise=f"The tables are {', '.join(sorted(TABLES))}.")
-        return Finding(path, "is no table of the settings", remedy)
+        return Finding(path, "is not a table of the settings", remedy)
     if _SECRET.search(str(path[-1])):
-        return Finding(path, "would be a secret, and secrets are never in this file", "Move it to the secrets file.")
-    return Finding(path, "is no key of the settings", did_you_mean(_nearest_key(path), otherwise=_overview(path)))
+        return Finding(path, "is a secret, and secrets never belong in this file", "Move it to the secrets file.")
+    return Finding(path, "is not a key of the settings", did_you_mean(_nearest_key(path), otherwise=_overview(path)))
 
 
 def _nearest_key(path: KeyPath) -> str | None:
-    """Find a key of that very name in any table, else one like it in the same table, else one like it anywhere."""
+    """Find a key of the same name in any table, else a similar one in the same table, else a similar one anywhere."""
     table, name = dotted(path[:-1]), str(path[-1])
     known = [each.rpartition(".") for each, key in KEYS.items() if key.available]
     siblings = [each for each in known if each[0] == table]
@@ -156,16 +156,16 @@ def _overview(path: KeyPath) -> str:
 
 
 MOST_PROBLEMS = 50
-"""So many are told at once."""
+"""Maximum number of problems reported at once."""
 
 
 def read_settings(
     text: str, *, default_zone: ZoneInfo, source: str = "settings file", today: date | None = None
 ) -> Settings:
-    """Read the text of a settings file; `default_zone` is what presence.timezone means where it is left out.
+    """Parse the text of a settings file; `default_zone` is the default of presence.timezone.
 
-    What has come to its end by `today`, where that is given, is refused. Raises `SettingsInvalid` with every problem
-    of the text; `source` is what its message calls the file.
+    If `today` is given, features that have ended by then are rejected. Raises `SettingsInvalid` with every problem
+    of the text; `source` names the file in its message.
     """
     try:
         document = bounded.toml(text)
@@ -185,8 +185,8 @@ def read_settings(
 
 
 def read_engine_settings(text: str) -> EngineSettings:
-    """Read the [engine] table as far as it is valid, whatever is wrong elsewhere: what an engine that is still to be
-    set up is reached by."""
+    """Parse the [engine] table as far as it is valid, whatever is wrong elsewhere: an engine that is not set up yet
+    must be reachable."""
     try:
         document = bounded.toml(text)
     except bounded.NotReadable:
@@ -195,18 +195,18 @@ def read_engine_settings(text: str) -> EngineSettings:
 
 
 def _problems(text: str, findings: Sequence[Finding]) -> tuple[Problem, ...]:
-    """Return what is wrong in the order of the lines; where that is very much, the beginning of it."""
+    """Return the problems in the order of the lines, at most `MOST_PROBLEMS` of them."""
     lines = lines_of(text)
     problems = [Problem(each.key, nearest_line(lines, each.path), each.reason, each.remedy) for each in findings]
     problems.sort(key=lambda problem: problem.line or math.inf)
     if len(problems) > MOST_PROBLEMS:
-        rest = f"there is more that is wrong, which is told when this is right: {len(problems) - MOST_PROBLEMS} places"
-        problems[MOST_PROBLEMS:] = [Problem("", None, rest, "Begin with the first.")]
+        rest = f"{len(problems) - MOST_PROBLEMS} more problems are shown once these are corrected"
+        problems[MOST_PROBLEMS:] = [Problem("", None, rest, "Start with the first.")]
     return tuple(problems)
 
 
 def _syntax_problem(text: str, error: ValueError) -> Problem:
-    """Take the position from the end of the message, where every version of tomllib tells it unless it is the end."""
+    """Take the position from the end of tomllib's message; without one it is the end of the document."""
     if isinstance(error, bounded.OutOfBounds):
         return Problem("", None, f"it cannot be read: {error}", "Compare it with calendar-engine.toml(5).")
     lines = text.split("\n")
@@ -218,7 +218,7 @@ def _syntax_problem(text: str, error: ValueError) -> Problem:
     remedy = "Compare the line with calendar-engine.toml(5)."
     if "\\" in lines[line - 1]:
         remedy = r"Write text with a backslash between single quotation marks, as in 'DOMAIN\user'."
-    return Problem("", line, f"column {column}: this is no TOML: {reason}", remedy)
+    return Problem("", line, f"column {column}: this is not TOML: {reason}", remedy)
 
 
 _CERTIFICATE = ("exchange.certificate", "exchange.certificate_key")
@@ -246,7 +246,7 @@ def _contradictions(collected: Collected) -> Iterator[Finding]:
     if "pbx.certificate_key" in collected.values and not certificate_told:
         yield Finding(
             ("pbx", "certificate_key"),
-            "is the key of no certificate",
+            "is set without a certificate",
             "Set pbx.certificate as well, or remove it: the engine then makes its own certificate.",
         )
     addresses = ("exchange.autodiscover_url", "exchange.ews_url")
@@ -255,7 +255,7 @@ def _contradictions(collected: Collected) -> Iterator[Finding]:
     if "@" not in user and not given:
         yield Finding(
             ("exchange", "user"),
-            "names no mail domain, so the Exchange server cannot be looked for",
+            "contains no mail domain, so the Exchange server cannot be found",
             "Set exchange.autodiscover_url or exchange.ews_url, or write the user as user@domain.",
         )
 
@@ -267,7 +267,7 @@ def _free_busy_contradictions(collected: Collected) -> Iterator[Finding]:
         yield Finding(
             ("exchange", "mode"),
             '= "free-busy" is not possible with exchange.type = "cloud-ews", since an application always impersonates',
-            'Write "details", or leave it out; the subjects are not read unless they are needed.',
+            'Write "details", or leave it out; subjects are read only if they are needed.',
         )
     if collected.values.get("exchange.resolve_with") is ResolveWith.CANDIDATES:
         yield Finding(
@@ -281,7 +281,7 @@ def _ended(collected: Collected, today: date | None) -> Iterator[Finding]:
     if today and today >= CLOUD_EWS_END and collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
         yield Finding(
             ("exchange", "type"),
-            f'= "cloud-ews" is not possible any more: Microsoft has ended it on {CLOUD_EWS_END}',
+            f'= "cloud-ews" is no longer possible: Microsoft shut it down on {CLOUD_EWS_END}',
             'Write "cloud-graph"; tenant, client ID and certificate stay the same.',
         )
 

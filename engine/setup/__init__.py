@@ -1,1 +1,1 @@
-"""The guided set-up as a pure state machine, which every front end shows in its own way."""
+"""The guided set-up: a pure state machine for any front end, its session on disk and its checks."""

@@ -1,4 +1,4 @@
-"""Carries out what a step of the set-up can try; what one check has learnt, the next one uses."""
+"""Runs the checks of the set-up; each uses what the previous ones found."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,7 +16,7 @@ TRIED = 20
 
 
 def demand(check: Check, settings: Settings, secrets: Mapping[str, Secret]) -> None:
-    """Raise `SecretsMissing` where a check cannot begin."""
+    """Raise `SecretsMissing` if a check lacks a secret."""
     if check not in (Check.PBX, Check.USERS):
         chosen_secrets(secrets, settings.exchange)
     elif not secrets.get("pbx.password"):
@@ -24,7 +24,7 @@ def demand(check: Check, settings: Settings, secrets: Mapping[str, Secret]) -> N
 
 
 class SetupChecks:
-    """Knows the users of the PBX, and their mailboxes, once a check has seen them."""
+    """Runs checks, and keeps the users and mailboxes they found."""
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
@@ -34,11 +34,11 @@ class SetupChecks:
 
     @property
     def number_of_users(self) -> int:
-        """How many users the PBX has, as far as is known."""
+        """Number of users of the PBX, as far as known."""
         return len(self._users)
 
     def forget(self) -> None:
-        """Forget what was learnt with other answers."""
+        """Forget the findings made with other answers."""
         self._users, self._domain, self._mailboxes = (), "", {}
 
     async def run(
@@ -50,9 +50,9 @@ class SetupChecks:
         report: Report,
         progressed: Progressed,
     ) -> bool:
-        """Carry out a check, and what it needs to know first; tell whether all went well.
+        """Run a check, and first those it depends on; return whether all passed.
 
-        `demand` has been met. `user` is an address of whose calendar is read, "" for anybody of the PBX.
+        `demand` must have passed. `user` is the address of the user whose calendar is read, "" for any user of the PBX.
         """
         match check:
             case Check.PBX:
@@ -75,7 +75,7 @@ class SetupChecks:
                 return _well(await calendars.run(report))
 
     def _some_addresses(self, settings: Settings) -> tuple[str, ...]:
-        """Return the addresses of some users; the first that has a mailbox is good enough."""
+        """Return the addresses of some users; the first with a mailbox is enough."""
         order = settings.exchange.candidate_order
         some = [user for user in self._users if settings.pbx.users.takes_part(user)][:TRIED]
         return tuple(address for user in some for address in address_candidates(user, self._domain, order))

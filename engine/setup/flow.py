@@ -1,7 +1,7 @@
 """The flow of the guided set-up: a pure state machine, and the settings that it makes.
 
-Any step can be gone to at any time and nothing that was typed is lost, right or wrong; only applying needs all to be
-right. Secrets are never part of it, only their names.
+Any step can be visited at any time and no input is lost, valid or not; only applying needs everything to be valid.
+The flow contains the names of secrets, never the secrets.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -19,13 +19,13 @@ from engine.setup.steps import STEPS, Step, Values, step_named
 NAMES = tuple(step.name for step in STEPS)
 
 TIME_ZONE = "presence.timezone"
-_ZONE_MISSING = "is missing, and this machine is set to a zone that says nothing of the site"
-_ZONE_REMEDY = 'Enter where your users are by its IANA name, such as "Europe/Berlin", or "Etc/UTC" if that is meant.'
+_ZONE_MISSING = "is missing, and the time zone of this machine does not tell where the site is"
+_ZONE_REMEDY = 'Enter the IANA time zone of your users, such as "Europe/Berlin", or "Etc/UTC" if that is intended.'
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """`text` is the settings file as it would be applied, `user` whose calendar is looked at, `passed` the steps whose
-    check went well with these answers."""
+    """State of the set-up. `text` is the settings file as it would be applied, `user` the user whose calendar is read,
+    `passed` the steps whose check succeeded with these answers."""
 
     text: str
     step: str = NAMES[0]
@@ -45,10 +45,10 @@ def answered(
     secrets: Iterable[str] = (),
     user: str | None = None,
 ) -> Flow:
-    """Take answers in, to whichever step they belong. `values` are those of before; None takes an answer back.
-    `secrets` are the names of those that were entered.
+    """Return the flow with answers to any steps added. `values` are the previous values; None removes an answer.
+    `secrets` are the names of the secrets that were entered.
 
-    What was checked with other answers is not checked any more, and neither is what comes after it.
+    A changed answer invalidates the check of its step and of all later ones.
     """
     names = [*changes, *secrets]
     asking = [index for index, step in enumerate(STEPS) if any(name in _asked_by(step, values) for name in names)]
@@ -65,20 +65,20 @@ def answered(
 
 
 def gone_to(flow: Flow, name: str) -> Flow:
-    """Return the flow at a step by its name, or the `next` or `back` one, which end at the last and the first."""
+    """Return the flow at the named step, or at the `next` or `back` one, stopping at the last and the first."""
     here = NAMES.index(flow.step)
     targets = {"next": NAMES[min(here + 1, len(NAMES) - 1)], "back": NAMES[max(here - 1, 0)]}
     return replace(flow, step=step_named(targets.get(name, name)).name)
 
 
 def checked(flow: Flow, name: str, *, well: bool) -> Flow:
-    """Take down how the check of a step went."""
+    """Return the flow with the result of a step's check recorded."""
     others = tuple(each for each in flow.passed if each != name)
     return replace(flow, passed=(*others, name) if well else others)
 
 
 def problems(flow: Flow, values: Values, known_secrets: Collection[str], read: Read) -> tuple[Problem, ...]:
-    """Return everything that is missing or wrong, in the order of the steps. `known_secrets` are names."""
+    """Return all missing or invalid answers, in the order of the steps. `known_secrets` are names."""
     found: list[Problem] = []
     try:
         read(flow.text)
@@ -94,7 +94,7 @@ def problems(flow: Flow, values: Values, known_secrets: Collection[str], read: R
 
 
 def problems_of(step: Step, values: Values, found: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return those of the problems that a step asks for."""
+    """Return the problems that belong to a step."""
     return tuple(problem for problem in found if problem.key in _asked_by(step, values))
 
 
@@ -114,7 +114,7 @@ _NO_EXCHANGE_YET: Mapping[str, Value | None] = MappingProxyType(
 
 
 def tried(text: str, values: Values, step: Step) -> str:
-    """Return the text of a settings file for the check of `step`: what later steps ask for is as if not answered."""
+    """Return the settings file to check `step` with: answers of later steps are left out."""
     here = NAMES.index(step.name)
     if here < NAMES.index("server"):
         text = edited(text, _NO_EXCHANGE_YET)

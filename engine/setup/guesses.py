@@ -1,4 +1,4 @@
-"""What this machine gives away about the site: the language it was installed in, the time zone it stands in."""
+"""Guesses at the language and time zone of the site from those of this machine."""
 
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ _NOWHERE = frozenset(
 
 
 def guessed_language(environment: Mapping[str, str]) -> str | None:
-    """Return the language of the POSIX locale (`de_AT.UTF-8@euro`) if notes can be in it; C and POSIX are none."""
+    """Return the language of the POSIX locale (`de_AT.UTF-8@euro`) if notes support it; C and POSIX give none."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         code = environment.get(name, "").partition(".")[0].partition("@")[0]
         language = code.replace("-", "_").partition("_")[0].casefold()
@@ -21,9 +21,9 @@ def guessed_language(environment: Mapping[str, str]) -> str | None:
 
 
 def guessed_zone(system_zone: ZoneInfo) -> ZoneInfo | None:
-    """Return the time zone of this machine, None where it says nothing of the site.
+    """Return the time zone of this machine, None if it does not tell where the site is.
 
-    Many servers run in UTC, or another mere offset, wherever they stand.
+    Many servers run in UTC, or another fixed offset, wherever they are.
     """
     key = system_zone.key
     return None if key in _NOWHERE or key.startswith("Etc/") else system_zone

@@ -1,4 +1,4 @@
-"""The one set-up that is under way: its state machine, kept on disk, and what was entered in secret, kept in memory."""
+"""The set-up in progress: its state machine, kept on disk, and the secrets entered, kept in memory."""
 
 import asyncio
 import os
@@ -25,26 +25,26 @@ from engine.supervisor.supervisor import Service
 
 
 class SetupNotKept(Failure):
-    """The answers of a set-up cannot be written down."""
+    """The answers of a set-up cannot be saved."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The answers of the set-up cannot be kept"
-    remedy = "Let the engine's account write into its state directory (engine.state_dir), and see that there is space."
+    meaning = "The answers of the set-up cannot be saved"
+    remedy = "Give the engine's account write access to engine.state_dir, and free disk space if needed."
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What is on disk: the flow, and the text of the settings file that it began with."""
+    """The state on disk: the flow, and the text of the settings file that it started with."""
 
     flow: Flow
     begun_with: str
 
 
 class SetupSession:
-    """Every change is in the file at `path` before it is answered, or raises `SetupNotKept`.
+    """The set-up in progress; every change is saved to `path` before it returns, or raises `SetupNotKept`.
 
-    `zone` is the time zone of the site, None where it has to be asked for. Whatever looks at secrets may raise a
-    failure of theirs.
+    `zone` is the time zone of the site, None if it has to be asked for. Methods that read secrets may raise the
+    failures of the secret store.
     """
 
     def __init__(self, service: Service, secrets: SecretSources, path: Path, zone: ZoneInfo | None) -> None:
@@ -57,21 +57,21 @@ class SetupSession:
 
     @property
     def flow(self) -> Flow | None:
-        """Where the set-up stands, None while none is under way."""
+        """The state of the set-up, None while none is in progress."""
         return self._kept.flow if self._kept else None
 
     @property
     def values(self) -> Values:
-        """All values as they are answered, or else the defaults."""
+        """All values: the answers, or the defaults."""
         return {} if self.flow is None else {each.key: each.value for each in catalogue(self.flow.text, self._zone)}
 
     @property
     def new_secrets(self) -> tuple[str, ...]:
-        """The names of what was entered in secret."""
+        """The names of the secrets entered."""
         return tuple(self._entered)
 
     async def begin(self) -> Flow:
-        """Begin anew with the settings in force."""
+        """Start over from the settings in force."""
         self._entered.clear()
         text = self._service.text
         return await self._keep(Kept(flow=Flow(text=text), begun_with=text))
@@ -79,7 +79,7 @@ class SetupSession:
     async def answer(
         self, changes: Mapping[str, Value | None], secrets: Mapping[str, str], user: str | None, step: str | None
     ) -> Flow:
-        """Take answers in, and go to a step. Raises KeyError where there is no such step, `SettingsNotEditable`."""
+        """Store answers and go to a step. Raises KeyError for an unknown step, and `SettingsNotEditable`."""
         kept = self._under_way()
         flow = answered(kept.flow, self.values, changes, secrets=secrets, user=user)
         if step is not None:
@@ -88,31 +88,31 @@ class SetupSession:
         return await self._keep(replace(kept, flow=flow))
 
     async def note_check(self, step: str, *, well: bool) -> None:
-        """Take down how a check went, unless the set-up has ended meanwhile."""
+        """Record the result of a check, unless the set-up has ended in the meantime."""
         if self._kept is not None:
             await self._keep(replace(self._kept, flow=checked(self._kept.flow, step, well=well)))
 
     async def problems(self) -> tuple[Problem, ...]:
-        """Return everything that is missing or wrong."""
+        """Return all missing or invalid answers."""
         found = problems(self._under_way().flow, self.values, await self.secrets(), self._service.file.settings)
         return (*found, *(await self._without_effect()))
 
     def changes(self) -> tuple[Difference, ...]:
-        """Return what applying would change in the settings as they are now, whoever changed them meanwhile."""
+        """Return the changes that applying would make to the settings as they are now."""
         return differences(self._service.text, self._text())
 
     def tried(self, step: Step) -> Settings:
-        """Return the settings that the check of a step tries. Raises `SettingsInvalid`."""
+        """Return the settings to check a step with. Raises `SettingsInvalid`."""
         return self._service.file.settings(tried(self._under_way().flow.text, self.values, step))
 
     async def secrets(self) -> dict[str, Secret]:
-        """Return all secrets by name, those entered first."""
+        """Return all secrets by name; those entered override stored ones."""
         return {**await self._secrets.known(), **self._entered}
 
     async def apply(self, author: Author) -> Plan | None:
-        """Put everything into force and end the set-up; return what was done, None where only secrets have changed.
+        """Apply everything and end the set-up; return the plan carried out, None if only secrets changed.
 
-        Raises what `Service.change` does; then the set-up goes on.
+        Raises what `Service.change` does; the set-up stays in progress then.
         """
         changes = {each.key: each.after for each in self.changes()}
         new = await self._new_secrets()
@@ -125,7 +125,7 @@ class SetupSession:
         return plan
 
     async def _new_secrets(self) -> dict[str, Secret]:
-        """Return what was entered and is not known already."""
+        """Return the secrets that were entered and differ from the stored ones."""
         known = await self._secrets.known()
         return {
             name: value
@@ -134,14 +134,14 @@ class SetupSession:
         }
 
     async def _without_effect(self) -> tuple[Problem, ...]:
-        """What is given to the engine from outside stands before anything that is stored."""
+        """Return a problem per entered secret that the engine also gets from outside, which overrides stored ones."""
         places = {origin.name: origin.place for origin in await self._secrets.origins()}
         return tuple(
             Problem(
                 name,
                 None,
-                f"is given to the engine in the {places[name]}, which stands before what is entered here",
-                "Change it there, or take it out there and restart the engine.",
+                f"is given to the engine in the {places[name]}, which overrides what is entered here",
+                "Change it there, or remove it there and restart the engine.",
             )
             for name in await self._new_secrets()
             if places[name] in ("environment", "secrets file")
@@ -154,7 +154,7 @@ class SetupSession:
 
     def _under_way(self) -> Kept:
         if self._kept is None:
-            raise LookupError("no set-up is under way")
+            raise LookupError("no set-up is in progress")
         return self._kept
 
     async def _keep(self, kept: Kept) -> Flow:
@@ -164,7 +164,7 @@ class SetupSession:
 
 
 def _read(path: Path) -> Kept | None:
-    """What cannot be understood, say of another version, is begun anew."""
+    """Return the saved state, None if it is unreadable, for instance from another version: then start over."""
     try:
         kept = bounded.json(path.read_bytes(), Kept)
         step_named(kept.flow.step)

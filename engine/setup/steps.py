@@ -13,25 +13,25 @@ _Values = Mapping[str, Value | None]
 
 
 def pbx_objects(values: _Values) -> tuple[str, ...]:
-    """Return what to click in the PBX, name by name (innovaphone SDK, AppWebsocket)."""
+    """Return how to configure the App object in the PBX, by the names shown there (innovaphone SDK, AppWebsocket)."""
     app = values.get("pbx.app") or "calendar"
     common = (
-        "In the PBX, create an object of the type App.",
+        "In the PBX, create an object of type App.",
         f'Name: "{app}", the same as pbx.app here.',
-        "Password: one that nobody uses elsewhere, up to 15 ASCII characters; it is the secret pbx.password here.",
+        "Password: one not used anywhere else, up to 15 ASCII characters; enter it here as the secret pbx.password.",
         'Tick "TableUsers" (PbxTableUsers) and "PBX" (PbxApi) among the APIs, and nothing else.',
     )
     if values.get("pbx.link") == PbxLinkKind.LISTEN:
         return (
             *common,
             'Tick "Websocket", so that the PBX connects to this machine.',
-            "URL: the one that the check shows, or that the engine logs when it listens; no file extension.",
-            "A firewall must let the PBX reach this machine at pbx.listen_port.",
+            "URL: the one shown by the check and logged by the engine when it listens; no file extension.",
+            "Any firewall must let the PBX reach this machine on pbx.listen_port.",
         )
     return (
         *common,
         'Leave "Websocket" unticked: the engine connects to the PBX.',
-        "A firewall must let this machine reach the HTTPS port of the PBX.",
+        "Any firewall must let this machine reach the HTTPS port of the PBX.",
         "pbx.master is the PBX Name of the master PBX. Do not assign the App to users.",
     )
 
@@ -44,45 +44,46 @@ def exchange_account(values: _Values) -> tuple[str, ...]:
             "Give it the role Application EWS.AccessAsApp for the mailboxes concerned (RBAC for Applications in "
             "Exchange Online), or, for all mailboxes, the application permission full_access_as_app of Office 365 "
             "Exchange Online.",
-            "Make a client secret, or upload the certificate that exchange.certificate names.",
-            "Microsoft ends EWS in Exchange Online on 2027-04-01.",
+            "Create a client secret, or upload the certificate named by exchange.certificate.",
+            "Microsoft shuts down EWS in Exchange Online on 2027-04-01.",
         )
     if values.get("exchange.mode") == Mode.FREE_BUSY:
-        return ("An ordinary account with a mailbox is enough: it sees when others are busy as everybody does.",)
+        return ("An ordinary account with a mailbox is enough: like any user, it sees when others are busy.",)
     return (
-        "Make an account for the engine alone, with a password that does not expire.",
-        "Give it the role ApplicationImpersonation for the mailboxes concerned alone, in the Exchange Management "
-        "Shell. This may be typed again and again:",
+        "Create a dedicated account for the engine, with a password that does not expire.",
+        "Give it the role ApplicationImpersonation for the mailboxes concerned only, in the Exchange Management "
+        "Shell. These commands may be repeated:",
         impersonation.grant(_account(values)),
-        "It takes in the mailboxes of people and shared ones; Set-ManagementScope narrows it, for instance to a group.",
-        "Write it as user@domain where its mail domain shall be used to find Exchange, else as DOMAIN\\user.",
+        "The scope covers user and shared mailboxes; Set-ManagementScope narrows it, for instance to a group.",
+        "Write it as user@domain if its mail domain is to be used to find Exchange, otherwise as DOMAIN\\user.",
     )
 
 
 def exchange_server(values: _Values) -> tuple[str, ...]:
-    """Return how Exchange is found."""
+    """Return the guidance on how Exchange is found."""
     if values.get("exchange.type") == ExchangeType.CLOUD_EWS:
-        return ("Leave exchange.ews_url out, except in a national cloud.",)
+        return ("Leave exchange.ews_url empty, except in a national cloud.",)
     return (
-        "Leave everything out to have the server found by autodiscover in the mail domain of the service account.",
-        "Else set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx), which needs none.",
-        "A host outside the mail domain gets the password only if exchange.trusted_hosts names it, as at a hoster.",
-        "Name a user whose calendar may be read to see whether everything works.",
+        "Leave everything empty to find the server by autodiscover in the mail domain of the service account.",
+        "Otherwise set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx).",
+        "A host outside the mail domain, as at a hosting provider, gets the password only if listed in "
+        "exchange.trusted_hosts.",
+        "Name a user whose calendar may be read to test that everything works.",
     )
 
 
 def _account(values: _Values) -> str:
-    """Return the service account in quotes, or a placeholder for what PowerShell could take for more than a name."""
+    """Return the service account in quotes, or a placeholder if PowerShell could read it as more than a name."""
     user = str(values.get("exchange.user") or "")
     return impersonation.quoted(user, "ACCOUNT")
 
 
 Values = Mapping[str, Value | None]
-"""Values by dotted key as they are answered, or else the defaults."""
+"""Values by dotted key: the answers, or the defaults."""
 
 
 class Check(StrEnum):
-    """What a step can try, with the answers so far."""
+    """A check that a step can run with the answers so far."""
 
     PBX = "pbx"
     USERS = "users"
@@ -97,8 +98,8 @@ def _nothing(values: Values) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `keys` of the settings and names of `secrets` that it asks for depend on the answers, and so do the
-    lines of `guidance`. `check` is what it can try; with `asks_for_user`, for a user of the front end's choice."""
+    """A step of the set-up. Its `keys` of the settings, names of `secrets` and lines of `guidance` depend on the
+    answers. `check` is the check it can run; with `asks_for_user`, for a user chosen in the front end."""
 
     name: str
     title: str
@@ -167,7 +168,7 @@ STEPS = (
 
 
 def step_named(name: str) -> Step:
-    """Return a step. Raises KeyError."""
+    """Return the step of that name. Raises KeyError."""
     for step in STEPS:
         if step.name == name:
             return step

@@ -1,1 +1,1 @@
-"""A PBX and an Exchange as servers on loopback, strict and with faults on demand, for the demo and the tests."""
+"""Simulated PBX, Exchange and Entra on loopback, strict and with faults on demand, for the demo and the tests."""

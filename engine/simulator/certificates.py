@@ -1,4 +1,4 @@
-"""Certificates made on the spot, so that tests and the demo speak real, verified TLS without any file to install."""
+"""Certificates generated on demand, for real, verified TLS in tests and the demo."""
 
 import ipaddress
 import os
@@ -22,7 +22,7 @@ LEEWAY = timedelta(hours=1)
 
 
 class Flaw(Enum):
-    """What may be wrong with a certificate, apart from its CA and its names."""
+    """Defects of a certificate, apart from its CA and its names."""
 
     EXPIRED = auto()
     NOT_YET_VALID = auto()

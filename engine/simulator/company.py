@@ -1,4 +1,4 @@
-"""A simulated site on loopback: a PBX and an Exchange with the same people, and the settings for both."""
+"""Simulated site on loopback: a PBX and an Exchange with the same people, and the settings for both."""
 
 import socket
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ PBX_PASSWORD = Secret("simulated-secret")
 
 
 class Company:
-    """Both servers for as long as the context lasts. `directory` takes the certificate of their CA.
+    """Context manager that runs both servers. The certificate of their CA is written to `directory`.
 
     `clock` measures delays and stamps what the PBX writes down. `pbx_behaviour` is the PBX's, `exchange_options` go to
     `ExchangeSimulator`.
@@ -84,7 +84,7 @@ class Company:
         return tomlkit.dumps(document)
 
     def without_calendar(self) -> frozenset[str]:
-        """Return the guids of those whose calendar nobody can read as the service account."""
+        """Return the guids of the users whose calendars the service account cannot read."""
         return frozenset(person.guid for person in self.world.people if not (person.mailbox and person.may_impersonate))
 
 
@@ -121,4 +121,4 @@ class RoutedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""

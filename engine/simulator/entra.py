@@ -1,4 +1,4 @@
-"""A simulated Entra ID on loopback: OpenID Connect discovery, app registrations, and the token endpoint."""
+"""Simulated Entra ID on loopback: OpenID Connect discovery, app registrations, and the token endpoint."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ class AppRegistration:
     certificates: list[x509.Certificate] = field(default_factory=list)
 
     def prove(self, form: Mapping[str, str], token_endpoint: str, now: datetime) -> None:
-        """Check the proof in a token request. Raises `Refusal`."""
+        """Check the client's proof in a token request. Raises `Refusal`."""
         if "client_assertion" in form:
             self._check_assertion(form, token_endpoint, now)
         elif "client_secret" in form:
@@ -159,12 +159,12 @@ class EntraSimulator:
         return f"https://localhost:{self._port}"
 
     def holder(self, token: str, resource: str) -> str | None:
-        """Return the client id that has this token for `resource`, None when it is not good (any more)."""
+        """Return the client id that holds this token for `resource`, None if it is invalid or expired."""
         client_id, its_resource, end = self._tokens.get(token, ("", "", self.now()))
         return client_id if its_resource == resource and self.now() < end else None
 
     def revoke_tokens(self) -> None:
-        """Make all tokens invalid that were given out so far."""
+        """Invalidate all tokens issued so far."""
         self._tokens.clear()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

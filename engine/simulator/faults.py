@@ -1,4 +1,4 @@
-"""What can be made to go wrong in a simulated HTTP server, for one request, for some, or until it is lifted."""
+"""Faults of a simulated HTTP server, for one request, for some, or until cleared."""
 
 import asyncio
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer something else altogether, whatever was asked."""
+    """Send an unrelated response to any request."""
 
     status: int
     body: bytes = b""
@@ -71,7 +71,7 @@ class RedirectUrl:
 
 
 class Ending(StrEnum):
-    """How an answer to GetStreamingEvents ends."""
+    """Ending of a response to GetStreamingEvents."""
 
     CLOSED = "in order, with ConnectionStatus Closed"
     SILENTLY = "with the last chunk, and without a word"
@@ -103,7 +103,7 @@ def service_unavailable(retry_after: int | None = None) -> Reply:
 
 
 def server_busy(back_off_milliseconds: int) -> ErrorCode:
-    """Return the SOAP fault of a caller that is over its budget."""
+    """Return the SOAP fault for a caller over its budget."""
     values = {"BackOffMilliseconds": str(back_off_milliseconds)}
     message = "The server cannot service this request right now. Try again later."
     return ErrorCode("ErrorServerBusy", message, values, in_fault=True)
@@ -115,12 +115,12 @@ def ews_switched_off(reason: str = "EWS is disabled for this user or tenant") ->
 
 
 def html_page() -> Reply:
-    """Return the log-in page of a proxy that answers 200 in place of Exchange."""
+    """Return the log-in page of a proxy, with status 200, in place of Exchange."""
     return Reply(200, b"<!DOCTYPE html><html><body><form>Please log in</form></body></html>", HTML)
 
 
 def garbage() -> Reply:
-    """Return 200 and bytes that say text/xml and are not."""
+    """Return status 200 and bytes declared as text/xml that are not XML."""
     return Reply(200, b"\x00\xff\xfe<soap:Envelope>&&& not XML", XML)
 
 
@@ -145,7 +145,7 @@ class Fault:
     anonymous: bool = False
 
     def befalls(self, operation: str, mailbox: str, host: str, path: str, logged_in: bool) -> bool:
-        """Tell whether such a request is meant; names are compared regardless of case."""
+        """Return whether it affects such a request; names are compared ignoring case."""
         if not logged_in and not self.anonymous:
             return False
         pairs = ((self.operation, operation), (self.mailbox, mailbox), (self.host, host), (self.path, path))
@@ -153,7 +153,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that are set at the moment; several may befall one request, in the order they were set."""
+    """The active faults; several may affect one request, in the order they were set."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -175,11 +175,11 @@ class Faults:
         return fault
 
     def clear(self, fault: Fault | None = None) -> None:
-        """Lift one fault, or all of them."""
+        """Clear one fault, or all of them."""
         self._faults = [] if fault is None else [kept for kept in self._faults if kept is not fault]
 
     def take(self, *, operation: str, mailbox: str, host: str, path: str, logged_in: bool) -> list[Effect]:
-        """Return the effects that befall a request, and count them."""
+        """Return the effects on a request, and count them."""
         due = [fault for fault in self._faults if fault.befalls(operation, mailbox, host, path, logged_in)]
         for fault in due:
             if fault.times is not None:

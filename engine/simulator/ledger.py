@@ -1,4 +1,4 @@
-"""What a simulated server was asked and what it answered, so that a test can say what was on the wire."""
+"""Ledger of the requests to a simulated server and its responses, for assertions of tests."""
 
 import asyncio
 from collections import Counter, deque
@@ -36,7 +36,7 @@ class Record:
 
 
 class Ledger:
-    """The newest records in order, and totals over all there ever were."""
+    """The latest records in order, and totals over all records."""
 
     def __init__(self) -> None:
         self._records: deque[Record] = deque(maxlen=KEPT)
@@ -45,7 +45,7 @@ class Ledger:
         self.operations: Counter[str] = Counter()
 
     def add(self, record: Record) -> None:
-        """Enter a record."""
+        """Add a record."""
         self._records.append(record)
         self.statuses[record.status] += 1
         if record.operation:
@@ -63,12 +63,12 @@ class Ledger:
 
     @property
     def connections(self) -> int:
-        """How many TCP connections the records are spread over."""
+        """Number of TCP connections used by the records."""
         return len({record.connection for record in self._records})
 
     @property
     def refusals(self) -> int:
-        """How many requests were answered 401; each handshake has one or two of them."""
+        """Number of responses with status 401; each handshake has one or two of them."""
         return self.statuses[401]
 
     async def until(self, count: int, **wanted: object) -> list[Record]:
@@ -79,7 +79,7 @@ class Ledger:
         return found
 
     def clear(self) -> None:
-        """Forget everything, totals too."""
+        """Clear all records and totals."""
         self._records.clear()
         self.statuses.clear()
         self.operations.clear()

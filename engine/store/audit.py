@@ -1,4 +1,4 @@
-"""Who changed what, over restarts: the last changes of each kind."""
+"""Persistent audit log: the last changes of each kind."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from engine.store.database import Database
 from engine.store.settings_history import Author
 
 KEPT = 300
-"""Of each action, so that what is done often never makes what is done rarely be forgotten."""
+"""Entries kept per action, so that frequent actions do not displace rare ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One change at calendar time `at`: the name of the request, and what it was about."""
+    """One change at calendar time `at`: the name of the request, and its subject."""
 
     at: datetime
     author: Author
@@ -29,7 +29,7 @@ class AuditTrail:
         self._database = database
 
     async def load(self) -> tuple[AuditRecord, ...]:
-        """Return all that are kept, the oldest first."""
+        """Return all entries, the oldest first."""
         rows = await self._database.run(lambda connection: connection.execute(_SELECT).fetchall())
         return tuple(
             AuditRecord(datetime.fromisoformat(at), Author(uid, pid, user), action, subject)
@@ -37,7 +37,7 @@ class AuditTrail:
         )
 
     async def add(self, records: Sequence[AuditRecord]) -> None:
-        """Return when these are on the disk, too; the oldest ones of the same actions go."""
+        """Save records durably; the oldest ones of the same actions are deleted."""
         rows = [
             (each.at.isoformat(), each.author.uid, each.author.pid, each.author.user, each.action, each.subject)
             for each in records

@@ -1,4 +1,4 @@
-"""One SQLite file, private to the engine's user, on a thread of its own so that the loop never waits for a disk."""
+"""SQLite database of the state directory, on its own thread so that the event loop never waits for a disk."""
 
 import asyncio
 import errno
@@ -27,10 +27,10 @@ from engine.store.protection import exposure
 T = TypeVar("T")
 
 APPLICATION_ID = 0x63616C65
-"""Marks the file as ours (PRAGMA application_id): the bytes of "cale"."""
+"""Identifies the file (PRAGMA application_id): the bytes of "cale"."""
 
 JOURNAL_PAGES = 250
-"""Pages of 4 kB until the write-ahead log is begun anew: a presence changes one or two of them."""
+"""Pages of 4 kB after which the write-ahead log is checkpointed; a presence changes one or two of them."""
 
 MIGRATIONS = (
     """
@@ -92,11 +92,11 @@ MIGRATIONS = (
     CREATE TABLE let_go (guid TEXT PRIMARY KEY) WITHOUT ROWID
     """,
 )
-"""Each brings the schema one version further (PRAGMA user_version); released ones never change."""
+"""Each migration raises the schema by one version (PRAGMA user_version); released ones never change."""
 
 
 class Database:
-    """The state directory's database. Open it once; `run` takes a function of the connection to the thread."""
+    """The state directory's database. Open it once; `run` calls a function with the connection on the thread."""
 
     def __init__(self, state_dir: Path) -> None:
         self._directory = state_dir
@@ -116,29 +116,29 @@ class Database:
     async def run(self, work: Callable[[sqlite3.Connection], T], *, durably: bool = False) -> T:
         """Do `work` in one transaction on the database thread, in the order of the calls, and return its result.
 
-        `durably`: it is on the disk then, and survives a power cut.
+        `durably`: it is on disk when this returns, and survives a power cut.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, durably)
 
     async def reopen(self) -> None:
-        """Open the file again after something was the matter with it, or with its directory. Raises what `open` does.
+        """Reopen the file after a problem with it or its directory. Raises what `open` does.
 
-        It may be an empty one: what it held may be gone.
+        The file may be empty: its content may be lost.
         """
         await asyncio.get_running_loop().run_in_executor(self._thread, self._reopen)
 
     async def put_aside(self) -> Path:
-        """Let a damaged file that could not be opened make room for an empty one, and return where it is now."""
+        """Move a damaged file aside and create an empty one; return where the old one is."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._put_aside)
 
     @property
     def aside(self) -> DatabasePutAside | None:
-        """What is to be said as long as there is a file that was put aside."""
+        """The failure to report while a file that was moved aside exists."""
         aside = self._path.with_name(f"{self._path.name}.damaged")
         return DatabasePutAside(str(aside)) if aside.exists() else None
 
     async def close(self) -> None:
-        """Finish what is under way, close the file and let another engine have the directory."""
+        """Finish pending work, close the file and release the directory."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
 
@@ -184,7 +184,7 @@ class Database:
         return aside
 
     def _check_directory(self) -> None:
-        """Open nothing where somebody else could have put what is opened."""
+        """Raise if somebody else could have placed files in the directory."""
         exposed = exposure(self._directory)
         if exposed:
             raise StateDirectoryExposed(exposed)
@@ -194,8 +194,8 @@ class Database:
         if connection is None:
             raise StoreUnusable(f"{self._path}: not open")
         if _identity(self._path) != self._opened:
-            # SQLite would go on writing into a file that nobody finds any more.
-            raise DiskUnusable(f"{self._path} was removed, or exchanged for another one")
+            # SQLite would keep writing to the deleted file.
+            raise DiskUnusable(f"{self._path} was removed or replaced")
         with self._errors_named():
             connection.execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
@@ -203,7 +203,7 @@ class Database:
                 result = work(connection)
                 connection.execute("COMMIT")
             except BaseException:
-                # After some errors of the disk there is no transaction any more (sqlite.org, lang_transaction).
+                # After some disk errors the transaction is already rolled back (sqlite.org, lang_transaction).
                 if connection.in_transaction:
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
@@ -238,7 +238,7 @@ _SQLITE_DISK_ERRORS = frozenset(
 
 
 class _NotOurs(sqlite3.DatabaseError):
-    """The file is in order, but not for us."""
+    """The file is intact, but not usable by this version."""
 
 
 def _kind(of_the_disk: bool) -> type[StoreUnusable]:
@@ -261,7 +261,7 @@ def _is_still_there(descriptor: int, path: Path) -> bool:
 
 
 def _lock(path: Path) -> int:
-    """Hold the directory for as long as this process lives; the system lets go of it even after kill -9."""
+    """Lock the directory for the lifetime of this process; the system releases it even after kill -9."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -272,7 +272,7 @@ def _lock(path: Path) -> int:
 
 
 def _make(path: Path) -> None:
-    """Have the file there, of this account and for it alone."""
+    """Create the file if missing, owned by and private to this account."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         status = os.fstat(descriptor)
@@ -296,7 +296,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if sound != "ok":
         raise sqlite3.DatabaseError(sound)
     # With a write-ahead log and synchronous=NORMAL a commit survives kill -9 of the engine without waiting for the
-    # disk; a power cut may take the last ones, which then count as in doubt or are sent again.
+    # disk; a power cut may lose the last ones, which then count as in doubt or are sent again.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")

@@ -1,10 +1,10 @@
-"""What can go wrong with the files we keep, each by its name."""
+"""Failures of the state directory and the database in it."""
 
 from engine.core.errors import Failure, Fault, Scope
 
 
 class StoreFailure(Failure):
-    """Base of this room's failures."""
+    """Base class of the failures of the store."""
 
 
 class StoreUnusable(StoreFailure):
@@ -13,18 +13,18 @@ class StoreUnusable(StoreFailure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The state directory cannot be used"
-    remedy = "Make engine.state_dir a directory that the engine's user owns and may write, on a disk with free space."
+    remedy = "Set engine.state_dir to a directory that the engine's account can write to, on a disk with free space."
 
 
 class DiskUnusable(StoreUnusable):
-    """The disk is full, read only or broken: what is the matter may pass, or be mended, without another setting."""
+    """The disk is full, read-only or broken: a problem that may pass or be repaired without changing the settings."""
 
     fault = Fault.SERVER
     scope = Scope.SERVICE
-    meaning = "The state directory cannot be written, or read, at the moment"
+    meaning = "The state directory cannot be read or written at the moment"
     remedy = (
-        "Make room on its disk, mount it for writing, or mend it; calendar-engine goes on keeping what it has to "
-        "remember by itself then."
+        "Free space on its disk, remount it writable, or repair it; calendar-engine then resumes saving its state "
+        "by itself."
     )
 
 
@@ -34,76 +34,76 @@ class StoreDamaged(StoreFailure):
     fault = Fault.SERVER
     scope = Scope.SERVICE
     meaning = "The database of acknowledged presences is damaged"
-    remedy = "Move the file away and start again: the engine then asks the PBX what it shows for every user."
+    remedy = "Move the file away and restart: the engine then reads every user's presence from the PBX."
 
 
 class StoreForeign(StoreDamaged):
-    """The database is another program's, or a newer version's."""
+    """The database belongs to another program or a newer version."""
 
     fault = Fault.SETTINGS
-    meaning = "The database in the state directory is not one that this version can use"
+    meaning = "This version cannot use the database in the state directory"
     remedy = "Start the newer calendar-engine, or give this one an engine.state_dir of its own."
 
 
 class DatabasePutAside(StoreFailure):
-    """The database was damaged when the engine started, which began with an empty one."""
+    """The database was damaged when the engine started; it was replaced by an empty one."""
 
     fault = Fault.SERVER
     scope = Scope.SERVICE
-    meaning = "The database was damaged and put aside; its settings history and audit log are only there"
+    meaning = "The database was damaged and moved aside; its settings history and audit log are only there"
     remedy = (
-        "Look at the disk of the state directory, and remove that file when you do not need it any more. The PBX was "
-        "asked what it shows; users who left meanwhile may still show a presence, which is cleared by hand."
+        "Check the disk of the state directory, and remove that file when it is no longer needed. Presences were read "
+        "back from the PBX; those of users who have left since may remain and must be cleared by hand."
     )
 
 
 class PresencesNotKept(StoreFailure):
-    """What the PBX confirmed cannot be written down. Presences go on from memory."""
+    """Confirmed presences cannot be saved. The engine goes on from memory."""
 
     fault = Fault.SERVER
     scope = Scope.SERVICE
     meaning = "Presences are kept in memory only, since the state directory cannot be written"
     remedy = (
-        "Make room on the disk of the state directory, mount it for writing, or mend it. Everything goes on and is "
-        "written down when that works again; presences that could not be written down are cleared when the engine "
-        "stops before that."
+        "Free space on the disk of the state directory, remount it writable, or repair it. The engine keeps "
+        "working and saves everything once that is possible again; if it stops before then, it clears the presences "
+        "it could not save."
     )
 
 
 class VersionsNotKept(StoreFailure):
-    """A version of the settings is in force that cannot be written down."""
+    """The version of the settings in force cannot be saved to the history."""
 
     fault = Fault.SERVER
     scope = Scope.SERVICE
     meaning = "The settings in force are not in the history, since the state directory cannot be written"
     remedy = (
-        "Make room on the disk of the state directory, mount it for writing, or mend it: they are written down "
-        "then, within a minute."
+        "Free space on the disk of the state directory, remount it writable, or repair it: they are then saved "
+        "within a minute."
     )
 
 
 class AuditNotKept(StoreFailure):
-    """Who changed what cannot be written down for later; it is in the log of the service all the same."""
+    """The audit log cannot be saved; its entries are in the log of the service all the same."""
 
     fault = Fault.SERVER
     scope = Scope.SERVICE
-    meaning = "The audit log cannot be kept"
+    meaning = "The audit log cannot be saved"
     remedy = (
-        "Make room on the disk of the state directory, or let it be written again. Until then the entries are in the "
-        "log of the service, and in memory."
+        "Free space on the disk of the state directory, or make it writable again. Until then the entries are in the "
+        "log of the service and in memory."
     )
 
 
 class StateDirectoryExposed(StoreFailure):
-    """Others may write into the state directory, or put another one in its place, or look into it."""
+    """Others can read, write or replace the state directory."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The state directory is not protected"
     remedy = (
         "Make it a directory that belongs to the account calendar-engine runs as, with mode 0700 (chown and chmod "
-        "700), below directories in which only that account and root may write. Then look whether its files are "
-        "still yours, and change the passwords in it if others could read them."
+        "700), below directories in which only that account and root may write. Then check that its files are "
+        "unchanged, and change the passwords in it if others could read them."
     )
 
 
@@ -113,4 +113,4 @@ class AlreadyRunning(StoreFailure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "Another engine is running with this state directory"
-    remedy = "Stop the other one first, or give this one an engine.state_dir of its own."
+    remedy = "Stop the other engine first, or give this one its own engine.state_dir."

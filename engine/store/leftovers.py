@@ -1,4 +1,4 @@
-"""Removes what a process that was killed left behind in a directory of ours, and nothing else."""
+"""Removes files that a killed process left behind in a directory of the engine."""
 
 import fcntl
 import os
@@ -14,18 +14,18 @@ IN_STATE = (
     r"pbx-(listen|addresses)\.new",
     r"debuglog\.sqlite\.damaged(-wal|-shm)?",
 )
-"""What is written beside a file before it takes its place, and the debug log that was put aside at an earlier start.
+"""Temporary files of atomic replacements, and debug logs moved aside at an earlier start.
 
-In the state directory nobody else works while the database is open."""
+Nothing else uses the state directory while the database is open."""
 
 
 def temporary_names(name: str) -> tuple[str, ...]:
-    """Return the pattern of what is written beside a file of that name before it takes its place."""
+    """Return the pattern of the temporary files written before a file of that name is replaced."""
     return (rf"\.{re.escape(name)}\.[0-9a-f]{{8}}",)
 
 
 def sweep(directory: Path, patterns: Sequence[str]) -> tuple[str, ...]:
-    """Remove regular files of this account with such a name that nobody has locked; return what is gone."""
+    """Remove this account's unlocked regular files that match; return the names removed."""
     gone: list[str] = []
     with suppress(OSError):
         for entry in sorted(os.listdir(directory)):

@@ -1,4 +1,4 @@
-"""The log-ins of every account, over restarts: what keeps a wrong secret from being tried again and again."""
+"""History of log-in attempts per account, kept over restarts, so that a wrong secret is not tried repeatedly."""
 
 import asyncio
 import contextlib
@@ -13,11 +13,11 @@ from engine.store.database import Database
 from engine.store.errors import StoreFailure
 
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
-"""Costs (RFC 7914): 16 MiB and some 50 ms for each guess at a secret whose fingerprint somebody has got hold of."""
+"""scrypt costs (RFC 7914): 16 MiB and about 50 ms for each guess at a secret from a leaked fingerprint."""
 
 
 class LogInHistory:
-    """The table `log_in`; implements `History`. As long as the disk fails, what is known is remembered in memory."""
+    """The table `log_in`; implements `History`. While the disk fails, attempts are kept in memory."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -26,7 +26,7 @@ class LogInHistory:
         self._salt = secrets.token_bytes(32)
 
     async def change(self, account: Account, work: Work) -> Attempts:
-        """Do `work` in one transaction; it is on the disk's way when this returns."""
+        """Do `work` in one transaction, committed when this returns."""
         known = self._known.get(account, ()) if account in self._unsaved else None
         try:
             attempts = await self._database.run(lambda connection: _change(connection, account, work, known))
@@ -38,14 +38,14 @@ class LogInHistory:
         return attempts
 
     async def accounts(self) -> dict[Account, Attempts]:
-        """Return everything that is remembered."""
+        """Return all recorded attempts."""
         found: dict[Account, Attempts] = {}
         with contextlib.suppress(StoreFailure):
             found = await self._database.run(_accounts)
         return found | {account: self._known[account] for account in self._unsaved}
 
     async def fingerprint(self, account: Account, credential: str) -> str:
-        """Return a slow, salted hash: the same over restarts, and of no use to who finds it."""
+        """Return a slow, salted hash: stable over restarts, and useless if leaked."""
         with contextlib.suppress(StoreFailure):
             self._salt = await self._database.run(_salt)
         return await asyncio.to_thread(_scrypt, f"{account.key}\0{credential}", self._salt)
@@ -56,7 +56,7 @@ def _scrypt(text: str, salt: bytes) -> str:
 
 
 def _change(connection: sqlite3.Connection, account: Account, work: Work, known: Attempts | None) -> Attempts:
-    """`known` is what could not be written before, if anything."""
+    """Apply `work`; `known` are attempts that could not be written before, if any."""
     before = _attempts(connection.execute(_SELECT, (account.kind, account.name)))
     after = work(before if known is None else known)
     if after != before:

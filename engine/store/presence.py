@@ -1,4 +1,4 @@
-"""Presences that the PBX acknowledged, and which removals are intended."""
+"""Store of acknowledged presences and intended removals."""
 
 import logging
 import sqlite3
@@ -18,31 +18,31 @@ logger = logging.getLogger(__name__)
 
 
 class Meant:
-    """The tables `let_through` and `let_go`. What the disk does not take is weighed once more after a restart."""
+    """The tables `let_through` and `let_go`. If saving fails, the change is evaluated again after a restart."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def settings(self) -> PresenceSettings | None:
-        """Return the presence settings that were let through last; None where none were, or none that are known."""
+        """Return the presence settings let through last; None if there are none or they are unreadable."""
         try:
             row = await self._database.run(lambda connection: connection.execute(_SETTINGS).fetchone())
             return None if row is None else _settings(row[0])
-        except (StoreFailure, msgspec.MsgspecError, ValueError, KeyError) as error:  # KeyError: a zone that is gone
-            logger.warning("which settings were let through cannot be read: %s", type(error).__name__)
+        except (StoreFailure, msgspec.MsgspecError, ValueError, KeyError) as error:  # KeyError: a removed time zone
+            logger.warning("the settings last let through cannot be read: %s", type(error).__name__)
             return None
 
     async def let_go(self) -> frozenset[str]:
-        """Return the guids of those who were let go, and whose presence is not cleared yet."""
+        """Return the guids of users who were let go and whose presence is not cleared yet."""
         try:
             rows = await self._database.run(lambda connection: connection.execute(_LET_GO).fetchall())
         except StoreFailure as failure:
-            logger.warning("who was let go cannot be read: %s", failure)
+            logger.warning("the users last let go cannot be read: %s", failure)
             return frozenset()
         return frozenset(guid for (guid,) in rows)
 
     async def note(self, settings: PresenceSettings, let_go: Set[str]) -> None:
-        """Write down both, in place of those before; they survive a power cut. Raises a `StoreFailure`."""
+        """Replace both durably; they survive a power cut. Raises a `StoreFailure`."""
 
         def note(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM let_through")
@@ -71,11 +71,10 @@ def _settings(text: str) -> PresenceSettings:
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
-    """What we know of one user's calendar presence in the PBX.
+    """Known state of one user's calendar presence in the PBX.
 
-    `acknowledged` is the last one the PBX confirmed (None: we never learned), and `intended` one that was sent without
-    a stored confirmation: what the PBX shows is then either of the two. Both expire at an instant from which they are
-    not true any more.
+    `acknowledged` is the last one the PBX confirmed (None: unknown), `intended` one that was sent without a stored
+    confirmation; the PBX then shows either of the two. Both expire at an instant from which they are no longer true.
     """
 
     acknowledged: Presence | None = None
@@ -85,28 +84,28 @@ class Written(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def in_doubt(self) -> bool:
-        """Whether only the PBX itself can tell what it shows."""
+        """Whether only the PBX knows which presence it shows."""
         return self.acknowledged is None or self.intended is not None
 
     @property
     def ends(self) -> datetime | None:
-        """From when on nothing is true any more of what the PBX may show; None if that is not known, or never."""
+        """The instant from which nothing the PBX may show is true any longer; None if unknown or never."""
         return max((each for each in (self.expires, self.intended_expires) if each is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where presences are written: which PBX, and as which contact of a user there."""
+    """Target of presences: the PBX, and the presence contact of its users."""
 
     pbx: str
     contact: str
 
 
 class AcknowledgedPresences:
-    """The table `presence`, and where they are. Each method is one transaction, on disk's way when it returns.
+    """The table `presence`, and the place it applies to. Each method is one transaction, committed when it returns.
 
-    What the disk does not take stays in memory, until `keep` can write it down; `trouble` says so meanwhile. Which of
-    them are cleared on purpose is `meant`.
+    What cannot be saved stays in memory until `keep` succeeds, and `trouble` reports it meanwhile. `meant` records
+    which presences are cleared intentionally.
     """
 
     def __init__(self, database: Database) -> None:
@@ -120,7 +119,7 @@ class AcknowledgedPresences:
         self.trouble: PresencesNotKept | None = None
 
     async def load(self) -> dict[str, Written]:
-        """Return everything known, by guid."""
+        """Return all known presences, by guid."""
         if self.trouble is None:
             try:
                 self._written = await self._database.run(
@@ -133,9 +132,9 @@ class AcknowledgedPresences:
         return dict(self._written)
 
     async def settle_in(self, place: Place) -> None:
-        """Note where presences are written from now on; what was written elsewhere says nothing about it.
+        """Set the place presences are written to from now on; records of another place do not apply to it.
 
-        Those of another contact in the same PBX would stay there for ever: they become `leftovers`.
+        Presences of another contact in the same PBX would otherwise stay there: they become `leftovers`.
         """
         before, self._place = self._place, place
         await self._store(None, lambda connection: _settle_in(connection, place))
@@ -143,7 +142,7 @@ class AcknowledgedPresences:
             self._move(before, place)
 
     async def leftovers(self) -> dict[str, tuple[str, ...]]:
-        """Return under which other contacts there still is something of ours, by guid."""
+        """Return the other contacts that still show presences of ours, by guid."""
         if self.trouble is None:
             try:
                 rows = await self._database.run(lambda connection: connection.execute(_LEFTOVERS).fetchall())
@@ -156,19 +155,19 @@ class AcknowledgedPresences:
         return dict(self._leftovers)
 
     async def tidied_up(self, guid: str) -> None:
-        """Note that nothing is left of this user's `leftovers`."""
+        """Record that this user's `leftovers` are cleared."""
         self._leftovers.pop(guid, None)
         await self._store(guid, lambda connection: connection.execute(_TIDIED_UP, (guid,)))
 
     async def intend(self, guid: str, presence: Presence, expires: datetime | None) -> None:
-        """Note that `presence` is about to be sent, which stops being true at `expires`."""
+        """Record that `presence`, valid until `expires`, is about to be sent."""
         known = self._written.get(guid, Written())
         self._written[guid] = replace(known, intended=presence, intended_expires=expires)
         row = (guid, presence.activity, presence.note, expires.isoformat() if expires else None)
         await self._store(guid, lambda connection: connection.execute(_INTEND, row))
 
     async def acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
-        """Note that the PBX shows `presence`, which stops being true at `expires`."""
+        """Record that the PBX shows `presence`, valid until `expires`."""
         known = self._written.get(guid, Written())
         is_known = known.acknowledged == presence and known.intended is None
         self._written[guid] = Written(presence, expires)
@@ -177,13 +176,13 @@ class AcknowledgedPresences:
         await self._store(None if is_known else guid, lambda connection: connection.execute(_ACKNOWLEDGE, row))
 
     async def withdraw(self, guid: str) -> None:
-        """Note that what was intended last was refused: the PBX still shows the one acknowledged before."""
+        """Record that the last intended presence was refused: the PBX still shows the acknowledged one."""
         if guid in self._written:
             self._written[guid] = replace(self._written[guid], intended=None, intended_expires=None)
         await self._store(guid, lambda connection: connection.execute(_WITHDRAW, (guid,)))
 
     async def forget(self, guid: str) -> None:
-        """Drop a user we have nothing more to do with."""
+        """Delete the record of a user."""
         self._written.pop(guid, None)
         self._leftovers.pop(guid, None)
 
@@ -194,9 +193,9 @@ class AcknowledgedPresences:
         await self._store(guid, forget)
 
     async def keep(self) -> None:
-        """Try once more to write down what could not be, all of it: the file may have been exchanged for another.
+        """Retry saving everything that could not be saved: the file may have been replaced by another.
 
-        What it holds stays there unless it was read before.
+        Records in the file stay there unless they were read before.
         """
         if self.trouble is None:
             return
@@ -212,15 +211,15 @@ class AcknowledgedPresences:
             self._complain(failure)
             return
         if not self._not_kept:
-            logger.warning("presences are written down again")
+            logger.warning("presences are saved again")
             self.trouble = None
 
     def not_kept(self) -> dict[str, Written]:
-        """Return what the PBX may show of ours that will not be known after a restart, by guid."""
+        """Return the presences that the PBX may show and that would be unknown after a restart, by guid."""
         return {guid: self._written[guid] for guid in self._not_kept if guid in self._written}
 
     async def _store(self, guid: str | None, work: Callable[[sqlite3.Connection], object]) -> None:
-        """Do `work`, or remember that what it says of `guid` (None: nothing new) is not on the disk."""
+        """Do `work`; if it fails, remember that `guid` (None: nothing new) is not saved."""
         if self.trouble is None:
             try:
                 await self._database.run(work)
@@ -233,12 +232,12 @@ class AcknowledgedPresences:
 
     def _complain(self, failure: StoreFailure) -> None:
         if self.trouble is None:
-            logger.warning("presences cannot be written down, and go on from memory: %s. %s", failure, failure.remedy)
+            logger.warning("presences cannot be saved and are kept in memory: %s. %s", failure, failure.remedy)
         if self.trouble is None or self.trouble.detail != str(failure):
             self.trouble = PresencesNotKept(str(failure))
 
     def _move(self, before: Place, place: Place) -> None:
-        """Do in memory what `_settle_in` does on the disk."""
+        """Do in memory what `_settle_in` does on disk."""
         if before.pbx != place.pbx:
             self._leftovers.clear()
         else:
@@ -267,7 +266,7 @@ _WITHDRAW = """
     UPDATE presence SET intended_activity = NULL, intended_note = NULL, intended_expires = NULL WHERE guid = ?
 """
 _FORGET = "DELETE FROM presence WHERE guid = ?"
-# When it ends is kept: what the PBX may show of ours is not true after that, whatever it is.
+# The end is kept: whatever the PBX may show, it is not true after that.
 _DOUBT_ALL = "UPDATE presence SET activity = NULL, note = NULL, intended_activity = NULL, intended_note = NULL"
 _LEAVE_BEHIND = """
     INSERT OR IGNORE INTO leftover SELECT guid, ? FROM presence
@@ -281,7 +280,7 @@ def _settle_in(connection: sqlite3.Connection, place: Place) -> None:
     found = connection.execute("SELECT pbx, contact FROM place").fetchone()
     before = place if found is None else Place(*found)
     if found is not None and before == place:
-        return  # A disk that is full would not take even what is there already, and can be read all the same.
+        return  # A full disk refuses even to rewrite the same row, but can still be read.
     if before.pbx != place.pbx:
         connection.execute("DELETE FROM leftover")
     elif before.contact != place.contact:

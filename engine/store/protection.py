@@ -1,17 +1,17 @@
-"""Who may write where our files are: nobody but this account and root, neither there nor in any directory above."""
+"""Checks that only this account and root may write to a directory or any directory above it."""
 
 import os
 import stat
 from pathlib import Path
 
 _MOST_LINKS = 40
-"""As many as the system follows in one path (path_resolution(7))."""
+"""Maximum symbolic links the system follows in one path (path_resolution(7))."""
 
 
 def exposure(directory: Path) -> str:
-    """Return why others could write into a directory, or put another one in its place; "" if nobody can.
+    """Return why others could write to a directory or replace it; "" if nobody can.
 
-    What is not there yet cannot be exposed, but the directories above it. Raises `OSError`.
+    A missing directory cannot be exposed, but those above it can. Raises `OSError`.
     """
     found, real = _way(Path(os.path.abspath(directory)), _MOST_LINKS, ours_up_to=0)
     if found or not real.exists():
@@ -23,10 +23,10 @@ def exposure(directory: Path) -> str:
 
 
 def exposure_of_file(file: Path) -> str:
-    """Return why strangers could write a file, or put another one in its place; "" if nobody can.
+    """Return why others could write or replace a file; "" if nobody can.
 
-    File and directory may belong to root, and a group that they are given to may write: that is how administrators
-    share them. Raises `OSError`.
+    File and directory may belong to root and be writable by their group: that is how administrators share them.
+    Raises `OSError`.
     """
     found, real = _way(Path(os.path.abspath(file)), _MOST_LINKS, ours_up_to=1)
     if found:
@@ -42,9 +42,9 @@ def exposure_of_file(file: Path) -> str:
 
 
 def _way(path: Path, links: int, *, ours_up_to: int) -> tuple[str, Path]:
-    """Follow a path from the root, links and all; return what is wrong on the way to its end, and where it ends.
+    """Follow a path from the root, including symbolic links; return what is wrong on the way, and where it ends.
 
-    The last `ours_up_to` directories above the end are left to whoever knows what they are for.
+    The last `ours_up_to` directories above the end are left to the caller to check.
     """
     real = Path(path.anchor)
     parts = path.parts[1:]
@@ -61,7 +61,7 @@ def _way(path: Path, links: int, *, ours_up_to: int) -> tuple[str, Path]:
             if status.st_uid not in (os.geteuid(), 0):
                 return _owned(step, status), step
             if not links:
-                return f"{step} leads round in circles", step
+                return f"{step} is a symbolic link loop", step
             target = Path(os.path.normpath(real / os.readlink(step)))
             return _way(target.joinpath(*parts[index + 1 :]), links - 1, ours_up_to=ours_up_to)
         real = step
@@ -69,7 +69,7 @@ def _way(path: Path, links: int, *, ours_up_to: int) -> tuple[str, Path]:
 
 
 def _on_the_way(directory: Path) -> str:
-    """Say why others could exchange what is in a directory on the way."""
+    """Return why others could replace entries of a directory on the way."""
     status = directory.stat()
     if status.st_uid not in (os.geteuid(), 0):
         return _owned(directory, status)

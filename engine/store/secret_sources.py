@@ -1,4 +1,4 @@
-"""All the places that secrets come from as one: what is given from outside stands before what is stored."""
+"""All sources of secrets combined: environment and secrets file override stored secrets."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a secret comes from, None: there is none; and since when one is stored, whether or not it is used."""
+    """Source of a secret (None: there is none), and the time it was stored, even if another source overrides it."""
 
     name: str
     place: Place | None
@@ -36,9 +36,9 @@ class Origin:
 
 
 class SecretSources:
-    """The environment, then the secrets file where one is given, then the `vault`, which alone can be written.
+    """The environment, then the secrets file if one is given, then the `vault`, the only one that can be written.
 
-    `now` is the time that a secret is stored with, and `settings_file` says where secrets are sent. Every method may
+    `now` returns the time to store with a secret; `settings_file` determines where secrets are sent. Every method may
     raise a failure of the file or of the vault.
     """
 
@@ -59,31 +59,31 @@ class SecretSources:
         self._lock = asyncio.Lock()
 
     async def secrets(self, exchange: ExchangeSettings) -> Secrets:
-        """Return what the engine works with. The vault is not looked into where it is not needed.
+        """Return the secrets for the engine. The vault is read only if needed.
 
-        Raises `SettingsDirectoryExposed`, and `SecretsMissing` with the names of all that are not there.
+        Raises `SettingsDirectoryExposed`, and `SecretsMissing` with the names of all missing ones.
         """
         return await self._in_turn(lambda: self._secrets(exchange))
 
     async def known(self) -> Mapping[str, Secret]:
-        """Return all there are, by name."""
+        """Return all secrets, by name."""
         return await self._in_turn(self._known)
 
     async def origins(self) -> tuple[Origin, ...]:
-        """Return where each secret there can be comes from."""
+        """Return the origin of every possible secret."""
         return await self._in_turn(self._origins)
 
     async def put(self, secrets: Mapping[str, Secret]) -> None:
-        """Store these, in the place of those with the same names."""
+        """Store secrets, replacing those with the same names."""
         new = {name: Stored(value, self._now()) for name, value in secrets.items()}
         await self._in_turn(lambda: self._vault.store({**self._vault.load(), **new}))
 
     async def delete(self, name: str) -> bool:
-        """Remove a stored secret, and tell whether there was one."""
+        """Remove a stored secret; return whether there was one."""
         return await self._in_turn(lambda: self._delete(name))
 
     async def rotate_key(self) -> None:
-        """Encrypt the stored secrets with another key."""
+        """Re-encrypt the stored secrets with a new key."""
         await self._in_turn(self._vault.rotate_key)
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
@@ -94,7 +94,7 @@ class SecretSources:
         return given_secrets(self._environment, self._file)
 
     def _secrets(self, exchange: ExchangeSettings) -> Secrets:
-        with suppress(OSError):  # where that cannot be found out, the settings cannot be read either
+        with suppress(OSError):  # if this cannot be checked, the settings cannot be read either
             exposed = exposure_of_file(self._settings_file)
             if exposed:
                 raise SettingsDirectoryExposed(exposed)

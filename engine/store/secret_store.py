@@ -1,4 +1,4 @@
-"""Secrets on disk, encrypted: worthless without the key, and never half written."""
+"""Encrypted secrets on disk, replaced atomically."""
 
 import hashlib
 import os
@@ -23,13 +23,13 @@ _HEADING = "calendar-engine secrets 1"
 
 
 class SecretsKeyUnusable(Failure):
-    """The key is not there, or no key. Nothing was changed."""
+    """The key is missing or not a key. Nothing was changed."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The key of the stored secrets cannot be used"
     remedy = (
-        "Bring back the key file, or the credential that systemd gives. If it is lost, remove secrets.enc from the "
+        "Restore the key file, or the credential passed by systemd. If it is lost, remove secrets.enc from the "
         "state directory and set the secrets again with calendar-engine secret set."
     )
 
@@ -41,20 +41,18 @@ class SecretsKeyWrong(Failure):
     scope = Scope.SERVICE
     meaning = "The stored secrets were encrypted with another key"
     remedy = (
-        "Bring back that key, as a second line below the present one if there are two. If it is lost, remove "
+        "Restore that key, as a second line below the current one if both are needed. If it is lost, remove "
         "secrets.enc from the state directory and set the secrets again with calendar-engine secret set."
     )
 
 
 class StoredSecretsDamaged(Failure):
-    """The file is not what was written. Nothing was changed."""
+    """The file differs from what was written. Nothing was changed."""
 
     fault = Fault.SERVER
     scope = Scope.SERVICE
     meaning = "The stored secrets are damaged"
-    remedy = (
-        "Bring the file back from a backup, or remove it and set the secrets again with calendar-engine secret set."
-    )
+    remedy = "Restore the file from a backup, or remove it and set the secrets again with calendar-engine secret set."
 
 
 class StoredSecretsUnusable(Failure):
@@ -64,8 +62,8 @@ class StoredSecretsUnusable(Failure):
     scope = Scope.SERVICE
     meaning = "The stored secrets cannot be read or written"
     remedy = (
-        "Let the account calendar-engine runs as own the state directory and the files in it, on a disk with free "
-        "space."
+        "Make the account calendar-engine runs as the owner of the state directory and the files in it, on a disk "
+        "with free space."
     )
 
 
@@ -80,9 +78,9 @@ class Stored:
 class Vault:
     """The file `secrets.enc` in the state directory: one Fernet token (AES-128-CBC and HMAC-SHA256) for all secrets.
 
-    The key is the credential in `credentials`, where there is one, else the file `secrets.key` beside it, which is
-    made when the first secret is stored. Either may hold more keys, a line each: the first one encrypts, the others
-    only decrypt what an interrupted change of the key has left. Every method may raise a failure of this module.
+    The key is the credential in `credentials` if there is one, else the file `secrets.key` beside it, which is created
+    when the first secret is stored. Either may contain more keys, one per line: the first one encrypts, the others only
+    decrypt what an interrupted key rotation left. Every method may raise a failure of this module.
     """
 
     def __init__(self, state_dir: Path, credentials: Path | None) -> None:
@@ -92,7 +90,7 @@ class Vault:
         self._credential = credentials / CREDENTIAL if credentials is not None else None
 
     def load(self) -> dict[str, Stored]:
-        """Return all secrets by name; none as long as nothing was stored."""
+        """Return all stored secrets by name."""
         content = _read(self._file)
         if content is None:
             return {}
@@ -100,7 +98,7 @@ class Vault:
         return _opened(content, self._keys() or (), self._file)
 
     def store(self, content: Mapping[str, Stored]) -> None:
-        """Keep these secrets in place of all that were kept."""
+        """Replace all stored secrets by these."""
         self._check_directory()
         keys = self._keys()
         if keys is None:
@@ -109,9 +107,9 @@ class Vault:
         _replace(self._file, _sealed(content, keys[0]))
 
     def rotate_key(self) -> None:
-        """Encrypt everything with a new key, or the first of those that systemd gives; the old one goes.
+        """Re-encrypt everything with a new key, or the first of those passed by systemd; the old one is removed.
 
-        At every step either file can be read with the other, so that it may be interrupted.
+        The two files match at every step, so that an interruption does no harm.
         """
         content = self.load()
         keys = self._keys() or ()
@@ -127,12 +125,12 @@ class Vault:
         return self._credential is not None and self._credential.exists()
 
     def _keys(self) -> tuple[bytes, ...] | None:
-        """Return the keys, the present one first, None where there never was one."""
+        """Return the keys, the current one first, None if there never was one."""
         path = self._credential if self._is_credential() and self._credential is not None else self._key_file
         content = _read(path)
         if content is None:
             if self._file.exists():
-                raise SecretsKeyUnusable(f"{path} is not there")
+                raise SecretsKeyUnusable(f"{path} does not exist")
             return None
         keys = tuple(line.strip() for line in content.splitlines() if line.strip())
         try:
@@ -140,7 +138,7 @@ class Vault:
         except ValueError:
             keys = ()
         if not keys:
-            raise SecretsKeyUnusable(f"{path} holds no key")
+            raise SecretsKeyUnusable(f"{path} contains no key")
         return keys
 
     def _write_keys(self, keys: tuple[bytes, ...]) -> None:
@@ -179,7 +177,7 @@ def _opened(content: bytes, keys: tuple[bytes, ...], file: Path) -> dict[str, St
 
 
 def _name_of(key: bytes) -> str:
-    """Return what tells keys apart and gives nothing of them away."""
+    """Return an identifier of a key that reveals nothing about it."""
     return hashlib.sha256(b"name of " + key).hexdigest()[:12]
 
 

@@ -1,5 +1,4 @@
-"""The passwords that are given from outside, in the environment or a file that nobody else may read, and which of
-them all the settings need; none is ever in the settings file."""
+"""Secrets given in the environment or a protected file, and those that the settings need; never in the settings."""
 
 import os
 import re
@@ -23,11 +22,11 @@ ENVIRONMENT: Mapping[str, str] = MappingProxyType(
         "pbx.password": "CALENDAR_ENGINE_PBX_PASSWORD",
     }
 )
-"""Which environment variable holds which secret."""
+"""The environment variable of each secret."""
 
 
 class SecretsFileUnreadable(Failure):
-    """The file is not there, or the engine's account may not open it."""
+    """The file does not exist, or the engine's account may not open it."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -49,32 +48,32 @@ class SecretsFileExposed(Failure):
 
 
 class SettingsDirectoryExposed(Failure):
-    """Others could write the settings that say where the passwords are sent."""
+    """Others could change the settings that determine where the passwords are sent."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The directory of the settings file is not protected, so no password is used"
     remedy = (
-        "Let it, and every directory above it, belong to root or to the account calendar-engine runs as, and let "
-        "nobody else write in it (chmod o-w). Then look whether the settings are still yours, and repeat the change "
+        "Make root or the account calendar-engine runs as the owner of it and of every directory above it, and allow "
+        "nobody else to write there (chmod o-w). Then check that the settings are unchanged, and repeat the change "
         "or restart calendar-engine."
     )
 
 
 class SecretsFileInvalid(Failure):
-    """The file is no TOML, or holds something else than the secrets. Its content is never quoted."""
+    """The file is not TOML, or contains anything but secrets. Its content is never quoted."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The secrets file cannot be understood"
+    meaning = "The secrets file is invalid"
     remedy = (
-        "It is TOML and holds nothing but password = '…' or client_secret = '…' in a table [exchange] and "
-        "password = '…' in a table [pbx]; single quotation marks leave backslashes alone."
+        "It must be TOML with only password = '…' or client_secret = '…' in a table [exchange] and "
+        "password = '…' in a table [pbx]; within single quotation marks, backslashes are literal."
     )
 
 
 class SecretsMissing(Failure):
-    """A secret that the settings need is neither stored nor given."""
+    """A secret that the settings need is neither stored nor given otherwise."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -84,8 +83,8 @@ class SecretsMissing(Failure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """The passwords of the service account in Exchange and of the App object in the PBX, and the client secret of the
-    app registration; each empty where the settings have no use for it."""
+    """The passwords of the Exchange service account and of the App object in the PBX, and the client secret of the
+    app registration; empty if the settings do not need it."""
 
     exchange_password: Secret = field(default=Secret(""), repr=False)
     exchange_client_secret: Secret = field(default=Secret(""), repr=False)
@@ -93,12 +92,12 @@ class Secrets:
 
 
 def secrets_in_environment(environment: Mapping[str, str]) -> dict[str, Secret]:
-    """Return the secrets that are given in `environment`, by name; an empty one counts as not given."""
+    """Return the secrets in `environment`, by name; an empty one counts as not given."""
     return {name: Secret(environment[variable]) for name, variable in ENVIRONMENT.items() if environment.get(variable)}
 
 
 def secrets_in_file(file: Path) -> dict[str, Secret]:
-    """Return the secrets that are given in `file`, by name; an empty one counts as not given.
+    """Return the secrets in `file`, by name; an empty one counts as not given.
 
     Raises `SecretsFileUnreadable`, `SecretsFileExposed` or `SecretsFileInvalid`.
     """
@@ -106,17 +105,17 @@ def secrets_in_file(file: Path) -> dict[str, Secret]:
 
 
 def given_secrets(environment: Mapping[str, str], file: Path | None) -> dict[str, Secret]:
-    """Return what is given from outside; what is in `environment` comes first. Raises what `secrets_in_file` does."""
+    """Return the secrets from environment and file; the environment wins. Raises what `secrets_in_file` does."""
     return ({} if file is None else secrets_in_file(file)) | secrets_in_environment(environment)
 
 
 def missing_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> tuple[str, ...]:
-    """Return the names of those that the settings need and are not there."""
+    """Return the names of the needed secrets that are missing."""
     return tuple(name for name in needed_secrets(exchange) if not found.get(name))
 
 
 def chosen_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> Secrets:
-    """Return what the engine works with. Raises `SecretsMissing` with the names of all that are not there."""
+    """Return the secrets for the engine. Raises `SecretsMissing` with the names of all missing ones."""
     missing = [f"{name} ({ENVIRONMENT[name]})" for name in missing_secrets(found, exchange)]
     if missing:
         raise SecretsMissing(", ".join(missing))
@@ -129,7 +128,7 @@ def chosen_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> S
 
 
 def needed_secrets(exchange: ExchangeSettings) -> Iterator[str]:
-    """Yield the names of those that the settings need."""
+    """Yield the names of the secrets that the settings need."""
     if exchange.type is ExchangeType.ON_PREMISES:
         yield "exchange.password"
     elif exchange.certificate is None:
@@ -145,7 +144,7 @@ def _read(file: Path) -> dict[str, str]:
         for name, value in (content.items() if isinstance(content, dict) else [(table, content)])
     }
     unknown = [f"unknown entry {name}" for name in entries if name not in ENVIRONMENT]
-    mistyped = [f"{name} is no text" for name in ENVIRONMENT if not isinstance(entries.get(name, ""), str)]
+    mistyped = [f"{name} is not text" for name in ENVIRONMENT if not isinstance(entries.get(name, ""), str)]
     if unknown or mistyped:
         raise SecretsFileInvalid(f"{file}: {', '.join(unknown + mistyped)}")
     return entries
@@ -153,13 +152,13 @@ def _read(file: Path) -> dict[str, str]:
 
 def _parsed(file: Path, content: bytes) -> dict[str, Any]:
     try:
-        return bounded.toml(content.decode("utf-8-sig"))  # without the mark of some editors
+        return bounded.toml(content.decode("utf-8-sig"))  # without the byte order mark of some editors
     except UnicodeDecodeError:
         place = "not UTF-8"
     except ValueError as error:
         match = re.search(r"line \d+, column \d+", str(error))
         place = match[0] if match else "at its end"
-    # Raised out here because either error holds content of the file, and would travel along as the context.
+    # Raised outside the handler: the original error contains content of the file, and would be kept as the context.
     raise SecretsFileInvalid(f"{file}: {place}")
 
 
@@ -182,5 +181,5 @@ def _protected_content(file: Path) -> bytes:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end, should it be a FIFO."""
+    """Open without blocking, in case it is a FIFO."""
     return os.open(path, flags | os.O_NONBLOCK)

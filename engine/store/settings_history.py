@@ -1,4 +1,4 @@
-"""Every version of the settings that was in force, so that any of the last ones can be gone back to."""
+"""History of the settings that were in force, for rollback to a recent version."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changed something: the process at the other end of the socket; `user` is empty where the uid has no name."""
+    """Author of a change: the process at the other end of the socket; `user` is empty if the uid has no name."""
 
     uid: int
     pid: int
@@ -25,8 +25,8 @@ class Author:
 class Version:
     """The whole `text` of a settings file that was in force from `at` (calendar time) on.
 
-    `author` is None where the file was changed by hand, or by the engine itself. Where the change has to be confirmed,
-    `confirm_until` tells by when. Where it went back to an earlier version, `returns_to` is that one's number.
+    `author` is None if the file was changed by hand or by the engine itself. `confirm_until` is the deadline of a
+    change that must be confirmed. `returns_to` is the number of the earlier version, for a rollback.
     """
 
     id: int
@@ -40,13 +40,13 @@ class Version:
 
 
 class SettingsHistory:
-    """The table `settings_version`. Secrets are never in a settings file, and so not in here either."""
+    """The table `settings_version`. Settings files contain no secrets, so neither does the table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def versions(self) -> tuple[Version, ...]:
-        """Return the last versions, the newest first."""
+        """Return the latest versions, the newest first."""
         rows = await self._database.run(lambda connection: connection.execute(_SELECT, (KEPT,)).fetchall())
         return tuple(_version(row) for row in rows)
 
@@ -60,7 +60,7 @@ class SettingsHistory:
         confirm_until: datetime | None,
         returns_to: int | None = None,
     ) -> int:
-        """Remember a version, and return its number; of those before, the last `KEPT` stay."""
+        """Save a version and return its number; of the earlier ones, the last `KEPT` stay."""
         who = (author.uid, author.pid, author.user) if author else (None, None, None)
         until = confirm_until.isoformat() if confirm_until else None
         row = (at.isoformat(), *who, action, msgspec.json.encode(differences).decode(), text, until, returns_to)
@@ -72,11 +72,11 @@ class SettingsHistory:
         return await self._database.run(insert, durably=True)
 
     async def remove(self, version: int) -> None:
-        """Forget a version that did not come into force."""
+        """Delete a version that did not come into force."""
         await self._database.run(lambda connection: connection.execute(_REMOVE, (version,)))
 
     async def confirm(self, version: int) -> None:
-        """Let a version stand."""
+        """Mark a version as confirmed."""
         await self._database.run(lambda connection: connection.execute(_CONFIRM, (version,)), durably=True)
 
 

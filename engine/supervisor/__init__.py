@@ -1,1 +1,1 @@
-"""Owns the running engine, its settings and its secrets, and puts changes of them into force."""
+"""Owns the running engine, its settings and its secrets, and applies changes to them."""

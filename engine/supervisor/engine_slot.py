@@ -1,4 +1,4 @@
-"""The current engine: its replacement, its observers, and links that a change broke."""
+"""The current engine: its replacement, its observers, and connections that a change broke."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,9 +21,9 @@ from engine.sync.views import Account, Glance
 
 
 class Seat:
-    """An `EngineView` of whichever engine runs; without one there are no users, and no link works.
+    """An `EngineView` of the current engine; without one there are no users and no connections.
 
-    `concerns` tells what is the matter with the settings, which becomes part of the status.
+    `concerns` returns the problems with the settings, which become part of the status.
     """
 
     def __init__(self, concerns: Callable[[], tuple[Failure, ...]], mistakes: MistakeLog) -> None:
@@ -33,7 +33,7 @@ class Seat:
         self.engine: Engine | None = None
 
     def take(self, engine: Engine | None) -> None:
-        """Let `engine` be the one; the users of the one before are gone until it knows them."""
+        """Make `engine` the current one; the users of the previous one are gone until it knows them."""
         before = self.guids()
         self.engine = engine
         if engine is not None:
@@ -43,59 +43,59 @@ class Seat:
         self.report(ServiceChanged())
 
     def report(self, happening: Happening) -> None:
-        """Tell all observers; a mistake of one keeps nothing from the others."""
+        """Notify all observers; an exception in one does not affect the others."""
         for observer in self._observers:
             try:
                 observer(happening)
             except Exception as mistake:
-                self._mistakes.write("telling of what happens", mistake)
+                self._mistakes.write("notifying an observer", mistake)
 
     def status(self) -> Status:
-        """Return how things stand."""
+        """Return the status of the engine."""
         engine = self.engine
         status = _nothing() if engine is None else engine.status()
         return replace(status, is_set_up=engine is not None, concerns=self._concerns())
 
     def link(self, side: Side) -> LinkStatus:
-        """Return how one side stands."""
+        """Return the status of one connection."""
         return LinkStatus() if self.engine is None else self.engine.link(side)
 
     @property
     def timezone(self) -> ZoneInfo:
-        """The time zone that notes tell times in; that of this machine as long as nothing is set up."""
+        """The time zone used in notes; that of this machine while nothing is set up."""
         return system_zone() if self.engine is None else self.engine.timezone
 
     def observe(self, observer: Observer) -> None:
-        """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
+        """Call `observer` with every event from now on; it must be quick and must not raise."""
         self._observers.append(observer)
 
     def guids(self) -> tuple[str, ...]:
-        """Return the guids of everybody who takes part."""
+        """Return the guids of all synchronised users."""
         return () if self.engine is None else self.engine.guids()
 
     def glance(self, guid: str) -> Glance | None:
-        """Return what is known of one user in short, None for whoever does not take part."""
+        """Return the summary of one user, None if the user is not synchronised."""
         return None if self.engine is None else self.engine.glance(guid)
 
     def account(self, guid: str, now: datetime) -> Account | None:
-        """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
+        """Return all that is known about a user and explains the presence at `now`; None if not synchronised."""
         return None if self.engine is None else self.engine.account(guid, now)
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
-        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        """Return a user and the appointments read last (None before the first read); None if not synchronised."""
         return None if self.engine is None else self.engine.calendar(guid)
 
     async def confirm_hold(self) -> Held | None:
-        """Let happen what is held; return what that was, None where nothing is."""
+        """Carry out the held removals and return them; None if nothing is held."""
         return None if self.engine is None else await self.engine.confirm_hold()
 
     def visit(self, guid: str) -> None:
-        """Have a user's calendar read soon."""
+        """Schedule a read of a user's calendar."""
         if self.engine is not None:
             self.engine.visit(guid)
 
     def search(self, guid: str) -> None:
-        """Have a user's mailbox looked for anew."""
+        """Schedule a new search for a user's mailbox."""
         if self.engine is not None:
             self.engine.search(guid)
 
@@ -105,11 +105,11 @@ def _nothing() -> Status:
 
 
 class EngineEnded(Exception):
-    """An engine has returned, which none ever should."""
+    """An engine returned although it should run until cancelled."""
 
 
 class Runner:
-    """Keeps the engine in `seat` running. The next one begins when the one before has ended, never beside it."""
+    """Keeps the engine in `seat` running. An engine starts only after the previous one has ended."""
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
@@ -120,7 +120,7 @@ class Runner:
         self.has_failed = False
 
     async def run(self) -> None:
-        """Run engines for ever. Raises what ends one that nobody ended; the seat is empty then."""
+        """Run engines until cancelled. Raises the exception that ended one unexpectedly; the seat is empty then."""
         self._is_running, self.has_failed = True, False
         try:
             while True:
@@ -155,9 +155,9 @@ class Runner:
             running.cancel()
 
     async def exchange(self, engine: Engine | None) -> None:
-        """Return when `engine`, or none, has taken the place of the one before; at once as long as none can run.
+        """Replace the current engine by `engine`, or by none, and return when it is in place.
 
-        An engine runs once: after one has failed, the next has to be another.
+        Returns at once while `run` is not active. An engine runs once: a failed one cannot be started again.
         """
         self._next = engine
         if not self._is_running:
@@ -167,7 +167,7 @@ class Runner:
 
 
 class Stake:
-    """Watches the links in `seat` after a change until each of them works again that did before."""
+    """Watches the connections in `seat` after a change until each one that worked before works again."""
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
@@ -177,13 +177,13 @@ class Stake:
 
     @property
     def broken(self) -> ChangeBrokeLink | None:
-        """What the last change seems to have broken."""
+        """The connections that the last change seems to have broken."""
         if not self._broken:
             return None
         return ChangeBrokeLink("; ".join(f"{side}: {failure}" for side, failure in self._broken.items()))
 
     def put(self) -> None:
-        """Begin to watch: a change restarts the links now."""
+        """Start watching: a change is about to restart the connections."""
         status = self._seat.status()
         links = {Side.PBX: status.pbx, Side.EXCHANGE: status.exchange}
         self._anxious = frozenset(side for side, link in links.items() if link.works) | self._broken.keys()

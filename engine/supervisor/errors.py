@@ -1,4 +1,4 @@
-"""What can be the matter with the settings of a service that runs, each by its name."""
+"""Failures of the settings of a running service."""
 
 from engine.core.errors import Failure, Fault, Scope
 
@@ -22,81 +22,81 @@ class SettingsUnreadable(Failure):
 
 
 class SettingsUnwritable(Failure):
-    """The settings file cannot be replaced. It is as it was."""
+    """The settings file cannot be replaced; it is unchanged."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The settings file cannot be written"
-    remedy = "Let the engine's account write into the directory of the file, or change the file by hand."
+    remedy = "Give the engine's account write access to the directory of the file, or edit the file by hand."
 
 
 class SettingsStale(Failure):
-    """Somebody else has changed the settings since the caller looked at them."""
+    """The settings have changed since the caller read them."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "The settings have changed meanwhile"
-    remedy = "Look at them again, and repeat the change with the ETag that you are given then. Nothing was changed."
+    meaning = "The settings have changed in the meantime"
+    remedy = "Nothing was changed. Read the settings again, and repeat the change with their new ETag."
 
 
 class EditNotInForce(Failure):
-    """The file was edited by hand and is invalid, so that the settings of before are still in force."""
+    """The file was edited by hand and is invalid; the previous settings are still in force."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The settings file was edited and is not valid; what was set before is still in force"
+    meaning = "The settings file was edited and is not valid; the previous settings are still in force"
     remedy = "Correct the file, or go back to an earlier version with calendar-engine config rollback."
 
 
 class EffectAtNextStart(Failure):
-    """A setting was changed that cannot be changed while the engine runs."""
+    """A setting was changed that takes effect only at the next start."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "Some settings take effect at the next start"
-    remedy = "Restart calendar-engine when it suits you."
+    remedy = "Restart calendar-engine at a convenient time."
 
 
 class ChangeNotConfirmed(Failure):
-    """The last change waits for its confirmation, and is undone without one."""
+    """The last change awaits confirmation and is rolled back without it."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The last change of the settings is not confirmed yet"
+    meaning = "The last change to the settings is not confirmed yet"
     remedy = "Confirm it with calendar-engine config confirm, or let it be rolled back."
 
 
 class ChangeBrokeLink(Failure):
-    """What worked before the last change of the settings does not work since."""
+    """A connection that worked before the last change to the settings has failed since."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "A connection that worked does not work since the last change of the settings"
-    remedy = "Go back with calendar-engine config rollback, or correct the settings."
+    meaning = "A connection that worked has failed since the last change to the settings"
+    remedy = "Roll back with calendar-engine config rollback, or correct the settings."
 
 
 class NothingToConfirm(Failure):
-    """No change waits for its confirmation, perhaps not any more."""
+    """No change awaits confirmation, or no longer does."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "No change of the settings waits to be confirmed"
-    remedy = "See calendar-engine config history for what became of it."
+    meaning = "No change to the settings is waiting for confirmation"
+    remedy = "calendar-engine config history shows whether the change was confirmed or rolled back."
 
 
 class VersionUnknown(Failure):
-    """There is no such version of the settings, or not any more."""
+    """This version of the settings does not exist, or is no longer kept."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "There is no such version of the settings"
-    remedy = "calendar-engine config history lists those that can be gone back to."
+    meaning = "This version of the settings does not exist"
+    remedy = "calendar-engine config history lists the versions you can roll back to."
 
 
 class NothingToGoBackTo(Failure):
-    """No version is before the one in force, or it was gone back to already. Nothing was changed."""
+    """There is no version before the one in force, or it was rolled back to already. Nothing was changed."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "There is nothing to go back to; nothing was changed"
-    remedy = "calendar-engine config history lists the versions; config rollback with a number goes to any of them."
+    meaning = "There is no version to roll back to; nothing was changed"
+    remedy = "calendar-engine config history lists the versions; config rollback NUMBER goes back to any of them."

@@ -18,7 +18,7 @@ Assemble = Callable[[Settings, Secrets], Engine]
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The settings that are in force, and the text that they were read from."""
+    """The settings in force, and the text they were read from."""
 
     text: str
     settings: Settings
@@ -26,9 +26,9 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be put into force: `engine` takes the place of the one that runs, None: that one goes on.
+    """What will be applied: `engine` replaces the running one; None keeps it running.
 
-    `trouble` is why there is no engine at all.
+    `trouble` is the reason why no engine can run.
     """
 
     goal: InForce
@@ -39,29 +39,29 @@ class Plan:
 
     @property
     def live(self) -> tuple[Effect, ...]:
-        """What goes on otherwise without a restart."""
+        """Parts that change without a restart."""
         return tuple(sorted(self.effects - RESTARTS - {Effect.NEXT_START}))
 
     @property
     def restarted(self) -> tuple[Effect, ...]:
-        """What begins anew. An engine begins as a whole; what it wrote before it does not write again."""
+        """Parts that restart. The engine restarts as a whole and does not re-send acknowledged presences."""
         return (Effect.PBX_LINK, Effect.CALENDARS) if self.engine is not None else ()
 
     @property
     def at_next_start(self) -> tuple[str, ...]:
-        """The keys that have no effect before the next start."""
+        """The keys that take effect at the next start."""
         return tuple(each.key for each in self.differences if effect_of(each.key) is Effect.NEXT_START)
 
 
 class Planner:
-    """Plans with the secrets that `load_secrets` returns, and the engines that `assemble` makes of them."""
+    """Makes plans from the secrets of `load_secrets` and the engines that `assemble` builds."""
 
     def __init__(self, load_secrets: LoadSecrets, assemble: Assemble) -> None:
         self._load_secrets = load_secrets
         self._assemble = assemble
 
     async def plan(self, running: InForce | None, goal: InForce, changed: tuple[Difference, ...]) -> Plan:
-        """Return how to get to `goal` where `changed` is different; an engine begins if none is `running` so far."""
+        """Return the plan that reaches `goal`, given the `changed` keys; it starts an engine if none is `running`."""
         effects = frozenset(RESTARTS)
         if running is not None:
             effects = effects_of((each.key for each in changed), running.settings, goal.settings)
@@ -77,25 +77,25 @@ class Planner:
 def version_to_go_back_to(versions: Sequence[Version]) -> Version:
     """Return the version before the one in force, `versions` being the newest first.
 
-    A trial that was taken back by itself never counts: neither it nor the engine's return from it is a version to go
-    back to, and what was before it is again in force. A version with the same text is not another one.
-    Raises `NothingToGoBackTo`, also where going back was the last change.
+    A change that was rolled back automatically never counts: neither it nor its rollback is a version to go back to,
+    and the version before it is in force again. A version with the same text is not a different one.
+    Raises `NothingToGoBackTo`, also if the last change was itself a rollback.
     """
     if not versions:
         raise NothingToGoBackTo("there is no version yet")
     newest = versions[0]
     if newest.returns_to is not None and newest.author is not None:
-        raise NothingToGoBackTo(f"version {newest.id} went back to version {newest.returns_to} already")
+        raise NothingToGoBackTo(f"version {newest.id} already went back to version {newest.returns_to}")
     place = _in_force(versions, 0)
     while place is not None and place + 1 < len(versions):
         place = _in_force(versions, place + 1)
         if place is not None and versions[place].text != newest.text:
             return versions[place]
-    raise NothingToGoBackTo(f"no version before the one in force, {newest.id}, is kept")
+    raise NothingToGoBackTo(f"no version before the current one, {newest.id}, is kept")
 
 
 def _in_force(versions: Sequence[Version], place: int) -> int | None:
-    """Return where the version is whose settings were in force at a place: after a trial, the one before the trial."""
+    """Return the index of the version in force at `place`: after a trial, that of the version before the trial."""
     while versions[place].author is None and versions[place].returns_to is not None:
         returned_to = versions[place].returns_to
         found = next((index for index, each in enumerate(versions) if each.id == returned_to), None)

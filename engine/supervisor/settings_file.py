@@ -1,4 +1,4 @@
-"""The settings file on disk: read as it is, and replaced as a whole or not at all."""
+"""The settings file on disk: read, and replaced atomically."""
 
 import contextlib
 import fcntl
@@ -20,20 +20,20 @@ from engine.store.leftovers import sweep, temporary_names
 from engine.supervisor.errors import SettingsMissing, SettingsUnreadable, SettingsUnwritable
 
 LARGEST_FILE = 4 * LARGEST + 1
-"""Bytes that are read; what is longer is refused for its length, whatever character that cuts."""
+"""Bytes; a longer file is refused as too long, not as invalid UTF-8 because of a character cut in two."""
 
 NEW_MODE = 0o640
-"""Of a file that was not there before. No secrets are in it."""
+"""Mode of a new file. It contains no secrets."""
 
 
 class SettingsFile:
-    """The file at `path`, which may be a symbolic link and may not be there yet."""
+    """The file at `path`, which may be a symbolic link and need not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> str:
-        """Return the text, without the mark that some editors begin a file in UTF-8 with.
+        """Return the text, without the byte order mark that some editors put at the start.
 
         Raises `SettingsMissing` or `SettingsUnreadable`.
         """
@@ -50,9 +50,9 @@ class SettingsFile:
             raise SettingsUnreadable(f"{self.path}: byte {error.start + 1} is not UTF-8") from error
 
     def write(self, text: str) -> None:
-        """Replace the content at once, so that nobody ever sees half of it; mode and group stay.
+        """Replace the content atomically, keeping mode and group.
 
-        Raises `SettingsUnwritable`; then the file is as it was.
+        Raises `SettingsUnwritable`; the file is unchanged then.
         """
         target = self.path.resolve()
         new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
@@ -67,12 +67,12 @@ class SettingsFile:
             raise SettingsUnwritable(f"{self.path}: {error.strerror}") from error
 
     def sweep(self) -> None:
-        """Remove what an engine that was killed left beside the file."""
+        """Remove the temporary files left by an engine that was killed."""
         target = self.path.resolve()
         sweep(target.parent, temporary_names(target.name))
 
     def stamp(self) -> tuple[int, int, int] | None:
-        """Return what is different after every change of the file, None as long as there is none."""
+        """Return a value that differs after every change of the file, None while the file does not exist."""
         try:
             status = self.path.stat()
         except OSError:
@@ -80,30 +80,30 @@ class SettingsFile:
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     def engine_settings(self) -> EngineSettings:
-        """Return how the engine is reached, by what can be used of the file; the defaults where nothing can."""
+        """Return the `engine` settings from whatever part of the file is usable; defaults for the rest."""
         try:
             return read_engine_settings(self.read())
         except Failure:
             return EngineSettings()
 
     def settings(self, text: str) -> Settings:
-        """Return what `text`, perhaps in this file one day, sets. Raises `SettingsInvalid`."""
+        """Parse `text` as the content of this file. Raises `SettingsInvalid`."""
         return read_settings(text, default_zone=system_zone(), source=str(self.path), today=datetime.now(UTC).date())
 
 
 def tag_of(text: str) -> str:
-    """Return what changes with the text: its ETag (RFC 9110, 8.8.3), with the quotation marks."""
+    """Return the ETag of the text (RFC 9110, 8.8.3), with its quotation marks."""
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
 
 
 def system_zone() -> ZoneInfo:
-    """Return the time zone this machine is set to, UTC where that has no IANA name."""
+    """Return the time zone of this machine, UTC if it has no IANA name."""
     zone = get_localzone()
     return zone if isinstance(zone, ZoneInfo) and zone.key else ZoneInfo("UTC")
 
 
 def _put_in_place(path: Path, text: str, target: Path) -> None:
-    """Write a new file, and let it take the place of `target`; it is locked, so that nobody takes it for a leftover."""
+    """Write a new file and rename it to `target`; its lock tells it from a leftover."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
         fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
         try:

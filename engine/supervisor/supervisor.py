@@ -1,4 +1,4 @@
-"""Keeps an engine running by what settings and secrets say, and puts every change of them into force."""
+"""Keeps an engine running with the settings and secrets in force, and applies every change to them."""
 
 import asyncio
 import itertools
@@ -40,22 +40,22 @@ from engine.sync.task_supervisor import Supervisor
 logger = logging.getLogger(__name__)
 
 LOOK = timedelta(seconds=3)
-"""Between two looks at whether the settings file was edited by hand."""
+"""Seconds between two checks whether the settings file was edited by hand."""
 
 KEPT_AGAIN = 10
-"""After so many looks a version that could not be written down is written once more."""
+"""Number of these checks after which saving a version that could not be saved is retried."""
 
 WATCHING = "watching the settings file"
 
 AGAIN = timedelta(minutes=1)
-"""Until an unconfirmed change is tried to be rolled back once more."""
+"""Seconds until a failed rollback of an unconfirmed change is retried."""
 
 
 class Service:
-    """The settings file, the history of its versions, and the engine that runs by it; changes come one at a time.
+    """Owns the settings file, the history of its versions and the engine; applies one change at a time.
 
-    `clock` is calendar time, which confirmations are waited for by; `network_clock` tells when to look at the file.
-    The socket and the state directory are as `started_with` says until the next start.
+    `clock` is calendar time, used for confirmation deadlines; `network_clock` times the checks of the file.
+    The socket and the state directory stay as in `started_with` until the next start.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Service:
         self._also_of_concern = also_of_concern
 
     async def begin(self) -> None:
-        """Find out what is set. Comes before everything else."""
+        """Read the settings. Must be called first."""
         try:
             self.versions = await self._history.versions()
         except StoreFailure as failure:
@@ -118,7 +118,7 @@ class Service:
     async def run(self) -> None:
         """Keep an engine running until cancelled.
 
-        What runs it and watches over the settings starts again after a mistake of ours, as the parts of the engine do.
+        After a bug, the task that failed is restarted, as the tasks of the engine are.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._supervisor.keep("running the engine", self._run_engine))
@@ -126,17 +126,17 @@ class Service:
             group.create_task(self._supervisor.keep("undoing changes", self._undo_what_nobody_confirms))
 
     async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run something beside the engine that is to end nothing else: after a mistake of ours it starts again."""
+        """Run a task beside the engine; after a bug it is restarted without affecting anything else."""
         await self._supervisor.keep(name, run)
 
     @property
     def tag(self) -> str:
-        """The ETag of what the settings file holds."""
+        """The ETag of the settings file."""
         return tag_of(self.text)
 
     @property
     def settings(self) -> Settings | None:
-        """The settings in force, None as long as there are none."""
+        """The settings in force, None while there are none."""
         return self._in_force.settings if self._in_force is not None else None
 
     @property
@@ -146,13 +146,13 @@ class Service:
 
     @property
     def unconfirmed(self) -> Version | None:
-        """The version that is rolled back unless it is confirmed."""
+        """The version that will be rolled back unless it is confirmed."""
         newest = self.versions[0] if self.versions else None
         return newest if newest is not None and newest.confirm_until is not None else None
 
     @property
     def offered(self) -> Version | None:
-        """The version to go back to, where the last change broke what worked, or waits to be confirmed."""
+        """The version to roll back to, if the last change broke a connection or awaits confirmation."""
         if self._stake.broken is None and self.unconfirmed is None:
             return None
         try:
@@ -161,7 +161,7 @@ class Service:
             return None
 
     def concerns(self) -> tuple[Failure, ...]:
-        """Return what is the matter with the settings and secrets, the most important first."""
+        """Return the problems with the settings and secrets, the most important first."""
         found: list[Failure | None] = [self._engine_trouble, self._stake.broken]
         if self.file_trouble is not None:
             running = self.seat.engine is not None
@@ -176,19 +176,19 @@ class Service:
         return (*(each for each in found if each is not None), *self._supervisor.problems())
 
     async def reread(self) -> None:
-        """Take up what the settings file holds now; what is invalid changes nothing but the status."""
+        """Apply the settings file as it is now; an invalid one changes the status alone."""
         async with self._lock:
             await self._reread()
 
     def look_soon(self) -> None:
-        """Have the settings file read again, whether or not it looks changed."""
+        """Schedule a re-read of the settings file, whether or not it looks changed."""
         self._is_to_look = True
         self._hangup.wake()
 
     async def begin_anew(self) -> Plan | None:
-        """Go on with another engine and the secrets as they are now; return what was done.
+        """Restart the engine with the current secrets; return the plan that was carried out.
 
-        None where that was not for this, but because the settings file holds something else now.
+        None if the restart came from a change of the settings file instead.
         """
         async with self._lock:
             before = self._in_force
@@ -200,9 +200,9 @@ class Service:
             return plan
 
     async def check(self, changes: Mapping[str, Value | None]) -> Plan:
-        """Return what a change would do.
+        """Plan a change without applying it.
 
-        Raises `SettingsInvalid`, `SettingsNotEditable`, `SettingsUnreadable` or why nothing could run.
+        Raises `SettingsInvalid`, `SettingsNotEditable`, `SettingsUnreadable` or the reason why no engine could run.
         """
         async with self._lock:
             await self._reread()
@@ -211,26 +211,26 @@ class Service:
     async def change(
         self, changes: Mapping[str, Value | None], tag: str, author: Author, confirm_within: float | None = None
     ) -> Plan:
-        """Put other values into the file and into force, and return what was done.
+        """Write new values to the file, apply them, and return the plan that was carried out.
 
-        Without a confirmation `confirm_within` seconds it is rolled back. Raises `SettingsStale` where `tag` is not
-        that of the file (or "*"), `ChangeNotConfirmed` where the last change waits for its confirmation,
-        `VersionUnknown` where it could not be rolled back, and what `check` raises; nothing has changed then.
+        Unless confirmed within `confirm_within` seconds it is rolled back. Raises `SettingsStale` if `tag` is neither
+        that of the file nor "*", `ChangeNotConfirmed` if the last change awaits confirmation, `VersionUnknown` if
+        the change could not be rolled back, and what `check` raises; nothing has changed then.
         """
         async with self._lock:
             await self._reread()
             if tag not in ("*", self.tag):
-                raise SettingsStale(f"their ETag is {self.tag} now")
+                raise SettingsStale(f"their ETag is now {self.tag}")
             if self.unconfirmed is not None:
                 raise ChangeNotConfirmed(f"version {self.unconfirmed.id}")
             if confirm_within is not None and not self.versions:
-                raise VersionUnknown("there is none before, which this change could be rolled back to")
+                raise VersionUnknown("there is no earlier version to roll this change back to")
             plan = await self._checked(await self._edited(changes))
             until = None if confirm_within is None else self._clock.now() + timedelta(seconds=confirm_within)
             return await self._put(plan, author, "change", until)
 
     async def roll_back(self, number: int | None, author: Author | None) -> Plan:
-        """Go back to a version, without a `number` to the one before that in force; return what was done.
+        """Roll back to version `number`, or to the one before that in force; return the plan that was carried out.
 
         Raises `VersionUnknown`, without a number `NothingToGoBackTo`, and what `check` raises.
         """
@@ -239,7 +239,7 @@ class Service:
             return await self._roll_back(number, author)
 
     async def confirm(self) -> Version:
-        """Let the last change stand. Raises `NothingToConfirm`."""
+        """Confirm the last change. Raises `NothingToConfirm`."""
         async with self._lock:
             version = self.unconfirmed
             if version is None:
@@ -254,7 +254,7 @@ class Service:
         return await self._put(plan, author, f"rollback to {goal.id}", returns_to=goal.id)
 
     async def _take_back(self, goal: Version) -> Plan:
-        """Go back whether or not that can be written down: what nobody confirmed may have broken everything."""
+        """Roll back even if the history cannot be written: an unconfirmed change may have broken everything."""
         action = f"rollback to {goal.id}"
         plan = await self._checked(goal.text)
         try:
@@ -270,7 +270,7 @@ class Service:
             return plan
 
     def _version(self, number: int | None) -> Version:
-        """Without a number: the one before, or the newest where the file itself cannot be used."""
+        """Without a number: the version before the current one, or the newest if the file itself is unusable."""
         if number is None:
             if self.file_trouble is not None and self.versions:
                 return self.versions[0]
@@ -281,13 +281,13 @@ class Service:
         raise VersionUnknown(f"version {number}")
 
     async def _edited(self, changes: Mapping[str, Value | None]) -> str:
-        """What cannot be read must not be overwritten either: nobody knows what is in it."""
+        """Raises if the file is unreadable: its unknown content must not be overwritten."""
         if isinstance(self.file_trouble, SettingsUnreadable):
             raise self.file_trouble
         return await asyncio.to_thread(edited, self.text, changes)
 
     async def _checked(self, text: str) -> Plan:
-        """What stands still may be set up piece by piece; what runs is not stopped by a change."""
+        """A stopped engine may be configured piece by piece; a change must not stop a running one."""
         plan = await self._plan(InForce(text, await asyncio.to_thread(self.file.settings, text)))
         if plan.trouble is not None and self.seat.engine is not None:
             raise plan.trouble
@@ -329,7 +329,7 @@ class Service:
         until: datetime | None = None,
         returns_to: int | None = None,
     ) -> int:
-        """Comes before anything is changed: what cannot be gone back to is not put into force."""
+        """Runs before anything is changed: a version that cannot be rolled back to is not applied."""
         at, text = self._clock.now(), plan.goal.text
         return await self._history.add(at, author, action, plan.differences, text, until, returns_to)
 
@@ -387,13 +387,13 @@ class Service:
         await self._enforce(plan)
 
     def _note_not_kept(self, failure: StoreFailure) -> None:
-        """What somebody wrote into the file is in force all the same: the history is not worth standing still for."""
+        """Settings edited by hand are applied even if the history cannot be written."""
         self._history_trouble = VersionsNotKept(str(failure))
         logger.warning("%s. %s", self._history_trouble, self._history_trouble.remedy)
         self.seat.report(ServiceChanged())
 
     def _leave(self, trouble: Failure) -> None:
-        """Let everything go on as it is, because of this trouble with the file."""
+        """Keep running as before, because of this problem with the file."""
         if str(trouble) != str(self.file_trouble):
             _log_trouble(trouble)
         self.file_trouble = trouble
@@ -418,7 +418,7 @@ class Service:
                     raise
 
     async def _keep_version(self) -> None:
-        """Write down which settings are in force, where that was not possible before."""
+        """Save the settings in force to the history if that failed before."""
         async with self._lock:
             if self._in_force is None:
                 return
@@ -454,7 +454,7 @@ class Service:
             if self.unconfirmed != version:
                 return
             try:
-                # Not what was in force last: where the file was broken by hand meanwhile, that is this change.
+                # Not the last settings in force: where the file was broken by hand meanwhile, that is this change.
                 plan = await self._take_back(self.versions[1])
             except Failure as failure:
                 logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)

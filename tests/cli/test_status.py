@@ -80,7 +80,7 @@ async def test_what_was_left_out_and_why_a_subject_is_hidden_is_told(tmp_path: P
     said = " ".join(explained.out.split())
     assert "Mon 02 09:00–10:00 busy (private)" in said
     assert "time unknown busy (" in said
-    assert "left out: nobody can tell when it begins or ends; odd: it has no start or no end that can be" in said
+    assert "left out: its start or end is unknown; odd: it has no readable start" in said
     appointments = json.loads(told.out)["decision"]["appointments"]
     assert {each["outcome"] for each in appointments} == {"active", "left out"}
     assert "private" in {each["hidden"] for each in appointments}

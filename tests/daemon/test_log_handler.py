@@ -73,7 +73,7 @@ def test_a_traceback_of_ours_has_places_and_no_texts(log: Log) -> None:
 
 def test_failures_of_ours_are_told_in_their_words(log: Log) -> None:
     log.write("engine.server", "answering", error=raised(EngineMistake("this\x1b one")))
-    assert "The engine made a mistake with this user: this␛ one" in log.lines[1]
+    assert "An internal error of the engine affects this user: this␛ one" in log.lines[1]
 
 
 @pytest.mark.parametrize("name", ["aiohttp.server", "asyncio", "httpx2", "msal.oauth2", "spnego", "urllib3", "root"])

@@ -76,7 +76,7 @@ async def test_more_than_fits_is_dropped_and_counted(tmp_path: Path, monkeypatch
         for _ in range(100):
             log.capture.take(traced())
         assert log.capture.picture().dropped >= 80
-        assert log.capture.picture().trouble == "more came than could be written"
+        assert log.capture.picture().trouble == "entries arrived faster than they could be written"
         holding.execute("ROLLBACK")
         holding.close()
         await log.eventually(lambda: log.capture.picture().captured + log.capture.picture().dropped == 100)

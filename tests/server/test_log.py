@@ -145,7 +145,7 @@ async def test_switching_is_in_the_audit_log_and_needs_the_right_to_change(tmp_p
         await served.eventually(lambda: not served.log.capture.on)
         entries = (await served.get("/v1/audit"))["entries"]
     assert [entry["subject"] for entry in entries] == [
-        "debug log off, its time is over",
+        "debug log off, its time has expired",
         "debug log on of User1@corp.example, for 60 s",
     ]
 

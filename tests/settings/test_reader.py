@@ -263,11 +263,11 @@ def test_a_secret_in_the_file_is_sent_where_it_belongs_and_not_repeated(key: str
 @pytest.mark.parametrize(
     ("text", "line", "reason", "hint"),
     [
-        (MINIMAL + "[pbx]", 7, "column 5: this is no TOML: Cannot declare ('pbx',) twice", ""),
-        ("\n\na b = 1", 3, "column 3: this is no TOML: ", ""),
-        (f"a = {'1' * 5000}", 1, "column 5005: this is no TOML: ", ""),
-        ("a = [\n1,\n", 3, "column 1: this is no TOML: ", ""),
-        ('[exchange]\nuser = "CORP\\svc"', 2, "column 15: this is no TOML: ", r"'DOMAIN\user'"),
+        (MINIMAL + "[pbx]", 7, "column 5: this is not TOML: Cannot declare ('pbx',) twice", ""),
+        ("\n\na b = 1", 3, "column 3: this is not TOML: ", ""),
+        (f"a = {'1' * 5000}", 1, "column 5005: this is not TOML: ", ""),
+        ("a = [\n1,\n", 3, "column 1: this is not TOML: ", ""),
+        ('[exchange]\nuser = "CORP\\svc"', 2, "column 15: this is not TOML: ", r"'DOMAIN\user'"),
     ],
 )
 def test_what_is_no_toml_is_told_with_line_and_column(text: str, line: int, reason: str, hint: str) -> None:

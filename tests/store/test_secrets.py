@@ -145,7 +145,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("password = 'hunter2'\n", "unknown entry password"),
         ("[ldap]\npassword = 'hunter2'\n", "unknown entry ldap.password"),
         ("exchange = 'hunter2'\n", "unknown entry exchange"),
-        ("[pbx]\npassword = 4711\n", "pbx.password is no text"),
+        ("[pbx]\npassword = 4711\n", "pbx.password is not text"),
         ("[pbx]\npassword = hunter2\n", "line 2, column 12"),
         ("[pbx]\npassword = 'hunter2", "at its end"),
         (f"[pbx]\npassword = {'9' * 5000}", "at its end"),

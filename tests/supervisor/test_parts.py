@@ -95,7 +95,7 @@ async def test_a_mistake_in_a_part_ends_no_other_and_the_part_starts_again(
         await place.everything_works()
         await place.eventually(lambda: plant.again)
         assert "part-failed" in await place.ask("/v1/status", place.socket)
-    assert caplog.text.count("a mistake of ours in") == 1
+    assert caplog.text.count("internal error in") == 1
     assert caplog.text.count("RuntimeError: planted") == 1
 
 

@@ -142,7 +142,7 @@ async def test_neither_another_engine_nor_the_end_waits_for_a_source_that_cannot
         await place.site.service.change({"pbx.host": "pbx.corp.example"}, "*", SOMEBODY)
         assert len(place.workshop.engines) == 2
         await place.everything_works()
-    assert caplog.text.count("a mistake of ours in closing the connections to Exchange") == 2
+    assert caplog.text.count("internal error in closing the connections to Exchange") == 2
 
 
 async def test_leaving_may_fail_and_the_end_comes_all_the_same(

@@ -175,7 +175,7 @@ async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
         assert (ended.status, ended.out) == (2, "")
         for words in (
             "line 3: pbx.port must be a whole number",
-            "line 4: pbx.masterr is no key of the settings",
+            "line 4: pbx.masterr is not a key of the settings",
             "pbx.master is missing",
             "exchange.type is missing",
             "setup.name is no answer",

@@ -298,6 +298,6 @@ async def test_a_failure_of_the_log_is_said_and_the_view_lives_on(tmp_path: Path
         await shown.press("enter")
         await shown.shows("Log > 1")
         shown.view._follow(99)  # type: ignore[attr-defined]
-        await shown.shows("lists those that are kept")
+        await shown.shows("lists those kept")
         await shown.press("escape")
         await shown.shows("✗ ErrorMailboxMoveIn…")

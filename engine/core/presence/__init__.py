@@ -1,4 +1,4 @@
-"""From appointments to presence: the rules, the words, and why (spec: the presence rules in README and man pages)."""
+"""Presence rules: from appointments to presence, note and explanation (docs/presence-rules.md)."""
 
 from engine.core.appointments import Oddity
 from engine.core.presence.decide import Decision, decide

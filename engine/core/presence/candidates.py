@@ -18,7 +18,7 @@ from engine.core.time_zones import TimeZoneDefinition
 
 
 class TitleClass(IntEnum):
-    """What the word lists make of a subject; the smaller one goes first."""
+    """Priority class of a subject by the word lists; the smaller one goes first."""
 
     PRIORITIZED = 0
     NORMAL = 1
@@ -27,7 +27,7 @@ class TitleClass(IntEnum):
 
 Identity = tuple[str, datetime, datetime, str, str, str, bool, bool, bool, str, tuple[TimeZoneDefinition, ...], str]
 Rank = tuple[TitleClass, bool, int, timedelta, datetime, Identity]
-"""What each of `RULES` says about an appointment; the smaller rank goes first."""
+"""Sort key with one element per rule of `RULES`; the smaller rank goes first."""
 
 RULES = (Rule.TITLE, Rule.TARGET, Rule.KIND, Rule.LATER_START, Rule.EARLIER_END, Rule.SMALLER_ID)
 
@@ -42,13 +42,13 @@ KIND_ORDER = (
 
 
 def deciding_rule(one: Rank, other: Rank) -> Rule:
-    """Return the first rule in which two ranks differ."""
+    """Return the first rule by which two ranks differ."""
     differing = (rule for rule, mine, theirs in zip(RULES, one, other, strict=True) if mine != theirs)
     return next(differing, Rule.SMALLER_ID)
 
 
 def title_class(subject: str, settings: PresenceSettings) -> TitleClass:
-    """Return what the word lists make of `subject`, be it shown or not; the list "must not contain" wins."""
+    """Return the class of `subject` by the word lists, shown or not; the list "must not contain" wins."""
     if not settings.priority_words and not settings.no_priority_words:
         return TitleClass.NORMAL
     folded = subject.casefold()
@@ -60,7 +60,7 @@ def title_class(subject: str, settings: PresenceSettings) -> TitleClass:
 
 
 def identity(a: Appointment) -> Identity:
-    """Return the id, and behind it everything else, should two appointments share one."""
+    """Return the id followed by all other fields, in case two appointments share an id."""
     how = (a.show_as, a.sensitivity, a.all_day, a.may_be_whole_days, a.cancelled)
     zones = () if a.zone_definition is None else (a.zone_definition,)
     return (a.id, a.start, a.end, a.subject, *how, a.zone or "", zones, a.organizer or "")
@@ -85,7 +85,7 @@ KINDS: Mapping[str, Kind | None] = MappingProxyType(
         ShowAs.NO_DATA: Kind.NO_DATA,
     }
 )
-"""The kind of each free/busy state, but for tentative exceptions."""
+"""The kind of each free/busy state, apart from tentative exceptions."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SENSITIVITIES = frozenset(Sensitivity)
@@ -93,10 +93,10 @@ _SHOWABLE = frozenset({Sensitivity.NORMAL, Sensitivity.PERSONAL})
 
 
 class Candidate(msgspec.Struct, frozen=True, dict=True):
-    """An appointment with what `settings` make of it.
+    """An appointment as interpreted under `settings`.
 
-    `start` and `end` are the UTC instants that count; `last_day` is set for whole days. `dropped` tells why it takes
-    no part at all, None where it does; then it has a kind and a target.
+    `start` and `end` are the effective UTC instants; `last_day` is set for whole days. `dropped` is the reason why it
+    is left out; if None, it has a kind and a target.
     """
 
     appointment: Appointment
@@ -110,9 +110,9 @@ class Candidate(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def rank(self) -> Rank:
-        """The key by which this one goes before or after others that are not dropped either.
+        """The sort key among candidates that are not dropped.
 
-        Worked out when asked for: most appointments are decided about without it.
+        Computed on demand: most appointments are decided without it.
         """
         assert self.kind is not None  # noqa: S101 - for the type checker: free appointments are dropped
         return (
@@ -126,14 +126,14 @@ class Candidate(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def shown_subject(self) -> str:
-        """The subject as it may be shown to others, empty where it is hidden."""
+        """The subject as it may be shown to others, empty if hidden."""
         if self.settings.show_subject and self.appointment.sensitivity in _SHOWABLE:
             return clean(self.appointment.subject)
         return ""
 
     @property
     def hidden(self) -> Hidden | None:
-        """Why the subject is not shown, None where it is."""
+        """The reason why the subject is not shown, None if it is."""
         sensitivity = self.appointment.sensitivity
         if Oddity.UNKNOWN_SENSITIVITY in self.appointment.oddities or sensitivity not in _SENSITIVITIES:
             return Hidden.UNKNOWN
@@ -145,7 +145,7 @@ class Candidate(msgspec.Struct, frozen=True, dict=True):
 
 
 def candidate(appointment: Appointment, settings: PresenceSettings) -> Candidate:
-    """Return what `settings` make of one appointment."""
+    """Interpret one appointment under `settings`."""
     kind = _kind(appointment, settings)
     target = None if kind is None else settings.mapping.get(kind) or DEFAULT_MAPPING[kind]
     if appointment.all_day or (appointment.may_be_whole_days and are_days(appointment, settings.timezone)):

@@ -1,4 +1,4 @@
-"""From a calendar to a presence: what holds now, until when that is certain, and why."""
+"""Decides a user's presence from the calendar: the presence now, how long it is valid, and why."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from engine.core.presence.translations import Catalogue, catalogue
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What must be in the PBX until `valid_until`, the first later instant (UTC) at which it can differ.
+    """The presence for the PBX until `valid_until`, the first later instant (UTC) at which it can differ.
 
-    None: it never does, with these appointments. Two decisions are equal if these two are; the rest is what the
-    reasons are made from.
+    None means that it never does with these appointments. Decisions are equal if presence and `valid_until` are; the
+    rest is the data for the reasons.
     """
 
     presence: Presence
@@ -30,17 +30,17 @@ class Decision:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """What became of each appointment, in the order of their starts.
+        """The outcome of each appointment, in the order of their starts.
 
-        Worked out when asked for: very many decisions are made for every one that somebody wants explained.
+        Computed on demand: only a few of very many decisions are ever explained.
         """
         return reasons(situation([candidate(each, self.settings) for each in self.calendar], self.now))
 
 
 def decide(appointments: Iterable[Appointment], settings: PresenceSettings, now: datetime) -> Decision:
-    """Return the presence that one user's appointments, in any order, give under `settings` at `now` (aware, UTC).
+    """Return the decision for one user's appointments, in any order, under `settings` at `now` (aware, UTC).
 
-    Other settings than those in force make it a what-if.
+    Settings other than those in force give a preview.
     """
     calendar = tuple(appointments)
     presence, valid_until = decide_among(relevant(calendar, settings, now), settings, now)
@@ -50,7 +50,7 @@ def decide(appointments: Iterable[Appointment], settings: PresenceSettings, now:
 def decide_among(
     candidates: Sequence[Candidate], settings: PresenceSettings, now: datetime
 ) -> tuple[Presence, datetime | None]:
-    """Return presence and end of what `decide` returns, for a calendar whose candidates are known already."""
+    """Return presence and end as `decide` does, for candidates that are already known."""
     here = situation(candidates, now)
     today = local_day(now, settings.timezone)
     words = catalogue(settings.language)
@@ -83,10 +83,10 @@ def _note(here: Situation, today: date, settings: PresenceSettings, words: Catal
 
 
 def _turning_points(here: Situation, note: Note | None, today: date, settings: PresenceSettings) -> Iterable[datetime]:
-    """Yield every later instant at which something may change that the decision was made from.
+    """Yield every later instant at which the basis of the decision may change.
 
-    What is running ends, what is coming begins, what lies beyond the horizon comes within it, and the words for
-    the same instant change as its day comes nearer. All of these are later than `here.now`.
+    A running appointment ends, a coming one starts or comes within the horizon, or the wording of a time changes as
+    its day approaches. All of these are later than `here.now`.
     """
     yield from (running.end for running in here.running)
     yield from (coming.start for coming in here.coming[:1])

@@ -1,4 +1,4 @@
-"""Local days and intervals of time in the zone of the site, and how far ahead is looked."""
+"""Local days in the time zone of the site, all-day appointments, and the horizon."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -17,7 +17,7 @@ _INSTANT = timedelta(microseconds=1)
 _MIDNIGHT = time()
 _LAST_MINUTE = time(23, 59)
 
-# Every instant between these two has a local date in every time zone; Exchange's own "never" values lie outside.
+# Every instant between these has a local date in every time zone; Exchange's own "never" values lie outside.
 FIRST_INSTANT = datetime(1, 1, 3, tzinfo=UTC)
 LAST_INSTANT = datetime(9999, 12, 29, tzinfo=UTC)
 
@@ -30,14 +30,14 @@ def representable(instant: datetime) -> datetime:
 
 
 def zone_told(appointment: Appointment) -> ZoneInfo | TimeZoneDefinition | None:
-    """Return the time zone that an appointment tells, None where it tells none or one that nobody knows."""
+    """Return the time zone stated in an appointment, None if there is none or it is unknown."""
     if appointment.zone_definition is not None:
         return appointment.zone_definition
     return zone_named(appointment.zone) if appointment.zone else None
 
 
 def are_days(appointment: Appointment, zone: ZoneInfo) -> bool:
-    """Tell whether an appointment lasts from one midnight of `zone` to another."""
+    """Return whether an appointment lasts from one midnight of `zone` to another."""
     bounds = appointment.start, appointment.end
     if bounds[0] >= bounds[1] or bounds != tuple(map(representable, bounds)):
         return False
@@ -46,7 +46,7 @@ def are_days(appointment: Appointment, zone: ZoneInfo) -> bool:
 
 @lru_cache(maxsize=256)
 def zone_named(name: str) -> ZoneInfo | None:
-    """Return the time zone of that IANA name, None where there is none."""
+    """Return the time zone with that IANA name, None if there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -55,9 +55,9 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 @lru_cache(maxsize=4096)
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """Return the UTC instant at which `day` begins in `zone`.
+    """Return the UTC instant at which `day` starts in `zone`.
 
-    A midnight that the clocks skip is the moment they do so, one that comes twice is the first of the two.
+    A midnight that a clock change skips is the instant of the change; of one that occurs twice, the first counts.
     """
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
@@ -65,7 +65,7 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
 def local_day(instant: datetime, zone: ZoneInfo) -> date:
     """Return the day d of `zone` with start_of_day(d) <= instant < start_of_day(d + 1).
 
-    That is the date on the wall, except where clocks set back across midnight would make a day begin twice.
+    That is the local date, except where clocks set back across midnight would make a day start twice.
     """
     day = instant.astimezone(zone).date()
     if start_of_day(day, zone) > instant:
@@ -78,7 +78,7 @@ def local_day(instant: datetime, zone: ZoneInfo) -> date:
 class WholeDays(msgspec.Struct, frozen=True, gc=False):
     """The `first` day and the day `after` the last one of an all-day appointment.
 
-    `fits_zone_told` is False where only another zone's midnights made days of it, `is_exact` where not even those.
+    `fits_zone_told` is False if its bounds are midnights of another zone only, `is_exact` if they are not midnights.
     """
 
     first: date
@@ -89,11 +89,11 @@ class WholeDays(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=4096)
 def whole_days(start: datetime, end: datetime, told: ZoneInfo | TimeZoneDefinition | None, zone: ZoneInfo) -> WholeDays:
-    """Return which calendar days an all-day appointment means; `told` is the time zone that it tells, `zone` ours.
+    """Return the calendar days an all-day appointment means; `told` is the zone stated in it, `zone` ours.
 
-    Whoever made it meant dates, but some programs store the midnights of their own zone and call it UTC or another
-    one, and some end it a minute or a second before midnight. So its bounds are dates where both are midnights in
-    the zone told, or else where both are midnights in ours; else each goes to the nearest midnight.
+    Its author meant dates, but some programs store the midnights of their own zone and label them UTC or another
+    zone, and some end it a minute or a second before midnight. So its bounds are taken as dates if both are midnights
+    in the stated zone, or else in ours; otherwise each is moved to the nearest midnight.
     """
     bounds = representable(start), representable(end)
     there = told or zone
@@ -104,7 +104,7 @@ def whole_days(start: datetime, end: datetime, told: ZoneInfo | TimeZoneDefiniti
             days = first.date(), after.date() + (ONE_DAY if last_minute else _NOTHING)
             return WholeDays(days[0], max(days[1], days[0] + ONE_DAY), where is there, not last_minute)
     first, after = (local_time(bound, there) for bound in bounds)
-    if bounds[1] - bounds[0] < _HALF_A_DAY:  # it is within a day, which is meant, or about a midnight
+    if bounds[1] - bounds[0] < _HALF_A_DAY:  # it lies within a day, which is meant, or around a midnight
         days = first.date(), (after - _INSTANT).date() + ONE_DAY
     else:
         days = (first + _HALF_A_DAY).date(), (after + _HALF_A_DAY).date()
@@ -112,18 +112,18 @@ def whole_days(start: datetime, end: datetime, told: ZoneInfo | TimeZoneDefiniti
 
 
 def _is_midnight(instant: datetime, local: datetime, zone: ZoneInfo | TimeZoneDefinition) -> bool:
-    """Where the clocks skip midnight, the first instant of the day is meant."""
+    """If a clock change skips midnight, the first instant of the day counts as midnight."""
     return local.time() == _MIDNIGHT or local_time(instant - _INSTANT, zone).date() < local.date()
 
 
-_LONGEST_HOURS = 24.0 * 36_525  # a century, which keeps the arithmetic within the calendar
+_LONGEST_HOURS = 24.0 * 36_525  # a century, which keeps the result within the range of datetime
 
 
 def announced_from(start: datetime, settings: PresenceSettings) -> datetime:
-    """Return the first instant at which something that begins at `start` is within the horizon.
+    """Return the first instant at which an appointment that starts at `start` is within the horizon.
 
-    A whole local day by default: that is the beginning of the day it begins on. A horizon of nothing is `start`
-    itself, when it is no longer coming.
+    By default that is the start of its local day. With a horizon of 0 it is `start` itself, when it is no longer
+    coming.
     """
     hours = settings.horizon_hours
     if hours is None:

@@ -1,4 +1,4 @@
-"""The words of the presence rules: what goes into a decision and what comes out of it."""
+"""Types of the presence rules: inputs and result of a decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import msgspec
 
 
 class Kind(StrEnum):
-    """What an appointment counts as, before the mapping."""
+    """Kind of an appointment, before the mapping."""
 
     BUSY = "busy"
     TENTATIVE = "tentative"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 class Target(StrEnum):
-    """What the mapping makes of a kind."""
+    """Result of mapping a kind."""
 
     AVAILABLE = "available"
     BUSY = "busy"
@@ -44,7 +44,7 @@ DEFAULT_MAPPING: Mapping[Kind, Target] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceSettings:
-    """The [presence] table of the settings file: everything a decision depends on besides calendar and instant.
+    """The [presence] table of the settings file: everything a decision depends on besides the calendar and the time.
 
     `horizon_hours` None means "the end of the local day", 0 "never show what comes next".
     """
@@ -61,12 +61,12 @@ class PresenceSettings:
 
     @property
     def needs_subjects(self) -> bool:
-        """Whether subjects are shown or matched; else they are not even asked for."""
+        """Whether subjects are shown or matched; otherwise they are not even requested."""
         return self.show_subject or bool(self.priority_words or self.no_priority_words)
 
 
 class Presence(msgspec.Struct, frozen=True):
-    """What the PBX shows: an innovaphone activity ("", busy, away, dnd) and a note. Both empty: nothing set."""
+    """A presence in the PBX: an innovaphone activity ("", busy, away, dnd) and a note. Both empty: nothing set."""
 
     activity: str = ""
     note: str = ""

@@ -1,4 +1,4 @@
-"""The note: text that fits, with the time until which it holds."""
+"""Text of the presence note, with its end time, within the length limit."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,20 +21,20 @@ _ORDINARY_BLANKS = str.maketrans(dict.fromkeys("\u00a0\u202f", " "))
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
-    """Until when something lasts, in local time: until `clock` of `day`, or all through `day` where `clock` is None."""
+    """A local end time: `clock` on `day`, or the end of `day` if `clock` is None."""
 
     day: date
     clock: time | None
 
 
 def moment_of(instant: datetime, zone: ZoneInfo) -> Moment:
-    """Return what calendar and clock show in `zone` at `instant`."""
+    """Return local date and time in `zone` at `instant`."""
     local = instant.astimezone(zone)
     return Moment(local.date(), local.time())
 
 
 def say_until(head: str, moment: Moment, today: date, words: Catalogue) -> str:
-    """Return `head` with until when it lasts, as said on the day `today`."""
+    """Return `head` with its end time, as worded on the day `today`."""
     sentence = words.sentences[_sentence(moment, today)]
     return sentence.format(
         head=head,
@@ -46,7 +46,7 @@ def say_until(head: str, moment: Moment, today: date, words: Catalogue) -> str:
 
 
 def next_change_of_words(moment: Moment, today: date) -> date | None:
-    """Return the first day after `today` on which `say_until` may say it in another way, None if there is none."""
+    """Return the first day after `today` on which `say_until` may word it differently, None if there is none."""
     days = (moment.day - _LAST_WEEKDAY, moment.day - _TOMORROW, moment.day, date(moment.day.year, 1, 1))
     return min((day for day in days if day > today), default=None)
 
@@ -80,7 +80,7 @@ def _date(words: Catalogue, day: date, *, with_year: bool) -> str:
 
 
 class Phrase(msgspec.Struct, frozen=True, gc=False):
-    """What is said of an appointment: `pattern` filled with its subject, or `word` alone where that is hidden."""
+    """Text for an appointment: `pattern` filled with its subject, or `word` alone if the subject is hidden."""
 
     word: str
     pattern: str = "{subject}"
@@ -96,7 +96,7 @@ class Phrase(msgspec.Struct, frozen=True, gc=False):
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
-    """note = head until when [ ( next ) ], said on the day `today`."""
+    """A note of the form "head until when [ ( next ) ]", worded for the day `today`."""
 
     head: Phrase
     today: date
@@ -112,24 +112,24 @@ class Note(msgspec.Struct, frozen=True, gc=False):
 
 
 def available(words: Catalogue) -> Phrase:
-    """Return what is said of somebody with nothing to do."""
+    """Return the text for a user without appointments."""
     return Phrase(words.states[Target.AVAILABLE])
 
 
 def label(candidate: Candidate, words: Catalogue) -> Phrase:
-    """Return what is said of an appointment that makes one busy, away or not to be disturbed."""
+    """Return the text for an appointment that means busy, away or do not disturb."""
     assert candidate.target is not None  # noqa: S101 - for the type checker: free appointments are not shown
     return Phrase(words.states[candidate.target], words.sentences[Sentence.LABEL], candidate.shown_subject)
 
 
 def bare(candidate: Candidate, words: Catalogue) -> Phrase:
-    """Return what is said of an appointment that leaves one available."""
+    """Return the text for an appointment during which the user is available."""
     assert candidate.kind is not None  # noqa: S101 - for the type checker: free appointments are not shown
     return Phrase(words.kinds[candidate.kind], subject=candidate.shown_subject)
 
 
 def fitted(note: Note, words: Catalogue, limit: int) -> str:
-    """Return the note in at most `limit` characters: subjects are cut first, then left out, then next, then when."""
+    """Return the note in at most `limit` characters: subjects are cut first, then dropped, then next, then when."""
     for shorter in _ever_shorter(note, words, limit):
         text = shorter.say(words)
         if len(text) <= limit:
@@ -144,7 +144,7 @@ def _ever_shorter(note: Note, words: Catalogue, limit: int) -> Iterator[Note]:
 
 
 def _with_cut_subjects(note: Note, words: Catalogue, limit: int) -> Note:
-    """Give both subjects half of the room there is, and what one of them does not need to the other."""
+    """Give each subject half of the space, and space that one does not need to the other."""
     mine = len(note.head.subject)
     theirs = len(note.next.subject) if note.next else 0
     room = limit - (len(note.say(words)) - mine - theirs)

@@ -1,4 +1,4 @@
-"""Why: a typed account of every appointment that was looked at, and the words for it in a detail pane."""
+"""Explanation of a decision: the outcome of every appointment and the rule that led to it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from engine.core.presence.model import Kind, Target
 
 
 class Outcome(StrEnum):
-    """What became of an appointment."""
+    """Outcome of an appointment in a decision."""
 
     LEFT_OUT = "left out"
     CANCELLED = "cancelled"
@@ -28,28 +28,28 @@ class Outcome(StrEnum):
 
 
 class Rule(StrEnum):
-    """Which rule said so; the values are what the detail pane shows."""
+    """The rule behind an outcome; the values are shown in the detail pane."""
 
-    NEEDS_A_START_AND_AN_END = "nobody can tell when it begins or ends"
+    NEEDS_A_START_AND_AN_END = "its start or end is unknown"
     CANCELLED_IS_NEVER_SHOWN = "cancelled appointments are never shown"
     FREE_IS_NEVER_SHOWN = "free time is never shown"
-    NEEDS_A_DURATION = "it does not end after it begins"
+    NEEDS_A_DURATION = "it does not end after it starts"
     MAPPED_TO_IGNORE = "mapped to ignore"
     HAS_ENDED = "it has ended"
     RUNNING = "it is running and nothing outranks it"
     TITLE = "a title with priority goes first, a yielding one last"
     TARGET = "busy, away and do not disturb go before available"
     KIND = "the kind of appointment decides"
-    LATER_START = "what begins later is more specific"
-    EARLIER_END = "what ends earlier is more specific"
-    SMALLER_ID = "equal in all that counts"
-    BEGINS_FIRST = "what begins first comes next"
+    LATER_START = "a later start is more specific"
+    EARLIER_END = "an earlier end is more specific"
+    SMALLER_ID = "equal in every rule"
+    BEGINS_FIRST = "the earliest comes next"
     AVAILABLE_IS_NOT_ANNOUNCED = "an appointment that leaves one available is not announced"
-    HORIZON = "it begins too late to be announced now"
+    HORIZON = "it starts too late to be announced now"
 
 
 class Hidden(StrEnum):
-    """Why the subject of an appointment is not shown."""
+    """Reason for not showing the subject of an appointment."""
 
     SETTING = "subjects are not shown"
     PRIVATE = "private"
@@ -65,11 +65,11 @@ _SELF_EXPLAINING = frozenset({Outcome.CANCELLED, Outcome.FREE, Outcome.OVER, Out
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of one appointment and why.
+    """Outcome of one appointment, and the rule that led to it.
 
-    `subject` is empty wherever it must not be shown, and `hidden` tells why. `start` and `end` are the UTC instants
-    that counted, for whole days those of the presence time zone. `kind` and `target` are None where none applies
-    (free). `rival` is the id of the appointment that stood before this one: the active one, or the next.
+    `subject` is empty if it must not be shown, for the reason in `hidden`. `start` and `end` are the UTC instants used,
+    for whole days those of the presence time zone. `kind` and `target` are None if none applies (free). `rival` is the
+    id of the appointment that took precedence: the active one, or the next.
     """
 
     id: str
@@ -87,7 +87,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def words(self) -> str:
-        """The account as a line of English, for instance `outranked by the active appointment: …`."""
+        """The explanation as one line of English, for instance `outranked by the active appointment: …`."""
         words = self.outcome.value
         if self.rival is not None:
             words += _RIVALS[self.outcome]

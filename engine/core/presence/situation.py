@@ -1,4 +1,4 @@
-"""The relevant appointments at an instant: what runs, what comes next, and what looks odd about them."""
+"""The appointments relevant at an instant: running, coming next, and any anomalies in them."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,14 +16,14 @@ from engine.core.presence.model import PresenceSettings, Target
 from engine.core.presence.reasons import Outcome, Reason, Rule
 from engine.core.presence.text import cut
 
-LONGEST_SUBJECT = 255  # characters; Outlook lets nobody enter more
+LONGEST_SUBJECT = 255  # characters; Outlook's limit
 
 _PLAUSIBLE_YEARS = range(1900, 2200)
 _SENSITIVITIES = frozenset(Sensitivity)
 
 
 def oddities(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
-    """Yield all that is odd about an appointment; `zone` is the presence time zone."""
+    """Yield the anomalies of an appointment; `zone` is the presence time zone."""
     yield from appointment.oddities
     if not appointment.is_understood:
         return
@@ -64,9 +64,9 @@ _WHY_DROPPED = MappingProxyType(
 
 
 class Situation(msgspec.Struct, frozen=True):
-    """A calendar at `now`: every candidate, which of them are running, and which are coming, by their start.
+    """A calendar at `now`: all candidates, the running ones, and the coming ones by their start.
 
-    `beyond` are those of `coming` that could be announced but begin beyond the horizon.
+    `beyond` are those of `coming` that could be announced but start beyond the horizon.
     """
 
     now: datetime
@@ -79,7 +79,7 @@ class Situation(msgspec.Struct, frozen=True):
 
 
 def situation(candidates: Sequence[Candidate], now: datetime) -> Situation:
-    """Return what holds at `now` among the appointments of one calendar, in any order."""
+    """Return the situation at `now` for the appointments of one calendar, in any order."""
     taking_part = [c for c in candidates if c.dropped is None and now < c.end]
     running = [c for c in taking_part if c.start <= now]
     coming = sorted((c for c in taking_part if c.start > now), key=attrgetter("start"))
@@ -99,7 +99,7 @@ def situation(candidates: Sequence[Candidate], now: datetime) -> Situation:
 
 
 def reasons(here: Situation) -> tuple[Reason, ...]:
-    """Return what became of each of the candidates, in the order of their starts."""
+    """Return the outcome of each candidate, in the order of their starts."""
     in_order = sorted(here.candidates, key=lambda c: (c.start, c.end, identity(c.appointment)))
     return tuple(_reason(c, here) for c in in_order)
 
@@ -143,10 +143,10 @@ def _outcome(c: Candidate, here: Situation) -> tuple[Outcome, Rule, Candidate | 
 
 
 def relevant(calendar: Iterable[Appointment], settings: PresenceSettings, now: datetime) -> list[Candidate]:
-    """Return all candidates of `calendar` that make a difference to what is decided for `now`, and maybe some more.
+    """Return all candidates of `calendar` that can affect the decision for `now`, and possibly some more.
 
-    Those are whatever is running, what comes next, and what comes within the horizon next. Whole days are always
-    among them, since their bounds are not those that they were read with.
+    These are the running ones, those that come next, and those that come within the horizon next. Whole days are
+    always included, since their effective bounds differ from those they were read with.
     """
     found: list[Candidate] = []
     later: list[Appointment] = []
@@ -158,14 +158,14 @@ def relevant(calendar: Iterable[Appointment], settings: PresenceSettings, now: d
     later.sort(key=attrgetter("start"))
     found += _beginning_first(later, settings)
     if settings.horizon_hours is not None:
-        # Without a horizon in hours, whatever may be announced today begins before anything beyond comes within it.
+        # Without a horizon in hours, everything announced today starts before anything beyond it comes within it.
         within = bisect_right(later, now, key=lambda each: announced_from(representable(each.start), settings))
         found += _beginning_first(later[within:], settings)
     return found
 
 
 def _beginning_first(later: Sequence[Appointment], settings: PresenceSettings) -> Iterator[Candidate]:
-    """Yield from the first on until there is one that may be announced, and those that begin with it."""
+    """Yield candidates up to the first that may be announced, and all that start at the same time."""
     first: datetime | None = None
     for appointment in later:
         if first is not None and appointment.start > first:

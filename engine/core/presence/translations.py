@@ -1,4 +1,4 @@
-"""The words of each presence language, from one file per language that a translator can edit."""
+"""Translations of the notes, from one file per language that a translator can edit."""
 
 import re
 import tomllib
@@ -22,7 +22,7 @@ _FILES = resources.files(__package__) / "languages"
 
 
 class Sentence(StrEnum):
-    """The keys of the table [note]; languages/en.toml tells what each one is for."""
+    """The keys of the table [note]; languages/en.toml explains each one."""
 
     LABEL = "label"
     WITH_NEXT = "with_next"
@@ -38,7 +38,7 @@ class Sentence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TwelveHourClock:
-    """A way of its own in which a language writes times: {hour}, {minute} and {half}, which is `am` or `pm`."""
+    """A language's own 12-hour format: {hour}, {minute} and {half}, which is `am` or `pm`."""
 
     on_the_hour: str
     past_the_hour: str
@@ -46,19 +46,18 @@ class TwelveHourClock:
     pm: str
 
     def say(self, hour: int, minute: int) -> str:
-        """Return a time of day; noon is twelve pm, midnight twelve am."""
+        """Format a time of day; noon is twelve pm, midnight twelve am."""
         pattern = self.past_the_hour if minute else self.on_the_hour
         return pattern.format(hour=hour % 12 or 12, minute=f"{minute:02}", half=self.am if hour < NOON else self.pm)
 
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """All words of one language, English where its file lacks one.
+    """The messages of one language; English ones where its file lacks them.
 
-    `weekdays` are Monday to Sunday, `inflected_weekdays` the same in the form that follows "until" where there is
-    one; `date` and `date_with_year` are CLDR patterns. `counts_to_twelve` tells whether the clocks of this locale do,
-    and `clock` is how it then writes times, None for CLDR's way. `missing` names the messages that are English for
-    want of a translation.
+    `weekdays` are Monday to Sunday, `inflected_weekdays` the same in the form that follows "until", if different;
+    `date` and `date_with_year` are CLDR patterns. `counts_to_twelve` is True for locales with a 12-hour clock, and
+    `clock` is then its format, None for that of CLDR. `missing` names the messages that lack a translation.
     """
 
     locale: Locale
@@ -80,22 +79,22 @@ def supported_languages() -> tuple[str, ...]:
 
 
 def is_supported_language(code: str) -> bool:
-    """Tell whether there are words for `code`: a language, perhaps with a region (`de`, `de-CH`, `pt_BR`).
+    """Return whether `code` is a supported language, perhaps with a region (`de`, `de-CH`, `pt_BR`).
 
-    A locale of the operating system (`C`, `C.UTF-8`, `de_DE.UTF-8`) is none.
+    A locale of the operating system (`C`, `C.UTF-8`, `de_DE.UTF-8`) is not.
     """
     locale = _locale(code) if _TAG.fullmatch(code) else None
     return locale is not None and locale.language in supported_languages()
 
 
 def missing_messages(code: str) -> tuple[str, ...]:
-    """Return the messages that are said in English in this language, for instance `note.until_time`."""
+    """Return the messages without a translation into this language, for instance `note.until_time`."""
     return catalogue(code).missing
 
 
 @lru_cache(maxsize=64)
 def catalogue(code: str) -> Catalogue:
-    """Return the words for a language code; English ones where the language is unknown."""
+    """Return the messages for a language code; English ones if the language is unknown."""
     locale = _locale(code)
     if locale is None or locale.language not in supported_languages():
         return build(Locale(FALLBACK), {}, _read(FALLBACK))
@@ -103,7 +102,7 @@ def catalogue(code: str) -> Catalogue:
 
 
 def build(locale: Locale, own: Mapping[str, Any], fallback: Mapping[str, Any]) -> Catalogue:
-    """Return a catalogue of the tables `own`, each message that they lack taken from `fallback`."""
+    """Return the catalogue of the tables `own`; missing messages are taken from `fallback`."""
     tables = {table: {**fallback[table], **own.get(table, {})} for table in ("state", "kind", "note")}
     missing = tuple(f"{table}.{key}" for table in tables for key in fallback[table] if key not in own.get(table, {}))
     weekdays = tuple(locale.days["format"]["wide"][day] for day in range(7))

@@ -1,4 +1,4 @@
-"""What if the settings were others: the presences of one calendar under them, before anything is applied."""
+"""Preview of presences under other settings, before they are applied."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -17,14 +17,14 @@ _DECISIVE = (Outcome.ACTIVE, Outcome.NEXT)
 
 
 class Change(msgspec.Struct, frozen=True):
-    """From `at` (UTC) on, the PBX shows `presence`."""
+    """A change of presence: from `at` (UTC) on, the PBX shows `presence`."""
 
     at: datetime
     presence: Presence
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """From `at` until `until` (UTC), the PBX would show `after` in place of `before`; `why` says it in English."""
+    """A difference: from `at` until `until` (UTC), the PBX would show `after` instead of `before`, because of `why`."""
 
     at: datetime
     until: datetime
@@ -34,7 +34,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def preview_day(appointments: Iterable[Appointment], settings: PresenceSettings, day: date) -> tuple[Change, ...]:
-    """Return every presence of one user on `day`, a day of the presence time zone, the first from its beginning on.
+    """Return every presence of one user on `day` of the presence time zone, the first at the start of the day.
 
     For a single instant, `decide` under other settings is the preview.
     """
@@ -50,7 +50,7 @@ def differences(
     start: datetime,
     end: datetime,
 ) -> tuple[Difference, ...]:
-    """Return when between `start` and `end` (aware, UTC) one user's presence would be another under `after`."""
+    """Return the periods between `start` and `end` (aware, UTC) in which a user's presence differs under `after`."""
     calendar = tuple(appointments)
     old = [candidate(appointment, before) for appointment in calendar]
     new = [candidate(appointment, after) for appointment in calendar]
@@ -89,14 +89,14 @@ _Side = tuple[Sequence[Candidate], PresenceSettings]
 
 
 def _why(before: _Side, after: _Side, at: datetime) -> str:
-    """Say what becomes of the appointments that decide otherwise, by their times, since subjects may be private."""
+    """Explain the appointments whose outcome differs; identified by their times, since subjects may be private."""
     old = {reason.id: reason for reason in reasons(situation(before[0], at))}
     told = [
         f"{_when(reason, after[1])}: {reason.words}{_as_what(reason)}"
         for reason in reasons(situation(after[0], at))
         if _decides_otherwise(old[reason.id], reason)
     ]
-    return "; ".join(told) or "the same appointments in other words"
+    return "; ".join(told) or "the same appointments, worded differently"
 
 
 def _decides_otherwise(old: Reason, new: Reason) -> bool:

@@ -1,1 +1,1 @@
-"""The query language of the debug log: one grammar for API, command line and terminal program."""
+"""Filter language of the debug log, shared by API, command line and terminal program."""

@@ -1,4 +1,4 @@
-"""What may be typed next in a filter."""
+"""Completion of a filter being typed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _STATUSES = ("200", "401", "403", "429", ">=500", "503")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What may stand in the place of the characters from `start` to before `end`."""
+    """A replacement for the characters from `start` up to `end` (exclusive)."""
 
     text: str
     start: int
@@ -22,7 +22,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is in the log: completed from, the most frequent first."""
+    """Values in the log to complete from, the most frequent first."""
 
     operations: Sequence[str] = ()
     codes: Sequence[str] = ()
@@ -31,7 +31,7 @@ class Known:
 
 
 def complete(text: str, cursor: int, known: Known) -> tuple[Completion, ...]:
-    """Return what the word at `cursor` (characters from 0) may become; none inside of another kind of value."""
+    """Return completions of the word at `cursor` (characters from 0); none inside a value of another kind."""
     start = _begin(text, cursor)
     end = cursor
     while end < len(text) and not text[end].isspace() and text[end] not in "()":
@@ -47,7 +47,7 @@ def complete(text: str, cursor: int, known: Known) -> tuple[Completion, ...]:
 
 
 def _begin(text: str, cursor: int) -> int:
-    """Return where the word at the cursor begins; blanks in quotation marks are part of it."""
+    """Return where the word at the cursor starts; blanks in quotation marks are part of it."""
     start, quoted = 0, False
     for place, character in enumerate(text[:cursor]):
         if character == '"':

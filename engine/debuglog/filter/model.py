@@ -1,4 +1,4 @@
-"""What a filter says, when it is understood; everything here can be written as text again."""
+"""Syntax tree of a filter, and its canonical text."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ Value: TypeAlias = str | int | datetime | timedelta
 
 
 class Kind(StrEnum):
-    """What the value of a field is."""
+    """Type of the value of a field."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -19,19 +19,19 @@ class Kind(StrEnum):
 
 
 FIELDS: dict[str, tuple[Kind, str]] = {
-    "user": (Kind.TEXT, "a PBX user or mailbox, by a part of a name or address"),
+    "user": (Kind.TEXT, "a PBX user or mailbox, by part of a name or address"),
     "op": (Kind.TEXT, "the operation, for instance FindItem; * stands for anything"),
     "code": (Kind.TEXT, "a response code, for instance ErrorServerBusy, or a failure; * stands for anything"),
     "status": (Kind.NUMBER, "the HTTP status: status:503, status:>=500"),
-    "ms": (Kind.NUMBER, "how long it took: ms:>2000"),
-    "size": (Kind.SIZE, "request and answer together: size:>1MB"),
+    "ms": (Kind.NUMBER, "the duration: ms:>2000"),
+    "size": (Kind.SIZE, "request and response together: size:>1MB"),
     "attempt": (Kind.NUMBER, "the attempt on its connection: attempt:>1"),
     "since": (Kind.MOMENT, "not older than: since:10m, since:2026-11-22T08:00"),
     "until": (Kind.MOMENT, "older than: until:1h, until:2026-11-22T08:00"),
-    "body": (Kind.TEXT, 'a text in request or answer: body:"Calendar"'),
+    "body": (Kind.TEXT, 'a text in request or response: body:"Calendar"'),
     "request": (Kind.TEXT, "the client-request-id, or its beginning"),
     "lane": (Kind.TEXT, "the connection; * stands for anything"),
-    "is": (Kind.FLAG, "error, ok, part (of a stream of notifications) or unanswered"),
+    "is": (Kind.FLAG, "error, ok, part (of a notification stream) or unanswered"),
 }
 FLAGS = ("error", "ok", "part", "unanswered")
 COMPARISONS = (">=", "<=", ">", "<", "=")
@@ -42,7 +42,7 @@ WORDS = ("and", "or", "not")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition; `field` is "" for a bare word, which is looked for in user, operation and codes."""
+    """One condition; `field` is "" for a bare word, which is searched for in user, operation and codes."""
 
     field: str
     comparison: str
@@ -58,14 +58,14 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """All of them hold; none at all is the filter that everything fits."""
+    """Conjunction; without members it is the filter that matches everything."""
 
     of: tuple["Filter", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """At least one of two or more holds."""
+    """Disjunction of two or more."""
 
     of: tuple["Filter", ...]
 
@@ -74,7 +74,7 @@ Filter: TypeAlias = Term | Not | All | Any
 
 
 def canonical(this: Filter) -> str:
-    """Write a filter as it is written best. What is parsed from that is the same filter."""
+    """Return the canonical text of a filter, which parses to the same filter."""
     match this:
         case Term(field, comparison, value):
             return (

@@ -1,4 +1,4 @@
-"""From what somebody typed to a filter, or to the column where it stops making sense."""
+"""Parses a filter, or reports the column of the first error."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from engine.debuglog.filter.model import (
 )
 
 DEEPEST = 50
-"""Brackets in brackets."""
+"""Maximum nesting of brackets."""
 
 LARGEST = 2**53
 LONGEST = timedelta(days=36500)
@@ -39,11 +39,11 @@ _SIZE = re.compile(r"(\d{1,16})(b|kb|mb|gb)?", re.IGNORECASE)
 
 
 class FilterNotUnderstood(Failure):
-    """A filter makes no sense at `column`, counted from 1. `hint` says what would."""
+    """A filter has an error at `column`, counted from 1. `hint` says how to correct it."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "The filter is not understood"
+    meaning = "The filter is invalid"
     remedy = 'For instance: user:alice op:FindItem code:ErrorServerBusy status:>=500 since:10m not body:"text"'
 
     def __init__(self, column: int, reason: str, hint: str = "") -> None:
@@ -55,7 +55,7 @@ class FilterNotUnderstood(Failure):
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One of the conditions that all have to hold, and where it stands (characters from 0)."""
+    """One of the conditions joined by and, and its position (characters from 0)."""
 
     text: str
     field: str
@@ -73,12 +73,12 @@ class _Token:
 
 
 def parse(text: str) -> Filter:
-    """Return the filter in `text`. Raises `FilterNotUnderstood`."""
+    """Parse `text` as a filter. Raises `FilterNotUnderstood`."""
     return _Parser(text).whole()
 
 
 def chips(text: str) -> tuple[Chip, ...]:
-    """Return the conditions in `text` that all have to hold; only one where they are joined by or."""
+    """Return the conditions in `text` joined by and; only one if they are joined by or."""
     parser = _Parser(text)
     parser.whole()
     return tuple(
@@ -88,7 +88,7 @@ def chips(text: str) -> tuple[Chip, ...]:
 
 
 class _Parser:
-    """Recursive descent: or binds least, then what stands side by side or is joined by and, then not."""
+    """Recursive descent parser: or binds least, then and (which may be omitted), then not."""
 
     def __init__(self, text: str) -> None:
         self._tokens = list(_tokens(text))
@@ -102,7 +102,7 @@ class _Parser:
         found = self._either(0)
         rest = self._next()
         if rest is not None:
-            raise FilterNotUnderstood(rest.start + 1, "this bracket closes nothing", "Remove it.")
+            raise FilterNotUnderstood(rest.start + 1, "this bracket has no opening bracket", "Remove it.")
         return found
 
     def _either(self, depth: int) -> Filter:
@@ -137,7 +137,7 @@ class _Parser:
     def _one(self, depth: int) -> Filter:
         token = self._tokens[self._place]
         if depth > DEEPEST:
-            raise FilterNotUnderstood(token.start + 1, "there are too many brackets in brackets", "Leave some out.")
+            raise FilterNotUnderstood(token.start + 1, "brackets are nested too deep", "Remove some.")
         self._place += 1
         if token.term is not None:
             return token.term
@@ -166,7 +166,7 @@ class _Parser:
 
 
 def _flattened(members: list[Filter], kind: type[All] | type[Any]) -> Iterator[Filter]:
-    """What is joined in the same way once more needs no brackets."""
+    """Merge nested nodes of the same kind, which need no brackets."""
     for member in members:
         if isinstance(member, kind):
             yield from member.of
@@ -195,7 +195,7 @@ def _word(match: re.Match[str]) -> _Token:
     if word.lower() in ("and", "or", "not"):
         return _Token(word.lower(), word, start, match.end())
     if ":" in word or word.startswith(COMPARISONS):
-        raise FilterNotUnderstood(start + 1, f"{word} is no condition", _NAMES_OF_FIELDS)
+        raise FilterNotUnderstood(start + 1, f"{word} is not a condition", _NAMES_OF_FIELDS)
     return _Token("term", word, start, match.end(), Term("", "=", word))
 
 
@@ -234,7 +234,7 @@ def _value(field: str, kind: Kind, text: str, column: int) -> Value:
         case Kind.FLAG:
             if text.lower() in FLAGS:
                 return text.lower()
-            raise FilterNotUnderstood(column, f"nothing is {text}", f"It may be {', '.join(FLAGS)}.")
+            raise FilterNotUnderstood(column, f"unknown value {text}", f"It may be {', '.join(FLAGS)}.")
         case Kind.TEXT:
             return text
 

@@ -1,1 +1,1 @@
-"""What must not be kept of an exchange: secrets, wherever they stand, and what appointments are about."""
+"""Redaction of debug log entries: secrets in any encoding, and personal data of appointments."""

@@ -1,4 +1,4 @@
-"""Finds secrets by what they look like, and by the name they are given."""
+"""Finds secrets by their form, and by the names they are given."""
 
 import re
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ _TEXT_KEYS = re.compile(
     rb"|comment|surname|givenname|department|company|categor|string",
     re.IGNORECASE,
 )
-"""What stands behind one of these is said by somebody, and is no name of anything."""
+"""Text after one of these is spoken or written by a person, not the name of anything."""
 
 _PERSON = re.compile(rb"(?:email)?address|emailaddress|routingtype|mailboxtype", re.IGNORECASE)
-"""Where one of these is beside it, a name is one of a person."""
+"""Beside one of these, a name is that of a person."""
 
 _SIGN = re.compile(rb"""["'{}\[\],:]""")
 _NO_VALUE = (b"true", b"false", b"null")
@@ -27,13 +27,13 @@ _KEY = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@$-"
 _ELEMENT = re.compile(rb"<(?:[^\s<>/!?:]+:)?([^\s<>/!?:]+)(?:\s[^<>]*)?(?<!/)>")
 _END_TAG = re.compile(rb"</[^<>]*+>")
 DEEPEST = 500
-"""Brackets that may be open at a time; with more of them it is begun from the start."""
+"""Maximum number of open brackets; beyond it the tracking starts over."""
 _FEW = 12
-"""Elements side by side that belong to one thing."""
+"""Maximum number of adjacent elements that belong together."""
 
 
 def is_value(text: Text, quote: int) -> bool:
-    """Tell whether the string that begins at `quote` is a value, behind a key that may be one of names."""
+    """Return whether the string that starts at `quote` is a value, after a key that may denote names."""
     before = text.content[max(0, quote - 120) : quote].rstrip()
     if before.endswith((b"[", b",")):
         return True
@@ -45,18 +45,18 @@ def is_value(text: Text, quote: int) -> bool:
 
 @dataclass(slots=True)
 class _Frame:
-    """An object or an array that is open."""
+    """An open object or array."""
 
     is_array: bool
     values: list[Span] = field(default_factory=list)
     names: set[int] = field(default_factory=set)
-    """Which of the values are names of secrets."""
+    """The values that are names of secrets."""
     person: bool = False
     value_from: int | None = None
     key: Span | None = None
 
     def told(self) -> Iterator[Span]:
-        """Tell where values are that belong to a name."""
+        """Yield the spans of values that belong to a name."""
         if self.is_array:
             if 0 in self.names and len(self.values) == 2:
                 yield self.values[1]
@@ -65,7 +65,7 @@ class _Frame:
 
 
 def in_objects(text: Text, names: frozenset[int], quote: bytes, level: int) -> Iterator[Span]:
-    """Tell where values are in the objects of JSON that have a value which begins with one of the quotes at `names`."""
+    """Yield the spans of values in JSON objects that have a value starting with one of the quotes at `names`."""
     content = text.content
     frames = [_Frame(is_array=False)]
     place = 0
@@ -112,7 +112,7 @@ def _string(frame: _Frame, start: int, end: int, *, is_name: bool) -> None:
 
 
 def _bare(frame: _Frame, content: bytes, end: int) -> None:
-    """Take what stands without quotes until `end`: a number, mostly."""
+    """Record an unquoted value up to `end`, usually a number."""
     if frame.value_from is not None:
         value = content[frame.value_from : end]
         if (bare := value.strip()) and bare not in _NO_VALUE:
@@ -123,7 +123,7 @@ def _bare(frame: _Frame, content: bytes, end: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """An element that has nothing but text in it."""
+    """An element that contains only text."""
 
     tag: bytes
     text: Span
@@ -131,7 +131,7 @@ class _Leaf:
 
 
 def in_elements(text: Text, level: int) -> Iterator[Span]:
-    """Tell where texts are in elements beside one whose text is the name of a secret."""
+    """Yield the spans of texts in elements beside one whose text is the name of a secret."""
     content = text.content
     markup = Markup(text)
     run: list[_Leaf] = []
@@ -156,7 +156,7 @@ def in_elements(text: Text, level: int) -> Iterator[Span]:
 
 
 def _told_by_neighbours(run: list[_Leaf]) -> Iterator[Span]:
-    """Tell which of some elements side by side are values: in lists of pairs those behind (or before) their name."""
+    """Yield the adjacent elements that are values: in lists of pairs those after (or before) their name."""
     if not any(leaf.is_name for leaf in run) or any(_PERSON.fullmatch(leaf.tag) for leaf in run):
         return
     places: dict[bytes, list[int]] = {}
@@ -169,7 +169,7 @@ def _told_by_neighbours(run: list[_Leaf]) -> Iterator[Span]:
 
 
 def _belonging(alike: list[int], number: int, run: list[_Leaf]) -> range:
-    """Return which elements belong to the name that is the one with a `number` among those `alike`."""
+    """Return the elements that belong to the name with index `number` among those `alike`."""
     at = alike[number]
     if len(alike) in (1, len(run)):
         return range(len(run)) if len(run) <= _FEW else range(max(0, at - 1), min(len(run), at + 2))
@@ -181,7 +181,7 @@ def _belonging(alike: list[int], number: int, run: list[_Leaf]) -> range:
 
 
 _NTLM, _SIGNED, _PRIVATE_KEY = b"tlrmtvntu", b"eyj", b"-----begin"
-# In lower case. All is told from where one of these is, so that a body is looked through once.
+# In lower case. All detection starts from an occurrence of one of these, so that a body is scanned once.
 _HINTS = Words((*names.SECRETS, *names.SCHEMES, _NTLM, _SIGNED, _PRIVATE_KEY))
 _IN_BASE64 = Words(names.ENCODED)
 
@@ -197,23 +197,23 @@ _BEFORE_NAME = re.compile(rb"\s{0,9}(?:<!\[CDATA\[)?([\w.:/$#@\[ -]{0,60})")
 _DELIMITERS = (b'"', b"'", b">")
 _ENDS_OF_NAMES = (b'"', b"'", b"<", b"]", b" ", b"\n", b"\r")
 _NEAR = 80
-# What NTLM messages, signed tokens and private keys are.
+# NTLM messages, signed tokens and private keys.
 _SHAPES = {
     _NTLM: re.compile(rb"TlRMTVNTU[\w+/=-]{8,}"),
     _SIGNED: re.compile(rb"eyJ(?:[\w-]{8,4096}+)\.[\w.=-]*"),
     _PRIVATE_KEY: re.compile(rb"-----BEGIN[A-Z ]{1,40}PRIVATE KEY-----(?:(?!-----).){0,16384}+", re.DOTALL),
 }
 _BRACKETS = re.compile(rb"[\[\]{}]")
-# What Entra makes secrets of applications of: three characters and a digit before it, and some forty in all.
+# Client secrets of Entra: three characters and a digit before it, and about forty in all.
 _APPLICATION = re.compile(rb"Q~[\w.~-]{31,34}")
 _IN_A_URL = re.compile(rb"""://[^\s/:@"'<>]{1,200}+:([^\s/@"'<>]{1,200}+)@""")
-# Attributes that say what something is, not what it holds.
+# Attributes that describe an element instead of containing its value.
 _KEPT = re.compile(rb"(?:xsi:)?type|xmlns.*|class|style|method|rel|for|lang|charset|encoding", re.IGNORECASE)
 _NO_NAME = re.compile(rb"class|style|action|method|href|src|rel|for|xmlns.*|autocomplete", re.IGNORECASE)
 
 
 def may_hold_secrets(body: bytes) -> bool:
-    """Tell whether `secrets_by_looks` has anything to look at in a body without escapes, or in base64 in it."""
+    """Return whether `secrets_by_looks` could find anything in a body without escapes, or in base64 within it."""
     lower = body.lower()
     return (
         _HINTS.are_in(lower)
@@ -224,17 +224,17 @@ def may_hold_secrets(body: bytes) -> bool:
 
 
 def may_hold_names_in_base64(content: bytes) -> bool:
-    """Tell whether some base64 in it is worth being looked into."""
+    """Return whether any base64 in it needs to be searched."""
     return _IN_BASE64.are_in(content.lower())
 
 
 def secrets_by_looks(text: Text) -> Iterator[Span]:
-    """Tell where in an unescaped text something is that looks like a secret."""
+    """Yield the spans of anything that looks like a secret in an unescaped text."""
     return _Search(text).spans()
 
 
 class _Search:
-    """One pass over a text. What has been looked at is not looked at again, so that no text takes long."""
+    """A single pass over a text; nothing is examined twice, so that no text takes long."""
 
     def __init__(self, text: Text) -> None:
         self._text = text
@@ -246,7 +246,7 @@ class _Search:
         self._element_levels: set[int] = set()
 
     def spans(self) -> Iterator[Span]:
-        """Tell where secrets are."""
+        """Yield the spans of secrets."""
         content = self._content
         for start, word in _HINTS.everywhere(content.lower()):
             if word in _SHAPES or word in names.SCHEMES:
@@ -274,7 +274,7 @@ class _Search:
         return found.span(1) if found else None
 
     def _by_name(self, word: bytes, start: int) -> Iterator[Span]:
-        """Tell where the value is of the name that has `word` in it."""
+        """Yield the span of the value of the name that contains `word`."""
         content = self._content
         identifier = names.IDENTIFIER.match(content, start)
         end = self._identifier_done = max(identifier.end() if identifier else 0, start + len(word))
@@ -304,7 +304,7 @@ class _Search:
         return None
 
     def _value(self, start: int, level: int) -> Span | None:
-        """Return where the value is that begins at `start`, behind a separator of `level`."""
+        """Return the span of the value that starts at `start`, after a separator of `level`."""
         first = self._content[start : start + 1]
         if first and first in b"\"'":
             return start + 1, self._markup.closing(start)

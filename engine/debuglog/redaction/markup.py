@@ -1,7 +1,7 @@
-"""Finds its way in texts that stand in one another: which quote closes which, and what belongs to a tag.
+"""Finds matching quotes and the extent of tags in nested texts.
 
-What had to be unescaped to be a delimiter does not end what began with one that was there before: the escaped quotes
-of JSON inside of JSON do not end the outer string. That is told by levels (`engine.debuglog.redaction.unescaped`).
+A delimiter that had to be unescaped does not close one that was plain: the escaped quotes of JSON within JSON do not
+end the outer string. Levels distinguish them (`engine.debuglog.redaction.unescaped`).
 """
 
 import re
@@ -19,7 +19,7 @@ _TAG_NAME = re.compile(rb"""<([^\s<>/="'!?]++)""")
 
 
 class Attribute(NamedTuple):
-    """An attribute, and where its value is."""
+    """An attribute and the span of its value."""
 
     name: bytes
     value: Span
@@ -35,7 +35,7 @@ class Tag(NamedTuple):
 
 
 class Markup:
-    """Looks for the ends of things in a text."""
+    """Finds the ends of quoted strings, tags and elements in a text."""
 
     def __init__(self, text: Text) -> None:
         self._text = text
@@ -43,11 +43,11 @@ class Markup:
         self._without_end: set[bytes] = set()
 
     def closing(self, quote: int) -> int:
-        """Return where the quote is that closes the one at `quote`; what was cut off ends with the text."""
+        """Return the position of the quote that closes the one at `quote`; a truncated string ends with the text."""
         return self.next(self._content[quote : quote + 1], quote + 1, self._text.level(quote))
 
     def next(self, sign: bytes, place: int, level: int) -> int:
-        """Return where the next `sign` is that is not escaped within something of `level`."""
+        """Return the position of the next `sign` that is not escaped relative to `level`."""
         while (place := self._content.find(sign, place)) >= 0:
             if ends(self._text.level(place), level):
                 return place
@@ -55,7 +55,7 @@ class Markup:
         return len(self._content)
 
     def end_of_word(self, place: int, level: int) -> int:
-        """Return where something without quotes ends."""
+        """Return the end of an unquoted value."""
         while stop := _STOP.search(self._content, place):
             if ends(self._text.level(stop.start()), level):
                 return stop.start()
@@ -63,7 +63,7 @@ class Markup:
         return len(self._content)
 
     def tag(self, place: int) -> Tag | None:
-        """Return the tag that begins at `place`."""
+        """Return the tag that starts at `place`."""
         found = _TAG_NAME.match(self._content, place)
         if found is None:
             return None
@@ -82,7 +82,7 @@ class Markup:
         return Tag(found[1], tuple(attributes), min(bracket.end() if bracket else at, len(self._content)), level)
 
     def text_behind(self, tag_end: int, level: int) -> int:
-        """Return where the text ends that begins at `tag_end`: with the next tag, but not with CDATA."""
+        """Return the end of the text that starts at `tag_end`: at the next tag, but not at CDATA."""
         place = tag_end
         while (place := self.next(b"<", place, level)) < len(self._content):
             if not self._content.startswith(b"<![CDATA[", place):
@@ -93,7 +93,7 @@ class Markup:
         return len(self._content)
 
     def texts_within(self, tag: Tag) -> Iterator[Span]:
-        """Tell where the texts are in an element, whatever is around them; of one without an end the first one."""
+        """Yield the spans of all texts within an element; of an unclosed one only the first."""
         end = self._end_of_element(tag)
         place = tag.end
         while True:
@@ -114,7 +114,7 @@ class Markup:
 
 
 class Tags:
-    """Tells which tag a place is in. Places are asked for in ascending order: the text is looked through once."""
+    """Finds the tag around a position. Positions must be queried in ascending order: the text is scanned once."""
 
     def __init__(self, text: Text) -> None:
         self._text = text
@@ -122,7 +122,7 @@ class Tags:
         self._open: dict[int, int] = {}
 
     def around(self, place: int) -> int | None:
-        """Return where the tag begins that `place` is inside of, None outside of any: the outermost one if several."""
+        """Return the start of the outermost tag around `place`, None outside of any."""
         for bracket in _BRACKET.finditer(self._text.content, self._place, place):
             at = bracket.start()
             level = self._text.level(at)

@@ -1,4 +1,4 @@
-"""By what name secrets go, in all that programs write."""
+"""Names that programs use for secrets."""
 
 import base64
 import re
@@ -10,7 +10,7 @@ SECRETS = (
     *(b"account-key", b"accountkey", b"private_key", b"private-key", b"private key", b"privatekey", b"signature"),
     *(b"cookie", b"authorization", b"canary", b"sessionid", b"session_id", b"session-id", b"samlresponse", b"ticket"),
 )
-"""In lower case: a name is one of a secret if one of these is in it."""
+"""In lower case: a name denotes a secret if it contains one of these."""
 
 ENCODED = tuple(
     dict.fromkeys(
@@ -19,7 +19,7 @@ ENCODED = tuple(
         for before in range(3)
     )
 )
-"""Some of the names as they are somewhere in base64, in lower case."""
+"""Some of the names as they appear in base64, in lower case."""
 
 IDENTIFIER = re.compile(rb"[\w.-]{1,200}+")
 _SPELLED = re.compile(rb"[\w.:$#@\[\]-]+(?: [\w-]+){0,3}")
@@ -41,12 +41,12 @@ _ERROR = re.compile(
 
 
 def is_about_secrets(identifier: bytes) -> bool:
-    """Tell whether an identifier with a name in it is that of something else, as of the type of a token."""
+    """Return whether an identifier that contains such a name denotes something else, such as the type of a token."""
     return _ABOUT_SECRETS.search(identifier) is not None
 
 
 def is_name(text: bytes) -> bool:
-    """Tell whether a text is as a whole the name of a secret."""
+    """Return whether a whole text is the name of a secret."""
     return (
         len(text) <= _LONGEST
         and _SPELLED.fullmatch(text) is not None

@@ -1,6 +1,6 @@
 """Replaces personal data in XML by pseudonyms.
 
-Mailbox addresses stay, since they are what an administrator looks for; an organizer's does not.
+Mailbox addresses stay, since administrators search for them; those of organizers do not.
 """
 
 import re
@@ -16,10 +16,10 @@ _TREES = (
     *(b"TextBody", b"UniqueBody", b"Contact", b"AdjacentMeetings", b"ConflictingMeetings"),
 )
 _BODY = b"Body"
-"""Of the two elements of that name, the content of an item is the one that says of what type it is."""
+"""Of the two elements of that name, the one with a type attribute is the content of an item."""
 
 _NAMES = frozenset((*_TEXTS, *_TREES, _BODY))
-# By what an element gives itself away. Name is an attribute nearly everywhere.
+# Markers that identify an element. Name is an attribute nearly everywhere.
 _SIGNS = Words((*(_NAMES - {b"Name", _BODY}), b"<Name", b":Name", b"BodyType"))
 
 _ITEMS = (b"CalendarItem", b"CalendarEvent", b"MeetingRequest", b"MeetingCancellation")
@@ -34,9 +34,9 @@ _SETTINGS = b"/exchange/2010/Autodiscover"
 
 
 def blank_personal(body: bytes, *, subjects: bool) -> bytes:
-    """Return a body without subjects, locations, organizers and names; with `subjects`, only private items lose them.
+    """Blank subjects, locations, organizers and names; with `subjects`, those of private items only.
 
-    An item that does not say that it is not private, is.
+    An item not marked as non-private counts as private.
     """
     spans = list(_spans(body))
     return without(body, _those_within(spans, list(_private_items(body))) if subjects and spans else spans)
@@ -58,7 +58,7 @@ def _those_within(spans: Iterable[Span], items: Sequence[Span]) -> Iterator[Span
 
 
 def _spans(body: bytes) -> Iterator[Span]:
-    """Tell where the texts are that are personal."""
+    """Yield the spans of personal texts."""
     settings: bool | None = None
     done = 0
     for _, place in _SIGNS.where(body):
@@ -68,7 +68,7 @@ def _spans(body: bytes) -> Iterator[Span]:
         if tag is None or tag[1] not in _NAMES:
             continue
         if tag[1] == b"Name":
-            # In autodiscover it is a setting that has a name.
+            # In autodiscover, names are values of settings.
             settings = _SETTINGS in body if settings is None else settings
             if settings:
                 continue
@@ -81,13 +81,13 @@ def _spans(body: bytes) -> Iterator[Span]:
 
 
 def _end_of(name: bytes, body: bytes, start: int) -> int:
-    """Return where the element ends that began before `start`; what was cut off ends with the body."""
+    """Return the end of the element that began before `start`; a truncated one ends with the body."""
     found = _END[name].search(body, start)
     return found.start() if found else len(body)
 
 
 def _texts(body: bytes, start: int, end: int) -> Iterator[Span]:
-    """Tell where texts are. The elements around them stay, so that it can be seen what was there."""
+    """Yield the spans of texts; the elements around them stay, to show what was there."""
     done = start
     for opened in (start, *(tag.end() for tag in _ANY_TAG.finditer(body, start, end))):
         if opened >= done and (text := _TEXT.match(body, opened, end)):
@@ -100,17 +100,17 @@ _ENCODED = re.compile(rb"%40", re.IGNORECASE)
 
 
 class Pseudonyms:
-    """One for each address, for as long as something is put together to be handed out."""
+    """Consistent pseudonyms of addresses within one export."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, bytes] = {}
 
     def body(self, body: bytes) -> bytes:
-        """Return bytes without addresses."""
+        """Replace the addresses in bytes."""
         return _ADDRESS.sub(self._other, _ENCODED.sub(b"@", body) if b"%40" in body else body)
 
     def text(self, text: str) -> str:
-        """Return a text without addresses."""
+        """Replace the addresses in a text."""
         return self.body(text.encode(errors="replace")).decode(errors="replace")
 
     def _other(self, match: re.Match[bytes]) -> bytes:

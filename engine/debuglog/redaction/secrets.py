@@ -1,4 +1,4 @@
-"""Redacts secrets: those that are known, those in addresses, and whatever looks like one."""
+"""Redacts secrets: known ones, those in URLs, and anything that looks like one."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ from engine.debuglog.redaction.spans import BLANKED, Span, without
 from engine.debuglog.redaction.unescaped import Text, decoded, readings, unescaped, unfolded
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}(?:\d{1,4}(?:\.\d{1,4}){0,2}[A-Za-z]{0,10}(?:\.[A-Za-z]{1,10})?)?")
-"""A part of a path that is made of words, perhaps with the number of a version behind them."""
+"""A path segment made of words, optionally followed by a version number."""
 
 _NUMBER = re.compile(r"v?\d{1,4}(?:\.\d{1,4})?")
 _TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -27,7 +27,7 @@ _ENDS_IN_SECRET = re.compile(f"(?:{_SECRET.pattern})\\w{{0,8}}$", re.IGNORECASE)
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL without user, fragment, the values of its query, and what is no plain word in its path."""
+    """Return a URL without user, fragment, query values, and anything but plain words in its path."""
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
@@ -38,7 +38,7 @@ def without_secrets(url: str) -> str:
 
 
 def _named(piece: str) -> str:
-    """Return the name of a value in a query, if it is like one."""
+    """Return the name of a query value, if it looks like one."""
     name, equals, _ = piece.partition("=")
     return f"{name}={BLANKED}" if equals and _QUERY_NAME.fullmatch(name) else BLANKED
 
@@ -58,13 +58,13 @@ def _part(part: str, is_first: bool, *, announced: bool) -> str:
 
 
 SHORTEST = 4
-"""Characters: what is shorter than that is no secret, and would be found everywhere."""
+"""Minimum characters of a secret: anything shorter would be found everywhere."""
 
 SHORTEST_DIGITS = 5
-"""Characters of base64 or hexadecimal. Identifiers are full of these."""
+"""Minimum characters of base64 or hexadecimal: shorter runs are common in identifiers."""
 
 TELLING = 16
-"""Bytes of a form that are searched for first: where these are not, it is not."""
+"""Leading bytes of a form that are searched for first, as a fast pre-check."""
 
 _CHARSETS = ("utf-8", "cp1252", "latin-1", "iso8859-15", "utf-16-le", "utf-16-be")
 _RARE_CHARSETS = ("utf-32-le", "utf-32-be", "utf-7")
@@ -72,7 +72,7 @@ _SEPARATORS = ("-", ":", " ")
 
 
 class KnownSecrets:
-    """Finds any of some forms, looking through a text once."""
+    """Finds known secrets in all their forms in one pass."""
 
     def __init__(self, forms: Iterable[bytes]) -> None:
         self._by_head: dict[bytes, list[bytes]] = {}
@@ -81,11 +81,11 @@ class KnownSecrets:
         self._heads = Words(self._by_head)
 
     def may_be_in(self, body: bytes) -> bool:
-        """Tell whether `spans` has anything to look at."""
+        """Return whether `spans` could find anything."""
         return self._heads.are_in(body)
 
     def spans(self, body: bytes) -> Iterator[Span]:
-        """Tell where they are."""
+        """Yield the spans of the secrets."""
         if self._heads.are_in(body):
             for start, head in self._heads.everywhere(body):
                 for form in self._by_head[head]:
@@ -94,7 +94,7 @@ class KnownSecrets:
 
 
 def forms(secret: str) -> tuple[bytes, ...]:
-    """Return a secret as it may stand somewhere once escapes are undone: in each charset, in base64, in hexadecimal."""
+    """Return the forms a secret may have once unescaped: in each charset, in base64, in hexadecimal."""
     if len(secret) < SHORTEST:
         return ()
     encoded = [found for charset in _CHARSETS if (found := _encoded(secret, charset))]
@@ -109,7 +109,7 @@ def forms(secret: str) -> tuple[bytes, ...]:
 
 
 def _encoded(secret: str, charset: str) -> bytes | None:
-    """Return a secret in a charset, None where that has no such characters. What is no character is the byte it was."""
+    """Return a secret in a charset, None if it cannot be encoded. Lone surrogates become the bytes they stand for."""
     try:
         return secret.encode(charset, "surrogateescape" if charset == "utf-8" else "strict")
     except UnicodeEncodeError:
@@ -117,7 +117,7 @@ def _encoded(secret: str, charset: str) -> bytes | None:
 
 
 def _mistaken(secret: str) -> Iterator[bytes]:
-    """Return what becomes of it where charsets are confused, or the blank is a plus sign."""
+    """Yield its forms with confused charsets, or with plus signs for blanks."""
     if " " in secret:
         yield from (found for charset in _CHARSETS if (found := _encoded(secret.replace(" ", "+"), charset)))
     if secret.isascii():
@@ -133,16 +133,16 @@ def _mistaken(secret: str) -> Iterator[bytes]:
 
 
 def _as_undone(form: bytes) -> Iterator[bytes]:
-    """Return it as it is when all is undone that looks like an escape in it, or as what is not undone."""
+    """Yield a form after unescaping anything in it that looks like an escape, and unchanged."""
     undone = unescaped(Text(form)).content
-    # A backslash at its end may be undone together with what stands behind it.
+    # A backslash at its end may be unescaped together with the character after it.
     for each in dict.fromkeys((undone, undone.rstrip(b"\\"))):
         if each != form and len(each) >= SHORTEST:
             yield each
 
 
 def _inside_base64(secret: bytes) -> Iterator[bytes]:
-    """Return what of base64 is the same whatever stands before and after the secret, for each place it can begin at."""
+    """Yield the base64 digits that do not depend on the bytes around the secret, for each alignment."""
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + secret)
         first = (0, 2, 3)[before]
@@ -159,16 +159,16 @@ def _hexadecimal(secret: bytes) -> Iterator[bytes]:
 
 
 LEARNED = 8
-"""Tokens that are remembered: each is good for an hour, so the older ones have ended."""
+"""Maximum number of tokens kept: each is valid for an hour, so older ones have expired."""
 
 LEARNED_AT_ONCE = 3
-"""Tokens that are remembered of one answer: an honest one has no more."""
+"""Maximum number of tokens kept from one response: a legitimate one has no more."""
 
 LONGEST_TOKEN = 16 * 1024
-"""Bytes of a token that is remembered."""
+"""Maximum bytes of a token that is kept."""
 
 URLS = 100
-"""So many are remembered: nearly all requests go to the same few."""
+"""Size of the cache: nearly all requests go to the same few URLs."""
 
 KEPT_HEADERS = frozenset(
     (
@@ -184,7 +184,7 @@ KEPT_HEADERS = frozenset(
         *("x-targetbeserver", "x-throttlinginfo"),
     )
 )
-"""Headers whose values are kept. Every other one is blanked, whoever may have put it there."""
+"""Headers whose values are kept. All others are blanked."""
 
 _NAMES_KNOWN = KEPT_HEADERS | {"authorization", "cookie", "location", "set-cookie", "www-authenticate"}
 _CHALLENGE = re.compile(r"(?:^|,\s*)([A-Za-z]+)(?=[\s,]|$)")
@@ -195,7 +195,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class SecretRedactor:
-    """Blanks secrets; those it knows are found in any form. Tokens that go by in an answer are known from then on."""
+    """Blanks secrets; known ones are found in any form. Tokens seen in a response become known ones."""
 
     def __init__(self) -> None:
         self._forms: tuple[bytes, ...] = ()
@@ -205,7 +205,7 @@ class SecretRedactor:
         self._lock = threading.Lock()
 
     def know(self, secrets: Iterable[Secret]) -> None:
-        """Know these, too, from now on; on any thread."""
+        """Add known secrets; thread-safe."""
         found = [form for secret in secrets for form in forms(secret.reveal())]
         with self._lock:
             self._forms = tuple(dict.fromkeys((*self._forms, *found)))
@@ -224,25 +224,25 @@ class SecretRedactor:
         return self.body(text.encode(errors="surrogateescape")).decode(errors="replace")
 
     def headers(self, headers: Mapping[str, str]) -> Headers:
-        """Return headers, the values of most of them blanked; of a log-in and of cookies, what they are remains."""
+        """Return headers with most values blanked; of log-ins and cookies, scheme and names remain."""
         pairs = self.allowed(headers)
         if self.finds_nothing_in(as_bytes(pairs)):
             return pairs
         return tuple((self.text(name), self.text(value)) for name, value in pairs)
 
     def allowed(self, headers: Mapping[str, str]) -> Headers:
-        """Return headers with only those values that may be seen, where there is no secret in them."""
+        """Return headers with only the permitted values that contain no secret."""
         kept = dict(headers.items())
         for name in [name for name in kept if name.lower() not in KEPT_HEADERS]:
             kept[name] = self._kept(name.lower(), kept[name])
         return tuple(kept.items())
 
     def finds_nothing_in(self, body: bytes) -> bool:
-        """Tell whether `body` would stay as it is: one look at much costs a fraction of many at little."""
+        """Return whether `body` contains no secret: one search of joined pieces is faster than many small ones."""
         return self._finds_nothing_in(body, readings(body))
 
     def url(self, url: str) -> str:
-        """Return a URL without user, fragment and the values of its query."""
+        """Return a URL without user, fragment and query values."""
         found = self._urls.get(url)
         if found is None:
             if len(self._urls) >= URLS:
@@ -258,7 +258,7 @@ class SecretRedactor:
         return BLANKED
 
     def _finds_nothing_in(self, body: bytes, texts: Iterable[Text]) -> bool:
-        """Tell whether `_spans` has nothing to look at: nearly all bodies are done with that, escaped or not."""
+        """Return whether `_spans` cannot find anything: a fast check that suffices for nearly all bodies."""
         known = self._known
         return not known.may_be_in(body) and not any(
             may_hold_secrets(text.content)
@@ -295,11 +295,11 @@ class SecretRedactor:
 
 
 def as_bytes(headers: Headers) -> bytes:
-    """Return headers as they are searched for secrets: names that are known are none."""
+    """Return headers in the form searched for secrets, without the known names."""
     lines = [value if name.lower() in _NAMES_KNOWN else f"{name}\r{value}" for name, value in headers]
     return joined(line.encode(errors="surrogateescape") for line in lines)
 
 
 def joined(pieces: Iterable[bytes]) -> bytes:
-    """Return pieces as one, to be looked through at once: nothing in it reaches from one to the next."""
+    """Join pieces for a single search, separated so that no match spans two of them."""
     return b"\n>".join(pieces)

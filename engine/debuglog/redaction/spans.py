@@ -1,4 +1,4 @@
-"""Parts of a body, and one sign in the place of several of them, which may overlap."""
+"""Spans of a body, possibly overlapping, and their replacement by a placeholder."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,11 @@ BLANKED = "[blanked]"
 _SIGN = BLANKED.encode()
 
 Span = tuple[int, int]
-"""Where a part begins and where it ends."""
+"""Start and end of a part."""
 
 
 def without(body: bytes, spans: Iterable[Span]) -> bytes:
-    """Return `body` with `BLANKED` for each of `spans`, once where some touch or overlap."""
+    """Replace each of `spans` by `BLANKED`, adjacent or overlapping ones by a single one."""
     pieces: list[bytes] = []
     done = -1
     for start, end in sorted(spans):

@@ -1,11 +1,11 @@
-"""Finds text behind the escapes of XML, JSON and URLs, however they are nested.
+"""Undoes the escapes of XML, JSON and URLs, in any nesting, and maps positions back to the original.
 
 Character references as HTML 5 reads them (with or without a semicolon, C1 numbers as Windows-1252), the escapes of
 strings in JSON (RFC 8259) and of its relatives in JavaScript, C and Python, percent-encoding (RFC 3986, and the
 `%uXXXX` of JavaScript and IIS), quoted-printable (RFC 2045), and bytes of a one-byte character set.
 
-Servers echo what they were sent inside of XML, HTML, JSON, forms and each in another. All of it is undone, so that a
-secret is looked for once, as it is; and where it was found is told in the places of the original.
+Servers echo received data within XML, HTML, JSON, forms and any nesting of them. All of it is unescaped, so that a
+secret is searched for once, in plain form; matches are reported as positions in the original.
 """
 
 import re
@@ -18,10 +18,10 @@ from engine.debuglog.redaction.multi_search import Words
 from engine.debuglog.redaction.spans import Span
 
 SIGNS = Words((b"&", b"%", b"\\"))
-"""What escapes begin with."""
+"""First bytes of escapes."""
 
 QUOTED_SIGNS = Words(b"=%c" % sign for sign in b"0123456789ABCDEFabcdef \t\r\n")
-"""What those of quoted-printable begin with: looked for in a fraction of the time that the expression takes."""
+"""First byte of quoted-printable escapes: a fast check before the regular expression."""
 
 ESCAPE = re.compile(
     rb"&(?:#(?:[0-9]++|[xX][0-9a-fA-F]++);?|[A-Za-z][A-Za-z0-9]{1,31}+;?)"
@@ -34,18 +34,18 @@ NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}+={0,2}")
 
 _CONTROLS = {b"b": b"\b", b"t": b"\t", b"n": b"\n", b"f": b"\f", b"r": b"\r", b"v": b"\v", b"0": b"\0", b"\n": b""}
-# The few bytes that Windows-1252 leaves out stay the controls they are in Latin-1.
+# The few bytes undefined in Windows-1252 stay the control characters they are in Latin-1.
 _WINDOWS = {byte: bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
 _ESCAPED_BYTES = {0xDC00 + byte: _WINDOWS.get(byte, chr(byte)) for byte in range(0x80, 0x100)}
 _SURROGATE = b"\xed"
-"""What half a surrogate pair begins with in UTF-8."""
+"""First byte of half a surrogate pair in UTF-8."""
 
 _LARGEST = 7
-"""Digits of the largest number a character can have."""
+"""Digits of the largest code point."""
 
 
 def meaning(escape: bytes) -> bytes:
-    """Return what a match of `ESCAPE` stands for, in UTF-8; itself where it is none. Half a surrogate pair is kept."""
+    """Return the meaning of a match of `ESCAPE` in UTF-8, or the match itself if invalid. Lone surrogates are kept."""
     match escape[:1]:
         case b"&":
             return _reference(escape)
@@ -56,12 +56,12 @@ def meaning(escape: bytes) -> bytes:
 
 
 def quoted(escape: bytes) -> bytes:
-    """Return what a match of `QUOTED_PRINTABLE` stands for."""
+    """Return the meaning of a match of `QUOTED_PRINTABLE`."""
     return b"" if escape.endswith(b"\n") else bytes.fromhex(escape[1:].decode())
 
 
 def in_utf8(text: bytes) -> bytes:
-    """Return bytes above ASCII as UTF-8: pairs of surrogates as their character, what is no UTF-8 as Windows-1252."""
+    """Return bytes above ASCII as UTF-8: surrogate pairs as their character, invalid UTF-8 as Windows-1252."""
     if _SURROGATE in text:
         try:
             pairs = text.decode("utf-8", "surrogatepass")
@@ -72,7 +72,7 @@ def in_utf8(text: bytes) -> bytes:
 
 
 def from_base64(digits: bytes) -> bytes:
-    """Return what base64 of either alphabet stands for; itself where that is no text."""
+    """Decode base64 of either alphabet; return it unchanged if the result is not text."""
     plain = digits.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
     decoded = b64decode(plain[: len(plain) - (len(plain) % 4 == 1)] + b"==")
     return decoded if decoded.isascii() or is_utf8(decoded) else digits
@@ -103,7 +103,7 @@ def _character(digits: bytes, base: int) -> bytes:
 
 
 def is_utf8(text: bytes) -> bool:
-    """Tell whether bytes are text in UTF-8."""
+    """Return whether bytes are UTF-8 text."""
     try:
         text.decode()
     except UnicodeDecodeError:
@@ -112,33 +112,33 @@ def is_utf8(text: bytes) -> bool:
 
 
 PASSES = 5
-"""So often escapes are undone that stand inside of one another."""
+"""Maximum nesting of escapes that is undone."""
 
 
 _KINDS = 256
-"""Kinds of escapes at most: they are told by the byte they begin with."""
+"""Maximum number of kinds of escapes, distinguished by their first byte."""
 
 LONG = 20
-"""Characters of base64 that a line has at least where it was folded."""
+"""Minimum characters of a line of folded base64."""
 
 
 class Text:
-    """Bytes, each of which came from somewhere."""
+    """Bytes with the original position of each."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
 
     def origin(self, span: Span) -> Span:
-        """Return where a part came from in the original."""
+        """Return the position of a part in the original."""
         return span
 
     def level(self, place: int) -> int:
-        """Return what had to be undone until the character at `place` was there, 0 for nothing. See `ends`."""
+        """Return the escapes undone to get the character at `place`, 0 for none. See `ends`."""
         return 0
 
 
 class _Half(Text):
-    """Every second byte: what is left of UTF-16 if all is below U+0100."""
+    """Every second byte: the text of UTF-16 if all characters are below U+0100."""
 
     def __init__(self, original: Text, first: int) -> None:
         super().__init__(original.content[first::2])
@@ -151,7 +151,7 @@ class _Half(Text):
 
 
 class _Undone(Text):
-    """What `original` is when some parts of it are replaced."""
+    """The text `original` with some parts replaced."""
 
     def __init__(self, original: Text, level: int, parts: "list[tuple[int, int, bytes]]") -> None:
         pieces: list[bytes] = []
@@ -196,15 +196,15 @@ class _Undone(Text):
 
 
 def ends(level: int, begun: int) -> bool:
-    """Tell whether a delimiter of a `level` may end what one of the level `begun` began.
+    """Return whether a delimiter of a `level` may close one of the level `begun`.
 
-    One that was there earlier does, and one that was escaped in the same way; another one belongs to what is within.
+    It may if it was less escaped, or escaped in the same way; any other belongs to the nested text.
     """
     return level == begun or level // _KINDS < begun // _KINDS
 
 
 def unescaped(text: Text) -> Text:
-    """Return a text with everything undone that is an escape, and in UTF-8."""
+    """Return a text with all escapes undone, in UTF-8."""
     text = _in_utf8(text)
     for level in range(1, PASSES + 1):
         parts = _escapes(text.content)
@@ -215,9 +215,9 @@ def unescaped(text: Text) -> Text:
 
 
 def readings(body: bytes) -> Iterator[Text]:
-    """Return what a body may be read as: unescaped, and from other ways of encoding a whole text.
+    """Yield the possible readings of a body: unescaped, and decoded from encodings of a whole text.
 
-    Where there is nothing to undo, the first one has the body itself as its content.
+    If there is nothing to undo, the content of the first one is the body itself.
     """
     whole = Text(body)
     plain = unescaped(whole)
@@ -230,7 +230,7 @@ def readings(body: bytes) -> Iterator[Text]:
 
 
 def unfolded(text: Text) -> Text | None:
-    """Return a text without the ends of lines inside of base64, None if there are none."""
+    """Return a text without line breaks within base64, None if there are none."""
     content = text.content
     if b"\n" not in content:
         return None
@@ -243,11 +243,11 @@ def unfolded(text: Text) -> Text | None:
 
 
 def decoded(text: Text) -> Text:
-    """Return a text with whatever may be base64 as what it stands for."""
+    """Return a text with anything that may be base64 decoded."""
     return unescaped(_replaced(text, BASE64, from_base64))
 
 
-# The end of a line that goes on in the next one, where it is one of base64.
+# A line break within base64.
 _LINE_END = re.compile(rb"\n[ \t]{0,9}(?=[\w+/=-])")
 _DIGITS = re.compile(rb"[\w+/=-]{%d}" % LONG)
 

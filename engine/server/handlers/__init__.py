@@ -1,1 +1,1 @@
-"""The answers of the local API, one module for each group of resources."""
+"""Request handlers of the local API, one module per group of resources."""

@@ -1,4 +1,4 @@
-"""Trying settings and secrets on the real PBX and Exchange, in force or not, without writing anything."""
+"""Routes for checking settings and secrets against the real PBX and Exchange, without writing anything."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from engine.server.trial_settings import Candidates
 
 
 class AnyProbe(Protocol):
-    """A ladder to climb."""
+    """A check of any kind."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ class AnyProbe(Protocol):
         ...
 
     async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
-        """Climb, and return all rungs."""
+        """Run the check and return all steps."""
         ...
 
 
@@ -40,7 +40,7 @@ class _Climb:
 
 
 class ProbesPart:
-    """Tries with `workbench` what `candidates` make of a request."""
+    """Runs checks made by `workbench` with the settings that `candidates` derive from a request."""
 
     capabilities = ("probes",)
 
@@ -51,8 +51,11 @@ class ProbesPart:
         self._climbs: Results[_Climb] = Results()
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the requests of this group."""
-        texts = (("pbx", "Try the way to the PBX", self._pbx), ("exchange", "Try the way to Exchange", self._exchange))
+        """Return the routes of this group."""
+        texts = (
+            ("pbx", "Check the way to the PBX", self._pbx),
+            ("exchange", "Check the way to Exchange", self._exchange),
+        )
         begin = (
             Route(
                 "POST",
@@ -67,7 +70,7 @@ class ProbesPart:
             )
             for side, summary, handle in texts
         )
-        return (*begin, Route("GET", "/v1/probes/{id}", "probe", "A probe, rung by rung", self._probe, Probe))
+        return (*begin, Route("GET", "/v1/probes/{id}", "probe", "A probe, step by step", self._probe, Probe))
 
     async def _pbx(self, request: web.Request) -> web.Response:
         question = await body_of(request, ProbeQuestion)
@@ -108,12 +111,12 @@ class ProbesPart:
         key = request.match_info["id"]
         operation, climb = self._desk.operations.get(key), self._climbs.get(key)
         if operation is None or climb is None:
-            raise not_found("probe", "Only the last ones are remembered. POST /v1/probes/pbx begins another.")
+            raise not_found("probe", "Only the latest ones are kept. POST /v1/probes/pbx starts another.")
         rungs = tuple(rung_account(rung, in_full=request.app[MAY_CHANGE]) for rung in climb.rungs)
         return answer(Probe(operation=operation, side=climb.side, names=climb.names, rungs=rungs))
 
     async def _addresses(self, typed: str) -> tuple[str, ...]:
-        """Return the addresses of the user that is meant, by an address or the name in the PBX, or of any user."""
+        """Return the addresses of the user named by an address or the name in the PBX, or of any user."""
         if "@" in typed:
             return (typed,)
         await self._desk.rows.catch_up()

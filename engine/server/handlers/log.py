@@ -34,7 +34,7 @@ Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LogPart:
-    """Answers from the exchanges that `desk` knows."""
+    """Answers from the entries in `desk`."""
 
     capabilities = ("log",)
 
@@ -48,7 +48,7 @@ class LogPart:
             Route("GET", "/v1/log/exchanges", "log", "Exchanges by filter", self._page, LogPage, query=LogQuestion),
             Route("GET", one, "log_exchange", "One exchange", self._exchange, LogExchange),
             self._body_route(f"{one}/request", "log_request", "Its request, or a part", self._request),
-            self._body_route(f"{one}/response", "log_response", "Its answer, or a part", self._response),
+            self._body_route(f"{one}/response", "log_response", "Its response, or a part", self._response),
             Route(
                 "GET",
                 "/v1/log/statistics",
@@ -62,7 +62,7 @@ class LogPart:
                 "GET",
                 "/v1/log/diagnosis",
                 "log_diagnosis",
-                "What went wrong, and what to do",
+                "Errors and their remedies",
                 self._diagnosis,
                 LogDiagnosis,
                 query=LogFilter,
@@ -71,7 +71,7 @@ class LogPart:
                 "GET",
                 "/v1/log/filter",
                 "log_filter",
-                "What a filter says, where it is wrong, and how it may go on",
+                "Meaning, error and completions of a filter",
                 self._filter,
                 FilterAnswer,
                 query=LogFilterQuestion,
@@ -81,7 +81,7 @@ class LogPart:
                 "POST",
                 "/v1/log/capture",
                 "log_switch",
-                "Capture exchanges, or do not",
+                "Switch capturing on or off",
                 self._switch,
                 CaptureState,
                 body=CaptureQuestion,
@@ -105,7 +105,7 @@ class LogPart:
         return await self._body(request, "response")
 
     async def _body(self, request: web.Request, side: Side) -> web.Response:
-        self._desk.check_reader(request, "bodies of requests and answers")
+        self._desk.check_reader(request, "bodies of requests and responses")
         question = query_of(request, LogBodyQuestion)
         kept = await self.found(request)
         body = kept.request if side == "request" else kept.response
@@ -142,18 +142,18 @@ class LogPart:
         self._desk.check_reader(request, what)
 
     async def found(self, request: web.Request) -> Kept:
-        """Return the exchange that is asked for. Raises `Refused` if it is not there (any more)."""
+        """Return the requested entry. Raises `Refused` if it does not exist, or no longer does."""
         number = request.match_info["id"]
         kept = None
         if number.isascii() and number.isdigit() and len(number) < 19:
             kept = await self._desk.kept(int(number))
         if kept is None:
-            raise not_found("exchange", "GET /v1/log/exchanges lists those that are kept; the oldest go first.")
+            raise not_found("exchange", "GET /v1/log/exchanges lists those kept; the oldest are deleted first.")
         return kept
 
 
 def part_of(request: web.Request, body: bytes) -> web.Response:
-    """Return a body, or the range of it that was asked for (RFC 9110, section 14)."""
+    """Return a body, or the requested range of it (RFC 9110, section 14)."""
     headers = {"Accept-Ranges": "bytes", "Cache-Control": "no-store"}
     if "Range" not in request.headers:
         return web.Response(body=body, content_type=BYTES, headers=headers)
@@ -165,7 +165,7 @@ def part_of(request: web.Request, body: bytes) -> web.Response:
         raise Refused(
             Problem(
                 type="no-such-range",
-                title="There is no such part of the body",
+                title="The range is not part of the body",
                 status=416,
                 detail=f"It has {len(body)} bytes.",
                 hint="For instance Range: bytes=0-65535.",
@@ -180,7 +180,7 @@ TEXT = "text/plain"
 
 
 class LogExportPart:
-    """Answers by `export`; one exchange is found by `log`."""
+    """Answers from `export`; single entries are found by `log`."""
 
     capabilities = ("log-export",)
 
@@ -195,7 +195,7 @@ class LogExportPart:
                 "GET",
                 "/v1/log/exchanges/{id}/curl",
                 "log_curl",
-                "One exchange as a command for curl",
+                "One exchange as a curl command",
                 self._curl,
                 media_type=TEXT,
             ),

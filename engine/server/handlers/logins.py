@@ -1,4 +1,4 @@
-"""Which log-ins are paused so that no account is locked, and asking for one more."""
+"""Routes for log-ins that are paused to avoid account lockout, and for retrying them."""
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from engine.supervisor.supervisor import Service
 
 
 class LogInsPart:
-    """Answers from `log_ins`; what waits for the end of a pause is restarted by `service`."""
+    """Answers from `log_ins`; `service` restarts what waits for the end of a pause."""
 
     capabilities = ("log-ins",)
 
@@ -22,15 +22,15 @@ class LogInsPart:
         self._desk = desk
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the requests of this group."""
+        """Return the routes of this group."""
         path = "/v1/log-ins"
         return (
-            Route("GET", path, "log_ins", "Log-ins that are paused", self._all, LogInStates),
+            Route("GET", path, "log_ins", "Paused log-ins", self._all, LogInStates),
             Route(
                 "POST",
                 f"{path}/retry",
                 "retry_log_ins",
-                "Try one more log-in where they are paused",
+                "Retry paused log-ins once",
                 self._retry,
                 LogInStates,
                 changes=True,

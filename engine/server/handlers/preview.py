@@ -1,4 +1,4 @@
-"""What if: whose presence would be another one today under settings that are not in force."""
+"""Routes for previewing which presences of today would differ under other settings."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,10 +26,10 @@ from engine.sync import views as sync_preview
 from engine.sync.views import Affected
 
 SUBJECTS_UNKNOWN = (
-    "The subjects of appointments are not read with the settings in force, "
-    "so that the preview shows neither them nor what words in them decide."
+    "With the settings in force the subjects of appointments are not read, "
+    "so the preview shows neither them nor the effect of words in them."
 )
-UNREAD = "Users whose calendar was not read yet are left out."
+UNREAD = "Users whose calendar has not been read yet are left out."
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class _Found:
 
 
 class PreviewPart:
-    """Compares what the engine of `desk` knows under the settings in force and those of a request."""
+    """Compares the presences of the engine in `desk` under the settings in force and those of a request."""
 
     capabilities = ("preview",)
 
@@ -51,13 +51,13 @@ class PreviewPart:
         self._found: Results[_Found] = Results()
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the requests of this group."""
+        """Return the routes of this group."""
         return (
             Route(
                 "POST",
                 "/v1/preview",
                 "begin_preview",
-                "Whose presence would be another one today",
+                "Users whose presence would differ today",
                 self._begin,
                 Operation,
                 status=202,
@@ -78,13 +78,13 @@ class PreviewPart:
     async def _begin(self, request: web.Request) -> web.Response:
         question = await body_of(request, PreviewQuestion)
         others = tuple(
-            FieldProblem(pointer=f"/settings/{key}", detail=f"{key} is no setting of presence")
+            FieldProblem(pointer=f"/settings/{key}", detail=f"{key} is not a presence setting")
             for key in question.settings
             if not key.startswith("presence.")
         )
         if others:
-            title = "A preview is about settings of presence alone"
-            hint = "Leave the others out."
+            title = "A preview accepts presence settings only"
+            hint = "Leave out the others."
             raise Refused(Problem(type="not-about-presence", title=title, status=422, hint=hint, fields=others))
         try:
             before = (await self._candidates.settings({})).presence
@@ -114,7 +114,7 @@ class PreviewPart:
         key = request.match_info["id"]
         operation, found = self._desk.operations.get(key), self._found.get(key)
         if operation is None or found is None:
-            raise not_found("preview", "Only the last ones are remembered. POST /v1/preview begins another.")
+            raise not_found("preview", "Only the latest ones are kept. POST /v1/preview starts another.")
         preview = found.preview
         first = (question.page - 1) * question.per_page
         return answer(

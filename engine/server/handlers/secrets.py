@@ -1,4 +1,4 @@
-"""Storing secrets, and telling which there are; what they are is never told."""
+"""Routes for storing secrets and listing their names; their values are never returned."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from engine.supervisor.supervisor import Service
 
 
 class SecretsPart:
-    """Answers from `sources`; what uses a secret that changes is restarted by `service`."""
+    """Answers from `sources`; `service` restarts what uses a changed secret."""
 
     capabilities = ("secrets",)
 
@@ -30,7 +30,7 @@ class SecretsPart:
         self._desk = desk
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the requests of this group."""
+        """Return the routes of this group."""
         path = "/v1/secrets/{name}"
         return (
             Route("GET", "/v1/secrets", "secrets", "Names, origins and ages", self._all, SecretOrigins),
@@ -63,7 +63,7 @@ class SecretsPart:
         name = _name(request)
         question = await body_of(request, SecretQuestion)
         actor = await actor_of(request)
-        await self._origins()  # what cannot be looked through is not changed
+        await self._origins()  # secrets that cannot be read are not changed
         async with self._written_down(actor, "set_secret", name):
             await self._sources.put({name: Secret(question.value)})
         return await self._changed(name)
@@ -73,7 +73,7 @@ class SecretsPart:
         actor = await actor_of(request)
         origins = await self._origins()
         if not any(each.name == name and each.stored_since for each in origins.secrets):
-            raise not_found("stored secret", "GET /v1/secrets tells which are stored.")
+            raise not_found("stored secret", "GET /v1/secrets lists the stored ones.")
         async with self._written_down(actor, "delete_secret", name):
             await self._sources.delete(name)
         return await self._changed(name)
@@ -86,7 +86,7 @@ class SecretsPart:
 
     @asynccontextmanager
     async def _written_down(self, actor: Actor, action: str, subject: str) -> AsyncIterator[None]:
-        """Write down what is about to be done: a secret that was changed has no other trace."""
+        """Audit a change before it is made: a changed secret leaves no other trace."""
         await self._desk.write_down(actor, action, subject)
         try:
             yield
@@ -112,7 +112,7 @@ class SecretsPart:
         )
 
     async def _changed(self, name: str) -> web.Response:
-        """What is not needed, or given otherwise, restarts nothing."""
+        """Restart the engine only if it uses the changed secret."""
         origins = {origin.name: origin for origin in await self._sources.origins()}
         plan = None
         if origins[name].place in ("store", None) and name in self._service.needed_secrets:

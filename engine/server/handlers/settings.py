@@ -1,4 +1,4 @@
-"""What is set, what could be, what was, and changing it."""
+"""Routes for reading, checking and changing the settings, and for their history."""
 
 import asyncio
 
@@ -50,7 +50,7 @@ _STATUSES: dict[type[Failure], int] = {
 
 
 class SettingsPart:
-    """Answers from `service`; what is changed is written down at `desk`."""
+    """Answers from `service`; changes are audited at `desk`."""
 
     capabilities = ("settings",)
 
@@ -59,7 +59,7 @@ class SettingsPart:
         self._desk = desk
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the requests of this group."""
+        """Return the routes of this group."""
         path = "/v1/settings"
         return (
             Route("GET", path, "settings", "Every setting, with its form and value", self._settings, Settings),
@@ -67,7 +67,7 @@ class SettingsPart:
                 "PATCH",
                 path,
                 "change_settings",
-                "Put other values into force",
+                "Change settings",
                 self._change,
                 SettingsChanged,
                 body=ChangeQuestion,
@@ -78,7 +78,7 @@ class SettingsPart:
                 "POST",
                 f"{path}/check",
                 "check_settings",
-                "Whether a change could be made, and what it would do",
+                "Check a change and its effects without making it",
                 self._check,
                 SettingsCheck,
                 body=SettingsQuestion,
@@ -88,7 +88,7 @@ class SettingsPart:
                 "POST",
                 f"{path}/rollback",
                 "roll_back_settings",
-                "Go back to an earlier version",
+                "Roll back to an earlier version",
                 self._roll_back,
                 SettingsChanged,
                 body=RollbackQuestion,
@@ -98,7 +98,7 @@ class SettingsPart:
                 "POST",
                 f"{path}/confirm",
                 "confirm_settings",
-                "Let the last change stand",
+                "Confirm the last change",
                 self._confirm,
                 SettingsVersion,
                 changes=True,
@@ -110,7 +110,7 @@ class SettingsPart:
     async def _settings(self, request: web.Request) -> web.Response:
         text: str | None = None
         forms: tuple[Form, ...] = ()
-        while text != self._service.text:  # which may be another one by the time it is read
+        while text != self._service.text:  # which may have changed by the time it is read
             text = self._service.text
             forms = await asyncio.to_thread(catalogue, text, system_zone())
         return answer(wire.settings(self._service, forms), headers={"ETag": self._service.tag})
@@ -131,9 +131,9 @@ class SettingsPart:
             raise Refused(
                 Problem(
                     type="etag-missing",
-                    title="The request does not say which settings it changes",
+                    title="The request does not state which version of the settings it changes",
                     status=428,
-                    hint="Send the ETag of GET /v1/settings in the header If-Match, or * to change whatever they are.",
+                    hint="Send the ETag of GET /v1/settings in the header If-Match, or * to change any version.",
                 )
             )
         actor = await actor_of(request)
@@ -168,7 +168,7 @@ class SettingsPart:
         for version in self._service.versions:
             if str(version.id) == request.match_info["id"]:
                 return answer(SettingsText(id=version.id, text=version.text))
-        raise _refused(VersionUnknown("not among those that are kept"))
+        raise _refused(VersionUnknown("not among those kept"))
 
     async def _changed(self, plan: Plan, actor: Actor, action: str, subject: str) -> web.Response:
         await self._desk.write_down(actor, action, subject or "nothing else")

@@ -43,7 +43,7 @@ def setup(
     check: Operation | None,
     rungs: Sequence[RungAccount],
 ) -> Setup:
-    """Return where the set-up stands."""
+    """Return the state of the set-up."""
     step = step_named(flow.step)
     forms = {form.key: convert_settings.setting(form) for form in catalogue(flow.text, zone)}
     keys = [key for key in step.keys(values) if forms[key].available]
@@ -82,7 +82,7 @@ def _summary(step: Step, flow: Flow, values: Values, found: Sequence[Problem]) -
 
 
 def _suggestions(keys: Collection[str], environment: Mapping[str, str]) -> dict[str, Value]:
-    """The language of the site is likely the one that this machine was installed in."""
+    """Suggest values: the language of the site is probably that of this machine."""
     language = guessed_language(environment) if "presence.language" in keys else None
     return {} if language is None else {"presence.language": language}
 
@@ -92,7 +92,7 @@ _OF_USERS = (Check.RESOLUTION, Check.CALENDARS)
 
 
 class SetupPart:
-    """One set-up at a time, whoever asks: `session` has its answers, `checks` what they were tried with."""
+    """A single set-up shared by all clients: `session` has its answers, `checks` the findings about them."""
 
     capabilities = ("setup",)
 
@@ -104,15 +104,15 @@ class SetupPart:
         self._operations: dict[str, str] = {}
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the requests of this group."""
+        """Return the routes of this group."""
         return (
-            Route("GET", PATH, "setup", "Where the guided set-up stands", self._setup, Setup),
-            Route("POST", PATH, "begin_setup", "Begin it anew", self._begin, Setup, changes=True),
+            Route("GET", PATH, "setup", "State of the guided set-up", self._setup, Setup),
+            Route("POST", PATH, "begin_setup", "Start it over", self._begin, Setup, changes=True),
             Route(
                 "PATCH",
                 PATH,
                 "answer_setup",
-                "Take answers in, and go to a step",
+                "Store answers, and go to a step",
                 self._answer,
                 Setup,
                 body=SetupAnswers,
@@ -122,13 +122,13 @@ class SetupPart:
                 "POST",
                 f"{PATH}/check",
                 "check_setup",
-                "Try the step that it is at",
+                "Check the current step",
                 self._check,
                 Operation,
                 status=202,
                 changes=True,
             ),
-            Route("POST", f"{PATH}/apply", "apply_setup", "Put it into force", self._apply, Setup, changes=True),
+            Route("POST", f"{PATH}/apply", "apply_setup", "Apply it", self._apply, Setup, changes=True),
         )
 
     async def _setup(self, request: web.Request) -> web.Response:
@@ -158,9 +158,9 @@ class SetupPart:
             raise Refused(
                 ProblemDetails(
                     type="unknown-answers",
-                    title="The set-up does not ask for that",
+                    title="The set-up has no such answer or step",
                     status=422,
-                    hint="GET /v1/settings lists every key. Nothing was taken in.",
+                    hint="GET /v1/settings lists every key. Nothing was stored.",
                     fields=tuple(fields),
                 )
             )
@@ -177,7 +177,7 @@ class SetupPart:
         step = step_named(self._flow().step)
         check = step.check
         if check is None:
-            raise not_found("check", f"The step {step.name} has nothing to try.")
+            raise not_found("check", f"The step {step.name} has no check.")
         try:
             settings, secrets = self._session.tried(step), await self._session.secrets()
             demand(check, settings, secrets)
@@ -209,7 +209,7 @@ class SetupPart:
                 FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
                 for each in found
             )
-            title, hint = "Some answers are missing or wrong", "Nothing was changed."
+            title, hint = "Some answers are missing or invalid", "Nothing was changed."
             raise Refused(ProblemDetails(type="setup-incomplete", title=title, status=422, hint=hint, fields=fields))
         actor = await actor_of(request)
         keys = ", ".join([*(each.key for each in state.changes), *self._session.new_secrets]) or "nothing else"
@@ -230,7 +230,7 @@ class SetupPart:
     def _flow(self) -> Flow:
         flow = self._session.flow
         if flow is None:
-            raise not_found("set-up under way", f"POST {PATH} begins one.")
+            raise not_found("set-up under way", f"POST {PATH} starts one.")
         return flow
 
     async def _state(self, request: web.Request) -> Setup:
@@ -241,7 +241,7 @@ class SetupPart:
         except Failure as failure:
             raise named(failure) from failure
         in_full = request.app[MAY_CHANGE]
-        flow = self._flow()  # not before: a check may have ended meanwhile, and has to be told with what came of it
+        flow = self._flow()  # only now: a check may have ended meanwhile, and its result belongs in the response
         return setup(
             flow,
             values=self._session.values,

@@ -16,13 +16,13 @@ from engine.server.state import Desk
 
 
 def figures(desk: Desk) -> web.Response:
-    """Return what `desk` knows in figures, as it is sent."""
+    """Return the metrics of `desk` as a response."""
     text = metrics.exposition(desk.status(), desk.counters, desk.events.listeners, desk.loop_lag)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
 class StatePart:
-    """Answers from what `desk` knows; `patience` is what an event stream has with a slow listener."""
+    """Answers from the state in `desk`; `patience` are the timeouts of event streams."""
 
     capabilities = ("status", "changes", "events", "metrics")
 
@@ -34,18 +34,18 @@ class StatePart:
         """Return the requests of this group."""
         return (
             Route("GET", "/v1/status", "status", "Links, counts and problems", self._status, Status),
-            Route("GET", "/v1/changes", "changes", "What happened lately", self._changes, RecentChanges),
+            Route("GET", "/v1/changes", "changes", "Recent changes", self._changes, RecentChanges),
             Route(
                 "GET",
                 "/v1/events",
                 "events",
-                "Server-sent events: a snapshot, then what happens",
+                "Server-sent events: a snapshot, then live events",
                 self._events,
                 media_type="text/event-stream",
                 query=EventsQuestion,
                 headers=("Last-Event-ID",),
             ),
-            Route("GET", "/v1/metrics", "metrics", "Figures for Prometheus", self._metrics, media_type="text/plain"),
+            Route("GET", "/v1/metrics", "metrics", "Metrics for Prometheus", self._metrics, media_type="text/plain"),
         )
 
     async def _status(self, request: web.Request) -> web.Response:
@@ -66,7 +66,7 @@ API_VERSION = 1
 
 
 class AboutPart:
-    """Describes the other `parts` and itself; `boot` is another one after a restart."""
+    """Describes the other `parts` and itself; `boot` changes with every restart."""
 
     capabilities: tuple[str, ...] = ()
 
@@ -112,7 +112,7 @@ class OperationsPart:
         return (
             Route("GET", "/v1/operations", "operations", "Operations, the newest first", self._operations, Operations),
             Route("GET", "/v1/operations/{id}", "operation", "Progress of an operation", self._operation, Operation),
-            Route("DELETE", "/v1/operations/{id}", "cancel", "Call it off", self._cancel, Operation, changes=True),
+            Route("DELETE", "/v1/operations/{id}", "cancel", "Cancel it", self._cancel, Operation, changes=True),
             Route("GET", "/v1/audit", "audit", "Who changed what, the newest first", self._audit, AuditLog),
         )
 
@@ -133,5 +133,5 @@ class OperationsPart:
 
 def _found(operation: Operation | None) -> Operation:
     if operation is None:
-        raise not_found("operation", "GET /v1/operations lists those that are remembered.")
+        raise not_found("operation", "GET /v1/operations lists those kept.")
     return operation

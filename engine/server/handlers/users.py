@@ -1,4 +1,4 @@
-"""Who takes part, why their presence is what it is, and going to their calendars anew."""
+"""Routes for listing users, explaining their presence and triggering a resync."""
 
 from aiohttp import web
 
@@ -21,7 +21,7 @@ from engine.store.errors import StoreFailure
 
 
 class UsersPart:
-    """Answers from the users that `desk` knows."""
+    """Answers from the users in `desk`."""
 
     capabilities = ("users", "resync", "reresolve")
 
@@ -29,27 +29,27 @@ class UsersPart:
         self._desk = desk
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the requests of this group."""
+        """Return the routes of this group."""
         return (
             Route(
                 "GET", "/v1/users", "users", "Users, filtered and sorted", self._users, UsersPage, query=UsersQuestion
             ),
-            Route("GET", "/v1/users/{guid}", "user", "Everything about one user, and why", self._user, UserDetail),
+            Route("GET", "/v1/users/{guid}", "user", "Details of one user, with explanations", self._user, UserDetail),
             Route(
                 "POST",
                 "/v1/hold/confirm",
                 "confirm_hold",
-                "Let a change clear what it is held for",
+                "Confirm held removals of presences",
                 self._confirm_hold,
                 HeldChange,
                 changes=True,
             ),
-            *self._going_anew("resync", "Read the calendars of everybody, or of some, anew"),
-            *self._going_anew("reresolve", "Look for the mailboxes of everybody, or of some, anew, and read them"),
+            *self._going_anew("resync", "Read the calendars of all or some users again"),
+            *self._going_anew("reresolve", "Find the mailboxes of all or some users again, and read their calendars"),
         )
 
     def _going_anew(self, kind: OperationKind, summary: str) -> tuple[Route, Route]:
-        """Return the request for many users and the one for a single one."""
+        """Return the route for many users and the one for a single user."""
 
         async def many(request: web.Request) -> web.Response:
             return await self._begin(request, kind, *await self._wanted(request))
@@ -90,7 +90,7 @@ class UsersPart:
         return answer(convert.held(held))
 
     async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:
-        """Return whom the body of a request means, by guid and in words."""
+        """Return the users selected by the body of a request, by guid and in words."""
         question = await body_of(request, ResyncQuestion)
         everybody = self._desk.engine.guids()
         if question.users is None:
@@ -104,7 +104,7 @@ class UsersPart:
                     type="unknown-users",
                     title="Some of these users do not take part",
                     status=422,
-                    hint="GET /v1/users lists everybody. Nothing was begun.",
+                    hint="GET /v1/users lists all users. Nothing was started.",
                     fields=fields,
                 )
             )
@@ -120,4 +120,4 @@ class UsersPart:
 
 
 def _no_user() -> Refused:
-    return not_found("user", "GET /v1/users lists everybody who takes part.")
+    return not_found("user", "GET /v1/users lists all users who take part.")

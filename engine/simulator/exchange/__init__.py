@@ -1,1 +1,1 @@
-"""An Exchange server to talk to: what IIS and EWS do on the wire, strict where the real ones are."""
+"""Simulated Exchange server: IIS and EWS at the protocol level, strict where the real ones are."""

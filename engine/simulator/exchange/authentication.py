@@ -25,7 +25,7 @@ NO_BINDING = bytes(16)
 
 
 class Binding(StrEnum):
-    """What IIS's Extended Protection asks of a log-in over TLS."""
+    """Channel binding that IIS's Extended Protection requires of a log-in over TLS."""
 
     OFF = "off"
     ALLOW = "allow"
@@ -34,7 +34,7 @@ class Binding(StrEnum):
 
 
 class Seen(StrEnum):
-    """What the gate counts."""
+    """Counters of the gate."""
 
     ANONYMOUS = "anonymous"
     """A 401 to a request without any log-in."""
@@ -48,14 +48,14 @@ class Seen(StrEnum):
 
 @dataclass(slots=True)
 class _Connection:
-    """What one TCP connection has come to."""
+    """State of one TCP connection."""
 
     handshake: spnego.ContextProxy | None = None
     identity: str | None = None
 
 
 class NtlmGate:
-    r"""Lets a request through or answers 401, as IIS with Windows authentication does.
+    r"""Admits a request or answers 401, like IIS with Windows authentication.
 
     `accounts` maps `DOMAIN\user` to its password and is looked at anew in every log-in, so a test may change it
     while connections are open. Every account may also log in as `user@upn_suffix`. `schemes` are offered in this

@@ -1,4 +1,4 @@
-"""Between aiohttp and the site: the log-in, the faults that are set, and the entry in the ledger."""
+"""Endpoint between aiohttp and the site: authentication, faults and the ledger."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ FRONT_END = "EXCHANGE01"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a request came to: the response, and what the ledger is told about it."""
+    """Result of a request: the response, and its record for the ledger."""
 
     response: web.Response
     code: str = ""

@@ -235,7 +235,7 @@ NOT_IN_FIND_ITEM = frozenset(
 
 
 class Shape:
-    """Which properties of an item were asked for.
+    """The requested properties of an item.
 
     `with_address` tells whether the organizer's SMTP address is known: GetItem knows it, FindItem only the name.
     """
@@ -251,7 +251,7 @@ class Shape:
         self._writers = [(name, write) for name, write in writers.items() if name in names]
 
     def element(self, mailbox: str, item: CalendarItem) -> Element:
-        """Return the CalendarItem element with what was asked for, and the id, which always is there."""
+        """Return the CalendarItem element with the requested properties and the id, which is always included."""
         element = T("CalendarItem", T("ItemId", Id=item_id(mailbox, item), ChangeKey=change_key(item)))
         for uri, write in self._writers:
             value = item.told[uri] or "" if uri in item.told else write(item)

@@ -1,4 +1,4 @@
-"""One HTTP request to the simulated server, as everything behind the socket sees it."""
+"""HTTP request to the simulated server, independent of the socket."""
 
 import uuid
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Request:
 
     @property
     def endpoint(self) -> str:
-        """The path as IIS compares it: regardless of case."""
+        """The path as IIS compares it, ignoring case."""
         return self.path.casefold()
 
     @property
@@ -34,7 +34,7 @@ class Request:
 
 
 def complaints(request: Request, operation: str, mailbox: str) -> tuple[str, ...]:
-    """Return what a real server lets pass and a good client does not do, seen from the headers of a request."""
+    """Return the faults in the headers of a request that a real server accepts and a good client avoids."""
     found = []
     if request.scheme == "http" and "authorization" in request.headers:
         found.append("credentials over plain http")

@@ -1,4 +1,4 @@
-"""The Exchange server on loopback: sockets, TLS, coming and going; what it answers is decided elsewhere."""
+"""Server of the simulated Exchange on loopback: sockets, TLS, stopping and restarting."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -98,7 +98,7 @@ class ExchangeSimulator:
         self._plain.close()
 
     def move(self, mailbox: str, home: Home) -> None:
-        """Let a mailbox be at home elsewhere; who has subscribed to it is not told there."""
+        """Move a mailbox to another home; existing subscriptions get no events there."""
         self.homes.move(mailbox, home)
         self.subscriptions.lose(mailbox)
 
@@ -119,7 +119,7 @@ class ExchangeSimulator:
 
     @property
     def routes(self) -> dict[tuple[str, str, int], int]:
-        """Where the host names lead to on loopback: (scheme, host, port) to port."""
+        """Routing of host names on loopback: (scheme, host, port) to port."""
         secure = {("https", host, port): self.port for host in self._hosts for port in (443, self.port)}
         return secure | {("http", host, 80): self.http_port for host in self._hosts}
 
@@ -137,7 +137,7 @@ class ExchangeSimulator:
         await web.SockSite(self._runner, self._plain).start()
 
     async def refuse_connections(self) -> None:
-        """Break off every connection and refuse new ones until `listen`."""
+        """Abort every connection and refuse new ones until `listen`."""
         if self._runner is None:
             return
         ports = self.port, self.http_port
@@ -146,7 +146,7 @@ class ExchangeSimulator:
         self._secure, self._plain = (reserve(port) for port in ports)
 
     async def show_certificate(self, certificate: IssuedCertificate) -> None:
-        """Go on with another certificate, right or wrong; connections are broken off for it."""
+        """Switch to another certificate, valid or not; connections are aborted."""
         await self.refuse_connections()
         self._certificate = certificate
         self._endpoint.gate = self._gate()

@@ -1,4 +1,4 @@
-"""The simulated EWS without a socket, and all that is served once the caller is logged in."""
+"""The simulated EWS and autodiscover without sockets: everything after the log-in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ GET_STREAMING_EVENTS = "GetStreamingEvents"
 
 @dataclass(frozen=True, slots=True)
 class ExchangeService:
-    """What /EWS/Exchange.asmx does with a request, once the caller is known and the envelope is taken apart."""
+    """The service at /EWS/Exchange.asmx, for a known caller and a parsed envelope."""
 
     world: World
     behaviour: Behaviour
@@ -135,7 +135,7 @@ NOT_FOUND = Answer(404, b"<h2>404 - File or directory not found.</h2>", "")
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A request as far as it was understood before anything is done about it.
+    """A parsed request before it is carried out.
 
     `operation` and `mailbox` are "" where the request has none; `refusal` is the answer to one that cannot be used.
     """
@@ -156,7 +156,7 @@ class Site:
     schema: etree.XMLSchema | None = None
 
     def understand(self, request: Request) -> Understood:
-        """Take the request apart."""
+        """Parse the request."""
         if request.endpoint == EWS_PATH:
             return self._understand_ews(request)
         if request.endpoint == AUTODISCOVER_SOAP_PATH:

@@ -1,4 +1,4 @@
-"""Streaming subscriptions of the simulator, and their hanging responses (MS-OXWSNTIF)."""
+"""Streaming subscriptions of the simulator, and their streaming responses (MS-OXWSNTIF)."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ DECLARATION_ENDS = b"?>"
 
 
 class BrokenOff(Exception):
-    """The connection is to be broken off, without an end of the answer."""
+    """Raised to abort the connection before the end of the response."""
 
 
 class Stream:
@@ -52,7 +52,7 @@ class Stream:
         self._cut = False
 
     def wake(self) -> None:
-        """Send what waits."""
+        """Send the pending events."""
         self._more.set()
 
     def close(self) -> None:
@@ -65,16 +65,16 @@ class Stream:
         self._end(failure(OPERATION, problem, M("ConnectionStatus", "Closed")))
 
     def cut(self) -> None:
-        """Break the connection off."""
+        """Abort the connection."""
         self._cut = True
         self.wake()
 
     def silence(self) -> None:
-        """Send not a byte more, and leave the connection open."""
+        """Send nothing more, and leave the connection open."""
         self._silent = True
 
     def say(self, content: bytes) -> None:
-        """Send any bytes."""
+        """Send arbitrary bytes."""
         self._said.append(content)
         self.wake()
 
@@ -204,7 +204,7 @@ class Subscriptions:
         world.listen(self._edited)
 
     def of(self, mailbox: str) -> list[Subscription]:
-        """Return the subscriptions to a mailbox that are alive."""
+        """Return the active subscriptions to a mailbox."""
         self._expire()
         return [each for each in self._all.values() if each.mailbox == mailbox.casefold()]
 
@@ -251,7 +251,7 @@ class Subscriptions:
         return stream
 
     def lose(self, *mailboxes: str) -> None:
-        """Forget the subscriptions of some mailboxes, or all of them, as a server does that is restarted."""
+        """Drop the subscriptions of some mailboxes, or all of them, like a restarted server."""
         gone = [one for one in self._all.values() if not mailboxes or one.mailbox in map(str.casefold, mailboxes)]
         for subscription in gone:
             del self._all[subscription.id]

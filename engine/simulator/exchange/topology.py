@@ -1,4 +1,4 @@
-"""Servers, back ends and the homes of mailboxes, and switches for what is not certain about real servers."""
+"""Topology of servers, back ends and mailbox homes, with switches for undocumented behaviour."""
 
 import zlib
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What in a request decides about its way: host, X-AnchorMailbox, X-PreferServerAffinity and the cookie."""
+    """Parts of a request that determine its routing: host, X-AnchorMailbox, X-PreferServerAffinity and the cookie."""
 
     host: str
     anchor: str
@@ -51,15 +51,15 @@ class Homes:
         self._generation = 1
 
     def of(self, mailbox: str) -> Home:
-        """Return where a mailbox is at home."""
+        """Return the home of a mailbox."""
         return self._moved.get(mailbox.casefold(), self.usual)
 
     def move(self, mailbox: str, home: Home) -> None:
-        """Let a mailbox be at home elsewhere from now on."""
+        """Move a mailbox to another home."""
         self._moved[mailbox.casefold()] = home
 
     def is_served_at(self, mailbox: str, host: str) -> bool:
-        """Tell whether EWS under this host name answers for the mailbox; localhost answers for everybody."""
+        """Return whether EWS under this host name serves the mailbox; localhost serves all."""
         home = self.of(mailbox)
         return host in ("localhost", home.external_host, home.internal_host)
 
@@ -69,7 +69,7 @@ class Homes:
         return f"{self.of(mailbox).group}-EX{number}"
 
     def back_end(self, route: Route, mailbox: str | None) -> str:
-        """Return where the front end leads a request: by cookie, else by anchor, else by impersonated mailbox."""
+        """Return the back end for a request: by cookie, else by anchor, else by impersonated mailbox."""
         server, _, generation = route.cookie.partition("~")
         if server and generation == str(self._generation):
             return server
@@ -77,15 +77,15 @@ class Homes:
         return self.back_end_of(anchor) if anchor else ""
 
     def cookie_for(self, back_end: str) -> str:
-        """Return the cookie that leads back to a back end."""
+        """Return the affinity cookie of a back end."""
         return f"{back_end}~{self._generation}"
 
     def knows(self, cookie: str) -> bool:
-        """Tell whether a cookie still leads somewhere."""
+        """Return whether a cookie is still valid."""
         return cookie.rpartition("~")[2] == str(self._generation)
 
     def lose_cookies(self) -> None:
-        """Let every cookie handed out so far lead nowhere."""
+        """Invalidate all cookies issued so far."""
         self._generation += 1
 
 
@@ -99,7 +99,7 @@ def _affinity_cookie(headers: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How this server decides what documentation leaves open.
+    """Behaviour of this server where the documentation leaves it open.
 
     `impersonation_refused_in`: a mailbox that may not be (or cannot be) impersonated is told in a SOAP fault with HTTP
     500, or in a response message with HTTP 200. `no_results_class`: the class of ErrorNameResolutionNoResults.

@@ -1,1 +1,1 @@
-"""An innovaphone PBX as a server on loopback: its App WebSocket, its users and their presence."""
+"""Simulated innovaphone PBX on loopback: its App WebSocket, its users and their presence."""

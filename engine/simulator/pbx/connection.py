@@ -1,4 +1,4 @@
-"""One app's connection with the simulated PBX: log-in, base protocol, App objects that dial out."""
+"""Connection of one app with the simulated PBX: log-in, base protocol, App objects that dial out."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ class Login(Protocol):
 
 
 class AppConnection:
-    """Implements `Client` for one WebSocket. Who breaks the protocol is cut off, as with a strict PBX.
+    """Implements `Client` for one WebSocket. Protocol violations end the connection, as with a strict PBX.
 
     `drop` resets the TCP connection, `vanish` closes it behind what was sent; `apis` are those the App object may use,
     None: as the PBX's behaviour says.
@@ -88,11 +88,11 @@ class AppConnection:
             writer.cancel()
 
     def user_changed(self, mt: str, user: PbxUser) -> None:
-        """Tell a change of the user table to a client that replicates it."""
+        """Notify a client that replicates the user table of a change."""
         self._table_users.changed(mt, user)
 
     def presence_changed(self, guid: str) -> None:
-        """Tell a change of presence to a client that has subscribed to it."""
+        """Notify a client that has subscribed to a presence of a change."""
         self._presence.changed(guid)
 
     def tell_about_itself(self) -> None:
@@ -101,7 +101,7 @@ class AppConnection:
         self.send({"mt": "PbxInfo", **info, "apis": sorted(self._allowed)})
 
     def send(self, message: Message, delay: float = 0.0) -> None:
-        """Put a message on the wire, after `delay` seconds."""
+        """Send a message after `delay` seconds."""
         self._outbox.put_nowait((message, delay))
 
     async def ping_and_vanish(self) -> None:
@@ -111,7 +111,7 @@ class AppConnection:
         self._vanish()
 
     def hang_up(self) -> None:
-        """End the connection without an answer."""
+        """Close the connection without a response."""
         raise ProtocolBroken("the PBX hangs up")
 
     @property
@@ -227,14 +227,14 @@ async def connect(
 
 
 def cut(connection: aiohttp.ClientWebSocketResponse) -> None:
-    """Break the TCP connection off."""
+    """Abort the TCP connection."""
     end = connection.get_extra_info("socket")
     with contextlib.suppress(OSError):  # it has ended already
         end.shutdown(socket.SHUT_RDWR)
 
 
 def close_behind(connection: aiohttp.ClientWebSocketResponse) -> None:
-    """Close the TCP connection behind what was sent, without a word of the WebSocket protocol."""
+    """Close the TCP connection after the data sent, without a WebSocket closing handshake."""
     kept = connection._response.connection  # noqa: SLF001 - there is no other way to the transport
     if kept is not None and kept.transport is not None:
         kept.transport.close()
@@ -305,7 +305,7 @@ class PbxLogsIn:
         connection.send({"mt": "AppChallenge"})
 
     def receive(self, connection: AppConnection, mt: str, message: Message) -> None:
-        """Go on with the app's answers."""
+        """Process the app's responses."""
         match mt:
             case "AppChallengeResult":
                 connection.send(self._login(message))
@@ -358,6 +358,6 @@ def digest_of(login: Message, challenge: str, password: Secret) -> str:
 
 
 def proves_password(login: Message, app: str, password: Secret, challenge: str) -> bool:
-    """Tell whether an AppLogin is for the App object `app` and carries the digest its password gives."""
+    """Return whether an AppLogin is for the App object `app` and carries the digest of its password."""
     expected = digest_of(login, challenge, password)
     return login.get("app") == app and hmac.compare_digest(str(login.get("digest", "")).encode(), expected.encode())

@@ -1,4 +1,4 @@
-"""The simulated PBX itself: a server on loopback, and the handles by which a test or the demo moves it."""
+"""Server of the simulated PBX on loopback, with methods for tests and the demo to control it."""
 
 import asyncio
 import contextlib
@@ -65,7 +65,7 @@ class PbxSimulator:
 
     @property
     def host(self) -> str:
-        """Where it listens."""
+        """The address it listens on."""
         return LOOPBACK
 
     @property
@@ -80,7 +80,7 @@ class PbxSimulator:
 
     @property
     def on_write(self) -> Callable[[PresenceWrite], None] | None:
-        """Who hears of every SetPresence that was accepted."""
+        """Callbacks for every accepted SetPresence."""
         return self._pbx.on_write
 
     @on_write.setter
@@ -89,7 +89,7 @@ class PbxSimulator:
 
     @property
     def ledger(self) -> Ledger:
-        """What it was asked."""
+        """The ledger of requests."""
         return self._pbx.ledger
 
     @property
@@ -99,7 +99,7 @@ class PbxSimulator:
 
     @property
     def connections(self) -> int:
-        """How many apps are connected now, logged in or not."""
+        """Number of connected apps, logged in or not."""
         return len(self._pbx.clients)
 
     async def __aenter__(self) -> Self:
@@ -138,7 +138,7 @@ class PbxSimulator:
             client.drop()
 
     async def ping_and_vanish(self) -> None:
-        """End every connection right behind a ping."""
+        """End every connection right after a ping."""
         for client in tuple(self._pbx.clients):
             await client.ping_and_vanish()
 
@@ -148,7 +148,7 @@ class PbxSimulator:
             client.tell_about_itself()
 
     def add_user(self, user: PbxUser) -> None:
-        """Add a user object. Clients that replicate are told, as with every change."""
+        """Add a user object. Replicating clients are notified, as with every change."""
         if user.guid in self._pbx.users:
             raise ValueError(f"{user.guid} exists")
         self._pbx.put_user(user)
@@ -168,20 +168,20 @@ class PbxSimulator:
         self._pbx.put_presence(guid, Entry(MANUAL, activity, note))
 
     def set_by_another_program(self, guid: str, activity: str, note: str = "") -> None:
-        """Set the calendar's presence as a program does that is not ours."""
+        """Set the calendar's presence as another program does."""
         self._pbx.put_presence(guid, Entry(CALENDAR, activity, note))
 
     def forget_presences(self) -> None:
-        """Be another PBX with the same users: nobody has said anything about them here yet."""
+        """Behave like another PBX with the same users: no presence is set yet."""
         for guid in self._pbx.users:
             self._pbx.board.forget(guid)
 
     def presence_entries(self, guid: str) -> tuple[Entry, ...]:
-        """Return what every source says about a user, the newest first."""
+        """Return the entries of all sources about a user, the newest first."""
         return self._pbx.board.entries(guid)
 
     def calendar_presence(self, guid: str) -> Presence:
-        """Return what the calendar says about a user."""
+        """Return a user's calendar presence."""
         return self._pbx.board.of(guid, CALENDAR)
 
     @asynccontextmanager

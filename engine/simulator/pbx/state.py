@@ -17,14 +17,14 @@ _ONLINE = "online"
 
 
 class ClearSemantics(StrEnum):
-    """What becomes of an entry that is set to nothing; which of them a real PBX does is not documented."""
+    """Effect of setting an entry to nothing; the behaviour of a real PBX is not documented."""
 
     REMOVES_ENTRY = "removes entry"
     LEAVES_EMPTY_ENTRY = "leaves empty entry"
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one source says about a user; `status` is "open" where the PBX knows that the user is reachable."""
+    """Presence of a user from one source; `status` is "open" if the PBX knows that the user is reachable."""
 
     contact: str
     activity: str = ""
@@ -53,14 +53,14 @@ class PresenceBoard:
         self._entries[guid] = [entry, *others] if keep else others
 
     def of(self, guid: str, contact: str) -> Presence:
-        """Return what one source says, `CLEARED` when nothing."""
+        """Return the entry of one source, `CLEARED` if there is none."""
         for entry in self.entries(guid):
             if entry.contact == contact:
                 return Presence(entry.activity, entry.note)
         return CLEARED
 
     def forget(self, guid: str) -> None:
-        """The user is gone."""
+        """Remove the entries of a deleted user."""
         self._entries.pop(guid, None)
 
 
@@ -68,7 +68,7 @@ ALL_APIS = frozenset({"PbxApi", "PbxTableUsers"})
 
 
 class PbxInfoSent(StrEnum):
-    """When a client that dialled in is told PbxInfo; documented only for the other direction."""
+    """When PbxInfo is sent to a client that dialled in; documented only for the other direction."""
 
     NEVER = "never"
     BEFORE_LOGIN = "before log-in"
@@ -78,7 +78,7 @@ class PbxInfoSent(StrEnum):
 
 
 class MissingRight(StrEnum):
-    """What becomes of a request to an API the App object may not use."""
+    """Effect of a request to an API the App object may not use."""
 
     ERROR = "error"
     SILENCE = "silence"
@@ -102,7 +102,7 @@ class EndOfCopy(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Behaviour:
-    """May be changed at any time; holds from the next message on, `clears` from the start.
+    """Switches; may be changed at any time and apply from the next message on, `clears` from the start.
 
     `result_delay` (seconds by the injected clock) holds back every SetPresenceResult, `answers_presence` off holds
     them back for good. `refused_presence` maps a guid to the errorText its SetPresence gets. `garbage` takes the
@@ -178,7 +178,7 @@ class ReplicationStart:
 
 @dataclass(slots=True)
 class Ledger:
-    """Everything in the order it came."""
+    """All requests in the order of arrival."""
 
     writes: list[PresenceWrite] = field(default_factory=list)
     logins: list[LoginAttempt] = field(default_factory=list)
@@ -190,7 +190,7 @@ class Ledger:
     _writes_by_guid: dict[str, list[PresenceWrite]] = field(default_factory=lambda: defaultdict(list))
 
     def add_write(self, write: PresenceWrite) -> None:
-        """Note a SetPresence."""
+        """Record a SetPresence."""
         self.writes.append(write)
         self._writes_by_guid[write.guid].append(write)
 
@@ -248,23 +248,23 @@ class Client(Protocol):
     """A connected app."""
 
     def user_changed(self, mt: str, user: PbxUser) -> None:
-        """Hear of a ReplicateAdd, ReplicateUpdate or ReplicateDel."""
+        """Called on a ReplicateAdd, ReplicateUpdate or ReplicateDel."""
         ...
 
     def presence_changed(self, guid: str) -> None:
-        """Hear that a user's presence is another now."""
+        """Called when a user's presence has changed."""
         ...
 
     def tell_about_itself(self) -> None:
-        """Hear PbxInfo."""
+        """Called to send PbxInfo."""
         ...
 
     def drop(self) -> None:
-        """Lose the connection without a word."""
+        """Abort the connection."""
         ...
 
     async def ping_and_vanish(self) -> None:
-        """Lose the connection right after a ping."""
+        """Abort the connection right after a ping."""
         ...
 
 
@@ -287,7 +287,7 @@ class PbxState:
     clients: set[Client] = field(default_factory=set)
 
     def put_user(self, user: PbxUser) -> None:
-        """Add a user or replace one, and tell the clients."""
+        """Add or replace a user, and notify the clients."""
         is_new = user.guid not in self.users
         if not is_new:
             self._forget_names(self.users[user.guid])
@@ -300,7 +300,7 @@ class PbxState:
         self._tell("ReplicateAdd" if is_new else "ReplicateUpdate", user)
 
     def delete_user(self, guid: str) -> None:
-        """Delete a user with its presence, and tell the clients."""
+        """Delete a user with its presence, and notify the clients."""
         user = self.users.pop(guid)
         self._forget_names(user)
         self.board.forget(guid)
@@ -311,7 +311,7 @@ class PbxState:
         self.guids_by_number.pop(user.e164, None)
 
     def put_presence(self, guid: str, entry: Entry) -> None:
-        """Make `entry` the user's newest, and tell who has subscribed."""
+        """Make `entry` the user's newest, and notify the subscribers."""
         self.board.put(guid, entry)
         for client in tuple(self.clients):
             client.presence_changed(guid)
@@ -325,7 +325,7 @@ Message = dict[str, object]
 
 
 class ProtocolBroken(Exception):
-    """The client did what no client may do."""
+    """The client violated the protocol."""
 
 
 def result(request: Message, **members: object) -> Message:
@@ -335,5 +335,5 @@ def result(request: Message, **members: object) -> Message:
 
 
 def error_result(request: Message, reason: str) -> Message:
-    """Return the refusal of `request`. The PBX's error numbers are not documented."""
+    """Return the error result of `request`. The PBX's error numbers are not documented."""
     return result(request, error=1, errorText=reason)

@@ -1,4 +1,4 @@
-"""Who works at corp.example and what their day looks like: the one truth both simulators tell."""
+"""People of corp.example and their calendars: the data shared by all simulators."""
 
 from engine.simulator.world.scenarios import corp_world, generate
 from engine.simulator.world.world import (

@@ -18,7 +18,7 @@ WEEKS_AFTER = 8
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The occurrence of `day` is not as its series: at another time, or cancelled by its organizer."""
+    """An exception of a series on `day`: at a different time, or cancelled by its organizer."""
 
     day: int
     at: str
@@ -68,7 +68,7 @@ class PersonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A whole company. `contacts` are those who organize without being users, display names by address."""
+    """A whole company. `contacts` are organizers who are not users, display names by address."""
 
     domain: str
     contacts: dict[str, str]
@@ -88,7 +88,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         )
 
     def fill(self, world: World) -> None:
-        """Put every appointment of the table into the calendars of `world`."""
+        """Add every appointment of the table to the calendars of `world`."""
         for row in self.person:
             owner = world.person(row.name)
             for number, appointment in enumerate(row.calendar):
@@ -200,7 +200,7 @@ EXTENDED, CANCELLED, AD_HOC = "09:15", "09:30", "10:05"
 
 
 async def surprises(world: World, clock: Clock) -> AsyncIterator[str]:
-    """Edit the calendars of the corp world at their times of its day, and yield what has happened, in words."""
+    """Edit the calendars of the corp world at given times of its day, and yield a description of each edit."""
     await clock.sleep_until(world.instant(EXTENDED))
     for person, item in _holders(world, "Rücksprache Budget"):
         world.put(person.mailbox or "", replace(item, end=world.instant("09:40")))

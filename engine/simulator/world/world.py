@@ -17,7 +17,7 @@ SATURDAY = 5
 
 
 class ItemKind(Enum):
-    """What an item is to its series; the values are EWS CalendarItemType."""
+    """Relation of an item to its series; the values are EWS CalendarItemType."""
 
     SINGLE = "Single"
     OCCURRENCE = "Occurrence"
@@ -26,7 +26,7 @@ class ItemKind(Enum):
 
 
 class Response(Enum):
-    """How the owner of the calendar answered the invitation; the values are EWS ResponseTypeType."""
+    """Response of the calendar's owner to the invitation; the values are EWS ResponseTypeType."""
 
     UNKNOWN = "Unknown"
     ORGANIZER = "Organizer"
@@ -37,7 +37,7 @@ class Response(Enum):
 
 
 class Correspondent(msgspec.Struct, frozen=True):
-    """Somebody with a display name and an SMTP address."""
+    """A person or resource with a display name and an SMTP address."""
 
     name: str
     address: str
@@ -84,7 +84,7 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     find_item_error: str = ""
 
     def overlaps(self, start: datetime, end: datetime) -> bool:
-        """Tell whether it is in the view [start, end): it ends after `start` and begins before `end`."""
+        """Return whether it is in the view [start, end): it ends after `start` and starts before `end`."""
         return self.end > start and self.start < end
 
     def occurrences(self, start: datetime, end: datetime) -> Iterator["CalendarItem"]:
@@ -93,7 +93,7 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             yield self
 
     def as_appointment(self) -> Appointment:
-        """Return what a reader who was told everything would make of it."""
+        """Return the appointment that a reader with full access would read."""
         return Appointment(
             id=self.key,
             start=self.start,
@@ -214,7 +214,7 @@ class Person:
 
 
 class Edit(Enum):
-    """What happened to an entry of a calendar."""
+    """A change of a calendar entry."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -252,7 +252,7 @@ class World:
         raise KeyError(name)
 
     def owner(self, address: str) -> Person | None:
-        """Return who gets mail at `address`, primary or proxy, or None."""
+        """Return the person with the address `address`, primary or proxy, or None."""
         return self._owners.get(address.casefold())
 
     def occurrences(self, mailbox: str, start: datetime, end: datetime) -> list[CalendarItem]:
@@ -265,29 +265,29 @@ class World:
         return sorted(found, key=lambda item: (item.start, item.end, item.key))
 
     def as_appointments(self, mailbox: str, start: datetime, end: datetime) -> tuple[Appointment, ...]:
-        """Return the truth a calendar source has to arrive at for that window: declined meetings are left out."""
+        """Return the appointments expected of a calendar source for that window: declined meetings are left out."""
         items = self.occurrences(mailbox, start, end)
         return tuple(item.as_appointment() for item in items if item.response is not Response.DECLINE)
 
     def item(self, mailbox: str, key: str) -> CalendarItem | None:
-        """Return the item, occurrence or exception of that key, or None when it is not (or no longer) there."""
+        """Return the item, occurrence or exception of that key, or None if it does not exist, or no longer does."""
         calendar = self._calendars.get(mailbox.casefold(), {})
         entry = calendar.get(key) or calendar.get(key.partition("@")[0])
         return entry.find(key) if isinstance(entry, Series) else entry
 
     def listen(self, listener: Listener) -> None:
-        """Have `listener` called after every edit of a calendar."""
+        """Call `listener` after every edit of a calendar."""
         self._listeners.append(listener)
 
     def put(self, mailbox: str, entry: Entry) -> None:
-        """Add an entry to a calendar, in place of the one with the same key if there is one."""
+        """Add an entry to a calendar, replacing one with the same key."""
         calendar = self._calendars[mailbox.casefold()]
         edit = Edit.CHANGED if entry.key in calendar else Edit.ADDED
         calendar[entry.key] = entry
         self._tell(mailbox, edit, entry)
 
     def remove(self, mailbox: str, key: str) -> None:
-        """Take an item or a whole series out of a calendar. Raises KeyError if it is not there."""
+        """Remove an item or a whole series from a calendar. Raises KeyError if it does not exist."""
         self._tell(mailbox, Edit.REMOVED, self._calendars[mailbox.casefold()].pop(key))
 
     def clear(self, mailbox: str) -> None:
@@ -296,7 +296,7 @@ class World:
             self.remove(mailbox, key)
 
     def entries(self, mailbox: str) -> list[Entry]:
-        """Return what a calendar holds, series as one entry each."""
+        """Return the entries of a calendar, each series as one entry."""
         return list(self._calendars[mailbox.casefold()].values())
 
     def instant(self, clock: str, day: int = 0) -> datetime:

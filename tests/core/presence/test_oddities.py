@@ -30,7 +30,7 @@ def test_an_end_before_the_start_never_counts() -> None:
     assert decide([backwards], SHOWN, at("10:00")).presence == CLEARED
     reason = decide([backwards], SHOWN, at("10:00")).reasons[0]
     assert reason.oddities == (Oddity.ENDS_BEFORE_IT_BEGINS,)
-    assert reason.words.endswith("; odd: it ends before it begins")
+    assert reason.words.endswith("; odd: it ends before it starts")
     whole_days_backwards = changed(days("2026-03-04", "2026-03-05"), end=at("2026-03-03 00:00"))
     assert decide([whole_days_backwards], SHOWN, at("10:00")).presence == CLEARED
 

@@ -91,7 +91,7 @@ def test_the_reason_names_times_and_no_subject() -> None:
     assert difference.after == Presence()
     in_german = replace(SHOWN, language="de")
     [difference] = differences([MEETING], SHOWN, in_german, at("14:00"), at("20:00"))
-    assert difference.why == "the same appointments in other words"
+    assert difference.why == "the same appointments, worded differently"
 
 
 def test_the_same_settings_make_no_difference() -> None:

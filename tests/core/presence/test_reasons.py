@@ -34,7 +34,7 @@ def reason_for(one: Appointment, *others: Appointment, settings: PresenceSetting
             appointment("10:00", "10:00", id="active"),
             Outcome.WITHOUT_DURATION,
             Rule.NEEDS_A_DURATION,
-            "without duration: it does not end after it begins",
+            "without duration: it does not end after it starts",
         ),
         (appointment("09:00", "10:00"), Outcome.OVER, Rule.HAS_ENDED, "over"),
         (ACTIVE, Outcome.ACTIVE, Rule.RUNNING, "active"),
@@ -49,7 +49,7 @@ def reason_for(one: Appointment, *others: Appointment, settings: PresenceSetting
             appointment("2026-03-05 09:00", "2026-03-05 10:00"),
             Outcome.BEYOND_HORIZON,
             Rule.HORIZON,
-            "beyond the horizon: it begins too late to be announced now",
+            "beyond the horizon: it starts too late to be announced now",
         ),
     ],
 )
@@ -81,7 +81,7 @@ def test_an_outranked_appointment_names_its_rival_and_the_first_rule_that_differ
 def test_what_comes_after_next_names_it() -> None:
     later = reason_for(appointment("15:00", "16:00", "Later"), NEXT)
     assert (later.outcome, later.rule, later.rival) == (Outcome.LATER, Rule.BEGINS_FIRST, "next")
-    assert later.words == "later than the next appointment: what begins first comes next"
+    assert later.words == "later than the next appointment: the earliest comes next"
     longer = reason_for(changed(NEXT, id="a", end=at("14:00")), NEXT)
     assert (longer.outcome, longer.rule, longer.rival) == (Outcome.LATER, Rule.EARLIER_END, "next")
 

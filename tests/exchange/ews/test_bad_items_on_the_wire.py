@@ -122,9 +122,7 @@ async def test_items_that_nobody_understands_leave_the_others_standing(
     assert decision.presence.note == "Busy: meeting until 10am"
     reasons = {each.subject or each.hidden: each for each in decision.reasons}
     assert reasons["no start"].outcome is reasons["no end"].outcome is Outcome.LEFT_OUT
-    assert reasons["no start"].words == (
-        "left out: nobody can tell when it begins or ends; odd: it has no start or no end that can be read"
-    )
+    assert reasons["no start"].words == ("left out: its start or end is unknown; odd: it has no readable start or end")
     assert reasons["odd state"].oddities == (Oddity.UNKNOWN_SHOW_AS,)
     assert reasons["no sensitivity"].oddities == ()
     assert reasons["unknown sensitivity"].oddities == (Oddity.UNKNOWN_SENSITIVITY,)
