@@ -176,7 +176,8 @@ def answer(operation: str, messages: Iterable[Element]) -> Answer:
         response = M("GetUserAvailabilityResponse", M("FreeBusyResponseArray", *messages))
     else:
         response = M(f"{operation}Response", M("ResponseMessages", *messages))
-    codes = (element.text or "" for element in response.iter(f"{{{MESSAGES}}}ResponseCode"))
+    # Before the response is moved into another document: lxml leaks when what it iterates over moves meanwhile.
+    codes = [element.text or "" for element in response.iter(f"{{{MESSAGES}}}ResponseCode")]
     body = S("Envelope", S("Header", T("ServerVersionInfo", **SERVER_VERSION)), S("Body", response))
     return Answer(200, serialize(body), next((code for code in codes if code != "NoError"), "NoError"))
 
