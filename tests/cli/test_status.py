@@ -59,9 +59,9 @@ async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Pat
     assert "until 11am" in explained.out
     assert "Mon 02 10:00–11:00" in explained.out
     assert "2026-03-02 10:05:00 (Europe/Berlin)" in explained.out
-    assert "certain until 2026-03-02 11:00" in explained.out
+    assert "valid until 2026-03-02 11:00" in explained.out
     assert "✓ PBX       working since 2026-03-02 10:05:00" in status.out
-    assert "  Calendars 11 watched, so that changes are heard at once; the others are read\n" in status.out
+    assert "  Calendars 11 watched for changes; the others are read\n" in status.out
     assert "now and then, the oldest 2 min ago" in status.out
 
 
@@ -108,7 +108,7 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
         )
         noted = await ask(served, "users", "until")
     assert exact.status == 0
-    assert "  Changes   looked for now and then, since the calendar is not watched" in exact.out
+    assert "  Changes   polled, because the calendar is not watched" in exact.out
     assert "            again at 2026-03-02 " in exact.out
     assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
     assert "Jour fixe" in exact.out
@@ -193,7 +193,7 @@ async def test_versions_with_and_without_an_engine(tmp_path: Path) -> None:
     assert own["python"] == platform.python_version()
     assert json.loads(program.out)["engine"]["version"] == own["version"]
     assert people.out.startswith(f"calendar-engine {own['version']}, API 1, Python ")
-    assert f"The engine that runs is {own['version']}, API 1." in people.out
+    assert f"The running engine is {own['version']}, API 1." in people.out
     assert (wrong.status, wrong.out) == (69, "")
 
 
