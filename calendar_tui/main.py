@@ -136,10 +136,6 @@ class _Completion(argparse.Action):
         parser.exit()
 
 
-if __name__ == "__main__":
-    sys.exit(main())
-
-
 GRACE = 10.0
 """Seconds that the demo gets to end."""
 
@@ -169,3 +165,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait(GRACE)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -42,7 +42,7 @@ async def test_what_happened_is_shown_counted_explained_and_exported(tmp_path: P
         )
         taken = await log(served, "export", "--format", "har", "--output", str(har))
     assert listed.out.startswith("       2  03-02 09:05:00.000  FindItem")
-    assert "500 ErrorImpersonateUserDenied -> wait for permission  User Number 1 <user1@corp.example>" in listed.out
+    assert "500 ErrorImpersonateUserDenied -> mailbox again in 1 min  User Number 1 <user1@corp.example>" in listed.out
     assert "\n  <m:ResponseCode>ErrorImpersonateUserDenied</m:ResponseCode>\n" in one.out
     assert "<m:Envelope><m:ResponseCode>ErrorImpersonateUserDenied</m:ResponseCode></m:Envelope>" in raw.out
     assert "send 10.0 ms, wait 200.0 ms, receive 40.0 ms" in one.out

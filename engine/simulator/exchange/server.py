@@ -1,6 +1,5 @@
 """The Exchange server on loopback: sockets, TLS, coming and going; what it answers is decided elsewhere."""
 
-import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -19,9 +18,9 @@ from engine.simulator.exchange.streaming import Subscriptions
 from engine.simulator.exchange.topology import AS_DOCUMENTED, Behaviour, Home, Homes
 from engine.simulator.faults import Faults
 from engine.simulator.ledger import Ledger
+from engine.simulator.ports import port_of, reserve
 from engine.simulator.world import World
 
-LOOPBACK = "127.0.0.1"
 HOSTS = (
     *("localhost", "mail.corp.example", "exchange01.corp.example", "autodiscover.corp.example", "corp.example"),
     *("mail.branch.corp.example", "exchange02.corp.example"),
@@ -68,7 +67,7 @@ class ExchangeSimulator:
         self._token_holder = token_holder
         self._binding, self._schemes = binding, schemes
         self._certificate = authority.issue(*hosts)
-        self._secure, self._plain = _reserve(0), _reserve(0)
+        self._secure, self._plain = reserve(0), reserve(0)
         self.homes = Homes(Home("Default-First-Site-Name", external_host, internal_host))
         self.subscriptions = Subscriptions(world, behaviour, now)
         directory = Directory(
@@ -106,12 +105,12 @@ class ExchangeSimulator:
     @property
     def port(self) -> int:
         """The port of https, the same for as long as the simulator lives."""
-        return _port(self._secure)
+        return port_of(self._secure)
 
     @property
     def http_port(self) -> int:
         """The port of plain http, which knows nothing but autodiscover's redirect."""
-        return _port(self._plain)
+        return port_of(self._plain)
 
     @property
     def ews_url(self) -> str:
@@ -144,7 +143,7 @@ class ExchangeSimulator:
         ports = self.port, self.http_port
         await self._runner.cleanup()
         self._runner = None
-        self._secure, self._plain = (_reserve(port) for port in ports)
+        self._secure, self._plain = (reserve(port) for port in ports)
 
     async def show_certificate(self, certificate: IssuedCertificate) -> None:
         """Go on with another certificate, right or wrong; connections are broken off for it."""
@@ -166,16 +165,3 @@ class ExchangeSimulator:
         )
         gate.seen = self.log_ins
         return gate
-
-
-def _reserve(port: int) -> socket.socket:
-    """Return a socket that holds the port (0: any free one) and refuses connections as long as nobody listens."""
-    reserved = socket.socket()
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    reserved.bind((LOOPBACK, port))
-    return reserved
-
-
-def _port(reserved: socket.socket) -> int:
-    port: int = reserved.getsockname()[1]
-    return port

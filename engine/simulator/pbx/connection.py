@@ -9,6 +9,7 @@ import secrets
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -105,7 +106,8 @@ class AppConnection:
 
     async def ping_and_vanish(self) -> None:
         """Send a ping and close the TCP connection behind it, so that the answer finds nobody."""
-        await self._socket.ping()
+        with suppress(ConnectionError):  # it is vanishing already
+            await self._socket.ping()
         self._vanish()
 
     def hang_up(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -16,12 +17,11 @@ from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.simulator.pbx.connection import AppConnection, AppLogsIn, AppObject, PbxLogsIn, close_behind, connect, cut
 from engine.simulator.pbx.state import Behaviour, Entry, Ledger, PbxState, PbxUser, PresenceBoard, PresenceWrite
+from engine.simulator.ports import LOOPBACK, port_of, reserve
 
 PATH = "/PBX0/APPS/websocket"
 CALENDAR = "calendar:"
 MANUAL = "tel:"
-
-_HOST = "127.0.0.1"
 
 
 class PbxSimulator:
@@ -60,18 +60,18 @@ class PbxSimulator:
         )
         for user in users:
             self._pbx.put_user(user)
-        self._port = 0
+        self._reserved: socket.socket | None = None
         self._runner: web.AppRunner | None = None
 
     @property
     def host(self) -> str:
         """Where it listens."""
-        return _HOST
+        return LOOPBACK
 
     @property
     def port(self) -> int:
         """The port it listens on, the same after every `start`."""
-        return self._port
+        return port_of(self._reserved) if self._reserved is not None else 0
 
     @property
     def is_listening(self) -> bool:
@@ -110,6 +110,9 @@ class PbxSimulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
 
     async def start(self) -> None:
         """Listen."""
@@ -117,16 +120,17 @@ class PbxSimulator:
         application.router.add_get(PATH, self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, _HOST, self._port, ssl_context=self.tls, reuse_address=True)
-        await site.start()
-        self._port = int(self._runner.addresses[0][1])
+        self._reserved = self._reserved or reserve(0)
+        await web.SockSite(self._runner, self._reserved, ssl_context=self.tls).start()
 
     async def stop(self) -> None:
         """Drop every connection and refuse new ones until `start`; users and presence stay."""
         self.drop()
         if self._runner is not None:
+            port = self.port
             await self._runner.cleanup()
             self._runner = None
+            self._reserved = reserve(port)
 
     def drop(self) -> None:
         """Reset every connection."""

@@ -1,0 +1,19 @@
+"""Holds the ports of simulators while they refuse connections, so that nobody else gets them meanwhile."""
+
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+def reserve(port: int) -> socket.socket:
+    """Return a socket that holds the port (0: any free one) and refuses connections as long as nobody listens."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind((LOOPBACK, port))
+    return reserved
+
+
+def port_of(reserved: socket.socket) -> int:
+    """Return the port that a socket holds."""
+    port: int = reserved.getsockname()[1]
+    return port
