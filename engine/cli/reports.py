@@ -215,7 +215,7 @@ def _freshness(status: Status) -> str:
     """Say how calendars are followed: an old reading of one that is watched is as good as a new one."""
     parts = [f"{status.watched} watched for changes"] if status.watched else []
     if status.staleness is not None:
-        parts.append(f"{'the others are ' if parts else ''}polled, the oldest read {_age(status.staleness)} ago")
+        parts.append(f"{'the others ' if parts else ''}polled, the oldest {_age(status.staleness)} ago")
     return "; ".join(parts) or "none known yet"
 
 

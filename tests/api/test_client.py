@@ -41,7 +41,7 @@ async def test_refusals_say_what_to_do(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         with pytest.raises(RequestRefused) as refused:
             await ApiClient(served.socket).get("/v1/users/nobody", UserDetail)
-        assert (refused.value.status, refused.value.detail) == (404, "No such user")
+        assert (refused.value.status, refused.value.detail) == (404, "There is no such user")
         assert "GET /v1/users" in refused.value.remedy
         with pytest.raises(SocketForbidden, match="reading only"):
             await ApiClient(served.read_only).post("/v1/resync", Operation)

@@ -178,7 +178,7 @@ async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
             "line 4: pbx.masterr is no key of the settings",
             "pbx.master is missing",
             "exchange.type is missing",
-            "setup.name is no answer",
+            "setup.name is not a known key",
             "exchange.password is missing. Set CALENDAR_ENGINE_EXCHANGE_PASSWORD",
         ):
             assert words in ended.err, (words, ended.err)

@@ -237,7 +237,7 @@ async def test_capturing_is_switched_on_for_a_mailbox_and_a_time(tmp_path: Path)
         await open_log(shown)
         await shown.shows("· not capturing (C starts)")
         await shown.press("C", *"anna@corp.example", "tab", *["backspace"] * 3, *"soon", "enter")
-        await shown.shows("soon is no duration")
+        await shown.shows("soon is not a duration")
         await shown.press(*["backspace"] * 4, *"2h", "enter")
         await shown.shows("✓ capturing anna@corp.example until 11:05")
         assert logged.capture.on

@@ -33,7 +33,7 @@ async def test_from_a_problem_to_its_users(tmp_path: Path, source: InstantSource
             assert shown.grid().count("✗ No mailbox") == 2
             await shown.press("enter")
             await shown.shows("Users > User Number 17")
-            assert "looked for as  user17@corp.example" in shown.grid()
+            assert "candidates     user17@corp.example" in shown.grid()
             await shown.press("n")
             await shown.shows("Users > User Number 7")
             await shown.press("n")
@@ -218,4 +218,4 @@ async def test_one_user_who_goes(tmp_path: Path) -> None:
             await shown.shows("Jour fixe")
             assert isinstance(shown.view, UserView)
             served.link.remove(shown.view.guid)
-            await shown.shows("No such user")
+            await shown.shows("There is no such user")

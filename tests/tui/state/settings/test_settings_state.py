@@ -109,7 +109,7 @@ def test_help_names_what_is_wrong_with_the_draft() -> None:
 
 def test_a_trial_is_counted_down() -> None:
     found = texts(state_lines(settings_of(), Draft(), NOW + timedelta(seconds=42), NOW, 80))
-    assert found == [" The last change is rolled back in 42 s unless K keeps it. B goes back at once."]
+    assert found == [" The last change is rolled back in 42 s unless K keeps it. B rolls back at once."]
 
 
 def test_what_became_of_a_change_is_said() -> None:
