@@ -83,7 +83,7 @@ def _state(
         yield from wrapped(settings.trouble.remedy, width - 1, "   ")
     if confirm_until is not None:
         seconds = max(0, round((confirm_until - now).total_seconds()))
-        said = f"The last change is rolled back in {age(seconds)} unless K keeps it. B rolls back at once."
+        said = f"The last change is rolled back in {age(seconds)} unless K keeps it. B rolls back now."
         yield from wrapped(said, width - 1, " ", Role.NOTICE)
     elif settings.offered is not None:
         said = "The last change broke a connection. B rolls it back."

@@ -309,7 +309,7 @@ class Ladders:
         if preview.users:
             yield ""
         yield (
-            f"{preview.affected} of {counted(preview.looked_at, 'user')} would show something else today, "
+            f"{preview.affected} of {counted(preview.looked_at, 'user')} would show something different today, "
             f"{preview.affected_now} of them at once."
         )
         for remark in preview.remarks:

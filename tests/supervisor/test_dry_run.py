@@ -101,7 +101,7 @@ async def test_every_command_says_it(company: Company, clock: ManualClock, tmp_p
     status, users, explained, as_json = (each.out for each in told)
     for out in (status, users, explained):
         assert "▷ DRY RUN: nothing is written to the PBX" in out
-        assert f"{count} users would show something else" in out.replace("\n▷ ", " ")
+        assert f"{count} users would show something different" in out.replace("\n▷ ", " ")
     assert "○ available Anna Müller" in users
     assert "(dry run: would show ● busy Busy" in users
     assert "  Shown     ○ available" in explained

@@ -169,7 +169,7 @@ def test_what_a_side_waits_for_and_what_to_do() -> None:
     concern = Concern(trouble=REFUSED, link="Exchange", count=3, users=())
     model.take(StatusEvent(number=1, status=status(links=(calls, link), concerns=(concern,))))
     text = "\n".join(line.text for line in overview(model, 80, 24))
-    assert "✗ failing     since 10:00  next try at 10:15:00\n           Exchange refuses the log-in: svc@" in text
+    assert "✗ failing    since 10:00  next try at 10:15:00\n           Exchange refuses the log-in: svc@" in text
     assert "waiting for the PBX to connect" in text
     assert "✗ Exchange refuses the log-in  Exchange, all 3 users" in text
     assert "     Check user and password." in text

@@ -109,7 +109,7 @@ def test_help_names_what_is_wrong_with_the_draft() -> None:
 
 def test_a_trial_is_counted_down() -> None:
     found = texts(state_lines(settings_of(), Draft(), NOW + timedelta(seconds=42), NOW, 80))
-    assert found == [" The last change is rolled back in 42 s unless K keeps it. B rolls back at once."]
+    assert found == [" The last change is rolled back in 42 s unless K keeps it. B rolls back now."]
 
 
 def test_what_became_of_a_change_is_said() -> None:
@@ -121,4 +121,4 @@ def test_what_became_of_a_change_is_said() -> None:
     broken = SettingsChanged(
         etag="", version=None, changes=(), live=(), restarted=(), at_next_start=(), trouble=trouble
     )
-    assert what_became_of_it(broken) == "Changed, but: It cannot run. Do it."
+    assert what_became_of_it(broken) == "Changed, with a problem: It cannot run. Do it."
