@@ -105,7 +105,7 @@ class CalendarApp(App[None]):
         self.run_worker(self.session.run(), exclusive=True)
 
     def on_key(self, event: events.Key) -> None:
-        """Give the keys that came in the same packet as the one that opened a filter to the filter."""
+        """Pass keys that arrived in the same packet as the one that opened a filter on to the filter."""
         focused = self.focused
         if isinstance(focused, FilterLine) and not focused.has_seen(event):
             event.prevent_default()
@@ -148,7 +148,7 @@ class CalendarApp(App[None]):
         self.push_screen(HelpView(self, about))
 
     def open_palette(self, choice: Sequence[Command], carry_out: Callable[[str | None], Awaitable[None]]) -> None:
-        """Have one of these commands found by its name, and carry it out."""
+        """Open the palette of these commands, and run the chosen one."""
         from calendar_tui.screens.help import Palette
 
         self.push_screen(Palette(self, choice), carry_out)
@@ -175,7 +175,7 @@ class CalendarApp(App[None]):
         self.exit()
 
     def _handle_exception(self, error: Exception) -> None:
-        """End because of a mistake in this program, without the traceback of Textual: it shows what variables hold."""
+        """End after an internal error, without the traceback of Textual, which shows the values of variables."""
         self.crash = self.crash or (error.error if isinstance(error, WorkerFailed) else error)
         super()._handle_exception(error)
         self._exit_renderables.clear()

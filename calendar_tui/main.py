@@ -21,7 +21,7 @@ UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h: nothing can be shown here."""
 
 MISTAKE = 70
-"""EX_SOFTWARE of sysexits.h: this program has a mistake."""
+"""EX_SOFTWARE of sysexits.h: an internal error of this program."""
 
 
 FAILED = 1
@@ -70,7 +70,7 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse: bool) -> BaseException | None:
-    """Show an engine until the user leaves, and return the mistake that ended it, if one did."""
+    """Show an engine until the user quits; return the internal error that ended it, if any."""
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # a page that slides costs fifty times the bytes
     os.environ.setdefault("TEXTUAL_FPS", "15")
     gc.disable()  # a tenth of the time to the first picture goes into looking for garbage while modules are loaded
@@ -98,23 +98,25 @@ def _show_version() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="calendar-tui", description="Shows a running calendar-engine: links, problems, users and why."
+        prog="calendar-tui", description="Shows a running calendar-engine: connections, problems, users and reasons."
     )
-    parser.add_argument("--version", action="store_true", help="show the version and leave")
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
-    source.add_argument("--demo", action="store_true", help="start an engine on simulators, and end it afterwards")
-    parser.add_argument("--read-only", action="store_true", help="change nothing, whatever the socket admits to")
-    parser.add_argument("--theme", choices=[*ThemeName], help="colours; ansi leaves them to the terminal")
+    source.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found automatically)")
+    source.add_argument("--demo", action="store_true", help="start an engine on simulators, and stop it afterwards")
+    parser.add_argument("--read-only", action="store_true", help="change nothing, even where the socket allows it")
+    parser.add_argument("--theme", choices=[*ThemeName], help="colours; ansi uses those of the terminal")
     parser.add_argument("--ascii", action="store_true", help="write nothing but ASCII")
-    parser.add_argument("--mouse", action="store_true", help="take part in what the mouse does")
+    parser.add_argument("--mouse", action="store_true", help="handle mouse clicks and the wheel")
     shells = ["bash", "zsh"]
-    parser.add_argument("--completion", action=_Completion, choices=shells, help="print what completes options there")
+    parser.add_argument(
+        "--completion", action=_Completion, choices=shells, help="print a completion script for that shell"
+    )
     return parser
 
 
 class _Parser(argparse.ArgumentParser):
-    """Writes what it has to say, or fails: that of the library passes over what it could not write."""
+    """Argument parser that fails if its output cannot be written; that of the library ignores the error."""
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if message:

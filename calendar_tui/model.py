@@ -34,7 +34,7 @@ class Attaching:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What happens there is shown here at once."""
+    """Connected; events are shown at once."""
 
     socket: Path
 
@@ -110,7 +110,7 @@ SORTS: tuple[Sort, ...] = ("display_name", "activity", "state", "mailbox", "name
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which users, in which order: those that have every word of `words`, and `problem` if one is given."""
+    """Filter and order of the users: those that contain every word of `words`, and have `problem` if given."""
 
     words: str = ""
     problem: str = ""
@@ -126,7 +126,7 @@ class Query:
 
 
 class UserTable:
-    """The rows of everybody, by guid; `revision` is another one after every change."""
+    """The rows of all users by guid; `revision` increases with every change."""
 
     def __init__(self) -> None:
         self.revision = 0
@@ -186,7 +186,7 @@ class Model:
         self._last_change = 0
 
     def take(self, event: msgspec.Struct) -> None:
-        """Take in what the engine told."""
+        """Apply an event of the engine."""
         match event:
             case Snapshot():
                 self._begin(event)
@@ -204,20 +204,20 @@ class Model:
                 pass
 
     def attach(self, socket: Path) -> None:
-        """Be told of everything from now on; `visits` counts how often that began."""
+        """Mark as attached; `visits` counts the attachments."""
         if not isinstance(self.attachment, Attached):
             self.visits += 1
             self.attachment = Attached(socket)
 
     def lose(self, failure: Exception, pause: timedelta) -> None:
-        """Know no more than before from now on; the engine is looked for again after a pause."""
+        """Mark as disconnected; the engine is looked for again after a pause."""
         now = self.real_time()
         if isinstance(self.attachment, Attached):
             self.current_until = now
         self.attachment = Lost(failure, now + pause)
 
     def recall(self, recent: RecentChanges) -> None:
-        """Take what happened before this program came, instead of what is known of it."""
+        """Replace the known changes with those recorded by the engine before this program attached."""
         self.changes.clear()
         self.last_hour = LastHour()
         self._last_change = 0
@@ -226,7 +226,7 @@ class Model:
 
     @property
     def now(self) -> datetime:
-        """The calendar time of the engine: the newest that it told, and what went by since then."""
+        """The calendar time of the engine: the newest one it sent, plus the time elapsed since."""
         if self._told_time is None:
             return self.real_time()
         return self._told_time + (self.real_time() - self._told_at)

@@ -16,7 +16,7 @@ PRIVATE = 0o600
 
 
 async def write_here(name: str, data: bytes) -> str:
-    """Write a new file into the working directory and return in a sentence what became of it."""
+    """Write a new file to the working directory and return the outcome as a sentence."""
     path = Path.cwd() / re.sub(r"[^A-Za-z0-9._-]", "_", name)
     try:
         await asyncio.to_thread(write_privately, path, data)
@@ -33,14 +33,14 @@ def write_privately(path: Path, data: bytes) -> None:
 
 
 NAME = "crash.txt"
-"""There is one report, that of the last crash."""
+"""Only the report of the last crash is kept."""
 
 
 def last_words(error: BaseException) -> str:
-    """Write the report, and return what is said on the terminal."""
+    """Write the report, and return the message for the terminal."""
     path = user_state_path("calendar-tui", appauthor=False) / NAME
     return (
-        f"calendar-tui has ended because of a mistake in it ({type(error).__name__}); the engine goes on without it.\n"
+        f"calendar-tui has crashed because of a bug ({type(error).__name__}); the engine goes on without it.\n"
         f"{_written(path, report(error, datetime.now(UTC)))}\n"
         "Start calendar-tui again. If it ends again, use calendar-engine status, users, explain, and report it."
     )

@@ -28,8 +28,8 @@ from engine.core.backoff import Backoff, doubling
 class VersionsDiffer(AnswerNotUnderstood):
     """The engine speaks another version of the API."""
 
-    meaning = "Engine and calendar-tui do not fit together"
-    remedy = "Install calendar-tui of the same version as the engine, and restart whichever is the older one."
+    meaning = "Engine and calendar-tui have incompatible versions"
+    remedy = "Install the same version of calendar-tui and the engine, and restart the older one."
 
 
 API_VERSION = 1
@@ -44,11 +44,11 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "changes": ChangeEvent,
     "audit": AuditEvent,
 }
-"""What the data of an event is, by its name; a name that is not here is a newer engine's and passed over."""
+"""The data type of each event by name; other names come from a newer engine and are ignored."""
 
 
 class Session:
-    """Feeds `model` and calls `changed` whenever it is another one.
+    """Feeds `model` and calls `changed` whenever it changes.
 
     `find` returns the socket or raises a `ClientFailure`; with `read_only` nothing may be changed, whatever the socket
     admits to.

@@ -13,7 +13,7 @@ SMALLEST = (60, 18)
 
 
 class Letters(StrEnum):
-    """What may be written: everything, no glyphs beyond letters (consoles have few), or ASCII alone."""
+    """The characters that may be written: all, no glyphs beyond letters (consoles have few), or only ASCII."""
 
     ALL = "all"
     NO_GLYPHS = "no glyphs"
@@ -29,12 +29,12 @@ class ThemeName(StrEnum):
 
 
 class TerminalUnfit(Exception):
-    """Nothing can be drawn on this terminal; the text says what to use instead."""
+    """This terminal is not usable; the text names an alternative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How everything is drawn."""
+    """The appearance: theme, characters and mouse."""
 
     theme: ThemeName = ThemeName.DARK
     letters: Letters = Letters.ALL

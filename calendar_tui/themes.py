@@ -1,4 +1,4 @@
-"""How the parts of lines look in each theme."""
+"""The colours of each theme, and the style sheet."""
 
 from textual.theme import Theme
 

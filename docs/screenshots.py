@@ -33,7 +33,7 @@ async def main() -> None:
                 await shown.shows("of 26")
                 save(shown, "users")
                 await shown.press("slash", *"anna", "enter", "enter")
-                await shown.shows("Appointments, and")
+                await shown.shows("Appointments and")
                 save(shown, "user")
             async with terminal(socket, look=Look(ThemeName.LIGHT), size=SIZE) as shown:
                 await shown.press("2")

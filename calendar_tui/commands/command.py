@@ -1,4 +1,4 @@
-"""What a command is."""
+"""The definition of a command."""
 
 from dataclasses import dataclass
 

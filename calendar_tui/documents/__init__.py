@@ -1,1 +1,1 @@
-"""What the screens say, as plain data: fed by the engine, and testable without a terminal."""
+"""Content of the screens as plain data, testable without a terminal."""

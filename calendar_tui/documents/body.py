@@ -14,7 +14,7 @@ from engine.display import counted, visible
 
 
 class Folds:
-    """Ranges of rows that are folded: of each, the first row is to be seen and says how many are behind it."""
+    """Folded ranges of rows; the first row of each stays visible and shows how many rows are hidden."""
 
     def __init__(self) -> None:
         self._folded: dict[int, int] = {}
@@ -26,7 +26,7 @@ class Folds:
 
     @property
     def hidden(self) -> int:
-        """How many rows are not to be seen."""
+        """The number of hidden rows."""
         return self._hidden_before[-1] if self._hidden_before else 0
 
     def fold(self, first: int, last: int) -> None:
@@ -77,7 +77,7 @@ class Folds:
 
 
 def columns_end(text: str, start: int, end: int, width: int) -> int:
-    """Return where the part of `text` ends that begins at `start` and fits into `width` columns (one at least)."""
+    """Return the end of the part of `text` from `start` that fits into `width` columns (at least one)."""
     part = text[start : min(end, start + width)]
     if part.isascii() or cell_len(visible(part)) <= width:
         return start + len(part)
@@ -134,11 +134,11 @@ class Layout:
         return self._firsts[number], following
 
     def closing(self, row: int) -> int | None:
-        """Return the row that ends what `row` begins, None if it begins nothing that is known to end."""
+        """Return the row that ends the element starting at `row`, None if there is none or its end is unknown."""
         return self._closings.get(row)
 
     def enclosing(self, row: int) -> int | None:
-        """Return the nearest row before `row` that begins what is not over there."""
+        """Return the start row of the innermost element around `row`."""
         for before in range(row - 1, -1, -1):
             closing = self._closings.get(before)
             if closing is not None and closing > row:
@@ -188,10 +188,10 @@ class Layout:
 
 
 PORTION = 1000
-"""Pieces that are laid out before anything else may happen: some milliseconds."""
+"""Pieces laid out before other work gets its turn: some milliseconds."""
 
 LOOK_AHEAD = 4096
-"""Characters behind a row that are looked at for where its last part ends."""
+"""Characters after a row that are searched for the end of its last part."""
 
 MOST_FOUND = 10_000
 """Places that a search finds at most."""
@@ -227,7 +227,7 @@ class BodyView:
         return len(self._layout) - self._folds.hidden
 
     def line(self, index: int, width: int) -> Line:
-        """Return a line; its key is the place in the text where it begins."""
+        """Return a line; its key is the offset of its start in the text."""
         number = self._folds.row(index)
         row = self._layout.row(number)
         spans = [Span(" " * row.indent)] if row.indent else []
@@ -244,7 +244,7 @@ class BodyView:
         return self._folds.seen(self._layout.at(int(key))) if key.isdecimal() and len(self._layout) else None
 
     def toggle(self, index: int) -> int:
-        """Fold or unfold what the line begins, or what it stands in, and return where that is now."""
+        """Fold or unfold the element that starts at the line, or contains it, and return its new position."""
         number = self._folds.row(index)
         if number in self._folds:
             self._folds.unfold(number)
@@ -300,7 +300,7 @@ class BodyView:
         return [Span(visible(text), role) for text, role, _ in self._marked(spans, row.start, row.end)]
 
     def _marked(self, spans: list[Span], start: int, end: int) -> list[Span]:
-        """Divide the spans where something found begins and ends."""
+        """Split the spans at the bounds of search matches."""
         length = self._found_length
         hits = self.found[bisect_right(self.found, start - length) : bisect_left(self.found, end)]
         if not hits:

@@ -14,7 +14,7 @@ from calendar_tui.documents.lines import Role, Span
 
 
 class Nesting(Enum):
-    """What a piece does to the depth of what follows it."""
+    """The effect of a piece on the nesting depth of the following ones."""
 
     STAYS = 0
     OPENS = 1
@@ -30,7 +30,7 @@ class Piece(NamedTuple):
 
 
 Cutter = Callable[[str], Iterator[Piece]]
-"""Cuts a text into pieces. What is between two pieces is white space that has no meaning."""
+"""Splits a text into pieces; only insignificant white space lies between two pieces."""
 
 
 def whole_lines(text: str) -> Iterator[Piece]:
@@ -157,7 +157,7 @@ def _spans(parts: Iterable[re.Match[str]]) -> list[Span]:
 
 
 class Shape(StrEnum):
-    """How a body is shown."""
+    """The format that a body is shown in."""
 
     XML = "XML"
     JSON = "JSON"
@@ -172,7 +172,7 @@ def body_text(data: bytes, content_type: str) -> str:
 
 
 def shape_of(text: str) -> Shape:
-    """Return how a text is best shown, told by how it begins."""
+    """Return the format to show a text in, judged by its beginning."""
     match text[:100].lstrip("\ufeff \t\r\n")[:1]:
         case "<":
             return Shape.XML

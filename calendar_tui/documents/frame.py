@@ -65,7 +65,7 @@ def dry_run_in_words(status: Status) -> str:
 
 
 def lost(model: Model, width: int) -> Document:
-    """Return what is said above a view while there is no engine."""
+    """Return the notice above a view while the engine is unreachable."""
     attachment = model.attachment
     if not isinstance(attachment, Lost):
         return Document()
@@ -73,7 +73,7 @@ def lost(model: Model, width: int) -> Document:
     seconds = max(0, round((attachment.retry_at - now).total_seconds()))
     again = f"Next try in {seconds} s." if seconds else "Trying again."
     if model.current_until is not None:
-        again = f"What is shown here is {age((now - model.current_until).total_seconds())} old. {again}"
+        again = f"This view is {age((now - model.current_until).total_seconds())} old. {again}"
     return Document(
         [
             *wrapped(f"✗ {attachment.failure}", width - 2, " ", Role.PROBLEM),
@@ -84,7 +84,7 @@ def lost(model: Model, width: int) -> Document:
 
 
 def footer(commands: Iterable[Command], message: str, width: int) -> Document:
-    """Return the end of a view: a message in as many lines as it takes, or the keys that matter here in one."""
+    """Return the footer of a view: a message in as many lines as needed, or the relevant keys in one line."""
     if message:
         return Document(wrapped(message, width - 1, " ", Role.NOTICE, most=LONGEST_MESSAGE))
     parts: list[Span] = []
@@ -100,16 +100,14 @@ def footer(commands: Iterable[Command], message: str, width: int) -> Document:
 
 
 def too_small(width: int, height: int) -> Document:
-    """Return what is said where nothing else has room."""
+    """Return the notice for a terminal that is too small."""
     columns, rows = SMALLEST
-    text = (
-        f"This terminal is {width} x {height}. calendar-tui needs {columns} x {rows}: please make it larger. q leaves."
-    )
+    text = f"This terminal is {width} x {height}. calendar-tui needs {columns} x {rows}: please enlarge it. q quits."
     return Document([line(each) for each in textwrap.wrap(text, max(width, 10))])
 
 
 def is_too_small(width: int, height: int) -> bool:
-    """Tell whether a terminal of that size cannot show a view."""
+    """Return whether a terminal of that size cannot show a view."""
     return width < SMALLEST[0] or height < SMALLEST[1]
 
 
@@ -133,10 +131,10 @@ def help_document(view: str) -> Document:
 
 
 def palette_document(commands: Iterable[Command], words: str) -> Document:
-    """Return the commands whose name or title has every word."""
+    """Return the commands whose name or title contains every word."""
     wanted = words.casefold().split()
     fitting = [each for each in commands if all(word in f"{each.name} {each.title}".casefold() for word in wanted)]
-    nothing = line(Span(" Nothing that can be done here has these words.", Role.MUTED))
+    nothing = line(Span(" No command matches these words.", Role.MUTED))
     return Document([_command(each) for each in fitting] or [nothing])
 
 
@@ -150,12 +148,12 @@ def _command(command: Command) -> Line:
 
 
 WORDS: dict[OperationKind, str] = {"resync": "Reading calendars again", "reresolve": "Looking for mailboxes again"}
-ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Called off.", "failed": ". The engine made a mistake."}
+ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Cancelled.", "failed": ". Internal error in the engine."}
 
 
 def progress(operation: Operation) -> str:
     """Return how far an operation is."""
-    failed = f", {operation.failed:,} without success" if operation.failed else ""
+    failed = f", {operation.failed:,} failed" if operation.failed else ""
     return f"{WORDS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{_end(operation)}"
 
 
@@ -164,4 +162,4 @@ def _end(operation: Operation) -> str:
     if operation.trouble is None:
         return ENDS.get(operation.state, ".")
     reason = f"{operation.trouble.title}. {operation.trouble.remedy}"
-    return f". Stopped: {reason}" if operation.state == "blocked" else f" ... It waits: {reason}"
+    return f". Stopped: {reason}" if operation.state == "blocked" else f" ... Waiting: {reason}"

@@ -1,4 +1,4 @@
-"""Lines of text whose parts have a meaning instead of a colour; how they look is up to the terminal."""
+"""Lines of text whose parts have roles instead of colours; the theme maps roles to colours."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from engine.display import visible
 
 
 class Role(StrEnum):
-    """What a part of a line is."""
+    """The role of a part of a line."""
 
     PLAIN = "plain"
     MUTED = "muted"
@@ -36,7 +36,7 @@ class Role(StrEnum):
 
 
 class Span(NamedTuple):
-    """A part of a line; `action` is that of the view, which a click on it carries out."""
+    """A part of a line; a click on it runs `action` of the view."""
 
     text: str
     role: Role = Role.PLAIN
@@ -44,7 +44,7 @@ class Span(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line; `key` says what it stands for where it can be chosen."""
+    """One line; `key` identifies the item it represents, if it can be chosen."""
 
     spans: tuple[Span, ...] = ()
     key: str = ""
@@ -56,7 +56,7 @@ class Line(NamedTuple):
 
 
 class Lines(Protocol):
-    """As many lines as there are, each made only when it is looked at."""
+    """Any number of lines, each made only when it is shown."""
 
     def __len__(self) -> int: ...
 
@@ -97,7 +97,7 @@ ACTIVITIES: dict[Activity, Span] = {
     "dnd": Span("⊘ dnd      ", Role.DND),
 }
 UNKNOWN_ACTIVITY = Span("· unknown  ", Role.MUTED)
-"""Glyph and word say the same as the colour; all are eleven columns wide."""
+"""Glyph and word convey the same as the colour; all are eleven columns wide."""
 
 
 def activity(shown: Activity | None) -> Span:
@@ -109,12 +109,12 @@ def link_mark(link: LinkState) -> Span:
     """Return how a side is, in thirteen columns."""
     if link.works:
         return Span("✓ working    ", Role.GOOD)
-    return Span("✗ in trouble ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.NOTICE)
+    return Span("✗ failing    ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.NOTICE)
 
 
 COMMAND_LINES = 2
-"""So many lines are shown of a command, the last of them says how many more there are: the other lines of a small
-screen matter as well, and nobody types a long command from the screen."""
+"""Lines of a command that are shown; the last one gives the number of hidden ones. A small screen needs the other lines
+too, and a long command is copied rather than typed."""
 
 
 def fitted(text: str, width: int) -> str:
@@ -201,7 +201,7 @@ def _letters(line_: Line, width: int) -> list[tuple[str, Role]]:
 
 
 def _common(some: Iterable[tuple[str, Role]], others: Iterable[tuple[str, Role]]) -> int:
-    """Return how many letters both begin with."""
+    """Return the length of the common prefix in letters."""
     count = 0
     for one, other in zip(some, others, strict=False):
         if one != other:

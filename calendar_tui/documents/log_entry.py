@@ -21,7 +21,7 @@ NAME, TIME = 9, 9
 
 
 def waterfall(phases: Sequence[LogPhase], width: int) -> list[Line]:
-    """Return one line for each phase; the bars together are as wide as there is room, the longest one is said why."""
+    """Return one line for each phase, with bars that fill the width, and an explanation of the longest."""
     total = sum(phase.ms for phase in phases)
     room = max(width - NAME - TIME - 2, 8)
     longest = max(phases, key=lambda phase: phase.ms, default=None)
@@ -99,7 +99,7 @@ def parts_line(parts: Sequence[str], shown: str) -> Line:
 
 
 def commands_of(exchange: LogExchange) -> str:
-    """Return what is to be typed because of an exchange, empty if nothing is."""
+    """Return the suggested command for an exchange, empty if there is none."""
     return "\n".join(diagnosis.command for diagnosis in exchange.diagnosis if diagnosis.command)
 
 

@@ -30,7 +30,7 @@ class Conditions:
 
     @property
     def filter(self) -> str:
-        """What the engine is asked for."""
+        """The filter that is sent to the engine."""
         return _joined(each for each in self.all if not each.suspended)
 
     @property
@@ -84,7 +84,7 @@ OFFERED = 6
 
 
 def mistake_document(answer: FilterAnswer | None, width: int) -> Document:
-    """Return the mistake, pointed at; and what might come next."""
+    """Return the mistake with a pointer to its column, and possible completions."""
     if answer is None:
         return Document()
     lines = []

@@ -23,14 +23,14 @@ class Marks:
         return len(self._ids)
 
     def toggle(self, id: int) -> None:  # noqa: A002 - as in the API
-        """Mark, or mark no more."""
+        """Mark or unmark."""
         if id in self:
             self._ids.remove(id)
         else:
             insort(self._ids, id)
 
     def next(self, id: int, step: int) -> int | None:  # noqa: A002 - as in the API
-        """Return the nearest mark after `id`, before it if `step` is -1; beyond the last one they begin anew."""
+        """Return the nearest mark after `id`, or before it if `step` is -1, wrapping around."""
         if not self._ids:
             return None
         place = bisect_right(self._ids, id) if step > 0 else bisect_left(self._ids, id) - 1
@@ -73,7 +73,7 @@ TIME, OPERATION, OUTCOME, DURATION, SIZE, DECISION = 8, 15, 21, 7, 6, 24
 
 
 def outcome(row: LogRow) -> Span:
-    """Return what became of an exchange: glyph and word say the same as the colour."""
+    """Return the outcome of an exchange: glyph and word convey the same as the colour."""
     if row.error:
         return Span(f"✗ {_reason(row)}", Role.PROBLEM)
     if row.part:
@@ -161,7 +161,7 @@ def chips_line(conditions: Conditions) -> Line:
 def conditions_document(conditions: Conditions) -> Document:
     """Return every condition with a key `on:NUMBER`, and the filters there were with a key `was:NUMBER`."""
     lines = [
-        line(Span(" Conditions", Role.TITLE), Span("   all have to hold" if conditions.all else "   none", Role.MUTED))
+        line(Span(" Conditions", Role.TITLE), Span("   all must match" if conditions.all else "   none", Role.MUTED))
     ]
     for number, each in enumerate(conditions.all):
         state = Span("   · suspended  ", Role.MUTED) if each.suspended else Span("   ✓ in effect  ", Role.GOOD)
@@ -172,11 +172,11 @@ def conditions_document(conditions: Conditions) -> Document:
 
 
 def waiting(window: LogWindow, failure: str, conditions: Conditions) -> str:
-    """Return what is said where there is no exchange to be shown."""
+    """Return the placeholder of an empty list of exchanges."""
     if failure:
         return failure
     if not window.begins or not window.ends:
-        return "Looking through the log ..."
+        return "Searching the log ..."
     if conditions.filter:
-        return "No exchange fits the filter. s suspends it, / changes it."
-    return "No exchange was captured yet. C begins capturing."
+        return "No exchange matches the filter. s suspends it, / changes it."
+    return "No exchange has been captured yet. C starts capturing."

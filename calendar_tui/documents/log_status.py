@@ -18,19 +18,19 @@ _DURATION = re.compile(r"(\d{1,7})\s*(s|m|min|h|d)", re.IGNORECASE)
 
 
 class NotUnderstood(Exception):
-    """What was typed makes no sense; the text says what would."""
+    """The input is invalid; the text describes valid input."""
 
 
 def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
     """Return whether exchanges are captured, of whom, until when, and what is there."""
     if state is None:
-        return line(Span(" Nothing is known of the log yet.", Role.MUTED))
+        return line(Span(" The state of the log is not known yet.", Role.MUTED))
     kept = f"{counted(state.stored, 'exchange')} kept, {size(state.bytes)} of {size(state.max_bytes)}"
     if state.trouble or state.dropped:
         trouble = f" ✗ {counted(state.dropped, 'exchange')} dropped{': ' if state.trouble else ''}{state.trouble}"
         return line(Span(cut(trouble, width), Role.PROBLEM))
     if not state.on:
-        return line(Span(" · not capturing", Role.NOTICE), Span(cut(f" (C begins)   {kept}", width - 16), Role.MUTED))
+        return line(Span(" · not capturing", Role.NOTICE), Span(cut(f" (C starts)   {kept}", width - 16), Role.MUTED))
     whom = ", ".join(state.mailboxes) or "everybody"
     until = f" until {state.until.astimezone(zone):%H:%M}" if state.until else ""
     said = f" ✓ capturing {whom}{until}"
@@ -40,8 +40,8 @@ def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
 def capture_form(state: CaptureState | None, zone: tzinfo, width: int) -> Document:
     """Return what capturing is, above the fields: mailboxes, and how long."""
     text = (
-        "Every exchange with Exchange is kept: who was asked about, what was said, how long it took. "
-        "Passwords and tokens never are; subjects are blanked unless debug_log.subjects is set."
+        "Every request to Exchange and its answer is kept, with mailbox, content and duration. "
+        "Passwords and tokens are never kept; subjects are blanked unless debug_log.subjects is set."
     )
     return Document(
         [
@@ -49,9 +49,9 @@ def capture_form(state: CaptureState | None, zone: tzinfo, width: int) -> Docume
             line(),
             *wrapped(text, width - 1, " "),
             line(),
-            *wrapped("First field: mailboxes, divided by commas; left empty, everybody's.", width - 1, " "),
-            *wrapped("Second field: how long (15m, 2h, 1d); left empty, until somebody ends it.", width - 1, " "),
-            line(Span(" Enter begins, Tab changes the field, ^O ends capturing.", Role.NOTICE)),
+            *wrapped("First field: mailboxes, separated by commas; empty for all.", width - 1, " "),
+            *wrapped("Second field: how long (15m, 2h, 1d); empty until stopped.", width - 1, " "),
+            line(Span(" Enter starts, Tab changes the field, ^O stops capturing.", Role.NOTICE)),
             line(),
         ]
     )
@@ -70,7 +70,7 @@ def _seconds(text: str) -> int | None:
     found = _DURATION.fullmatch(text.strip())
     seconds = int(found[1]) * UNITS[found[2].lower()] if found else 0
     if not 1 <= seconds <= LONGEST:
-        raise NotUnderstood(f"{text.strip()} is no duration: for instance 15m, 2h or 1d, at most 30d.")
+        raise NotUnderstood(f"{text.strip()} is not a duration: write for instance 15m, 2h or 1d, at most 30d.")
     return seconds
 
 
@@ -101,13 +101,13 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
     yield from wrapped(this.meaning, width - 1, "     ")
     yield from wrapped(f"Cause: {this.cause}" if this.cause else "", width - 1, "     ", Role.MUTED)
     yield from wrapped(f"Remedy: {this.remedy}" if this.remedy else "", width - 1, "     ")
-    yield from typed_as_is(this.command, width - 1, "       ", ": c copies it where one of these exchanges is shown")
+    yield from typed_as_is(this.command, width - 1, "       ", ": open one of these exchanges and press c to copy it")
 
 
 def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:
-    yield heading(f" Figures over {counted(figures.count, 'exchange')}, {counted(figures.errors, 'error')}")
+    yield heading(f" Statistics for {counted(figures.count, 'exchange')}, {counted(figures.errors, 'error')}")
     room = width - 46
-    yield line(Span(f" {'operation and outcome':<{room}}  count errors   half within  95 % within", Role.MUTED))
+    yield line(Span(f" {'operation and outcome':<{room}}  count errors        median    95th pct.", Role.MUTED))
     for each in figures.figures:
         yield _figure(each, room)
 

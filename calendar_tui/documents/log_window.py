@@ -1,4 +1,4 @@
-"""The part of a log that is in memory: a few pages round the place that is looked at, whatever the log's length.
+"""The part of a log in memory: a few pages around the visible part, whatever the length of the log.
 
 The engine is asked by cursors, never by counts, so a log of a million exchanges opens as fast as an empty one.
 """
@@ -23,7 +23,7 @@ MARGIN = 60
 class LogWindow:
     """Rows that fit `filter`, the oldest first, and what has to be asked to have more of them.
 
-    It begins at the end and is `following`: the newest is looked at. Or it begins with the exchange `around`, and what
+    It starts at the end and is `following`: the newest is shown. Or it starts with the exchange `around`, and what
     is newer than the id `newest` is counted as `new` while it comes.
     """
 
@@ -39,7 +39,7 @@ class LogWindow:
         self._reached = False
 
     def position(self, id: int) -> int | None:  # noqa: A002 - as in the API
-        """Return where the exchange of this id is, None if it is not in memory."""
+        """Return the position of the exchange with this id, None if it is not in memory."""
         place = bisect_left(self.rows, id, key=lambda row: row.id)
         return place if place < len(self.rows) and self.rows[place].id == id else None
 
@@ -54,7 +54,7 @@ class LogWindow:
         return self._reached
 
     def wanted(self, first: int, last: int) -> LogQuestion | None:
-        """Return what has to be asked while the rows from `first` to `last` are looked at."""
+        """Return the next request needed while the rows from `first` to `last` are shown."""
         if self._newer is None:
             return LogQuestion(filter=self.filter, limit=PAGE)
         if not self._reached and (self.following or last >= len(self.rows) - MARGIN):

@@ -23,19 +23,19 @@ from engine.api.schema import ChangeEvent, Concern, LinkState, Status, Trouble
 from engine.display import counted
 
 PROBLEM, USER = "problem:", "user:"
-"""What the keys of lines begin with."""
+"""Prefixes of line keys."""
 
 WITH_REMEDY = 3
 LEAST_CHANGES = 4
 WIDE, DESIGNED_FOR = 100, 80
-"""How many problems have their remedy beneath, how many changes are always there, and when there is room for more."""
+"""The number of problems shown with their remedy, of changes always shown, and the rows from which more fit."""
 
 GOOD_NEWS = {
-    "link recovered": "it works",
-    "user recovered": "the calendar can be read again",
-    "listening": "the PBX may connect here",
-    "reading unrestricted": "calendars are read with all details again",
-    "concern over": "presences follow in time again",
+    "link recovered": "working again",
+    "user recovered": "the calendar is readable again",
+    "listening": "the PBX is accepted again",
+    "reading unrestricted": "calendars are read in full again",
+    "concern over": "presences are on time again",
 }
 
 
@@ -57,7 +57,7 @@ def overview(model: Model, width: int, height: int) -> Document:
 
 
 def clock(instant: datetime, zone: tzinfo, now: datetime) -> str:
-    """Return an instant as people say it now: the time of day, and the day if it is another one."""
+    """Return an instant as the time of day, with the date unless it is today."""
     local = instant.astimezone(zone)
     return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local:%d %b %H:%M}"
 
@@ -80,11 +80,11 @@ def _waits_for(link: LinkState, zone: tzinfo) -> str:
         case "next try" if link.retry_at is not None:
             return f"next try at {link.retry_at.astimezone(zone):%H:%M:%S}"
         case "call":
-            return f"waits for the {link.name} to connect"
+            return f"waiting for the {link.name} to connect"
         case "users":
-            return "waits for the users of the PBX"
+            return "waiting for the users of the PBX"
         case awaited:
-            return f"waits for the {awaited}"
+            return f"waiting for the {awaited}"
 
 
 def _counts(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
@@ -181,7 +181,7 @@ def problem_box(trouble: Trouble, width: int, *, with_detail: bool = True) -> It
 
 def whose_and_how_much(trouble: Trouble) -> Line:
     """Return who has to act, and how much stands still until then."""
-    return line(f"   Concerns {trouble.scope}; to be solved in: {FAULTS.get(trouble.fault, trouble.fault)}.")
+    return line(f"   Affects {trouble.scope}; to be solved in: {FAULTS.get(trouble.fault, trouble.fault)}.")
 
 
 FAULTS = {
@@ -193,14 +193,14 @@ FAULTS = {
     "peer protocol": "the program at the other end",
     "ours": "calendar-engine itself (please report it)",
 }
-"""Where a problem is solved, by whose fault it is."""
+"""The place where a problem is solved, by fault."""
 
 
 def problem_document(model: Model, slug: str, width: int) -> Document:
     """Return all that is known of the problem with that name."""
     status, concern = model.status, model.concern(slug)
     if concern is None:
-        return Document([line(), line(Span(" ✓ This problem is over.", Role.GOOD))])
+        return Document([line(), line(Span(" ✓ This problem is solved.", Role.GOOD))])
     lines = [line(), *problem_box(concern.trouble, width), line(), whose_and_how_much(concern.trouble)]
     for link in status.links if status else ():
         if link.name == concern.link:

@@ -21,10 +21,10 @@ from engine.api.schema.settings import (
 from engine.display import counted
 
 GROUPS = {
-    "pbx": "PBX: which one, how it is reached, who takes part",
+    "pbx": "PBX: which one, how it is reached, which users are synchronised",
     "presence": "Presence: what is shown",
     "exchange": "Exchange: where calendars are, and how they are read",
-    "debug_log": "Debug log of exchanges with Exchange",
+    "debug_log": "Debug log of requests to Exchange",
     "engine": "Engine: the service itself",
 }
 KEY, VALUE = 36, 26
@@ -43,16 +43,16 @@ def settings_document(settings: Settings, draft: Draft, words: str, width: int) 
             group = section
             lines += [line(), line(Span(f" {GROUPS.get(section, section)}", Role.TITLE))]
         lines.append(_setting(setting, draft, width))
-    return Document(lines[1:] or [line(Span(" No setting has these words.", Role.MUTED))])
+    return Document(lines[1:] or [line(Span(" No setting matches these words.", Role.MUTED))])
 
 
 def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProblem], width: int) -> Document:
     """Return what a setting is for, what it may be, what a change of it does, and what is wrong with the draft."""
     default = f"default: {shown(setting.default)}" if setting.default is not None else "no default"
-    anew = ", which begins anew for it" if setting.restarts else ""
-    effect = f"Enter changes it. That has an effect on {setting.effect}{anew}."
+    anew = ", which is restarted" if setting.restarts else ""
+    effect = f"Enter changes it. Affects {setting.effect}{anew}."
     if not setting.available:
-        effect = "This version cannot do it yet."
+        effect = "Not available in this version."
     lines = [
         line(
             Span(f" {setting.key}", Role.TITLE),
@@ -83,13 +83,13 @@ def _state(
         yield from wrapped(settings.trouble.remedy, width - 1, "   ")
     if confirm_until is not None:
         seconds = max(0, round((confirm_until - now).total_seconds()))
-        said = f"The last change is taken back in {age(seconds)} unless K keeps it. B goes back at once."
+        said = f"The last change is rolled back in {age(seconds)} unless K keeps it. B rolls back now."
         yield from wrapped(said, width - 1, " ", Role.NOTICE)
     elif settings.offered is not None:
-        said = "The last change broke a connection. B goes back to the version before it."
+        said = "The last change broke a connection. B rolls it back."
         yield from wrapped(said, width - 1, " ", Role.PROBLEM)
     if draft:
-        said = f"{len(draft)} changed, not applied yet: d shows what that does, u undoes the one under the cursor."
+        said = f"{len(draft)} changed, not applied yet: d reviews the changes, u undoes the one under the cursor."
         yield from wrapped(said, width - 1, " ", Role.NOTICE)
 
 
@@ -122,32 +122,32 @@ LABEL = 22
 
 
 def review_document(check: SettingsCheck | None, preview: Preview | None, remark: str, width: int) -> Document:
-    """Return the review; `remark` is said where there is no preview."""
+    """Return the review; `remark` takes the place of a missing preview."""
     if check is None:
         return Document([line(Span(f" {remark or 'Asking the engine ...'}", Role.MUTED))])
     return Document([*_check(check, width), line(), *_preview(preview, remark, width)])
 
 
 def what_became_of_it(changed: SettingsChanged) -> str:
-    """Return in a line what a change did."""
+    """Return the outcome of a change in one line."""
     if changed.trouble is not None:
-        return f"Changed, but: {changed.trouble.title}. {changed.trouble.remedy}"
+        return f"Changed, with a problem: {changed.trouble.title}. {changed.trouble.remedy}"
     parts = [
         f"{', '.join(names)}: {text}"
         for names, text in (
             (changed.live, "in force"),
-            (changed.restarted, "begins anew"),
+            (changed.restarted, "restarted"),
             (changed.at_next_start, "at the next start"),
         )
         if names
     ]
-    return "; ".join(parts) or "Nothing has changed: those settings are in force already."
+    return "; ".join(parts) or "Nothing changed: these settings are already in force."
 
 
 def what_going_back_did(changed: SettingsChanged) -> str:
-    """Return in a line which settings are in force again."""
+    """Return the outcome of a rollback in one line."""
     keys = ", ".join(change.key for change in changed.changes)
-    return f"As before: {keys}. {what_became_of_it(changed)}" if keys else what_became_of_it(changed)
+    return f"Rolled back: {keys}. {what_became_of_it(changed)}" if keys else what_became_of_it(changed)
 
 
 def differences(changes: tuple[SettingChange, ...], width: int) -> Iterator[Line]:
@@ -167,7 +167,7 @@ def problems(found: tuple[SettingProblem, ...], width: int) -> Iterator[Line]:
 
 def _check(check: SettingsCheck, width: int) -> Iterator[Line]:
     if not check.valid:
-        yield line(Span(" ✗ This cannot be applied.", Role.PROBLEM))
+        yield line(Span(" ✗ These changes cannot be applied.", Role.PROBLEM))
         yield from problems(check.problems, width)
         if check.trouble is not None:
             yield from wrapped(f"✗ {check.trouble.title}: {check.trouble.detail}", width - 1, " ", Role.PROBLEM)
@@ -176,18 +176,18 @@ def _check(check: SettingsCheck, width: int) -> Iterator[Line]:
     yield from differences(check.changes, width)
     yield line()
     for names, text, role in (
-        (check.live, "without an interruption", Role.GOOD),
-        (check.restarted, "begins anew", Role.NOTICE),
-        (check.at_next_start, "only after the next start of the engine", Role.NOTICE),
+        (check.live, "applied without interruption", Role.GOOD),
+        (check.restarted, "restarted", Role.NOTICE),
+        (check.at_next_start, "in effect after the next start of the engine", Role.NOTICE),
     ):
         if names:
             yield from wrapped(f"{', '.join(names)}: {text}", width - 1, " ", role)
 
 
 def _preview(preview: Preview | None, remark: str, width: int) -> Iterator[Line]:
-    yield line(Span(" Whose presence would change until the end of the day", Role.TITLE))
+    yield line(Span(" Users whose presence would change today", Role.TITLE))
     if preview is None:
-        yield line(Span(f"   {remark or 'Looking at the calendars ...'}", Role.MUTED))
+        yield line(Span(f"   {remark or 'Comparing calendars ...'}", Role.MUTED))
         return
     are = "is" if preview.unread == 1 else "are"
     unread = f", {counted(preview.unread, 'calendar')} {are} not read yet" if preview.unread else ""
@@ -242,21 +242,21 @@ NAME = 28
 def secrets_document(secrets: SecretOrigins) -> Document:
     """Return the secrets; the key of a line is the name."""
     heads = line(Span(f"   {'secret':<{NAME}} {'state':<14} from", Role.TITLE))
-    hint = line(Span("   Enter puts in another one; what is typed is not shown.", Role.MUTED))
+    hint = line(Span("   Enter stores a new value; what is typed is not shown.", Role.MUTED))
     return Document([heads, *map(_secret, secrets.secrets), line(), hint])
 
 
 def stored(changed: SecretChanged) -> str:
-    """Return in a line what became of another secret."""
+    """Return the outcome of storing a secret in one line."""
     if changed.trouble is not None:
-        return f"{changed.name} is stored, but: {changed.trouble.title}. {changed.trouble.remedy}"
-    anew = f"; {', '.join(changed.restarted)} begins anew" if changed.restarted else ""
+        return f"{changed.name} is stored, with a problem: {changed.trouble.title}. {changed.trouble.remedy}"
+    anew = f"; restarted: {', '.join(changed.restarted)}" if changed.restarted else ""
     return f"{changed.name} is stored{anew}."
 
 
 def _secret(secret: SecretOrigin) -> Line:
     if secret.origin is not None:
-        state = Span(f"{'✓ there':<14} ", Role.GOOD)
+        state = Span(f"{'✓ set':<14} ", Role.GOOD)
     elif secret.needed:
         state = Span(f"{'✗ missing':<14} ", Role.PROBLEM)
     else:

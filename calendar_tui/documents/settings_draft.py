@@ -47,7 +47,7 @@ FLAG = "true or false"
 
 
 def written(value: Value) -> str:
-    """Return a value as it is typed; nothing where there is none."""
+    """Return a value in the form it is typed in, empty for None."""
     match value:
         case None:
             return ""
@@ -60,7 +60,7 @@ def written(value: Value) -> str:
 
 
 def shown(value: Value) -> str:
-    """Return a value as it is read."""
+    """Return a value in the form it is displayed in."""
     return written(value) or ("none" if value == () else "not set" if value is None else '""')
 
 
@@ -91,7 +91,7 @@ def form(setting: Setting) -> str:
     text = ", ".join(setting.words) if setting.words else setting.kind
     if setting.low is not None and setting.high is not None:
         text += f" from {setting.low:g} to {setting.high:g}"
-    return f"list of {text}, divided by commas" if setting.many else text
+    return f"list of {text}, separated by commas" if setting.many else text
 
 
 def _number(text: str) -> Value:

@@ -23,7 +23,7 @@ KINDS = {
     "no_data": ("?", Role.MUTED, "no data"),
     "free": ("─", Role.MUTED, "free"),
 }
-"""How bars are drawn, and the words of the legend."""
+"""Glyph, role and legend word of each kind of bar."""
 
 BORDER = "▐"
 """Begins an appointment where the one before ends in the same moment."""
@@ -35,11 +35,11 @@ GLYPHS: dict[Activity, tuple[str, Role]] = {
     "dnd": ("⊘", Role.DND),
 }
 FIRST_HOUR, LAST_HOUR = 7, 19
-"""What of the day is always shown."""
+"""The hours of the day that are always shown."""
 
 
 class Scale:
-    """From instants to columns: whole hours around whatever happens on the day that begins at `midnight`."""
+    """Maps instants to columns: whole hours around the appointments of the day that starts at `midnight`."""
 
     def __init__(
         self, midnight: datetime, zone: tzinfo, appointments: Iterable[AppointmentAccount], columns: int
@@ -165,10 +165,10 @@ def _legend(appointments: Iterable[AppointmentAccount]) -> Line:
 
 
 STATES = {
-    "current": "The PBX shows what it ought to.",
-    "pending": "The PBX is about to be told.",
-    "withheld": "▷ DRY RUN: the PBX is not told.",
-    "unread": "The calendar was not read yet.",
+    "current": "The PBX shows the intended presence.",
+    "pending": "The presence is about to be sent to the PBX.",
+    "withheld": "▷ DRY RUN: nothing is written to the PBX.",
+    "unread": "The calendar has not been read yet.",
     "problem": "There is a problem.",
 }
 SUBJECT_WIDTH = 30
@@ -200,11 +200,11 @@ def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterato
         would = cut(user.withheld.note, width - 26)
         yield line(Span(" ▷ would   ", Role.NOTICE), activity(user.withheld.activity), "  ", would)
     elif ought is not None and ought != presence:
-        yield line(" ought to  ", activity(ought.activity), "  ", cut(ought.note, width - 26))
+        yield line(" intended  ", activity(ought.activity), "  ", cut(ought.note, width - 26))
     certain = ""
     if user.decision is not None and user.decision.valid_until is not None:
         certain = f"  Next change at {clock(user.decision.valid_until, zone, now)}."
-    doubt = "  What it shows now is known after asking it." if user.acknowledged.in_doubt else ""
+    doubt = "  Unconfirmed; the PBX will be asked." if user.acknowledged.in_doubt else ""
     role = Role.NOTICE if user.state == "withheld" else Role.MUTED
     yield line(" " * 11, Span(STATES[user.state], role), Span(f"{certain}{doubt}", Role.MUTED))
 
@@ -216,7 +216,7 @@ def _problems(user: UserDetail, width: int) -> Iterator[Line]:
 
 
 def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    yield heading(" Appointments, and what became of them")
+    yield heading(" Appointments and their outcome")
     appointments = user.decision.appointments if user.decision else ()
     if not appointments:
         yield line(Span("   none" if user.last_read else "   not read yet", Role.MUTED))
@@ -225,7 +225,7 @@ def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 
 
 def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    """Yield an appointment and what became of it: beside it where that has room, else beneath."""
+    """Yield an appointment with its outcome: next to it where that fits, else below."""
     kind = (each.kind or "free").replace("_", " ")
     subject = f"({each.hidden})" if each.hidden else each.subject
     role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)
@@ -260,7 +260,7 @@ def _mailbox(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Itera
     if user.read_from is not None and user.read_until is not None:
         window = f"{user.read_from.astimezone(zone):%d %b %H:%M} to {user.read_until.astimezone(zone):%d %b %H:%M}"
     facts = (
-        ("looked for as", ", ".join(user.candidates)),
+        ("candidates", ", ".join(user.candidates)),
         ("address", user.mailbox.address if user.mailbox else "none found"),
         ("server", user.mailbox.url if user.mailbox else ""),
         ("changes", _changes_are_heard(user.subscription, now, zone)),
@@ -273,9 +273,9 @@ def _mailbox(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Itera
 
 def _changes_are_heard(subscription: Subscription, now: datetime, zone: tzinfo) -> str:
     if not subscription.watched:
-        return f"looked for now and then{': ' if subscription.why_not else ''}{subscription.why_not}"
+        return f"polled, not watched{': ' if subscription.why_not else ''}{subscription.why_not}"
     since = f" since {clock(subscription.since, zone, now)}" if subscription.since else ""
-    return f"told by Exchange at once{since}, with {subscription.connection}"
+    return f"notified by Exchange{since}, connection {subscription.connection}"
 
 
 def _pbx(user: UserDetail, width: int) -> Iterator[Line]:
@@ -293,7 +293,7 @@ def _pbx(user: UserDetail, width: int) -> Iterator[Line]:
 
 
 def _history(changes: Iterable[PastChange], now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    yield heading(" Shown before")
+    yield heading(" Earlier presences")
     changes = tuple(changes)
     if not changes:
         yield line(Span("   nothing since the engine started", Role.MUTED))

@@ -59,7 +59,7 @@ class Palette(View):
         self._choice = choice
 
     def content(self) -> ComposeResult:
-        """What is typed, and what fits."""
+        """The input, and the matching commands."""
         yield FilterLine("words of a command", is_open=True, id="words")
         yield self.lines("main", cursor=True)
 

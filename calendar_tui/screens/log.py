@@ -1,4 +1,4 @@
-"""The log of exchanges on the terminal; calendar_tui.state.log says what is in it."""
+"""The screen of the debug log; calendar_tui.documents.log_list makes its content."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQues
 
 
 class LogView(LiveLog):
-    """Of a log of any length the part that is looked at, and what comes, as it comes."""
+    """The visible part of a log of any length, and new exchanges as they arrive."""
 
     NAME = "log"
     BINDINGS = view_bindings(NAME)
@@ -32,7 +32,7 @@ class LogView(LiveLog):
         self._understood: FilterAnswer | None = None
 
     def content(self) -> ComposeResult:
-        """What is typed, the conditions, whether exchanges are captured, and the list."""
+        """The input, the conditions, the state of capturing, and the list."""
         yield CompletingLine('user:anna op:FindItem code:ErrorServerBusy is:error body:"text"')
         yield FilterLine("14:05, 2026-11-22, or 10m ago", id="time")
         yield self.lines("mistake", "as-needed")
@@ -97,7 +97,7 @@ class LogView(LiveLog):
             self.apply(self.conditions.with_one(f"op:{quoted(row.operation)}"))
 
     def action_mark(self) -> None:
-        """Mark, or mark no more."""
+        """Mark or unmark."""
         row = self.row()
         if row is not None:
             self.marks.toggle(row.id)
@@ -108,7 +108,7 @@ class LogView(LiveLog):
         row = self.row()
         found = self.marks.next(row.id if row else 0, step)
         if found is None:
-            self.tell("Nothing is marked; m marks.")
+            self.tell("No exchange is marked; m marks one.")
         elif self.window.position(found) is None:
             self.go_to(found)
         else:
@@ -200,7 +200,7 @@ class LogView(LiveLog):
     async def _timed(self, event: Input.Submitted) -> None:
         instant = typed_time(event.value, self.model.now, self.model.zone)
         if instant is None:
-            self.tell("This is no time: for instance 14:05, 2026-11-22, 2026-11-22T14:05 or 10m.")
+            self.tell("Not a time: write for instance 14:05, 2026-11-22, 2026-11-22T14:05 or 10m.")
             return
         self._close()
         await self._go_to_time(instant)
@@ -218,7 +218,7 @@ class LogView(LiveLog):
             self.go_to(page.rows[0].id)
         else:
             self.go_to(None)
-            self.tell("Nothing is that new.")
+            self.tell("No exchange is that recent.")
 
     def _open(self, id: str, text: str) -> None:  # noqa: A002 - of a widget
         for each in self.query(FilterLine):

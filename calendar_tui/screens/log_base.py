@@ -1,4 +1,4 @@
-"""A view of the log that is alive: it asks for what is looked at, and hears of what comes."""
+"""The base of a live view of the log: loads the visible part, and listens for new exchanges."""
 
 import asyncio
 
@@ -42,12 +42,12 @@ class LiveLog(View):
         self._feed()
 
     def on_screen_resume(self) -> None:
-        """Listen while somebody looks."""
+        """Listen while the screen is shown."""
         super().on_screen_resume()
         self._listen()
 
     def on_screen_suspend(self, event: events.ScreenSuspend) -> None:
-        """Nobody looks: exchanges need not be told."""
+        """Stop listening while the screen is hidden."""
         self.workers.cancel_group(self, "listen")
 
     def refresh_content(self) -> None:
@@ -62,10 +62,10 @@ class LiveLog(View):
         when = f"{row.at.astimezone(self.model.zone):%Y-%m-%d %H:%M:%S}" if row else ""
         if self.window.following:
             return f"{when}  following"
-        return f"{when}  {self.window.new:,} new" if self.window.new else f"{when}  standing still"
+        return f"{when}  {self.window.new:,} new" if self.window.new else f"{when}  paused"
 
     def apply(self, conditions: Conditions) -> None:
-        """Filter by other conditions; if an exchange is looked at, round that."""
+        """Filter by other conditions, around the selected exchange if there is one."""
         row = None if self.window.following else self.row()
         self.conditions = conditions
         self.go_to(None if row is None else row.id)
@@ -146,7 +146,7 @@ class LiveLog(View):
                         self.window.heard(max(event.newest, event.capture.newest if event.capture else 0))
                         self._show_soon()
             except ClientFailure:
-                pass  # the session says so in every view
+                pass  # the session shows this in every view
             await asyncio.sleep(PAUSE)
 
     def _show_soon(self) -> None:

@@ -130,7 +130,7 @@ class StatisticsView(View):
 
 
 class CaptureView(View):
-    """A form of two lines; Enter begins."""
+    """A form of two fields to start capturing."""
 
     NAME = "capture"
     AUTO_FOCUS = "#mailboxes"
@@ -141,10 +141,10 @@ class CaptureView(View):
         self._log = log
 
     def content(self) -> ComposeResult:
-        """What is, and what shall be."""
+        """The current state, and the fields."""
         yield self.lines("main")
         yield FilterLine("everybody", is_open=True, id="mailboxes")
-        duration = FilterLine("until somebody ends it", is_open=True, id="duration")
+        duration = FilterLine("until stopped", is_open=True, id="duration")
         duration.fill("15m")
         yield duration
         yield self.lines("rest")

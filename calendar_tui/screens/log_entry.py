@@ -1,4 +1,4 @@
-"""One exchange on the terminal: what became of it and why, both bodies, the headers, and its neighbours."""
+"""The screen of one exchange: its outcome and cause, both bodies, the headers, and its neighbours."""
 
 import asyncio
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ class ExchangeView(View):
 
     @property
     def _pane(self) -> BodyPane | None:
-        """The body that is looked at."""
+        """The focused body."""
         seen = [pane for pane in self._panes if pane.display]
         return next((pane for pane in seen if pane.lines.has_focus), seen[-1] if seen else None)
 
@@ -109,7 +109,7 @@ class ExchangeView(View):
         self.action_open_part(parts[(parts.index(self._part) + step) % len(parts)], step)
 
     def action_open_part(self, part: str, step: int = 1) -> None:
-        """Show this part; `step` says from which side it is come to."""
+        """Show this part; `step` is the direction it is entered from."""
         self._part = part
         self.show()
         self.query_one(f"#{_focused(part, step)}", LineView).focus()
@@ -150,7 +150,7 @@ class ExchangeView(View):
     def action_found(self, step: int) -> None:
         """Go to the next place found."""
         if self._pane is None or not self._pane.go_to_found(step):
-            self.tell("Nothing was found here; / searches.")
+            self.tell("No match here; / searches.")
 
     def action_back(self) -> None:
         """Leave the search, or the exchange."""
@@ -179,12 +179,12 @@ class ExchangeView(View):
         if page.rows:
             self._follow(page.rows[0].id)
         else:
-            self.tell("There is no further one.")
+            self.tell("There are no more.")
 
     def action_copy_command(self) -> None:
         """Hand the command that helps to the clipboard of the terminal."""
         text = commands_of(self._exchange) if self._exchange else ""
-        self._copy(text, "There is no command that would help here.")
+        self._copy(text, "There is no suggested command here.")
 
     async def action_curl(self) -> None:
         """Hand the exchange to the clipboard as a curl command."""
@@ -196,7 +196,7 @@ class ExchangeView(View):
 
     def action_copy(self) -> None:
         """Hand the part to the clipboard."""
-        self._copy(self._text(), "There is nothing to copy.")
+        self._copy(self._text(), "Nothing to copy.")
 
     async def action_save(self) -> None:
         """Write the part into a file."""
@@ -273,7 +273,7 @@ class ExchangeView(View):
 
 
 def _focused(part: str, step: int) -> str:
-    """Return the id of the lines that are looked at first in a part."""
+    """Return the id of the lines that get the focus in a part."""
     if part == BODIES:
         return REQUEST if step > 0 else RESPONSE
     return part if part in (REQUEST, RESPONSE) else "main"

@@ -11,7 +11,7 @@ from calendar_tui.widgets.line_view import LineView
 
 
 class ProblemView(View):
-    """What is the matter, who can solve it and how; it says so when that is done."""
+    """One problem: its cause, who can solve it and how, and whether it is solved."""
 
     NAME = "problem"
     BINDINGS = view_bindings(NAME)

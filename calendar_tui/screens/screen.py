@@ -1,4 +1,4 @@
-"""What every view is: a header, what is said while the engine is gone, the content, and the keys."""
+"""The base of all views: header, notice while the engine is unreachable, content, and keys."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,11 +21,11 @@ from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.schema import HeldChange, Operation
 
-READING_ONLY = "Nothing can be changed: attached for reading only."
+READING_ONLY = "Nothing can be changed: the connection is read-only."
 
 
 class Shell(Protocol):
-    """What a view knows of the program around it."""
+    """The part of the application that views may use."""
 
     model: Model
     session: Session
@@ -52,7 +52,7 @@ class Shell(Protocol):
         ...
 
     def open_palette(self, choice: Sequence[Command], carry_out: Callable[[str | None], Awaitable[None]]) -> None:
-        """Have one of these commands found by its name, and carry it out."""
+        """Open the palette of these commands, and run the chosen one."""
         ...
 
     def neighbour(self, guid: str, steps: int) -> str | None:
@@ -91,7 +91,7 @@ class View(Screen[str | None]):
 
     @property
     def model(self) -> Model:
-        """What is known of the engine."""
+        """The model of the engine."""
         return self.shell.model
 
     @abstractmethod
@@ -100,10 +100,10 @@ class View(Screen[str | None]):
 
     @abstractmethod
     def refresh_content(self) -> None:
-        """Show what is known now; called whenever that, or the size, is another one."""
+        """Show the current state; called whenever it, or the size, changes."""
 
     def ask(self) -> object:
-        """Ask the engine for what it does not tell by itself; called at the beginning, and when it is back."""
+        """Request what the engine does not send unasked; called when the view opens and when the engine is back."""
 
     @abstractmethod
     def path(self) -> str:
@@ -184,7 +184,7 @@ class View(Screen[str | None]):
         self.show_frame()
 
     async def begin(self, path: str, question: msgspec.Struct | None = None) -> None:
-        """Have an operation begun, and follow it in the footer."""
+        """Start an operation, and follow it in the footer."""
         api = self.shell.session.api
         if api is None:
             return
@@ -201,7 +201,7 @@ class View(Screen[str | None]):
         return tuple(command for command in registry.in_view(self.NAME) if not self._hindrance(command))
 
     async def action_command(self, name: str) -> None:
-        """Carry out a command, or say why that cannot be done."""
+        """Run a command, or show why it is not possible."""
         command = registry.named(self.NAME, name)
         hindrance = self._hindrance(command)
         if hindrance:
@@ -242,7 +242,7 @@ class View(Screen[str | None]):
         self.shell.open_help(self.NAME)
 
     def action_palette(self) -> None:
-        """Have a command found by its name, and carry it out."""
+        """Open the command palette, and run the chosen command."""
 
         async def carry_out(name: str | None) -> None:
             if name is not None:
@@ -259,7 +259,7 @@ class View(Screen[str | None]):
         self.shell.open_view(name)
 
     async def action_confirm_hold(self) -> None:
-        """Let what is held happen; a first key says what that is, and a second one does it."""
+        """Confirm the held change: the first key press shows what it would clear, the second confirms."""
         status = self.model.status
         held, is_dry = (status.held, status.dry_run) if status else (None, False)
         api = self.shell.session.api
@@ -267,8 +267,8 @@ class View(Screen[str | None]):
             self.tell("No change is held.")
         elif self._to_confirm != held:
             self._to_confirm = held
-            done = "confirms it, and the dry run writes nothing" if is_dry else "clears them"
-            self.tell(f"{frame.held_in_words(held)}. Y once more {done}; any other key does not.")
+            done = "to confirm; the dry run writes nothing" if is_dry else "to clear them"
+            self.tell(f"{frame.held_in_words(held)}. Press Y again {done}; any other key cancels.")
         else:
             self._to_confirm = None
             try:
@@ -277,7 +277,7 @@ class View(Screen[str | None]):
                 self.tell(f"{failure}. {failure.remedy}")
             else:
                 cleared = "would be cleared, but in a dry run nothing is written" if is_dry else "are cleared now"
-                self.tell(f"Confirmed: they {cleared}.")
+                self.tell(f"Confirmed: presences {cleared}.")
 
     def action_theme(self) -> None:
         """Take other colours."""
@@ -293,5 +293,5 @@ class View(Screen[str | None]):
         if command.changes and not self.model.may_change:
             return READING_ONLY
         if command.capability and (about is None or command.capability not in about.capabilities):
-            return f"This engine cannot do that ({command.capability})."
+            return f"This engine does not support that ({command.capability})."
         return ""

@@ -1,4 +1,4 @@
-"""The settings on the terminal; calendar_tui.state.settings says what is in it."""
+"""The screen of the settings; calendar_tui.documents.settings makes its content."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -21,7 +21,7 @@ from engine.api.schema.settings import Setting, SettingProblem, Settings
 
 T = TypeVar("T")
 
-NOT_AVAILABLE = "This version cannot do it yet."
+NOT_AVAILABLE = "Not available in this version."
 TICK = 1.0
 """Seconds between two looks at the time while a change waits to be kept."""
 
@@ -82,7 +82,7 @@ class SettingsView(View):
         return self.settings.file if self.settings else ""
 
     def take(self, draft: Draft) -> None:
-        """Let this be the draft, and have it checked."""
+        """Replace the draft, and check it."""
         self.draft = draft
         self._problems = ()
         self._check(draft)
@@ -123,7 +123,7 @@ class SettingsView(View):
     async def _entered(self) -> None:
         await self._ask_about(self.draft)
         if self._edited is not None and any(each.key == self._edited.key for each in self._problems):
-            self.tell("This value cannot be; Esc takes it back.")
+            self.tell("Invalid value; Esc discards it.")
         else:
             self._close()
 
@@ -157,7 +157,7 @@ class SettingsView(View):
         setting = self._setting()
         words = words_of(setting) if setting is not None and setting.available and not setting.many else ()
         if setting is None or not words:
-            self.tell("It is not one of a few words: Enter to type a value.")
+            self.tell("This setting has no fixed list of values: press Enter to type one.")
             return
         now = written(self.draft.value(setting))
         following = words[(words.index(now) + 1) % len(words) if now in words else 0]
@@ -178,7 +178,7 @@ class SettingsView(View):
         if self.draft:
             self.app.push_screen(ReviewView(self.shell, self))
         else:
-            self.tell("Nothing is changed yet: Enter changes the setting under the cursor.")
+            self.tell("Nothing to review yet: Enter changes the setting under the cursor.")
 
     def action_versions(self) -> None:
         """Show the versions there were."""
@@ -195,7 +195,7 @@ class SettingsView(View):
     async def action_keep(self) -> None:
         """Keep the last change."""
         if self.desk is not None:
-            await self._change(self.desk.keep(), lambda _: "The change stays.")
+            await self._change(self.desk.keep(), lambda _: "The change is kept.")
 
     async def action_roll_back(self) -> None:
         """Go back to the version before."""
@@ -260,7 +260,7 @@ class SettingsView(View):
 
     @work(exclusive=True, group="check")
     async def _check(self, draft: Draft) -> None:
-        """Have a draft checked while one types; only the last one matters."""
+        """Check a draft while it is typed; only the last check counts."""
         await self._ask_about(draft)
 
     async def _ask_about(self, draft: Draft) -> None:

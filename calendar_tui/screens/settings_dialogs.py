@@ -26,7 +26,7 @@ from engine.api.schema.settings import Settings, SettingsCheck, SettingsVersions
 
 PRESENCE = "presence."
 STALE = 412
-"""The HTTP status that says that the settings are others than those the changes were made to."""
+"""The HTTP status for changes made to settings that have changed in the meantime (RFC 9110: 412)."""
 
 
 class EditedSettings(Protocol):
@@ -41,7 +41,7 @@ class EditedSettings(Protocol):
         ...
 
     def take(self, draft: Draft) -> None:
-        """Let this be the draft, and have it checked."""
+        """Replace the draft, and check it."""
         ...
 
     def load(self) -> object:
@@ -58,7 +58,7 @@ class EditedSettings(Protocol):
 
 
 class ReviewView(View):
-    """The draft of `settings`: differences, what is interrupted, and whose presence would change."""
+    """The review of a draft of `settings`: differences, interruptions, and users whose presence would change."""
 
     NAME = "review"
     BINDINGS = view_bindings(NAME)
@@ -93,7 +93,7 @@ class ReviewView(View):
         if desk is None or settings is None:
             return
         if self._found is not None and not self._found.valid:
-            self.tell("This cannot be applied; Esc goes back to the settings.")
+            self.tell("These changes cannot be applied; Esc goes back to the settings.")
             return
         try:
             changed = await desk.change(self._settings.draft.changes, settings.etag, confirm_within)
@@ -108,7 +108,7 @@ class ReviewView(View):
         self._settings.tell(what_became_of_it(changed))
 
     async def _look_again(self) -> None:
-        self.tell("Somebody else has changed the settings meanwhile. This is what your changes do to them now.")
+        self.tell("Someone else changed the settings in the meantime. This is what your changes do to them now.")
         await self._settings.reload()
         self.ask()
 
@@ -131,15 +131,15 @@ class ReviewView(View):
         changes = {key: each for key, each in self._settings.draft.changes.items() if key.startswith(PRESENCE)}
         about = self.model.about
         if not changes:
-            self._remark = "None: no presence setting is changed."
+            self._remark = "None: no presence setting changes."
         elif about is None or "preview" not in about.capabilities or not self.model.may_change:
-            self._remark = "This engine cannot tell."
+            self._remark = "This engine cannot show a preview."
         elif self._found is not None and self._found.valid:
             self._preview = await desk.preview(changes)
 
 
 class VersionsView(View):
-    """Who changed what and when."""
+    """The versions, with author, time and changes."""
 
     NAME = "versions"
     BINDINGS = view_bindings(NAME)
@@ -233,7 +233,7 @@ class SecretsView(View):
             return
         self._chosen = event.key
         self.query_one("#value", FilterLine).open()
-        self.tell(f"Type {event.key}; Enter stores it, Esc leaves it.")
+        self.tell(f"Type {event.key}; Enter stores it, Esc cancels.")
 
     @on(Input.Submitted, "#value")
     async def _typed(self, event: Input.Submitted) -> None:
@@ -256,7 +256,7 @@ class SecretsView(View):
             return
         try:
             await self.desk.drop_secret(name)
-            self.tell(f"{name} is not stored any more.")
+            self.tell(f"{name} is no longer stored.")
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
         self.ask()

@@ -1,4 +1,4 @@
-"""One user on the terminal; calendar_tui.documents.user says what is in it."""
+"""The screen of one user; calendar_tui.documents.user makes its content."""
 
 from textual import work
 from textual.app import ComposeResult
@@ -17,7 +17,7 @@ LONGEST_NAME = 100
 
 
 class UserView(View):
-    """Asked for anew whenever the row of the user in the list is another one."""
+    """One user, loaded again whenever the user's row in the list changes."""
 
     NAME = "user"
     BINDINGS = view_bindings(NAME)
@@ -56,7 +56,7 @@ class UserView(View):
         self.show()
 
     async def action_have_done(self, kind: OperationKind) -> None:
-        """Have the calendar read again, or the mailbox looked for."""
+        """Read the calendar again, or look up the mailbox."""
         await self.begin(f"/v1/users/{segment(self.guid)}/{kind}")
 
     def action_exchanges(self) -> None:
@@ -81,7 +81,7 @@ class UserView(View):
         """Go to a neighbour in the list."""
         guid = self.shell.neighbour(self.guid, steps)
         if guid is None:
-            self.tell("There is no further user in the list.")
+            self.tell("There are no more users in the list.")
         else:
             self.follow(guid)
 

@@ -1,4 +1,4 @@
-"""The list of users on the terminal; calendar_tui.documents.users says what is in it."""
+"""The screen with the list of users; calendar_tui.documents.users makes its content."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ class UsersView(View):
 
     def content(self) -> ComposeResult:
         """Filter, heads of the columns, and the list."""
-        yield FilterLine("words that must all be found")
+        yield FilterLine("words that must all match")
         yield self.lines("chips", "as-needed")
         yield self.lines("heads", "one-line")
         yield self.lines("main", cursor=True)
@@ -38,7 +38,7 @@ class UsersView(View):
     def refresh_content(self) -> None:
         """Show the list; it is put in order only where something changed."""
         self._put_in_order()
-        nobody = self.saying("Nobody fits; x shows everybody again.")
+        nobody = self.saying("No user matches; x clears the filters.")
         self.line_view("main").show(self._lines if len(self._lines) or not self.wanted.is_filter else nobody)
         self.line_view("heads").show(Document([heads(self.wanted, self.app.size.width)]))
         typed = "" if self._filter.is_open else self.wanted.words
@@ -51,7 +51,7 @@ class UsersView(View):
         return "calendar-tui > Users"
 
     def place(self) -> str:
-        """Which part of how many."""
+        """The visible range and the total."""
         seen = self.line_view("main").seen
         total, everybody = len(self._lines), len(self.model.users.rows)
         of = f"{total:,}" if total == everybody else f"{total:,} of {everybody:,}"
@@ -121,7 +121,7 @@ class UsersView(View):
         self.narrow(replace(self.wanted, descending=not self.wanted.descending))
 
     async def action_have_done(self, kind: OperationKind) -> None:
-        """Have the calendars of all listed users read again, or their mailboxes looked for."""
+        """Read the calendars of all listed users again, or look up their mailboxes."""
         await self.begin(f"/v1/{kind}", ResyncQuestion(users=tuple(self._lines.guids)))
 
     def _put_in_order(self) -> None:

@@ -1,1 +1,1 @@
-"""What screens are made of."""
+"""Widgets that the screens are built from."""

@@ -1,4 +1,4 @@
-"""One body of an exchange: a title that says how much of it is there, and its lines."""
+"""One body of an exchange: a title with its size, and its lines."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,7 +13,7 @@ from engine.api.schema.log import LogBody, Side
 
 
 class BodyPane(Vertical):
-    """Shows the text it is given, as far as it is laid out; `grow` until `complete`."""
+    """Shows a text as far as it is laid out; `grow` until `complete`."""
 
     def __init__(self, side: Side, letters: Letters) -> None:
         super().__init__(id=f"{side}-pane")
@@ -61,7 +61,7 @@ class BodyPane(Vertical):
             self._lay_out()
 
     def fit(self) -> None:
-        """Lay out anew if the pane has another width."""
+        """Lay out again if the width of the pane has changed."""
         if self._view is not None and self._view.width != self.lines.size.width:
             self._lay_out()
 

@@ -1,4 +1,4 @@
-"""Where one types what to look for; the view narrows its list with every letter."""
+"""Input fields for filters; the view updates its list with every letter."""
 
 from collections import deque
 from typing import ClassVar
@@ -26,7 +26,7 @@ class FilterLine(Input):
 
     @property
     def _value(self) -> Text:
-        """What is typed, or was put in, as it may be shown; Textual's own would hand all of it to the terminal."""
+        """The value, cleaned for display; Textual's own would pass all of it to the terminal."""
         return Text(visible(self.value), no_wrap=True, overflow="ignore", end="")
 
     @property
@@ -44,7 +44,7 @@ class FilterLine(Input):
         self._keys.append(event)
 
     def has_seen(self, key: events.Key) -> bool:
-        """Tell whether a key went through this line."""
+        """Return whether a key went through this line."""
         return any(each is key for each in self._keys)
 
     def close(self) -> None:

@@ -134,7 +134,7 @@ class LineView(Widget):
         self._draw_changes()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Make all lines anew for their new width."""
+        """Make all lines again for their new width."""
         self._show_from(self.top)
         self.post_message(self.Moved())
 
@@ -173,7 +173,7 @@ class LineView(Widget):
         return style + Style(reverse=True) if under_cursor else style
 
     def _draw_changes(self) -> None:
-        """Have the lines drawn that are others than those on the screen."""
+        """Redraw the lines that differ from those on the screen."""
         shown_cursor = self.cursor if self.has_focus else None
         drawn = [(self._line(index), index == shown_cursor) for index in self.seen]
         before, self._drawn = self._drawn, drawn

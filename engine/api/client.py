@@ -20,7 +20,7 @@ PORTION = 64 * 1024
 
 
 class Answer:
-    """An answer whose head is here and whose body arrives as it is asked for."""
+    """A response whose head has arrived and whose body is read on demand."""
 
     def __init__(self, status: int, head: Mapping[str, str], body: AsyncIterator[bytes]) -> None:
         self.status = status
@@ -36,7 +36,7 @@ class Answer:
 async def asking(
     socket: Path, method: str, target: str, *, head: Mapping[str, str] | None = None, body: bytes = b""
 ) -> AsyncIterator[Answer]:
-    """Send a request on a connection of its own and give its answer.
+    """Send a request on a connection of its own and return the response.
 
     Raises `EngineUnreachable`, `SocketForbidden` or `AnswerNotUnderstood`, also while the body is read.
     """
@@ -92,7 +92,7 @@ class _Connection:
                 self._protocol.receive_data(await self._reader.read(PORTION))
         except h11.RemoteProtocolError as error:
             if self._reader.at_eof():
-                raise EngineUnreachable(f"{self._socket}: the engine ended the connection") from error
+                raise EngineUnreachable(f"{self._socket}: the engine closed the connection") from error
             raise AnswerNotUnderstood(f"{self._socket}: {error}") from error
         except OSError as error:
             raise EngineUnreachable(f"{self._socket}: {error.strerror or error}") from error
@@ -102,10 +102,10 @@ class _Connection:
 T = TypeVar("T")
 
 PATIENCE = 30.0
-"""Seconds for an answer to arrive completely, and for events to begin."""
+"""Seconds for a response to arrive completely, and for events to start."""
 
 UNANSWERED = 3.0
-"""Seconds without an answer after which whoever asks is told."""
+"""Seconds without a response after which the user is notified."""
 
 SILENCE = 45.0
 """Seconds without a sign of life after which the events have ended; the engine gives one every 15 seconds."""
@@ -114,10 +114,10 @@ FORBIDDEN, NOT_FOUND = 403, 404
 
 
 class ApiClient:
-    """Asks the engine that listens on `socket`, on a connection for each request. Every method raises a
+    """Client of the engine that listens on `socket`, with a connection for each request. Every method raises a
     `ClientFailure`.
 
-    `unanswered` is called where an answer takes long.
+    `unanswered` is called when a response takes long.
     """
 
     def __init__(self, socket: Path, unanswered: Callable[[], None] | None = None) -> None:
@@ -140,11 +140,11 @@ class ApiClient:
     async def read(
         self, path: str, question: msgspec.Struct | None = None, head: Mapping[str, str] | None = None
     ) -> bytes:
-        """Return what is at `path` as it is."""
+        """Return the resource at `path` as raw bytes."""
         return await self._fetch("GET", with_query(path, question) if question else path, head or {})
 
     async def post(self, path: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
-        """Have something done, and return the answer."""
+        """Send a request, and return the response."""
         return await self._change("POST", path, kind, body)
 
     async def put(self, path: str, kind: type[T], body: msgspec.Struct) -> T:
@@ -160,9 +160,9 @@ class ApiClient:
         return await self._change("DELETE", path, kind)
 
     async def events(self, topics: str = "", last_event_id: str = "") -> AsyncIterator[ServerEvent]:
-        """Yield every event from `last_event_id` on, a snapshot first where that is not known any more.
+        """Yield every event from `last_event_id` on, a snapshot first if that id is no longer known.
 
-        `topics` are divided by commas, the usual ones if not given. The stream ends with a `ClientFailure`.
+        `topics` are separated by commas, the default ones if not given. The stream ends with a `ClientFailure`.
         """
         path = f"/v1/events?{urlencode({'topics': topics})}" if topics else "/v1/events"
         head = {"Last-Event-ID": last_event_id} if last_event_id else {}
@@ -174,10 +174,10 @@ class ApiClient:
                     async with asyncio.timeout(SILENCE):
                         part = await anext(answer.body, b"")
                 except TimeoutError as error:
-                    raise EngineUnreachable(f"{self.socket}: no sign of life for {SILENCE:.0f} seconds") from error
+                    raise EngineUnreachable(f"{self.socket}: no data for {SILENCE:.0f} seconds") from error
                 if not part:
                     raise EngineUnreachable(
-                        f"{self.socket}: the engine ended the events; it stops, or this listener was too slow"
+                        f"{self.socket}: the engine closed the event stream: it stops, or this client is too slow"
                     )
                 for event in parser.feed(part):
                     yield event
@@ -261,14 +261,14 @@ def _written(problem: Problem, field: FieldProblem) -> str:
 
 
 Use = Literal["change", "ask", "read"]
-"""What a socket is for: to change something; to ask, where either socket will do; for reading alone if it can be."""
+"""The purpose of a connection: changes; queries over either socket; or queries, read-only if possible."""
 
 
 def reachable_socket(paths: Iterable[Path], use: Use) -> Path:
-    """Return the first of `paths`, or of their twins for reading, that somebody listens on.
+    """Return the first of `paths`, or of their read-only counterparts, that a process listens on.
 
-    Only the first of each pair is looked at to change something, and the twin first for reading. Raises
-    `SocketForbidden` if one is there that this account may not use, else `EngineUnreachable`.
+    For changes only the first of each pair is used; for reading, its counterpart is preferred. Raises
+    `SocketForbidden` if one exists that this account may not use, else `EngineUnreachable`.
     """
     silent: list[str] = []
     closed: list[str] = []
@@ -279,7 +279,7 @@ def reachable_socket(paths: Iterable[Path], use: Use) -> Path:
                 knocking.connect(str(each))
             except PermissionError:
                 closed.append(str(each))
-            except BlockingIOError:  # somebody does, who has more to do than the backlog holds
+            except BlockingIOError:  # a process is listening, but its backlog is full
                 return each
             except OSError:
                 silent.append(str(each))
@@ -287,7 +287,7 @@ def reachable_socket(paths: Iterable[Path], use: Use) -> Path:
                 return each
     if closed:
         raise SocketForbidden(", ".join(closed))
-    raise EngineUnreachable(f"nobody listens on {', '.join(silent)}")
+    raise EngineUnreachable(f"nothing is listening on {', '.join(silent)}")
 
 
 def _in_order(path: Path, use: Use) -> tuple[Path, ...]:

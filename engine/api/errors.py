@@ -1,14 +1,14 @@
-"""What can go wrong between a client of the local API and the engine, each by its name, with what to do about it."""
+"""Failures between a client of the local API and the engine, with their remedies."""
 
 from engine.core.errors import Failure, Fault, Scope
 
 
 class ClientFailure(Failure):
-    """Any of these."""
+    """Base class of these failures."""
 
 
 class EngineUnreachable(ClientFailure):
-    """Nobody listens on the socket, or the connection ended too early."""
+    """Nothing listens on the socket, or the connection ended too early."""
 
     fault = Fault.NETWORK
     scope = Scope.SERVICE
@@ -17,31 +17,31 @@ class EngineUnreachable(ClientFailure):
 
 
 class SocketForbidden(ClientFailure):
-    """The socket is there, but this account may not use it, or may not do everything through it."""
+    """The socket exists, but this account may not use it, or not for this request."""
 
     fault = Fault.PERMISSION
     scope = Scope.SERVICE
-    meaning = "This account may not use the socket of the engine"
+    meaning = "This account may not use the engine's socket"
     remedy = "Run the command as an account in the group of the socket (engine.socket_group in the settings)."
 
 
 class AnswerNotUnderstood(ClientFailure):
-    """The answer is not what the API says it is."""
+    """The response violates the definition of the API."""
 
     fault = Fault.PEER_PROTOCOL
     scope = Scope.SERVICE
-    meaning = "The answer of the engine is not understood"
-    remedy = "See that the socket belongs to calendar-engine, and that its version is that of this command."
+    meaning = "The engine's answer is invalid"
+    remedy = "Check that the socket belongs to calendar-engine, and that its version matches this command."
 
 
 class RequestRefused(ClientFailure):
-    """The engine said no; `status` is that of its answer, the remedy the hint in it, and `parts` say part by part what
-    is wrong with the request."""
+    """The engine refused the request; `status` is that of its response, the remedy its hint, and `parts` describe the
+    faulty parts of the request."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
     meaning = "The engine refuses the request"
-    remedy = "calendar-engine-api(7) describes what can be asked for."
+    remedy = "calendar-engine-api(7) describes the valid requests."
 
     def __init__(self, detail: str = "", *, status: int, hint: str = "", parts: tuple[str, ...] = ()) -> None:
         super().__init__(detail)

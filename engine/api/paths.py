@@ -1,4 +1,4 @@
-"""Where the sockets of the local API are: for the engine that makes them, and for whoever looks for them."""
+"""Paths of the sockets of the local API, for the engine and its clients."""
 
 import os
 import stat
@@ -12,11 +12,11 @@ import platformdirs
 SOCKET = "engine.sock"
 READ_ONLY_SUFFIX = "-ro"
 SERVICE_SOCKET = Path("/run/calendar-engine") / SOCKET
-"""Where the system service has it."""
+"""The socket of the system service."""
 
 
 def socket_path(setting: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the engine makes it: as set, else as systemd says, else the platform's place for it."""
+    """Return the path of the engine's socket: as set, else from systemd, else the platform's runtime directory."""
     if setting is not None:
         return setting
     given = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
@@ -26,21 +26,21 @@ def socket_path(setting: Path | None, environment: Mapping[str, str] = os.enviro
         warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set; the engine checks the directory itself
         try:
             return platformdirs.user_runtime_path("calendar-engine", appauthor=False) / SOCKET
-        except PermissionError:  # somebody else has made it, and whoever is to use it finds that out
+        except PermissionError:  # owned by another account; using it fails with a clear error
             return Path(tempfile.gettempdir(), f"runtime-{os.getuid()}", "calendar-engine", SOCKET)
 
 
 def usual_sockets() -> tuple[Path, ...]:
-    """Return where a command looks for it: an engine of this account first, then the system service.
+    """Return the default sockets of a command: that of this account first, then that of the system service.
 
-    The platform's place may be one in /tmp that anybody can make first: whoever did would be told our secrets.
+    The platform's directory may be in /tmp, where anybody can create it first and would receive our secrets.
     """
     own = socket_path(None)
     return tuple(dict.fromkeys((*((own,) if _is_ours_alone(own.parent) else ()), SERVICE_SOCKET)))
 
 
 def exposure(directory: Path) -> str:
-    """Return why others than us and root may move `directory`, or any above it, out of the way; "" if nobody may.
+    """Return why accounts other than ours and root may replace `directory` or one above it; "" if none may.
 
     Raises `OSError`.
     """

@@ -139,7 +139,7 @@ class SettingsRequests:
         return await self._api.patch(PATH, SettingsChanged, question, etag)
 
     async def keep(self) -> SettingsVersion:
-        """Let the last change stand."""
+        """Confirm the last change."""
         return await self._api.post(f"{PATH}/confirm", SettingsVersion)
 
     async def roll_back(self, version: int | None) -> SettingsChanged:
@@ -167,7 +167,7 @@ class SettingsRequests:
         return await self._api.post(f"{SECRETS}/rotate-key", SecretOrigins)
 
     async def preview(self, changes: Mapping[str, Value]) -> Preview:
-        """Return whose presence would be another one with these presence settings, once that is known."""
+        """Return the users whose presence would change with these presence settings, once computed."""
         operation = await self._api.post("/v1/preview", Operation, PreviewQuestion(settings=dict(changes)))
         while True:
             preview = await self._api.get(f"/v1/preview/{segment(operation.id)}", Preview)

@@ -1,4 +1,4 @@
-"""Users in memory, ready to be searched and sorted: the same ones for the API, the commands and the terminal program.
+"""Search and sort order of users in memory, shared by the API, the commands and the terminal program.
 
 Imports nothing of the engine but the types of its API.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from engine.api.schema.users import Sort, UserRow
 
 SAMPLE = 100
-"""About so many users are looked at to learn which words are rare."""
+"""The approximate number of users sampled to find out which words are rare."""
 
 SHORTEST_GUID = 8
 """Characters of a word that may be part of a guid: guids are hexadecimal, and hold "ada", "bea" and "ed" by chance."""
@@ -38,7 +38,7 @@ class UserIndex:
             self._orders.clear()
 
     def clear(self) -> None:
-        """Remove everybody."""
+        """Remove all users."""
         self.rows.clear()
         self._texts.clear()
         self._orders.clear()
@@ -76,7 +76,7 @@ def _text(row: UserRow) -> str:
 
 
 def _sort_key(row: UserRow, sort: Sort) -> tuple[bool, str, str, str, str]:
-    """Whoever has no value comes last; equal ones are in the order of their names, as they are shown."""
+    """Users without a value come last; equal ones are ordered by displayed name."""
     value: str | None = getattr(row, sort)
     shown = (row.display_name or row.name).casefold()
     return not value, (value or "").casefold(), shown, row.name.casefold(), row.guid

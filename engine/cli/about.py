@@ -58,8 +58,8 @@ async def _running(options: argparse.Namespace) -> About:
 def _words(versions: Versions) -> list[str]:
     own = f"calendar-engine {versions.version}, API {versions.api}, Python {versions.python}, {versions.platform}"
     if versions.engine is None:
-        return [own, "No engine runs where it is looked for."]
-    return [own, f"The engine that runs is {versions.engine.version}, API {versions.engine.api}."]
+        return [own, "No engine is running there."]
+    return [own, f"The running engine is {versions.engine.version}, API {versions.engine.api}."]
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:

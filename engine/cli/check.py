@@ -1,4 +1,4 @@
-"""Carries out `probe` and `preview`: has a running engine try something, and shows what came of it."""
+"""The commands `probe` and `preview`, which run a check in the engine and show its result."""
 
 import argparse
 import asyncio
@@ -29,23 +29,23 @@ from engine.daemon.loop import run_loop
 from engine.display import displayed
 
 CALLED_OFF_WITHIN = 2.0
-"""Seconds in which the engine should hear that nobody waits any more."""
+"""Seconds to tell the engine that an operation is cancelled."""
 
 
 def run_probe(options: argparse.Namespace) -> int:
-    """Have the engine climb a ladder, and show each rung as it is done. Raises a `Failure`."""
+    """Run a connection check in the engine, and show each step as it is done. Raises a `Failure`."""
     question = ProbeQuestion(settings=changes_typed(options.changes), user=options.user)
     return _attached(options, lambda client: _probe(client, options.side, question, as_json=options.json))
 
 
 def run_preview(options: argparse.Namespace) -> int:
-    """Have the engine compare, and show who is affected. Raises a `Failure`."""
+    """Run a preview in the engine, and show the affected users. Raises a `Failure`."""
     question = PreviewQuestion(settings=changes_typed(options.changes))
     return _attached(options, lambda client: _preview(client, question, as_json=options.json))
 
 
 def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
-    """Return what `key=value` on the command line means: nothing is the default, else a value of TOML, or the text.
+    """Parse `key=value` of the command line: empty means the default, else a value of TOML, or plain text.
 
     Raises `ChangeNotUnderstood`.
     """
@@ -88,7 +88,7 @@ async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, a
     probe = await client.get(f"/v1/probes/{operation.id}", Probe)
 
     def what() -> str:
-        return f"Trying {', '.join(probe.names[len(probe.rungs) :][:1]) or side}, {told} of {len(probe.names)} done"
+        return f"Checking {', '.join(probe.names[len(probe.rungs) :][:1]) or side}, {told} of {len(probe.names)} done"
 
     try:
         async with saying(what):
@@ -111,22 +111,22 @@ async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, a
 
 
 async def call_off(client: CommandClient, operation: Operation) -> None:
-    """Have nothing go on for nobody; an engine that does not answer keeps nobody waiting."""
+    """Cancel an operation that is no longer awaited; do not wait for an engine that does not respond."""
     with suppress(TimeoutError, Failure):
         async with asyncio.timeout(CALLED_OFF_WITHIN):
             await client.delete(f"/v1/operations/{operation.id}", Operation)
 
 
 def tell_end(operation: Operation) -> None:
-    """Say so where somebody called an operation off, or the engine made a mistake with it."""
+    """Print that an operation was cancelled, or failed by an internal error."""
     if operation.state == "cancelled":
-        remark("It was called off.")
+        remark("It was cancelled.")
     elif operation.state == "failed":
-        remark("The engine made a mistake with this; please report it with the log.")
+        remark("Internal error in the engine; please report it with the log.")
 
 
 def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount], output: TextIO) -> None:
-    """Print rungs."""
+    """Print steps."""
     for rung in rungs:
         for line in ladders.rung(displayed(rung)):
             say(line, output)

@@ -1,4 +1,4 @@
-"""The HTTP client of the commands, which says what it waits for."""
+"""The HTTP client of the commands, which reports what it waits for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +10,7 @@ from engine.cli.output import remark
 
 
 class CommandClient(ApiClient):
-    """Asks one engine, or this very process where it `is_alone`, and tells on standard error what it waits for."""
+    """Client of one engine, or of this process if it `is_alone`; reports on standard error what it waits for."""
 
     def __init__(self, socket: Path, *, is_alone: bool = False) -> None:
         super().__init__(socket, self._tell)
@@ -18,16 +18,16 @@ class CommandClient(ApiClient):
 
     def _tell(self) -> None:
         longest = f"{PATIENCE:.0f} s at most (Ctrl+C ends the command)"
-        remark(f"Waiting for the engine at {self.socket} to answer, {longest}")
+        remark(f"Waiting for an answer from the engine at {self.socket}, {longest}")
 
 
 SILENCE = 3.0
-"""Seconds without a word after which it is said what is waited for, and again after each doubling of it."""
+"""Seconds of silence after which the reason for waiting is reported, and again after each doubling."""
 
 
 @asynccontextmanager
 async def saying(what: Callable[[], str]) -> AsyncIterator[None]:
-    """Tell on standard error what is waited for, as long as the context lasts and nothing else is said."""
+    """Report on standard error what is waited for while the context lasts and nothing else is printed."""
     task = asyncio.get_running_loop().create_task(_say(what))
     try:
         yield

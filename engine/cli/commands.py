@@ -1,4 +1,4 @@
-"""The command line of `calendar-engine`; what carries a command out is only imported when it runs."""
+"""The command line of `calendar-engine`; the code of a command is imported only when it runs."""
 
 import argparse
 import logging
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Commands(Protocol):
-    """Where a command is declared; argparse has no public name for it."""
+    """The collection that commands are declared in; argparse has no public name for its type."""
 
     def add_parser(
         self,
@@ -31,7 +31,7 @@ class Commands(Protocol):
 
 
 class Parser(argparse.ArgumentParser):
-    """Writes what it has to say, or fails: that of the library passes over what it could not write."""
+    """Argument parser that fails if its output cannot be written; that of the library ignores the error."""
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if message:
@@ -45,9 +45,9 @@ def declare(
     parent: argparse.ArgumentParser,
     **others: argparse.ArgumentParser,
 ) -> dict[str, argparse.ArgumentParser]:
-    """Declare commands that `run` carries out, and return their parsers by name.
+    """Declare commands implemented by `run`, and return their parsers by name.
 
-    `texts` has help and description of each; `others` the parent of whichever has another one than `parent`.
+    `texts` has help and description of each; `others` the parents of those with another one than `parent`.
     """
     parsers = {
         name: commands.add_parser(name, parents=[others.get(name, parent)], help=short, description=text)
@@ -68,7 +68,7 @@ def attached() -> argparse.ArgumentParser:
 def at_socket() -> argparse.ArgumentParser:
     """Return a parent for the parsers of all commands that need a running engine, whatever they print."""
     parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
+    parent.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found automatically)")
     return parent
 
 
@@ -107,10 +107,10 @@ def _add_about(commands: Commands) -> None:
     version.set_defaults(run=_version)
     completion = commands.add_parser(
         "completion",
-        help="print what completes commands in a shell",
-        description="Prints a script that lets a shell complete the commands and options of calendar-engine.",
+        help="print a shell completion script",
+        description="Prints a script that completes the commands and options of calendar-engine in a shell.",
     )
-    completion.add_argument("shell", choices=["bash", "zsh"], help="the shell it is for")
+    completion.add_argument("shell", choices=["bash", "zsh"], help="the shell")
     completion.set_defaults(run=_completion)
 
 
@@ -132,18 +132,20 @@ def _add_asking(commands: Commands) -> None:
     """Declare `status`, `users`, `explain`, `hold`, `resync` and `events`."""
     texts = {
         "status": ("show how the engine is doing", "Shows links, counts and problems with their remedies."),
-        "users": ("list users and their presence", "Lists the users that take part, and what the PBX shows."),
-        "explain": ("say why a user's presence is what it is", "Shows everything about one user, with reasons."),
-        "hold": ("show or confirm what is held", "Shows a change that would clear most presences, or lets it."),
-        "resync": ("read calendars anew", "Has the calendars of some users, or of everybody, read anew now."),
-        "events": ("show what happens", "Shows what happens in the engine until interrupted."),
+        "users": ("list users and their presence", "Lists the synchronised users and their presence in the PBX."),
+        "explain": ("explain a user's presence", "Shows one user in full, with the reasons for the presence."),
+        "hold": ("show or confirm a held change", "Shows or confirms a held change, which would clear most presences."),
+        "resync": ("read calendars again", "Reads the calendars of some or all users again now."),
+        "events": ("show events", "Shows the events of the engine until interrupted."),
     }
     parsers = declare(commands, texts, _run_asking, attached())
-    parsers["users"].add_argument("filter", nargs="*", metavar="FILTER", help="words that must all be found")
+    parsers["users"].add_argument("filter", nargs="*", metavar="FILTER", help="words that must all match")
     parsers["explain"].add_argument("user", metavar="USER", help="name, display name, e-mail address or guid")
-    parsers["hold"].add_argument("action", nargs="?", choices=["show", "confirm"], default="show", help="let it happen")
-    parsers["resync"].add_argument("user", nargs="*", metavar="USER", help="as for explain; everybody if left out")
-    parsers["resync"].add_argument("--resolve", action="store_true", help="look for the mailboxes anew before that")
+    parsers["hold"].add_argument(
+        "action", nargs="?", choices=["show", "confirm"], default="show", help="show the held change, or confirm it"
+    )
+    parsers["resync"].add_argument("user", nargs="*", metavar="USER", help="as for explain; all users if omitted")
+    parsers["resync"].add_argument("--resolve", action="store_true", help="look up the mailboxes again first")
 
 
 def _run_asking(options: argparse.Namespace) -> int:
@@ -159,12 +161,14 @@ def _add_demo(commands: Commands) -> None:
         help="show the engine at work on a simulated PBX and Exchange",
         description="Starts a simulated PBX, a simulated Exchange and the engine, and lets a working day pass.",
     )
-    parser.add_argument("--speed", type=positive, default=300.0, metavar="N", help="N times as fast as real (300)")
+    parser.add_argument("--speed", type=positive, default=300.0, metavar="N", help="N times real time (300)")
     parser.add_argument("--headless", action="store_true", help="plain lines, no colours")
-    parser.add_argument("--for", type=positive, dest="seconds", metavar="SECONDS", help="end by itself after that long")
+    parser.add_argument("--for", type=positive, dest="seconds", metavar="SECONDS", help="end after that many seconds")
     parser.add_argument("--json", action="store_true", help="one JSON object per confirmed presence, and a summary")
-    parser.add_argument("--socket", type=Path, metavar="PATH", help="where the local API is to be (a place of its own)")
-    parser.add_argument("--until-eof", action="store_true", help="end when standard input does: with its other end")
+    parser.add_argument(
+        "--socket", type=Path, metavar="PATH", help="socket of the local API (default: a temporary one)"
+    )
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     parser.set_defaults(run=_run_demo)
 
 
@@ -194,42 +198,42 @@ def _add_log(commands: Commands) -> None:
     """Declare `log` with what belongs to it."""
     log = commands.add_parser(
         "log",
-        help="look at what was exchanged with Exchange",
-        description="Shows the debug log of requests to Exchange and its answers, exports it, and switches it.",
+        help="show and export the debug log",
+        description="Shows, exports and switches the debug log of requests to Exchange and its answers.",
     )
     actions = log.add_subparsers(dest="action", required=True, metavar="ACTION")
     texts = {
-        "show": ("list exchanges", "Lists exchanges, the newest last; or shows one, by its number, with its bodies."),
+        "show": ("list exchanges", "Lists exchanges, newest last; or shows one by its number, with its bodies."),
         "follow": ("show exchanges as they happen", "Shows exchanges as they happen until interrupted."),
-        "stats": ("show figures", "Shows figures by operation and code."),
-        "diagnose": ("say what went wrong", "Says what went wrong, why, and what to do about it."),
-        "export": ("write exchanges to a file", "Writes exchanges to a file that nobody else can read."),
-        "on": ("capture exchanges from now on", "Captures exchanges from now on: all, or of some mailboxes."),
-        "off": ("capture exchanges no longer", "Captures exchanges no longer; those that are kept stay."),
+        "stats": ("show statistics", "Shows statistics by operation and code."),
+        "diagnose": ("show errors with cause and remedy", "Shows each kind of error with its cause and remedy."),
+        "export": ("write exchanges to a file", "Writes exchanges to a file that only its owner can read."),
+        "on": ("start capturing exchanges", "Starts capturing exchanges: all, or those of some mailboxes."),
+        "off": ("stop capturing exchanges", "Stops capturing exchanges; those captured are kept."),
     }
     parsers = declare(actions, texts, _run_log, attached(), export=at_socket())
     for name in ("show", "follow", "stats", "diagnose", "export"):
         parsers[name].add_argument("filter", nargs="*", metavar="FILTER", help="for instance user:alice is:error")
     parsers["show"].add_argument("--limit", type=at_least_one, default=100, metavar="N", help="the newest N (100)")
-    parsers["show"].add_argument("--raw", action="store_true", help="bodies exactly as they are kept")
+    parsers["show"].add_argument("--raw", action="store_true", help="bodies exactly as stored")
     export = parsers["export"]
     export.set_defaults(json=False)
     export.add_argument(
         "--format", choices=("bundle", "har", "curl"), default="bundle", help="a support bundle (zip), HAR 1.2, or curl"
     )
-    export.add_argument("--output", type=Path, metavar="FILE", help="where to; it must not be there yet")
+    export.add_argument("--output", type=Path, metavar="FILE", help="output file, which must not exist yet")
     export.add_argument("--limit", type=at_least_one, default=1000, metavar="N", help="at most N exchanges (1000)")
-    export.add_argument("--persons", action="store_true", help="leave addresses, names and subjects as they are kept")
-    parsers["on"].add_argument("--mailbox", action="append", default=[], metavar="ADDRESS", help="of this one alone")
+    export.add_argument("--persons", action="store_true", help="keep addresses, names and subjects as stored")
+    parsers["on"].add_argument("--mailbox", action="append", default=[], metavar="ADDRESS", help="only of this mailbox")
     parsers["on"].add_argument(
-        "--for", dest="seconds", type=_duration, metavar="TIME", help="then off, e. g. 30m or 2h"
+        "--for", dest="seconds", type=_duration, metavar="TIME", help="switch off after this time, e.g. 30m or 2h"
     )
 
 
 def _duration(text: str) -> int:
     found = re.fullmatch(r"(\d{1,7})([smhd])", text)
     if found is None or not int(found[1]):
-        raise argparse.ArgumentTypeError(f"{text} is no time like 90s, 30m, 2h or 1d")
+        raise argparse.ArgumentTypeError(f"{text} is not a duration such as 90s, 30m, 2h or 1d")
     return int(found[1]) * _SECONDS[found[2]]
 
 
@@ -243,13 +247,13 @@ def _add_log_in(commands: Commands) -> None:
     """Declare `log-in` and what can be done with it."""
     log_in = commands.add_parser(
         "log-in",
-        help="see and end pauses of log-ins",
-        description="Log-ins with a secret that is not proved right are few, so that no account is locked.",
+        help="show and end pauses of log-ins",
+        description="Limits log-ins with an unproven secret, so that no account is locked out.",
     )
     actions = log_in.add_subparsers(dest="action", required=True)
     texts = {
-        "show": ("list log-ins", "Lists the accounts that were logged in as, and until when each is paused."),
-        "retry": ("try once more", "Lets one more log-in be tried with every account that is paused."),
+        "show": ("list log-ins", "Lists the accounts used to log in, and until when each is paused."),
+        "retry": ("allow one more attempt", "Allows one more log-in attempt with every paused account."),
     }
     declare(actions, texts, _run_log_in, attached_or_beside())
 
@@ -269,14 +273,14 @@ def _add_secrets(commands: Commands) -> None:
     )
     actions = secret.add_subparsers(dest="action", required=True)
     texts = {
-        "list": ("list names and ages", "Lists the secrets there can be, where each comes from, and how old it is."),
-        "set": ("store a secret", "Reads a secret from a prompt, or a line of standard input, and stores it."),
+        "list": ("list names and ages", "Lists all secrets, where each comes from, and how old it is."),
+        "set": ("store a secret", "Reads a secret from a prompt or one line of standard input, and stores it."),
         "delete": ("remove a stored secret", "Removes a stored secret."),
         "rotate-key": ("encrypt with another key", "Encrypts the stored secrets with another key."),
     }
     parsers = declare(actions, texts, _run_secrets, attached_or_beside())
     for name in ("set", "delete"):
-        parsers[name].add_argument("name", metavar="NAME", help="as in exchange.password; secret list has them all")
+        parsers[name].add_argument("name", metavar="NAME", help="for instance exchange.password; secret list shows all")
 
 
 def _run_secrets(options: argparse.Namespace) -> int:
@@ -287,8 +291,8 @@ def _run_secrets(options: argparse.Namespace) -> int:
 
 def _add_service(commands: Commands) -> None:
     """Declare `run`."""
-    parser = commands.add_parser("run", help="keep presences in step until stopped", description="Runs the engine.")
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="the settings file (TOML; found by itself)")
+    parser = commands.add_parser("run", help="synchronise presences until stopped", description="Runs the engine.")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="the settings file (TOML; found automatically)")
     parser.add_argument(
         "--secrets",
         type=Path,
@@ -320,28 +324,28 @@ def _add_settings(commands: Commands) -> None:
     config = commands.add_parser(
         "config",
         help="show, check and change settings",
-        description="Shows, checks and changes settings: those of a running engine, or else the settings file itself.",
+        description="Shows, checks and changes the settings of a running engine, or else the settings file itself.",
     )
     actions = config.add_subparsers(dest="action", required=True)
     texts = {
         "show": ("show every setting", "Shows every setting with its value and where that comes from."),
         "get": ("show one setting", "Shows the value of one setting."),
-        "set": ("change settings", "Puts other values into the file and into force: all of them, or none."),
-        "check": ("check the file, or a change", "Says what is wrong with the file, or what a change would do."),
-        "history": ("list the last versions", "Lists the last versions and what was changed."),
-        "rollback": ("go back to an earlier version", "Puts an earlier version into force again."),
-        "confirm": ("let the last change stand", "Lets a change stand that waits to be confirmed."),
-        "schema": ("describe every setting", "Says what each setting is for, and what it may be."),
+        "set": ("change settings", "Changes settings in the file and applies them: all of them, or none."),
+        "check": ("check the file or a change", "Checks the settings file, or shows the effect of a change."),
+        "history": ("list the last versions", "Lists the last versions and their changes."),
+        "rollback": ("go back to an earlier version", "Applies an earlier version again."),
+        "confirm": ("confirm the last change", "Confirms a change that awaits confirmation."),
+        "schema": ("describe every setting", "Describes each setting and its possible values."),
     }
     parsers = declare(actions, texts, _run_settings, attached_or_beside())
-    parsers["get"].add_argument("key", metavar="KEY", help="as in presence.language")
+    parsers["get"].add_argument("key", metavar="KEY", help="for instance presence.language")
     change = "KEY=VALUE; KEY= for the default"
     parsers["set"].add_argument("changes", nargs="+", metavar="KEY=VALUE", help=change)
     parsers["set"].add_argument(
         "--confirm-within",
         type=positive,
         metavar="SECONDS",
-        help="roll back unless it is confirmed by then (at least 10)",
+        help="roll back unless confirmed within this time (at least 10)",
     )
     parsers["check"].add_argument("changes", nargs="*", metavar="KEY=VALUE", help=change)
     parsers["rollback"].add_argument(
@@ -349,7 +353,7 @@ def _add_settings(commands: Commands) -> None:
         nargs="?",
         type=int,
         metavar="VERSION",
-        help="number of the version; if left out, the one before that in force",
+        help="number of the version (default: the one before the current)",
     )
 
 
@@ -364,13 +368,13 @@ def _add_setup(commands: Commands) -> None:
     parser = commands.add_parser(
         "setup",
         help="set everything up, step by step",
-        description="Asks for all that a running engine needs, tries it on the PBX and Exchange, and applies it.",
+        description="Asks for everything the engine needs, checks it on the PBX and Exchange, and applies it.",
     )
-    parser.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found by itself)")
-    parser.add_argument("--json", action="store_true", help="with --answers: what became of it, as one JSON object")
+    parser.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found automatically)")
+    parser.add_argument("--json", action="store_true", help="with --answers: print the outcome as one JSON object")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="take all answers from this file (TOML)")
     parser.add_argument("--secrets", type=Path, metavar="FILE", help="with --answers: passwords, as for run")
-    parser.add_argument("--check-only", action="store_true", help="with --answers: try everything, and change nothing")
+    parser.add_argument("--check-only", action="store_true", help="with --answers: check everything, change nothing")
     parser.set_defaults(run=_run_setup)
 
 
@@ -386,20 +390,20 @@ def _add_trying(commands: Commands) -> None:
     probe = commands.add_parser(
         "probe",
         parents=[common],
-        help="try the way to the PBX or to Exchange",
-        description="Climbs from the name of the server to a presence or calendar, and says what to do where it fails.",
+        help="check the connection to the PBX or to Exchange",
+        description="Checks each step from the server's name to a presence or calendar, with a remedy on failure.",
     )
-    probe.add_argument("side", choices=("pbx", "exchange"), help="which side to try")
-    probe.add_argument("--user", default="", metavar="USER", help="whose presence or calendar is looked at")
-    _add_changes(probe, "try it with another value of a setting; may be repeated")
+    probe.add_argument("side", choices=("pbx", "exchange"), help="which side to check")
+    probe.add_argument("--user", default="", metavar="USER", help="the user whose presence or calendar is read")
+    _add_changes(probe, "use another value for a setting; may be repeated")
     probe.set_defaults(run=_probe)
     preview = commands.add_parser(
         "preview",
         parents=[common],
-        help="show whose presence other settings would change today",
-        description="Compares the presence of everybody until the end of the day under other presence settings.",
+        help="show which presences other settings would change today",
+        description="Compares all presences until the end of the day under other presence settings.",
     )
-    _add_changes(preview, "what if this setting of presence had that value; may be repeated")
+    _add_changes(preview, "use this value for a presence setting; may be repeated")
     preview.set_defaults(run=_preview)
 
 
@@ -423,7 +427,7 @@ PROGRAM = "calendar-engine"
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser; what it returns for a command has as `run` what carries it out."""
+    """Return the parser; its result for a command has the implementing function as `run`."""
     parser: argparse.ArgumentParser = Parser(
         prog=PROGRAM, description="Sets the presence of innovaphone PBX users from their Exchange calendars."
     )

@@ -1,4 +1,4 @@
-"""`calendar-engine config`: what is set, what could be, what was, and changing it."""
+"""The command `config`: shows, checks and changes settings and their versions."""
 
 import argparse
 import json
@@ -33,11 +33,11 @@ CHANGING = ("set", "rollback", "confirm")
 WITH_STATE = (*CHANGING, "history")
 """Those that need the state directory, where the versions are."""
 
-NO_CHANGE = "Nothing was changed: that is in force already."
+NO_CHANGE = "Nothing changed: these settings are already in force."
 
 
 def run_config(options: argparse.Namespace) -> int:
-    """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of these commands and return its exit status. Raises a `Failure`."""
     return run_beside(
         options,
         lambda client: Config(client, options).run(options.action),
@@ -47,7 +47,7 @@ def run_config(options: argparse.Namespace) -> int:
 
 
 class Config:
-    """Data goes to standard output, as lines or as JSON; what is wrong goes to standard error."""
+    """Runs the actions; data goes to standard output, as lines or as JSON, problems to standard error."""
 
     def __init__(self, client: CommandClient, options: argparse.Namespace) -> None:
         self._client = client
@@ -55,7 +55,7 @@ class Config:
         self._options = options
 
     async def run(self, action: str) -> int:
-        """Do what the action says."""
+        """Run the chosen action."""
         actions = {
             "show": self._all,
             "get": self._get,
@@ -115,7 +115,7 @@ class Config:
 
     async def _confirm(self) -> int:
         version = await self._requests.keep()
-        self._show(version, lambda this: [f"Version {this.id} stands."])
+        self._show(version, lambda this: [f"Version {this.id} is confirmed."])
         return WELL
 
     async def _history(self) -> int:
@@ -137,14 +137,14 @@ class Config:
         if until is not None:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
             if self._client.is_alone:
-                confirm.append("No engine runs: it is rolled back when one starts after that.")
+                confirm.append("No engine is running: the change is rolled back when one starts after that time.")
         self._show(changed, lambda this: [*(self._effects_of(this, defaults) or [NO_CHANGE]), *confirm])
         if changed.trouble is not None:
             remark(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}")
         return WELL
 
     def _told(self, settings: Settings) -> int:
-        """Say what is wrong with the file; the exit status says whether something is."""
+        """Print the problems of the file; the exit status is that of a failure if there are any."""
         if settings.trouble is None:
             return WELL
         detail = settings.trouble.detail
@@ -212,7 +212,7 @@ def _described(setting: Setting) -> Iterable[str]:
     restarts = ", restarts it" if setting.restarts else ""
     yield setting.key
     yield f"    {setting.help}."
-    yield f"    {form}; default: {_written(setting.default)}; concerns: {setting.effect}{restarts}"
+    yield f"    {form}; default: {_written(setting.default)}; affects: {setting.effect}{restarts}"
     if not setting.available:
         yield "    Not available in this version."
 
@@ -229,7 +229,7 @@ def _diff(changes: Iterable[SettingChange], defaults: Mapping[str, Value]) -> li
 
 
 def _or_default(change: SettingChange, value: Value, defaults: Mapping[str, Value]) -> str:
-    """Say what holds where nothing is set."""
+    """Return the value, or the default where nothing is set."""
     if value is not None:
         return _written(value)
     default = defaults.get(change.key)

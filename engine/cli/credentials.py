@@ -19,7 +19,7 @@ from engine.daemon.signals import interruptible
 
 
 def run_secret(options: argparse.Namespace) -> int:
-    """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of these commands and return its exit status. Raises a `Failure`."""
     protect_memory()
     changes = options.action != "list"
     return run_beside(options, lambda client: _run_secret(client, options), changes=changes, with_state=True)
@@ -42,7 +42,7 @@ async def _run_secret(client: CommandClient, options: argparse.Namespace) -> int
 
 
 async def _set(client: CommandClient, name: str, *, as_json: bool) -> None:
-    """Store a secret; whether there is such a one is found out before somebody types it."""
+    """Store a secret; its name is checked before the secret is typed."""
     origin = (await _known(client, name)).origin
     if origin not in (None, "store"):
         remark(_not_used(name, origin))
@@ -61,7 +61,7 @@ async def _known(client: CommandClient, name: str) -> SecretOrigin:
 
 
 def _not_used(name: str, origin: str | None) -> str:
-    return f"{name} is given by the {origin}, which stands before what is stored: that is used until it is gone there."
+    return f"{name} is also given by the {origin}, which takes precedence over the stored value until removed there."
 
 
 def _typed_in(told: str) -> str:
@@ -77,7 +77,7 @@ def _typed(name: str) -> str:
         ask = interruptible(getpass.getpass)
         value = ask(f"{name}: ")
         if ask("Again: ") != value:
-            raise SecretNotTyped("the two differ")
+            raise SecretNotTyped("the two entries differ")
     if not value:
         raise SecretNotTyped("it is empty")
     return value
@@ -104,7 +104,7 @@ LOGINS = "/v1/log-ins"
 
 
 def run_log_in(options: argparse.Namespace) -> int:
-    """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of these commands and return its exit status. Raises a `Failure`."""
     changes = options.action == "retry"
     return run_beside(options, lambda client: _run_log_in(client, options), changes=changes, with_state=True)
 
@@ -128,8 +128,8 @@ def _lines(states: LogInStates) -> Iterator[str]:
 
 def _standing(state: LogInState) -> str:
     if not state.refused and not state.unproved:
-        return "proved right"
-    tried = f"{state.refused} refused, {state.unproved} without an answer from behind the log-in"
+        return "accepted"
+    tried = f"{state.refused} refused, {state.unproved} neither accepted nor refused"
     if state.paused_until is None:
-        return f"{tried}; the next one may be tried"
+        return f"{tried}; the next attempt is allowed"
     return f"{tried}; paused until {state.paused_until:%Y-%m-%d %H:%M:%S} UTC"

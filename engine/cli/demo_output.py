@@ -102,7 +102,7 @@ class JsonView:
 
 
 class LineView:
-    """One line a happening; glyph and word say the same as the colour."""
+    """One line per event; glyph and word convey the same as the colour."""
 
     def __init__(self, zone: ZoneInfo, *, colour: bool, ascii_only: bool) -> None:
         self._zone = zone
@@ -111,7 +111,7 @@ class LineView:
 
     def begin(self, speed: float, now: datetime, socket: Path) -> None:
         """Say what is going on, and where the local API is."""
-        say(f"calendar-engine demo: {now.astimezone(self._zone):%A %d %B %Y}, {speed:g} times as fast as real.")
+        say(f"calendar-engine demo: {now.astimezone(self._zone):%A %d %B %Y}, {speed:g} times real time.")
         say("A simulated PBX and a simulated Exchange, on loopback. Ctrl+C ends it.")
         say(f"In another terminal: calendar-engine status --socket {socket}")
         say()

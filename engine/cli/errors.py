@@ -1,4 +1,4 @@
-"""What can go wrong between a command and the engine it talks to, each by its name."""
+"""Failures of the commands, with their remedies."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,29 +8,29 @@ from engine.settings.problems import Problem
 
 
 class UserNotFound(Failure):
-    """No user is meant by what was typed."""
+    """The argument matches no user."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "There is no such user"
-    remedy = "calendar-engine users lists everybody who takes part; the exact name, address or guid can be given."
+    meaning = "No such user"
+    remedy = "calendar-engine users lists all synchronised users; give the exact name, address or guid."
 
 
 class UserNotClear(Failure):
-    """More than one user is meant by what was typed."""
+    """The argument matches more than one user."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "It is not clear which user is meant"
+    meaning = "The user is ambiguous"
     remedy = "Give the exact name, display name, e-mail address or guid; calendar-engine users lists them."
 
 
 class ChangeNotUnderstood(Failure):
-    """What was typed as another value of a setting has no key, or no value."""
+    """A change of a setting on the command line has no key, or no value."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "It is not clear which setting is meant"
+    meaning = "The change has no key or no value"
     remedy = "Write key=value, for instance presence.language=de; calendar-engine.toml(5) lists the keys."
 
 
@@ -39,8 +39,8 @@ class SettingUnknown(Failure):
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "There is no such setting"
-    remedy = "calendar-engine config schema lists them all."
+    meaning = "No such setting"
+    remedy = "calendar-engine config schema lists all settings."
 
 
 class SecretUnknown(Failure):
@@ -48,8 +48,8 @@ class SecretUnknown(Failure):
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "There is no such secret"
-    remedy = "calendar-engine secret list lists them all."
+    meaning = "No such secret"
+    remedy = "calendar-engine secret list lists all secrets."
 
 
 class SecretNotTyped(Failure):
@@ -62,30 +62,30 @@ class SecretNotTyped(Failure):
 
 
 class NotOneExchange(Failure):
-    """A command for one exchange got something else than its number."""
+    """A command for one exchange was given without its number."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "It is not clear which exchange is meant"
-    remedy = "Give its number, which is the first column of calendar-engine log show."
+    meaning = "The number of an exchange is missing"
+    remedy = "Give its number, the first column of calendar-engine log show."
 
 
 class OutputNotWritten(Failure):
-    """Standard output or standard error takes no more."""
+    """Standard output or standard error cannot be written."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
     meaning = "The output cannot be written"
-    remedy = "See that there is space where it goes to."
+    remedy = "Check that there is free space where the output goes."
 
 
 class FileNotWritten(Failure):
-    """The file of an export is there already, or cannot be made."""
+    """The file of an export exists already, or cannot be created."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
     meaning = "The file cannot be written"
-    remedy = "Name another one with --output, in a directory that this account may write to."
+    remedy = "Name another file with --output, in a directory that this account may write to."
 
 
 class AnswersInvalid(Failure):
@@ -93,8 +93,8 @@ class AnswersInvalid(Failure):
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The answers cannot be used"
-    remedy = "Correct everything named; nothing was tried or changed. calendar-engine(8) describes the file."
+    meaning = "The answers are incomplete or invalid"
+    remedy = "Correct everything named; nothing was checked or changed. calendar-engine(8) describes the file."
 
     def __init__(self, file: Path, problems: Sequence[Problem]) -> None:
         super().__init__(f"{file}: {' '.join(map(str, problems))}")
@@ -103,9 +103,9 @@ class AnswersInvalid(Failure):
 
 
 class AnswersNotGiven(Failure):
-    """The outcome is to be JSON, and the answers to be typed."""
+    """JSON output was requested for a dialogue."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "There is no JSON of a dialogue"
-    remedy = "Give all answers in a file with --answers, or leave --json out."
+    meaning = "JSON output is not possible in a dialogue"
+    remedy = "Give all answers in a file with --answers, or omit --json."

@@ -4,13 +4,13 @@ WELL, FAILED, UNUSABLE = 0, 1, 2
 """All went well; the run ended with a failure; settings, secrets or arguments cannot be used."""
 
 NOT_FOUND = 66
-"""What was named does not exist (EX_NOINPUT of sysexits.h): a user, a setting, a secret, a version, an exchange."""
+"""The named object does not exist (EX_NOINPUT of sysexits.h): a user, a setting, a secret, a version, an exchange."""
 
 MISTAKE = 70
-"""EX_SOFTWARE of sysexits.h: this program has a mistake."""
+"""EX_SOFTWARE of sysexits.h: an internal error of this program."""
 
 DISK = 74
-"""The disk cannot be used (EX_IOERR of sysexits.h): another start helps as soon as that is mended."""
+"""The disk cannot be used (EX_IOERR of sysexits.h): a restart helps once that is fixed."""
 
 INTERRUPTED = 130
 """Ctrl+C, as a shell has it (128 + SIGINT)."""

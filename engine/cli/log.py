@@ -1,4 +1,4 @@
-"""Carries out `calendar-engine log`: asks a running engine for exchanges, and switches their capture."""
+"""The command `log`, which shows and exports exchanges, and switches their capture."""
 
 import argparse
 import os
@@ -34,7 +34,7 @@ FILES = {"bundle": "calendar-engine-support.zip", "har": "calendar-engine.har", 
 
 
 def run_log(options: argparse.Namespace) -> int:
-    """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of these commands and return its exit status. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
     path = reachable_socket(paths, "change" if options.action in ("on", "off") else "ask")
     try:
@@ -65,7 +65,7 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
 
 
 class Log:
-    """Data goes to standard output, as lines or as JSON; what is going on goes to standard error."""
+    """Runs the commands; data goes to standard output, as lines or as JSON, progress to standard error."""
 
     def __init__(self, client: CommandClient, zone: ZoneInfo, *, as_json: bool) -> None:
         self._client = client
@@ -107,7 +107,7 @@ class Log:
         return WELL
 
     async def follow(self, words: str) -> int:
-        """Show exchanges that fit as they are written down, until interrupted."""
+        """Show matching exchanges as they are stored, until interrupted."""
         after = (await self._log.page(LogQuestion(filter=words, limit=1))).newest
         remark(self._reports.waiting(await self._log.capture()))
         async for event in log_events(self._client):
@@ -135,11 +135,11 @@ class Log:
         return WELL
 
     async def export(self, options: argparse.Namespace) -> int:
-        """Write exchanges to a file that nobody else can read, or to standard output where that is -."""
+        """Write exchanges to a file that only its owner can read, or to standard output for -."""
         words = " ".join(options.filter)
         if options.format == "curl":
             if not words.isdecimal():
-                raise NotOneExchange(f"{words!r} is no number of an exchange")
+                raise NotOneExchange(f"{words!r} is not the number of an exchange")
             content = await self._log.curl(words)
         else:
             question = LogExportQuestion(filter=words, limit=options.limit, persons=options.persons)

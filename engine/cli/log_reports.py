@@ -100,15 +100,17 @@ class LogReports:
         """Return why there is nothing to show."""
         if state.stored:
             return (
-                f"None of {state.stored} exchanges fits." if state.stored > 1 else "The one exchange kept does not fit."
+                f"None of {state.stored} exchanges matches."
+                if state.stored > 1
+                else "The one exchange kept does not match."
             )
-        return f"Nothing was captured yet. {self.capture_line(state)}"
+        return f"Nothing has been captured yet. {self.capture_line(state)}"
 
     def waiting(self, state: CaptureState) -> str:
         """Return what is waited for, and whether it can come."""
         if state.on:
             return "Waiting for exchanges; Ctrl+C ends the command."
-        return "Nothing will come as long as the debug log is off: calendar-engine log on. Ctrl+C ends the command."
+        return "The debug log is off, so nothing will appear: calendar-engine log on. Ctrl+C ends the command."
 
     def _diagnosis(self, this: Diagnosis) -> Iterator[str]:
         yield self._palette.painted(RED, f"{this.code}: {this.meaning}")

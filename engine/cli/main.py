@@ -1,4 +1,4 @@
-"""Entry point of `calendar-engine`: carries a command out, and says what failed and which exit status that is."""
+"""Entry point of `calendar-engine`: runs a command, and maps failures to messages and exit statuses."""
 
 import codecs
 import contextlib
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def program() -> NoReturn:
-    """Carry out the command of this process, and end it: a stop has to be quick on a busy machine, too."""
+    """Run the command of this process, and end it quickly, on a busy machine too."""
     leave(main())
 
 
@@ -40,7 +40,7 @@ def _run(arguments: list[str] | None) -> int:
     try:
         with writing():
             options = make_parser().parse_args(arguments)
-    except SystemExit:  # argparse has said all there is to say
+    except SystemExit:  # argparse has printed its message
         _flush()
         raise
     status: int = options.run(options)
@@ -48,14 +48,14 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _flush() -> int:
-    """Find out whether the last of the output was taken, which the interpreter would say in its own words."""
+    """Flush the output and report a failure, before the interpreter does in its own words."""
     with writing():
         sys.stdout.flush()
     return 0
 
 
 def _said(work: Callable[[], int]) -> int:
-    """Do the work and return its exit status; what went wrong is said on standard error."""
+    """Do the work and return its exit status; failures are printed on standard error."""
     status = 0
     try:
         status = work()
@@ -72,7 +72,7 @@ def _said(work: Callable[[], int]) -> int:
             _tell(explain(failure))
             status = max(status, _exit_status(failure))
     except* Exception as mistakes:
-        _tell([f"{PROGRAM}: this program has made a mistake; please report it with these lines", *where(mistakes)])
+        _tell([f"{PROGRAM}: internal error; please report it with these lines", *where(mistakes)])
         status = MISTAKE
     return status
 
@@ -114,12 +114,12 @@ def _tell(lines: list[str]) -> None:
 
 
 def _give_up_output() -> None:
-    """Let the interpreter have somewhere to put what it has not written yet; else it complains at its end."""
+    """Redirect unwritten output to nowhere, so that the interpreter does not complain at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _accept_any_text(*streams: TextIO) -> None:
-    """A terminal that lacks a letter shows the nearest of ASCII in its place, and nothing fails because of it."""
+    """Replace letters that the terminal lacks by the nearest ASCII ones, so that printing cannot fail."""
     codecs.register_error(NEAREST, ascii_errors)
     plain = is_ascii_locale(os.environ, utf8_mode=bool(sys.flags.utf8_mode))
     for stream in streams:

@@ -1,5 +1,5 @@
-"""Settings and secrets with or without a running engine, asked for in the same way: where none runs, this process
-answers itself, by the same API and with the same checks."""
+"""Settings and secrets with or without a running engine: without one, this process serves the same API itself, with
+the same checks."""
 
 import argparse
 import asyncio
@@ -26,8 +26,8 @@ def run_beside(
 ) -> int:
     """Do `work` with a running engine, or with the files alone, and return its exit status. Raises a `Failure`.
 
-    What makes no `changes` is asked on the socket for reading, too. Unless it is `with_state`, nothing is needed but
-    the settings file: neither the state directory nor secrets are looked at.
+    Work without `changes` may use the read-only socket, too. Unless it is `with_state`, only the settings file is
+    needed: neither the state directory nor secrets are read.
     """
     start_logging(logging.ERROR)
     return run_loop(_run(options, work, changes=changes, with_state=with_state))
@@ -60,7 +60,7 @@ def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
 
 @asynccontextmanager
 async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[CommandClient]:
-    """Answer in this process for as long as the context lasts; no engine begins."""
+    """Serve requests in this process while the context lasts; no engine is started."""
     async with open_site(settings, None, state_dir=state) as site:
         with open_doors(directory / SOCKET, None, {}) as doors:
             async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""All that a command prints: lines for people, cleaned; data for programs, as it is. There is no other way out."""
+"""The only output of commands: lines for people, cleaned; data for programs, unchanged."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ _OUR_COLOURS = re.compile(r"(\x1b\[\d{0,2}m)")
 def say(text: str = "", output: TextIO | None = None, *, colours: bool | None = None) -> None:
     """Print one line for people, on standard output if nothing else is named, with `colours` as on a terminal.
 
-    Raises `OutputNotWritten`, or BrokenPipeError where nobody reads on.
+    Raises `OutputNotWritten`, or BrokenPipeError if the reader has gone.
     """
     output = output or sys.stdout
     if output.isatty() if colours is None else colours:

@@ -46,7 +46,7 @@ class Reports:
         self._width = width or room()
 
     def status(self, status: Status) -> Iterator[str]:
-        """Yield how things stand."""
+        """Yield the status."""
         running = timedelta(seconds=int((status.now - status.started).total_seconds()))
         state = "" if status.state == "running" else f"; {status.state}"
         yield f"calendar-engine {status.version}, running for {running}{state}"
@@ -64,7 +64,7 @@ class Reports:
             yield from self._concern(concern, is_told=concern.link is not None and concern.trouble in told)
 
     def mode(self, status: Status) -> Iterator[str]:
-        """Yield what has to be known to read anything else right."""
+        """Yield the modes that affect everything else: dry run and a held change."""
         yield from self.dry_run(status)
         if status.held is not None:
             yield from map(self._palette.notice, self._wrapped(held_in_words(status.held), ""))
@@ -78,7 +78,7 @@ class Reports:
         """Yield why something cannot go on, and when it is tried again."""
         yield from self._trouble(f"{self._palette.mark(good=False)} ", trouble)
         if until is not None:
-            yield f"{INDENT}Next try at {self._local(until):%H:%M:%S}; until then nothing is read."
+            yield f"{INDENT}Next try at {self._local(until):%H:%M:%S}; nothing is read until then."
 
     def users(self, page: UsersPage) -> Iterator[str]:
         """Yield a line for each user."""
@@ -93,7 +93,7 @@ class Reports:
         read = f"{self._local(user.last_read):%Y-%m-%d %H:%M:%S} ({self._zone.key})" if user.last_read else "never"
         yield f"  Read      {read}"
         if user.next_read:
-            yield f"            again at {self._local(user.next_read):%Y-%m-%d %H:%M:%S} at the latest"
+            yield f"            again by {self._local(user.next_read):%Y-%m-%d %H:%M:%S}"
         if user.mailbox is not None:
             yield from self._wrapped(f"  Changes   {self._followed(user.subscription)}", " " * 12)
         shown = user.acknowledged.presence
@@ -102,13 +102,13 @@ class Reports:
         if user.withheld is not None:
             activity = self._palette.activity(user.withheld.activity)
             yield self._cut(f"  Would be  {activity} {user.withheld.note}")
-            yield "            but this is a dry run: nothing is written"
+            yield "            dry run: nothing is written to the PBX"
         if user.decision is not None:
             ought = user.decision.presence
             activity = self._palette.activity(ought.activity)
             yield self._cut(f"  Decided   {activity} {ought.note}")
             if user.decision.valid_until is not None:
-                yield f"            certain until {self._local(user.decision.valid_until):%Y-%m-%d %H:%M}"
+                yield f"            valid until {self._local(user.decision.valid_until):%Y-%m-%d %H:%M}"
         for trouble in user.problems:
             yield from self._trouble(f"  {self._palette.mark(good=False)} ", trouble)
         if user.decision is not None and user.decision.appointments:
@@ -125,10 +125,10 @@ class Reports:
     def _followed(self, subscription: Subscription) -> str:
         if not subscription.watched:
             why = f": {subscription.why_not}" if subscription.why_not else ""
-            return f"looked for now and then, since the calendar is not watched{why}"
+            return f"polled, because the calendar is not watched{why}"
         since = f" since {self._local(subscription.since):%Y-%m-%d %H:%M:%S}" if subscription.since else ""
         connection = f", on the connection of {subscription.connection}" if subscription.connection else ""
-        return f"heard at once{since}{connection}"
+        return f"notified by Exchange{since}{connection}"
 
     def _link(self, link: LinkState) -> Iterator[str]:
         mark = self._palette.mark(good=link.works)
@@ -143,7 +143,7 @@ class Reports:
 
     def _concern(self, concern: Concern, *, is_told: bool) -> Iterator[str]:
         if is_told:
-            yield f"{concern.link} concerns {f'all {concern.count} users' if concern.count != 1 else 'the one user'}"
+            yield f"{concern.link} affects {f'all {concern.count} users' if concern.count != 1 else 'the one user'}"
             return
         if concern.link is not None or not concern.count:
             yield from self._trouble(f"{self._palette.mark(good=False)} ", concern.trouble)
@@ -185,7 +185,7 @@ class Reports:
         return instant.astimezone(self._zone)
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
-        """Nothing is broken that somebody may want to copy, as a path."""
+        """Wrap without breaking anything worth copying, such as a path."""
         return textwrap.wrap(
             text, self._width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         )
@@ -199,23 +199,23 @@ def held_in_words(held: HeldChange, *, confirmed: bool = False, dry_run: bool = 
     numbers = f"{held.users} of {held.of_users} users, {held.presences} of {held.of_presences} presences shown now"
     if confirmed:
         return f"Confirmed: the presences of {numbers} {'would be' if dry_run else 'are'} cleared."
-    return f"HELD: a change would clear the presences of {numbers}. calendar-engine hold confirm lets it."
+    return f"HELD: a change would clear the presences of {numbers}. calendar-engine hold confirm allows it."
 
 
 def dry_run_in_words(status: Status) -> str:
     """Say what a dry run does not do, and what would be otherwise."""
     if not status.withheld:
-        return "nothing is written to the PBX; it shows what it would show otherwise"
+        return "nothing is written to the PBX; the presences would be the same"
     who = "1 user" if status.withheld == 1 else f"{status.withheld} users"
-    cleared = f", {status.withheld_cleared} of them nothing" if status.withheld_cleared else ""
-    return f"nothing is written to the PBX; {who} would show something else{cleared}"
+    cleared = f", {status.withheld_cleared} of them no presence" if status.withheld_cleared else ""
+    return f"nothing is written to the PBX; {who} would show something different{cleared}"
 
 
 def _freshness(status: Status) -> str:
     """Say how calendars are followed: an old reading of one that is watched is as good as a new one."""
-    parts = [f"{status.watched} watched, so that changes are heard at once"] if status.watched else []
+    parts = [f"{status.watched} watched for changes"] if status.watched else []
     if status.staleness is not None:
-        parts.append(f"{'the others are ' if parts else ''}read now and then, the oldest {_age(status.staleness)} ago")
+        parts.append(f"{'the others ' if parts else ''}polled, the oldest {_age(status.staleness)} ago")
     return "; ".join(parts) or "none known yet"
 
 
@@ -236,9 +236,9 @@ def _end(start: datetime, end: datetime) -> str:
 
 
 GOOD_NEWS = {
-    "listening": "the PBX may connect",
-    "reading unrestricted": "calendars are read with all details again",
-    "concern over": "presences follow in time again",
+    "listening": "the PBX is accepted again",
+    "reading unrestricted": "calendars are read in full again",
+    "concern over": "presences are on time again",
 }
 
 
@@ -288,7 +288,7 @@ class Ladders:
         self._width = width or room()
 
     def rung(self, rung: RungAccount) -> Iterator[str]:
-        """Yield the lines of one rung."""
+        """Yield the lines of one step."""
         if rung.outcome == "skipped":
             yield from self._wrapped(f"- {rung.name:<22} skipped: {rung.skipped_because}", INDENT)
             return
@@ -309,7 +309,7 @@ class Ladders:
         if preview.users:
             yield ""
         yield (
-            f"{preview.affected} of {counted(preview.looked_at, 'user')} would show something else today, "
+            f"{preview.affected} of {counted(preview.looked_at, 'user')} would show something different today, "
             f"{preview.affected_now} of them at once."
         )
         for remark in preview.remarks:
@@ -325,7 +325,7 @@ class Ladders:
             yield from self._wrapped(f"{INDENT}            {each.why}", INDENT * 4)
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
-        """Nothing is broken that somebody may want to copy, as a fingerprint."""
+        """Wrap without breaking anything worth copying, such as a fingerprint."""
         return textwrap.wrap(
             text, self._width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         )

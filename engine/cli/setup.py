@@ -1,4 +1,4 @@
-"""`calendar-engine setup`: guided, or from a file of answers."""
+"""The command `setup`: guided, or from a file of answers."""
 
 import argparse
 import asyncio
@@ -42,7 +42,7 @@ from engine.supervisor.settings_file import SettingsFile, system_zone
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the file says; `problems` is everything that is missing or wrong in it, secrets left aside."""
+    """The answers in the file; `problems` lists everything missing or wrong in it, except secrets."""
 
     settings: dict[str, Value]
     user: str
@@ -66,12 +66,12 @@ def _setup_table(text: str) -> tuple[str, tuple[Problem, ...]]:
     try:
         table = bounded.toml(text).get("setup", {})
     except bounded.NotReadable:
-        return "", ()  # which is told as a problem of the settings
+        return "", ()  # reported as a problem of the settings
     if not isinstance(table, dict):
-        return "", (Problem("setup", None, "must be a table", "Write [setup], and user = … in it."),)
+        return "", (Problem("setup", None, "must be a table", "Write a table [setup] with user = … in it."),)
     user = table.pop("user", "")
     others = [
-        Problem(f"setup.{name}", None, "is no answer", "The only one beside the settings is setup.user.")
+        Problem(f"setup.{name}", None, "is not a known key", "The only key besides the settings is setup.user.")
         for name in table
     ]
     if not isinstance(user, str):
@@ -83,7 +83,7 @@ PATH = "/v1/setup"
 
 
 class SetupClient:
-    """The set-up of one engine, over its API; `narration` is where each rung is written as soon as it is done."""
+    """The set-up of one engine, over its API; `narration` receives each step as soon as it is done."""
 
     def __init__(self, client: CommandClient, narration: TextIO) -> None:
         self._client = client
@@ -91,37 +91,37 @@ class SetupClient:
         self._ladders = Ladders(palette_of(narration, no_colour="NO_COLOR" in os.environ))
 
     async def under_way(self) -> Setup | None:
-        """Return the set-up that was begun before, None where there is none."""
+        """Return the set-up in progress, None if there is none."""
         return await self._client.find(PATH, Setup)
 
     async def begin(self) -> Setup:
-        """Begin it anew."""
+        """Start a new set-up."""
         return await self._client.post(PATH, Setup)
 
     async def answer(self, answers: SetupAnswers) -> Setup:
-        """Take answers in, and go to a step."""
+        """Give answers, and go to a step."""
         return await self._client.patch(PATH, Setup, answers)
 
     async def check(self) -> bool:
-        """Try the step that it is at, and tell whether all went well."""
+        """Check the current step, and return whether it passed."""
         return (await self._tried()).passed
 
     async def tried(self, step: SetupSummary) -> SetupStep:
-        """Go to a step and try it, and return what came of it."""
+        """Go to a step, check it, and return the result."""
         say("", self._narration)
         say(step.title, self._narration)
         await self.answer(SetupAnswers(step=step.name))
         return await self._tried()
 
     async def apply(self) -> Setup:
-        """Put it into force; return what was applied."""
+        """Apply the set-up; return what was applied."""
         return await self._client.post(f"{PATH}/apply", Setup)
 
     async def _tried(self) -> SetupStep:
         operation = await self._client.post(f"{PATH}/check", Operation)
         told = 0
         try:
-            async with saying(lambda: f"Trying the next one, {told} done"):
+            async with saying(lambda: f"Checking the next step, {told} done"):
                 while True:
                     step = (await self._client.get(PATH, Setup)).step
                     show_rungs(self._ladders, step.rungs[told:], self._narration)
@@ -147,7 +147,7 @@ class TriedStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a file with answers. `changes` and `new_secrets` were applied, or would be if all goes well."""
+    """The outcome of a set-up from a file. `changes` and `new_secrets` were applied, or would be if all goes well."""
 
     state: Literal["unusable", "failed", "works", "applied"]
     problems: tuple[Problem, ...] = ()
@@ -159,12 +159,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 ENDS = {
     "failed": ("", "Nothing was changed."),
     "works": ("", "Everything works. Nothing was changed."),
-    "applied": ("The set-up is in force.",),
+    "applied": ("The set-up is applied.",),
 }
 
 
 def run_setup(options: argparse.Namespace) -> int:
-    """Set everything up. Raises a `Failure`, `AnswersInvalid` before anything was tried."""
+    """Set everything up. Raises a `Failure`; `AnswersInvalid` before anything is checked."""
     if options.json and not options.answers:
         raise AnswersNotGiven
     protect_memory()
@@ -210,7 +210,7 @@ async def _answered(setup: SetupClient, answers: Answers, options: argparse.Name
 
 
 async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Outcome:
-    """Try all steps and, where nothing speaks against it, `apply` the answers."""
+    """Check all steps and, if all pass, `apply` the answers."""
     outcome = Outcome(state="works", changes=state.changes, new_secrets=state.new_secrets)
     tried: list[TriedStep] = []
     for each in state.steps:
@@ -230,10 +230,10 @@ def _missing(state: Setup, answers: Answers) -> Iterator[Problem]:
     """Yield what the file cannot be seen to lack: the secrets are elsewhere, and a time zone may be known already."""
     for problem in state.problems:
         if problem.key == TIME_ZONE and all(each.key != TIME_ZONE for each in answers.problems):
-            remedy = 'Add timezone = "Europe/Berlin", or where your users are, to the table [presence].'
+            remedy = 'Add timezone = "Europe/Berlin", or the zone of your users, to the table [presence].'
             yield Problem(problem.key, None, problem.reason, remedy)
         if problem.key in ENVIRONMENT:
-            remedy = f"Set {ENVIRONMENT[problem.key]} in the environment, or put it into the file of --secrets."
+            remedy = f"Set {ENVIRONMENT[problem.key]} in the environment, or add it to the file given with --secrets."
             yield Problem(problem.key, None, problem.reason, remedy)
 
 

@@ -13,7 +13,7 @@ from engine.cli.output import remark, say
 from engine.daemon.signals import interruptible
 from engine.display import visible
 
-HOW = "Enter keeps what is in brackets, - takes an answer back, < goes a step back, ? explains."
+HOW = "Enter keeps the value in brackets, - removes an answer, < goes back a step, ? explains."
 
 
 class Following(Protocol):
@@ -27,11 +27,11 @@ class Following(Protocol):
 
 
 class StepBack(Exception):
-    """Somebody typed <."""
+    """Raised when < is typed."""
 
 
 class Dialogue:
-    """Asks with `ask` and, what must not be seen, with `ask_hidden`; what is said goes to standard output."""
+    """Asks with `ask`, and for secrets with `ask_hidden`; prints to standard output."""
 
     def __init__(
         self, setup: Following, ask: Callable[[str], str] = input, ask_hidden: Callable[[str], str] = getpass.getpass
@@ -41,10 +41,10 @@ class Dialogue:
         self._ask_hidden = interruptible(ask_hidden)
 
     async def run(self) -> int:
-        """Ask until everything is in force, or nobody answers any more."""
+        """Ask until everything is applied, or the input ends."""
         try:
             state = await self._setup.under_way()
-            if state is None or not self._agrees("A set-up is under way. Go on with it?"):
+            if state is None or not self._agrees("A set-up is in progress. Continue it?"):
                 state = await self._setup.begin()
             _say(HOW)
             while True:
@@ -54,7 +54,7 @@ class Dialogue:
                 state = applied
         except (EOFError, KeyboardInterrupt):
             remark()
-            remark("What was answered is kept: calendar-engine setup goes on with it.")
+            remark("Your answers are kept: calendar-engine setup continues with them.")
             return FAILED
 
     async def _step(self, state: Setup) -> Setup | None:
@@ -79,8 +79,8 @@ class Dialogue:
         return await self._review(state)
 
     async def _try(self, step: SetupStep) -> bool:
-        """Try a step, if wished; tell whether nothing speaks against going on."""
-        if not step.can_check or step.problems or not self._agrees("Try it now?"):
+        """Check a step, if wished; return whether to continue."""
+        if not step.can_check or step.problems or not self._agrees("Check it now?"):
             return True
         return await self._setup.check()
 
@@ -92,18 +92,18 @@ class Dialogue:
             return await self._setup.answer(SetupAnswers(step=first))
         for change in state.changes:
             before = _text(change.before) or "not set"
-            after = _text(change.after) or "not set, so that the default holds"
+            after = _text(change.after) or "not set (the default applies)"
             _say(f"{change.key}: {before} -> {after}", "  ")
         for name in state.new_secrets:
             say(f"  secret {name}: new")
-        if not self._agrees("Put this into force?"):
+        if not self._agrees("Apply these changes?"):
             return await self._setup.answer(SetupAnswers(step="back"))
         await self._setup.apply()
-        say("The set-up is in force.")
+        say("The set-up is applied.")
         return None
 
     async def _ask_all(self, state: Setup) -> Setup:
-        """Ask for everything of a step. Each answer goes in at once, since it may decide what else there is to ask.
+        """Ask for everything of a step. Each answer is sent at once, since further questions may depend on it.
 
         Raises `StepBack`.
         """
@@ -116,7 +116,7 @@ class Dialogue:
         secrets = {each.name: typed for each in state.step.secrets if (typed := self._secret(each.name, each.known))}
         user = None
         if state.step.asks_for_user:
-            user = self._typed(f"User to try it with (e-mail address) [{state.user}]: ", "") or state.user
+            user = self._typed(f"User to check with (e-mail address) [{state.user}]: ", "") or state.user
         return await self._setup.answer(SetupAnswers(secrets=secrets, user=user))
 
     def _setting(self, field: Setting, suggestion: Value) -> Iterator[tuple[str, Value]]:
@@ -164,7 +164,7 @@ def _say(text: str, indent: str = "") -> None:
 
 
 def value_typed(field: Setting, typed: str) -> Value:
-    """Return what was typed as a value of this kind; what is none stays text, which is then told to be wrong."""
+    """Return the input as a value of this kind; invalid input stays text, which the engine rejects."""
     if field.many:
         return tuple(part.strip() for part in typed.split(",") if part.strip())
     if field.kind == "true or false":

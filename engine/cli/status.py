@@ -37,7 +37,7 @@ FOLLOWED = 0.3
 
 
 def run_attached(options: argparse.Namespace) -> int:
-    """Carry out one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of these commands and return its exit status. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
     path = reachable_socket(paths, "change" if _changes(options) else "ask")
     try:
@@ -46,7 +46,7 @@ def run_attached(options: argparse.Namespace) -> int:
         if options.command == "events":
             return WELL
         if options.command == "resync":
-            remark("The engine goes on with it; calendar-engine events tells how far it is.")
+            remark("The engine continues; calendar-engine events shows the progress.")
         return FAILED
 
 
@@ -87,7 +87,7 @@ class Commands:
         self._as_json = as_json
 
     def status(self) -> int:
-        """Show how things stand; the exit status says whether both sides work."""
+        """Show the status; the exit status tells whether both sides work."""
         show(self._status, self._reports.status, as_json=self._as_json)
         return WELL if all(link.works for link in self._status.links) else FAILED
 
@@ -110,7 +110,7 @@ class Commands:
         return WELL
 
     async def hold(self, *, confirm: bool) -> int:
-        """Show what is held, or let it happen; the exit status says whether something is held still."""
+        """Show the held change, or confirm it; the exit status tells whether a change is still held."""
         held = await self._client.post("/v1/hold/confirm", HeldChange) if confirm else self._status.held
         if held is None or not held.of_users:
             remark("No change is held.")
@@ -127,7 +127,7 @@ class Commands:
         return WELL if confirm else FAILED
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
-        """Have calendars read anew, after a `search` for the mailboxes if wished, and wait for it; the exit status
+        """Read calendars again, after a `search` for the mailboxes if wished, and wait for it; the exit status
         says whether any could be read."""
         path = "/v1/reresolve" if search else "/v1/resync"
         meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
@@ -139,7 +139,7 @@ class Commands:
         return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
 
     async def _followed(self, operation: Operation) -> Operation:
-        """Return it when it is over; until then, say how far it is and what it waits for."""
+        """Return the finished operation; until then, report its progress and what it waits for."""
         told, waits_for = -1, None
 
         def what() -> str:
@@ -168,7 +168,7 @@ class Commands:
             for line in self._reports.mode(self._status):
                 say(line)
         if sys.stderr.isatty():
-            remark("Waiting for what happens; Ctrl+C ends the command.")
+            remark("Waiting for events; Ctrl+C ends the command.")
         kinds: dict[str, type[ChangeEvent | AuditEvent | OperationEvent]] = {
             "changes": ChangeEvent,
             "audit": AuditEvent,
@@ -192,7 +192,7 @@ class Commands:
                 return UsersPage(total=len(found), page=1, per_page=max(len(found), 1), users=tuple(found))
 
     async def _guid(self, typed: str) -> str:
-        """Return who is meant: the one who is called exactly that, or the only one whom it fits."""
+        """Return the guid of the user with exactly that name, or of the only user that matches."""
         users = (await self._all_users(typed)).users
         exact = [user for user in users if typed.casefold() in _names(user)]
         words = typed.casefold().split()
@@ -200,9 +200,9 @@ class Commands:
         if len(meant) == 1:
             return meant[0].guid
         if not meant:
-            raise UserNotFound(f"nobody fits {typed!r}")
+            raise UserNotFound(f"no user matches {typed!r}")
         some = ", ".join(user.name for user in meant[:5])
-        raise UserNotClear(f"{len(meant)} users fit {typed!r}: {some}{', ...' if len(meant) > 5 else ''}")
+        raise UserNotClear(f"{len(meant)} users match {typed!r}: {some}{', ...' if len(meant) > 5 else ''}")
 
 
 def _summary(operation: Operation) -> list[str]:

@@ -16,7 +16,7 @@ UNCUT = 10_000
 
 
 def room() -> int:
-    """Return how wide a line may be: as wide as the terminal, or as COLUMNS says."""
+    """Return the maximum width of a line: that of the terminal, or COLUMNS."""
     return shutil.get_terminal_size((UNCUT, 24)).columns
 
 
@@ -57,13 +57,13 @@ PLAIN = "\x1b[0m"
 
 
 def is_ascii_only(stream: TextIO) -> bool:
-    """Tell whether the stream has letters but no glyphs."""
+    """Return whether the stream has letters but no glyphs."""
     return (stream.encoding or "").lower().replace("-", "") != "utf8"
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """What an output can show."""
+    """The capabilities of an output: colours and glyphs."""
 
     colour: bool
     ascii_only: bool
@@ -91,10 +91,10 @@ class Palette:
 
 
 def palette_of_output(*, no_colour: bool) -> Palette:
-    """Return what standard output can show."""
+    """Return the capabilities of standard output."""
     return palette_of(sys.stdout, no_colour=no_colour)
 
 
 def palette_of(output: TextIO, *, no_colour: bool) -> Palette:
-    """Return what an output can show: colours on a terminal alone."""
+    """Return the capabilities of an output: colours only on a terminal."""
     return Palette(colour=output.isatty() and not no_colour, ascii_only=is_ascii_only(output))

@@ -136,7 +136,7 @@ def test_a_secret_that_is_given_otherwise_is_said_to_be(
     monkeypatch.setattr("sys.stdin", io.StringIO("typed\n"))
     assert main(["secret", "set", "pbx.password", "--settings", str(file)]) == 0
     err = capsys.readouterr().err
-    assert "pbx.password is given by the environment, which stands before what is stored" in err
+    assert "pbx.password is also given by the environment, which takes precedence" in err
     assert "Stored." in err
 
 

@@ -63,7 +63,7 @@ async def test_switched_on_and_off(tmp_path: Path) -> None:
         assert served.log.capture.on
         off = await log(served, "off", "--json")
         assert not served.log.capture.picture().switch.on
-    assert "Nothing was captured yet. The debug log is off." in nothing.err
+    assert "Nothing has been captured yet. The debug log is off." in nothing.err
     assert "The debug log is on for user1@corp.example until 2026-03-02 09:35:00." in on.out
     assert json.loads(off.out)["on"] is False
 

@@ -161,7 +161,7 @@ async def test_an_end_in_the_middle_loses_nothing(capsys: pytest.CaptureFixture[
     setup = Scripted(works=False)
     assert await Dialogue(setup, Person("m", "y", "y"), lambda _: "").run() == 1
     assert not setup.applied
-    assert "What was answered is kept" in capsys.readouterr().err
+    assert "Your answers are kept" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,9 @@ async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Pat
     assert "until 11am" in explained.out
     assert "Mon 02 10:00–11:00" in explained.out
     assert "2026-03-02 10:05:00 (Europe/Berlin)" in explained.out
-    assert "certain until 2026-03-02 11:00" in explained.out
+    assert "valid until 2026-03-02 11:00" in explained.out
     assert "✓ PBX       working since 2026-03-02 10:05:00" in status.out
-    assert "  Calendars 11 watched, so that changes are heard at once; the others are read\n" in status.out
-    assert "now and then, the oldest 2 min ago" in status.out
+    assert "  Calendars 11 watched for changes; the others polled, the oldest 2 min ago\n" in status.out
 
 
 async def test_what_was_left_out_and_why_a_subject_is_hidden_is_told(tmp_path: Path, source: InstantSource) -> None:
@@ -108,14 +107,14 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
         )
         noted = await ask(served, "users", "until")
     assert exact.status == 0
-    assert "  Changes   looked for now and then, since the calendar is not watched" in exact.out
-    assert "            again at 2026-03-02 " in exact.out
+    assert "  Changes   polled, because the calendar is not watched" in exact.out
+    assert "            again by 2026-03-02 " in exact.out
     assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
     assert "Jour fixe" in exact.out
     assert "        active" in exact.out
     assert (none.status, many.status) == (66, 2)
     assert (noted.err, note.status) == ("11 users\n", 66), "a note is looked through, but does not name anybody"
-    assert "There is no such user: nobody fits 'nobody'" in none.err
+    assert "No such user: no user matches 'nobody'" in none.err
     assert "12 users fit 'number': user0, user1" in many.err
 
 
@@ -165,7 +164,7 @@ async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
     assert process.returncode == people.status == 69
     events = [json.loads(line) for line in out.decode().splitlines()]
     assert sum(event["event"] == "changes" for event in events) == 12
-    assert b"ended the events" in err
+    assert b"closed the event stream" in err
     assert len(re.findall(r"^\d\d:\d\d:\d\d  ○ available User Number \d+ +$", people.out, re.M)) == 12
 
 
@@ -193,7 +192,7 @@ async def test_versions_with_and_without_an_engine(tmp_path: Path) -> None:
     assert own["python"] == platform.python_version()
     assert json.loads(program.out)["engine"]["version"] == own["version"]
     assert people.out.startswith(f"calendar-engine {own['version']}, API 1, Python ")
-    assert f"The engine that runs is {own['version']}, API 1." in people.out
+    assert f"The running engine is {own['version']}, API 1." in people.out
     assert (wrong.status, wrong.out) == (69, "")
 
 

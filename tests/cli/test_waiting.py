@@ -124,13 +124,13 @@ async def test_what_a_resync_waits_for_is_said(tmp_path: Path) -> None:
             await heard(process, "Waiting for 1 of 1 calendars to be read")
         source.gate.set()
     assert process.returncode == 1
-    assert "The engine goes on with it" in said[0]
+    assert "The engine continues" in said[0]
     assert "Traceback" not in said[0]
 
 
 async def test_commands_say_that_an_engine_does_not_answer_and_end_on_ctrl_c(tmp_path: Path) -> None:
     silent = tmp_path / "engine.sock"
-    waiting = f"Waiting for the engine at {silent} to answer, 30 s at most"
+    waiting = f"Waiting for an answer from the engine at {silent}, 30 s at most"
 
     async def wait(*arguments: str) -> None:
         async with interrupted(*arguments, "--socket", str(silent)) as (process, said):
@@ -149,7 +149,7 @@ async def test_commands_say_that_an_engine_does_not_answer_and_end_on_ctrl_c(tmp
 async def test_following_ends_on_ctrl_c_and_says_when_nothing_can_come(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         async with interrupted("log", "follow", "--socket", str(served.socket)) as (process, said):
-            await heard(process, "Nothing will come as long as the debug log is off")
+            await heard(process, "The debug log is off, so nothing will appear")
         assert process.returncode == 0
         assert said == [""]
 
@@ -168,4 +168,4 @@ async def test_a_trial_without_an_engine_says_who_takes_it_back(tmp_path: Path) 
         "config", "set", "presence.language=de", "--confirm-within", "60", "--settings", str(file)
     )
     assert told.status == 0, told.err
-    assert "No engine runs: it is rolled back when one starts after that." in told.out
+    assert "No engine is running: the change is rolled back when one starts after that time." in told.out

@@ -101,12 +101,12 @@ async def test_every_command_says_it(company: Company, clock: ManualClock, tmp_p
     status, users, explained, as_json = (each.out for each in told)
     for out in (status, users, explained):
         assert "▷ DRY RUN: nothing is written to the PBX" in out
-        assert f"{count} users would show something else" in out.replace("\n▷ ", " ")
+        assert f"{count} users would show something different" in out.replace("\n▷ ", " ")
     assert "○ available Anna Müller" in users
     assert "(dry run: would show ● busy Busy" in users
     assert "  Shown     ○ available" in explained
     assert "  Would be  ● busy      Busy" in explained
-    assert "this is a dry run: nothing is written" in explained
+    assert "dry run: nothing is written" in explained
     assert json.loads(as_json)["dry_run"] is True
 
 
@@ -162,11 +162,11 @@ async def test_every_view_says_it(company: Company, clock: ManualClock, tmp_path
             await shown.shows("○ available  Müller, Anna" if "Müller, Anna" in shown.grid() else "○ available  Anna")
             await shown.shows("▷ dry run, would be:")
             await shown.press("enter")
-            await shown.shows("▷ DRY RUN: the PBX is not told.")
+            await shown.shows("▷ DRY RUN: nothing is written to the PBX.")
             await said(shown, "user")
             assert "shows     ○ available" in shown.grid()
             assert "▷ would   ● busy       Busy" in shown.grid()
-            assert "The PBX shows what it ought to." not in shown.grid()
+            assert "The PBX shows the intended presence." not in shown.grid()
             await served.change({"engine.dry_run": False})
             await shown.eventually(lambda: "DRY RUN" not in shown.grid(), shown.grid)
 

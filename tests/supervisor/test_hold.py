@@ -250,12 +250,12 @@ async def test_it_is_said_and_confirmed_by_command_and_by_key(
         async with terminal(served.socket, real_time=clock.now) as view:
             await view.shows("✗ HELD:")
             await view.press("Y")
-            await view.shows("Y once more clears them")
+            await view.shows("Press Y again to clear them")
             await view.press("2")
             await view.press("Y")
-            await view.shows("Y once more clears them")
+            await view.shows("Press Y again to clear them")
             assert set(shown(company).values()) != {CLEARED}
             await view.press("Y")
-            await view.shows("Confirmed: they are cleared now.")
+            await view.shows("Confirmed: presences are cleared now.")
         await served.settled()
         assert set(shown(company).values()) == {CLEARED}

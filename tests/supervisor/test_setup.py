@@ -178,7 +178,7 @@ async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
             "line 4: pbx.masterr is not a key of the settings",
             "pbx.master is missing",
             "exchange.type is missing",
-            "setup.name is no answer",
+            "setup.name is not a known key",
             "exchange.password is missing. Set CALENDAR_ENGINE_EXCHANGE_PASSWORD",
         ):
             assert words in ended.err, (words, ended.err)
@@ -206,7 +206,7 @@ async def test_a_machine_in_utc_does_not_know_where_the_site_is(
         ended = await run(served, "--answers", str(answers), **ENVIRONMENT)
         assert (ended.status, company.pbx.ledger.logins) == (2, [])
         assert "presence.timezone is missing" in " ".join(ended.err.split())
-        assert 'Add timezone = "Europe/Berlin", or where your users are, to the table [presence].' in " ".join(
+        assert 'Add timezone = "Europe/Berlin", or the zone of your users, to the table [presence].' in " ".join(
             ended.err.split()
         )
         _, setup = await served.ask("POST", "/v1/setup")
@@ -257,7 +257,7 @@ async def test_the_outcome_for_a_script(company: Company, clock: ManualClock, tm
         assert sorted(works["new_secrets"]) == ["exchange.password", "pbx.password"]
         assert not served.file.exists()
         ended = await run(served, *given, **ENVIRONMENT)
-        assert (ended.status, ended.err.splitlines()[-1]) == (0, "The set-up is in force.")
+        assert (ended.status, ended.err.splitlines()[-1]) == (0, "The set-up is applied.")
         applied = json.loads(ended.out)
         assert (applied["state"], applied["changes"], applied["new_secrets"]) == (
             "applied",
@@ -272,7 +272,7 @@ async def test_the_outcome_for_a_script(company: Company, clock: ManualClock, tm
 async def test_a_dialogue_has_no_outcome_for_a_script(tmp_path: Path) -> None:
     ended = await command("setup", "--json", "--socket", str(tmp_path / "engine.sock"))
     assert (ended.status, ended.out) == (2, "")
-    assert "There is no JSON of a dialogue" in ended.err
+    assert "JSON output is not possible in a dialogue" in ended.err
     assert "--answers" in ended.err
 
 

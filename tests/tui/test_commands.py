@@ -63,9 +63,9 @@ def test_the_manual_has_them_all(command: Command) -> None:
 def test_the_palette_finds_by_any_words() -> None:
     found = palette_document(registry.in_view("users"), "user problem")
     assert [line.key for line in found] == ["errors only"]
-    assert "has these words" not in "\n".join(line.text for line in found)
+    assert "matches these words" not in "\n".join(line.text for line in found)
     assert [line.text for line in palette_document(registry.in_view("users"), "xyz")] == [
-        " Nothing that can be done here has these words."
+        " No command matches these words."
     ]
     assert len(palette_document(registry.in_view("users"), "")) == len(registry.in_view("users"))
 

@@ -37,7 +37,7 @@ async def test_nothing_of_what_was_shown_is_left(program: str, tmp_path: Path) -
         "--socket", str(tmp_path / "none.sock"), size=(200, 40), environment=environment, program=("-c", program)
     ) as seen:
         assert await asyncio.wait_for(seen.process.wait(), 30) == 70
-        await seen.shows("calendar-tui has ended because of a mistake in it (LookupError)")
+        await seen.shows("calendar-tui has crashed because of a bug (LookupError)")
         await seen.shows("Start calendar-tui again.")
         assert seen.is_in_order()
         assert SECRET.encode() not in seen.received

@@ -119,7 +119,7 @@ async def test_no_byte_of_it_reaches_the_terminal(site: HostileSite) -> None:
         seen.press("2")
         await seen.shows(f"of {len(EVERYBODY)}")
         seen.press("\r")
-        await seen.shows("Appointments, and what became of them")
+        await seen.shows("Appointments and their outcome")
         seen.press("y")
         await seen.shows("Copied")
         seen.press("l")

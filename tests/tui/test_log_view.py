@@ -32,7 +32,7 @@ async def test_it_follows_what_comes_until_one_looks_elsewhere(tmp_path: Path) -
         logged.capture.take(traced())
         await shown.shows("09:06:00 FindItem")
         await shown.press("up", "up")
-        await shown.shows("standing still")
+        await shown.shows("paused")
         for number in range(3):
             logged.capture.take(traced(str(number)))
         await shown.shows("3 new")
@@ -42,7 +42,7 @@ async def test_it_follows_what_comes_until_one_looks_elsewhere(tmp_path: Path) -
         await shown.shows("following")
         await shown.shows("09:06:00  following")
         await shown.press("f")
-        await shown.shows("standing still")
+        await shown.shows("paused")
         await shown.press("f")
         await shown.shows("following")
 
@@ -100,7 +100,7 @@ async def test_nothing_that_fits_is_said(tmp_path: Path) -> None:
     async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket) as shown:
         await open_log(shown)
         await shown.press("slash", *"op:Nothing", "enter")
-        await shown.shows("No exchange fits the filter.")
+        await shown.shows("No exchange matches the filter.")
 
 
 async def test_one_exchange_its_diagnosis_and_its_other_attempts(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_where_there_is_no_room_nothing_of_the_bodies_is_left(tmp_path: Pa
         await shown.press("enter", "tab")
         await shown.shows("<m:FindItemResponse")
         await shown.pilot.resize_terminal(60, 15)
-        await shown.shows("make it larger")
+        await shown.shows("enlarge it")
         await shown.eventually(lambda: not "".join(shown.grid().splitlines()[2:]).strip(), shown.grid)
         await shown.pilot.resize_terminal(120, 40)
         await shown.shows("<m:FindItemResponse")
@@ -203,7 +203,7 @@ async def test_neighbours_of_the_list_the_user_and_the_operation(tmp_path: Path)
             await shown.press(*keys)
             await shown.shows(f"> Log > {place} ")
         await shown.press("J", "J")
-        await shown.shows("There is no further one.")
+        await shown.shows("There are no more.")
 
 
 async def test_times_and_marks_lead_to_places(tmp_path: Path) -> None:
@@ -211,9 +211,9 @@ async def test_times_and_marks_lead_to_places(tmp_path: Path) -> None:
         await shown.press("3")
         await shown.shows("09:25:00 FindItem")
         await shown.press("m", "t", *"2026-03-02T09:03:20", "enter")
-        await shown.shows("2026-03-02 09:03:20  standing still")
+        await shown.shows("2026-03-02 09:03:20  paused")
         await shown.press("m", "t", *"nonsense", "enter")
-        await shown.shows("This is no time")
+        await shown.shows("Not a time")
         await shown.press("escape", "n")
         await shown.shows("2026-03-02 09:25:00")
         await shown.press("n")
@@ -235,9 +235,9 @@ async def test_errors_and_figures_lead_to_exchanges(tmp_path: Path) -> None:
 async def test_capturing_is_switched_on_for_a_mailbox_and_a_time(tmp_path: Path) -> None:
     async with logged_engine(tmp_path, some_exchanges(), ews=False) as logged, terminal(logged.socket) as shown:
         await open_log(shown)
-        await shown.shows("· not capturing (C begins)")
+        await shown.shows("· not capturing (C starts)")
         await shown.press("C", *"anna@corp.example", "tab", *["backspace"] * 3, *"soon", "enter")
-        await shown.shows("soon is no duration")
+        await shown.shows("soon is not a duration")
         await shown.press(*["backspace"] * 4, *"2h", "enter")
         await shown.shows("✓ capturing anna@corp.example until 11:05")
         assert logged.capture.on
@@ -249,9 +249,9 @@ async def test_capturing_is_switched_on_for_a_mailbox_and_a_time(tmp_path: Path)
 async def test_nothing_is_switched_while_reading_only(tmp_path: Path) -> None:
     async with logged_engine(tmp_path, ews=False) as logged, terminal(logged.socket, read_only=True) as shown:
         await shown.press("3")
-        await shown.shows("No exchange was captured yet.")
+        await shown.shows("No exchange has been captured yet.")
         await shown.press("C", "enter")
-        await shown.shows("Nothing can be changed: attached for reading only.")
+        await shown.shows("Nothing can be changed: the connection is read-only.")
         assert not logged.capture.on
 
 

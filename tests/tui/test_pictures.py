@@ -22,7 +22,7 @@ LOOKS = {
     "ascii": Look(letters=Letters.ASCII),
 }
 AT_RANDOM = (
-    (re.compile(r"\d\d \w{3} \d\d:\d\d(?=, with)"), "02 Mar 10:20"),  # told by the clock of the network
+    (re.compile(r"\d\d \w{3} \d\d:\d\d(?=, connection)"), "02 Mar 10:20"),  # by the clock of the network
     (re.compile(r"(?<=next reading   )[\w :]+"), "03 Mar 08:00"),  # jitter
     (re.compile(r"[?·] unknown  (?=  (Empfang|Gerd))"), "○ available"),  # perhaps learned from the PBX, perhaps not
     (re.compile(r"(?<=shows     )[?·] unknown"), "○ available"),

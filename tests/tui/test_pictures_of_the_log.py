@@ -50,10 +50,10 @@ async def of_the_log(shown: Terminal) -> dict[str, str]:
     await shown.shows("is:error")
     found["conditions"] = shown.grid()
     await shown.press("escape", "s", "i")
-    await shown.shows("Figures over")
+    await shown.shows("Statistics for")
     found["statistics"] = shown.grid()
     await shown.press("escape", "C")
-    await shown.shows("Enter begins")
+    await shown.shows("Enter starts")
     found["capture"] = shown.grid()
     await shown.press("escape")
     return found

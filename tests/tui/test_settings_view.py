@@ -24,7 +24,7 @@ async def test_a_value_is_checked_while_it_is_typed(tmp_path: Path) -> None:
         await shown.press("enter", *["backspace"] * 6, *"5000")
         await shown.shows("✗ ")
         await shown.press("enter")
-        await shown.shows("This value cannot be")
+        await shown.shows("Invalid value")
         await shown.press("backspace", "backspace", "enter")
         await shown.shows("* writes_per_second")
         assert dict(settings.draft.changes) == {"pbx.writes_per_second": 50}
@@ -37,7 +37,7 @@ async def test_changes_are_reviewed_with_whom_they_concern_and_applied(tmp_path:
         await served.settled()
         await open_settings(shown, "mapping")
         await shown.press("d")
-        await shown.shows("Nothing is changed yet")
+        await shown.shows("Nothing to review yet")
         await shown.press("space")
         await shown.shows("1 changed, not applied yet")
         await shown.press("d")
@@ -56,15 +56,15 @@ async def test_a_trial_is_counted_down_kept_and_rolled_back(tmp_path: Path) -> N
     async with served_engine(tmp_path, people(3)) as served, terminal(served.socket) as shown:
         settings = await open_settings(shown, "show_subject")
         await shown.press("space", "d", "t")
-        await shown.shows("The last change is taken back in")
+        await shown.shows("The last change is rolled back in")
         assert settings.settings is not None
         await shown.press("K")
-        await shown.shows("The change stays.")
-        await shown.eventually(lambda: "The last change is taken back" not in shown.grid(), shown.grid)
+        await shown.shows("The change is kept.")
+        await shown.eventually(lambda: "The last change is rolled back" not in shown.grid(), shown.grid)
         await shown.press("space", "d", "t")
-        await shown.shows("The last change is taken back in")
+        await shown.shows("The last change is rolled back in")
         await shown.press("B")
-        await shown.shows("As before: presence.show_subject.")
+        await shown.shows("Rolled back: presence.show_subject.")
         await shown.shows("show_subject                      false")
         await shown.press("h")
         await shown.shows("✓ in force  version")
@@ -77,14 +77,14 @@ async def test_a_trial_is_counted_down_by_the_time_of_the_engine(tmp_path: Path)
     async with served_engine(tmp_path, people(3)) as served, terminal(served.socket, real_time=here.now) as shown:
         await open_settings(shown, "show_subject")
         await shown.press("space", "d", "t")
-        await shown.shows("The last change is taken back in 60 s")
+        await shown.shows("The last change is rolled back in 60 s")
         for clock in (served.clock, here):
             await clock.advance(20)
-        await shown.shows("The last change is taken back in 40 s")
+        await shown.shows("The last change is rolled back in 40 s")
         for clock in (served.clock, here):
             await clock.advance(41)
         await shown.shows("show_subject                      true")
-        await shown.eventually(lambda: "The last change is taken back" not in shown.grid(), shown.grid)
+        await shown.eventually(lambda: "The last change is rolled back" not in shown.grid(), shown.grid)
 
 
 async def test_somebody_else_changes_the_settings_meanwhile(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ async def test_nothing_is_applied_while_reading_only(tmp_path: Path) -> None:
         before = (tmp_path / "settings.toml").read_text()
         for key in ("space", "enter", "d", "B"):
             await shown.press("down", key)
-            await shown.shows("Nothing can be changed: attached for reading only.")
+            await shown.shows("Nothing can be changed: the connection is read-only.")
     assert (tmp_path / "settings.toml").read_text() == before
 
 
@@ -123,4 +123,4 @@ async def test_a_secret_goes_in_and_is_never_seen(tmp_path: Path) -> None:
         await shown.shows(", stored ")
         assert "Tr0ub4dor" not in shown.grid()
         await shown.press("d")
-        await shown.shows("is not stored any more")
+        await shown.shows("is no longer stored")

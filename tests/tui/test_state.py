@@ -169,8 +169,8 @@ def test_what_a_side_waits_for_and_what_to_do() -> None:
     concern = Concern(trouble=REFUSED, link="Exchange", count=3, users=())
     model.take(StatusEvent(number=1, status=status(links=(calls, link), concerns=(concern,))))
     text = "\n".join(line.text for line in overview(model, 80, 24))
-    assert "✗ in trouble since 10:00  next try at 10:15:00\n           Exchange refuses the log-in: svc@" in text
-    assert "waits for the PBX to connect" in text
+    assert "✗ failing    since 10:00  next try at 10:15:00\n           Exchange refuses the log-in: svc@" in text
+    assert "waiting for the PBX to connect" in text
     assert "✗ Exchange refuses the log-in  Exchange, all 3 users" in text
     assert "     Check user and password." in text
 
@@ -184,7 +184,7 @@ def test_how_old_the_picture_is() -> None:
     model.lose(ConnectionError("gone"), timedelta(seconds=20))
     real.at += timedelta(seconds=12)
     text = "\n".join(line.text for line in lost(model, 80))
-    assert "What is shown here is 12 s old. Next try in 8 s." in text
+    assert "This view is 12 s old. Next try in 8 s." in text
     assert [age(seconds) for seconds in (0, 119, 120, 7200, 200_000)] == ["0 s", "119 s", "2 min", "2 h", "55 h"]
 
 

@@ -38,9 +38,9 @@ async def test_what_an_administrator_sees(tmp_path: Path) -> None:
             await seen.shows("Jour fixe")
             assert seen.memory() < 60 * 1024 * 1024
             seen.resize(50, 10)
-            await seen.shows("please make it larger")
+            await seen.shows("please enlarge it")
             seen.resize(120, 40)
-            await seen.shows("Shown before")
+            await seen.shows("Earlier presences")
             assert COLOUR.search(bytes(seen.received))
             seen.press("q")
             assert await asyncio.wait_for(seen.process.wait(), 20) == 0
@@ -54,7 +54,7 @@ async def test_nothing_happens_nothing_is_sent(tmp_path: Path) -> None:
             seen.press("2")
             await seen.shows("of 30")
             seen.press("/")
-            await seen.shows("words that must all be found")
+            await seen.shows("words that must all match")
             await seen.quiet()
             before = len(seen.received)
             await asyncio.sleep(1.5)

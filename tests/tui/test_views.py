@@ -33,11 +33,11 @@ async def test_from_a_problem_to_its_users(tmp_path: Path, source: InstantSource
             assert shown.grid().count("✗ No mailbox") == 2
             await shown.press("enter")
             await shown.shows("Users > User Number 17")
-            assert "looked for as  user17@corp.example" in shown.grid()
+            assert "candidates     user17@corp.example" in shown.grid()
             await shown.press("n")
             await shown.shows("Users > User Number 7")
             await shown.press("n")
-            await shown.shows("no further user")
+            await shown.shows("no more users")
             await shown.press("escape")
             assert isinstance(shown.view, UsersView)
             await shown.press("escape")
@@ -64,7 +64,7 @@ async def test_what_was_begun_is_followed_to_its_end(tmp_path: Path, source: Ins
 async def test_nobody_fits(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served, terminal(served.socket) as shown:
         await shown.press("2", "slash", *"nobody", "enter")
-        await shown.shows("Nobody fits; x shows everybody again.")
+        await shown.shows("No user matches; x clears the filters.")
         await shown.press("x")
         await shown.shows("of 30")
 
@@ -135,7 +135,7 @@ async def test_resync_and_its_right(tmp_path: Path) -> None:
         before = served.source.reads
         async with terminal(served.socket) as shown:
             await shown.press("2", "enter")
-            await shown.shows("The PBX shows what it ought to.")
+            await shown.shows("The PBX shows the intended presence.")
             await shown.press("r")
             await shown.shows("Reading calendars again: ")
             await served.eventually(lambda: served.source.reads == before + 1)
@@ -145,8 +145,8 @@ async def test_resync_and_its_right(tmp_path: Path) -> None:
         async with terminal(served.socket, read_only=True) as shown:
             await shown.shows("read only")
             await shown.press("2", "enter", "r")
-            await shown.shows("attached for reading only")
-            assert "resync" not in shown.grid().splitlines()[-1] or "reading only" in shown.grid()
+            await shown.shows("the connection is read-only")
+            assert "resync" not in shown.grid().splitlines()[-1] or "read-only" in shown.grid()
             assert served.source.reads == before + 2
 
 
@@ -174,7 +174,7 @@ async def test_the_engine_goes_and_comes(tmp_path: Path) -> None:
             await shown.shows("30 users")
             assert "cannot be reached" not in shown.grid()
         await shown.shows("✗ engine gone")
-        await shown.shows("What is shown here is ")
+        await shown.shows("This view is ")
         assert "30 users" in shown.grid()
         async with served_engine(tmp_path, people(24)):  # most of the 30 stay, or it would be held
             await shown.shows("✓ engine")
@@ -190,7 +190,7 @@ async def test_from_a_change_to_its_user_and_on(tmp_path: Path) -> None:
             await shown.shows("Appointments")
             first = shown.view.path()
             await shown.press("n")
-            await shown.eventually(lambda: shown.view.path() != first or "no further" in shown.grid())
+            await shown.eventually(lambda: shown.view.path() != first or "no more" in shown.grid())
             await shown.press("p")
             await shown.press("escape")
             await shown.shows("Last changes")

@@ -1,7 +1,7 @@
-"""The words of the local API: what goes over its sockets, for the server and for whoever talks to it.
+"""The messages of the local API, for the server and its clients.
 
 This module imports nothing of the engine. Instants are UTC; `activity` is what the PBX shows: available, busy, away
-or dnd. What is called a question is taken in, everything else is sent.
+or dnd. Types named `...Question` are requests, all others responses.
 """
 
 from engine.api.schema.common import About, Actor, FieldProblem, Problem, Rights, Trouble

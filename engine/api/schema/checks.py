@@ -14,10 +14,10 @@ MOST = Meta(max_length=200)
 
 
 class ProbeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to be tried: `settings` by their dotted key and `secrets` by their name in place of those in force.
+    """A check to run, with `settings` by dotted key and `secrets` by name instead of those in force.
 
-    `user` is who a presence or calendar is looked at of: for the PBX the Name of the user object, for Exchange an
-    e-mail address, or any user that takes part.
+    `user` is the user whose presence or calendar is read: for the PBX the Name of the user object, for Exchange an
+    e-mail address, or any synchronised user.
     """
 
     settings: Annotated[dict[str, Value], MOST] = {}
@@ -26,9 +26,9 @@ class ProbeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class RungAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was tried: what was seen, how long it took (ms), and what to do where it failed.
+    """One step of a check: its finding, its duration (ms), and the remedy if it failed.
 
-    The addresses of others that Exchange offered are told only where the socket allows to change things.
+    Addresses of other mailboxes that Exchange offered are included only on the socket that allows changes.
     """
 
     name: str

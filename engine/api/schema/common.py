@@ -1,17 +1,17 @@
-"""What every answer of the local API is made of: who asks, what failed, and who may do what."""
+"""Common parts of the local API: the caller, its rights, and errors."""
 
 import msgspec
 
 
 class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with one part of a request; `pointer` is a JSON pointer (RFC 6901), or `?name` in the query."""
+    """An error in one part of a request; `pointer` is a JSON pointer (RFC 6901), or `?name` in the query."""
 
     pointer: str
     detail: str
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a request failed (RFC 9457). `type` is a short name that stays the same, `hint` says what to do."""
+    """The reason why a request failed (RFC 9457). `type` is a short, stable name, `hint` the remedy."""
 
     type: str
     title: str
@@ -22,7 +22,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """The process at the other end of the socket, as the kernel tells it; `user` is empty where the uid has no name."""
+    """The process at the other end of the socket, from the kernel; `user` is empty if the uid has no name."""
 
     uid: int
     pid: int
@@ -30,14 +30,14 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller may do on this socket."""
+    """The rights of the caller on this socket."""
 
     read: bool
     change: bool
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine and the API. `capabilities` names what there is beyond this; `boot` is another one after a restart."""
+    """The engine and the API. `capabilities` names what there is beyond this; `boot` changes with every restart."""
 
     api: int
     version: str
@@ -48,7 +48,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """A failure by name: what is the matter, whose fault it is, how much stands still, and what to do."""
+    """A failure by name: description, fault, scope and remedy."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""What goes over the event stream of the local API."""
+"""The events of the local API."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -15,13 +15,13 @@ Topic = Literal["status", "users", "operations", "changes", "audit", "log"]
 
 
 class EventsQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which topics, divided by commas; all but `log` if not given."""
+    """Topics, separated by commas; all but `log` if not given."""
 
     topics: Annotated[str, Meta(max_length=200)] = ""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The first event: how everything stands, as far as it was asked for. What follows is newer than this."""
+    """The first event: the current state of the requested topics. The following events are newer."""
 
     boot: str
     status: Status | None
@@ -78,7 +78,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecentChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened lately, the newest first."""
+    """The latest changes, newest first."""
 
     changes: tuple[ChangeEvent, ...]
 

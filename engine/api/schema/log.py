@@ -1,4 +1,4 @@
-"""The log of HTTP exchanges with Exchange, in the words of the local API: rows, whole exchanges, figures, switch.
+"""The debug log in the local API: rows, whole exchanges, statistics, and the state of capturing.
 
 Durations are in milliseconds, sizes in bytes before compression. `filter` is one language everywhere, see
 calendar-engine-api(7): `user:alice op:FindItem code:ErrorServerBusy status:>=500 ms:>2000 size:>1MB since:10m
@@ -16,12 +16,12 @@ Side = Literal["request", "response"]
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An exchange in a list. `at` is when it ended, `ms` how long it took; a larger `id` ended later.
+    """An exchange in a list. `at` is its end, `ms` its duration; a larger `id` ended later.
 
-    `user` is the PBX user (empty if it is about no single one), `mailbox` the address that was asked about. `status` is
-    null where no answer came; then `failure` is the name of what happened. `codes` are the response codes of the
-    answer, errors first. `decision` is what was done because of it in short, empty where all is well. `part`: one
-    notification of an answer that goes on.
+    `user` is the PBX user (empty if it concerns no single one), `mailbox` the requested address. `status` is null
+    without a response; then `failure` is the name of the failure. `codes` are the response codes, errors first.
+    `decision` is the resulting action in short, empty if all is well. `part`: one notification of a continuing
+    response.
     """
 
     id: int
@@ -43,7 +43,7 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which exchanges: the newest ones, those older than the id `before`, or the oldest of those newer than `after`."""
+    """Selects exchanges: the newest, those older than the id `before`, or the oldest of those newer than `after`."""
 
     filter: Filter = ""
     before: Annotated[int, Meta(ge=1)] | None = None
@@ -52,11 +52,11 @@ class LogQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class LogPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows, the newest first, with `after` the oldest first.
+    """Rows, newest first, or oldest first with `after`.
 
-    `next` is the cursor to go on with in the same direction, null at the end; looking through bodies takes its time, so
-    a page may hold less than was asked for, or nothing, and still have one. `newest` is the id of the newest exchange
-    that this page took into account: `after` it are those that came since.
+    `next` is the cursor to go on with in the same direction, null at the end; searching bodies takes time, so a
+    page may hold fewer rows than requested, or none, and still have one. `newest` is the id of the newest exchange
+    that this page took into account: `after` it are the later ones.
     """
 
     rows: tuple[LogRow, ...]
@@ -87,7 +87,7 @@ class LogBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """What a response code, or a failure, means. `command` is what to type, empty where there is nothing to.
+    """The meaning of a response code or failure. `command` is what to type, empty if there is nothing to.
 
     `code` is the code or the HTTP status, `type` the failure it is reported as, `reaction` what the engine does.
     """
@@ -133,7 +133,7 @@ class LogFilterQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class FilterChip(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the conditions that all have to hold, and where it stands: characters from 0, `end` is behind it.
+    """One of the conditions that must all match, and its position: characters from 0, `end` exclusive.
 
     `field` is empty for one in brackets, or a bare word.
     """
@@ -153,7 +153,7 @@ class FilterMistake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilterCompletion(msgspec.Struct, frozen=True, kw_only=True):
-    """What may stand in the place of the characters from `start` to before `end`."""
+    """A possible completion for the characters from `start` to before `end`."""
 
     text: str
     start: int
@@ -184,13 +184,13 @@ class LogFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which exchanges; all if not given."""
+    """Selects exchanges; all if not given."""
 
     filter: Filter = ""
 
 
 class LogStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures over the exchanges that fit, the most frequent first; `begin` and `end` are of the first and last."""
+    """Statistics of the matching exchanges, the most frequent first; `begin` and `end` are of the first and last."""
 
     count: int
     errors: int
@@ -218,11 +218,11 @@ class LogDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaptureState(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether exchanges are captured, and what is there.
+    """The state of capturing, and the amount stored.
 
-    `mailboxes`: of these alone, of all if empty. `until`: when it goes off by itself. `actor` has switched it last,
-    empty for the settings. `captured` and `dropped` count since the start; exchanges are dropped rather than that the
-    engine waits for a disk, and `trouble` says why. `stored` exchanges take `bytes` on the disk.
+    `mailboxes`: only these, all if empty. `until`: the time it stops automatically. `actor` switched it last, empty for
+    the settings. `captured` and `dropped` count since the start; exchanges are dropped so that the engine never waits
+    for the disk, and `trouble` is the reason. `stored` exchanges take `bytes` on the disk.
     """
 
     on: bool
@@ -258,8 +258,8 @@ class LogExportQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """So many exchanges ended, `newest` being the last one's id, or capturing was switched: then `capture` says how it
-    stands. The exchanges themselves are asked for at /v1/log/exchanges, with a filter."""
+    """`count` exchanges ended, `newest` being the id of the last one, or capturing was switched: then `capture` is its
+    state. The exchanges themselves are at /v1/log/exchanges, with a filter."""
 
     number: int
     count: int = 0

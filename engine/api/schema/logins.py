@@ -6,10 +6,10 @@ import msgspec
 
 
 class LogInState(msgspec.Struct, frozen=True, kw_only=True):
-    """The log-ins with one `secret` as one `account`, since the last one that was proved right.
+    """The log-ins with one `secret` as one `account`, since the last accepted one.
 
-    So many were `refused`, and so many `unproved`: answered by nothing from behind the log-in. None is tried before
-    `paused_until`; null means that one may be.
+    The numbers of those `refused`, and `unproved`: neither accepted nor refused by the server behind the log-in. None
+    is tried before `paused_until`; null means no pause.
     """
 
     secret: str
@@ -21,7 +21,7 @@ class LogInState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogInStates(msgspec.Struct, frozen=True, kw_only=True):
-    """Every account that was logged in as. `restarted` is what tries again now, after somebody has asked for it."""
+    """Every account used to log in. `restarted` lists the parts that now retry on request."""
 
     log_ins: tuple[LogInState, ...]
     restarted: tuple[str, ...] = ()

@@ -11,10 +11,10 @@ OperationKind = Literal["resync", "reresolve", "probe", "preview", "setup check"
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """Work that takes its time. Of `total` parts, as a rule users, `done` are over, `failed` of them without success.
+    """A long-running operation. Of `total` parts, usually users, `done` are finished, `failed` of them without success.
 
-    In state `failed` the engine made a mistake, in state `blocked` it could not go on because of a `trouble` with a
-    whole side, which is tried again at `until`. While it runs, a `trouble` is what it waits for, until then.
+    State `failed` is an internal error; in state `blocked` it could not continue because of a `trouble` with the PBX or
+    Exchange, which is tried again at `until`. While it runs, `trouble` is what it waits for, `until` then.
     """
 
     id: str
@@ -37,9 +37,9 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Who changed something: `action` is the name of the request, `subject` what it was about.
+    """An entry of the audit log: `action` is the name of the request, `subject` its object.
 
-    What the engine did by itself has `calendar-engine` as its user.
+    Actions of the engine itself have the user `calendar-engine`.
     """
 
     at: datetime

@@ -13,20 +13,20 @@ from engine.api.schema.users import Shown
 
 
 class PreviewQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What if these `presence.` settings, by their dotted key, were in force."""
+    """Settings of `presence`, by dotted key, to compare with those in force."""
 
     settings: Annotated[dict[str, Value], MOST] = {}
 
 
 class PreviewPageQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which part of the answer."""
+    """Selects a page of the response."""
 
     page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     per_page: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class PreviewDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """From `at` until `until` the PBX would show `after` in place of `before`; `why` says it in English."""
+    """From `at` until `until` the PBX would show `after` in place of `before`; `why` is the reason in English."""
 
     at: datetime
     until: datetime
@@ -36,7 +36,7 @@ class PreviewDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreviewRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One user whose presence would be another one, and when."""
+    """One user whose presence would change, with the times."""
 
     guid: str
     label: str
@@ -45,7 +45,7 @@ class PreviewRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """From now until the end of the day. Of `looked_at` users, `unread` have no calendar yet, and `affected` would
-    show something else, `affected_now` of them at once. `remarks` say what the preview cannot know. `timezone` is the
+    show something different, `affected_now` of them at once. `remarks` are the limits of the preview. `timezone` is the
     one of the notes with these settings."""
 
     operation: Operation

@@ -10,8 +10,8 @@ from engine.api.schema.common import Trouble
 
 
 class SecretOrigin(msgspec.Struct, frozen=True, kw_only=True):
-    """One secret there can be. What the environment or a secrets file gives stands before what is stored; `origin` is
-    null where there is none. `age` is that of the stored one, in seconds."""
+    """One possible secret. The environment or a secrets file takes precedence over the stored value; `origin` is
+    null if there is none. `age` is that of the stored one, in seconds."""
 
     name: str
     origin: Literal["environment", "secrets file", "store"] | None
@@ -37,7 +37,7 @@ class SecretQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class SecretChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change: what was `restarted` because it uses the secret, and why the engine cannot run yet."""
+    """The outcome of a change: the parts `restarted` because they use the secret, and why the engine cannot run yet."""
 
     name: str
     restarted: tuple[str, ...]

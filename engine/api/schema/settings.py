@@ -16,11 +16,11 @@ Seconds = Annotated[float, Meta(ge=10, le=86400)]
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One key. `kind` says what a value is, or each entry of the list where `many`; `words` are all that are possible
-    where it is one of some words, `low` and `high` the limits of a number.
+    """One key. `kind` is the type of a value, or of each entry of a list if `many`; `words` are the possible values
+    of a choice, `low` and `high` the limits of a number.
 
-    `origin`: the value is from the file, the default, or there is none. `effect` is what goes on otherwise after a
-    change, `restarts` whether something begins anew for that. What is not `available` in this version is refused.
+    `origin`: the value is from the file, the default, or there is none. `effect` is the part affected by a change,
+    `restarts` whether a restart is needed for that. Keys not `available` in this version are refused.
     """
 
     key: str
@@ -39,7 +39,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with a key, or with the whole file where `key` is empty; `line` is that of the file, from 1."""
+    """An error in a key, or in the whole file if `key` is empty; `line` is its line in the file, from 1."""
 
     key: str
     line: int | None
@@ -56,7 +56,7 @@ class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """What was in force from `at` on. `actor` is null where the file was edited by hand or the engine rolled back.
+    """A version in force from `at` on. `actor` is null if the file was edited by hand or the engine rolled back.
 
     Without a confirmation it is rolled back at `confirm_until`.
     """
@@ -70,11 +70,11 @@ class SettingsVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings as the file has them.
+    """The settings as in the file.
 
-    Where there is a `trouble` with the file, what was set before is in force, or nothing; `problems` name it key by
-    key. `version` is the one in force, `offered` the one to go back to where the last change broke a connection, or
-    waits to be confirmed.
+    With a `trouble` in the file, the earlier settings stay in force, if any; `problems` list it key by key.
+    `version` is the one in force, `offered` the one to go back to if the last change broke a connection, or awaits
+    confirmation.
     """
 
     file: str
@@ -87,13 +87,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Values by key that are to be checked; null takes a key out."""
+    """Values by key to check; null removes a key."""
 
     changes: Changes
 
 
 class ChangeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Values by key that are to be put into force; null takes a key out.
+    """Values by key to apply; null removes a key.
 
     With `confirm_within` seconds, the change is rolled back unless it is confirmed by then.
     """
@@ -103,16 +103,16 @@ class ChangeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class RollbackQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The version to go back to; if not given, the one before that in force. A trial that was taken back does not
-    count, and going back twice changes nothing."""
+    """The version to go back to; if not given, the one before that in force. A trial that was rolled back does not
+    count, and a second rollback changes nothing."""
 
     version: int | None = None
 
 
 class SettingsCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a change could be made. If so, what it would change (`live` without an interruption, `restarted`,
-    or only `at_next_start`), else its `problems`. A `trouble` is what is not about single keys, or what keeps the
-    engine from running afterwards."""
+    """The check of a change. If valid, what it would change (`live` without an interruption, `restarted`, or only
+    `at_next_start`), else its `problems`. A `trouble` concerns no single key, or keeps the engine from running
+    afterwards."""
 
     valid: bool
     problems: tuple[SettingProblem, ...] = ()
@@ -124,8 +124,8 @@ class SettingsCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """What was changed and what became of it: what goes on otherwise (`live`), what was `restarted`, which keys have
-    an effect `at_next_start`. Where the engine cannot run yet, `trouble` says why."""
+    """The changes and their effect: parts changed `live`, parts `restarted`, and keys that take effect
+    `at_next_start`. If the engine cannot run yet, `trouble` is the reason."""
 
     etag: str
     version: SettingsVersion | None

@@ -11,9 +11,9 @@ from engine.api.schema.settings import Setting, SettingChange, SettingProblem, V
 
 
 class SetupAnswers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Answers to whichever steps; null takes one back. `secrets` go in and never come out.
+    """Answers to any steps; null removes one. `secrets` are write-only.
 
-    `user` is whose calendar is looked at, `step` the one to go to: next, back, or one by its name; null stays.
+    `user` is the user whose calendar is read, `step` the one to go to: next, back, or a name; null stays.
     """
 
     settings: Annotated[dict[str, Value], MOST] = {}
@@ -30,10 +30,10 @@ class SetupSecret(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetupStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step: what it asks for, what has to be done in the PBX or Exchange (`guidance`), and what is not right yet.
+    """One step: its questions, what to configure in the PBX or Exchange (`guidance`), and its problems.
 
-    `suggestions` are values that were found by looking. With `can_check`, it can be tried; `rungs` are what came of
-    that last, and `passed` whether it went well with these answers.
+    `suggestions` are values that were discovered. With `can_check`, it can be checked; `rungs` are the results of
+    the last check, and `passed` whether it passed with these answers.
     """
 
     name: str
@@ -61,7 +61,7 @@ class SetupSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the set-up stands: the step it is at, all steps, and what applying would change.
+    """The state of the set-up: the current step, all steps, and what applying would change.
 
     `new_secrets` names those that were entered. It is `ready` to be applied when there are no `problems`.
     """

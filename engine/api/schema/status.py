@@ -1,4 +1,4 @@
-"""How things stand, in the words of the local API."""
+"""The status of the engine in the local API."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,10 +9,10 @@ from engine.api.schema.common import Trouble
 
 
 class LinkState(msgspec.Struct, frozen=True, kw_only=True):
-    """One side, working or not `since` then. Before the first attempt it is neither working nor in trouble.
+    """The connection to the PBX or Exchange, working or failing `since` then. Before the first attempt it is neither.
 
-    What does not work waits for its first or next try, for a call (the PBX has to connect), or for the users: the PBX
-    is still telling them, or Exchange was not asked for any yet.
+    A link that does not work waits for its first or next try, for a call (the PBX has to connect), or for the users:
+    the PBX is still sending them, or none was looked up in Exchange yet.
     """
 
     name: Literal["PBX", "Exchange"]
@@ -31,9 +31,9 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
-    """A problem and how many users it concerns, the first of them by name; `link` is set where it is a whole side.
+    """A problem and the number of affected users, the first of them by name; `link` is set if it affects a whole link.
 
-    What is the matter with the settings has no link and no users.
+    Problems of the settings have no link and no users.
     """
 
     trouble: Trouble
@@ -44,7 +44,7 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 
 class HeldChange(msgspec.Struct, frozen=True, kw_only=True):
     """A change would clear the presences of `users` of `of_users`, `presences` of the `of_presences` that are shown
-    now among them, and waits to be confirmed."""
+    now among them, and awaits confirmation."""
 
     users: int
     of_users: int
@@ -53,20 +53,19 @@ class HeldChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How things stand at `now` (calendar time). Notes tell times in `timezone` (an IANA name).
+    """The status at `now` (calendar time). Times in notes are in `timezone` (an IANA name).
 
-    As long as nothing is set up, `concerns` say why and what to do.
+    As long as nothing is set up, `concerns` contain the reason and the remedy.
 
-    Of `users`, `resolved` have a calendar that can be read, `unread` were not read yet, `unresolved` cannot be. The
-    calendars of `watched` ones tell every change at once, the others are looked at now and then. `refused` presences
-    were refused by the PBX. `oldest_reading` is that of the calendars which are not watched, `staleness` its age in
-    seconds. `concerns` begin with the most important. `open_files` are the file descriptors of the engine, of which it
-    may have `open_files_limit`. `loop_lag` is how many seconds what was due had to wait for its turn at most
-    in the last minute.
+    Of `users`, `resolved` have a readable calendar, `unread` were not read yet, `unresolved` have none. The calendars
+    of `watched` users send change notifications, the others are polled. `refused` presences were refused by the PBX.
+    `oldest_reading` is that of the calendars which are not watched, `staleness` its age in seconds. `concerns` begin
+    with the most important. `open_files` is the number of file descriptors of the engine, `open_files_limit` its
+    limit. `loop_lag` is the longest delay of the event loop in the last minute, in seconds.
 
-    In a `dry_run` nothing is written to the PBX: `withheld` users would show something else if it were, of whom
-    `withheld_cleared` would show nothing any more. What is `held` would clear more than half of all presences, and is
-    not done before it is confirmed.
+    In a `dry_run` nothing is written to the PBX: `withheld` users would otherwise show something different, of whom
+    `withheld_cleared` would show nothing. A `held` change would clear more than half of all presences, and is not made
+    until it is confirmed.
     """
 
     version: str

@@ -21,13 +21,13 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A user in a list. `activity` and `note` are what the PBX acknowledged last, null and empty if we never learned.
-    That is certain `until` then, if nothing changes (null: for ever). `last_read` tells when the calendar was read, and
-    `watched` whether changes in it are heard at once.
+    """A user in a list. `activity` and `note` are those that the PBX acknowledged last, null and empty if unknown.
+    They are valid `until` then, if nothing changes (null: indefinitely). `last_read` is when the calendar was read, and
+    `watched` whether it sends change notifications.
 
-    `state`: the PBX shows what it ought to (current), not yet (pending), or will not since this is a dry run
-    (withheld); no calendar was read yet (unread), or there is a problem. `withheld` is what would be written to the PBX
-    but for a dry run, null where nothing would. `problem` may also be a notice, which is not in the way of a presence.
+    `state`: the PBX shows the intended presence (current), not yet (pending), or will not because of a dry run
+    (withheld); the calendar was not read yet (unread), or there is a problem. `withheld` is the presence that would be
+    written but for a dry run, null if none. `problem` may also be a notice, which does not prevent a presence.
     """
 
     guid: str
@@ -46,10 +46,10 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which users: every word of `filter` is, whatever its case, in the name, display name, mailbox, activity, note,
+    """Selects users: every word of `filter` is, regardless of case, in the name, display name, mailbox, activity, note,
     state or problem, or is at least 8 characters of the guid.
 
-    `sort` may be turned round by `descending`.
+    `descending` reverses `sort`.
     """
 
     filter: Annotated[str, Meta(max_length=200)] = ""
@@ -77,10 +77,10 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppointmentAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """One appointment, what became of it and why. `subject` is empty wherever it must not be shown, and `hidden` tells
-    why: it is private or confidential, its sensitivity is unknown, the settings show none, or there is none.
+    """One appointment with its outcome and the reason. `subject` is empty wherever it must not be shown; `hidden` is
+    the reason: it is private or confidential, its sensitivity is unknown, the settings show none, or there is none.
 
-    `rival` is the id of the appointment that stood before it; `words` say it all in English.
+    `rival` is the id of the appointment that took precedence; `words` explain it all in English.
     """
 
     id: str
@@ -99,7 +99,7 @@ class AppointmentAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What the PBX ought to show, until when that is certain (null: as long as nothing changes), and why."""
+    """The intended presence, until when it is valid (null: until something changes), and the reasons."""
 
     presence: Shown
     valid_until: datetime | None
@@ -107,15 +107,15 @@ class DecisionAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailboxPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the calendar is."""
+    """The location of the calendar."""
 
     address: str
     url: str
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether changes in the calendar are heard at once, `since` when, and on which connection (named by one of the
-    mailboxes that share it). `why_not` says in words what keeps it from being watched."""
+    """Whether the calendar sends change notifications, `since` when, and on which connection (named by one of the
+    mailboxes that share it). `why_not` is the reason why it is not watched."""
 
     watched: bool
     connection: str
@@ -131,19 +131,19 @@ class PastChange(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class PlannedPresence(msgspec.Struct, frozen=True, kw_only=True):
-    """What the PBX is to show from `begins` on, as far as is known now."""
+    """The presence intended from `begins` on, as far as is known now."""
 
     begins: datetime
     presence: Shown
 
 
 class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one user. `candidates` are the addresses that the mailbox is looked for under.
+    """Everything about one user. `candidates` are the addresses tried to find the mailbox.
 
     The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
     on, in the presence time zone, as its appointments say. `acknowledged` is what the PBX shows, also in a dry run, and
-    `withheld` what would be written but for it. Somebody else's address is in the `problems` only where the socket
-    allows to change things.
+    `withheld` what would be written but for it. Addresses of other people are in the `problems` only on the socket that
+    allows changes.
     """
 
     guid: str
@@ -173,7 +173,7 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResyncQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whose calendars are to be read anew, or mailboxes looked for anew, by guid; everybody's if not given."""
+    """The users to resync or reresolve, by guid; all if not given."""
 
     users: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=100_000)] | None = (
         None

@@ -75,7 +75,7 @@ def test_values_are_shown() -> None:
         "5",
     ]
     assert form(setting()) == "whole number from 1 to 65535"
-    assert form(setting(kind="text", many=True)) == "list of text, divided by commas"
+    assert form(setting(kind="text", many=True)) == "list of text, separated by commas"
     assert words_of(setting(kind="true or false")) == ("true", "false")
 
 
@@ -96,7 +96,7 @@ def test_the_list_shows_what_would_be_changed() -> None:
     assert found[1].split() == ["*", "port", "1", "was", "8443"]
     back = texts(settings_document(settings_of(port), Draft().with_value(port, None), "", 80))
     assert "443 (default)" in back[1]
-    assert texts(settings_document(settings_of(port), Draft(), "nothing", 80)) == [" No setting has these words."]
+    assert texts(settings_document(settings_of(port), Draft(), "nothing", 80)) == [" No setting matches these words."]
 
 
 def test_help_names_what_is_wrong_with_the_draft() -> None:
@@ -109,16 +109,16 @@ def test_help_names_what_is_wrong_with_the_draft() -> None:
 
 def test_a_trial_is_counted_down() -> None:
     found = texts(state_lines(settings_of(), Draft(), NOW + timedelta(seconds=42), NOW, 80))
-    assert found == [" The last change is taken back in 42 s unless K keeps it. B goes back at once."]
+    assert found == [" The last change is rolled back in 42 s unless K keeps it. B rolls back now."]
 
 
 def test_what_became_of_a_change_is_said() -> None:
     changed = SettingsChanged(
         etag="", version=None, changes=(), live=("decisions",), restarted=("PBX link",), at_next_start=(), trouble=None
     )
-    assert what_became_of_it(changed) == "decisions: in force; PBX link: begins anew"
+    assert what_became_of_it(changed) == "decisions: in force; PBX link: restarted"
     trouble = Trouble(type="t", title="It cannot run", detail="", remedy="Do it.", fault="settings", scope="service")
     broken = SettingsChanged(
         etag="", version=None, changes=(), live=(), restarted=(), at_next_start=(), trouble=trouble
     )
-    assert what_became_of_it(broken) == "Changed, but: It cannot run. Do it."
+    assert what_became_of_it(broken) == "Changed, with a problem: It cannot run. Do it."
