@@ -25,8 +25,8 @@ class Held:
     @property
     def words(self) -> str:
         """Say it with numbers."""
-        who = f"{self.users} of {self.of_users} users would show nothing any more"
-        return f"{who}, {self.presences} of the {self.of_presences} presences shown now among them"
+        who = f"{self.users} of {self.of_users} users would no longer show a presence"
+        return f"{who}, including {self.presences} of the {self.of_presences} presences shown now"
 
 
 class ClearingHeld(Failure):
@@ -36,9 +36,9 @@ class ClearingHeld(Failure):
     scope = Scope.SERVICE
     meaning = "A change would clear more than half of all presences, so nothing is cleared until it is confirmed"
     remedy = (
-        "If that is meant, confirm it with calendar-engine hold confirm. If not, correct who takes part and what is "
-        "shown (calendar-engine config rollback), or the groups, nodes and users in the PBX. Until then everybody goes "
-        "on as before."
+        "If this is intended, confirm it with calendar-engine hold confirm. If not, correct who takes part and what is "
+        "shown (calendar-engine config rollback), or the groups, nodes and users in the PBX. Until then everybody is "
+        "kept as before."
     )
 
 
@@ -49,8 +49,8 @@ class NobodyTakesPart(Failure):
     scope = Scope.SERVICE
     meaning = "Nobody takes part, so no presence is shown"
     remedy = (
-        "Look at pbx.users.* in the settings, at the groups, nodes and templates of the users in the PBX, and whether "
-        "the App object may see them (TableUsers)."
+        "Check pbx.users.* in the settings, the groups, nodes and templates of the users in the PBX, and whether the "
+        "App object may see the users (TableUsers)."
     )
 
 

@@ -25,8 +25,8 @@ class PartFailed(Failure):
 
     fault = Fault.OURS
     scope = Scope.SERVICE
-    meaning = "The engine made a mistake, and the part where it happened was started again"
-    remedy = "Please report it with the log. The other parts are not concerned."
+    meaning = "A part of the engine failed because of a bug and was restarted"
+    remedy = "Please report this with the log. Other parts are not affected."
 
 
 class Supervisor:

@@ -27,7 +27,7 @@ def a_search() -> Search:
     [
         (HOST, Flaw.EXPIRED, "has expired", "Renew the certificate"),
         (HOST, Flaw.COMMON_NAME_ONLY, "has no alternative names", "SAN"),
-        (HOST, Flaw.SELF_SIGNED, "is signed by itself", "exchange.ca_file"),
+        (HOST, Flaw.SELF_SIGNED, "is self-signed", "exchange.ca_file"),
         ("other.corp.example", None, "is for other names", "exchange.autodiscover_url"),
     ],
 )
