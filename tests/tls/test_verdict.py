@@ -45,7 +45,12 @@ OTHERS = replace(GOOD, names=("a.example", "b.example"))
         (64, OTHERS, "The certificate of the PBX is for other names", "pbx.host"),
         (62, replace(GOOD, names=()), "The certificate of the PBX has no alternative names", "SAN"),
         (SELF_SIGNED, GOOD, "The certificate of the PBX is self-signed", "pbx.ca_file"),
-        (SELF_SIGNED_IN_CHAIN, GOOD, "The certificate of the PBX was issued by a CA that is not trusted here", '"CN=CA"'),
+        (
+            SELF_SIGNED_IN_CHAIN,
+            GOOD,
+            "The certificate of the PBX was issued by a CA that is not trusted here",
+            '"CN=CA"',
+        ),
         (20, GOOD, "The certificate of the PBX was issued by a CA that is not trusted here", "intermediate"),
         (21, None, "The certificate of the PBX was issued by a CA that is not trusted here", "pbx.ca_file"),
         (23, GOOD, "The certificate of the PBX is not trusted", "revoked"),

@@ -141,7 +141,7 @@ async def test_certificate_files_that_cannot_be_used(
     nonsense.write_text("-----BEGIN CERTIFICATE-----\n")
     for files, said in (
         (ClientCertificate(good.certificate, other.key), "is not the key of"),
-        (ClientCertificate(nonsense, good.key), "no certificate in PEM"),
+        (ClientCertificate(nonsense, good.key), "no PEM certificate"),
         (ClientCertificate(good.certificate, nonsense), "no private key in PEM"),
         (ClientCertificate(good.certificate, tmp_path / "gone.key"), "gone.key: No such file"),
     ):
@@ -204,7 +204,9 @@ async def test_an_authority_that_is_not_there(make_application: MakeApplication)
 async def test_an_authority_with_another_certificate(make_application: MakeApplication) -> None:
     failure = await failure_of(make_application(ca=CertificateAuthority("another")))
     assert type(failure) is CertificateNotTrusted
-    assert failure.meaning == "The certificate of Microsoft Entra's log-in service was issued by a CA that is not trusted here"
+    assert failure.meaning == (
+        "The certificate of Microsoft Entra's log-in service was issued by a CA that is not trusted here"
+    )
     collect_cancelled_handshakes()
 
 
