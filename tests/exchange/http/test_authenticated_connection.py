@@ -116,8 +116,8 @@ async def test_a_method_that_the_server_does_not_offer_is_no_refused_log_in(
     ("headers", "page", "told"),
     [
         ({}, "<html><form action='/my.policy'></form></html>", "points to /my.policy"),
-        ({"WWW-Authenticate": "Bearer"}, "", "takes no password, but bearer alone"),
-        ({"WWW-Authenticate": "FBA"}, "<html><form/></html>", "takes no password, but fba alone"),
+        ({"WWW-Authenticate": "Bearer"}, "", "accepts no password, only bearer"),
+        ({"WWW-Authenticate": "FBA"}, "<html><form/></html>", "accepts no password, only fba"),
     ],
     ids=["form", "Bearer", "FBA"],
 )

@@ -142,7 +142,7 @@ async def test_certificate_files_that_cannot_be_used(
     for files, said in (
         (ClientCertificate(good.certificate, other.key), "is not the key of"),
         (ClientCertificate(nonsense, good.key), "no PEM certificate"),
-        (ClientCertificate(good.certificate, nonsense), "no private key in PEM"),
+        (ClientCertificate(good.certificate, nonsense), "no PEM private key"),
         (ClientCertificate(good.certificate, tmp_path / "gone.key"), "gone.key: No such file"),
     ):
         failure = await failure_of(make_application(files))
@@ -157,7 +157,7 @@ async def test_a_key_that_entra_does_not_take_is_said_to_be_none(
     file.write_bytes(key_files()[-1])
     failure = await failure_of(make_application(ClientCertificate(file, file)))
     assert type(failure) is ClientCertificateUnusable
-    assert "no RSA key" in failure.detail
+    assert "not an RSA key" in failure.detail
 
 
 async def test_what_stands_around_a_certificate_may_be_in_any_charset(

@@ -236,7 +236,7 @@ def test_redirects_come_to_an_end() -> None:
     asked = walk(search, play)
     assert sum("chain" in url for url in asked) == MOST_REDIRECTS
     assert asked[-1] == GET_2
-    assert f"{MOST_REDIRECTS} redirects are enough" in failure(search)
+    assert f"{MOST_REDIRECTS} redirects are the limit" in failure(search)
 
 
 def test_other_address_starts_again_with_it() -> None:
@@ -265,7 +265,7 @@ def test_circle_of_addresses_is_called_one() -> None:
         return Answer(200, soap("RedirectAddress", other[step.address])) if step.asking is Asking.SOAP else None
 
     walk(search, play)
-    assert f"circle: back to the address {ADDRESS}" in failure(search)
+    assert f"redirect loop: back to the address {ADDRESS}" in failure(search)
 
 
 def test_next_address_is_asked_about_where_one_is_unknown() -> None:
