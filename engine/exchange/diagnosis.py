@@ -105,7 +105,7 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         ),
         exchange.TooManyAtOnce: ("More requests are under way than the throttling policy allows.", _POLICY),
         exchange.ServiceAccountBusy: ("The service account has used up what its throttling policy allows.", _POLICY),
-        exchange.MailboxBusy: ("There are many requests for this mailbox at present, or its database is slow.", ""),
+        exchange.MailboxBusy: ("Many requests for this mailbox at present, or its database is slow.", ""),
         exchange.ExchangeBusy: ("The server, or a front end, is overloaded.", "Test-ServiceHealth"),
         exchange.CertificateNotTrusted: (
             "The certificate was issued by a private CA, is for another name, or has expired.",

@@ -213,7 +213,7 @@ async def test_a_refused_connection_makes_exchange_unreachable(iis: Iis, open_cl
 @pytest.mark.parametrize("url", ["", "nonsense", "ftp://mail.corp.example/", "https://", "https://a:b/"])
 async def test_what_is_no_url_of_a_web_server_is_said_so(iis: Iis, open_client: OpenClient, url: str) -> None:
     async with open_client(iis) as client:
-        with pytest.raises(ExchangeUnreachable, match="is not an? .*URL"):
+        with pytest.raises(ExchangeUnreachable, match=r"is not an? .*URL"):
             await client.post(url, b"x", {})
 
 
