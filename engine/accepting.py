@@ -1,4 +1,4 @@
-"""Accepts connections so that none is lost: for every port and socket that somebody connects to."""
+"""Accepts connections without losing any when cancelled, for every listening port and socket."""
 
 import asyncio
 import socket
@@ -6,10 +6,10 @@ from typing import Any
 
 
 async def next_connection(listener: socket.socket) -> tuple[socket.socket, Any]:
-    """Return the next connection to a `listener` that does not block, and the address it comes from. Raises OSError.
+    """Return the next connection to a non-blocking `listener`, and the address it comes from. Raises OSError.
 
-    `loop.sock_accept` loses what it has accepted when it is cancelled: that stays open, and whoever is at the other end
-    waits for an answer although nobody is there. Here nothing is awaited between accepting and returning.
+    `loop.sock_accept` loses an accepted connection when it is cancelled: it stays open, and the peer waits for an
+    answer that never comes. Here nothing is awaited between accepting and returning.
     """
     while True:
         await _readable(listener)

@@ -1,4 +1,4 @@
-"""Tells whoever waits that something happened, without saying what."""
+"""A notification that wakes all waiting tasks, without a value."""
 
 import asyncio
 from datetime import datetime
@@ -7,22 +7,22 @@ from engine.core.clock import Clock
 
 
 class Broadcast:
-    """Lets any number of tasks wait for the next time something happens."""
+    """Lets any number of tasks wait for the next notification."""
 
     def __init__(self) -> None:
         self._happened = asyncio.Event()
 
     def notify(self) -> None:
-        """Let everybody who waits go on."""
+        """Wake all waiting tasks."""
         self._happened.set()
         self._happened = asyncio.Event()
 
     async def wait(self) -> None:
-        """Return when it happens next."""
+        """Return at the next notification."""
         await self._happened.wait()
 
     async def wait_until(self, instant: datetime, clock: Clock) -> None:
-        """Return when it happens next, or at `instant` if that is sooner."""
+        """Return at the next notification, or at `instant` if that is sooner."""
         happened = self._happened
         async with asyncio.TaskGroup() as group:
             waits = [group.create_task(happened.wait()), group.create_task(clock.sleep_until(instant))]

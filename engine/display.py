@@ -1,7 +1,7 @@
-"""What comes from outside, made safe to be shown: on a terminal, in a line of a log, and where only ASCII is known.
+"""Makes text from outside safe to display: on a terminal, in a log line, and where only ASCII is available.
 
-Names, subjects, texts of servers and settings may hold anything. Here is the one function that everything goes through
-on its way to somebody's eyes; what is sent to programs (JSON) stays as it is.
+Names, subjects, texts of servers and settings may hold anything. Everything that a person sees passes through
+`visible`; what is sent to programs (JSON) stays as it is.
 """
 
 import re
@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 _CONTROL_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
-"""Default_Ignorable_Code_Point (Unicode Standard Annex 44) that no general category tells."""
+"""Characters with Default_Ignorable_Code_Point (Unicode Standard Annex 44) that no general category covers."""
 
 _HARMFUL = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Controls, format characters (bidirectional and of no width), lone surrogates, separators of lines, paragraphs."""
+"""Controls, format characters (bidirectional, zero width), lone surrogates, line and paragraph separators."""
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class _Signs:
-    """The sign that stands for each character, as `str.translate` asks for it."""
+    """Replacement for each character, as a table for `str.translate`."""
 
     def __getitem__(self, code: int) -> str:
         letter = chr(code)
@@ -36,9 +36,10 @@ _SIGNS = _Signs()
 
 
 def visible(text: str) -> str:
-    """Return `text` with as many characters, none of which does anything to a terminal or a log but to be seen.
+    """Return `text` with the same number of characters, none of which affects a terminal or a log.
 
-    What would move the cursor, change colours, begin a line, hide, or turn the direction is shown as a sign.
+    Characters that would move the cursor, change colours, begin a line, hide, or change the direction are replaced by
+    visible signs.
     """
     if text.isprintable() and (text.isascii() or _UNSEEN.search(text) is None):
         return text
@@ -46,22 +47,22 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str, longest: int) -> str:
-    """Return at most `longest` characters of what a peer wrote, `visible`, for a status and a line of a log."""
+    """Return at most `longest` characters of a peer's text, made `visible`, for a status or a log line."""
     return visible(text[:longest].strip())
 
 
 def visible_lines(text: str) -> str:
-    """Return a text of several lines for a file or a clipboard: as `visible`, but lines and tabs stay what they are."""
+    """Return a text of several lines for a file or a clipboard: like `visible`, but keeps line breaks and tabs."""
     return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.replace("\r\n", "\n").split("\n"))
 
 
 def counted(number: int, what: str, many: str = "") -> str:
-    """Return a number with what it counts, in the singular where it is one."""
+    """Return a number with its noun, in the singular if the number is one."""
     return f"{number:,} {what if number == 1 else many or f'{what}s'}"
 
 
 def displayed(data: T) -> T:
-    """Return data of the API with every text in it `visible`, however deep; the very object where all are."""
+    """Return data of the API with every text in it made `visible`; the same object if nothing changes."""
     return _displayed(data)  # type: ignore[no-any-return]
 
 
@@ -128,11 +129,11 @@ SIGNS = {
     "▆": "+",
     "▇": "*",
 }
-"""In the order of use: activities, marks, punctuation, lines, bars; the eighths grow in darkness. Each is as wide."""
+"""ASCII replacements of the same width, by use: activities, marks, punctuation, lines, bars from light to dark."""
 
 
 def ascii_letter(letter: str) -> str:
-    """Return the letter of ASCII that comes nearest to a letter, a question mark where there is none."""
+    """Return the nearest ASCII character, or a question mark if there is none."""
     if letter in SIGNS:
         return SIGNS[letter]
     base = unicodedata.normalize("NFKD", letter)[0]
@@ -140,21 +141,21 @@ def ascii_letter(letter: str) -> str:
 
 
 def ascii_errors(error: UnicodeError) -> tuple[str, int]:
-    """Stand in for what an encoding lacks (see `codecs.register_error`)."""
+    """Error handler that replaces what an encoding lacks (see `codecs.register_error`)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(ascii_letter, error.object[error.start : error.end])), error.end
 
 
 NEAREST = "calendar-engine-nearest"
-"""The name that `ascii_errors` goes by, once `codecs` was told."""
+"""The name under which `ascii_errors` is registered with `codecs`."""
 
 
 def is_ascii_locale(environment: Mapping[str, str], *, utf8_mode: bool) -> bool:
-    """Tell whether the locale is C or POSIX (locale(7)), which has ASCII alone.
+    """Return whether the locale is C or POSIX (locale(7)), which has only ASCII.
 
-    Python itself then writes UTF-8 (PEP 540), and says that LC_CTYPE is C.UTF-8 (PEP 538); `utf8_mode` tells whether it
-    does, and PYTHONUTF8 that somebody wants it to.
+    In such a locale Python itself writes UTF-8 (PEP 540) and sets LC_CTYPE to C.UTF-8 (PEP 538); `utf8_mode` is whether
+    it does, and PYTHONUTF8 says that it is wanted.
     """
     if "PYTHONUTF8" in environment or "PYTHONIOENCODING" in environment:
         return False

@@ -1,1 +1,1 @@
-"""Calendar sources behind one protocol; nothing of EWS or Graph is visible outside this room."""
+"""Calendar sources behind one protocol; nothing of EWS or Graph is visible outside this package."""

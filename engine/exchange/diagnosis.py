@@ -1,4 +1,4 @@
-"""What an exchange that went wrong means, and what to type: from the same tables that decide what is done about it."""
+"""Diagnosis of a failed request: its meaning, and the command to type, from the tables that decide the retries."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _AADSTS = re.compile(r"AADSTS(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom the commands are about: the service account, or the client ID of the application."""
+    """The account that the commands name: the service account, or the client ID of the application."""
 
     name: str
     by_certificate: bool = False
@@ -28,8 +28,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """One thing that is wrong: the code that says so, the failure that it means, why it may be so, what to type, and
-    what the engine does (`reaction`)."""
+    """One problem: its code, the failure that the code means, a likely cause, a command to type, and what the engine
+    does about it (`reaction`)."""
 
     code: str
     failure: type[ExchangeFailure]
@@ -56,11 +56,11 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
             _GRANT,
         ),
         exchange.CalendarNotReadable: (
-            "The mailbox is disabled or without a licence, or its calendar folder is missing.",
+            "The mailbox is disabled or has no licence, or its calendar folder is missing.",
             "Get-MailboxFolderStatistics -Identity {mailbox} -FolderScope Calendar",
         ),
         exchange.MailboxNotFound: (
-            "No mailbox has this address: it is misspelt at the PBX user object, or the mailbox was removed.",
+            "No mailbox has this address: it is misspelt in the PBX user object, or the mailbox was removed.",
             "Get-Recipient -Identity {mailbox} | Format-List PrimarySmtpAddress, EmailAddresses",
         ),
         exchange.NotPrimaryAddress: (
@@ -68,7 +68,7 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
             "Get-Mailbox -Identity {mailbox} | Format-List PrimarySmtpAddress, EmailAddresses",
         ),
         exchange.MailboxMoved: (
-            "The mailbox is being moved to another database or to the cloud, or was.",
+            "The mailbox is being, or was, moved to another database or to the cloud.",
             "Get-MoveRequest -Identity {mailbox} | Get-MoveRequestStatistics",
         ),
         exchange.MailboxTrouble: (
@@ -76,7 +76,7 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
             "Test-MAPIConnectivity -Identity {mailbox}",
         ),
         exchange.ServiceMailboxMissing: (
-            "Resolving names needs a mailbox of one's own, and the service account has none.",
+            "Resolving names requires a mailbox, and the service account has none.",
             "Enable-Mailbox -Identity {account}",
         ),
         exchange.LoginRefused: (
@@ -84,11 +84,11 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
             'Get-ADUser -Filter "UserPrincipalName -eq {account}" -Properties LockedOut, PasswordExpired, Enabled',
         ),
         exchange.LoginMethodNotOffered: (
-            "The virtual directory of EWS has another authentication switched on than exchange.auth names.",
+            "The EWS virtual directory has another authentication method enabled than exchange.auth names.",
             "Get-WebServicesVirtualDirectory | Format-List Server, *Authentication*, ExtendedProtection*",
         ),
         exchange.EwsForbidden: (
-            "EWS is off for the organisation or the service account, or a policy lets only other programs use it.",
+            "EWS is off for the organisation or the service account, or a policy allows only other programs.",
             "Get-CASMailbox -Identity {account} | Format-List Ews*; Get-OrganizationConfig | Format-List Ews*",
         ),
         exchange.EwsSwitchedOff: (
@@ -96,7 +96,7 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
             "Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy | Format-List Ews*",
         ),
         exchange.SubscriptionRefused: (
-            "The mailbox has as many subscriptions as its throttling policy allows, perhaps of other programs.",
+            "The mailbox has as many subscriptions as its throttling policy allows, perhaps from other programs.",
             "Get-ThrottlingPolicyAssociation -Identity {mailbox}",
         ),
         exchange.SubscriptionLost: (
@@ -105,27 +105,27 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         ),
         exchange.TooManyAtOnce: ("More requests are under way than the throttling policy allows.", _POLICY),
         exchange.ServiceAccountBusy: ("The service account has used up what its throttling policy allows.", _POLICY),
-        exchange.MailboxBusy: ("Much is asked for this mailbox at present, or its database is slow.", ""),
-        exchange.ExchangeBusy: ("The server, or a front end, has more to do than it can.", "Test-ServiceHealth"),
+        exchange.MailboxBusy: ("Many requests for this mailbox at present, or its database is slow.", ""),
+        exchange.ExchangeBusy: ("The server, or a front end, is overloaded.", "Test-ServiceHealth"),
         exchange.CertificateNotTrusted: (
-            "The certificate is of a private CA, is for another name, or has expired.",
+            "The certificate was issued by a private CA, is for another name, or has expired.",
             "Get-ExchangeCertificate | Format-List Subject, CertificateDomains, NotAfter, Services",
         ),
-        exchange.ExchangeUnreachable: ("The server is down, or the network does not lead there.", ""),
-        exchange.AnswerBrokenOff: ("The mailbox's database is slow, or something between us cuts connections.", ""),
-        exchange.CalendarTooFull: ("There are more appointments in a small part of the calendar than EWS tells.", ""),
+        exchange.ExchangeUnreachable: ("The server is down, or cannot be reached over the network.", ""),
+        exchange.AnswerBrokenOff: ("The mailbox's database is slow, or something in between cuts connections.", ""),
+        exchange.CalendarTooFull: ("A small part of the calendar holds more appointments than EWS returns.", ""),
         exchange.NotUnderstood: ("A proxy or a log-in page answers in place of Exchange.", ""),
-        exchange.RequestRejected: ("We made a mistake.", ""),
+        exchange.RequestRejected: ("There is a bug in the engine.", ""),
         exchange.ExchangeTooOld: (
             "The server, or that of the mailbox, is older than Exchange 2013 SP1.",
             "Get-ExchangeServer | Format-List Name, AdminDisplayVersion",
         ),
         exchange.LedElsewhere: (
-            "Something in front of Exchange asks people to log in (pre-authentication), or the address is another one.",
+            "Something in front of Exchange requires a log-in (pre-authentication), or the address is a different one.",
             "Get-WebServicesVirtualDirectory | Format-List Server, InternalUrl, ExternalUrl, *Authentication*",
         ),
-        exchange.LoginUnproved: ("Something else than Exchange answers log-ins.", ""),
-        exchange.TlsImpossible: ("The server offers no TLS version from 1.2 on, or no common cipher suite.", ""),
+        exchange.LoginUnproved: ("Something other than Exchange answers the log-ins.", ""),
+        exchange.TlsImpossible: ("The server supports neither TLS 1.2 nor newer, or no common cipher suite.", ""),
         oauth.TokenRefused: (
             "The application lacks the permission, or the token is for another cloud.",
             "New-ManagementRoleAssignment -App {account} -Role 'Application EWS.AccessAsApp'",
@@ -139,12 +139,12 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         oauth.ClientSecretRefused: ("The secret was mistyped, or its ID was taken in place of its value.", ""),
         oauth.ClientCertificateRefused: ("The certificate was not uploaded to the app registration.", ""),
         oauth.TenantUnknown: ("The tenant ID is wrong, or belongs to another cloud.", ""),
-        oauth.AuthorityTlsImpossible: ("A proxy, or an appliance that looks into TLS, answers in its place.", ""),
+        oauth.AuthorityTlsImpossible: ("A proxy, or an appliance that inspects TLS, answers in its place.", ""),
         oauth.AuthorityUnreachable: ("This machine cannot reach the log-in service.", ""),
-        oauth.TokenDenied: ("A policy of the tenant, for instance Conditional Access, forbids it.", ""),
+        oauth.TokenDenied: ("A policy of the tenant, such as Conditional Access, forbids it.", ""),
     }
 )
-# What autodiscover says for itself (engine.exchange.ews.autodiscover).
+# Error codes of autodiscover itself (engine.exchange.ews.autodiscover).
 _AUTODISCOVER: Mapping[str, type[ExchangeFailure]] = MappingProxyType(
     {
         "InvalidUser": exchange.MailboxNotFound,
@@ -169,10 +169,10 @@ def diagnose(
     by_policy: bool = False,
     stranger: str = "",
 ) -> tuple[Diagnosed, ...]:
-    """Return what is wrong with an exchange, nothing if it is fine.
+    """Return the problems of one logged request, none if it went well.
 
-    `failure` is the name of what kept an answer away, or answered in place of Exchange (`stranger` says that in words,
-    where it is known); `mailbox` whom it was about ("" for the service account).
+    `failure` is the name of the failure that prevented an answer, or of what answered in place of Exchange (`stranger`
+    describes that, if it is known); `mailbox` is the mailbox it was for ("" for the service account).
     """
     found: list[tuple[str, type[ExchangeFailure]]] = []
     if failure:
@@ -195,13 +195,13 @@ def diagnose(
 
 
 def stranger_in(status: int | None, headers: Mapping[str, str], body: bytes) -> str:
-    """Return what answered in place of Exchange and where it leads to, "" where that was Exchange."""
+    """Return what answered in place of Exchange and where it redirects to; "" if Exchange itself answered."""
     found = what_answers(status, headers, body) if status is not None else None
     return found.detail if found is not None else ""
 
 
 def known_codes() -> tuple[str, ...]:
-    """Return every response code that is known."""
+    """Return all known response codes."""
     return tuple(MEANINGS)
 
 

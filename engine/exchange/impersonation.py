@@ -1,12 +1,12 @@
-"""The commands that let the service account impersonate: scoped, and to be typed as often as one likes."""
+"""Shell commands that let the service account impersonate: scoped and idempotent."""
 
 import re
 
-# Whatever PowerShell could take for more than a name is not put into a command.
+# Anything that PowerShell could take for more than a name is kept out of commands.
 _PLAIN = re.compile(r"[A-Za-z0-9._@+\\-]{1,320}")
 
 NAME = "calendar-engine"
-"""What the management scope and the role assignment are called."""
+"""The name of the management scope and of the role assignment."""
 
 _SCOPE = f"Get-ManagementScope -Identity '{NAME}' -ErrorAction SilentlyContinue"
 _ASSIGNMENT = f"Get-ManagementRoleAssignment -Identity '{NAME}' -ErrorAction SilentlyContinue"
@@ -14,9 +14,9 @@ _FILTER = "RecipientTypeDetails -eq 'UserMailbox' -or RecipientTypeDetails -eq '
 
 
 def grant(account: str) -> str:
-    """Return one line for the Exchange Management Shell; `account` is quoted as PowerShell wants it.
+    """Return one line for the Exchange Management Shell; `account` is quoted as PowerShell requires.
 
-    The scope takes in the mailboxes of people and shared ones, until its filter is narrowed (Set-ManagementScope).
+    The scope includes user mailboxes and shared mailboxes, until its filter is narrowed (Set-ManagementScope).
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-configure-impersonation
     """
     return (
@@ -30,7 +30,7 @@ def grant(account: str) -> str:
 
 
 def extend(mailbox: str) -> str:
-    """Return one line that tells whether the scope takes in a mailbox, `mailbox` quoted as above."""
+    """Return one line that shows whether the scope includes a mailbox; `mailbox` is quoted as above."""
     return (
         f"Get-Recipient -RecipientPreviewFilter ({_SCOPE}).RecipientFilter -ResultSize Unlimited | "
         f"Where-Object {{ $_.EmailAddresses -contains 'smtp:' + {mailbox} }}"
@@ -38,5 +38,5 @@ def extend(mailbox: str) -> str:
 
 
 def quoted(name: str, placeholder: str) -> str:
-    """Return a name in quotes, or a placeholder for what could be taken for more than a name."""
+    """Return a name in quotes, or a placeholder for anything that could be taken for more than a name."""
     return f"'{name if _PLAIN.fullmatch(name) else placeholder}'"

@@ -1,4 +1,4 @@
-"""Says in words what is done about a failure: from the policy that decides it, so that the words are never wrong."""
+"""Descriptions of what the engine does about a failure, made from the retry policy itself so they cannot go stale."""
 
 from datetime import timedelta
 from enum import Enum, auto
@@ -24,7 +24,7 @@ _NO_READING = (Subscribing.LATER, Subscribing.REFUSED, Subscribing.LOST)
 
 
 class Task(Enum):
-    """What was being done when something failed."""
+    """The task that failed."""
 
     READ = auto()
     SUBSCRIBE = auto()
@@ -32,7 +32,7 @@ class Task(Enum):
 
 
 def narrated(failure: type[Failure], task: Task = Task.READ) -> str:
-    """Return what is done about a failure, and when."""
+    """Return what the engine does about a failure, and when."""
     policy = policy_of(failure)
     if task is Task.LISTEN:
         return _listening(policy.subscribing)
@@ -42,14 +42,14 @@ def narrated(failure: type[Failure], task: Task = Task.READ) -> str:
         (
             _before(failure, policy),
             _next_try(policy),
-            "; a pause that is asked for counts instead" if issubclass(failure, ExchangeBusy) else "",
+            "; a pause that Exchange asks for takes precedence" if issubclass(failure, ExchangeBusy) else "",
             _besides(policy),
         )
     )
 
 
 def in_short(failure: type[Failure], task: Task = Task.READ) -> str:
-    """Return what is done about a failure in no more than 24 characters."""
+    """Return what the engine does about a failure, in no more than 24 characters."""
     policy = policy_of(failure)
     if task is Task.LISTEN:
         return f"connect again in {_time(LISTEN_AGAIN.steps[0])}"
@@ -72,13 +72,13 @@ def in_short(failure: type[Failure], task: Task = Task.READ) -> str:
 
 def _before(failure: type[Failure], policy: RetryPolicy) -> str:
     if issubclass(failure, NotPrimaryAddress):
-        return "ask at once for the primary address, where the answer names it; otherwise "
+        return "use the primary address at once, if the answer names it; otherwise "
     if policy.in_parts:
-        return "read the calendar in parts; where none of them can be read, "
+        return "read the calendar in parts; if none of them can be read, "
     if policy.with_less is not WithLess.NOBODY:
         return (
-            f"read times and states alone, and try to read more in about {_time(WITH_LESS)}; where the settings do not "
-            "let that, "
+            f"read only times and states, and try to read more in about {_time(WITH_LESS)}; if the settings do not "
+            "allow that, "
         )
     return ""
 
@@ -89,14 +89,14 @@ def _next_try(policy: RetryPolicy) -> str:
         case Concerns.MAILBOX:
             return mailbox
         case Concerns.MAILBOX_UNLESS_MANY if policy.before_an_answer:
-            return f"{mailbox}; where many have it, or nothing was answered yet, stop all, and {for_all}"
+            return f"{mailbox}; if it affects many, or Exchange has not answered yet, stop all, and {for_all}"
         case Concerns.MAILBOX_UNLESS_MANY:
-            return f"{mailbox}; where many have it, stop all, and {for_all}"
+            return f"{mailbox}; if it affects many, stop all, and {for_all}"
         case Concerns.SERVER | Concerns.ADDRESS:
-            return f"{mailbox}; where nobody else's server answers, stop all, and {for_all}"
+            return f"{mailbox}; if no other server answers, stop all, and {for_all}"
         case Concerns.ACCOUNT:
             again = _again(policy.pauses_of_all)
-            return f"ask in the service account's own name {again}; calendars whose mailboxes are known are read on"
+            return f"retry the service account's own requests {again}; calendars of known mailboxes are still read"
         case Concerns.EVERYBODY:
             return f"stop all, and {for_all}"
 
@@ -104,19 +104,19 @@ def _next_try(policy: RetryPolicy) -> str:
 def _besides(policy: RetryPolicy) -> str:
     words = []
     if policy.while_known is not None:
-        words.append(f"no later than after {_time(policy.while_known)} while what was read of it counts")
+        words.append(f"after {_time(policy.while_known)} at the latest while its last reading is still used")
     if policy.confirms:
-        words.append("its presence is cleared when more answers confirm that it is gone")
+        words.append("its presence is cleared once more answers confirm that it is gone")
     if policy.forgets is Forgets.MAILBOX:
-        words.append("the mailbox is looked for before that")
+        words.append("the mailbox is looked up again before that")
     if policy.forgets is Forgets.SERVER:
-        words.append("the server is looked for before that")
+        words.append("the server is looked up again before that")
     if policy.fewer_at_once:
-        words.append("fewer requests are under way at once for a while")
+        words.append("fewer requests are sent at once for a while")
     if policy.before_a_token is not None:
-        words.append(f"no token is asked for within {_time(policy.before_a_token)}")
+        words.append(f"no token is requested within {_time(policy.before_a_token)}")
     if policy.by_breaker:
-        words.append(f"log-ins wait longer: after {TRIES} in a row, {_again(LOG_INS)}, or when somebody asks for it")
+        words.append(f"log-ins wait longer: after {TRIES} in a row, {_again(LOG_INS)}, or on request")
     return "".join(f"; {each}" for each in words)
 
 
@@ -124,9 +124,9 @@ def _listening(subscribing: Subscribing) -> str:
     connect = f"connect {_again(LISTEN_AGAIN)}"
     match subscribing:
         case Subscribing.LOST:
-            return f"subscribe again, alone or later where that is in vain, and {connect}; then read the calendars"
+            return f"subscribe again, alone or later if that fails, and {connect}; then read the calendars"
         case Subscribing.REFUSED:
-            return f"{connect}; new subscriptions that are refused are made in smaller groups, alone, and then later"
+            return f"{connect}; refused new subscriptions are retried in smaller groups, then alone, and then later"
         case Subscribing.OF_THE_MAILBOX:
             return f"{connect}, in the name of another mailbox; then read the calendars"
         case _:

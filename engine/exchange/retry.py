@@ -1,7 +1,7 @@
-"""What is done about each failure of a calendar source: whom it stops, when the next try is, and what else. No I/O.
+"""Retry policies for failures of a calendar source: whom one stops, when to retry, and what else to do. No I/O.
 
-One table decides. Calendar reading, throttling, notifications and sources ask it, and what administrators are told is
-made from it (`engine.exchange.narration`). A failure without a row has that of the class above it.
+One table decides. Calendar reading, throttling, notifications and sources use it, and the descriptions shown to
+administrators are made from it (`engine.exchange.narration`). A failure without a row has that of its base class.
 """
 
 from collections.abc import Mapping
@@ -20,64 +20,64 @@ from engine.logins import rules
 
 HOUR = timedelta(hours=1)
 LOOKS = Pauses(tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60)))
-"""After what only a person can mend, unless it was a hiccup: soon at first, then seldom. A change in the PBX makes it
-sooner."""
+"""After a failure that only a person can fix, unless it was temporary: soon at first, then rarely. A change in the PBX
+makes it sooner."""
 
 DAILY = Pauses((*LOOKS.steps, timedelta(hours=24)))
 PASSING = doubling(timedelta(seconds=10), timedelta(minutes=5))
-"""After a failure of one mailbox that may pass by itself."""
+"""After a possibly temporary failure of one mailbox."""
 
 OF_ALL = doubling(timedelta(seconds=5), timedelta(minutes=5))
 WITHOUT_RIGHT = doubling(timedelta(minutes=15), HOUR)
 OF_THE_ACCOUNT = doubling(timedelta(seconds=10), timedelta(minutes=10))
 SUBSCRIBE_LATER = doubling(timedelta(minutes=30), timedelta(hours=4))
-"""After a mailbox, or a whole server, took no subscription. Until then it is read regularly."""
+"""After a mailbox, or a whole server, refused a subscription. Until then it is read regularly."""
 
 LISTEN_AGAIN = doubling(timedelta(seconds=1), timedelta(minutes=5))
-"""Before a connection for notifications is made again."""
+"""Before a connection for notifications is opened again."""
 
 WITH_LESS = HOUR
-"""How long is read with less before it is tried whether everything can be read again."""
+"""How long to read with less before trying whether everything can be read again."""
 
 AFTER_A_PERSON = timedelta(minutes=15)
-"""How long tokens are left alone after what only a person can mend."""
+"""How long no token is requested after a failure that only a person can fix."""
 
 LOG_INS = Pauses(rules.PAUSES)
-"""Of the breaker of log-ins, after `rules.TRIES` in a row: no request gets past it before."""
+"""Pauses of the circuit breaker for log-ins, after `rules.TRIES` in a row: it admits no request before."""
 
 
 class Concerns(Enum):
-    """Whom a failure stops."""
+    """The part of the work that a failure stops."""
 
     MAILBOX = auto()
     MAILBOX_UNLESS_MANY = auto()
-    """One mailbox can have it alone; where more fall ill in a row than are read at once, all of them have it."""
+    """One mailbox can have it; if more begin to fail in a row than are read at once, it affects all of them."""
     SERVER = auto()
-    """The mailboxes of one server can have it; where nobody else's answers, all of them have it."""
+    """The mailboxes of one server can have it; if no other server answers, it affects all of them."""
     ADDRESS = auto()
-    """The same, and who is the only one with a mailbox has it for all."""
+    """As SERVER, but a user who is the only one with a mailbox counts for all."""
     ACCOUNT = auto()
-    """What the service account asks in its own name; what it does for single mailboxes goes on."""
+    """Requests in the service account's own name; those for single mailboxes continue."""
     EVERYBODY = auto()
 
 
 class Subscribing(Enum):
-    """What a failure means for a mailbox's subscription, and for the connection that it is listened to on."""
+    """The effect of a failure on a mailbox's subscription, and on the connection for its notifications."""
 
     AS_READING = auto()
-    """No subscription, as the mailbox cannot be read either; a connection is made again."""
+    """No subscription, because the mailbox cannot be read either; a connection is opened again."""
     OF_THE_MAILBOX = auto()
-    """The same; and a connection in its name gets another anchor."""
+    """As AS_READING, and a connection in its name gets another anchor."""
     LATER = auto()
-    """The mailbox is read regularly, and subscribed to later; a connection is made again."""
+    """The mailbox is read regularly, and subscribed to later; a connection is opened again."""
     REFUSED = auto()
-    """The same; and a new subscription is not taken on this connection."""
+    """As LATER, and a new subscription is not accepted on this connection."""
     LOST = auto()
-    """The same; and a subscription that worked is made anew."""
+    """As LATER, and a subscription that worked is renewed."""
 
 
 class Forgets(Enum):
-    """What is looked for again before the next try."""
+    """What is looked up again before the next attempt."""
 
     NOTHING = auto()
     MAILBOX = auto()
@@ -85,7 +85,7 @@ class Forgets(Enum):
 
 
 class WithLess(Enum):
-    """Whose times and states alone are read meanwhile, where a source can do that."""
+    """The mailboxes of which only times and states are read meanwhile, if a source can do that."""
 
     NOBODY = auto()
     MAILBOX = auto()
@@ -94,14 +94,14 @@ class WithLess(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What is done about a failure.
+    """The reaction to a failure.
 
-    `pauses` are those of a mailbox that has it, `pauses_of_all` those of everybody where it concerns everybody (of the
-    service account, where it concerns that). A mailbox whose calendar counts still waits no longer than `while_known`.
-    `may_be_of_an_item`: where it is answered for one item, the rest of the calendar is read. `for_everybody` is the
-    failure that it is where every mailbox has it. `before_an_answer`: until anything was answered it stops everybody.
-    `confirms`: a mailbox is gone for good only when that was answered again. `by_breaker`: log-ins wait for theirs.
-    No token is asked for within `before_a_token`.
+    `pauses` apply to a mailbox that has it, `pauses_of_all` to everybody if it affects everybody (to the service
+    account, if it affects that). A mailbox whose last reading is still used waits no longer than `while_known`.
+    `may_be_of_an_item`: if it is answered for one item, the rest of the calendar is read. `for_everybody` is the
+    failure to report if every mailbox has it. `before_an_answer`: until Exchange has answered anything it stops
+    everybody. `confirms`: a mailbox counts as gone only after further such answers. `by_breaker`: the circuit breaker
+    pauses log-ins. No token is requested within `before_a_token`.
     """
 
     concerns: Concerns = Concerns.MAILBOX
@@ -122,12 +122,12 @@ class RetryPolicy:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether the failure is one that, if it stays, only a person can mend."""
+        """Whether only a person can fix the failure, if it persists."""
         return self.pauses in (LOOKS, DAILY)
 
     @property
     def is_of_a_server(self) -> bool:
-        """Whether mailboxes of one server can have it while another server has others."""
+        """Whether it can affect the mailboxes of one server only, while other servers work."""
         return self.concerns in (Concerns.SERVER, Concerns.ADDRESS)
 
 
@@ -161,7 +161,7 @@ POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
         exchange.MailboxBusy: RetryPolicy(Concerns.MAILBOX_UNLESS_MANY),
         exchange.TooManyAtOnce: RetryPolicy(Concerns.MAILBOX_UNLESS_MANY, fewer_at_once=True),
         exchange.EwsSwitchedOff: _FORBIDDEN,
-        # A bare 403 may be a hiccup of a front end; what is refused in words waits for a person.
+        # A bare 403 may be a temporary fault of a front end; an explicit refusal waits for a person.
         exchange.EwsForbidden: replace(_FORBIDDEN, pauses_of_all=LOOKS, before_an_answer=True),
         exchange.ImpersonationRightMissing: replace(
             _SERVICE, pauses_of_all=WITHOUT_RIGHT, with_less=WithLess.EVERYBODY
@@ -200,7 +200,7 @@ POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
 
 
 def policy_of(failure: type[Failure]) -> RetryPolicy:
-    """Return what is done about a kind of failure; without a row, what its scope and its fault call for."""
+    """Return the policy for a kind of failure; without a row, the one for its scope and fault."""
     row = next((POLICIES[each] for each in failure.__mro__ if each in POLICIES), None)
     if row is not None:
         return row
@@ -210,11 +210,11 @@ def policy_of(failure: type[Failure]) -> RetryPolicy:
 
 
 def pause_after(failure: Failure, failures: int, random: Random) -> timedelta:
-    """Return how long a mailbox is left alone after the last of so many failures in a row."""
+    """Return the pause of a mailbox after this number of consecutive failures."""
     policy = policy_of(type(failure))
     pause = policy.pauses.after(failures, random)
     if policy.needs_a_person or not isinstance(failure, ExchangeFailure) or failure.retry_after is None:
         return pause
     asked = asked_for(timedelta(seconds=failure.retry_after), random)
-    # "Retry-After: 0", again and again, does not mean as often as we can.
+    # Repeated "Retry-After: 0" does not mean to retry without a pause.
     return asked if asked >= policy.pauses.steps[0] else max(asked, pause)

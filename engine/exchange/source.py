@@ -1,4 +1,4 @@
-"""The one face every calendar source shows: find a mailbox, read its window, hear when it changes."""
+"""Interface of calendar sources: find a mailbox, read a window of its calendar, and report changes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from engine.exchange.errors import ExchangeFailure
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """Where a user's calendar is: the primary SMTP address and the URL it is served under.
+    """Location of a user's calendar: the primary SMTP address, and the URL of the server.
 
-    `found_by` is the candidate address that led to it, "" where that is not known.
+    `found_by` is the candidate address that led to it, "" if that is not known.
     """
 
     address: str
@@ -25,14 +25,14 @@ class Mailbox:
 
 
 class Window(msgspec.Struct, frozen=True, gc=False):
-    """A stretch of time, [start, end), both aware UTC instants."""
+    """A period of time, [start, end), both aware UTC instants."""
 
     start: datetime
     end: datetime
 
 
 class Urgency(Enum):
-    """Why and how soon a mailbox has to be read again."""
+    """The reason why a mailbox has to be read again, and how soon."""
 
     NOW = "something in it has changed"
     SOON = "it is not watched any more"
@@ -41,11 +41,11 @@ class Urgency(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """How the changes of a mailbox are learned: told at once if it is `watched`, else by reading it now and then.
+    """Subscription status of a mailbox: changes are notified at once if it is `watched`, else found by polling.
 
     It is watched `since` an instant of network time, on a `connection` that carries other mailboxes too and is named
-    by one of them. `why_not` says in words what keeps it from being watched, "" where nothing does or nobody tried.
-    `held_back_until` is when it may be read again (network time), None where it was not asked for too often.
+    after one of them. `why_not` describes what prevents watching it, "" if nothing does or it was not tried.
+    `held_back_until` is when it may be read again (network time), None if it was not read too often.
     """
 
     watched: bool = False
@@ -56,17 +56,17 @@ class Following:
 
 
 Tell = Callable[[str, Urgency], None]
-"""Takes the address of a mailbox that has to be read again."""
+"""Callback with the address of a mailbox that has to be read again."""
 
 
 class CalendarSource(Protocol):
-    """Somewhere calendars can be read from. Every method may raise an `ExchangeFailure`, whose scope tells whether
-    one mailbox or the whole source is concerned."""
+    """A source that calendars can be read from. Every method may raise an `ExchangeFailure`, whose scope says whether
+    it affects one mailbox or the whole source."""
 
     async def resolve(self, candidates: Sequence[str]) -> Mailbox:
         """Return the mailbox of the first candidate address that has one.
 
-        Raises `MailboxNotFound` naming what was tried when none has.
+        Raises `MailboxNotFound`, naming what was tried, if none has.
         """
         ...
 
@@ -75,23 +75,23 @@ class CalendarSource(Protocol):
         ...
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
-        """Begin to watch a mailbox, if it is not watched yet, and return where it is now.
+        """Begin to watch a mailbox, if it is not watched yet, and return its present location.
 
-        What changes in it from then on is told through `run`, a moment later when `is_watched` says so. A mailbox
-        that cannot be watched is no failure: it has to be read regularly.
+        Later changes are reported through `run`, once `is_watched` returns True. A mailbox that cannot be watched is no
+        failure: it has to be read regularly.
         """
         ...
 
     def unwatch(self, mailbox: Mailbox) -> None:
-        """Watch a mailbox no longer."""
+        """Stop watching a mailbox."""
         ...
 
     def is_watched(self, mailbox: Mailbox) -> bool:
-        """Tell whether every change of this mailbox is told at the moment, as was shown by a connection that works."""
+        """Return whether notifications for this mailbox are active, proved by a working connection."""
         ...
 
     def limitation(self, mailbox: Mailbox) -> ExchangeFailure | None:
-        """Return why less is told of this mailbox than of others although it was read, None where it is not so."""
+        """Return why less is known of this mailbox than of others although it was read, None if that is not so."""
         ...
 
     def following(self, mailbox: Mailbox) -> Following:
@@ -99,22 +99,22 @@ class CalendarSource(Protocol):
         ...
 
     async def run(self, tell: Tell) -> None:
-        """Listen for changes until cancelled, and tell which mailboxes have to be read again."""
+        """Listen for changes until cancelled, and report mailboxes that have to be read again."""
         ...
 
     @property
     def reads_at_once(self) -> int:
-        """How many windows are worth being read at the same time; it may change."""
+        """Number of windows that it makes sense to read at the same time; it may change."""
         ...
 
     @property
     def restriction(self) -> ExchangeFailure | None:
-        """Why less is told than the settings ask for, None while everything is."""
+        """The failure because of which less is read than the settings ask for, None if everything is."""
         ...
 
     @property
     def concerns(self) -> tuple[ExchangeFailure, ...]:
-        """What keeps presences from following in time although everything works; at most one of each kind."""
+        """Failures that delay presences although everything works; at most one of each kind."""
         ...
 
     async def close(self) -> None:
@@ -124,8 +124,8 @@ class CalendarSource(Protocol):
 
 @runtime_checkable
 class Frugal(Protocol):
-    """A source that can go on with less than it should read."""
+    """A source that can continue with less than it should read."""
 
     def read_less(self, denial: ExchangeFailure) -> bool:
-        """Take note that nobody may be impersonated, whoever was tried; return whether reading goes on with less."""
+        """Note that no mailbox may be impersonated; return whether reading continues with less."""
         ...

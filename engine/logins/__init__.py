@@ -1,1 +1,1 @@
-"""Keeps accounts from being locked: every log-in of every part asks here first, and says here how it ended."""
+"""Circuit breaker that keeps accounts from being locked; every log-in of the engine goes through it."""

@@ -1,4 +1,4 @@
-"""The circuit breaker that every log-in goes through: whose turn it is, and what its end means for the next one."""
+"""Circuit breaker for log-ins: admits them one after the other, and pauses them by their outcomes."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ from engine.logins.history import History, RememberedHistory
 from engine.logins.rules import MOST, Account, Attempt, Attempts, Outcome, Paused
 
 FRESH = timedelta(seconds=5)
-"""Most log-ins are refused before the request is looked at; what takes longer is probably the request's own time."""
+"""Most log-ins are refused before the request is processed; a longer wait is probably the request's own time."""
 MOST_FRESH = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How things stand with an account: what was tried since the last proof, and until when it is paused."""
+    """State of an account: the log-ins since the last proof, and its pause, if any."""
 
     account: Account
     refused: int
@@ -29,7 +29,7 @@ class Standing:
 
 
 class LogIns:
-    """The breakers of all accounts, one for each, whichever part of the engine logs in; `clock` is the network's."""
+    """The circuit breakers of all accounts, shared by all parts of the engine; `clock` is the network clock."""
 
     def __init__(self, clock: Clock, history: History | None = None) -> None:
         self._clock = clock
@@ -37,17 +37,17 @@ class LogIns:
         self._turns: dict[Account, _Turns] = {}
 
     def breaker(self, account: Account, credential: Callable[[], str]) -> "Breaker":
-        """Return the breaker for an account with a secret; `credential` is called in a thread when it is needed."""
+        """Return the breaker for an account and its secret; `credential` is called in a thread when needed."""
         turns = self._turns.setdefault(account, _Turns(account, self._history, self._clock))
         return Breaker(turns, account, self._history, credential)
 
     async def standings(self) -> tuple[Standing, ...]:
-        """Return how things stand with every account that is known."""
+        """Return the state of every known account."""
         now = self._clock.now()
         return tuple(_standing(account, tried, now) for account, tried in (await self._history.accounts()).items())
 
     async def ask(self) -> tuple[Account, ...]:
-        """Let one more log-in be tried with every account that is paused, unless that is too much; return which."""
+        """Allow one more log-in for every paused account, unless that is too much; return those accounts."""
         asked = []
         for standing in await self.standings():
             if standing.pause is None:
@@ -67,7 +67,7 @@ def _standing(account: Account, attempts: Attempts, now: datetime) -> Standing:
 
 
 class Breaker:
-    """Stands before all log-ins of one account with one secret."""
+    """Circuit breaker for all log-ins of one account with one secret."""
 
     def __init__(self, turns: "_Turns", account: Account, history: History, credential: Callable[[], str]) -> None:
         self._turns = turns
@@ -79,9 +79,9 @@ class Breaker:
 
     @contextlib.asynccontextmanager
     async def log_in(self) -> AsyncIterator["LogIn"]:
-        """Wait for one's turn to log in, and say inside how it went. Raises `Paused` while nobody may.
+        """Wait for a turn to log in; report the outcome inside the context. Raises `Paused` while log-ins are paused.
 
-        What says nothing, after the secret was sent, counts as a log-in that proves nothing.
+        Without a report after the secret was sent, it counts as a log-in that proves nothing.
         """
         async with self._making_fingerprint:
             if not self._fingerprint:
@@ -91,12 +91,12 @@ class Breaker:
             yield log_in
 
     async def pause(self) -> Paused | None:
-        """Return until when nobody may log in with this secret, None: somebody may."""
+        """Return until when no log-in with this secret may be tried, None if one may be."""
         return await self._turns.pause(self._fingerprint)
 
 
 class LogIn:
-    """One log-in. `trusted`: an earlier one of this process with the same secret was proved right."""
+    """One log-in. `trusted`: an earlier one of this process proved the same secret right."""
 
     def __init__(self, turns: "_Turns", credential: str, *, trusted: bool) -> None:
         self.trusted = trusted
@@ -105,39 +105,39 @@ class LogIn:
         self._attempt: Attempt | None = None
 
     async def sending(self) -> None:
-        """Comes right before the secret, or what proves it, is sent. Raises `Paused`."""
+        """Must be called right before the secret, or a proof of it, is sent. Raises `Paused`."""
         if not self.trusted:
             self._attempt = await self._turns.begin(self._credential)
 
     async def not_sent(self) -> None:
-        """There was no connection to send it over."""
+        """Report that there was no connection to send the secret over."""
         if self._attempt is not None:
             await self._turns.take_back(self._attempt)
 
     async def proved(self) -> None:
-        """Something from behind the log-in has answered."""
+        """Report that the service behind the log-in has answered."""
         await self._turns.proved(self._credential, self._attempt)
 
     async def refused(self) -> None:
-        """The server said that it is wrong."""
+        """Report that the server refused the log-in."""
         await self._turns.ended(self._credential, self._attempt, Outcome.REFUSED)
 
     async def undecided(self, seen: str) -> None:
-        """There was an answer, or an end of the connection, that may hide a refusal: what was `seen`, in words."""
+        """Report an answer or a lost connection that may hide a refusal; `seen` describes it."""
         await self._turns.ended(self._credential, self._attempt, Outcome.UNDECIDED, seen)
 
     async def overdue(self, seen: str) -> None:
-        """There was no answer in time. What a trusted secret waits for in vain is rather a mailbox than the log-in."""
+        """Report that there was no answer in time. With a trusted secret, the cause is rather a mailbox."""
         if not self.trusted:
             await self.undecided(seen)
 
 
 class _Turns:
-    """Whose turn it is with one account.
+    """Turns of the log-ins of one account.
 
-    A secret that this process has not seen proved is tried by one log-in at a time, each remembered before it is sent.
-    With one that is proved, up to two are under way at once, and up to four with those that take long; they need not
-    be remembered, as long as nothing is the matter with them.
+    A secret that this process has not seen proved is tried by one log-in at a time, each stored before it is sent.
+    With a proved one, up to two are under way at once, and up to four including those that take long; they need not
+    be stored as long as none of them fails.
     """
 
     def __init__(self, account: Account, history: History, clock: Clock) -> None:
@@ -187,20 +187,20 @@ class _Turns:
             self._changed.notify()
 
     async def begin(self, credential: str) -> Attempt:
-        """Remember that a log-in is about to be sent."""
+        """Store that a log-in is about to be sent."""
         attempts = await self._history.change(
             self._account, lambda attempts: rules.begun(self._known(attempts), credential, self.now())
         )
         return attempts[-1]
 
     async def take_back(self, attempt: Attempt) -> None:
-        """Forget one that was not sent after all."""
+        """Remove a log-in that was not sent after all."""
         await self._history.change(self._account, lambda attempts: rules.taken_back(attempts, attempt))
 
     async def proved(self, credential: str, attempt: Attempt | None) -> None:
-        """Trust a secret, and no other, from now on; it is remembered where that puts an end to something.
+        """Trust this secret, and no other, from now on; stored only if that ends a series of failures.
 
-        A log-in that began before the trust was lost says nothing about the secret now.
+        A log-in that began before the trust was lost proves nothing about the secret now.
         """
         undecided = self._undecided.get(credential)
         if undecided is None and attempt is None:
@@ -211,7 +211,7 @@ class _Turns:
         self._changed.notify()
 
     async def ended(self, credential: str, attempt: Attempt | None, outcome: Outcome, seen: str = "") -> None:
-        """Remember a log-in that was not proved. A refusal ends the trust at once, whatever else is under way."""
+        """Store a log-in that was not proved. A refusal ends the trust at once, whatever else is under way."""
         undecided = self._undecided.pop(credential, rules.TRUSTED_TRIES) + 1
         if outcome is Outcome.UNDECIDED and undecided < rules.TRUSTED_TRIES:
             self._undecided[credential] = undecided
@@ -224,7 +224,7 @@ class _Turns:
             await self._history.change(self._account, lambda attempts: rules.settled(attempts, attempt, outcome))
 
     async def pause(self, credential: str) -> Paused | None:
-        """Return until when nobody may log in with this secret, None: somebody may."""
+        """Return until when no log-in with this secret may be tried, None if one may be."""
         attempts = await self._history.change(self._account, self._known)
         pause = rules.paused(attempts, credential, self.now())
         if pause is not None:
@@ -243,7 +243,7 @@ class _Turns:
         return fresh < MOST_FRESH and len(self._under_way) < MOST - self._undecided[credential]
 
     async def _something_changes(self) -> None:
-        """Return when a log-in ends, or the oldest fresh one is fresh no longer."""
+        """Return when a log-in ends, or the oldest fresh one is no longer fresh."""
         now = self.now()
         fresh = [begun + FRESH for begun in self._under_way.values() if now - begun < FRESH]
         if fresh:

@@ -1,4 +1,4 @@
-"""Where log-ins are remembered: for as long as this process lives, or over restarts (engine.store.logins)."""
+"""History of log-ins: in memory for this process, or across restarts (engine.store.logins)."""
 
 import hashlib
 import hmac
@@ -9,14 +9,14 @@ from typing import Protocol
 from engine.logins.rules import Account, Attempts
 
 Work = Callable[[Attempts], Attempts]
-"""From what is remembered to what is to be; it may raise, and nothing has changed then."""
+"""Maps the remembered attempts to the new ones; if it raises, nothing is changed."""
 
 
 class History(Protocol):
     """Remembers the log-ins of accounts."""
 
     async def change(self, account: Account, work: Work) -> Attempts:
-        """Do `work` in one transaction, and return what is remembered after it."""
+        """Apply `work` in one transaction, and return the new attempts."""
         ...
 
     async def accounts(self) -> dict[Account, Attempts]:
@@ -24,19 +24,19 @@ class History(Protocol):
         ...
 
     async def fingerprint(self, account: Account, credential: str) -> str:
-        """Return what tells `credential` from others without giving it away."""
+        """Return a value that identifies `credential` without revealing it."""
         ...
 
 
 class RememberedHistory:
-    """Remembers for as long as this process lives."""
+    """Remembers the log-ins in memory, until this process ends."""
 
     def __init__(self) -> None:
         self._attempts: dict[Account, Attempts] = {}
         self._key = secrets.token_bytes(32)
 
     async def change(self, account: Account, work: Work) -> Attempts:
-        """Do `work`."""
+        """Apply `work`, and return the new attempts."""
         self._attempts[account] = work(self._attempts.get(account, ()))
         return self._attempts[account]
 
@@ -45,5 +45,5 @@ class RememberedHistory:
         return dict(self._attempts)
 
     async def fingerprint(self, account: Account, credential: str) -> str:
-        """Return a keyed hash; its key is nowhere but in here, so it may be a fast one."""
+        """Return a keyed hash; the key exists only in this object, so a fast hash is enough."""
         return hmac.digest(self._key, f"{account.key}\0{credential}".encode(), hashlib.sha256).hex()

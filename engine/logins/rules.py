@@ -1,18 +1,18 @@
-"""When a log-in may be tried, decided from the ones before: pure, so that each rule can be tested by itself.
+"""Rules for when a log-in may be tried, from the previous ones. Pure functions, so each rule can be tested by itself.
 
-Active Directory and its like lock an account after so many wrong passwords within so much time: usually 5 to 10 within
-15 to 60 minutes, sometimes within a day. What went wrong is told by few answers only: a proxy or a balancer may answer
-a wrong password with 503, 302, a log-in page or by hanging up. So the rule does not ask whether a log-in was wrong, but
-whether it was proved right: every log-in that nothing from behind it has answered is held to be wrong.
+Active Directory and similar directories lock an account after a number of wrong passwords within some time: usually 5
+to 10 within 15 to 60 minutes, sometimes within a day. Few answers say what went wrong: a proxy or a load balancer may
+answer a wrong password with 503, 302, a log-in page or by hanging up. So the rule is not whether a log-in was wrong,
+but whether it was proved right: every log-in that nothing behind it has answered counts as wrong.
 
 - A secret that was never proved, or was refused since then, is tried twice, then after 1 hour, 4 hours and once a day:
   no more than four times within any 24 hours.
-- All secrets of an account together are tried no more than four times within an hour, and once only each where another
+- All secrets of an account together are tried no more than four times within an hour, and only once each if another
   one of them has failed within the day.
-- A secret that was proved and not refused since then is trusted: an outage is the likelier reason. Three log-ins that
-  prove nothing, then one in 15 minutes.
-- A proof begins all of that again: it also resets what the server counts.
-- When somebody asks for it, one more may be tried at once, up to four within 15 minutes.
+- A secret that was proved and not refused since then is trusted, because an outage is more likely: three log-ins that
+  prove nothing, then one every 15 minutes.
+- A proof resets all of that, as it resets the count of the server.
+- On request, one more may be tried at once, up to four within 15 minutes.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from enum import StrEnum
 
 TRIES = 2
 PAUSES = (timedelta(hours=1), timedelta(hours=4), timedelta(hours=24))
-"""After the second, third and every further log-in of a secret that is not trusted."""
+"""Pauses after the second, third and every further log-in with a secret that is not trusted."""
 MOST, MOST_WITHIN = 4, timedelta(hours=1)
-"""Log-ins of one account without a proof, whatever its secrets are."""
+"""Limit on log-ins of one account without a proof, with all of its secrets together."""
 ONCE_WITHIN = timedelta(hours=24)
-"""How long the failure of one secret makes the next one be tried once only."""
+"""How long the failure of one secret limits the next one to a single attempt."""
 TRUSTED_TRIES, TRUSTED_PAUSE = 3, timedelta(minutes=15)
 ASKED_WITHIN = timedelta(minutes=15)
-"""Even when somebody asks, no more than `MOST` within this time."""
+"""Even on request, no more than `MOST` log-ins within this time."""
 KEPT = 16
 
 
@@ -37,30 +37,30 @@ class Outcome(StrEnum):
     """How a log-in ended."""
 
     BEGUN = "begun"
-    """The secret was sent, and nothing more is known: it is under way, or this process ended meanwhile."""
+    """The secret was sent, and nothing more is known: it is under way, or the process ended in the meantime."""
     UNDECIDED = "undecided"
     REFUSED = "refused"
     PROVED = "proved"
     ASKED = "asked"
-    """No log-in: somebody has asked for one."""
+    """No log-in, but a request to try one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a server may lock: `kind` is which secret it logs in with, `name` tells accounts of a kind apart."""
+    """An account that a server may lock: `kind` is the setting of its secret, `name` identifies it within the kind."""
 
     kind: str
     name: str
 
     @property
     def key(self) -> str:
-        """The name that its log-ins are kept under."""
+        """The key under which its log-ins are stored."""
         return f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One log-in; `credential` is the fingerprint of the secret (and the spelling of the user) it was made with."""
+    """One log-in; `credential` is the fingerprint of its secret (and of the spelling of the user)."""
 
     credential: str
     at: datetime
@@ -68,13 +68,13 @@ class Attempt:
 
 
 Attempts = tuple[Attempt, ...]
-"""What is remembered of one account, the oldest first."""
+"""The remembered log-ins of one account, oldest first."""
 
 
 class Paused(Exception):
-    """No log-in may be tried before `until`. So many were `refused`, so many proved nothing (`undecided`).
+    """No log-in may be tried before `until`, after a number of `refused` ones and ones without proof (`undecided`).
 
-    `seen` is what the last of those was answered with, in words, where that is known.
+    `seen` describes what answered the last of those, if known.
     """
 
     def __init__(self, until: datetime, *, refused: int, undecided: int, seen: str = "") -> None:
@@ -86,13 +86,13 @@ class Paused(Exception):
 
     def __str__(self) -> str:
         told = [f"{self.refused} refused"] if self.refused else []
-        told += [f"{self.undecided} without an answer from behind the log-in"] if self.undecided else []
+        told += [f"{self.undecided} without an answer from the service itself"] if self.undecided else []
         told += [f"the last one: {self.seen}"] if self.seen else []
         return f"log-ins are paused until {self.until:%Y-%m-%d %H:%M:%S} UTC ({', '.join(told)})"
 
 
 def paused(attempts: Attempts, credential: str, now: datetime) -> Paused | None:
-    """Return until when no log-in with `credential` may be tried and why, None where one may be."""
+    """Return until when no log-in with `credential` may be tried and why, None if one may be."""
     unproved = _since_proof(attempts, credential)
     recent = _within(attempts, ONCE_WITHIN, now)
     if attempts and attempts[-1].outcome is Outcome.ASKED:
@@ -124,22 +124,22 @@ def begun(attempts: Attempts, credential: str, now: datetime) -> Attempts:
 
 
 def settled(attempts: Attempts, attempt: Attempt, outcome: Outcome) -> Attempts:
-    """Return the attempts after one that had begun has ended so, without a proof."""
+    """Return the attempts with `outcome` for one that had begun and ended without a proof."""
     return tuple(replace(each, outcome=outcome) if each == attempt else each for each in attempts)
 
 
 def taken_back(attempts: Attempts, attempt: Attempt) -> Attempts:
-    """Return the attempts without one that turned out not to have been made."""
+    """Return the attempts without one that was not made after all."""
     return tuple(each for each in attempts if each != attempt)
 
 
 def proved(credential: str, at: datetime) -> Attempts:
-    """Return what is left to remember after a proof: nothing but that."""
+    """Return the attempts to remember after a proof: only the proof."""
     return (Attempt(credential, at, Outcome.PROVED),)
 
 
 def asked(attempts: Attempts, now: datetime) -> Attempts:
-    """Return the attempts after somebody has asked for one more. Raises `Paused` where that is too much."""
+    """Return the attempts with a request for one more. Raises `Paused` if that is too much."""
     wanted = (*attempts, Attempt("", now, Outcome.ASKED))
     if (pause := paused(wanted, "", now)) is not None:
         raise pause
@@ -147,7 +147,7 @@ def asked(attempts: Attempts, now: datetime) -> Attempts:
 
 
 def tidied(attempts: Attempts, now: datetime) -> Attempts:
-    """Return the newest attempts and the last proof; what is still to come was made now: the clock was set back."""
+    """Return the newest attempts and the last proof; those in the future, after a clock jump, count as made now."""
     made = [each for each in attempts if each.outcome is not Outcome.PROVED][-KEPT:]
     kept = (each for each in attempts if each.outcome is Outcome.PROVED or each in made)
     return tuple(replace(each, at=min(each.at, now)) for each in kept)
@@ -158,7 +158,7 @@ def _is_attempt(each: Attempt) -> bool:
 
 
 def _since_proof(attempts: Attempts, credential: str) -> Attempts:
-    """Return the log-ins with a secret that followed its last proof; a proof is the only thing kept of what it ends."""
+    """Return the log-ins with a secret since its last proof; a proof replaces everything before it."""
     return tuple(each for each in attempts if each.credential == credential and _is_attempt(each))
 
 

@@ -1,1 +1,1 @@
-"""The innovaphone side: the App WebSocket, its users and their presence; the protocol parts do no I/O."""
+"""The innovaphone side: the App WebSocket, its users and their presence. The protocol parts do no I/O."""

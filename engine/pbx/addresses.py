@@ -1,15 +1,15 @@
-"""Where PBXs have logged in from: their addresses are known, and no stranger can take their places at the port."""
+"""Addresses that PBXs have logged in from, so that strangers cannot take up their connections to the port."""
 
 import ipaddress
 import os
 from pathlib import Path
 
 MOST_KNOWN = 16
-"""Addresses remembered; more PBXs than that do not connect to one engine."""
+"""Number of addresses remembered; no engine has more PBXs than that."""
 
 
 def machine_of(address: str) -> str:
-    """Return what stands for one machine: an IPv4 address, or the /64 network that one machine has of IPv6."""
+    """Return the key of one machine: its IPv4 address, or its /64 network for IPv6."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -21,10 +21,10 @@ def machine_of(address: str) -> str:
 
 
 class KnownAddresses:
-    """The machines that a PBX logged in from, the latest last; kept in `file`, where one is given.
+    """The machines that a PBX logged in from, the latest last; kept in `file`, if one is given.
 
-    `load` and `save` read and write it: not for the loop's own thread. Without the file, or with a damaged one, there
-    is nobody known until somebody logs in.
+    `load` and `save` read and write it, so they must not be called on the event loop's thread. Without the file, or
+    with a damaged one, no machine is known until a PBX logs in.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -35,7 +35,7 @@ class KnownAddresses:
         return machine in self._machines
 
     def add(self, machine: str) -> bool:
-        """Remember a machine; return whether it was not known."""
+        """Remember a machine; return whether it is new."""
         is_new = self._machines.pop(machine, 0) is not None
         self._machines[machine] = None
         while len(self._machines) > MOST_KNOWN:
@@ -43,7 +43,7 @@ class KnownAddresses:
         return is_new
 
     def load(self) -> None:
-        """Take in what the file says."""
+        """Read the known machines from the file."""
         if self._file is None:
             return
         try:

@@ -21,22 +21,22 @@ from engine.pbx.errors import ListeningImpossible
 from engine.pbx.requests import Deadlines
 
 AT_ONCE = 32
-"""So many strangers may be connected without having logged in."""
+"""Limit on connections from unknown addresses that have not logged in."""
 
 AT_ONCE_FROM_ONE_ADDRESS = 8
-"""So many from one address. A known address has these for itself, whatever strangers there are."""
+"""Limit for one address. A known address has this many for itself, however many strangers there are."""
 
 FAILURES_IN_A_ROW = 20
-"""After so many refused log-ins an address has to wait until one is forgiven."""
+"""After this many refused log-ins, an address has to wait until one is forgiven."""
 
 FORGIVEN_AFTER = timedelta(seconds=5)
-"""How long it takes until one refused log-in does not count any more: whoever corrects a password is in soon."""
+"""Time after which one refused log-in no longer counts, so that a corrected password is accepted soon."""
 
 ADDRESSES_REMEMBERED = 1000
 
 
 class Waiting(Protocol):
-    """A connection that has not logged in. `progress` tells how far it has come, more is further."""
+    """A connection that has not logged in. A higher `progress` means that it has come further."""
 
     @property
     def address(self) -> str:
@@ -53,10 +53,10 @@ G = TypeVar("G", bound=Waiting)
 
 
 class Guests(Generic[G]):
-    """Nobody is kept out because others are there: whoever has done least for longest makes room.
+    """Limits the connections that have not logged in: a new one displaces the one that has progressed least.
 
-    Among strangers it is one from the address that has the most, so that a machine alone, or a few, cannot throw out
-    another one's connection.
+    Among strangers it is one from the address that has the most, so that one machine, or a few, cannot displace
+    another machine's connection.
     """
 
     def __init__(self, clock: Clock, known: KnownAddresses) -> None:
@@ -66,28 +66,28 @@ class Guests(Generic[G]):
         self._failures: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
     def may_enter(self, address: str) -> bool:
-        """Tell whether a connection from `address` is taken: not after many refused log-ins."""
+        """Return whether to accept a connection from `address`: not after too many refused log-ins."""
         return self._failures_of(address) <= FAILURES_IN_A_ROW - 1
 
     def enter(self, guest: G) -> G | None:
-        """A connection has begun; return the one that has to make room for it."""
+        """Add a new connection; return the one that has to make room for it."""
         leaving = self._makes_room(guest)
         self._present[guest] = None
         return leaving
 
     def leave(self, guest: G) -> None:
-        """A connection has ended, or is no guest any more since it has logged in."""
+        """Remove a connection that has ended or has logged in."""
         self._present.pop(guest, None)
 
     def failed(self, address: str) -> None:
-        """A log-in from `address` was refused."""
+        """Count a refused log-in from `address`."""
         self._failures[address] = (self._failures_of(address) + 1, self._clock.now())
         self._failures.move_to_end(address)
         if len(self._failures) > ADDRESSES_REMEMBERED:
             self._failures.popitem(last=False)
 
     def logged_in(self, address: str) -> bool:
-        """A PBX has logged in from `address`, which is known from now on; return whether it was not before."""
+        """Remember that a PBX has logged in from `address`; return whether the address is new."""
         self._failures.pop(address, None)
         return self._known.add(address)
 
@@ -112,7 +112,7 @@ _SHUTDOWN_SECONDS = 1.0
 _TLS_SECONDS = 5.0
 
 CONNECTED, ENCRYPTED, UPGRADED = range(3)
-"""How far a guest has come."""
+"""Values of a guest's progress."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -120,7 +120,7 @@ logger = logging.getLogger(__name__)
 
 
 class Guest(web.RequestHandler):
-    """One connection; `left` is called when it ends, or when it is logged in, `complain` when it is no proper HTTP."""
+    """One connection; `left` is called when it ends or has logged in, `complain` when it is not valid HTTP."""
 
     __slots__ = ("_complain", "_connection", "_is_guest", "_is_late", "_left", "address", "progress")
 
@@ -142,7 +142,7 @@ class Guest(web.RequestHandler):
         self._is_late = False
 
     def cut_off(self) -> None:
-        """End the connection without a word, also one whose TLS handshake is still under way."""
+        """Abort the connection, even while its TLS handshake is still under way."""
         self._is_late = True
         if self.transport is not None:
             self.transport.abort()
@@ -163,7 +163,7 @@ class Guest(web.RequestHandler):
         self.is_no_guest()
 
     def is_no_guest(self) -> None:
-        """The connection has ended, never came about, or is logged in: no bound holds any more."""
+        """Lift the limits: the connection has ended, was never established, or has logged in."""
         if self._is_guest:
             self._is_guest = False
             self._left(self)
@@ -171,24 +171,24 @@ class Guest(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what is no proper request, without a traceback and without a word of what was sent."""
+        """Answer an invalid request, without a traceback and without quoting what was sent."""
         self._complain(self.address)
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun already")
+            raise ConnectionError("the answer has already begun")
         answer = web.Response(status=status)
         answer.force_close()
         return answer
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Count what the HTTP library would write with a traceback and the peer's own words."""
+        """Count what the HTTP library would log with a traceback and with data from the peer."""
         self._complain(self.address)
 
     def log_debug(self, *args: Any, **kw: Any) -> None:
-        """Write nothing."""
+        """Log nothing."""
 
 
 def open_port(address: str, port: int) -> socket.socket:
-    """Return a socket that listens. Raises `ListeningImpossible`."""
+    """Return a listening socket. Raises `ListeningImpossible`."""
     try:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         listening = socket.create_server((address.strip("[]"), port), family=family, backlog=_BACKLOG)
@@ -199,7 +199,7 @@ def open_port(address: str, port: int) -> socket.socket:
 
 
 class Door:
-    """Hands every request of whoever is taken to `handler`; one that may stay has to say so within ten seconds."""
+    """Accepts connections and passes their requests to `handler`; each must log in within ten seconds."""
 
     def __init__(self, handler: Handler, tls: ssl.SSLContext, guests: Guests[Guest], clock: Clock) -> None:
         self._handler = handler
@@ -213,7 +213,7 @@ class Door:
         self._expected: dict[Guest, str] = {}
 
     async def run(self, listening: socket.socket) -> NoReturn:
-        """Receive guests until cancelled, then send all away."""
+        """Accept connections until cancelled, then close them all."""
         server = web.Server(self._handler)
         try:
             async with asyncio.TaskGroup() as arrivals:
@@ -253,7 +253,7 @@ class Door:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=_TLS_SECONDS
             )
-        except Exception:  # no TLS, no TLS in time, or whatever else the transport raises: this guest's alone
+        except Exception:  # no TLS, no TLS in time, or any other error of the transport: it concerns this guest only
             guest.is_no_guest()
             self._complain(guest.address)
 
@@ -264,14 +264,14 @@ class Door:
     def _complain(self, address: str) -> None:
         if times := self._complaints.happened(address):
             logger.warning(
-                "%s: what came to the port for the PBX was no proper TLS or no proper HTTP (%s times)",
+                "%s: a connection to the port for the PBX was not valid TLS or not valid HTTP (%s times)",
                 address,
                 times,
             )
 
     def _refused(self, address: str) -> None:
         if times := self._refusals.happened(address):
-            logger.warning("%s: not let in after many refused log-ins (%s times)", address, times)
+            logger.warning("%s: rejected after too many refused log-ins (%s times)", address, times)
 
     async def _watch(self) -> None:
         while True:

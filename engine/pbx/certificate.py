@@ -1,4 +1,4 @@
-"""The certificate that the engine shows to a PBX that connects: the administrator's, or one it makes and renews."""
+"""The certificate presented to a PBX that connects: the administrator's, or one that the engine makes and renews."""
 
 import ipaddress
 import os
@@ -25,18 +25,18 @@ _LEEWAY = timedelta(days=1)
 
 
 class ListenCertificate(Protocol):
-    """What to show to a PBX that connects. Reads and writes files: not for the loop's own thread."""
+    """A certificate to present to a PBX that connects. Reads and writes files: not for the event loop's thread."""
 
     def load(self, context: ssl.SSLContext, now: datetime) -> str:
-        """Make `context` show the certificate as it is now and return its SHA-256.
+        """Load the current certificate into `context` and return its SHA-256.
 
-        Connections made before keep the former one. Raises `ListenCertificateUnusable`; `context` then stays as it is.
+        Existing connections keep the former one. Raises `ListenCertificateUnusable`; `context` then stays as it is.
         """
         ...
 
 
 def listen_names(settings: PbxSettings) -> tuple[str, ...]:
-    """Return the names and addresses under which the PBX reaches this machine, as far as the settings tell."""
+    """Return the names and addresses under which the PBX reaches this machine, as far as the settings say."""
     if settings.listen_names:
         return settings.listen_names
     address = ipaddress.ip_address(settings.listen_address.strip("[]"))
@@ -44,7 +44,7 @@ def listen_names(settings: PbxSettings) -> tuple[str, ...]:
 
 
 class GivenCertificate:
-    """The administrator's own. `key` None: it is in the same file."""
+    """The administrator's own certificate. `key` None: the key is in the same file."""
 
     def __init__(self, certificate: Path, key: Path | None) -> None:
         self._certificate = certificate
@@ -61,7 +61,7 @@ class GivenCertificate:
 
 
 class OwnCertificate:
-    """One that signs itself, for `names`; made anew a month before it ends, and when the names change."""
+    """A self-signed certificate for `names`, renewed a month before it expires and when the names change."""
 
     def __init__(self, directory: Path, names: Sequence[str]) -> None:
         self._file = directory / "pbx-listen.pem"
@@ -87,7 +87,7 @@ class OwnCertificate:
         return list(names) == _alternative_names(self._names) and now < renewed_at
 
     def _make(self, now: datetime) -> None:
-        # RSA, since phones and PBXs of any age understand it.
+        # RSA, because phones and PBXs of any age support it.
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._names[0][:64])])
         certificate = (
@@ -123,11 +123,11 @@ def _read(file: Path) -> x509.Certificate:
     except OSError as error:
         raise ListenCertificateUnusable(f"{file}: {error.strerror}") from error
     except UNREADABLE as error:
-        raise ListenCertificateUnusable(f"{file}: there is no certificate in it") from error
+        raise ListenCertificateUnusable(f"{file}: it holds no certificate") from error
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Put the file there whole or not at all; it holds a key and is for this account alone."""
+    """Write the file atomically, readable by this account only, because it holds a key."""
     temporary = file.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:

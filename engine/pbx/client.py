@@ -23,15 +23,15 @@ from engine.pbx.websocket import dial
 from engine.settings.model import PbxSettings
 
 UNREACHABLE = doubling(timedelta(seconds=1), timedelta(seconds=32))
-"""A network comes back by itself: that is how innovaphone's own client dials again."""
+"""A network failure ends by itself, so reconnecting is quick, like that of innovaphone's own client."""
 
 REFUSED = Pauses((timedelta(minutes=1), timedelta(minutes=15)))
-"""Four times an hour after a second refused log-in, if the breaker of log-ins allows that much."""
+"""Four times an hour after a second refused log-in, as far as the circuit breaker of log-ins allows."""
 
 MISTAKEN = Pauses(tuple(timedelta(seconds=seconds) for seconds in (1, 5, 15, 60, 300)))
 
 OTHERWISE = Pauses((timedelta(minutes=1),))
-"""Everything else needs a person, and dialling again only loads the PBX."""
+"""Every other failure needs a person, and more frequent attempts would only load the PBX."""
 
 
 def pauses_after(failure: PbxFailure) -> Pauses:
@@ -47,13 +47,13 @@ logger = logging.getLogger(__name__)
 
 
 class PbxLink:
-    """Keeps logged in to the master PBX and its users replicated.
+    """Stays logged in to the master PBX and keeps its users replicated.
 
-    After each log-in `on_event` hears LinkUp, UserSeen for every user, and UsersComplete as soon as all are known and
-    the PBX is proved to be the master; then changes as they come. LinkUp is repeated when the PBX tells its name or
-    domain after the log-in. LinkDown follows every connection, also one that never came about. `on_event` is called
-    on the loop and must be quick. `clock` measures pauses and deadlines. `tls` verifies the PBX's certificate; None
-    where `settings.tls` is off. `log_ins` are asked before each log-in; without them, those of this link are counted.
+    After each log-in `on_event` receives LinkUp, UserSeen for every user, and UsersComplete as soon as all are known
+    and the PBX is proved to be the master; then changes as they come. LinkUp is repeated when the PBX gives its name or
+    domain after the log-in. LinkDown follows every connection, even one that could not be established. `on_event` is
+    called on the loop and must be quick. `clock` measures pauses and deadlines. `tls` verifies the PBX's certificate;
+    None if `settings.tls` is off. `log_ins` is the circuit breaker for all log-ins; by default, this link has its own.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class PbxLink:
             await self._clock.sleep_until(retry_at)
 
     async def _served(self) -> tuple[PbxFailure, datetime]:
-        """Serve one connection, and return why it ended or was not even tried, and when the next one may be."""
+        """Serve one connection; return why it ended or was not attempted, and when the next attempt is due."""
         try:
             failure = await self._dialled()
         except Paused as pause:
@@ -97,7 +97,7 @@ class PbxLink:
         return failure, retry_at
 
     async def _dialled(self) -> PbxFailure:
-        """Serve one connection, and return why it ended. Raises `Paused` while no log-in may be tried."""
+        """Serve one connection; return why it ended. Raises `Paused` while no log-in may be tried."""
         logged_in = asyncio.Event()
 
         def begin(connection: Connection) -> None:
@@ -143,15 +143,15 @@ class PbxLink:
         return PbxLoginRefused(f"App object {self._settings.app}: {pause}")
 
     async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
-        """Make `presence` the user's presence under our contact, or another `contact`. Several may be under way.
+        """Set the user's presence under our contact, or another `contact`. May be called concurrently.
 
-        Raises `PresenceRefused` with the PBX's reason; `PresenceUnanswered` when nothing is answered within 10 s;
-        `PbxUnreachable` when there is no connection, it breaks off, or the PBX is not yet proved to be the master.
+        Raises `PresenceRefused` with the PBX's reason; `PresenceUnanswered` when there is no answer within 10 s;
+        `PbxUnreachable` when there is no connection, it is lost, or the PBX is not yet proved to be the master.
         """
         await self._connected().set_presence(guid, presence, contact=contact)
 
     async def read_presence(self, user_name: str) -> Presence:
-        """Return the presence the PBX holds under our contact, `CLEARED` when none; `user_name` is the h323 name.
+        """Return the presence that the PBX has under our contact, or `CLEARED`; `user_name` is the h323 name.
 
         Raises `PresenceRefused`, `PresenceUnanswered`, `PbxUnreachable`.
         """

@@ -49,14 +49,14 @@ _NAMED_HOMES = 5
 
 
 class MasterCheck:
-    """Holds the name of the master PBX against what the PBX tells, or else against where its users are at home."""
+    """Compares the configured master with the name the PBX gives, or else with the home PBXs of its users."""
 
     def __init__(self, master: str) -> None:
         self._master = master
         self.passed = False
 
     def told(self, info: PbxInfo) -> None:
-        """Check what the PBX says about itself. Raises `WrongPbx`, `PbxRightsMissing`."""
+        """Check the PbxInfo of the PBX. Raises `WrongPbx`, `PbxRightsMissing`."""
         if info.pbx:
             if info.pbx.casefold() != self._master.casefold():
                 raise WrongPbx(f"its name is {info.pbx}, not {self._master}")
@@ -65,14 +65,14 @@ class MasterCheck:
             raise PbxRightsMissing(", ".join(missing))
 
     def inferred(self, homes: Collection[str]) -> None:
-        """Check the homes of the users a PBX has that does not tell its name. Raises `WrongPbx`.
+        """Check the home PBXs of the users, for a PBX that does not give its name. Raises `WrongPbx`.
 
         Without users there is nothing to infer from, and nothing to write.
         """
         if not homes:
             return
         if self._master.casefold() not in {home.casefold() for home in homes}:
-            raise WrongPbx(f"no user is at home at {self._master}, but at {_listed(homes)}")
+            raise WrongPbx(f"the home PBX of the users is not {self._master}, but {_listed(homes)}")
         self.passed = True
 
 
@@ -89,11 +89,11 @@ _KEEP_ALIVE: Message = {"mt": "KeepAlive"}
 
 
 class Connection:
-    """Lives once: `run` it, and use `set_presence` and `read_presence` meanwhile.
+    """One connection to the PBX, used once: `run` it, and call `set_presence` and `read_presence` meanwhile.
 
-    `on_usable` is called once, when the log-in has succeeded and, where it was the PBX that logged in, when it has
-    proved to be the master. The connection stays idle until somebody lets it `begin`; only then events come.
-    `before_login` is awaited before we send what proves a password.
+    `on_usable` is called once, when the log-in has succeeded and, if it was the PBX that logged in, when it has
+    proved to be the master. The connection stays idle, without events, until `begin` is called. `before_login` is
+    awaited before the proof of the password is sent.
     """
 
     def __init__(
@@ -131,18 +131,18 @@ class Connection:
 
     @property
     def login(self) -> LoggedIn | None:
-        """The log-in, once it has succeeded."""
+        """The log-in, None until it has succeeded."""
         return self._login
 
     @property
     def pbx(self) -> str:
-        """The name the PBX gave; "" while it gave none."""
+        """The name that the PBX gave; "" as long as it gave none."""
         return self._info.pbx if self._info else ""
 
     async def run(self, opening: AbstractAsyncContextManager[WebSocket]) -> PbxFailure:
-        """Open the socket, log in and serve until it ends; return why it did."""
+        """Open the socket, log in and serve until the connection ends; return the reason."""
         async with asyncio.TaskGroup() as tasks:
-            # No failure leaves a task as an exception: a task group that fails swallows a cancellation from outside.
+            # No failure may leave a task as an exception: a failing task group swallows a cancellation from outside.
             self._start(tasks, self._watch)
             self._start(tasks, lambda: self._converse(opening, tasks))
             try:
@@ -153,18 +153,18 @@ class Connection:
                     part.cancel()
 
     def begin(self) -> None:
-        """Use this connection: tell of it and replicate its users."""
+        """Use this connection: announce it and replicate its users."""
         self._begun = True
         self._announce()
         self._perform_replication(self._replication.start())
 
     def end(self, failure: PbxFailure) -> None:
-        """Have `run` return `failure`, unless it ends for another reason already."""
+        """Make `run` return `failure`, unless the connection is ending for another reason already."""
         if not self._ended.done():
             self._ended.set_result(failure)
 
     async def set_presence(self, guid: str, wanted: Presence, *, contact: str = "") -> None:
-        """Write the presence of one user, as another `contact` where one is given.
+        """Write the presence of one user, under another `contact` if one is given.
 
         Raises `PresenceRefused`, `PbxUnreachable`.
         """
@@ -188,13 +188,13 @@ class Connection:
         self._parts.append(tasks.create_task(self._until_failure(part)))
 
     async def _until_failure(self, part: Callable[[], Awaitable[None]]) -> None:
-        """Run `part`, which is not even called in a task that is cancelled before it begins."""
+        """Run `part` and end the connection when it fails; a task cancelled before its start never calls it."""
         try:
             await part()
         except PbxFailure as failure:
             self.end(failure)
         except Exception as mistake:
-            self._mistakes.write("the connection with the PBX", mistake)
+            self._mistakes.write("the connection to the PBX", mistake)
             self.end(PbxLinkMistake(type(mistake).__name__))
 
     async def _converse(self, opening: AbstractAsyncContextManager[WebSocket], tasks: asyncio.TaskGroup) -> None:
@@ -237,7 +237,7 @@ class Connection:
             self._deadlines.expire()
             act = self._liveness.look()
             if act is Act.GIVE_UP:
-                raise PbxConnectionLost("there is no sign of the PBX any more", Ender.ENGINE)
+                raise PbxConnectionLost("the PBX no longer responds", Ender.ENGINE)
             if act is Act.PING:
                 self._outbox.put_nowait(act)
             if self._last_traffic + _IDLE_TIME <= self._clock.now():
@@ -278,7 +278,7 @@ class Connection:
         self._announce()
 
     def _offer(self) -> None:
-        """Say once that this connection may be used. A PBX that logs in always tells who it is (SDK, PbxInfo)."""
+        """Report once that this connection may be used. A PBX that logs in always sends its name (SDK, PbxInfo)."""
         if self._usable or self._login is None or (self._session.accepts and self._info is None):
             return
         self._usable = True
@@ -303,7 +303,7 @@ class Connection:
             self._master.inferred(self._replication.homes)
 
     def _announce(self) -> None:
-        """Tell of the log-in, and again when PbxInfo comes later and tells more."""
+        """Report the log-in, and report it again when a later PbxInfo adds something."""
         if not self._begun or self._login is None:
             return
         info = self._info or PbxInfo(pbx="", domain="", apis=frozenset())

@@ -1,4 +1,4 @@
-"""What can go wrong between us and the PBX, each by its name."""
+"""Named failures of the connection to the PBX."""
 
 from enum import StrEnum
 
@@ -6,11 +6,11 @@ from engine.core.errors import Failure, Fault, Scope
 
 
 class PbxFailure(Failure):
-    """Base of this room's failures."""
+    """Base class of the PBX failures."""
 
 
 class PbxUnreachable(PbxFailure):
-    """No connection, or it broke off."""
+    """There is no connection, or it was lost."""
 
     fault = Fault.NETWORK
     scope = Scope.SERVICE
@@ -19,7 +19,7 @@ class PbxUnreachable(PbxFailure):
 
 
 class Ender(StrEnum):
-    """Who ended a connection."""
+    """The party that ended a connection."""
 
     PBX = "the PBX"
     NETWORK = "the network"
@@ -27,11 +27,11 @@ class Ender(StrEnum):
 
 
 class PbxConnectionLost(PbxUnreachable):
-    """A connection that had come about is over; `by` tells who ended it, as far as can be known."""
+    """An established connection has ended; `by` is who ended it, as far as that can be known."""
 
-    meaning = "The connection with the PBX broke off"
+    meaning = "The connection to the PBX was lost"
     remedy = (
-        "It is made again by itself. If it happens often, look into the log of the PBX, and at firewalls and proxies "
+        "The engine reconnects by itself. If it happens often, check the log of the PBX, and firewalls and proxies "
         "between it and this machine."
     )
 
@@ -41,24 +41,24 @@ class PbxConnectionLost(PbxUnreachable):
 
 
 class PbxLinkMistake(PbxFailure):
-    """An exception nobody expected in what serves the connection; its traceback is in the log."""
+    """An unexpected exception while serving the connection; its traceback is in the log."""
 
     fault = Fault.OURS
     scope = Scope.SERVICE
-    meaning = "The engine made a mistake with the connection to the PBX"
-    remedy = "The connection is made again by itself. Please report it with the log."
+    meaning = "A bug in the engine ended the connection to the PBX"
+    remedy = "The engine reconnects by itself. Please report this with the log."
 
 
 class PbxLinkUnstable(PbxFailure):
-    """The link works, and was lost again and again."""
+    """The link works now, but was lost again and again."""
 
     fault = Fault.NETWORK
     scope = Scope.SERVICE
     meaning = "The link to the PBX is unstable"
     remedy = (
-        "Look at what is named as its end: the log of the PBX if the PBX closes it; firewalls, proxies and cables in "
-        "between if it breaks off; the log of the engine if that gives it up. After each time all users are copied and "
-        "changes come late."
+        "Check whatever ends it: the log of the PBX if the PBX closes it; firewalls, proxies and cables in between if "
+        "the network breaks it; the log of the engine if the engine gives it up. After each loss all users are "
+        "replicated again and changes are shown late."
     )
 
 
@@ -70,44 +70,44 @@ class PbxCertificateNotTrusted(PbxFailure):
     meaning = "The certificate of the PBX is not trusted"
     remedy = (
         "Set pbx.ca_file to the CA that issued it, or correct pbx.host so that it matches the certificate. Or compare "
-        "the SHA-256 with the one that the PBX itself shows for its certificate, and set pbx.fingerprint to it."
+        "its SHA-256 with the one that the PBX itself shows for its certificate, and set pbx.fingerprint to it."
     )
 
 
 class PbxTlsImpossible(PbxUnreachable):
-    """The TLS handshake ended without a certificate being refused: an alert, or no version in common."""
+    """The TLS handshake failed for another reason than the certificate: an alert, or no common version."""
 
     fault = Fault.SETTINGS
-    meaning = "The PBX and this machine find no common ground for TLS"
+    meaning = "The PBX and this machine cannot agree on a TLS connection"
     remedy = (
-        "TLS 1.2 at least is spoken here: update the firmware of the PBX, and check pbx.port and pbx.tls, that this "
-        "port speaks TLS at all."
+        "At least TLS 1.2 is required: update the firmware of the PBX. Check pbx.port and pbx.tls, and that this port "
+        "serves TLS at all."
     )
 
 
 class NotAPbx(PbxFailure):
-    """Something answers at that address that does not speak the App WebSocket protocol."""
+    """The server at that address does not speak the App WebSocket protocol."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "What answers at this address is not an innovaphone PBX"
-    remedy = "Check pbx.host, pbx.port and pbx.tls: /PBX0/APPS/websocket of the PBX must be there."
+    meaning = "The server at this address is not an innovaphone PBX"
+    remedy = "Check pbx.host, pbx.port and pbx.tls: they must lead to /PBX0/APPS/websocket of the PBX."
 
 
 class PbxNotConnected(PbxFailure):
-    """We listen, and no PBX has come yet that may be used."""
+    """The engine listens, but the right PBX has not connected yet."""
 
     fault = Fault.NETWORK
     scope = Scope.SERVICE
     meaning = "The PBX has not connected yet"
     remedy = (
-        'Tick "Websocket" at the App object in the PBX, and let its URL be the one that is listened at with one more '
-        "part behind it. Check that a firewall lets the PBX reach this machine."
+        'Tick "Websocket" at the App object in the PBX, and set its URL to the one that the engine listens at, plus '
+        "one more path segment. Check that firewalls let the PBX reach this machine."
     )
 
 
 class ListeningImpossible(PbxFailure):
-    """The port cannot be opened."""
+    """The engine cannot open its port."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -116,62 +116,62 @@ class ListeningImpossible(PbxFailure):
 
 
 class ListenCertificateUnusable(PbxFailure):
-    """The certificate or key to listen with cannot be read, made or used."""
+    """The certificate or key for listening cannot be read, made or used."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The certificate to listen with cannot be used"
+    meaning = "The certificate for listening cannot be used"
     remedy = (
-        "Let pbx.certificate and pbx.certificate_key be PEM files that belong together, the key without a passphrase, "
-        "readable by the engine's account; or leave both out, and the engine makes its own."
+        "Set pbx.certificate and pbx.certificate_key to PEM files that belong together, the key without a passphrase, "
+        "both readable by the engine's account; or leave both out, and the engine makes its own."
     )
 
 
 class PbxPasswordWrong(PbxFailure):
-    """Somebody who connected to us could not prove to know the password."""
+    """A peer that connected to the engine could not prove that it knows the password."""
 
     fault = Fault.CREDENTIALS
     scope = Scope.CONNECTION
-    meaning = "A log-in with another password was refused"
+    meaning = "A log-in with a wrong password was refused"
     remedy = "Compare the secret pbx.password with the Password of the App object in the PBX."
 
 
 class UserLoginRefused(PbxFailure):
-    """A user opened the app, with the right digest; there is nothing to see."""
+    """A user opened the app, with the right digest; it has nothing to show."""
 
     fault = Fault.SETTINGS
     scope = Scope.CONNECTION
     meaning = "A user opened the app, which has no user interface"
-    remedy = "Take the app away from the users in the PBX; the App object itself does not need them."
+    remedy = "Do not assign the app to users in the PBX; the App object works without them."
 
 
 class PbxLoginRefused(PbxFailure):
-    """AppLoginResult was not ok."""
+    """The PBX answered AppLogin with a negative AppLoginResult."""
 
     fault = Fault.CREDENTIALS
     scope = Scope.SERVICE
     meaning = "The PBX refuses the log-in"
     remedy = (
         "Check that the PBX has an App object whose Name is pbx.app, and that the secret pbx.password is its Password. "
-        "The PBX does not tell which of the two is wrong. Another password is tried at once; if the App object was "
-        'mended instead, "calendar-engine log-in retry" tries it once more.'
+        "The PBX does not say which of the two is wrong. A new password is tried at once; if the App object was "
+        'corrected instead, "calendar-engine log-in retry" tries it once more.'
     )
 
 
 class WrongPbx(PbxFailure):
-    """The PBX that answered is not the master PBX of the settings."""
+    """The PBX that answered is not the configured master PBX."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "This is not the master PBX"
     remedy = (
-        "Set pbx.master to the PBX Name of the master PBX. If that is another one, correct the address of the PBX in "
-        'the settings or, where the PBX connects to the engine, take the tick off "Websocket" at this App object.'
+        "Set pbx.master to the PBX Name of the master PBX. If that is another PBX, correct the address of the PBX in "
+        'the settings or, if the PBX connects to the engine, clear the tick "Websocket" at this App object.'
     )
 
 
 class PbxRightsMissing(PbxFailure):
-    """The App object may not use an API we need."""
+    """The App object may not use an API that the engine needs."""
 
     fault = Fault.PERMISSION
     scope = Scope.SERVICE
@@ -185,7 +185,7 @@ class PbxNotUnderstood(PbxFailure):
     fault = Fault.PEER_PROTOCOL
     scope = Scope.CONNECTION
     meaning = "The PBX sent something that cannot be understood"
-    remedy = "The connection is made again by itself. If it happens often, please report it with the log."
+    remedy = "The engine reconnects by itself. If it happens often, please report it with the log."
 
 
 class PresenceUnanswered(PbxFailure):
@@ -195,7 +195,7 @@ class PresenceUnanswered(PbxFailure):
     scope = Scope.USER
     meaning = "The PBX does not answer about this presence"
     remedy = (
-        "It is tried again by itself, later each time. If it is so with every user, check that "
+        "It is retried by itself, less often each time. If every user is affected, check that "
         '"PBX" (PbxApi) is ticked at the App object in the PBX.'
     )
 
@@ -206,17 +206,17 @@ class PresenceRefused(PbxFailure):
     fault = Fault.SERVER
     scope = Scope.USER
     meaning = "The PBX refuses to set this presence"
-    remedy = "Check that the user still exists in the PBX. It is tried again when the user or the presence changes."
+    remedy = "Check that the user still exists in the PBX. It is retried when the user or the presence changes."
 
 
 class PresenceTakenOver(PbxFailure):
-    """The PBX shows something under our contact that we did not write."""
+    """The PBX shows a presence under our contact that the engine did not write."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
     meaning = "Another program sets the calendar presence of this user"
     remedy = (
         "Let only one program write this contact: stop the other one (the Calendar app of the PBX, a second engine), "
-        "or set pbx.presence_contact to a contact of our own. Until this user's presence changes next, nothing is "
-        "written over it."
+        "or set pbx.presence_contact to a contact that nothing else uses. The other program's presence is not "
+        "overwritten until this user's presence changes next."
     )

@@ -1,4 +1,4 @@
-"""What the PBX link tells the rest of the engine, as it happens."""
+"""Events that the PBX link reports to the rest of the engine."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from engine.core.users import User
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """Logged in. `pbx` is the name the PBX gave (None: it gave none), `domain` its system name ("" if unknown)."""
+    """The log-in succeeded. `pbx` is the name the PBX gave, if any, `domain` its system name ("" if unknown)."""
 
     pbx: str | None
     domain: str
@@ -17,9 +17,9 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
-    """The connection is gone or did not come about.
+    """The connection has ended or could not be established.
 
-    The next attempt begins at `retry_at`; None where it is the PBX that connects.
+    The next attempt begins at `retry_at`; None if it is the PBX that connects.
     """
 
     failure: Failure
@@ -28,7 +28,7 @@ class LinkDown:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The PBX may connect. `url` is the one of the App object, `fingerprint` the SHA-256 of the certificate shown."""
+    """The PBX may connect. `url` is that of the App object, `fingerprint` the SHA-256 of our certificate."""
 
     url: str
     fingerprint: str
@@ -36,7 +36,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class PbxTurnedAway:
-    """A PBX that connected is not used; `name` is the one it gave, or its address if it could not log in."""
+    """A PBX that connected was rejected; `name` is the one it gave, or its address if it could not log in."""
 
     name: str
     failure: Failure
@@ -58,14 +58,14 @@ class UserRemoved:
 
 @dataclass(frozen=True, slots=True)
 class UsersComplete:
-    """The initial copy of this connection is complete; users not among `guids` do not exist any more."""
+    """The initial copy over this connection is complete; users not among `guids` no longer exist."""
 
     guids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class PbxWelcome:
-    """What was told of whoever was turned away under this name holds no more: it may be used now, or was long ago."""
+    """A reported rejection of the PBX with this name no longer holds: it is accepted now, or the report is old."""
 
     name: str
 

@@ -47,8 +47,8 @@ def login_digest(
 ) -> str:
     """Return the lower-case hexadecimal SHA-256 that AppLogin carries (innovaphone SDK, AppWebsocket, AppLogin).
 
-    `info` is the JSON text of the info object exactly as it stands in the message; None when the message has none,
-    which is something else than an empty object. Empty fields keep their colon.
+    `info` is the JSON text of the info object exactly as it stands in the message; None if the message has none,
+    which differs from an empty object. Empty fields keep their colon.
     """
     parts = [app, domain, sip, guid, dn, challenge, password.reveal()]
     if info is not None:
@@ -57,7 +57,7 @@ def login_digest(
 
 
 LOGIN = "AppLogin"
-"""The message that proves the password."""
+"""The message that carries the proof of the password."""
 
 
 class _Awaiting(Enum):
@@ -67,7 +67,7 @@ class _Awaiting(Enum):
 
 
 class DialLogin:
-    """AppChallenge, AppLogin, AppLoginResult (innovaphone SDK, AppWebsocket).
+    """The log-in where the engine connects: AppChallenge, AppLogin, AppLoginResult (innovaphone SDK, AppWebsocket).
 
     User and domain stay empty: since 13r3 a session with a user has that user's rights and not the App object's.
     """
@@ -81,7 +81,7 @@ class DialLogin:
 
     @property
     def is_sent(self) -> bool:
-        """Whether the proof of the password is on its way, and not answered yet."""
+        """Whether the proof of the password has been sent and not been answered yet."""
         return self._awaiting is _Awaiting.RESULT
 
     def start(self) -> tuple[Send, ...]:
@@ -89,7 +89,7 @@ class DialLogin:
         return (Send({"mt": "AppChallenge"}),)
 
     def receive(self, message: Message, text: str) -> tuple[Send | LoggedIn, ...]:
-        """Take one message of the base protocol. Raises `PbxLoginRefused`, `PbxNotUnderstood`."""
+        """Process one message of the base protocol. Raises `PbxLoginRefused`, `PbxNotUnderstood`."""
         match text_of(message, "mt"), self._awaiting:
             case "AppChallengeResult", _Awaiting.CHALLENGE:
                 self._awaiting = _Awaiting.RESULT
@@ -102,13 +102,13 @@ class DialLogin:
         return ()
 
     def unanswered(self) -> PbxFailure:
-        """Return what it means that the peer stays silent now."""
+        """Return the failure to raise when the peer does not answer at this stage."""
         if self._awaiting is _Awaiting.CHALLENGE:
             return NotAPbx("AppChallenge was not answered")
         return PbxUnreachable("AppLogin was not answered")
 
     def closed(self) -> PbxFailure | None:
-        """Return what it means that the peer closes the connection now, None if nothing in particular."""
+        """Return the failure to raise when the peer closes the connection at this stage, None for no special one."""
         if self._awaiting is _Awaiting.RESULT:
             return PbxLoginRefused(self._refusal("the PBX closed the connection instead of answering"))
         return None
@@ -127,7 +127,7 @@ class DialLogin:
 
 
 _LARGEST_NUMBER = 2**53
-"""JSON as JavaScript has it."""
+"""Largest integer that JavaScript represents exactly."""
 
 
 class _RawInfo(msgspec.Struct):
@@ -135,10 +135,11 @@ class _RawInfo(msgspec.Struct):
 
 
 class ListenLogin:
-    """AppChallengeResult, AppLoginResult, and the answers to what else a PBX asks of an app (SDK, AppWebsocket).
+    """The log-in where the PBX connects: AppChallengeResult, AppLoginResult, and answers to its other requests.
 
-    Any App object that knows the password is let in, whatever its URL calls the app. `new_challenge` returns at most
-    16 printable characters, never the same twice; each is good for one AppLogin.
+    See the innovaphone SDK, AppWebsocket. Any App object that knows the password is accepted, whatever app name its
+    URL contains. `new_challenge` returns at most 16 printable characters, never the same twice; each is valid for one
+    AppLogin.
     """
 
     accepts = True
@@ -150,11 +151,11 @@ class ListenLogin:
         self._logged_in = False
 
     def start(self) -> tuple[SessionOutput, ...]:
-        """Return what to send when the socket has opened: the PBX begins."""
+        """Return what to send when the socket has opened: nothing, the PBX begins."""
         return ()
 
     def receive(self, message: Message, text: str) -> tuple[SessionOutput, ...]:
-        """Take one message of the base protocol; `text` is needed because `info` is hashed as it was sent."""
+        """Process one message of the base protocol; `text` is needed because `info` is hashed as it was sent."""
         match text_of(message, "mt"):
             case "AppChallenge" if not self._logged_in:
                 self._challenge = self._new_challenge()
@@ -171,11 +172,11 @@ class ListenLogin:
         return ()
 
     def unanswered(self) -> PbxFailure:
-        """Return what it means that the log-in is not complete in time."""
-        return PbxUnreachable("it connected and did not log in")
+        """Return the failure to raise when the log-in is not complete in time."""
+        return PbxUnreachable("it connected but did not log in")
 
     def closed(self) -> None:
-        """Closing means nothing in particular."""
+        """Return None: closing the connection has no special meaning here."""
 
     def _log_in(self, message: Message, text: str, challenge: str) -> tuple[SessionOutput, ...]:
         name = name_of(message, "sip") or name_of(message, "dn") or "without a name"
@@ -193,7 +194,7 @@ class ListenLogin:
         return (accepted, LoggedIn(one_line(domain, LONGEST_DOMAIN), object_id))
 
     def _check(self, message: Message, text: str) -> tuple[SessionOutput, ...]:
-        """Answer the PBX Manager's test of a password; what it hashes is a challenge of its own."""
+        """Answer a password test of the PBX Manager, which hashes a challenge of its own."""
         ok = self._proves_password(message, text, text_of(message, "challenge"))
         answer = _answer(message, "AppCheckLoginResult", ok=ok)
         return (answer,) if ok else (answer, HangUp(PbxPasswordWrong("password test of the PBX Manager")))
@@ -209,14 +210,14 @@ class ListenLogin:
 
 
 def new_challenge() -> str:
-    """Return 16 random digits, the form that innovaphone's own challenges have."""
+    """Return 16 random digits, the form of innovaphone's own challenges."""
     return f"{secrets.randbelow(10**16):016d}"
 
 
 def _forms_of_info(message: Message, text: str) -> tuple[str | None, ...]:
-    """Return what may have been hashed for `info`: its text as received, or as JSON.stringify writes it.
+    """Return the texts that may have been hashed for `info`: as received, and as JSON.stringify writes it.
 
-    The two differ only if the PBX escapes more than it must on the wire. None: there is no `info` at all.
+    The two differ only if the PBX escapes more than it has to on the wire. None: there is no `info` at all.
     """
     try:
         raw = msgspec.json.decode(text, type=_RawInfo).info
@@ -224,14 +225,14 @@ def _forms_of_info(message: Message, text: str) -> tuple[str | None, ...]:
             return (None,)
         return bytes(raw).decode(), encode(message["info"])
     except (ValueError, OverflowError, RecursionError) as error:
-        raise PbxNotUnderstood("the info of AppLogin cannot be written as it was read") from error
+        raise PbxNotUnderstood("the info of AppLogin cannot be encoded again") from error
 
 
 def _is_user(message: Message) -> bool:
-    """Tell a user who opens the app from the App object itself.
+    """Return whether a user who opens the app logs in, rather than the App object itself.
 
-    The object's own log-in names neither an object (`pbxObj`) nor groups, and who logs in (`sip`) is the object of
-    which `info` tells (`appobj`); so in all captures, and `sip` is part of what the digest proves.
+    The object's own log-in names neither an object (`pbxObj`) nor groups, and its `sip` is the object named in `info`
+    (`appobj`). All captures show this, and `sip` is covered by the digest.
     """
     info = message.get("info")
     about = info if isinstance(info, dict) else {}
@@ -246,5 +247,5 @@ def _answer(request: Message, mt: str, **members: object) -> Send:
 
 
 def _is_number(src: object) -> bool:
-    """Tell whether this is a number that can be sent back."""
+    """Return whether this is a number that can be sent back."""
     return isinstance(src, int) and abs(src) < _LARGEST_NUMBER

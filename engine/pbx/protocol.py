@@ -1,7 +1,7 @@
 """The App WebSocket protocol: messages, the session's states, presence. No I/O.
 
-Either side may open the socket and the one that does logs in (innovaphone SDK, AppWebsocket); what differs between
-the two is a log-in object, everything after it is the same.
+Either side may open the socket, and the one that does logs in (innovaphone SDK, AppWebsocket). The two directions
+differ in the log-in object; everything after it is the same.
 """
 
 import re
@@ -23,10 +23,10 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """The PBX's own limit is not documented; a user row is a few kilobytes."""
 
 MAX_ACCEPTED_BYTES = 1024 * 1024
-"""From a PBX that connects to us."""
+"""Limit for a PBX that connects to the engine."""
 
 LONGEST_NAME = 60
-"""So much of a name that a peer gives itself is kept and shown."""
+"""Characters kept and shown of a name that a peer gives itself."""
 
 _LONGEST_REASON = 200
 
@@ -56,23 +56,23 @@ def _decoded(text: str) -> object:
 
 
 def _paired(escape: re.Match[str]) -> str:
-    """Half of a surrogate pair, as JavaScript lets texts be cut into, is no character: a sign stands for it."""
+    """Replace half of a surrogate pair, which JavaScript can cut texts into but which is no character."""
     return "\\ufffd" if escape["half"] else escape[0]
 
 
 def encode(message: object) -> str:
-    """Return the compact JSON text of a message or a part of one, nothing escaped that need not be."""
+    """Return the compact JSON text of a message or a part of one, without unnecessary escapes."""
     return msgspec.json.encode(message).decode()
 
 
 def text_of(message: Mapping[str, object], key: str) -> str:
-    """Return the text member `key`; "" when it is missing or no text, as the PBX leaves out what is empty."""
+    """Return the text member `key`; "" if it is missing or no text, because the PBX leaves out empty members."""
     value = message.get(key)
     return value if isinstance(value, str) else ""
 
 
 def objects_of(message: Mapping[str, object], key: str) -> tuple[Message, ...]:
-    """Return the objects in the list member `key`; whatever else stands there is passed over."""
+    """Return the objects in the list member `key`; anything else in it is ignored."""
     value = message.get(key)
     return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
 
@@ -98,7 +98,7 @@ def refusal_of(result: Mapping[str, object]) -> str | None:
 
 
 MESSAGES_BEFORE_LOGIN = 16
-"""A log-in takes two of each side's; somebody who says much more does not mean to log in."""
+"""A log-in takes two messages from each side; a peer that sends many more does not intend to log in."""
 
 LONGEST_BEFORE_LOGIN = 64 * 1024
 """Characters of one message; the longest of a log-in lists the groups and apps of a user."""
@@ -107,7 +107,7 @@ LONGEST_DOMAIN = 253
 """Characters of a system name, as of any domain name (RFC 1035)."""
 
 MOST_APIS = 64
-"""So many names of APIs are kept of a PbxInfo; the PBX has about ten."""
+"""Limit on the API names kept from a PbxInfo; the PBX has about ten."""
 
 PRESENCE_API = "PbxApi"
 USERS_API = "PbxTableUsers"
@@ -127,21 +127,21 @@ _ANSWERS_WITHOUT_API = {
         ("ReplicateStartResult", "ReplicateNextResult", "ReplicateAdd", "ReplicateUpdate", "ReplicateDel"), USERS_API
     ),
 }
-"""Which API a message belongs to that does not name one, as some peers send them."""
+"""The API of a message that does not name one, as some peers send them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Put this on the wire."""
+    """Send this message."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """The log-in is complete. `domain` is the system name that came with it, "" when none did.
+    """The log-in is complete. `domain` is the system name that came with it, "" if none did.
 
-    `app_object` tells one App object from another where it was the PBX that logged in.
+    `app_object` identifies the App object if it was the PBX that logged in.
     """
 
     domain: str
@@ -150,14 +150,14 @@ class LoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End the connection because of `failure` as soon as everything before has been sent."""
+    """End the connection because of `failure`, once everything queued before has been sent."""
 
     failure: PbxFailure
 
 
 @dataclass(frozen=True, slots=True)
 class PbxInfo:
-    """What the PBX tells about itself: its name, the system domain, and the APIs the App object may use."""
+    """The PBX's description of itself: its name, the system domain, and the APIs that the App object may use."""
 
     pbx: str
     domain: str
@@ -178,7 +178,7 @@ SessionOutput = Send | LoggedIn | HangUp | PbxInfo | ApiMessage
 
 
 class Login(Protocol):
-    """One side's part of the log-in; `accepts` tells whether the peer is the one that logs in."""
+    """One side's part of the log-in; `accepts` is whether the peer is the one that logs in."""
 
     accepts: bool
 
@@ -187,20 +187,20 @@ class Login(Protocol):
         ...
 
     def receive(self, message: Message, text: str) -> tuple[SessionOutput, ...]:
-        """Take one message of the base protocol, as it was decoded and as it came."""
+        """Process one message of the base protocol, given as decoded and as received."""
         ...
 
     def unanswered(self) -> PbxFailure:
-        """Return what it means that the peer stays silent now."""
+        """Return the failure to raise when the peer does not answer at this stage."""
         ...
 
     def closed(self) -> PbxFailure | None:
-        """Return what it means that the peer closes the connection now, None if nothing in particular."""
+        """Return the failure to raise when the peer closes the connection at this stage, None for no special one."""
         ...
 
 
 class Session:
-    """Takes messages, returns what is to be sent and what has happened."""
+    """Protocol state of one session: takes messages, returns what to send and what has happened."""
 
     def __init__(self, login: Login) -> None:
         self._login = login
@@ -218,11 +218,11 @@ class Session:
         return self._login.start()
 
     def receive(self, text: str) -> tuple[SessionOutput, ...]:
-        """Take the text of one message; whatever is unknown or comes at the wrong time is passed over.
+        """Process the text of one message; anything unknown or at the wrong time is ignored.
 
-        Before the log-in only its own messages are looked at. What the PBX that we dialled tells about itself meanwhile
-        counts when the log-in is complete: when that comes is documented only for the direction in which the PBX logs
-        in. Raises `PbxLoginRefused`, `PbxNotUnderstood`.
+        Before the log-in only its own messages are processed. A PbxInfo from a PBX that we dialled is held until the
+        log-in is complete, because its position is documented only for the direction in which the PBX logs in. Raises
+        `PbxLoginRefused`, `PbxNotUnderstood`.
         """
         if not self._ready:
             self._count_before_login(text)
@@ -235,11 +235,11 @@ class Session:
         return (_pbx_info(message),) if mt == "PbxInfo" else self._login.receive(message, text)
 
     def unanswered(self) -> PbxFailure:
-        """Return what it means that the log-in makes no progress."""
+        """Return the failure to raise when the log-in makes no progress."""
         return self._login.unanswered()
 
     def closed(self) -> PbxFailure | None:
-        """Return what it means that the peer closes the connection now, None if nothing in particular."""
+        """Return the failure to raise when the peer closes the connection at this stage, None for no special one."""
         return self._login.closed()
 
     def _before_log_in(self, mt: str, message: Message, text: str) -> tuple[SessionOutput, ...]:
@@ -255,7 +255,7 @@ class Session:
         if self._before_login > MESSAGES_BEFORE_LOGIN:
             raise PbxNotUnderstood("too many messages before the log-in")
         if len(text) > LONGEST_BEFORE_LOGIN:
-            raise PbxNotUnderstood("too long a message before the log-in")
+            raise PbxNotUnderstood("a message before the log-in is too long")
 
 
 def _pbx_info(message: Message) -> PbxInfo:
@@ -269,13 +269,13 @@ def _pbx_info(message: Message) -> PbxInfo:
 
 
 _ONLINE = "online"
-"""The activity that unsets a presence, as the PBX's Teams connector writes it."""
+"""The activity that clears a presence, as the PBX's Teams connector writes it."""
 
 
 def set_presence(guid: str, presence: Presence, *, contact: str, clear: ClearWith) -> Message:
     """Return the request that makes `presence` the user's entry for `contact`.
 
-    What the PBX makes of a cleared entry is not documented, so how one is written is a setting (`clear`).
+    How the PBX treats a cleared entry is not documented, so the way of clearing one is a setting (`clear`).
     """
     request: Message = {"api": PRESENCE_API, "mt": "SetPresence", "guid": guid, "contact": contact}
     if presence == CLEARED and clear is ClearWith.OMIT:
@@ -285,17 +285,17 @@ def set_presence(guid: str, presence: Presence, *, contact: str, clear: ClearWit
 
 
 def subscribe_presence(user_name: str) -> Message:
-    """Return the request after which PresenceUpdate tells the user's presence, now and at every change."""
+    """Return the request that makes the PBX send PresenceUpdate, at once and at every change of the presence."""
     return {"api": PRESENCE_API, "mt": "SubscribePresence", "sip": user_name}
 
 
 def unsubscribe_presence(user_name: str) -> Message:
-    """Return the request that ends a subscription; it must carry the same src."""
+    """Return the request that ends a subscription; it must have the same src."""
     return {"api": PRESENCE_API, "mt": "UnsubscribePresence", "sip": user_name}
 
 
 def presence_in(update: Message, *, contact: str) -> Presence:
-    """Return the entry for `contact` in a PresenceUpdate; `CLEARED` when there is none."""
+    """Return the entry for `contact` in a PresenceUpdate; `CLEARED` if there is none."""
     for entry in objects_of(update, "presence"):
         if text_of(entry, "contact") == contact:
             activity = text_of(entry, "activity")

@@ -1,6 +1,6 @@
 """A copy of the PBX's user table: all rows once, then every change (innovaphone SDK, Replication and PbxTableUsers).
 
-It only reads. Every column is asked for with `{}`: `{"update": true}` would announce changes of ours.
+It only reads. Every column is requested with `{}`: `{"update": true}` would announce changes from our side.
 """
 
 import re
@@ -36,7 +36,7 @@ class Replication:
         self._told_as: dict[str, str] = {}
 
     def told_as(self, guid: str) -> str:
-        """Return a guid as the PBX writes it; for us its letters are small ones."""
+        """Return a guid as the PBX spells it; the engine uses it in lower case."""
         return self._told_as.get(guid, guid)
 
     @property
@@ -46,7 +46,7 @@ class Replication:
 
     @property
     def homes(self) -> frozenset[str]:
-        """The names of the PBXs that the users known now belong to."""
+        """The names of the home PBXs of the users known now."""
         return frozenset(user.home for user in self._users.values())
 
     def start(self) -> tuple[ReplicationOutput, ...]:
@@ -54,7 +54,7 @@ class Replication:
         return (_start(writer=False),)
 
     def receive(self, mt: str, message: Message) -> tuple[ReplicationOutput, ...]:
-        """Take one message of this API; a change that cannot be understood is passed over.
+        """Process one message of this API; a change that cannot be understood is ignored.
 
         Raises `PbxRightsMissing`, and `PbxNotUnderstood` for a row of the copy: without it the copy is not complete.
         """
@@ -70,7 +70,7 @@ class Replication:
         return ()
 
     def unanswered(self) -> tuple[ReplicationOutput, ...]:
-        """Return what to send now that the last request found no answer.
+        """Return what to send when the last request was not answered.
 
         Raises `PbxRightsMissing`, `PbxConnectionLost`.
         """
@@ -87,8 +87,8 @@ class Replication:
         return (_NEXT,)
 
     def _refused(self, reason: str) -> tuple[ReplicationOutput, ...]:
-        # A publisher that needs a replicator able to add and delete rows does not start without (SDK,
-        # interface/replication); all known clients claim to be one. We claim it when we must, and never do it.
+        # A publisher that requires a replicator able to add and delete rows does not start without one (SDK,
+        # interface/replication); all known clients claim to be one. We claim it only when refused, and never write.
         if self._state is _State.STARTING_AS_WRITER:
             raise PbxRightsMissing(f"{USERS_API}: {reason}")
         self._state = _State.STARTING_AS_WRITER
@@ -131,7 +131,7 @@ _NEXT = Send({"api": USERS_API, "mt": "ReplicateNext", "src": "users"})
 
 
 def _columns(message: Message) -> Message | None:
-    """Return the columns of a row, none where there are none or null; None for something else than a row."""
+    """Return the columns of a row, empty if they are missing or null; None for anything that is not a row."""
     columns = message.get("columns")
     if columns is None:
         return {}
@@ -141,12 +141,12 @@ def _columns(message: Message) -> Message | None:
 
 
 def _guid(columns: Mapping[str, object]) -> str:
-    """Return the guid of a row, "" when it has none. Its letters are hexadecimal digits, large or small."""
+    """Return the guid of a row in lower case, "" if it has none; the PBX may write its digits in either case."""
     return text_of(columns, "guid").lower()
 
 
 def _is_user(pseudo: str) -> bool:
-    """Tell a person from the PBX's other objects: column pseudo is empty, or describes the type "executive"."""
+    """Return whether a row is a person rather than another object: pseudo is empty, or of the type "executive"."""
     if pseudo in ("", "executive"):
         return True
     root = _ROOT.match(pseudo)

@@ -1,4 +1,4 @@
-"""Requests in flight: responses are matched by `src`, and every request has its deadline."""
+"""Requests in flight: answers are matched by `src`, and every request has a deadline."""
 
 import asyncio
 import itertools
@@ -14,7 +14,7 @@ ANSWER_TIME = timedelta(seconds=10)
 
 
 class Deadlines:
-    """Things expected within `ANSWER_TIME`, by name. All have the same time, so the first in is the first out."""
+    """Deadlines of events expected within `ANSWER_TIME`, by name. As all have the same time, they expire in order."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -26,17 +26,17 @@ class Deadlines:
         self._expected[name] = (self._clock.now() + ANSWER_TIME, missed)
 
     def met(self, name: str) -> None:
-        """What was expected has come, or is of no interest any more."""
+        """Cancel a deadline: the expected event has happened, or no longer matters."""
         self._expected.pop(name, None)
 
     def next_look(self) -> datetime:
-        """Return when to `expire` next; nothing, not even something expected meanwhile, is due before."""
+        """Return when to call `expire` next; nothing is due before, not even a deadline added in the meantime."""
         for instant, _ in self._expected.values():
             return instant
         return self._clock.now() + ANSWER_TIME
 
     def expire(self) -> None:
-        """Call `missed` of everything that is overdue."""
+        """Call `missed` of every overdue deadline."""
         now = self._clock.now()
         overdue = [(name, missed) for name, (instant, missed) in self._expected.items() if instant <= now]
         for name, missed in overdue:
@@ -51,7 +51,7 @@ _ANSWERED_BY = {
     "SetPresence": frozenset({"SetPresenceResult"}),
     "SubscribePresence": frozenset({"SubscribePresenceResult", _UPDATE}),
 }
-"""What may come to a request."""
+"""The messages that answer each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,16 @@ class _Asked:
     answer: asyncio.Future[Message]
 
     def may_be_answered_by(self, mt: str) -> bool:
-        """Tell whether it still waits for a message of this type."""
+        """Return whether it is still waiting for a message of this type."""
         return not self.answer.done() and mt in _ANSWERED_BY.get(self.mt, ())
 
 
 class Requests:
     """The requests of one connection. `unanswered` is called for each that was not answered in time.
 
-    Some peers leave the src out. A result without one belongs to the oldest request that waits for such a result, since
-    a peer takes them in order; an update, which may come at any time, to the only one that waits. As soon as that was
-    seen, there is never more than one in flight.
+    Some peers leave out the src. A result without one belongs to the oldest request that waits for such a result,
+    because peers answer in order; an update, which may come at any time, belongs to the only one that waits. Once a
+    peer has left out a src, only one request is in flight at a time.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Requests:
         self._closed = False
 
     async def ask(self, request: Message, *, afterwards: Message | None = None) -> Message:
-        """Send `request`, return its answer; `afterwards` is sent under the same src when it is over.
+        """Send `request` and return its answer; `afterwards` is then sent with the same src.
 
         Raises `PresenceRefused` when the PBX answers an error, `PresenceUnanswered` when it does not answer, and
         `PbxUnreachable` when the connection ends.
@@ -116,7 +116,7 @@ class Requests:
                 self._send({**afterwards, "src": src})
 
     def receive(self, message: ApiMessage) -> None:
-        """Take one message of PbxApi; what belongs to no request in flight is passed over."""
+        """Process one message of PbxApi; a message that belongs to no request in flight is ignored."""
         asked = self._in_flight.get(message.src) if message.src else self._without_src(message.mt)
         if asked is None or asked.answer.done():
             return
@@ -126,10 +126,10 @@ class Requests:
             asked.answer.set_result(message.body)
 
     def close(self) -> None:
-        """Fail everything in flight and whatever is asked from now on."""
+        """Fail all requests in flight and all later ones."""
         self._closed = True
         for asked in self._in_flight.values():
-            _fail(asked.answer, PbxUnreachable("the connection broke off"))
+            _fail(asked.answer, PbxUnreachable("the connection was lost"))
 
     def _without_src(self, mt: str) -> _Asked | None:
         waiting = [asked for asked in self._in_flight.values() if asked.may_be_answered_by(mt)]

@@ -1,4 +1,4 @@
-"""The lasting link to the PBX where the PBX connects to us: lets connections in, and uses one of the master's."""
+"""The permanent link to the PBX if the PBX connects to the engine: accepts connections, and uses one of the master."""
 
 import asyncio
 import logging
@@ -36,21 +36,21 @@ from engine.settings.model import PbxSettings
 
 CERTIFICATE_LOOKED_AT = timedelta(hours=1)
 RETRY = timedelta(seconds=60)
-"""Pause before the port is tried again that could not be opened."""
+"""Pause before another attempt to open the port."""
 
 MOST_TURNED_AWAY = 32
-"""So many are told of at the same time."""
+"""Limit on rejected PBXs that are reported at the same time."""
 
 logger = logging.getLogger(__name__)
 
 
 class PbxListener:
-    """Does the same as `PbxLink`, with the same events, except that the PBX opens the connection.
+    """Link to the PBX like `PbxLink`, with the same events, except that the PBX opens the connection.
 
     Several PBXs and several App objects may connect. One connection of the master is used; its others stand by and
-    take over when that one ends. Whoever is not the master, lacks a right or the password is told by PbxTurnedAway,
-    at once for each kind of reason and then every so often with a count, and PbxWelcome ends it. LinkDown gives no
-    time of a next try, since that is up to the PBX.
+    take over when that one ends. A PBX that is not the master or lacks a right or the password is reported by
+    PbxTurnedAway, at once for each reason and then from time to time with a count, until PbxWelcome. LinkDown has no
+    time of a next attempt, because that is up to the PBX.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class PbxListener:
         return self._in_use
 
     async def _listen(self) -> PbxFailure:
-        """Let connections in until cancelled; return why if that is impossible."""
+        """Accept connections until cancelled; return the failure if that is impossible."""
         try:
             await asyncio.to_thread(self._known.load)
             fingerprint = await self._load_certificate()
@@ -133,7 +133,7 @@ class PbxListener:
             try:
                 fingerprint = await self._load_certificate()
             except ListenCertificateUnusable as failure:
-                logger.warning("%s. The former one is still shown. %s", failure, failure.remedy)
+                logger.warning("%s. The former one stays in use. %s", failure, failure.remedy)
                 continue
             if fingerprint != shown:
                 shown = fingerprint
@@ -146,7 +146,7 @@ class PbxListener:
             try:
                 await asyncio.to_thread(self._known.save)
             except OSError as error:
-                logger.warning("the address of the PBX cannot be kept: %s", error.strerror or error)
+                logger.warning("the address of the PBX cannot be saved: %s", error.strerror or error)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.rstrip("/") != self._settings.listen_path.rstrip("/"):
@@ -155,10 +155,10 @@ class PbxListener:
         request = _without_subprotocols(request)
         try:
             is_websocket = bool(socket.can_prepare(request))
-        except ValueError:  # a key that is none
+        except ValueError:  # an invalid key
             return _only(web.Response(status=400))
         if not is_websocket:
-            return _only(web.Response(text="calendar-engine: this is where the PBX connects.\n"))
+            return _only(web.Response(text="calendar-engine: the PBX connects here.\n"))
         await socket.prepare(request)
         guest = request.protocol
         assert isinstance(guest, Guest)  # noqa: S101 - the door makes no others
@@ -193,15 +193,15 @@ class PbxListener:
         try:
             self._ended(connection, failure, guest.address)
         except Exception as mistake:
-            # The HTTP library would take it for bad manners of the guest, and nobody would be used any more.
+            # The HTTP library would treat it as an error of the peer, and no connection would be used any more.
             if self._mistake is not None and not self._mistake.done():
                 self._mistake.set_exception(mistake)
 
     def _take(self, connection: Connection) -> None:
-        """Use this connection, or keep it for later. An App object that connects anew has lost its former one."""
+        """Use this connection, or keep it for later. An App object that reconnects has lost its former one."""
         for former in self._usable:
             if former.login == connection.login:
-                former.end(PbxConnectionLost("the PBX connected anew", Ender.PBX))
+                former.end(PbxConnectionLost("the PBX connected again", Ender.PBX))
         self._usable.append(connection)
         self._use_one()
 
@@ -233,7 +233,7 @@ class PbxListener:
             self._on_event(PbxWelcome(name))
 
     def _turn_away(self, name: str, failure: PbxFailure) -> None:
-        """Tell who is not used and why; a peer that comes again and again, or changes its name, is told seldom."""
+        """Report a rejected peer and the reason; one that comes again and again, or changes its name, only rarely."""
         times = self._refusals.happened((name, type(failure)))
         if not times:
             return
@@ -255,23 +255,23 @@ class PbxListener:
 
 
 def _app_object_url(settings: PbxSettings, port: int) -> str:
-    """Return what to enter as the URL of the App object: the PBX takes the last part off to connect (SDK)."""
+    """Return the URL to enter at the App object: the PBX removes its last part to connect (SDK)."""
     return f"https://{listen_names(settings)[0]}:{port}{settings.listen_path.rstrip('/')}/{settings.app}"
 
 
 async def _raised(mistake: asyncio.Future[None]) -> None:
-    """End the group that this runs in with a mistake, once there is one."""
+    """Raise a mistake in the task group that this runs in, once there is one."""
     await mistake
 
 
 def _only(response: web.Response) -> web.Response:
-    """Have the connection closed after this response."""
+    """Mark the connection to be closed after this response."""
     response.force_close()
     return response
 
 
 def _without_subprotocols(request: web.BaseRequest) -> web.BaseRequest:
-    """Leave out what we would choose none of (innovaphone knows none), and the HTTP library would write to the log."""
+    """Remove the subprotocols: none is supported (innovaphone has none), and the HTTP library would log them."""
     headers = request.headers.copy()
     headers.popall("Sec-WebSocket-Protocol", None)
     return request.clone(headers=headers)

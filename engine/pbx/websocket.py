@@ -1,4 +1,4 @@
-"""Opens the WebSocket to the PBX over TLS, and names what goes wrong."""
+"""Opens the WebSocket to the PBX over TLS, and turns errors into named failures."""
 
 import socket as sockets
 import ssl
@@ -34,7 +34,7 @@ from engine.tls.verdict import Server, verdict
 
 
 def verified_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return the context for the PBX. Raises `PbxCertificateNotTrusted` when `ca_file` cannot be used."""
+    """Return the TLS context for the PBX. Raises `PbxCertificateNotTrusted` if `ca_file` cannot be used."""
     try:
         return contexts.verified_context(ca_file)
     except OSError as error:
@@ -44,9 +44,9 @@ def verified_context(ca_file: Path | None) -> ssl.SSLContext:
 def not_trusted(
     settings: PbxSettings, error: ssl.SSLCertVerificationError, shown: Certificate | None
 ) -> PbxCertificateNotTrusted:
-    """Return the failure in the words for what is wrong with the certificate that was `shown`.
+    """Return the failure that explains what is wrong with the certificate that was `shown`.
 
-    Certificates are judged by the machine's own time: no injected clock can be meant here.
+    Certificates are judged by the machine's own time, so no injected clock is used here.
     """
     server = Server("the PBX", settings.host, f"{settings.host}:{settings.port}", "pbx.ca_file", "pbx.host")
     found = verdict(server, error.verify_code, error.verify_message, shown, datetime.now(UTC))
@@ -64,25 +64,25 @@ _CLOSING_SECONDS = 1.0
 _LONGEST_REASON = 200
 
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000}
-"""Seconds, a number, and milliseconds: what the systems have between them finds out that the other machine is gone.
-Only the machine answers, so it says nothing about the program on it."""
+"""TCP options in seconds, a count, and milliseconds; each system has some of them to detect that the other machine is
+gone. The machine itself answers, so they say nothing about the program on it."""
 
 WebSocket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
 
 class Sign(Enum):
-    """What may come besides text."""
+    """Anything received other than text."""
 
     PONG = auto()
-    """The answer to a ping of ours."""
+    """The answer to one of our pings."""
     OTHER = auto()
-    """A ping, which has been answered, or bytes, which mean nothing."""
+    """A ping, which has been answered, or bytes, which have no meaning."""
     END = auto()
     """The connection has ended."""
 
 
 class _NoRedirects(aiohttp.TraceConfig):
-    """Refuses to go elsewhere: the digest is for the PBX of the settings, and TLS is verified for that name."""
+    """Refuses redirects: the digest is for the configured PBX, and TLS is verified for that name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,15 +91,16 @@ class _NoRedirects(aiohttp.TraceConfig):
     async def _refuse(self, _: aiohttp.ClientSession, __: object, told: aiohttp.TraceRequestRedirectParams) -> None:
         answer = told.response
         there = one_line(answer.headers.get("Location", ""), _LONGEST_REASON)
-        raise NotAPbx(f"{answer.url.host}:{answer.url.port}: HTTP {answer.status}, which leads to {there or 'nowhere'}")
+        place = f"{answer.url.host}:{answer.url.port}"
+        raise NotAPbx(f"{place}: HTTP {answer.status}, which redirects to {there or 'nowhere'}")
 
 
 @asynccontextmanager
 async def dial(settings: PbxSettings, tls: ssl.SSLContext | None) -> AsyncIterator[WebSocket]:
     """Connect to wss://host:port/PBX0/APPS/websocket (innovaphone SDK, AppWebsocket); ws:// without `settings.tls`.
 
-    A fingerprint in the settings is compared in place of what `tls` verifies. How long it may take is up to the
-    caller. Raises `PbxUnreachable`, `PbxCertificateNotTrusted`, `NotAPbx`.
+    A fingerprint in the settings replaces the verification by `tls`. The caller limits the time. Raises
+    `PbxUnreachable`, `PbxCertificateNotTrusted`, `NotAPbx`.
     """
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=None)
     async with aiohttp.ClientSession(timeout=timeout, trace_configs=[_NoRedirects()]) as http:
@@ -113,7 +114,7 @@ async def dial(settings: PbxSettings, tls: ssl.SSLContext | None) -> AsyncIterat
             )
         except PbxFailure:
             raise
-        except Exception as error:  # whatever the transport raises
+        except Exception as error:  # any error of the transport
             raise await _named(error, settings) from error
         keep_alive(socket.get_extra_info("socket"))
         async with _closed_at_the_end(socket):
@@ -121,9 +122,9 @@ async def dial(settings: PbxSettings, tls: ssl.SSLContext | None) -> AsyncIterat
 
 
 def new_server_socket() -> web.WebSocketResponse:
-    """Return the response that makes a WebSocket of a request.
+    """Return the response that turns a request into a WebSocket.
 
-    No compression, and less at once than when we dial: whoever connects can make us hold that much before the log-in.
+    No compression, and a lower limit than when the engine dials: any peer can make us hold that much before its log-in.
     """
     return web.WebSocketResponse(
         autoping=False, max_msg_size=MAX_ACCEPTED_BYTES, compress=False, timeout=_CLOSING_SECONDS
@@ -147,7 +148,7 @@ async def _closed_at_the_end(socket: WebSocket) -> AsyncIterator[None]:
 
 
 def keep_alive(socket: Any) -> None:
-    """Have the system find out by itself that the other machine is gone; `socket` is whatever asyncio gives out."""
+    """Let the system detect that the other machine is gone; `socket` is the one that asyncio gives out."""
     with suppress(OSError, AttributeError):
         socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_KEEPALIVE, 1)
         for name, value in _KEEP_ALIVE.items():
@@ -159,7 +160,7 @@ async def receive(socket: WebSocket) -> str | Sign:
     """Return the next text or sign; pings are answered.
 
     Raises `PbxNotUnderstood` when the peer breaks the WebSocket protocol or sends too much at once, and
-    `PbxConnectionLost` for whatever else the transport raises.
+    `PbxConnectionLost` for any other error of the transport.
     """
     with _lost():
         frame = await socket.receive()
@@ -169,7 +170,7 @@ async def receive(socket: WebSocket) -> str | Sign:
         case aiohttp.WSMsgType.PONG:
             return Sign.PONG
         case aiohttp.WSMsgType.PING:
-            with suppress(Exception):  # the peer may have closed already: what comes next tells
+            with suppress(Exception):  # the peer may have closed already: the next frame shows it
                 await socket.pong(frame.data)
             return Sign.OTHER
         case aiohttp.WSMsgType.ERROR if isinstance(frame.data, aiohttp.WebSocketError):
@@ -192,21 +193,21 @@ async def ping(socket: WebSocket) -> None:
 
 
 def lost(socket: WebSocket) -> PbxConnectionLost:
-    """Return how a connection came to its end."""
+    """Return the failure for a connection that has ended."""
     if was_closed_on_purpose(socket):
         return PbxConnectionLost(f"the PBX closed it (code {socket.close_code})", Ender.PBX)
     reason = one_line(str(socket.exception() or ""), _LONGEST_REASON)
-    return PbxConnectionLost(reason or f"it ended without a word (code {socket.close_code})", Ender.NETWORK)
+    return PbxConnectionLost(reason or f"it ended without a reason (code {socket.close_code})", Ender.NETWORK)
 
 
 def was_closed_on_purpose(socket: WebSocket) -> bool:
-    """Tell whether the peer closed a connection that has ended, rather than that it was lost."""
+    """Return whether a connection that has ended was closed by the peer rather than lost."""
     return socket.close_code not in (None, aiohttp.WSCloseCode.ABNORMAL_CLOSURE, aiohttp.WSCloseCode.GOING_AWAY)
 
 
 @contextmanager
 def _lost() -> Iterator[None]:
-    """Whatever the transport raises, the connection is lost."""
+    """Turn any error of the transport into `PbxConnectionLost`."""
     try:
         yield
     except Exception as error:
@@ -227,7 +228,7 @@ async def _named(error: Exception, settings: PbxSettings) -> PbxFailure:
             return not_trusted(settings, untrusted, await shown_certificate(settings.host, settings.port))
         case aiohttp.ServerFingerprintMismatch():
             return PbxCertificateNotTrusted(
-                f"{address} does not show the certificate of pbx.fingerprint, but the one with the SHA-256 "
+                f"{address} does not present the certificate of pbx.fingerprint, but the one with the SHA-256 "
                 f"{error.got.hex(':').upper()}"
             )
         case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError() as failed) if speaks_tls(failed):

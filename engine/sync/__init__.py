@@ -1,1 +1,1 @@
-"""The only room that knows both sides: it keeps the presence in the PBX equal to what the calendars say."""
+"""The only package that knows both sides: it keeps the presences in the PBX equal to what the calendars say."""

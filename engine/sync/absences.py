@@ -1,23 +1,23 @@
-"""Tells a mailbox that is gone from a directory that finds nothing at the moment. No I/O."""
+"""Distinguishes a mailbox that is gone from a directory that finds nothing at the moment. No I/O."""
 
 from datetime import datetime, timedelta
 
 CONFIRMED = 3
-"""Answers that there is no mailbox: the first one, and two that confirm it."""
+"""Number of answers that there is no mailbox: the first one, and two that confirm it."""
 
 APART = timedelta(seconds=30)
-"""What is answered sooner after the answer before confirms nothing."""
+"""An answer that comes sooner than this after the previous one confirms nothing."""
 
 FEWEST = 2
 SHARE = 4
-"""More than one of so many mailboxes that were known, missing at once, are the trouble of the service."""
+"""If more than one in `SHARE` known mailboxes are missing at once, the cause is the service."""
 
 
 class Absences:
-    """Counts answers in a row that say there is no mailbox.
+    """Counts consecutive answers that there is no mailbox.
 
-    Whose mailbox `was_known`, by a reading or by a presence that is shown, has something to lose: where many of those
-    are missing at once, none of them is gone.
+    A user whose mailbox `was_known`, from a reading or from a presence that is shown, has something to lose: if many of
+    those are missing at once, none of them counts as gone.
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class Absences:
         self._found: set[str] = set()
 
     def found(self, guid: str) -> None:
-        """The mailbox is there."""
+        """Note that the mailbox exists."""
         self.forget(guid)
         self._found.add(guid)
 
     def missing(self, guid: str, now: datetime, *, was_known: bool) -> None:
-        """An answer says that there is no mailbox."""
+        """Note an answer that there is no mailbox."""
         number, last = self._answers.get(guid, (0, None))
         if last is None or abs(now - last) >= APART:
             self._answers[guid] = number + 1, now
@@ -40,16 +40,16 @@ class Absences:
         self._found.discard(guid)
 
     def forget(self, guid: str) -> None:
-        """Take no more interest in this user, or begin again."""
+        """Discard everything about this user."""
         self._answers.pop(guid, None)
         self._missed.discard(guid)
         self._found.discard(guid)
 
     def is_confirmed(self, guid: str) -> bool:
-        """Tell whether the answer was confirmed twice."""
+        """Return whether the answer was confirmed twice."""
         return self._answers.get(guid, (0, None))[0] >= CONFIRMED
 
     def is_one_of_many(self, guid: str) -> bool:
-        """Tell whether the mailbox was known and so many others are missing with it that it is no coincidence."""
+        """Return whether the mailbox was known, and too many others are missing with it to be a coincidence."""
         missed = len(self._missed)
         return guid in self._missed and missed >= FEWEST and missed * SHARE > missed + len(self._found)

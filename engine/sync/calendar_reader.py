@@ -1,4 +1,4 @@
-"""Reads every participant's calendar: when somebody arrives, when it has changed, and in a sweep to be sure."""
+"""Reads every participant's calendar: when a user arrives, when it has changed, and in a regular sweep to be sure."""
 
 import asyncio
 import itertools
@@ -40,41 +40,41 @@ from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxes
 logger = logging.getLogger(__name__)
 
 OTHER_ZONES = timedelta(hours=26)
-"""Whole days count where presence is told, and Exchange goes by where they were made: from UTC-12 to UTC+14."""
+"""Whole days count in the time zone of the presence, but Exchange uses the one they were made in: UTC-12 to UTC+14."""
 
 LOOK_BACK = timedelta(hours=1)
 LOOK_AHEAD = timedelta(hours=48)
-"""The window kept around the present instant; longer if the horizon of the presence settings asks for it."""
+"""The window read around the present instant; longer if the horizon of the presence settings requires it."""
 
 LONGEST_WORDING = timedelta(hours=26)
-"""How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a bit."""
+"""How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a margin."""
 
 SWEEP = timedelta(hours=12)
-"""A mailbox that is watched is read again after half of that to all of it, in case a change was not told."""
+"""A watched mailbox is read again after half of this time to all of it, in case a notification was missed."""
 
 BEGINNING = timedelta(seconds=10)
-"""After that it is looked whether the connection for a mailbox's notifications works, before it is read again."""
+"""Delay before checking whether the connection for a mailbox's notifications works, before it is read again."""
 
 LOOK = timedelta(seconds=LOOK_SECONDS)
-"""How often to look whether a visit takes long."""
+"""How often to check whether a visit takes long."""
 
 LOOKED_AT_IN_A_ROW = 20
-"""After so many that need not be read the loop gets a turn."""
+"""After this many that need not be read, the event loop gets a turn."""
 
 OVERTAKING = timedelta(hours=1)
-"""A mailbox that has changed is treated as if it were due for that long: it is read before all others."""
+"""A changed mailbox is treated as if it had been due for this long, so it is read before all others."""
 
 SOON = timedelta(seconds=10)
-"""Mailboxes that are not watched any more are visited within that time."""
+"""Mailboxes that are no longer watched are visited within this time."""
 
 
 class Calendars:
-    """Visits mailboxes when they are due, as many at a time as there are lanes.
+    """Reads mailboxes when they are due, as many at a time as there are connections.
 
-    A failure of one mailbox concerns that user alone, and one that takes long holds a lane at most, never all. A
-    failure of the whole service pauses all visits, longer each time, and then a single visit tries whether it is
-    over; where a right is missing, which only a person can give, it does so every 15 to 60 minutes.
-    `shows_something` tells whether the PBX shows a presence of ours for somebody.
+    A failure of one mailbox affects that user only, and slow ones never occupy all connections. A failure of the whole
+    service pauses all visits, longer each time, and then a single visit tries whether it is over; if a permission is
+    missing, which only a person can grant, it does so every 15 to 60 minutes. `shows_something` returns whether the
+    PBX shows a presence of ours for a user.
     """
 
     def __init__(
@@ -129,36 +129,36 @@ class Calendars:
         self._works = False
 
     def everybody_is_known(self) -> None:
-        """All who take part are in the roster: what is the same for all of them says something of the service."""
+        """Note that the roster is complete: from now on, a failure of all of them is one of the service."""
         self._everybody_is_known = True
         self._judge()
 
     def arrived(self, guid: str) -> None:
-        """Have the mailbox of a participant looked for who is new, or has other addresses now."""
+        """Schedule the lookup of the mailbox of a participant who is new or has other addresses now."""
         self._absences.forget(guid)
         self._readability.forget(guid)
         self.visit(guid)
 
     def visit(self, guid: str) -> None:
-        """Have this participant's calendar read as soon as possible, after those that wait longer."""
+        """Schedule a reading of this participant's calendar as soon as possible, after those that wait longer."""
         self._bring_forward(guid, self._clock.now())
 
     def search(self, guid: str) -> None:
-        """Forget where this participant's mailbox is, and have it looked for and read as soon as possible."""
+        """Forget where this participant's mailbox is, and schedule its lookup and reading as soon as possible."""
         self._searched_anew.add(guid)
         self.visit(guid)
 
     def next_visit(self, guid: str) -> datetime | None:
-        """Return when this participant's calendar is due, in the past while it waits for its turn; None while it is
+        """Return when this participant's calendar is due, in the past if it is waiting for its turn; None while it is
         being read."""
         return self._timetable.instant(guid)
 
     def is_asked_for_again(self, guid: str) -> bool:
-        """Tell whether another visit was asked for while this participant is being visited."""
+        """Return whether another visit was requested while this participant is being visited."""
         return guid in self._again
 
     def forget(self, guid: str) -> None:
-        """Take no more interest in this participant's mailbox."""
+        """Discard everything about this participant's mailbox."""
         self._watchlist.remove(guid)
         self._searched_anew.discard(guid)
         self._absences.forget(guid)
@@ -167,7 +167,7 @@ class Calendars:
         self._polled.pop(guid, None)
 
     def heard(self, address: str, urgency: Urgency) -> tuple[str, ...]:
-        """Have the mailbox with this address read again, sooner or later as told; return whose calendar is in it."""
+        """Schedule another reading of this mailbox by its urgency; return the participants whose calendar is in it."""
         now = self._clock.now()
         match urgency:
             case Urgency.NOW:
@@ -183,12 +183,12 @@ class Calendars:
         return guids
 
     def is_idle(self) -> bool:
-        """Tell whether nothing is being read and nobody is due."""
+        """Return whether nothing is being read and nobody is due."""
         earliest = self._timetable.earliest()
         return not self._visiting and (earliest is None or earliest > self._clock.now())
 
     async def run(self) -> None:
-        """Read for ever."""
+        """Read until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._break_off_long_visits())
             for turn in itertools.count(1):
@@ -221,7 +221,7 @@ class Calendars:
                 return
 
     def _need_not_be_read(self, guid: str) -> bool:
-        """Who was only to be read again because nobody told of changes need not be once somebody does."""
+        """Skip a reading that was planned only for lack of notifications, if the mailbox is watched by now."""
         participant, poll = self._roster.get(guid), self._polled.get(guid)
         if poll is None or participant is None or participant.reading is None:
             return False
@@ -236,7 +236,7 @@ class Calendars:
         return True
 
     def _is_held_back(self, guid: str) -> bool:
-        """Who was asked for too often waits without holding a lane."""
+        """Postpone a mailbox that was read too often, so that it waits without occupying a connection."""
         participant = self._roster.get(guid)
         if participant is None or participant.mailbox is None:
             return False
@@ -248,7 +248,7 @@ class Calendars:
         return True
 
     def _is_told_everything(self, participant: Participant) -> bool:
-        """What could not be asked about all of a calendar may be known soon, and nobody tells of that."""
+        """Return whether notifications suffice: not if details are missing, whose arrival is not notified."""
         appointments = participant.reading.appointments if participant.reading else ()
         is_whole = not any(Oddity.ORGANIZER_UNKNOWN in each.oddities for each in appointments)
         return is_whole and participant.mailbox is not None and self._source.is_watched(participant.mailbox)
@@ -263,7 +263,7 @@ class Calendars:
         self._alarm.wake()
 
     def _bring_forward(self, guid: str, instant: datetime) -> None:
-        """What is being read at this moment may not have what this is about: it is read once more."""
+        """Make a calendar due earlier; one that is being read now may miss the change, so it is read once more."""
         self._polled.pop(guid, None)
         if guid in self._visiting:
             self._again.add(guid)
@@ -304,10 +304,10 @@ class Calendars:
         return self._slow.gave_way(guid)
 
     async def _break_off_long_visits(self) -> None:
-        """Have visits that take long wait for one another, and not the others for them.
+        """Abort visits that take long, so that they wait for one another and no others wait for them.
 
-        Only a reading is broken off: whether a mailbox was subscribed to would not be known after that. Where one
-        request is about many mailboxes it is of no use either.
+        Only a reading is aborted: after an aborted subscription it would be unknown whether there is one. If one
+        request covers many mailboxes, aborting is of no use either.
         """
         while True:
             now = self._network_clock.now()
@@ -369,7 +369,7 @@ class Calendars:
         return mailbox, Reading(window, appointments, now)
 
     def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
-        """One mailbox whose server does not answer is alone with it, until another one falls silent as well."""
+        """Return whether a failure is one of the service; a silent server counts once a second mailbox has it."""
         policy = policy_of(type(failure))
         match policy.concerns:
             case Concerns.MAILBOX_UNLESS_MANY:
@@ -387,7 +387,7 @@ class Calendars:
                 return True
 
     def _is_alone(self, guid: str) -> bool:
-        """Nobody else has a mailbox, whose server might be another one."""
+        """Return whether nobody else has a mailbox, which might be on another server."""
         return not any(each.mailbox is not None for key, each in self._roster.items() if key != guid)
 
     def _compare_restriction(self) -> None:
@@ -407,12 +407,12 @@ class Calendars:
             self._observe(ConcernArose(Side.EXCHANGE, concerns[kind]))
 
     def _read_again(self) -> None:
-        """Have what was read restrictedly read as it ought to be; who is watched would wait for hours."""
+        """Schedule full readings of what was read with less; watched mailboxes would otherwise wait for hours."""
         for guid in self._roster:
             self._bring_forward(guid, self._clock.now() + self._poll * self._random.random())
 
     def _postpone(self, guid: str, failure: ExchangeFailure) -> None:
-        """What the service account asks in its own name has to wait; what it does by impersonation goes on."""
+        """Delay requests in the service account's own name; those by impersonation continue."""
         pause = pause_after(failure, 1, self._random)
         until = self._network_clock.now() + pause
         if self._network_clock.now() >= self._account_paused_until:
@@ -438,7 +438,7 @@ class Calendars:
         self._changed(guid)
 
     def _plan(self, guid: str, participant: Participant, reading: Reading) -> None:
-        """Plan the visit after a good one: in a sweep, soon where nobody tells of changes, or when all may be told."""
+        """Plan the next visit after a success: in the sweep, sooner without notifications, or once all may be read."""
         now = self._clock.now()
         is_watched = self._is_told_everything(participant)
         pause = SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._poll * self._random.uniform(0.75, 1.0)
@@ -451,7 +451,7 @@ class Calendars:
             self._polled[guid] = due
 
     def _failed(self, guid: str, participant: Participant, failure: Failure, *, was_found: bool) -> None:
-        """`was_found`: the mailbox is there, as far as the directory knows, but it cannot be read."""
+        """Note a failed visit. `was_found`: the directory knows the mailbox, but it cannot be read."""
         if policy_of(type(failure)).needs_a_person and not _needs_a_person(participant.problem):
             participant.failed_visits = 0
         participant.failed_visits += 1
@@ -473,9 +473,9 @@ class Calendars:
     def _missing(
         self, guid: str, participant: Participant, failure: MailboxNotFound, *, was_found: bool
     ) -> MailboxNotFound:
-        """Go on with what was known until it is certain that the mailbox is gone.
+        """Keep what was read until it is certain that the mailbox is gone.
 
-        One that the directory knows and its server does not comes back within the hour, as a rule.
+        A mailbox that the directory knows and its server does not usually comes back within the hour.
         """
         if was_found:
             self._let_go(participant, failure)
@@ -491,7 +491,7 @@ class Calendars:
         return failure
 
     def _let_go(self, participant: Participant, failure: MailboxNotFound) -> None:
-        """Forget what was read once the state of that time has ended and all short looks were in vain."""
+        """Discard what was read once its last decision has expired and all short retries have failed."""
         if participant.reading is None:
             return
         now = self._clock.now()
@@ -501,7 +501,7 @@ class Calendars:
             participant.reading = None
 
     def _complain(self, guid: str, participant: Participant, failure: Failure) -> None:
-        """Denials are told as those of single mailboxes only when it is clear that not all are denied."""
+        """Report a user's failure; denials only when it is clear that not all mailboxes are denied."""
         if type(participant.problem) is type(failure):
             return
         trouble = UserTrouble(participant.user, failure)
@@ -517,7 +517,7 @@ class Calendars:
         self._withheld.clear()
 
     def _judge(self) -> None:
-        """Say what is wrong with the service once everybody was tried and nobody's calendar could be read."""
+        """Report what is wrong with the service once everybody was tried and no calendar could be read."""
         if not self._everybody_is_known or self._readability.works:
             return
         denial = self._readability.denial(len(self._roster))
@@ -556,7 +556,7 @@ class Calendars:
         self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
 
     def _signs_of_life(self) -> None:
-        """Whoever tells of a change can be asked about it: no other server's silence has to be waited for."""
+        """End a pause for a silent server, because a notification has just come from one."""
         is_of_a_server = self._closed_by is not None and policy_of(type(self._closed_by)).is_of_a_server
         if self._closed_until is not None and is_of_a_server:
             self._closed_until = min(self._closed_until, self._network_clock.now())
@@ -572,7 +572,7 @@ class Calendars:
         self._compare_works()
 
     def _compare_works(self) -> None:
-        """It works as soon as it answers, if a calendar was read before, else once one is read."""
+        """Report Exchange as working: as soon as it answers if a calendar was read before, else once one is read."""
         if not self._works and self._service_answers and self._readability.works:
             self._works, self._said = True, None
             self._observe(LinkRecovered(Side.EXCHANGE))
@@ -583,6 +583,6 @@ def _needs_a_person(failure: Failure | None) -> bool:
 
 
 def _of_the_service(failure: ExchangeFailure) -> ExchangeFailure:
-    """What is denied for each mailbox may be denied for all of them."""
+    """Return the failure of the whole service that a denial for every mailbox amounts to."""
     kind = policy_of(type(failure)).for_everybody
     return failure if kind is None else kind(failure.detail)

@@ -1,22 +1,22 @@
-"""The clocks of a running engine: the calendar's, the network's, and one that runs fast for the demo."""
+"""Clocks of a running engine: calendar time, network time, and a fast one for the demo."""
 
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
 LONGEST_NAP = 30.0
-"""Seconds after which a sleeper looks at the wall clock again: somebody may have set it, or the machine slept."""
+"""Seconds after which a sleeper rereads the wall clock: it may have been set, or the machine may have slept."""
 
 
 class SystemClock:
-    """The wall clock, which appointments are compared with."""
+    """The wall clock, with which appointments are compared."""
 
     def now(self) -> datetime:
         """Return the present instant in UTC."""
         return datetime.now(UTC)
 
     async def sleep_until(self, instant: datetime) -> None:
-        """Return when the wall clock shows `instant`, even if it is set in between."""
+        """Return when the wall clock reaches `instant`, even if it is set in between."""
         while True:
             left = (instant - self.now()).total_seconds()
             if left <= 0:
@@ -25,8 +25,8 @@ class SystemClock:
 
 
 class SteadyClock:
-    """Runs evenly whatever happens to the wall clock, which it agrees with at the start; `speed` 60 makes a minute of
-    every second."""
+    """A monotonic clock that starts with the time of the wall clock; with `speed` 60, every second counts as a
+    minute."""
 
     def __init__(self, start: datetime | None = None, speed: float = 1.0) -> None:
         self._start = start or datetime.now(UTC)
@@ -38,7 +38,7 @@ class SteadyClock:
         return self._start + timedelta(seconds=(time.monotonic() - self._begun) * self._speed)
 
     async def sleep_until(self, instant: datetime) -> None:
-        """Return when `instant` has come."""
+        """Return when this clock reaches `instant`."""
         while True:
             left = (instant - self.now()).total_seconds()
             if left <= 0:

@@ -1,4 +1,4 @@
-"""Keeps every participant's desired presence true: decides when something changed, and when a decision runs out."""
+"""Decides every participant's desired presence: when something has changed, and when a decision expires."""
 
 import asyncio
 import logging
@@ -18,17 +18,17 @@ from engine.sync.scheduling import Alarm, Timetable
 logger = logging.getLogger(__name__)
 
 DECISIONS_IN_A_ROW = 10
-"""After so many, about a millisecond or two, the loop gets a turn: ten thousand meetings may begin at once, and a
-request of the API takes several turns."""
+"""After this many, a millisecond or two, the event loop gets a turn: ten thousand meetings may begin at once, and an
+API request takes several turns."""
 
 AFTER_A_MISTAKE = timedelta(minutes=1)
 
 
 class Decider:
-    """Sleeps until the earliest decision runs out; never polls.
+    """Decides presences, and sleeps until the earliest decision expires; never polls.
 
-    `written` tells what the PBX shows as far as we know, `want` is called with the guid of everybody whose desired
-    presence was decided. Mistakes of ours are reported, which concern one user alone, and when they are over.
+    `written` returns what the PBX shows as far as the engine knows; `want(guid)` is called after each decision. Bugs
+    hit while deciding are reported per user, and again when resolved.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Decider:
         self.held: Held | None = None
 
     def mark(self, guid: str) -> None:
-        """Have this participant decided anew."""
+        """Mark this participant for a new decision."""
         self.mark_all((guid,))
 
     def mark_all(self, guids: Iterable[str]) -> None:
-        """Have all these participants decided anew."""
+        """Mark all these participants for a new decision."""
         now = self._clock.now()
         for guid in guids:
             self._timetable.set(guid, now)
@@ -75,11 +75,11 @@ class Decider:
 
     @property
     def let_through(self) -> PresenceSettings:
-        """The settings whose effect was weighed last, or is meant."""
+        """The settings whose effect was accepted last."""
         return self._before or self._settings
 
     def begin(self, before: PresenceSettings | None) -> None:
-        """Weigh what became of the settings `before`, that an earlier run let through, when everybody is read."""
+        """Compare with the settings `before`, accepted by an earlier run, once everybody's calendar is read."""
         if before is not None and before != self._settings:
             self._before = before
             self._is_beginning = True
@@ -87,7 +87,7 @@ class Decider:
             self._meant()
 
     def everybody_is_known(self) -> None:
-        """Begin to weigh: who is to be waited for is certain."""
+        """Begin the comparison: it is certain now which users to wait for."""
         if not self._is_beginning:
             return
         self._is_beginning = False
@@ -96,9 +96,10 @@ class Decider:
             self._weigh()
 
     def adjust(self, settings: PresenceSettings) -> None:
-        """Go on with other settings: everybody is decided anew, from what was read.
+        """Apply other settings: decide everybody again, from what was read.
 
-        Whose presence only they would clear keeps the one of before until everybody is decided, and is weighed.
+        A user whose presence is cleared only because of them keeps the previous one until everybody is decided and the
+        effect is weighed.
         """
         if settings == self._settings:
             return
@@ -111,7 +112,7 @@ class Decider:
             self._weigh()
 
     def confirm(self) -> None:
-        """Let the settings in force clear what they clear."""
+        """Allow the settings in force to clear presences."""
         aside, self._aside = self._aside, set()
         self._before = self.held = None
         self._is_beginning = False
@@ -120,7 +121,7 @@ class Decider:
         self.mark_all(aside)
 
     def _weigh(self) -> None:
-        """Hold what is set aside if that is more than half of all presences, else let it be cleared."""
+        """Hold the changes set aside if they would clear more than half of all presences, else allow them."""
         showing = {guid for guid, each in self._roster.items() if each.desired not in (None, CLEARED)}
         self.held = held(self._aside, showing, showing)
         if self.held is None:
@@ -128,7 +129,7 @@ class Decider:
         self._observe(ServiceChanged())
 
     def _unless_held(self, guid: str, participant: Participant, decision: Decision, now: datetime) -> Decision:
-        """Return what was decided, or the decision of before where the change alone would clear a presence."""
+        """Return the decision, or the one by the previous settings if only their change would clear a presence."""
         if self._before is None or participant.reading is None:
             return decision
         self._aside.discard(guid)
@@ -140,12 +141,12 @@ class Decider:
         return decision
 
     def is_idle(self) -> bool:
-        """Tell whether every decision is true at this instant."""
+        """Return whether no decision is due at this instant."""
         earliest = self._timetable.earliest()
         return earliest is None or earliest > self._clock.now()
 
     async def run(self) -> None:
-        """Decide for ever."""
+        """Decide until cancelled."""
         decided = 0
         while True:
             guid = self._timetable.pop_due(self._clock.now())
@@ -199,7 +200,7 @@ class Decider:
         return decision.presence, decision.valid_until
 
     def _from_before(self, guid: str, now: datetime) -> tuple[Presence | None, datetime | None]:
-        """Without a decision, what was written stands until it is no longer true; then nothing is better."""
+        """Keep what was written until it expires; after that, no presence is better than a wrong one."""
         ends = self._written(guid).ends
         if ends is None or now < ends:
             return None, ends
@@ -207,5 +208,5 @@ class Decider:
 
 
 def _is_read(participant: Participant) -> bool:
-    """Tell whether there is something to decide by, or a reason why there is nothing."""
+    """Return whether there is a reading to decide from, or a reason why there is none."""
     return participant.reading is not None or participant.problem is not None or participant.departing

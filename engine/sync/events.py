@@ -1,4 +1,4 @@
-"""Typed events that the engine emits, and what all of its parts share."""
+"""Typed events that the engine emits, and the context that its parts share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from engine.core.users import User
 
 
 class Side(StrEnum):
-    """The two systems we stand between."""
+    """The two systems that the engine connects."""
 
     PBX = "PBX"
     EXCHANGE = "Exchange"
@@ -30,7 +30,7 @@ class PresenceConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class PresenceWithheld:
-    """A dry run would have written this. `at` is calendar time."""
+    """A presence that would have been written but for the dry run. `at` is calendar time."""
 
     user: User
     presence: Presence
@@ -47,14 +47,14 @@ class UserTrouble:
 
 @dataclass(frozen=True, slots=True)
 class UserRecovered:
-    """What was the matter with a user is over."""
+    """A user's problem is resolved."""
 
     user: User
 
 
 @dataclass(frozen=True, slots=True)
 class LinkTrouble:
-    """A whole side does not work. `until` is the network time of the next try; None where the other side has to try."""
+    """A whole side does not work. `until` is the network time of the next attempt; None if the other side connects."""
 
     side: Side
     failure: Failure
@@ -70,7 +70,7 @@ class LinkRecovered:
 
 @dataclass(frozen=True, slots=True)
 class ListeningForPbx:
-    """The PBX may connect. `url` is what its App object needs, `fingerprint` the SHA-256 of the certificate shown."""
+    """The PBX may connect. `url` is the one for its App object, `fingerprint` the SHA-256 of our certificate."""
 
     url: str
     fingerprint: str
@@ -78,7 +78,7 @@ class ListeningForPbx:
 
 @dataclass(frozen=True, slots=True)
 class PbxRefused:
-    """A PBX connected and is not used. `name` is the one it gave, or its address if it could not even log in."""
+    """A PBX that connected was rejected. `name` is the one it gave, or its address if it could not log in."""
 
     name: str
     failure: Failure
@@ -86,7 +86,7 @@ class PbxRefused:
 
 @dataclass(frozen=True, slots=True)
 class AccountPaused:
-    """Exchange lets the service account ask for nothing in its own name before `until`, network time."""
+    """Exchange accepts no requests in the service account's own name before `until`, network time."""
 
     failure: Failure
     until: datetime
@@ -101,7 +101,7 @@ class ReadingRestricted:
 
 @dataclass(frozen=True, slots=True)
 class ConcernArose:
-    """A side works, and yet something about it keeps presences from following in time."""
+    """A side works, but something about it delays presences."""
 
     side: Side
     failure: Failure
@@ -109,7 +109,7 @@ class ConcernArose:
 
 @dataclass(frozen=True, slots=True)
 class ConcernOver:
-    """That is over; `failure` is as it was told first."""
+    """A concern is over; `failure` is the one that was reported first."""
 
     side: Side
     failure: Failure
@@ -117,15 +117,15 @@ class ConcernOver:
 
 @dataclass(frozen=True, slots=True)
 class UserChanged:
-    """Something that is known of a user may be different: name, mailbox, whether it is watched, desired or shown
-    presence, or it is gone."""
+    """Something about a user may have changed: name, mailbox, whether it is watched, desired or shown presence; or the
+    user is gone."""
 
     guid: str
 
 
 @dataclass(frozen=True, slots=True)
 class CalendarVisited:
-    """A user's calendar was read, or could not be because of `failure`, and no further visit is asked for."""
+    """A user's calendar was read, or could not be because of `failure`, and no further visit is requested."""
 
     guid: str
     failure: Failure | None
@@ -138,12 +138,12 @@ class ReadingUnrestricted:
 
 @dataclass(frozen=True, slots=True)
 class ServiceChanged:
-    """Another engine runs, or none, or something else is the matter with the settings."""
+    """The running engine, or a problem with the settings, has changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsRolledBack:
-    """Nobody confirmed the last change of settings: what these keys say is as it was before."""
+    """The last change of settings was not confirmed: these keys have their previous values again."""
 
     keys: tuple[str, ...]
 
@@ -172,9 +172,9 @@ Observer = Callable[[Happening], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """`clock` is calendar time, `network_clock` measures pauses and pacing.
+    """Clocks and callbacks shared by all parts: `clock` is calendar time, `network_clock` measures pauses and pacing.
 
-    `observe` is told of everything that happens, `finished` is called whenever a part has nothing left to do.
+    `observe` is called with every event, `finished` whenever a part has nothing left to do.
     """
 
     clock: Clock

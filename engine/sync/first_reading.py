@@ -1,4 +1,4 @@
-"""The first reading of a user's calendar: what the directory finds, its server may not know."""
+"""The first reading of a user's calendar, when the server may not know a mailbox that the directory finds."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -12,10 +12,10 @@ Read = Callable[[Mailbox], Awaitable[tuple[Mailbox, Reading]]]
 async def read_first(
     source: CalendarSource, mailbox: Mailbox, following: Sequence[str], read: Read
 ) -> tuple[Mailbox, Reading]:
-    """Read the calendar of a mailbox that was just found, or of the next candidate where it is not there after all.
+    """Read the calendar of a mailbox that was just found, or of the next candidate if it does not exist after all.
 
-    `following` are the candidates after the one that led to the mailbox: none of them may count for somebody whose
-    calendar was read before, since then the right mailbox is merely in trouble.
+    `following` are the candidates after the one that led to the mailbox; empty for a user whose calendar was read
+    before, because then the right mailbox only has a temporary problem.
     """
     try:
         return await read(mailbox)

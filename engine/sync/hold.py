@@ -1,4 +1,4 @@
-"""When so many presences would be cleared at once that somebody has to say that this is meant. No I/O."""
+"""Holds a change that would clear so many presences at once that it needs confirmation. No I/O."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from datetime import timedelta
 from engine.core.errors import Failure, Fault, Scope
 
 LEAST = 3
-"""Fewer than that many are never held: on a site that small everybody sees what was done."""
+"""Fewer users are never held: on a site that small everybody sees the effect of a change."""
 
 GRACE = timedelta(seconds=5)
-"""Network time for which what the PBX says of single users is collected, since one change there tells many of them."""
+"""Network time for which the PBX's changes of single users are collected, because one change there affects many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`users` of `of_users` would take part no more, and `presences` of `of_presences` be cleared."""
+    """A held change: `users` of `of_users` would no longer take part, and `presences` of `of_presences` be cleared."""
 
     users: int
     of_users: int
@@ -24,21 +24,21 @@ class Held:
 
     @property
     def words(self) -> str:
-        """Say it with numbers."""
-        who = f"{self.users} of {self.of_users} users would show nothing any more"
-        return f"{who}, {self.presences} of the {self.of_presences} presences shown now among them"
+        """The effect in words and numbers."""
+        who = f"{self.users} of {self.of_users} users would no longer show a presence"
+        return f"{who}, including {self.presences} of the {self.of_presences} presences shown now"
 
 
 class ClearingHeld(Failure):
-    """A change would clear more than half of all presences, and waits for somebody to confirm it."""
+    """A change would clear more than half of all presences, and waits for confirmation."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "A change would clear more than half of all presences, so nothing is cleared until it is confirmed"
     remedy = (
-        "If that is meant, confirm it with calendar-engine hold confirm. If not, correct who takes part and what is "
-        "shown (calendar-engine config rollback), or the groups, nodes and users in the PBX. Until then everybody goes "
-        "on as before."
+        "If this is intended, confirm it with calendar-engine hold confirm. If not, correct who takes part and what is "
+        "shown (calendar-engine config rollback), or the groups, nodes and users in the PBX. Until then everybody is "
+        "kept as before."
     )
 
 
@@ -49,14 +49,14 @@ class NobodyTakesPart(Failure):
     scope = Scope.SERVICE
     meaning = "Nobody takes part, so no presence is shown"
     remedy = (
-        "Look at pbx.users.* in the settings, at the groups, nodes and templates of the users in the PBX, and whether "
-        "the App object may see them (TableUsers)."
+        "Check pbx.users.* in the settings, the groups, nodes and templates of the users in the PBX, and whether the "
+        "App object may see the users (TableUsers)."
     )
 
 
 def held(leaving: Set[str], everybody: Set[str], showing: Set[str]) -> Held | None:
-    """Return what is to be held: where those `leaving` are more than half of `everybody`, or of those `showing`
-    something, and `LEAST` at least."""
+    """Return what to hold: if those `leaving` are more than half of `everybody`, or of those `showing` a presence,
+    and at least `LEAST`."""
     cleared = leaving & showing
     if not (_most(leaving, everybody) or _most(cleared, showing)):
         return None

@@ -1,8 +1,8 @@
-"""Notices where users of the PBX and mailboxes do not go together one to one: two to a mailbox, or a mailbox too many.
+"""Detects PBX users who share a mailbox, and users whose addresses lead to several mailboxes.
 
-Neither changes a presence. Two users who lead to one mailbox both show it, since it is proved to own an address that
-the PBX gives to each of them: desk telephone and softphone of one person. Of two mailboxes that one user leads to, the
-one of the first address counts (exchange.candidate_order).
+Neither changes a presence. Two users who resolve to one mailbox both show it, because it is proved to own an address
+that the PBX has for each of them: desk telephone and softphone of one person. If a user resolves to two mailboxes, that
+of the first address is used (exchange.candidate_order).
 """
 
 from collections.abc import Callable
@@ -17,23 +17,23 @@ from engine.sync.participants import Participant, Roster
 from engine.sync.scheduling import Alarm, Timetable
 
 FIRST_LOOK = timedelta(minutes=1)
-"""The other addresses of a user are looked up that long after the mailbox was read: first readings come first."""
+"""Delay between the reading of a mailbox and the lookup of the user's other addresses: first readings come first."""
 
 BETWEEN_LOOKS = timedelta(seconds=1)
-"""So much time between two users: 10,000 of them take some hours, and a request a second disturbs nobody."""
+"""Pause between two users: 10,000 of them take some hours, and one request a second disturbs nobody."""
 
 AFTER_TROUBLE = timedelta(hours=1)
 AFTER_CONFLICT = timedelta(days=1)
-"""When to look again: what could not be found out, and what somebody may have corrected in Exchange."""
+"""Pauses before the next lookup: after a failed one, and after a conflict that may be corrected in Exchange."""
 
 _MOST_LOOKED_UP = 10
 _MOST_NAMED = 3
 
 
 class MailboxClaims:
-    """Says who shares a mailbox with whom, and whose addresses lead to two.
+    """Finds users who share a mailbox, and users whose addresses lead to two.
 
-    `may_ask` tells whether Exchange works: nothing is asked for this before.
+    `may_ask` returns whether Exchange works: no address is looked up before.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class MailboxClaims:
         self._alarm = Alarm(self._clock)
 
     def notices(self, guid: str) -> tuple[Failure, ...]:
-        """Return what is to be said of a user although the calendar is read."""
+        """Return the problems of a user that do not prevent reading the calendar."""
         shared, ambiguous = self._shared(guid), self._ambiguous.get(guid)
         if shared is None and ambiguous is None:
             return ()
         return tuple(each for each in (shared, ambiguous) if each is not None)
 
     def visited(self, guid: str) -> None:
-        """Take note of where a user's mailbox is, and have the user's other addresses looked up some time."""
+        """Note where a user's mailbox is, and schedule the lookup of the user's other addresses."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing or participant.mailbox is None:
             self.forget(guid)
@@ -73,7 +73,7 @@ class MailboxClaims:
                 self._look_in(FIRST_LOOK, guid)
 
     def forget(self, guid: str) -> None:
-        """Take note that a user has no mailbox, or takes part no more."""
+        """Note that a user has no mailbox or no longer takes part."""
         self._considered.pop(guid, None)
         self._ambiguous.pop(guid, None)
         self._timetable.discard(guid)
@@ -87,7 +87,7 @@ class MailboxClaims:
             self._observe(UserChanged(other))
 
     async def run(self) -> None:
-        """Look up addresses for ever, one user after the other."""
+        """Look up addresses, one user after the other, until cancelled."""
         while True:
             guid = self._timetable.pop_due(self._clock.now())
             if guid is None:
@@ -150,7 +150,7 @@ class MailboxClaims:
             self._observe(UserChanged(guid))
 
     async def _elsewhere(self, mailbox: Mailbox, candidates: tuple[str, ...]) -> dict[str, str]:
-        """Return the further addresses that lead to other mailboxes, and to which."""
+        """Return the further addresses that lead to other mailboxes, with those mailboxes."""
         found: dict[str, str] = {}
         for candidate in candidates_after(mailbox, candidates)[:_MOST_LOOKED_UP]:
             try:
@@ -165,6 +165,6 @@ class MailboxClaims:
 def _ambiguous(mailbox: Mailbox, elsewhere: dict[str, str]) -> MailboxAmbiguous:
     verb = "leads" if len(elsewhere) == 1 else "lead"
     return MailboxAmbiguous(
-        f"{mailbox.found_by} counts, but {', '.join(elsewhere)} {verb} elsewhere",
+        f"{mailbox.found_by} is used, but {', '.join(elsewhere)} {verb} elsewhere",
         confidential="; ".join(f"{candidate} belongs to {address}" for candidate, address in elsewhere.items()),
     )

@@ -1,4 +1,4 @@
-"""Tells an outage of the service from failures of single mailboxes. No I/O."""
+"""Distinguishes an outage of the service from failures of single mailboxes. No I/O."""
 
 from collections import Counter
 
@@ -7,13 +7,13 @@ from engine.exchange.errors import ExchangeFailure, MailboxNotFound, NoCalendarR
 from engine.exchange.retry import policy_of
 
 NAMED = 3
-"""How many kinds of failures are named."""
+"""Number of kinds of failures that are named."""
 
 
 class Readability:
-    """Exchange works where somebody's calendar is read, not where it merely answers.
+    """Tracks whether calendars can be read: Exchange works if one is read, not if it merely answers.
 
-    `anybody_read` is whether one was read since the beginning.
+    `anybody_read` is whether any calendar was read since the start.
     """
 
     def __init__(self) -> None:
@@ -22,35 +22,35 @@ class Readability:
         self.anybody_read = False
 
     def well(self, guid: str) -> None:
-        """The calendar was read."""
+        """Note that the calendar was read."""
         self.anybody_read = True
         self._ill.pop(guid, None)
         self._well.add(guid)
 
     def ill(self, guid: str, failure: Failure) -> None:
-        """The calendar could not be read."""
+        """Note that the calendar could not be read."""
         self._well.discard(guid)
         self._ill[guid] = failure
 
     def forget(self, guid: str) -> None:
-        """Take no more interest in this user."""
+        """Discard everything about this user."""
         self._well.discard(guid)
         self._ill.pop(guid, None)
 
     @property
     def works(self) -> bool:
-        """Whether somebody's calendar was read at the last visit."""
+        """Whether the last visit of any user's calendar succeeded."""
         return bool(self._well)
 
     def verdict(self, users: int) -> NoCalendarReadable | None:
-        """Return what to say once the calendars of all `users` were tried and none could be read."""
+        """Return the failure to report once the calendars of all `users` were tried and none could be read."""
         if self._well or not self._ill or len(self._ill) < users:
             return None
         counted = Counter(failure.meaning for failure in self._ill.values())
         return NoCalendarReadable(", ".join(f"{meaning} ({number})" for meaning, number in counted.most_common(NAMED)))
 
     def denial(self, users: int) -> ExchangeFailure | None:
-        """Return one of the denials once all `users` were tried and everybody who has a mailbox is denied."""
+        """Return one of the denials once all `users` were tried and every existing mailbox is denied."""
         if self._well or len(self._ill) < users:
             return None
         ill = [each for each in self._ill.values() if isinstance(each, ExchangeFailure)]
@@ -60,10 +60,10 @@ class Readability:
 
 
 class Outbreak:
-    """Counts the mailboxes that were well before and fell ill one after the other, without a well one in between.
+    """Detects an outage: counts mailboxes that begin to fail in a row, without a success in between.
 
-    More than `most` of them, as many as can be visited at the same time, are no coincidence. Who was ill already
-    says nothing new, so that some mailboxes that are always in trouble never look like trouble of all.
+    More than `most`, as many as can be visited at the same time, are no coincidence. A mailbox that was failing
+    already does not count again, so that some mailboxes with permanent problems never look like an outage.
     """
 
     def __init__(self, most: int) -> None:
@@ -72,13 +72,13 @@ class Outbreak:
         self._in_a_row = 0
 
     def struck(self, key: str) -> bool:
-        """A visit failed; tell whether everybody is concerned."""
+        """Note a failed visit; return whether this is an outage."""
         if key not in self._ill:
             self._ill.add(key)
             self._in_a_row += 1
         return self._in_a_row > self._most
 
     def well(self, key: str) -> None:
-        """A visit had an answer."""
+        """Note a visit that had an answer."""
         self._ill.discard(key)
         self._in_a_row = 0

@@ -1,4 +1,4 @@
-"""The users who take part: their states, the changes the PBX reports, and the index by mailbox."""
+"""The participating users: their states, the changes that the PBX reports, and the index by mailbox."""
 
 from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from engine.sync.hold import LEAST, Held, held
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """What a calendar held within `window` when it was read, `at` calendar time."""
+    """The appointments of a calendar within `window` when it was read, `at` calendar time."""
 
     window: Window
     appointments: tuple[Appointment, ...]
@@ -25,13 +25,13 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Participant:
-    """One user and what is known: where the mailbox is, what it said last, what the PBX ought to show.
+    """State of one user: mailbox, last reading, and the presence that the PBX should show.
 
-    `departing` users were deselected, or `deleted`: their presence is cleared and then they are forgotten. `problem` is
-    what stands between this user and a calendar, `mistake` between a calendar and a decision, and `refusal` what the
-    PBX had against the presence `refused`. Where it `has_no_mailbox`, that is certain, and there is nothing to show.
-    Until it `lasts_until`, the state of the reading is kept although the mailbox cannot be read any more.
-    `desired` stays None while nothing is known that would justify a presence; it is true until `expires`.
+    `departing` users were deselected, or `deleted`: their presence is cleared and then they are forgotten. `problem`
+    prevents reading the calendar, `mistake` prevents a decision, and `refusal` is why the PBX refused the presence
+    `refused`. `has_no_mailbox` is set once that is certain: there is nothing to show. Until `lasts_until`, the last
+    reading is used although the mailbox can no longer be read. `desired` is None as long as nothing is known that
+    would justify a presence; it is valid until `expires`.
     """
 
     user: User
@@ -56,13 +56,13 @@ Roster = dict[str, Participant]
 
 
 class Directory:
-    """Turns PBX news into participants.
+    """Updates the participants from the events of the PBX.
 
-    `remembered` gives the guids whose calendar presence we wrote at some time: those of them that take part no more
-    depart. Where so many would at once that it is hardly meant, they are `held`, and take part as before until that is
-    confirmed; `showing` tells whose presence is not empty, and `weigh_soon` asks for `weigh`. `let_go` are those who
-    that was confirmed for, in this run or an earlier one: they are not weighed again. `arrived` is called for
-    participants whose mailbox has to be looked for, `departing` for those who leave.
+    `remembered` returns the guids whose calendar presence was ever written: those that no longer take part depart. If
+    so many would depart at once that it is hardly intended, they are `held`, and take part as before until that is
+    confirmed; `showing` returns whether a user's presence is not empty, and `weigh_soon` requests a call of `weigh`.
+    `let_go` are those confirmed to depart, in this run or an earlier one: they are not weighed again. `arrived` is
+    called for participants whose mailbox has to be looked up, `departing` for those who leave.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Directory:
         self.held: Held | None = None
 
     def set_domain(self, domain: str) -> None:
-        """Take the system domain that the PBX told; addresses made with another one are looked for anew."""
+        """Set the PBX's system domain; mailboxes found with another one are looked up again."""
         if domain == self._domain:
             return
         self._domain = domain
@@ -101,9 +101,9 @@ class Directory:
             self._look_for(participant, participant.user)
 
     def adjust(self, selection: UserSelection) -> None:
-        """Go on with another selection: whoever it takes in arrives, and whoever it leaves out departs.
+        """Apply another selection: newly selected users arrive, and deselected ones depart.
 
-        That of a dry run, which only seemed to, departs again.
+        Those who departed in a dry run, without effect, depart again.
         """
         self._selection = selection
         staying = [participant.user for participant in self._roster.values() if not participant.departing]
@@ -113,7 +113,7 @@ class Directory:
             self.weigh()
 
     def handle(self, event: UserSeen | UserRemoved | UsersComplete) -> None:
-        """Bring the roster up to date with what the PBX says."""
+        """Update the roster with an event of the PBX."""
         match event:
             case UserSeen(user):
                 self._seen(user)
@@ -128,20 +128,20 @@ class Directory:
                 self.weigh()
 
     def copy_begins(self) -> None:
-        """All users are told once more: who leaves is found out when all of them are known."""
+        """Note that all users are being copied again: who leaves is known only when all of them are."""
         self._is_complete = False
 
     @property
     def not_selected(self) -> int:
-        """How many users of the PBX take no part."""
+        """Number of PBX users who do not take part."""
         return len(self._others)
 
     def is_idle(self) -> bool:
-        """Tell whether nobody waits to be weighed."""
+        """Return whether no departure waits to be weighed."""
         return not self._leaving or self.held is not None or not self._is_complete
 
     def weigh(self) -> None:
-        """Let those go who leave, or hold all of them."""
+        """Let the leaving users go, or hold all of them."""
         if not self._is_complete:
             return
         if not self._leaving:
@@ -162,11 +162,11 @@ class Directory:
 
     @property
     def let_go_once_confirmed(self) -> Set[str]:
-        """Who will have been let go when what is held, if anything is, is confirmed."""
+        """The users who have been let go, including those who are held now and then confirmed."""
         return self.let_go if self.held is None else self.let_go | self._leaving.keys()
 
     def confirm(self) -> Held | None:
-        """Let those go who are held; return what was held, None where nothing was."""
+        """Let the held users go; return what was held, None if nothing was."""
         confirmed, self.held = self.held, None
         if confirmed is not None:
             self.let_go |= self._leaving.keys()
@@ -208,7 +208,7 @@ class Directory:
         self._arrived(user.guid)
 
     def _depart(self, user: User) -> None:
-        """Let somebody go, or wait for whoever else goes; those who are going have been weighed."""
+        """Let a user go, or wait for others who go as well; those already departing have been weighed."""
         remembered = self._remembered()
         weighed = user.guid in self.let_go or self._is_departing(user.guid)
         if len(remembered) < LEAST or user.guid not in remembered or weighed:
@@ -219,7 +219,7 @@ class Directory:
         self._weigh_soon()
 
     def _go(self, user: User) -> None:
-        """Whoever we never wrote a presence for has none of ours to be cleared."""
+        """Make a user depart, or just remove one whose presence was never written and needs no clearing."""
         if user.guid in self._remembered():
             self._roster[user.guid] = Participant(user, departing=True, deleted=user.guid not in self._others)
         elif self._roster.pop(user.guid, None) is None:
@@ -232,7 +232,7 @@ class Directory:
 
 
 class Watchlist:
-    """Participants by the mailbox that their calendar is in. `unwatch` is called when nobody needs one any more."""
+    """Index of participants by mailbox. `unwatch` is called when nobody needs a mailbox any more."""
 
     def __init__(self, unwatch: Callable[[Mailbox], None]) -> None:
         self._unwatch = unwatch
@@ -240,7 +240,7 @@ class Watchlist:
         self._mailboxes: dict[str, Mailbox] = {}
 
     def put(self, guid: str, mailbox: Mailbox) -> None:
-        """Have this participant's calendar in `mailbox` from now on."""
+        """Note that this participant's calendar is in `mailbox`."""
         before = self._mailboxes.get(guid)
         if before is not None and _key(before) != _key(mailbox):
             self.remove(guid)
@@ -262,7 +262,7 @@ class Watchlist:
             self._unwatch(mailbox)
 
     def guids(self, address: str) -> tuple[str, ...]:
-        """Return whose calendar is in the mailbox with this address."""
+        """Return the participants whose calendar is in the mailbox with this address."""
         return self._guids.get(address.lower(), ())
 
 

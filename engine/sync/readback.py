@@ -1,4 +1,4 @@
-"""Reads presences back from the PBX in the background; decides who may be written to yet."""
+"""Reads presences back from the PBX in the background, and decides which users may be written yet."""
 
 from collections import deque
 from datetime import timedelta
@@ -12,38 +12,38 @@ from engine.sync.participants import Participant, Roster
 from engine.sync.scheduling import Alarm
 
 BEGUN_AFTER = timedelta(seconds=10)
-"""How long after a connect reading begins: first of all what has changed is written."""
+"""Delay after a connect before reading begins, because changed presences are written first."""
 
 READS_PER_SECOND = 20.0
-"""One after the other: ten thousand users in some eight minutes."""
+"""Rate of sequential reads: ten thousand users take about eight minutes."""
 
 GIVEN_UP_AFTER = 2
-"""So many reads in a row without an answer, and nothing more is read over this connection."""
+"""After this many consecutive unanswered reads, nothing more is read over this connection."""
 
 
 class Comparing(Protocol):
-    """What is needed of the writer."""
+    """The part of the writer that is needed here."""
 
     @property
     def is_writing(self) -> bool:
-        """Whether somebody is written to, or waits for it."""
+        """Whether a presence is being written or waits to be written."""
         ...
 
     def known(self, guid: str) -> Written | None:
-        """Return what the PBX confirmed, None where that is in doubt or just being changed."""
+        """Return what the PBX confirmed, None if that is in doubt or just being changed."""
         ...
 
     async def ask(self, participant: Participant) -> Presence | None:
-        """Return what the PBX shows, None if it cannot tell."""
+        """Return what the PBX shows, None if it does not say."""
         ...
 
     def found(self, guid: str, known: Written, shown: Presence) -> None:
-        """Take in what the PBX shows for whom it had confirmed `known`."""
+        """Process what the PBX shows for a user for whom it had confirmed `known`."""
         ...
 
 
 class ReadBack:
-    """After each connect everybody is looked at once, when nothing is to be written; who was not yet comes first."""
+    """Reads everybody's presence once after each connect, while there is nothing to write; those left over first."""
 
     def __init__(self, roster: Roster, writer: Comparing, around: Circumstances) -> None:
         self._roster = roster
@@ -56,7 +56,7 @@ class ReadBack:
         self._unanswered = 0
 
     def begin(self) -> None:
-        """All users are known over a new connection."""
+        """Start reading: all users are known over a new connection."""
         left = [guid for guid in self._waiting if guid in self._roster]
         others = self._roster.keys() - set(left)
         self._waiting = deque([*left, *sorted(others)])
@@ -66,7 +66,7 @@ class ReadBack:
         self._alarm.wake()
 
     def stop(self) -> None:
-        """The connection is gone."""
+        """Stop reading: the connection has ended."""
         self._is_on = False
 
     async def run(self) -> None:
@@ -103,10 +103,10 @@ class ReadBack:
 
 
 class Certainty:
-    """What is certain about the present connection.
+    """Which users may be written over the present connection.
 
-    A PBX that tells its name is certain at once, and its users one by one as they are copied; so a long copy delays
-    nobody whose row has come. One that does not tell its name is certain when all users are known.
+    A PBX that gives its name is certain at once, and its users one by one as they are copied, so a long copy delays
+    no user whose row has arrived. One that does not give its name is certain when all users are known.
     """
 
     def __init__(self) -> None:
@@ -115,24 +115,24 @@ class Certainty:
         self._known = set[str]()
 
     def nothing(self) -> None:
-        """The connection is gone."""
+        """Allow nobody: the connection has ended."""
         self.all_known = self._is_master = False
         self._known.clear()
 
     def master(self) -> frozenset[str]:
-        """The PBX told its name, and it is the right one. Return who may be written to for that reason."""
+        """Note that the PBX gave its name and is the right one. Return the users who may be written now."""
         self._is_master = True
         return frozenset(self._known)
 
     def user(self, guid: str) -> None:
-        """The user's row has come."""
+        """Note that the user's row has arrived."""
         self._known.add(guid)
 
     def everything(self) -> None:
-        """All users are known, and the PBX is proved to be the master."""
+        """Allow everybody: all users are known, and the PBX is proved to be the master."""
         self.all_known = True
         self._known.clear()
 
     def allows(self, guid: str) -> bool:
-        """Tell whether this user may be written to."""
+        """Return whether this user's presence may be written."""
         return self.all_known or (self._is_master and guid in self._known)

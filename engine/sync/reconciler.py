@@ -1,4 +1,4 @@
-"""The reconciler: PBX users, calendars, decisions, and the presences written back."""
+"""The engine itself: connects PBX users, calendars and decisions with the presences written to the PBX."""
 
 import asyncio
 import logging
@@ -58,11 +58,11 @@ from engine.sync.views import Account, Glance, account, glance
 from engine.sync.writer import PresenceLink, Writer
 
 LOOK = timedelta(seconds=30)
-"""How often to look, by the network clock; to be set back by less than that is no worse than to be late by it."""
+"""How often to check, by the network clock; a clock set back by less delays deadlines by no more than that."""
 
 
 class Setback:
-    """Calls `happened` when the calendar `clock` shows less than it did before."""
+    """Detects the calendar `clock` jumping backwards, which would delay every deadline, and calls `happened`."""
 
     def __init__(self, clock: Clock, network_clock: Clock, happened: Callable[[], None]) -> None:
         self._clock = clock
@@ -70,7 +70,7 @@ class Setback:
         self._happened = happened
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Check the clock until cancelled."""
         while True:
             before = self._clock.now()
             await self._network_clock.sleep_until(self._network_clock.now() + LOOK)
@@ -84,7 +84,7 @@ PBX_LINK = "the link to the PBX"
 
 
 class Link(PresenceLink, Protocol):
-    """The PBX link as the engine sees it: it runs for ever and reports what happens."""
+    """The PBX link as the engine uses it: it runs until cancelled and reports events."""
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
@@ -92,7 +92,7 @@ class Link(PresenceLink, Protocol):
 
 
 class Engine:
-    """Everything that happens only marks a participant to be read, decided or compared; nothing writes but `Writer`.
+    """The running engine: events only mark users to be read, decided or compared; only `Writer` writes presences.
 
     `make_link` is given the function that takes the link's events. `clock` is calendar time, `network_clock` measures
     pauses and pacing.
@@ -170,9 +170,9 @@ class Engine:
         )
 
     async def run(self) -> None:
-        """Work until cancelled.
+        """Run all parts until cancelled.
 
-        A part that ends by a mistake of ours ends none of the others: it starts again, after a pause that grows.
+        A part that fails because of a bug ends none of the others: it is restarted, after a pause that grows.
         """
         try:
             await self._supervisor.keep("remembering earlier runs", self._remember)
@@ -183,7 +183,7 @@ class Engine:
             await self._close()
 
     async def _remember(self) -> None:
-        """Take up what earlier runs left; nothing else begins before that."""
+        """Load what earlier runs left; nothing else begins before that."""
         await self._writer.load()
         self._directory.let_go |= await self._meant.let_go()
         self._decider.begin(await self._meant.settings())
@@ -197,13 +197,13 @@ class Engine:
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {
             PBX_LINK: self._run_link,
-            "changes told by Exchange": lambda: self._source.run(self._heard),
+            "notifications from Exchange": lambda: self._source.run(self._heard),
             "reading calendars": self._calendars.run,
             "deciding presences": self._decider.run,
             "writing presences": self._writer.run,
             "keeping presences": self._writer.keep,
             "weighing changes": self._weigh,
-            "noting what is meant": self._note,
+            "storing accepted settings": self._note,
             "reading presences back": self._read_back.run,
             "comparing addresses": self._claims.run,
             "watching the clock": self._setback.run,
@@ -217,7 +217,7 @@ class Engine:
             raise
 
     def _take_up(self, part: str) -> None:
-        """A part starts again after a mistake: nobody is forgotten for it."""
+        """Mark everybody again when a part is restarted after a mistake, so that nobody is forgotten."""
         self._decider.mark_all(self._roster)
         self._writer.want_all(self._roster)
         for guid, participant in self._roster.items():
@@ -229,10 +229,10 @@ class Engine:
         return self._directory.held or self._decider.held
 
     async def confirm_hold(self) -> Held | None:
-        """Let happen what is held; return what that was, None where nothing is.
+        """Carry out the held change; return it, None if nothing is held.
 
-        It is on the disk before: else a restart would hold again what is cleared by then, and write presences anew.
-        Raises a `StoreFailure` where the disk does not take it; nothing has happened then.
+        The confirmation is stored first: otherwise a restart would hold again what is cleared by then, and write the
+        presences again. Raises a `StoreFailure` if it cannot be stored; then nothing has happened.
         """
         confirmed = self._held
         if confirmed is None:
@@ -248,7 +248,7 @@ class Engine:
             return None
         seen = self._directory.not_selected
         return NobodyTakesPart(
-            f"none of the {seen} users of the PBX is selected by pbx.users" if seen else "the PBX told of no user"
+            f"none of the {seen} users of the PBX is selected by pbx.users" if seen else "the PBX reported no users"
         )
 
     def _weigh_soon(self) -> None:
@@ -271,21 +271,21 @@ class Engine:
             try:
                 await self._meant.note(self._decider.let_through, self._directory.let_go)
             except StoreFailure as failure:
-                logger.warning("what is meant cannot be written down: %s", failure)
+                logger.warning("the accepted settings cannot be stored: %s", failure)
 
     def _is_shown(self, guid: str) -> bool:
         return self._writer.written(guid).acknowledged != CLEARED
 
     async def leave(self) -> None:
-        """Leave nothing in the PBX that nobody will know of; comes before the end of the program, while this runs."""
+        """Clear presences that could not be stored; to be called before the program ends, while `run` still runs."""
         await self._writer.leave()
 
     def link(self, side: Side) -> LinkStatus:
-        """Return how one side stands, which takes a look at nobody."""
+        """Return the status of one side, without going through the users."""
         return self._links[side]
 
     def status(self) -> Status:
-        """Return how things stand."""
+        """Return the status of the engine."""
         picture = describe(
             self._roster.values(),
             self._links[Side.PBX],
@@ -304,11 +304,11 @@ class Engine:
 
     @property
     def timezone(self) -> ZoneInfo:
-        """The time zone that notes tell times in."""
+        """The time zone of times in notes."""
         return self._settings.timezone
 
     def observe(self, observer: Observer) -> None:
-        """Have `observer` called with everything that happens from now on; it must not take long, nor fail."""
+        """Call `observer` with every event from now on; it must neither take long nor fail."""
         self._observers.append(observer)
 
     def guids(self) -> tuple[str, ...]:
@@ -316,7 +316,7 @@ class Engine:
         return tuple(guid for guid, participant in self._roster.items() if not participant.departing)
 
     def glance(self, guid: str) -> Glance | None:
-        """Return what is known of one user in short, None for whoever does not take part."""
+        """Return the summary of one user, None if the user does not take part."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
@@ -327,7 +327,7 @@ class Engine:
         return glance(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
 
     def account(self, guid: str, now: datetime) -> Account | None:
-        """Return all that is known of one user and why the presence is what it is at `now`, None for others."""
+        """Return the details of one user, with the reasons for the presence at `now`; None if not taking part."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
@@ -344,16 +344,16 @@ class Engine:
         )
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
-        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        """Return a user and the appointments read last, or None for these; None if the user does not take part."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
             return None
         return participant.user, participant.reading.appointments if participant.reading else None
 
     def adjust(self, settings: Settings) -> None:
-        """Go on with other settings of presence, users and writing; those of the links and calendars stay as they are.
+        """Apply other settings for presence, users and writing; those of the links and calendars stay as they are.
 
-        Nothing is read again, and only what differs then is written.
+        Nothing is read again, and only presences that differ then are written.
         """
         self._settings = settings.presence
         self._writer.adjust(settings.pbx, dry_run=settings.engine.dry_run)
@@ -362,21 +362,21 @@ class Engine:
         self._report(ServiceChanged())
 
     def visit(self, guid: str) -> None:
-        """Have a user's calendar read soon; a `CalendarVisited` tells when that is done."""
+        """Schedule a reading of a user's calendar; a `CalendarVisited` event reports when that is done."""
         self._calendars.visit(guid)
 
     def search(self, guid: str) -> None:
-        """Have a user's mailbox looked for anew and its calendar read; `CalendarVisited` tells as with `visit`."""
+        """Schedule a new lookup of a user's mailbox and a reading of its calendar, reported as for `visit`."""
         self._calendars.search(guid)
 
     async def settled(self) -> None:
-        """Return as soon as everything due was read and decided, and the PBX shows it."""
+        """Return as soon as everything due is read and decided, and the PBX shows it."""
         parts = (self._directory, self._calendars, self._decider, self._writer)
         while not all(part.is_idle() for part in parts):
             await self._finished.wait()
 
     def _set_back(self) -> None:
-        """What was decided, and planned to be read, was so for an instant that is yet to come."""
+        """Decide and read everything again: after a clock jump, all deadlines are too far in the future."""
         self._decider.mark_all(self._roster)
         for guid in self._roster:
             self._calendars.visit(guid)
@@ -460,4 +460,4 @@ class Engine:
             try:
                 observer(happening)
             except Exception as mistake:
-                self._mistakes.write("telling of what happens", mistake)
+                self._mistakes.write("reporting an event", mistake)

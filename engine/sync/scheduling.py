@@ -1,4 +1,4 @@
-"""Who is due when: one heap for all users instead of a task for each."""
+"""Schedules users by due time in one heap, instead of a task for each."""
 
 import asyncio
 import heapq
@@ -8,11 +8,11 @@ from datetime import datetime
 from engine.core.clock import Clock
 
 _STALE_ENTRIES = 100
-"""So many that were moved may stay in the heap besides as many as there are keys."""
+"""Stale entries that may stay in the heap, in addition to as many as there are keys."""
 
 
 class Timetable:
-    """Instants by key, each key at most once; setting a key anew moves it. Its size is bound by the number of keys."""
+    """Instants by key, each key at most once; setting a key again moves it. The number of keys bounds its size."""
 
     def __init__(self) -> None:
         self._entries: dict[str, tuple[datetime, int]] = {}
@@ -20,7 +20,7 @@ class Timetable:
         self._order = itertools.count()
 
     def set(self, key: str, instant: datetime) -> None:
-        """Make `key` due at `instant` instead of whenever it was due before."""
+        """Make `key` due at `instant`, replacing its previous due time."""
         number = next(self._order)
         self._entries[key] = (instant, number)
         heapq.heappush(self._heap, (instant, number, key))
@@ -29,26 +29,26 @@ class Timetable:
             heapq.heapify(self._heap)
 
     def bring_forward(self, key: str, instant: datetime) -> None:
-        """Make `key` due at `instant` unless it is due before, so that who is called again and again keeps its turn."""
+        """Make `key` due at `instant` unless it is due before, so that repeated calls never delay it."""
         if key not in self._entries or self._entries[key][0] > instant:
             self.set(key, instant)
 
     def discard(self, key: str) -> None:
-        """Make `key` never due."""
+        """Remove `key` from the schedule."""
         self._entries.pop(key, None)
 
     def instant(self, key: str) -> datetime | None:
-        """Return when `key` is due, None if never."""
+        """Return when `key` is due, None if it is not scheduled."""
         return self._entries[key][0] if key in self._entries else None
 
     def earliest(self) -> datetime | None:
-        """Return the instant at which the next key is due, None while there is none."""
+        """Return the instant at which the next key is due, None if there is none."""
         while self._heap and self._entries.get(self._heap[0][2]) != self._heap[0][:2]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def pop_due(self, now: datetime) -> str | None:
-        """Take out and return the key that is due longest at `now`, None if none is due."""
+        """Remove and return the key that has been due longest at `now`, None if none is due."""
         earliest = self.earliest()
         if earliest is None or earliest > now:
             return None
@@ -64,18 +64,18 @@ class Timetable:
 
 
 class Alarm:
-    """Lets one task wait for an instant or for being woken, whichever comes first."""
+    """A timer for one task, which can be woken before the time is up."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """End the present wait, or the next one if nobody waits now."""
+        """End the present wait, or the next one if nothing is waiting now."""
         self._woken.set()
 
     async def wait(self, until: datetime | None) -> None:
-        """Return at `until` (None: never by itself) or as soon as somebody wakes us."""
+        """Return at `until` (None: never by itself) or as soon as `wake` is called."""
         if until is None:
             await self._woken.wait()
         else:

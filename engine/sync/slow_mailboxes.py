@@ -1,4 +1,4 @@
-"""Keeps mailboxes that Exchange takes long to answer for from holding every lane. No I/O."""
+"""Keeps slow mailboxes from occupying every connection. No I/O."""
 
 from collections import deque
 
@@ -7,15 +7,15 @@ SLOWER_THAN_USUAL = 4.0
 LAST_VISITS = 16
 
 LOOK_SECONDS = 1.0
-"""How often to look whether a visit that is under way takes long."""
+"""How often to check whether a visit in progress takes long."""
 
 
 class SlowMailboxes:
-    """Lets the mailboxes whose last two visits took long have at most `share` visits at a time; the others never wait.
+    """Limits mailboxes whose last two visits took long to `share` visits at a time; the others never wait.
 
-    Long means longer than some seconds and than several usual visits: where all of them take long, none is special.
-    That one is special is proved by another that began after it and was quick. All instants are seconds of a clock
-    that runs evenly.
+    Long means longer than some seconds and than several usual visits: if all of them take long, none is special.
+    A visit that began later and was quick proves that this one is special. All instants are seconds of a monotonic
+    clock.
     """
 
     def __init__(self, share: int) -> None:
@@ -31,7 +31,7 @@ class SlowMailboxes:
         self._tries = 0
 
     def may_begin(self, key: str) -> bool:
-        """Tell whether to visit now; a mailbox that may not is named by `ended` when its turn has come."""
+        """Return whether to visit now; a mailbox that may not is returned by `ended` when its turn has come."""
         if key in self._slow:
             if len(self._under_way) >= self._share:
                 if key not in self._waiting:
@@ -41,11 +41,11 @@ class SlowMailboxes:
         return True
 
     def begun(self, key: str, now: float) -> None:
-        """A visit begins."""
+        """Note that a visit begins."""
         self._begun[key] = now
 
     def ended(self, key: str, seconds: float) -> str | None:
-        """A visit has ended after that time; return the mailbox whose turn it is now, None while nobody waits."""
+        """Note that a visit has ended after `seconds`; return the mailbox whose turn it is now, if any waits."""
         begun = self._begun.pop(key, None)
         usual = seconds if self._usual is None else self._usual
         if seconds > max(SLOW_SECONDS, SLOWER_THAN_USUAL * usual) and self._is_special(begun):
@@ -61,7 +61,7 @@ class SlowMailboxes:
         return self._next()
 
     def gave_way(self, key: str) -> str | None:
-        """A visit was broken off: it waits among the slow ones; return the mailbox whose turn it is now."""
+        """Put an aborted visit among the waiting slow ones; return the mailbox whose turn it is now."""
         self._begun.pop(key, None)
         self._slow.add(key)
         self._under_way.discard(key)
@@ -70,10 +70,10 @@ class SlowMailboxes:
         return self._next()
 
     def overdue(self, now: float, lanes: int) -> list[str]:
-        """Return the visits to break off, so that no more than the share hold a lane for long.
+        """Return the visits to abort, so that no more than the share occupy a connection for long.
 
-        Where nothing proves that others are quick, a single one is tried as soon as all lanes are held: then it is
-        known. If that took long as well it is Exchange that is slow, and the next try is much later.
+        If nothing proves yet that others are quick, a single one is aborted as soon as all connections are occupied,
+        to find out. If the next visit takes long as well, Exchange itself is slow, and the next attempt is much later.
         """
         if self._usual is None:
             return []

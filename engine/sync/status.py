@@ -1,4 +1,4 @@
-"""The status of the engine at one instant, and the state of both connections."""
+"""Status of the engine at one instant, and of both connections."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ from engine.sync.participants import Participant
 
 
 class Awaited(StrEnum):
-    """What a side that does not work waits for."""
+    """The event that a side that does not work is waiting for."""
 
     FIRST_TRY = "first try"
     CALL = "call"
@@ -27,9 +27,10 @@ class Awaited(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """One side: working, or not because of `failure` until the next try at `retry_at` (network time).
+    """Status of one side: it works, or does not because of `failure` until the next attempt at `retry_at`.
 
-    There is no failure before the first attempt. It has been working or not `since` then, calendar time.
+    There is no failure before the first attempt. `retry_at` is network time; `since` when it has been working or not
+    is calendar time.
     """
 
     works: bool = False
@@ -41,7 +42,7 @@ class LinkStatus:
 
 @dataclass(frozen=True, slots=True)
 class UserProblem:
-    """A user whose calendar cannot be had, whose presence the PBX refused, or of whom something else is to be said."""
+    """A user with a problem: an unreadable calendar, a refused presence, or something else worth reporting."""
 
     user: User
     failure: Failure
@@ -49,7 +50,7 @@ class UserProblem:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """How many presences a dry run does not write, `cleared` of them empty ones."""
+    """Number of presences that a dry run does not write, `cleared` of which are empty."""
 
     presences: int
     cleared: int
@@ -57,16 +58,16 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counts and problems. `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in
-    the calendars of `watched` users are heard at once; the others are looked at every now and then, and
-    `oldest_reading` is the oldest of those.
+    """Counts and problems of the whole engine.
 
-    `refused_pbxs` connected and are not used: why, by the name each gave. `restriction` is why less is read than the
-    settings ask for; `exchange_concerns` keep presences from following in time although Exchange works. In a `dry_run`
-    nothing is written. `store` is why presences are kept in memory only. What is `held` is not cleared before it is
-    confirmed, and `nobody` says why nobody takes part. `unstable` is said of a link to the PBX that is lost again and
-    again, `failed_parts` of what started again after a mistake of ours. Where nothing `is_set_up`, the `concerns` say
-    why; they are what else is the matter with the settings. What is `noticed` of users is not in the way of a presence.
+    `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in the calendars of
+    `watched` users are notified at once; the others are read from time to time, and `oldest_reading` is the oldest
+    reading of those. `refused_pbxs` are the reasons for rejecting PBXs that connected, by the names they gave.
+    `restriction` is why less is read than the settings ask for; `exchange_concerns` delay presences although Exchange
+    works. In a `dry_run` nothing is written. `store` is why presences are kept in memory only. A `held` change clears
+    nothing before it is confirmed, and `nobody` is why nobody takes part. `unstable` is set for a link to the PBX that
+    is lost again and again; `failed_parts` are those restarted after a bug. `concerns` are problems with the settings,
+    and the reason if the engine is not set up (`is_set_up`). `noticed` problems of users do not prevent presences.
     """
 
     users: int
@@ -106,7 +107,7 @@ def describe(
     nobody: Failure | None = None,
     notices: Callable[[str], Iterable[Failure]] = lambda _: (),
 ) -> Status:
-    """Return the picture of these participants; those who are departing do not count."""
+    """Return the status of these participants; those who are departing do not count."""
     users = watched = waiting = 0
     oldest: datetime | None = None
     unresolved: list[UserProblem] = []
@@ -152,14 +153,14 @@ def describe(
 
 UNSTABLE_WITHIN = timedelta(hours=1)
 UNSTABLE_FROM = 3
-"""So many times within that a link that had come about was lost, and it is unstable."""
+"""A link that was lost this many times within `UNSTABLE_WITHIN`, after it was established, is unstable."""
 
 _MOST_COUNTED = 10_000
 
 
 class Links:
-    """The state of both sides from what is reported about them. `clock` is calendar time; `pbx_calls`: the PBX
-    connects to us."""
+    """Tracks the status of both sides from their events. `clock` is calendar time; `pbx_calls`: the PBX connects to
+    the engine."""
 
     def __init__(self, clock: Clock, *, pbx_calls: bool) -> None:
         self._clock = clock
@@ -175,7 +176,7 @@ class Links:
         return self._states[side]
 
     def note(self, happening: LinkTrouble | LinkRecovered) -> None:
-        """Take in that a side works, or does not."""
+        """Note that a side works, or does not."""
         match happening:
             case LinkTrouble(side, failure, until):
                 if side is Side.PBX and self._pbx_is_there:
@@ -187,12 +188,12 @@ class Links:
                 self._set(side, LinkStatus(works=True))
 
     def pbx_is_connected(self) -> None:
-        """The PBX is there, but it has not told all of its users yet."""
+        """Note that the PBX is connected, but its users are not all known yet."""
         self._pbx_is_there = True
         self._set(Side.PBX, LinkStatus(waits_for=Awaited.USERS))
 
     def unstable(self) -> PbxLinkUnstable | None:
-        """Return how often the link to the PBX was lost lately, since when and by whose end, if that is too often."""
+        """Return a failure if the PBX link was lost too often lately: how often, since when, and ended by whom."""
         now = self._clock.now()
         while self._lost and self._lost[0][0] <= now - UNSTABLE_WITHIN:
             self._lost.popleft()
@@ -203,11 +204,11 @@ class Links:
         since, (_, last) = self._lost[0][0], self._lost[-1]
         return PbxLinkUnstable(
             f"lost {len(self._lost)} times since {since:%Y-%m-%d %H:%M:%S} UTC, ended by {ended_by}; "
-            f"the last time: {last}"
+            f"most recently: {last}"
         )
 
     def users_are_known(self) -> None:
-        """There is somebody whose mailbox can be looked for."""
+        """Note that there is a user whose mailbox can be looked up."""
         if self._states[Side.EXCHANGE].waits_for is Awaited.USERS:
             self._set(Side.EXCHANGE, LinkStatus(waits_for=Awaited.FIRST_TRY))
 
@@ -218,5 +219,5 @@ class Links:
 
 
 def _ender(failure: Failure) -> Ender:
-    """Whatever is not a lost connection is a reason of ours to end it."""
+    """Return who ended the connection: the engine itself, unless it was lost."""
     return failure.by if isinstance(failure, PbxConnectionLost) else Ender.ENGINE

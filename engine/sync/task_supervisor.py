@@ -1,4 +1,4 @@
-"""Keeps the parts of an engine running: one that ends by a mistake of ours ends no other, and starts again."""
+"""Keeps the parts of an engine running: one that fails because of a bug is restarted and ends no other."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,28 +11,28 @@ from engine.core.errors import Failure, Fault, Scope
 from engine.core.mistakes import MistakeLog
 
 PAUSES = doubling(timedelta(seconds=1), timedelta(minutes=5))
-"""Before a part starts again."""
+"""Pauses before a part is restarted."""
 
 WELL_AGAIN_AFTER = timedelta(hours=1)
-"""A part that has run for so long without a mistake is well: nothing is said of it, and pauses begin with the first."""
+"""A part that has run this long without a mistake counts as healthy: it is not reported, and its back-off is reset."""
 
 Keep = Callable[[str, Callable[[], Awaitable[None]]], Coroutine[None, None, None]]
-"""Runs a part by its name, as `Supervisor.keep` does."""
+"""Type of `Supervisor.keep`, which runs a part by its name."""
 
 
 class PartFailed(Failure):
-    """A part of the engine ended by an exception nobody expected; its traceback is in the log."""
+    """A part of the engine ended with an unexpected exception; its traceback is in the log."""
 
     fault = Fault.OURS
     scope = Scope.SERVICE
-    meaning = "The engine made a mistake, and the part where it happened was started again"
-    remedy = "Please report it with the log. The other parts are not concerned."
+    meaning = "A part of the engine failed because of a bug and was restarted"
+    remedy = "Please report this with the log. Other parts are not affected."
 
 
 class Supervisor:
-    """Runs parts by name. `clock` is the network clock; `passed_on` are failures that are to end everything.
+    """Runs parts by name and restarts them. `clock` is the network clock; failures `passed_on` end everything.
 
-    `noted` is called when there is another problem, `started_again` with the name of a part that starts again after it.
+    `noted` is called after each mistake, `started_again` with the name of a part that is restarted.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Supervisor:
         self._mistakes: dict[str, tuple[str, int, datetime]] = {}
 
     def problems(self) -> tuple[PartFailed, ...]:
-        """Return which parts failed lately, and how often."""
+        """Return the parts that failed lately, with the number of times."""
         now = self._clock.now()
         return tuple(
             PartFailed(f"{name}: {kind}" + (f", {times} times" if times > 1 else ""))
@@ -63,9 +63,9 @@ class Supervisor:
         )
 
     async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a part until it returns or is cancelled. Raises what is passed on, in a group if it came in one.
+        """Run a part until it returns or is cancelled. Raises failures that are passed on, in a group if in one.
 
-        A cancellation that nobody asked for is a mistake like any other, and a mistake on the way out delays no end.
+        An unrequested cancellation counts as a mistake, and a mistake while ending does not delay the end.
         """
         backoff = Backoff(self._random)
         while True:
@@ -88,7 +88,7 @@ class Supervisor:
             self._started_again(name)
 
     def note(self, name: str, mistake: BaseException) -> None:
-        """Write a mistake that happened in a part to the log, and have it among the problems."""
+        """Log a mistake that happened in a part, and add it to the problems."""
         self._log.write(name, mistake)
         now = self._clock.now()
         _, times, last = self._mistakes.get(name, ("", 0, now))
@@ -103,7 +103,7 @@ def _is_or_holds(mistake: Exception, kind: type[Exception]) -> bool:
 
 
 def _is_to_end() -> bool:
-    """Tell whether this task is cancelled, also where a task group that failed has swallowed that."""
+    """Return whether this task is cancelled, even if a failed task group has swallowed the cancellation."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

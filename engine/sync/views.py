@@ -26,10 +26,10 @@ from engine.sync.status import LinkStatus, Status
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A user in short. `notice` is to be said although the calendar is read.
+    """Summary of a user. `notice` is a problem that does not prevent reading the calendar.
 
-    `shown` is what the PBX acknowledged last, certain `until` then; `desired` what it ought to show, and `withheld`
-    what would be written now but for a dry run. `read_at` is calendar time.
+    `shown` is the presence that the PBX acknowledged last, certain `until` then; `desired` the one it should show, and
+    `withheld` the one that would be written now but for a dry run. `read_at` is calendar time.
     """
 
     user: User
@@ -46,10 +46,11 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """All that is known of a user, but for the appointments: those are in the reasons of `decision`, as far as they
-    may be shown. There is no decision while no calendar was read. `read_at` and `next_visit` are calendar time.
-    `day` is what the PBX is to show all through the day that began at `day_begins`. The `problems` are in the way of a
-    presence, the `notices` are not."""
+    """Details of a user. Appointments appear only in the reasons of `decision`, as far as they may be shown.
+
+    There is no decision until a calendar was read. `read_at` and `next_visit` are calendar time. `day` is what the PBX
+    is to show throughout the day that began at `day_begins`. The `problems` prevent a presence, the `notices` do not.
+    """
 
     user: User
     candidates: tuple[str, ...]
@@ -69,7 +70,7 @@ class Account:
 
 
 class EngineView(Protocol):
-    """An engine as whoever watches it sees it; `Engine` says what each of these does."""
+    """Read-only interface of an engine; see `Engine` for the methods."""
 
     @property
     def timezone(self) -> ZoneInfo: ...  # noqa: D102
@@ -93,7 +94,7 @@ def glance(
     *,
     is_watched: bool,
 ) -> Glance:
-    """Return a participant in short."""
+    """Return the summary of a participant."""
     is_current = participant.desired == written.acknowledged
     return Glance(
         user=participant.user,
@@ -120,7 +121,7 @@ def account(
     next_visit: datetime | None,
     notices: tuple[Failure, ...],
 ) -> Account:
-    """Return all about a participant; the decision is made anew for `now` (calendar time), with its reasons."""
+    """Return the details of a participant, with a new decision for `now` (calendar time) and its reasons."""
     reading = participant.reading
     decision, today = None, local_day(now, settings.timezone)
     day: tuple[Change, ...] = ()
@@ -152,24 +153,24 @@ def account(
 
 def _rationed(following: Following) -> Failure | None:
     until = following.held_back_until
-    return None if until is None else MailboxRationed(f"the next reading waits until {until:%H:%M:%S} UTC")
+    return None if until is None else MailboxRationed(f"the next reading is at {until:%H:%M:%S} UTC")
 
 
 USERS_IN_A_ROW = 5
-"""After so many the loop gets a turn: a day of one user takes about a millisecond."""
+"""After this many the event loop gets a turn: a day of one user takes about a millisecond."""
 
 
 class Calendars(Protocol):
-    """Where users and their calendars come from."""
+    """Source of users and their calendars."""
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
-        """Return a user and the appointments read last, None while none were; None for whoever takes no part."""
+        """Return a user and the appointments read last, or None for these; None if the user does not take part."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """A user, and when the presence would be another one, in order of time."""
+    """A user whose presence would change, with the differences in order of time."""
 
     user: User
     differences: tuple[Difference, ...]
@@ -177,7 +178,7 @@ class Affected:
 
 @dataclass(slots=True)
 class Preview:
-    """What is known so far: `looked_at` users, `unread` of them without a calendar, and who is affected."""
+    """Result so far: `looked_at` users, `unread` of them without a calendar, and the affected ones."""
 
     looked_at: int
     unread: int
@@ -192,7 +193,7 @@ async def preview(
     now: datetime,
     progressed: Callable[[Preview], None],
 ) -> None:
-    """Compare from `now` (calendar time) until the end of the local day, some users at a time."""
+    """Compare two settings from `now` (calendar time) until the end of the local day, some users at a time."""
     end = start_of_day(local_day(now, after.timezone) + ONE_DAY, after.timezone)
     result = Preview(0, 0, [])
     for guid in guids:

@@ -1,4 +1,4 @@
-"""The only way a presence is written: what differs from what the PBX acknowledged, paced, newest value only."""
+"""Writes presences, as the only component that does: only differences to what the PBX acknowledged, and paced."""
 
 import asyncio
 import itertools
@@ -36,26 +36,26 @@ from engine.sync.status import Withheld
 logger = logging.getLogger(__name__)
 
 UNANSWERED = doubling(timedelta(seconds=5), timedelta(minutes=5))
-"""Pauses before a write is tried again whose answer did not come, unless the connection is made again before."""
+"""Pauses before an unanswered write is retried, unless the connection is renewed before."""
 
 REFUSED = doubling(timedelta(minutes=1), timedelta(hours=1))
-"""The same for one that was refused: what the PBX has against it seldom passes by itself."""
+"""Pauses before a refused write is retried: the PBX's reason rarely goes away by itself."""
 
 KEEP_AGAIN = timedelta(seconds=10)
-"""Until what the disk did not take is written down once more."""
+"""Pause before another attempt to store what could not be written to disk."""
 
 LOOKED_AT_IN_A_ROW = 20
-"""After so many the loop gets a turn: whoever may not be written to costs no waiting, and may be everybody."""
+"""After this many the event loop gets a turn: users who may not be written cost no waiting, and may be all of them."""
 
 LEAVE_WITHIN = 4.0
-"""Seconds that there are at the end to clear what nobody will know of."""
+"""Seconds available at the end for clearing presences that could not be stored."""
 
 
 class PresenceLink(Protocol):
-    """What the writer needs of the PBX link. Both raise a `PbxFailure`, `PresenceRefused` when the PBX said no."""
+    """The part of the PBX link that the writer needs. Both methods raise a `PbxFailure`, such as `PresenceRefused`."""
 
     async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
-        """Return when the PBX confirmed `presence`, as another contact than usual where one is given."""
+        """Return when the PBX has confirmed `presence`, under another contact than usual if one is given."""
         ...
 
     async def read_presence(self, user_name: str) -> Presence:
@@ -64,7 +64,7 @@ class PresenceLink(Protocol):
 
 
 class Pace:
-    """A token bucket for a single token: one gets through every 1/`per_second` seconds of `clock`, in order."""
+    """A token bucket with a single token: one caller proceeds every 1/`per_second` seconds of `clock`, in order."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self._interval = timedelta(seconds=1 / per_second)
@@ -72,7 +72,7 @@ class Pace:
         self._free_at: datetime | None = None
 
     def adjust(self, per_second: float) -> None:
-        """Go on at another pace, for those who come from now on."""
+        """Change the pace for later callers."""
         self._interval = timedelta(seconds=1 / per_second)
 
     async def take(self) -> None:
@@ -85,10 +85,10 @@ class Pace:
 
 
 class Writer:
-    """Brings the PBX to what is desired, user by user; whoever is wanted twice is written once, with the newest.
+    """Brings the PBX to the desired presences, user by user; a user wanted twice is written once, with the newest one.
 
-    Before a presence is sent it is stored as intended, and as acknowledged when the PBX confirmed it. What lies in
-    between after a crash or a lost connection is in doubt: the PBX itself is asked before anything is written.
+    Before a presence is sent it is stored as intended, and as acknowledged once the PBX has confirmed it. After a crash
+    or a lost connection in between it is in doubt: then the PBX is asked before anything is written.
     """
 
     def __init__(
@@ -134,27 +134,27 @@ class Writer:
         self._told_trouble: Failure | None = None
 
     async def load(self) -> None:
-        """Remember what earlier runs wrote. Comes before everything else."""
+        """Load what earlier runs wrote. Must be called before everything else."""
         await self._store.settle_in(self._place)
         self._written = await self._store.load()
         self._leftovers = await self._store.leftovers()
 
     def written(self, guid: str) -> Written:
-        """Return what the PBX shows for this user as far as we know."""
+        """Return what the PBX shows for this user, as far as the engine knows."""
         return self._seen.get(guid) or self._written.get(guid, Written())
 
     def supposed(self, guid: str) -> Written:
-        """Return what the PBX shows for this user as far as we know, or would show but for a dry run."""
+        """Return what the PBX shows for this user, as far as the engine knows, or would show but for a dry run."""
         return self._withheld.get(guid) or self.written(guid)
 
     def withheld(self, guid: str) -> Presence | None:
-        """Return what would be written for this user but for a dry run, None where nothing would."""
+        """Return what would be written for this user but for a dry run, None if nothing would."""
         presence = self._withheld[guid].acknowledged if guid in self._withheld else None
         return None if presence == self.written(guid).acknowledged else presence
 
     @property
     def dry_run(self) -> Withheld | None:
-        """What is not written because this is a dry run; None where it is none."""
+        """What this dry run does not write; None if it is no dry run."""
         if not self._dry_run:
             return None
         withheld = [(guid, presence) for guid in self._withheld if (presence := self.withheld(guid)) is not None]
@@ -163,11 +163,11 @@ class Writer:
         return Withheld(cleared + others, cleared)
 
     def remembered(self) -> KeysView[str]:
-        """Return the guids of all users that we ever wrote a presence for and have not forgotten."""
+        """Return the guids of all users whose presence was ever written and has not been forgotten."""
         return self._written.keys()
 
     def adjust(self, settings: PbxSettings, *, dry_run: bool) -> None:
-        """Go on at another pace, or with another idea of a dry run; after one, all that it withheld is wanted."""
+        """Apply another pace, or begin or end a dry run; after one, all presences are compared again."""
         self._pace.adjust(settings.writes_per_second)
         self._slots = asyncio.Semaphore(settings.writes_in_flight)
         if dry_run != self._dry_run:
@@ -177,18 +177,18 @@ class Writer:
             self.want_all(self._roster)
 
     def want(self, guid: str) -> None:
-        """Have this participant's presence compared, and written if it differs."""
+        """Schedule comparing this participant's presence, and writing it if it differs."""
         self.want_all((guid,))
 
     def want_all(self, guids: Iterable[str]) -> None:
-        """Have the presences of all these participants compared."""
+        """Schedule comparing the presences of all these participants."""
         now = self._network_clock.now()
         for guid in guids:
             self._wanted.bring_forward(guid, now)
         self._alarm.wake()
 
     def master_is_certain(self) -> None:
-        """Begin writing for those who were seen over this connection."""
+        """Begin writing for the users seen over this connection."""
         self.want_all(self._certainty.master())
 
     def user_is_certain(self, guid: str) -> None:
@@ -203,7 +203,7 @@ class Writer:
         self._finished()
 
     def link_is_down(self) -> None:
-        """Begin no more writes. What was refused or not answered may be otherwise over the next connection."""
+        """Begin no more writes. What was refused or not answered may succeed over the next connection."""
         self._certainty.nothing()
         self._unanswered.clear()
         self._refusals.clear()
@@ -212,11 +212,11 @@ class Writer:
 
     @property
     def knows_everybody(self) -> bool:
-        """Whether the PBX has told all of its users over this connection."""
+        """Whether the PBX has sent all of its users over this connection."""
         return self._certainty.all_known
 
     def user_is_gone(self, guid: str) -> None:
-        """The PBX has deleted this user, and what it showed with it: one with the same guid shows nothing of ours."""
+        """Note that the PBX deleted this user with the presence: a new user with the same guid shows none of ours."""
         known = self._written.get(guid)
         if known is not None and known != Written(CLEARED):
             self._written[guid] = Written(expires=known.ends)
@@ -225,22 +225,22 @@ class Writer:
 
     @property
     def is_writing(self) -> bool:
-        """Whether somebody is written to, or waits for it."""
+        """Whether a presence is being written or waits to be written."""
         earliest = self._wanted.earliest()
         return bool(self._busy) or (earliest is not None and earliest <= self._network_clock.now())
 
     def known(self, guid: str) -> Written | None:
-        """Return what the PBX confirmed, None where that is in doubt or just being changed."""
+        """Return what the PBX confirmed, None if that is in doubt or just being changed."""
         known = self._written.get(guid)
         if known is None or known.in_doubt or guid in self._busy or self._dry_run:
             return None
         return known
 
     def found(self, guid: str, known: Written, shown: Presence) -> None:
-        """Take in what the PBX shows for whom it had confirmed `known`.
+        """Process what the PBX shows for a user for whom it had confirmed `known`.
 
-        What it lost is sent again. What is neither ours nor nothing was written by another program: that is told, and
-        left alone until this user's presence changes next.
+        A lost presence is sent again. One that is neither ours nor empty was written by another program: that is
+        reported, and left alone until this user's presence changes next.
         """
         participant = self._roster.get(guid)
         if participant is None or known.acknowledged is None or self.known(guid) is not known:
@@ -260,16 +260,16 @@ class Writer:
             self._observe(UserTrouble(participant.user, participant.refusal))
 
     def is_idle(self) -> bool:
-        """Tell whether the PBX shows what is desired, as far as it ever will."""
+        """Return whether the PBX shows what is desired, as far as that is possible."""
         return self._certainty.all_known and not self._busy and not len(self._wanted)
 
     @property
     def store_trouble(self) -> Failure | None:
-        """Why presences go on from memory alone."""
+        """The failure because of which presences are kept in memory only."""
         return self._store.trouble
 
     async def keep(self) -> None:
-        """Write down for ever what the disk did not take."""
+        """Retry storing what could not be written to disk, until cancelled."""
         while True:
             await self._network_clock.sleep_until(self._network_clock.now() + KEEP_AGAIN)
             await self._store.keep()
@@ -281,7 +281,7 @@ class Writer:
             self._observe(ServiceChanged())
 
     async def leave(self) -> None:
-        """Have nothing left behind that nobody will know of: what cannot be written down now is cleared.
+        """Clear presences that cannot be stored now, because the next run would not know of them.
 
         Nothing else is written any more. Returns within `LEAVE_WITHIN`, done or not.
         """
@@ -361,7 +361,7 @@ class Writer:
             self.want(guid)
 
     def _complain(self, guid: str, failure: PbxFailure | EngineMistake) -> None:
-        """Show what is the matter with this user alone once it is more than a passing trouble."""
+        """Report a failure of this user alone once it is more than temporary."""
         participant = self._roster.get(guid)
         is_own = isinstance(failure, PresenceUnanswered | EngineMistake)
         if participant and is_own and self._unanswered.failures(guid) == 2:
@@ -375,7 +375,7 @@ class Writer:
         known = self.supposed(guid)
         shown = known.acknowledged
         if known.in_doubt:
-            # What is cleared elsewhere comes before all others in the PBX: ours has to come after it.
+            # An entry cleared under another contact takes precedence in the PBX, so ours has to be written after it.
             shown = None if was_elsewhere else await self.ask(participant)
             if self._dry_run and shown is not None:
                 self._seen[guid] = Written(shown)
@@ -392,18 +392,18 @@ class Writer:
             if known.in_doubt or known.expires != _expires(participant):
                 await self._acknowledge(guid, participant.desired, _expires(participant))
                 self._observe(UserChanged(guid))
-        # The PBX refuses whatever is written for somebody deleted, and nothing is left there to be cleared.
+        # The PBX refuses every write for a deleted user, and nothing is left there to be cleared.
         is_over = participant.deleted or self.supposed(guid).acknowledged == participant.desired
         if participant.departing and is_over and self._roster.get(guid) is participant:
             await self._forget(guid)
 
     async def _tidy_up(self, guid: str) -> bool:
-        """Clear what was written as another contact earlier; return whether there was anything."""
+        """Clear presences written earlier under other contacts; return whether there were any."""
         contacts = () if self._dry_run else self._leftovers.get(guid, ())
         for contact in contacts:
             await self._pace.take()
             if not self._certainty.allows(guid):
-                raise PbxUnreachable("the connection broke off")
+                raise PbxUnreachable("the connection was lost")
             with suppress(PresenceRefused):
                 await self._link.set_presence(guid, CLEARED, contact=contact)
         if contacts:
@@ -412,9 +412,10 @@ class Writer:
         return bool(contacts)
 
     async def ask(self, participant: Participant) -> Presence | None:
-        """Return what the PBX shows, None if it cannot tell (the user may be gone).
+        """Return what the PBX shows, None if it does not say (the user may be gone).
 
-        It is asked by name: who was renamed meanwhile is asked for again, since the answer may be about another one.
+        The request is by name: for a user renamed in the meantime it is repeated, because the answer may be about
+        another user.
         """
         while name := participant.user.name:
             try:
@@ -426,14 +427,14 @@ class Writer:
         return None
 
     def _agree(self, shown: Presence, ours: Presence | None) -> bool:
-        """Tell whether `shown` is `ours`, as far as the PBX keeps notes."""
+        """Return whether `shown` is `ours`, apart from a note that the PBX cuts."""
         is_cut = ours is not None and len(shown.note) == self._notes_cut_at and _is_cut(shown, ours)
         return shown == ours or is_cut
 
     async def _send(self, guid: str, participant: Participant, known: Written) -> None:
         await self._pace.take()
         if not self._certainty.allows(guid):
-            raise PbxUnreachable("the connection broke off")
+            raise PbxUnreachable("the connection was lost")
         presence, expires = participant.desired, _expires(participant)
         if presence is None or presence == known.acknowledged:
             return
@@ -478,7 +479,7 @@ class Writer:
 
 
 def _is_cut(shown: Presence, ours: Presence) -> bool:
-    """Tell whether `shown` is `ours` with a note that was cut."""
+    """Return whether `shown` is `ours` with a cut note."""
     return shown.activity == ours.activity and shown.note != "" and ours.note.startswith(shown.note)
 
 
@@ -487,5 +488,5 @@ def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 def _expires(participant: Participant) -> datetime | None:
-    """An empty presence never turns wrong by itself."""
+    """Return when the desired presence expires: never if it is empty."""
     return None if participant.desired == CLEARED else participant.expires

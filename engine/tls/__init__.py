@@ -1,1 +1,1 @@
-"""Whom we trust when we connect, and what is wrong with a certificate that we do not trust."""
+"""TLS trust for outgoing connections, and explanations of certificates that are not trusted."""

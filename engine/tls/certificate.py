@@ -1,4 +1,4 @@
-"""What a server's certificate says about itself, for a person to compare: looked at, never trusted because of it."""
+"""Describes a server's certificate for a person to compare; nothing here makes it trusted."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ UNREADABLE = (
     *(ValueError, UnsupportedAlgorithm),
     *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
 )
-"""What the parser raises for a certificate that is wrong somewhere; not all of it is a ValueError."""
+"""Exceptions that the parser raises for a malformed certificate; not all of them are ValueErrors."""
 
 LONGEST_TEXT, MOST_NAMES = 300, 100
-"""So much of what a certificate says is looked at: characters of a text, and alternative names."""
+"""Limits on what is taken from a certificate: characters of one text, and number of alternative names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """A certificate in words; `issuer` and `subject` as RFC 4514 writes them, `fingerprint` the SHA-256.
 
-    `names` are its alternative names, `common_name` is what once stood for one.
+    `names` are its alternative names, `common_name` is their obsolete predecessor.
     """
 
     fingerprint: str
@@ -38,12 +38,12 @@ class Certificate:
 
     @property
     def issued_by_itself(self) -> bool:
-        """Whether it is its own CA."""
+        """Whether it is self-issued: subject and issuer are the same."""
         return self.issuer == self.subject
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What there is to compare."""
+        """The lines to compare."""
         issued = "issued by itself" if self.issued_by_itself else f"issued by {self.issuer}"
         return (
             f"certificate of {self.subject}, {issued}",
@@ -54,7 +54,7 @@ class Certificate:
 
 
 def described(der: bytes) -> Certificate | None:
-    """Return what a certificate (DER) says, None where it cannot be read. Its texts are those of a stranger."""
+    """Return the description of a certificate (DER), None if it cannot be read. Its texts are untrusted."""
     try:
         certificate = x509.load_der_x509_certificate(der)
         common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)

@@ -18,15 +18,15 @@ def verified_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def unverified_context() -> ssl.SSLContext:
-    """Return a context that looks at any certificate; nothing may be sent over such a connection."""
+    """Return a context that accepts any certificate, to look at it; nothing may be sent over such a connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Harmless, since only the certificate that is presented is looked at, for a person to compare: the connection ends
-    # right after the handshake. Verified, it would never show the certificate that is the matter.
+    # Harmless, because only the presented certificate is read, for a person to compare: the connection ends right
+    # after the handshake. A verifying context would never return the certificate that causes the problem.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
 def speaks_tls(failed: ssl.SSLError) -> bool:
-    """Tell whether a handshake failed with somebody who speaks TLS, if not ours, rather than none at all."""
+    """Return whether the peer of a failed handshake speaks TLS at all, if not a version or cipher suite of ours."""
     return failed.reason not in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING", None)

@@ -1,4 +1,4 @@
-"""Looks at the certificate that a server shows, after it was not trusted: nothing is sent over this connection."""
+"""Fetches the certificate of a server that is not trusted, to show it; nothing is sent over this connection."""
 
 import asyncio
 import contextlib
@@ -16,12 +16,12 @@ class Resolver(Protocol):
     """Looks host names up in place of the system (aiohttp.abc.AbstractResolver)."""
 
     async def resolve(self, host: str, port: int = 0) -> Any:
-        """Return places with "host" and "port"."""
+        """Return addresses with "host" and "port"."""
         ...
 
 
 async def shown_certificate(host: str, port: int, resolver: Resolver | None = None) -> Certificate | None:
-    """Return the certificate that a server shows who asks for `host`, None where it shows none."""
+    """Return the certificate that a server presents for `host`, None if it presents none."""
     place = (host, port)
     if resolver is not None:
         try:
@@ -33,7 +33,7 @@ async def shown_certificate(host: str, port: int, resolver: Resolver | None = No
 
 
 def certificate_at(place: tuple[str, int], name: str) -> Certificate | None:
-    """Return the certificate shown at `place` to who asks for `name`. Blocks, for seconds at most."""
+    """Return the certificate that the server at `place` presents for `name`. Blocks, for seconds at most."""
     with contextlib.suppress(OSError, ValueError):
         with (
             socket.create_connection(place, timeout=SECONDS) as plain,

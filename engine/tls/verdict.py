@@ -1,4 +1,4 @@
-"""What is wrong with a certificate that is not trusted, in words of its own, and what to do about it. No I/O."""
+"""Explains why a certificate is not trusted, and what to do about it. No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ EXPIRED, NOT_YET_VALID = 10, 9
 SELF_SIGNED, SELF_SIGNED_IN_CHAIN = 18, 19
 ISSUER_UNKNOWN = (20, 21, 2)
 OTHER_NAME = (62, 64)
-"""Verification errors of OpenSSL (x509_vfy.h): what ssl.SSLCertVerificationError.verify_code tells."""
+"""Verification errors of OpenSSL (x509_vfy.h), the values of ssl.SSLCertVerificationError.verify_code."""
 
 MOST_NAMES = 10
 LONGEST_NAME = 200
@@ -17,8 +17,8 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Whose certificate it is, in words; the `host` it ought to be for, at which `place` it was seen; and the settings
-    that have to do with it."""
+    """The server that the certificate is for: `what` it is in words, its expected `host`, the `place` where the
+    certificate was seen, and the settings that concern it."""
 
     what: str
     host: str
@@ -29,7 +29,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why a certificate is not trusted: `meaning` and `remedy` as those of a failure, `detail` for this one."""
+    """The reason why a certificate is not trusted: `meaning`, `remedy` and `detail` as those of a failure."""
 
     meaning: str
     detail: str
@@ -37,10 +37,10 @@ class Verdict:
 
 
 def verdict(server: Server, code: int, message: str, shown: Certificate | None, now: datetime) -> Verdict:
-    """Return what is wrong, by OpenSSL's `code` and `message` and the certificate that was `shown`, where it was.
+    """Return the verdict for OpenSSL's `code` and `message` and the certificate that was `shown`, if any.
 
-    OpenSSL names the first thing that it finds; dates are looked at first, since nothing else helps while they are
-    wrong. `now` is the machine's own time, which certificates are judged by.
+    OpenSSL reports only the first problem it finds; dates are checked first here, because nothing else helps while
+    they are wrong. `now` is the machine's own time, by which certificates are judged.
     """
     meaning, remedy = _words(server, code, shown, now)
     facts = f"; {_facts(shown)}" if shown is not None else ""
@@ -51,41 +51,41 @@ def _words(server: Server, code: int, shown: Certificate | None, now: datetime) 
     what, own = f"The certificate of {server.what}", shown is None
     if (shown is not None and shown.ends < now) or (own and code == EXPIRED):
         return f"{what} has expired", (
-            "Renew the certificate on the server. Nothing has to be set here; if it was renewed, look whether the "
-            "server uses the new one, and whether the clock of this machine is right."
+            "Renew the certificate on the server; no setting has to change here. If it was renewed already, check that "
+            "the server uses the new one, and that the clock of this machine is right."
         )
     if (shown is not None and shown.begins > now) or (own and code == NOT_YET_VALID):
         return f"{what} is not valid yet", (
-            "Compare the clocks of this machine and of the one that issued the certificate (timedatectl); else wait "
-            "until it is valid, or go back to the one before."
+            "Compare the clocks of this machine and of the one that issued the certificate (timedatectl); otherwise "
+            "wait until it is valid, or go back to the previous one."
         )
     if code in (EXPIRED, NOT_YET_VALID):
         return f"A CA certificate above that of {server.what} is not valid at present", (
-            "Renew the certificates of the CA on the server, which sends them along, and in "
-            f"{server.ca_setting} where that names a file."
+            "Renew the certificates of the CA on the server, which sends them along, and in the file that "
+            f"{server.ca_setting} names, if any."
         )
     if code in OTHER_NAME and shown is not None and not shown.names:
         return f"{what} has no alternative names", (
-            f"Have one issued that has {server.host} among its subject alternative names (SAN); the common name (CN) "
-            "alone is not accepted, as in browsers."
+            f"Have one issued with {server.host} among its subject alternative names (SAN); as in browsers, the common "
+            "name (CN) alone is not accepted."
         )
     if code in OTHER_NAME:
         return f"{what} is for other names", (
-            f"Use one of its names in {server.host_settings}, or have one issued that is for {server.host} as well."
+            f"Use one of its names in {server.host_settings}, or have one issued that is also for {server.host}."
         )
     if code == SELF_SIGNED:
-        return f"{what} is signed by itself", (
+        return f"{what} is self-signed", (
             f"If its SHA-256 is the one that the server itself shows, set {server.ca_setting} to this certificate "
             "(PEM). Better: have one issued by a CA."
         )
     if code == SELF_SIGNED_IN_CHAIN or code in ISSUER_UNKNOWN:
         issuer = f' "{_short(shown.issuer)}"' if shown is not None else ""
-        return f"{what} is of a CA that is not trusted here", (
-            f"Set {server.ca_setting} to the certificate (PEM) of the CA{issuer}. If that is trusted by this machine "
-            "already, the server leaves out an intermediate certificate: install its whole chain there."
+        return f"{what} was issued by a CA that is not trusted here", (
+            f"Set {server.ca_setting} to the certificate (PEM) of the CA{issuer}. If this machine trusts that CA "
+            "already, the server does not send an intermediate certificate: install the whole chain there."
         )
     return f"{what} is not trusted", (
-        "Have a certificate issued for it that follows the rules of today (a key of 2048 bits or more, SHA-256, "
+        "Have a certificate issued for it that meets current requirements (a key of 2048 bits or more, SHA-256, "
         "for server authentication, not revoked)."
     )
 
@@ -96,7 +96,7 @@ def _facts(shown: Certificate) -> str:
     told = f"for {names}{more}" if names else "without alternative names"
     by = "itself" if shown.issued_by_itself else _short(shown.issuer)
     return (
-        f"it is that of {_short(shown.subject)}, {told}, issued by {by}, "
+        f"it belongs to {_short(shown.subject)}, {told}, issued by {by}, "
         f"valid from {shown.begins:%Y-%m-%d} until {shown.ends:%Y-%m-%d %H:%M} UTC, SHA-256 {shown.fingerprint}"
     )
 

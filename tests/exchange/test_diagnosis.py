@@ -118,7 +118,7 @@ def test_a_log_in_page_is_named_with_where_it_leads_to(status: int) -> None:
     stranger = stranger_in(status, headers, page)
     [found] = of(status=status, failure=LoginPage().slug, stranger=stranger)
     assert found.failure is LoginPage
-    assert "leads to https://adfs.corp.example/adfs/ls/" in found.code
+    assert "to https://adfs.corp.example/adfs/ls/" in found.code
     assert "s3cr3t" not in found.code
     [found] = of(status=status, failure=LoginPage().slug)
     assert found.code == f"HTTP {status}"

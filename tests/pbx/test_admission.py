@@ -64,7 +64,7 @@ async def test_there_is_nothing_but_the_one_path(path: str, method: str) -> None
 async def test_a_browser_is_told_what_this_is() -> None:
     async with listening(ManualClock()) as site, visiting(site) as http, http.get(PATH) as response:
         assert response.status == 200
-        assert "where the PBX connects" in await response.text()
+        assert "the PBX connects here" in await response.text()
 
 
 async def test_without_tls_nothing_is_answered() -> None:

@@ -176,7 +176,7 @@ def test_a_ca_file_that_cannot_be_used_is_named_as_the_setting_that_it_is(tmp_pa
         (Flaw.EXPIRED, "has expired"),
         (Flaw.NOT_YET_VALID, "is not valid yet"),
         (Flaw.COMMON_NAME_ONLY, "has no alternative names"),
-        (Flaw.SELF_SIGNED, "is signed by itself"),
+        (Flaw.SELF_SIGNED, "is self-signed"),
     ],
 )
 async def test_each_flaw_of_a_certificate_has_its_own_words(flaw: Flaw, meaning: str, tmp_path: Path) -> None:

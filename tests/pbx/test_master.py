@@ -40,7 +40,7 @@ def test_one_user_at_home_at_the_master_is_proof() -> None:
     assert check.passed
 
 
-@pytest.mark.parametrize(("homes", "named"), [({"b", "a"}, "but at a, b"), ({""}, "but at no PBX")])
+@pytest.mark.parametrize(("homes", "named"), [({"b", "a"}, "but a, b"), ({""}, "but no PBX")])
 def test_users_at_home_elsewhere_alone_mean_the_wrong_pbx(homes: set[str], named: str) -> None:
     with pytest.raises(WrongPbx, match=named):
         MasterCheck("master").inferred(homes)

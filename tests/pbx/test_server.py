@@ -326,7 +326,7 @@ async def test_an_app_object_that_connects_anew_replaces_its_own_former_connecti
         async with site.connecting(pbx):
             down = await site.heard.down(1)
             assert isinstance(down.failure, PbxConnectionLost)
-            assert down.failure.detail == "the PBX connected anew"
+            assert down.failure.detail == "the PBX connected again"
             await site.heard.first(UsersComplete, after=1)
 
 

@@ -129,7 +129,7 @@ async def test_what_answers_in_place_of_exchange_is_named_wherever_it_is_diagnos
         ]
     assert [each.diagnosis for each in found.findings] == [each.diagnosis[0] for each in whole]
     codes = {each.diagnosis.type: each.diagnosis.code for each in found.findings}
-    assert codes == {"login-page": "HTTP 302 leads to https://sso.example/adfs/ls", "ews-switched-off": "HTTP 403"}
+    assert codes == {"login-page": "HTTP 302 redirects to https://sso.example/adfs/ls", "ews-switched-off": "HTTP 403"}
 
 
 async def test_switching_is_in_the_audit_log_and_needs_the_right_to_change(tmp_path: Path) -> None:

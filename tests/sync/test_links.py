@@ -62,7 +62,7 @@ async def test_a_link_that_is_lost_again_and_again_is_unstable_until_an_hour_has
     assert unstable is not None
     assert unstable.detail == (
         "lost 3 times since 2026-03-02 08:00:00 UTC, ended by the PBX (2 times), the network (1 times); "
-        "the last time: The connection with the PBX broke off: the PBX closed it"
+        "most recently: The connection to the PBX was lost: the PBX closed it"
     )
     await clock.advance_to(clock.now() + UNSTABLE_WITHIN)
     assert links.unstable() is None

@@ -98,7 +98,7 @@ async def test_of_two_mailboxes_the_first_counts_and_that_there_are_two_is_said(
         assert activity(site, anna) == shown
         said = await site.happens(UserTrouble, lambda each: isinstance(each.failure, MailboxAmbiguous))
         wins, loses = ("anna", "bert") if order == "name" else ("bert", "anna")
-        assert said.failure.detail == f"{wins}@corp.example counts, but {loses}@corp.example leads elsewhere"
+        assert said.failure.detail == f"{wins}@corp.example is used, but {loses}@corp.example leads elsewhere"
         assert said.failure.confidential == f"{loses}@corp.example belongs to {loses}@corp.example"
         assert activity(site, anna) == shown
         asked = look_ups(company)

@@ -200,7 +200,7 @@ async def test_whoever_listens_goes_on_after_a_mistake_of_ours(
         await site.eventually(lambda: not site.wrong())
         assert site.shown(anna) != before
         [problem] = site.engine.status().failed_parts
-        assert problem.detail == "changes told by Exchange: RuntimeError"
+        assert problem.detail == "notifications from Exchange: RuntimeError"
 
 
 @pytest.mark.parametrize("whose", ["anna.mueller@corp.example", None])

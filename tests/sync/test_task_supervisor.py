@@ -194,7 +194,7 @@ PARTS = {
     "engine.sync.calendar_reader.Calendars._wait_for_service": "reading calendars",
     "engine.sync.readback.ReadBack._is_anybody_waiting": "reading presences back",
     "tests.support.api.InstantLink.run": "the link to the PBX",
-    "tests.support.api.InstantSource.run": "changes told by Exchange",
+    "tests.support.api.InstantSource.run": "notifications from Exchange",
 }
 
 

@@ -22,26 +22,26 @@ from engine.exchange.http.login_page import is_html, what_answers
 
 KEPT = 60
 KEPT_SECONDS = 900.0
-"""The median is of so many answers of the last quarter of an hour."""
+"""The median is of at most this many answers within the last quarter of an hour."""
 
 LEAST = 5
 SLOW_SECONDS, FINE_SECONDS = 5.0, 2.5
-"""Slow from a median of the one on, until it is below the other: a healthy server takes a fraction of a second."""
+"""Slow from a median of `SLOW_SECONDS` until below `FINE_SECONDS`; a healthy server takes a fraction of a second."""
 
 
 class AnswerTimes:
-    """Takes how long each answer took; a request that ended without one counts for as long as it was waited for."""
+    """Statistics of answer times; a request without an answer counts with the time that it was waited for."""
 
     def __init__(self) -> None:
         self._times: deque[tuple[float, float]] = deque(maxlen=KEPT)
         self._is_slow = False
 
     def add(self, seconds: float, at: float) -> None:
-        """Take in an answer that came at `at`, in seconds of any clock that runs evenly."""
+        """Add an answer that came at `at`, in seconds of any monotonic clock."""
         self._times.append((at, seconds))
 
     def slow_median(self, now: float) -> float | None:
-        """Return the median while that is slow, None otherwise; where hardly anything was asked nothing is said."""
+        """Return the median while it is slow, None otherwise or if there were too few requests."""
         while self._times and now - self._times[0][0] > KEPT_SECONDS:
             self._times.popleft()
         if len(self._times) < LEAST:
@@ -58,7 +58,7 @@ _COOKIE = re.compile(rf"(?:^|[,;]\s*){_NAME}=([^;,\s]*)")
 
 @dataclass(frozen=True, slots=True)
 class Affinity:
-    """Leads requests to the server of the mailbox `anchor`, or of an earlier request by its `cookie` ("" if none).
+    """Routes requests to the server of the mailbox `anchor`, or of an earlier request by its `cookie` ("" if none).
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server
     """
@@ -121,11 +121,11 @@ class HttpStream(Protocol):
         ...
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the decoded body as it comes."""
+        """Yield the decoded body as it arrives."""
         ...
 
     def came(self, envelope: bytes) -> None:
-        """Take note that a part of the body is whole in itself."""
+        """Note that a part of the body is a complete envelope."""
         ...
 
 
@@ -135,15 +135,15 @@ class Http(Protocol):
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
     ) -> HttpAnswer:
-        """Send `body` to an https URL as the service account; `asked` is when it was wanted (perf_counter)."""
+        """Send `body` to an https URL as the service account; `asked` is when it was requested (perf_counter)."""
         ...
 
     def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AbstractAsyncContextManager[HttpStream]:
-        """Send `body` like `post`, over a connection of its own, and have the answer in pieces."""
+        """Send `body` like `post`, over a connection of its own, and return the answer in pieces."""
         ...
 
     async def get_anonymously(self, url: str) -> HttpAnswer:
-        """Get a URL, plain http too, without telling anybody who asks."""
+        """Get a URL, plain http too, without credentials."""
         ...
 
     async def close(self) -> None:
@@ -153,13 +153,13 @@ class Http(Protocol):
 
 _MAY_BE_SOAP = (200, 500)
 _LONGEST_PAUSE = 3600.0
-"""Seconds: whatever is asked for beyond that is asked for again then."""
+"""Longest pause in seconds; if Exchange wants a longer one, it can ask again."""
 
 
 class EwsAnswer:
-    """The response messages of one answer, and what is needed to say where a failure in one of them happened.
+    """The response messages of one answer, with the context to describe a failure in one of them.
 
-    Raises on construction the failure of an answer that has no response messages: a SOAP fault, an error page.
+    The constructor raises the failure of an answer without response messages: a SOAP fault, an error page.
     """
 
     def __init__(self, answer: HttpAnswer, impersonation: Impersonation | None) -> None:
@@ -174,15 +174,15 @@ class EwsAnswer:
 
     @property
     def busy(self) -> ExchangeBusy | None:
-        """The pause that is asked for where no response message holds anything else."""
+        """The pause that Exchange asks for, if every response message failed."""
         if not all(message.failed for message in self.messages):
             return None
         failures = (self.failure(message) for message in self.messages)
         return next((failure for failure in failures if isinstance(failure, ExchangeBusy)), None)
 
     def failure(self, message: ResponseMessage, *, about: str | None = None) -> ExchangeFailure:
-        """Return the named failure for a response message that failed; `about` is the mailbox it is about, where that
-        is not the one that was impersonated."""
+        """Return the named failure for a failed response message; `about` is the mailbox it is about, if that is not
+        the impersonated one."""
         code = told_code(message.code, message.values.get("InnerErrorResponseCode", ""))
         of_a_mailbox = self._impersonation is not None or about is not None
         failure = meaning_of(code, of_a_mailbox=of_a_mailbox)
@@ -233,7 +233,7 @@ class EwsAnswer:
         told = self._answer.headers.get("retry-after", "")
         seconds = _seconds(told)
         if seconds is None and (until := _date(told)) and (now := _date(self._answer.headers.get("date", ""))):
-            # By the server's own clock, so that it does not matter how right ours is.
+            # By the server's own clock, so that the accuracy of ours does not matter.
             seconds = max(0.0, (until - now).total_seconds())
         return None if seconds is None else min(seconds, _LONGEST_PAUSE)
 
@@ -259,8 +259,8 @@ def _date(text: str) -> datetime | None:
 class EwsClient:
     """Requests on behalf of a mailbox, or of the service account itself.
 
-    `own_address` is the service account's SMTP address, "" where it is known only as DOMAIN\\user. `timer` tells
-    seconds that pass evenly.
+    `own_address` is the service account's SMTP address, "" if it is known only as DOMAIN\\user. `timer` returns
+    monotonic seconds.
     """
 
     def __init__(
@@ -280,7 +280,7 @@ class EwsClient:
         affinity: Affinity | None = None,
         about: str | None = None,
     ) -> EwsAnswer:
-        """Send one operation; `about` is the mailbox it is about where nobody is impersonated.
+        """Send one operation; `about` is the mailbox it is about if nobody is impersonated.
 
         Raises the failure of an answer that has no response messages, or asks for a pause.
         Raises `ExchangeBusy` without sending anything during such a pause.
@@ -306,7 +306,7 @@ class EwsClient:
     ) -> AsyncIterator[AsyncGenerator[EwsAnswer | None, None]]:
         """Send an operation whose answer is a sequence of envelopes, over a connection of its own.
 
-        Gives them as they come; None in between means that something came, if not a whole one.
+        Yields them as they arrive; None in between means that data arrived, but no complete envelope.
         """
         headers = self._headers(impersonation, affinity)
         await self._throttle.ration(url, affinity.anchor)
@@ -314,21 +314,21 @@ class EwsClient:
             yield _envelopes(stream, impersonation)
 
     def slow_median(self) -> float | None:
-        """Return the median of the answer times of late while that is slow, None otherwise."""
+        """Return the median of the recent answer times while it is slow, None otherwise."""
         return self._answer_times.slow_median(self._timer())
 
     def _headers(self, impersonation: Impersonation | None, affinity: Affinity | None) -> dict[str, str]:
         headers = {"Content-Type": "text/xml; charset=utf-8"}
         if affinity is not None:
             return headers | affinity.headers()
-        # Tells the front end which server to pass the request to. Without it, Exchange goes by who has logged in.
+        # The front end routes the request by this header. Without it, Exchange uses the mailbox of the user logged in.
         anchor = impersonation.address if impersonation else self._own_address
         return headers | {"X-AnchorMailbox": anchor} if anchor else headers
 
 
 @dataclass(frozen=True, slots=True)
 class _Envelope:
-    """One envelope of a stream as if it were an answer of its own."""
+    """One envelope of a stream in the shape of an answer."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Knows the URL of EWS: the configured one, or the one autodiscover finds, asked for once however many wait for it."""
+"""Locates the EWS URL: the configured one, or the one autodiscover finds, with one search for all that wait for it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from engine.settings.model import ExchangeSettings, Mode
 
 
 class EwsEndpoint:
-    """The URL that new mailboxes are looked for at. A failed search is not kept: whoever asks next starts another."""
+    """Locates the URL for new mailboxes. A failed search is not cached: the next caller starts another."""
 
     def __init__(self, settings: ExchangeSettings, http: Http, clock: Clock) -> None:
         self._settings = settings
@@ -39,7 +39,7 @@ class EwsEndpoint:
     async def url(self, addresses: Sequence[str]) -> str:
         """Return the URL; `addresses` are mailboxes that autodiscover may ask about, besides the service account's.
 
-        Raises what `discover` raises, once for all that waited for the same search.
+        Raises what `discover` raises, for all callers that waited for the same search.
         """
         searches = self._searches
         async with self._searching:
@@ -50,9 +50,9 @@ class EwsEndpoint:
             return await self._search(addresses)
 
     async def current(self, mailbox: Mailbox) -> Mailbox:
-        """Return the mailbox where it is known to be, or where it is since that URL was forgotten.
+        """Return the mailbox with its known URL, or with a new one if that was forgotten.
 
-        Free/busy is told by any server of the organisation.
+        For free/busy, any server of the organisation will do.
         """
         if mailbox.url not in self._forgotten:
             return mailbox
@@ -63,10 +63,10 @@ class EwsEndpoint:
         return mailbox
 
     async def place(self, mailbox: Mailbox) -> Place:
-        """Return where a mailbox is now: as it is known, where the URL is configured or autodiscover does not tell.
+        """Return where a mailbox is now; its known place if the URL is configured or autodiscover does not say.
 
-        Raises `MailboxOutOfReach` when autodiscover leads to where our credentials are not sent, as for a mailbox that
-        is in the cloud now, and `LoginRefused`.
+        Raises `MailboxOutOfReach` if autodiscover leads to a server that our credentials are not sent to, as for a
+        mailbox that is in the cloud now, and `LoginRefused`.
         """
         if self._settings.ews_url is not None or self._told_by is None:
             return Place(mailbox.url, "")
@@ -81,10 +81,10 @@ class EwsEndpoint:
         return Place(found.url, found.group)
 
     async def primary_address(self, address: str) -> str | None:
-        """Return the primary address of the mailbox that owns `address`, None where autodiscover knows no owner, or is
-        not to be asked.
+        """Return the primary address of the mailbox that owns `address`, None if autodiscover knows no owner or is not
+        used.
 
-        Raises `MailboxTrouble` where it cannot tell at the moment, and `LoginRefused`.
+        Raises `MailboxTrouble` if autodiscover cannot answer at the moment, and `LoginRefused`.
         """
         asked_at = self._told_by or self._settings.autodiscover_url
         if asked_at is None:
@@ -97,11 +97,11 @@ class EwsEndpoint:
         except AutodiscoverFailed as failure:
             if search.leads_away:
                 return None
-            raise MailboxTrouble(f"autodiscover does not tell whose {address} is: {failure.detail}") from failure
+            raise MailboxTrouble(f"autodiscover does not say who owns {address}: {failure.detail}") from failure
         return found.address if is_smtp_address(found.address) else None
 
     def forget(self, url: str) -> None:
-        """Have `url` looked up again before it is used again, unless it is the configured one."""
+        """Require `url` to be looked up again before its next use, unless it is the configured one."""
         if self._settings.ews_url is None:
             self._forgotten.add(url)
             if self._url == url:
@@ -132,7 +132,7 @@ class EwsEndpoint:
             )
             found = await discover(search, self._http, self._clock)
         except ExchangeFailure as failure:
-            # What concerns only the user who was asked about, the others find out for themselves.
+            # A failure that concerns only the user asked about says nothing about the others.
             self._failure = failure if failure.scope is Scope.SERVICE else None
             raise
         else:

@@ -1,4 +1,4 @@
-"""One table says what every EWS response code means to us: the failure, and by that what is done about it."""
+"""Table of EWS response codes and the failures they mean, which decide what is done about them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -35,7 +35,7 @@ from engine.exchange.ews.other_response_codes import FOREIGN_CODES
 from engine.exchange.http.login_page import LOGIN_TIMEOUT
 
 NAMES_NOT_RESOLVED = ("ErrorNameResolutionNoResults", "ErrorNameResolutionMultipleResults")
-"""Codes of answers of ResolveNames that hold what was found, whatever class a server gives them."""
+"""Response codes of ResolveNames with results, whatever response class a server gives them."""
 
 # Codes and their descriptions: Microsoft's EWS reference, page ResponseCode.
 TABLE: tuple[tuple[type[ExchangeFailure], tuple[str, ...]], ...] = (
@@ -216,7 +216,7 @@ MEANINGS: Mapping[str, type[ExchangeFailure]] = MappingProxyType(
     {code: failure for failure, codes in TABLE for code in codes}
 )
 
-# Without impersonation the mailbox that a code complains about is the service account's own.
+# Without impersonation, the mailbox that a code refers to is the service account's own.
 _ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, type[ExchangeFailure]] = MappingProxyType(
     {
         **{code: ServiceAccountBusy for code, failure in MEANINGS.items() if issubclass(failure, MailboxBusy)},
@@ -226,17 +226,17 @@ _ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, type[ExchangeFailure]] = MappingProxyTy
     }
 )
 
-# A code that is in no schema we know may pass by itself; the failure names it.
+# A code that is in no known schema may be temporary; the failure names it.
 _UNKNOWN = MailboxTrouble
 
 
 def told_code(code: str, inner: str) -> str:
-    """Return what an answer complains about: a batch that was throttled half-way hides the reason in another code."""
+    """Return the code that matters: a batch that was throttled half-way has the reason in the inner code."""
     return inner if code == "ErrorInternalServerError" and inner in MEANINGS else code
 
 
 def meaning_of(code: str, *, of_a_mailbox: bool) -> type[ExchangeFailure]:
-    """Return the failure that `code` means about a mailbox, or else about the service account that asked."""
+    """Return the failure that `code` means for a mailbox, or else for the service account."""
     if not of_a_mailbox and code in _ABOUT_THE_SERVICE_ACCOUNT:
         return _ABOUT_THE_SERVICE_ACCOUNT[code]
     return MEANINGS.get(code, _UNKNOWN)
@@ -257,7 +257,7 @@ def meaning_of_status(status: int, *, by_policy: bool) -> type[ExchangeFailure]:
         return EwsSwitchedOff if by_policy else EwsForbidden
     if status in (429, 503):
         return ExchangeBusy
-    # Front ends redirect to an error page, or send one, while the server behind them is in trouble.
+    # Front ends redirect to an error page, or send one, while the server behind them has a problem.
     if 300 <= status < 400 or status >= 500:
         return MailboxTrouble
     return NotUnderstood

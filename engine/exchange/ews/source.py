@@ -38,7 +38,7 @@ from engine.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveW
 class RationedHttp:
     """Implements `Http`: each request is counted for the mailbox in its X-AnchorMailbox and waits until it is allowed.
 
-    `http` is somebody else's, and not closed.
+    `http` is owned by the caller and not closed.
     """
 
     def __init__(self, http: Http, throttle: Throttle) -> None:
@@ -69,17 +69,17 @@ class RationedHttp:
 
 
 OWN_CONNECTIONS: Mapping[ExchangeType, int] = MappingProxyType({ExchangeType.ON_PREMISES: 3, ExchangeType.CLOUD_EWS: 0})
-"""Hanging connections in the service account's own name: three are granted by even the oldest server
-(HangingConnectionLimit, Exchange 2013), and none to an application, which is nobody without a mailbox."""
+"""Hanging connections in the service account's own name: even the oldest server grants three (HangingConnectionLimit,
+Exchange 2013), and none to an application, which has no mailbox of its own."""
 
-NO_NOTIFICATIONS = "exchange.mode is free-busy, and times and states alone are not notified"
+NO_NOTIFICATIONS = "exchange.mode is free-busy, for which there are no notifications"
 
 
 class EwsSource:
-    """Implements `CalendarSource` for EWS. It takes `http` over and closes it; `clock` is the network clock.
+    """Implements `CalendarSource` for EWS. It owns `http` and closes it; `clock` is the network clock.
 
-    Subjects are asked for only `with_subjects`. Organizers are asked for only of tentative appointments, and only
-    where there is an `exception_organizer` to compare them with. `timer` tells seconds that pass evenly.
+    Subjects are requested only `with_subjects`. Organizers are requested only of tentative appointments, and only
+    if there is an `exception_organizer` to compare them with. `timer` returns monotonic seconds.
     """
 
     def __init__(
@@ -122,8 +122,8 @@ class EwsSource:
     async def resolve(self, candidates: Sequence[str]) -> Mailbox:
         """Return the mailbox of the first candidate address that has one.
 
-        An address without a mailbox leads on to the next; any other failure ends the search, so that trouble with
-        the right mailbox never makes another one take its place. Raises `MailboxNotFound` with what was tried.
+        After an address without a mailbox the next one is tried; any other failure ends the search, so that a problem
+        with the right mailbox never makes another one take its place. Raises `MailboxNotFound` with what was tried.
         """
         addresses = {each.rstrip("."): address for each in candidates if (address := smtp_address(each))}
         if not addresses:
@@ -142,7 +142,7 @@ class EwsSource:
             except ImpersonationRightMissing as failure:
                 if self.restriction is None:
                     raise
-                # That is known already, and those whose mailboxes are known are read all the same.
+                # That is known already, and known mailboxes are still read.
                 raise ImpersonationDenied(failure.detail) from failure
         raise MailboxNotFound(
             "; ".join(failure.detail for failure in without),
@@ -164,9 +164,9 @@ class EwsSource:
                 raise
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
-        """Subscribe to the calendar of a mailbox if that is not done, and return the mailbox where it is now.
+        """Subscribe to the calendar of a mailbox unless that is done, and return the mailbox with its present location.
 
-        A mailbox that was subscribed to has to be read after that. Raises what reading it would raise.
+        A mailbox has to be read after it was subscribed to. Raises what reading it would raise.
         """
         mailbox = await self._endpoint.current(mailbox)
         if not self._may_subscribe or self.restriction is not None:
@@ -185,15 +185,15 @@ class EwsSource:
                 return mailbox
 
     def unwatch(self, mailbox: Mailbox) -> None:
-        """Watch a mailbox no longer."""
+        """Stop watching a mailbox."""
         self._watcher.unwatch(mailbox.address)
 
     def is_watched(self, mailbox: Mailbox) -> bool:
-        """Tell whether changes of this mailbox are heard at the moment."""
+        """Return whether notifications for this mailbox are active."""
         return self._watcher.is_watched(mailbox.address)
 
     def limitation(self, mailbox: Mailbox) -> ExchangeFailure | None:
-        """Return why less is told of this mailbox than of others although it was read, None where it is not so."""
+        """Return why less is known of this mailbox than of others although it was read, None if that is not so."""
         return self._reader.limitation(mailbox.address)
 
     def following(self, mailbox: Mailbox) -> Following:
@@ -204,21 +204,21 @@ class EwsSource:
         return replace(following, held_back_until=self._throttle.held_back_until(mailbox.address))
 
     async def run(self, tell: Tell) -> None:
-        """Listen for changes until cancelled, and tell which mailboxes have to be read again."""
+        """Listen for changes until cancelled, and report mailboxes that have to be read again."""
         await self._watcher.run(tell)
 
     @property
     def reads_at_once(self) -> int:
-        """How many windows are worth being read at the same time: as many mailboxes as fit into all requests."""
+        """Number of windows that it makes sense to read at once: as many mailboxes as fit into all requests."""
         return self._connections * self._reader.mailboxes_per_request
 
     @property
     def restriction(self) -> ExchangeFailure | None:
-        """Why less is told than the settings ask for, None while everything is."""
+        """The failure because of which less is read than the settings ask for, None if everything is."""
         return self._reader.restriction
 
     def read_less(self, denial: ExchangeFailure) -> bool:
-        """Take note that nobody may be impersonated, whoever was tried; return whether reading goes on with less."""
+        """Note that no mailbox may be impersonated; return whether reading continues with less."""
         if not isinstance(self._reader, FallbackReader) or self._as_candidates:
             return False
         self._reader.read_less(denial)
@@ -226,7 +226,7 @@ class EwsSource:
 
     @property
     def concerns(self) -> tuple[ExchangeFailure, ...]:
-        """What keeps presences from following in time, although everything works."""
+        """Failures that delay presences although everything works."""
         found: list[ExchangeFailure] = []
         if (seconds := self._client.slow_median()) is not None:
             found.append(self._slow(seconds))
@@ -258,7 +258,7 @@ class EwsSource:
                 raise MailboxAtAnotherUrl(failure.detail) from failure
             raise
         except ExchangeFailure as failure:
-            # A mailbox that has moved says nothing of where the others are.
+            # A mailbox that has moved says nothing about where the others are.
             if policy_of(type(failure)).forgets is Forgets.SERVER:
                 self._endpoint.forget(url)
             raise
@@ -271,5 +271,5 @@ def _reader(
     if settings.mode is Mode.FREE_BUSY:
         return free_busy
     details = CalendarReader(client, with_subjects=with_subjects, with_organizers=with_organizers)
-    # An application has no mailbox and so may ask for nobody's free/busy in its own name.
+    # An application has no mailbox, so it cannot request free/busy in its own name.
     return FallbackReader(details, free_busy, clock) if settings.type is ExchangeType.ON_PREMISES else details

@@ -1,6 +1,6 @@
 """Throttling: the pauses that Exchange asks for, adaptive concurrency, and a fixed limit on requests.
 
-Everything that is known to go wrong has pauses of its own, far below these. No I/O.
+Every known failure has pauses of its own, so requests normally stay far below this limit. No I/O.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from engine.exchange.retry import Concerns, policy_of
 
 
 class Concurrency:
-    """Additive increase, multiplicative decrease (RFC 5681, section 3.1), from `most` requests at once downwards.
+    """Adaptive concurrency: additive increase, multiplicative decrease (RFC 5681, section 3.1), starting at `most`.
 
-    Requests that were under way when the server complained say nothing new: they do not count a second time.
+    Requests that were under way when the server complained do not count a second time.
     """
 
     def __init__(self, most: int) -> None:
@@ -31,20 +31,20 @@ class Concurrency:
 
     @property
     def allowed(self) -> int:
-        """How many requests may be under way now: at least one, never more than `most`."""
+        """Number of requests that may be under way now: at least one, never more than `most`."""
         return int(self._allowed)
 
     def begin(self) -> int:
-        """Return what the outcome of a request that begins now is reported with."""
+        """Return the token with which the outcome of a request that begins now is reported."""
         return self._round
 
     def went_well(self, begun: int) -> None:
-        """As many successes as may be under way at once allow one more."""
+        """Note a success: as many as may be under way at once allow one more."""
         if begun == self._round:
             self._allowed = min(self._most, self._allowed + 1 / self._allowed)
 
     def complained(self, begun: int) -> None:
-        """The server has too much to do: half as many from now on."""
+        """Note that the server is overloaded: halve the number of requests."""
         if begun == self._round:
             self._allowed = max(1.0, self._allowed / 2)
             self._round += 1
@@ -55,38 +55,38 @@ _SWEPT_AT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """So many requests at once, and so many more with every minute: at most the sum of both within any minute."""
+    """A limit: `at_once` requests in a burst and `per_minute` more; at most the sum of both within any minute."""
 
     at_once: int
     per_minute: int
 
     @property
     def interval(self) -> timedelta:
-        """The time that a request takes to be allowed again."""
+        """The time after which one more request is allowed."""
         return timedelta(minutes=1) / self.per_minute
 
 
 OF_A_MAILBOX = Allowance(at_once=40, per_minute=12)
-"""A first visit takes about 4 requests (up to 30 for somebody with many addresses or a very full calendar), one after
-a change 1 or 2; an administrator may ask for a dozen in a row. Who changes a calendar every second without end has it
-read every 5 to 10 seconds."""
+"""A first visit takes about 4 requests (up to 30 for a user with many addresses or a very full calendar), one after a
+change 1 or 2; an administrator may request a dozen in a row. A calendar that changes every second without end is read
+every 5 to 10 seconds."""
 
 OF_THE_ACCOUNT = Allowance(at_once=600, per_minute=600)
-"""What is asked for in the account's own name: 10,000 mailboxes by free/busy are 100 requests at once, and 50,000
-polled every two minutes are 250 a minute."""
+"""Requests in the account's own name: 10,000 mailboxes by free/busy are 100 requests at once, and 50,000 polled every
+two minutes are 250 a minute."""
 
 OF_A_SERVER = Allowance(at_once=60_000, per_minute=12_000)
 """The first reading of 10,000 mailboxes is 40,000 requests, as fast as they are answered; after that 200 a second are
 more than 8 connections take to a server that answers in 50 ms."""
 
 A_VISIT = 3
-"""Requests that a visit takes as a rule: it begins only when these are allowed at once."""
+"""Requests that a visit usually takes: it begins only when these are allowed at once."""
 
 
 class Ration:
-    """Counts requests by key (the generic cell rate algorithm, ITU-T I.371): one instant for each key is all it keeps.
+    """Rate limit by key (the generic cell rate algorithm, ITU-T I.371), which stores one instant for each key.
 
-    A key that was not asked for lately is not kept.
+    A key without recent requests is not stored.
     """
 
     def __init__(self, allowance: Allowance) -> None:
@@ -103,7 +103,7 @@ class Ration:
         return max(now, full - self._leeway(1))
 
     def allows(self, key: str, requests: int, now: datetime) -> datetime:
-        """Return when that many requests may be sent at once: `now` or later."""
+        """Return when this number of requests may be sent at once: `now` or later."""
         return max(now, self._full.get(key, now) - self._leeway(requests))
 
     def _leeway(self, requests: int) -> timedelta:
@@ -115,17 +115,17 @@ class Ration:
 
 
 LATELY = timedelta(minutes=5)
-"""How long it is said of a mailbox that it had to wait."""
+"""How long a mailbox is reported as one that had to wait."""
 
 
 class Throttle:
-    """Three budgets can be used up (Microsoft, "EWS throttling in Exchange"), and each is paused on its own.
+    """Pauses each of the three budgets that can be used up (Microsoft, "EWS throttling in Exchange") on its own.
 
-    What is done for a mailbox by impersonation is charged to that mailbox, the rest to the service account; a server
-    that turns requests away before it looks at them (HTTP 429, 503) means everybody. `most` requests go to one server
-    at once; `clock` is the network clock.
+    Requests for a mailbox by impersonation are charged to that mailbox, the rest to the service account; a server that
+    rejects requests without processing them (HTTP 429, 503) affects everybody. At most `most` requests go to one
+    server at once; `clock` is the network clock.
 
-    Besides, each mailbox, the account and each server have a ration of requests that holds whatever happens.
+    In addition, each mailbox, the account and each server have a fixed limit on requests.
     """
 
     def __init__(self, most: int, clock: Clock, random: Random) -> None:
@@ -150,7 +150,7 @@ class Throttle:
             await self._clock.sleep_until(allowed)
 
     def held_back_until(self, mailbox: str) -> datetime | None:
-        """Return when a mailbox may be visited that was asked for too often, network time; None where it was not."""
+        """Return when a mailbox that was read too often may be visited, network time; None if it was not."""
         now, key = self._clock.now(), mailbox.lower()
         allowed = self._of_mailboxes.allows(key, A_VISIT, now)
         if allowed <= now:
@@ -159,18 +159,18 @@ class Throttle:
         return allowed
 
     def delayed_lately(self) -> list[str]:
-        """Return the addresses of the mailboxes that had to wait because they were asked for too often."""
+        """Return the addresses of the mailboxes that had to wait because they were read too often."""
         since = self._clock.now() - LATELY
         self._delayed = {key: at for key, at in self._delayed.items() if at > since}
         return sorted(self._delayed)
 
     @contextlib.asynccontextmanager
     async def turn(self, url: str, mailbox: str | None, about: str | None = None) -> AsyncIterator[None]:
-        """Wait for one's turn to ask for `mailbox` (None: as the service account), and take note of how it ends.
+        """Wait for a turn to send a request for `mailbox` (None: as the service account), and note its outcome.
 
-        `about` is whom the service account asks about, where that is a single mailbox.
+        `about` is the mailbox that the service account asks about, if it is a single one.
 
-        Raises the `ExchangeBusy` of a pause that is not over, with the rest of it, instead of waiting for its end.
+        Raises the `ExchangeBusy` of a pause that is not over, with the remaining time, instead of waiting for its end.
         """
         host = urlsplit(url).hostname or ""
         self._check(host, mailbox)
@@ -189,7 +189,7 @@ class Throttle:
                 if busy.retry_after is not None:
                     self._pause(budget, timedelta(seconds=busy.retry_after))
                 elif policy.concerns is Concerns.ACCOUNT and not self._left(budget):
-                    # Whoever has to read a mailbox doubles its pauses by himself.
+                    # The reader of a mailbox doubles its pauses itself.
                     self._pause(budget, self._unasked.next(host, policy.pauses_of_all))
                 raise
             else:
@@ -206,7 +206,7 @@ class Throttle:
             self._paused.pop(budget, None)
 
     def _left(self, budget: tuple[type[ExchangeBusy], str, str]) -> float:
-        """Return how many seconds are left of a pause."""
+        """Return the remaining seconds of a pause."""
         now = self._clock.now()
         return max(0.0, (self._paused.get(budget, now) - now).total_seconds())
 
@@ -222,7 +222,7 @@ def _budget(kind: type[ExchangeBusy], host: str, mailbox: str | None) -> tuple[t
 
 
 class _Server:
-    """The requests under way to one server; those that wait for one of them to end go in their order."""
+    """The requests under way to one server; those that wait are served in order."""
 
     def __init__(self, most: int) -> None:
         self._concurrency = Concurrency(most)

@@ -1,1 +1,1 @@
-"""HTTP towards Exchange: connections that stay logged in, verified TLS, and failures by their names."""
+"""HTTP client for Exchange: connections that stay logged in, verified TLS, and named failures."""

@@ -29,10 +29,10 @@ _PART = re.compile(
 
 
 def offered(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the schemes offered, in lower case, each with its token68 or its parameters, "" where it has none.
+    """Return the schemes offered, in lower case, each with its token68 or its parameters, "" if it has none.
 
     A list of challenges and the parameters of each are both separated by commas (RFC 9110, sections 11.3 and 11.6.1):
-    `Basic realm="a, b", charset="utf-8", NTLM` are two. What fits into neither is passed over up to the next comma.
+    `Basic realm="a, b", charset="utf-8", NTLM` are two. Anything else is skipped up to the next comma.
     """
     text = headers.get("www-authenticate", "")
     found: dict[str, list[str]] = {}
@@ -57,7 +57,7 @@ def offered(headers: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    r"""Who logs in and how. `user` is `DOMAIN\user` or `user@domain`."""
+    r"""User, password and method of a log-in. `user` is `DOMAIN\user` or `user@domain`."""
 
     user: str
     password: Secret
@@ -66,12 +66,12 @@ class Credential:
 
     @property
     def account(self) -> Account:
-        r"""What the server may lock: the same one for `DOMAIN\user` as for `user@domain`, since nobody can tell."""
+        r"""The account that the server may lock; `DOMAIN\user` and `user@domain` count as the same, as they may be."""
         name = self.user.rpartition("\\")[2].partition("@")[0]
         return Account("exchange.password", name.casefold())
 
     def identity(self) -> str:
-        """Return what another log-in would be made with."""
+        """Return a text that identifies this user and password."""
         return f"{self.user.casefold()}\0{self.password.reveal()}"
 
 
@@ -93,13 +93,13 @@ class Handshake:
         )
 
     def opening(self) -> str:
-        """Return the Authorization of the first message."""
+        """Return the Authorization header of the first message."""
         return self._authorization(self._context.step())
 
     def reply(self, headers: Mapping[str, str], binding: GssChannelBindings | None) -> str:
-        """Return the Authorization of the second message, given the headers of the 401 that answered the first.
+        """Return the Authorization header of the second message, given the headers of the 401 to the first.
 
-        Raises `LoginMethodNotOffered` without a challenge in them, `NotUnderstood` when it makes no sense.
+        Raises `LoginMethodNotOffered` if they hold no challenge, `NotUnderstood` if it is invalid.
         """
         offers = offered(headers)
         challenge = offers.get(self._scheme.lower())
@@ -107,7 +107,7 @@ class Handshake:
             raise not_offered(self._host, self._scheme, offers)
         try:
             token = self._context.step(base64.b64decode(challenge, validate=True), channel_bindings=binding)
-        except Exception as error:  # the parser of what the server sent does not promise which errors it raises
+        except Exception as error:  # the parser of the challenge does not document which errors it raises
             raise NotUnderstood(f"the {self._scheme} challenge of {self._host}: {type(error).__name__}") from error
         return self._authorization(token)
 
@@ -116,17 +116,18 @@ class Handshake:
 
 
 def basic_authorization(credential: Credential) -> str:
-    """Return the Authorization of HTTP Basic (RFC 7617), which goes with every request."""
+    """Return the Authorization header of HTTP Basic (RFC 7617), which is sent with every request."""
     return "Basic " + base64.b64encode(f"{credential.user}:{credential.password.reveal()}".encode()).decode()
 
 
 def not_offered(host: str, scheme: str, offers: Mapping[str, str]) -> LoginMethodNotOffered:
-    """Return the failure that says what was asked for and what there is."""
-    return LoginMethodNotOffered(f"{host} does not take {scheme}; it offers {', '.join(sorted(offers)) or 'nothing'}")
+    """Return the failure that names the method wanted and those offered."""
+    offer = ", ".join(sorted(offers)) or "nothing"
+    return LoginMethodNotOffered(f"{host} does not accept {scheme}; it offers {offer}")
 
 
 class StandingAuthorization(Protocol):
-    """Who asks, and the Authorization header of each request; one for all connections."""
+    """An authorization sent with each request (such as a token), shared by all connections."""
 
     user: str
 
@@ -136,23 +137,23 @@ class StandingAuthorization(Protocol):
         ...
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """Wait for one's turn to send a request: until one was let in, they go one at a time."""
+        """Wait for a turn to send a request: until one was accepted, they are sent one at a time."""
         ...
 
     async def authorization(self) -> str:
-        """Return the value of the header. Raises an `ExchangeFailure` while there is none."""
+        """Return the value of the Authorization header. Raises an `ExchangeFailure` while there is none."""
         ...
 
     def accepted(self) -> None:
-        """A request was let in."""
+        """Note that a request was accepted."""
         ...
 
     def refused(self, authorization: str, host: str, headers: Mapping[str, str]) -> bool:
-        """A request was answered 401 with these headers; tell whether the next one has another authorization."""
+        """Note a 401 with these headers; return whether the next request will have another authorization."""
         ...
 
     async def close(self) -> None:
-        """Give up what is needed to get one."""
+        """Release the resources for getting an authorization."""
         ...
 
 
@@ -160,9 +161,9 @@ TOO_WEAK = ("md5", "sha1")
 
 
 def tls_server_end_point(certificate: bytes) -> GssChannelBindings:
-    """Return the binding for a server's certificate (DER), hashed as RFC 5929, section 4.1 has it.
+    """Return the channel binding for a server's certificate (DER), hashed as in RFC 5929, section 4.1.
 
-    Exchange demands it where Extended Protection is on, as it is by default since Exchange 2019 CU14.
+    Exchange requires it if Extended Protection is on, which is the default since Exchange 2019 CU14.
     """
     digest = hashes.Hash(_signature_hash(certificate))
     digest.update(certificate)
@@ -170,7 +171,7 @@ def tls_server_end_point(certificate: bytes) -> GssChannelBindings:
 
 
 def _signature_hash(certificate: bytes) -> hashes.HashAlgorithm:
-    """The certificate passed OpenSSL already; what this parser finds wrong with it does not matter here."""
+    """Return the hash for a certificate; OpenSSL has accepted it, so errors of this parser do not matter."""
     try:
         algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
     except UNREADABLE:
@@ -183,15 +184,15 @@ _ROOT = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:Envelope|Autodiscover)[\s>]")
 
 
 def proves_log_in(status: int, headers: Mapping[str, str], body: bytes, *, in_pieces: bool) -> bool:
-    """Tell whether Exchange itself has answered: SOAP, whatever it says, or autodiscover's own XML.
+    """Return whether Exchange itself has answered: any SOAP, or autodiscover's own XML.
 
-    A status alone proves nothing: front ends, balancers and proxies give a wrong log-in all of them. Of an answer that
-    is still to come `in_pieces` only its type is known; one is asked for long after others have proved the log-in.
+    A status alone proves nothing: front ends, load balancers and proxies answer a wrong log-in with any of them. Only
+    the media type is known of an answer read `in_pieces`; by then, other answers have long proved the log-in.
     """
     if status == 401:
         return False
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if in_pieces:
         return status == 200 and "html" not in media_type
-    # Without the other half of each letter of UTF-16.
+    # Without the zero bytes of UTF-16.
     return "html" not in media_type and _ROOT.search(body[:LOOKED_AT].replace(b"\0", b"")) is not None

@@ -1,4 +1,4 @@
-"""A lane: one connection that stays logged in, one request at a time, because NTLM logs in connections."""
+"""A lane: one connection that stays logged in, with one request at a time, because NTLM logs in connections."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,35 +35,35 @@ from engine.settings.model import Authentication
 
 UNAUTHORIZED = 401
 GATEWAY_TROUBLE = (502, 503, 504)
-"""Answers that may come from something in front of Exchange, and do not leave a connection logged in."""
+"""Statuses that may come from something in front of Exchange, after which a connection does not count as logged in."""
 TRIES = 2
-"""A 401 in the middle of normal work happens (a domain controller's hiccup): one retry, on a new connection."""
+"""A 401 may happen in normal operation (a domain controller's temporary fault): one retry, on a new connection."""
 IDLE = timedelta(seconds=90)
 """IIS closes a connection that is idle for 120 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardedCredential:
-    """A log-in with a password, and the breaker that gives the turn to make it."""
+    """A log-in with a password, and the circuit breaker that admits it."""
 
     credential: Credential
     breaker: Breaker
 
     @property
     def user(self) -> str:
-        """Who logs in."""
+        """The user who logs in."""
         return self.credential.user
 
 
 class Lane:
-    """Belongs to one log-in and one host; `connect` gives a new connection.
+    """An authenticated connection for one log-in and one host; `connect` returns a new connection.
 
-    `trace` looks on at what goes over the lane of that `name`.
+    `trace` records what goes over the lane of this `name`.
 
-    A password logs the connection in by a handshake, or goes with every request (Basic); both are log-ins, and
+    A password logs the connection in by a handshake, or is sent with every request (Basic); both are log-ins, and
     wrong ones may lock the account. A `StandingAuthorization` is a token, which is no secret of an account.
     A connection is either logged in and alive, or it is not used at all: any doubt leads to a new one. So every
-    log-in starts on a connection that has seen nothing, straight with its first message and without the body.
+    log-in starts on a fresh connection, directly with its first message and without the body.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Lane:
         self._last_used = datetime.min.replace(tzinfo=UTC)
 
     async def send(self, outgoing: Outgoing) -> Answer:
-        """Return the answer to `outgoing`, logging in where needed.
+        """Return the answer to `outgoing`, logging in if needed.
 
         Raises the refusal of the log-in, `LoginUnproved`, `LoginMethodNotOffered` and what `exchange` raises.
         """
@@ -94,7 +94,7 @@ class Lane:
             answer = await traced(self._trace, outgoing, self._try, lane=self._name, attempt=attempt)
             if answer.status != UNAUTHORIZED:
                 return answer
-            # Exchange says here what it has against a token (Microsoft, "Authenticate an EWS application").
+            # Exchange gives its reason for refusing a token here (Microsoft, "Authenticate an EWS application").
             diagnostics = answer.headers.get("x-ms-diagnostics", "")[:200]
         raise await self._refusal(outgoing.url.host or "", diagnostics)
 
@@ -119,7 +119,7 @@ class Lane:
         return answer
 
     def _connection_if_logged_in(self) -> Connection | None:
-        """Until the answer is here, the connection counts as lost: nothing has to be undone after a failure."""
+        """Return the connection if it is logged in; it counts as lost until the answer arrives, in case that fails."""
         logged_in, self._logged_in = self._logged_in, False
         if not logged_in or self._connection is None or not self._connection.is_open:
             return None
@@ -203,7 +203,7 @@ def _proves(answer: Answer) -> bool:
 
 
 async def _told(log_in: LogIn, connection: Connection, outgoing: Outgoing, authorization: str) -> Answer:
-    """Send a request with its log-in; where there is no answer, say what that means for the log-in."""
+    """Send a request with its log-in; if there is no answer, report what that means for the log-in."""
     try:
         return await connection.exchange(outgoing, authorization=authorization)
     except NoAnswerInTime as failure:
@@ -218,9 +218,9 @@ async def _told(log_in: LogIn, connection: Connection, outgoing: Outgoing, autho
 
 
 async def _shake_hands(connection: Connection, credential: Credential, outgoing: Outgoing) -> str | Answer:
-    """Return the Authorization that ends the handshake, or the answer that does not even let it begin.
+    """Return the Authorization header that ends the handshake, or an answer that prevents it.
 
-    What begins it says who we are, and nothing that a server could take for a wrong password.
+    The first message names the user, and holds nothing that a server could count as a wrong password.
     """
     host = outgoing.url.host or ""
     handshake = Handshake(credential, host)
@@ -232,16 +232,16 @@ async def _shake_hands(connection: Connection, credential: Credential, outgoing:
     binding = tls_server_end_point(certificate) if certificate is not None else None
     authorization = handshake.reply(answer.headers, binding)
     if not connection.is_open:
-        raise ExchangeUnreachable(f"{host} closes the connection in the middle of a log-in")
+        raise ExchangeUnreachable(f"{host} closes the connection during the log-in")
     if outgoing.watch is not None:
         outgoing.watch.logged_in()
     return authorization
 
 
 async def _asked_for_basic(connection: Connection, credential: Credential, outgoing: Outgoing) -> str | Answer:
-    """Return the Authorization once the server has asked for it, or the answer of one that does not.
+    """Return the Authorization header once the server has asked for it, or the answer of one that does not.
 
-    So the trouble of a server, or a log-in page in front of it, is seen without a password being sent there.
+    This way, a server's problem, or a log-in page in front of it, is seen without sending it a password.
     """
     answer = await connection.exchange(replace(outgoing, body=b"", opens=True))
     if answer.status != UNAUTHORIZED:
@@ -254,7 +254,7 @@ async def _asked_for_basic(connection: Connection, credential: Credential, outgo
 
 
 def _from_exchange(answer: Answer, host: str) -> None:
-    """Raise `LoginPage` where a 401 is that of something else in front, which asks people for their log-in."""
+    """Raise `LoginPage` if a 401 comes from something in front of Exchange that wants people to log in."""
     stranger = what_answers(answer.status, answer.headers, answer.body)
     if stranger is not None:
         raise type(stranger)(f"{host}: {stranger.detail}").in_words(stranger.meaning, stranger.remedy)

@@ -22,7 +22,7 @@ from engine.logins.breaker import LogIns
 
 
 class StreamedAnswer:
-    """The head of an answer, and its body piece by piece; `trace` looks on."""
+    """The head of an answer, and its body piece by piece; `trace` records it."""
 
     def __init__(self, answer: Answer, outgoing: Outgoing, trace: Trace, lane: str) -> None:
         self._answer = answer
@@ -32,7 +32,7 @@ class StreamedAnswer:
 
     @property
     def status(self) -> int:
-        """The status code, whatever it is."""
+        """The status code."""
         return self._answer.status
 
     @property
@@ -46,7 +46,7 @@ class StreamedAnswer:
         return self._answer.request_id
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the decoded body as it comes; raises what `pieces` raises."""
+        """Yield the decoded body as it arrives; raises what `pieces` raises."""
         async with contextlib.aclosing(pieces(self._answer)) as chunks:
             try:
                 async for chunk in chunks:
@@ -56,7 +56,7 @@ class StreamedAnswer:
                 raise
 
     def came(self, envelope: bytes) -> None:
-        """Let whoever looks on know of a part of the body that is whole in itself."""
+        """Report a complete envelope of the body to the trace."""
         self._tell(envelope, "")
 
     def _tell(self, envelope: bytes, failure: str) -> None:
@@ -65,14 +65,15 @@ class StreamedAnswer:
 
 
 TALKATIVE = ("httpx2", "httpcore2", "spnego")
-"""These log URLs, headers and, spnego, whole log-in messages."""
+"""Loggers that write URLs, headers and, for spnego, whole log-in messages."""
 
 
 class ExchangeHttp:
-    """Requests to Exchange under one account: `connections` at a time for each host, and no more connections.
+    """HTTP client for Exchange under one account, with at most `connections` connections to each host.
 
-    `log_in` is taken over, `clock` is the network clock; `resolver` looks host names up, None as the system does;
-    `trace` looks on. `log_ins` are asked before each log-in; without them, those of this client alone are counted.
+    `log_in` is closed with this client, `clock` is the network clock; `resolver` looks up host names, None for that of
+    the system; `trace` records requests. `log_ins` is the circuit breaker for log-ins; by default, this client has its
+    own.
     """
 
     def __init__(
@@ -107,9 +108,9 @@ class ExchangeHttp:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None) -> Answer:
         """POST `body` to an https `url`, logged in; any HTTP status but 401 is an answer.
 
-        `asked` is when somebody wanted it (perf_counter), if that was before now.
+        `asked` is when the request was made (perf_counter), if that was before now.
 
-        A `Cookie` in `headers` is sent as it is, instead of those the connection's host has set.
+        A `Cookie` in `headers` is sent as it is, instead of those that the connection's host has set.
         Raises `ExchangeUnreachable`, `CertificateNotTrusted`, the refusal of the log-in, `LoginMethodNotOffered`,
         `NotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
         """
@@ -121,7 +122,7 @@ class ExchangeHttp:
     async def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[StreamedAnswer]:
         """POST like `post`, over a connection that is opened for this request and closed after it.
 
-        An answer with status 200 may take for ever; it is not compressed, so that nothing of it is held back.
+        An answer with status 200 has no time limit; it is not compressed, so that no part of it is held back.
         """
         outgoing = replace(_logged_in("POST", url, {**headers, "Accept-Encoding": "identity"}, body), in_pieces=True)
         self._streams += 1
@@ -172,12 +173,12 @@ class ExchangeHttp:
 def _logged_in(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Outgoing:
     outgoing = Outgoing(method, parse_url(url), headers, body)
     if outgoing.url.scheme != "https":
-        raise CertificateNotTrusted(f"{outgoing.url.host}: the log-in goes over TLS only, not to {url}")
+        raise CertificateNotTrusted(f"{outgoing.url.host}: the log-in is sent over TLS only, not to {url}")
     return outgoing
 
 
 class _Lanes:
-    """The lanes to one host; the one used last is used next, so that few connections stay busy."""
+    """Pool of lanes to one host; the one used last is used next, so that few connections stay busy."""
 
     def __init__(self, lanes: list[Lane]) -> None:
         self._all = lanes
@@ -187,7 +188,7 @@ class _Lanes:
 
     @contextlib.asynccontextmanager
     async def one(self) -> AsyncIterator[Lane]:
-        """Wait for a free lane and have it for oneself."""
+        """Wait for a free lane and use it exclusively."""
         lane = await self._free.get()
         try:
             yield lane

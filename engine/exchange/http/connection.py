@@ -1,4 +1,4 @@
-"""One HTTP connection to one host over TLS, with its cookies: NTLM authenticates connections, not requests."""
+"""One HTTP connection to one host over TLS, with its cookies, because NTLM authenticates connections, not requests."""
 
 import asyncio
 import socket
@@ -35,13 +35,13 @@ from engine.tls.verdict import Server, verdict
 
 
 class TimedTls(ssl.SSLObject):
-    """Knows how long its handshake took: no HTTP library tells that apart from making the connection."""
+    """TLS object that measures its handshake: no HTTP library separates that from connecting."""
 
     _begun: float | None = None
     handshake_seconds = 0.0
 
     def do_handshake(self) -> None:
-        """Go on with the handshake; every call is one step of it."""
+        """Continue the handshake; every call is one step of it."""
         if self._begun is None:
             self._begun = perf_counter()
         super().do_handshake()
@@ -49,7 +49,7 @@ class TimedTls(ssl.SSLObject):
 
 
 def verified_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return the context for Exchange and its log-in service. Raises `CertificateNotTrusted` when `ca_file` cannot be
+    """Return the TLS context for Exchange and its log-in service. Raises `CertificateNotTrusted` if `ca_file` cannot be
     used."""
     try:
         context = contexts.verified_context(ca_file)
@@ -67,10 +67,10 @@ def not_trusted(
     shown: Certificate | None,
     host_settings: str = "exchange.ews_url or exchange.autodiscover_url",
 ) -> CertificateNotTrusted:
-    """Return the failure in the words for what is wrong with the certificate that was `shown`.
+    """Return the failure that explains what is wrong with the certificate that was `shown`.
 
-    `what` is whose it is, `host_settings` where its name is from. Certificates are judged by the machine's own time: no
-    injected clock can be meant here.
+    `what` is the server in words, `host_settings` the settings that its name comes from. Certificates are judged by
+    the machine's own time, so no injected clock is used here.
     """
     server = Server(what, host, place, "exchange.ca_file", host_settings)
     found = verdict(server, error.verify_code, error.verify_message, shown, datetime.now(UTC))
@@ -79,22 +79,22 @@ def not_trusted(
 
 OVERRIDE_COOKIE = "X-BackEndOverrideCookie"
 KEPT_SECONDS = 3600.0
-"""Longer than anybody leaves one idle: how long a connection is used is the lane's business."""
+"""Longer than any connection stays idle: the lane decides how long a connection is used."""
 KEEP_ALIVE: Mapping[str, int] = MappingProxyType(
     {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
 )
-"""Seconds, a number, and milliseconds: a machine that is gone is noticed half a minute later, whether we wait for it or
-have just asked; the last bounds the probes, too (tcp(7)). Only the machine answers, so that says nothing about the
-program on it, which `ANSWER_SECONDS` bounds."""
+"""TCP options in seconds, a count, and milliseconds: a machine that is gone is detected half a minute later, whether we
+are waiting or have just sent a request; the last also bounds the probes (tcp(7)). The machine itself answers, so this
+says nothing about the program on it, which `ANSWER_SECONDS` bounds."""
 MAX_HEADER = 64 * 1024
-"""Bytes in one header field: what Exchange knows of a mailbox's server grows with the length of its names."""
+"""Bytes in one header field: Exchange's cookie for a mailbox's server grows with the length of its names."""
 
 
 class Connection:
-    """HTTP/1.1 always: NTLM has no meaning over HTTP/2. One request at a time; proxies of the environment are not used.
+    """One HTTP/1.1 connection (NTLM has no meaning over HTTP/2), one request at a time, without environment proxies.
 
-    A lost connection is replaced by the next request. Cookies belong to the connection, as a load balancer means them;
-    but X-BackEndOverrideCookie leads to the server of one group of mailboxes: who asked for it sends it back.
+    A lost connection is replaced by the next request. Cookies belong to the connection, as load balancers intend; but
+    X-BackEndOverrideCookie leads to the server of one group of mailboxes, so the caller that received it sends it back.
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server
     """
 
@@ -114,7 +114,7 @@ class Connection:
         self._under_way: aiohttp.ClientResponse | None = None
 
     async def exchange(self, outgoing: Outgoing, *, authorization: str | None = None) -> Answer:
-        """Send `outgoing` and return the whole answer, or its head if it is to come in pieces.
+        """Send `outgoing` and return the whole answer, or its head if it is read in pieces.
 
         Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
         """
@@ -151,18 +151,18 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether what the last request went over can take another one."""
+        """Whether the connection of the last request is still open."""
         transport = self._connector.transport
         return transport is not None and not transport.is_closing()
 
     @property
     def server_certificate(self) -> bytes | None:
-        """The certificate (DER) of the server that got the last request, None without TLS."""
+        """The certificate (DER) of the server that received the last request, None without TLS."""
         tls = self._connector.tls
         return tls.getpeercert(binary_form=True) if tls is not None else None
 
     async def close(self) -> None:
-        """Close it, whatever is still to come of an answer."""
+        """Close the connection, even while an answer is still arriving."""
         if self._under_way is not None:
             self._under_way.close()
         await self._session.close()
@@ -186,9 +186,9 @@ class Connection:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Remembers the connection that it gave last: a response lets go of its own when it is complete.
+    """Remembers the last connection it gave out, because a response releases its own when it is complete.
 
-    `watch` measures how long a new one takes.
+    `watch` measures how long a new connection takes.
     """
 
     watch: Stopwatch | None = None
@@ -213,7 +213,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _keep_alive(transport: asyncio.Transport | None) -> None:
-    """Have the system find out that the other machine is gone (RFC 9293, sections 3.8.3 and 3.8.4), where it can."""
+    """Let the system detect that the other machine is gone (RFC 9293, sections 3.8.3 and 3.8.4), if it can."""
     plain = transport.get_extra_info("socket") if transport is not None else None
     if plain is None:
         return

@@ -30,15 +30,15 @@ from engine.exchange.http.trace import Stopwatch, Trace
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 OPENING_SECONDS = 15.0
-"""What begins a log-in has no work behind it: a server that leaves even that unanswered is not there."""
+"""The first message of a log-in causes no work: a server that does not answer even that counts as unreachable."""
 MAX_BODY = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said. The names in `headers` are case-insensitive; `request_id` is the client-request-id.
+    """The server's response. The names in `headers` are case-insensitive; `request_id` is the client-request-id.
 
-    `rest` is what is still to come of an answer that was asked for in pieces.
+    `rest` is the remainder of a response that is read in pieces.
     """
 
     status: int
@@ -49,7 +49,7 @@ class Answer:
 
 
 class UntrustedCertificate(Exception):
-    """The server's certificate did not pass; what is wrong with it has still to be found out."""
+    """The server's certificate failed verification; the exact reason is still to be determined."""
 
     def __init__(self, failed: aiohttp.ClientConnectorCertificateError) -> None:
         super().__init__(str(failed))
@@ -58,10 +58,10 @@ class UntrustedCertificate(Exception):
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """A request to send; `request_id` lets an administrator find it in the server's logs. The answer to one that
-    is `in_pieces` is not waited for if its status is 200: `Answer.rest` gives it as it comes. One that `opens` a log-in
-    is waited for less long. `asked` is when somebody wanted it (perf_counter), `watch` measures it where somebody looks
-    on.
+    """A request to send; `request_id` lets an administrator find it in the server's logs. The body of an answer with
+    status 200 to one that is `in_pieces` is not awaited: `Answer.rest` yields it as it arrives. One that `opens` a
+    log-in has a shorter time limit. `asked` is when it was requested (perf_counter), `watch` measures it if it is
+    traced.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
     """
@@ -77,12 +77,12 @@ class Outgoing(msgspec.Struct, frozen=True):
     watch: Stopwatch | None = None
 
     def __repr__(self) -> str:
-        """Leave out all that may hold a secret."""
+        """Leave out everything that may hold a secret."""
         return f"Outgoing({self.method}, {self.url.host}, {self.request_id})"
 
 
 class JoinedHeaders(Mapping[str, str]):
-    """The headers of an answer by names in any case; a repeated one is one list (RFC 9110, section 5.3)."""
+    """The headers of an answer, with case-insensitive names; repeated ones are joined (RFC 9110, section 5.3)."""
 
     def __init__(self, headers: MultiMapping[str]) -> None:
         self._headers = headers
@@ -91,7 +91,7 @@ class JoinedHeaders(Mapping[str, str]):
         return ", ".join(self._headers.getall(name))
 
     def __iter__(self) -> Iterator[str]:
-        # Not by its keys: multidict leaves repeated ones out there now and then.
+        # Not by its keys: multidict sometimes leaves out repeated ones there.
         return iter(dict.fromkeys(name.lower() for name, _ in self._headers.items()))
 
     def __len__(self) -> int:
@@ -105,20 +105,20 @@ class JoinedHeaders(Mapping[str, str]):
 
 
 def parse_url(url: str) -> URL:
-    """Return `url` in its parts. Raises `ExchangeUnreachable` when it is no URL of a web server."""
+    """Return the parsed `url`. Raises `ExchangeUnreachable` if it is not an http or https URL."""
     try:
         parsed = URL(url)
     except ValueError as error:
-        raise ExchangeUnreachable(f"{url!r} is no URL: {error}") from error
+        raise ExchangeUnreachable(f"{url!r} is not a URL: {error}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ExchangeUnreachable(f"{url!r} is no URL of a web server")
+        raise ExchangeUnreachable(f"{url!r} is not an http or https URL")
     return parsed
 
 
 async def pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
-    """Yield the body of `answer` as it comes, for as long as the server takes.
+    """Yield the body of `answer` as it arrives, without a time limit for the whole.
 
-    Raises `ExchangeUnreachable` when it breaks off, `NotUnderstood` when it cannot be decoded.
+    Raises `ExchangeUnreachable` if the connection is lost, `NotUnderstood` if the body cannot be decoded.
     """
     if answer.rest is None:
         yield answer.body
@@ -140,9 +140,9 @@ async def whole_body(response: aiohttp.ClientResponse) -> bytes:
 
 @contextlib.contextmanager
 def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterator[None]:
-    """Turn whatever the HTTP client raises into a failure of this room; `seconds` are those an answer may take.
+    """Turn any error of the HTTP client into a named failure; `seconds` is the time limit for an answer.
 
-    What a certificate is refused for takes another look at it: then this raises `UntrustedCertificate`.
+    Raises `UntrustedCertificate` for a refused certificate, because the reason takes another look at it.
     """
     try:
         yield
@@ -151,9 +151,9 @@ def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterat
     except aiohttp.ClientConnectorSSLError as error:
         raise TlsImpossible(f"{place_of(url)}: {_reason(error)}") from error
     except aiohttp.ClientConnectorError as error:
-        # A machine that is not there refuses; one that resets has taken the connection, and hung up on our hello.
+        # A reset means that the machine accepted the connection and closed it on our TLS hello.
         if isinstance(error.os_error, ConnectionResetError):
-            raise TlsImpossible(f"{place_of(url)}: it hangs up in the middle of the TLS handshake") from error
+            raise TlsImpossible(f"{place_of(url)}: it closes the connection during the TLS handshake") from error
         raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
     except aiohttp.ConnectionTimeoutError as error:
         raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
@@ -164,14 +164,14 @@ def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterat
         decoded = not any(isinstance(cause, ContentEncodingError) for cause in _causes(error))
         raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{place_of(url)}: {_reason(error)}") from error
     except ValueError as error:
-        # A header with a line break, or with half a character: nothing was sent.
+        # A header with a line break, or with half of a surrogate pair: nothing was sent.
         raise RequestRejected(f"{place_of(url)}: {error}") from error
 
 
 def _reason(error: BaseException) -> str:
     *_, cause = _causes(error)
     if isinstance(cause, HttpProcessingError):
-        return cause.message  # str() puts a status before it that nobody sent
+        return cause.message  # str() prepends a status that the server never sent
     return str(cause) or type(error).__name__
 
 
@@ -183,14 +183,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def place_of(url: URL) -> str:
-    """Return host and port of a URL, the port only where it is said."""
+    """Return host and port of a URL, the port only if it is explicit."""
     return f"{url.host}:{url.explicit_port}" if url.explicit_port else url.host or ""
 
 
 async def traced(
     trace: Trace, outgoing: Outgoing, send: Callable[[Outgoing], Awaitable[Answer]], *, lane: str, attempt: int
 ) -> Answer:
-    """Return what `send` makes of `outgoing`, and let `trace` know of it, however it ends."""
+    """Return the result of `send` for `outgoing`, and report the exchange to `trace`, however it ends."""
     if not trace.on:
         return await send(outgoing)
     # Only the first attempt has waited for its turn.
@@ -207,7 +207,7 @@ async def traced(
 
 
 def part_of(outgoing: Outgoing, answer: Answer, body: bytes, *, lane: str, failure: str = "") -> TracedExchange:
-    """Return one envelope of an answer that goes on, or its end by a `failure`."""
+    """Return the record of one envelope of a streamed answer, or of its end by a `failure`."""
     return TracedExchange(
         request_id=outgoing.request_id,
         method=outgoing.method,
@@ -227,7 +227,7 @@ def part_of(outgoing: Outgoing, answer: Answer, body: bytes, *, lane: str, failu
 
 
 def sent_headers(outgoing: Outgoing) -> Mapping[str, str]:
-    """Return the headers of a request, but for its log-in."""
+    """Return the headers of a request, without its log-in."""
     return {**outgoing.headers, "client-request-id": outgoing.request_id}
 
 
@@ -253,7 +253,7 @@ def _ended(
 
 
 def _stranger(outgoing: Outgoing, answer: Answer) -> str:
-    """Return what answered in place of EWS; autodiscover redirects as it should."""
+    """Return the failure if something answered in place of EWS; for autodiscover, redirects are normal."""
     if not is_ews(outgoing.url.path):
         return ""
     found = what_answers(answer.status, answer.headers, answer.body)

@@ -1,4 +1,4 @@
-"""The one place where somebody may look on: every attempt to exchange something with Exchange, when it has ended."""
+"""Tracing of every attempted request to Exchange, reported when it has ended."""
 
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -8,25 +8,25 @@ from engine.core.http_record import TracedExchange
 
 
 class Trace(Protocol):
-    """Somebody who looks on. It is called on any thread, must return at once and may not fail."""
+    """Receiver of traced requests. It is called on any thread, must return at once and must not fail."""
 
     @property
     def on(self) -> bool:
-        """Whether exchanges are wanted at present; as long as they are not, nothing is measured."""
+        """Whether tracing is on; while it is off, nothing is measured."""
         ...
 
     def take(self, exchange: TracedExchange) -> None:
-        """Take an exchange that has ended. It holds what was on the wire: secrets are for the taker to blank."""
+        """Receive a request that has ended. It holds everything as sent: the receiver has to redact secrets."""
         ...
 
 
 class NoTrace:
-    """Nobody looks on."""
+    """A trace that is always off."""
 
     on = False
 
     def take(self, exchange: TracedExchange) -> None:
-        """Is never called, since nothing is wanted."""
+        """Do nothing: never called, because tracing is off."""
 
 
 @dataclass(slots=True)
@@ -40,26 +40,26 @@ class Stopwatch:
     _last: str = ""
 
     def lap(self, phase: str) -> None:
-        """What happened since the last lap was `phase`."""
+        """Count the time since the last lap as `phase`."""
         now = perf_counter()
         self.phases[phase] = self.phases.get(phase, 0.0) + now - self._lap
         self._lap, self._last = now, phase
 
     def connected(self, tls: float) -> None:
-        """What happened since the last lap made the connection; `tls` seconds of it were TLS."""
+        """Count the time since the last lap as connecting; `tls` seconds of it were TLS."""
         self.lap("connect")
         if tls:
             self.phases["connect"] -= tls
             self.phases["tls"] = tls
 
     def logged_in(self) -> None:
-        """What was sent until now was the first half of a handshake."""
+        """Count everything sent until now as the first half of a handshake."""
         before = {name: value for name, value in self.phases.items() if name in ("connect", "tls")}
         self.lap("login")
         self.phases = {**before, "login": self._lap - self._begun - sum(before.values())}
 
     def stop(self) -> float:
-        """Return how long all of it took, the queue too; what came after the head of the answer is `receive`."""
+        """Return the whole time including the queue; the time after the head of the answer counts as `receive`."""
         if self._last == "wait":
             self.lap("receive")
         if self.queued:

@@ -1,1 +1,1 @@
-"""Tokens of Microsoft Entra for an application that acts on its own (client credentials), by MSAL."""
+"""Tokens from Microsoft Entra for an application without a user (client credentials), by MSAL."""

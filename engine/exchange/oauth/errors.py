@@ -1,4 +1,4 @@
-"""The failures of OAuth, and their error codes (RFC 6749, section 5.2). No I/O."""
+"""Named failures of OAuth, and the error codes that mean them (RFC 6749, section 5.2). No I/O."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,9 +11,9 @@ from engine.exchange.errors import ExchangeFailure
 
 
 class AuthorityUnreachable(ExchangeFailure):
-    """No usable answer of the authority: no connection, an error page, or a status that may pass.
+    """The authority gave no usable answer: no connection, an error page, or a possibly temporary status.
 
-    `sent` tells whether the secret was on its way by then.
+    `sent`: the secret had been sent by then.
     """
 
     sent = False
@@ -28,13 +28,13 @@ class AuthorityUnreachable(ExchangeFailure):
 
 
 class AuthorityTlsImpossible(AuthorityUnreachable):
-    """The TLS handshake ended without a certificate being refused: an alert, no version in common, or it hung up."""
+    """The TLS handshake failed for another reason than the certificate: an alert, no common version, or a hang-up."""
 
     fault = Fault.SETTINGS
-    meaning = "The log-in service of Microsoft Entra and this machine find no common ground for TLS"
+    meaning = "The log-in service of Microsoft Entra and this machine cannot agree on a TLS connection"
     remedy = (
-        "TLS 1.2 at least is spoken here: look what answers in its place (a proxy, or an appliance that looks into TLS "
-        "and has older versions alone), and check exchange.authority."
+        "At least TLS 1.2 is required: find out what answers in its place (a proxy, or an appliance that inspects TLS "
+        "and supports older versions only), and check exchange.authority."
     )
 
 
@@ -70,18 +70,18 @@ class ClientSecretRefused(ExchangeFailure):
     meaning = "Microsoft Entra refuses the client secret"
     remedy = (
         "Store the value of a client secret of the app registration (not its ID): calendar-engine secret set "
-        "exchange.client_secret; a new one is tried at once. The present one is tried again by itself, later each "
+        "exchange.client_secret; a new one is tried at once. The present one is retried by itself, less often each "
         'time, or once more by "calendar-engine log-in retry".'
     )
 
 
 class ClientSecretExpired(ExchangeFailure):
-    """The client secret has come to its end (AADSTS7000222)."""
+    """The client secret has expired (AADSTS7000222)."""
 
     fault = Fault.CREDENTIALS
     scope = Scope.SERVICE
     meaning = "The client secret has expired"
-    remedy = "Make a new client secret in the app registration and put it into the secrets file, or use a certificate."
+    remedy = "Create a client secret in the app registration and put it into the secrets file, or use a certificate."
 
 
 class ClientCertificateRefused(ExchangeFailure):
@@ -94,37 +94,37 @@ class ClientCertificateRefused(ExchangeFailure):
 
 
 class ClientCertificateUnusable(ExchangeFailure):
-    """The files of certificate and key cannot be read, are no PEM, do not belong together, or have expired."""
+    """Certificate or key cannot be read, are no PEM, do not belong together, or have expired."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The certificate of the application cannot be used"
     remedy = (
-        "exchange.certificate and exchange.certificate_key are PEM files that belong together, the key without a "
-        "pass phrase and readable for the account that calendar-engine runs as."
+        "Set exchange.certificate and exchange.certificate_key to PEM files that belong together, the key without a "
+        "passphrase, both readable by the account that calendar-engine runs as."
     )
 
 
 class ClockWrong(ExchangeFailure):
-    """The signed assertion is not valid at the time that the authority has (AADSTS700024)."""
+    """The signed assertion is not valid by the authority's clock (AADSTS700024)."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The clock of this machine differs too much from that of Microsoft Entra"
-    remedy = "Set the clock right, best by NTP (timedatectl set-ntp true)."
+    remedy = "Correct the clock, preferably with NTP (timedatectl set-ntp true)."
 
 
 class TokenDenied(ExchangeFailure):
-    """The authority gives no token for another reason; its code can be looked up."""
+    """The authority denies a token for another reason; its code can be looked up."""
 
     fault = Fault.PERMISSION
     scope = Scope.SERVICE
-    meaning = "Microsoft Entra gives no token to the application"
+    meaning = "Microsoft Entra denies the application a token"
     remedy = "Look the code up at https://login.microsoftonline.com/error and in the sign-in logs of the tenant."
 
 
 class TokenRefused(ExchangeFailure):
-    """Exchange refuses a token that was fetched only just (HTTP 401)."""
+    """Exchange refuses a freshly issued token (HTTP 401)."""
 
     fault = Fault.PERMISSION
     scope = Scope.SERVICE
@@ -132,7 +132,7 @@ class TokenRefused(ExchangeFailure):
     remedy = (
         "Give the application the permission full_access_as_app (Office 365 Exchange Online) with admin consent, or "
         "the role Application EWS.AccessAsApp, and check that exchange.ews_url and exchange.authority belong to the "
-        "same cloud. It is tried again in 15 minutes."
+        "same cloud. The next attempt is in 15 minutes."
     )
 
 
@@ -163,7 +163,7 @@ _WORD = re.compile(r"[\w.-]{1,60}")
 
 
 def kind_of(codes: Iterable[int], error: str, *, by_certificate: bool) -> type[ExchangeFailure]:
-    """Return the failure that the codes of an error mean, or else the error of OAuth2 itself."""
+    """Return the failure for the AADSTS codes of an error, or else for its OAuth 2.0 error."""
     kind = next((_CODES[code] for code in codes if code in _CODES), None) or _ERRORS.get(error)
     if kind is None and error == "invalid_client":
         kind = ClientCertificateRefused if by_certificate else ClientSecretRefused
@@ -171,9 +171,9 @@ def kind_of(codes: Iterable[int], error: str, *, by_certificate: bool) -> type[E
 
 
 def failure_of(answer: Mapping[str, Any], *, by_certificate: bool, skew: timedelta | None) -> ExchangeFailure:
-    """Return the failure for an error; `skew` is how far ahead our clock is of the authority's, where it is known.
+    """Return the failure for an error; `skew` is how far our clock is ahead of the authority's, if that is known.
 
-    Of the answer only the error, its codes and the correlation id are quoted: the description may hold anything.
+    Only the error, its codes and the correlation ID are quoted from the answer: the description may hold anything.
     """
     error = str(answer.get("error", ""))
     codes = [int(code) for code in _AADSTS.findall(str(answer.get("error_description", "")))]

@@ -1,4 +1,4 @@
-"""The MSAL client application with a secret or a certificate, and the HTTP client that it gets. It blocks."""
+"""The MSAL client application with a secret or a certificate, and its HTTP client. Blocking."""
 
 import functools
 import json
@@ -35,7 +35,7 @@ from engine.tls.shown import certificate_at
 
 SECONDS = 30.0
 JUDGED_BY_MSAL = (200, 400, 401)
-"""Statuses whose body is a token, or an error as RFC 6749, section 5.2 has it."""
+"""Statuses whose body is a token, or an error as in RFC 6749, section 5.2."""
 
 PHASES = {
     "connection.connect_tcp.complete": "connect",
@@ -43,13 +43,13 @@ PHASES = {
     "http11.send_request_body.complete": "send",
     "http11.receive_response_headers.complete": "wait",
 }
-"""Which events of the HTTP library end which phase (https://www.encode.io/httpcore/extensions/#trace)."""
+"""The phase that each event of the HTTP library ends (https://www.encode.io/httpcore/extensions/#trace)."""
 
 
 class AuthorityHttp:
-    """What MSAL asks of a client: `get`, `post`, `close`; used in a thread, by one caller at a time.
+    """HTTP client for MSAL with the methods it needs: `get`, `post`, `close`; for a thread, one caller at a time.
 
-    What MSAL would raise a ValueError or a bare HTTP error for has its name here already.
+    Answers for which MSAL would raise a ValueError or a bare HTTP error are turned into named failures here.
     """
 
     def __init__(self, tls: ssl.SSLContext, user_agent: str, trace: Trace | None = None) -> None:
@@ -82,8 +82,8 @@ class AuthorityHttp:
         data: Mapping[str, str | bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
-        """Ask for a token. Raises `AuthorityUnreachable` or `CertificateNotTrusted`."""
-        # A signed assertion comes as bytes, which this library would write as Python does.
+        """Request a token. Raises `AuthorityUnreachable` or `CertificateNotTrusted`."""
+        # A signed assertion comes as bytes, which this library would write as a Python literal.
         form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
         try:
             response = self._send("POST", url, params, form, headers)
@@ -135,7 +135,7 @@ class AuthorityHttp:
         return response
 
     def _compare_clocks(self, date: str) -> None:
-        # Certificates and assertions are judged by the machine's own time: no injected clock can be meant here.
+        # Certificates and assertions are judged by the machine's own time, so no injected clock is used here.
         try:
             self.skew = datetime.now(UTC) - parsedate_to_datetime(date)
         except (ValueError, TypeError):
@@ -143,7 +143,7 @@ class AuthorityHttp:
 
 
 def _note(watch: Stopwatch, event: str, _: object) -> None:
-    """What an event is about may hold secrets and is not looked at."""
+    """Note the end of a phase. The details of the event may hold secrets and are ignored."""
     if event in PHASES:
         watch.lap(PHASES[event])
 
@@ -158,13 +158,13 @@ def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
         if isinstance(cause, ssl.SSLError) and isinstance(error, httpx2.ConnectError):
             return AuthorityTlsImpossible(f"{place}: {cause}")
         if isinstance(cause, ConnectionResetError) and isinstance(error, httpx2.ConnectError):
-            return AuthorityTlsImpossible(f"{place}: it hangs up in the middle of the TLS handshake")
+            return AuthorityTlsImpossible(f"{place}: it closes the connection during the TLS handshake")
         cause = cause.__cause__ or cause.__context__
     return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
 
 
 def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response | None, failure: str) -> TracedExchange:
-    """Return what was on the wire; the secret or assertion in it is for the taker to blank."""
+    """Return a record of the request as sent; the receiver has to redact the secret or assertion in it."""
     return TracedExchange(
         request_id=request.headers.get("client-request-id", ""),
         method=request.method,
@@ -201,11 +201,11 @@ class Registration:
 
     @property
     def account(self) -> Account:
-        """What the authority counts log-ins of."""
+        """The account whose log-ins the authority counts."""
         return Account("exchange.client_secret", f"{self.client_id} in {self.tenant_id}".casefold())
 
     def identity(self) -> str:
-        """Return what another log-in would be made with; reads the file of a certificate."""
+        """Return a text that identifies the present secret or certificate; reads the file of a certificate."""
         if isinstance(self.proof, Secret):
             return self.proof.reveal()
         try:
@@ -216,17 +216,17 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and for how many seconds it is good."""
+    """An access token and its lifetime in seconds."""
 
     value: Secret
     seconds: float
 
 
 class Application:
-    """Gets tokens for one `scope`. MSAL talks to the authority when it is made already, so that is put off.
+    """Gets tokens for one `scope`. MSAL is created lazily, because its constructor already contacts the authority.
 
-    The tenant is told by the settings, so nobody is asked where it is (instance discovery): a national cloud, or a
-    network without the internet, has no login.microsoftonline.com to ask.
+    The tenant comes from the settings, so there is no instance discovery: a national cloud, or a network without the
+    internet, has no login.microsoftonline.com to ask.
     """
 
     def __init__(
@@ -238,7 +238,7 @@ class Application:
         user_agent: str,
         trace: Trace | None = None,
     ) -> None:
-        # It logs answers that are not JSON as they are.
+        # It logs answers that are not JSON verbatim.
         logging.getLogger("msal").setLevel(logging.CRITICAL)
         self._registration = registration
         self._scope = scope
@@ -247,9 +247,9 @@ class Application:
         self._one_at_a_time = threading.Lock()
 
     def token(self, *, other_than_before: bool) -> Token:
-        """Return a token, the one MSAL has kept or a new one, in any case a new one if `other_than_before`.
+        """Return a token, the one MSAL has cached or a new one; always a new one if `other_than_before`.
 
-        Raises the failures of this room, or `CertificateNotTrusted`.
+        Raises the failures of OAuth, or `CertificateNotTrusted`.
         """
         with self._one_at_a_time:
             if self._client is None:
@@ -259,7 +259,7 @@ class Application:
             try:
                 answer = self._client.acquire_token_for_client([self._scope])
             except ValueError as error:
-                raise AuthorityUnreachable("its answer makes no sense") from error
+                raise AuthorityUnreachable("its answer cannot be understood") from error
             if "access_token" not in answer:
                 by_certificate = isinstance(self._registration.proof, ClientCertificate)
                 raise failure_of(answer, by_certificate=by_certificate, skew=self._http.skew)
@@ -281,7 +281,7 @@ class Application:
                 http_client=self._http,
             )
         except (ValueError, KeyError) as error:
-            raise AuthorityUnreachable(f"{registration.authority} is no authority") from error
+            raise AuthorityUnreachable(f"{registration.authority} is not a valid authority") from error
 
 
 def _credential(proof: Secret | ClientCertificate) -> str | dict[str, str]:
@@ -294,17 +294,17 @@ def _credential(proof: Secret | ClientCertificate) -> str | dict[str, str]:
     try:
         public = x509.load_pem_x509_certificate(certificate_pem).public_key()
     except UNREADABLE:
-        raise ClientCertificateUnusable(f"{proof.certificate} holds no certificate in PEM") from None
+        raise ClientCertificateUnusable(f"{proof.certificate} holds no PEM certificate") from None
     try:
         private = load_pem_private_key(key_pem, password=None)
     except (*UNREADABLE, TypeError):
-        raise ClientCertificateUnusable(f"{proof.key} holds no private key in PEM without a pass phrase") from None
+        raise ClientCertificateUnusable(f"{proof.key} holds no PEM private key without a passphrase") from None
     if not isinstance(private, rsa.RSAPrivateKey):
-        raise ClientCertificateUnusable(f"{proof.key} is no RSA key, and Entra takes assertions signed with no other")
+        raise ClientCertificateUnusable(f"{proof.key} is not an RSA key, which Entra requires for assertions")
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if private.public_key().public_bytes(*form) != public.public_bytes(*form):
         raise ClientCertificateUnusable(f"{proof.key} is not the key of {proof.certificate}")
-    # What stands around the PEM, as tools write it, may be in any charset.
+    # Comments around the PEM, as some tools write them, may be in any charset.
     return {
         "private_key": key_pem.decode("ascii", "replace"),
         "public_certificate": certificate_pem.decode("ascii", "replace"),

@@ -1,4 +1,4 @@
-"""The token that goes with every request: fetched once for all that wait, kept until its end, dropped when refused."""
+"""The token sent with every request: fetched once for all waiting requests, kept until it expires or is refused."""
 
 import asyncio
 import contextlib
@@ -24,15 +24,15 @@ from engine.logins.breaker import Breaker, LogIn
 from engine.logins.rules import Paused
 
 BEFORE_ITS_END = timedelta(minutes=5)
-"""MSAL gives another token in the last five minutes of one; that leaves time if the authority is down for a moment."""
+"""MSAL renews a token in its last five minutes, which leaves time if the authority is down for a moment."""
 SOON = timedelta(seconds=10)
-"""No token is asked for sooner than that after another one."""
+"""No token is requested sooner than this after another one."""
 
 REFUSALS = 2
 
 
 class TokenSource(Protocol):
-    """Where tokens come from; both methods block."""
+    """A source of tokens; both methods block."""
 
     def token(self, *, other_than_before: bool) -> Token:
         """Return a token, a new one if `other_than_before`."""
@@ -44,9 +44,9 @@ class TokenSource(Protocol):
 
 
 class BearerTokens:
-    """Implements `StandingAuthorization` (RFC 6750) for one application, tenant and scope. `clock` is the network's.
+    """Implements `StandingAuthorization` (RFC 6750) for one application, tenant and scope; `clock` is network time.
 
-    `breaker` is asked before each log-in at the authority, where there is one.
+    `breaker`, if given, is the circuit breaker for log-ins at the authority.
     """
 
     refusal: type[ExchangeFailure] = TokenRefused
@@ -68,14 +68,14 @@ class BearerTokens:
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for one's turn to send a request: until one was let in, they go one at a time."""
+        """Wait for a turn to send a request: until one was accepted, they are sent one at a time."""
         async with contextlib.nullcontext() if self._is_accepted else self._one_at_a_time:
             yield
 
     async def authorization(self) -> str:
-        """Return the Authorization of a request; whoever comes while a token is being fetched waits for that one.
+        """Return the Authorization header of a request; concurrent callers wait for the same token.
 
-        Raises the failure of the authority, and the same one again, without asking, for a while after it.
+        Raises the failure of the authority, and for a while after it the same one again, without a request.
         """
         if self._authorization is None or self._clock.now() >= self._fresh_until:
             async with self._one_flight:
@@ -86,16 +86,16 @@ class BearerTokens:
         return self._authorization.reveal()
 
     def accepted(self) -> None:
-        """A request with the present token was let in."""
+        """Note that a request with the present token was accepted."""
         self._replaced = False
         self._refusals = 0
         self._is_accepted = True
 
     def refused(self, authorization: str, host: str, headers: Mapping[str, str]) -> bool:
-        """Exchange answered 401; tell whether the next request has another token.
+        """Note a 401 from Exchange; return whether the next request will have another token.
 
-        It has once, if the token is what Exchange complains about (RFC 6750, section 3.1). Else tokens are left alone
-        for a while after the second refusal, since another one would be no better.
+        It will once, if Exchange rejects the token itself (RFC 6750, section 3.1). Otherwise no token is fetched for a
+        while after the second refusal, because another one would be no better.
         """
         if self._authorization is None or authorization != self._authorization.reveal():
             return True
@@ -163,7 +163,7 @@ def _pause_after(failure: ExchangeFailure) -> timedelta:
 
 
 async def _say(log_in: LogIn, failure: ExchangeFailure) -> None:
-    """Say what a failure means for the log-in: an error about something else was given to who had logged in."""
+    """Report the outcome of a log-in; an error about anything else proves that the log-in itself succeeded."""
     if failure.fault is Fault.CREDENTIALS:
         await log_in.refused()
     elif isinstance(failure, AuthorityUnreachable) and failure.sent:

@@ -115,9 +115,9 @@ async def test_a_method_that_the_server_does_not_offer_is_no_refused_log_in(
 @pytest.mark.parametrize(
     ("headers", "page", "told"),
     [
-        ({}, "<html><form action='/my.policy'></form></html>", "leads to /my.policy"),
-        ({"WWW-Authenticate": "Bearer"}, "", "takes no password, but bearer alone"),
-        ({"WWW-Authenticate": "FBA"}, "<html><form/></html>", "takes no password, but fba alone"),
+        ({}, "<html><form action='/my.policy'></form></html>", "points to /my.policy"),
+        ({"WWW-Authenticate": "Bearer"}, "", "accepts no password, only bearer"),
+        ({"WWW-Authenticate": "FBA"}, "<html><form/></html>", "accepts no password, only fba"),
     ],
     ids=["form", "Bearer", "FBA"],
 )
@@ -272,6 +272,6 @@ async def test_a_server_that_closes_after_its_challenge_is_called_by_its_name(
     iis.on_request = closing
     async with open_client(iis) as client:
         for _ in range(3):
-            with pytest.raises(ExchangeUnreachable, match="in the middle of a log-in"):
+            with pytest.raises(ExchangeUnreachable, match="during the log-in"):
                 await client.post(URL, b"x", {})
     assert iis.gate.seen == {Seen.CHALLENGED: 3}

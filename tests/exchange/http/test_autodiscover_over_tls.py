@@ -27,7 +27,7 @@ def a_search() -> Search:
     [
         (HOST, Flaw.EXPIRED, "has expired", "Renew the certificate"),
         (HOST, Flaw.COMMON_NAME_ONLY, "has no alternative names", "SAN"),
-        (HOST, Flaw.SELF_SIGNED, "is signed by itself", "exchange.ca_file"),
+        (HOST, Flaw.SELF_SIGNED, "is self-signed", "exchange.ca_file"),
         ("other.corp.example", None, "is for other names", "exchange.autodiscover_url"),
     ],
 )
@@ -54,7 +54,7 @@ async def test_a_server_that_speaks_old_tls_alone_is_told_so(
     async with old_tls(resets=resets) as port:
         iis.port = port
         async with open_client(iis) as client:
-            with pytest.raises(AutodiscoverFailed, match="no common ground for TLS") as failed:
+            with pytest.raises(AutodiscoverFailed, match="cannot agree on a TLS connection") as failed:
                 await discover(a_search(), client, clock)
     assert "TLS 1.2" in failed.value.remedy
 

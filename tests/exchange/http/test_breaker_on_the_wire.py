@@ -90,7 +90,7 @@ async def test_whatever_hides_a_refusal_fifty_requests_are_two_wrong_log_ins(
         found = set(await outcomes(client, 50))
         assert iis.gate.seen[Seen.REFUSED] == 2
         assert LoginUnproved in found
-        with pytest.raises(LoginUnproved, match="2 without an answer from behind the log-in"):
+        with pytest.raises(LoginUnproved, match="2 without an answer from the service itself"):
             await client.post(URL, b"x", {})
 
 

@@ -30,21 +30,21 @@ REFRESH = (
         (440, {}, b"", "HTTP 440"),
         (440, {"location": "/owa/auth/logon.aspx?s3cr3t"}, b"", "/owa/auth/logon.aspx"),
         (200, {"content-type": "text/html; charset=utf-8"}, FORM, "/owa/auth.owa"),
-        (200, {"content-type": "TEXT/HTML"}, b"anything", "a page for people"),
+        (200, {"content-type": "TEXT/HTML"}, b"anything", "a web page"),
         (200, {"content-type": "text/xml"}, FORM, "/owa/auth.owa"),
         (200, {}, b"\xef\xbb\xbf \r\n" + REFRESH, "https://sso.corp.example/login"),
-        (200, {"content-type": "application/xhtml+xml"}, b'<?xml version="1.0"?><html/>', "a page for people"),
+        (200, {"content-type": "application/xhtml+xml"}, b'<?xml version="1.0"?><html/>', "a web page"),
         (401, {"content-type": "text/html"}, FORM, "/owa/auth.owa"),
-        (401, {}, b"<html><form method=post><input></form></html>", "HTTP 401 with a page for people"),
+        (401, {}, b"<html><form method=post><input></form></html>", "HTTP 401 with a web page"),
         (401, {}, REFRESH, "https://sso.corp.example/login"),
-        (401, {"location": ADFS}, b"", "HTTP 401 leads to https://adfs.corp.example/adfs/ls/"),
-        (401, {"www-authenticate": "Bearer"}, b"", "takes no password, but bearer alone"),
-        (401, {"www-authenticate": "FBA, \x1b[2Js3cr3t=1"}, FORM, "but fba alone"),
+        (401, {"location": ADFS}, b"", "HTTP 401 points to https://adfs.corp.example/adfs/ls/"),
+        (401, {"www-authenticate": "Bearer"}, b"", "accepts no password, only bearer"),
+        (401, {"www-authenticate": "FBA, \x1b[2Js3cr3t=1"}, FORM, "only fba"),
         (
             401,
             {"www-authenticate": f'Bearer client_id="x", authorization_uri="{ADFS}"'},
             b"",
-            "which is given at https://adfs.corp.example/adfs/ls/",
+            "issued at https://adfs.corp.example/adfs/ls/",
         ),
     ],
 )
@@ -61,7 +61,7 @@ def test_a_log_in_page_is_named_with_where_it_leads_to(
 def test_another_address_of_ews_is_no_log_in_page() -> None:
     failure = what_answers(307, {"location": "https://mail2.corp.example/EWS/Exchange.asmx?x=s3cr3t"}, b"")
     assert type(failure) is LedElsewhere
-    assert failure.detail == "HTTP 307 leads to https://mail2.corp.example/EWS/Exchange.asmx"
+    assert failure.detail == "HTTP 307 redirects to https://mail2.corp.example/EWS/Exchange.asmx"
 
 
 @pytest.mark.parametrize(

@@ -141,8 +141,8 @@ async def test_certificate_files_that_cannot_be_used(
     nonsense.write_text("-----BEGIN CERTIFICATE-----\n")
     for files, said in (
         (ClientCertificate(good.certificate, other.key), "is not the key of"),
-        (ClientCertificate(nonsense, good.key), "no certificate in PEM"),
-        (ClientCertificate(good.certificate, nonsense), "no private key in PEM"),
+        (ClientCertificate(nonsense, good.key), "no PEM certificate"),
+        (ClientCertificate(good.certificate, nonsense), "no PEM private key"),
         (ClientCertificate(good.certificate, tmp_path / "gone.key"), "gone.key: No such file"),
     ):
         failure = await failure_of(make_application(files))
@@ -157,7 +157,7 @@ async def test_a_key_that_entra_does_not_take_is_said_to_be_none(
     file.write_bytes(key_files()[-1])
     failure = await failure_of(make_application(ClientCertificate(file, file)))
     assert type(failure) is ClientCertificateUnusable
-    assert "no RSA key" in failure.detail
+    assert "not an RSA key" in failure.detail
 
 
 async def test_what_stands_around_a_certificate_may_be_in_any_charset(
@@ -204,7 +204,9 @@ async def test_an_authority_that_is_not_there(make_application: MakeApplication)
 async def test_an_authority_with_another_certificate(make_application: MakeApplication) -> None:
     failure = await failure_of(make_application(ca=CertificateAuthority("another")))
     assert type(failure) is CertificateNotTrusted
-    assert failure.meaning == "The certificate of Microsoft Entra's log-in service is of a CA that is not trusted here"
+    assert failure.meaning == (
+        "The certificate of Microsoft Entra's log-in service was issued by a CA that is not trusted here"
+    )
     collect_cancelled_handshakes()
 
 
@@ -214,7 +216,7 @@ async def test_an_authority_with_another_certificate(make_application: MakeAppli
         ("localhost", Flaw.EXPIRED, "has expired", "Renew the certificate"),
         ("localhost", Flaw.NOT_YET_VALID, "is not valid yet", "clocks"),
         ("localhost", Flaw.COMMON_NAME_ONLY, "has no alternative names", "SAN"),
-        ("localhost", Flaw.SELF_SIGNED, "is signed by itself", "exchange.ca_file"),
+        ("localhost", Flaw.SELF_SIGNED, "is self-signed", "exchange.ca_file"),
         ("login.corp.example", None, "is for other names", "exchange.authority"),
     ],
 )
@@ -232,7 +234,7 @@ async def test_each_flaw_of_a_certificate_has_its_own_words(
         assert failure.meaning == f"The certificate of Microsoft Entra's log-in service {meaning}"
         assert remedy in failure.remedy
         assert ("exchange.ca_file" in failure.remedy) is (flaw is Flaw.SELF_SIGNED)
-        assert f"it is that of CN={name}" in failure.detail
+        assert f"it belongs to CN={name}" in failure.detail
         assert "ews_url" not in failure.remedy
         assert entra.ledger.records() == []
         collect_cancelled_handshakes()

@@ -1,4 +1,4 @@
-"""The search for a mailbox by autodiscover, and the mailboxes found."""
+"""Autodiscover: the search for the EWS URL of a mailbox."""
 
 import asyncio
 from collections import deque
@@ -48,11 +48,11 @@ _LONGEST_REMARK = 500
 _UNASKED = "credentials are not sent to another domain unasked"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NOTHING_THERE = (404, 405, 410, 501)
-"""What a host answers that does autodiscover in the other dialect alone, or not at all."""
+"""Statuses of a host that supports autodiscover only in the other dialect, or not at all."""
 
 
 class Asking(StrEnum):
-    """How a step asks: in one of the two dialects with credentials, or without any, for a redirect alone."""
+    """The kind of request of a step: in one of the two dialects with credentials, or without any, for a redirect."""
 
     SOAP = "SOAP"
     POX = "POX"
@@ -61,7 +61,7 @@ class Asking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request to make. `trail` are the URLs whose redirects led here."""
+    """One request to make. `trail` holds the URLs whose redirects led here."""
 
     asking: Asking
     url: str
@@ -69,7 +69,7 @@ class Step:
     trail: tuple[str, ...] = ()
 
     def body(self) -> bytes:
-        """Return the content to post; empty for an anonymous step, which only gets."""
+        """Return the content to post; empty for an anonymous step, which is a GET."""
         if self.asking is Asking.SOAP:
             return soap_request(self.url, self.address)
         return pox_request(self.address) if self.asking is Asking.POX else b""
@@ -77,9 +77,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where EWS is for the mailbox that was asked about. `server` tells which of the two URLs it is: not the wished
-    one where only the other is told. `group` is its GroupingInformation, `told_by` the URL of who answered, and
-    `address` the primary address of the mailbox, "" where that is not told.
+    """The EWS URL of the mailbox that was asked about. `server` says which of the two URLs it is, which is not the
+    preferred one if only the other is given. `group` is its GroupingInformation, `told_by` the URL that answered, and
+    `address` the primary address of the mailbox, "" if it is not given.
     """
 
     url: str
@@ -90,14 +90,14 @@ class Endpoint:
 
 
 class Search:
-    """One run of autodiscover for the mail domain of the service account, or at a configured URL alone.
+    """One run of autodiscover for the mail domain of the service account, or only at a configured URL.
 
     `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. The service account's
-    `own` address, if it is among them, often belongs to no mailbox, which says nothing of the others. `leads_away`
-    tells where a server has sent us that is not trusted with credentials, "" if none has. Trusted are the domains of
-    `domain` and `own` with all below them, the host of a configured URL, and the hosts `trusted`; as the server of EWS,
-    also what is in the domain of a configured URL, or of the mailbox that was asked about. Raises `AutodiscoverFailed`
-    when there is nothing to ask, or nowhere.
+    `own` address, if it is among them, often belongs to no mailbox, which says nothing about the others. `leads_away`
+    is an untrusted place that a server redirected to, "" if there was none. Trusted are the domains `domain` and that
+    of `own` with their subdomains, the host of a configured URL, and the hosts `trusted`; as EWS servers, also those in
+    the domain of a configured URL, or of the mailbox that was asked about. Raises `AutodiscoverFailed` if there is
+    nothing to ask about, or no server to ask.
     """
 
     def __init__(
@@ -134,12 +134,12 @@ class Search:
         if not self._addresses:
             raise AutodiscoverFailed("there is no e-mail address to ask about")
         if not domain and not self._configured:
-            raise AutodiscoverFailed("exchange.user has no mail domain that an address could be made of")
+            raise AutodiscoverFailed("exchange.user has no mail domain to derive an address from")
         self._queue = deque(self._first_steps(domain))
 
     @property
     def said(self) -> tuple[str, ...]:
-        """Every URL asked so far that did not end the search, and what came of it."""
+        """Every URL asked so far that did not end the search, with the result."""
         return tuple(self._said)
 
     def next_step(self) -> Step | None:
@@ -153,7 +153,7 @@ class Search:
         return None
 
     def answered(self, step: Step, answer: HttpAnswer) -> None:
-        """Take in the answer to `step`; a 401 raises `LoginRefused`: a second try could lock the account."""
+        """Process the answer to `step`; a 401 raises `LoginRefused`, since a second attempt could lock the account."""
         if answer.status == 401 and step.asking is not Asking.ANONYMOUSLY:
             raise LoginRefused(f"HTTP 401 from {step.url}")
         location = answer.headers.get("location", "")
@@ -169,7 +169,7 @@ class Search:
                 self._failing.add(origin_of(step.url))
 
     def failed(self, step: Step, failure: ExchangeFailure) -> None:
-        """Take in that there was no answer to `step`; without a connection its host is not asked again."""
+        """Note that there was no answer to `step`; if there was no connection, its host is not asked again."""
         self._say(step, str(failure))
         self._failing.add(origin_of(step.url))
         if isinstance(failure, CertificateNotTrusted | TlsImpossible) and (
@@ -180,16 +180,16 @@ class Search:
             self._gone.add(origin_of(step.url))
 
     def stop(self, reason: str) -> None:
-        """End the search, found or not."""
+        """End the search, whatever was found."""
         self._queue.clear()
         self._said.append(reason)
 
     def outcome(self) -> Endpoint:
-        """Return what was found; raises `AutodiscoverFailed` with every URL asked and what came of it.
+        """Return what was found; raises `AutodiscoverFailed` with every URL asked and the result.
 
-        Where a server does autodiscover but knows none of the addresses, that says nothing about other users: then it
-        raises `MailboxNotFound`. That takes an answer about each of these addresses, from servers that had no trouble
-        with any question.
+        If a server supports autodiscover but knows none of the addresses, that says nothing about other users: then
+        this raises `MailboxNotFound`. That takes an answer about each of these addresses, from servers that answered
+        every request properly.
         """
         if self._endpoint is not None:
             return self._endpoint
@@ -200,7 +200,7 @@ class Search:
         if certain:
             raise MailboxNotFound("; ".join(self._said))
         failure = AutodiscoverFailed("; ".join(self._said))
-        # Where autodiscover ought to be, its certificate or TLS is what to mend; a web site of the domain may have any.
+        # Certificate or TLS of the host meant for autodiscover have to be fixed; a web site of the domain may have any.
         raise failure.in_words(failure.meaning, self._tls_flaw.remedy) if self._tls_flaw else failure
 
     def _first_steps(self, domain: str) -> list[Step]:
@@ -242,7 +242,7 @@ class Search:
 
     def _choose(self, step: Step, urls: EwsUrls) -> None:
         told = {ServerChoice.EXTERNAL: https_url(urls.external), ServerChoice.INTERNAL: https_url(urls.internal)}
-        # A site may fill in only one of them; the other one beats none.
+        # A site may fill in only one of them; the other one is better than none.
         for server in sorted(told, key=lambda choice: choice is not self._server):
             url = told[server]
             if url is None:
@@ -265,26 +265,26 @@ class Search:
         target = https_url(location, step.url)
         trail = (*step.trail, step.url)
         if target is None:
-            self._say(step, f"leads to {cleaned_address(location)}, which is refused: not an https URL")
+            self._say(step, f"redirects to {cleaned_address(location)}, which is refused: not an https URL")
         elif not self._trusted.include(host_of(target)):
             self.leads_away = cleaned_address(target)
             self._say(
                 step,
-                f"leads to {self.leads_away}, which is refused: credentials are not sent to another domain unasked",
+                f"redirects to {self.leads_away}, which is refused: {_UNASKED}",
             )
         elif target in trail:
-            self._say(step, f"the redirects go round in a circle: {' -> '.join((*trail, target))}")
+            self._say(step, f"a redirect loop: {' -> '.join((*trail, target))}")
         elif self._may_redirect(step):
             self._queue.extendleft(reversed([_step(url, step.address, trail) for url in urls_at(target)]))
 
     def _start_again(self, step: Step, address: str) -> None:
         if not is_smtp_address(address):
-            self._say(step, "leads to another address, which is none")
+            self._say(step, "redirects to another address, which is not an e-mail address")
         elif address.casefold() in {question.address.casefold() for question in self._asked}:
-            self._say(step, f"the redirects go round in a circle: back to the address {address}")
+            self._say(step, f"a redirect loop: back to the address {address}")
         elif not self._configured and not self._trusted.include(domain_of(address)):
             self.leads_away = address
-            self._say(step, f"leads to {address}, which is refused: {_UNASKED}")
+            self._say(step, f"redirects to {address}, which is refused: {_UNASKED}")
             self._ask_about_the_next(step)
         elif self._may_redirect(step):
             if step.address.lower() in self._in_question:
@@ -295,9 +295,9 @@ class Search:
     def _may_redirect(self, step: Step) -> bool:
         self._redirects += 1
         if self._redirects > MOST_REDIRECTS:
-            self._say(step, f"leads on, but {MOST_REDIRECTS} redirects are enough")
+            self._say(step, f"redirects again, but {MOST_REDIRECTS} redirects are the limit")
             return False
-        self._say(step, "leads on")
+        self._say(step, "redirects")
         return True
 
     def _say(self, step: Step, what: str) -> None:
@@ -310,8 +310,8 @@ def _step(url: str, address: str, trail: tuple[str, ...] = ()) -> Step:
 
 def _not_trusted(url: str, said: str) -> EwsHostNotTrusted:
     remedy = (
-        f'If {host_of(url)} is a server of your Exchange, set exchange.trusted_hosts = ["{host_of(url)}"] (the set-up '
-        "asks for it): log-ins are sent there from then on. If it is not, look who answers autodiscover."
+        f'If {host_of(url)} is one of your Exchange servers, set exchange.trusted_hosts = ["{host_of(url)}"] (the '
+        "set-up asks for it): log-ins are then sent there. If it is not, find out which server answers autodiscover."
     )
     return EwsHostNotTrusted(said).in_words(EwsHostNotTrusted.meaning, remedy)
 
@@ -319,7 +319,7 @@ def _not_trusted(url: str, said: str) -> EwsHostNotTrusted:
 def _configured(url: str) -> str:
     spelled = https_url(url if "://" in url else f"https://{url}")
     if spelled is None:
-        raise AutodiscoverFailed(f"exchange.autodiscover_url is no https URL: {url}")
+        raise AutodiscoverFailed(f"exchange.autodiscover_url is not an https URL: {url}")
     return spelled
 
 
@@ -328,7 +328,7 @@ _HEADERS = {"Content-Type": "text/xml; charset=utf-8"}
 
 
 async def discover(search: Search, http: Http, clock: Clock) -> Endpoint:
-    """Make the requests that `search` asks for until it ends, at most for 60 seconds.
+    """Make the requests of `search` until it ends, for at most 60 seconds.
 
     Raises what `Search.outcome` raises, and `LoginRefused` at the first refusal.
     """

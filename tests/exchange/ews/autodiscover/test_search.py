@@ -198,7 +198,7 @@ def test_redirect_to_another_domain_is_refused_and_named(asked: str) -> None:
     search = searching()
     assert target not in walk(search, at(**{asked: redirect(target)}))
     detail = failure(search)
-    assert f"leads to {target}, which is refused" in detail
+    assert f"redirects to {target}, which is refused" in detail
     assert "exchange.autodiscover_url" in AutodiscoverFailed.remedy
     assert "exchange.ews_url" in AutodiscoverFailed.remedy
 
@@ -216,7 +216,7 @@ def test_circle_is_called_one() -> None:
     search = searching()
     asked = walk(search, lambda step: answers.get(step.url))
     assert asked.count(a) == asked.count(b) == 1
-    assert f"{b}: the redirects go round in a circle: {a} -> {b} -> {a}" in failure(search)
+    assert f"{b}: a redirect loop: {a} -> {b} -> {a}" in failure(search)
 
 
 def test_what_was_asked_is_not_asked_again() -> None:
@@ -236,7 +236,7 @@ def test_redirects_come_to_an_end() -> None:
     asked = walk(search, play)
     assert sum("chain" in url for url in asked) == MOST_REDIRECTS
     assert asked[-1] == GET_2
-    assert f"{MOST_REDIRECTS} redirects are enough" in failure(search)
+    assert f"{MOST_REDIRECTS} redirects are the limit" in failure(search)
 
 
 def test_other_address_starts_again_with_it() -> None:
@@ -254,7 +254,7 @@ def test_other_address_of_another_domain_is_refused_and_named() -> None:
     search = searching()
     asked = walk(search, at(pox_1=Answer(200, pox_redirect("redirectAddr", "RedirectAddr", "svc@tenant.net"))))
     assert asked == [SOAP_1, POX_1, SOAP_2, POX_2, GET_1, GET_2]
-    assert "leads to svc@tenant.net, which is refused" in failure(search)
+    assert "redirects to svc@tenant.net, which is refused" in failure(search)
 
 
 def test_circle_of_addresses_is_called_one() -> None:
@@ -265,7 +265,7 @@ def test_circle_of_addresses_is_called_one() -> None:
         return Answer(200, soap("RedirectAddress", other[step.address])) if step.asking is Asking.SOAP else None
 
     walk(search, play)
-    assert f"circle: back to the address {ADDRESS}" in failure(search)
+    assert f"redirect loop: back to the address {ADDRESS}" in failure(search)
 
 
 def test_next_address_is_asked_about_where_one_is_unknown() -> None:

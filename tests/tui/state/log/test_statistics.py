@@ -9,7 +9,7 @@ from engine.api.schema.log import Diagnosis, Finding, LogDiagnosis, LogFigures, 
 from engine.debuglog.filter.parse import parse
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-LONG = f"HTTP 302 leads to https://sso.example/{'path/' * 20}"
+LONG = f"HTTP 302 redirects to https://sso.example/{'path/' * 20}"
 
 
 def figure(code: str) -> LogFigures:
