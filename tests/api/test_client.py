@@ -43,7 +43,7 @@ async def test_refusals_say_what_to_do(tmp_path: Path) -> None:
             await ApiClient(served.socket).get("/v1/users/nobody", UserDetail)
         assert (refused.value.status, refused.value.detail) == (404, "There is no such user")
         assert "GET /v1/users" in refused.value.remedy
-        with pytest.raises(SocketForbidden, match="reading only"):
+        with pytest.raises(SocketForbidden, match="read-only"):
             await ApiClient(served.read_only).post("/v1/resync", Operation)
 
 

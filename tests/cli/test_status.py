@@ -115,7 +115,7 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
     assert (none.status, many.status) == (66, 2)
     assert (noted.err, note.status) == ("11 users\n", 66), "a note is looked through, but does not name anybody"
     assert "No such user: no user matches 'nobody'" in none.err
-    assert "12 users fit 'number': user0, user1" in many.err
+    assert "12 users match 'number': user0, user1" in many.err
 
 
 async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantSource) -> None:
@@ -131,7 +131,7 @@ async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantS
         assert [operation.kind for operation in served.desk.operations.all()] == ["reresolve", "resync", "resync"]
         refused = await command("resync", "--socket", str(served.read_only))
         assert refused.status == 77
-        assert "reading only" in refused.err
+        assert "read-only" in refused.err
         readable = await command("status", "--socket", str(served.read_only))
         assert readable.status == 0
 

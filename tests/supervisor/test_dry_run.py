@@ -141,7 +141,7 @@ async def test_confirming_what_is_held_says_it_in_every_view(held: ServedService
     async with terminal(held.socket) as shown:
         await shown.shows("HELD:")
         await shown.press("Y")
-        await shown.shows("the dry run writes nothing")
+        await shown.shows("dry run writes nothing; any other key cancels.")
         await shown.press("Y")
         await shown.shows("Confirmed: they would be cleared, but in a dry run nothing is written.")
         await held.settled()

@@ -4,10 +4,12 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from engine.simulator.company import Company
 from engine.simulator.world import generate
+from engine.sync.clocks import SteadyClock
 from engine.sync.events import LinkRecovered, Side
 from tests.support.clock import ManualClock
-from tests.support.site import running_site
+from tests.support.site import ews_schema, running_engine
 
 
 async def test_presences_are_written_while_users_are_still_copied(tmp_path: Path) -> None:
@@ -15,7 +17,12 @@ async def test_presences_are_written_while_users_are_still_copied(tmp_path: Path
     for person in world.people:
         world.put(person.mailbox or "", world.appointment("now", "09:00-10:00"))
     clock = ManualClock(world.instant("09:05"))
-    async with running_site(world, tmp_path, clock, pbx={"writes_per_second": 1000}) as site:
+    # What is not answered ends the connection after ten seconds of the network's time: those must not pass here.
+    network, tables = SteadyClock(speed=0.2), {"pbx": {"writes_per_second": 1000}}
+    async with (
+        Company(world, tmp_path, clock, schema=ews_schema()) as company,
+        running_engine(company, clock, tmp_path, tables, network) as site,
+    ):
         await site.eventually(lambda: site.engine.status().users > 20)
         site.company.pbx.behaviour.answers_replication = False
         await site.eventually(lambda: len(site.company.pbx.ledger.writes) > 10)

@@ -226,7 +226,7 @@ async def test_errors_and_figures_lead_to_exchanges(tmp_path: Path) -> None:
         await open_log(shown)
         await shown.press("i")
         await shown.shows("✗ ErrorServerBusy  2 times, 1 user: user3@corp.example")
-        await shown.shows("Figures over 300 exchanges, 3 errors")
+        await shown.shows("Statistics for 300 exchanges, 3 errors")
         await shown.press("enter")
         await shown.shows("  code:ErrorServerBusy")
         assert shown.grid().count("✗ ErrorServerBusy") == 2
