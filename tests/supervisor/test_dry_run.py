@@ -143,7 +143,7 @@ async def test_confirming_what_is_held_says_it_in_every_view(held: ServedService
         await shown.press("Y")
         await shown.shows("dry run writes nothing; any other key cancels.")
         await shown.press("Y")
-        await shown.shows("Confirmed: they would be cleared, but in a dry run nothing is written.")
+        await shown.shows("Confirmed: presences would be cleared, but in a dry run nothing is written.")
         await held.settled()
         number = (await held.get("/v1/status"))["withheld"]
         await shown.shows(f"nothing is written to the PBX; {number} users would change, {number} to nothing")

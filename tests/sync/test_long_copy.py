@@ -18,7 +18,7 @@ async def test_presences_are_written_while_users_are_still_copied(tmp_path: Path
         world.put(person.mailbox or "", world.appointment("now", "09:00-10:00"))
     clock = ManualClock(world.instant("09:05"))
     # What is not answered ends the connection after ten seconds of the network's time: those must not pass here.
-    network, tables = SteadyClock(speed=0.2), {"pbx": {"writes_per_second": 1000}}
+    network, tables = SteadyClock(), {"pbx": {"writes_per_second": 1000}}
     async with (
         Company(world, tmp_path, clock, schema=ews_schema()) as company,
         running_engine(company, clock, tmp_path, tables, network) as site,
@@ -29,6 +29,7 @@ async def test_presences_are_written_while_users_are_still_copied(tmp_path: Path
         assert site.engine.status().users < 150
         assert not any(isinstance(each, LinkRecovered) and each.side is Side.PBX for each in site.happenings)
         site.company.pbx.behaviour.answers_replication = True
+        site.company.pbx.drop()
         await site.settled()
         assert site.wrong() == {}
         assert len(site.company.pbx.ledger.writes) == 150
