@@ -17,41 +17,41 @@ from textual.worker import WorkerFailed
 from calendar_tui import themes
 from calendar_tui.commands.command import Command
 from calendar_tui.model import Lost, Model, Query
-from calendar_tui.screens.overview import OverviewView
-from calendar_tui.screens.screen import Shell, View
-from calendar_tui.session import Session
-from calendar_tui.terminal import Look, ThemeName
+from calendar_tui.screens.overview import OverviewScreen
+from calendar_tui.screens.screen import BaseScreen, Navigator
+from calendar_tui.session import EngineSession
+from calendar_tui.terminal import TerminalCapabilities, ThemeName
 from calendar_tui.widgets.inputs import FilterLine
 
 # Only the first view is loaded before the first picture; the others when they are gone to.
 
 
-def _users(shell: Shell) -> View:
-    from calendar_tui.screens.users import UsersView
+def _users(shell: Navigator) -> BaseScreen:
+    from calendar_tui.screens.users import UsersScreen
 
-    return UsersView(shell)
-
-
-def _log(shell: Shell) -> View:
-    from calendar_tui.screens.log import LogView
-
-    return LogView(shell)
+    return UsersScreen(shell)
 
 
-def _settings(shell: Shell) -> View:
-    from calendar_tui.screens.settings import SettingsView
+def _log(shell: Navigator) -> BaseScreen:
+    from calendar_tui.screens.log import LogScreen
 
-    return SettingsView(shell)
+    return LogScreen(shell)
 
 
-FIRST = OverviewView.NAME
-MAIN_VIEWS: Mapping[str, Callable[[Shell], View]] = MappingProxyType(
-    {FIRST: OverviewView, "users": _users, "log": _log, "settings": _settings}
+def _settings(shell: Navigator) -> BaseScreen:
+    from calendar_tui.screens.settings import SettingsScreen
+
+    return SettingsScreen(shell)
+
+
+FIRST = OverviewScreen.NAME
+MAIN_VIEWS: Mapping[str, Callable[[Navigator], BaseScreen]] = MappingProxyType(
+    {FIRST: OverviewScreen, "users": _users, "log": _log, "settings": _settings}
 )
 """By the name that the action `open` takes; each is made once and remembers what was done in it."""
 
 
-V = TypeVar("V", bound=View)
+V = TypeVar("V", bound=BaseScreen)
 
 MERGED = 0.2
 """Seconds within which changes are drawn together."""
@@ -74,7 +74,7 @@ class CalendarApp(App[None]):
     def __init__(
         self,
         find: Callable[[], Path],
-        look: Look,
+        look: TerminalCapabilities,
         *,
         read_only: bool = False,
         real_time: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -86,9 +86,9 @@ class CalendarApp(App[None]):
         super().__init__(ansi_color=True if look.theme is ThemeName.ANSI else None)
         self.look = look
         self.model = Model(real_time)
-        self.session = Session(self.model, find, self._changed, read_only=read_only)
+        self.session = EngineSession(self.model, find, self._changed, read_only=read_only)
         self.crash: BaseException | None = None
-        self._views: dict[str, View] = {}
+        self._views: dict[str, BaseScreen] = {}
         self._drawing: Timer | None = None
         self._countdown: Timer | None = None
         for theme in themes.THEMES.values():
@@ -123,41 +123,41 @@ class CalendarApp(App[None]):
 
     def open_users(self, query: Query) -> None:
         """Go to the users that fit."""
-        from calendar_tui.screens.users import UsersView
+        from calendar_tui.screens.users import UsersScreen
 
-        self._go_to(UsersView.NAME)
-        self._main_view(UsersView).narrow(query)
+        self._go_to(UsersScreen.NAME)
+        self._main_view(UsersScreen).narrow(query)
 
     def open_user(self, guid: str) -> None:
         """Go to one user."""
-        from calendar_tui.screens.user import UserView
+        from calendar_tui.screens.user import UserScreen
 
-        self.push_screen(UserView(self, guid))
+        self.push_screen(UserScreen(self, guid))
 
     def open_log(self, *conditions: str) -> None:
         """Go to the exchanges that fit."""
-        from calendar_tui.screens.log import LogView
+        from calendar_tui.screens.log import LogScreen
 
-        self._go_to(LogView.NAME)
-        self._main_view(LogView).narrow(*conditions)
+        self._go_to(LogScreen.NAME)
+        self._main_view(LogScreen).narrow(*conditions)
 
     def open_help(self, about: str) -> None:
         """Show the keys of a view."""
-        from calendar_tui.screens.help import HelpView
+        from calendar_tui.screens.help import HelpScreen
 
-        self.push_screen(HelpView(self, about))
+        self.push_screen(HelpScreen(self, about))
 
     def open_palette(self, choice: Sequence[Command], carry_out: Callable[[str | None], Awaitable[None]]) -> None:
         """Open the palette of these commands, and run the chosen one."""
-        from calendar_tui.screens.help import Palette
+        from calendar_tui.screens.help import CommandScreen
 
-        self.push_screen(Palette(self, choice), carry_out)
+        self.push_screen(CommandScreen(self, choice), carry_out)
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return who comes some steps after a user in the list."""
-        from calendar_tui.screens.users import UsersView
+        from calendar_tui.screens.users import UsersScreen
 
-        return self._main_view(UsersView).neighbour(guid, steps)
+        return self._main_view(UsersScreen).neighbour(guid, steps)
 
     def go_back(self) -> None:
         """Leave the view on top; the first one stays."""
@@ -193,7 +193,7 @@ class CalendarApp(App[None]):
         assert isinstance(view, kind)  # noqa: S101 - for the type checker
         return view
 
-    def _view(self, name: str) -> View:
+    def _view(self, name: str) -> BaseScreen:
         view = self._views.get(name)
         if view is None:
             view = self._views[name] = MAIN_VIEWS[name](self)
@@ -209,7 +209,7 @@ class CalendarApp(App[None]):
         self._drawing = None
         if not self.screen_stack:
             return  # the program is ending
-        if isinstance(self.screen, View):
+        if isinstance(self.screen, BaseScreen):
             self.screen.show()
         is_lost = isinstance(self.model.attachment, Lost)
         if is_lost and self._countdown is None:

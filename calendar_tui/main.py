@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calendar_tui.terminal import Look, TerminalUnfit, ThemeName, look_of
+from calendar_tui.terminal import TerminalCapabilities, TerminalUnfit, ThemeName, look_of
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -63,13 +63,15 @@ def _run(arguments: list[str] | None) -> int:
         crash = _show(paths, look, read_only=options.read_only, mouse=options.mouse)
     if crash is None:
         return 0
-    from calendar_tui.private_files import last_words
+    from calendar_tui.private_files import crash_report
 
-    print(last_words(crash), file=sys.stderr)
+    print(crash_report(crash), file=sys.stderr)
     return MISTAKE
 
 
-def _show(paths: tuple[Path, ...] | None, look: Look, *, read_only: bool, mouse: bool) -> BaseException | None:
+def _show(
+    paths: tuple[Path, ...] | None, look: TerminalCapabilities, *, read_only: bool, mouse: bool
+) -> BaseException | None:
     """Show an engine until the user quits; return the internal error that ended it, if any."""
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # a page that slides costs fifty times the bytes
     os.environ.setdefault("TEXTUAL_FPS", "15")

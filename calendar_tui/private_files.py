@@ -36,7 +36,7 @@ NAME = "crash.txt"
 """Only the report of the last crash is kept."""
 
 
-def last_words(error: BaseException) -> str:
+def crash_report(error: BaseException) -> str:
     """Write the report, and return the message for the terminal."""
     path = user_state_path("calendar-tui", appauthor=False) / NAME
     return (

@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from calendar_tui.model import Model
-from engine.api.client import ApiClient, understood
+from engine.api.client import ApiClient, decoded
 from engine.api.errors import AnswerNotUnderstood, ClientFailure
 from engine.api.event_parser import ServerEvent
 from engine.api.schema import (
@@ -47,7 +47,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
 """The data type of each event by name; other names come from a newer engine and are ignored."""
 
 
-class Session:
+class EngineSession:
     """Feeds `model` and calls `changed` whenever it changes.
 
     `find` returns the socket or raises a `ClientFailure`; with `read_only` nothing may be changed, whatever the socket
@@ -100,7 +100,7 @@ class Session:
     def _take(self, event: ServerEvent, socket: Path) -> None:
         kind = KINDS.get(event.name)
         if kind is not None:
-            self._model.take(understood(event.data, kind, event.name))
+            self._model.take(decoded(event.data, kind, event.name))
         self._last_event_id = event.id
         self._model.attach(socket)
         self._backoff.reset()

@@ -12,7 +12,7 @@ SMALLEST = (60, 18)
 """Columns and rows below which nothing sensible can be shown."""
 
 
-class Letters(StrEnum):
+class CharacterSet(StrEnum):
     """The characters that may be written: all, no glyphs beyond letters (consoles have few), or only ASCII."""
 
     ALL = "all"
@@ -33,17 +33,17 @@ class TerminalUnfit(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TerminalCapabilities:
     """The appearance: theme, characters and mouse."""
 
     theme: ThemeName = ThemeName.DARK
-    letters: Letters = Letters.ALL
+    letters: CharacterSet = CharacterSet.ALL
     colour: bool = True
 
 
 def look_of(
     environment: Mapping[str, str], encoding: str, *, theme: ThemeName | None = None, ascii_only: bool = False
-) -> Look:
+) -> TerminalCapabilities:
     """Return how to draw on the terminal that `environment` and `encoding` describe. Raises `TerminalUnfit`."""
     terminal = environment.get("TERM", "")
     if terminal in ("", "dumb", "unknown"):
@@ -53,23 +53,23 @@ def look_of(
         )
     is_console = terminal in ("linux", "vt100", "vt102", "vt220", "cons25")
     colour = "NO_COLOR" not in environment
-    letters = Letters.NO_GLYPHS if is_console else Letters.ALL
+    letters = CharacterSet.NO_GLYPHS if is_console else CharacterSet.ALL
     if ascii_only or encoding.lower().replace("-", "") != "utf8":
-        letters = Letters.ASCII
+        letters = CharacterSet.ASCII
     if is_console or not colour:
         theme = ThemeName.ANSI
-    return Look(theme or ThemeName.DARK, letters, colour)
+    return TerminalCapabilities(theme or ThemeName.DARK, letters, colour)
 
 
 _SIGNS = str.maketrans(SIGNS)
 
 
-def written(text: str, letters: Letters) -> str:
+def written(text: str, letters: CharacterSet) -> str:
     """Return `text` as the terminal can write it, exactly as wide as before."""
-    if letters is Letters.ALL or text.isascii():
+    if letters is CharacterSet.ALL or text.isascii():
         return text
     text = text.translate(_SIGNS)
-    return text if letters is Letters.NO_GLYPHS or text.isascii() else "".join(map(_as_ascii, text))
+    return text if letters is CharacterSet.NO_GLYPHS or text.isascii() else "".join(map(_as_ascii, text))
 
 
 def _as_ascii(letter: str) -> str:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import engine
 from engine.core.errors import Failure, slug_of
-from engine.settings.forms import Setting, catalogue
+from engine.settings.forms import SettingForm, setting_forms
 
 HERE = Path(__file__).parent
 NO_PRODUCT = "engine.simulator"
@@ -25,7 +25,7 @@ def settings_page() -> str:
         "`next start` waits for a restart.",
     ]
     table = ""
-    for setting in catalogue("", None):
+    for setting in setting_forms("", None):
         if (head := setting.key.partition(".")[0]) != table:
             table = head
             lines += _table(f"[{table}]", "Key", "What it is", "Values", "Default", "Affects")
@@ -80,14 +80,14 @@ def _room(failure: type[Failure]) -> str:
     return "/".join(failure.__module__.split(".")[:2])
 
 
-def _values(setting: Setting) -> str:
+def _values(setting: SettingForm) -> str:
     kind = " or ".join(f"`{word}`" for word in setting.words) or setting.kind
     if setting.low is not None and setting.high is not None:
         kind += f", {setting.low:g} to {setting.high:g}"
     return f"list: {kind}" if setting.many else kind
 
 
-def _default(setting: Setting) -> str:
+def _default(setting: SettingForm) -> str:
     match setting.default:
         case None:
             return ""

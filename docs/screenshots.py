@@ -5,7 +5,7 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from calendar_tui.terminal import Look, ThemeName
+from calendar_tui.terminal import TerminalCapabilities, ThemeName
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.logged import logged_engine, some_exchanges
@@ -35,7 +35,7 @@ async def main() -> None:
                 await shown.press("slash", *"anna", "enter", "enter")
                 await shown.shows("Appointments and")
                 save(shown, "user")
-            async with terminal(socket, look=Look(ThemeName.LIGHT), size=SIZE) as shown:
+            async with terminal(socket, look=TerminalCapabilities(ThemeName.LIGHT), size=SIZE) as shown:
                 await shown.press("2")
                 await shown.shows("of 26")
                 save(shown, "users-light")

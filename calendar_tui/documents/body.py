@@ -99,7 +99,7 @@ LEAST = 20
 """Columns that a row is given at least."""
 
 
-class Row(NamedTuple):
+class BodyRow(NamedTuple):
     """The characters from `start` to `end` of piece number `piece`, set in by `indent` columns."""
 
     start: int
@@ -124,9 +124,9 @@ class Layout:
     def __len__(self) -> int:
         return len(self._starts)
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> BodyRow:
         """Return a row."""
-        return Row(self._starts[number], self._ends[number], self._indents[number], self._numbers[number])
+        return BodyRow(self._starts[number], self._ends[number], self._indents[number], self._numbers[number])
 
     def piece(self, number: int) -> tuple[int, int]:
         """Return the first row of a piece, and the first of the next one."""

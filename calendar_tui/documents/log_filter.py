@@ -22,7 +22,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class FilterConditions:
     """All of them have to hold. `history` are the filters there were, the newest first."""
 
     all: tuple[Condition, ...] = ()
@@ -38,28 +38,28 @@ class Conditions:
         """All of them, as they are edited."""
         return _joined(self.all)
 
-    def typed(self, texts: tuple[str, ...]) -> "Conditions":
+    def typed(self, texts: tuple[str, ...]) -> "FilterConditions":
         """Return these conditions instead; one that was suspended stays so."""
         suspended = {each.text for each in self.all if each.suspended}
-        return Conditions(tuple(Condition(text, text in suspended) for text in texts), self._remembered())
+        return FilterConditions(tuple(Condition(text, text in suspended) for text in texts), self._remembered())
 
-    def with_one(self, text: str) -> "Conditions":
+    def with_one(self, text: str) -> "FilterConditions":
         """Return the same and one more."""
         others = tuple(each for each in self.all if each.text != text)
-        return Conditions((*others, Condition(text)), self._remembered())
+        return FilterConditions((*others, Condition(text)), self._remembered())
 
-    def without(self, number: int) -> "Conditions":
+    def without(self, number: int) -> "FilterConditions":
         """Return the same but for one."""
-        return Conditions((*self.all[:number], *self.all[number + 1 :]), self._remembered())
+        return FilterConditions((*self.all[:number], *self.all[number + 1 :]), self._remembered())
 
-    def toggled(self, number: int) -> "Conditions":
+    def toggled(self, number: int) -> "FilterConditions":
         """Suspend one, or take it up again."""
         if not 0 <= number < len(self.all):
             return self
         changed = replace(self.all[number], suspended=not self.all[number].suspended)
         return replace(self, all=(*self.all[:number], changed, *self.all[number + 1 :]))
 
-    def all_toggled(self) -> "Conditions":
+    def all_toggled(self) -> "FilterConditions":
         """Suspend all; take all up again if none has an effect."""
         suspended = any(not each.suspended for each in self.all)
         return replace(self, all=tuple(replace(each, suspended=suspended) for each in self.all))

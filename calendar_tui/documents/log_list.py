@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right, insort
 from datetime import tzinfo
 
 from calendar_tui.documents.lines import Document, Line, Role, Span, fitted, line
-from calendar_tui.documents.log_filter import Conditions
+from calendar_tui.documents.log_filter import FilterConditions
 from calendar_tui.documents.log_window import LogWindow
 from engine.api.schema.log import LogRow
 
@@ -150,7 +150,7 @@ def heads(width: int) -> Document:
     return Document([line(Span(fitted(text, width), Role.TITLE))])
 
 
-def chips_line(conditions: Conditions) -> Line:
+def chips_line(conditions: FilterConditions) -> Line:
     """Return the conditions; a suspended one is in brackets and pale."""
     parts: list[str | Span] = [" "]
     for each in conditions.all:
@@ -158,7 +158,7 @@ def chips_line(conditions: Conditions) -> Line:
     return line(*parts)
 
 
-def conditions_document(conditions: Conditions) -> Document:
+def conditions_document(conditions: FilterConditions) -> Document:
     """Return every condition with a key `on:NUMBER`, and the filters there were with a key `was:NUMBER`."""
     lines = [
         line(Span(" Conditions", Role.TITLE), Span("   all must match" if conditions.all else "   none", Role.MUTED))
@@ -171,7 +171,7 @@ def conditions_document(conditions: Conditions) -> Document:
     return Document(lines)
 
 
-def waiting(window: LogWindow, failure: str, conditions: Conditions) -> str:
+def waiting(window: LogWindow, failure: str, conditions: FilterConditions) -> str:
     """Return the placeholder of an empty list of exchanges."""
     if failure:
         return failure

@@ -17,7 +17,7 @@ LONGEST = 30 * 86400
 _DURATION = re.compile(r"(\d{1,7})\s*(s|m|min|h|d)", re.IGNORECASE)
 
 
-class NotUnderstood(Exception):
+class InputNotUnderstood(Exception):
     """The input is invalid; the text describes valid input."""
 
 
@@ -58,7 +58,7 @@ def capture_form(state: CaptureState | None, zone: tzinfo, width: int) -> Docume
 
 
 def capture_question(mailboxes: str, duration: str) -> CaptureQuestion:
-    """Return what was typed as a question. Raises `NotUnderstood`."""
+    """Return what was typed as a question. Raises `InputNotUnderstood`."""
     return CaptureQuestion(
         on=True, mailboxes=tuple(each for each in re.split(r"[\s,;]+", mailboxes) if each), seconds=_seconds(duration)
     )
@@ -70,7 +70,7 @@ def _seconds(text: str) -> int | None:
     found = _DURATION.fullmatch(text.strip())
     seconds = int(found[1]) * UNITS[found[2].lower()] if found else 0
     if not 1 <= seconds <= LONGEST:
-        raise NotUnderstood(f"{text.strip()} is not a duration: write for instance 15m, 2h or 1d, at most 30d.")
+        raise InputNotUnderstood(f"{text.strip()} is not a duration: write for instance 15m, 2h or 1d, at most 30d.")
     return seconds
 
 

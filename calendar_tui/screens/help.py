@@ -11,18 +11,18 @@ from textual.widgets import Input
 from calendar_tui.commands.command import Command
 from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.frame import help_document, palette_document
-from calendar_tui.screens.screen import Shell, View
+from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 
 
-class HelpView(View):
+class HelpScreen(BaseScreen):
     """Made from the registry of commands alone."""
 
     NAME = "help"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, about: str) -> None:
+    def __init__(self, shell: Navigator, about: str) -> None:
         super().__init__(shell)
         self._about = about
 
@@ -34,7 +34,7 @@ class HelpView(View):
         """Show the keys."""
         self.line_view("main").show(help_document(self._about))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """What it is."""
         return "calendar-tui > Keys"
 
@@ -43,7 +43,7 @@ class HelpView(View):
         self.shell.go_back()
 
 
-class Palette(View):
+class CommandScreen(BaseScreen):
     """Ends with the name of the command that was chosen."""
 
     NAME = "palette"
@@ -54,7 +54,7 @@ class Palette(View):
         Binding("down", "pick(1)", "The command below"),
     ]
 
-    def __init__(self, shell: Shell, choice: Sequence[Command]) -> None:
+    def __init__(self, shell: Navigator, choice: Sequence[Command]) -> None:
         super().__init__(shell)
         self._choice = choice
 
@@ -67,7 +67,7 @@ class Palette(View):
         """Show the commands that fit."""
         self.line_view("main").show(palette_document(self._choice, self.query_one(FilterLine).value))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """What it is."""
         return "calendar-tui > Commands"
 

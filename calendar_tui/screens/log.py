@@ -12,8 +12,8 @@ from calendar_tui.documents.log_filter import mistake_document, quoted, typed_ti
 from calendar_tui.documents.log_list import chips_line, heads
 from calendar_tui.documents.log_status import capture_line
 from calendar_tui.private_files import write_here
-from calendar_tui.screens.log_base import LiveLog
-from calendar_tui.screens.screen import Shell
+from calendar_tui.screens.log_base import LogBaseScreen
+from calendar_tui.screens.screen import Navigator
 from calendar_tui.widgets.inputs import CompletingLine, FilterLine
 from calendar_tui.widgets.line_view import LineView, LogList
 from engine.api.errors import ClientFailure
@@ -21,13 +21,13 @@ from engine.api.resources import Export
 from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQuestion, LogQuestion
 
 
-class LogView(LiveLog):
+class LogScreen(LogBaseScreen):
     """The visible part of a log of any length, and new exchanges as they arrive."""
 
     NAME = "log"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Navigator) -> None:
         super().__init__(shell)
         self._understood: FilterAnswer | None = None
 
@@ -53,7 +53,7 @@ class LogView(LiveLog):
         self.show_as_needed("mistake", mistake_document(self._understood, width))
         super().refresh_content()
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """One step from the beginning."""
         return "calendar-tui > Log"
 
@@ -63,9 +63,9 @@ class LogView(LiveLog):
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Go to an exchange."""
-        from calendar_tui.screens.log_entry import ExchangeView
+        from calendar_tui.screens.log_entry import LogEntryScreen
 
-        self.app.push_screen(ExchangeView(self.shell, self, int(event.key)))
+        self.app.push_screen(LogEntryScreen(self.shell, self, int(event.key)))
 
     def action_follow(self) -> None:
         """Follow, or stand still."""
@@ -118,21 +118,21 @@ class LogView(LiveLog):
 
     def action_conditions(self) -> None:
         """Show the conditions one by one."""
-        from calendar_tui.screens.log_dialogs import ConditionsView
+        from calendar_tui.screens.log_dialogs import ConditionsScreen
 
-        self.app.push_screen(ConditionsView(self.shell, self))
+        self.app.push_screen(ConditionsScreen(self.shell, self))
 
     def action_statistics(self) -> None:
         """Show errors and figures of what fits."""
-        from calendar_tui.screens.log_dialogs import StatisticsView
+        from calendar_tui.screens.log_dialogs import StatisticsScreen
 
-        self.app.push_screen(StatisticsView(self.shell, self))
+        self.app.push_screen(StatisticsScreen(self.shell, self))
 
     def action_capture(self) -> None:
         """Begin or end capturing."""
-        from calendar_tui.screens.log_dialogs import CaptureView
+        from calendar_tui.screens.log_dialogs import CaptureScreen
 
-        self.app.push_screen(CaptureView(self.shell, self))
+        self.app.push_screen(CaptureScreen(self.shell, self))
 
     async def action_export(self, kind: Export, ending: str) -> None:
         """Write what fits into a file."""

@@ -5,10 +5,10 @@ import asyncio
 from textual import events, work
 from textual.timer import Timer
 
-from calendar_tui.documents.log_filter import Conditions
+from calendar_tui.documents.log_filter import FilterConditions
 from calendar_tui.documents.log_list import LogLines, Marks, waiting
 from calendar_tui.documents.log_window import LogWindow
-from calendar_tui.screens.screen import Shell, View
+from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.line_view import LineView, LogList
 from engine.api.errors import ClientFailure
 from engine.api.resources import LogRequests, happening
@@ -21,12 +21,12 @@ MERGED = 0.2
 """Seconds within which exchanges that come are shown together."""
 
 
-class LiveLog(View):
+class LogBaseScreen(BaseScreen):
     """Keeps a window on the log filled, in the list `#main`."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Navigator) -> None:
         super().__init__(shell)
-        self.conditions = Conditions()
+        self.conditions = FilterConditions()
         self.capture: CaptureState | None = None
         self.marks = Marks()
         self.window = LogWindow()
@@ -56,7 +56,7 @@ class LiveLog(View):
         self._show_rows(0)
         self._wake.set()
 
-    def place(self) -> str:
+    def position(self) -> str:
         """When the exchange under the cursor was, and what is new."""
         row = self.row()
         when = f"{row.at.astimezone(self.model.zone):%Y-%m-%d %H:%M:%S}" if row else ""
@@ -64,7 +64,7 @@ class LiveLog(View):
             return f"{when}  following"
         return f"{when}  {self.window.new:,} new" if self.window.new else f"{when}  paused"
 
-    def apply(self, conditions: Conditions) -> None:
+    def apply(self, conditions: FilterConditions) -> None:
         """Filter by other conditions, around the selected exchange if there is one."""
         row = None if self.window.following else self.row()
         self.conditions = conditions
@@ -166,7 +166,7 @@ class LiveLog(View):
         main, window = self.log_list, self.window
         if not window.rows:
             self._lines = None
-            main.show(self.saying(waiting(window, self._failure, self.conditions)))
+            main.show(self.placeholder(waiting(window, self._failure, self.conditions)))
             return
         self._lines = LogLines(window, self.marks, self.model.zone)
         if window.following:

@@ -5,27 +5,27 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from calendar_tui.commands.registry import view_bindings
-from calendar_tui.documents.log_filter import Conditions
+from calendar_tui.documents.log_filter import FilterConditions
 from calendar_tui.documents.log_list import conditions_document
-from calendar_tui.documents.log_status import NotUnderstood, capture_form, capture_question, statistics
-from calendar_tui.screens.log_base import LiveLog
-from calendar_tui.screens.screen import READING_ONLY, Shell, View
+from calendar_tui.documents.log_status import InputNotUnderstood, capture_form, capture_question, statistics
+from calendar_tui.screens.log_base import LogBaseScreen
+from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.schema.log import CaptureQuestion, LogDiagnosis, LogStatistics
 
 
-class ConditionsView(View):
+class ConditionsScreen(BaseScreen):
     """Changes the conditions of a log."""
 
     NAME = "conditions"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, log: LiveLog) -> None:
+    def __init__(self, shell: Navigator, log: LogBaseScreen) -> None:
         super().__init__(shell)
         self._log = log
-        self._changed: Conditions = log.conditions
+        self._changed: FilterConditions = log.conditions
 
     def content(self) -> ComposeResult:
         """One list of lines."""
@@ -35,7 +35,7 @@ class ConditionsView(View):
         """Show the conditions."""
         self.line_view("main").show(conditions_document(self._changed))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Two steps from the beginning."""
         return "calendar-tui > Log > Conditions"
 
@@ -70,18 +70,18 @@ class ConditionsView(View):
         kind, _, number = self.line_view("main").cursor_key.partition(":")
         return int(number) if kind == "on" else None
 
-    def _change(self, conditions: Conditions) -> None:
+    def _change(self, conditions: FilterConditions) -> None:
         self._changed = conditions
         self.show()
 
 
-class StatisticsView(View):
+class StatisticsScreen(BaseScreen):
     """Of the exchanges that fit the conditions of `log`; a line leads to its exchanges."""
 
     NAME = "statistics"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, log: LiveLog) -> None:
+    def __init__(self, shell: Navigator, log: LogBaseScreen) -> None:
         super().__init__(shell)
         self._log = log
         self._found: tuple[LogStatistics, LogDiagnosis] | None = None
@@ -95,15 +95,15 @@ class StatisticsView(View):
         """Show the figures."""
         main = self.line_view("main")
         if self._found is None:
-            main.show(self.saying(self._said))
+            main.show(self.placeholder(self._said))
         else:
             main.show(statistics(*self._found, self.app.size.width))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Two steps from the beginning."""
         return "calendar-tui > Log > Errors and figures"
 
-    def place(self) -> str:
+    def position(self) -> str:
         """Of which exchanges."""
         return self._log.conditions.filter or "all exchanges"
 
@@ -129,14 +129,14 @@ class StatisticsView(View):
         self.show()
 
 
-class CaptureView(View):
+class CaptureScreen(BaseScreen):
     """A form of two fields to start capturing."""
 
     NAME = "capture"
     AUTO_FOCUS = "#mailboxes"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, log: LiveLog) -> None:
+    def __init__(self, shell: Navigator, log: LogBaseScreen) -> None:
         super().__init__(shell)
         self._log = log
 
@@ -153,7 +153,7 @@ class CaptureView(View):
         """Say what the two lines are."""
         self.show_as_needed("main", capture_form(self._log.capture, self.model.zone, self.app.size.width))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Two steps from the beginning."""
         return "calendar-tui > Log > Capture"
 
@@ -162,7 +162,7 @@ class CaptureView(View):
         mailboxes, duration = (self.query_one(f"#{name}", FilterLine).value for name in ("mailboxes", "duration"))
         try:
             question = capture_question(mailboxes, duration)
-        except NotUnderstood as mistake:
+        except InputNotUnderstood as mistake:
             self.tell(str(mistake))
         else:
             await self._switch(question)

@@ -13,8 +13,8 @@ from calendar_tui.documents.lines import Document
 from calendar_tui.documents.log_entry import commands_of, headers, parts_line, summary
 from calendar_tui.documents.log_filter import quoted
 from calendar_tui.private_files import write_here
-from calendar_tui.screens.log_base import LiveLog
-from calendar_tui.screens.screen import Shell, View
+from calendar_tui.screens.log_base import LogBaseScreen
+from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.body_pane import BodyPane
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
@@ -30,13 +30,13 @@ SUMMARY, REQUEST, RESPONSE, BODIES, HEADERS = "summary", "request", "response", 
 ATTEMPTS = 50
 
 
-class ExchangeView(View):
+class LogEntryScreen(BaseScreen):
     """One exchange of the log `log`, whose order and filter lead to the next ones."""
 
     NAME = "exchange"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, log: LiveLog, id: int) -> None:  # noqa: A002 - as in the API
+    def __init__(self, shell: Navigator, log: LogBaseScreen, id: int) -> None:  # noqa: A002 - as in the API
         super().__init__(shell)
         self._log = log
         self._number = id
@@ -68,14 +68,14 @@ class ExchangeView(View):
             pane.display = self._part in (BODIES, pane.side)
         self.line_view("parts").show(Document([parts_line(self._parts, self._part)]))
         if self._exchange is None:
-            main.show(self.saying(self._said))
+            main.show(self.placeholder(self._said))
         elif self._part == SUMMARY:
             main.show(summary(self._exchange, self._attempts, width, self.model.zone))
         elif self._part == HEADERS:
             main.show(headers(self._exchange, width))
         self.call_after_refresh(self._fit)
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Two steps from the beginning."""
         return f"calendar-tui > Log > {self._number}"
 

@@ -6,17 +6,17 @@ from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.log_filter import conditions_of_problem, conditions_of_user
 from calendar_tui.documents.overview import PROBLEM, USER, overview, problem_document
 from calendar_tui.model import Query
-from calendar_tui.screens.screen import Shell, View
+from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.line_view import LineView
 
 
-class ProblemView(View):
+class ProblemScreen(BaseScreen):
     """One problem: its cause, who can solve it and how, and whether it is solved."""
 
     NAME = "problem"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, slug: str) -> None:
+    def __init__(self, shell: Navigator, slug: str) -> None:
         super().__init__(shell)
         self._slug = slug
 
@@ -33,12 +33,12 @@ class ProblemView(View):
         concern = self.model.concern(self._slug)
         self.shell.open_log(*(conditions_of_problem(concern, self.model.users.rows) if concern else ("is:error",)))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """One step from the beginning."""
         return "calendar-tui > Problem"
 
 
-class OverviewView(View):
+class OverviewScreen(BaseScreen):
     """Problems lead to the users they concern, changes to their users."""
 
     NAME = "overview"
@@ -53,7 +53,7 @@ class OverviewView(View):
         main = self.line_view("main")
         main.show(overview(self.model, main.size.width, main.size.height))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """The beginning."""
         return "calendar-tui"
 
@@ -78,4 +78,4 @@ class OverviewView(View):
         if concern is not None and concern.link is None and concern.count:
             self.shell.open_users(Query(problem=slug, problem_title=concern.trouble.title))
         elif concern is not None:
-            self.app.push_screen(ProblemView(self.shell, slug))
+            self.app.push_screen(ProblemScreen(self.shell, slug))

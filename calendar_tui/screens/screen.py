@@ -15,8 +15,8 @@ from calendar_tui.documents import frame
 from calendar_tui.documents.frame import progress
 from calendar_tui.documents.lines import Document, Role, wrapped
 from calendar_tui.model import Model, Query
-from calendar_tui.session import Session
-from calendar_tui.terminal import Look
+from calendar_tui.session import EngineSession
+from calendar_tui.terminal import TerminalCapabilities
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.schema import HeldChange, Operation
@@ -24,12 +24,12 @@ from engine.api.schema import HeldChange, Operation
 READING_ONLY = "Nothing can be changed: the connection is read-only."
 
 
-class Shell(Protocol):
+class Navigator(Protocol):
     """The part of the application that views may use."""
 
     model: Model
-    session: Session
-    look: Look
+    session: EngineSession
+    look: TerminalCapabilities
 
     def open_view(self, name: str) -> None:
         """Go to one of the main views."""
@@ -72,7 +72,7 @@ class Shell(Protocol):
         ...
 
 
-class View(Screen[str | None]):
+class BaseScreen(Screen[str | None]):
     """A view has a `NAME`, which its commands are registered for, and says what is in it.
 
     The metaclass of Textual is not that of abc; that no view lacks what is abstract here is for the type checker.
@@ -81,7 +81,7 @@ class View(Screen[str | None]):
     NAME: ClassVar[str] = ""
     AUTO_FOCUS: ClassVar[str | None] = "#main"
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Navigator) -> None:
         super().__init__()
         self.shell = shell
         self.message = ""
@@ -106,10 +106,10 @@ class View(Screen[str | None]):
         """Request what the engine does not send unasked; called when the view opens and when the engine is back."""
 
     @abstractmethod
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Return the names that lead here."""
 
-    def place(self) -> str:
+    def position(self) -> str:
         """Return where in its content the view is, and how much there is."""
         return ""
 
@@ -153,7 +153,7 @@ class View(Screen[str | None]):
             self.message = progress(operation)
         self.show_frame()
 
-    def saying(self, text: str) -> Document:
+    def placeholder(self, text: str) -> Document:
         """Return a remark in place of the content."""
         return Document(wrapped(text, self.app.size.width - 1, " ", Role.MUTED))
 
@@ -174,7 +174,7 @@ class View(Screen[str | None]):
         if not self.is_there:
             return
         width = self.app.size.width
-        self.line_view("header").show(frame.header(self.model, self.path(), self.place(), width))
+        self.line_view("header").show(frame.header(self.model, self.breadcrumb(), self.position(), width))
         self.show_as_needed("footer", frame.footer(self.commands(), self.message, width))
 
     def tell(self, message: str) -> None:
@@ -183,7 +183,7 @@ class View(Screen[str | None]):
         self._followed = ""
         self.show_frame()
 
-    async def begin(self, path: str, question: msgspec.Struct | None = None) -> None:
+    async def start_operation(self, path: str, question: msgspec.Struct | None = None) -> None:
         """Start an operation, and follow it in the footer."""
         api = self.shell.session.api
         if api is None:

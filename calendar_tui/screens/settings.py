@@ -12,7 +12,7 @@ from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.lines import Document
 from calendar_tui.documents.settings import help_document, settings_document, state_lines, what_going_back_did
 from calendar_tui.documents.settings_draft import Draft, setting_of, typed, words_of, written
-from calendar_tui.screens.screen import READING_ONLY, Shell, View
+from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
@@ -26,13 +26,13 @@ TICK = 1.0
 """Seconds between two looks at the time while a change waits to be kept."""
 
 
-class SettingsView(View):
+class SettingsScreen(BaseScreen):
     """Every setting with its help; changes are collected in a draft, checked as they are typed, and reviewed."""
 
     NAME = "settings"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Navigator) -> None:
         super().__init__(shell)
         self.draft = Draft()
         self.settings: Settings | None = None
@@ -63,7 +63,7 @@ class SettingsView(View):
     def refresh_content(self) -> None:
         """Show the settings with the draft on top of them."""
         if self.settings is None:
-            self.line_view("main").show(self.saying(self._said))
+            self.line_view("main").show(self.placeholder(self._said))
             return
         if self.model.audits != self._audits:
             self._audits = self.model.audits
@@ -73,11 +73,11 @@ class SettingsView(View):
         self._show_state(self.settings, width)
         self._show_help(width)
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """One step from the beginning."""
         return "calendar-tui > Settings"
 
-    def place(self) -> str:
+    def position(self) -> str:
         """Where they are."""
         return self.settings.file if self.settings else ""
 
@@ -173,24 +173,24 @@ class SettingsView(View):
 
     def action_review(self) -> None:
         """Show what the draft does."""
-        from calendar_tui.screens.settings_dialogs import ReviewView
+        from calendar_tui.screens.settings_dialogs import ReviewScreen
 
         if self.draft:
-            self.app.push_screen(ReviewView(self.shell, self))
+            self.app.push_screen(ReviewScreen(self.shell, self))
         else:
             self.tell("Nothing to review yet: Enter changes the setting under the cursor.")
 
     def action_versions(self) -> None:
         """Show the versions there were."""
-        from calendar_tui.screens.settings_dialogs import VersionsView
+        from calendar_tui.screens.settings_dialogs import VersionsScreen
 
-        self.app.push_screen(VersionsView(self.shell, self))
+        self.app.push_screen(VersionsScreen(self.shell, self))
 
     def action_secrets(self) -> None:
         """Show which secrets there are."""
-        from calendar_tui.screens.settings_dialogs import SecretsView
+        from calendar_tui.screens.settings_dialogs import SecretsScreen
 
-        self.app.push_screen(SecretsView(self.shell, self))
+        self.app.push_screen(SecretsScreen(self.shell, self))
 
     async def action_keep(self) -> None:
         """Keep the last change."""

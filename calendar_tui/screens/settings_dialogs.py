@@ -15,7 +15,7 @@ from calendar_tui.documents.settings import (
     what_became_of_it,
 )
 from calendar_tui.documents.settings_draft import Draft
-from calendar_tui.screens.screen import READING_ONLY, Shell, View
+from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine, SecretLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure, RequestRefused
@@ -57,13 +57,13 @@ class EditedSettings(Protocol):
         ...
 
 
-class ReviewView(View):
+class ReviewScreen(BaseScreen):
     """The review of a draft of `settings`: differences, interruptions, and users whose presence would change."""
 
     NAME = "review"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
+    def __init__(self, shell: Navigator, settings: EditedSettings) -> None:
         super().__init__(shell)
         self._settings = settings
         self._found: SettingsCheck | None = None
@@ -79,7 +79,7 @@ class ReviewView(View):
         document = review_document(self._found, self._preview, self._remark, self.app.size.width)
         self.line_view("main").show(document)
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Two steps from the beginning."""
         return "calendar-tui > Settings > Changes"
 
@@ -138,13 +138,13 @@ class ReviewView(View):
             self._preview = await desk.preview(changes)
 
 
-class VersionsView(View):
+class VersionsScreen(BaseScreen):
     """The versions, with author, time and changes."""
 
     NAME = "versions"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
+    def __init__(self, shell: Navigator, settings: EditedSettings) -> None:
         super().__init__(shell)
         self._settings = settings
         self._versions: SettingsVersions | None = None
@@ -158,13 +158,13 @@ class VersionsView(View):
         """Show the versions."""
         main, width = self.line_view("main"), self.app.size.width
         if self._versions is None:
-            main.show(self.saying(self._said))
+            main.show(self.placeholder(self._said))
             return
         settings = self._settings.settings
         current = settings.version.id if settings and settings.version else None
         main.show(versions_document(self._versions, current, width, self.model.zone))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Two steps from the beginning."""
         return "calendar-tui > Settings > History"
 
@@ -194,13 +194,13 @@ class VersionsView(View):
         self.show()
 
 
-class SecretsView(View):
+class SecretsScreen(BaseScreen):
     """Names, where they come from and how old they are; what is typed is not echoed."""
 
     NAME = "secrets"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
+    def __init__(self, shell: Navigator, settings: EditedSettings) -> None:
         super().__init__(shell)
         self._settings = settings
         self._secrets: SecretOrigins | None = None
@@ -214,10 +214,10 @@ class SecretsView(View):
 
     def refresh_content(self) -> None:
         """Show what there is."""
-        document = self.saying(self._said) if self._secrets is None else secrets_document(self._secrets)
+        document = self.placeholder(self._said) if self._secrets is None else secrets_document(self._secrets)
         self.line_view("main").show(document)
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Two steps from the beginning."""
         return "calendar-tui > Settings > Secrets"
 

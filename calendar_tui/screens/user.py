@@ -7,8 +7,8 @@ from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.log_filter import conditions_of_user
 from calendar_tui.documents.user import user_document, user_text
 from calendar_tui.private_files import write_here
-from calendar_tui.screens.screen import Shell, View
-from engine.api.client import segment
+from calendar_tui.screens.screen import BaseScreen, Navigator
+from engine.api.client import quoted_segment
 from engine.api.errors import ClientFailure, RequestRefused
 from engine.api.schema import OperationKind, UserDetail, UserRow
 
@@ -16,13 +16,13 @@ LONGEST_NAME = 100
 """Characters of a user's name that a file is called by: a file system has room for 255."""
 
 
-class UserView(View):
+class UserScreen(BaseScreen):
     """One user, loaded again whenever the user's row in the list changes."""
 
     NAME = "user"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell, guid: str) -> None:
+    def __init__(self, shell: Navigator, guid: str) -> None:
         super().__init__(shell)
         self.guid = guid
         self._user: UserDetail | None = None
@@ -41,11 +41,11 @@ class UserView(View):
             self.ask()
         main = self.line_view("main")
         if self._user is None:
-            main.show(self.saying(self._failure or "Asking the engine ..."))
+            main.show(self.placeholder(self._failure or "Asking the engine ..."))
         else:
             main.show(user_document(self._user, self.model.now, self.model.zone, main.size.width))
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """Two steps from the beginning."""
         name = (self._row.display_name or self._row.name) if self._row else "gone"
         return f"calendar-tui > Users > {name}"
@@ -57,7 +57,7 @@ class UserView(View):
 
     async def action_have_done(self, kind: OperationKind) -> None:
         """Read the calendar again, or look up the mailbox."""
-        await self.begin(f"/v1/users/{segment(self.guid)}/{kind}")
+        await self.start_operation(f"/v1/users/{quoted_segment(self.guid)}/{kind}")
 
     def action_exchanges(self) -> None:
         """Show this user's exchanges in the log."""
@@ -92,7 +92,7 @@ class UserView(View):
         if api is None:
             return
         try:
-            self._user = await api.get(f"/v1/users/{segment(self.guid)}", UserDetail)
+            self._user = await api.get(f"/v1/users/{quoted_segment(self.guid)}", UserDetail)
         except ClientFailure as failure:
             self._failure = f"{failure}. {failure.remedy}"
             if isinstance(failure, RequestRefused):

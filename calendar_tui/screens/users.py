@@ -10,19 +10,19 @@ from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.lines import Document
 from calendar_tui.documents.users import SORT_NAMES, UserLines, heads, narrowed
 from calendar_tui.model import SORTS, Query
-from calendar_tui.screens.screen import Shell, View
+from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema import OperationKind, ResyncQuestion
 
 
-class UsersView(View):
+class UsersScreen(BaseScreen):
     """Live, filtered as one types, sorted, and however long."""
 
     NAME = "users"
     BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Navigator) -> None:
         super().__init__(shell)
         self.wanted = Query()
         self._lines = UserLines(self.model, self.wanted)
@@ -38,7 +38,7 @@ class UsersView(View):
     def refresh_content(self) -> None:
         """Show the list; it is put in order only where something changed."""
         self._put_in_order()
-        nobody = self.saying("No user matches; x clears the filters.")
+        nobody = self.placeholder("No user matches; x clears the filters.")
         self.line_view("main").show(self._lines if len(self._lines) or not self.wanted.is_filter else nobody)
         self.line_view("heads").show(Document([heads(self.wanted, self.app.size.width)]))
         typed = "" if self._filter.is_open else self.wanted.words
@@ -46,11 +46,11 @@ class UsersView(View):
             "chips", narrowed(replace(self.wanted, words=typed), self.model.status, self.app.size.width)
         )
 
-    def path(self) -> str:
+    def breadcrumb(self) -> str:
         """One step from the beginning."""
         return "calendar-tui > Users"
 
-    def place(self) -> str:
+    def position(self) -> str:
         """The visible range and the total."""
         seen = self.line_view("main").seen
         total, everybody = len(self._lines), len(self.model.users.rows)
@@ -122,7 +122,7 @@ class UsersView(View):
 
     async def action_have_done(self, kind: OperationKind) -> None:
         """Read the calendars of all listed users again, or look up their mailboxes."""
-        await self.begin(f"/v1/{kind}", ResyncQuestion(users=tuple(self._lines.guids)))
+        await self.start_operation(f"/v1/{kind}", ResyncQuestion(users=tuple(self._lines.guids)))
 
     def _put_in_order(self) -> None:
         if self._lines.query != self.wanted or self._revision != self.model.users.revision:

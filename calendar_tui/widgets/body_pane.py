@@ -7,15 +7,15 @@ from calendar_tui.documents.body import BodyView
 from calendar_tui.documents.body_syntax import Shape, body_text, shape_of
 from calendar_tui.documents.lines import Document, Line, Role, Span, line
 from calendar_tui.documents.log_entry import body_title
-from calendar_tui.terminal import Letters
+from calendar_tui.terminal import CharacterSet
 from calendar_tui.widgets.line_view import LineView
-from engine.api.schema.log import LogBody, Side
+from engine.api.schema.log import BodySide, LogBody
 
 
 class BodyPane(Vertical):
     """Shows a text as far as it is laid out; `grow` until `complete`."""
 
-    def __init__(self, side: Side, letters: Letters) -> None:
+    def __init__(self, side: BodySide, letters: CharacterSet) -> None:
         super().__init__(id=f"{side}-pane")
         self.side = side
         self.text = ""

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from calendar_tui.commands.registry import list_bindings
 from calendar_tui.documents.lines import Document, Line, Lines, Role, difference
-from calendar_tui.terminal import Letters, written
+from calendar_tui.terminal import CharacterSet, written
 from engine.display import visible
 
 NOTHING = Line()
@@ -47,7 +47,7 @@ class LineView(Widget):
     class Moved(Message):
         """Another part of the lines is shown, or the cursor is on another one."""
 
-    def __init__(self, letters: Letters, *, cursor: bool = False, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, letters: CharacterSet, *, cursor: bool = False, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.can_focus = cursor
         self.lines: Lines = Document()

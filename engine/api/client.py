@@ -19,7 +19,7 @@ from engine.api.schema import FieldProblem, Problem
 PORTION = 64 * 1024
 
 
-class Answer:
+class ApiResponse:
     """A response whose head has arrived and whose body is read on demand."""
 
     def __init__(self, status: int, head: Mapping[str, str], body: AsyncIterator[bytes]) -> None:
@@ -33,9 +33,9 @@ class Answer:
 
 
 @asynccontextmanager
-async def asking(
+async def request(
     socket: Path, method: str, target: str, *, head: Mapping[str, str] | None = None, body: bytes = b""
-) -> AsyncIterator[Answer]:
+) -> AsyncIterator[ApiResponse]:
     """Send a request on a connection of its own and return the response.
 
     Raises `EngineUnreachable`, `SocketForbidden` or `AnswerNotUnderstood`, also while the body is read.
@@ -75,12 +75,12 @@ class _Connection:
         except OSError as error:
             raise EngineUnreachable(f"{self._socket}: {error.strerror or error}") from error
 
-    async def answer(self) -> Answer:
+    async def answer(self) -> ApiResponse:
         event = await self._next()
         if not isinstance(event, h11.Response):
             raise AnswerNotUnderstood(str(self._socket))
         head = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-        return Answer(event.status_code, head, self._body())
+        return ApiResponse(event.status_code, head, self._body())
 
     async def _body(self) -> AsyncIterator[bytes]:
         while isinstance(event := await self._next(), h11.Data):
@@ -126,7 +126,7 @@ class ApiClient:
 
     async def get(self, path: str, kind: type[T], question: msgspec.Struct | None = None) -> T:
         """Return what is at `path`."""
-        return understood(await self.read(path, question), kind, path)
+        return decoded(await self.read(path, question), kind, path)
 
     async def find(self, path: str, kind: type[T]) -> T | None:
         """Return what is at `path`, None where there is nothing."""
@@ -192,7 +192,7 @@ class ApiClient:
     ) -> T:
         data = b"" if body is None else msgspec.json.encode(body)
         typed = {"Content-Type": "application/json"} if data else {}
-        return understood(await self._fetch(method, path, {**typed, **(head or {})}, data), kind, path)
+        return decoded(await self._fetch(method, path, {**typed, **(head or {})}, data), kind, path)
 
     async def _fetch(self, method: str, path: str, head: Mapping[str, str], body: bytes = b"") -> bytes:
         async with self._asking(method, path, head, body) as (answer, _):
@@ -201,14 +201,14 @@ class ApiClient:
     @asynccontextmanager
     async def _asking(
         self, method: str, path: str, head: Mapping[str, str], body: bytes = b""
-    ) -> AsyncIterator[tuple[Answer, asyncio.Timeout]]:
+    ) -> AsyncIterator[tuple[ApiResponse, asyncio.Timeout]]:
         """Give an answer that is no refusal, and the timeout that its reader is under."""
         loop = asyncio.get_running_loop()
         waiting = loop.call_later(UNANSWERED, self._unanswered) if self._unanswered else None
         try:
             async with (
                 asyncio.timeout(PATIENCE) as patience,
-                asking(self.socket, method, path, head=head, body=body) as answer,
+                request(self.socket, method, path, head=head, body=body) as answer,
             ):
                 if waiting is not None:
                     waiting.cancel()
@@ -222,7 +222,7 @@ class ApiClient:
                 waiting.cancel()
 
 
-def understood(data: bytes, kind: type[T], what: str) -> T:
+def decoded(data: bytes, kind: type[T], what: str) -> T:
     """Return JSON as the type it should be. Raises `AnswerNotUnderstood`."""
     try:
         return msgspec.json.decode(data, type=kind)
@@ -236,14 +236,14 @@ def with_query(path: str, question: msgspec.Struct) -> str:
     return f"{path}?{urlencode(fields)}" if fields else path
 
 
-def segment(text: str) -> str:
+def quoted_segment(text: str) -> str:
     """Return `text` as one segment of a path."""
     return quote(text, safe="")
 
 
 def _refusal(body: bytes, status: int) -> RequestRefused | SocketForbidden:
     try:
-        problem = understood(body, Problem, "problem")
+        problem = decoded(body, Problem, "problem")
     except AnswerNotUnderstood:
         problem = Problem(type="", title=f"HTTP status {status}", status=status)
     if problem.status == FORBIDDEN:

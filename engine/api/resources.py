@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Literal
 
-from engine.api.client import ApiClient, segment, understood
+from engine.api.client import ApiClient, decoded, quoted_segment
 from engine.api.schema.log import (
+    BodySide,
     CaptureQuestion,
     CaptureState,
     FilterAnswer,
@@ -19,7 +20,6 @@ from engine.api.schema.log import (
     LogPage,
     LogQuestion,
     LogStatistics,
-    Side,
 )
 from engine.api.schema.operations import Operation
 from engine.api.schema.preview import Preview, PreviewQuestion
@@ -62,12 +62,12 @@ class LogRequests:
         """Return one exchange without its bodies."""
         return await self._api.get(_path(id), LogExchange)
 
-    async def portion(self, id: int | str, side: Side, start: int) -> bytes:  # noqa: A002 - as in the API
+    async def portion(self, id: int | str, side: BodySide, start: int) -> bytes:  # noqa: A002 - as in the API
         """Return a portion of a body from the byte `start` on, empty behind its end."""
         head = {"Range": f"bytes={start}-{start + BODY_PORTION - 1}"}
         return await self._api.read(f"{_path(id)}/{side}", head=head)
 
-    async def body(self, id: int | str, side: Side, *, pretty: bool) -> bytes:  # noqa: A002 - as in the API
+    async def body(self, id: int | str, side: BodySide, *, pretty: bool) -> bytes:  # noqa: A002 - as in the API
         """Return a whole body, indented if it is XML and that is wished."""
         return await self._api.read(f"{_path(id)}/{side}", LogBodyQuestion(pretty=pretty))
 
@@ -107,11 +107,11 @@ async def log_events(api: ApiClient) -> AsyncIterator[LogEvent]:
     """Yield every event of the log. Ends with a `ClientFailure`."""
     async for event in api.events("log"):
         if event.name == "log":
-            yield understood(event.data, LogEvent, event.name)
+            yield decoded(event.data, LogEvent, event.name)
 
 
 def _path(id: int | str) -> str:  # noqa: A002 - as in the API
-    return f"{EXCHANGES}/{segment(str(id))}"
+    return f"{EXCHANGES}/{quoted_segment(str(id))}"
 
 
 PATH, SECRETS = "/v1/settings", "/v1/secrets"
@@ -156,11 +156,11 @@ class SettingsRequests:
 
     async def put_secret(self, name: str, value: str) -> SecretChanged:
         """Store a secret."""
-        return await self._api.put(f"{SECRETS}/{segment(name)}", SecretChanged, SecretQuestion(value=value))
+        return await self._api.put(f"{SECRETS}/{quoted_segment(name)}", SecretChanged, SecretQuestion(value=value))
 
     async def drop_secret(self, name: str) -> SecretChanged:
         """Remove a stored secret."""
-        return await self._api.delete(f"{SECRETS}/{segment(name)}", SecretChanged)
+        return await self._api.delete(f"{SECRETS}/{quoted_segment(name)}", SecretChanged)
 
     async def rotate_key(self) -> SecretOrigins:
         """Encrypt the stored secrets with another key."""
@@ -170,7 +170,7 @@ class SettingsRequests:
         """Return the users whose presence would change with these presence settings, once computed."""
         operation = await self._api.post("/v1/preview", Operation, PreviewQuestion(settings=dict(changes)))
         while True:
-            preview = await self._api.get(f"/v1/preview/{segment(operation.id)}", Preview)
+            preview = await self._api.get(f"/v1/preview/{quoted_segment(operation.id)}", Preview)
             if preview.operation.state != "running":
                 return preview
             await asyncio.sleep(LOOK)

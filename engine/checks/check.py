@@ -9,7 +9,7 @@ from engine.core.clock import Clock
 from engine.core.errors import Failure, Fault, Scope
 
 
-class Outcome(StrEnum):
+class StepOutcome(StrEnum):
     """Result of a step."""
 
     OK = "ok"
@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class CheckStep:
     """One step of a check. `evidence` is what was observed, in words; `skipped_because` is why it was not tried.
 
     `confidential` lines, such as other people's addresses, are shown only to those who may change things.
@@ -27,7 +27,7 @@ class Rung:
     """
 
     name: str
-    outcome: Outcome
+    outcome: StepOutcome
     evidence: tuple[str, ...] = ()
     duration: timedelta = timedelta()
     failure: Failure | None = None
@@ -37,7 +37,7 @@ class Rung:
 
 
 @dataclass(slots=True)
-class Footing:
+class StepLog:
     """Findings of a running step; its `remedy`, if set, replaces the failure's."""
 
     evidence: list[str] = field(default_factory=list)
@@ -52,22 +52,22 @@ class Footing:
                 self.confidential.append(f"{whom}: {failure.confidential}")
 
 
-class NotReached(Exception):
+class StepSkipped(Exception):
     """Raised by a step that could not be tried, with the reason; the check goes on."""
 
 
-Step = Callable[[Footing], Awaitable[None]]
+StepFunction = Callable[[StepLog], Awaitable[None]]
 
 
-class Ladder:
+class CheckRun:
     """Runs the steps `names` in order and passes each result to `report`. `clock` is the network clock.
 
     After a failed step the remaining ones are skipped.
     """
 
-    def __init__(self, names: Sequence[str], report: Callable[[Rung], None], clock: Clock) -> None:
+    def __init__(self, names: Sequence[str], report: Callable[[CheckStep], None], clock: Clock) -> None:
         self.names = tuple(names)
-        self.rungs: list[Rung] = []
+        self.rungs: list[CheckStep] = []
         self._report = report
         self._clock = clock
         self._broken = ""
@@ -77,24 +77,24 @@ class Ladder:
         """Whether no step has failed."""
         return not self._broken
 
-    async def climb(self, name: str, step: Step) -> None:
+    async def run(self, name: str, step: StepFunction) -> None:
         """Run one step; the failure that `step` raises is recorded, and ends the check."""
         if self._broken:
             self.skip(name, f'"{self._broken}" failed')
             return
-        footing, begun = Footing(), self._clock.now()
+        footing, begun = StepLog(), self._clock.now()
         failure: Failure | None = None
         try:
             await step(footing)
-        except NotReached as reason:
+        except StepSkipped as reason:
             self.skip(name, str(reason))
             return
         except Failure as caught:
             failure, self._broken = caught, name
         self._add(
-            Rung(
+            CheckStep(
                 name,
-                Outcome.FAILED if failure else Outcome.OK,
+                StepOutcome.FAILED if failure else StepOutcome.OK,
                 tuple(footing.evidence),
                 self._clock.now() - begun,
                 failure,
@@ -105,9 +105,9 @@ class Ladder:
 
     def skip(self, name: str, why: str) -> None:
         """Skip a step for the reason `why`."""
-        self._add(Rung(name, Outcome.SKIPPED, skipped_because=why))
+        self._add(CheckStep(name, StepOutcome.SKIPPED, skipped_because=why))
 
-    def _add(self, rung: Rung) -> None:
+    def _add(self, rung: CheckStep) -> None:
         self.rungs.append(rung)
         self._report(rung)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from engine.checks.check import Footing, Ladder, NobodyToTry, NotReached, Rung
+from engine.checks.check import CheckRun, CheckStep, NobodyToTry, StepLog, StepSkipped
 from engine.checks.network import Address, Lookup, first_that_answers, look_up, shown_certificate, verify
 from engine.core.clock import Clock
 from engine.exchange import impersonation
@@ -33,7 +33,7 @@ from engine.exchange.ews.resolve_names import resolve_name
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.protocol import get_streaming_events, news, subscribe, subscription_id, unsubscribe
 from engine.exchange.ews.throttle import Throttle
-from engine.exchange.http.auth import StandingAuthorization
+from engine.exchange.http.auth import RequestAuth
 from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.connection import not_trusted
 from engine.exchange.http.messages import parse_url
@@ -79,7 +79,7 @@ class ExchangeAccess:
     settings: ExchangeSettings
     tls: ssl.SSLContext
     http: ExchangeHttp
-    token: StandingAuthorization | None
+    token: RequestAuth | None
     source: CalendarSource
 
 
@@ -87,7 +87,7 @@ MakeAccess = Callable[[], ExchangeAccess]
 """Raises an `ExchangeFailure` if files named in the settings cannot be used."""
 
 
-class ExchangeProbe:
+class ExchangeCheck:
     """Tries the settings for which `make_access` builds the clients.
 
     `candidates` are the addresses of the user whose calendar is read; without any, the service account's own is read.
@@ -123,10 +123,10 @@ class ExchangeProbe:
         self._counted = -1
         self._unreadable: ExchangeFailure | None = None
 
-    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Climb, and return all rungs."""
-        ladder = Ladder(NAMES, report, self._clock)
-        await ladder.climb("files", self._prepare)
+        ladder = CheckRun(NAMES, report, self._clock)
+        await ladder.run("files", self._prepare)
         if not ladder.holds:
             for name in NAMES[1:]:
                 ladder.skip(name, "no connection is possible")
@@ -137,40 +137,40 @@ class ExchangeProbe:
             await self._access.source.close()
         return tuple(ladder.rungs)
 
-    async def _prepare(self, footing: Footing) -> None:
+    async def _prepare(self, footing: StepLog) -> None:
         self._access = self._make_access()
         self._settings = self._access.settings
         self._url = self._settings.ews_url or ""
         footing.evidence.append("the files named in the settings can be read")
 
-    async def _climb(self, ladder: Ladder) -> None:
+    async def _climb(self, ladder: CheckRun) -> None:
         if self._access.token is None:
             ladder.skip("token", "the service account logs in with its password")
         else:
-            await ladder.climb("token", self._get_token)
+            await ladder.run("token", self._get_token)
         if self._settings.ews_url is not None:
             ladder.skip("autodiscover", f"the address is known: {self._settings.ews_url}")
         else:
-            await ladder.climb("autodiscover", self._discover)
-        await ladder.climb("name lookup", self._look_up)
-        await ladder.climb("connection", self._connect)
-        await ladder.climb("TLS", self._shake_hands)
-        await ladder.climb("log-in", self._log_in)
-        await ladder.climb("mailbox", self._find_mailbox)
-        await ladder.climb("impersonation", self._impersonate)
-        await ladder.climb("calendar", self._read_calendar)
+            await ladder.run("autodiscover", self._discover)
+        await ladder.run("name lookup", self._look_up)
+        await ladder.run("connection", self._connect)
+        await ladder.run("TLS", self._shake_hands)
+        await ladder.run("log-in", self._log_in)
+        await ladder.run("mailbox", self._find_mailbox)
+        await ladder.run("impersonation", self._impersonate)
+        await ladder.run("calendar", self._read_calendar)
         if self._settings.mode is Mode.FREE_BUSY:
             ladder.skip("notifications", 'with exchange.mode = "free-busy" calendars are read regularly instead')
         else:
-            await ladder.climb("notifications", self._subscribe)
+            await ladder.run("notifications", self._subscribe)
 
-    async def _get_token(self, footing: Footing) -> None:
+    async def _get_token(self, footing: StepLog) -> None:
         token = self._access.token
         if token is not None:
             await token.authorization()
             footing.evidence.append(f"{token.user} obtained a token")
 
-    async def _discover(self, footing: Footing) -> None:
+    async def _discover(self, footing: StepLog) -> None:
         search = Search(
             domain=domain_of(self._own_address),
             configured_url=self._settings.autodiscover_url,
@@ -186,12 +186,12 @@ class ExchangeProbe:
         self._url = found.url
         footing.evidence.append(f"{found.told_by}: the {found.server} EWS URL is {found.url}")
 
-    async def _look_up(self, footing: Footing) -> None:
+    async def _look_up(self, footing: StepLog) -> None:
         port = parse_url(self._url).port or HTTPS
         self._addresses = await self._lookup(host_of(self._url), port)
         footing.evidence.append(f"{host_of(self._url)} is {', '.join(each.ip for each in self._addresses)}")
 
-    async def _connect(self, footing: Footing) -> None:
+    async def _connect(self, footing: StepLog) -> None:
         try:
             answering = await first_that_answers(self._addresses)
         except OSError as error:
@@ -199,7 +199,7 @@ class ExchangeProbe:
         self._addresses = (answering,)
         footing.evidence.append(f"{answering} answers")
 
-    async def _shake_hands(self, footing: Footing) -> None:
+    async def _shake_hands(self, footing: StepLog) -> None:
         host, [address] = host_of(self._url), self._addresses
         shown = await shown_certificate(address, host)
         if shown is not None:
@@ -214,7 +214,7 @@ class ExchangeProbe:
             footing.remedy = "Check exchange.ews_url: this port does not speak TLS as Exchange does."
             raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
 
-    async def _log_in(self, footing: Footing) -> None:
+    async def _log_in(self, footing: StepLog) -> None:
         """An error about the content of a request proves the login: Exchange checks it first."""
         address = self._whom_to_try()
         acting_for = Impersonation(address, primary=False) if self._access.token is not None else None
@@ -222,7 +222,7 @@ class ExchangeProbe:
             await self._client().call(self._url, resolve_name(address), acting_for)
         footing.evidence.append(f"{self._settings.user or 'the application'} is logged in")
 
-    async def _find_mailbox(self, footing: Footing) -> None:
+    async def _find_mailbox(self, footing: StepLog) -> None:
         if self._named and not self._candidates:
             raise MailboxNotFound(
                 f"{self._named[0][:100]} is no e-mail address, and nobody who takes part has that name"
@@ -231,7 +231,7 @@ class ExchangeProbe:
         self._mailbox = await self._access.source.resolve(self._candidates)
         footing.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
 
-    async def _impersonate(self, footing: Footing) -> None:
+    async def _impersonate(self, footing: StepLog) -> None:
         """Reading proves impersonation; a failure of the calendar alone belongs to the next step."""
         if self._mailbox is None:
             return
@@ -245,16 +245,16 @@ class ExchangeProbe:
         except ExchangeFailure as failure:
             self._unreadable = failure
             if not isinstance(failure, CalendarNotReadable):
-                raise NotReached(f"not known: {failure.meaning[0].lower()}{failure.meaning[1:]}") from failure
+                raise StepSkipped(f"not known: {failure.meaning[0].lower()}{failure.meaning[1:]}") from failure
         if self._settings.mode is Mode.FREE_BUSY:
-            raise NotReached('exchange.mode = "free-busy" needs none')
+            raise StepSkipped('exchange.mode = "free-busy" needs none')
         if (restriction := self._access.source.restriction) is not None:
             footing.evidence.append("free/busy may be read: all that is possible without this right")
             footing.remedy = self._grant()
             raise restriction
         footing.evidence.append(f"the service account may act for {self._mailbox.address}")
 
-    async def _read_calendar(self, footing: Footing) -> None:
+    async def _read_calendar(self, footing: StepLog) -> None:
         if self._unreadable is not None:
             raise self._unreadable
         if self._mailbox is not None:
@@ -264,7 +264,7 @@ class ExchangeProbe:
             if (limitation := self._access.source.limitation(self._mailbox)) is not None:
                 raise limitation
 
-    async def _subscribe(self, footing: Footing) -> None:
+    async def _subscribe(self, footing: StepLog) -> None:
         if self._mailbox is None:
             return
         client = self._client()

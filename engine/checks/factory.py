@@ -4,16 +4,16 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.checks.exchange import ExchangeAccess, ExchangeProbe
-from engine.checks.mailboxes import CalendarsProbe, ResolutionProbe
+from engine.checks.exchange import ExchangeAccess, ExchangeCheck
+from engine.checks.mailboxes import CalendarsCheck, MailboxesCheck
 from engine.checks.network import Lookup, look_up
-from engine.checks.pbx import PATIENCE, PbxProbe
+from engine.checks.pbx import PATIENCE, PbxCheck
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.users import User
 from engine.exchange.source import Mailbox
 from engine.pbx.events import PbxEvent
-from engine.settings.model import Settings
+from engine.settings.model import SiteSettings
 from engine.store.secrets import Secrets
 from engine.sync.reconciler import Link
 
@@ -21,19 +21,19 @@ Progressed = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class CheckFactory:
     """Makes checks; `make_link` and `make_access` build what a running engine would use. `clock` is calendar time."""
 
-    make_link: Callable[[Settings, Secret, Callable[[PbxEvent], None]], Link]
-    make_access: Callable[[Settings, Secrets], ExchangeAccess]
+    make_link: Callable[[SiteSettings, Secret, Callable[[PbxEvent], None]], Link]
+    make_access: Callable[[SiteSettings, Secrets], ExchangeAccess]
     clock: Clock
     network_clock: Clock
     exchange_lookup: Lookup = look_up
     patience: float = PATIENCE
 
-    def pbx(self, settings: Settings, password: Secret, user: str = "") -> PbxProbe:
+    def pbx(self, settings: SiteSettings, password: Secret, user: str = "") -> PbxCheck:
         """Return the check of the PBX; `user` is the Name of the user whose presence is read."""
-        return PbxProbe(
+        return PbxCheck(
             settings.pbx,
             functools.partial(self.make_link, settings, password),
             self.network_clock,
@@ -41,9 +41,9 @@ class Workbench:
             patience=self.patience,
         )
 
-    def exchange(self, settings: Settings, secrets: Secrets, candidates: Sequence[str]) -> ExchangeProbe:
+    def exchange(self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str]) -> ExchangeCheck:
         """Return the check of Exchange; `candidates` are the addresses of the user whose calendar is read."""
-        return ExchangeProbe(
+        return ExchangeCheck(
             settings.exchange,
             functools.partial(self.make_access, settings, secrets),
             candidates,
@@ -53,23 +53,23 @@ class Workbench:
         )
 
     def resolution(
-        self, settings: Settings, secrets: Secrets, users: Iterable[User], domain: str, progressed: Progressed
-    ) -> ResolutionProbe:
+        self, settings: SiteSettings, secrets: Secrets, users: Iterable[User], domain: str, progressed: Progressed
+    ) -> MailboxesCheck:
         """Return the check of the mailboxes of `users`; `domain` is the system name of the PBX."""
         make_access = functools.partial(self.make_access, settings, secrets)
         order = settings.exchange.candidate_order
-        return ResolutionProbe(users, domain, settings.pbx.users, order, make_access, self.network_clock, progressed)
+        return MailboxesCheck(users, domain, settings.pbx.users, order, make_access, self.network_clock, progressed)
 
     def calendars(
         self,
-        settings: Settings,
+        settings: SiteSettings,
         secrets: Secrets,
         users: Sequence[User],
         mailboxes: Mapping[str, Mailbox],
         progressed: Progressed,
-    ) -> CalendarsProbe:
+    ) -> CalendarsCheck:
         """Return the check of the calendars of `users`."""
         make_access = functools.partial(self.make_access, settings, secrets)
-        return CalendarsProbe(
+        return CalendarsCheck(
             users, mailboxes, settings.presence, make_access, self.network_clock, self.clock, progressed
         )

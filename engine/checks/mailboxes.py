@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from engine.checks.check import Footing, Ladder, NobodyTakesPart, NotReached, Rung
+from engine.checks.check import CheckRun, CheckStep, NobodyTakesPart, StepLog, StepSkipped
 from engine.checks.exchange import MakeAccess
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Scope
@@ -18,7 +18,7 @@ USERS_NAMED = 100
 """Number of users without a mailbox that are named."""
 
 
-class ResolutionProbe:
+class MailboxesCheck:
     """Resolves the mailboxes of those of `users` that `selection` includes. `clock` is the network clock.
 
     After `run`, `mailboxes` holds those found, by the guid of the user. `progressed` is called with the number of users
@@ -48,19 +48,19 @@ class ResolutionProbe:
         self._without: list[tuple[User, Failure]] = []
         self._stopped_by: Failure | None = None
 
-    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
-        ladder = Ladder(self.names, report, self._clock)
-        await ladder.climb("users", self._count)
-        await ladder.climb("resolution", self._resolve_all)
+        ladder = CheckRun(self.names, report, self._clock)
+        await ladder.run("users", self._count)
+        await ladder.run("resolution", self._resolve_all)
         return tuple(ladder.rungs)
 
-    async def _count(self, footing: Footing) -> None:
+    async def _count(self, footing: StepLog) -> None:
         footing.evidence.append(f"{len(self.users)} of {len(self._all)} users take part")
         if not self.users:
             raise NobodyTakesPart(f"of {len(self._all)} users")
 
-    async def _resolve_all(self, footing: Footing) -> None:
+    async def _resolve_all(self, footing: StepLog) -> None:
         source = self._make_access().source
         try:
             waiting = deque(self.users)
@@ -96,7 +96,7 @@ MOST = 200
 CALENDARS_NAMED = 20
 
 
-class CalendarsProbe:
+class CalendarsCheck:
     """Reads today's calendars of the `users` in `mailboxes` (by guid) and decides their presence under `settings`.
 
     `clock` is the network clock, `calendar_clock` gives the instant decided for. `progressed` is called with the
@@ -125,16 +125,16 @@ class CalendarsProbe:
         self._shown: dict[str, Presence] = {}
         self._unread: list[tuple[User, Failure]] = []
 
-    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
-        ladder = Ladder(self.names, report, self._clock)
-        await ladder.climb("calendars", self._read_all)
-        await ladder.climb("presence", self._tell)
+        ladder = CheckRun(self.names, report, self._clock)
+        await ladder.run("calendars", self._read_all)
+        await ladder.run("presence", self._tell)
         return tuple(ladder.rungs)
 
-    async def _read_all(self, footing: Footing) -> None:
+    async def _read_all(self, footing: StepLog) -> None:
         if not self._users:
-            raise NotReached("no user has a mailbox")
+            raise StepSkipped("no user has a mailbox")
         source = self._make_access().source
         try:
             waiting = deque(self._users[:MOST])
@@ -161,7 +161,7 @@ class CalendarsProbe:
                 self._unread.append((user, failure))
             self._progressed(len(self._shown) + len(self._unread), len(self._unread))
 
-    async def _tell(self, footing: Footing) -> None:
+    async def _tell(self, footing: StepLog) -> None:
         counted = Counter(presence.activity or "available" for presence in self._shown.values())
         footing.evidence.append(", ".join(f"{number} {activity}" for activity, number in counted.most_common()))
         shown = [(user, self._shown[user.guid]) for user in self._users if self._shown.get(user.guid, Presence()).note]

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from engine.checks.check import Footing, Ladder, NobodyTakesPart, NotReached, Rung, UserNotInPbx
+from engine.checks.check import CheckRun, CheckStep, NobodyTakesPart, StepLog, StepSkipped, UserNotInPbx
 from engine.checks.network import Address, first_that_answers, look_up, shown_certificate, verify
 from engine.core.clock import Clock
 from engine.core.errors import Failure
@@ -21,14 +21,14 @@ from engine.pbx.errors import (
     PbxUnreachable,
     WrongPbx,
 )
-from engine.pbx.events import LinkDown, LinkUp, Listening, PbxEvent, PbxTurnedAway, UserRemoved, UsersComplete, UserSeen
+from engine.pbx.events import LinkDown, LinkUp, Listening, PbxDeclined, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.pbx.websocket import not_trusted, verified_context
 from engine.settings.model import PbxLinkKind, PbxSettings
 from engine.sync.reconciler import Link
 from engine.tls.contexts import speaks_tls
 
 
-class Hearing:
+class LinkEventCollector:
     """Collects the events of the link. `failure` is the first one; "no PBX connected yet" does not count."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Hearing:
                 self.users.pop(guid, None)
             case UsersComplete():
                 self.complete = True
-            case LinkDown(failure) | PbxTurnedAway(_, failure) if not isinstance(failure, PbxNotConnected):
+            case LinkDown(failure) | PbxDeclined(_, failure) if not isinstance(failure, PbxNotConnected):
                 self.failure = self.failure or failure
             case _:
                 pass
@@ -81,7 +81,7 @@ _RUNG_OF: Mapping[type[Failure], str] = MappingProxyType(
 """The step each failure belongs to, although the link may report it during an earlier one."""
 
 
-class PbxProbe:
+class PbxCheck:
     """Tries `settings` over a link from `make_link`; `user` is the name of the user whose presence is read.
 
     After `run`, `users` are the users of the PBX and `domain` is its system name, as far as the check got.
@@ -102,7 +102,7 @@ class PbxProbe:
         self._clock = clock
         self._user = user
         self._patience = patience
-        self._heard = Hearing()
+        self._heard = LinkEventCollector()
         self._addresses: tuple[Address, ...] = ()
         self._listens = settings.link is PbxLinkKind.LISTEN
         self.names = (*(LISTEN if self._listens else DIAL), *COMMON)
@@ -117,22 +117,22 @@ class PbxProbe:
         """The system name, from the settings or from the PBX."""
         return self._heard.login.domain if self._heard.login else self._settings.domain
 
-    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
-        ladder = Ladder(self.names, report, self._clock)
+        ladder = CheckRun(self.names, report, self._clock)
         if self._listens:
             await self._climb_link(ladder)
             return tuple(ladder.rungs)
-        await ladder.climb("name lookup", self._look_up)
-        await ladder.climb("connection", self._connect)
+        await ladder.run("name lookup", self._look_up)
+        await ladder.run("connection", self._connect)
         if self._settings.tls:
-            await ladder.climb("TLS", self._shake_hands)
+            await ladder.run("TLS", self._shake_hands)
         else:
             ladder.skip("TLS", "pbx.tls is off: the connection is not encrypted")
         await self._climb_link(ladder)
         return tuple(ladder.rungs)
 
-    async def _climb_link(self, ladder: Ladder) -> None:
+    async def _climb_link(self, ladder: CheckRun) -> None:
         if not ladder.holds:
             for name in self.names[len(ladder.rungs) :]:
                 ladder.skip(name, "there is no connection")
@@ -145,23 +145,23 @@ class PbxProbe:
             finally:
                 running.cancel()
 
-    async def _climb_with(self, link: Link, ladder: Ladder) -> None:
+    async def _climb_with(self, link: Link, ladder: CheckRun) -> None:
         if self._listens:
-            await ladder.climb("port", self._listen)
-            await ladder.climb("connection from the PBX", self._be_called)
+            await ladder.run("port", self._listen)
+            await ladder.run("connection from the PBX", self._be_called)
         else:
-            await ladder.climb("App WebSocket", self._open)
-        await ladder.climb("log-in", self._log_in)
-        await ladder.climb("master PBX", self._check_master)
-        await ladder.climb("rights", self._check_rights)
-        await ladder.climb("users", self._copy_users)
-        await ladder.climb("presence", lambda footing: self._read_presence(link, footing))
+            await ladder.run("App WebSocket", self._open)
+        await ladder.run("log-in", self._log_in)
+        await ladder.run("master PBX", self._check_master)
+        await ladder.run("rights", self._check_rights)
+        await ladder.run("users", self._copy_users)
+        await ladder.run("presence", lambda footing: self._read_presence(link, footing))
 
-    async def _look_up(self, footing: Footing) -> None:
+    async def _look_up(self, footing: StepLog) -> None:
         self._addresses = await look_up(self._settings.host, self._settings.port)
         footing.evidence.append(f"{self._settings.host} is {', '.join(each.ip for each in self._addresses)}")
 
-    async def _connect(self, footing: Footing) -> None:
+    async def _connect(self, footing: StepLog) -> None:
         try:
             answering = await first_that_answers(self._addresses)
         except OSError as error:
@@ -169,7 +169,7 @@ class PbxProbe:
         self._addresses = (answering,)
         footing.evidence.append(f"{answering} answers")
 
-    async def _shake_hands(self, footing: Footing) -> None:
+    async def _shake_hands(self, footing: StepLog) -> None:
         settings, [address] = self._settings, self._addresses
         shown = await shown_certificate(address, settings.host)
         if shown is not None:
@@ -188,11 +188,11 @@ class PbxProbe:
             footing.remedy = "Check pbx.port and pbx.tls: this port does not speak TLS as a PBX does."
             raise PbxUnreachable(f"{address}: no TLS ({error})") from error
 
-    async def _open(self, footing: Footing) -> None:
+    async def _open(self, footing: StepLog) -> None:
         await self._until("App WebSocket", lambda: self._heard.login is not None)
         footing.evidence.append("the PBX speaks the App WebSocket protocol")
 
-    async def _listen(self, footing: Footing) -> None:
+    async def _listen(self, footing: StepLog) -> None:
         footing.remedy = (
             "If the running engine listens on this port, the check cannot use it as well: the engine's status shows "
             "whether the PBX is connected. Otherwise set pbx.listen_address to an address of this machine and "
@@ -203,7 +203,7 @@ class PbxProbe:
             footing.evidence.append(f"URL for the App object: {self._heard.listening.url}")
             footing.evidence.append(f"SHA-256 of the certificate shown: {self._heard.listening.fingerprint}")
 
-    async def _be_called(self, footing: Footing) -> None:
+    async def _be_called(self, footing: StepLog) -> None:
         try:
             async with asyncio.timeout(self._patience):
                 await self._until("connection from the PBX", lambda: self._heard.login is not None)
@@ -211,30 +211,30 @@ class PbxProbe:
             raise PbxNotConnected(f"it did not connect within {self._patience:.0f} s") from error
         footing.evidence.append("the PBX has connected")
 
-    async def _log_in(self, footing: Footing) -> None:
+    async def _log_in(self, footing: StepLog) -> None:
         await self._until("log-in", lambda: self._heard.login is not None)
         who = f"App object {self._settings.app}" if not self._listens else "the password is that of the App object"
         footing.evidence.append(f"{who}; system name {self.domain}" if self.domain else who)
 
-    async def _check_master(self, footing: Footing) -> None:
+    async def _check_master(self, footing: StepLog) -> None:
         await self._until(
             "master PBX", lambda: self._heard.complete or bool(self._heard.login and self._heard.login.pbx)
         )
         told = self._heard.login.pbx if self._heard.login else None
         footing.evidence.append(f"its name is {told}" if told else f"users are at home at {self._settings.master}")
 
-    async def _check_rights(self, footing: Footing) -> None:
+    async def _check_rights(self, footing: StepLog) -> None:
         await self._until("rights", lambda: self._heard.complete)
         footing.evidence.append("TableUsers may be used")
 
-    async def _copy_users(self, footing: Footing) -> None:
+    async def _copy_users(self, footing: StepLog) -> None:
         await self._until("users", lambda: self._heard.complete)
         taking_part = sum(self._settings.users.takes_part(user) for user in self.users)
         footing.evidence.append(f"{len(self.users)} users, {taking_part} of them take part")
         if not taking_part:
             raise NobodyTakesPart(f"of {len(self.users)} users")
 
-    async def _read_presence(self, link: Link, footing: Footing) -> None:
+    async def _read_presence(self, link: Link, footing: StepLog) -> None:
         user = self._whom_to_look_at()
         presence = await link.read_presence(user.name)
         footing.evidence.append(
@@ -250,7 +250,7 @@ class PbxProbe:
         for user in self.users:
             if user.name and self._settings.users.takes_part(user):
                 return user
-        raise NotReached("no user with a Name takes part")
+        raise StepSkipped("no user with a Name takes part")
 
     async def _until(self, rung: str, done: Callable[[], bool]) -> None:
         """Wait until `done`. A failure of a later step also proves this one, or leaves it open."""
@@ -262,7 +262,7 @@ class PbxProbe:
                     raise failure
                 if place == "log-in" or self._heard.login is not None:
                     return
-                raise NotReached(f"not tried: {failure.meaning[0].lower()}{failure.meaning[1:]}")
+                raise StepSkipped(f"not tried: {failure.meaning[0].lower()}{failure.meaning[1:]}")
             await self._heard.news()
 
 

@@ -20,7 +20,7 @@ from engine.cli.client import CommandClient, saying
 from engine.cli.errors import ChangeNotUnderstood
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say, show
-from engine.cli.reports import Ladders
+from engine.cli.reports import CheckReports
 from engine.cli.status import FOLLOWED, PER_PAGE
 from engine.cli.terminal import palette_of_output
 from engine.core import bounded
@@ -84,7 +84,7 @@ def _attached(options: argparse.Namespace, work: Callable[[CommandClient], Await
 
 async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, as_json: bool) -> int:
     operation = await client.post(f"/v1/probes/{side}", Operation, question)
-    ladders, told = Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)), 0
+    ladders, told = CheckReports(palette_of_output(no_colour="NO_COLOR" in os.environ)), 0
     probe = await client.get(f"/v1/probes/{operation.id}", Probe)
 
     def what() -> str:
@@ -125,7 +125,7 @@ def tell_end(operation: Operation) -> None:
         remark("Internal error in the engine; please report it with the log.")
 
 
-def show_rungs(ladders: Ladders, rungs: Iterable[RungAccount], output: TextIO) -> None:
+def show_rungs(ladders: CheckReports, rungs: Iterable[RungAccount], output: TextIO) -> None:
     """Print steps."""
     for rung in rungs:
         for line in ladders.rung(displayed(rung)):
@@ -150,6 +150,6 @@ async def _preview(client: CommandClient, question: PreviewQuestion, *, as_json:
         if len(page.users) < PER_PAGE:
             break
     preview = msgspec.structs.replace(page, page=1, per_page=max(len(rows), 1), users=tuple(rows))
-    show(preview, Ladders(palette_of_output(no_colour="NO_COLOR" in os.environ)).preview, as_json=as_json)
+    show(preview, CheckReports(palette_of_output(no_colour="NO_COLOR" in os.environ)).preview, as_json=as_json)
     tell_end(operation)
     return WELL if operation.state == "done" else FAILED

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 
-class Commands(Protocol):
+class SubParsers(Protocol):
     """The collection that commands are declared in; argparse has no public name for its type."""
 
     def add_parser(
@@ -30,7 +30,7 @@ class Commands(Protocol):
         ...
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """Argument parser that fails if its output cannot be written; that of the library ignores the error."""
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def declare(
-    commands: Commands,
+    commands: SubParsers,
     texts: Mapping[str, tuple[str, str]],
     run: Callable[[argparse.Namespace], int],
     parent: argparse.ArgumentParser,
@@ -96,7 +96,7 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
-def _add_about(commands: Commands) -> None:
+def _add_about(commands: SubParsers) -> None:
     """Declare `version` and `completion`."""
     version = commands.add_parser(
         "version",
@@ -128,7 +128,7 @@ def _completion(options: argparse.Namespace) -> int:
     return WELL
 
 
-def _add_asking(commands: Commands) -> None:
+def _add_asking(commands: SubParsers) -> None:
     """Declare `status`, `users`, `explain`, `hold`, `resync` and `events`."""
     texts = {
         "status": ("show how the engine is doing", "Shows links, counts and problems with their remedies."),
@@ -154,7 +154,7 @@ def _run_asking(options: argparse.Namespace) -> int:
     return run_attached(options)
 
 
-def _add_demo(commands: Commands) -> None:
+def _add_demo(commands: SubParsers) -> None:
     """Declare `demo`."""
     parser = commands.add_parser(
         "demo",
@@ -194,7 +194,7 @@ def _run_demo(options: argparse.Namespace) -> int:
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def _add_log(commands: Commands) -> None:
+def _add_log(commands: SubParsers) -> None:
     """Declare `log` with what belongs to it."""
     log = commands.add_parser(
         "log",
@@ -243,7 +243,7 @@ def _run_log(options: argparse.Namespace) -> int:
     return run_log(options)
 
 
-def _add_log_in(commands: Commands) -> None:
+def _add_log_in(commands: SubParsers) -> None:
     """Declare `log-in` and what can be done with it."""
     log_in = commands.add_parser(
         "log-in",
@@ -264,7 +264,7 @@ def _run_log_in(options: argparse.Namespace) -> int:
     return run_log_in(options)
 
 
-def _add_secrets(commands: Commands) -> None:
+def _add_secrets(commands: SubParsers) -> None:
     """Declare `secret` and what can be done with it."""
     secret = commands.add_parser(
         "secret",
@@ -289,7 +289,7 @@ def _run_secrets(options: argparse.Namespace) -> int:
     return run_secret(options)
 
 
-def _add_service(commands: Commands) -> None:
+def _add_service(commands: SubParsers) -> None:
     """Declare `run`."""
     parser = commands.add_parser("run", help="synchronise presences until stopped", description="Runs the engine.")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="the settings file (TOML; found automatically)")
@@ -319,7 +319,7 @@ def _run_service(options: argparse.Namespace) -> int:
     return WELL
 
 
-def _add_settings(commands: Commands) -> None:
+def _add_settings(commands: SubParsers) -> None:
     """Declare `config` and what can be done with it."""
     config = commands.add_parser(
         "config",
@@ -363,7 +363,7 @@ def _run_settings(options: argparse.Namespace) -> int:
     return run_config(options)
 
 
-def _add_setup(commands: Commands) -> None:
+def _add_setup(commands: SubParsers) -> None:
     """Declare `setup`."""
     parser = commands.add_parser(
         "setup",
@@ -384,7 +384,7 @@ def _run_setup(options: argparse.Namespace) -> int:
     return run_setup(options)
 
 
-def _add_trying(commands: Commands) -> None:
+def _add_trying(commands: SubParsers) -> None:
     """Declare `probe` and `preview`."""
     common = attached()
     probe = commands.add_parser(
@@ -428,7 +428,7 @@ PROGRAM = "calendar-engine"
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser; its result for a command has the implementing function as `run`."""
-    parser: argparse.ArgumentParser = Parser(
+    parser: argparse.ArgumentParser = CommandParser(
         prog=PROGRAM, description="Sets the presence of innovaphone PBX users from their Exchange calendars."
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version('calendar-tui')}")

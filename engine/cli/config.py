@@ -40,13 +40,13 @@ def run_config(options: argparse.Namespace) -> int:
     """Run one of these commands and return its exit status. Raises a `Failure`."""
     return run_beside(
         options,
-        lambda client: Config(client, options).run(options.action),
+        lambda client: ConfigCommands(client, options).run(options.action),
         changes=options.action in CHANGING,
         with_state=options.action in WITH_STATE,
     )
 
 
-class Config:
+class ConfigCommands:
     """Runs the actions; data goes to standard output, as lines or as JSON, problems to standard error."""
 
     def __init__(self, client: CommandClient, options: argparse.Namespace) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from engine.api.paths import SOCKET
-from engine.cli.demo_output import Tally, View, choose_view, room_for_notes
+from engine.cli.demo_output import DemoOutput, DemoStats, choose_view, room_for_notes
 from engine.core.presence.model import PresenceSettings
-from engine.daemon.daemon import Site, Surroundings, open_site, serve
+from engine.daemon.daemon import Daemon, Environment, open_daemon, serve
 from engine.daemon.signals import until_signalled
 from engine.daemon.temporary_directory import scratch_directory
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
@@ -18,7 +18,7 @@ from engine.simulator.world import World
 from engine.simulator.world.scenarios import BERLIN, corp_world, surprises
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
-from engine.sync.events import Happening
+from engine.sync.events import Event
 
 MORNING = time(8, 50)
 LAST_CHANCE = 5.0
@@ -67,15 +67,15 @@ async def demo(
 
 
 async def _show(
-    company: Company, settings: Path, clock: SteadyClock, view: View, seconds: float | None, pipe: int | None
+    company: Company, settings: Path, clock: SteadyClock, view: DemoOutput, seconds: float | None, pipe: int | None
 ) -> bool:
-    tally = Tally()
+    tally = DemoStats()
 
-    def observe(happening: Happening) -> None:
+    def observe(happening: Event) -> None:
         tally.note(happening)
         view.show(happening)
 
-    around = Surroundings(
+    around = Environment(
         environment={
             ENVIRONMENT["exchange.password"]: EXCHANGE_PASSWORD.reveal(),
             ENVIRONMENT["pbx.password"]: PBX_PASSWORD.reveal(),
@@ -84,7 +84,7 @@ async def _show(
         observe=observe,
         resolver=RoutedResolver(company.exchange.routes),
     )
-    async with open_site(settings, None, around) as site:
+    async with open_daemon(settings, None, around) as site:
         await until_signalled(_run_for(site, seconds, lambda: _tell_surprises(company.world, clock, view)), pipe)
         status = site.service.seat.status()
     view.end(status, tally)
@@ -98,12 +98,12 @@ async def _show(
     )
 
 
-async def _tell_surprises(world: World, clock: SteadyClock, view: View) -> None:
+async def _tell_surprises(world: World, clock: SteadyClock, view: DemoOutput) -> None:
     async for surprise in surprises(world, clock):
         view.tell(clock.now(), surprise)
 
 
-async def _run_for(site: Site, seconds: float | None, meanwhile: Callable[[], Coroutine[None, None, None]]) -> None:
+async def _run_for(site: Daemon, seconds: float | None, meanwhile: Callable[[], Coroutine[None, None, None]]) -> None:
     """Run the engine; after `seconds` let it finish what is under way, and stop it."""
     async with asyncio.TaskGroup() as group:
         happening = group.create_task(meanwhile())

@@ -15,17 +15,17 @@ from engine.core.presence.model import Presence
 from engine.display import counted, visible
 from engine.sync.events import (
     ConcernArose,
-    Happening,
-    LinkRecovered,
-    LinkTrouble,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
     PresenceConfirmed,
     ReadingRestricted,
     UserTrouble,
 )
-from engine.sync.status import Status, UserProblem
+from engine.sync.status import EngineStatus, UserProblem
 
 
-class Tally:
+class DemoStats:
     """An observer that remembers how much was written and what went wrong with a whole side or with a presence."""
 
     def __init__(self) -> None:
@@ -33,19 +33,19 @@ class Tally:
         self._link_failures: list[tuple[str, Failure]] = []
         self._user_failures: dict[str, UserTrouble] = {}
 
-    def note(self, happening: Happening) -> None:
+    def note(self, happening: Event) -> None:
         """Count one happening."""
         match happening:
             case PresenceConfirmed():
                 self.presences_set += 1
-            case LinkTrouble(side, failure):
+            case ConnectionLost(side, failure):
                 self._link_failures.append((side.value, failure))
             case UserTrouble(user):
                 self._user_failures[user.guid] = happening
             case _:
                 pass
 
-    def errors(self, status: Status) -> list[tuple[str, Failure]]:
+    def errors(self, status: EngineStatus) -> list[tuple[str, Failure]]:
         """Return who or what failed and how, without the users that `status` lists as unresolved anyway."""
         known = {problem.user.guid for problem in status.unresolved}
         users = [trouble for guid, trouble in self._user_failures.items() if guid not in known]
@@ -67,7 +67,7 @@ BEFORE_THE_NOTE = 42
 """Columns of time, state and name."""
 
 
-class JsonView:
+class DemoJson:
     """One JSON object a line: every confirmed presence, and a summary at the end."""
 
     def __init__(self, zone: ZoneInfo) -> None:
@@ -77,7 +77,7 @@ class JsonView:
         """Say where the local API is, on standard error: every line here is an object of its own."""
         remark(f"calendar-engine demo: local API at {socket}")
 
-    def show(self, happening: Happening) -> None:
+    def show(self, happening: Event) -> None:
         """Print a confirmed presence."""
         if isinstance(happening, PresenceConfirmed):
             presence = {"activity": happening.presence.activity, "note": happening.presence.note}
@@ -87,7 +87,7 @@ class JsonView:
     def tell(self, at: datetime, change: str) -> None:
         """Nothing: what changes in a calendar shows in the presences."""
 
-    def end(self, status: Status, tally: Tally) -> None:
+    def end(self, status: EngineStatus, tally: DemoStats) -> None:
         """Print the summary."""
         _print_json(
             {
@@ -101,7 +101,7 @@ class JsonView:
         )
 
 
-class LineView:
+class DemoLines:
     """One line per event; glyph and word convey the same as the colour."""
 
     def __init__(self, zone: ZoneInfo, *, colour: bool, ascii_only: bool) -> None:
@@ -116,16 +116,16 @@ class LineView:
         say(f"In another terminal: calendar-engine status --socket {socket}")
         say()
 
-    def show(self, happening: Happening) -> None:
+    def show(self, happening: Event) -> None:
         """Print what happened."""
         match happening:
             case PresenceConfirmed(user, presence, at):
                 self._print_presence(f"{at.astimezone(self._zone):%H:%M}", user.label, presence)
             case UserTrouble(user, failure):
                 _print_trouble("       ! ", user.label, failure)
-            case LinkTrouble(side, failure):
+            case ConnectionLost(side, failure):
                 _print_trouble("       ! ", side.value, failure)
-            case LinkRecovered(side):
+            case ConnectionRestored(side):
                 say(f"       = {side} is working")
             case ReadingRestricted(failure) | ConcernArose(failure=failure):
                 say(f"       ! {failure}")
@@ -137,7 +137,7 @@ class LineView:
         """Print what changed in a calendar."""
         say(f"{at.astimezone(self._zone):%H:%M}  ~ {change}")
 
-    def end(self, status: Status, tally: Tally) -> None:
+    def end(self, status: EngineStatus, tally: DemoStats) -> None:
         """Print the summary."""
         say()
         say(
@@ -170,15 +170,15 @@ def _print_json(value: dict[str, object]) -> None:
     put(json.dumps(value, ensure_ascii=False).encode() + b"\n")
 
 
-View = JsonView | LineView
+DemoOutput = DemoJson | DemoLines
 
 
-def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) -> View:
+def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) -> DemoOutput:
     """Return the view that was asked for and that the terminal can show."""
     if as_json:
-        return JsonView(zone)
+        return DemoJson(zone)
     on_terminal = sys.stdout.isatty() and not plain
-    return LineView(
+    return DemoLines(
         zone,
         colour=on_terminal and not no_colour,
         ascii_only=is_ascii_only(sys.stdout),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.core.errors import Failure, Fault, Scope
-from engine.settings.problems import Problem
+from engine.settings.problems import InvalidSetting
 
 
 class UserNotFound(Failure):
@@ -96,7 +96,7 @@ class AnswersInvalid(Failure):
     meaning = "The answers are incomplete or invalid"
     remedy = "Correct everything named; nothing was checked or changed. calendar-engine(8) describes the file."
 
-    def __init__(self, file: Path, problems: Sequence[Problem]) -> None:
+    def __init__(self, file: Path, problems: Sequence[InvalidSetting]) -> None:
         super().__init__(f"{file}: {' '.join(map(str, problems))}")
         self.source = str(file)
         self.problems = tuple(problems)

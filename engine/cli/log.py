@@ -46,7 +46,7 @@ def run_log(options: argparse.Namespace) -> int:
 async def _run(options: argparse.Namespace, path: Path) -> int:
     client = CommandClient(path)
     status = await client.get("/v1/status", Status)
-    log = Log(client, ZoneInfo(status.timezone), as_json=options.json)
+    log = LogCommands(client, ZoneInfo(status.timezone), as_json=options.json)
     match options.action:
         case "show" if len(options.filter) == 1 and options.filter[0].isdecimal():
             return await log.one(options.filter[0], raw=options.raw)
@@ -64,7 +64,7 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
             return await log.switch(options)
 
 
-class Log:
+class LogCommands:
     """Runs the commands; data goes to standard output, as lines or as JSON, progress to standard error."""
 
     def __init__(self, client: CommandClient, zone: ZoneInfo, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from engine.api.schema.log import (
     LogRow,
     LogStatistics,
 )
-from engine.cli.terminal import Palette
+from engine.cli.terminal import AnsiPalette
 from engine.display import counted, visible_lines
 
 RED, YELLOW, CYAN, FAINT = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[2m"
@@ -25,7 +25,7 @@ _MARKUP = re.compile(r"(</?[\w.:-]+)|(\"[^\"<>]*\")|(/?>)")
 class LogReports:
     """Writes reports with times of `zone`."""
 
-    def __init__(self, palette: Palette, zone: ZoneInfo) -> None:
+    def __init__(self, palette: AnsiPalette, zone: ZoneInfo) -> None:
         self._palette = palette
         self._zone = zone
 

@@ -12,13 +12,13 @@ from engine.api.client import reachable_socket
 from engine.api.errors import EngineUnreachable
 from engine.api.paths import SOCKET, usual_sockets
 from engine.cli.client import CommandClient
-from engine.daemon.daemon import open_site
+from engine.daemon.daemon import open_daemon
 from engine.daemon.log_handler import start_logging
 from engine.daemon.loop import run_loop
 from engine.daemon.paths import settings_path
 from engine.daemon.temporary_directory import scratch_directory
 from engine.server.app import ApiServer
-from engine.server.sockets import open_doors
+from engine.server.sockets import open_sockets
 
 
 def run_beside(
@@ -61,8 +61,8 @@ def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
 @asynccontextmanager
 async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[CommandClient]:
     """Serve requests in this process while the context lasts; no engine is started."""
-    async with open_site(settings, None, state_dir=state) as site:
-        with open_doors(directory / SOCKET, None, {}) as doors:
+    async with open_daemon(settings, None, state_dir=state) as site:
+        with open_sockets(directory / SOCKET, None, {}) as doors:
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(ApiServer(site.desk, doors, site.service.keep, more=site.parts).serve())
                 try:

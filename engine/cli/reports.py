@@ -23,7 +23,7 @@ from engine.api.schema import (
 )
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.preview import Preview, PreviewRow
-from engine.cli.terminal import Palette, cut, fitted, room
+from engine.cli.terminal import AnsiPalette, cut, fitted, room
 from engine.display import counted
 
 INDENT = " " * 4
@@ -37,10 +37,10 @@ AWAITED = {
 }
 
 
-class Reports:
+class StatusReports:
     """Writes reports for a terminal of `width` columns, with times in `zone`, as notes have them."""
 
-    def __init__(self, palette: Palette, zone: ZoneInfo, width: int | None = None) -> None:
+    def __init__(self, palette: AnsiPalette, zone: ZoneInfo, width: int | None = None) -> None:
         self._palette = palette
         self._zone = zone
         self._width = width or room()
@@ -242,10 +242,10 @@ GOOD_NEWS = {
 }
 
 
-class EventLines:
+class EventReports:
     """Writes events as lines, with times in `zone`, no wider than the terminal."""
 
-    def __init__(self, palette: Palette, zone: ZoneInfo) -> None:
+    def __init__(self, palette: AnsiPalette, zone: ZoneInfo) -> None:
         self._palette = palette
         self._zone = zone
 
@@ -280,10 +280,10 @@ def _cut(line: str) -> str:
     return cut(line, room(), "…")
 
 
-class Ladders:
+class CheckReports:
     """Writes for a terminal of `width` columns; times are those of the notes."""
 
-    def __init__(self, palette: Palette, width: int | None = None) -> None:
+    def __init__(self, palette: AnsiPalette, width: int | None = None) -> None:
         self._palette = palette
         self._width = width or room()
 

@@ -23,8 +23,8 @@ from engine.cli.client import CommandClient, saying
 from engine.cli.errors import AnswersInvalid, AnswersNotGiven
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say
-from engine.cli.reports import Ladders
-from engine.cli.setup_prompts import Dialogue
+from engine.cli.reports import CheckReports
+from engine.cli.setup_prompts import SetupPrompts
 from engine.cli.status import FOLLOWED
 from engine.cli.terminal import palette_of
 from engine.core import bounded
@@ -33,7 +33,7 @@ from engine.daemon.process import protect_memory
 from engine.display import displayed
 from engine.settings.forms import differences
 from engine.settings.keys import KEYS
-from engine.settings.problems import Problem, SettingsInvalid
+from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.settings.reader import read_settings
 from engine.setup.flow import TIME_ZONE
 from engine.store.secrets import ENVIRONMENT, given_secrets
@@ -46,13 +46,13 @@ class Answers:
 
     settings: dict[str, Value]
     user: str
-    problems: tuple[Problem, ...]
+    problems: tuple[InvalidSetting, ...]
 
 
 def read_answers(path: Path) -> Answers:
     """Return the answers in a file. Raises `SettingsMissing` or `SettingsUnreadable`."""
     text = SettingsFile(path).read()
-    found: tuple[Problem, ...] = ()
+    found: tuple[InvalidSetting, ...] = ()
     try:
         read_settings(text, default_zone=system_zone(), source=str(path), today=datetime.now(UTC).date())
     except SettingsInvalid as failure:
@@ -62,20 +62,20 @@ def read_answers(path: Path) -> Answers:
     return Answers(settings, user, (*found, *others))
 
 
-def _setup_table(text: str) -> tuple[str, tuple[Problem, ...]]:
+def _setup_table(text: str) -> tuple[str, tuple[InvalidSetting, ...]]:
     try:
         table = bounded.toml(text).get("setup", {})
     except bounded.NotReadable:
         return "", ()  # reported as a problem of the settings
     if not isinstance(table, dict):
-        return "", (Problem("setup", None, "must be a table", "Write a table [setup] with user = … in it."),)
+        return "", (InvalidSetting("setup", None, "must be a table", "Write a table [setup] with user = … in it."),)
     user = table.pop("user", "")
     others = [
-        Problem(f"setup.{name}", None, "is not a known key", "The only key besides the settings is setup.user.")
+        InvalidSetting(f"setup.{name}", None, "is not a known key", "The only key besides the settings is setup.user.")
         for name in table
     ]
     if not isinstance(user, str):
-        others.append(Problem("setup.user", None, "must be text", "Write the e-mail address of a user."))
+        others.append(InvalidSetting("setup.user", None, "must be text", "Write the e-mail address of a user."))
     return str(user), tuple(others)
 
 
@@ -88,7 +88,7 @@ class SetupClient:
     def __init__(self, client: CommandClient, narration: TextIO) -> None:
         self._client = client
         self._narration = narration
-        self._ladders = Ladders(palette_of(narration, no_colour="NO_COLOR" in os.environ))
+        self._ladders = CheckReports(palette_of(narration, no_colour="NO_COLOR" in os.environ))
 
     async def under_way(self) -> Setup | None:
         """Return the set-up in progress, None if there is none."""
@@ -146,11 +146,11 @@ class TriedStep(msgspec.Struct, frozen=True, kw_only=True):
     rungs: tuple[RungAccount, ...]
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class SetupResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a set-up from a file. `changes` and `new_secrets` were applied, or would be if all goes well."""
 
     state: Literal["unusable", "failed", "works", "applied"]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[InvalidSetting, ...] = ()
     steps: tuple[TriedStep, ...] = ()
     changes: tuple[SettingChange, ...] = ()
     new_secrets: tuple[str, ...] = ()
@@ -180,7 +180,7 @@ async def _run(options: argparse.Namespace, path: Path, answers: Answers | None)
     client = CommandClient(path)
     setup = SetupClient(client, sys.stderr if options.json else sys.stdout)
     if answers is None:
-        return await Dialogue(setup).run()
+        return await SetupPrompts(setup).run()
     return await _by_file(setup, answers, options)
 
 
@@ -189,7 +189,7 @@ async def _by_file(setup: SetupClient, answers: Answers, options: argparse.Names
     problems = (*answers.problems, *_missing(state, answers))
     if problems:
         if options.json:
-            put_json(Outcome(state="unusable", problems=problems))
+            put_json(SetupResult(state="unusable", problems=problems))
         raise AnswersInvalid(options.answers, problems)
     outcome = await _carried_out(setup, state, apply=not options.check_only)
     if options.json:
@@ -209,9 +209,9 @@ async def _answered(setup: SetupClient, answers: Answers, options: argparse.Name
     return await setup.answer(SetupAnswers(settings=answers.settings, secrets=secrets, user=answers.user))
 
 
-async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Outcome:
+async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> SetupResult:
     """Check all steps and, if all pass, `apply` the answers."""
-    outcome = Outcome(state="works", changes=state.changes, new_secrets=state.new_secrets)
+    outcome = SetupResult(state="works", changes=state.changes, new_secrets=state.new_secrets)
     tried: list[TriedStep] = []
     for each in state.steps:
         if each.can_check:
@@ -226,18 +226,18 @@ async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Outc
     return msgspec.structs.replace(outcome, state="applied", changes=applied.changes, new_secrets=applied.new_secrets)
 
 
-def _missing(state: Setup, answers: Answers) -> Iterator[Problem]:
+def _missing(state: Setup, answers: Answers) -> Iterator[InvalidSetting]:
     """Yield what the file cannot be seen to lack: the secrets are elsewhere, and a time zone may be known already."""
     for problem in state.problems:
         if problem.key == TIME_ZONE and all(each.key != TIME_ZONE for each in answers.problems):
             remedy = 'Add timezone = "Europe/Berlin", or the zone of your users, to the table [presence].'
-            yield Problem(problem.key, None, problem.reason, remedy)
+            yield InvalidSetting(problem.key, None, problem.reason, remedy)
         if problem.key in ENVIRONMENT:
             remedy = f"Set {ENVIRONMENT[problem.key]} in the environment, or add it to the file given with --secrets."
-            yield Problem(problem.key, None, problem.reason, remedy)
+            yield InvalidSetting(problem.key, None, problem.reason, remedy)
 
 
-def _lines(outcome: Outcome) -> Iterator[str]:
+def _lines(outcome: SetupResult) -> Iterator[str]:
     """Yield what was changed, and which secrets went in."""
     for change in outcome.changes:
         before = "" if change.before is None else f" (was {change.before})"

@@ -16,7 +16,7 @@ from engine.display import visible
 HOW = "Enter keeps the value in brackets, - removes an answer, < goes back a step, ? explains."
 
 
-class Following(Protocol):
+class SetupSteps(Protocol):
     """The set-up of one engine."""
 
     async def under_way(self) -> Setup | None: ...  # noqa: D102
@@ -30,11 +30,11 @@ class StepBack(Exception):
     """Raised when < is typed."""
 
 
-class Dialogue:
+class SetupPrompts:
     """Asks with `ask`, and for secrets with `ask_hidden`; prints to standard output."""
 
     def __init__(
-        self, setup: Following, ask: Callable[[str], str] = input, ask_hidden: Callable[[str], str] = getpass.getpass
+        self, setup: SetupSteps, ask: Callable[[str], str] = input, ask_hidden: Callable[[str], str] = getpass.getpass
     ) -> None:
         self._setup = setup
         self._ask = interruptible(ask)

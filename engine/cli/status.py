@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from engine.api.client import reachable_socket, understood
+from engine.api.client import decoded, reachable_socket
 from engine.api.paths import usual_sockets
 from engine.api.schema import (
     AuditEvent,
@@ -26,7 +26,7 @@ from engine.cli.client import CommandClient, saying
 from engine.cli.errors import UserNotClear, UserNotFound
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put, remark, say, show
-from engine.cli.reports import EventLines, Reports, held_in_words
+from engine.cli.reports import EventReports, StatusReports, held_in_words
 from engine.cli.terminal import palette_of_output
 from engine.daemon.loop import run_loop
 from engine.display import counted, displayed
@@ -56,7 +56,7 @@ def _changes(options: argparse.Namespace) -> bool:
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
     client = CommandClient(path)
-    commands = Commands(client, await client.get("/v1/status", Status), as_json=options.json)
+    commands = StatusCommands(client, await client.get("/v1/status", Status), as_json=options.json)
     match options.command:
         case "status":
             return commands.status()
@@ -72,7 +72,7 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
             return await commands.events()
 
 
-class Commands:
+class StatusCommands:
     """Data goes to standard output, as lines or as JSON; what is going on goes to standard error.
 
     `status` is how the engine is; its time zone is that of all times for people.
@@ -82,8 +82,8 @@ class Commands:
         palette, zone = palette_of_output(no_colour="NO_COLOR" in os.environ), ZoneInfo(status.timezone)
         self._client = client
         self._status = status
-        self._reports = Reports(palette, zone)
-        self._lines = EventLines(palette, zone)
+        self._reports = StatusReports(palette, zone)
+        self._lines = EventReports(palette, zone)
         self._as_json = as_json
 
     def status(self) -> int:
@@ -178,7 +178,7 @@ class Commands:
             if self._as_json:
                 put(b'{"event":"%s","data":%s}\n' % (event.name.encode(), event.data))
             elif event.name in kinds:
-                say(self._lines.line(displayed(understood(event.data, kinds[event.name], event.name))))
+                say(self._lines.line(displayed(decoded(event.data, kinds[event.name], event.name))))
         return FAILED  # not before the events have, with a failure
 
     async def _all_users(self, words: str) -> UsersPage:

@@ -62,7 +62,7 @@ def is_ascii_only(stream: TextIO) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Palette:
+class AnsiPalette:
     """The capabilities of an output: colours and glyphs."""
 
     colour: bool
@@ -90,11 +90,11 @@ class Palette:
         return f"{colour}{text}{PLAIN}" if self.colour and colour else text
 
 
-def palette_of_output(*, no_colour: bool) -> Palette:
+def palette_of_output(*, no_colour: bool) -> AnsiPalette:
     """Return the capabilities of standard output."""
     return palette_of(sys.stdout, no_colour=no_colour)
 
 
-def palette_of(output: TextIO, *, no_colour: bool) -> Palette:
+def palette_of(output: TextIO, *, no_colour: bool) -> AnsiPalette:
     """Return the capabilities of an output: colours only on a terminal."""
-    return Palette(colour=output.isatty() and not no_colour, ascii_only=is_ascii_only(output))
+    return AnsiPalette(colour=output.isatty() and not no_colour, ascii_only=is_ascii_only(output))

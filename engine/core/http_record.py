@@ -8,7 +8,7 @@ PHASES = ("queue", "connect", "tls", "login", "send", "wait", "receive")
 """The phases of a request, in this order."""
 
 
-class TracedExchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class HttpRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One attempt at a request. Authentication headers are not among `request_headers`.
 
     `status` is None if there was no response; then `failure` is the name of the failure. With a status, `failure` names

@@ -11,7 +11,7 @@ import platformdirs
 from aiohttp.abc import AbstractResolver
 
 from engine.checks.exchange import ExchangeAccess
-from engine.checks.factory import Workbench
+from engine.checks.factory import CheckFactory
 from engine.checks.network import look_up, looking_up_by
 from engine.core.clock import Clock
 from engine.core.secret import Secret
@@ -30,7 +30,7 @@ from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCerti
 from engine.pbx.client import PbxLink
 from engine.pbx.events import PbxEvent
 from engine.pbx.server import PbxListener
-from engine.settings.model import EngineSettings, ExchangeSettings, ExchangeType, PbxLinkKind, Settings
+from engine.settings.model import EngineSettings, ExchangeSettings, ExchangeType, PbxLinkKind, SiteSettings
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.events import Observer
@@ -41,7 +41,7 @@ USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
 
 
 def calendar_source(
-    settings: Settings,
+    settings: SiteSettings,
     secrets: Secrets,
     *,
     clock: Clock,
@@ -66,7 +66,7 @@ def calendar_source(
 
 
 def exchange_access(
-    settings: Settings,
+    settings: SiteSettings,
     secrets: Secrets,
     *,
     clock: Clock,
@@ -125,7 +125,7 @@ def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:
 
 
 def assemble(
-    settings: Settings,
+    settings: SiteSettings,
     secrets: Secrets,
     store: AcknowledgedPresences,
     *,
@@ -161,9 +161,9 @@ def assemble(
     )
 
 
-def make_workbench(
+def make_check_factory(
     clock: Clock, network_clock: Clock, resolver: AbstractResolver | None = None, log_ins: LogIns | None = None
-) -> Workbench:
+) -> CheckFactory:
     """Return the factory of checks. `resolver` looks up Exchange's servers; `log_ins` are those of the engine, so that
     attempts of a check count for both."""
     log_ins = log_ins or LogIns(network_clock)
@@ -175,7 +175,7 @@ def make_workbench(
         resolver=resolver,
         log_ins=log_ins,
     )
-    return Workbench(
+    return CheckFactory(
         make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event, log_ins),
         make_access=access,
         clock=clock,
@@ -185,7 +185,7 @@ def make_workbench(
 
 
 def pbx_link(
-    settings: Settings,
+    settings: SiteSettings,
     password: Secret,
     clock: Clock,
     on_event: Callable[[PbxEvent], None],
@@ -201,7 +201,7 @@ def pbx_link(
     return PbxLink(pbx, password, clock, on_event, tls=context, random=SystemRandom(), log_ins=log_ins)
 
 
-def _listen_certificate(settings: Settings) -> ListenCertificate:
+def _listen_certificate(settings: SiteSettings) -> ListenCertificate:
     pbx = settings.pbx
     if pbx.certificate is not None:
         return GivenCertificate(pbx.certificate, pbx.certificate_key)

@@ -11,26 +11,26 @@ from pathlib import Path
 from aiohttp.abc import AbstractResolver
 
 from engine.api.paths import socket_path
-from engine.checks.factory import Workbench
+from engine.checks.factory import CheckFactory
 from engine.core.clock import Clock
-from engine.daemon.build import assemble, make_workbench, state_directory
+from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
-from engine.daemon.log_messages import introduce, log
+from engine.daemon.log_messages import log, log_settings
 from engine.daemon.process import taken_environment
 from engine.daemon.signals import on_hangup, until_signalled
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
-from engine.server.handlers.checks import ProbesPart
-from engine.server.handlers.logins import LogInsPart
-from engine.server.handlers.preview import PreviewPart
-from engine.server.handlers.secrets import SecretsPart
-from engine.server.handlers.settings import SettingsPart
-from engine.server.handlers.setup import SetupPart
-from engine.server.http import Part
-from engine.server.sockets import open_doors
-from engine.server.state import Desk
-from engine.server.trial_settings import Candidates
-from engine.settings.model import EngineSettings, Settings
+from engine.server.handlers.checks import CheckRoutes
+from engine.server.handlers.logins import LogInRoutes
+from engine.server.handlers.preview import PreviewRoutes
+from engine.server.handlers.secrets import SecretRoutes
+from engine.server.handlers.settings import SettingsRoutes
+from engine.server.handlers.setup import SetupRoutes
+from engine.server.http import Routes
+from engine.server.sockets import open_sockets
+from engine.server.state import ApiState
+from engine.server.trial_settings import TrialSettings
+from engine.settings.model import EngineSettings, SiteSettings
 from engine.setup.checks import SetupChecks
 from engine.setup.guesses import guessed_zone
 from engine.setup.session import SetupSession
@@ -40,14 +40,14 @@ from engine.store.errors import StoreDamaged, StoreForeign
 from engine.store.logins import LogInHistory
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secret_sources import SecretSources
-from engine.store.secret_store import Vault
+from engine.store.secret_store import SecretStore
 from engine.store.secrets import Secrets
 from engine.store.settings_history import SettingsHistory
 from engine.supervisor.plan import Assemble
 from engine.supervisor.settings_file import SettingsFile, system_zone
-from engine.supervisor.supervisor import Service
+from engine.supervisor.supervisor import Supervisor
 from engine.sync.clocks import SteadyClock, SystemClock
-from engine.sync.events import Happening, Observer, ServiceChanged
+from engine.sync.events import Event, Observer, ServiceChanged
 from engine.sync.reconciler import Engine
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ SETUP = "setup.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class Installation:
     """Settings file, `state` directory and secrets; `given` are the engine settings in effect until the next start.
 
     `exchanges` is to be opened where the service runs.
@@ -71,23 +71,23 @@ class Premises:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Daemon:
     """A service with its settings loaded, and the parts of its API."""
 
-    premises: Premises
-    service: Service
-    desk: Desk
-    parts: Sequence[Part]
+    premises: Installation
+    service: Supervisor
+    desk: ApiState
+    parts: Sequence[Routes]
 
 
 @asynccontextmanager
-async def open_premises(
+async def open_installation(
     settings_file: Path,
     secrets_file: Path | None,
     environment: Mapping[str, str],
     clock: Clock,
     state_dir: Path | None = None,
-) -> AsyncIterator[Premises]:
+) -> AsyncIterator[Installation]:
     """Lock and open the state directory during the context. `state_dir` overrides its path; `clock` is calendar time.
 
     Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
@@ -96,13 +96,13 @@ async def open_premises(
     given = file.engine_settings()
     state = state_dir or state_directory(given)
     credentials = environment.get("CREDENTIALS_DIRECTORY")
-    vault = Vault(state, Path(credentials) if credentials else None)
+    vault = SecretStore(state, Path(credentials) if credentials else None)
     database = Database(state)
     try:
         await _opened(database)
         await asyncio.to_thread(file.sweep)
         sources = SecretSources(environment, secrets_file, vault, clock.now, settings_file=settings_file)
-        yield Premises(file, given, state, database, sources, DebugLog(state, clock))
+        yield Installation(file, given, state, database, sources, DebugLog(state, clock))
     finally:
         await database.close()
 
@@ -119,30 +119,30 @@ async def _opened(database: Database) -> None:
         await database.reopen()
 
 
-async def begin_site(
-    premises: Premises,
+async def build_daemon(
+    premises: Installation,
     assemble: Assemble,
-    workbench: Workbench,
+    workbench: CheckFactory,
     *,
     clock: Clock,
     network_clock: Clock,
     log_ins: LogIns | None = None,
-) -> Site:
+) -> Daemon:
     """Return a service whose engines `assemble` makes, and whose probes are made with `workbench`; nothing runs yet.
 
     `log_ins` are those that both ask before each log-in.
     """
     log_ins = log_ins or LogIns(network_clock, LogInHistory(premises.database))
 
-    def make(settings: Settings, secrets: Secrets) -> Engine:
-        premises.exchanges.know(secrets)
+    def make(settings: SiteSettings, secrets: Secrets) -> Engine:
+        premises.exchanges.add_secrets(secrets)
         return assemble(settings, secrets)
 
-    def follow(happening: Happening) -> None:
+    def follow(happening: Event) -> None:
         if isinstance(happening, ServiceChanged) and service.settings is not None:
-            premises.exchanges.heed(service.settings)
+            premises.exchanges.apply_settings(service.settings)
 
-    service = Service(
+    service = Supervisor(
         premises.file,
         SettingsHistory(premises.database),
         premises.sources.secrets,
@@ -154,29 +154,31 @@ async def begin_site(
     )
     service.seat.observe(follow)
     await service.begin()
-    desk = Desk(service.seat, clock, AuditTrail(premises.database))
+    desk = ApiState(service.seat, clock, AuditTrail(premises.database))
     await desk.audit.load()
-    more = (LogInsPart(log_ins, service, desk), *_service_parts(premises, service, desk, workbench))
+    more = (LogInRoutes(log_ins, service, desk), *_service_parts(premises, service, desk, workbench))
     parts = (*more, *premises.exchanges.parts(service.seat, desk))
-    return Site(premises, service, desk, parts)
+    return Daemon(premises, service, desk, parts)
 
 
-def _service_parts(premises: Premises, service: Service, desk: Desk, workbench: Workbench) -> tuple[Part, ...]:
+def _service_parts(
+    premises: Installation, service: Supervisor, desk: ApiState, workbench: CheckFactory
+) -> tuple[Routes, ...]:
     """Return the parts of the API that a service adds to those of every engine."""
     sources = premises.sources
-    candidates = Candidates(service, sources)
+    candidates = TrialSettings(service, sources)
     session = SetupSession(service, sources, premises.state / SETUP, guessed_zone(system_zone()))
     return (
-        SettingsPart(service, desk),
-        SecretsPart(sources, service, desk),
-        ProbesPart(desk, candidates, workbench),
-        PreviewPart(desk, candidates),
-        SetupPart(desk, session, SetupChecks(workbench)),
+        SettingsRoutes(service, desk),
+        SecretRoutes(sources, service, desk),
+        CheckRoutes(desk, candidates, workbench),
+        PreviewRoutes(desk, candidates),
+        SetupRoutes(desk, session, SetupChecks(workbench)),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Environment:
     """Dependencies that a demo replaces: `clock` is calendar time, `resolver` looks up Exchange's servers."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -187,24 +189,24 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def open_site(
+async def open_daemon(
     settings_file: Path,
     secrets_file: Path | None,
-    around: Surroundings | None = None,
+    around: Environment | None = None,
     state_dir: Path | None = None,
-) -> AsyncIterator[Site]:
+) -> AsyncIterator[Daemon]:
     """Lock and open the state directory during the context; nothing runs yet. `state_dir` overrides its path.
 
     Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
     """
-    around = around or Surroundings()
+    around = around or Environment()
     clock, network_clock, resolver = around.clock, around.network_clock, around.resolver
-    async with open_premises(settings_file, secrets_file, around.environment, clock, state_dir) as premises:
+    async with open_installation(settings_file, secrets_file, around.environment, clock, state_dir) as premises:
         presences = AcknowledgedPresences(premises.database)
         log_ins = LogIns(network_clock, LogInHistory(premises.database))
 
-        def engine(settings: Settings, secrets: Secrets) -> Engine:
-            introduce(settings)
+        def engine(settings: SiteSettings, secrets: Secrets) -> Engine:
+            log_settings(settings)
             return assemble(
                 settings,
                 secrets,
@@ -217,15 +219,15 @@ async def open_site(
                 log_ins=log_ins,
             )
 
-        workbench = make_workbench(clock, network_clock, resolver, log_ins)
-        yield await begin_site(premises, engine, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins)
+        workbench = make_check_factory(clock, network_clock, resolver, log_ins)
+        yield await build_daemon(premises, engine, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins)
 
 
-async def serve(site: Site) -> None:
+async def serve(site: Daemon) -> None:
     """Run the service and its API until cancelled. Raises the failures that end it, in an exception group."""
     given, exchanges = site.premises.given, site.premises.exchanges
     async with exchanges.opened():
-        with open_doors(socket_path(given.socket), given.socket_group, os.environ) as doors:
+        with open_sockets(socket_path(given.socket), given.socket_group, os.environ) as doors:
             logger.info("local API at %s", doors.main)
             keep = site.service.keep
             async with asyncio.TaskGroup() as group:
@@ -241,7 +243,7 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
 
     Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
     """
-    around = Surroundings(environment=taken_environment())
-    async with open_site(settings_file, secrets_file, around) as site:
+    around = Environment(environment=taken_environment())
+    async with open_daemon(settings_file, secrets_file, around) as site:
         with on_hangup(site.service.look_soon):
             await until_signalled(serve(site))

@@ -7,16 +7,16 @@ from pathlib import Path
 from engine.core.clock import Clock
 from engine.debuglog.query import LogReader
 from engine.debuglog.recorder import Capture
-from engine.exchange.diagnosis import Account
+from engine.exchange.diagnosis import ServiceAccount
 from engine.exchange.ews.addresses import smtp_address
-from engine.server.handlers.log import LogExportPart, LogPart
-from engine.server.http import Part
-from engine.server.log import LogDesk
+from engine.server.handlers.log import LogExportRoutes, LogRoutes
+from engine.server.http import Routes
+from engine.server.log import LogService
 from engine.server.log_export import LogExport
-from engine.server.state import Desk
-from engine.settings.model import ExchangeType, Settings
+from engine.server.state import ApiState
+from engine.settings.model import ExchangeType, SiteSettings
 from engine.store.secrets import Secrets
-from engine.sync.events import Happening, UserChanged
+from engine.sync.events import Event, UserChanged
 from engine.sync.views import EngineView
 
 
@@ -27,24 +27,24 @@ class DebugLog:
         self.capture = Capture(state_dir, clock)
         self._reader = LogReader(self.capture.path)
         self._clock = clock
-        self._settings: Settings | None = None
+        self._settings: SiteSettings | None = None
 
-    def heed(self, settings: Settings) -> None:
+    def apply_settings(self, settings: SiteSettings) -> None:
         """Apply new settings."""
         self._settings = settings
         self.capture.apply(settings.debug_log)
 
-    def know(self, secrets: Secrets) -> None:
+    def add_secrets(self, secrets: Secrets) -> None:
         """Add secrets to redact wherever they occur."""
-        self.capture.know((secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password))
+        self.capture.add_secrets((secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password))
 
-    def parts(self, engine: EngineView, desk: Desk) -> tuple[Part, ...]:
+    def parts(self, engine: EngineView, desk: ApiState) -> tuple[Routes, ...]:
         """Return its parts of the API; from now on mailboxes are attributed to the users of `engine`."""
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
-        log_desk = LogDesk(desk, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers)
-        part = LogPart(log_desk)
-        return part, LogExportPart(part, LogExport(log_desk, desk, lambda: self._settings))
+        log_desk = LogService(desk, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers)
+        part = LogRoutes(log_desk)
+        return part, LogExportRoutes(part, LogExport(log_desk, desk, lambda: self._settings))
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -59,16 +59,16 @@ class DebugLog:
     def _bodies_for_readers(self) -> bool:
         return self._settings is not None and self._settings.debug_log.bodies_for_readers
 
-    def _account(self) -> Account:
-        return Account("") if self._settings is None else account_of(self._settings)
+    def _account(self) -> ServiceAccount:
+        return ServiceAccount("") if self._settings is None else account_of(self._settings)
 
 
-def account_of(settings: Settings) -> Account:
+def account_of(settings: SiteSettings) -> ServiceAccount:
     """Return the account named in commands for administrators."""
     exchange = settings.exchange
     if exchange.type is ExchangeType.ON_PREMISES:
-        return Account(exchange.user)
-    return Account(exchange.client_id or "", by_certificate=exchange.certificate is not None)
+        return ServiceAccount(exchange.user)
+    return ServiceAccount(exchange.client_id or "", by_certificate=exchange.certificate is not None)
 
 
 class MailboxOwners:
@@ -90,12 +90,12 @@ class MailboxOwners:
         address = mailbox.lower()
         return self._labels.get(address) or self._by_name.get(address.partition("@")[0], "")
 
-    def _observe(self, happening: Happening) -> None:
+    def _observe(self, happening: Event) -> None:
         if isinstance(happening, UserChanged):
             self._learn(happening.guid)
 
     def _learn(self, guid: str) -> None:
-        user = self._engine.glance(guid)
+        user = self._engine.summary(guid)
         if user is not None:
             self._by_name[user.user.name.lower()] = user.user.label
             for address in filter(None, (user.mailbox, *map(smtp_address, user.user.addresses))):

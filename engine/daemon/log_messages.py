@@ -5,16 +5,16 @@ from datetime import datetime
 from importlib.metadata import version
 
 from engine.core.presence import missing_messages
-from engine.settings.model import Settings
+from engine.settings.model import SiteSettings
 from engine.sync.events import (
     AccountPaused,
     ConcernArose,
     ConcernOver,
-    Happening,
-    LinkRecovered,
-    LinkTrouble,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
     ListeningForPbx,
-    PbxRefused,
+    PbxRejected,
     PresenceConfirmed,
     PresenceWithheld,
     ReadingRestricted,
@@ -26,7 +26,7 @@ from engine.sync.events import (
 logger = logging.getLogger("engine")
 
 
-def introduce(settings: Settings) -> None:
+def log_settings(settings: SiteSettings) -> None:
     """Log the start, and the messages that the presence language lacks and shows in English."""
     pbx, exchange = settings.pbx, settings.exchange
     logger.info("calendar-engine %s: PBX %s at %s:%s", version("calendar-tui"), pbx.master, pbx.host, pbx.port)
@@ -36,7 +36,7 @@ def introduce(settings: Settings) -> None:
         logger.warning("language %s lacks, and shows in English: %s", settings.presence.language, ", ".join(missing))
 
 
-def log(happening: Happening) -> None:
+def log(happening: Event) -> None:
     """Log one event; notes are left out, since they may contain the subject of an appointment."""
     match happening:
         case PresenceConfirmed(user, presence):
@@ -47,16 +47,16 @@ def log(happening: Happening) -> None:
             logger.warning("%s: %s. %s", user.label, failure, failure.remedy)
         case UserRecovered(user):
             logger.info("%s: the problem is resolved", user.label)
-        case LinkTrouble(side, failure, None):
+        case ConnectionLost(side, failure, None):
             logger.warning("%s: %s. %s", side, failure, failure.remedy)
-        case LinkTrouble(side, failure, datetime() as until):
+        case ConnectionLost(side, failure, datetime() as until):
             logger.warning("%s: %s. %s Next try at %s UTC.", side, failure, failure.remedy, f"{until:%H:%M:%S}")
-        case LinkRecovered(side):
+        case ConnectionRestored(side):
             logger.info("%s: working", side)
         case ListeningForPbx(url, fingerprint):
             logger.info("listening for the PBX; URL of the App object: %s", url)
             logger.info("SHA-256 of the certificate presented to the PBX: %s", fingerprint)
-        case PbxRefused(name, failure):
+        case PbxRejected(name, failure):
             logger.warning("PBX %s is not used: %s. %s", name, failure, failure.remedy)
         case AccountPaused(failure, until):
             logger.warning("%s. %s It resumes at %s UTC.", failure, failure.remedy, f"{until:%H:%M:%S}")

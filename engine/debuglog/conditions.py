@@ -33,7 +33,7 @@ def holds(content: bytes, needle: bytes) -> bool:
     return needle in request.lower() or needle in response.lower()
 
 
-class Conditions:
+class SqlConditions:
     """Builds conditions on `exchange e`, looking up names and codes; `since` is relative to `now`."""
 
     def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:

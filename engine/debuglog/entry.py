@@ -8,8 +8,8 @@ from html import unescape
 import msgspec
 from msgspec.structs import replace
 
-from engine.core.http_record import PHASES, TracedExchange
-from engine.debuglog.redaction.multi_search import Words
+from engine.core.http_record import PHASES, HttpRecord
+from engine.debuglog.redaction.multi_search import MultiSearch
 from engine.debuglog.redaction.pseudonyms import blank_personal
 from engine.debuglog.redaction.secrets import Headers, SecretRedactor, as_bytes, joined
 
@@ -17,7 +17,7 @@ LARGEST_BODY = 1024 * 1024
 """Maximum bytes of a body that are kept; its true size is recorded as well."""
 
 
-class Particulars(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class EntryDetails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Details shown only for a single entry. `phases` are in milliseconds."""
 
     method: str
@@ -29,7 +29,7 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     response_size: int
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class EntryRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An entry in a list. `at` is when it ended, in seconds since 1970."""
 
     id: int
@@ -49,12 +49,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     received: int
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A complete entry as stored, without secrets."""
 
-    row: Row
+    row: EntryRow
     request_id: str
-    particulars: Particulars
+    particulars: EntryDetails
     request: bytes
     response: bytes
 
@@ -81,7 +81,7 @@ _CODES = {
     _AADSTS: re.compile(rb"\b(AADSTS\d{4,9})\b"),
     _OAUTH_ERROR: re.compile(rb'"error"\s*:\s*"(\w{1,80})"'),
 }
-_BEGINNINGS = Words(_CODES)
+_BEGINNINGS = MultiSearch(_CODES)
 # The most specific come first; a line counts only if nothing of the previous ones is found.
 _RANKS = ((_INNER, b"ResponseCode", b"ErrorCode"), (_FAULT,), (_AADSTS, _OAUTH_ERROR))
 _FINE = frozenset({"NoError"})
@@ -145,10 +145,10 @@ MARGIN = 64 * 1024
 """Bytes beyond the kept part that are also searched: a secret that starts before the cut is seen as a whole."""
 
 
-class Redacted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RedactedRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request and response without secrets, with the true sizes of the bodies and the original order of headers."""
 
-    traced: TracedExchange
+    traced: HttpRecord
     request_headers: Headers
     response_headers: Headers
     at: datetime
@@ -156,7 +156,7 @@ class Redacted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     received: int
 
 
-def redacted(exchange: TracedExchange, redactor: SecretRedactor, at: datetime) -> Redacted:
+def redacted(exchange: HttpRecord, redactor: SecretRedactor, at: datetime) -> RedactedRecord:
     """Redact all secrets and truncate the bodies to `LARGEST_BODY` bytes."""
     request, response = exchange.request[: LARGEST_BODY + MARGIN], exchange.response[: LARGEST_BODY + MARGIN]
     sent, received = redactor.allowed(exchange.request_headers), redactor.allowed(exchange.response_headers)
@@ -164,7 +164,7 @@ def redacted(exchange: TracedExchange, redactor: SecretRedactor, at: datetime) -
         sent, received = redactor.headers(exchange.request_headers), redactor.headers(exchange.response_headers)
         request = redactor.body(request)
     response = redactor.body(response)
-    return Redacted(
+    return RedactedRecord(
         traced=replace(
             exchange,
             url=redactor.url(exchange.url),
@@ -181,14 +181,14 @@ def redacted(exchange: TracedExchange, redactor: SecretRedactor, at: datetime) -
     )
 
 
-def kept_of(exchange: Redacted, *, subjects: bool, whose: Callable[[str], str]) -> Kept:
+def kept_of(exchange: RedactedRecord, *, subjects: bool, whose: Callable[[str], str]) -> LogEntry:
     """Return the entry to store; `whose` maps a mailbox to its user."""
     traced = exchange.traced
     codes = codes_of(traced.response)
     # With many mailboxes at once, none of them is the subject of the request.
     mailboxes = mailboxes_of(traced.request)
     mailbox = mailboxes[0] if len(mailboxes) == 1 else ""
-    row = Row(
+    row = EntryRow(
         id=0,
         at=exchange.at.timestamp(),
         ms=round(traced.seconds * 1000, 3),
@@ -205,7 +205,7 @@ def kept_of(exchange: Redacted, *, subjects: bool, whose: Callable[[str], str]) 
         sent=exchange.sent,
         received=exchange.received,
     )
-    particulars = Particulars(
+    particulars = EntryDetails(
         method=traced.method,
         url=traced.url,
         request_headers=exchange.request_headers,
@@ -214,7 +214,7 @@ def kept_of(exchange: Redacted, *, subjects: bool, whose: Callable[[str], str]) 
         request_size=exchange.sent,
         response_size=exchange.received,
     )
-    return Kept(
+    return LogEntry(
         row=row,
         request_id=traced.request_id,
         particulars=particulars,

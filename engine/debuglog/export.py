@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec.structs import replace
 
-from engine.debuglog.entry import Kept
+from engine.debuglog.entry import LogEntry
 from engine.debuglog.redaction.pseudonyms import Pseudonyms, blank_personal
 from engine.debuglog.redaction.spans import BLANKED
 from engine.display import visible
@@ -29,7 +29,7 @@ NOT_THERE = -1
 """HAR's value for a time or size that is unknown or does not apply."""
 
 
-def har(exchanges: Iterable[Kept], version: str) -> dict[str, Any]:
+def har(exchanges: Iterable[LogEntry], version: str) -> dict[str, Any]:
     """Return the archive; `version` is that of this program."""
     return {
         "log": {
@@ -40,7 +40,7 @@ def har(exchanges: Iterable[Kept], version: str) -> dict[str, Any]:
     }
 
 
-def _entry(kept: Kept) -> dict[str, Any]:
+def _entry(kept: LogEntry) -> dict[str, Any]:
     row = kept.row
     timings = _timings(kept)
     return {
@@ -61,7 +61,7 @@ def _entry(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _request(kept: Kept) -> dict[str, Any]:
+def _request(kept: LogEntry) -> dict[str, Any]:
     particulars = kept.particulars
     request: dict[str, Any] = {
         "method": particulars.method,
@@ -84,7 +84,7 @@ def _request(kept: Kept) -> dict[str, Any]:
     return request
 
 
-def _response(kept: Kept) -> dict[str, Any]:
+def _response(kept: LogEntry) -> dict[str, Any]:
     particulars, status = kept.particulars, kept.row.status
     content: dict[str, Any] = {
         "size": particulars.response_size,
@@ -109,7 +109,7 @@ def _response(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _timings(kept: Kept) -> dict[str, float]:
+def _timings(kept: LogEntry) -> dict[str, float]:
     phases = dict(kept.particulars.phases)
     waited = phases.get("queue", 0.0) + phases.get("login", 0.0)
     connect, tls = phases.get("connect"), phases.get("tls")
@@ -143,7 +143,7 @@ _LEFT_TO_CURL = frozenset({"content-length", "host", "connection", "accept-encod
 _BREAKS = {ord(letter): " " for letter in "\n\t"}
 
 
-def curl(kept: Kept) -> str:
+def curl(kept: LogEntry) -> str:
     """Return the command, with placeholders for user name and password, or the token."""
     particulars = kept.particulars
     words = ["curl", "--request", particulars.method, particulars.url]
@@ -183,7 +183,7 @@ def _pairs(words: list[str]) -> list[str]:
     return lines
 
 
-def without_persons(kept: Kept, pseudonyms: Pseudonyms) -> Kept:
+def without_persons(kept: LogEntry, pseudonyms: Pseudonyms) -> LogEntry:
     """Return an entry without personal names; an address has the same pseudonym everywhere."""
     particulars = kept.particulars
     return replace(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from engine.core.errors import Failure, Fault, Scope
-from engine.debuglog.conditions import Conditions, Parameter, holds, looks_into_bodies
-from engine.debuglog.entry import Kept, Row
+from engine.debuglog.conditions import Parameter, SqlConditions, holds, looks_into_bodies
+from engine.debuglog.entry import EntryRow, LogEntry
 from engine.debuglog.filter.complete import Known
 from engine.debuglog.filter.model import Filter
 from engine.debuglog.store import open_to_read, unpacked
@@ -51,10 +51,10 @@ TABLES = "exchange e CROSS JOIN who w ON w.id = e.who CROSS JOIN outcome o ON o.
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EntryPage:
     """Rows in the requested order; `next` is where to continue, None at the end."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[EntryRow, ...]
     next: int | None
     newest: int
 
@@ -80,11 +80,11 @@ class LogReader:
 
     async def rows(
         self, this: Filter, now: datetime, *, before: int | None = None, after: int | None = None, limit: int = 100
-    ) -> Found:
+    ) -> EntryPage:
         """Return the newest matching entries, those before an id, or the oldest of those after one."""
         return await self.run(lambda connection: rows(connection, this, now, before=before, after=after, limit=limit))
 
-    async def exchange(self, number: int) -> Kept | None:
+    async def exchange(self, number: int) -> LogEntry | None:
         """Return a complete entry, None if it does not exist, or no longer does."""
         return await self.run(lambda connection: whole(connection, number))
 
@@ -107,16 +107,16 @@ class LogReader:
 
 def rows(
     connection: sqlite3.Connection, this: Filter, now: datetime, *, before: int | None, after: int | None, limit: int
-) -> Found:
+) -> EntryPage:
     """Return the matching entries, newest first, or after an id oldest first."""
     oldest, newest = connection.execute(ENDS).fetchone()
-    condition, parameters = Conditions(connection, now).of(this)
+    condition, parameters = SqlConditions(connection, now).of(this)
     low = max(oldest, (after or 0) + 1)
     high = newest if before is None else min(newest, before - 1)
     forward = after is not None
     step = WINDOW if looks_into_bodies(this) else high - low + 1
     deadline = time.monotonic() + PATIENCE
-    found: list[Row] = []
+    found: list[EntryRow] = []
     while low <= high and len(found) < limit:
         window = (low, min(high, low + step - 1)) if forward else (max(low, high - step + 1), high)
         order = "ASC" if forward else "DESC"
@@ -128,12 +128,12 @@ def rows(
         if time.monotonic() > deadline:
             break
     if len(found) >= limit:
-        return Found(tuple(found), found[-1].id, newest)
+        return EntryPage(tuple(found), found[-1].id, newest)
     rest = (low - 1 if forward else high + 1) if low <= high else None
-    return Found(tuple(found), rest, newest)
+    return EntryPage(tuple(found), rest, newest)
 
 
-def every(connection: sqlite3.Connection, this: Filter, now: datetime, limit: int) -> Iterator[Kept]:
+def every(connection: sqlite3.Connection, this: Filter, now: datetime, limit: int) -> Iterator[LogEntry]:
     """Yield the newest matching entries, complete; bodies are searched without a time limit."""
     before: int | None = None
     while limit > 0:
@@ -164,7 +164,7 @@ def known(connection: sqlite3.Connection) -> Known:
     )
 
 
-def whole(connection: sqlite3.Connection, number: int) -> Kept | None:
+def whole(connection: sqlite3.Connection, number: int) -> LogEntry | None:
     """Return a complete entry, None if it does not exist."""
     found = _select(connection, "1", [], (number, number), "ASC", 1)
     body = connection.execute("SELECT request_id, content FROM body WHERE id = ?", (number,)).fetchone()
@@ -172,7 +172,7 @@ def whole(connection: sqlite3.Connection, number: int) -> Kept | None:
         return None
     request_id, content = body
     particulars, request, response = unpacked(content)
-    return Kept(row=found[0], request_id=request_id, particulars=particulars, request=request, response=response)
+    return LogEntry(row=found[0], request_id=request_id, particulars=particulars, request=request, response=response)
 
 
 def _select(
@@ -182,17 +182,17 @@ def _select(
     window: tuple[int, int],
     order: str,
     limit: int,
-) -> list[Row]:
+) -> list[EntryRow]:
     # The id window is applied first, without the index on the condition, unless it is the only condition.
     sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id BETWEEN ? AND ? AND ({condition}) ORDER BY e.id {order} LIMIT ?"  # noqa: S608 (what was typed is in the parameters)
     return [_row(values) for values in connection.execute(sql, [*window, *parameters, limit])]
 
 
-def _row(values: Any) -> Row:
+def _row(values: Any) -> EntryRow:
     number, at, ms, operation, mailbox, user, status, codes, failure, error, part, attempt, lane, sent, received = (
         values
     )
-    return Row(
+    return EntryRow(
         id=number,
         at=at,
         ms=ms,

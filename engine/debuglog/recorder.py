@@ -16,17 +16,17 @@ import msgspec
 
 from engine.core import bounded
 from engine.core.clock import Clock
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 from engine.core.secret import Secret
 from engine.debuglog import entry
-from engine.debuglog.entry import Kept, Row, kept_of, redacted
+from engine.debuglog.entry import EntryRow, LogEntry, kept_of, redacted
 from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.debuglog.store import FILE, LogStore
 from engine.settings.model import DebugLogSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
+class CaptureSwitch:
     """State of capturing: on or off; `mailboxes` (in lower case): of these only, of all if empty; `until`: the end.
 
     `actor` has switched it ("" = the settings) while the setting was `as_set`: as long as the setting stays the same,
@@ -88,7 +88,7 @@ _SWITCH = "switch"
 class _Taken(NamedTuple):
     """A queued request and response, secrets included, and when it ended."""
 
-    exchange: TracedExchange
+    exchange: HttpRecord
     at: datetime
 
     @property
@@ -101,10 +101,10 @@ class _Taken(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class CaptureStatus:
     """Status of capturing. `captured` and `dropped` count since the start; `trouble` is the reason for drops."""
 
-    switch: Switch
+    switch: CaptureSwitch
     settings: DebugLogSettings
     captured: int
     dropped: int
@@ -130,7 +130,7 @@ class Capture:
         self._clock = clock
         self._redactor = SecretRedactor()
         self._store = LogStore(self.path)
-        self._switch = Switch.by_settings(False)
+        self._switch = CaptureSwitch.by_settings(False)
         self._waiting: deque[_Taken] = deque()
         self._bytes_waiting = 0
         self._captured = 0
@@ -143,13 +143,13 @@ class Capture:
         self._thread = threading.Thread(target=self._write, name="debuglog", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._switched = asyncio.Event()
-        self._observers: list[Callable[[Sequence[Row]], None]] = []
+        self._observers: list[Callable[[Sequence[EntryRow]], None]] = []
 
     async def open(self) -> None:
         """Start. If the debug log cannot be opened, that is retried with every batch and stops nothing else."""
         self._loop = asyncio.get_running_loop()
         remembered = await asyncio.to_thread(self._open)
-        self._turn(Switch.remembered(remembered, self._settings.ews, self._clock.now()))
+        self._turn(CaptureSwitch.remembered(remembered, self._settings.ews, self._clock.now()))
         self._thread.start()
 
     async def run(self) -> None:
@@ -176,11 +176,11 @@ class Capture:
             await asyncio.to_thread(self._thread.join)
         self._store.close()
 
-    def observe(self, observer: Callable[[Sequence[Row]], None]) -> None:
+    def observe(self, observer: Callable[[Sequence[EntryRow]], None]) -> None:
         """Call `observer` on the event loop with entries after writing, and with none after switching."""
         self._observers.append(observer)
 
-    def switch(self, switch: Switch) -> None:
+    def switch(self, switch: CaptureSwitch) -> None:
         """Switch capturing; the state survives a restart."""
         self._turn(replace(switch, as_set=self._settings.ews))
         with self._lock:
@@ -188,7 +188,7 @@ class Capture:
         self._work.set()
         self._tell(())
 
-    def know(self, secrets: Iterable[Secret]) -> None:
+    def add_secrets(self, secrets: Iterable[Secret]) -> None:
         """Add secrets to redact wherever they occur."""
         self._redactor.know(secrets)
 
@@ -197,14 +197,14 @@ class Capture:
         changed = settings.ews != self._settings.ews
         self._settings = settings
         if changed and self._loop is not None:
-            self.switch(Switch.by_settings(settings.ews))
+            self.switch(CaptureSwitch.by_settings(settings.ews))
         else:
             self._tell(())
 
-    def picture(self) -> Picture:
+    def status(self) -> CaptureStatus:
         """Return the status of capturing."""
         store = self._store
-        return Picture(
+        return CaptureStatus(
             switch=self._switch,
             settings=self._settings,
             captured=self._captured,
@@ -216,7 +216,7 @@ class Capture:
             newest=store.newest,
         )
 
-    def take(self, exchange: TracedExchange) -> None:
+    def take(self, exchange: HttpRecord) -> None:
         """Queue a finished request, from any thread, to be redacted and written; drop it if the queue is full."""
         try:
             if not self._switch.mailboxes or self._switch.concerns(entry.concerned_by(exchange.request)):
@@ -240,7 +240,7 @@ class Capture:
             self._dropped += number
             self._trouble = why
 
-    def _turn(self, switch: Switch) -> None:
+    def _turn(self, switch: CaptureSwitch) -> None:
         self._switch = switch
         self.on = switch.on
         self._switched.set()
@@ -306,7 +306,7 @@ class Capture:
             longest=timedelta(days=settings.max_days),
         )
 
-    def _kept(self, taken: _Taken) -> Kept | None:
+    def _kept(self, taken: _Taken) -> LogEntry | None:
         if self._closing_at is not None and monotonic() > self._closing_at + LAST_SECONDS:
             self._drop(1, "not written in time at shutdown")
             return None
@@ -317,6 +317,6 @@ class Capture:
             self._drop(1, f"{type(mistake).__name__} while processing an exchange")
             return None
 
-    def _tell(self, rows: Sequence[Row]) -> None:
+    def _tell(self, rows: Sequence[EntryRow]) -> None:
         for observer in self._observers:
             observer(rows)

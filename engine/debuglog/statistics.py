@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.debuglog.conditions import Conditions
+from engine.debuglog.conditions import SqlConditions
 from engine.debuglog.filter.model import Filter
 
 
@@ -27,7 +27,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class ErrorCount:
     """One kind of error of one operation."""
 
     operation: str
@@ -42,7 +42,7 @@ class Trouble:
 
 def figures(connection: sqlite3.Connection, this: Filter, now: datetime) -> tuple[Figures, ...]:
     """Return the figures of all matching entries, the most frequent first."""
-    condition, parameters = Conditions(connection, now).of(this)
+    condition, parameters = SqlConditions(connection, now).of(this)
     # Percentiles by nearest rank; all in SQLite, so that no other thread waits for this one.
     sql = f"""
         SELECT operation, CASE WHEN error THEN status END AS status, o.codes, o.failure, count(*), sum(error),
@@ -81,9 +81,9 @@ def figures(connection: sqlite3.Connection, this: Filter, now: datetime) -> tupl
     )
 
 
-def troubles(connection: sqlite3.Connection, this: Filter, now: datetime) -> tuple[Trouble, ...]:
+def troubles(connection: sqlite3.Connection, this: Filter, now: datetime) -> tuple[ErrorCount, ...]:
     """Return the kinds of errors among the matching entries, the most frequent first."""
-    condition, parameters = Conditions(connection, now).of(this)
+    condition, parameters = SqlConditions(connection, now).of(this)
     sql = f"""
         SELECT e.operation, o.codes, o.failure, e.status, w.mailbox, count(*), max(e.id), max(e.at)
         FROM exchange e JOIN outcome o ON o.id = e.outcome JOIN who w ON w.id = e.who
@@ -95,7 +95,7 @@ def troubles(connection: sqlite3.Connection, this: Filter, now: datetime) -> tup
         kind = (operation, codes, failure, status, bool(mailbox))
         kinds.setdefault(kind, []).append((mailbox, count, newest, last))
     found = (
-        Trouble(
+        ErrorCount(
             operation=operation,
             status=status,
             codes=tuple(codes.split()),

@@ -10,7 +10,7 @@ import msgspec
 import zstandard
 from msgspec.structs import replace
 
-from engine.debuglog.entry import Kept, Particulars, Row
+from engine.debuglog.entry import EntryDetails, EntryRow, LogEntry
 
 LEVEL = -2
 """Level of the compression (Zstandard, RFC 8878): SOAP shrinks to a sixth, at half the cost of level 1."""
@@ -22,14 +22,14 @@ class Packer:
     def __init__(self) -> None:
         self._compress = zstandard.ZstdCompressor(level=LEVEL).compress
 
-    def pack(self, kept: Kept) -> bytes:
+    def pack(self, kept: LogEntry) -> bytes:
         """Compress particulars and bodies together, since every separate piece has its own overhead."""
         return self._compress(msgspec.msgpack.encode((kept.particulars, kept.request, kept.response)))
 
 
-def unpacked(content: bytes) -> tuple[Particulars, bytes, bytes]:
+def unpacked(content: bytes) -> tuple[EntryDetails, bytes, bytes]:
     """Return the particulars, the request and the response from packed content."""
-    return msgspec.msgpack.decode(zstandard.decompress(content), type=tuple[Particulars, bytes, bytes])
+    return msgspec.msgpack.decode(zstandard.decompress(content), type=tuple[EntryDetails, bytes, bytes])
 
 
 FILE = "debuglog.sqlite"
@@ -179,7 +179,7 @@ class LogStore:
         """Store a note."""
         self._open().execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
 
-    def add(self, batch: Sequence[Kept]) -> tuple[Row, ...]:
+    def add(self, batch: Sequence[LogEntry]) -> tuple[EntryRow, ...]:
         """Store entries in one transaction; return their rows with the new ids."""
         connection = self._open()
         connection.execute("BEGIN IMMEDIATE")
@@ -205,8 +205,8 @@ class LogStore:
             self._last_pruned = now
             self._prune_by_age(connection, now - longest.total_seconds())
 
-    def _insert(self, connection: sqlite3.Connection, batch: Sequence[Kept]) -> tuple[Row, ...]:
-        rows: list[Row] = []
+    def _insert(self, connection: sqlite3.Connection, batch: Sequence[LogEntry]) -> tuple[EntryRow, ...]:
+        rows: list[EntryRow] = []
         exchanges: list[object] = []
         bodies: list[object] = []
         for number, each in enumerate(batch, self.newest + 1):
@@ -220,7 +220,7 @@ class LogStore:
         _insert_many(connection, "body", bodies, columns=3)
         return tuple(rows)
 
-    def _number_of_who(self, connection: sqlite3.Connection, row: Row) -> int:
+    def _number_of_who(self, connection: sqlite3.Connection, row: EntryRow) -> int:
         key = (row.mailbox, row.user)
         if key not in self._who:
             folded = f"{row.user}\n{row.mailbox}".casefold()
@@ -229,7 +229,7 @@ class LogStore:
             (self._who[key],) = found.fetchone()
         return self._who[key]
 
-    def _number_of_outcome(self, connection: sqlite3.Connection, row: Row) -> int:
+    def _number_of_outcome(self, connection: sqlite3.Connection, row: EntryRow) -> int:
         key = (row.codes, row.failure)
         if key not in self._outcomes:
             written = (" ".join(row.codes), row.failure)

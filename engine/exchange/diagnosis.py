@@ -19,7 +19,7 @@ _AADSTS = re.compile(r"AADSTS(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ServiceAccount:
     """The account that the commands name: the service account, or the client ID of the application."""
 
     name: str
@@ -159,7 +159,7 @@ _TASKS: Mapping[str, Task] = MappingProxyType({"Subscribe": Task.SUBSCRIBE, "Get
 
 
 def diagnose(
-    account: Account,
+    account: ServiceAccount,
     *,
     operation: str,
     status: int | None,
@@ -205,7 +205,9 @@ def known_codes() -> tuple[str, ...]:
     return tuple(MEANINGS)
 
 
-def _diagnosed(code: str, failure: type[ExchangeFailure], task: Task, account: Account, mailbox: str) -> Diagnosed:
+def _diagnosed(
+    code: str, failure: type[ExchangeFailure], task: Task, account: ServiceAccount, mailbox: str
+) -> Diagnosed:
     cause, command = next((_CAUSES[kind] for kind in failure.__mro__ if kind in _CAUSES), ("", ""))
     typed = command.replace("{account}", impersonation.quoted(account.name, "ACCOUNT"))
     typed = typed.replace("{mailbox}", impersonation.quoted(mailbox, "MAILBOX"))
@@ -226,7 +228,7 @@ def _of_failure(slug: str) -> type[ExchangeFailure]:
     return next((kind for kind in kinds[1:] if kind().slug == slug), exchange.MailboxTrouble)
 
 
-def _of_token(account: Account, codes: Sequence[str]) -> type[ExchangeFailure]:
+def _of_token(account: ServiceAccount, codes: Sequence[str]) -> type[ExchangeFailure]:
     numbers = [int(match[1]) for match in map(_AADSTS.fullmatch, codes) if match]
     error = next((code for code in codes if not _AADSTS.fullmatch(code)), "")
     return kind_of(numbers, error, by_certificate=account.by_certificate)

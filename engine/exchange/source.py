@@ -31,7 +31,7 @@ class Window(msgspec.Struct, frozen=True, gc=False):
     end: datetime
 
 
-class Urgency(Enum):
+class Priority(Enum):
     """The reason why a mailbox has to be read again, and how soon."""
 
     NOW = "something in it has changed"
@@ -40,7 +40,7 @@ class Urgency(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class SubscriptionStatus:
     """Subscription status of a mailbox: changes are notified at once if it is `watched`, else found by polling.
 
     It is watched `since` an instant of network time, on a `connection` that carries other mailboxes too and is named
@@ -55,7 +55,7 @@ class Following:
     held_back_until: datetime | None = None
 
 
-Tell = Callable[[str, Urgency], None]
+ChangeCallback = Callable[[str, Priority], None]
 """Callback with the address of a mailbox that has to be read again."""
 
 
@@ -94,11 +94,11 @@ class CalendarSource(Protocol):
         """Return why less is known of this mailbox than of others although it was read, None if that is not so."""
         ...
 
-    def following(self, mailbox: Mailbox) -> Following:
+    def following(self, mailbox: Mailbox) -> SubscriptionStatus:
         """Return whether and how a mailbox is watched, or why not."""
         ...
 
-    async def run(self, tell: Tell) -> None:
+    async def run(self, tell: ChangeCallback) -> None:
         """Listen for changes until cancelled, and report mailboxes that have to be read again."""
         ...
 

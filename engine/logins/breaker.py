@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from engine.broadcast import Broadcast
 from engine.core.clock import Clock
 from engine.logins import rules
-from engine.logins.history import History, RememberedHistory
-from engine.logins.rules import MOST, Account, Attempt, Attempts, Outcome, Paused
+from engine.logins.history import AttemptHistory, RememberedAttempts
+from engine.logins.rules import MOST, Account, Attempt, Attempts, LogInOutcome, Paused
 
 FRESH = timedelta(seconds=5)
 """Most log-ins are refused before the request is processed; a longer wait is probably the request's own time."""
@@ -31,9 +31,9 @@ class Standing:
 class LogIns:
     """The circuit breakers of all accounts, shared by all parts of the engine; `clock` is the network clock."""
 
-    def __init__(self, clock: Clock, history: History | None = None) -> None:
+    def __init__(self, clock: Clock, history: AttemptHistory | None = None) -> None:
         self._clock = clock
-        self._history = history or RememberedHistory()
+        self._history = history or RememberedAttempts()
         self._turns: dict[Account, _Turns] = {}
 
     def breaker(self, account: Account, credential: Callable[[], str]) -> "Breaker":
@@ -59,9 +59,9 @@ class LogIns:
 
 
 def _standing(account: Account, attempts: Attempts, now: datetime) -> Standing:
-    credential = next((each.credential for each in reversed(attempts) if each.outcome is not Outcome.ASKED), "")
-    tried = [each for each in attempts if each.outcome not in (Outcome.ASKED, Outcome.PROVED)]
-    refused = sum(each.outcome is Outcome.REFUSED for each in tried)
+    credential = next((each.credential for each in reversed(attempts) if each.outcome is not LogInOutcome.ASKED), "")
+    tried = [each for each in attempts if each.outcome not in (LogInOutcome.ASKED, LogInOutcome.PROVED)]
+    refused = sum(each.outcome is LogInOutcome.REFUSED for each in tried)
     last = attempts[-1].at if attempts else None
     return Standing(account, refused, len(tried) - refused, last, rules.paused(attempts, credential, now))
 
@@ -69,7 +69,9 @@ def _standing(account: Account, attempts: Attempts, now: datetime) -> Standing:
 class Breaker:
     """Circuit breaker for all log-ins of one account with one secret."""
 
-    def __init__(self, turns: "_Turns", account: Account, history: History, credential: Callable[[], str]) -> None:
+    def __init__(
+        self, turns: "_Turns", account: Account, history: AttemptHistory, credential: Callable[[], str]
+    ) -> None:
         self._turns = turns
         self._account = account
         self._history = history
@@ -120,11 +122,11 @@ class LogIn:
 
     async def refused(self) -> None:
         """Report that the server refused the log-in."""
-        await self._turns.ended(self._credential, self._attempt, Outcome.REFUSED)
+        await self._turns.ended(self._credential, self._attempt, LogInOutcome.REFUSED)
 
     async def undecided(self, seen: str) -> None:
         """Report an answer or a lost connection that may hide a refusal; `seen` describes it."""
-        await self._turns.ended(self._credential, self._attempt, Outcome.UNDECIDED, seen)
+        await self._turns.ended(self._credential, self._attempt, LogInOutcome.UNDECIDED, seen)
 
     async def overdue(self, seen: str) -> None:
         """Report that there was no answer in time. With a trusted secret, the cause is rather a mailbox."""
@@ -140,7 +142,7 @@ class _Turns:
     be stored as long as none of them fails.
     """
 
-    def __init__(self, account: Account, history: History, clock: Clock) -> None:
+    def __init__(self, account: Account, history: AttemptHistory, clock: Clock) -> None:
         self._account = account
         self._history = history
         self._clock = clock
@@ -210,10 +212,10 @@ class _Turns:
         self._undecided = {credential: 0}
         self._changed.notify()
 
-    async def ended(self, credential: str, attempt: Attempt | None, outcome: Outcome, seen: str = "") -> None:
+    async def ended(self, credential: str, attempt: Attempt | None, outcome: LogInOutcome, seen: str = "") -> None:
         """Store a log-in that was not proved. A refusal ends the trust at once, whatever else is under way."""
         undecided = self._undecided.pop(credential, rules.TRUSTED_TRIES) + 1
-        if outcome is Outcome.UNDECIDED and undecided < rules.TRUSTED_TRIES:
+        if outcome is LogInOutcome.UNDECIDED and undecided < rules.TRUSTED_TRIES:
             self._undecided[credential] = undecided
         self._seen = seen
         self._changed.notify()

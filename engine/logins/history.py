@@ -8,14 +8,14 @@ from typing import Protocol
 
 from engine.logins.rules import Account, Attempts
 
-Work = Callable[[Attempts], Attempts]
+AttemptsUpdate = Callable[[Attempts], Attempts]
 """Maps the remembered attempts to the new ones; if it raises, nothing is changed."""
 
 
-class History(Protocol):
+class AttemptHistory(Protocol):
     """Remembers the log-ins of accounts."""
 
-    async def change(self, account: Account, work: Work) -> Attempts:
+    async def change(self, account: Account, work: AttemptsUpdate) -> Attempts:
         """Apply `work` in one transaction, and return the new attempts."""
         ...
 
@@ -28,14 +28,14 @@ class History(Protocol):
         ...
 
 
-class RememberedHistory:
+class RememberedAttempts:
     """Remembers the log-ins in memory, until this process ends."""
 
     def __init__(self) -> None:
         self._attempts: dict[Account, Attempts] = {}
         self._key = secrets.token_bytes(32)
 
-    async def change(self, account: Account, work: Work) -> Attempts:
+    async def change(self, account: Account, work: AttemptsUpdate) -> Attempts:
         """Apply `work`, and return the new attempts."""
         self._attempts[account] = work(self._attempts.get(account, ()))
         return self._attempts[account]

@@ -33,7 +33,7 @@ ASKED_WITHIN = timedelta(minutes=15)
 KEPT = 16
 
 
-class Outcome(StrEnum):
+class LogInOutcome(StrEnum):
     """How a log-in ended."""
 
     BEGUN = "begun"
@@ -64,7 +64,7 @@ class Attempt:
 
     credential: str
     at: datetime
-    outcome: Outcome
+    outcome: LogInOutcome
 
 
 Attempts = tuple[Attempt, ...]
@@ -95,7 +95,7 @@ def paused(attempts: Attempts, credential: str, now: datetime) -> Paused | None:
     """Return until when no log-in with `credential` may be tried and why, None if one may be."""
     unproved = _since_proof(attempts, credential)
     recent = _within(attempts, ONCE_WITHIN, now)
-    if attempts and attempts[-1].outcome is Outcome.ASKED:
+    if attempts and attempts[-1].outcome is LogInOutcome.ASKED:
         counted = _within(attempts, ASKED_WITHIN, now)
         until = counted[-MOST].at + ASKED_WITHIN if len(counted) >= MOST else now
     elif _is_trusted(attempts, credential):
@@ -112,7 +112,7 @@ def paused(attempts: Attempts, credential: str, now: datetime) -> Paused | None:
         counted = unproved if len(unproved) >= tries else of_all
     if until <= now:
         return None
-    refused = sum(each.outcome is Outcome.REFUSED for each in counted)
+    refused = sum(each.outcome is LogInOutcome.REFUSED for each in counted)
     return Paused(until, refused=refused, undecided=len(counted) - refused)
 
 
@@ -120,10 +120,10 @@ def begun(attempts: Attempts, credential: str, now: datetime) -> Attempts:
     """Return the attempts with one more. Raises `Paused`."""
     if (pause := paused(attempts, credential, now)) is not None:
         raise pause
-    return (*attempts, Attempt(credential, now, Outcome.BEGUN))
+    return (*attempts, Attempt(credential, now, LogInOutcome.BEGUN))
 
 
-def settled(attempts: Attempts, attempt: Attempt, outcome: Outcome) -> Attempts:
+def settled(attempts: Attempts, attempt: Attempt, outcome: LogInOutcome) -> Attempts:
     """Return the attempts with `outcome` for one that had begun and ended without a proof."""
     return tuple(replace(each, outcome=outcome) if each == attempt else each for each in attempts)
 
@@ -135,12 +135,12 @@ def taken_back(attempts: Attempts, attempt: Attempt) -> Attempts:
 
 def proved(credential: str, at: datetime) -> Attempts:
     """Return the attempts to remember after a proof: only the proof."""
-    return (Attempt(credential, at, Outcome.PROVED),)
+    return (Attempt(credential, at, LogInOutcome.PROVED),)
 
 
 def asked(attempts: Attempts, now: datetime) -> Attempts:
     """Return the attempts with a request for one more. Raises `Paused` if that is too much."""
-    wanted = (*attempts, Attempt("", now, Outcome.ASKED))
+    wanted = (*attempts, Attempt("", now, LogInOutcome.ASKED))
     if (pause := paused(wanted, "", now)) is not None:
         raise pause
     return wanted
@@ -148,13 +148,13 @@ def asked(attempts: Attempts, now: datetime) -> Attempts:
 
 def tidied(attempts: Attempts, now: datetime) -> Attempts:
     """Return the newest attempts and the last proof; those in the future, after a clock jump, count as made now."""
-    made = [each for each in attempts if each.outcome is not Outcome.PROVED][-KEPT:]
-    kept = (each for each in attempts if each.outcome is Outcome.PROVED or each in made)
+    made = [each for each in attempts if each.outcome is not LogInOutcome.PROVED][-KEPT:]
+    kept = (each for each in attempts if each.outcome is LogInOutcome.PROVED or each in made)
     return tuple(replace(each, at=min(each.at, now)) for each in kept)
 
 
 def _is_attempt(each: Attempt) -> bool:
-    return each.outcome not in (Outcome.PROVED, Outcome.ASKED)
+    return each.outcome not in (LogInOutcome.PROVED, LogInOutcome.ASKED)
 
 
 def _since_proof(attempts: Attempts, credential: str) -> Attempts:
@@ -164,7 +164,7 @@ def _since_proof(attempts: Attempts, credential: str) -> Attempts:
 
 def _is_trusted(attempts: Attempts, credential: str) -> bool:
     own = [each.outcome for each in attempts if each.credential == credential]
-    return Outcome.PROVED in own and Outcome.REFUSED not in own
+    return LogInOutcome.PROVED in own and LogInOutcome.REFUSED not in own
 
 
 def _within(attempts: Sequence[Attempt], time: timedelta, now: datetime) -> Attempts:

@@ -52,7 +52,7 @@ class Waiting(Protocol):
 G = TypeVar("G", bound=Waiting)
 
 
-class Guests(Generic[G]):
+class AdmissionLimiter(Generic[G]):
     """Limits the connections that have not logged in: a new one displaces the one that has progressed least.
 
     Among strangers it is one from the address that has the most, so that one machine, or a few, cannot displace
@@ -65,17 +65,17 @@ class Guests(Generic[G]):
         self._present: dict[G, None] = {}
         self._failures: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
-    def may_enter(self, address: str) -> bool:
+    def admits(self, address: str) -> bool:
         """Return whether to accept a connection from `address`: not after too many refused log-ins."""
         return self._failures_of(address) <= FAILURES_IN_A_ROW - 1
 
-    def enter(self, guest: G) -> G | None:
+    def opened(self, guest: G) -> G | None:
         """Add a new connection; return the one that has to make room for it."""
-        leaving = self._makes_room(guest)
+        leaving = self._evicted(guest)
         self._present[guest] = None
         return leaving
 
-    def leave(self, guest: G) -> None:
+    def closed(self, guest: G) -> None:
         """Remove a connection that has ended or has logged in."""
         self._present.pop(guest, None)
 
@@ -91,7 +91,7 @@ class Guests(Generic[G]):
         self._failures.pop(address, None)
         return self._known.add(address)
 
-    def _makes_room(self, guest: G) -> G | None:
+    def _evicted(self, guest: G) -> G | None:
         alike = [other for other in self._present if other.address == guest.address]
         if len(alike) < AT_ONCE_FROM_ONE_ADDRESS:
             strangers = [other for other in self._present if other.address not in self._known]
@@ -114,12 +114,12 @@ _TLS_SECONDS = 5.0
 CONNECTED, ENCRYPTED, UPGRADED = range(3)
 """Values of a guest's progress."""
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 logger = logging.getLogger(__name__)
 
 
-class Guest(web.RequestHandler):
+class PendingConnection(web.RequestHandler):
     """One connection; `left` is called when it ends or has logged in, `complain` when it is not valid HTTP."""
 
     __slots__ = ("_complain", "_connection", "_is_guest", "_is_late", "_left", "address", "progress")
@@ -129,7 +129,7 @@ class Guest(web.RequestHandler):
         server: web.Server,
         connection: socket.socket,
         address: str,
-        left: Callable[["Guest"], None],
+        left: Callable[["PendingConnection"], None],
         complain: Callable[[str], None],
     ) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]  # none
@@ -141,7 +141,7 @@ class Guest(web.RequestHandler):
         self._is_guest = True
         self._is_late = False
 
-    def cut_off(self) -> None:
+    def abort(self) -> None:
         """Abort the connection, even while its TLS handshake is still under way."""
         self._is_late = True
         if self.transport is not None:
@@ -155,14 +155,14 @@ class Guest(web.RequestHandler):
         super().connection_made(transport)
         self.progress = ENCRYPTED
         if self._is_late:
-            self.cut_off()
+            self.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by the transport at the end."""
         super().connection_lost(exc)
-        self.is_no_guest()
+        self.authenticated()
 
-    def is_no_guest(self) -> None:
+    def authenticated(self) -> None:
         """Lift the limits: the connection has ended, was never established, or has logged in."""
         if self._is_guest:
             self._is_guest = False
@@ -198,10 +198,12 @@ def open_port(address: str, port: int) -> socket.socket:
     return listening
 
 
-class Door:
+class PbxAcceptor:
     """Accepts connections and passes their requests to `handler`; each must log in within ten seconds."""
 
-    def __init__(self, handler: Handler, tls: ssl.SSLContext, guests: Guests[Guest], clock: Clock) -> None:
+    def __init__(
+        self, handler: RequestHandler, tls: ssl.SSLContext, guests: AdmissionLimiter[PendingConnection], clock: Clock
+    ) -> None:
         self._handler = handler
         self._tls = tls
         self._guests = guests
@@ -210,7 +212,7 @@ class Door:
         self._complaints = Seldom(clock)
         self._refusals = Seldom(clock)
         self._numbers = itertools.count(1)
-        self._expected: dict[Guest, str] = {}
+        self._expected: dict[PendingConnection, str] = {}
 
     async def run(self, listening: socket.socket) -> NoReturn:
         """Accept connections until cancelled, then close them all."""
@@ -220,7 +222,7 @@ class Door:
                 arrivals.create_task(self._watch())
                 while True:
                     connection, address = await self._next(listening)
-                    if self._guests.may_enter(address):
+                    if self._guests.admits(address):
                         arrivals.create_task(self._receive(connection, self._guest(server, connection, address)))
                     else:
                         connection.close()
@@ -238,28 +240,28 @@ class Door:
             else:
                 return connection, machine_of(str(address[0]))
 
-    def _guest(self, server: web.Server, connection: socket.socket, address: str) -> Guest:
-        guest = Guest(server, connection, address, self._left, self._complain)
-        leaving = self._guests.enter(guest)
+    def _guest(self, server: web.Server, connection: socket.socket, address: str) -> PendingConnection:
+        guest = PendingConnection(server, connection, address, self._left, self._complain)
+        leaving = self._guests.opened(guest)
         if leaving is not None:
-            leaving.cut_off()
-            leaving.is_no_guest()
+            leaving.abort()
+            leaving.authenticated()
         self._expected[guest] = f"guest {next(self._numbers)}"
-        self._deadlines.expect(self._expected[guest], guest.cut_off)
+        self._deadlines.expect(self._expected[guest], guest.abort)
         return guest
 
-    async def _receive(self, connection: socket.socket, guest: Guest) -> None:
+    async def _receive(self, connection: socket.socket, guest: PendingConnection) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=_TLS_SECONDS
             )
         except Exception:  # no TLS, no TLS in time, or any other error of the transport: it concerns this guest only
-            guest.is_no_guest()
+            guest.authenticated()
             self._complain(guest.address)
 
-    def _left(self, guest: Guest) -> None:
+    def _left(self, guest: PendingConnection) -> None:
         self._deadlines.met(self._expected.pop(guest))
-        self._guests.leave(guest)
+        self._guests.closed(guest)
 
     def _complain(self, address: str) -> None:
         if times := self._complaints.happened(address):

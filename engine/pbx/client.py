@@ -15,7 +15,7 @@ from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.logins.breaker import LogIn, LogIns
 from engine.logins.rules import Account, Paused
-from engine.pbx.connection import Connection
+from engine.pbx.connection import PbxConnection
 from engine.pbx.errors import PbxFailure, PbxLinkMistake, PbxLoginRefused, PbxUnreachable
 from engine.pbx.events import LinkDown, PbxEvent
 from engine.pbx.login import DialLogin
@@ -76,7 +76,7 @@ class PbxLink:
         account = Account("pbx.password", f"{settings.app} at {settings.host}".casefold())
         self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
         self._mistakes = MistakeLog(logger, clock)
-        self._connection: Connection | None = None
+        self._connection: PbxConnection | None = None
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
@@ -100,14 +100,14 @@ class PbxLink:
         """Serve one connection; return why it ended. Raises `Paused` while no log-in may be tried."""
         logged_in = asyncio.Event()
 
-        def begin(connection: Connection) -> None:
+        def begin(connection: PbxConnection) -> None:
             logged_in.set()
             connection.begin()
 
         async with contextlib.AsyncExitStack() as turn:
             log_in = await turn.enter_async_context(self._breaker.log_in())
             login = DialLogin(self._settings.app, self._password)
-            connection = self._connection = Connection(
+            connection = self._connection = PbxConnection(
                 login,
                 self._settings,
                 self._clock,
@@ -157,7 +157,7 @@ class PbxLink:
         """
         return await self._connected().read_presence(user_name)
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> PbxConnection:
         if self._connection is None:
             raise PbxUnreachable("not connected")
         return self._connection

@@ -29,13 +29,13 @@ from engine.pbx.protocol import (
     PRESENCE_API,
     USERS_API,
     ApiMessage,
+    AppSession,
     HangUp,
     LoggedIn,
     Login,
     Message,
     PbxInfo,
     Send,
-    Session,
     SessionOutput,
     encode,
 )
@@ -88,7 +88,7 @@ _IDLE_TIME = timedelta(seconds=60)
 _KEEP_ALIVE: Message = {"mt": "KeepAlive"}
 
 
-class Connection:
+class PbxConnection:
     """One connection to the PBX, used once: `run` it, and call `set_presence` and `read_presence` meanwhile.
 
     `on_usable` is called once, when the log-in has succeeded and, if it was the PBX that logged in, when it has
@@ -102,7 +102,7 @@ class Connection:
         settings: PbxSettings,
         clock: Clock,
         *,
-        on_usable: Callable[["Connection"], None],
+        on_usable: Callable[["PbxConnection"], None],
         on_event: Callable[[PbxEvent], None],
         before_login: Callable[[], Awaitable[None]] | None = None,
         mistakes: MistakeLog | None = None,
@@ -113,7 +113,7 @@ class Connection:
         self._on_usable = on_usable
         self._on_event = on_event
         self._before_login = before_login
-        self._session = Session(login)
+        self._session = AppSession(login)
         self._replication = Replication()
         self._master = MasterCheck(settings.master)
         self._deadlines = Deadlines(clock)

@@ -35,7 +35,7 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
-class PbxTurnedAway:
+class PbxDeclined:
     """A PBX that connected was rejected; `name` is the one it gave, or its address if it could not log in."""
 
     name: str
@@ -64,10 +64,10 @@ class UsersComplete:
 
 
 @dataclass(frozen=True, slots=True)
-class PbxWelcome:
+class PbxAccepted:
     """A reported rejection of the PBX with this name no longer holds: it is accepted now, or the report is old."""
 
     name: str
 
 
-PbxEvent = LinkUp | LinkDown | Listening | PbxTurnedAway | PbxWelcome | UserSeen | UserRemoved | UsersComplete
+PbxEvent = LinkUp | LinkDown | Listening | PbxDeclined | PbxAccepted | UserSeen | UserRemoved | UsersComplete

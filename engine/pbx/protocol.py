@@ -199,7 +199,7 @@ class Login(Protocol):
         ...
 
 
-class Session:
+class AppSession:
     """Protocol state of one session: takes messages, returns what to send and what has happened."""
 
     def __init__(self, login: Login) -> None:

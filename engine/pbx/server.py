@@ -14,9 +14,9 @@ from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.core.seldom import Seldom
 from engine.pbx.addresses import KnownAddresses
-from engine.pbx.admission import UPGRADED, Door, Guest, Guests, open_port
+from engine.pbx.admission import UPGRADED, AdmissionLimiter, PbxAcceptor, PendingConnection, open_port
 from engine.pbx.certificate import ListenCertificate, listen_names
-from engine.pbx.connection import Connection
+from engine.pbx.connection import PbxConnection
 from engine.pbx.errors import (
     Ender,
     ListenCertificateUnusable,
@@ -29,7 +29,7 @@ from engine.pbx.errors import (
     UserLoginRefused,
     WrongPbx,
 )
-from engine.pbx.events import LinkDown, Listening, PbxEvent, PbxTurnedAway, PbxWelcome
+from engine.pbx.events import LinkDown, Listening, PbxAccepted, PbxDeclined, PbxEvent
 from engine.pbx.login import ListenLogin, new_challenge
 from engine.pbx.websocket import accepted, keep_alive, new_server_socket
 from engine.settings.model import PbxSettings
@@ -72,10 +72,10 @@ class PbxListener:
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._known = known or KnownAddresses()
         self._is_to_be_kept = asyncio.Event()
-        self._guests = Guests[Guest](clock, self._known)
-        self._open: list[Connection] = []
-        self._usable: list[Connection] = []
-        self._in_use: Connection | None = None
+        self._guests = AdmissionLimiter[PendingConnection](clock, self._known)
+        self._open: list[PbxConnection] = []
+        self._usable: list[PbxConnection] = []
+        self._in_use: PbxConnection | None = None
         self._turned_away: dict[str, type[PbxFailure]] = {}
         self._refusals = Seldom(clock)
         self._mistakes = MistakeLog(logger, clock)
@@ -97,7 +97,7 @@ class PbxListener:
         """See `PbxLink.read_presence`."""
         return await self._connected().read_presence(user_name)
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> PbxConnection:
         if self._in_use is None:
             raise PbxUnreachable("the PBX is not connected")
         return self._in_use
@@ -120,7 +120,7 @@ class PbxListener:
                 tasks.create_task(self._renew_certificate(url, fingerprint))
                 tasks.create_task(self._keep_addresses())
                 try:
-                    await Door(self._handle, self._tls, self._guests, self._clock).run(listening)
+                    await PbxAcceptor(self._handle, self._tls, self._guests, self._clock).run(listening)
                 finally:
                     self._send_all_away()
 
@@ -161,15 +161,15 @@ class PbxListener:
             return _only(web.Response(text="calendar-engine: the PBX connects here.\n"))
         await socket.prepare(request)
         guest = request.protocol
-        assert isinstance(guest, Guest)  # noqa: S101 - the door makes no others
+        assert isinstance(guest, PendingConnection)  # noqa: S101 - the door makes no others
         guest.progress = UPGRADED
         keep_alive(socket.get_extra_info("socket"))
         await self._serve(socket, guest)
         return socket
 
-    async def _serve(self, socket: web.WebSocketResponse, guest: Guest) -> None:
-        def usable(connection: Connection) -> None:
-            guest.is_no_guest()
+    async def _serve(self, socket: web.WebSocketResponse, guest: PendingConnection) -> None:
+        def usable(connection: PbxConnection) -> None:
+            guest.authenticated()
             if self._guests.logged_in(guest.address):
                 self._is_to_be_kept.set()
             self._welcome(guest.address)
@@ -177,7 +177,7 @@ class PbxListener:
             self._take(connection)
 
         login = ListenLogin(self._password, new_challenge)
-        connection = Connection(
+        connection = PbxConnection(
             login,
             self._settings,
             self._clock,
@@ -197,7 +197,7 @@ class PbxListener:
             if self._mistake is not None and not self._mistake.done():
                 self._mistake.set_exception(mistake)
 
-    def _take(self, connection: Connection) -> None:
+    def _take(self, connection: PbxConnection) -> None:
         """Use this connection, or keep it for later. An App object that reconnects has lost its former one."""
         for former in self._usable:
             if former.login == connection.login:
@@ -210,7 +210,7 @@ class PbxListener:
             self._in_use = self._usable[0]
             self._in_use.begin()
 
-    def _ended(self, connection: Connection, failure: PbxFailure, address: str) -> None:
+    def _ended(self, connection: PbxConnection, failure: PbxFailure, address: str) -> None:
         if connection in self._usable:
             self._usable.remove(connection)
         if connection is self._in_use:
@@ -230,7 +230,7 @@ class PbxListener:
     def _welcome(self, name: str) -> None:
         if name in self._turned_away:
             self._refusals.over((name, self._turned_away.pop(name)))
-            self._on_event(PbxWelcome(name))
+            self._on_event(PbxAccepted(name))
 
     def _turn_away(self, name: str, failure: PbxFailure) -> None:
         """Report a rejected peer and the reason; one that comes again and again, or changes its name, only rarely."""
@@ -243,9 +243,9 @@ class PbxListener:
         while len(self._turned_away) >= MOST_TURNED_AWAY:
             oldest = next(iter(self._turned_away))
             del self._turned_away[oldest]
-            self._on_event(PbxWelcome(oldest))
+            self._on_event(PbxAccepted(oldest))
         self._turned_away[name] = type(failure)
-        self._on_event(PbxTurnedAway(name, failure))
+        self._on_event(PbxDeclined(name, failure))
 
     def _send_all_away(self) -> None:
         self._in_use = None

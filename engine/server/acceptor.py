@@ -57,7 +57,7 @@ def limits_here(privileged: frozenset[int]) -> Limits:
     return Limits(most, min(MOST_PER_USER, most - most // 4), min(RESERVE, most // 4), privileged)
 
 
-class Connection(web.RequestHandler):
+class ApiConnection(web.RequestHandler):
     """One connection. It is closed if no request arrives in time; input that is not HTTP is counted, never quoted."""
 
     __slots__ = ("_acceptor", "_answering", "_timer", "user")
@@ -156,7 +156,7 @@ class Acceptor:
         self.kept_open = kept_open
         self._name = name
         self._counters = counters
-        self._admission = Admission[Connection](limits)
+        self._admission = Admission[ApiConnection](limits)
         self._said: dict[str, float] = {}
 
     async def run(self, listener: socket.socket, server: web.Server) -> NoReturn:
@@ -172,11 +172,11 @@ class Acceptor:
                 connection.close()
                 raise
 
-    def left(self, connection: Connection) -> None:
+    def left(self, connection: ApiConnection) -> None:
         """Record the end of a connection."""
         self._admission.leave(connection.user, connection)
 
-    def late(self, connection: Connection) -> None:
+    def late(self, connection: ApiConnection) -> None:
         """Record a connection without a request in time."""
         self._counters.connections_cut += 1
         connection.cut()
@@ -209,7 +209,7 @@ class Acceptor:
         if not is_taken:
             connection.close()
             return
-        handler = Connection(self, server, user)
+        handler = ApiConnection(self, server, user)
         self._admission.enter(user, handler)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: handler, connection)

@@ -12,31 +12,33 @@ from aiohttp.typedefs import Middleware
 
 from engine.api.schema import Problem
 from engine.server import convert
-from engine.server.acceptor import Acceptor, Connection, limits_here
+from engine.server.acceptor import Acceptor, ApiConnection, limits_here
 from engine.server.admission import Limits
 from engine.server.errors import MetricsPortUnusable
-from engine.server.event_stream import Patience
-from engine.server.handlers.state import AboutPart, OperationsPart, StatePart, figures
-from engine.server.handlers.users import UsersPart
-from engine.server.http import LARGEST_BODY, MAY_CHANGE, Handler, Part, problems, read_only, response
-from engine.server.sockets import Door, Doors
-from engine.server.state import Desk
+from engine.server.event_stream import StreamTimeouts
+from engine.server.handlers.state import AboutRoutes, OperationRoutes, StateRoutes, figures
+from engine.server.handlers.users import UserRoutes
+from engine.server.http import LARGEST_BODY, MAY_CHANGE, Handler, Routes, problems, read_only, response
+from engine.server.sockets import ListeningSocket, ListeningSockets
+from engine.server.state import ApiState
 from engine.sync.task_supervisor import Keep
 
 VERSION_HEADER = "Calendar-Engine-Version"
 
 
-def make_application(desk: Desk, more: Sequence[Part], patience: Patience, *, may_change: bool) -> web.Application:
+def make_application(
+    desk: ApiState, more: Sequence[Routes], patience: StreamTimeouts, *, may_change: bool
+) -> web.Application:
     """Return the application for one socket, with the routes of `desk` and `more`.
 
     On the read-only socket, all routes that make changes are refused.
     """
-    parts: tuple[Part, ...] = (StatePart(desk, patience), UsersPart(desk), OperationsPart(desk), *more)
-    about = AboutPart(parts, desk.events.boot, may_change=may_change)
+    parts: tuple[Routes, ...] = (StateRoutes(desk, patience), UserRoutes(desk), OperationRoutes(desk), *more)
+    about = AboutRoutes(parts, desk.events.boot, may_change=may_change)
     middlewares = [kept_open, _taken_in_time(desk, patience), _with_version, problems]
     application = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY)
     application[MAY_CHANGE] = may_change
-    every: tuple[Part, ...] = (about, *parts)
+    every: tuple[Routes, ...] = (about, *parts)
     for part in every:
         for route in part.routes():
             handle = route.handle if may_change or not route.changes else _refuse
@@ -47,13 +49,13 @@ def make_application(desk: Desk, more: Sequence[Part], patience: Patience, *, ma
 @web.middleware
 async def kept_open(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Middleware that marks the connection as busy, so that it is not closed as idle."""
-    if not isinstance(request.protocol, Connection):
+    if not isinstance(request.protocol, ApiConnection):
         return await handler(request)
     with request.protocol.answering(request):
         return await handler(request)
 
 
-def _taken_in_time(desk: Desk, patience: Patience) -> Middleware:
+def _taken_in_time(desk: ApiState, patience: StreamTimeouts) -> Middleware:
     """Middleware that disconnects clients that do not read a response, which would stay in memory."""
 
     @web.middleware
@@ -99,17 +101,17 @@ class ApiServer:
 
     def __init__(
         self,
-        desk: Desk,
-        doors: Doors,
+        desk: ApiState,
+        doors: ListeningSockets,
         keep: Keep,
-        patience: Patience | None = None,
-        more: Sequence[Part] = (),
+        patience: StreamTimeouts | None = None,
+        more: Sequence[Routes] = (),
     ) -> None:
         self._keep = keep
         self._desk = desk
         self._more = more
         self._doors = doors
-        self._patience = patience or Patience()
+        self._patience = patience or StreamTimeouts()
 
     async def serve(self) -> None:
         """Answer requests and publish events until cancelled; then stop within a second."""
@@ -127,13 +129,13 @@ class ApiServer:
             await asyncio.gather(*(runner.cleanup() for runner in runners))
             await self._desk.audit.save()
 
-    async def _start(self, door: Door) -> web.AppRunner:
+    async def _start(self, door: ListeningSocket) -> web.AppRunner:
         application = make_application(self._desk, self._more, self._patience, may_change=door.may_change)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
         await runner.setup()
         return runner
 
-    async def _accept(self, door: Door, runner: web.AppRunner) -> None:
+    async def _accept(self, door: ListeningSocket, runner: web.AppRunner) -> None:
         assert runner.server is not None  # noqa: S101 - for the type checker: it is set up
         limits = limits_here(frozenset((0, os.geteuid())))
         acceptor = Acceptor(
@@ -155,7 +157,7 @@ class MetricsServer:
     `keep` runs a named task and restarts it after a bug.
     """
 
-    def __init__(self, desk: Desk, port: int, keep: Keep) -> None:
+    def __init__(self, desk: ApiState, port: int, keep: Keep) -> None:
         self._keep = keep
         self._desk = desk
         self._port = port

@@ -27,20 +27,20 @@ from engine.api.schema import (
     UserRow,
 )
 from engine.api.schema.checks import RungAccount
-from engine.checks.check import Rung
+from engine.checks.check import CheckStep
 from engine.core.errors import Failure, Scope
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import Presence
-from engine.store.presence import Written
+from engine.store.presence import PresenceRecord
 from engine.sync import status as sync_status
 from engine.sync.events import (
     AccountPaused,
     ConcernArose,
     ConcernOver,
-    LinkRecovered,
-    LinkTrouble,
+    ConnectionLost,
+    ConnectionRestored,
     ListeningForPbx,
-    PbxRefused,
+    PbxRejected,
     PresenceConfirmed,
     PresenceWithheld,
     ReadingRestricted,
@@ -50,7 +50,7 @@ from engine.sync.events import (
     UserTrouble,
 )
 from engine.sync.hold import ClearingHeld, Held
-from engine.sync.views import Account, Glance
+from engine.sync.views import UserDetails, UserSummary
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -67,10 +67,10 @@ NAMED_USERS = 10
 
 UserHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered
 SiteHappening = (
-    LinkTrouble
-    | LinkRecovered
+    ConnectionLost
+    | ConnectionRestored
     | ListeningForPbx
-    | PbxRefused
+    | PbxRejected
     | AccountPaused
     | ReadingRestricted
     | ReadingUnrestricted
@@ -98,7 +98,7 @@ def trouble(failure: Failure, *, in_full: bool = False) -> Trouble:
     )
 
 
-def status(picture: sync_status.Status, now: datetime, started: datetime, timezone: ZoneInfo) -> Status:
+def status(picture: sync_status.EngineStatus, now: datetime, started: datetime, timezone: ZoneInfo) -> Status:
     """Convert the status; `now` and `started` are calendar time, `timezone` is that of the notes."""
     return Status(
         version=VERSION,
@@ -151,13 +151,13 @@ def site_change(happening: SiteHappening, number: int, at: datetime) -> ChangeEv
     """Convert an event about more than one user; `at` is calendar time."""
     exchange = Side.EXCHANGE.value
     match happening:
-        case LinkTrouble(side, failure):
+        case ConnectionLost(side, failure):
             return ChangeEvent(number=number, at=at, kind="link trouble", label=side.value, trouble=trouble(failure))
-        case LinkRecovered(side):
+        case ConnectionRestored(side):
             return ChangeEvent(number=number, at=at, kind="link recovered", label=side.value)
         case ListeningForPbx(url):
             return ChangeEvent(number=number, at=at, kind="listening", label=url)
-        case PbxRefused(name, failure):
+        case PbxRejected(name, failure):
             return ChangeEvent(number=number, at=at, kind="PBX refused", label=name, trouble=trouble(failure))
         case AccountPaused(failure):
             return ChangeEvent(number=number, at=at, kind="account paused", label=exchange, trouble=trouble(failure))
@@ -178,7 +178,7 @@ def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
     return None if oldest_reading is None else (now - oldest_reading).total_seconds()
 
 
-def row(user: Glance) -> UserRow:
+def row(user: UserSummary) -> UserRow:
     """Convert a user to a row of a list."""
     presence, told = user.shown, user.problem or user.notice
     return UserRow(
@@ -198,7 +198,7 @@ def row(user: Glance) -> UserRow:
     )
 
 
-def detail(user: Account, history: Iterable[PastChange], *, in_full: bool) -> UserDetail:
+def detail(user: UserDetails, history: Iterable[PastChange], *, in_full: bool) -> UserDetail:
     """Convert all details of a user, `in_full` for callers who may see confidential ones."""
     failure = user.problems[0] if user.problems else None
     return converted(
@@ -239,7 +239,7 @@ def _state(
     return "current" if desired == shown else "pending"
 
 
-def _link(side: Side, link: sync_status.LinkStatus) -> LinkState:
+def _link(side: Side, link: sync_status.ConnectionStatus) -> LinkState:
     return converted(link, LinkState, name=side.value, trouble=trouble(link.failure) if link.failure else None)
 
 
@@ -248,7 +248,7 @@ def concern(failure: Failure) -> Concern:
     return Concern(trouble=trouble(failure), link=None, count=0, users=())
 
 
-def _concerns(picture: sync_status.Status) -> tuple[Concern, ...]:
+def _concerns(picture: sync_status.EngineStatus) -> tuple[Concern, ...]:
     """Order problems: settings, then connections, then by users affected; equal ones of many users are merged."""
     concerns = [concern(failure) for failure in picture.concerns]
     if picture.held is not None:
@@ -284,7 +284,7 @@ def _rank(problems: list[sync_status.UserProblem]) -> tuple[int, int]:
     return _SCOPES.index(problems[0].failure.scope), -len(problems)
 
 
-def _acknowledged(written: Written) -> Acknowledged:
+def _acknowledged(written: PresenceRecord) -> Acknowledged:
     presence = None if written.acknowledged is None else shown(written.acknowledged)
     return converted(written, Acknowledged, presence=presence)
 
@@ -293,7 +293,7 @@ def _decision(decision: Decision) -> DecisionAccount:
     return converted(decision, DecisionAccount, presence=shown(decision.presence), appointments=decision.reasons)
 
 
-def rung_account(rung: Rung, *, in_full: bool) -> RungAccount:
+def rung_account(rung: CheckStep, *, in_full: bool) -> RungAccount:
     """Convert one step of a check, `in_full` for callers who may see confidential details."""
     return converted(
         rung,

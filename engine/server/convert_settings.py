@@ -16,11 +16,11 @@ from engine.settings import forms
 from engine.settings.keys import RESTARTS
 from engine.settings.problems import SettingsInvalid
 from engine.store.settings_history import Version
-from engine.supervisor.plan import Plan
-from engine.supervisor.supervisor import Service
+from engine.supervisor.plan import ApplyPlan
+from engine.supervisor.supervisor import Supervisor
 
 
-def settings(service: Service, forms: Iterable[forms.Setting]) -> Settings:
+def settings(service: Supervisor, forms: Iterable[forms.SettingForm]) -> Settings:
     """Return every setting of the file; `forms` were made from its text."""
     failure = service.file_trouble
     return Settings(
@@ -34,7 +34,7 @@ def settings(service: Service, forms: Iterable[forms.Setting]) -> Settings:
     )
 
 
-def setting(form: forms.Setting) -> Setting:
+def setting(form: forms.SettingForm) -> Setting:
     """Return one key."""
     return converted(form, Setting, restarts=form.effect in RESTARTS, available=form.is_available)
 
@@ -57,7 +57,7 @@ def version(each: Version) -> SettingsVersion:
     return converted(each, SettingsVersion, actor=each.author, changes=each.differences)
 
 
-def check(service: Service, plan: Plan) -> SettingsCheck:
+def check(service: Supervisor, plan: ApplyPlan) -> SettingsCheck:
     """Return the effects of a planned change."""
     return converted(
         plan,
@@ -70,7 +70,7 @@ def check(service: Service, plan: Plan) -> SettingsCheck:
     )
 
 
-def changed(service: Service, plan: Plan) -> SettingsChanged:
+def changed(service: Supervisor, plan: ApplyPlan) -> SettingsChanged:
     """Return the effects of a change that was made."""
     return converted(
         plan,
@@ -83,6 +83,6 @@ def changed(service: Service, plan: Plan) -> SettingsChanged:
     )
 
 
-def restarted(service: Service, plan: Plan) -> tuple[str, ...]:
+def restarted(service: Supervisor, plan: ApplyPlan) -> tuple[str, ...]:
     """Return the parts that restart; none if no engine runs."""
     return plan.restarted if service.seat.engine is not None else ()

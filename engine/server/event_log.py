@@ -15,10 +15,10 @@ CAPACITY = 8 * 1024 * 1024
 PORTION = 64 * 1024
 """Bytes after which the events found so far are sent to a listener."""
 
-Event = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent | LogEvent
+ApiEvent = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent | LogEvent
 
 
-class FellBehind(Exception):
+class ConsumerLagged(Exception):
     """The requested events are no longer kept."""
 
 
@@ -41,7 +41,7 @@ class Events:
         self._written = Broadcast()
         self._leave: set[Callable[[], None]] = set()
 
-    def append(self, topic: Topic, make: Callable[[int], Event]) -> None:
+    def append(self, topic: Topic, make: Callable[[int], ApiEvent]) -> None:
         """Append an event; `make` receives its number within the topic."""
         number = self._numbers[topic] = self._numbers.get(topic, 0) + 1
         self.last += 1
@@ -60,10 +60,10 @@ class Events:
     def after(self, sequence: int, topics: Set[Topic]) -> tuple[bytes, int]:
         """Return the events after a position, in chunks if there are many, and the position reached.
 
-        Raises `FellBehind` if some of them are gone.
+        Raises `ConsumerLagged` if some of them are gone.
         """
         if sequence + 1 < self._first:
-            raise FellBehind
+            raise ConsumerLagged
         portion: list[bytes] = []
         size = 0
         while sequence < self.last and size < PORTION:

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from engine.api.schema import FieldProblem, Problem, Topic
 from engine.server.acceptor import KEPT_OPEN, REQUEST_TIME
-from engine.server.event_log import FellBehind
-from engine.server.http import Refused
-from engine.server.state import Desk
+from engine.server.event_log import ConsumerLagged
+from engine.server.http import ApiError
+from engine.server.state import ApiState
 
 MOST_LISTENERS = 100
 HEARTBEAT = 15.0
@@ -37,7 +37,7 @@ def topics_named(text: str) -> Set[Topic]:
     unknown = sorted(names - TOPICS)
     if unknown:
         field = FieldProblem(pointer="?topics", detail=f"Unknown topic: {', '.join(unknown)}")
-        raise Refused(
+        raise ApiError(
             Problem(
                 type="invalid-query",
                 title="The query is invalid",
@@ -51,7 +51,7 @@ def topics_named(text: str) -> Set[Topic]:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class StreamTimeouts:
     """Timeouts in seconds: silence before a heartbeat, a client not reading, no first request, and idle after a
     response."""
 
@@ -64,7 +64,7 @@ class Patience:
 class EventStream:
     """Sends events to one listener until it disconnects, falls behind or the engine stops."""
 
-    def __init__(self, desk: Desk, topics: Set[Topic], patience: Patience) -> None:
+    def __init__(self, desk: ApiState, topics: Set[Topic], patience: StreamTimeouts) -> None:
         self._desk = desk
         self._topics = topics
         self._patience = patience
@@ -76,7 +76,7 @@ class EventStream:
     async def run(self, request: web.Request) -> web.StreamResponse:
         """Answer `request`; the header Last-Event-ID gives the listener's position."""
         if self._desk.events.listeners >= MOST_LISTENERS:
-            raise Refused(
+            raise ApiError(
                 Problem(
                     type="too-many-listeners",
                     title="Too many event streams are open",
@@ -88,7 +88,7 @@ class EventStream:
             try:
                 await self._response.prepare(request)
                 await self._send_all(request.headers.get("Last-Event-ID", ""))
-            except (FellBehind, TimeoutError):
+            except (ConsumerLagged, TimeoutError):
                 self._desk.counters.listeners_cut_off += 1
                 if request.transport is not None:
                     request.transport.abort()

@@ -26,7 +26,7 @@ _REFUSALS = {
 }
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """Raised to end a request with `problem`."""
 
     def __init__(self, problem: Problem) -> None:
@@ -34,14 +34,14 @@ class Refused(Exception):
         self.problem = problem
 
 
-def not_found(what: str, hint: str) -> Refused:
+def not_found(what: str, hint: str) -> ApiError:
     """Return the error for something that does not exist, or no longer does."""
-    return Refused(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
+    return ApiError(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
 
 
-def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> Refused:
+def problem_from(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> ApiError:
     """Return the error for a request that a failure ends, in its words; `fields` give the details per field."""
-    return Refused(
+    return ApiError(
         Problem(
             type=failure.slug,
             title=failure.meaning,
@@ -53,9 +53,9 @@ def refused(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...
     )
 
 
-def read_only(path: str) -> Refused:
+def read_only(path: str) -> ApiError:
     """Return the error for a change on the read-only socket."""
-    return Refused(
+    return ApiError(
         Problem(
             type="read-only",
             title="This socket is read-only",
@@ -66,9 +66,9 @@ def read_only(path: str) -> Refused:
     )
 
 
-def not_for_readers(what: str) -> Refused:
+def not_for_readers(what: str) -> ApiError:
     """Return the error for bodies and names of the debug log on the read-only socket."""
-    return Refused(
+    return ApiError(
         Problem(
             type="not-for-readers",
             title=f"The read-only socket does not give {what}",
@@ -79,7 +79,7 @@ def not_for_readers(what: str) -> Refused:
     )
 
 
-def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
+def invalid(what: str, error: Exception, *, in_query: bool) -> ApiError:
     """Return the error for a `what` (query or body) that does not match its schema, naming the field."""
     detail, _, place = str(error).partition(" - at `")
     unknown = re.search(r"unknown field `(.*)`", detail)
@@ -89,7 +89,7 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
     if isinstance(error, msgspec.ValidationError):
         pointer = f"?{path[0]}" if in_query and path else "".join(f"/{_escaped(step)}" for step in path)
         fields = (FieldProblem(pointer=pointer, detail=detail),)
-    return Refused(
+    return ApiError(
         Problem(
             type=f"invalid-{what}",
             title=f"The {what} is invalid",
@@ -101,7 +101,7 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> Refused:
     )
 
 
-def named(failure: Failure) -> Refused:
+def named(failure: Failure) -> ApiError:
     """Return the error for a request whose settings or secrets cannot be used."""
     fields: tuple[FieldProblem, ...] = ()
     if isinstance(failure, SettingsInvalid):
@@ -109,7 +109,7 @@ def named(failure: Failure) -> Refused:
             FieldProblem(pointer=f"/settings/{each.key}", detail=f"{each.key} {each.reason}. {each.remedy}")
             for each in failure.problems
         )
-    return refused(failure, fields=fields)
+    return problem_from(failure, fields=fields)
 
 
 def response(problem: Problem) -> web.Response:
@@ -122,7 +122,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     """Middleware that turns exceptions into problem responses and logs unexpected ones."""
     try:
         return await handler(request)
-    except Refused as refused:
+    except ApiError as refused:
         return response(refused.problem)
     except web.HTTPException as error:
         slug, title, hint = _REFUSALS.get(error.status, ("refused", error.reason, ""))
@@ -204,7 +204,7 @@ async def body_of(request: web.Request, kind: type[Q]) -> Q:
             body = await request.read()
     except TimeoutError as error:
         problem = Problem(type="too-slow", title="The body did not arrive in time", status=408)
-        raise Refused(problem) from error
+        raise ApiError(problem) from error
     except web.RequestPayloadError as error:
         raise invalid("body", ValueError("it is not framed as its headers say"), in_query=False) from error
     try:
@@ -213,7 +213,7 @@ async def body_of(request: web.Request, kind: type[Q]) -> Q:
         raise invalid("body", error, in_query=False) from error
 
 
-class Part(Protocol):
+class Routes(Protocol):
     """A group of related routes. `capabilities` names its features, for clients that check before they ask."""
 
     @property

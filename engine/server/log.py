@@ -30,18 +30,18 @@ from engine.api.schema.log import (
 )
 from engine.core.clock import Clock
 from engine.debuglog import query
-from engine.debuglog.entry import Kept, Row
+from engine.debuglog.entry import EntryRow, LogEntry
 from engine.debuglog.filter.complete import Completion, complete
 from engine.debuglog.filter.model import Filter, canonical
 from engine.debuglog.filter.parse import Chip, FilterNotUnderstood, chips, parse
 from engine.debuglog.pretty_xml import pretty
 from engine.debuglog.query import LogReader
-from engine.debuglog.recorder import MEGABYTE, Capture, Picture, Switch
-from engine.debuglog.statistics import Figures, Trouble
-from engine.exchange.diagnosis import Account, Diagnosed, diagnose, known_codes, stranger_in
+from engine.debuglog.recorder import MEGABYTE, Capture, CaptureStatus, CaptureSwitch
+from engine.debuglog.statistics import ErrorCount, Figures
+from engine.exchange.diagnosis import Diagnosed, ServiceAccount, diagnose, known_codes, stranger_in
 from engine.server.convert import converted
-from engine.server.http import MAY_CHANGE, Refused, not_for_readers
-from engine.server.state import Desk
+from engine.server.http import MAY_CHANGE, ApiError, not_for_readers
+from engine.server.state import ApiState
 
 NAMED = 10
 """Maximum number of mailboxes named per kind of error."""
@@ -58,13 +58,13 @@ _OF_THE_SERVER = frozenset(
 _POLICY = "x-ews-policy-reason"
 
 
-def log_row(this: Row, account: Account) -> LogRow:
+def log_row(this: EntryRow, account: ServiceAccount) -> LogRow:
     """Return an entry as a row of a list."""
     found = _diagnosed(this, account)
     return converted(this, LogRow, at=_instant(this.at), decision=found[0].in_short if found else "")
 
 
-def exchange(this: Kept, account: Account) -> LogExchange:
+def exchange(this: LogEntry, account: ServiceAccount) -> LogExchange:
     """Return an entry without its bodies."""
     particulars = this.particulars
     headers = _answered(this)
@@ -100,7 +100,7 @@ def diagnosis(this: Diagnosed) -> Diagnosis:
     )
 
 
-def finding(this: Trouble, newest: Kept | None, account: Account) -> Finding | None:
+def finding(this: ErrorCount, newest: LogEntry | None, account: ServiceAccount) -> Finding | None:
     """Return a kind of error with its remedy; its `newest` entry shows what answers in place of Exchange."""
     found = diagnose(
         account,
@@ -157,7 +157,7 @@ def filter_answer(typed: str, completions: Iterable[Completion]) -> FilterAnswer
     )
 
 
-def capture_state(this: Picture) -> CaptureState:
+def capture_state(this: CaptureStatus) -> CaptureState:
     """Return the state of capturing."""
     return converted(
         this,
@@ -173,7 +173,9 @@ def capture_state(this: Picture) -> CaptureState:
     )
 
 
-def _diagnosed(this: Row, account: Account, *, by_policy: bool = False, stranger: str = "") -> tuple[Diagnosed, ...]:
+def _diagnosed(
+    this: EntryRow, account: ServiceAccount, *, by_policy: bool = False, stranger: str = ""
+) -> tuple[Diagnosed, ...]:
     if not this.error:
         return ()
     return diagnose(
@@ -188,12 +190,12 @@ def _diagnosed(this: Row, account: Account, *, by_policy: bool = False, stranger
     )
 
 
-def _answered(this: Kept) -> dict[str, str]:
+def _answered(this: LogEntry) -> dict[str, str]:
     """Return the response headers by their lower-case names."""
     return {name.lower(): value for name, value in this.particulars.response_headers}
 
 
-def _stranger(this: Kept) -> str:
+def _stranger(this: LogEntry) -> str:
     return stranger_in(this.row.status, _answered(this), this.response) if this.row.failure else ""
 
 
@@ -210,7 +212,7 @@ def _instant(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-class LogDesk:
+class LogService:
     """Debug log for the API: capture, queries, diagnosis. `account` appears in commands; `clock` is calendar time.
 
     `bodies_for_readers`: the read-only socket gives everything.
@@ -218,10 +220,10 @@ class LogDesk:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: ApiState,
         capture: Capture,
         log: LogReader,
-        account: Callable[[], Account],
+        account: Callable[[], ServiceAccount],
         clock: Clock,
         bodies_for_readers: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -235,11 +237,11 @@ class LogDesk:
         capture.observe(self._told)
 
     def now_filter(self, text: str) -> Filter:
-        """Parse a filter. Raises `Refused`, with the column of the error."""
+        """Parse a filter. Raises `ApiError`, with the column of the error."""
         try:
             return parse(text)
         except FilterNotUnderstood as mistake:
-            raise Refused(
+            raise ApiError(
                 Problem(
                     type="invalid-filter",
                     title="The filter is invalid",
@@ -261,7 +263,7 @@ class LogDesk:
         return LogPage(rows=rows, next=found.next, newest=found.newest)
 
     def check_reader(self, request: web.Request, what: str) -> None:
-        """Raise `Refused` unless the caller may see bodies and names."""
+        """Raise `ApiError` unless the caller may see bodies and names."""
         if not request.app[MAY_CHANGE] and not self._bodies_for_readers():
             raise not_for_readers(what)
 
@@ -282,25 +284,25 @@ class LogDesk:
         completions = complete(typed, cursor, replace(known, codes=codes))
         return filter_answer(typed, completions)
 
-    async def kept(self, number: int) -> Kept | None:
+    async def kept(self, number: int) -> LogEntry | None:
         """Return one entry."""
         return await self.reader.exchange(number)
 
     def state(self) -> CaptureState:
         """Return the state of capturing."""
-        return capture_state(self._capture.picture())
+        return capture_state(self._capture.status())
 
     async def switch(self, question: CaptureQuestion, actor: Actor) -> CaptureState:
         """Switch capturing on or off, with an entry in the audit log."""
         until = self._clock.now() + timedelta(seconds=question.seconds) if question.seconds and question.on else None
         mailboxes = frozenset(each.lower() for each in question.mailboxes) if question.on else frozenset[str]()
-        await self._desk.write_down(actor, "log", _in_words(question))
+        await self._desk.audit_change(actor, "log", _in_words(question))
         self._capture.switch(
-            Switch(on=question.on, mailboxes=mailboxes, until=until, actor=actor.user or f"uid {actor.uid}")
+            CaptureSwitch(on=question.on, mailboxes=mailboxes, until=until, actor=actor.user or f"uid {actor.uid}")
         )
         return self.state()
 
-    def _told(self, rows: Sequence[Row]) -> None:
+    def _told(self, rows: Sequence[EntryRow]) -> None:
         if not rows:
             before, self._before = self._before, self.state()
             if before.until and not self._before.on and self._clock.now() >= before.until:

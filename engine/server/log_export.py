@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from engine.api.schema import Status
 from engine.api.schema.log import LogExportQuestion
-from engine.debuglog.entry import Kept
+from engine.debuglog.entry import LogEntry
 from engine.debuglog.export import bundle, curl, har, versions, without_persons
 from engine.debuglog.filter.model import Filter
 from engine.debuglog.query import every
@@ -17,9 +17,9 @@ from engine.debuglog.redaction.pseudonyms import Pseudonyms
 from engine.debuglog.statistics import figures
 from engine.server import log
 from engine.server.convert import VERSION
-from engine.server.log import LogDesk
-from engine.server.state import Desk
-from engine.settings.model import Settings
+from engine.server.log import LogService
+from engine.server.state import ApiState
+from engine.settings.model import SiteSettings
 
 LARGEST = 64 * 1024 * 1024
 """Maximum bytes of bodies in one export; older entries are left out."""
@@ -44,12 +44,12 @@ WITHOUT_PERSONS = "Addresses are replaced by pseudonyms, names and subjects are 
 class LogExport:
     """Exports entries found by `log`, with the `settings` and the status of `desk`."""
 
-    def __init__(self, log: LogDesk, desk: Desk, settings: Callable[[], Settings | None]) -> None:
+    def __init__(self, log: LogService, desk: ApiState, settings: Callable[[], SiteSettings | None]) -> None:
         self._log = log
         self._desk = desk
         self._settings = settings
 
-    def curl(self, kept: Kept) -> str:
+    def curl(self, kept: LogEntry) -> str:
         """Return one entry as a curl command."""
         return curl(kept)
 
@@ -90,7 +90,7 @@ def _har(connection: sqlite3.Connection, this: Filter, now: datetime, question: 
     return msgspec.json.encode(har(chosen, VERSION))
 
 
-def _enough(exchanges: Iterator[Kept]) -> Iterator[Kept]:
+def _enough(exchanges: Iterator[LogEntry]) -> Iterator[LogEntry]:
     left = LARGEST
     for kept in exchanges:
         left -= len(kept.request) + len(kept.response)
@@ -99,7 +99,7 @@ def _enough(exchanges: Iterator[Kept]) -> Iterator[Kept]:
         yield kept
 
 
-def _written(settings: Settings | None) -> bytes:
+def _written(settings: SiteSettings | None) -> bytes:
     return msgspec.json.format(msgspec.json.encode(settings, enc_hook=str))
 
 

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from engine.api.schema import Status
 from engine.server.process_health import LoopLag
-from engine.sync.events import CalendarVisited, Happening, LinkTrouble, PresenceConfirmed, UserTrouble
+from engine.sync.events import CalendarRead, ConnectionLost, Event, PresenceConfirmed, UserTrouble
 
 PREFIX = "calendar_engine_"
 
@@ -29,14 +29,14 @@ class Counters:
         self.accepts_failed = 0
         self.requests_not_understood = 0
 
-    def note(self, happening: Happening) -> None:
+    def note(self, happening: Event) -> None:
         """Count one event."""
         match happening:
             case PresenceConfirmed():
                 self.presences += 1
-            case CalendarVisited(failure=failure):
+            case CalendarRead(failure=failure):
                 self.visits["failed" if failure else "read"] += 1
-            case LinkTrouble(side):
+            case ConnectionLost(side):
                 self.link_troubles[side.value] += 1
             case UserTrouble():
                 self.user_troubles += 1

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from engine.api.schema import Actor, Operation, OperationKind
 from engine.core.errors import Failure
 from engine.server.convert import trouble
-from engine.sync.events import AccountPaused, CalendarVisited, Happening, LinkTrouble, Side, UserChanged
+from engine.sync.events import AccountPaused, CalendarRead, ConnectionLost, Event, Side, UserChanged
 from engine.sync.views import EngineView
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Job:
             self._task = group.create_task(self._run())
             self._task.add_done_callback(self._ended)
 
-    def note(self, happening: Happening) -> None:
+    def note(self, happening: Event) -> None:
         """Ignore events."""
 
     def cancel(self) -> None:
@@ -80,7 +80,7 @@ AT_A_TIME = 200
 """Reads requested ahead per operation; few, so that other operations proceed and cancelling takes effect."""
 
 
-class Visits:
+class ResyncOperation:
     """Requests calendar reads, some at a time, through `visit`; users who no longer take part count as done."""
 
     def __init__(
@@ -104,7 +104,7 @@ class Visits:
         """Request the next reads, or end."""
         while self._waiting and len(self._asked) < AT_A_TIME:
             guid = self._waiting.popleft()
-            if self._engine.glance(guid) is None:
+            if self._engine.summary(guid) is None:
                 self.operation = replace(self.operation, done=self.operation.done + 1)
             else:
                 self._asked.add(guid)
@@ -113,14 +113,14 @@ class Visits:
             self.operation = replace(self.operation, state="done", ended=self._now())
         self._changed(self.operation)
 
-    def note(self, happening: Happening) -> None:
+    def note(self, happening: Event) -> None:
         """Count the requested reads, and end if none are possible."""
         match happening:
-            case LinkTrouble(Side.EXCHANGE, failure, until):
+            case ConnectionLost(Side.EXCHANGE, failure, until):
                 self.block(failure, until)
             case AccountPaused(failure, until):
                 self._tell(trouble=trouble(failure), until=until)
-            case CalendarVisited() | UserChanged():
+            case CalendarRead() | UserChanged():
                 self._count(happening)
             case _:
                 pass
@@ -136,13 +136,13 @@ class Visits:
         self.operation = replace(self.operation, **changes)
         self._changed(self.operation)
 
-    def _count(self, happening: CalendarVisited | UserChanged) -> None:
+    def _count(self, happening: CalendarRead | UserChanged) -> None:
         guid = happening.guid
         if self.operation.state != "running" or guid not in self._asked:
             return
-        if isinstance(happening, UserChanged) and self._engine.glance(guid) is not None:
+        if isinstance(happening, UserChanged) and self._engine.summary(guid) is not None:
             return
-        has_failed = isinstance(happening, CalendarVisited) and happening.failure is not None
+        has_failed = isinstance(happening, CalendarRead) and happening.failure is not None
         self._asked.discard(guid)
         done, failed = self.operation.done + 1, self.operation.failed + has_failed
         self.operation = replace(self.operation, done=done, failed=failed, trouble=None, until=None)
@@ -156,7 +156,7 @@ class Visits:
         self._changed(self.operation)
 
 
-class OperationDesk:
+class OperationRegistry:
     """Registry of operations: starts them, passes them events and keeps the latest ones."""
 
     def __init__(self, engine: EngineView, changed: Callable[[str], None], now: Callable[[], datetime]) -> None:
@@ -164,9 +164,9 @@ class OperationDesk:
         self._changed = changed
         self._now = now
         self._begun = 0
-        self._visits = {"resync": engine.visit, "reresolve": engine.search}
-        self._all: dict[str, Visits | Job] = {}
-        self._running: dict[str, Visits | Job] = {}
+        self._visits = {"resync": engine.resync, "reresolve": engine.reresolve}
+        self._all: dict[str, ResyncOperation | Job] = {}
+        self._running: dict[str, ResyncOperation | Job] = {}
         self._waiting: asyncio.Queue[Job] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -175,7 +175,7 @@ class OperationDesk:
             while True:
                 (await self._waiting.get()).start(group)
 
-    def carry_out(self, kind: OperationKind, total: int, work: Work, actor: Actor) -> Operation:
+    def start_job(self, kind: OperationKind, total: int, work: Work, actor: Actor) -> Operation:
         """Start `work`, which has `total` parts."""
         job = Job(self._new(kind, total, actor), work, self._progressed, self._now)
         self._remember(job)
@@ -187,7 +187,7 @@ class OperationDesk:
         """Start to read these users' calendars again, for some kinds after finding their mailboxes again."""
         wanted = dict.fromkeys(guids)
         operation = self._new(kind, len(wanted), actor)
-        visits = Visits(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
+        visits = ResyncOperation(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
         self._remember(visits)
         side = self._engine.link(Side.EXCHANGE if wanted else Side.PBX)
         if not side.works and side.failure is not None:
@@ -196,7 +196,7 @@ class OperationDesk:
             visits.advance()
         return visits.operation
 
-    def note(self, happening: Happening) -> None:
+    def note(self, happening: Event) -> None:
         """Pass an event to all running operations."""
         for work in list(self._running.values()):
             work.note(happening)
@@ -229,7 +229,7 @@ class OperationDesk:
             failed=0,
         )
 
-    def _remember(self, work: Visits | Job) -> None:
+    def _remember(self, work: ResyncOperation | Job) -> None:
         key = work.operation.id
         self._all[key] = self._running[key] = work
         for old in [each for each in self._all if each not in self._running][:-OVER_KEPT]:

@@ -29,7 +29,7 @@ FIRST_GIVEN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ListeningSocket:
     """A listening socket and its rights. `made` is the file's device and inode if the engine must remove it."""
 
     listener: socket.socket
@@ -38,10 +38,10 @@ class Door:
     made: tuple[int, int] | None = None
 
 
-class Doors:
+class ListeningSockets:
     """Context manager of the sockets. On exit they are closed, and those created here are removed."""
 
-    def __init__(self, doors: tuple[Door, ...]) -> None:
+    def __init__(self, doors: tuple[ListeningSocket, ...]) -> None:
         self.doors = doors
 
     @property
@@ -57,7 +57,7 @@ class Doors:
             _remove(door)
 
 
-def open_doors(path: Path, group: str | None, environment: Mapping[str, str]) -> Doors:
+def open_sockets(path: Path, group: str | None, environment: Mapping[str, str]) -> ListeningSockets:
     """Return the sockets passed by systemd (LISTEN_FDS), or create them: at `path`, and a read-only one beside it.
 
     The first one gets `group`; the read-only one keeps the group of this process. Raises one of the socket failures
@@ -65,17 +65,17 @@ def open_doors(path: Path, group: str | None, environment: Mapping[str, str]) ->
     """
     given = _given(environment)
     if given:
-        return Doors(given)
+        return ListeningSockets(given)
     _make_directory(path.parent)
     first = _make(path, _group_id(group), may_change=True)
     try:
-        return Doors((first, _make(read_only_twin(path), None, may_change=False)))
+        return ListeningSockets((first, _make(read_only_twin(path), None, may_change=False)))
     except BaseException:
         _remove(first)
         raise
 
 
-def _given(environment: Mapping[str, str]) -> tuple[Door, ...]:
+def _given(environment: Mapping[str, str]) -> tuple[ListeningSocket, ...]:
     """Take the sockets of sd_listen_fds(3), if they are meant for this process."""
     if environment.get("LISTEN_PID") != str(os.getpid()):
         return ()
@@ -86,7 +86,7 @@ def _given(environment: Mapping[str, str]) -> tuple[Door, ...]:
     return tuple(doors)
 
 
-def _taken(descriptor: int) -> Door:
+def _taken(descriptor: int) -> ListeningSocket:
     try:
         os.set_inheritable(descriptor, False)
         listener = socket.socket(fileno=descriptor)
@@ -97,7 +97,7 @@ def _taken(descriptor: int) -> Door:
     if listener.family != socket.AF_UNIX or listener.type != socket.SOCK_STREAM or not listening or not name:
         raise SocketsGivenUnusable(f"file descriptor {descriptor} is not a listening Unix stream socket with a path")
     path = Path(os.fsdecode(name))
-    return Door(listener, path, may_change=not path.stem.endswith(READ_ONLY_SUFFIX))
+    return ListeningSocket(listener, path, may_change=not path.stem.endswith(READ_ONLY_SUFFIX))
 
 
 def _make_directory(directory: Path) -> None:
@@ -120,7 +120,7 @@ def _group_id(group: str | None) -> int | None:
         raise SocketGroupUnusable(f"there is no group {group}") from error
 
 
-def _make(path: Path, group: int | None, *, may_change: bool) -> Door:
+def _make(path: Path, group: int | None, *, may_change: bool) -> ListeningSocket:
     """Bind under a umask, so that the socket never has another mode, and listen only once it has its group."""
     _clear_the_way(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -128,7 +128,7 @@ def _make(path: Path, group: int | None, *, may_change: bool) -> Door:
         with _umask(UMASK):
             listener.bind(os.fspath(path))
         status = path.stat(follow_symlinks=False)
-        door = Door(listener, path, may_change, (status.st_dev, status.st_ino))
+        door = ListeningSocket(listener, path, may_change, (status.st_dev, status.st_ino))
     except OSError as error:
         listener.close()
         raise SocketUnusable(f"{path}: {error.strerror or error}") from error
@@ -169,7 +169,7 @@ def _clear_the_way(path: Path) -> None:
     raise SocketInUse(str(path))
 
 
-def _remove(door: Door) -> None:
+def _remove(door: ListeningSocket) -> None:
     door.listener.close()
     if door.made is None:
         return

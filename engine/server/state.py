@@ -34,14 +34,14 @@ from engine.server.acceptor import ourselves
 from engine.server.convert import converted
 from engine.server.event_log import Events
 from engine.server.metrics import Counters
-from engine.server.operations import OperationDesk
+from engine.server.operations import OperationRegistry
 from engine.server.process_health import Descriptors, LoopLag
 from engine.store.audit import KEPT, AuditRecord, AuditTrail
 from engine.store.errors import AuditNotKept, StoreFailure
 from engine.store.settings_history import Author
 from engine.sync.events import (
-    CalendarVisited,
-    Happening,
+    CalendarRead,
+    Event,
     PresenceConfirmed,
     PresenceWithheld,
     ServiceChanged,
@@ -50,7 +50,7 @@ from engine.sync.events import (
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.views import Account, EngineView
+from engine.sync.views import EngineView, UserDetails
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ KEPT_OF_ALL = 1000
 MOST_USERS = 20_000
 
 
-class History:
+class PresenceHistory:
     """History of the latest confirmed presences by guid, and of the latest changes of any kind.
 
     Users who are gone are kept, since at every new connection to the PBX all are gone for a moment. Those whose
@@ -228,7 +228,7 @@ class UserRows:
     def _refresh(self, at_most: int) -> None:
         for guid in list(islice(self._outdated, at_most)):
             del self._outdated[guid]
-            user = self._engine.glance(guid)
+            user = self._engine.summary(guid)
             row = convert.row(user) if user else None
             if row == self._index.rows.get(guid):
                 continue
@@ -251,7 +251,7 @@ AUDIT_TRIED_AGAIN = 600
 """Rounds after which saving unsaved audit entries is retried."""
 
 
-class Desk:
+class ApiState:
     """State the API answers from; observes the engine. `clock` is calendar time; `trail` stores the audit log.
 
     Every event goes to the log topics at once; of status, users and operations only the newest state is published, by
@@ -264,10 +264,10 @@ class Desk:
         self.rows = UserRows(engine)
         self.counters = Counters()
         self.loop_lag = LoopLag()
-        self.history = History()
+        self.history = PresenceHistory()
         self.audit = Audit(self.events, trail)
         self._progressed: dict[str, None] = {}
-        self.operations = OperationDesk(engine, self._operation_changed, clock.now)
+        self.operations = OperationRegistry(engine, self._operation_changed, clock.now)
         self._descriptors = Descriptors()
         self._clock = clock
         self._started = clock.now()
@@ -296,11 +296,11 @@ class Desk:
         """Return the current calendar time."""
         return self._clock.now()
 
-    def account(self, guid: str) -> Account | None:
+    def details(self, guid: str) -> UserDetails | None:
         """Return all that is known about a user, None if the user is not synchronised."""
-        return self.engine.account(guid, self._clock.now())
+        return self.engine.details(guid, self._clock.now())
 
-    async def write_down(self, actor: Actor, action: str, subject: str) -> None:
+    async def audit_change(self, actor: Actor, action: str, subject: str) -> None:
         """Add a change to the audit log, durably: before the caller gets a response."""
         self.audit.add(AuditEntry(at=self._clock.now(), actor=actor, action=action, subject=subject))
         await self.audit.save()
@@ -348,7 +348,7 @@ class Desk:
     def _operation_changed(self, key: str) -> None:
         self._progressed[key] = None
 
-    def _observe(self, happening: Happening) -> None:
+    def _observe(self, happening: Event) -> None:
         """Record an event; an exception in here must not reach the engine."""
         self._status = None
         try:
@@ -356,14 +356,14 @@ class Desk:
         except Exception:
             logger.exception("recording the event %s", type(happening).__name__)
 
-    def _note(self, happening: Happening) -> None:
+    def _note(self, happening: Event) -> None:
         self.counters.note(happening)
         match happening:
             case UserChanged(guid):
                 self.rows.outdate(guid)
             case SettingsRolledBack(keys):
                 self.note_own("roll_back_settings", ", ".join(keys) or "nothing else")
-            case CalendarVisited() | ServiceChanged():
+            case CalendarRead() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
                 self._note_user(happening)

@@ -13,7 +13,7 @@ from engine.core import bounded
 from engine.core.errors import Failure, Fault, Scope
 from engine.settings.reader import dotted
 
-Value = bool | int | float | str | tuple[str, ...]
+SettingValue = bool | int | float | str | tuple[str, ...]
 Path = tuple[str, ...]
 
 _NEXT_HEADER = re.compile(r"\s*\[")
@@ -28,7 +28,7 @@ class SettingsNotEditable(Failure):
     remedy = "Correct the file by hand, or go back to an earlier version; see calendar-engine config history."
 
 
-def edited(text: str, changes: Mapping[str, Value | None]) -> str:
+def edited(text: str, changes: Mapping[str, SettingValue | None]) -> str:
     """Return `text` with new values for these dotted keys; None removes a key, so that its default applies.
 
     Comments, order and all other values stay. The result is checked only to be TOML with exactly these values.

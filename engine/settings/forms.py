@@ -9,19 +9,19 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from engine.core import bounded
-from engine.core.presence import DEFAULT_MAPPING, Kind, supported_languages
+from engine.core.presence import DEFAULT_MAPPING, AppointmentKind, supported_languages
 from engine.core.users import UserSelection
 from engine.settings import parsers
-from engine.settings.editor import Value
+from engine.settings.editor import SettingValue
 from engine.settings.keys import HELP, KEYS, Effect, Key, effect_of
-from engine.settings.parsers import Choice, Number, Parser, Whole
+from engine.settings.parsers import EnumWord, FloatRange, IntRange, ValueParser
 from engine.settings.reader import collect, leaves
 
-Origin = Literal["file", "default", "none"]
+ValueOrigin = Literal["file", "default", "none"]
 
-_KINDS: Mapping[Parser, str] = MappingProxyType(
+_KINDS: Mapping[ValueParser, str] = MappingProxyType(
     {
-        parsers.flag: "true or false",
+        parsers.boolean: "true or false",
         parsers.text: "text",
         parsers.text_or_nothing: "text",
         parsers.time_zone: "time zone",
@@ -41,7 +41,7 @@ _KINDS: Mapping[Parser, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class SettingForm:
     """One key. `kind` is the type of the value, or of each list entry if `many`; `words` are the allowed values of an
     enumeration, `low` and `high` the limits of a number. `value` is None if no usable value is set and there is no
     default."""
@@ -53,23 +53,23 @@ class Setting:
     words: tuple[str, ...]
     low: float | None
     high: float | None
-    default: Value | None
-    value: Value | None
-    origin: Origin
+    default: SettingValue | None
+    value: SettingValue | None
+    origin: ValueOrigin
     effect: Effect
     is_available: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class SettingDifference:
     """A key whose value differs between two texts; None = not set."""
 
     key: str
-    before: Value | None
-    after: Value | None
+    before: SettingValue | None
+    after: SettingValue | None
 
 
-def catalogue(text: str, default_zone: ZoneInfo | None) -> tuple[Setting, ...]:
+def setting_forms(text: str, default_zone: ZoneInfo | None) -> tuple[SettingForm, ...]:
     """Return every setting with its value in `text`, which may be invalid; an unusable value counts as none.
 
     Without a `default_zone` the time zone has no default.
@@ -80,19 +80,19 @@ def catalogue(text: str, default_zone: ZoneInfo | None) -> tuple[Setting, ...]:
     return tuple(_setting(key, written, default_zone) for key in KEYS.values())
 
 
-def differences(before: str, after: str) -> tuple[Difference, ...]:
+def differences(before: str, after: str) -> tuple[SettingDifference, ...]:
     """Return the keys whose values differ; a text that is not TOML sets nothing."""
     old, new = _set_in(_document(before)), _set_in(_document(after))
     names = [name for name in {**old, **new} if repr(old.get(name)) != repr(new.get(name))]
-    return tuple(Difference(name, _plain(old.get(name)), _plain(new.get(name))) for name in names)
+    return tuple(SettingDifference(name, _plain(old.get(name)), _plain(new.get(name))) for name in names)
 
 
-def _setting(key: Key, written: Mapping[str, Value | None], default_zone: ZoneInfo | None) -> Setting:
+def _setting(key: Key, written: Mapping[str, SettingValue | None], default_zone: ZoneInfo | None) -> SettingForm:
     zone = default_zone.key if default_zone is not None else None
     default = zone if key.name == "presence.timezone" else _default(key)
-    origin: Origin = "file" if key.name in written else "none" if default is None else "default"
+    origin: ValueOrigin = "file" if key.name in written else "none" if default is None else "default"
     kind, words, low, high = _form(key.parse)
-    return Setting(
+    return SettingForm(
         key=key.name,
         help=HELP[key.name],
         kind=kind,
@@ -108,28 +108,28 @@ def _setting(key: Key, written: Mapping[str, Value | None], default_zone: ZoneIn
     )
 
 
-def _form(parse: Parser) -> tuple[str, tuple[str, ...], float | None, float | None]:
+def _form(parse: ValueParser) -> tuple[str, tuple[str, ...], float | None, float | None]:
     match parse:
-        case Choice():
+        case EnumWord():
             return "choice", parse.words, None, None
-        case Whole(low, high):
+        case IntRange(low, high):
             return "whole number", (), low, high
-        case Number(low, high):
+        case FloatRange(low, high):
             return "number", (), low, high
         case parsers.language:
             return "choice", tuple(sorted(supported_languages())), None, None
         case parsers.channel_binding:
             return "choice", ("auto", "off"), None, None
-        case parsers.everyone:
+        case parsers.all_users:
             return "choice", ("all",), None, None
         case _:
             return _KINDS[parse], (), None, None
 
 
-def _default(key: Key) -> Value | None:
+def _default(key: Key) -> SettingValue | None:
     match key.name.split("."):
         case ["presence", "mapping", kind]:
-            return DEFAULT_MAPPING[Kind(kind)].value
+            return DEFAULT_MAPPING[AppointmentKind(kind)].value
         case ["exchange", "channel_binding"]:
             return "auto"
         case ["pbx", "users", "hidden"]:
@@ -163,7 +163,7 @@ def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield ".".join(str(step) for step in path), value
 
 
-def _plain(value: Any) -> Value | None:
+def _plain(value: Any) -> SettingValue | None:
     """Return a value that JSON can express; anything else (never a setting) as text."""
     match value:
         case None | bool() | int() | float() | str():

@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from engine.core.presence.model import Kind, PresenceSettings, Target
+from engine.core.presence.model import AppointmentKind, PresenceSettings, Target
 from engine.core.users import CandidateOrder
 from engine.settings import parsers
 from engine.settings.model import (
@@ -21,9 +21,9 @@ from engine.settings.model import (
     PbxSettings,
     ResolveWith,
     ServerChoice,
-    Settings,
+    SiteSettings,
 )
-from engine.settings.parsers import UNAVAILABLE_KEYS, Parser
+from engine.settings.parsers import UNAVAILABLE_KEYS, ValueParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Key:
     """One key by its dotted name. `parse` parses its value or, if `many`, each entry of its list."""
 
     name: str
-    parse: Parser
+    parse: ValueParser
     many: bool = False
 
     @property
@@ -61,12 +61,12 @@ SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
 
 _PBX = (
     Key("pbx.master", parsers.text),
-    Key("pbx.link", parsers.Choice(PbxLinkKind)),
+    Key("pbx.link", parsers.EnumWord(PbxLinkKind)),
     Key("pbx.host", parsers.host),
-    Key("pbx.port", parsers.Whole(1, 65535)),
-    Key("pbx.tls", parsers.flag),
+    Key("pbx.port", parsers.IntRange(1, 65535)),
+    Key("pbx.tls", parsers.boolean),
     Key("pbx.listen_address", parsers.listening_address),
-    Key("pbx.listen_port", parsers.Whole(1, 65535)),
+    Key("pbx.listen_port", parsers.IntRange(1, 65535)),
     Key("pbx.listen_path", parsers.url_path),
     Key("pbx.listen_names", parsers.host, many=True),
     Key("pbx.certificate", parsers.file),
@@ -76,11 +76,11 @@ _PBX = (
     Key("pbx.ca_file", parsers.file),
     Key("pbx.fingerprint", parsers.fingerprint),
     Key("pbx.presence_contact", parsers.contact),
-    Key("pbx.clear", parsers.Choice(ClearWith)),
-    Key("pbx.writes_per_second", parsers.Number(0.1, 1000)),
-    Key("pbx.writes_in_flight", parsers.Whole(1, 100)),
-    Key("pbx.users", parsers.everyone),
-    Key("pbx.users.hidden", parsers.flag),
+    Key("pbx.clear", parsers.EnumWord(ClearWith)),
+    Key("pbx.writes_per_second", parsers.FloatRange(0.1, 1000)),
+    Key("pbx.writes_in_flight", parsers.IntRange(1, 100)),
+    Key("pbx.users", parsers.all_users),
+    Key("pbx.users.hidden", parsers.boolean),
     *(
         Key(f"pbx.users.{side}.{names}", parsers.text, many=True)
         for side in ("include", "exclude")
@@ -90,50 +90,50 @@ _PBX = (
 _PRESENCE = (
     Key("presence.language", parsers.language),
     Key("presence.timezone", parsers.time_zone),
-    Key("presence.show_subject", parsers.flag),
+    Key("presence.show_subject", parsers.boolean),
     Key("presence.priority_words", parsers.text_or_nothing, many=True),
     Key("presence.no_priority_words", parsers.text_or_nothing, many=True),
     Key("presence.tentative_exception_organizer", parsers.mail_address),
-    Key("presence.horizon_hours", parsers.Number(0, 48)),
-    Key("presence.note_max_length", parsers.Whole(16, 1000)),
-    *(Key(f"presence.mapping.{kind}", parsers.Choice(Target)) for kind in Kind),
+    Key("presence.horizon_hours", parsers.FloatRange(0, 48)),
+    Key("presence.note_max_length", parsers.IntRange(16, 1000)),
+    *(Key(f"presence.mapping.{kind}", parsers.EnumWord(Target)) for kind in AppointmentKind),
 )
 _EXCHANGE = (
-    Key("exchange.type", parsers.Choice(ExchangeType)),
+    Key("exchange.type", parsers.EnumWord(ExchangeType)),
     Key("exchange.user", parsers.account),
-    Key("exchange.auth", parsers.Choice(Authentication)),
+    Key("exchange.auth", parsers.EnumWord(Authentication)),
     Key("exchange.channel_binding", parsers.channel_binding),
     Key("exchange.autodiscover_url", parsers.https_url),
     Key("exchange.ews_url", parsers.https_url),
     Key("exchange.trusted_hosts", parsers.host, many=True),
-    Key("exchange.server", parsers.Choice(ServerChoice)),
-    Key("exchange.resolve_with", parsers.Choice(ResolveWith)),
-    Key("exchange.candidate_order", parsers.Choice(CandidateOrder)),
-    Key("exchange.max_subscriptions_per_connection", parsers.Whole(1, 200)),
-    Key("exchange.connections", parsers.Whole(1, 100)),
-    Key("exchange.mode", parsers.Choice(Mode)),
+    Key("exchange.server", parsers.EnumWord(ServerChoice)),
+    Key("exchange.resolve_with", parsers.EnumWord(ResolveWith)),
+    Key("exchange.candidate_order", parsers.EnumWord(CandidateOrder)),
+    Key("exchange.max_subscriptions_per_connection", parsers.IntRange(1, 200)),
+    Key("exchange.connections", parsers.IntRange(1, 100)),
+    Key("exchange.mode", parsers.EnumWord(Mode)),
     Key("exchange.tenant_id", parsers.guid),
     Key("exchange.client_id", parsers.guid),
     Key("exchange.authority", parsers.https_url),
     Key("exchange.graph_url", parsers.https_url),
     Key("exchange.certificate", parsers.file),
     Key("exchange.certificate_key", parsers.file),
-    Key("exchange.poll_seconds", parsers.Whole(10, 3600)),
+    Key("exchange.poll_seconds", parsers.IntRange(10, 3600)),
     Key("exchange.ca_file", parsers.file),
 )
 _DEBUG_LOG = (
-    Key("debug_log.ews", parsers.flag),
-    Key("debug_log.max_megabytes", parsers.Whole(1, 1_000_000)),
-    Key("debug_log.max_days", parsers.Whole(1, 3650)),
-    Key("debug_log.subjects", parsers.flag),
-    Key("debug_log.bodies_for_readers", parsers.flag),
+    Key("debug_log.ews", parsers.boolean),
+    Key("debug_log.max_megabytes", parsers.IntRange(1, 1_000_000)),
+    Key("debug_log.max_days", parsers.IntRange(1, 3650)),
+    Key("debug_log.subjects", parsers.boolean),
+    Key("debug_log.bodies_for_readers", parsers.boolean),
 )
 _ENGINE = (
-    Key("engine.dry_run", parsers.flag),
+    Key("engine.dry_run", parsers.boolean),
     Key("engine.state_dir", parsers.file),
     Key("engine.socket", parsers.file),
     Key("engine.socket_group", parsers.text),
-    Key("engine.metrics_port", parsers.Whole(1, 65535)),
+    Key("engine.metrics_port", parsers.IntRange(1, 65535)),
 )
 
 KEYS: Mapping[str, Key] = MappingProxyType(
@@ -259,7 +259,7 @@ def effect_of(key: str) -> Effect:
     return next(effect for start, effect in _EFFECTS if key.startswith(start))
 
 
-def effects_of(keys: Iterable[str], old: Settings, new: Settings) -> frozenset[Effect]:
+def effects_of(keys: Iterable[str], old: SiteSettings, new: SiteSettings) -> frozenset[Effect]:
     """Return the parts affected by a change of `keys` from `old` to `new`.
 
     Presence settings that need more appointment data than was read so far also affect the calendars.
@@ -270,7 +270,7 @@ def effects_of(keys: Iterable[str], old: Settings, new: Settings) -> frozenset[E
     return frozenset(effects)
 
 
-def _read_of(settings: Settings) -> tuple[bool, str | None, float]:
+def _read_of(settings: SiteSettings) -> tuple[bool, str | None, float]:
     presence = settings.presence
     return (
         presence.needs_subjects,

@@ -143,7 +143,7 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class SiteSettings:
     """A whole settings file."""
 
     pbx: PbxSettings

@@ -2,7 +2,7 @@
 
 Lines about a feature that is not available yet are deleted when it arrives.
 
-A parser takes the TOML value after "=" and returns the parsed value, or a `Refusal`.
+A parser takes the TOML value after "=" and returns the parsed value, or a `InvalidValue`.
 """
 
 import json
@@ -35,14 +35,14 @@ UNAVAILABLE_VALUES: Mapping[type[StrEnum], frozenset[StrEnum]] = MappingProxyTyp
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class InvalidValue:
     """The reason why a value is invalid (continues a sentence that starts with the key), and what to write instead."""
 
     reason: str
     remedy: str
 
 
-Parser = Callable[[object], object]
+ValueParser = Callable[[object], object]
 NOT_AVAILABLE = "is not available in this version"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -73,62 +73,62 @@ def shown(value: str) -> str:
     return json.dumps(value if len(value) <= 60 else value[:59] + "…", ensure_ascii=False)
 
 
-def flag(value: object) -> bool | Refusal:
+def boolean(value: object) -> bool | InvalidValue:
     """Parse true or false."""
     if isinstance(value, bool):
         return value
-    return Refusal(f"must be true or false, not {kind(value)}", "Write true or false, without quotation marks.")
+    return InvalidValue(f"must be true or false, not {kind(value)}", "Write true or false, without quotation marks.")
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class IntRange:
     """Parser of whole numbers from `low` to `high`, both included."""
 
     low: int
     high: int
 
-    def __call__(self, value: object) -> int | Refusal:
+    def __call__(self, value: object) -> int | InvalidValue:
         """Return the number."""
         remedy = f"Write a whole number from {self.low} to {self.high}, without quotation marks."
         if isinstance(value, bool) or not isinstance(value, int):
-            return Refusal(f"must be a whole number, not {kind(value)}", remedy)
-        return value if self.low <= value <= self.high else Refusal("is out of range", remedy)
+            return InvalidValue(f"must be a whole number, not {kind(value)}", remedy)
+        return value if self.low <= value <= self.high else InvalidValue("is out of range", remedy)
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class FloatRange:
     """Parser of numbers from `low` to `high`, both included."""
 
     low: float
     high: float
 
-    def __call__(self, value: object) -> float | Refusal:
+    def __call__(self, value: object) -> float | InvalidValue:
         """Return the number."""
         remedy = f"Write a number from {self.low:g} to {self.high:g}, without quotation marks."
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return Refusal(f"must be a number, not {kind(value)}", remedy)
-        return float(value) if self.low <= value <= self.high else Refusal("is out of range", remedy)
+            return InvalidValue(f"must be a number, not {kind(value)}", remedy)
+        return float(value) if self.low <= value <= self.high else InvalidValue("is out of range", remedy)
 
 
-def text_or_nothing(value: object) -> str | Refusal:
+def text_or_nothing(value: object) -> str | InvalidValue:
     """Parse one line of text, which may be empty; surrounding blanks are removed."""
     if not isinstance(value, str):
-        return Refusal(f"must be text, not {kind(value)}", "Put it in quotation marks.")
+        return InvalidValue(f"must be text, not {kind(value)}", "Put it in quotation marks.")
     if _CONTROL.search(value):
-        return Refusal(
+        return InvalidValue(
             "contains a control character",
             "Remove it. Text with a backslash is written between single quotation marks.",
         )
     return value.strip()
 
 
-def text(value: object) -> str | Refusal:
+def text(value: object) -> str | InvalidValue:
     """Parse one non-empty line of text; surrounding blanks are removed."""
-    return text_or_nothing(value) or Refusal("is empty", "Write a value, or leave the key out.")
+    return text_or_nothing(value) or InvalidValue("is empty", "Write a value, or leave the key out.")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EnumWord:
     """Parser of the words of an enumeration, except those not available yet."""
 
     values: type[StrEnum]
@@ -138,15 +138,15 @@ class Choice:
         """The allowed words."""
         return tuple(each.value for each in self.values if each not in self._unavailable)
 
-    def __call__(self, value: object) -> StrEnum | Refusal:
+    def __call__(self, value: object) -> StrEnum | InvalidValue:
         """Return the member."""
         remedy = one_of(self.words)
         if not isinstance(value, str):
-            return Refusal(f"must be text, not {kind(value)}", remedy)
+            return InvalidValue(f"must be text, not {kind(value)}", remedy)
         if value not in list(self.values):
-            return Refusal(f"has an unknown value: {shown(value)}", remedy)
+            return InvalidValue(f"has an unknown value: {shown(value)}", remedy)
         if value in self._unavailable:
-            return Refusal(f"= {shown(value)} {NOT_AVAILABLE}", remedy)
+            return InvalidValue(f"= {shown(value)} {NOT_AVAILABLE}", remedy)
         return self.values(value)
 
     @property
@@ -159,38 +159,40 @@ def one_of(words: Sequence[str]) -> str:
     return f'Write "{words[0]}".' if len(words) == 1 else f"Write one of: {', '.join(words)}."
 
 
-def channel_binding(value: object) -> bool | Refusal:
+def channel_binding(value: object) -> bool | InvalidValue:
     """Parse "auto" or "off": whether channel binding is used."""
     if value in ("auto", "off"):
         return value == "auto"
-    return Refusal("has an unknown value", one_of(["auto", "off"]))
+    return InvalidValue("has an unknown value", one_of(["auto", "off"]))
 
 
-def everyone(value: object) -> UserSelection | Refusal:
+def all_users(value: object) -> UserSelection | InvalidValue:
     """Parse the word "all", the only value of pbx.users besides a table."""
     if value == "all":
         return UserSelection()
-    return Refusal('must be "all" or a table', 'Write users = "all", or a table [pbx.users] with include and exclude.')
+    return InvalidValue(
+        'must be "all" or a table', 'Write users = "all", or a table [pbx.users] with include and exclude.'
+    )
 
 
-def time_zone(value: object) -> ZoneInfo | Refusal:
+def time_zone(value: object) -> ZoneInfo | InvalidValue:
     """Parse an IANA time zone name."""
     name = text(value)
-    if isinstance(name, Refusal):
+    if isinstance(name, InvalidValue):
         return name
     zones = available_timezones()
     if name in zones:
         return ZoneInfo(name)
     remedy = did_you_mean(nearest(name, zones), otherwise='Write one like "Europe/Berlin".')
-    return Refusal(f"is not an IANA time zone: {shown(name)}", remedy)
+    return InvalidValue(f"is not an IANA time zone: {shown(name)}", remedy)
 
 
-def language(value: object) -> str | Refusal:
+def language(value: object) -> str | InvalidValue:
     """Parse the tag of a supported language."""
     tag = text(value)
-    if isinstance(tag, Refusal) or is_supported_language(tag):
+    if isinstance(tag, InvalidValue) or is_supported_language(tag):
         return tag
-    return Refusal(f"is not a supported language: {shown(tag)}", one_of(sorted(supported_languages())))
+    return InvalidValue(f"is not a supported language: {shown(tag)}", one_of(sorted(supported_languages())))
 
 
 LONGEST_WORD = 100
@@ -222,121 +224,123 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def host(value: object) -> str | Refusal:
+def host(value: object) -> str | InvalidValue:
     """Parse a host name or IP address, without scheme, port and path; brackets around IPv6 are removed."""
     name = text(value)
-    if isinstance(name, Refusal) or _is_domain(name):
+    if isinstance(name, InvalidValue) or _is_domain(name):
         return name
     if _is_ip(name):
         return name.strip("[]")
-    return Refusal(
+    return InvalidValue(
         f"is not a host name: {shown(name)}", "Write the name or the IP address alone, without https://, port and path."
     )
 
 
-def domain(value: object) -> str | Refusal:
+def domain(value: object) -> str | InvalidValue:
     """Parse a DNS domain."""
     name = text(value)
-    if isinstance(name, Refusal) or _is_domain(name):
+    if isinstance(name, InvalidValue) or _is_domain(name):
         return name
-    return Refusal(f"is not a domain: {shown(name)}", 'Write a domain like "example.com".')
+    return InvalidValue(f"is not a domain: {shown(name)}", 'Write a domain like "example.com".')
 
 
-def listening_address(value: object) -> str | Refusal:
+def listening_address(value: object) -> str | InvalidValue:
     """Parse the IP address of an interface."""
     address = text(value)
-    if isinstance(address, Refusal) or _is_ip(address):
+    if isinstance(address, InvalidValue) or _is_ip(address):
         return address
-    return Refusal(f"is not an IP address: {shown(address)}", 'Write an address of this machine, or "0.0.0.0" for all.')
+    return InvalidValue(
+        f"is not an IP address: {shown(address)}", 'Write an address of this machine, or "0.0.0.0" for all.'
+    )
 
 
-def url_path(value: object) -> str | Refusal:
+def url_path(value: object) -> str | InvalidValue:
     """Parse the path of a URL."""
     path = text(value)
-    if isinstance(path, Refusal) or re.fullmatch(r"/[^\s?#]*", path):
+    if isinstance(path, InvalidValue) or re.fullmatch(r"/[^\s?#]*", path):
         return path
-    return Refusal(f"is not a URL path: {shown(path)}", 'Start it with "/", without host, "?" and "#".')
+    return InvalidValue(f"is not a URL path: {shown(path)}", 'Start it with "/", without host, "?" and "#".')
 
 
-def https_url(value: object) -> str | Refusal:
+def https_url(value: object) -> str | InvalidValue:
     """Parse a URL that starts with https://. A refusal never quotes it: it may contain a password."""
     url = text(value)
-    if isinstance(url, Refusal):
+    if isinstance(url, InvalidValue):
         return url
     remedy = 'Write it like "https://mail.example.com/path", without user name and password.'
     try:
         parts = urlsplit(url)
         name, _ = parts.hostname or "", parts.port
     except ValueError:
-        return Refusal("is not a URL", remedy)
+        return InvalidValue("is not a URL", remedy)
     if parts.scheme != "https":
-        return Refusal("does not start with https://", remedy)
+        return InvalidValue("does not start with https://", remedy)
     if "@" in parts.netloc:
-        return Refusal("contains a user name", remedy)
+        return InvalidValue("contains a user name", remedy)
     if re.search(r"\s", url) or not (_is_ip(name) or _is_domain(name)):
-        return Refusal("has no valid host name", remedy)
+        return InvalidValue("has no valid host name", remedy)
     return url
 
 
-def mail_address(value: object) -> str | Refusal:
+def mail_address(value: object) -> str | InvalidValue:
     """Parse an SMTP address."""
     address = text(value)
-    if isinstance(address, Refusal) or _MAIL.fullmatch(address):
+    if isinstance(address, InvalidValue) or _MAIL.fullmatch(address):
         return address
-    return Refusal(f"is not an e-mail address: {shown(address)}", 'Write it like "name@example.com".')
+    return InvalidValue(f"is not an e-mail address: {shown(address)}", 'Write it like "name@example.com".')
 
 
-def account(value: object) -> str | Refusal:
+def account(value: object) -> str | InvalidValue:
     r"""Parse the name of a Windows account, user@domain or DOMAIN\user."""
     name = text(value)
-    if isinstance(name, Refusal) or _MAIL.fullmatch(name) or _ACCOUNT.fullmatch(name):
+    if isinstance(name, InvalidValue) or _MAIL.fullmatch(name) or _ACCOUNT.fullmatch(name):
         return name
-    return Refusal(
+    return InvalidValue(
         f"is not an account name: {shown(name)}",
         r"""Write "user@example.com", or 'DOMAIN\user' between single quotation marks.""",
     )
 
 
-def contact(value: object) -> str | Refusal:
+def contact(value: object) -> str | InvalidValue:
     """Parse a presence contact (innovaphone SDK, PbxApi): a word and a colon, except those the PBX itself writes."""
     slot = text(value)
-    if isinstance(slot, Refusal):
+    if isinstance(slot, InvalidValue):
         return slot
     remedy = 'Leave it at "calendar:", the contact that innovaphone reserves for calendar apps.'
     if slot in ("tel:", "im:"):
-        return Refusal(f"= {shown(slot)} would overwrite what users and the PBX set themselves", remedy)
+        return InvalidValue(f"= {shown(slot)} would overwrite what users and the PBX set themselves", remedy)
     if not re.fullmatch(r"[A-Za-z][\w.+-]*:", slot):
-        return Refusal(f"is not a presence contact: {shown(slot)}", remedy)
+        return InvalidValue(f"is not a presence contact: {shown(slot)}", remedy)
     return slot
 
 
-def file(value: object) -> Path | Refusal:
+def file(value: object) -> Path | InvalidValue:
     """Parse the absolute path of a file or directory; whether it exists is checked on use."""
     path = text(value)
-    if isinstance(path, Refusal):
+    if isinstance(path, InvalidValue):
         return path
     if Path(path).is_absolute():
         return Path(path)
-    return Refusal(f"is not an absolute path: {shown(path)}", 'Write the whole path, starting with "/".')
+    return InvalidValue(f"is not an absolute path: {shown(path)}", 'Write the whole path, starting with "/".')
 
 
-def fingerprint(value: object) -> str | Refusal:
+def fingerprint(value: object) -> str | InvalidValue:
     """Parse a SHA-256 fingerprint, with or without colons, as 64 lower-case hexadecimal digits."""
     digits = text(value)
-    if isinstance(digits, Refusal):
+    if isinstance(digits, InvalidValue):
         return digits
     digits = digits.replace(":", "").lower()
     if _SHA256.fullmatch(digits):
         return digits
-    return Refusal("is not a SHA-256 fingerprint", "Write the 64 hexadecimal digits, with or without colons.")
+    return InvalidValue("is not a SHA-256 fingerprint", "Write the 64 hexadecimal digits, with or without colons.")
 
 
-def guid(value: object) -> str | Refusal:
+def guid(value: object) -> str | InvalidValue:
     """Parse a GUID in the form shown by the Entra portal."""
     digits = text(value)
-    if isinstance(digits, Refusal) or _GUID.fullmatch(digits):
+    if isinstance(digits, InvalidValue) or _GUID.fullmatch(digits):
         return digits
-    return Refusal(f"is not a GUID: {shown(digits)}", 'Write it like "00000000-0000-0000-0000-000000000000".')
+    return InvalidValue(f"is not a GUID: {shown(digits)}", 'Write it like "00000000-0000-0000-0000-000000000000".')
 
 
 def _is_ip(name: str) -> bool:

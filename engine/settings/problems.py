@@ -6,7 +6,7 @@ from engine.core.errors import Failure, Fault, Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class InvalidSetting:
     """One problem: the dotted `key` it concerns and the `line` it is on, counted from 1.
 
     `line` is None if no line applies (a table that is missing altogether); `key` is empty if the file is not TOML.
@@ -31,7 +31,7 @@ class SettingsInvalid(Failure):
     meaning = "The settings cannot be used"
     remedy = "Correct each line listed; nothing is applied until all are valid. See calendar-engine.toml(5)."
 
-    def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, source: str, problems: tuple[InvalidSetting, ...]) -> None:
         super().__init__(f"{source}: {' '.join(map(str, problems))}")
         self.source = source
         self.problems = problems

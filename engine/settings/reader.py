@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.core import bounded
-from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings
+from engine.core.presence.model import DEFAULT_MAPPING, AppointmentKind, PresenceSettings
 from engine.core.users import UserFilter, UserSelection
 from engine.settings.keys import KEYS, TABLES, Key
 from engine.settings.lines import KeyPath, lines_of, nearest_line
@@ -26,10 +26,10 @@ from engine.settings.model import (
     PbxLinkKind,
     PbxSettings,
     ResolveWith,
-    Settings,
+    SiteSettings,
 )
-from engine.settings.parsers import NOT_AVAILABLE, Refusal, did_you_mean, kind, nearest
-from engine.settings.problems import Problem, SettingsInvalid
+from engine.settings.parsers import NOT_AVAILABLE, InvalidValue, did_you_mean, kind, nearest
+from engine.settings.problems import InvalidSetting, SettingsInvalid
 
 WELL_TOLD = 100
 """Number of findings that get a suggestion of the intended name; finding one takes time."""
@@ -38,7 +38,7 @@ _SECRET = re.compile("passw|secret|token", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class InvalidEntry:
     """A problem with the value that is, or should be, at `path` in the document."""
 
     path: KeyPath
@@ -52,20 +52,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class ParseResult:
     """The parsed `values` by dotted key, and the `findings` about everything that could not be parsed."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[InvalidEntry] = field(default_factory=list)
 
     def concerned(self, name: str) -> bool:
         """Return whether there is a finding about a key, or about a table that contains it."""
         return any(name == finding.key or name.startswith(f"{finding.key}.") for finding in self.findings)
 
 
-def collect(document: Mapping[str, Any]) -> Collected:
+def collect(document: Mapping[str, Any]) -> ParseResult:
     """Parse a whole document; every value that is not in `values` has a finding."""
-    collected = Collected()
+    collected = ParseResult()
     for path, value in leaves(document):
         name = dotted(path)
         if name in KEYS and not isinstance(value, dict):
@@ -75,7 +75,7 @@ def collect(document: Mapping[str, Any]) -> Collected:
             else:
                 collected.values[name] = result
         else:
-            in_short = Finding(path, "is unknown", "Remove it.")
+            in_short = InvalidEntry(path, "is unknown", "Remove it.")
             collected.findings.append(_unknown(path, value) if len(collected.findings) < WELL_TOLD else in_short)
     return collected
 
@@ -96,7 +96,7 @@ def leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPa
             yield here, value
 
 
-def _read(key: Key, path: KeyPath, value: object) -> tuple[Any, list[Finding]]:
+def _read(key: Key, path: KeyPath, value: object) -> tuple[Any, list[InvalidEntry]]:
     if not key.many:
         result = key.parse(value)
         places = [(path, result)]
@@ -104,15 +104,15 @@ def _read(key: Key, path: KeyPath, value: object) -> tuple[Any, list[Finding]]:
         result = tuple(key.parse(entry) for entry in value)
         places = [((*path, index), entry) for index, entry in enumerate(result)]
     else:
-        result = Refusal(f"must be a list of texts, not {kind(value)}", 'Write a list like ["a", "b"].')
+        result = InvalidValue(f"must be a list of texts, not {kind(value)}", 'Write a list like ["a", "b"].')
         places = [(path, result)]
-    refused = ((place, each) for place, each in places if isinstance(each, Refusal))
+    refused = ((place, each) for place, each in places if isinstance(each, InvalidValue))
     findings = [
-        Finding(place, f"{_entry(place)}{each.reason}", each.remedy) for place, each in islice(refused, WELL_TOLD)
+        InvalidEntry(place, f"{_entry(place)}{each.reason}", each.remedy) for place, each in islice(refused, WELL_TOLD)
     ]
     if not key.available and (findings or result != key.default):
         remedy = "Remove it." if key.default is None else "Remove it, or keep the default."
-        return result, [Finding(path, NOT_AVAILABLE, remedy)]
+        return result, [InvalidEntry(path, NOT_AVAILABLE, remedy)]
     return result, findings
 
 
@@ -121,18 +121,22 @@ def _entry(place: KeyPath) -> str:
     return f"(entry {index + 1}) " if isinstance(index, int) else ""
 
 
-def _unknown(path: KeyPath, value: object) -> Finding:
+def _unknown(path: KeyPath, value: object) -> InvalidEntry:
     name = dotted(path)
     if name in TABLES:
-        return Finding(path, f"must be a table, not {kind(value)}", f"Write [{name}], once and with single brackets.")
+        return InvalidEntry(
+            path, f"must be a table, not {kind(value)}", f"Write [{name}], once and with single brackets."
+        )
     if name in KEYS:
-        return Finding(path, "must be a value, not a table", f"Write {path[-1]} = …")
+        return InvalidEntry(path, "must be a value, not a table", f"Write {path[-1]} = …")
     if isinstance(value, dict):
         remedy = did_you_mean(nearest(name, TABLES), otherwise=f"The tables are {', '.join(sorted(TABLES))}.")
-        return Finding(path, "is not a table of the settings", remedy)
+        return InvalidEntry(path, "is not a table of the settings", remedy)
     if _SECRET.search(str(path[-1])):
-        return Finding(path, "is a secret, and secrets never belong in this file", "Move it to the secrets file.")
-    return Finding(path, "is not a key of the settings", did_you_mean(_nearest_key(path), otherwise=_overview(path)))
+        return InvalidEntry(path, "is a secret, and secrets never belong in this file", "Move it to the secrets file.")
+    return InvalidEntry(
+        path, "is not a key of the settings", did_you_mean(_nearest_key(path), otherwise=_overview(path))
+    )
 
 
 def _nearest_key(path: KeyPath) -> str | None:
@@ -161,7 +165,7 @@ MOST_PROBLEMS = 50
 
 def read_settings(
     text: str, *, default_zone: ZoneInfo, source: str = "settings file", today: date | None = None
-) -> Settings:
+) -> SiteSettings:
     """Parse the text of a settings file; `default_zone` is the default of presence.timezone.
 
     If `today` is given, features that have ended by then are rejected. Raises `SettingsInvalid` with every problem
@@ -194,21 +198,21 @@ def read_engine_settings(text: str) -> EngineSettings:
     return EngineSettings(**_part(collect(document).values, "engine"))
 
 
-def _problems(text: str, findings: Sequence[Finding]) -> tuple[Problem, ...]:
+def _problems(text: str, findings: Sequence[InvalidEntry]) -> tuple[InvalidSetting, ...]:
     """Return the problems in the order of the lines, at most `MOST_PROBLEMS` of them."""
     lines = lines_of(text)
-    problems = [Problem(each.key, nearest_line(lines, each.path), each.reason, each.remedy) for each in findings]
+    problems = [InvalidSetting(each.key, nearest_line(lines, each.path), each.reason, each.remedy) for each in findings]
     problems.sort(key=lambda problem: problem.line or math.inf)
     if len(problems) > MOST_PROBLEMS:
         rest = f"{len(problems) - MOST_PROBLEMS} more problems are shown once these are corrected"
-        problems[MOST_PROBLEMS:] = [Problem("", None, rest, "Start with the first.")]
+        problems[MOST_PROBLEMS:] = [InvalidSetting("", None, rest, "Start with the first.")]
     return tuple(problems)
 
 
-def _syntax_problem(text: str, error: ValueError) -> Problem:
+def _syntax_problem(text: str, error: ValueError) -> InvalidSetting:
     """Take the position from the end of tomllib's message; without one it is the end of the document."""
     if isinstance(error, bounded.OutOfBounds):
-        return Problem("", None, f"it cannot be read: {error}", "Compare it with calendar-engine.toml(5).")
+        return InvalidSetting("", None, f"it cannot be read: {error}", "Compare it with calendar-engine.toml(5).")
     lines = text.split("\n")
     line, column = len(lines), len(lines[-1]) + 1
     reason = str(error).removesuffix(" (at end of document)")
@@ -218,13 +222,13 @@ def _syntax_problem(text: str, error: ValueError) -> Problem:
     remedy = "Compare the line with calendar-engine.toml(5)."
     if "\\" in lines[line - 1]:
         remedy = r"Write text with a backslash between single quotation marks, as in 'DOMAIN\user'."
-    return Problem("", line, f"column {column}: this is not TOML: {reason}", remedy)
+    return InvalidSetting("", line, f"column {column}: this is not TOML: {reason}", remedy)
 
 
 _CERTIFICATE = ("exchange.certificate", "exchange.certificate_key")
 
 
-def _missing(collected: Collected) -> Iterator[Finding]:
+def _missing(collected: ParseResult) -> Iterator[InvalidEntry]:
     wanted = [name for name, key in KEYS.items() if name.count(".") == 1 and key.default is MISSING]
     if collected.values.get("pbx.link", PbxLinkKind.DIAL) is PbxLinkKind.DIAL and not collected.concerned("pbx.link"):
         wanted.append("pbx.host")
@@ -238,13 +242,13 @@ def _missing(collected: Collected) -> Iterator[Finding]:
     for name in wanted:
         if name not in collected.values and not collected.concerned(name):
             table, _, key = name.partition(".")
-            yield Finding((table, key), "is missing", f"Write {key} = … in the table [{table}].")
+            yield InvalidEntry((table, key), "is missing", f"Write {key} = … in the table [{table}].")
 
 
-def _contradictions(collected: Collected) -> Iterator[Finding]:
+def _contradictions(collected: ParseResult) -> Iterator[InvalidEntry]:
     certificate_told = "pbx.certificate" in collected.values or collected.concerned("pbx.certificate")
     if "pbx.certificate_key" in collected.values and not certificate_told:
-        yield Finding(
+        yield InvalidEntry(
             ("pbx", "certificate_key"),
             "is set without a certificate",
             "Set pbx.certificate as well, or remove it: the engine then makes its own certificate.",
@@ -253,40 +257,40 @@ def _contradictions(collected: Collected) -> Iterator[Finding]:
     user = collected.values.get("exchange.user", "@")
     given = any(name in collected.values or collected.concerned(name) for name in addresses)
     if "@" not in user and not given:
-        yield Finding(
+        yield InvalidEntry(
             ("exchange", "user"),
             "contains no mail domain, so the Exchange server cannot be found",
             "Set exchange.autodiscover_url or exchange.ews_url, or write the user as user@domain.",
         )
 
 
-def _free_busy_contradictions(collected: Collected) -> Iterator[Finding]:
+def _free_busy_contradictions(collected: ParseResult) -> Iterator[InvalidEntry]:
     if collected.values.get("exchange.mode") is not Mode.FREE_BUSY:
         return
     if collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
-        yield Finding(
+        yield InvalidEntry(
             ("exchange", "mode"),
             '= "free-busy" is not possible with exchange.type = "cloud-ews", since an application always impersonates',
             'Write "details", or leave it out; subjects are read only if they are needed.',
         )
     if collected.values.get("exchange.resolve_with") is ResolveWith.CANDIDATES:
-        yield Finding(
+        yield InvalidEntry(
             ("exchange", "resolve_with"),
             '= "candidates" impersonates, and exchange.mode = "free-busy" never does',
             'Write "service-account", or leave it out.',
         )
 
 
-def _ended(collected: Collected, today: date | None) -> Iterator[Finding]:
+def _ended(collected: ParseResult, today: date | None) -> Iterator[InvalidEntry]:
     if today and today >= CLOUD_EWS_END and collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
-        yield Finding(
+        yield InvalidEntry(
             ("exchange", "type"),
             f'= "cloud-ews" is no longer possible: Microsoft shut it down on {CLOUD_EWS_END}',
             'Write "cloud-graph"; tenant, client ID and certificate stay the same.',
         )
 
 
-def _build(values: dict[str, Any], default_zone: ZoneInfo) -> Settings:
+def _build(values: dict[str, Any], default_zone: ZoneInfo) -> SiteSettings:
     def part(table: str) -> dict[str, Any]:
         return _part(values, table)
 
@@ -295,8 +299,8 @@ def _build(values: dict[str, Any], default_zone: ZoneInfo) -> Settings:
         include=UserFilter(**part("pbx.users.include")),
         exclude=UserFilter(**part("pbx.users.exclude")),
     )
-    mapping = {Kind(kind): target for kind, target in part("presence.mapping").items()}
-    return Settings(
+    mapping = {AppointmentKind(kind): target for kind, target in part("presence.mapping").items()}
+    return SiteSettings(
         pbx=PbxSettings(**{"users": users} | part("pbx")),
         exchange=ExchangeSettings(**part("exchange")),
         presence=PresenceSettings(

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Mapping
 
-from engine.checks.check import Footing, Ladder, NobodyTakesPart, Outcome, Rung
-from engine.checks.factory import Progressed, Workbench
+from engine.checks.check import CheckRun, CheckStep, NobodyTakesPart, StepLog, StepOutcome
+from engine.checks.factory import CheckFactory, Progressed
 from engine.core.secret import Secret
 from engine.core.users import User, address_candidates
 from engine.exchange.source import Mailbox
-from engine.settings.model import Settings
+from engine.settings.model import SiteSettings
 from engine.setup.steps import Check
 from engine.store.secrets import SecretsMissing, chosen_secrets
 
-Report = Callable[[Rung], None]
+Report = Callable[[CheckStep], None]
 TRIED = 20
 
 
-def demand(check: Check, settings: Settings, secrets: Mapping[str, Secret]) -> None:
+def demand(check: Check, settings: SiteSettings, secrets: Mapping[str, Secret]) -> None:
     """Raise `SecretsMissing` if a check lacks a secret."""
     if check not in (Check.PBX, Check.USERS):
         chosen_secrets(secrets, settings.exchange)
@@ -26,7 +26,7 @@ def demand(check: Check, settings: Settings, secrets: Mapping[str, Secret]) -> N
 class SetupChecks:
     """Runs checks, and keeps the users and mailboxes they found."""
 
-    def __init__(self, workbench: Workbench) -> None:
+    def __init__(self, workbench: CheckFactory) -> None:
         self._workbench = workbench
         self._users: tuple[User, ...] = ()
         self._domain = ""
@@ -44,7 +44,7 @@ class SetupChecks:
     async def run(
         self,
         check: Check,
-        settings: Settings,
+        settings: SiteSettings,
         secrets: Mapping[str, Secret],
         user: str,
         report: Report,
@@ -74,32 +74,32 @@ class SetupChecks:
                 calendars = self._workbench.calendars(settings, chosen, self._users, self._mailboxes, progressed)
                 return _well(await calendars.run(report))
 
-    def _some_addresses(self, settings: Settings) -> tuple[str, ...]:
+    def _some_addresses(self, settings: SiteSettings) -> tuple[str, ...]:
         """Return the addresses of some users; the first with a mailbox is enough."""
         order = settings.exchange.candidate_order
         some = [user for user in self._users if settings.pbx.users.takes_part(user)][:TRIED]
         return tuple(address for user in some for address in address_candidates(user, self._domain, order))
 
-    async def _see_pbx(self, settings: Settings, secrets: Mapping[str, Secret], report: Report) -> bool:
+    async def _see_pbx(self, settings: SiteSettings, secrets: Mapping[str, Secret], report: Report) -> bool:
         probe = self._workbench.pbx(settings, secrets["pbx.password"])
         rungs = await probe.run(report)
         self._users, self._domain, self._mailboxes = probe.users, probe.domain, {}
         return _well(rungs)
 
-    async def _count(self, settings: Settings, report: Report) -> bool:
+    async def _count(self, settings: SiteSettings, report: Report) -> bool:
         taking_part = sum(settings.pbx.users.takes_part(user) for user in self._users)
 
-        async def count(footing: Footing) -> None:
+        async def count(footing: StepLog) -> None:
             footing.evidence.append(f"{taking_part} of {len(self._users)} users take part")
             if not taking_part:
                 raise NobodyTakesPart(f"of {len(self._users)} users")
 
-        ladder = Ladder(("users",), report, self._workbench.network_clock)
-        await ladder.climb("users", count)
+        ladder = CheckRun(("users",), report, self._workbench.network_clock)
+        await ladder.run("users", count)
         return ladder.holds
 
     async def _resolve(
-        self, settings: Settings, secrets: Mapping[str, Secret], report: Report, progressed: Progressed
+        self, settings: SiteSettings, secrets: Mapping[str, Secret], report: Report, progressed: Progressed
     ) -> bool:
         chosen = chosen_secrets(secrets, settings.exchange)
         if not self._users and not await self._see_pbx(settings, secrets, report):
@@ -110,5 +110,5 @@ class SetupChecks:
         return _well(rungs)
 
 
-def _well(rungs: tuple[Rung, ...]) -> bool:
-    return all(rung.outcome is not Outcome.FAILED for rung in rungs)
+def _well(rungs: tuple[CheckStep, ...]) -> bool:
+    return all(rung.outcome is not StepOutcome.FAILED for rung in rungs)

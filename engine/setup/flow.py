@@ -10,11 +10,11 @@ from types import MappingProxyType
 import msgspec
 from msgspec.structs import replace
 
-from engine.settings.editor import Value, edited
+from engine.settings.editor import SettingValue, edited
 from engine.settings.keys import KEYS
-from engine.settings.model import Settings
-from engine.settings.problems import Problem, SettingsInvalid
-from engine.setup.steps import STEPS, Step, Values, step_named
+from engine.settings.model import SiteSettings
+from engine.settings.problems import InvalidSetting, SettingsInvalid
+from engine.setup.steps import STEPS, SetupStepForm, Values, step_named
 
 NAMES = tuple(step.name for step in STEPS)
 
@@ -33,14 +33,14 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     passed: tuple[str, ...] = ()
 
 
-Read = Callable[[str], Settings]
+ReadSettings = Callable[[str], SiteSettings]
 """Reads the text of a settings file; raises `SettingsInvalid`."""
 
 
 def answered(
     flow: Flow,
     values: Values,
-    changes: Mapping[str, Value | None],
+    changes: Mapping[str, SettingValue | None],
     *,
     secrets: Iterable[str] = (),
     user: str | None = None,
@@ -77,23 +77,25 @@ def checked(flow: Flow, name: str, *, well: bool) -> Flow:
     return replace(flow, passed=(*others, name) if well else others)
 
 
-def problems(flow: Flow, values: Values, known_secrets: Collection[str], read: Read) -> tuple[Problem, ...]:
+def problems(
+    flow: Flow, values: Values, known_secrets: Collection[str], read: ReadSettings
+) -> tuple[InvalidSetting, ...]:
     """Return all missing or invalid answers, in the order of the steps. `known_secrets` are names."""
-    found: list[Problem] = []
+    found: list[InvalidSetting] = []
     try:
         read(flow.text)
     except SettingsInvalid as failure:
         found += failure.problems
     if values.get(TIME_ZONE) is None and all(problem.key != TIME_ZONE for problem in found):
-        found.append(Problem(TIME_ZONE, None, _ZONE_MISSING, _ZONE_REMEDY))
+        found.append(InvalidSetting(TIME_ZONE, None, _ZONE_MISSING, _ZONE_REMEDY))
     for name in needed_secrets(values):
         if name not in known_secrets:
-            found.append(Problem(name, None, "is missing", "Enter this secret."))
+            found.append(InvalidSetting(name, None, "is missing", "Enter this secret."))
     places = {key: index for index, step in enumerate(STEPS) for key in _asked_by(step, values)}
     return tuple(sorted(found, key=lambda problem: places.get(problem.key, len(STEPS))))
 
 
-def problems_of(step: Step, values: Values, found: Iterable[Problem]) -> tuple[Problem, ...]:
+def problems_of(step: SetupStepForm, values: Values, found: Iterable[InvalidSetting]) -> tuple[InvalidSetting, ...]:
     """Return the problems that belong to a step."""
     return tuple(problem for problem in found if problem.key in _asked_by(step, values))
 
@@ -103,17 +105,17 @@ def needed_secrets(values: Values) -> tuple[str, ...]:
     return tuple(name for step in STEPS for name in step.secrets(values))
 
 
-def _asked_by(step: Step, values: Values) -> frozenset[str]:
+def _asked_by(step: SetupStepForm, values: Values) -> frozenset[str]:
     return frozenset((*step.keys(values), *step.secrets(values)))
 
 
-_NO_EXCHANGE_YET: Mapping[str, Value | None] = MappingProxyType(
+_NO_EXCHANGE_YET: Mapping[str, SettingValue | None] = MappingProxyType(
     {key: None for key in KEYS if key.startswith("exchange.")}
     | {"exchange.type": "on-premises", "exchange.user": "nobody@localhost.invalid"}
 )
 
 
-def tried(text: str, values: Values, step: Step) -> str:
+def tried(text: str, values: Values, step: SetupStepForm) -> str:
     """Return the settings file to check `step` with: answers of later steps are left out."""
     here = NAMES.index(step.name)
     if here < NAMES.index("server"):

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.core.presence.model import Kind
+from engine.core.presence.model import AppointmentKind
 from engine.exchange import impersonation
-from engine.settings.editor import Value
+from engine.settings.editor import SettingValue
 from engine.settings.model import ExchangeType, Mode, PbxLinkKind
 
-_Values = Mapping[str, Value | None]
+_Values = Mapping[str, SettingValue | None]
 
 
 def pbx_objects(values: _Values) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def _account(values: _Values) -> str:
     return impersonation.quoted(user, "ACCOUNT")
 
 
-Values = Mapping[str, Value | None]
+Values = Mapping[str, SettingValue | None]
 """Values by dotted key: the answers, or the defaults."""
 
 
@@ -97,7 +97,7 @@ def _nothing(values: Values) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SetupStepForm:
     """A step of the set-up. Its `keys` of the settings, names of `secrets` and lines of `guidance` depend on the
     answers. `check` is the check it can run; with `asks_for_user`, for a user chosen in the front end."""
 
@@ -151,23 +151,25 @@ _RESOLUTION = ("exchange.resolve_with", "exchange.candidate_order")
 _PRESENCE = (
     *("presence.show_subject", "presence.priority_words", "presence.no_priority_words"),
     *("presence.tentative_exception_organizer", "presence.horizon_hours"),
-    *(f"presence.mapping.{kind}" for kind in Kind),
+    *(f"presence.mapping.{kind}" for kind in AppointmentKind),
 )
 
 STEPS = (
-    Step("language", "Language and time zone", lambda _: ("presence.language", "presence.timezone")),
-    Step("pbx", "Link to the PBX", _pbx_keys, lambda _: ("pbx.password",), pbx_objects, Check.PBX),
-    Step("users", "Who takes part", lambda _: (*_SELECTION, "pbx.users.hidden"), check=Check.USERS),
-    Step("exchange", "Which Exchange", lambda _: ("exchange.type", "exchange.mode")),
-    Step("credentials", "Service account", _account_keys, _account_secrets, exchange_account),
-    Step("server", "Finding Exchange", _server_keys, _nothing, exchange_server, Check.EXCHANGE, asks_for_user=True),
-    Step("resolution", "Finding mailboxes", lambda _: _RESOLUTION, check=Check.RESOLUTION),
-    Step("presence", "What is shown", lambda _: _PRESENCE, check=Check.CALENDARS),
-    Step("review", "Review and apply", lambda _: ("engine.dry_run",)),
+    SetupStepForm("language", "Language and time zone", lambda _: ("presence.language", "presence.timezone")),
+    SetupStepForm("pbx", "Link to the PBX", _pbx_keys, lambda _: ("pbx.password",), pbx_objects, Check.PBX),
+    SetupStepForm("users", "Who takes part", lambda _: (*_SELECTION, "pbx.users.hidden"), check=Check.USERS),
+    SetupStepForm("exchange", "Which Exchange", lambda _: ("exchange.type", "exchange.mode")),
+    SetupStepForm("credentials", "Service account", _account_keys, _account_secrets, exchange_account),
+    SetupStepForm(
+        "server", "Finding Exchange", _server_keys, _nothing, exchange_server, Check.EXCHANGE, asks_for_user=True
+    ),
+    SetupStepForm("resolution", "Finding mailboxes", lambda _: _RESOLUTION, check=Check.RESOLUTION),
+    SetupStepForm("presence", "What is shown", lambda _: _PRESENCE, check=Check.CALENDARS),
+    SetupStepForm("review", "Review and apply", lambda _: ("engine.dry_run",)),
 )
 
 
-def step_named(name: str) -> Step:
+def step_named(name: str) -> SetupStepForm:
     """Return the step of that name. Raises KeyError."""
     for step in STEPS:
         if step.name == name:

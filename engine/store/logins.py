@@ -7,8 +7,8 @@ import secrets
 import sqlite3
 from datetime import datetime
 
-from engine.logins.history import Work
-from engine.logins.rules import Account, Attempt, Attempts, Outcome
+from engine.logins.history import AttemptsUpdate
+from engine.logins.rules import Account, Attempt, Attempts, LogInOutcome
 from engine.store.database import Database
 from engine.store.errors import StoreFailure
 
@@ -25,7 +25,7 @@ class LogInHistory:
         self._unsaved: set[Account] = set()
         self._salt = secrets.token_bytes(32)
 
-    async def change(self, account: Account, work: Work) -> Attempts:
+    async def change(self, account: Account, work: AttemptsUpdate) -> Attempts:
         """Do `work` in one transaction, committed when this returns."""
         known = self._known.get(account, ()) if account in self._unsaved else None
         try:
@@ -55,7 +55,7 @@ def _scrypt(text: str, salt: bytes) -> str:
     return hashlib.scrypt(text.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=16).hex()
 
 
-def _change(connection: sqlite3.Connection, account: Account, work: Work, known: Attempts | None) -> Attempts:
+def _change(connection: sqlite3.Connection, account: Account, work: AttemptsUpdate, known: Attempts | None) -> Attempts:
     """Apply `work`; `known` are attempts that could not be written before, if any."""
     before = _attempts(connection.execute(_SELECT, (account.kind, account.name)))
     after = work(before if known is None else known)
@@ -75,7 +75,9 @@ def _accounts(connection: sqlite3.Connection) -> dict[Account, Attempts]:
 
 
 def _attempts(rows: sqlite3.Cursor) -> Attempts:
-    return tuple(Attempt(credential, datetime.fromisoformat(at), Outcome(outcome)) for credential, at, outcome in rows)
+    return tuple(
+        Attempt(credential, datetime.fromisoformat(at), LogInOutcome(outcome)) for credential, at, outcome in rows
+    )
 
 
 def _salt(connection: sqlite3.Connection) -> bytes:

@@ -17,7 +17,7 @@ from engine.store.errors import PresencesNotKept, StoreFailure
 logger = logging.getLogger(__name__)
 
 
-class Meant:
+class IntendedRemovals:
     """The tables `let_through` and `let_go`. If saving fails, the change is evaluated again after a restart."""
 
     def __init__(self, database: Database) -> None:
@@ -70,7 +70,7 @@ def _settings(text: str) -> PresenceSettings:
     return msgspec.json.decode(text, type=PresenceSettings, dec_hook=zone)
 
 
-class Written(msgspec.Struct, frozen=True, gc=False):
+class PresenceRecord(msgspec.Struct, frozen=True, gc=False):
     """Known state of one user's calendar presence in the PBX.
 
     `acknowledged` is the last one the PBX confirmed (None: unknown), `intended` one that was sent without a stored
@@ -94,7 +94,7 @@ class Written(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PresenceTarget:
     """Target of presences: the PBX, and the presence contact of its users."""
 
     pbx: str
@@ -110,15 +110,15 @@ class AcknowledgedPresences:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.meant = Meant(database)
-        self._written: dict[str, Written] = {}
+        self.meant = IntendedRemovals(database)
+        self._written: dict[str, PresenceRecord] = {}
         self._leftovers: dict[str, tuple[str, ...]] = {}
-        self._place: Place | None = None
+        self._place: PresenceTarget | None = None
         self._not_kept: set[str] = set()
         self._is_read = False
         self.trouble: PresencesNotKept | None = None
 
-    async def load(self) -> dict[str, Written]:
+    async def load(self) -> dict[str, PresenceRecord]:
         """Return all known presences, by guid."""
         if self.trouble is None:
             try:
@@ -131,7 +131,7 @@ class AcknowledgedPresences:
                 self._is_read = True
         return dict(self._written)
 
-    async def settle_in(self, place: Place) -> None:
+    async def set_target(self, place: PresenceTarget) -> None:
         """Set the place presences are written to from now on; records of another place do not apply to it.
 
         Presences of another contact in the same PBX would otherwise stay there: they become `leftovers`.
@@ -141,7 +141,7 @@ class AcknowledgedPresences:
         if self.trouble is not None and before is not None and before != place:
             self._move(before, place)
 
-    async def leftovers(self) -> dict[str, tuple[str, ...]]:
+    async def stale_contacts(self) -> dict[str, tuple[str, ...]]:
         """Return the other contacts that still show presences of ours, by guid."""
         if self.trouble is None:
             try:
@@ -154,23 +154,23 @@ class AcknowledgedPresences:
                     self._leftovers[guid] = (*self._leftovers.get(guid, ()), contact)
         return dict(self._leftovers)
 
-    async def tidied_up(self, guid: str) -> None:
+    async def mark_cleaned(self, guid: str) -> None:
         """Record that this user's `leftovers` are cleared."""
         self._leftovers.pop(guid, None)
         await self._store(guid, lambda connection: connection.execute(_TIDIED_UP, (guid,)))
 
     async def intend(self, guid: str, presence: Presence, expires: datetime | None) -> None:
         """Record that `presence`, valid until `expires`, is about to be sent."""
-        known = self._written.get(guid, Written())
+        known = self._written.get(guid, PresenceRecord())
         self._written[guid] = replace(known, intended=presence, intended_expires=expires)
         row = (guid, presence.activity, presence.note, expires.isoformat() if expires else None)
         await self._store(guid, lambda connection: connection.execute(_INTEND, row))
 
     async def acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
         """Record that the PBX shows `presence`, valid until `expires`."""
-        known = self._written.get(guid, Written())
+        known = self._written.get(guid, PresenceRecord())
         is_known = known.acknowledged == presence and known.intended is None
-        self._written[guid] = Written(presence, expires)
+        self._written[guid] = PresenceRecord(presence, expires)
         until = expires.isoformat() if expires else None
         row = (guid, presence.activity, presence.note, until)
         await self._store(None if is_known else guid, lambda connection: connection.execute(_ACKNOWLEDGE, row))
@@ -214,7 +214,7 @@ class AcknowledgedPresences:
             logger.warning("presences are saved again")
             self.trouble = None
 
-    def not_kept(self) -> dict[str, Written]:
+    def not_kept(self) -> dict[str, PresenceRecord]:
         """Return the presences that the PBX may show and that would be unknown after a restart, by guid."""
         return {guid: self._written[guid] for guid in self._not_kept if guid in self._written}
 
@@ -236,16 +236,16 @@ class AcknowledgedPresences:
         if self.trouble is None or self.trouble.detail != str(failure):
             self.trouble = PresencesNotKept(str(failure))
 
-    def _move(self, before: Place, place: Place) -> None:
+    def _move(self, before: PresenceTarget, place: PresenceTarget) -> None:
         """Do in memory what `_settle_in` does on disk."""
         if before.pbx != place.pbx:
             self._leftovers.clear()
         else:
             for guid, written in self._written.items():
-                if written != Written(CLEARED):
+                if written != PresenceRecord(CLEARED):
                     there = {*self._leftovers.get(guid, ()), before.contact} - {place.contact}
                     self._leftovers[guid] = tuple(sorted(there))
-        self._written = {guid: Written(expires=each.ends) for guid, each in self._written.items()}
+        self._written = {guid: PresenceRecord(expires=each.ends) for guid, each in self._written.items()}
 
 
 _SELECT = """
@@ -276,9 +276,9 @@ _LEFTOVERS = "SELECT guid, contact FROM leftover"
 _TIDIED_UP = "DELETE FROM leftover WHERE guid = ?"
 
 
-def _settle_in(connection: sqlite3.Connection, place: Place) -> None:
+def _settle_in(connection: sqlite3.Connection, place: PresenceTarget) -> None:
     found = connection.execute("SELECT pbx, contact FROM place").fetchone()
-    before = place if found is None else Place(*found)
+    before = place if found is None else PresenceTarget(*found)
     if found is not None and before == place:
         return  # A full disk refuses even to rewrite the same row, but can still be read.
     if before.pbx != place.pbx:
@@ -294,9 +294,9 @@ def _settle_in(connection: sqlite3.Connection, place: Place) -> None:
 
 def _write_all(
     connection: sqlite3.Connection,
-    written: Mapping[str, Written],
+    written: Mapping[str, PresenceRecord],
     leftovers: Mapping[str, tuple[str, ...]],
-    place: Place | None,
+    place: PresenceTarget | None,
     *,
     instead: bool,
 ) -> None:
@@ -309,7 +309,7 @@ def _write_all(
         connection.execute("INSERT INTO place VALUES (?, ?)", (place.pbx, place.contact))
 
 
-def _row(guid: str, written: Written) -> tuple[str | None, ...]:
+def _row(guid: str, written: PresenceRecord) -> tuple[str | None, ...]:
     known, intended = written.acknowledged, written.intended
     return (
         guid,
@@ -322,9 +322,9 @@ def _row(guid: str, written: Written) -> tuple[str | None, ...]:
     )
 
 
-def _written(row: sqlite3.Row | tuple[str | None, ...]) -> Written:
+def _written(row: sqlite3.Row | tuple[str | None, ...]) -> PresenceRecord:
     _, activity, note, expires, intended_activity, intended_note, intended_expires = row
-    return Written(
+    return PresenceRecord(
         acknowledged=None if activity is None else Presence(activity, note or ""),
         expires=None if expires is None else datetime.fromisoformat(expires),
         intended=None if intended_activity is None else Presence(intended_activity, intended_note or ""),

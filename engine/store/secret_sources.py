@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from engine.core.secret import Secret
 from engine.settings.model import ExchangeSettings
 from engine.store.protection import exposure_of_file
-from engine.store.secret_store import Stored, Vault
+from engine.store.secret_store import SecretStore, StoredSecret
 from engine.store.secrets import (
     ENVIRONMENT,
     Secrets,
@@ -22,16 +22,16 @@ from engine.store.secrets import (
     secrets_in_environment,
 )
 
-Place = Literal["environment", "secrets file", "store"]
+SecretPlace = Literal["environment", "secrets file", "store"]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class SecretProvenance:
     """Source of a secret (None: there is none), and the time it was stored, even if another source overrides it."""
 
     name: str
-    place: Place | None
+    place: SecretPlace | None
     stored_since: datetime | None
 
 
@@ -46,7 +46,7 @@ class SecretSources:
         self,
         environment: Mapping[str, str],
         file: Path | None,
-        vault: Vault,
+        vault: SecretStore,
         now: Callable[[], datetime],
         *,
         settings_file: Path,
@@ -69,13 +69,13 @@ class SecretSources:
         """Return all secrets, by name."""
         return await self._in_turn(self._known)
 
-    async def origins(self) -> tuple[Origin, ...]:
+    async def origins(self) -> tuple[SecretProvenance, ...]:
         """Return the origin of every possible secret."""
         return await self._in_turn(self._origins)
 
     async def put(self, secrets: Mapping[str, Secret]) -> None:
         """Store secrets, replacing those with the same names."""
-        new = {name: Stored(value, self._now()) for name, value in secrets.items()}
+        new = {name: StoredSecret(value, self._now()) for name, value in secrets.items()}
         await self._in_turn(lambda: self._vault.store({**self._vault.load(), **new}))
 
     async def delete(self, name: str) -> bool:
@@ -106,15 +106,15 @@ class SecretSources:
     def _known(self) -> dict[str, Secret]:
         return {name: each.value for name, each in self._vault.load().items()} | self._given()
 
-    def _origins(self) -> tuple[Origin, ...]:
+    def _origins(self) -> tuple[SecretProvenance, ...]:
         given, stored = self._given(), self._vault.load()
         in_environment = secrets_in_environment(self._environment)
         origins = []
         for name in ENVIRONMENT:
-            place: Place | None = "store" if name in stored else None
+            place: SecretPlace | None = "store" if name in stored else None
             if name in given:
                 place = "environment" if name in in_environment else "secrets file"
-            origins.append(Origin(name, place, stored[name].since if name in stored else None))
+            origins.append(SecretProvenance(name, place, stored[name].since if name in stored else None))
         return tuple(origins)
 
     def _delete(self, name: str) -> bool:

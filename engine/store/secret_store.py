@@ -68,14 +68,14 @@ class StoredSecretsUnusable(Failure):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSecret:
     """A secret, and when it was set (UTC)."""
 
     value: Secret
     since: datetime
 
 
-class Vault:
+class SecretStore:
     """The file `secrets.enc` in the state directory: one Fernet token (AES-128-CBC and HMAC-SHA256) for all secrets.
 
     The key is the credential in `credentials` if there is one, else the file `secrets.key` beside it, which is created
@@ -89,7 +89,7 @@ class Vault:
         self._key_file = state_dir / "secrets.key"
         self._credential = credentials / CREDENTIAL if credentials is not None else None
 
-    def load(self) -> dict[str, Stored]:
+    def load(self) -> dict[str, StoredSecret]:
         """Return all stored secrets by name."""
         content = _read(self._file)
         if content is None:
@@ -97,7 +97,7 @@ class Vault:
         self._check_directory()
         return _opened(content, self._keys() or (), self._file)
 
-    def store(self, content: Mapping[str, Stored]) -> None:
+    def store(self, content: Mapping[str, StoredSecret]) -> None:
         """Replace all stored secrets by these."""
         self._check_directory()
         keys = self._keys()
@@ -154,13 +154,13 @@ class Vault:
             raise StateDirectoryExposed(f"{self._directory} has mode {mode:04o} and belongs to user {status.st_uid}")
 
 
-def _sealed(content: Mapping[str, Stored], key: bytes) -> bytes:
+def _sealed(content: Mapping[str, StoredSecret], key: bytes) -> bytes:
     plain = {name: (each.value.reveal(), each.since) for name, each in content.items()}
     token = Fernet(key).encrypt(msgspec.json.encode(plain))
     return f"{_HEADING} {_name_of(key)}\n".encode() + token + b"\n"
 
 
-def _opened(content: bytes, keys: tuple[bytes, ...], file: Path) -> dict[str, Stored]:
+def _opened(content: bytes, keys: tuple[bytes, ...], file: Path) -> dict[str, StoredSecret]:
     heading, _, token = content.partition(b"\n")
     start, _, key_name = heading.decode(errors="replace").rpartition(" ")
     if start != _HEADING:
@@ -173,7 +173,7 @@ def _opened(content: bytes, keys: tuple[bytes, ...], file: Path) -> dict[str, St
         entries = msgspec.json.decode(plain, type=dict[str, tuple[str, datetime]])
     except (InvalidToken, msgspec.MsgspecError):
         raise StoredSecretsDamaged(str(file)) from None
-    return {name: Stored(Secret(value), since) for name, (value, since) in entries.items()}
+    return {name: StoredSecret(Secret(value), since) for name, (value, since) in entries.items()}
 
 
 def _name_of(key: bytes) -> str:

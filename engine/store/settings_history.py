@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from engine.settings.forms import Difference
+from engine.settings.forms import SettingDifference
 from engine.store.database import Database
 
 KEPT = 50
@@ -33,7 +33,7 @@ class Version:
     at: datetime
     author: Author | None
     action: str
-    differences: tuple[Difference, ...]
+    differences: tuple[SettingDifference, ...]
     text: str
     confirm_until: datetime | None
     returns_to: int | None = None
@@ -55,7 +55,7 @@ class SettingsHistory:
         at: datetime,
         author: Author | None,
         action: str,
-        differences: tuple[Difference, ...],
+        differences: tuple[SettingDifference, ...],
         text: str,
         confirm_until: datetime | None,
         returns_to: int | None = None,
@@ -102,7 +102,7 @@ def _version(row: tuple[int, str, int | None, int, str, str, str, str, str | Non
         at=datetime.fromisoformat(at),
         author=None if uid is None else Author(uid, pid, user),
         action=action,
-        differences=msgspec.json.decode(differences, type=tuple[Difference, ...]),
+        differences=msgspec.json.decode(differences, type=tuple[SettingDifference, ...]),
         text=text,
         confirm_until=None if until is None else datetime.fromisoformat(until),
         returns_to=returns_to,

@@ -13,14 +13,14 @@ from engine.core.mistakes import MistakeLog
 from engine.core.users import User
 from engine.supervisor.errors import ChangeBrokeLink
 from engine.supervisor.settings_file import system_zone
-from engine.sync.events import Happening, LinkRecovered, LinkTrouble, Observer, ServiceChanged, Side, UserChanged
+from engine.sync.events import ConnectionLost, ConnectionRestored, Event, Observer, ServiceChanged, Side, UserChanged
 from engine.sync.hold import Held
 from engine.sync.reconciler import Engine
-from engine.sync.status import LinkStatus, Status, describe
-from engine.sync.views import Account, Glance
+from engine.sync.status import ConnectionStatus, EngineStatus, describe
+from engine.sync.views import UserDetails, UserSummary
 
 
-class Seat:
+class CurrentEngine:
     """An `EngineView` of the current engine; without one there are no users and no connections.
 
     `concerns` returns the problems with the settings, which become part of the status.
@@ -32,7 +32,7 @@ class Seat:
         self._observers: list[Observer] = []
         self.engine: Engine | None = None
 
-    def take(self, engine: Engine | None) -> None:
+    def replace(self, engine: Engine | None) -> None:
         """Make `engine` the current one; the users of the previous one are gone until it knows them."""
         before = self.guids()
         self.engine = engine
@@ -42,7 +42,7 @@ class Seat:
             self.report(UserChanged(guid))
         self.report(ServiceChanged())
 
-    def report(self, happening: Happening) -> None:
+    def report(self, happening: Event) -> None:
         """Notify all observers; an exception in one does not affect the others."""
         for observer in self._observers:
             try:
@@ -50,15 +50,15 @@ class Seat:
             except Exception as mistake:
                 self._mistakes.write("notifying an observer", mistake)
 
-    def status(self) -> Status:
+    def status(self) -> EngineStatus:
         """Return the status of the engine."""
         engine = self.engine
         status = _nothing() if engine is None else engine.status()
         return replace(status, is_set_up=engine is not None, concerns=self._concerns())
 
-    def link(self, side: Side) -> LinkStatus:
+    def link(self, side: Side) -> ConnectionStatus:
         """Return the status of one connection."""
-        return LinkStatus() if self.engine is None else self.engine.link(side)
+        return ConnectionStatus() if self.engine is None else self.engine.link(side)
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -73,13 +73,13 @@ class Seat:
         """Return the guids of all synchronised users."""
         return () if self.engine is None else self.engine.guids()
 
-    def glance(self, guid: str) -> Glance | None:
+    def summary(self, guid: str) -> UserSummary | None:
         """Return the summary of one user, None if the user is not synchronised."""
-        return None if self.engine is None else self.engine.glance(guid)
+        return None if self.engine is None else self.engine.summary(guid)
 
-    def account(self, guid: str, now: datetime) -> Account | None:
+    def details(self, guid: str, now: datetime) -> UserDetails | None:
         """Return all that is known about a user and explains the presence at `now`; None if not synchronised."""
-        return None if self.engine is None else self.engine.account(guid, now)
+        return None if self.engine is None else self.engine.details(guid, now)
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
         """Return a user and the appointments read last (None before the first read); None if not synchronised."""
@@ -89,29 +89,29 @@ class Seat:
         """Carry out the held removals and return them; None if nothing is held."""
         return None if self.engine is None else await self.engine.confirm_hold()
 
-    def visit(self, guid: str) -> None:
+    def resync(self, guid: str) -> None:
         """Schedule a read of a user's calendar."""
         if self.engine is not None:
-            self.engine.visit(guid)
+            self.engine.resync(guid)
 
-    def search(self, guid: str) -> None:
+    def reresolve(self, guid: str) -> None:
         """Schedule a new search for a user's mailbox."""
         if self.engine is not None:
-            self.engine.search(guid)
+            self.engine.reresolve(guid)
 
 
-def _nothing() -> Status:
-    return describe((), LinkStatus(), LinkStatus(), {}, lambda _: False, None)
+def _nothing() -> EngineStatus:
+    return describe((), ConnectionStatus(), ConnectionStatus(), {}, lambda _: False, None)
 
 
 class EngineEnded(Exception):
     """An engine returned although it should run until cancelled."""
 
 
-class Runner:
+class EngineRunner:
     """Keeps the engine in `seat` running. An engine starts only after the previous one has ended."""
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: CurrentEngine) -> None:
         self._seat = seat
         self._next: Engine | None = None
         self._asked = asyncio.Event()
@@ -126,7 +126,7 @@ class Runner:
             while True:
                 self._asked.clear()
                 engine = self._next
-                self._seat.take(engine)
+                self._seat.replace(engine)
                 self._taken.notify()
                 if engine is None:
                     await self._asked.wait()
@@ -134,7 +134,7 @@ class Runner:
                     await self._run_one(engine)
         except Exception:
             self.has_failed = True
-            self._seat.take(None)
+            self._seat.replace(None)
             raise
         finally:
             self._is_running = False
@@ -154,7 +154,7 @@ class Runner:
                 raise EngineEnded
             running.cancel()
 
-    async def exchange(self, engine: Engine | None) -> None:
+    async def replace(self, engine: Engine | None) -> None:
         """Replace the current engine by `engine`, or by none, and return when it is in place.
 
         Returns at once while `run` is not active. An engine runs once: a failed one cannot be started again.
@@ -166,10 +166,10 @@ class Runner:
         await self._taken.wait()
 
 
-class Stake:
+class RegressionWatch:
     """Watches the connections in `seat` after a change until each one that worked before works again."""
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: CurrentEngine) -> None:
         self._seat = seat
         self._anxious: frozenset[Side] = frozenset()
         self._broken: dict[Side, Failure] = {}
@@ -182,18 +182,18 @@ class Stake:
             return None
         return ChangeBrokeLink("; ".join(f"{side}: {failure}" for side, failure in self._broken.items()))
 
-    def put(self) -> None:
+    def start(self) -> None:
         """Start watching: a change is about to restart the connections."""
         status = self._seat.status()
         links = {Side.PBX: status.pbx, Side.EXCHANGE: status.exchange}
         self._anxious = frozenset(side for side, link in links.items() if link.works) | self._broken.keys()
         self._broken = {}
 
-    def _observe(self, happening: Happening) -> None:
+    def _observe(self, happening: Event) -> None:
         match happening:
-            case LinkTrouble(side, failure) if side in self._anxious:
+            case ConnectionLost(side, failure) if side in self._anxious:
                 self._broken[side] = failure
-            case LinkRecovered(side):
+            case ConnectionRestored(side):
                 self._anxious -= {side}
                 self._broken.pop(side, None)
             case _:

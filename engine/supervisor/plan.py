@@ -4,35 +4,35 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from engine.core.errors import Failure
-from engine.settings.forms import Difference
+from engine.settings.forms import SettingDifference
 from engine.settings.keys import RESTARTS, Effect, effect_of, effects_of
-from engine.settings.model import ExchangeSettings, Settings
+from engine.settings.model import ExchangeSettings, SiteSettings
 from engine.store.secrets import Secrets
 from engine.store.settings_history import Version
 from engine.supervisor.errors import NothingToGoBackTo
 from engine.sync.reconciler import Engine
 
 LoadSecrets = Callable[[ExchangeSettings], Awaitable[Secrets]]
-Assemble = Callable[[Settings, Secrets], Engine]
+Assemble = Callable[[SiteSettings, Secrets], Engine]
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class ActiveSettings:
     """The settings in force, and the text they were read from."""
 
     text: str
-    settings: Settings
+    settings: SiteSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ApplyPlan:
     """What will be applied: `engine` replaces the running one; None keeps it running.
 
     `trouble` is the reason why no engine can run.
     """
 
-    goal: InForce
-    differences: tuple[Difference, ...]
+    goal: ActiveSettings
+    differences: tuple[SettingDifference, ...]
     effects: frozenset[Effect]
     engine: Engine | None = None
     trouble: Failure | None = None
@@ -60,18 +60,20 @@ class Planner:
         self._load_secrets = load_secrets
         self._assemble = assemble
 
-    async def plan(self, running: InForce | None, goal: InForce, changed: tuple[Difference, ...]) -> Plan:
+    async def plan(
+        self, running: ActiveSettings | None, goal: ActiveSettings, changed: tuple[SettingDifference, ...]
+    ) -> ApplyPlan:
         """Return the plan that reaches `goal`, given the `changed` keys; it starts an engine if none is `running`."""
         effects = frozenset(RESTARTS)
         if running is not None:
             effects = effects_of((each.key for each in changed), running.settings, goal.settings)
             if not effects & RESTARTS:
-                return Plan(goal, changed, effects)
+                return ApplyPlan(goal, changed, effects)
         try:
             secrets = await self._load_secrets(goal.settings.exchange)
-            return Plan(goal, changed, effects | RESTARTS, self._assemble(goal.settings, secrets))
+            return ApplyPlan(goal, changed, effects | RESTARTS, self._assemble(goal.settings, secrets))
         except Failure as trouble:
-            return Plan(goal, changed, effects, trouble=trouble)
+            return ApplyPlan(goal, changed, effects, trouble=trouble)
 
 
 def version_to_go_back_to(versions: Sequence[Version]) -> Version:

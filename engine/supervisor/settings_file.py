@@ -14,7 +14,7 @@ from babel.localtime import get_localzone
 
 from engine.core.bounded import LARGEST
 from engine.core.errors import Failure
-from engine.settings.model import EngineSettings, Settings
+from engine.settings.model import EngineSettings, SiteSettings
 from engine.settings.reader import read_engine_settings, read_settings
 from engine.store.leftovers import sweep, temporary_names
 from engine.supervisor.errors import SettingsMissing, SettingsUnreadable, SettingsUnwritable
@@ -86,7 +86,7 @@ class SettingsFile:
         except Failure:
             return EngineSettings()
 
-    def settings(self, text: str) -> Settings:
+    def settings(self, text: str) -> SiteSettings:
         """Parse `text` as the content of this file. Raises `SettingsInvalid`."""
         return read_settings(text, default_zone=system_zone(), source=str(self.path), today=datetime.now(UTC).date())
 

@@ -11,14 +11,14 @@ from random import SystemRandom
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.mistakes import MistakeLog
-from engine.settings.editor import Value, edited
+from engine.settings.editor import SettingValue, edited
 from engine.settings.forms import differences
-from engine.settings.model import EngineSettings, Settings
+from engine.settings.model import EngineSettings, SiteSettings
 from engine.settings.problems import SettingsInvalid
 from engine.store.errors import StoreFailure, VersionsNotKept
 from engine.store.secrets import needed_secrets
 from engine.store.settings_history import Author, SettingsHistory, Version
-from engine.supervisor.engine_slot import Runner, Seat, Stake
+from engine.supervisor.engine_slot import CurrentEngine, EngineRunner, RegressionWatch
 from engine.supervisor.errors import (
     ChangeNotConfirmed,
     EditNotInForce,
@@ -31,11 +31,11 @@ from engine.supervisor.errors import (
     SettingsUnwritable,
     VersionUnknown,
 )
-from engine.supervisor.plan import Assemble, InForce, LoadSecrets, Plan, Planner, version_to_go_back_to
+from engine.supervisor.plan import ActiveSettings, ApplyPlan, Assemble, LoadSecrets, Planner, version_to_go_back_to
 from engine.supervisor.settings_file import SettingsFile, tag_of
 from engine.sync.events import ServiceChanged, SettingsRolledBack
-from engine.sync.scheduling import Alarm
-from engine.sync.task_supervisor import Supervisor
+from engine.sync.scheduling import WakeableTimer
+from engine.sync.task_supervisor import TaskSupervisor
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ AGAIN = timedelta(minutes=1)
 """Seconds until a failed rollback of an unconfirmed change is retried."""
 
 
-class Service:
+class Supervisor:
     """Owns the settings file, the history of its versions and the engine; applies one change at a time.
 
     `clock` is calendar time, used for confirmation deadlines; `network_clock` times the checks of the file.
@@ -72,7 +72,7 @@ class Service:
     ) -> None:
         self.file = file
         mistakes = MistakeLog(logger, network_clock)
-        self.seat = Seat(self.concerns, mistakes)
+        self.seat = CurrentEngine(self.concerns, mistakes)
         self.text = ""
         self.versions: tuple[Version, ...] = ()
         self._history = history
@@ -80,9 +80,9 @@ class Service:
         self._clock = clock
         self._network_clock = network_clock
         self._started_with = started_with
-        self._runner = Runner(self.seat)
-        self._stake = Stake(self.seat)
-        self._supervisor = Supervisor(
+        self._runner = EngineRunner(self.seat)
+        self._stake = RegressionWatch(self.seat)
+        self._supervisor = TaskSupervisor(
             network_clock,
             SystemRandom(),
             mistakes,
@@ -91,11 +91,11 @@ class Service:
             started_again=lambda _: None,
         )
         self._lock = asyncio.Lock()
-        self._alarm = Alarm(clock)
-        self._hangup = Alarm(network_clock)
+        self._alarm = WakeableTimer(clock)
+        self._hangup = WakeableTimer(network_clock)
         self._is_to_look = False
         self._stamp: tuple[int, int, int] | None = None
-        self._in_force: InForce | None = None
+        self._in_force: ActiveSettings | None = None
         self.file_trouble: Failure | None = None
         self._engine_trouble: Failure | None = None
         self._history_trouble: VersionsNotKept | None = None
@@ -135,7 +135,7 @@ class Service:
         return tag_of(self.text)
 
     @property
-    def settings(self) -> Settings | None:
+    def settings(self) -> SiteSettings | None:
         """The settings in force, None while there are none."""
         return self._in_force.settings if self._in_force is not None else None
 
@@ -185,7 +185,7 @@ class Service:
         self._is_to_look = True
         self._hangup.wake()
 
-    async def begin_anew(self) -> Plan | None:
+    async def start_again(self) -> ApplyPlan | None:
         """Restart the engine with the current secrets; return the plan that was carried out.
 
         None if the restart came from a change of the settings file instead.
@@ -199,7 +199,7 @@ class Service:
             await self._enforce(plan)
             return plan
 
-    async def check(self, changes: Mapping[str, Value | None]) -> Plan:
+    async def check(self, changes: Mapping[str, SettingValue | None]) -> ApplyPlan:
         """Plan a change without applying it.
 
         Raises `SettingsInvalid`, `SettingsNotEditable`, `SettingsUnreadable` or the reason why no engine could run.
@@ -209,8 +209,8 @@ class Service:
             return await self._checked(await self._edited(changes))
 
     async def change(
-        self, changes: Mapping[str, Value | None], tag: str, author: Author, confirm_within: float | None = None
-    ) -> Plan:
+        self, changes: Mapping[str, SettingValue | None], tag: str, author: Author, confirm_within: float | None = None
+    ) -> ApplyPlan:
         """Write new values to the file, apply them, and return the plan that was carried out.
 
         Unless confirmed within `confirm_within` seconds it is rolled back. Raises `SettingsStale` if `tag` is neither
@@ -229,7 +229,7 @@ class Service:
             until = None if confirm_within is None else self._clock.now() + timedelta(seconds=confirm_within)
             return await self._put(plan, author, "change", until)
 
-    async def roll_back(self, number: int | None, author: Author | None) -> Plan:
+    async def roll_back(self, number: int | None, author: Author | None) -> ApplyPlan:
         """Roll back to version `number`, or to the one before that in force; return the plan that was carried out.
 
         Raises `VersionUnknown`, without a number `NothingToGoBackTo`, and what `check` raises.
@@ -248,12 +248,12 @@ class Service:
             await self._versions_changed()
             return self.versions[0]
 
-    async def _roll_back(self, number: int | None, author: Author | None) -> Plan:
+    async def _roll_back(self, number: int | None, author: Author | None) -> ApplyPlan:
         goal = self._version(number)
         plan = await self._checked(goal.text)
         return await self._put(plan, author, f"rollback to {goal.id}", returns_to=goal.id)
 
-    async def _take_back(self, goal: Version) -> Plan:
+    async def _take_back(self, goal: Version) -> ApplyPlan:
         """Roll back even if the history cannot be written: an unconfirmed change may have broken everything."""
         action = f"rollback to {goal.id}"
         plan = await self._checked(goal.text)
@@ -280,20 +280,20 @@ class Service:
                 return each
         raise VersionUnknown(f"version {number}")
 
-    async def _edited(self, changes: Mapping[str, Value | None]) -> str:
+    async def _edited(self, changes: Mapping[str, SettingValue | None]) -> str:
         """Raises if the file is unreadable: its unknown content must not be overwritten."""
         if isinstance(self.file_trouble, SettingsUnreadable):
             raise self.file_trouble
         return await asyncio.to_thread(edited, self.text, changes)
 
-    async def _checked(self, text: str) -> Plan:
+    async def _checked(self, text: str) -> ApplyPlan:
         """A stopped engine may be configured piece by piece; a change must not stop a running one."""
-        plan = await self._plan(InForce(text, await asyncio.to_thread(self.file.settings, text)))
+        plan = await self._plan(ActiveSettings(text, await asyncio.to_thread(self.file.settings, text)))
         if plan.trouble is not None and self.seat.engine is not None:
             raise plan.trouble
         return plan
 
-    async def _plan(self, goal: InForce, *, begin: bool = False) -> Plan:
+    async def _plan(self, goal: ActiveSettings, *, begin: bool = False) -> ApplyPlan:
         running = self._in_force if self.seat.engine is not None and not begin else None
         before = self._in_force.text if self._in_force else self.text
         changed = await asyncio.to_thread(differences, before, goal.text)
@@ -301,12 +301,12 @@ class Service:
 
     async def _put(
         self,
-        plan: Plan,
+        plan: ApplyPlan,
         author: Author | None,
         action: str,
         until: datetime | None = None,
         returns_to: int | None = None,
-    ) -> Plan:
+    ) -> ApplyPlan:
         if plan.goal.text == self.text and self.file_trouble is None:
             return plan
         number = await self._remember(plan, author, action, until, returns_to)
@@ -323,7 +323,7 @@ class Service:
 
     async def _remember(
         self,
-        plan: Plan,
+        plan: ApplyPlan,
         author: Author | None,
         action: str,
         until: datetime | None = None,
@@ -333,7 +333,7 @@ class Service:
         at, text = self._clock.now(), plan.goal.text
         return await self._history.add(at, author, action, plan.differences, text, until, returns_to)
 
-    async def _tell_version(self, plan: Plan, action: str) -> None:
+    async def _tell_version(self, plan: ApplyPlan, action: str) -> None:
         await self._versions_changed()
         logger.info("settings: %s: %s", action, ", ".join(each.key for each in plan.differences) or "nothing else")
 
@@ -345,12 +345,12 @@ class Service:
         self._alarm.wake()
         self.seat.report(ServiceChanged())
 
-    async def _enforce(self, plan: Plan) -> None:
+    async def _enforce(self, plan: ApplyPlan) -> None:
         self._in_force = plan.goal
         self._engine_trouble = plan.trouble
         if plan.engine is not None or plan.trouble is not None:
-            self._stake.put()
-            await self._runner.exchange(plan.engine)
+            self._stake.start()
+            await self._runner.replace(plan.engine)
         elif self.seat.engine is not None:
             self.seat.engine.adjust(plan.goal.settings)
         if plan.trouble is not None:
@@ -364,7 +364,7 @@ class Service:
             if self._in_force is not None and text == self._in_force.text and self.file_trouble is None:
                 return
             self.text = text
-            goal = InForce(text, await asyncio.to_thread(self.file.settings, text))
+            goal = ActiveSettings(text, await asyncio.to_thread(self.file.settings, text))
         except (SettingsMissing, SettingsUnreadable, SettingsInvalid) as trouble:
             if isinstance(trouble, SettingsMissing):
                 self.text = ""
@@ -401,7 +401,7 @@ class Service:
 
     async def _run_engine(self) -> None:
         if self._runner.has_failed:
-            await self.begin_anew()
+            await self.start_again()
         await self._runner.run()
 
     async def _look_at_file(self) -> None:

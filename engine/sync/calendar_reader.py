@@ -14,28 +14,28 @@ from engine.core.errors import EngineMistake, Failure
 from engine.core.mistakes import MistakeLog
 from engine.exchange.errors import ExchangeFailure, MailboxNotFound, ManyMailboxesMissing, NoCalendarReadable
 from engine.exchange.retry import PASSING, WITH_LESS, Concerns, Forgets, pause_after, policy_of
-from engine.exchange.source import CalendarSource, Frugal, Mailbox, Urgency, Window
-from engine.settings.model import Settings
+from engine.exchange.source import CalendarSource, Frugal, Mailbox, Priority, Window
+from engine.settings.model import SiteSettings
 from engine.sync.absences import Absences
 from engine.sync.events import (
     AccountPaused,
-    Circumstances,
     ConcernArose,
     ConcernOver,
-    LinkRecovered,
-    LinkTrouble,
+    ConnectionLost,
+    ConnectionRestored,
     ReadingRestricted,
     ReadingUnrestricted,
     Side,
+    SyncContext,
     UserChanged,
     UserRecovered,
     UserTrouble,
 )
 from engine.sync.first_reading import candidates_after, read_first
-from engine.sync.outages import Outbreak, Readability
-from engine.sync.participants import Participant, Reading, Roster, Watchlist
-from engine.sync.scheduling import Alarm, Timetable
-from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxes
+from engine.sync.outages import OutageDetector, Readability
+from engine.sync.participants import MailboxIndex, Participant, Participants, Reading
+from engine.sync.scheduling import Schedule, WakeableTimer
+from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxLimiter
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ SOON = timedelta(seconds=10)
 """Mailboxes that are no longer watched are visited within this time."""
 
 
-class Calendars:
+class CalendarScheduler:
     """Reads mailboxes when they are due, as many at a time as there are connections.
 
     A failure of one mailbox affects that user only, and slow ones never occupy all connections. A failure of the whole
@@ -79,10 +79,10 @@ class Calendars:
 
     def __init__(
         self,
-        roster: Roster,
+        roster: Participants,
         source: CalendarSource,
-        settings: Settings,
-        around: Circumstances,
+        settings: SiteSettings,
+        around: SyncContext,
         *,
         changed: Callable[[str], None],
         shows_something: Callable[[str], bool],
@@ -98,10 +98,10 @@ class Calendars:
         self._shows_something = shows_something
         self._observe = around.observe
         self._finished = around.finished
-        self._timetable = Timetable()
-        self._alarm = Alarm(self._clock)
-        self._service_alarm = Alarm(self._network_clock)
-        self._watchlist = Watchlist(source.unwatch)
+        self._timetable = Schedule()
+        self._alarm = WakeableTimer(self._clock)
+        self._service_alarm = WakeableTimer(self._network_clock)
+        self._watchlist = MailboxIndex(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
         self._polled: dict[str, datetime] = {}
@@ -110,9 +110,9 @@ class Calendars:
         self._giving_way: set[str] = set()
         self._reading: set[str] = set()
         self._lanes = settings.exchange.connections
-        self._slow = SlowMailboxes(share=max(1, source.reads_at_once // 4))
-        self._outbreak = Outbreak(most=settings.exchange.connections)
-        self._silence = Outbreak(most=1)
+        self._slow = SlowMailboxLimiter(share=max(1, source.reads_at_once // 4))
+        self._outbreak = OutageDetector(most=settings.exchange.connections)
+        self._silence = OutageDetector(most=1)
         self._backoffs = Backoffs(self._random)
         self._absences = Absences()
         self._readability = Readability()
@@ -137,16 +137,16 @@ class Calendars:
         """Schedule the lookup of the mailbox of a participant who is new or has other addresses now."""
         self._absences.forget(guid)
         self._readability.forget(guid)
-        self.visit(guid)
+        self.resync(guid)
 
-    def visit(self, guid: str) -> None:
+    def resync(self, guid: str) -> None:
         """Schedule a reading of this participant's calendar as soon as possible, after those that wait longer."""
         self._bring_forward(guid, self._clock.now())
 
-    def search(self, guid: str) -> None:
+    def reresolve(self, guid: str) -> None:
         """Forget where this participant's mailbox is, and schedule its lookup and reading as soon as possible."""
         self._searched_anew.add(guid)
-        self.visit(guid)
+        self.resync(guid)
 
     def next_visit(self, guid: str) -> datetime | None:
         """Return when this participant's calendar is due, in the past if it is waiting for its turn; None while it is
@@ -166,16 +166,16 @@ class Calendars:
         self._withheld.pop(guid, None)
         self._polled.pop(guid, None)
 
-    def heard(self, address: str, urgency: Urgency) -> tuple[str, ...]:
+    def on_notification(self, address: str, urgency: Priority) -> tuple[str, ...]:
         """Schedule another reading of this mailbox by its urgency; return the participants whose calendar is in it."""
         now = self._clock.now()
         match urgency:
-            case Urgency.NOW:
+            case Priority.NOW:
                 due = now - OVERTAKING
                 self._signs_of_life()
-            case Urgency.SOON:
+            case Priority.SOON:
                 due = now + SOON * self._random.random()
-            case Urgency.LATER:
+            case Priority.LATER:
                 due = now + self._poll * self._random.random()
         guids = self._watchlist.guids(address)
         for guid in guids:
@@ -203,7 +203,7 @@ class Calendars:
                     await self._alarm.wait(self._timetable.earliest())
                 elif guid in self._visiting:
                     self._again.add(guid)
-                elif self._need_not_be_read(guid) or self._is_held_back(guid) or not self._slow.may_begin(guid):
+                elif self._need_not_be_read(guid) or self._is_held_back(guid) or not self._slow.admits(guid):
                     # Nobody may be due any more.
                     self._finished()
                 else:
@@ -373,7 +373,7 @@ class Calendars:
         policy = policy_of(type(failure))
         match policy.concerns:
             case Concerns.MAILBOX_UNLESS_MANY:
-                return self._outbreak.struck(guid) or (policy.before_an_answer and not self._service_answers)
+                return self._outbreak.failed(guid) or (policy.before_an_answer and not self._service_answers)
             case Concerns.MAILBOX:
                 if policy.for_everybody is not None and isinstance(self._closed_by, policy.for_everybody):
                     return not self._service_answers
@@ -382,7 +382,7 @@ class Calendars:
             case Concerns.SERVER | Concerns.ADDRESS:
                 if policy.concerns is Concerns.ADDRESS and self._is_alone(guid):
                     return True
-                return self._silence.struck(guid) or not self._service_answers
+                return self._silence.failed(guid) or not self._service_answers
             case _:
                 return True
 
@@ -422,7 +422,7 @@ class Calendars:
 
     def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
         self._absences.found(guid)
-        self._readability.well(guid)
+        self._readability.succeeded(guid)
         self._tell_withheld()
         self._compare_works()
         participant.reading = reading
@@ -460,7 +460,7 @@ class Calendars:
         policy = policy_of(type(failure))
         if policy.forgets is Forgets.MAILBOX:
             participant.mailbox = None
-        self._readability.ill(guid, failure)
+        self._readability.failed(guid, failure)
         self._complain(guid, participant, failure)
         participant.problem = failure
         pause = pause_after(failure, participant.failed_visits, self._random)
@@ -530,7 +530,7 @@ class Calendars:
             for guid, participant in self._roster.items():
                 if type(participant.problem) is type(denial):
                     participant.problem = None
-                    self.visit(guid)
+                    self.resync(guid)
             return
         verdict = self._readability.verdict(len(self._roster))
         if verdict is None:
@@ -540,7 +540,7 @@ class Calendars:
         if not isinstance(self._said, NoCalendarReadable):
             self._said = verdict
             pause = (self._timetable.earliest() or self._clock.now()) - self._clock.now()
-            self._observe(LinkTrouble(Side.EXCHANGE, verdict, self._network_clock.now() + max(timedelta(), pause)))
+            self._observe(ConnectionLost(Side.EXCHANGE, verdict, self._network_clock.now() + max(timedelta(), pause)))
 
     def _close(self, failure: ExchangeFailure) -> None:
         now = self._network_clock.now()
@@ -553,7 +553,7 @@ class Calendars:
         self._closed_until = now + pause
         self._closed_by = self._said = failure
         self._service_answers = self._works = False
-        self._observe(LinkTrouble(Side.EXCHANGE, failure, self._closed_until))
+        self._observe(ConnectionLost(Side.EXCHANGE, failure, self._closed_until))
 
     def _signs_of_life(self) -> None:
         """End a pause for a silent server, because a notification has just come from one."""
@@ -565,8 +565,8 @@ class Calendars:
     def _answers(self, guid: str) -> None:
         self._closed_until = None
         self._service_alarm.wake()
-        self._silence.well(guid)
-        self._outbreak.well(guid)
+        self._silence.succeeded(guid)
+        self._outbreak.succeeded(guid)
         self._backoffs.clear()
         self._service_answers = True
         self._compare_works()
@@ -575,7 +575,7 @@ class Calendars:
         """Report Exchange as working: as soon as it answers if a calendar was read before, else once one is read."""
         if not self._works and self._service_answers and self._readability.works:
             self._works, self._said = True, None
-            self._observe(LinkRecovered(Side.EXCHANGE))
+            self._observe(ConnectionRestored(Side.EXCHANGE))
 
 
 def _needs_a_person(failure: Failure | None) -> bool:

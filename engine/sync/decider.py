@@ -9,11 +9,11 @@ from engine.core.errors import EngineMistake
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings
-from engine.store.presence import Written
-from engine.sync.events import Circumstances, ServiceChanged, UserRecovered, UserTrouble
+from engine.store.presence import PresenceRecord
+from engine.sync.events import ServiceChanged, SyncContext, UserRecovered, UserTrouble
 from engine.sync.hold import Held, held
-from engine.sync.participants import Participant, Roster
-from engine.sync.scheduling import Alarm, Timetable
+from engine.sync.participants import Participant, Participants
+from engine.sync.scheduling import Schedule, WakeableTimer
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +33,11 @@ class Decider:
 
     def __init__(
         self,
-        roster: Roster,
+        roster: Participants,
         settings: PresenceSettings,
-        around: Circumstances,
+        around: SyncContext,
         *,
-        written: Callable[[str], Written],
+        written: Callable[[str], PresenceRecord],
         want: Callable[[str], None],
         meant: Callable[[], None] = lambda: None,
     ) -> None:
@@ -49,8 +49,8 @@ class Decider:
         self._meant = meant
         self._observe = around.observe
         self._finished = around.finished
-        self._timetable = Timetable()
-        self._alarm = Alarm(self._clock)
+        self._timetable = Schedule()
+        self._alarm = WakeableTimer(self._clock)
         self._before: PresenceSettings | None = None
         self._unweighed: set[str] = set()
         self._aside: set[str] = set()

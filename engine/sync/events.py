@@ -53,7 +53,7 @@ class UserRecovered:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkTrouble:
+class ConnectionLost:
     """A whole side does not work. `until` is the network time of the next attempt; None if the other side connects."""
 
     side: Side
@@ -62,7 +62,7 @@ class LinkTrouble:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkRecovered:
+class ConnectionRestored:
     """A whole side works, for the first time or again."""
 
     side: Side
@@ -77,7 +77,7 @@ class ListeningForPbx:
 
 
 @dataclass(frozen=True, slots=True)
-class PbxRefused:
+class PbxRejected:
     """A PBX that connected was rejected. `name` is the one it gave, or its address if it could not log in."""
 
     name: str
@@ -124,7 +124,7 @@ class UserChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class CalendarVisited:
+class CalendarRead:
     """A user's calendar was read, or could not be because of `failure`, and no further visit is requested."""
 
     guid: str
@@ -148,17 +148,17 @@ class SettingsRolledBack:
     keys: tuple[str, ...]
 
 
-Happening = (
+Event = (
     PresenceConfirmed
     | PresenceWithheld
     | UserTrouble
     | UserRecovered
-    | LinkTrouble
-    | LinkRecovered
+    | ConnectionLost
+    | ConnectionRestored
     | ListeningForPbx
-    | PbxRefused
+    | PbxRejected
     | UserChanged
-    | CalendarVisited
+    | CalendarRead
     | AccountPaused
     | ReadingRestricted
     | ReadingUnrestricted
@@ -167,11 +167,11 @@ Happening = (
     | ServiceChanged
     | SettingsRolledBack
 )
-Observer = Callable[[Happening], None]
+Observer = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class SyncContext:
     """Clocks and callbacks shared by all parts: `clock` is calendar time, `network_clock` measures pauses and pacing.
 
     `observe` is called with every event, `finished` whenever a part has nothing left to do.

@@ -6,11 +6,11 @@ from engine.exchange.errors import MailboxNotFound
 from engine.exchange.source import CalendarSource, Mailbox
 from engine.sync.participants import Reading
 
-Read = Callable[[Mailbox], Awaitable[tuple[Mailbox, Reading]]]
+ReadMailbox = Callable[[Mailbox], Awaitable[tuple[Mailbox, Reading]]]
 
 
 async def read_first(
-    source: CalendarSource, mailbox: Mailbox, following: Sequence[str], read: Read
+    source: CalendarSource, mailbox: Mailbox, following: Sequence[str], read: ReadMailbox
 ) -> tuple[Mailbox, Reading]:
     """Read the calendar of a mailbox that was just found, or of the next candidate if it does not exist after all.
 

@@ -11,10 +11,10 @@ from datetime import timedelta
 from engine.core.errors import Failure
 from engine.exchange.errors import ExchangeFailure, MailboxAmbiguous, MailboxNotFound, MailboxShared
 from engine.exchange.source import CalendarSource, Mailbox
-from engine.sync.events import Circumstances, UserChanged, UserTrouble
+from engine.sync.events import SyncContext, UserChanged, UserTrouble
 from engine.sync.first_reading import candidates_after
-from engine.sync.participants import Participant, Roster
-from engine.sync.scheduling import Alarm, Timetable
+from engine.sync.participants import Participant, Participants
+from engine.sync.scheduling import Schedule, WakeableTimer
 
 FIRST_LOOK = timedelta(minutes=1)
 """Delay between the reading of a mailbox and the lookup of the user's other addresses: first readings come first."""
@@ -37,7 +37,7 @@ class MailboxClaims:
     """
 
     def __init__(
-        self, roster: Roster, source: CalendarSource, around: Circumstances, *, may_ask: Callable[[], bool]
+        self, roster: Participants, source: CalendarSource, around: SyncContext, *, may_ask: Callable[[], bool]
     ) -> None:
         self._roster = roster
         self._source = source
@@ -48,8 +48,8 @@ class MailboxClaims:
         self._users: dict[str, tuple[str, ...]] = {}
         self._considered: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._ambiguous: dict[str, MailboxAmbiguous] = {}
-        self._timetable = Timetable()
-        self._alarm = Alarm(self._clock)
+        self._timetable = Schedule()
+        self._alarm = WakeableTimer(self._clock)
 
     def notices(self, guid: str) -> tuple[Failure, ...]:
         """Return the problems of a user that do not prevent reading the calendar."""

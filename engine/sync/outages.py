@@ -21,13 +21,13 @@ class Readability:
         self._ill: dict[str, Failure] = {}
         self.anybody_read = False
 
-    def well(self, guid: str) -> None:
+    def succeeded(self, guid: str) -> None:
         """Note that the calendar was read."""
         self.anybody_read = True
         self._ill.pop(guid, None)
         self._well.add(guid)
 
-    def ill(self, guid: str, failure: Failure) -> None:
+    def failed(self, guid: str, failure: Failure) -> None:
         """Note that the calendar could not be read."""
         self._well.discard(guid)
         self._ill[guid] = failure
@@ -59,7 +59,7 @@ class Readability:
         return denials[0] if denials and len(denials) + without == len(self._ill) else None
 
 
-class Outbreak:
+class OutageDetector:
     """Detects an outage: counts mailboxes that begin to fail in a row, without a success in between.
 
     More than `most`, as many as can be visited at the same time, are no coincidence. A mailbox that was failing
@@ -71,14 +71,14 @@ class Outbreak:
         self._ill: set[str] = set()
         self._in_a_row = 0
 
-    def struck(self, key: str) -> bool:
+    def failed(self, key: str) -> bool:
         """Note a failed visit; return whether this is an outage."""
         if key not in self._ill:
             self._ill.add(key)
             self._in_a_row += 1
         return self._in_a_row > self._most
 
-    def well(self, key: str) -> None:
+    def succeeded(self, key: str) -> None:
         """Note a visit that had an answer."""
         self._ill.discard(key)
         self._in_a_row = 0

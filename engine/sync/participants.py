@@ -51,11 +51,11 @@ class Participant:
     has_no_mailbox: bool = False
 
 
-Roster = dict[str, Participant]
+Participants = dict[str, Participant]
 """Participants by the guid of their PBX user object."""
 
 
-class Directory:
+class Membership:
     """Updates the participants from the events of the PBX.
 
     `remembered` returns the guids whose calendar presence was ever written: those that no longer take part depart. If
@@ -67,7 +67,7 @@ class Directory:
 
     def __init__(
         self,
-        roster: Roster,
+        roster: Participants,
         selection: UserSelection,
         *,
         order: CandidateOrder = CandidateOrder.NAME,
@@ -231,7 +231,7 @@ class Directory:
         return participant.user if participant else User(guid=guid, name="")
 
 
-class Watchlist:
+class MailboxIndex:
     """Index of participants by mailbox. `unwatch` is called when nobody needs a mailbox any more."""
 
     def __init__(self, unwatch: Callable[[Mailbox], None]) -> None:

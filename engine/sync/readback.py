@@ -6,10 +6,10 @@ from typing import Protocol
 
 from engine.core.presence.model import Presence
 from engine.pbx.errors import PbxFailure, PresenceUnanswered
-from engine.store.presence import Written
-from engine.sync.events import Circumstances
-from engine.sync.participants import Participant, Roster
-from engine.sync.scheduling import Alarm
+from engine.store.presence import PresenceRecord
+from engine.sync.events import SyncContext
+from engine.sync.participants import Participant, Participants
+from engine.sync.scheduling import WakeableTimer
 
 BEGUN_AFTER = timedelta(seconds=10)
 """Delay after a connect before reading begins, because changed presences are written first."""
@@ -21,7 +21,7 @@ GIVEN_UP_AFTER = 2
 """After this many consecutive unanswered reads, nothing more is read over this connection."""
 
 
-class Comparing(Protocol):
+class PresenceComparer(Protocol):
     """The part of the writer that is needed here."""
 
     @property
@@ -29,7 +29,7 @@ class Comparing(Protocol):
         """Whether a presence is being written or waits to be written."""
         ...
 
-    def known(self, guid: str) -> Written | None:
+    def known(self, guid: str) -> PresenceRecord | None:
         """Return what the PBX confirmed, None if that is in doubt or just being changed."""
         ...
 
@@ -37,7 +37,7 @@ class Comparing(Protocol):
         """Return what the PBX shows, None if it does not say."""
         ...
 
-    def found(self, guid: str, known: Written, shown: Presence) -> None:
+    def found(self, guid: str, known: PresenceRecord, shown: Presence) -> None:
         """Process what the PBX shows for a user for whom it had confirmed `known`."""
         ...
 
@@ -45,11 +45,11 @@ class Comparing(Protocol):
 class ReadBack:
     """Reads everybody's presence once after each connect, while there is nothing to write; those left over first."""
 
-    def __init__(self, roster: Roster, writer: Comparing, around: Circumstances) -> None:
+    def __init__(self, roster: Participants, writer: PresenceComparer, around: SyncContext) -> None:
         self._roster = roster
         self._writer = writer
         self._clock = around.network_clock
-        self._alarm = Alarm(around.network_clock)
+        self._alarm = WakeableTimer(around.network_clock)
         self._waiting: deque[str] = deque()
         self._is_on = False
         self._begins_at = self._clock.now()
@@ -102,7 +102,7 @@ class ReadBack:
             self._waiting.popleft()
 
 
-class Certainty:
+class WriteGate:
     """Which users may be written over the present connection.
 
     A PBX that gives its name is certain at once, and its users one by one as they are copied, so a long copy delays
@@ -114,21 +114,21 @@ class Certainty:
         self._is_master = False
         self._known = set[str]()
 
-    def nothing(self) -> None:
+    def reset(self) -> None:
         """Allow nobody: the connection has ended."""
         self.all_known = self._is_master = False
         self._known.clear()
 
-    def master(self) -> frozenset[str]:
+    def master_is_proved(self) -> frozenset[str]:
         """Note that the PBX gave its name and is the right one. Return the users who may be written now."""
         self._is_master = True
         return frozenset(self._known)
 
-    def user(self, guid: str) -> None:
+    def user_is_known(self, guid: str) -> None:
         """Note that the user's row has arrived."""
         self._known.add(guid)
 
-    def everything(self) -> None:
+    def all_are_known(self) -> None:
         """Allow everybody: all users are known, and the PBX is proved to be the master."""
         self.all_known = True
         self._known.clear()

@@ -16,52 +16,52 @@ from engine.core.errors import Failure
 from engine.core.mistakes import MistakeLog
 from engine.core.presence.model import CLEARED
 from engine.core.users import User
-from engine.exchange.source import CalendarSource, Following, Urgency
+from engine.exchange.source import CalendarSource, Priority, SubscriptionStatus
 from engine.pbx.errors import PbxLinkMistake
 from engine.pbx.events import (
     LinkDown,
     LinkUp,
     Listening,
+    PbxAccepted,
+    PbxDeclined,
     PbxEvent,
-    PbxTurnedAway,
-    PbxWelcome,
     UserRemoved,
     UsersComplete,
     UserSeen,
 )
-from engine.settings.model import PbxLinkKind, Settings
+from engine.settings.model import PbxLinkKind, SiteSettings
 from engine.store.errors import StoreFailure
 from engine.store.presence import AcknowledgedPresences
-from engine.sync.calendar_reader import Calendars
+from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.decider import Decider
 from engine.sync.events import (
-    CalendarVisited,
-    Circumstances,
-    Happening,
-    LinkRecovered,
-    LinkTrouble,
+    CalendarRead,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
     ListeningForPbx,
     Observer,
-    PbxRefused,
+    PbxRejected,
     ServiceChanged,
     Side,
+    SyncContext,
     UserChanged,
 )
 from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.mailbox_claims import MailboxClaims
-from engine.sync.participants import Directory, Roster
+from engine.sync.participants import Membership, Participants
 from engine.sync.readback import ReadBack
-from engine.sync.scheduling import Alarm
-from engine.sync.status import Links, LinkStatus, Status, describe
-from engine.sync.task_supervisor import Supervisor
-from engine.sync.views import Account, Glance, account, glance
+from engine.sync.scheduling import WakeableTimer
+from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, describe
+from engine.sync.task_supervisor import TaskSupervisor
+from engine.sync.views import UserDetails, UserSummary, account, glance
 from engine.sync.writer import PresenceLink, Writer
 
 LOOK = timedelta(seconds=30)
 """How often to check, by the network clock; a clock set back by less delays deadlines by no more than that."""
 
 
-class Setback:
+class ClockStepDetector:
     """Detects the calendar `clock` jumping backwards, which would delay every deadline, and calls `happened`."""
 
     def __init__(self, clock: Clock, network_clock: Clock, happened: Callable[[], None]) -> None:
@@ -100,7 +100,7 @@ class Engine:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: SiteSettings,
         *,
         source: CalendarSource,
         make_link: Callable[[Callable[[PbxEvent], None]], Link],
@@ -115,7 +115,7 @@ class Engine:
         self._observers = [observe]
         self._finished = Broadcast()
         self._mistakes = MistakeLog(logger, network_clock)
-        self._supervisor = Supervisor(
+        self._supervisor = TaskSupervisor(
             network_clock,
             random,
             self._mistakes,
@@ -123,11 +123,11 @@ class Engine:
             noted=lambda: self._report(ServiceChanged()),
             started_again=self._take_up,
         )
-        self._roster: Roster = {}
-        self._links = Links(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
+        self._roster: Participants = {}
+        self._links = ConnectionStatuses(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
-        around = Circumstances(
+        around = SyncContext(
             clock=clock,
             network_clock=network_clock,
             random=random,
@@ -141,30 +141,30 @@ class Engine:
             settings.presence,
             around,
             written=self._writer.supposed,
-            want=self._decided,
+            want=self._on_decision,
             meant=self._note_soon,
         )
-        self._calendars = Calendars(
+        self._calendars = CalendarScheduler(
             self._roster,
             source,
             settings,
             around,
-            changed=self._visited,
+            changed=self._on_calendar_read,
             shows_something=self._shows_something,
         )
         self._claims = MailboxClaims(self._roster, source, around, may_ask=lambda: self._links[Side.EXCHANGE].works)
-        self._weighing = Alarm(network_clock)
-        self._noting = Alarm(network_clock)
+        self._weighing = WakeableTimer(network_clock)
+        self._noting = WakeableTimer(network_clock)
         self._meant = store.meant
         self._network_clock = network_clock
-        self._setback = Setback(clock, network_clock, self._set_back)
-        self._directory = Directory(
+        self._setback = ClockStepDetector(clock, network_clock, self._on_clock_set_back)
+        self._directory = Membership(
             self._roster,
             settings.pbx.users,
             order=settings.exchange.candidate_order,
             remembered=self._writer.remembered,
-            arrived=self._arrived,
-            departing=self._departing,
+            arrived=self._on_arrival,
+            departing=self._on_departure,
             showing=self._is_shown,
             weigh_soon=self._weigh_soon,
         )
@@ -197,7 +197,7 @@ class Engine:
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {
             PBX_LINK: self._run_link,
-            "notifications from Exchange": lambda: self._source.run(self._heard),
+            "notifications from Exchange": lambda: self._source.run(self._on_notification),
             "reading calendars": self._calendars.run,
             "deciding presences": self._decider.run,
             "writing presences": self._writer.run,
@@ -222,7 +222,7 @@ class Engine:
         self._writer.want_all(self._roster)
         for guid, participant in self._roster.items():
             if not participant.departing and self._calendars.next_visit(guid) is None:
-                self._calendars.visit(guid)
+                self._calendars.resync(guid)
 
     @property
     def _held(self) -> Held | None:
@@ -280,11 +280,11 @@ class Engine:
         """Clear presences that could not be stored; to be called before the program ends, while `run` still runs."""
         await self._writer.leave()
 
-    def link(self, side: Side) -> LinkStatus:
+    def link(self, side: Side) -> ConnectionStatus:
         """Return the status of one side, without going through the users."""
         return self._links[side]
 
-    def status(self) -> Status:
+    def status(self) -> EngineStatus:
         """Return the status of the engine."""
         picture = describe(
             self._roster.values(),
@@ -315,7 +315,7 @@ class Engine:
         """Return the guids of everybody who takes part."""
         return tuple(guid for guid, participant in self._roster.items() if not participant.departing)
 
-    def glance(self, guid: str) -> Glance | None:
+    def summary(self, guid: str) -> UserSummary | None:
         """Return the summary of one user, None if the user does not take part."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
@@ -326,7 +326,7 @@ class Engine:
         notices = self._claims.notices(guid)
         return glance(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
 
-    def account(self, guid: str, now: datetime) -> Account | None:
+    def details(self, guid: str, now: datetime) -> UserDetails | None:
         """Return the details of one user, with the reasons for the presence at `now`; None if not taking part."""
         participant = self._roster.get(guid)
         if participant is None or participant.departing:
@@ -338,7 +338,7 @@ class Engine:
             self._settings,
             now,
             withheld=self._writer.withheld(guid),
-            following=self._source.following(mailbox) if mailbox else Following(),
+            following=self._source.following(mailbox) if mailbox else SubscriptionStatus(),
             next_visit=self._calendars.next_visit(guid),
             notices=self._claims.notices(guid),
         )
@@ -350,7 +350,7 @@ class Engine:
             return None
         return participant.user, participant.reading.appointments if participant.reading else None
 
-    def adjust(self, settings: Settings) -> None:
+    def adjust(self, settings: SiteSettings) -> None:
         """Apply other settings for presence, users and writing; those of the links and calendars stay as they are.
 
         Nothing is read again, and only presences that differ then are written.
@@ -361,13 +361,13 @@ class Engine:
         self._decider.adjust(settings.presence)
         self._report(ServiceChanged())
 
-    def visit(self, guid: str) -> None:
-        """Schedule a reading of a user's calendar; a `CalendarVisited` event reports when that is done."""
-        self._calendars.visit(guid)
+    def resync(self, guid: str) -> None:
+        """Schedule a reading of a user's calendar; a `CalendarRead` event reports when that is done."""
+        self._calendars.resync(guid)
 
-    def search(self, guid: str) -> None:
+    def reresolve(self, guid: str) -> None:
         """Schedule a new lookup of a user's mailbox and a reading of its calendar, reported as for `visit`."""
-        self._calendars.search(guid)
+        self._calendars.reresolve(guid)
 
     async def settled(self) -> None:
         """Return as soon as everything due is read and decided, and the PBX shows it."""
@@ -375,38 +375,38 @@ class Engine:
         while not all(part.is_idle() for part in parts):
             await self._finished.wait()
 
-    def _set_back(self) -> None:
+    def _on_clock_set_back(self) -> None:
         """Decide and read everything again: after a clock jump, all deadlines are too far in the future."""
         self._decider.mark_all(self._roster)
         for guid in self._roster:
-            self._calendars.visit(guid)
+            self._calendars.resync(guid)
 
-    def _arrived(self, guid: str) -> None:
+    def _on_arrival(self, guid: str) -> None:
         self._links.users_are_known()
         self._decider.mark(guid)
         self._calendars.arrived(guid)
 
-    def _departing(self, guid: str) -> None:
+    def _on_departure(self, guid: str) -> None:
         self._decider.mark(guid)
         self._calendars.forget(guid)
         self._claims.forget(guid)
 
-    def _heard(self, address: str, urgency: Urgency) -> None:
-        for guid in self._calendars.heard(address, urgency):
+    def _on_notification(self, address: str, urgency: Priority) -> None:
+        for guid in self._calendars.on_notification(address, urgency):
             self._report(UserChanged(guid))
 
-    def _visited(self, guid: str) -> None:
+    def _on_calendar_read(self, guid: str) -> None:
         self._claims.visited(guid)
         self._decider.mark(guid)
         self._report(UserChanged(guid))
         participant = self._roster.get(guid)
         if participant is not None and not self._calendars.is_asked_for_again(guid):
-            self._report(CalendarVisited(guid, participant.problem))
+            self._report(CalendarRead(guid, participant.problem))
 
     def _shows_something(self, guid: str) -> bool:
         return self._writer.written(guid).acknowledged not in (None, CLEARED)
 
-    def _decided(self, guid: str) -> None:
+    def _on_decision(self, guid: str) -> None:
         self._writer.want(guid)
         self._report(UserChanged(guid))
 
@@ -421,7 +421,7 @@ class Engine:
             case LinkDown(failure, retry_at):
                 self._writer.link_is_down()
                 self._read_back.stop()
-                self._report(LinkTrouble(Side.PBX, failure, retry_at))
+                self._report(ConnectionLost(Side.PBX, failure, retry_at))
             case UsersComplete(guids):
                 gone = self._roster.keys() - guids
                 for guid in gone:
@@ -431,7 +431,7 @@ class Engine:
                     self._report(UserChanged(guid))
                 self._writer.link_is_up()
                 self._read_back.begin()
-                self._report(LinkRecovered(Side.PBX))
+                self._report(ConnectionRestored(Side.PBX))
                 self._calendars.everybody_is_known()
                 self._decider.everybody_is_known()
             case UserSeen(user):
@@ -442,17 +442,17 @@ class Engine:
                 self._writer.user_is_gone(guid)
                 self._directory.handle(event)
                 self._report(UserChanged(guid))
-            case PbxTurnedAway(name, failure):
+            case PbxDeclined(name, failure):
                 self._refused_pbxs[name] = failure
-                self._report(PbxRefused(name, failure))
-            case PbxWelcome(name):
+                self._report(PbxRejected(name, failure))
+            case PbxAccepted(name):
                 self._refused_pbxs.pop(name, None)
             case Listening(url, fingerprint):
                 self._report(ListeningForPbx(url, fingerprint))
 
-    def _report(self, happening: Happening) -> None:
+    def _report(self, happening: Event) -> None:
         match happening:
-            case LinkTrouble() | LinkRecovered():
+            case ConnectionLost() | ConnectionRestored():
                 self._links.note(happening)
             case _:
                 pass

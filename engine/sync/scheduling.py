@@ -11,7 +11,7 @@ _STALE_ENTRIES = 100
 """Stale entries that may stay in the heap, in addition to as many as there are keys."""
 
 
-class Timetable:
+class Schedule:
     """Instants by key, each key at most once; setting a key again moves it. The number of keys bounds its size."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Timetable:
         return len(self._entries)
 
 
-class Alarm:
+class WakeableTimer:
     """A timer for one task, which can be woken before the time is up."""
 
     def __init__(self, clock: Clock) -> None:

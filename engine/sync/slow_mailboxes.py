@@ -10,7 +10,7 @@ LOOK_SECONDS = 1.0
 """How often to check whether a visit in progress takes long."""
 
 
-class SlowMailboxes:
+class SlowMailboxLimiter:
     """Limits mailboxes whose last two visits took long to `share` visits at a time; the others never wait.
 
     Long means longer than some seconds and than several usual visits: if all of them take long, none is special.
@@ -30,7 +30,7 @@ class SlowMailboxes:
         self._next_try = float("-inf")
         self._tries = 0
 
-    def may_begin(self, key: str) -> bool:
+    def admits(self, key: str) -> bool:
         """Return whether to visit now; a mailbox that may not is returned by `ended` when its turn has come."""
         if key in self._slow:
             if len(self._under_way) >= self._share:

@@ -11,12 +11,12 @@ from engine.core.errors import Failure
 from engine.core.users import User
 from engine.exchange.source import Mailbox
 from engine.pbx.errors import Ender, PbxConnectionLost, PbxLinkUnstable
-from engine.sync.events import LinkRecovered, LinkTrouble, Side
+from engine.sync.events import ConnectionLost, ConnectionRestored, Side
 from engine.sync.hold import Held
 from engine.sync.participants import Participant
 
 
-class Awaited(StrEnum):
+class WaitingFor(StrEnum):
     """The event that a side that does not work is waiting for."""
 
     FIRST_TRY = "first try"
@@ -26,7 +26,7 @@ class Awaited(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LinkStatus:
+class ConnectionStatus:
     """Status of one side: it works, or does not because of `failure` until the next attempt at `retry_at`.
 
     There is no failure before the first attempt. `retry_at` is network time; `since` when it has been working or not
@@ -36,7 +36,7 @@ class LinkStatus:
     works: bool = False
     failure: Failure | None = None
     retry_at: datetime | None = None
-    waits_for: Awaited | None = None
+    waits_for: WaitingFor | None = None
     since: datetime | None = None
 
 
@@ -57,7 +57,7 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class EngineStatus:
     """Counts and problems of the whole engine.
 
     `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in the calendars of
@@ -77,8 +77,8 @@ class Status:
     unresolved: tuple[UserProblem, ...]
     refused: tuple[UserProblem, ...]
     oldest_reading: datetime | None
-    pbx: LinkStatus
-    exchange: LinkStatus
+    pbx: ConnectionStatus
+    exchange: ConnectionStatus
     refused_pbxs: Mapping[str, Failure]
     restriction: Failure | None
     exchange_concerns: tuple[Failure, ...] = ()
@@ -95,8 +95,8 @@ class Status:
 
 def describe(
     participants: Iterable[Participant],
-    pbx: LinkStatus,
-    exchange: LinkStatus,
+    pbx: ConnectionStatus,
+    exchange: ConnectionStatus,
     refused_pbxs: Mapping[str, Failure],
     is_watched: Callable[[Mailbox], bool],
     restriction: Failure | None,
@@ -106,7 +106,7 @@ def describe(
     held: Held | None = None,
     nobody: Failure | None = None,
     notices: Callable[[str], Iterable[Failure]] = lambda _: (),
-) -> Status:
+) -> EngineStatus:
     """Return the status of these participants; those who are departing do not count."""
     users = watched = waiting = 0
     oldest: datetime | None = None
@@ -130,7 +130,7 @@ def describe(
         if participant.refusal is not None:
             refused.append(UserProblem(participant.user, participant.refusal))
         noticed += [UserProblem(participant.user, each) for each in notices(participant.user.guid)]
-    return Status(
+    return EngineStatus(
         users=users,
         resolved=users - len(unresolved) - waiting,
         watched=watched,
@@ -158,7 +158,7 @@ UNSTABLE_FROM = 3
 _MOST_COUNTED = 10_000
 
 
-class Links:
+class ConnectionStatuses:
     """Tracks the status of both sides from their events. `clock` is calendar time; `pbx_calls`: the PBX connects to
     the engine."""
 
@@ -166,31 +166,31 @@ class Links:
         self._clock = clock
         since = clock.now()
         self._states = {
-            Side.PBX: LinkStatus(since=since, waits_for=Awaited.CALL if pbx_calls else Awaited.FIRST_TRY),
-            Side.EXCHANGE: LinkStatus(since=since, waits_for=Awaited.USERS),
+            Side.PBX: ConnectionStatus(since=since, waits_for=WaitingFor.CALL if pbx_calls else WaitingFor.FIRST_TRY),
+            Side.EXCHANGE: ConnectionStatus(since=since, waits_for=WaitingFor.USERS),
         }
         self._pbx_is_there = False
         self._lost: deque[tuple[datetime, Failure]] = deque(maxlen=_MOST_COUNTED)
 
-    def __getitem__(self, side: Side) -> LinkStatus:
+    def __getitem__(self, side: Side) -> ConnectionStatus:
         return self._states[side]
 
-    def note(self, happening: LinkTrouble | LinkRecovered) -> None:
+    def note(self, happening: ConnectionLost | ConnectionRestored) -> None:
         """Note that a side works, or does not."""
         match happening:
-            case LinkTrouble(side, failure, until):
+            case ConnectionLost(side, failure, until):
                 if side is Side.PBX and self._pbx_is_there:
                     self._pbx_is_there = False
                     self._lost.append((self._clock.now(), failure))
-                awaited = Awaited.CALL if until is None else Awaited.NEXT_TRY
-                self._set(side, LinkStatus(failure=failure, retry_at=until, waits_for=awaited))
-            case LinkRecovered(side):
-                self._set(side, LinkStatus(works=True))
+                awaited = WaitingFor.CALL if until is None else WaitingFor.NEXT_TRY
+                self._set(side, ConnectionStatus(failure=failure, retry_at=until, waits_for=awaited))
+            case ConnectionRestored(side):
+                self._set(side, ConnectionStatus(works=True))
 
     def pbx_is_connected(self) -> None:
         """Note that the PBX is connected, but its users are not all known yet."""
         self._pbx_is_there = True
-        self._set(Side.PBX, LinkStatus(waits_for=Awaited.USERS))
+        self._set(Side.PBX, ConnectionStatus(waits_for=WaitingFor.USERS))
 
     def unstable(self) -> PbxLinkUnstable | None:
         """Return a failure if the PBX link was lost too often lately: how often, since when, and ended by whom."""
@@ -209,10 +209,10 @@ class Links:
 
     def users_are_known(self) -> None:
         """Note that there is a user whose mailbox can be looked up."""
-        if self._states[Side.EXCHANGE].waits_for is Awaited.USERS:
-            self._set(Side.EXCHANGE, LinkStatus(waits_for=Awaited.FIRST_TRY))
+        if self._states[Side.EXCHANGE].waits_for is WaitingFor.USERS:
+            self._set(Side.EXCHANGE, ConnectionStatus(waits_for=WaitingFor.FIRST_TRY))
 
-    def _set(self, side: Side, state: LinkStatus) -> None:
+    def _set(self, side: Side, state: ConnectionStatus) -> None:
         before = self._states[side]
         since = before.since if before.works == state.works else self._clock.now()
         self._states[side] = replace(state, since=since)

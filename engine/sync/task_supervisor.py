@@ -17,7 +17,7 @@ WELL_AGAIN_AFTER = timedelta(hours=1)
 """A part that has run this long without a mistake counts as healthy: it is not reported, and its back-off is reset."""
 
 Keep = Callable[[str, Callable[[], Awaitable[None]]], Coroutine[None, None, None]]
-"""Type of `Supervisor.keep`, which runs a part by its name."""
+"""Type of `TaskSupervisor.keep`, which runs a part by its name."""
 
 
 class PartFailed(Failure):
@@ -29,7 +29,7 @@ class PartFailed(Failure):
     remedy = "Please report this with the log. Other parts are not affected."
 
 
-class Supervisor:
+class TaskSupervisor:
     """Runs parts by name and restarts them. `clock` is the network clock; failures `passed_on` end everything.
 
     `noted` is called after each mistake, `started_again` with the name of a part that is restarted.

@@ -9,23 +9,23 @@ from zoneinfo import ZoneInfo
 
 from engine.core.appointments import Appointment
 from engine.core.errors import Failure
-from engine.core.presence import Difference, decide, differences
+from engine.core.presence import PresenceDifference, decide, differences
 from engine.core.presence.decide import Decision
 from engine.core.presence.local_days import ONE_DAY, local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
-from engine.core.presence.what_if import Change, preview_day
+from engine.core.presence.what_if import PresenceChange, preview_day
 from engine.core.users import User
 from engine.exchange.errors import MailboxRationed
-from engine.exchange.source import Following, Mailbox, Window
-from engine.store.presence import Written
+from engine.exchange.source import Mailbox, SubscriptionStatus, Window
+from engine.store.presence import PresenceRecord
 from engine.sync.events import Observer, Side
 from engine.sync.hold import Held
 from engine.sync.participants import Participant
-from engine.sync.status import LinkStatus, Status
+from engine.sync.status import ConnectionStatus, EngineStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class UserSummary:
     """Summary of a user. `notice` is a problem that does not prevent reading the calendar.
 
     `shown` is the presence that the PBX acknowledged last, certain `until` then; `desired` the one it should show, and
@@ -45,7 +45,7 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UserDetails:
     """Details of a user. Appointments appear only in the reasons of `decision`, as far as they may be shown.
 
     There is no decision until a calendar was read. `read_at` and `next_visit` are calendar time. `day` is what the PBX
@@ -58,13 +58,13 @@ class Account:
     window: Window | None
     read_at: datetime | None
     next_visit: datetime | None
-    following: Following
-    written: Written
+    following: SubscriptionStatus
+    written: PresenceRecord
     withheld: Presence | None
     desired: Presence | None
     decision: Decision | None
     day_begins: datetime
-    day: tuple[Change, ...]
+    day: tuple[PresenceChange, ...]
     problems: tuple[Failure, ...]
     notices: tuple[Failure, ...]
 
@@ -74,29 +74,29 @@ class EngineView(Protocol):
 
     @property
     def timezone(self) -> ZoneInfo: ...  # noqa: D102
-    def status(self) -> Status: ...  # noqa: D102
-    def link(self, side: Side) -> LinkStatus: ...  # noqa: D102
+    def status(self) -> EngineStatus: ...  # noqa: D102
+    def link(self, side: Side) -> ConnectionStatus: ...  # noqa: D102
     def observe(self, observer: Observer) -> None: ...  # noqa: D102
     def guids(self) -> tuple[str, ...]: ...  # noqa: D102
-    def glance(self, guid: str) -> Glance | None: ...  # noqa: D102
-    def account(self, guid: str, now: datetime) -> Account | None: ...  # noqa: D102
+    def summary(self, guid: str) -> UserSummary | None: ...  # noqa: D102
+    def details(self, guid: str, now: datetime) -> UserDetails | None: ...  # noqa: D102
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
     async def confirm_hold(self) -> Held | None: ...  # noqa: D102
-    def visit(self, guid: str) -> None: ...  # noqa: D102
-    def search(self, guid: str) -> None: ...  # noqa: D102
+    def resync(self, guid: str) -> None: ...  # noqa: D102
+    def reresolve(self, guid: str) -> None: ...  # noqa: D102
 
 
 def glance(
     participant: Participant,
-    written: Written,
+    written: PresenceRecord,
     withheld: Presence | None,
     notices: tuple[Failure, ...],
     *,
     is_watched: bool,
-) -> Glance:
+) -> UserSummary:
     """Return the summary of a participant."""
     is_current = participant.desired == written.acknowledged
-    return Glance(
+    return UserSummary(
         user=participant.user,
         mailbox=participant.mailbox.address if participant.mailbox else None,
         shown=written.acknowledged,
@@ -112,23 +112,23 @@ def glance(
 
 def account(
     participant: Participant,
-    written: Written,
+    written: PresenceRecord,
     settings: PresenceSettings,
     now: datetime,
     *,
     withheld: Presence | None,
-    following: Following,
+    following: SubscriptionStatus,
     next_visit: datetime | None,
     notices: tuple[Failure, ...],
-) -> Account:
+) -> UserDetails:
     """Return the details of a participant, with a new decision for `now` (calendar time) and its reasons."""
     reading = participant.reading
     decision, today = None, local_day(now, settings.timezone)
-    day: tuple[Change, ...] = ()
+    day: tuple[PresenceChange, ...] = ()
     if reading is not None and participant.mistake is None:
         decision = decide(reading.appointments, settings, now)
         day = preview_day(reading.appointments, settings, today)
-    return Account(
+    return UserDetails(
         user=participant.user,
         candidates=participant.candidates,
         mailbox=participant.mailbox,
@@ -151,7 +151,7 @@ def account(
     )
 
 
-def _rationed(following: Following) -> Failure | None:
+def _rationed(following: SubscriptionStatus) -> Failure | None:
     until = following.held_back_until
     return None if until is None else MailboxRationed(f"the next reading is at {until:%H:%M:%S} UTC")
 
@@ -160,7 +160,7 @@ USERS_IN_A_ROW = 5
 """After this many the event loop gets a turn: a day of one user takes about a millisecond."""
 
 
-class Calendars(Protocol):
+class UserCalendars(Protocol):
     """Source of users and their calendars."""
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
@@ -169,33 +169,33 @@ class Calendars(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Affected:
+class AffectedUser:
     """A user whose presence would change, with the differences in order of time."""
 
     user: User
-    differences: tuple[Difference, ...]
+    differences: tuple[PresenceDifference, ...]
 
 
 @dataclass(slots=True)
-class Preview:
+class PresencePreview:
     """Result so far: `looked_at` users, `unread` of them without a calendar, and the affected ones."""
 
     looked_at: int
     unread: int
-    affected: list[Affected]
+    affected: list[AffectedUser]
 
 
 async def preview(
-    calendars: Calendars,
+    calendars: UserCalendars,
     guids: Iterable[str],
     before: PresenceSettings,
     after: PresenceSettings,
     now: datetime,
-    progressed: Callable[[Preview], None],
+    progressed: Callable[[PresencePreview], None],
 ) -> None:
     """Compare two settings from `now` (calendar time) until the end of the local day, some users at a time."""
     end = start_of_day(local_day(now, after.timezone) + ONE_DAY, after.timezone)
-    result = Preview(0, 0, [])
+    result = PresencePreview(0, 0, [])
     for guid in guids:
         found = calendars.calendar(guid)
         if found is not None:
@@ -204,7 +204,7 @@ async def preview(
             result.unread += appointments is None
             changed = differences(appointments or (), before, after, now, end)
             if changed:
-                result.affected.append(Affected(user, changed))
+                result.affected.append(AffectedUser(user, changed))
         if result.looked_at % USERS_IN_A_ROW == 0:
             progressed(result)
             await asyncio.sleep(0)

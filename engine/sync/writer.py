@@ -18,19 +18,19 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.pbx.errors import PbxFailure, PbxUnreachable, PresenceRefused, PresenceTakenOver, PresenceUnanswered
 from engine.settings.model import PbxLinkKind, PbxSettings
 from engine.store.errors import StoreFailure
-from engine.store.presence import AcknowledgedPresences, Place, Written
+from engine.store.presence import AcknowledgedPresences, PresenceRecord, PresenceTarget
 from engine.sync.events import (
-    Circumstances,
     PresenceConfirmed,
     PresenceWithheld,
     ServiceChanged,
+    SyncContext,
     UserChanged,
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.participants import Participant, Roster
-from engine.sync.readback import Certainty
-from engine.sync.scheduling import Alarm, Timetable
+from engine.sync.participants import Participant, Participants
+from engine.sync.readback import WriteGate
+from engine.sync.scheduling import Schedule, WakeableTimer
 from engine.sync.status import Withheld
 
 logger = logging.getLogger(__name__)
@@ -93,11 +93,11 @@ class Writer:
 
     def __init__(
         self,
-        roster: Roster,
+        roster: Participants,
         link: PresenceLink,
         store: AcknowledgedPresences,
         settings: PbxSettings,
-        around: Circumstances,
+        around: SyncContext,
         *,
         dry_run: bool,
     ) -> None:
@@ -111,39 +111,39 @@ class Writer:
         self._dry_run = dry_run
         self._observe = around.observe
         self._finished = around.finished
-        self._place = Place(
+        self._place = PresenceTarget(
             pbx=f"{settings.master} {settings.host if settings.link is PbxLinkKind.DIAL else ''}",
             contact=settings.presence_contact,
         )
-        self._written: dict[str, Written] = {}
+        self._written: dict[str, PresenceRecord] = {}
         self._leftovers: dict[str, tuple[str, ...]] = {}
-        self._withheld: dict[str, Written] = {}
-        self._seen: dict[str, Written] = {}
-        self._wanted = Timetable()
+        self._withheld: dict[str, PresenceRecord] = {}
+        self._seen: dict[str, PresenceRecord] = {}
+        self._wanted = Schedule()
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._unanswered = Backoffs(around.random)
         self._refusals = Backoffs(around.random)
-        self._refused = Timetable()
+        self._refused = Schedule()
         self._gone_meanwhile: set[str] = set()
         self._notes_cut_at: int | None = None
         self._mistakes = MistakeLog(logger, self._network_clock)
-        self._certainty = Certainty()
-        self._alarm = Alarm(self._network_clock)
+        self._certainty = WriteGate()
+        self._alarm = WakeableTimer(self._network_clock)
         self._is_leaving = False
         self._told_trouble: Failure | None = None
 
     async def load(self) -> None:
         """Load what earlier runs wrote. Must be called before everything else."""
-        await self._store.settle_in(self._place)
+        await self._store.set_target(self._place)
         self._written = await self._store.load()
-        self._leftovers = await self._store.leftovers()
+        self._leftovers = await self._store.stale_contacts()
 
-    def written(self, guid: str) -> Written:
+    def written(self, guid: str) -> PresenceRecord:
         """Return what the PBX shows for this user, as far as the engine knows."""
-        return self._seen.get(guid) or self._written.get(guid, Written())
+        return self._seen.get(guid) or self._written.get(guid, PresenceRecord())
 
-    def supposed(self, guid: str) -> Written:
+    def supposed(self, guid: str) -> PresenceRecord:
         """Return what the PBX shows for this user, as far as the engine knows, or would show but for a dry run."""
         return self._withheld.get(guid) or self.written(guid)
 
@@ -189,22 +189,22 @@ class Writer:
 
     def master_is_certain(self) -> None:
         """Begin writing for the users seen over this connection."""
-        self.want_all(self._certainty.master())
+        self.want_all(self._certainty.master_is_proved())
 
     def user_is_certain(self, guid: str) -> None:
         """Begin writing for this user, if the PBX is certain too."""
-        self._certainty.user(guid)
+        self._certainty.user_is_known(guid)
         self.want(guid)
 
     def link_is_up(self) -> None:
         """Begin writing: log-in, PBX name and users are certain. Everybody is compared."""
-        self._certainty.everything()
+        self._certainty.all_are_known()
         self.want_all(self._roster)
         self._finished()
 
     def link_is_down(self) -> None:
         """Begin no more writes. What was refused or not answered may succeed over the next connection."""
-        self._certainty.nothing()
+        self._certainty.reset()
         self._unanswered.clear()
         self._refusals.clear()
         for participant in self._roster.values():
@@ -218,8 +218,8 @@ class Writer:
     def user_is_gone(self, guid: str) -> None:
         """Note that the PBX deleted this user with the presence: a new user with the same guid shows none of ours."""
         known = self._written.get(guid)
-        if known is not None and known != Written(CLEARED):
-            self._written[guid] = Written(expires=known.ends)
+        if known is not None and known != PresenceRecord(CLEARED):
+            self._written[guid] = PresenceRecord(expires=known.ends)
         if guid in self._busy:
             self._gone_meanwhile.add(guid)
 
@@ -229,14 +229,14 @@ class Writer:
         earliest = self._wanted.earliest()
         return bool(self._busy) or (earliest is not None and earliest <= self._network_clock.now())
 
-    def known(self, guid: str) -> Written | None:
+    def known(self, guid: str) -> PresenceRecord | None:
         """Return what the PBX confirmed, None if that is in doubt or just being changed."""
         known = self._written.get(guid)
         if known is None or known.in_doubt or guid in self._busy or self._dry_run:
             return None
         return known
 
-    def found(self, guid: str, known: Written, shown: Presence) -> None:
+    def found(self, guid: str, known: PresenceRecord, shown: Presence) -> None:
         """Process what the PBX shows for a user for whom it had confirmed `known`.
 
         A lost presence is sent again. One that is neither ours nor empty was written by another program: that is
@@ -253,7 +253,7 @@ class Writer:
                 participant.refusal = None
                 self._observe(UserRecovered(participant.user))
         elif shown == CLEARED:
-            self._written[guid] = Written(expires=known.expires)
+            self._written[guid] = PresenceRecord(expires=known.expires)
             self.want(guid)
         elif not isinstance(participant.refusal, PresenceTakenOver):
             participant.refusal = PresenceTakenOver(f"{self._place.contact} shows {shown.activity or 'available'}")
@@ -293,7 +293,7 @@ class Writer:
                 await self._store.keep()
                 async with asyncio.TaskGroup() as group:
                     for guid, written in self._store.not_kept().items():
-                        if self._certainty.allows(guid) and written != Written(CLEARED) and not self._dry_run:
+                        if self._certainty.allows(guid) and written != PresenceRecord(CLEARED) and not self._dry_run:
                             group.create_task(self._clear(guid))
 
     async def _clear(self, guid: str) -> None:
@@ -322,22 +322,22 @@ class Writer:
                     self._busy.add(guid)
                     slots = self._slots
                     await slots.acquire()
-                    group.create_task(self._attend(guid, slots))
+                    group.create_task(self._process(guid, slots))
 
-    async def _attend(self, guid: str, slots: asyncio.Semaphore) -> None:
+    async def _process(self, guid: str, slots: asyncio.Semaphore) -> None:
         try:
             participant = self._roster.get(guid)
             if participant is not None:
                 await self._bring_up_to_date(guid, participant)
         except PbxFailure as failure:
             self._wanted.set(guid, self._network_clock.now() + self._unanswered.next(guid, UNANSWERED))
-            self._complain(guid, failure)
+            self._report_failure(guid, failure)
         except StoreFailure:
             raise
         except Exception as mistake:
             self._mistakes.write("writing the presence of a user", mistake)
             self._wanted.set(guid, self._network_clock.now() + self._unanswered.next(guid, UNANSWERED))
-            self._complain(guid, EngineMistake(type(mistake).__name__))
+            self._report_failure(guid, EngineMistake(type(mistake).__name__))
         else:
             self._unanswered.reset(guid)
         finally:
@@ -360,7 +360,7 @@ class Writer:
             participant.refused = None
             self.want(guid)
 
-    def _complain(self, guid: str, failure: PbxFailure | EngineMistake) -> None:
+    def _report_failure(self, guid: str, failure: PbxFailure | EngineMistake) -> None:
         """Report a failure of this user alone once it is more than temporary."""
         participant = self._roster.get(guid)
         is_own = isinstance(failure, PresenceUnanswered | EngineMistake)
@@ -369,7 +369,7 @@ class Writer:
             self._observe(UserTrouble(participant.user, failure))
 
     async def _bring_up_to_date(self, guid: str, participant: Participant) -> None:
-        was_elsewhere = await self._tidy_up(guid)
+        was_elsewhere = await self._clear_stale(guid)
         if participant.desired is None or participant.desired == participant.refused:
             return
         known = self.supposed(guid)
@@ -378,14 +378,14 @@ class Writer:
             # An entry cleared under another contact takes precedence in the PBX, so ours has to be written after it.
             shown = None if was_elsewhere else await self.ask(participant)
             if self._dry_run and shown is not None:
-                self._seen[guid] = Written(shown)
+                self._seen[guid] = PresenceRecord(shown)
             if shown is not None and self._agree(shown, participant.desired):
                 shown = participant.desired
         if participant.desired != shown:
             if self._dry_run:
-                self._withhold(guid, participant, participant.desired)
+                self._note_dry_run(guid, participant, participant.desired)
             else:
-                await self._send(guid, participant, Written(shown, known.expires))
+                await self._send(guid, participant, PresenceRecord(shown, known.expires))
         else:
             if not isinstance(participant.refusal, PresenceTakenOver):
                 participant.refusal = None
@@ -397,7 +397,7 @@ class Writer:
         if participant.departing and is_over and self._roster.get(guid) is participant:
             await self._forget(guid)
 
-    async def _tidy_up(self, guid: str) -> bool:
+    async def _clear_stale(self, guid: str) -> bool:
         """Clear presences written earlier under other contacts; return whether there were any."""
         contacts = () if self._dry_run else self._leftovers.get(guid, ())
         for contact in contacts:
@@ -407,7 +407,7 @@ class Writer:
             with suppress(PresenceRefused):
                 await self._link.set_presence(guid, CLEARED, contact=contact)
         if contacts:
-            await self._store.tidied_up(guid)
+            await self._store.mark_cleaned(guid)
             del self._leftovers[guid]
         return bool(contacts)
 
@@ -431,7 +431,7 @@ class Writer:
         is_cut = ours is not None and len(shown.note) == self._notes_cut_at and _is_cut(shown, ours)
         return shown == ours or is_cut
 
-    async def _send(self, guid: str, participant: Participant, known: Written) -> None:
+    async def _send(self, guid: str, participant: Participant, known: PresenceRecord) -> None:
         await self._pace.take()
         if not self._certainty.allows(guid):
             raise PbxUnreachable("the connection was lost")
@@ -457,15 +457,15 @@ class Writer:
         await self._acknowledge(guid, presence, expires)
         self._observe(PresenceConfirmed(participant.user, presence, self._clock.now()))
 
-    def _withhold(self, guid: str, participant: Participant, presence: Presence) -> None:
-        self._withheld[guid] = Written(presence)
+    def _note_dry_run(self, guid: str, participant: Participant, presence: Presence) -> None:
+        self._withheld[guid] = PresenceRecord(presence)
         self._observe(PresenceWithheld(participant.user, presence, self._clock.now()))
 
     async def _acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
         if self._dry_run:
-            self._withheld[guid] = Written(presence, expires)
+            self._withheld[guid] = PresenceRecord(presence, expires)
             return
-        self._written[guid] = Written(presence, expires)
+        self._written[guid] = PresenceRecord(presence, expires)
         await self._store.acknowledge(guid, presence, expires)
 
     async def _forget(self, guid: str) -> None:

@@ -12,9 +12,9 @@ from random import Random
 import pytest
 
 from calendar_tui.model import Attached, Lost, Model
-from calendar_tui.session import Session, VersionsDiffer
+from calendar_tui.session import EngineSession, VersionsDiffer
 from engine.api import client
-from engine.api.client import ApiClient, reachable_socket, segment
+from engine.api.client import ApiClient, quoted_segment, reachable_socket
 from engine.api.errors import AnswerNotUnderstood, ClientFailure, EngineUnreachable, RequestRefused, SocketForbidden
 from engine.api.paths import read_only_twin
 from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail, UsersPage, UsersQuestion
@@ -29,7 +29,7 @@ async def test_answers_are_typed(tmp_path: Path) -> None:
         await served.settled()
         api = ApiClient(served.socket)
         assert (await api.get("/v1/status", Status)).users == 3
-        user = await api.get(f"/v1/users/{segment(USERS[0].guid)}", UserDetail)
+        user = await api.get(f"/v1/users/{quoted_segment(USERS[0].guid)}", UserDetail)
         assert user.name == "user0"
         assert [part.presence.activity for part in user.day] == ["available", "busy", "available"]
         operation = await api.post("/v1/resync", Operation, ResyncQuestion(users=(USERS[0].guid,)))
@@ -102,7 +102,7 @@ class Watched:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.model = Model(lambda: datetime.now(UTC))
         self.news = asyncio.Event()
-        self.session = Session(
+        self.session = EngineSession(
             self.model,
             lambda: reachable_socket((path,), "read" if read_only else "ask"),
             self.news.set,

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.secret import Secret
 from engine.core.users import User
@@ -72,7 +72,7 @@ def an_answer() -> bytes:
     return f"<s:Envelope><s:Body><m:ResponseCode>NoError</m:ResponseCode>{items}</s:Body></s:Envelope>".encode()
 
 
-def an_exchange(number: int, answer: bytes) -> TracedExchange:
+def an_exchange(number: int, answer: bytes) -> HttpRecord:
     code = "ErrorServerBusy" if number % 1000 == 0 else "NoError"
     mailbox = f"user{number % 10_000:05}@corp.example"
     head = b"<s:Envelope><s:Header><t:PrimarySmtpAddress>%b</t:PrimarySmtpAddress></s:Header>" % mailbox.encode()
@@ -87,7 +87,7 @@ def an_exchange(number: int, answer: bytes) -> TracedExchange:
 @asynccontextmanager
 async def capturing(directory: Path) -> AsyncIterator[Capture]:
     capture = Capture(directory, SystemClock())
-    capture.know([PASSWORD])
+    capture.add_secrets([PASSWORD])
     capture.apply(SETTINGS)
     await capture.open()
     try:
@@ -134,7 +134,7 @@ def million(tmp_path_factory: pytest.TempPathFactory) -> Path:
         async with capturing(directory) as capture:
             for number in range(2000):
                 capture.take(an_exchange(number, b"<m:ResponseCode>NoError</m:ResponseCode>"))
-            await until(lambda: capture.picture().captured == 2000)
+            await until(lambda: capture.status().captured == 2000)
             connection = capture._store._open()
             connection.execute("INSERT OR IGNORE INTO who (mailbox, user, folded) SELECT 'x', 'x', 'x'")
             connection.executescript(
@@ -230,7 +230,7 @@ class Exchangeable:
     def on(self) -> bool:
         return self.to.on
 
-    def take(self, exchange: TracedExchange) -> None:
+    def take(self, exchange: HttpRecord) -> None:
         self.to.take(exchange)
 
 
@@ -267,7 +267,7 @@ async def read_all(engine: Engine) -> float:
     """Return the CPU seconds that reading every calendar takes in this process, with all its threads."""
     begun = time.process_time()
     for guid in GUIDS:
-        engine.visit(guid)
+        engine.resync(guid)
     await engine.settled()
     return time.process_time() - begun
 
@@ -288,13 +288,13 @@ async def test_capturing_at_full_load(tmp_path: Path) -> None:
             for _ in range(ROUNDS):
                 for name, looker in lookers.items():
                     trace.to = looker
-                    before = capture.picture()
+                    before = capture.status()
                     running = await read_all(engine)
                     begun = time.process_time()
                     if name == "on":
                         await until(partial(have_been_written, capture, before.captured + MAILBOXES))
                     spent[name].append(running + time.process_time() - begun)
-            picture = capture.picture()
+            picture = capture.status()
     # Of what was measured side by side, so that whatever else the machine does is in both.
     more = {
         name: statistics.median(a / b for a, b in zip(spent[name], spent["none"], strict=True)) - 1 for name in spent
@@ -311,5 +311,5 @@ async def test_capturing_at_full_load(tmp_path: Path) -> None:
 
 
 def have_been_written(capture: Capture, exchanges: int) -> bool:
-    picture = capture.picture()
+    picture = capture.status()
     return picture.captured + picture.dropped >= exchanges

@@ -10,8 +10,8 @@ import pytest
 
 from calendar_tui.documents.body import BodyView
 from calendar_tui.documents.body_syntax import shape_of
-from calendar_tui.screens.log import LogView
-from calendar_tui.screens.log_entry import ExchangeView
+from calendar_tui.screens.log import LogScreen
+from calendar_tui.screens.log_entry import LogEntryScreen
 from engine.debuglog.store import FILE, open_to_write
 from tests.support.api import SETTINGS
 from tests.support.logged import fill, logged_engine, some_exchanges
@@ -30,7 +30,7 @@ async def test_a_million_exchanges(tmp_path: Path) -> None:
     print(f"\nlog: {EXCHANGES:,} exchanges made in {time.perf_counter() - begun:.0f} s")
     settings = SETTINGS + "[debug_log]\news = true\nmax_megabytes = 100000\nmax_days = 3650\n"
     async with logged_engine(tmp_path, settings=settings) as logged, terminal(logged.socket) as shown:
-        opened = await answered(shown, "3", lambda: isinstance(shown.view, LogView) and shown.view.row() is not None)
+        opened = await answered(shown, "3", lambda: isinstance(shown.view, LogScreen) and shown.view.row() is not None)
         tell("opened", opened)
         slowest = Taken(0, 0)
         for key in KEYS:
@@ -38,7 +38,7 @@ async def test_a_million_exchanges(tmp_path: Path) -> None:
             tell(key, taken)
             slowest = max(slowest, taken)
         await shown.press("end")
-        taken = await answered(shown, "enter", lambda: isinstance(shown.view, ExchangeView))
+        taken = await answered(shown, "enter", lambda: isinstance(shown.view, LogEntryScreen))
         tell("one exchange", taken)
         assert opened.busy <= 0.2
         assert max(slowest, taken).busy <= 0.1
@@ -85,7 +85,7 @@ async def answered(shown: Terminal, key: str, condition: Callable[[], bool]) -> 
 def changed(shown: Terminal) -> Callable[[], bool]:
     """Return what tells whether the picture is another one, with rows in it."""
     before = shown.grid()
-    return lambda: shown.grid() != before and isinstance(shown.view, LogView) and bool(shown.view.window.rows)
+    return lambda: shown.grid() != before and isinstance(shown.view, LogScreen) and bool(shown.view.window.rows)
 
 
 def test_a_large_body() -> None:

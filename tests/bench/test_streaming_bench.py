@@ -21,7 +21,7 @@ from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SystemClock
-from engine.sync.events import Happening, PresenceConfirmed
+from engine.sync.events import Event, PresenceConfirmed
 
 PEOPLE = 200
 CHANGES_PER_SECOND = 10
@@ -34,7 +34,7 @@ async def test_from_a_calendar_change_to_the_pbx(tmp_path: Path) -> None:
     clock = SystemClock()
     confirmed: dict[str, float] = {}
 
-    def observe(happening: Happening) -> None:
+    def observe(happening: Event) -> None:
         if isinstance(happening, PresenceConfirmed) and happening.presence != CLEARED:
             confirmed[happening.user.guid] = time.perf_counter()
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.checks.check import Outcome, Rung
-from engine.checks.factory import Workbench
+from engine.checks.check import CheckStep, StepOutcome
+from engine.checks.factory import CheckFactory
 from engine.core.clock import Clock
 from engine.core.secret import Secret
-from engine.daemon.build import make_workbench
-from engine.settings.model import Settings
+from engine.daemon.build import make_check_factory
+from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.store.secrets import Secrets
@@ -24,37 +24,37 @@ NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 class Climbed:
     """The rungs by name."""
 
-    def __init__(self, rungs: Sequence[Rung], reported: Sequence[Rung]) -> None:
+    def __init__(self, rungs: Sequence[CheckStep], reported: Sequence[CheckStep]) -> None:
         assert list(rungs) == list(reported)
         self.rungs = {rung.name: rung for rung in rungs}
 
-    def __getitem__(self, name: str) -> Rung:
+    def __getitem__(self, name: str) -> CheckStep:
         return self.rungs[name]
 
     @property
     def all_well(self) -> bool:
-        return all(rung.outcome is not Outcome.FAILED for rung in self.rungs.values())
+        return all(rung.outcome is not StepOutcome.FAILED for rung in self.rungs.values())
 
-    def fell_at(self, name: str) -> Rung:
+    def fell_at(self, name: str) -> CheckStep:
         """Return the rung that broke, after which nothing was tried."""
-        [broken] = [rung for rung in self.rungs.values() if rung.outcome is Outcome.FAILED]
+        [broken] = [rung for rung in self.rungs.values() if rung.outcome is StepOutcome.FAILED]
         assert broken.name == name, broken
         assert broken.failure is not None
         assert broken.remedy
         names = list(self.rungs)
-        assert all(self.rungs[each].outcome is Outcome.SKIPPED for each in names[names.index(name) + 1 :])
+        assert all(self.rungs[each].outcome is StepOutcome.SKIPPED for each in names[names.index(name) + 1 :])
         return broken
 
     def evidence(self, name: str) -> str:
         return "\n".join(self.rungs[name].evidence)
 
 
-def settings_of(company: Company, **tables: Mapping[str, Any]) -> Settings:
+def settings_of(company: Company, **tables: Mapping[str, Any]) -> SiteSettings:
     return read_settings(company.settings(**tables), default_zone=company.world.zone)
 
 
-def workbench_of(company: Company, calendar_clock: Clock, patience: float = 20.0) -> Workbench:
-    workbench = make_workbench(calendar_clock, SteadyClock(), RoutedResolver(company.exchange.routes))
+def workbench_of(company: Company, calendar_clock: Clock, patience: float = 20.0) -> CheckFactory:
+    workbench = make_check_factory(calendar_clock, SteadyClock(), RoutedResolver(company.exchange.routes))
     return replace(workbench, patience=patience)
 
 
@@ -68,7 +68,7 @@ async def climb_pbx(
     **pbx: Any,
 ) -> Climbed:
     settings = settings_of(company, pbx=pbx, engine={"state_dir": str(directory)})
-    reported: list[Rung] = []
+    reported: list[CheckStep] = []
     probe = workbench_of(company, ManualClock(NOON), patience).pbx(settings, password, user)
     return Climbed(await probe.run(reported.append), reported)
 
@@ -78,6 +78,6 @@ async def climb_exchange(
 ) -> Climbed:
     settings = settings_of(company, exchange=exchange)
     secrets = Secrets(exchange_password=password, exchange_client_secret=password, pbx_password=PBX_PASSWORD)
-    reported: list[Rung] = []
+    reported: list[CheckStep] = []
     probe = workbench_of(company, ManualClock(NOON)).exchange(settings, secrets, candidates)
     return Climbed(await probe.run(reported.append), reported)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.checks.check import Outcome
+from engine.checks.check import StepOutcome
 from engine.core.secret import Secret
 from engine.exchange.errors import EwsSwitchedOff
 from engine.exchange.oauth.errors import ClientSecretRefused
@@ -66,7 +66,7 @@ async def cloud(world: World, tmp_path: Path) -> AsyncIterator[Cloud]:
 async def test_a_right_registration_climbs_every_rung(cloud: Cloud) -> None:
     climbed = await cloud.climb()
     outcomes = {name: rung.outcome for name, rung in climbed.rungs.items()}
-    assert outcomes == dict.fromkeys(outcomes, Outcome.OK) | {"autodiscover": Outcome.SKIPPED}
+    assert outcomes == dict.fromkeys(outcomes, StepOutcome.OK) | {"autodiscover": StepOutcome.SKIPPED}
     assert CLIENT in climbed.evidence("token")
     assert cloud.company.exchange.ledger.complaints == []
 

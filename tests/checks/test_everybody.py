@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from engine.checks.check import NobodyTakesPart, Outcome, Rung
+from engine.checks.check import CheckStep, NobodyTakesPart, StepOutcome
 from engine.core.secret import Secret
 from engine.core.users import User, UserFilter, UserSelection
 from engine.exchange.errors import LoginRefused
@@ -24,7 +24,7 @@ def users_of(company: Company) -> list[User]:
 
 
 async def test_everybody_is_looked_for_and_the_others_have_reasons(company: Company) -> None:
-    users, progress, reported = users_of(company), list[tuple[int, int]](), list[Rung]()
+    users, progress, reported = users_of(company), list[tuple[int, int]](), list[CheckStep]()
     bench, settings = workbench_of(company, ManualClock(TEN)), settings_of(company)
     probe = bench.resolution(settings, SECRETS, users, DOMAIN, lambda *each: progress.append(each))
     climbed = Climbed(await probe.run(reported.append), reported)
@@ -37,7 +37,7 @@ async def test_everybody_is_looked_for_and_the_others_have_reasons(company: Comp
     assert progress[-1] == (len(users), len(without))
     calendars = bench.calendars(settings, SECRETS, users, probe.mailboxes, lambda *_: None)
     shown = {rung.name: rung for rung in await calendars.run(lambda _: None)}
-    assert all(rung.outcome is Outcome.OK for rung in shown.values())
+    assert all(rung.outcome is StepOutcome.OK for rung in shown.values())
     assert "busy" in shown["presence"].evidence[0]
     assert any("Gerd Vorstand" in line for line in shown["calendars"].evidence)
 
@@ -47,7 +47,7 @@ async def test_what_concerns_everybody_ends_it_at_once(company: Company) -> None
     settings = settings_of(company, exchange={"ews_url": company.exchange.ews_url})
     bench = workbench_of(company, ManualClock(TEN))
     probe = bench.resolution(settings, secrets, users_of(company), DOMAIN, lambda *_: None)
-    reported: list[Rung] = []
+    reported: list[CheckStep] = []
     broken = Climbed(await probe.run(reported.append), reported).fell_at("resolution")
     assert isinstance(broken.failure, LoginRefused)
     nobody = UserSelection(include=UserFilter(names=("nobody",)))
@@ -55,4 +55,4 @@ async def test_what_concerns_everybody_ends_it_at_once(company: Company) -> None
     probe = bench.resolution(settings, SECRETS, users_of(company), DOMAIN, lambda *_: None)
     [rung, skipped] = await probe.run(lambda _: None)
     assert isinstance(rung.failure, NobodyTakesPart)
-    assert skipped.outcome is Outcome.SKIPPED
+    assert skipped.outcome is StepOutcome.SKIPPED

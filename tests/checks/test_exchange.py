@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.checks.check import NameNotFound, NobodyToTry, Outcome
+from engine.checks.check import NameNotFound, NobodyToTry, StepOutcome
 from engine.core.secret import Secret
 from engine.exchange.errors import (
     AutodiscoverFailed,
@@ -37,7 +37,7 @@ WRONG = Secret("another password")
 async def test_a_right_set_up_climbs_every_rung(company: Company) -> None:
     climbed = await climb_exchange(company, ANNA)
     outcomes = {name: rung.outcome for name, rung in climbed.rungs.items()}
-    assert outcomes == dict.fromkeys(outcomes, Outcome.OK) | {"token": Outcome.SKIPPED}
+    assert outcomes == dict.fromkeys(outcomes, StepOutcome.OK) | {"token": StepOutcome.SKIPPED}
     assert "https://mail.corp.example/EWS/Exchange.asmx" in climbed.evidence("autodiscover")
     assert "CN=Simulated CA" in climbed.evidence("TLS")
     assert ANNA in climbed.evidence("mailbox")
@@ -47,7 +47,7 @@ async def test_a_right_set_up_climbs_every_rung(company: Company) -> None:
 
 async def test_a_known_url_needs_no_autodiscover_and_a_wrong_one_says_why(company: Company) -> None:
     climbed = await climb_exchange(company, ANNA, ews_url=company.exchange.ews_url)
-    assert climbed["autodiscover"].outcome is Outcome.SKIPPED
+    assert climbed["autodiscover"].outcome is StepOutcome.SKIPPED
     assert climbed.all_well
     nowhere = await climb_exchange(company, ANNA, ews_url="https://nowhere.invalid/EWS/Exchange.asmx")
     assert isinstance(nowhere.fell_at("name lookup").failure, NameNotFound)
@@ -136,7 +136,7 @@ async def test_the_notifications_rung_opens_a_stream(company: Company) -> None:
 async def test_a_stream_that_does_not_open_is_said(company: Company, effect: Effect) -> None:
     company.exchange.faults.add(effect, operation="GetStreamingEvents")
     climbed = await climb_exchange(company, ANNA)
-    assert climbed["calendar"].outcome is Outcome.OK
+    assert climbed["calendar"].outcome is StepOutcome.OK
     assert climbed.fell_at("notifications").failure is not None
     assert company.exchange.subscriptions.of(ANNA) == []
 
@@ -173,19 +173,19 @@ async def test_no_right_to_impersonate_anybody_leaves_free_busy(company: Company
     company.exchange.faults.clear()
     free_busy = await climb_exchange(company, ANNA, mode="free-busy")
     assert free_busy.all_well
-    assert free_busy["impersonation"].outcome is Outcome.SKIPPED
-    assert free_busy["notifications"].outcome is Outcome.SKIPPED
+    assert free_busy["impersonation"].outcome is StepOutcome.SKIPPED
+    assert free_busy["notifications"].outcome is StepOutcome.SKIPPED
 
 
 async def test_a_calendar_that_may_not_be_read(company: Company) -> None:
     company.exchange.faults.add(ErrorCode("ErrorAccessDenied"), operation="FindItem")
     climbed = await climb_exchange(company, ANNA)
-    assert climbed["impersonation"].outcome is Outcome.OK
+    assert climbed["impersonation"].outcome is StepOutcome.OK
     assert isinstance(climbed.fell_at("calendar").failure, CalendarNotReadable)
 
 
 async def test_a_mailbox_that_takes_no_subscription(company: Company) -> None:
     company.exchange.faults.add(ErrorCode("ErrorExceededSubscriptionCount"), operation="Subscribe")
     climbed = await climb_exchange(company, ANNA)
-    assert climbed["calendar"].outcome is Outcome.OK
+    assert climbed["calendar"].outcome is StepOutcome.OK
     assert isinstance(climbed.fell_at("notifications").failure, SubscriptionRefused)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.checks.check import NameNotFound, NobodyTakesPart, Outcome, UserNotInPbx
+from engine.checks.check import NameNotFound, NobodyTakesPart, StepOutcome, UserNotInPbx
 from engine.core.secret import Secret
 from engine.pbx.errors import (
     ListeningImpossible,
@@ -31,7 +31,7 @@ WRONG = Secret("another password")
 
 async def test_a_right_set_up_climbs_every_rung(company: Company, tmp_path: Path) -> None:
     climbed = await climb_pbx(company, tmp_path, user="anna.mueller")
-    assert [rung.outcome for rung in climbed.rungs.values()] == [Outcome.OK] * 9
+    assert [rung.outcome for rung in climbed.rungs.values()] == [StepOutcome.OK] * 9
     assert "CN=Simulated CA" in climbed.evidence("TLS")
     assert "TLSv1" in climbed.evidence("TLS")
     assert MASTER in climbed.evidence("master PBX")
@@ -79,7 +79,7 @@ async def test_a_file_that_is_not_there(company: Company, tmp_path: Path) -> Non
 
 async def test_plain_http_where_tls_should_be_and_the_other_way_round(company: Company, tmp_path: Path) -> None:
     without = await climb_pbx(company, tmp_path, tls=False)
-    assert without["TLS"].outcome is Outcome.SKIPPED
+    assert without["TLS"].outcome is StepOutcome.SKIPPED
     assert without.fell_at("App WebSocket").failure is not None
     await company.pbx.stop()
     company.pbx.tls = None
@@ -99,7 +99,7 @@ async def test_a_missing_app_object_and_a_wrong_password(
     company: Company, tmp_path: Path, wrong: dict[str, Any]
 ) -> None:
     climbed = await climb_pbx(company, tmp_path, **wrong)
-    assert climbed["App WebSocket"].outcome is Outcome.OK
+    assert climbed["App WebSocket"].outcome is StepOutcome.OK
     assert isinstance(climbed.fell_at("log-in").failure, PbxLoginRefused)
 
 
@@ -107,7 +107,7 @@ async def test_a_missing_app_object_and_a_wrong_password(
 async def test_another_pbx_than_the_master(company: Company, tmp_path: Path, told: PbxInfoSent) -> None:
     company.pbx.behaviour.pbx_info = told
     climbed = await climb_pbx(company, tmp_path, master="branch")
-    assert climbed["log-in"].outcome is Outcome.OK
+    assert climbed["log-in"].outcome is StepOutcome.OK
     assert isinstance(climbed.fell_at("master PBX").failure, WrongPbx)
 
 

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from pytest_snapshot.plugin import Snapshot
 
-from engine.cli.demo_output import JsonView, LineView, Tally, View
+from engine.cli.demo_output import DemoJson, DemoLines, DemoOutput, DemoStats
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
 from engine.exchange.errors import ExchangeUnreachable, MailboxNotFound
 from engine.pbx.errors import PresenceRefused
-from engine.sync.events import Happening, LinkRecovered, LinkTrouble, PresenceConfirmed, Side, UserTrouble
-from engine.sync.status import LinkStatus, Status, UserProblem
+from engine.sync.events import ConnectionLost, ConnectionRestored, Event, PresenceConfirmed, Side, UserTrouble
+from engine.sync.status import ConnectionStatus, EngineStatus, UserProblem
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -23,18 +23,18 @@ NO_MAILBOX = MailboxNotFound("ben@corp.example is not in the directory")
 DOWN = ExchangeUnreachable("mail.corp.example: connection refused")
 REFUSED = PresenceRefused("object locked")
 
-STORY: tuple[Happening, ...] = (
-    LinkRecovered(Side.EXCHANGE),
+STORY: tuple[Event, ...] = (
+    ConnectionRestored(Side.EXCHANGE),
     UserTrouble(BEN, NO_MAILBOX),
     PresenceConfirmed(ANNA, Presence("busy", "Busy: Rücksprache until 10am"), NINE),
     PresenceConfirmed(BEN, Presence("", "Homeoffice until 5pm"), NINE),
     PresenceConfirmed(ANNA, Presence("dnd", "Do not disturb until 11am"), NINE),
     PresenceConfirmed(ANNA, Presence("away", "Away, all day"), NINE),
     PresenceConfirmed(ANNA, CLEARED, NINE),
-    LinkTrouble(Side.EXCHANGE, DOWN, NINE),
+    ConnectionLost(Side.EXCHANGE, DOWN, NINE),
     UserTrouble(ANNA, REFUSED),
 )
-STATUS = Status(
+STATUS = EngineStatus(
     users=2,
     resolved=1,
     watched=1,
@@ -42,8 +42,8 @@ STATUS = Status(
     unresolved=(UserProblem(BEN, NO_MAILBOX),),
     refused=(UserProblem(ANNA, REFUSED),),
     oldest_reading=NINE,
-    pbx=LinkStatus(works=True),
-    exchange=LinkStatus(failure=DOWN),
+    pbx=ConnectionStatus(works=True),
+    exchange=ConnectionStatus(failure=DOWN),
     refused_pbxs={},
     restriction=None,
 )
@@ -52,17 +52,17 @@ STATUS = Status(
 @pytest.mark.parametrize(
     ("view", "name"),
     [
-        (JsonView(BERLIN), "demo.jsonl"),
-        (LineView(BERLIN, colour=False, ascii_only=False), "demo.txt"),
-        (LineView(BERLIN, colour=False, ascii_only=True), "demo-ascii.txt"),
-        (LineView(BERLIN, colour=True, ascii_only=False), "demo-colour.txt"),
+        (DemoJson(BERLIN), "demo.jsonl"),
+        (DemoLines(BERLIN, colour=False, ascii_only=False), "demo.txt"),
+        (DemoLines(BERLIN, colour=False, ascii_only=True), "demo-ascii.txt"),
+        (DemoLines(BERLIN, colour=True, ascii_only=False), "demo-colour.txt"),
     ],
 )
 def test_a_story_as_it_is_shown(
-    view: View, name: str, snapshot: Snapshot, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    view: DemoOutput, name: str, snapshot: Snapshot, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    tally = Tally()
+    tally = DemoStats()
     view.begin(300, NINE, Path("/tmp/demo/engine.sock"))
     for happening in STORY:
         tally.note(happening)

@@ -15,7 +15,7 @@ from engine.core.presence.model import Presence
 from engine.daemon.log_handler import LogHandler
 from engine.daemon.log_messages import log
 from engine.exchange.errors import MailboxNotFound
-from engine.sync.events import LinkTrouble, PresenceConfirmed, Side, UserTrouble
+from engine.sync.events import ConnectionLost, PresenceConfirmed, Side, UserTrouble
 from tests.support.api import NINE, SETTINGS, ServedEngine, served_engine
 from tests.support.exchanges import traced
 from tests.support.hostile import HOSTILE, NAME, USERS, harm_in_lines, hostile_source
@@ -100,7 +100,7 @@ async def test_programs_get_it_as_it_is(served: ServedEngine, capsys: pytest.Cap
     [
         PresenceConfirmed(USERS[0], Presence(), NINE),
         UserTrouble(USERS[0], MailboxNotFound(NAME)),
-        LinkTrouble(Side.PBX, MailboxNotFound(NAME), None),
+        ConnectionLost(Side.PBX, MailboxNotFound(NAME), None),
     ],
     ids=lambda happening: type(happening).__name__,
 )

@@ -9,7 +9,7 @@ import pytest
 
 from engine.cli.log_reports import LogReports
 from engine.cli.main import main
-from engine.cli.terminal import Palette
+from engine.cli.terminal import AnsiPalette
 from engine.exchange.impersonation import grant
 from tests.server.test_log import ON, changes
 from tests.support.api import ServedEngine, an_exchange, people, served_engine
@@ -62,7 +62,7 @@ async def test_switched_on_and_off(tmp_path: Path) -> None:
         on = await log(served, "on", "--mailbox", "user1@corp.example", "--for", "30m")
         assert served.log.capture.on
         off = await log(served, "off", "--json")
-        assert not served.log.capture.picture().switch.on
+        assert not served.log.capture.status().switch.on
     assert "Nothing has been captured yet. The debug log is off." in nothing.err
     assert "The debug log is on for user1@corp.example until 2026-03-02 09:35:00." in on.out
     assert json.loads(off.out)["on"] is False
@@ -87,7 +87,7 @@ def test_markup_is_coloured_on_a_terminal_alone() -> None:
     from zoneinfo import ZoneInfo
 
     zone = ZoneInfo("UTC")
-    plain, colour = (LogReports(Palette(colour=each, ascii_only=False), zone) for each in (False, True))
+    plain, colour = (LogReports(AnsiPalette(colour=each, ascii_only=False), zone) for each in (False, True))
     assert plain._markup('<a b="c">') == '<a b="c">'
     assert colour._markup('<a b="c">') == '\x1b[36m<a\x1b[0m b=\x1b[33m"c"\x1b[0m\x1b[36m>\x1b[0m'
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.api.schema.settings import Setting, SettingChange, SettingProblem, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupSecret, SetupStep, SetupSummary
-from engine.cli.setup_prompts import HOW, Dialogue, value_typed
+from engine.cli.setup_prompts import HOW, SetupPrompts, value_typed
 
 MISSING = SettingProblem(key="pbx.master", line=None, reason="is missing", remedy="Write master = …")
 
@@ -117,7 +117,7 @@ class Person:
 
 async def test_from_the_first_question_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     setup, person = Scripted(), Person("headquarters", "y", "", "bob@corp.example", "", "y")
-    assert await Dialogue(setup, person, lambda _: "secret").run() == 0
+    assert await SetupPrompts(setup, person, lambda _: "secret").run() == 0
     assert setup.applied
     assert setup.checks == ["pbx", "server"]
     assert setup.answered[0].settings == {"pbx.master": "headquarters"}
@@ -132,7 +132,7 @@ async def test_from_the_first_question_to_the_end(capsys: pytest.CaptureFixture[
 async def test_no_line_ends_within_a_word(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     setup, person = Scripted(), Person("", "n")
-    await Dialogue(setup, person, lambda _: "").run()
+    await SetupPrompts(setup, person, lambda _: "").run()
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 30
     assert HOW in " ".join(line.strip() for line in lines)
@@ -141,7 +141,7 @@ async def test_no_line_ends_within_a_word(capsys: pytest.CaptureFixture[str], mo
 async def test_a_question_explains_itself_and_leads_back() -> None:
     setup = Scripted()
     person = Person("m", "y", "?", "<", "", "y", "-", "", "y", "y")
-    assert await Dialogue(setup, person, lambda _: "").run() == 0
+    assert await SetupPrompts(setup, person, lambda _: "").run() == 0
     assert person.asked.count("exchange.ews_url [https://mail/]: ") == 3
     assert SetupAnswers(step="back") in setup.answered
     assert {"exchange.ews_url": None} in [each.settings for each in setup.answered]
@@ -151,7 +151,7 @@ async def test_a_question_explains_itself_and_leads_back() -> None:
 async def test_what_is_missing_is_asked_for_again_and_keeps_it_from_being_applied() -> None:
     setup = Scripted()
     person = Person("", "n", "", "", "y", "late", "y", "", "", "y", "y")
-    assert await Dialogue(setup, person, lambda _: "").run() == 0
+    assert await SetupPrompts(setup, person, lambda _: "").run() == 0
     assert person.asked[1] == "Answer them again? [Y/n] "
     assert SetupAnswers(step="pbx") in setup.answered
     assert setup.applied
@@ -159,7 +159,7 @@ async def test_what_is_missing_is_asked_for_again_and_keeps_it_from_being_applie
 
 async def test_an_end_in_the_middle_loses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     setup = Scripted(works=False)
-    assert await Dialogue(setup, Person("m", "y", "y"), lambda _: "").run() == 1
+    assert await SetupPrompts(setup, Person("m", "y", "y"), lambda _: "").run() == 1
     assert not setup.applied
     assert "Your answers are kept" in capsys.readouterr().err
 

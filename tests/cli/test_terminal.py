@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.api.schema import LinkState, Status, Trouble, UserRow, UsersPage
-from engine.cli.reports import Reports
-from engine.cli.terminal import Palette, columns, cut, fitted
+from engine.cli.reports import StatusReports
+from engine.cli.terminal import AnsiPalette, columns, cut, fitted
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,9 @@ def test_what_may_be_copied_is_not_broken() -> None:
         staleness=None,
         concerns=(),
     )
-    told = "\n".join(Reports(Palette(colour=False, ascii_only=False), ZoneInfo("UTC"), width=20).status(status))
+    told = "\n".join(
+        StatusReports(AnsiPalette(colour=False, ascii_only=False), ZoneInfo("UTC"), width=20).status(status)
+    )
     assert path in told
     assert command in told
 
@@ -67,7 +69,7 @@ def test_users_of_any_script_stand_in_columns() -> None:
     names = ("Anna", "王小明", "Zoe\u0308 van Dijk", "山田太郎山田太郎山田太郎山田太郎")
     rows = tuple(_row(name) for name in names)
     page = UsersPage(total=4, page=1, per_page=4, users=rows)
-    reports = Reports(Palette(colour=False, ascii_only=False), ZoneInfo("UTC"), width=60)
+    reports = StatusReports(AnsiPalette(colour=False, ascii_only=False), ZoneInfo("UTC"), width=60)
     lines = list(reports.users(page))
     assert len({columns(line.partition("Busy")[0]) for line in lines}) == 1
     assert all(columns(line) in (59, 60) for line in lines)
@@ -82,5 +84,5 @@ def test_only_a_terminal_has_an_end_of_the_line(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("COLUMNS", raising=False)
     row = _row("Anna")
     page = UsersPage(total=1, page=1, per_page=1, users=(row,))
-    [line] = Reports(Palette(colour=False, ascii_only=False), ZoneInfo("UTC")).users(page)
+    [line] = StatusReports(AnsiPalette(colour=False, ascii_only=False), ZoneInfo("UTC")).users(page)
     assert line.endswith(row.note)

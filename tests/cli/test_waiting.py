@@ -69,7 +69,7 @@ async def close_exchange(served: ServedEngine) -> None:
     served.source.failures |= {
         f"{user.name}@corp.example": LoginRefused("log-ins are paused", retry_after=900) for user in USERS
     }
-    served.engine.visit(USERS[0].guid)
+    served.engine.resync(USERS[0].guid)
     await served.eventually(lambda: served.engine.status().exchange.failure is not None)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api.client import understood
+from engine.api.client import decoded
 from engine.api.errors import ClientFailure
 from engine.cli.check import changes_typed
 from engine.cli.setup import read_answers
@@ -20,7 +20,7 @@ from engine.core.errors import Failure
 from engine.pbx.errors import PbxNotUnderstood
 from engine.pbx.protocol import decode
 from engine.settings.editor import SettingsNotEditable, edited
-from engine.settings.forms import catalogue, differences
+from engine.settings.forms import differences, setting_forms
 from engine.settings.lines import lines_of
 from engine.settings.problems import SettingsInvalid
 from engine.settings.reader import MOST_PROBLEMS, read_engine_settings, read_settings
@@ -61,7 +61,7 @@ def test_what_is_out_of_bounds_is_refused_by_every_reader(text: str, tmp_path: P
     with pytest.raises(SettingsNotEditable):
         edited(text, {"pbx.port": 1})
     read_engine_settings(text)
-    assert all(each.origin != "file" for each in catalogue(text, ZONE))
+    assert all(each.origin != "file" for each in setting_forms(text, ZONE))
     assert differences("", text) == ()
     file = tmp_path / "file.toml"
     file.write_text(text)
@@ -94,7 +94,7 @@ def test_no_text_is_anything_but_read_or_refused(text: str) -> None:
     assert refusal.value.problems
     assert "\n" not in str(refusal.value)
     lines_of(text)
-    catalogue(text, ZONE)
+    setting_forms(text, ZONE)
     differences(text, "")
 
 
@@ -120,7 +120,7 @@ class Answer(msgspec.Struct):
 def test_no_json_is_anything_but_understood_or_refused(data: bytes) -> None:
     for reads, failure in (
         (lambda: bounded.json(data, Answer), bounded.NotReadable),
-        (lambda: understood(data, Answer, "it"), ClientFailure),
+        (lambda: decoded(data, Answer, "it"), ClientFailure),
         (lambda: decode(data.decode(errors="replace")), PbxNotUnderstood),
     ):
         with suppress(failure):

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.core.clock import Clock
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 from engine.core.secret import Secret
-from engine.debuglog.entry import Row
+from engine.debuglog.entry import EntryRow
 from engine.debuglog.filter.parse import parse
 from engine.debuglog.query import LogReader
 from engine.debuglog.recorder import Capture
@@ -30,7 +30,7 @@ class OpenLog:
     reader: LogReader
     clock: ManualClock
 
-    async def take(self, *exchanges: TracedExchange) -> None:
+    async def take(self, *exchanges: HttpRecord) -> None:
         """Have exchanges captured, and wait until they are written, or dropped."""
         before = self._done()
         for exchange in exchanges:
@@ -44,11 +44,11 @@ class OpenLog:
                     return
                 await asyncio.sleep(0.005)
 
-    async def rows(self, words: str = "", limit: int = 1000) -> tuple[Row, ...]:
+    async def rows(self, words: str = "", limit: int = 1000) -> tuple[EntryRow, ...]:
         return (await self.reader.rows(parse(words), self.clock.now(), limit=limit)).rows
 
     def _done(self) -> int:
-        picture = self.capture.picture()
+        picture = self.capture.status()
         return picture.captured + picture.dropped
 
 
@@ -57,7 +57,7 @@ def make_capture(
 ) -> Capture:
     """Return a capture that is still to be opened."""
     capture = Capture(directory, clock)
-    capture.know(Secret(each) for each in secrets)
+    capture.add_secrets(Secret(each) for each in secrets)
     capture.apply(settings)
     return capture
 

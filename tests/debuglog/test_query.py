@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.debuglog import query as reader_module
-from engine.debuglog.entry import Kept, Row
+from engine.debuglog.entry import EntryRow, LogEntry
 from engine.debuglog.filter.model import All, Any, Filter, Not, Term, canonical
 from engine.debuglog.filter.parse import parse
 from engine.debuglog.query import LogReader, every, known, rows
@@ -44,14 +44,14 @@ async def filled(log: OpenLog, number: int = 60) -> None:
                 request_id=f"{place:08x}-x",
             )
         )
-    await log.eventually(lambda: log.capture.picture().captured == number)
+    await log.eventually(lambda: log.capture.status().captured == number)
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sqlite3.Connection, list[Kept]]]:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sqlite3.Connection, list[LogEntry]]]:
     directory = tmp_path_factory.mktemp("log")
 
-    async def fill() -> list[Kept]:
+    async def fill() -> list[LogEntry]:
         async with open_log(directory, clock=ManualClock(NOON)) as log:
             await filled(log)
             everything = await log.reader.run(lambda connection: list(every(connection, All(()), NOON, 1000)))
@@ -66,7 +66,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sqlite3.C
 END = NOON + timedelta(minutes=30)
 
 
-def fits(kept: Kept, this: Filter) -> bool:
+def fits(kept: LogEntry, this: Filter) -> bool:
     """The meaning of the language, told once more and without a database."""
     match this:
         case Not(inner):
@@ -79,7 +79,7 @@ def fits(kept: Kept, this: Filter) -> bool:
             return term_fits(kept, field, comparison, value)
 
 
-def term_fits(kept: Kept, field: str, comparison: str, value: object) -> bool:
+def term_fits(kept: LogEntry, field: str, comparison: str, value: object) -> bool:
     row, text = kept.row, str(value).casefold()
     compare = {">=": float.__ge__, "<=": float.__le__, ">": float.__gt__, "<": float.__lt__, "=": float.__eq__}
     numbers = {"status": row.status, "ms": row.ms, "size": row.sent + row.received, "attempt": row.attempt}
@@ -153,7 +153,7 @@ filters: st.SearchStrategy[Filter] = st.recursive(
 @settings(max_examples=300)
 @given(filters, st.integers(1, 20), st.booleans(), st.sampled_from([1, 7, 1000]))
 def test_the_database_finds_what_the_language_says(
-    stored: tuple[sqlite3.Connection, list[Kept]], this: Filter, limit: int, forward: bool, window: int
+    stored: tuple[sqlite3.Connection, list[LogEntry]], this: Filter, limit: int, forward: bool, window: int
 ) -> None:
     connection, everything = stored
     expected = [kept.row.id for kept in everything if fits(kept, this)]
@@ -181,7 +181,7 @@ async def test_looking_through_bodies_gives_up_in_time_and_goes_on_from_there(
     monkeypatch.setattr(reader_module, "PATIENCE", -1.0)
     async with open_log(tmp_path) as log:
         await log.take(*[traced(response=b"needle" if place == 2 else b"hay") for place in range(20)])
-        found: list[Row] = []
+        found: list[EntryRow] = []
         this, pages, before = parse("body:NEEDLE"), 0, None
         while True:
             page = await log.reader.rows(this, NOON, before=before, limit=10)

@@ -16,7 +16,7 @@ import pytest
 
 from engine.debuglog import recorder as capture_module
 from engine.debuglog.entry import LARGEST_BODY
-from engine.debuglog.recorder import Switch
+from engine.debuglog.recorder import CaptureSwitch
 from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.settings.model import DebugLogSettings
 from tests.debuglog.log import NOON, ON, PASSWORD, integrity, make_capture, open_log
@@ -75,11 +75,11 @@ async def test_more_than_fits_is_dropped_and_counted(tmp_path: Path, monkeypatch
         holding.execute("BEGIN IMMEDIATE")
         for _ in range(100):
             log.capture.take(traced())
-        assert log.capture.picture().dropped >= 80
-        assert log.capture.picture().trouble == "entries arrived faster than they could be written"
+        assert log.capture.status().dropped >= 80
+        assert log.capture.status().trouble == "entries arrived faster than they could be written"
         holding.execute("ROLLBACK")
         holding.close()
-        await log.eventually(lambda: log.capture.picture().captured + log.capture.picture().dropped == 100)
+        await log.eventually(lambda: log.capture.status().captured + log.capture.status().dropped == 100)
 
 
 async def test_what_a_server_sends_is_looked_through_on_a_thread_of_its_own(
@@ -105,7 +105,7 @@ async def test_the_loop_goes_on_while_a_hostile_answer_is_looked_through(tmp_pat
         begun = asyncio.get_running_loop().time()
         log.capture.take(traced(response=hostile))
         taken = asyncio.get_running_loop().time() - begun
-        while log.capture.picture().captured == 0:
+        while log.capture.status().captured == 0:
             before = asyncio.get_running_loop().time()
             await asyncio.sleep(0)
             lags.append(asyncio.get_running_loop().time() - before)
@@ -123,7 +123,7 @@ async def test_what_still_waits_at_the_end_is_given_some_time_only(
         log.capture.take(traced())
         monkeypatch.setattr(log.capture._work, "wait", lambda: None)
         await log.capture.close()
-        picture = log.capture.picture()
+        picture = log.capture.status()
     assert picture.captured + picture.dropped == 1
 
 
@@ -132,12 +132,12 @@ async def test_a_full_disk_drops_and_says_so_and_goes_on_afterwards(tmp_path: Pa
         pages = log.capture._store._open().execute("PRAGMA page_count").fetchone()[0]
         log.capture._store._open().execute(f"PRAGMA max_page_count = {pages + 2}")
         await log.take(traced(response=os.urandom(50_000)))
-        picture = log.capture.picture()
+        picture = log.capture.status()
         assert (picture.captured, picture.dropped) == (0, 1)
         assert "full" in picture.trouble
         # It is opened anew with the next batch; by then there is room again.
         await log.take(traced())
-        assert log.capture.picture().captured == 1
+        assert log.capture.status().captured == 1
 
 
 async def test_a_directory_that_cannot_be_used_keeps_nobody_from_working(tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ async def test_a_directory_that_cannot_be_used_keeps_nobody_from_working(tmp_pat
     await capture.open()
     capture.take(traced())
     await capture.close()
-    assert capture.picture().dropped == 1
-    assert "file" in capture.picture().trouble
+    assert capture.status().dropped == 1
+    assert "file" in capture.status().trouble
 
 
 async def test_a_damaged_file_is_put_aside(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ async def test_an_exchange_that_makes_no_sense_spoils_no_other(tmp_path: Path, m
     monkeypatch.setattr("engine.debuglog.entry.codes_of", fail)
     async with open_log(tmp_path) as log:
         await log.take(traced(), traced(response=b"bad"), traced())
-        picture = log.capture.picture()
+        picture = log.capture.status()
         assert (picture.captured, picture.dropped) == (2, 1)
 
 
@@ -175,8 +175,8 @@ async def test_the_oldest_go_first_by_size(tmp_path: Path) -> None:
     async with open_log(tmp_path, replace(ON, max_megabytes=1)) as log:
         for _ in range(6):
             await log.take(*[traced(response=base64.b64encode(os.urandom(15_000))) for _ in range(20)])
-        await log.eventually(lambda: log.capture.picture().bytes <= 1_000_000)
-        picture = log.capture.picture()
+        await log.eventually(lambda: log.capture.status().bytes <= 1_000_000)
+        picture = log.capture.status()
         rows = await log.rows()
     assert 20 < picture.stored == len(rows) < 60
     assert [row.id for row in rows] == list(range(120, 120 - len(rows), -1))
@@ -190,7 +190,7 @@ async def test_the_oldest_go_first_by_age_with_the_names_in_them(tmp_path: Path)
         await log.take(traced())
         await log.clock.advance(86400)
         await log.take(traced())
-        await log.eventually(lambda: log.capture.picture().stored == 2)
+        await log.eventually(lambda: log.capture.status().stored == 2)
         assert [row.id for row in await log.rows()] == [4, 3]
         names = await log.reader.run(lambda connection: connection.execute("SELECT mailbox FROM who").fetchall())
     assert names == [("user1@corp.example",)]
@@ -198,7 +198,7 @@ async def test_the_oldest_go_first_by_age_with_the_names_in_them(tmp_path: Path)
 
 async def test_limited_to_mailboxes(tmp_path: Path) -> None:
     async with open_log(tmp_path) as log:
-        log.capture.switch(Switch(on=True, mailboxes=frozenset({"b@corp.example"})))
+        log.capture.switch(CaptureSwitch(on=True, mailboxes=frozenset({"b@corp.example"})))
         log.capture.take(answered("NoError", mailbox="a@corp.example"))
         await log.take(
             answered("NoError", mailbox="B@corp.example"),
@@ -211,7 +211,7 @@ async def test_limited_to_mailboxes(tmp_path: Path) -> None:
 
 async def test_switched_for_a_time_it_goes_off_by_itself(tmp_path: Path) -> None:
     async with open_log(tmp_path, DebugLogSettings()) as log:
-        log.capture.switch(Switch(on=True, until=NOON + timedelta(minutes=10), actor="anna"))
+        log.capture.switch(CaptureSwitch(on=True, until=NOON + timedelta(minutes=10), actor="anna"))
         await log.clock.advance(599)
         assert log.capture.on
         await log.clock.advance(2)
@@ -220,17 +220,17 @@ async def test_switched_for_a_time_it_goes_off_by_itself(tmp_path: Path) -> None
 
 async def test_what_was_switched_outlives_a_restart_until_its_time_or_other_settings_come(tmp_path: Path) -> None:
     clock = ManualClock(NOON)
-    switch = Switch(on=True, mailboxes=frozenset({"a@b.c"}), until=NOON + timedelta(hours=1), actor="anna")
+    switch = CaptureSwitch(on=True, mailboxes=frozenset({"a@b.c"}), until=NOON + timedelta(hours=1), actor="anna")
     async with open_log(tmp_path, DebugLogSettings(), clock) as log:
         log.capture.switch(switch)
     async with open_log(tmp_path, DebugLogSettings(), clock) as log:
-        assert log.capture.picture().switch == switch
+        assert log.capture.status().switch == switch
     await clock.advance(3601)
     async with open_log(tmp_path, DebugLogSettings(), clock) as log:
         assert not log.capture.on
         log.capture.switch(replace(switch, until=None))
     async with open_log(tmp_path, DebugLogSettings(ews=True), clock) as log:
-        assert log.capture.picture().switch == Switch(on=True, as_set=True)
+        assert log.capture.status().switch == CaptureSwitch(on=True, as_set=True)
 
 
 async def test_other_settings_take_effect_at_once(tmp_path: Path) -> None:
@@ -238,8 +238,8 @@ async def test_other_settings_take_effect_at_once(tmp_path: Path) -> None:
     async with open_log(tmp_path, DebugLogSettings()) as log:
         log.capture.observe(told.append)
         log.capture.apply(DebugLogSettings(ews=True, max_days=1))
-        assert (log.capture.on, log.capture.picture().settings.max_days) == (True, 1)
-        log.capture.switch(Switch(on=False, actor="anna"))
+        assert (log.capture.on, log.capture.status().settings.max_days) == (True, 1)
+        log.capture.switch(CaptureSwitch(on=False, actor="anna"))
         log.capture.apply(DebugLogSettings(ews=True, max_days=3))
         assert not log.capture.on
     assert told == [(), (), ()]
@@ -259,7 +259,7 @@ def write_until_killed(directory: Path, tell: "Connection[int, Any]") -> None:
         async with open_log(directory) as log:
             while True:
                 await log.take(*[traced(response=os.urandom(2000)) for _ in range(50)])
-                tell.send(log.capture.picture().captured)
+                tell.send(log.capture.status().captured)
 
     asyncio.run(write())
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.exchange.diagnosis import Account, Diagnosed, diagnose, known_codes, stranger_in
+from engine.exchange.diagnosis import Diagnosed, ServiceAccount, diagnose, known_codes, stranger_in
 from engine.exchange.errors import (
     EwsForbidden,
     EwsSwitchedOff,
@@ -17,7 +17,7 @@ from engine.exchange.ews.response_codes import MEANINGS, meaning_of
 from engine.exchange.impersonation import grant
 from engine.exchange.narration import Task, narrated
 
-ACCOUNT = Account("svc-calendar@corp.example")
+ACCOUNT = ServiceAccount("svc-calendar@corp.example")
 MAILBOX = "anna@corp.example"
 
 

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 
 from engine.pbx.addresses import KnownAddresses
-from engine.pbx.admission import AT_ONCE_FROM_ONE_ADDRESS, FAILURES_IN_A_ROW, Door, Guests, open_port
+from engine.pbx.admission import AT_ONCE_FROM_ONE_ADDRESS, FAILURES_IN_A_ROW, AdmissionLimiter, PbxAcceptor, open_port
 from engine.pbx.errors import ListeningImpossible
-from engine.pbx.events import LinkDown, PbxTurnedAway, UsersComplete
+from engine.pbx.events import LinkDown, PbxDeclined, UsersComplete
 from engine.pbx.protocol import MAX_ACCEPTED_BYTES
 from engine.pbx.server import PbxListener
 from tests.pbx.support import PASSWORD, Heard, eventually, pbx_user, simulator
@@ -216,11 +216,11 @@ async def test_refused_log_ins_are_told_once_whatever_names_they_give() -> None:
     async with listening(clock) as site, visiting(site) as http:
         for number in range(FAILURES_IN_A_ROW):
             await refused_log_in(http, f"name {number}")
-        await eventually(lambda: site.heard.of(PbxTurnedAway))
-        assert len(site.heard.of(PbxTurnedAway)) == 1
+        await eventually(lambda: site.heard.of(PbxDeclined))
+        assert len(site.heard.of(PbxDeclined)) == 1
         await clock.advance(600)
         await refused_log_in(http, "x\x1b[2J\n" * 20)
-        again = await site.heard.first(PbxTurnedAway, after=1)
+        again = await site.heard.first(PbxDeclined, after=1)
         assert f"({FAILURES_IN_A_ROW} times)" in str(again.failure)
         assert str(again.failure).isprintable()
 
@@ -239,11 +239,11 @@ async def test_log_in_floods_are_cut_off_before_tls() -> None:
     async with listening(clock) as site, visiting(site) as http:
         for _ in range(FAILURES_IN_A_ROW):
             await refused_log_in(http, "x")
-        await eventually(lambda: site.heard.of(PbxTurnedAway))
+        await eventually(lambda: site.heard.of(PbxDeclined))
         reader, writer = await connected(site, tls=False)
         assert await is_cut_off(reader)
         writer.close()
-        assert len(site.heard.of(PbxTurnedAway)) == 1
+        assert len(site.heard.of(PbxDeclined)) == 1
 
 
 async def test_who_logged_in_is_no_guest_any_more() -> None:
@@ -292,7 +292,9 @@ async def test_nobody_is_left_waiting_by_a_door_that_closes(steps: int) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with open_port("127.0.0.1", 0) as port:
         async with asyncio.TaskGroup() as group:
-            door = group.create_task(Door(never, tls, Guests(clock, KnownAddresses()), clock).run(port))
+            door = group.create_task(
+                PbxAcceptor(never, tls, AdmissionLimiter(clock, KnownAddresses()), clock).run(port)
+            )
             for _ in range(5):
                 await asyncio.sleep(0)
             visitor = socket.create_connection(port.getsockname())

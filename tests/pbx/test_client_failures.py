@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.secret import Secret
-from engine.pbx.connection import Connection
+from engine.pbx.connection import PbxConnection
 from engine.pbx.errors import (
     NotAPbx,
     PbxCertificateNotTrusted,
@@ -108,7 +108,7 @@ async def test_a_connection_may_be_ended_just_when_its_socket_is_open() -> None:
                 yield socket
 
         login = DialLogin(settings.app, PASSWORD)
-        connection = Connection(login, settings, clock, on_usable=Connection.begin, on_event=lambda _: None)
+        connection = PbxConnection(login, settings, clock, on_usable=PbxConnection.begin, on_event=lambda _: None)
         running = tasks.create_task(connection.run(opening()))
         with pytest.raises(asyncio.CancelledError):
             await running

@@ -14,7 +14,7 @@ from engine.pbx.admission import (
     AT_ONCE_FROM_ONE_ADDRESS,
     FAILURES_IN_A_ROW,
     FORGIVEN_AFTER,
-    Guests,
+    AdmissionLimiter,
 )
 from tests.pbx.strategies import unhurried
 from tests.support.clock import ManualClock
@@ -26,20 +26,20 @@ class Visitor:
     progress: int = 0
 
 
-def guests(*known: str) -> Guests[Visitor]:
+def guests(*known: str) -> AdmissionLimiter[Visitor]:
     addresses = KnownAddresses()
     for address in known:
         addresses.add(address)
-    return Guests(ManualClock(), addresses)
+    return AdmissionLimiter(ManualClock(), addresses)
 
 
-def enter_all(there: Guests[Visitor], visitors: list[Visitor]) -> list[Visitor]:
+def enter_all(there: AdmissionLimiter[Visitor], visitors: list[Visitor]) -> list[Visitor]:
     """Return who had to leave."""
     left = []
     for visitor in visitors:
-        leaving = there.enter(visitor)
+        leaving = there.opened(visitor)
         if leaving is not None:
-            there.leave(leaving)
+            there.closed(leaving)
             left.append(leaving)
     return left
 
@@ -78,10 +78,10 @@ def test_whoever_logs_in_is_known_from_then_on_and_all_is_forgiven() -> None:
     there = guests()
     for _ in range(FAILURES_IN_A_ROW):
         there.failed("10.9.9.9")
-    assert not there.may_enter("10.9.9.9")
+    assert not there.admits("10.9.9.9")
     assert there.logged_in("10.9.9.9")
     assert not there.logged_in("10.9.9.9")
-    assert there.may_enter("10.9.9.9")
+    assert there.admits("10.9.9.9")
 
 
 @unhurried
@@ -91,10 +91,10 @@ def test_however_they_come_there_are_never_too_many(arrivals: list[tuple[int, in
     present: list[Visitor] = []
     for host, progress in arrivals:
         visitor = Visitor(f"10.0.0.{host}", progress)
-        leaving = there.enter(visitor)
+        leaving = there.opened(visitor)
         present.append(visitor)
         if leaving is not None:
-            there.leave(leaving)
+            there.closed(leaving)
             present.remove(leaving)
         by_host = {each.address: sum(other.address == each.address for other in present) for each in present}
         assert max(by_host.values()) <= AT_ONCE_FROM_ONE_ADDRESS
@@ -103,18 +103,18 @@ def test_however_they_come_there_are_never_too_many(arrivals: list[tuple[int, in
 
 async def test_refused_log_ins_are_forgiven_one_by_one() -> None:
     clock = ManualClock()
-    there = Guests[Visitor](clock, KnownAddresses())
+    there = AdmissionLimiter[Visitor](clock, KnownAddresses())
     for _ in range(FAILURES_IN_A_ROW):
-        assert there.may_enter("10.0.0.1")
+        assert there.admits("10.0.0.1")
         there.failed("10.0.0.1")
-    assert not there.may_enter("10.0.0.1")
-    assert there.may_enter("10.0.0.2")
+    assert not there.admits("10.0.0.1")
+    assert there.admits("10.0.0.2")
     await clock.advance(FORGIVEN_AFTER.total_seconds() - 1)
-    assert not there.may_enter("10.0.0.1")
+    assert not there.admits("10.0.0.1")
     await clock.advance(1)
-    assert there.may_enter("10.0.0.1")
+    assert there.admits("10.0.0.1")
     there.failed("10.0.0.1")
-    assert not there.may_enter("10.0.0.1")
+    assert not there.admits("10.0.0.1")
 
 
 def test_no_more_addresses_are_remembered_than_bounded() -> None:

@@ -15,11 +15,11 @@ from engine.pbx.protocol import (
     MESSAGES_BEFORE_LOGIN,
     MOST_APIS,
     ApiMessage,
+    AppSession,
     LoggedIn,
     Message,
     PbxInfo,
     Send,
-    Session,
     SessionOutput,
     encode,
 )
@@ -30,15 +30,15 @@ ACCEPTED: Message = {"mt": "AppLoginResult", "app": "calsync", "ok": True}
 PRESENCE_RESULT: Message = {"api": "PbxApi", "mt": "SetPresenceResult", "src": "7"}
 
 
-def receive(session: Session, message: Message) -> tuple[SessionOutput, ...]:
+def receive(session: AppSession, message: Message) -> tuple[SessionOutput, ...]:
     return session.receive(encode(message))
 
 
-def new_session() -> Session:
-    return Session(DialLogin("calsync", Secret("s3cret")))
+def new_session() -> AppSession:
+    return AppSession(DialLogin("calsync", Secret("s3cret")))
 
 
-def logged_in_session() -> Session:
+def logged_in_session() -> AppSession:
     session = new_session()
     session.start()
     receive(session, CHALLENGE)

@@ -22,7 +22,7 @@ from engine.pbx.errors import (
     UserLoginRefused,
     WrongPbx,
 )
-from engine.pbx.events import LinkDown, LinkUp, Listening, PbxEvent, PbxTurnedAway, PbxWelcome, UsersComplete
+from engine.pbx.events import LinkDown, LinkUp, Listening, PbxAccepted, PbxDeclined, PbxEvent, UsersComplete
 from engine.pbx.server import PbxListener
 from engine.settings.model import PbxLinkKind, PbxSettings
 from engine.simulator.certificates import CertificateAuthority
@@ -148,7 +148,7 @@ async def test_another_password_is_refused_and_told_once_however_often_it_comes(
     pbx = simulator(clock, ANNA)
     async with listening(clock) as site, site.connecting(pbx, password=Secret("wrong")):
         await eventually(lambda: len(pbx.ledger.logins) >= 3)
-        (told,) = site.heard.of(PbxTurnedAway)
+        (told,) = site.heard.of(PbxDeclined)
         assert told.name == "127.0.0.1"
         assert isinstance(told.failure, PbxPasswordWrong)
         assert "calendar" in told.failure.detail
@@ -201,10 +201,10 @@ async def test_what_a_peer_tells_of_itself_before_the_log_in_is_not_looked_at(
     pbx.behaviour.pbx_info = PbxInfoSent.BEFORE_LOGIN
     async with listening(clock) as site:
         async with site.connecting(pbx, password=Secret("wrong")):
-            told = await site.heard.first(PbxTurnedAway)
+            told = await site.heard.first(PbxDeclined)
             assert (told.name, type(told.failure)) == ("127.0.0.1", PbxPasswordWrong)
         async with site.connecting(pbx):
-            after_log_in = await site.heard.first(PbxTurnedAway, after=1)
+            after_log_in = await site.heard.first(PbxDeclined, after=1)
             assert isinstance(after_log_in.failure, WrongPbx)
             assert after_log_in.name.isprintable()
             assert str(after_log_in.failure).isprintable()
@@ -235,7 +235,7 @@ async def test_a_user_who_opens_the_app_is_refused_politely_and_no_trouble(caplo
             assert not any(login.accepted for login in pbx.ledger.logins)
             assert UserLoginRefused.meaning in caplog.text
             assert site.heard.ups == []
-            assert site.heard.of(PbxTurnedAway) == []
+            assert site.heard.of(PbxDeclined) == []
         async with site.connecting(pbx):
             await site.heard.complete()
 
@@ -245,19 +245,19 @@ async def test_whoever_was_turned_away_and_is_right_now_is_welcome() -> None:
     pbx = simulator(clock, ANNA)
     async with listening(clock) as site:
         async with site.connecting(pbx, password=Secret("wrong")):
-            await site.heard.first(PbxTurnedAway)
+            await site.heard.first(PbxDeclined)
         async with site.connecting(pbx, apis=frozenset({"PbxApi"})):
-            await site.heard.first(PbxTurnedAway, after=1)
+            await site.heard.first(PbxDeclined, after=1)
         async with site.connecting(pbx):
             await site.heard.complete()
-        assert {event.name for event in site.heard.of(PbxWelcome)} == {"127.0.0.1", "master"}
+        assert {event.name for event in site.heard.of(PbxAccepted)} == {"127.0.0.1", "master"}
 
 
 async def test_a_pbx_that_is_not_the_master_is_refused_by_name_and_the_master_is_used() -> None:
     clock = ManualClock()
     branch, master = simulator(clock, BEN, name="branch"), simulator(clock, ANNA)
     async with listening(clock) as site, site.connecting(branch):
-        told = await site.heard.first(PbxTurnedAway)
+        told = await site.heard.first(PbxDeclined)
         assert (told.name, type(told.failure)) == ("branch", WrongPbx)
         async with site.connecting(master):
             complete = await site.heard.complete()
@@ -265,7 +265,7 @@ async def test_a_pbx_that_is_not_the_master_is_refused_by_name_and_the_master_is
             await site.listener.set_presence(ANNA.guid, BUSY)
         assert branch.ledger.replications == []
         assert branch.ledger.writes == []
-        assert len(site.heard.of(PbxTurnedAway)) == 1
+        assert len(site.heard.of(PbxDeclined)) == 1
 
 
 @pytest.mark.parametrize("missing", ["PbxApi", "PbxTableUsers"])
@@ -274,7 +274,7 @@ async def test_an_app_object_without_a_right_is_refused_and_one_with_it_used(mis
     pbx = simulator(clock, ANNA)
     apis = frozenset({"PbxApi", "PbxTableUsers"} - {missing})
     async with listening(clock) as site, site.connecting(pbx, "poor", apis=apis):
-        told = await site.heard.first(PbxTurnedAway)
+        told = await site.heard.first(PbxDeclined)
         assert (told.name, type(told.failure)) == ("master", PbxRightsMissing)
         assert told.failure.detail == missing
         async with site.connecting(pbx, "rich"):

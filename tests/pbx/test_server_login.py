@@ -15,11 +15,11 @@ from engine.pbx.login import ListenLogin, new_challenge
 from engine.pbx.protocol import (
     MESSAGES_BEFORE_LOGIN,
     ApiMessage,
+    AppSession,
     HangUp,
     LoggedIn,
     Message,
     Send,
-    Session,
     SessionOutput,
     encode,
 )
@@ -41,8 +41,8 @@ SDK_LOGINS = {
 EXAMPLE_4 = json.loads(SDK_LOGINS["example 4"])
 
 
-def listening(challenge: str = SDK_CHALLENGE, password: str = "pwd") -> Session:
-    session = Session(ListenLogin(Secret(password), lambda: challenge))
+def listening(challenge: str = SDK_CHALLENGE, password: str = "pwd") -> AppSession:
+    session = AppSession(ListenLogin(Secret(password), lambda: challenge))
     assert session.start() == ()
     answer = session.receive('{"mt":"AppChallenge"}')
     assert answer == (Send({"mt": "AppChallengeResult", "challenge": challenge}),)
@@ -174,13 +174,13 @@ def test_a_challenge_is_good_for_one_log_in() -> None:
 
 
 def test_a_log_in_without_a_challenge_is_passed_over() -> None:
-    session = Session(ListenLogin(Secret("pwd"), new_challenge))
+    session = AppSession(ListenLogin(Secret("pwd"), new_challenge))
     assert session.receive(SDK_LOGINS["example 1"]) == ()
 
 
 def test_the_last_challenge_counts() -> None:
     challenges = itertools.chain(["1"], itertools.repeat(SDK_CHALLENGE))
-    session = Session(ListenLogin(Secret("pwd"), lambda: next(challenges)))
+    session = AppSession(ListenLogin(Secret("pwd"), lambda: next(challenges)))
     session.receive('{"mt":"AppChallenge"}')
     session.receive('{"mt":"AppChallenge"}')
     assert isinstance(session.receive(SDK_LOGINS["example 1"])[1], LoggedIn)
@@ -202,7 +202,7 @@ def test_api_messages_count_after_the_log_in_only() -> None:
 
 def test_the_password_test_of_the_pbx_manager_is_answered() -> None:
     check = json.loads(SDK_LOGINS["example 1"]) | {"mt": "AppCheckLogin", "src": "t", "challenge": SDK_CHALLENGE}
-    session = Session(ListenLogin(Secret("pwd"), new_challenge))
+    session = AppSession(ListenLogin(Secret("pwd"), new_challenge))
     right = session.receive(encode(check))
     assert right == (Send({"mt": "AppCheckLoginResult", "src": "t", "ok": True}),)
     answer, end = session.receive(encode({**check, "challenge": "1"}))

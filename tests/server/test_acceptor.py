@@ -17,7 +17,7 @@ from aiohttp import web
 from engine.daemon.log_handler import LogHandler
 from engine.server import acceptor, process_health
 from engine.server.acceptor import limits_here
-from engine.server.event_stream import Patience
+from engine.server.event_stream import StreamTimeouts
 from engine.server.metrics import Counters
 from tests.support.api import people, served_engine
 
@@ -83,7 +83,7 @@ async def test_idle_connections_take_neither_others_place_nor_all_descriptors(tm
 
 
 async def test_who_asks_for_nothing_in_time_is_cut(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, USERS, patience=Patience(request=0.1, kept_open=0.2)) as served:
+    async with served_engine(tmp_path, USERS, patience=StreamTimeouts(request=0.1, kept_open=0.2)) as served:
         await served.settled()
         silent, half = caller(served.socket), caller(served.socket)
         half.sendall(b"GET /v1/sta")
@@ -97,7 +97,7 @@ async def test_who_asks_for_nothing_in_time_is_cut(tmp_path: Path) -> None:
 
 
 async def test_a_connection_that_was_answered_on_is_kept_for_the_time_http_clients_expect(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, USERS, patience=Patience(request=0.1, kept_open=1000)) as served:
+    async with served_engine(tmp_path, USERS, patience=StreamTimeouts(request=0.1, kept_open=1000)) as served:
         await served.settled()
         kept, silent = caller(served.socket), caller(served.socket)
         kept.sendall(b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -111,11 +111,11 @@ async def test_a_connection_that_was_answered_on_is_kept_for_the_time_http_clien
         assert b"200 OK" in await asyncio.to_thread(kept.recv, 100_000)
         for each in (silent, kept):
             each.close()
-    assert Patience().kept_open > 60
+    assert StreamTimeouts().kept_open > 60
 
 
 async def test_a_request_that_came_in_time_is_answered_though_the_loop_was_held_longer(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, USERS, patience=Patience(request=0.5)) as served:
+    async with served_engine(tmp_path, USERS, patience=StreamTimeouts(request=0.5)) as served:
         await served.settled()
         before, made = served.desk.counters.connections_cut, caller(served.socket)
         await asyncio.sleep(0)
@@ -136,7 +136,7 @@ async def test_a_request_that_came_in_time_is_answered_though_the_loop_was_held_
 
 
 async def test_who_listens_to_events_is_not_idle(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, USERS, patience=Patience(heartbeat=0.05, request=0.1)) as served:
+    async with served_engine(tmp_path, USERS, patience=StreamTimeouts(heartbeat=0.05, request=0.1)) as served:
         async with served.session().get("/v1/events") as response:
             received = b""
             while received.count(b": still here") < 5:
@@ -148,7 +148,7 @@ async def test_who_listens_to_events_is_not_idle(tmp_path: Path) -> None:
 async def test_what_is_no_request_is_counted_and_never_quoted(
     tmp_path: Path, request_: bytes, log: io.StringIO
 ) -> None:
-    async with served_engine(tmp_path, USERS, patience=Patience(kept_open=0.1)) as served:
+    async with served_engine(tmp_path, USERS, patience=StreamTimeouts(kept_open=0.1)) as served:
         for _ in range(5):
             reader, writer = await asyncio.open_unix_connection(str(served.socket))
             writer.write(request_)

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.api.schema import Actor, AuditEntry, AuditEvent, Topic, UsersEvent
-from engine.server.event_log import Events, FellBehind
-from engine.server.event_stream import TOPICS, Patience
+from engine.server.event_log import ConsumerLagged, Events
+from engine.server.event_stream import TOPICS, StreamTimeouts
 from tests.support.api import NINE, EventReader, ServedEngine, people, served_engine
 
 USERS = people(20)
@@ -102,7 +102,7 @@ async def test_an_id_that_is_not_known_gets_a_snapshot(tmp_path: Path, last_id: 
 
 
 async def test_a_silent_stream_says_that_it_is_still_there(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, USERS, patience=Patience(heartbeat=0.1)) as served:
+    async with served_engine(tmp_path, USERS, patience=StreamTimeouts(heartbeat=0.1)) as served:
         await served.settled()
         async with listening(served, "?topics=audit") as reader:
             await reader.next()
@@ -156,7 +156,7 @@ def connect_and_never_read(path: Path) -> socket.socket:
 
 
 async def test_a_listener_that_takes_nothing_is_cut_off(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, people(2000), patience=Patience(stalled=0.2)) as served:
+    async with served_engine(tmp_path, people(2000), patience=StreamTimeouts(stalled=0.2)) as served:
         await served.settled()
         deaf = connect_and_never_read(served.socket)
         await served.eventually(lambda: served.desk.counters.listeners_cut_off == 1)
@@ -210,7 +210,7 @@ def test_the_tape_is_complete_or_says_that_it_is_not(written: list[Topic], place
     place = min(place, len(written))
     try:
         missed, reached = events.after(place, TOPICS)
-    except FellBehind:
+    except ConsumerLagged:
         assert events.place(f"b-{place}") is None
         return
     assert events.place(f"b-{place}") == place

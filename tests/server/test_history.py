@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.api.schema import PastChange, Shown
 from engine.server import state
-from engine.server.state import History
+from engine.server.state import PresenceHistory
 from tests.support.api import NINE, people, served_engine
 
 USERS = people(2)
@@ -17,14 +17,14 @@ async def test_a_user_who_is_gone_for_a_moment_has_a_history_afterwards(tmp_path
         before = (await served.get(path))["history"]
         assert before
         served.link.remove(USERS[0].guid)
-        await served.eventually(lambda: served.desk.engine.glance(USERS[0].guid) is None)
+        await served.eventually(lambda: served.desk.engine.summary(USERS[0].guid) is None)
         served.link.tell(USERS[0])
         await served.settled()
         assert (await served.get(path))["history"][-len(before) :] == before
 
 
 def test_those_go_first_whose_presence_changed_the_longest_time_ago() -> None:
-    kept = History()
+    kept = PresenceHistory()
     change = PastChange(at=NINE, presence=Shown(activity="busy", note=""))
     for number in range(state.MOST_USERS + 2):
         kept.add(str(number), change)

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api.schema import ResyncQuestion
-from engine.server.event_stream import Patience
-from engine.server.http import LARGEST_BODY, Refused, invalid
+from engine.server.event_stream import StreamTimeouts
+from engine.server.http import LARGEST_BODY, ApiError, invalid
 from tests.support.api import ServedEngine, people, served_engine
 
 USERS = people(3)
@@ -163,7 +163,7 @@ def test_a_field_with_odd_letters_has_a_valid_pointer() -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(b'{"a/b~c": 1}', type=ResyncQuestion)
     refused = invalid("body", caught.value, in_query=False)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, ApiError)
     assert refused.problem.fields[0].pointer == "/a~1b~0c"
 
 
@@ -193,7 +193,7 @@ def _rest(peer: socket.socket) -> bytes:
 
 
 async def test_who_takes_no_answer_is_cut_off(tmp_path: Path) -> None:
-    async with served_engine(tmp_path, people(2000), patience=Patience(stalled=0.2)) as served:
+    async with served_engine(tmp_path, people(2000), patience=StreamTimeouts(stalled=0.2)) as served:
         await served.settled()
         with socket.socket(socket.AF_UNIX) as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)

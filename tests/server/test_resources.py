@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from engine.api.schema import About, Operation, Status, UserDetail, UsersPage, UsersQuestion
 from engine.core.appointments import Appointment, Sensitivity
 from engine.exchange.errors import MailboxNotFound
-from engine.exchange.source import Urgency
+from engine.exchange.source import Priority
 from tests.support.api import NINE, InstantSource, ServedEngine, people, served_engine
 
 USERS = people(30)
@@ -43,7 +43,7 @@ async def test_a_watched_calendar_is_never_stale(tmp_path: Path) -> None:
         await served.clock.advance(60)
         before = msgspec.convert(await served.get("/v1/status"), Status)
         source.watched.add("user29@corp.example")
-        source.tell("user29@corp.example", Urgency.LATER)
+        source.tell("user29@corp.example", Priority.LATER)
         after = msgspec.convert(await served.get("/v1/status"), Status)
     assert (before.watched, before.oldest_reading) == (29, NINE + timedelta(minutes=5))
     assert (after.watched, after.oldest_reading, after.staleness) == (30, None, None)
@@ -126,7 +126,7 @@ async def test_a_row_tells_how_long_it_is_certain_and_how_fresh(tmp_path: Path, 
         await served.settled()
         page = msgspec.convert(await served.get("/v1/users?sort=name"), UsersPage)
         source.watched.clear()
-        source.tell("user3@corp.example", Urgency.LATER)
+        source.tell("user3@corp.example", Priority.LATER)
         unwatched = msgspec.convert(await served.get("/v1/users"), UsersPage)
     rows = {row.name: row for row in page.users}
     assert rows["user3"].until == NINE + timedelta(minutes=30)
@@ -231,7 +231,7 @@ async def test_a_mailbox_that_is_being_read_is_looked_for_afterwards(tmp_path: P
     async with served_engine(tmp_path, USERS[:1]) as served:
         await served.settled()
         served.source.gate.clear()
-        served.source.tell("user0@corp.example", Urgency.NOW)
+        served.source.tell("user0@corp.example", Priority.NOW)
         served.source.watched.clear()
         await served.eventually(lambda: bool(served.engine._calendars._visiting))
         served.source.url = "https://new.corp.example/EWS/Exchange.asmx"

@@ -21,7 +21,7 @@ from engine.server.errors import (
     SocketsGivenUnusable,
     SocketUnusable,
 )
-from engine.server.sockets import open_doors
+from engine.server.sockets import open_sockets
 
 
 def listening(path: Path) -> socket.socket:
@@ -35,7 +35,7 @@ def test_both_sockets_are_for_owner_and_group_whatever_the_umask(tmp_path: Path)
     path = tmp_path / "run" / "engine.sock"
     before = os.umask(0)
     try:
-        with open_doors(path, None, {}) as doors:
+        with open_sockets(path, None, {}) as doors:
             assert doors.main == path
             modes = [stat.S_IMODE(door.path.stat().st_mode) for door in doors.doors]
             assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -59,7 +59,7 @@ def test_a_socket_is_never_changed_in_mode_and_listens_only_with_its_group(
 
     monkeypatch.setattr(os, "chown", chown)
     monkeypatch.setattr(os, "chmod", None)
-    with open_doors(tmp_path / "engine.sock", "telephony", {}):
+    with open_sockets(tmp_path / "engine.sock", "telephony", {}):
         assert refused == [True]
 
 
@@ -67,14 +67,14 @@ def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "engine.sock"
     listening(path).close()
     assert path.is_socket()
-    with open_doors(path, None, {}), socket.socket(socket.AF_UNIX) as caller:
+    with open_sockets(path, None, {}), socket.socket(socket.AF_UNIX) as caller:
         caller.connect(str(path))
 
 
 def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None:
     twin = tmp_path / "engine-ro.sock"
     with listening(twin), pytest.raises(SocketInUse, match=r"engine-ro\.sock"):
-        open_doors(tmp_path / "engine.sock", None, {})
+        open_sockets(tmp_path / "engine.sock", None, {})
     assert twin.exists()
     assert not (tmp_path / "engine.sock").exists()
 
@@ -89,7 +89,7 @@ def test_a_socket_with_a_full_backlog_counts_as_in_use(tmp_path: Path) -> None:
             waiting[-1].setblocking(False)
             waiting[-1].connect_ex(str(path))
         with pytest.raises(SocketInUse):
-            open_doors(path, None, {})
+            open_sockets(path, None, {})
         assert reachable_socket([path], "change") == path
         for each in waiting:
             each.close()
@@ -99,7 +99,7 @@ def test_a_file_in_the_way_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "engine.sock"
     path.write_text("precious")
     with pytest.raises(SocketPathTaken):
-        open_doors(path, None, {})
+        open_sockets(path, None, {})
     assert path.read_text() == "precious"
 
 
@@ -107,12 +107,12 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
     path = tmp_path / "engine.sock"
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SocketPathTaken):
-        open_doors(path, None, {})
+        open_sockets(path, None, {})
 
 
 def test_the_socket_of_a_successor_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "engine.sock"
-    with open_doors(path, None, {}):
+    with open_sockets(path, None, {}):
         path.unlink()
         successor = listening(path)
     assert path.is_socket()
@@ -121,12 +121,12 @@ def test_the_socket_of_a_successor_is_not_removed(tmp_path: Path) -> None:
 
 def test_places_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(SocketUnusable, match="too long"):
-        open_doors(tmp_path / ("x" * 120), None, {})
+        open_sockets(tmp_path / ("x" * 120), None, {})
     (tmp_path / "file").write_text("")
     with pytest.raises(SocketUnusable):
-        open_doors(tmp_path / "file" / "engine.sock", None, {})
+        open_sockets(tmp_path / "file" / "engine.sock", None, {})
     with pytest.raises(SocketGroupUnusable, match="no group"):
-        open_doors(tmp_path / "engine.sock", "no-such-group-here", {})
+        open_sockets(tmp_path / "engine.sock", "no-such-group-here", {})
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file"]
 
 
@@ -164,7 +164,7 @@ def test_a_runtime_directory_of_somebody_else_ends_no_command(tmp_path: Path, mo
     (tmp_path / f"runtime-{os.getuid()}").chmod(0o777)
     assert usual_sockets() == (SERVICE_SOCKET,)
     with pytest.raises(SocketDirectoryExposed):
-        open_doors(socket_path(None), None, {})
+        open_sockets(socket_path(None), None, {})
 
 
 def test_a_directory_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:
@@ -172,19 +172,19 @@ def test_a_directory_that_everybody_may_write_to_is_refused(tmp_path: Path) -> N
     exposed.mkdir()
     exposed.chmod(0o777)
     with pytest.raises(SocketDirectoryExposed, match="0777"):
-        open_doors(exposed / "engine.sock", None, {})
+        open_sockets(exposed / "engine.sock", None, {})
     exposed.chmod(0o1777)
-    with open_doors(exposed / "engine.sock", None, {}):
+    with open_sockets(exposed / "engine.sock", None, {}):
         pass
 
 
 GIVEN = """
 import os, sys
-from engine.server.sockets import open_doors
+from engine.server.sockets import open_sockets
 for wanted, given in enumerate(map(int, sys.argv[1:]), start=3):
     os.dup2(given, wanted)
 environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(sys.argv) - 1)}
-with open_doors(None, None, environment) as doors:
+with open_sockets(None, None, environment) as doors:
     for door in doors.doors:
         print(door.path.name, door.may_change, os.get_inheritable(door.listener.fileno()))
     print(doors.main.name)
@@ -218,5 +218,5 @@ def test_sockets_from_systemd_that_cannot_be_served(tmp_path: Path) -> None:
 
 
 def test_sockets_meant_for_another_process_are_not_taken(tmp_path: Path) -> None:
-    with open_doors(tmp_path / "engine.sock", None, {"LISTEN_PID": "1", "LISTEN_FDS": "2"}) as doors:
+    with open_sockets(tmp_path / "engine.sock", None, {"LISTEN_PID": "1", "LISTEN_FDS": "2"}) as doors:
         assert doors.main == tmp_path / "engine.sock"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.settings.editor import SettingsNotEditable, Value, edited
-from engine.settings.forms import catalogue, differences
+from engine.settings.editor import SettingsNotEditable, SettingValue, edited
+from engine.settings.forms import differences, setting_forms
 from engine.settings.keys import HELP, KEYS, Effect, effect_of
 
 EXAMPLE = (Path(__file__).parents[2] / "packaging" / "calendar-engine.toml").read_text()
@@ -46,7 +46,7 @@ def value_in(text: str, name: str) -> object:
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 @hypothesis.settings(max_examples=20)
 @given(changes=st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))
-def test_what_is_set_can_be_read_and_nothing_else_changes(text: str, changes: dict[str, Value]) -> None:
+def test_what_is_set_can_be_read_and_nothing_else_changes(text: str, changes: dict[str, SettingValue]) -> None:
     after = edited(text, changes)
     for name, value in changes.items():
         assert repr(value_in(after, name)) == repr(value)
@@ -57,7 +57,7 @@ def test_what_is_set_can_be_read_and_nothing_else_changes(text: str, changes: di
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 @hypothesis.settings(max_examples=20)
 @given(name=NAMES, value=VALUES)
-def test_every_line_but_that_of_the_value_stays_byte_for_byte(text: str, name: str, value: Value) -> None:
+def test_every_line_but_that_of_the_value_stays_byte_for_byte(text: str, name: str, value: SettingValue) -> None:
     after = edited(text, {name: value})
     if value_in(text, name) is None and "{" not in text:
         taken_out = edited(after, {name: None})
@@ -117,7 +117,7 @@ def test_every_key_has_a_line_of_help_and_an_effect() -> None:
 
 
 def test_the_catalogue_tells_where_values_come_from() -> None:
-    found = {each.key: each for each in catalogue("[pbx]\nport = 1\nmaster = 7\n[nonsense]\n", UTC)}
+    found = {each.key: each for each in setting_forms("[pbx]\nport = 1\nmaster = 7\n[nonsense]\n", UTC)}
     assert set(found) == set(KEYS)
     assert (found["pbx.port"].value, found["pbx.port"].origin) == (1, "file")
     assert (found["pbx.master"].value, found["pbx.master"].origin) == (None, "none")

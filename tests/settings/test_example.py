@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from engine.core.presence import DEFAULT_MAPPING, Kind
+from engine.core.presence import DEFAULT_MAPPING, AppointmentKind
 from engine.settings.keys import KEYS, TABLES
-from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, Settings
+from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, SiteSettings
 from engine.settings.reader import dotted, read_settings
 
 UTC = ZoneInfo("UTC")
@@ -32,7 +32,7 @@ def leaves(path: tuple[str, ...], table: dict[str, Any]) -> Iterator[tuple[str, 
 
 
 def test_the_example_as_it_is_sets_nothing_but_what_is_mandatory() -> None:
-    assert read_settings(EXAMPLE, default_zone=UTC) == Settings(
+    assert read_settings(EXAMPLE, default_zone=UTC) == SiteSettings(
         pbx=PbxSettings(master="master", host="pbx.example.com"),
         exchange=ExchangeSettings(type=ExchangeType.ON_PREMISES, user="calendar-sync@example.com"),
     )
@@ -60,5 +60,5 @@ def test_what_the_example_shows_in_a_comment_is_the_default() -> None:
 
 def test_the_mapping_that_the_example_shows_is_the_default() -> None:
     shown = tomllib.loads(uncommented())["presence"]["mapping"]
-    assert {Kind(kind): target for kind, target in shown.items()} == dict(DEFAULT_MAPPING)
+    assert {AppointmentKind(kind): target for kind, target in shown.items()} == dict(DEFAULT_MAPPING)
     assert all(isinstance(target, StrEnum) for target in DEFAULT_MAPPING.values())

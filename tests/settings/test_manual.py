@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.core.presence import DEFAULT_MAPPING, Kind, Target
+from engine.core.presence import DEFAULT_MAPPING, AppointmentKind, Target
 from engine.settings.keys import KEYS, SECTIONS
 from engine.settings.parsers import UNAVAILABLE_VALUES
 from engine.settings.reader import read_settings
@@ -47,7 +47,7 @@ def default_as_written(name: str) -> str | None:
     """Return a key's default as it is written in the settings file, None where leaving it out is the only way."""
     match name.split("."):
         case ["presence", "mapping", kind]:
-            return f'"{DEFAULT_MAPPING[Kind(kind)]}"'
+            return f'"{DEFAULT_MAPPING[AppointmentKind(kind)]}"'
         case ["exchange", "channel_binding"]:
             return '"auto"'
         case ["pbx", "users"]:

@@ -12,23 +12,23 @@ from hypothesis import strategies as st
 from engine.core.users import UserSelection
 from engine.settings import parsers
 from engine.settings.model import ExchangeType, ResolveWith
-from engine.settings.parsers import Parser, Refusal
+from engine.settings.parsers import InvalidValue, ValueParser
 
 
 @pytest.mark.parametrize(
     ("parse", "value", "result"),
     [
-        (parsers.flag, True, True),
-        (parsers.Whole(1, 65535), 65535, 65535),
-        (parsers.Number(0, 48), 0, 0.0),
-        (parsers.Number(0, 48), 1.5, 1.5),
+        (parsers.boolean, True, True),
+        (parsers.IntRange(1, 65535), 65535, 65535),
+        (parsers.FloatRange(0, 48), 0, 0.0),
+        (parsers.FloatRange(0, 48), 1.5, 1.5),
         (parsers.text, " PBX eins ", "PBX eins"),
         (parsers.text, "👩‍💻\N{NO-BREAK SPACE}x", "👩‍💻\N{NO-BREAK SPACE}x"),
         (parsers.text_or_nothing, " ", ""),
-        (parsers.Choice(ResolveWith), "candidates", ResolveWith.CANDIDATES),
+        (parsers.EnumWord(ResolveWith), "candidates", ResolveWith.CANDIDATES),
         (parsers.channel_binding, "auto", True),
         (parsers.channel_binding, "off", False),
-        (parsers.everyone, "all", UserSelection()),
+        (parsers.all_users, "all", UserSelection()),
         (parsers.time_zone, "Europe/Vienna", ZoneInfo("Europe/Vienna")),
         (parsers.language, "de", "de"),
         (parsers.host, "pbx.example.com", "pbx.example.com"),
@@ -54,32 +54,32 @@ from engine.settings.parsers import Parser, Refusal
         (parsers.guid, "00000000-0000-0000-0000-00000000000A", "00000000-0000-0000-0000-00000000000A"),
     ],
 )
-def test_a_right_value_is_read(parse: Parser, value: object, result: object) -> None:
+def test_a_right_value_is_read(parse: ValueParser, value: object, result: object) -> None:
     assert parse(value) == result
 
 
 @pytest.mark.parametrize(
     ("parse", "value", "reason"),
     [
-        (parsers.flag, "true", "must be true or false, not text"),
-        (parsers.flag, 1, "must be true or false, not a whole number"),
-        (parsers.Whole(1, 65535), True, "must be a whole number, not true or false"),
-        (parsers.Whole(1, 65535), 443.0, "must be a whole number, not a number"),
-        (parsers.Whole(1, 65535), 0, "is out of range"),
-        (parsers.Whole(1, 65535), 65536, "is out of range"),
-        (parsers.Whole(1, 65535), 10**60, "is out of range"),
-        (parsers.Number(0, 48), -0.1, "is out of range"),
-        (parsers.Number(0, 48), math.nan, "is out of range"),
-        (parsers.Number(0, 48), math.inf, "is out of range"),
-        (parsers.Number(0, 48), False, "must be a number, not true or false"),
+        (parsers.boolean, "true", "must be true or false, not text"),
+        (parsers.boolean, 1, "must be true or false, not a whole number"),
+        (parsers.IntRange(1, 65535), True, "must be a whole number, not true or false"),
+        (parsers.IntRange(1, 65535), 443.0, "must be a whole number, not a number"),
+        (parsers.IntRange(1, 65535), 0, "is out of range"),
+        (parsers.IntRange(1, 65535), 65536, "is out of range"),
+        (parsers.IntRange(1, 65535), 10**60, "is out of range"),
+        (parsers.FloatRange(0, 48), -0.1, "is out of range"),
+        (parsers.FloatRange(0, 48), math.nan, "is out of range"),
+        (parsers.FloatRange(0, 48), math.inf, "is out of range"),
+        (parsers.FloatRange(0, 48), False, "must be a number, not true or false"),
         (parsers.text, "  ", "is empty"),
         (parsers.text, ["a"], "must be text, not a list"),
         (parsers.text, "CORP\x08ot", "contains a control character"),
-        (parsers.Choice(ResolveWith), "Candidates", 'has an unknown value: "Candidates"'),
-        (parsers.Choice(ResolveWith), 1, "must be text, not a whole number"),
-        (parsers.Choice(ExchangeType), "cloud-graph", '= "cloud-graph" is not available in this version'),
+        (parsers.EnumWord(ResolveWith), "Candidates", 'has an unknown value: "Candidates"'),
+        (parsers.EnumWord(ResolveWith), 1, "must be text, not a whole number"),
+        (parsers.EnumWord(ExchangeType), "cloud-graph", '= "cloud-graph" is not available in this version'),
         (parsers.channel_binding, True, "has an unknown value"),
-        (parsers.everyone, ["all"], 'must be "all" or a table'),
+        (parsers.all_users, ["all"], 'must be "all" or a table'),
         (parsers.time_zone, "europe/wien", 'is not an IANA time zone: "europe/wien"'),
         (parsers.time_zone, "../../etc/passwd", 'is not an IANA time zone: "../../etc/passwd"'),
         (parsers.language, "tlh", 'is not a supported language: "tlh"'),
@@ -106,21 +106,21 @@ def test_a_right_value_is_read(parse: Parser, value: object, result: object) -> 
         (parsers.guid, "contoso", 'is not a GUID: "contoso"'),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_reason(parse: Parser, value: object, reason: str) -> None:
+def test_a_wrong_value_is_refused_with_its_reason(parse: ValueParser, value: object, reason: str) -> None:
     refusal = parse(value)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, InvalidValue)
     assert refusal.reason == reason
     assert refusal.remedy.endswith((".", "?"))
 
 
 def test_an_unknown_word_is_answered_with_the_words_that_are_available() -> None:
-    refusal = parsers.Choice(ExchangeType)("on-premise")
-    assert refusal == Refusal('has an unknown value: "on-premise"', "Write one of: on-premises, cloud-ews.")
+    refusal = parsers.EnumWord(ExchangeType)("on-premise")
+    assert refusal == InvalidValue('has an unknown value: "on-premise"', "Write one of: on-premises, cloud-ews.")
 
 
 def test_a_zone_with_the_wrong_case_is_answered_with_the_right_one() -> None:
     refusal = parsers.time_zone("europe/berlin")
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, InvalidValue)
     assert refusal.remedy == "Did you mean Europe/Berlin?"
 
 
@@ -134,14 +134,14 @@ JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-PARSERS: list[Parser] = [
-    parsers.flag,
-    parsers.Whole(1, 10),
-    parsers.Number(0.5, 10),
+PARSERS: list[ValueParser] = [
+    parsers.boolean,
+    parsers.IntRange(1, 10),
+    parsers.FloatRange(0.5, 10),
     parsers.text,
-    parsers.Choice(ResolveWith),
+    parsers.EnumWord(ResolveWith),
     parsers.channel_binding,
-    parsers.everyone,
+    parsers.all_users,
     parsers.time_zone,
     parsers.language,
     parsers.host,
@@ -159,6 +159,6 @@ PARSERS: list[Parser] = [
 def test_no_value_is_too_strange_to_be_answered(value: object) -> None:
     for parse in PARSERS:
         result = parse(value)
-        if isinstance(result, Refusal):
+        if isinstance(result, InvalidValue):
             assert result.reason
             assert "\n" not in result.reason

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pytest_snapshot.plugin import Snapshot
 
 from engine.core.errors import Fault
-from engine.core.presence import DEFAULT_MAPPING, Kind, Target
+from engine.core.presence import DEFAULT_MAPPING, AppointmentKind, Target
 from engine.core.users import UserFilter, UserSelection
 from engine.settings.keys import KEYS, SECTIONS, TABLES
-from engine.settings.model import CLOUD_EWS_END, ClearWith, ExchangeType, ResolveWith, ServerChoice, Settings
-from engine.settings.problems import Problem, SettingsInvalid
+from engine.settings.model import CLOUD_EWS_END, ClearWith, ExchangeType, ResolveWith, ServerChoice, SiteSettings
+from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.settings.reader import read_settings
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -29,17 +29,17 @@ user = "svc@example.com"
 """
 
 
-def read(text: str) -> Settings:
+def read(text: str) -> SiteSettings:
     return read_settings(text, default_zone=VIENNA)
 
 
-def problems(text: str) -> list[Problem]:
+def problems(text: str) -> list[InvalidSetting]:
     with pytest.raises(SettingsInvalid) as refusal:
         read(text)
     return list(refusal.value.problems)
 
 
-def only(text: str) -> Problem:
+def only(text: str) -> InvalidSetting:
     (problem,) = problems(text)
     return problem
 
@@ -82,7 +82,11 @@ def test_every_kind_of_value_reaches_its_place() -> None:
         resolve_with = "candidates"
         """
     )
-    assert settings.presence.mapping == {**DEFAULT_MAPPING, Kind.OOF: Target.DND, Kind.NO_DATA: Target.BUSY}
+    assert settings.presence.mapping == {
+        **DEFAULT_MAPPING,
+        AppointmentKind.OOF: Target.DND,
+        AppointmentKind.NO_DATA: Target.BUSY,
+    }
     assert settings.presence.timezone == ZoneInfo("Europe/Berlin")
     assert settings.presence.priority_words == ("urgent", "wichtig")
     assert settings.presence.horizon_hours == 4.0
@@ -298,7 +302,7 @@ def test_the_rows_are_the_fields_of_the_model() -> None:
     single = {name for name in KEYS if name.count(".") == 1}
     hints = {f"{table}.{field}" for table, model in SECTIONS.items() for field in get_type_hints(model)}
     assert single == hints - {"presence.mapping"}
-    assert {name.rpartition(".")[2] for name in KEYS if name.startswith("presence.mapping.")} == set(Kind)
+    assert {name.rpartition(".")[2] for name in KEYS if name.startswith("presence.mapping.")} == set(AppointmentKind)
     assert {name.rpartition(".")[2] for name in KEYS if name.startswith("pbx.users.exclude.")} == set(
         UserFilter.__struct_fields__
     )

@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from engine.settings.forms import catalogue, differences
+from engine.settings.forms import differences, setting_forms
 from engine.settings.keys import KEYS
-from engine.settings.model import Settings
+from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
 from engine.setup.flow import NAMES, Flow, answered, checked, gone_to, needed_secrets, problems, problems_of, tried
 from engine.setup.steps import STEPS, Values, step_named
@@ -28,10 +28,10 @@ ASKED_FOR = sorted({key for step in STEPS for link in ("dial", "listen") for key
 
 
 def values_of(flow: Flow) -> Values:
-    return {each.key: each.value for each in catalogue(flow.text, UTC)}
+    return {each.key: each.value for each in setting_forms(flow.text, UTC)}
 
 
-def read(text: str) -> Settings:
+def read(text: str) -> SiteSettings:
     return read_settings(text, default_zone=UTC)
 
 

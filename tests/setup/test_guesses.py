@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.settings.forms import catalogue
+from engine.settings.forms import setting_forms
 from engine.settings.reader import read_settings
 from engine.setup.flow import Flow, problems
 from engine.setup.guesses import guessed_language, guessed_zone
@@ -47,7 +47,7 @@ def test_a_place_is_where_the_site_is(name: str) -> None:
 
 
 def missing(text: str, zone: ZoneInfo | None) -> list[str]:
-    values = {each.key: each.value for each in catalogue(text, zone)}
+    values = {each.key: each.value for each in setting_forms(text, zone)}
     found = problems(Flow(text=text), values, (), lambda text: read_settings(text, default_zone=ZoneInfo("UTC")))
     return [problem.key for problem in found if problem.key.startswith("presence")]
 

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from engine.settings.forms import Difference
+from engine.settings.forms import SettingDifference
 from engine.store import audit, settings_history
 from engine.store.audit import AuditRecord, AuditTrail
 from engine.store.database import Database
@@ -20,7 +20,7 @@ ANNA = Author(uid=1000, pid=4711, user="anna")
 
 async def write_down(database: Database, number: int) -> None:
     """Put one change into force, as the history and the audit log see it."""
-    difference = Difference(f"presence.key{number}", None, number)
+    difference = SettingDifference(f"presence.key{number}", None, number)
     await SettingsHistory(database).add(NOON, ANNA, "change", (difference,), f"# {number}\n" * 100, None)
     await AuditTrail(database).add([AuditRecord(NOON, ANNA, "change_settings", str(number))])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.logins import rules
-from engine.logins.rules import Account, Attempt, Outcome, Paused
+from engine.logins.rules import Account, Attempt, LogInOutcome, Paused
 from engine.store.database import Database
 from engine.store.errors import StoreUnusable
 from engine.store.logins import LogInHistory
@@ -23,7 +23,7 @@ async def opened(directory: Path) -> tuple[Database, LogInHistory]:
 
 async def test_what_was_tried_is_known_to_the_next_process(tmp_path: Path) -> None:
     database, history = await opened(tmp_path / "state")
-    made = (Attempt("a", NOW, Outcome.REFUSED), Attempt("a", NOW, Outcome.UNDECIDED))
+    made = (Attempt("a", NOW, LogInOutcome.REFUSED), Attempt("a", NOW, LogInOutcome.UNDECIDED))
     await history.change(ACCOUNT, lambda _: made)
     fingerprint = await history.fingerprint(ACCOUNT, "s3cret")
     await database.close()

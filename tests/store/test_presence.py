@@ -10,7 +10,7 @@ import pytest
 from engine.core.presence.model import CLEARED, Presence
 from engine.store.database import JOURNAL_PAGES, Database
 from engine.store.errors import AlreadyRunning, StoreDamaged, StoreUnusable
-from engine.store.presence import AcknowledgedPresences, Place, Written
+from engine.store.presence import AcknowledgedPresences, PresenceRecord, PresenceTarget
 
 BUSY = Presence("busy", "Busy until 3pm")
 THREE = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -35,8 +35,8 @@ async def test_what_was_acknowledged_survives_a_restart(tmp_path: Path) -> None:
     database = Database(tmp_path)
     await database.open()
     assert await AcknowledgedPresences(database).load() == {
-        "a1": Written(BUSY, THREE),
-        "b2": Written(CLEARED, None),
+        "a1": PresenceRecord(BUSY, THREE),
+        "b2": PresenceRecord(CLEARED, None),
     }
     await database.close()
 
@@ -55,8 +55,8 @@ async def test_an_intention_without_acknowledgement_is_in_doubt(database: Databa
     await presences.intend("a1", BUSY, THREE)
     await presences.intend("new", BUSY, THREE)
     known = await presences.load()
-    assert known["a1"] == Written(CLEARED, None, BUSY, THREE)
-    assert known["new"] == Written(None, None, BUSY, THREE)
+    assert known["a1"] == PresenceRecord(CLEARED, None, BUSY, THREE)
+    assert known["new"] == PresenceRecord(None, None, BUSY, THREE)
     assert known["a1"].in_doubt
     assert known["a1"].ends == THREE
     assert known["new"].in_doubt
@@ -70,35 +70,35 @@ async def test_a_refused_intention_leaves_what_was_acknowledged(database: Databa
     await presences.acknowledge("a1", BUSY, THREE)
     await presences.intend("a1", CLEARED, None)
     await presences.withdraw("a1")
-    assert await presences.load() == {"a1": Written(BUSY, THREE)}
+    assert await presences.load() == {"a1": PresenceRecord(BUSY, THREE)}
 
 
 async def test_what_was_acknowledged_elsewhere_is_doubted_and_what_is_left_there_known(database: Database) -> None:
     presences = AcknowledgedPresences(database)
-    here = Place("master host", "calendar:")
-    await presences.settle_in(here)
+    here = PresenceTarget("master host", "calendar:")
+    await presences.set_target(here)
     await presences.acknowledge("a1", BUSY, THREE)
     await presences.acknowledge("a2", CLEARED, None)
-    await presences.settle_in(here)
-    assert (await presences.load())["a1"] == Written(BUSY, THREE)
-    assert await presences.leftovers() == {}
+    await presences.set_target(here)
+    assert (await presences.load())["a1"] == PresenceRecord(BUSY, THREE)
+    assert await presences.stale_contacts() == {}
 
-    await presences.settle_in(Place("master host", "meetings:"))
+    await presences.set_target(PresenceTarget("master host", "meetings:"))
     # Even if nobody can ever tell what is shown there, it is no longer true from three o'clock on.
-    assert await presences.load() == {"a1": Written(expires=THREE), "a2": Written()}
-    assert await presences.leftovers() == {"a1": ("calendar:",)}
+    assert await presences.load() == {"a1": PresenceRecord(expires=THREE), "a2": PresenceRecord()}
+    assert await presences.stale_contacts() == {"a1": ("calendar:",)}
     await presences.acknowledge("a1", BUSY, THREE)
     await presences.acknowledge("a2", CLEARED, None)
 
-    await presences.settle_in(here)
-    assert await presences.leftovers() == {"a1": ("meetings:",)}
-    await presences.tidied_up("a1")
-    assert await presences.leftovers() == {}
+    await presences.set_target(here)
+    assert await presences.stale_contacts() == {"a1": ("meetings:",)}
+    await presences.mark_cleaned("a1")
+    assert await presences.stale_contacts() == {}
 
     await presences.acknowledge("a1", BUSY, THREE)
-    await presences.settle_in(Place("master host", "meetings:"))
-    await presences.settle_in(Place("another host", "meetings:"))
-    assert await presences.leftovers() == {}
+    await presences.set_target(PresenceTarget("master host", "meetings:"))
+    await presences.set_target(PresenceTarget("another host", "meetings:"))
+    assert await presences.stale_contacts() == {}
     assert (await presences.load())["a1"].in_doubt
 
 

@@ -11,7 +11,7 @@ from engine.settings.model import ExchangeSettings, ExchangeType
 from engine.store.database import Database
 from engine.store.errors import StateDirectoryExposed
 from engine.store.secret_sources import SecretSources
-from engine.store.secret_store import Vault
+from engine.store.secret_store import SecretStore
 from engine.store.secrets import Secrets, SecretsFileExposed, SettingsDirectoryExposed
 from tests.store.test_secret_store import NOW
 
@@ -116,7 +116,7 @@ def settings(tmp_path: Path) -> Path:
 
 def sources(settings: Path, state: Path, secrets: Path | None = None) -> SecretSources:
     given = {"CALENDAR_ENGINE_EXCHANGE_PASSWORD": "a", "CALENDAR_ENGINE_PBX_PASSWORD": "b"}
-    vault = Vault(state, None)
+    vault = SecretStore(state, None)
     return SecretSources({} if secrets else given, secrets, vault, lambda: NOW, settings_file=settings)
 
 

@@ -16,9 +16,9 @@ from engine.store.secret_store import (
     CREDENTIAL,
     SecretsKeyUnusable,
     SecretsKeyWrong,
-    Stored,
+    SecretStore,
+    StoredSecret,
     StoredSecretsDamaged,
-    Vault,
 )
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -32,11 +32,11 @@ def state(tmp_path: Path) -> Path:
     return path
 
 
-def store(vault: Vault, value: str) -> None:
-    vault.store({NAME: Stored(Secret(value), NOW)})
+def store(vault: SecretStore, value: str) -> None:
+    vault.store({NAME: StoredSecret(Secret(value), NOW)})
 
 
-def value(vault: Vault) -> str:
+def value(vault: SecretStore) -> str:
     return vault.load()[NAME].value.reveal()
 
 
@@ -45,20 +45,20 @@ def content(state: Path) -> dict[str, bytes]:
 
 
 def test_nothing_is_stored_at_first_and_no_key_is_made(state: Path) -> None:
-    assert Vault(state, None).load() == {}
+    assert SecretStore(state, None).load() == {}
     assert content(state) == {}
 
 
 def test_a_secret_comes_back_and_is_not_readable_on_disk(state: Path) -> None:
-    store(Vault(state, None), "correct horse battery")
-    assert value(Vault(state, None)) == "correct horse battery"
-    assert Vault(state, None).load()[NAME].since == NOW
+    store(SecretStore(state, None), "correct horse battery")
+    assert value(SecretStore(state, None)) == "correct horse battery"
+    assert SecretStore(state, None).load()[NAME].since == NOW
     assert not [name for name, data in content(state).items() if b"horse" in data or NAME.encode() in data]
     assert {stat.S_IMODE(each.stat().st_mode) for each in state.iterdir()} == {0o600}
 
 
 def test_another_key_takes_the_place_of_the_old_one(state: Path) -> None:
-    vault = Vault(state, None)
+    vault = SecretStore(state, None)
     store(vault, "secret")
     before = content(state)
     vault.rotate_key()
@@ -73,7 +73,7 @@ def test_another_key_takes_the_place_of_the_old_one(state: Path) -> None:
 def test_a_change_of_the_key_may_be_interrupted_at_every_step(
     state: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store(Vault(state, None), "secret")
+    store(SecretStore(state, None), "secret")
     replace, calls = Path.replace, 0
 
     def interrupted(self: Path, target: Path) -> Path:
@@ -85,18 +85,18 @@ def test_a_change_of_the_key_may_be_interrupted_at_every_step(
 
     monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Vault(state, None).rotate_key()
+        SecretStore(state, None).rotate_key()
     monkeypatch.undo()
-    assert value(Vault(state, None)) == "secret"
-    Vault(state, None).rotate_key()
-    assert value(Vault(state, None)) == "secret"
+    assert value(SecretStore(state, None)) == "secret"
+    SecretStore(state, None).rotate_key()
+    assert value(SecretStore(state, None)) == "secret"
     assert len((state / "secrets.key").read_bytes().split()) == 1
 
 
 def test_the_key_of_systemd_is_used_and_none_is_made(state: Path, tmp_path: Path) -> None:
     old, new = Fernet.generate_key(), Fernet.generate_key()
     (tmp_path / CREDENTIAL).write_bytes(old)
-    vault = Vault(state, tmp_path)
+    vault = SecretStore(state, tmp_path)
     store(vault, "secret")
     assert list(content(state)) == ["secrets.enc"]
     (tmp_path / CREDENTIAL).write_bytes(new + b"\n" + old + b"\n")
@@ -107,7 +107,7 @@ def test_the_key_of_systemd_is_used_and_none_is_made(state: Path, tmp_path: Path
 
 
 def test_a_wrong_key_is_named_and_overwrites_nothing(state: Path) -> None:
-    vault = Vault(state, None)
+    vault = SecretStore(state, None)
     store(vault, "secret")
     key = (state / "secrets.key").read_bytes()
     (state / "secrets.key").write_bytes(Fernet.generate_key())
@@ -120,14 +120,14 @@ def test_a_wrong_key_is_named_and_overwrites_nothing(state: Path) -> None:
     assert value(vault) == "secret"
 
 
-def store_more(vault: Vault) -> None:
+def store_more(vault: SecretStore) -> None:
     """As every writer does: what is there stays."""
-    vault.store({**vault.load(), "exchange.password": Stored(Secret("x"), NOW)})
+    vault.store({**vault.load(), "exchange.password": StoredSecret(Secret("x"), NOW)})
 
 
 @pytest.mark.parametrize("content_of_key", [None, b"", b"no key\n"])
 def test_a_key_that_is_lost_or_none_is_named(state: Path, content_of_key: bytes | None) -> None:
-    vault = Vault(state, None)
+    vault = SecretStore(state, None)
     store(vault, "secret")
     (state / "secrets.key").unlink()
     if content_of_key is not None:
@@ -146,7 +146,7 @@ def test_damage_is_named_or_has_changed_nothing(
 ) -> None:
     """The last letters of a token in base64 hold bits that stand for nothing."""
     state = tmp_path_factory.mktemp("state")
-    vault = Vault(state, None)
+    vault = SecretStore(state, None)
     store(vault, "secret")
     data = bytearray((state / "secrets.enc").read_bytes())
     data[position % len(data)] ^= flipped
@@ -161,7 +161,7 @@ def test_damage_is_named_or_has_changed_nothing(
 
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o701])
 def test_a_state_directory_that_others_can_look_into_is_refused(state: Path, mode: int) -> None:
-    vault = Vault(state, None)
+    vault = SecretStore(state, None)
     store(vault, "secret")
     state.chmod(mode)
     before = content(state)
@@ -176,9 +176,9 @@ def test_a_state_directory_of_somebody_else_is_refused(state: Path, monkeypatch:
     owner = state.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(StateDirectoryExposed):
-        store(Vault(state, None), "secret")
+        store(SecretStore(state, None), "secret")
 
 
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()))
 def test_no_secret_shows_in_a_representation(text: str) -> None:
-    assert f"<{text}>" not in repr(Stored(Secret(f"<{text}>"), NOW))
+    assert f"<{text}>" not in repr(StoredSecret(Secret(f"<{text}>"), NOW))

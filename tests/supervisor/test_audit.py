@@ -14,7 +14,7 @@ from engine.server.state import Audit
 from engine.simulator.company import Company
 from engine.store.audit import KEPT, AuditTrail
 from engine.store.database import Database
-from engine.store.secret_store import StoredSecretsUnusable, Vault
+from engine.store.secret_store import SecretStore, StoredSecretsUnusable
 from tests.support.clock import ManualClock
 from tests.support.service import running_service
 
@@ -58,12 +58,12 @@ async def test_a_secret_is_never_changed_without_a_trace(
 ) -> None:
     traces: list[list[tuple[str, str]]] = []
 
-    def refused(self: Vault, content: object) -> None:
+    def refused(self: SecretStore, content: object) -> None:
         traces.append(on_disk(tmp_path / "state"))
         raise StoredSecretsUnusable("no space left on device")
 
     async with running_service(company, clock, tmp_path, company.settings()) as served:
-        monkeypatch.setattr(Vault, "store", refused)
+        monkeypatch.setattr(SecretStore, "store", refused)
         assert (await served.ask("PUT", "/v1/secrets/pbx.password", {"value": "hush"}))[0] == 422
     assert traces == [[("set_secret", "pbx.password")]]
     last = on_disk(tmp_path / "state")[-1]

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from engine.api.paths import read_only_twin
-from engine.checks.check import Footing, Ladder, Rung
+from engine.checks.check import CheckRun, CheckStep, StepLog
 from engine.exchange.errors import MailboxNotFound
 from engine.server.convert import rung_account
 from engine.simulator.company import Company
@@ -52,12 +52,12 @@ async def test_what_a_probe_saw(company: Company, clock: ManualClock, tmp_path: 
 
 
 async def test_what_is_the_matter_with_whom_is_evidence(clock: ManualClock) -> None:
-    async def step(footing: Footing) -> None:
+    async def step(footing: StepLog) -> None:
         footing.add_troubles([("Anna", TROUBLE)])
         raise TROUBLE
 
-    rungs: list[Rung] = []
-    await Ladder(["mailboxes"], rungs.append, clock).climb("mailboxes", step)
+    rungs: list[CheckStep] = []
+    await CheckRun(["mailboxes"], rungs.append, clock).run("mailboxes", step)
     in_full, seen = rung_account(rungs[0], in_full=True), rung_account(rungs[0], in_full=False)
     assert seen.evidence == ("Anna: No mailbox was found for this user: none is proved to own it",)
     assert in_full.evidence == (*seen.evidence, f"Anna: offered: {ELSE}")

@@ -12,16 +12,16 @@ from engine.debuglog.recorder import Capture
 from engine.server.acceptor import Acceptor
 from engine.server.operations import Job
 from engine.server.process_health import LoopLag
-from engine.server.state import Desk
+from engine.server.state import ApiState
 from engine.store.presence import AcknowledgedPresences
-from engine.supervisor.engine_slot import Runner
-from engine.supervisor.supervisor import Service
-from engine.sync.calendar_reader import Calendars
+from engine.supervisor.engine_slot import EngineRunner
+from engine.supervisor.supervisor import Supervisor
+from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.decider import Decider
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.readback import ReadBack
-from engine.sync.reconciler import Engine, Setback
-from engine.sync.task_supervisor import Supervisor
+from engine.sync.reconciler import ClockStepDetector, Engine
+from engine.sync.task_supervisor import TaskSupervisor
 from engine.sync.writer import Writer
 from tests.support.api import InstantLink, InstantSource
 from tests.support.parts import Place, Plant, running
@@ -51,7 +51,7 @@ PARTS = {
     "remembering earlier runs": Part(Writer, "load"),
     "the link to the PBX": Part(InstantLink, "run"),
     "notifications from Exchange": Part(InstantSource, "run"),
-    "reading calendars": Part(Calendars, "_wait_for_service"),
+    "reading calendars": Part(CalendarScheduler, "_wait_for_service"),
     "deciding presences": Part(Decider, "_decide"),
     "writing presences": Part(Writer, "run"),
     "keeping presences": Part(AcknowledgedPresences, "keep"),
@@ -59,10 +59,10 @@ PARTS = {
     "storing accepted settings": Part(Engine, "_note"),
     "reading presences back": Part(ReadBack, "_is_anybody_waiting"),
     "comparing addresses": Part(MailboxClaims, "run"),
-    "watching the clock": Part(Setback, "run"),
-    "running the engine": Part(Runner, "_run_one"),
-    "watching the settings file": Part(Service, "_look_at_file"),
-    "undoing changes": Part(Service, "_undo_what_nobody_confirms"),
+    "watching the clock": Part(ClockStepDetector, "run"),
+    "running the engine": Part(EngineRunner, "_run_one"),
+    "watching the settings file": Part(Supervisor, "_look_at_file"),
+    "undoing changes": Part(Supervisor, "_undo_what_nobody_confirms"),
     "the debug log": Part(Capture, "run"),
     "accepting at engine.sock": Part(
         Acceptor, "_receive", accepting("/engine.sock"), lambda place: place.ask("/v1/status", place.socket)
@@ -78,7 +78,7 @@ PARTS = {
     ),
     "operations of the API": Part(Job, "_end", provoke=by_an_operation),
     "measuring the lag of the loop": Part(LoopLag, "note"),
-    "events of the API": Part(Desk, "_publish_round"),
+    "events of the API": Part(ApiState, "_publish_round"),
 }
 
 
@@ -100,13 +100,13 @@ async def test_a_mistake_in_a_part_ends_no_other_and_the_part_starts_again(
 
 
 async def test_there_is_no_part_without_a_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, keep = set[str](), Supervisor.keep
+    kept, keep = set[str](), TaskSupervisor.keep
 
-    async def noting(self: Supervisor, name: str, run: Callable[[], Awaitable[None]]) -> None:
+    async def noting(self: TaskSupervisor, name: str, run: Callable[[], Awaitable[None]]) -> None:
         kept.add(name)
         await keep(self, name, run)
 
-    monkeypatch.setattr(Supervisor, "keep", noting)
+    monkeypatch.setattr(TaskSupervisor, "keep", noting)
     async with running(tmp_path) as place:
         await place.everything_works()
     assert kept == PARTS.keys()

@@ -9,9 +9,9 @@ import pytest
 from engine.pbx.events import PbxEvent
 from engine.store.errors import StoreUnusable
 from engine.store.settings_history import Author
-from engine.supervisor.engine_slot import Seat
-from engine.supervisor.supervisor import Service
-from engine.sync.events import Happening
+from engine.supervisor.engine_slot import CurrentEngine
+from engine.supervisor.supervisor import Supervisor
+from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.api import InstantLink, InstantSource, Workshop
 from tests.support.clock import ManualClock
@@ -124,7 +124,7 @@ async def test_what_cannot_even_be_assembled_is_told_and_tried_again(
 async def test_an_edit_is_not_lost_by_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as place:
         await place.everything_works()
-        plant = Plant(monkeypatch, Service, "_plan")
+        plant = Plant(monkeypatch, Supervisor, "_plan")
         language = place.edit_the_file()
         await place.eventually(lambda: plant.broke)
         await place.eventually(lambda: place.language == language)
@@ -157,13 +157,13 @@ async def test_leaving_may_fail_and_the_end_comes_all_the_same(
 async def test_an_observer_that_fails_keeps_nothing_from_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heard = list[Happening]()
+    heard = list[Event]()
 
-    def clumsy(_: Happening) -> None:
+    def clumsy(_: Event) -> None:
         raise RuntimeError("no room")
 
     async with running(tmp_path) as place:
-        seat: Seat = place.site.service.seat
+        seat: CurrentEngine = place.site.service.seat
         seat.observe(clumsy)
         seat.observe(heard.append)
         await place.everything_works()

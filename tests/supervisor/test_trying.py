@@ -12,7 +12,7 @@ import pytest
 from engine.api.schema.checks import Probe
 from engine.api.schema.preview import Preview
 from engine.simulator.company import EXCHANGE_PASSWORD, Company
-from engine.sync.views import Account
+from engine.sync.views import UserDetails
 from tests.support.clock import ManualClock
 from tests.support.command import command
 from tests.support.patience import PATIENCE
@@ -69,13 +69,13 @@ async def test_a_user_to_probe_for_is_found_by_name_without_a_decision_for_every
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
         asked, seat = list[str](), served.service.seat
-        account = seat.account
+        account = seat.details
 
-        def counted(guid: str, now: datetime) -> Account | None:
+        def counted(guid: str, now: datetime) -> UserDetails | None:
             asked.append(guid)
             return account(guid, now)
 
-        monkeypatch.setattr(seat, "account", counted)
+        monkeypatch.setattr(seat, "details", counted)
         last = company.world.people[-1]
         await over(served, "/v1/probes/exchange", {"user": last.name.upper()})
         assert asked == [last.guid]

@@ -17,15 +17,15 @@ from engine.core.appointments import Appointment
 from engine.core.errors import Failure
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
-from engine.daemon.build import make_workbench
-from engine.daemon.daemon import begin_site, open_premises
+from engine.daemon.build import make_check_factory
+from engine.daemon.daemon import build_daemon, open_installation
 from engine.daemon.debug_log import DebugLog
-from engine.exchange.source import Mailbox, Tell, Window
+from engine.exchange.source import ChangeCallback, Mailbox, Window
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
-from engine.server.event_stream import Patience
-from engine.server.http import Part
-from engine.server.state import Desk
-from engine.settings.model import Settings
+from engine.server.event_stream import StreamTimeouts
+from engine.server.http import Routes
+from engine.server.state import ApiState
+from engine.settings.model import SiteSettings
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
@@ -65,7 +65,7 @@ class InstantSource(Unwatched):
         self.calendars: dict[str, tuple[Appointment, ...]] = {}
         self.failures: dict[str, Failure] = {}
         self.watched: set[str] = set()
-        self.tell: Tell = lambda address, urgency: None
+        self.tell: ChangeCallback = lambda address, urgency: None
         self.url = "https://mail.corp.example/EWS/Exchange.asmx"
         self.reads = 0
         self.gate = asyncio.Event()
@@ -88,7 +88,7 @@ class InstantSource(Unwatched):
     def is_watched(self, mailbox: Mailbox) -> bool:
         return mailbox.address in self.watched
 
-    async def run(self, tell: Tell) -> None:
+    async def run(self, tell: ChangeCallback) -> None:
         self.tell = tell
         await super().run(tell)
 
@@ -137,12 +137,12 @@ def people(number: int) -> list[User]:
 @dataclass
 class ServedEngine:
     engine: Engine
-    desk: Desk
+    desk: ApiState
     source: InstantSource
     link: InstantLink
     clock: ManualClock
     socket: Path
-    parts: Sequence[Part]
+    parts: Sequence[Routes]
     log: DebugLog
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
@@ -195,7 +195,7 @@ class Workshop:
         self.engines: list[Engine] = []
         self.links: list[InstantLink] = []
 
-    def assemble(self, settings: Settings, store: AcknowledgedPresences) -> Engine:
+    def assemble(self, settings: SiteSettings, store: AcknowledgedPresences) -> Engine:
         self.engines.append(
             Engine(
                 settings,
@@ -223,7 +223,7 @@ async def served_engine(
     users: Sequence[User],
     *,
     settings: str = SETTINGS,
-    patience: Patience | None = None,
+    patience: StreamTimeouts | None = None,
     source: InstantSource | None = None,
     asks: bool = True,
 ) -> AsyncIterator[ServedEngine]:
@@ -235,12 +235,12 @@ async def served_engine(
     file, socket = directory / "settings.toml", directory / "engine.sock"
     file.parent.mkdir(exist_ok=True)
     file.write_text(settings)
-    async with open_premises(file, None, given, clock, directory / "state") as premises:
+    async with open_installation(file, None, given, clock, directory / "state") as premises:
         store = AcknowledgedPresences(premises.database)
-        site = await begin_site(
+        site = await build_daemon(
             premises,
             lambda settings, _: workshop.assemble(settings, store),
-            make_workbench(clock, SteadyClock()),
+            make_check_factory(clock, SteadyClock()),
             clock=clock,
             network_clock=SteadyClock(),
         )
@@ -257,9 +257,9 @@ async def served_engine(
 
 async def an_exchange(served: ServedEngine, **changes: Any) -> None:
     """Have an exchange captured and written down."""
-    captured = served.log.capture.picture().captured
+    captured = served.log.capture.status().captured
     served.log.capture.take(traced(**changes))
-    await served.eventually(lambda: served.log.capture.picture().captured > captured)
+    await served.eventually(lambda: served.log.capture.status().captured > captured)
 
 
 class EventReader:

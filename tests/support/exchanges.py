@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 
-_USUAL = TracedExchange(
+_USUAL = HttpRecord(
     request_id="4f2a7c1e-0000-4000-8000-000000000001",
     method="POST",
     url="https://mail.corp.example/EWS/Exchange.asmx",
@@ -24,14 +24,14 @@ _USUAL = TracedExchange(
 )
 
 
-def traced(**changes: Any) -> TracedExchange:
+def traced(**changes: Any) -> HttpRecord:
     """Return an exchange with some things different."""
     return replace(_USUAL, **changes)
 
 
 def answered(
     code: str, *, mailbox: str = "user1@corp.example", operation: str = "FindItem", **changes: Any
-) -> TracedExchange:
+) -> HttpRecord:
     """Return an exchange about a mailbox ("" for none) that was answered with a response code."""
     about = f"<m:PrimarySmtpAddress>{mailbox}</m:PrimarySmtpAddress>" if mailbox else ""
     request = f"<m:Envelope>{about}<m:Body><m:{operation}/></m:Body></m:Envelope>".encode()

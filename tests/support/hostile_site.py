@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.daemon.daemon import Site, Surroundings, open_site
+from engine.daemon.daemon import Daemon, Environment, open_daemon
 from engine.daemon.log_handler import LogHandler
-from engine.debuglog.entry import Row
+from engine.debuglog.entry import EntryRow
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.faults import ErrorCode, RedirectAddress, RedirectUrl, Reply, redirect
 from engine.simulator.world import CalendarItem, Correspondent, Person, World
@@ -123,7 +123,7 @@ def plant(company: Company) -> None:
 @dataclass
 class HostileSite:
     company: Company
-    site: Site
+    site: Daemon
     clock: ManualClock
     socket: Path
     log: io.StringIO
@@ -140,7 +140,7 @@ class HostileSite:
 
     async def _written_down(self) -> None:
         """Wait until the debug log has all that was exchanged, which is written in turn."""
-        capture, rows = self.site.premises.exchanges.capture, list[Row]()
+        capture, rows = self.site.premises.exchanges.capture, list[EntryRow]()
         capture.observe(rows.extend)
         capture.take(traced(failure=NAME))
         await self.eventually(lambda: any(row.failure == NAME for row in rows))
@@ -191,14 +191,14 @@ async def hostile_site(directory: Path, *, dry_run: bool = False) -> AsyncIterat
                     engine={"dry_run": dry_run},
                 )
             )
-            around = Surroundings(
+            around = Environment(
                 environment={ENVIRONMENT[name]: secret.reveal() for name, secret in secrets.items()},
                 clock=clock,
                 network_clock=SteadyClock(speed=20),
                 resolver=RoutedResolver(company.exchange.routes),
             )
             try:
-                async with open_site(file, None, around, directory / "state") as site, serving(site, socket):
+                async with open_daemon(file, None, around, directory / "state") as site, serving(site, socket):
                     hostile = HostileSite(company, site, clock, socket, stream, records)
                     await hostile.settled()
                     yield hostile

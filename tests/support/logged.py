@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from engine.core.http_record import TracedExchange
-from engine.debuglog.entry import Kept, Particulars, Row
+from engine.core.http_record import HttpRecord
+from engine.debuglog.entry import EntryDetails, EntryRow, LogEntry
 from engine.debuglog.recorder import Capture
 from engine.debuglog.store import FILE, LogStore
 from tests.support.api import NINE, SETTINGS, ServedEngine, people, served_engine
@@ -26,7 +26,7 @@ ANSWER = (
 )
 
 
-def kept(number: int, **changed: object) -> Kept:
+def kept(number: int, **changed: object) -> LogEntry:
     """One exchange, `number` seconds after nine; what is given of its row, bodies or request id is otherwise."""
     row: dict[str, object] = {
         "id": number,
@@ -47,10 +47,10 @@ def kept(number: int, **changed: object) -> Kept:
     request, response = str(changed.pop("request", REQUEST)), str(changed.pop("response", ANSWER))
     request_id = str(changed.pop("request_id", f"00000000-0000-0000-0000-{number:012}"))
     row |= changed
-    return Kept(
-        row=Row(**row),  # type: ignore[arg-type]
+    return LogEntry(
+        row=EntryRow(**row),  # type: ignore[arg-type]
         request_id=request_id,
-        particulars=Particulars(
+        particulars=EntryDetails(
             method="POST",
             url=URL,
             request_headers=(("Content-Type", "text/xml; charset=utf-8"), ("client-request-id", request_id)),
@@ -69,12 +69,12 @@ def whose(user: int) -> dict[str, object]:
     return {"mailbox": f"user{user}@corp.example", "user": f"User Number {user}"}
 
 
-def failed(number: int, code: str, **changed: object) -> Kept:
+def failed(number: int, code: str, **changed: object) -> LogEntry:
     """One exchange that Exchange answered with an error."""
     return kept(number, status=500, codes=(code,), error=True, **changed)
 
 
-def some_exchanges(count: int = 300) -> list[Kept]:
+def some_exchanges(count: int = 300) -> list[LogEntry]:
     """Mostly well; a busy server answered at the third attempt, and one mailbox may not be read."""
     special = {
         280: failed(280, "ErrorServerBusy", request_id="busy", mailbox="user3@corp.example", user="User Number 3"),
@@ -89,9 +89,9 @@ def some_exchanges(count: int = 300) -> list[Kept]:
     return [special.get(number) or kept(number) for number in range(1, count + 1)]
 
 
-def traced(request_id: str = "new") -> TracedExchange:
+def traced(request_id: str = "new") -> HttpRecord:
     """One exchange as the HTTP client hands it over."""
-    return TracedExchange(
+    return HttpRecord(
         request_id=request_id,
         method="POST",
         url=URL,
@@ -108,12 +108,12 @@ def traced(request_id: str = "new") -> TracedExchange:
     )
 
 
-def fill(directory: Path, exchanges: Iterable[Kept]) -> None:
+def fill(directory: Path, exchanges: Iterable[LogEntry]) -> None:
     """Put exchanges into the debug log that an engine in `directory` will open."""
     directory.mkdir(parents=True, exist_ok=True)
     store = LogStore(directory / FILE)
     store.open()
-    batch: list[Kept] = []
+    batch: list[LogEntry] = []
     for each in exchanges:
         batch.append(each)
         if len(batch) == 5000:
@@ -136,7 +136,7 @@ class LoggedEngine:
 
 @asynccontextmanager
 async def logged_engine(
-    directory: Path, exchanges: Iterable[Kept] = (), *, ews: bool = True, settings: str = SETTINGS
+    directory: Path, exchanges: Iterable[LogEntry] = (), *, ews: bool = True, settings: str = SETTINGS
 ) -> AsyncIterator[LoggedEngine]:
     fill(directory / "state", exchanges)
     text = settings if "[debug_log]" in settings else f"{settings}[debug_log]\news = {'true' if ews else 'false'}\n"

@@ -16,8 +16,8 @@ from engine.api.paths import read_only_twin
 from engine.api.schema import Actor
 from engine.core.presence.model import Presence
 from engine.core.users import User
-from engine.daemon.build import make_workbench
-from engine.daemon.daemon import Site, begin_site, open_premises, serve
+from engine.daemon.build import make_check_factory
+from engine.daemon.daemon import Daemon, build_daemon, open_installation, serve
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
@@ -37,7 +37,7 @@ OPERATOR = Actor(uid=0, pid=1)
 class Place:
     """A running engine with everything that `calendar-engine run` has beside it."""
 
-    site: Site
+    site: Daemon
     workshop: Workshop
     clock: ManualClock
     file: Path
@@ -90,7 +90,7 @@ class Place:
             progress(1, 0)
 
         operations = self.site.desk.operations
-        key = operations.carry_out("probe", 1, work, OPERATOR).id
+        key = operations.start_job("probe", 1, work, OPERATOR).id
         return lambda: any(each.id == key and each.state == "done" for each in operations.all())
 
     async def everything_works(self) -> None:
@@ -116,12 +116,12 @@ async def running(tmp_path: Path, make: Callable[[ManualClock], Workshop] | None
     file, socket = tmp_path / "settings.toml", tmp_path / "engine.sock"
     file.write_text(f'[engine]\nsocket = "{socket}"\nmetrics_port = {port}\n{SETTINGS}\nlanguage = "en"\n')
     given = {ENVIRONMENT[f"{side}.password"]: password for side, password in PASSWORDS.items()}
-    async with open_premises(file, None, given, clock, tmp_path / "state") as premises:
+    async with open_installation(file, None, given, clock, tmp_path / "state") as premises:
         store = AcknowledgedPresences(premises.database)
-        site = await begin_site(
+        site = await build_daemon(
             premises,
             lambda settings, _: workshop.assemble(settings, store),
-            make_workbench(clock, SteadyClock()),
+            make_check_factory(clock, SteadyClock()),
             clock=clock,
             network_clock=SteadyClock(speed=SPEED),
         )

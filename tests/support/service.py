@@ -10,16 +10,16 @@ from typing import Any
 
 import aiohttp
 
-from engine.daemon.build import assemble, make_workbench
-from engine.daemon.daemon import begin_site, open_premises
+from engine.daemon.build import assemble, make_check_factory
+from engine.daemon.daemon import build_daemon, open_installation
 from engine.logins.breaker import LogIns
-from engine.server.state import Desk
-from engine.settings.model import Settings
+from engine.server.state import ApiState
+from engine.settings.model import SiteSettings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.store.logins import LogInHistory
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
-from engine.supervisor.supervisor import Service
+from engine.supervisor.supervisor import Supervisor
 from engine.sync.clocks import SteadyClock
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
@@ -30,8 +30,8 @@ from tests.support.site import collect_cancelled_handshakes
 
 @dataclass
 class ServedService:
-    service: Service
-    desk: Desk
+    service: Supervisor
+    desk: ApiState
     company: Company
     clock: ManualClock
     file: Path
@@ -107,13 +107,13 @@ async def running_service(
     network_clock = SteadyClock(speed=20)
     resolver = RoutedResolver(company.exchange.routes)
     try:
-        async with open_premises(file, None, environment or {}, clock, directory / "state") as premises:
+        async with open_installation(file, None, environment or {}, clock, directory / "state") as premises:
             if with_secrets and environment is None:
                 await premises.sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
             store = AcknowledgedPresences(premises.database)
             log_ins = LogIns(network_clock, LogInHistory(premises.database))
 
-            def make(settings: Settings, secrets: Secrets) -> Engine:
+            def make(settings: SiteSettings, secrets: Secrets) -> Engine:
                 return assemble(
                     settings,
                     secrets,
@@ -125,8 +125,8 @@ async def running_service(
                     log_ins=log_ins,
                 )
 
-            workbench = make_workbench(clock, SteadyClock(), resolver, log_ins)
-            site = await begin_site(
+            workbench = make_check_factory(clock, SteadyClock(), resolver, log_ins)
+            site = await build_daemon(
                 premises, make, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins
             )
             served = ServedService(site.service, site.desk, company, clock, file, directory / "engine.sock")

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from engine.daemon.daemon import Site
+from engine.daemon.daemon import Daemon
 from engine.server.app import ApiServer
-from engine.server.event_stream import Patience
-from engine.server.sockets import open_doors
+from engine.server.event_stream import StreamTimeouts
+from engine.server.sockets import open_sockets
 
 
 async def once(_: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -17,11 +17,11 @@ async def once(_: str, run: Callable[[], Awaitable[None]]) -> None:
 
 
 @asynccontextmanager
-async def serving(site: Site, socket: Path, patience: Patience | None = None) -> AsyncIterator[None]:
+async def serving(site: Daemon, socket: Path, patience: StreamTimeouts | None = None) -> AsyncIterator[None]:
     """Serve `site` at `socket` for as long as the context lasts."""
     exchanges = site.premises.exchanges
     async with exchanges.opened():
-        with open_doors(socket, None, {}) as doors:
+        with open_sockets(socket, None, {}) as doors:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(site.service.run()),

@@ -17,7 +17,7 @@ from engine.core.clock import Clock
 from engine.core.presence import decide
 from engine.core.presence.model import Presence
 from engine.daemon.build import assemble
-from engine.settings.model import Settings
+from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.world import Person, World
@@ -25,7 +25,7 @@ from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
-from engine.sync.events import Happening
+from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
@@ -46,8 +46,8 @@ class Site:
     company: Company
     engine: Engine
     clock: ManualClock
-    settings: Settings
-    happenings: list[Happening] = field(default_factory=list)
+    settings: SiteSettings
+    happenings: list[Event] = field(default_factory=list)
 
     async def settled(self) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -107,7 +107,7 @@ async def running_engine(
     Pauses of seconds between attempts pass twenty times as fast, unless a `network_clock` is given.
     """
     settings = read_settings(company.settings(**tables), default_zone=company.world.zone)
-    happenings: list[Happening] = []
+    happenings: list[Event] = []
     database = Database(directory / "state")
     await database.open()
     try:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 
 
 @dataclass
 class Onlooker:
     on: bool = True
-    seen: list[TracedExchange] = field(default_factory=list)
+    seen: list[HttpRecord] = field(default_factory=list)
 
-    def take(self, exchange: TracedExchange) -> None:
+    def take(self, exchange: HttpRecord) -> None:
         self.seen.append(exchange)

@@ -11,12 +11,12 @@ from textual.pilot import Pilot
 
 from calendar_tui.app import CalendarApp
 from calendar_tui.model import Attached
-from calendar_tui.screens.screen import View
-from calendar_tui.terminal import Look
+from calendar_tui.screens.screen import BaseScreen
+from calendar_tui.terminal import TerminalCapabilities
 from engine.api.client import reachable_socket
 from engine.server.app import ApiServer
-from engine.server.sockets import open_doors
-from engine.server.state import Desk
+from engine.server.sockets import open_sockets
+from engine.server.state import ApiState
 from engine.simulator.world import World
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
@@ -34,8 +34,8 @@ class Terminal:
         self.pilot = pilot
 
     @property
-    def view(self) -> View:
-        assert isinstance(self.app.screen, View)
+    def view(self) -> BaseScreen:
+        assert isinstance(self.app.screen, BaseScreen)
         return self.app.screen
 
     def grid(self) -> str:
@@ -72,7 +72,7 @@ class Terminal:
 async def terminal(
     socket: Path,
     *,
-    look: Look | None = None,
+    look: TerminalCapabilities | None = None,
     size: tuple[int, int] = DESIGN_SIZE,
     read_only: bool = False,
     attached: bool = True,
@@ -80,7 +80,7 @@ async def terminal(
 ) -> AsyncIterator[Terminal]:
     app = CalendarApp(
         lambda: reachable_socket((socket,), "read" if read_only else "ask"),
-        look or Look(),
+        look or TerminalCapabilities(),
         read_only=read_only,
         real_time=real_time,
     )
@@ -96,9 +96,9 @@ async def terminal(
 async def served_site(world: World, directory: Path, clock: ManualClock) -> AsyncIterator[tuple[Site, Path]]:
     """A whole site with simulators, and the socket of its API."""
     async with running_site(world, directory, clock, presence={"show_subject": True}) as site:
-        with open_doors(directory / "engine.sock", None, {}) as doors:
+        with open_sockets(directory / "engine.sock", None, {}) as doors:
             async with asyncio.TaskGroup() as group:
-                serving = group.create_task(ApiServer(Desk(site.engine, clock), doors, once).serve())
+                serving = group.create_task(ApiServer(ApiState(site.engine, clock), doors, once).serve())
                 try:
                     yield site, doors.main
                 finally:

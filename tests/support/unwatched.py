@@ -3,7 +3,7 @@
 import asyncio
 
 from engine.exchange.errors import ExchangeFailure
-from engine.exchange.source import Following, Mailbox, Tell
+from engine.exchange.source import ChangeCallback, Mailbox, SubscriptionStatus
 
 
 class Unwatched:
@@ -19,8 +19,8 @@ class Unwatched:
     def limitation(self, mailbox: Mailbox) -> ExchangeFailure | None:
         return None
 
-    def following(self, mailbox: Mailbox) -> Following:
-        return Following(watched=self.is_watched(mailbox))
+    def following(self, mailbox: Mailbox) -> SubscriptionStatus:
+        return SubscriptionStatus(watched=self.is_watched(mailbox))
 
     @property
     def reads_at_once(self) -> int:
@@ -34,5 +34,5 @@ class Unwatched:
     def concerns(self) -> tuple[ExchangeFailure, ...]:
         return ()
 
-    async def run(self, tell: Tell) -> None:
+    async def run(self, tell: ChangeCallback) -> None:
         await asyncio.Event().wait()

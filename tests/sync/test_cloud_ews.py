@@ -27,7 +27,7 @@ from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
-from engine.sync.events import Happening, LinkRecovered, LinkTrouble, Side, UserTrouble
+from engine.sync.events import ConnectionLost, ConnectionRestored, Event, Side, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import Site, collect_cancelled_handshakes, ews_schema, tasks_of
 
@@ -53,7 +53,7 @@ class Cloud:
             "user": "ignored@corp.example",
         }
         settings = read_settings(self.company.settings(exchange=exchange), default_zone=self.company.world.zone)
-        happenings: list[Happening] = []
+        happenings: list[Event] = []
         database = Database(self.directory / "state")
         await database.open()
         try:
@@ -100,9 +100,9 @@ async def cloud(tmp_path: Path, day: date) -> AsyncIterator[Cloud]:
         yield Cloud(company, entra, clock, tmp_path)
 
 
-async def trouble(site: Site, failure: type[Failure]) -> LinkTrouble:
+async def trouble(site: Site, failure: type[Failure]) -> ConnectionLost:
     return await site.happens(
-        LinkTrouble, lambda each: each.side is Side.EXCHANGE and isinstance(each.failure, failure)
+        ConnectionLost, lambda each: each.side is Side.EXCHANGE and isinstance(each.failure, failure)
     )
 
 
@@ -133,7 +133,7 @@ async def test_revoked_tokens_are_replaced_by_one_and_nobody_notices(cloud: Clou
         await site.eventually(lambda: site.engine.status().watched == listened_to)
         cloud.entra.revoke_tokens()
         for person in cloud.company.world.people:
-            site.engine.visit(person.guid)
+            site.engine.resync(person.guid)
         await site.pass_time(minutes=15)
         assert site.wrong() == {}
         assert cloud.entra.ledger.operations["token"] == 2
@@ -142,7 +142,7 @@ async def test_revoked_tokens_are_replaced_by_one_and_nobody_notices(cloud: Clou
         refused = [(each.operation, each.mailbox) for each in cloud.company.exchange.ledger.records(status=401)]
         assert len(refused) == len(set(refused)) <= site.settings.exchange.connections, refused
         assert cloud.company.exchange.log_ins[Seen.REFUSED] == len(refused)
-        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
 
 
 async def test_a_token_that_is_refused_for_good_is_no_storm(cloud: Cloud) -> None:
@@ -185,7 +185,7 @@ async def test_switched_off_for_the_tenant_is_said_in_words_and_probed_slowly(cl
         assert len(cloud.company.exchange.ledger.records()) <= under_way + 1
         cloud.company.exchange.faults.clear(off)
         await network_clock.advance(5 * 60)
-        await site.happens(LinkRecovered, lambda each: each.side is Side.EXCHANGE)
+        await site.happens(ConnectionRestored, lambda each: each.side is Side.EXCHANGE)
 
 
 async def test_switched_off_for_one_mailbox_concerns_that_one(cloud: Cloud) -> None:
@@ -196,7 +196,7 @@ async def test_switched_off_for_one_mailbox_concerns_that_one(cloud: Cloud) -> N
         assert set(site.wrong()) == {"anna.mueller"}
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
         assert isinstance(found.failure, EwsSwitchedOff)
-        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
 
 
 @pytest.mark.parametrize("day", [CLOUD_EWS_END - timedelta(days=1)])
@@ -205,7 +205,7 @@ async def test_from_the_day_of_its_end_nothing_is_asked_any_more(cloud: Cloud) -
     async with cloud.engine() as site:
         await site.settled()
         await cloud.clock.advance(15 * 60)
-        site.engine.visit(cloud.company.world.people[0].guid)
+        site.engine.resync(cloud.company.world.people[0].guid)
         happening = await trouble(site, CloudEwsEnded)
         assert "2027-04-01" in str(happening.failure)
         assert "cloud-graph" in happening.failure.remedy

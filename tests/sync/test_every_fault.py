@@ -18,8 +18,8 @@ from engine.exchange.errors import ExchangeSlow, MailboxRationed, NotificationsR
 from engine.exchange.ews.response_codes import MEANINGS
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.ews.throttle import OF_A_MAILBOX
-from engine.exchange.source import Urgency
-from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, Settings
+from engine.exchange.source import Priority
+from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, SiteSettings
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import (
     Cut,
@@ -41,9 +41,9 @@ from engine.simulator.faults import (
     service_unavailable,
 )
 from engine.simulator.world import generate
-from engine.sync.calendar_reader import Calendars
-from engine.sync.events import Circumstances, ConcernArose, ConcernOver, Happening
-from engine.sync.participants import Participant, Roster
+from engine.sync.calendar_reader import CalendarScheduler
+from engine.sync.events import ConcernArose, ConcernOver, Event, SyncContext
+from engine.sync.participants import Participant, Participants
 from tests.support.in_process import Asked, InProcessExchange
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
 
@@ -57,9 +57,9 @@ CODES = (*{failure: code for code, failure in MEANINGS.items()}.values(), "Error
 """One of each meaning: what is done depends on that alone."""
 
 
-def settings(**exchange: object) -> Settings:
+def settings(**exchange: object) -> SiteSettings:
     given = {"type": ExchangeType.ON_PREMISES, "user": "svc-calendar@corp.example", **exchange}
-    return Settings(pbx=PbxSettings(master="m"), exchange=ExchangeSettings(**given))  # type: ignore[arg-type]
+    return SiteSettings(pbx=PbxSettings(master="m"), exchange=ExchangeSettings(**given))  # type: ignore[arg-type]
 
 
 @dataclass
@@ -69,8 +69,8 @@ class Run:
     ended: datetime
     charged: set[str]
     source: EwsSource
-    roster: Roster
-    happenings: list[Happening]
+    roster: Participants
+    happenings: list[Event]
     all_are_watched: bool
 
     def busiest_minute(self) -> int:
@@ -115,12 +115,12 @@ def run(
             random=Random(3),
             timer=asyncio.get_running_loop().time,
         )
-        roster: Roster = {}
-        happenings: list[Happening] = []
-        around = Circumstances(
+        roster: Participants = {}
+        happenings: list[Event] = []
+        around = SyncContext(
             clock=clock, network_clock=clock, random=Random(5), observe=happenings.append, finished=lambda: None
         )
-        calendars = Calendars(
+        calendars = CalendarScheduler(
             roster, source, chosen, around, changed=lambda guid: None, shows_something=lambda guid: False
         )
         async with asyncio.TaskGroup() as group:
@@ -133,7 +133,7 @@ def run(
             for person in world.people:
                 user = User(guid=person.guid, name=person.name, display_name="")
                 roster[user.guid] = Participant(user, (person.mailbox or "", f"{user.name}@elsewhere.example"))
-                calendars.visit(user.guid)
+                calendars.resync(user.guid)
             calendars.everybody_is_known()
             if healthy_minutes:
                 await asyncio.sleep(healthy_minutes * 60)
@@ -148,8 +148,8 @@ def run(
     return run_in_virtual_time(main())
 
 
-def told(calendars: Calendars, address: str, urgency: Urgency) -> None:
-    calendars.heard(address, urgency)
+def told(calendars: CalendarScheduler, address: str, urgency: Priority) -> None:
+    calendars.on_notification(address, urgency)
 
 
 def befalling(effect: Effect, operation: str) -> Callable[[InProcessExchange], object]:

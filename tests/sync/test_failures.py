@@ -29,7 +29,7 @@ from engine.simulator.exchange.authentication import Seen
 from engine.simulator.faults import HTML, Cut, Delay, ErrorCode, Reply, garbage, html_page, redirect, server_busy
 from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
-from engine.sync.events import LinkRecovered, LinkTrouble, Side, UserRecovered, UserTrouble
+from engine.sync.events import ConnectionLost, ConnectionRestored, Side, UserRecovered, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine, running_site
 
@@ -50,12 +50,12 @@ def company(tmp_path: Path, clock: ManualClock) -> Company:
 ANNA_ALONE: dict[str, dict[str, Any]] = {"pbx": {"users": {"include": {"names": ["anna.mueller"]}}}}
 
 
-async def trouble(site: Site, side: Side, failure: type[Failure]) -> LinkTrouble:
-    return await site.happens(LinkTrouble, lambda each: each.side is side and isinstance(each.failure, failure))
+async def trouble(site: Site, side: Side, failure: type[Failure]) -> ConnectionLost:
+    return await site.happens(ConnectionLost, lambda each: each.side is side and isinstance(each.failure, failure))
 
 
 async def recovery(site: Site, side: Side) -> None:
-    await site.happens(LinkRecovered, lambda each: each.side is side)
+    await site.happens(ConnectionRestored, lambda each: each.side is side)
 
 
 async def much_later(site: Site, network_clock: ManualClock) -> None:
@@ -296,7 +296,7 @@ async def test_a_log_in_page_that_comes_in_the_middle_of_work_is_the_services_tr
         await site.settled()
         company.exchange.faults.add(redirect("https://adfs.corp.example/adfs/ls/"))
         for person in company.world.people:
-            site.engine.visit(person.guid)
+            site.engine.resync(person.guid)
         await trouble(site, Side.EXCHANGE, LoginPage)
         assert not site.engine.status().exchange.works
         company.exchange.faults.clear()
@@ -330,7 +330,7 @@ async def test_a_mailbox_whose_answers_break_off_delays_nobody(
         for _ in range(5):
             await site.pass_time(minutes=2)
             assert set(site.wrong()) <= {"anna.mueller"}
-        assert len([each for each in site.happenings if isinstance(each, LinkTrouble)]) <= 1
+        assert len([each for each in site.happenings if isinstance(each, ConnectionLost)]) <= 1
 
 
 async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock, tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock
     slow = company.exchange.faults.add(Delay(30), operation="FindItem", mailbox=anna.mailbox or "")
     async with company, running_engine(company, clock, tmp_path, {}) as site:
         await site.eventually(lambda: set(site.wrong()) == {"anna.mueller"})
-        assert not [each for each in site.happenings if isinstance(each, LinkTrouble)]
+        assert not [each for each in site.happenings if isinstance(each, ConnectionLost)]
         company.exchange.faults.clear(slow)
 
 
@@ -364,14 +364,14 @@ async def test_one_throttled_mailbox_waits_alone(company: Company, clock: Manual
     async with company, running_engine(company, clock, tmp_path, {}) as site:
         await site.settled()
         company.exchange.faults.add(server_busy(60_000), operation="FindItem", mailbox=anna.mailbox or "", times=1)
-        troubles = len([each for each in site.happenings if isinstance(each, LinkTrouble)])
-        site.engine.visit(anna.guid)
+        troubles = len([each for each in site.happenings if isinstance(each, ConnectionLost)])
+        site.engine.resync(anna.guid)
         await site.pass_time(minutes=3)
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
         assert isinstance(found.failure, ExchangeBusy)
         await site.pass_time(minutes=2)
         assert site.wrong() == {}
-        assert len([each for each in site.happenings if isinstance(each, LinkTrouble)]) == troubles
+        assert len([each for each in site.happenings if isinstance(each, ConnectionLost)]) == troubles
 
 
 async def test_control_characters_in_a_subject_reach_nobody(tmp_path: Path, clock: ManualClock) -> None:

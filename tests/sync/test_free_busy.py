@@ -14,7 +14,7 @@ from engine.simulator.faults import ErrorCode
 from engine.simulator.world import Person, Series
 from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
-from engine.sync.events import LinkTrouble, ReadingRestricted, ReadingUnrestricted, UserTrouble
+from engine.sync.events import ConnectionLost, ReadingRestricted, ReadingUnrestricted, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import LOOK, Site, ews_schema, running_engine
 
@@ -95,17 +95,17 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
         company.exchange.faults.clear()
         network_clock.ahead = timedelta(hours=1)
         # What is refused to somebody out of the scope of the right says nothing of it: the next reading tries.
-        site.engine.visit(next(each.guid for each in company.world.people if not each.may_impersonate))
+        site.engine.resync(next(each.guid for each in company.world.people if not each.may_impersonate))
         await site.settled()
         assert isinstance(site.engine.status().restriction, OnlyFreeBusy)
-        site.engine.visit(next(each.guid for each in company.world.people if each.mailbox and each.may_impersonate))
+        site.engine.resync(next(each.guid for each in company.world.people if each.mailbox and each.may_impersonate))
         await site.happens(ReadingUnrestricted)
         assert site.engine.status().restriction is None
         await site.pass_time(minutes=3)
         # Whoever is out of the scope of the right keeps what was known last, until it is over.
         out_of_scope = {person.name for person in company.world.people if not person.may_impersonate}
         assert set(site.wrong()) <= out_of_scope
-        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
 
 
 async def test_a_server_that_does_not_expand_series_is_read_by_free_busy_where_there_are_any_and_it_is_said(
@@ -131,7 +131,7 @@ async def test_a_server_that_does_not_expand_series_is_read_by_free_busy_where_t
         assert differing(site) & said == set()
         assert set(site.wrong()) & (reachable - said) == set()
         (guid,) = {person.guid for person in company.world.people if person.name == min(said)}
-        account = site.engine.account(guid, clock.now())
+        account = site.engine.details(guid, clock.now())
         assert account is not None
         assert [type(each) for each in account.problems] == [SeriesNotExpanded]
         assert site.engine.status().restriction is None
@@ -148,7 +148,7 @@ async def test_with_the_right_everybody_is_read_in_details_again(
         await site.eventually(lambda: site.engine.status().watched == len(watched))
         company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
         for person in watched:
-            site.engine.visit(person.guid)
+            site.engine.resync(person.guid)
         await site.happens(ReadingRestricted)
         await site.settled()
         assert site.wrong() != {}
@@ -156,7 +156,7 @@ async def test_with_the_right_everybody_is_read_in_details_again(
 
         company.exchange.faults.clear()
         network_clock.ahead = timedelta(hours=1)
-        site.engine.visit(watched[0].guid)
+        site.engine.resync(watched[0].guid)
         await site.happens(ReadingUnrestricted)
         await site.pass_time(minutes=3)
         assert site.wrong() == {}
@@ -172,9 +172,9 @@ async def test_a_newcomer_whose_mailbox_cannot_be_looked_for_without_the_right_d
         await site.settled()
         company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
         company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="ResolveNames")
-        site.engine.visit(known.guid)
+        site.engine.resync(known.guid)
         await site.happens(ReadingRestricted)
         company.pbx.add_user(pbx_user(newcomer))
         found = await site.happens(UserTrouble, lambda each: each.user.guid == newcomer.guid)
         assert isinstance(found.failure, ImpersonationDenied)
-        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []

@@ -17,7 +17,7 @@ from engine.simulator.company import Company
 from engine.simulator.faults import Effect, ErrorCode, RedirectAddress, Reply
 from engine.simulator.world import Person, World
 from engine.simulator.world.scenarios import BERLIN, corp_world
-from engine.sync.events import LinkRecovered, LinkTrouble, ReadingRestricted, Side, UserTrouble
+from engine.sync.events import ConnectionLost, ConnectionRestored, ReadingRestricted, Side, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
 
@@ -58,7 +58,7 @@ def problems(site: Site) -> dict[str, str]:
 async def look_at(site: Site, *names: str, search: bool = False) -> None:
     for name in names:
         guid = site.company.world.person(name).guid
-        (site.engine.search if search else site.engine.visit)(guid)
+        (site.engine.reresolve if search else site.engine.resync)(guid)
     await site.settled()
 
 
@@ -134,7 +134,7 @@ async def test_a_directory_that_finds_nobody_at_the_start_clears_nobody(
         company.exchange.faults.add(effect, operation="ResolveNames")
         async with running_engine(company, clock, tmp_path, EWS) as site:
             await site.settled()
-            trouble = await site.happens(LinkTrouble, lambda each: each.side is Side.EXCHANGE)
+            trouble = await site.happens(ConnectionLost, lambda each: each.side is Side.EXCHANGE)
             assert isinstance(trouble.failure, NoCalendarReadable)
             assert "No mailbox was found for this user (6)" in trouble.failure.detail
             assert not site.engine.status().exchange.works
@@ -174,7 +174,7 @@ async def test_autodiscover_in_trouble_says_nothing_of_users(
         for name in NAMES:
             company.exchange.faults.add(effect, operation=operation, mailbox=f"{name}@corp.example")
     async with company, running_engine(company, clock, tmp_path, {}) as site:
-        await site.happens(LinkTrouble, lambda each: each.side is Side.EXCHANGE)
+        await site.happens(ConnectionLost, lambda each: each.side is Side.EXCHANGE)
         assert [each for each in site.happenings if isinstance(each, UserTrouble)] == []
         company.exchange.faults.clear()
         await site.eventually(lambda: busy(site) == set(NAMES))
@@ -202,7 +202,7 @@ async def test_one_403_at_the_very_start_is_over_in_a_minute(
     network_clock = ManualClock()
     company.exchange.faults.add(Reply(403), times=1)
     async with company, running_engine(company, clock, tmp_path, EWS, network_clock) as site:
-        trouble = await site.happens(LinkTrouble, lambda each: each.side is Side.EXCHANGE)
+        trouble = await site.happens(ConnectionLost, lambda each: each.side is Side.EXCHANGE)
         assert trouble.until is not None
         assert trouble.until - network_clock.now() <= timedelta(minutes=1)
 
@@ -248,7 +248,7 @@ async def test_denied_for_every_candidate_is_one_problem_of_the_service(
     tables = {"exchange": {**EWS["exchange"], "resolve_with": "candidates"}}
     network_clock = ManualClock()
     async with company, running_engine(company, clock, tmp_path, tables, network_clock) as site:
-        trouble = await site.happens(LinkTrouble, lambda each: each.side is Side.EXCHANGE)
+        trouble = await site.happens(ConnectionLost, lambda each: each.side is Side.EXCHANGE)
         assert isinstance(trouble.failure, ImpersonationRightMissing)
         assert [each for each in site.happenings if isinstance(each, UserTrouble)] == []
         asked = len(company.exchange.ledger.records(operation="ResolveNames"))
@@ -261,9 +261,9 @@ async def test_exchange_works_when_somebodys_calendar_is_read(
 ) -> None:
     fault = company.exchange.faults.add(ErrorCode("ErrorMailboxStoreUnavailable"), operation="FindItem")
     async with company, running_engine(company, clock, tmp_path, EWS) as site:
-        trouble = await site.happens(LinkTrouble, lambda each: isinstance(each.failure, NoCalendarReadable))
+        trouble = await site.happens(ConnectionLost, lambda each: isinstance(each.failure, NoCalendarReadable))
         assert "Exchange cannot read this mailbox at the moment (6)" in trouble.failure.detail
-        assert not any(isinstance(each, LinkRecovered) and each.side is Side.EXCHANGE for each in site.happenings)
+        assert not any(isinstance(each, ConnectionRestored) and each.side is Side.EXCHANGE for each in site.happenings)
         company.exchange.faults.clear(fault)
         await site.pass_time(minutes=6)
         assert site.engine.status().exchange.works

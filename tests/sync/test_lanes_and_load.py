@@ -58,7 +58,7 @@ async def test_nobody_is_written_twice_for_the_same_presence(tmp_path: Path) -> 
         first = len(site.company.pbx.ledger.writes)
         for _ in range(5):
             for person in world.people:
-                site.engine.visit(person.guid)
+                site.engine.resync(person.guid)
             await site.pass_time(minutes=2)
         assert site.company.exchange.ledger.operations["FindItem"] >= 5 * 30
         assert len(site.company.pbx.ledger.writes) == first == 30

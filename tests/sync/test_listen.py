@@ -15,7 +15,7 @@ from engine.simulator.company import MASTER, PBX_PASSWORD, Company
 from engine.simulator.pbx.connection import AppObject
 from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.world.scenarios import corp_world
-from engine.sync.events import LinkRecovered, LinkTrouble, ListeningForPbx, PbxRefused, PresenceConfirmed, Side
+from engine.sync.events import ConnectionLost, ConnectionRestored, ListeningForPbx, PbxRejected, PresenceConfirmed, Side
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
 
@@ -56,7 +56,7 @@ async def connecting(
 
 async def test_the_pbx_shows_what_the_calendars_say(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with listening_engine(company, clock, tmp_path) as site:
-        waiting = await site.happens(LinkTrouble, lambda each: each.side is Side.PBX)
+        waiting = await site.happens(ConnectionLost, lambda each: each.side is Side.PBX)
         assert isinstance(waiting.failure, PbxNotConnected)
         async with await connecting(site, tmp_path, company.pbx):
             await site.settled()
@@ -70,7 +70,7 @@ async def test_after_a_drop_only_what_changed_is_written(company: Company, clock
     async with listening_engine(company, clock, tmp_path) as site:
         async with await connecting(site, tmp_path, company.pbx):
             await site.settled()
-        await site.happens(LinkTrouble, lambda each: isinstance(each.failure, PbxUnreachable))
+        await site.happens(ConnectionLost, lambda each: isinstance(each.failure, PbxUnreachable))
         before = {person.guid: site.shown(person) for person in company.world.people}
         written = len(company.pbx.ledger.writes)
         await clock.advance(15 * 60)
@@ -94,7 +94,7 @@ async def test_a_second_pbx_is_refused_by_name_and_never_written_to(
             await connecting(site, tmp_path, company.pbx, "second"),
         ):
             await site.settled()
-            refused = await site.happens(PbxRefused)
+            refused = await site.happens(PbxRejected)
             assert (refused.name, type(refused.failure)) == ("branch", WrongPbx)
             assert MASTER in str(refused.failure)
             assert set(site.engine.status().refused_pbxs) == {"branch"}
@@ -102,4 +102,4 @@ async def test_a_second_pbx_is_refused_by_name_and_never_written_to(
         assert branch.ledger.writes == []
         confirmed = [each.user.guid for each in site.happenings if isinstance(each, PresenceConfirmed)]
         assert len(confirmed) == len(set(confirmed)) == len(company.pbx.ledger.writes)
-        assert sum(isinstance(each, LinkRecovered) and each.side is Side.PBX for each in site.happenings) == 1
+        assert sum(isinstance(each, ConnectionRestored) and each.side is Side.PBX for each in site.happenings) == 1

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from engine.simulator.company import Company
 from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock
-from engine.sync.events import LinkRecovered, Side
+from engine.sync.events import ConnectionRestored, Side
 from tests.support.clock import ManualClock
 from tests.support.site import ews_schema, running_engine
 
@@ -27,7 +27,7 @@ async def test_presences_are_written_while_users_are_still_copied(tmp_path: Path
         site.company.pbx.behaviour.answers_replication = False
         await site.eventually(lambda: len(site.company.pbx.ledger.writes) > 10)
         assert site.engine.status().users < 150
-        assert not any(isinstance(each, LinkRecovered) and each.side is Side.PBX for each in site.happenings)
+        assert not any(isinstance(each, ConnectionRestored) and each.side is Side.PBX for each in site.happenings)
         site.company.pbx.behaviour.answers_replication = True
         site.company.pbx.drop()
         await site.settled()

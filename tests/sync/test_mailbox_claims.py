@@ -66,7 +66,7 @@ async def test_desk_telephone_and_softphone_both_show_the_mailbox_and_name_each_
         assert details["anna"] == "anna@corp.example is also the mailbox of Anna Soft"
         assert details["anna-soft"] == "anna@corp.example is also the mailbox of Anna Desk"
         await site.happens(UserTrouble, lambda each: isinstance(each.failure, MailboxShared))
-        glance, account = site.engine.glance(SOFT.guid), site.engine.account(SOFT.guid, clock.now())
+        glance, account = site.engine.summary(SOFT.guid), site.engine.details(SOFT.guid, clock.now())
         assert glance
         assert account
         assert glance.problem is None

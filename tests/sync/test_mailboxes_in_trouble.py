@@ -10,7 +10,7 @@ from engine.exchange.errors import ServiceAccountBusy
 from engine.simulator.company import Company, pbx_user
 from engine.simulator.faults import ErrorCode, Hold, server_busy
 from engine.simulator.world import generate
-from engine.sync.events import AccountPaused, LinkTrouble
+from engine.sync.events import AccountPaused, ConnectionLost
 from tests.support.clock import ManualClock
 from tests.support.site import ews_schema, running_engine
 
@@ -36,7 +36,7 @@ async def test_more_mailboxes_than_there_are_lanes_hang_and_the_others_are_read(
             exchange.faults.add(hold, operation="FindItem", mailbox=mailbox or "")
         exchange.ledger.clear()
         for person in world.people:
-            site.engine.visit(person.guid)
+            site.engine.resync(person.guid)
         addresses = {person.mailbox for person in healthy}
         await site.eventually(
             lambda: addresses <= {each.mailbox for each in exchange.ledger.records(operation="FindItem", status=200)}
@@ -46,7 +46,7 @@ async def test_more_mailboxes_than_there_are_lanes_hang_and_the_others_are_read(
             hold.release.set()
         await site.settled()
         assert site.wrong() == {}
-        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
 
 
 async def test_a_throttled_service_account_is_left_alone_while_known_mailboxes_are_read(tmp_path: Path) -> None:
@@ -70,4 +70,4 @@ async def test_a_throttled_service_account_is_left_alone_while_known_mailboxes_a
         ledger = company.exchange.ledger
         assert {record.mailbox for record in ledger.records(operation="FindItem")} == {p.mailbox for p in known}
         assert ledger.operations["ResolveNames"] == 0
-        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []

@@ -12,8 +12,8 @@ from engine.core.appointments import Appointment
 from engine.core.presence import decide
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import CLEARED, PresenceSettings
-from engine.exchange.source import Urgency
-from engine.sync.events import Happening, UserRecovered, UserTrouble
+from engine.exchange.source import Priority
+from engine.sync.events import Event, UserRecovered, UserTrouble
 from tests.support.api import NINE, InstantSource, people, served_engine
 
 USERS = people(3)
@@ -28,13 +28,13 @@ def breaking(appointments: Sequence[Appointment], settings: PresenceSettings, no
 
 async def test_a_mistake_has_a_name_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.sync.decider.decide", breaking)
-    source, happenings = InstantSource(), list[Happening]()
+    source, happenings = InstantSource(), list[Event]()
     source.watched.add(ADDRESS)
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
         served.engine.observe(happenings.append)
         source.calendars[ADDRESS] = (Appointment(id="odd", start=NINE, end=NINE + timedelta(hours=1)),)
-        source.tell(ADDRESS, Urgency.NOW)
+        source.tell(ADDRESS, Priority.NOW)
         await served.settled()
         [trouble] = [each for each in happenings if isinstance(each, UserTrouble)]
         assert (trouble.user.name, trouble.failure.slug) == ("user1", "engine-mistake")
@@ -47,12 +47,12 @@ async def test_a_mistake_has_a_name_and_an_end(tmp_path: Path, monkeypatch: pyte
         assert ([problem.type for problem in detail.problems], detail.decision) == (["engine-mistake"], None)
 
         for _ in range(2):
-            source.tell(ADDRESS, Urgency.NOW)
+            source.tell(ADDRESS, Priority.NOW)
             await served.settled()
         assert [each for each in happenings if isinstance(each, UserTrouble)] == [trouble]
 
         del source.calendars[ADDRESS]
-        source.tell(ADDRESS, Urgency.NOW)
+        source.tell(ADDRESS, Priority.NOW)
         await served.settled()
         assert [each.user.name for each in happenings if isinstance(each, UserRecovered)] == ["user1"]
         assert msgspec.convert(await served.get("/v1/status"), Status).unresolved == 0
@@ -68,10 +68,10 @@ async def test_what_cannot_be_decided_is_not_shown_for_longer_than_it_was_true(
     async with served_engine(tmp_path, USERS, source=source) as served:
         meeting = Appointment(id="meeting", start=NINE, end=NINE + timedelta(minutes=30))
         source.calendars[ADDRESS] = (meeting,)
-        source.tell(ADDRESS, Urgency.NOW)
+        source.tell(ADDRESS, Priority.NOW)
         await served.settled()
         source.calendars[ADDRESS] = (meeting, Appointment(id="odd", start=NINE, end=NINE + timedelta(hours=1)))
-        source.tell(ADDRESS, Urgency.NOW)
+        source.tell(ADDRESS, Priority.NOW)
         await served.settled()
         assert served.link.shown[USERS[1].guid].activity == "busy"
         await served.clock.advance(31 * 60)

@@ -12,13 +12,13 @@ import pytest
 
 from engine.core.users import User
 from engine.exchange.ews.source import EwsSource
-from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, Settings
+from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, SiteSettings
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import Cut, Delay, Effect, Hold, garbage, server_busy
 from engine.simulator.world import Person, generate
-from engine.sync.calendar_reader import Calendars
-from engine.sync.events import Circumstances, Happening, LinkTrouble
-from engine.sync.participants import Participant, Reading, Roster
+from engine.sync.calendar_reader import CalendarScheduler
+from engine.sync.events import ConnectionLost, Event, SyncContext
+from engine.sync.participants import Participant, Participants, Reading
 from engine.sync.slow_mailboxes import SLOW_SECONDS
 from tests.support.in_process import InProcessExchange
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
@@ -35,10 +35,10 @@ class Place:
     """Two hundred people, none of whom is watched, and what reads them."""
 
     server: InProcessExchange
-    roster: Roster
-    happenings: list[Happening]
+    roster: Participants
+    happenings: list[Event]
     people: tuple[Person, ...]
-    calendars: Calendars = field(init=False)
+    calendars: CalendarScheduler = field(init=False)
     awaited: dict[str, Reading | None] = field(default_factory=dict)
     all_read: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,7 +47,7 @@ class Place:
         loop = asyncio.get_running_loop()
         begun, before = loop.time(), {person.guid: self.roster[person.guid].reading for person in people}
         for person in self.people:
-            self.calendars.visit(person.guid)
+            self.calendars.resync(person.guid)
         self.awaited = {guid: reading for guid, reading in before.items() if reading is self.roster[guid].reading}
         self.all_read.clear()
         await self.all_read.wait()
@@ -69,7 +69,7 @@ def in_place(main: Callable[[Place], object], people: int = 200) -> None:
         clock = VirtualClock()
         world = generate(people, 0, date(2026, 3, 2), ZoneInfo("Europe/Berlin"))
         server = InProcessExchange(world, clock, Behaviour(subscriptions_per_mailbox=0), seconds=SECONDS)
-        settings = Settings(
+        settings = SiteSettings(
             pbx=PbxSettings(master="m"),
             exchange=ExchangeSettings(
                 type=ExchangeType.ON_PREMISES,
@@ -82,16 +82,16 @@ def in_place(main: Callable[[Place], object], people: int = 200) -> None:
         source = EwsSource(
             settings.exchange, with_subjects=True, exception_organizer=None, http=server, clock=clock, random=Random(3)
         )
-        happenings: list[Happening] = []
+        happenings: list[Event] = []
         roster = {
             each.guid: Participant(User(guid=each.guid, name=each.name, display_name=""), (each.mailbox or "",))
             for each in world.people
         }
-        around = Circumstances(
+        around = SyncContext(
             clock=clock, network_clock=clock, random=Random(5), observe=happenings.append, finished=lambda: None
         )
         place = Place(server, roster, happenings, world.people)
-        place.calendars = calendars = Calendars(
+        place.calendars = calendars = CalendarScheduler(
             roster, source, settings, around, changed=place.changed, shows_something=lambda guid: False
         )
         async with asyncio.TaskGroup() as group:
@@ -116,7 +116,7 @@ def test_nobody_waits_for_others() -> None:
         # Until it is known who hangs, each of them costs a moment; from then on nothing.
         assert max(took[:2]) < 2 * without + 2 * SLOW_SECONDS, (took, without)
         assert max(took[2:]) < 2 * without + 1, (took, without)
-        assert [each for each in place.happenings if isinstance(each, LinkTrouble)] == []
+        assert [each for each in place.happenings if isinstance(each, ConnectionLost)] == []
 
     in_place(sweeps)
 

@@ -1,7 +1,7 @@
 from engine.core.presence.model import CLEARED
 from engine.core.users import User, UserFilter, UserSelection
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
-from engine.sync.participants import Directory, Participant, Roster
+from engine.sync.participants import Membership, Participant, Participants
 
 ANNA = User(guid="a1", name="anna", groups=("sales",))
 BEN = User(guid="b2", name="ben", groups=("service",))
@@ -11,10 +11,10 @@ class Site:
     """A directory with its surroundings recorded."""
 
     def __init__(self, selection: UserSelection | None = None, remembered: frozenset[str] = frozenset()) -> None:
-        self.roster: Roster = {}
+        self.roster: Participants = {}
         self.arrived: list[str] = []
         self.departing: list[str] = []
-        self.directory = Directory(
+        self.directory = Membership(
             self.roster,
             selection or UserSelection(),
             remembered=lambda: remembered,

@@ -247,7 +247,7 @@ class PbxMachine(RuleBasedStateMachine):
             mailbox = self.stage.world.people[person].mailbox or ""
             item = self.stage.world.appointment("meeting", f"{starts}:00-12:00", show_as=state)
             self.stage.world.put(mailbox, item)
-            self.stage.site.engine.visit(self.stage.world.people[person].guid)
+            self.stage.site.engine.resync(self.stage.world.people[person].guid)
 
         self.do(step)
 
@@ -255,7 +255,7 @@ class PbxMachine(RuleBasedStateMachine):
     def calendar_is_emptied(self, person: int) -> None:
         async def step() -> None:
             self.stage.world.clear(self.stage.world.people[person].mailbox or "")
-            self.stage.site.engine.visit(self.stage.world.people[person].guid)
+            self.stage.site.engine.resync(self.stage.world.people[person].guid)
 
         self.do(step)
 

@@ -12,8 +12,8 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
 from engine.pbx.errors import PbxUnreachable, PresenceRefused, PresenceTakenOver, PresenceUnanswered
 from engine.simulator.company import pbx_user
-from engine.sync.events import Circumstances, UserRecovered, UserTrouble
-from engine.sync.participants import Participant, Roster
+from engine.sync.events import SyncContext, UserRecovered, UserTrouble
+from engine.sync.participants import Participant, Participants
 from engine.sync.readback import BEGUN_AFTER, GIVEN_UP_AFTER, READS_PER_SECOND, ReadBack
 from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
@@ -49,7 +49,7 @@ async def reading_back(link: RecordingLink, guids: str, directory: Path) -> Asyn
 class Reader:
     def __init__(self, desk: Desk, link: RecordingLink, clock: ManualClock) -> None:
         self.link, self.clock, self.desk = link, clock, desk
-        around = Circumstances(
+        around = SyncContext(
             clock=clock,
             network_clock=clock,
             random=None,  # type: ignore[arg-type]
@@ -239,8 +239,8 @@ async def test_ten_thousand_users_cost_twenty_reads_a_second_and_no_more(tmp_pat
             self.asked += 1
 
     clock, everybody = ManualClock(), Everybody()
-    roster: Roster = {str(number): Participant(User(guid=str(number), name="x")) for number in range(10_000)}
-    around = Circumstances(clock=clock, network_clock=clock, random=None, observe=None, finished=None)  # type: ignore[arg-type]
+    roster: Participants = {str(number): Participant(User(guid=str(number), name="x")) for number in range(10_000)}
+    around = SyncContext(clock=clock, network_clock=clock, random=None, observe=None, finished=None)  # type: ignore[arg-type]
     part = ReadBack(roster, everybody, around)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(part.run())
@@ -255,7 +255,7 @@ async def test_ten_thousand_users_cost_twenty_reads_a_second_and_no_more(tmp_pat
 async def _busy_site(site: Site) -> None:
     for person in site.company.world.people:
         site.company.world.put(person.mailbox or "", site.company.world.appointment("Meeting", "09:00-12:00"))
-        site.engine.visit(person.guid)
+        site.engine.resync(person.guid)
     await site.eventually(lambda: not site.wrong() and site.shown(site.company.world.people[0]) != CLEARED)
     await site.settled()
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sync.scheduling import Alarm, Timetable
+from engine.sync.scheduling import Schedule, WakeableTimer
 from tests.support.clock import ManualClock
 
 START = ManualClock().now()
@@ -15,7 +15,7 @@ def at(seconds: float) -> datetime:
 
 
 def test_whoever_is_due_longest_comes_first_and_once() -> None:
-    timetable = Timetable()
+    timetable = Schedule()
     timetable.set("b", START + timedelta(seconds=2))
     timetable.set("a", START + timedelta(seconds=1))
     timetable.set("c", START + timedelta(seconds=9))
@@ -25,7 +25,7 @@ def test_whoever_is_due_longest_comes_first_and_once() -> None:
 
 
 def test_setting_again_moves_and_discarding_removes() -> None:
-    timetable = Timetable()
+    timetable = Schedule()
     timetable.set("a", START)
     timetable.set("a", START + timedelta(seconds=60))
     timetable.set("b", START)
@@ -37,7 +37,7 @@ def test_setting_again_moves_and_discarding_removes() -> None:
 
 
 def test_bringing_forward_never_postpones() -> None:
-    timetable = Timetable()
+    timetable = Schedule()
     timetable.bring_forward("a", at(60))
     timetable.bring_forward("a", at(90))
     assert timetable.earliest() == at(60)
@@ -48,7 +48,7 @@ def test_bringing_forward_never_postpones() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)), max_size=40), st.integers(0, 20))
 def test_it_equals_a_plain_dictionary(changes: list[tuple[str, int | None]], now: int) -> None:
-    timetable, model = Timetable(), dict[str, int]()
+    timetable, model = Schedule(), dict[str, int]()
     for key, seconds in changes:
         if seconds is None:
             timetable.discard(key)
@@ -63,7 +63,7 @@ def test_it_equals_a_plain_dictionary(changes: list[tuple[str, int | None]], now
 
 
 def test_moving_the_same_keys_again_and_again_takes_no_more_room() -> None:
-    timetable = Timetable()
+    timetable = Schedule()
     for turn in range(10_000):
         timetable.set(str(turn % 10), START + timedelta(days=1, seconds=turn))
     assert len(timetable) == 10
@@ -73,7 +73,7 @@ def test_moving_the_same_keys_again_and_again_takes_no_more_room() -> None:
 
 async def test_an_alarm_rings_at_its_instant_or_when_woken() -> None:
     clock = ManualClock()
-    alarm = Alarm(clock)
+    alarm = WakeableTimer(clock)
     rung: list[str] = []
 
     async def wait(until: float | None, name: str) -> None:
@@ -95,7 +95,7 @@ async def test_an_alarm_rings_at_its_instant_or_when_woken() -> None:
 
 
 async def test_waking_before_the_wait_is_not_lost() -> None:
-    alarm = Alarm(ManualClock())
+    alarm = WakeableTimer(ManualClock())
     alarm.wake()
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(alarm.wait(None))
@@ -104,7 +104,7 @@ async def test_waking_before_the_wait_is_not_lost() -> None:
 
 
 def test_hastening_never_puts_off() -> None:
-    timetable = Timetable()
+    timetable = Schedule()
     timetable.bring_forward("a", at(2))
     timetable.bring_forward("b", at(2))
     timetable.bring_forward("a", at(9))

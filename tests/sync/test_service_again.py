@@ -10,7 +10,7 @@ from engine.simulator.company import Company
 from engine.simulator.faults import Hold, Reply, ews_switched_off
 from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
-from engine.sync.events import LinkTrouble, UserTrouble
+from engine.sync.events import ConnectionLost, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.site import ews_schema, running_engine
 
@@ -31,16 +31,16 @@ async def test_an_answer_that_was_under_way_ends_the_pause(tmp_path: Path, clock
         slow, *others = [each for each in company.world.people if each.mailbox and each.may_impersonate][:4]
         hold, faults = Hold(), company.exchange.faults
         faults.add(hold, operation="FindItem", mailbox=slow.mailbox or "", times=1)
-        site.engine.visit(slow.guid)
+        site.engine.resync(slow.guid)
         await hold.reached.wait()
         for person in others:
             faults.add(ews_switched_off(), operation="FindItem", mailbox=person.mailbox or "", times=1)
-            site.engine.visit(person.guid)
+            site.engine.resync(person.guid)
         await site.eventually(lambda: not site.engine.status().exchange.works)
         hold.release.set()
         await site.eventually(lambda: site.engine.status().exchange.works)
         reads = company.exchange.ledger.operations["FindItem"]
-        site.engine.visit(slow.guid)
+        site.engine.resync(slow.guid)
         await site.eventually(lambda: company.exchange.ledger.operations["FindItem"] > reads)
 
 
@@ -51,10 +51,10 @@ async def test_one_mailbox_that_ews_is_switched_off_for_stops_no_other(tmp_path:
         await site.settled()
         anna, other = company.world.person("anna.mueller"), company.world.person("kweiss")
         company.exchange.faults.add(Reply(403), mailbox=anna.mailbox or "")
-        site.engine.visit(anna.guid)
+        site.engine.resync(anna.guid)
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
         assert isinstance(found.failure, EwsForbidden)
         reads = company.exchange.ledger.operations["FindItem"]
-        site.engine.visit(other.guid)
+        site.engine.resync(other.guid)
         await site.eventually(lambda: company.exchange.ledger.operations["FindItem"] > reads)
-        assert [each for each in site.happenings if isinstance(each, LinkTrouble)] == []
+        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sync.slow_mailboxes import SlowMailboxes
+from engine.sync.slow_mailboxes import SlowMailboxLimiter
 
 
-def with_slow(*keys: str, share: int = 2) -> SlowMailboxes:
-    mailboxes = SlowMailboxes(share)
+def with_slow(*keys: str, share: int = 2) -> SlowMailboxLimiter:
+    mailboxes = SlowMailboxLimiter(share)
     mailboxes.ended("quick", 0.1)
     for key in (*keys, *keys):
         mailboxes.ended(key, 30)
@@ -16,37 +16,37 @@ def with_slow(*keys: str, share: int = 2) -> SlowMailboxes:
 
 def test_no_more_slow_ones_than_their_share_and_then_in_their_order() -> None:
     mailboxes = with_slow("a", "b", "c", "d")
-    assert [mailboxes.may_begin(key) for key in "abcd"] == [True, True, False, False]
-    assert mailboxes.may_begin("quick")
+    assert [mailboxes.admits(key) for key in "abcd"] == [True, True, False, False]
+    assert mailboxes.admits("quick")
     assert mailboxes.ended("a", 30) == "c"
-    assert mailboxes.may_begin("c")
+    assert mailboxes.admits("c")
     assert mailboxes.ended("quick", 0.1) is None
     assert mailboxes.ended("b", 30) == "d"
 
 
 def test_one_that_is_quick_again_is_like_any_other() -> None:
     mailboxes = with_slow("a", share=1)
-    assert mailboxes.may_begin("a")
+    assert mailboxes.admits("a")
     mailboxes.ended("a", 0.2)
     for _ in range(2):
         mailboxes.ended("b", 30)
-    assert mailboxes.may_begin("b")
-    assert mailboxes.may_begin("a")
+    assert mailboxes.admits("b")
+    assert mailboxes.admits("a")
 
 
 def test_one_long_visit_is_no_habit() -> None:
     mailboxes = with_slow("a", share=1)
     mailboxes.ended("b", 30)
-    assert mailboxes.may_begin("a")
-    assert mailboxes.may_begin("b")
+    assert mailboxes.admits("a")
+    assert mailboxes.admits("b")
 
 
 def test_where_all_take_long_none_is_special() -> None:
-    mailboxes = SlowMailboxes(share=1)
+    mailboxes = SlowMailboxLimiter(share=1)
     for number in range(100):
-        assert mailboxes.may_begin(str(number))
+        assert mailboxes.admits(str(number))
         mailboxes.ended(str(number), 20)
-    assert all(mailboxes.may_begin(str(number)) for number in range(100))
+    assert all(mailboxes.admits(str(number)) for number in range(100))
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 100)), max_size=200))
@@ -56,7 +56,7 @@ def test_nobody_is_forgotten(visits: list[tuple[str, float]]) -> None:
     turned_away: set[str] = set()
 
     def begin(key: str, seconds: float) -> None:
-        if mailboxes.may_begin(key):
+        if mailboxes.admits(key):
             under_way[key] = seconds
         else:
             turned_away.add(key)

@@ -16,8 +16,8 @@ from engine.api.schema import Status
 from engine.core.mistakes import MistakeLog, traceback_of
 from engine.core.seldom import MOST_KEYS, PAUSE, Seldom
 from engine.store.errors import StoreFailure, StoreUnusable
-from engine.sync.calendar_reader import Calendars
-from engine.sync.task_supervisor import PAUSES, WELL_AGAIN_AFTER, Supervisor
+from engine.sync.calendar_reader import CalendarScheduler
+from engine.sync.task_supervisor import PAUSES, WELL_AGAIN_AFTER, TaskSupervisor
 from tests.pbx.support import eventually
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
@@ -32,7 +32,7 @@ class Stage:
         self.clock = ManualClock()
         self.again: list[str] = []
         self.noted: list[int] = []
-        self.supervisor = Supervisor(
+        self.supervisor = TaskSupervisor(
             self.clock,
             Random(1),
             MistakeLog(logger, self.clock),
@@ -190,8 +190,8 @@ async def test_what_happens_often_is_said_seldom_and_counted() -> None:
 
 PARTS = {
     "engine.sync.decider.Decider._decide": "deciding presences",
-    "engine.sync.reconciler.Setback.run": "watching the clock",
-    "engine.sync.calendar_reader.Calendars._wait_for_service": "reading calendars",
+    "engine.sync.reconciler.ClockStepDetector.run": "watching the clock",
+    "engine.sync.calendar_reader.CalendarScheduler._wait_for_service": "reading calendars",
     "engine.sync.readback.ReadBack._is_anybody_waiting": "reading presences back",
     "tests.support.api.InstantLink.run": "the link to the PBX",
     "tests.support.api.InstantSource.run": "notifications from Exchange",
@@ -229,15 +229,15 @@ async def test_the_engine_goes_on_whatever_breaks_in_a_part(
 async def test_a_mistake_while_a_calendar_is_read_concerns_that_user_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    working, broke = Calendars._succeeded, list[str]()
+    working, broke = CalendarScheduler._succeeded, list[str]()
 
-    def breaking(self: Calendars, guid: str, *more: Any) -> None:
+    def breaking(self: CalendarScheduler, guid: str, *more: Any) -> None:
         if not broke:
             broke.append(guid)
             raise ZeroDivisionError
         working(self, guid, *more)
 
-    monkeypatch.setattr(Calendars, "_succeeded", breaking)
+    monkeypatch.setattr(CalendarScheduler, "_succeeded", breaking)
     users = people(3)
     async with served_engine(tmp_path, users) as served:
         await eventually(lambda: len(served.link.shown) == len(users) - 1)
@@ -256,7 +256,7 @@ async def test_an_observer_that_fails_stops_nothing(tmp_path: Path, caplog: pyte
         await served.settled()
         served.engine.observe(clumsy)
         for user in users:
-            served.engine.visit(user.guid)
+            served.engine.resync(user.guid)
         await served.settled()
         assert len(served.link.shown) == len(users)
     assert caplog.text.count("Traceback") == 1

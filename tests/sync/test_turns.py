@@ -15,10 +15,10 @@ from engine.core.presence.model import CLEARED, Presence, PresenceSettings
 from engine.core.users import User
 from engine.exchange.source import Window
 from engine.server.state import MADE_IN_A_ROW
-from engine.store.presence import Written
+from engine.store.presence import PresenceRecord
 from engine.sync.decider import Decider
-from engine.sync.events import Circumstances
-from engine.sync.participants import Participant, Reading, Roster
+from engine.sync.events import SyncContext
+from engine.sync.participants import Participant, Participants, Reading
 from engine.sync.writer import LOOKED_AT_IN_A_ROW
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
@@ -32,7 +32,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
     "kept",
     [
         Reading(Window(NOW, NOW), (Appointment(id="a", start=NOW, end=NOW),), NOW),
-        Written(Presence("busy"), NOW, Presence("away"), NOW),
+        PresenceRecord(Presence("busy"), NOW, Presence("away"), NOW),
         PastChange(at=NOW, presence=Shown(activity="busy", note="")),
     ],
     ids=lambda each: type(each).__name__,
@@ -70,7 +70,7 @@ async def test_ten_thousand_rows_that_are_outdated_leave_the_loop_many_turns(tmp
 
 
 async def test_a_storm_of_decisions_leaves_the_loop_many_turns() -> None:
-    roster: Roster = {}
+    roster: Participants = {}
     for number in range(USERS):
         user = User(guid=f"{number:032x}", name=f"user{number}")
         roster[user.guid] = Participant(user, departing=True)
@@ -82,11 +82,9 @@ async def test_a_storm_of_decisions_leaves_the_loop_many_turns() -> None:
 
     clock = ManualClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
     done = asyncio.Event()
-    around = Circumstances(
-        clock=clock, network_clock=clock, random=Random(1), observe=lambda _: None, finished=done.set
-    )
+    around = SyncContext(clock=clock, network_clock=clock, random=Random(1), observe=lambda _: None, finished=done.set)
     settings = PresenceSettings(timezone=ZoneInfo("UTC"))
-    decider = Decider(roster, settings, around, written=lambda _: Written(None, None), want=want)
+    decider = Decider(roster, settings, around, written=lambda _: PresenceRecord(None, None), want=want)
     for guid in roster:
         decider.mark(guid)
     running = asyncio.get_running_loop().create_task(decider.run())

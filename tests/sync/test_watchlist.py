@@ -3,7 +3,7 @@
 import pytest
 
 from engine.exchange.source import Mailbox
-from engine.sync.participants import Watchlist
+from engine.sync.participants import MailboxIndex
 
 URL = "https://mail.example.com/EWS/Exchange.asmx"
 ANNA, BERT = Mailbox("anna@example.com", URL), Mailbox("bert@example.com", URL)
@@ -15,11 +15,11 @@ def unwatched() -> list[Mailbox]:
 
 
 @pytest.fixture
-def watchlist(unwatched: list[Mailbox]) -> Watchlist:
-    return Watchlist(unwatched.append)
+def watchlist(unwatched: list[Mailbox]) -> MailboxIndex:
+    return MailboxIndex(unwatched.append)
 
 
-def test_two_users_may_share_a_mailbox(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:
+def test_two_users_may_share_a_mailbox(watchlist: MailboxIndex, unwatched: list[Mailbox]) -> None:
     watchlist.put("one", ANNA)
     watchlist.put("two", ANNA)
     assert set(watchlist.guids("Anna@Example.com")) == {"one", "two"}
@@ -32,7 +32,7 @@ def test_two_users_may_share_a_mailbox(watchlist: Watchlist, unwatched: list[Mai
     assert watchlist.guids("anna@example.com") == ()
 
 
-def test_who_has_another_mailbox_leaves_the_first(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:
+def test_who_has_another_mailbox_leaves_the_first(watchlist: MailboxIndex, unwatched: list[Mailbox]) -> None:
     watchlist.put("one", ANNA)
     watchlist.put("one", BERT)
     assert unwatched == [ANNA]
@@ -40,7 +40,7 @@ def test_who_has_another_mailbox_leaves_the_first(watchlist: Watchlist, unwatche
     assert set(watchlist.guids("bert@example.com")) == {"one"}
 
 
-def test_a_mailbox_on_another_server_is_the_same(watchlist: Watchlist, unwatched: list[Mailbox]) -> None:
+def test_a_mailbox_on_another_server_is_the_same(watchlist: MailboxIndex, unwatched: list[Mailbox]) -> None:
     watchlist.put("one", ANNA)
     moved = Mailbox(ANNA.address, "https://branch.example.com/EWS/Exchange.asmx")
     watchlist.put("one", moved)

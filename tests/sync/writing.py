@@ -14,8 +14,8 @@ from engine.pbx.errors import PbxFailure
 from engine.settings.model import PbxSettings
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
-from engine.sync.events import Circumstances, Happening
-from engine.sync.participants import Participant, Roster
+from engine.sync.events import Event, SyncContext
+from engine.sync.participants import Participant, Participants
 from engine.sync.writer import PresenceLink, Writer
 
 
@@ -53,8 +53,8 @@ class Desk:
     """A running writer and what it works on."""
 
     writer: Writer
-    roster: Roster
-    happenings: list[Happening] = field(default_factory=list)
+    roster: Participants
+    happenings: list[Event] = field(default_factory=list)
 
     def desire(self, guid: str, presence: Presence) -> None:
         self.roster[guid].desired = presence
@@ -71,8 +71,8 @@ async def running_writer(
     per_second: float = 50.0,
     in_flight: int = 10,
 ) -> AsyncIterator[Desk]:
-    happenings: list[Happening] = []
-    roster: Roster = {guid: Participant(User(guid=guid, name=f"user {guid}")) for guid in guids}
+    happenings: list[Event] = []
+    roster: Participants = {guid: Participant(User(guid=guid, name=f"user {guid}")) for guid in guids}
     database = Database(directory / "state")
     await database.open()
     try:
@@ -81,7 +81,7 @@ async def running_writer(
             link,
             AcknowledgedPresences(database),
             PbxSettings(master="m", writes_per_second=per_second, writes_in_flight=in_flight),
-            Circumstances(
+            SyncContext(
                 clock=clock,
                 network_clock=clock,
                 random=Random(1),

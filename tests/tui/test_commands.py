@@ -12,7 +12,7 @@ from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 from calendar_tui.documents.frame import help_document, palette_document
 from calendar_tui.main import _parser
-from calendar_tui.screens.overview import ProblemView
+from calendar_tui.screens.overview import ProblemScreen
 from tests.support.api import people, served_engine
 from tests.support.exchanges import traced
 from tests.support.tui import Terminal, terminal
@@ -101,7 +101,7 @@ async def to_place(shown: Terminal, place: str) -> None:
         await shown.press("enter")
         await shown.shows("Appointments")
     if place == "problem":
-        await shown.app.push_screen(ProblemView(shown.app, "any"))
+        await shown.app.push_screen(ProblemScreen(shown.app, "any"))
     if place in BESIDE:
         _, text, keys = BESIDE[place]
         await shown.shows(text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.private_files import last_words, report
+from calendar_tui.private_files import crash_report, report
 from tests.support.pty import on_terminal
 
 SECRET = "Kuendigung-Meier"
@@ -18,15 +18,15 @@ def mistaken(self):
 PROGRAM = """
 import sys
 from calendar_tui.main import main
-from calendar_tui.screens.overview import OverviewView
-from calendar_tui.session import Session
+from calendar_tui.screens.overview import OverviewScreen
+from calendar_tui.session import EngineSession
 {show}
 {place} = mistaken
 sys.exit(main())
 """
 PLACES = {
-    "a view": PROGRAM.format(show=SHOW, place="OverviewView.refresh_content"),
-    "a worker": PROGRAM.format(show=SHOW.replace("def", "async def"), place="Session.run"),
+    "a view": PROGRAM.format(show=SHOW, place="OverviewScreen.refresh_content"),
+    "a worker": PROGRAM.format(show=SHOW.replace("def", "async def"), place="EngineSession.run"),
 }
 
 
@@ -73,4 +73,4 @@ def test_every_error_that_led_to_it_is_told() -> None:
 def test_nowhere_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    assert "could not be written to" in last_words(ValueError(SECRET))
+    assert "could not be written to" in crash_report(ValueError(SECRET))

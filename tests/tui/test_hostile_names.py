@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from calendar_tui.app import MAIN_VIEWS
 from calendar_tui.documents.user import user_text
-from calendar_tui.terminal import Letters, Look
+from calendar_tui.terminal import CharacterSet, TerminalCapabilities
 from engine.api.schema import UserDetail
 from tests.support.api import NINE, SETTINGS, an_exchange, served_engine
 from tests.support.hostile import NAME, USERS, harm_in, harm_in_lines, hostile_source
@@ -62,7 +62,7 @@ async def test_every_view_shows_them_and_none_lets_them_through(tmp_path: Path) 
             await shown.shows("ERROR forged")
             seen(shown)
             assert line.value == NAME
-        async with terminal(served.socket, look=Look(letters=Letters.ASCII)) as plain:
+        async with terminal(served.socket, look=TerminalCapabilities(letters=CharacterSet.ASCII)) as plain:
             plain.app.open_view("users")
             await plain.shows("owned")
             assert seen(plain).isascii()

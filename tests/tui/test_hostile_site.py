@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calendar_tui.app import MAIN_VIEWS
-from calendar_tui.terminal import Letters, Look
+from calendar_tui.terminal import CharacterSet, TerminalCapabilities
 from tests.support.hostile import harm_in, harm_in_lines
 from tests.support.hostile_site import (
     CODED,
@@ -57,9 +57,11 @@ def seen(shown: Terminal) -> str:
     return picture
 
 
-@pytest.mark.parametrize(("size", "letters"), [((80, 24), Letters.ALL), ((160, 50), Letters.ASCII)])
-async def test_no_view_lets_any_of_it_through(site: HostileSite, size: tuple[int, int], letters: Letters) -> None:
-    async with terminal(site.socket, size=size, look=Look(letters=letters), real_time=site.clock.now) as shown:
+@pytest.mark.parametrize(("size", "letters"), [((80, 24), CharacterSet.ALL), ((160, 50), CharacterSet.ASCII)])
+async def test_no_view_lets_any_of_it_through(site: HostileSite, size: tuple[int, int], letters: CharacterSet) -> None:
+    async with terminal(
+        site.socket, size=size, look=TerminalCapabilities(letters=letters), real_time=site.clock.now
+    ) as shown:
         for name in MAIN_VIEWS:
             shown.app.open_view(name)
             await shown.pilot.pause()
@@ -103,7 +105,7 @@ async def test_no_exchange_lets_any_of_it_through(site: HostileSite) -> None:
         await shown.shows("FindItem")
         await shown.press("home", "enter")
         shown_in, last = 0, ""
-        while last != (last := shown.view.path()):
+        while last != (last := shown.view.breadcrumb()):
             for key in ("tab", "tab", "y", "v", "y", "tab", "y", "tab", "y", "c", "x", "w"):
                 await shown.press(key)
                 shown_in += SHOWN in seen(shown)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from calendar_tui.documents.lines import Line, Role, Span, cut, difference, fitted, wrapped
-from calendar_tui.terminal import Letters, written
+from calendar_tui.terminal import CharacterSet, written
 from engine.display import SIGNS
 
 TEXTS = st.text("aäß漢字 é○●…ﬁ\u0301-", max_size=30)
@@ -23,11 +23,11 @@ def test_fitted_is_as_wide_as_asked_for(text: str, width: int) -> None:
         assert fitted(text, width).rstrip() == text.rstrip()
 
 
-@given(TEXTS, st.sampled_from(Letters))
-def test_other_signs_are_as_wide(text: str, letters: Letters) -> None:
+@given(TEXTS, st.sampled_from(CharacterSet))
+def test_other_signs_are_as_wide(text: str, letters: CharacterSet) -> None:
     signs = written(text, letters)
     assert cell_len(signs) == cell_len(text)
-    if letters is Letters.ASCII:
+    if letters is CharacterSet.ASCII:
         assert signs.isascii()
 
 
@@ -39,8 +39,8 @@ def test_every_glyph_has_a_sign_of_its_width() -> None:
 
 
 def test_names_stay_readable_in_ascii() -> None:
-    assert written("Jürgen Groß, 漢", Letters.ASCII) == "Jurgen Gro?, ??"
-    assert written("Jürgen ● busy", Letters.NO_GLYPHS) == "Jürgen B busy"
+    assert written("Jürgen Groß, 漢", CharacterSet.ASCII) == "Jurgen Gro?, ??"
+    assert written("Jürgen ● busy", CharacterSet.NO_GLYPHS) == "Jürgen B busy"
 
 
 @given(LINES, LINES, st.integers(10, 90))

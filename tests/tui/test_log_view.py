@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.screens.log import LogView
-from calendar_tui.screens.log_entry import ExchangeView
+from calendar_tui.screens.log import LogScreen
+from calendar_tui.screens.log_entry import LogEntryScreen
 from tests.support.logged import failed, kept, logged_engine, some_exchanges, traced
 from tests.support.tui import Terminal, terminal
 
@@ -16,10 +16,10 @@ def found(directory: Path, pattern: str) -> list[Path]:
     return list(directory.glob(pattern))
 
 
-async def open_log(shown: Terminal) -> LogView:
+async def open_log(shown: Terminal) -> LogScreen:
     await shown.press("3")
     await shown.shows("09:05:00 FindItem")
-    assert isinstance(shown.view, LogView)
+    assert isinstance(shown.view, LogScreen)
     return shown.view
 
 
@@ -110,7 +110,7 @@ async def test_one_exchange_its_diagnosis_and_its_other_attempts(tmp_path: Path)
         await shown.shows("#3")
         await shown.press("enter")
         await shown.shows("Attempts of this request")
-        assert isinstance(shown.view, ExchangeView)
+        assert isinstance(shown.view, LogEntryScreen)
         assert "60% of 10 ms: waiting for Exchange to answer" in shown.grid()
         await shown.press("up", "enter")
         await shown.shows("✗ ErrorServerBusy  user3@corp.example (user User Number 3)")

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST
 from calendar_tui.documents.frame import footer
-from engine.daemon.daemon import Surroundings, open_site, serve
+from engine.daemon.daemon import Environment, open_daemon, serve
 from engine.server.app import ApiServer
-from engine.server.sockets import open_doors
+from engine.server.sockets import open_sockets
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.faults import server_busy
 from engine.simulator.world import Person, World
@@ -43,14 +43,14 @@ async def site_in_trouble(
         engine = {"socket": str(socket), "state_dir": str(directory / "state")}
         settings.write_text(company.settings(debug_log={"ews": True}, engine=engine, **tables))
         passwords = {"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD}
-        around = Surroundings(
+        around = Environment(
             environment={ENVIRONMENT[name]: password.reveal() for name, password in passwords.items()},
             clock=clock,
             network_clock=SteadyClock(speed=20),
             observe=lambda _: None,
             resolver=RoutedResolver(company.exchange.routes),
         )
-        async with open_site(settings, None, around) as site, asyncio.TaskGroup() as group:
+        async with open_daemon(settings, None, around) as site, asyncio.TaskGroup() as group:
             running = group.create_task(serve(site))
             async with asyncio.timeout(PATIENCE):
                 while not socket.exists():  # noqa: ASYNC110 - nothing else tells
@@ -121,9 +121,9 @@ async def test_exchange_is_overloaded(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_set_up_yet(tmp_path: Path) -> None:
-    around = Surroundings(environment={}, observe=lambda _: None)
-    async with open_site(tmp_path / "none.toml", None, around, state_dir=tmp_path / "state") as site:
-        with open_doors(tmp_path / "engine.sock", None, {}) as doors:
+    around = Environment(environment={}, observe=lambda _: None)
+    async with open_daemon(tmp_path / "none.toml", None, around, state_dir=tmp_path / "state") as site:
+        with open_sockets(tmp_path / "engine.sock", None, {}) as doors:
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(site.service.run())
                 serving = group.create_task(ApiServer(site.desk, doors, site.service.keep, more=site.parts).serve())

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from pytest_snapshot.plugin import Snapshot
 
-from calendar_tui.terminal import Letters, Look, ThemeName, written
+from calendar_tui.terminal import CharacterSet, TerminalCapabilities, ThemeName, written
 from engine.api.schema import RecentChanges
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
@@ -17,9 +17,9 @@ from tests.support.tui import Terminal, served_site, terminal
 MONDAY = date(2026, 3, 2)
 SIZES = ((80, 24), (120, 40))
 LOOKS = {
-    "normal": Look(),
-    "no-colour": Look(ThemeName.ANSI, colour=False),
-    "ascii": Look(letters=Letters.ASCII),
+    "normal": TerminalCapabilities(),
+    "no-colour": TerminalCapabilities(ThemeName.ANSI, colour=False),
+    "ascii": TerminalCapabilities(letters=CharacterSet.ASCII),
 }
 AT_RANDOM = (
     (re.compile(r"\d\d \w{3} \d\d:\d\d(?=, connection)"), "02 Mar 10:20"),  # by the clock of the network
@@ -91,7 +91,7 @@ async def pictures(shown: Terminal) -> dict[str, str]:
 
 def without_chance(picture: str) -> str:
     for chance, instead in AT_RANDOM:
-        picture = chance.sub(written(instead, Letters.ASCII) if picture.isascii() else instead, picture)
+        picture = chance.sub(written(instead, CharacterSet.ASCII) if picture.isascii() else instead, picture)
     return picture
 
 

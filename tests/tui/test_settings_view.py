@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from calendar_tui.screens.settings import SettingsView
+from calendar_tui.screens.settings import SettingsScreen
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
 from tests.support.tui import Terminal, terminal
 
 
-async def open_settings(shown: Terminal, words: str) -> SettingsView:
+async def open_settings(shown: Terminal, words: str) -> SettingsScreen:
     await shown.press("4")
     await shown.shows("PBX: which one, how it is reached")
     await shown.press("slash", *words, "enter")
-    assert isinstance(shown.view, SettingsView)
+    assert isinstance(shown.view, SettingsScreen)
     return shown.view
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from calendar_tui.terminal import Letters, Look, TerminalUnfit, ThemeName, look_of
+from calendar_tui.terminal import CharacterSet, TerminalCapabilities, TerminalUnfit, ThemeName, look_of
 from engine.core.users import User
 from tests.support.api import people, served_engine
 from tests.support.pty import is_running, on_terminal
@@ -111,11 +111,15 @@ def test_a_terminal_that_cannot_move_the_cursor() -> None:
 
 
 def test_looks() -> None:
-    assert look_of({"TERM": "xterm"}, "UTF-8") == Look(ThemeName.DARK, Letters.ALL)
-    assert look_of({"TERM": "xterm"}, "utf8", theme=ThemeName.LIGHT) == Look(ThemeName.LIGHT, Letters.ALL)
-    assert look_of({"TERM": "xterm"}, "utf-8", ascii_only=True).letters is Letters.ASCII
-    assert look_of({"TERM": "linux"}, "utf-8") == Look(ThemeName.ANSI, Letters.NO_GLYPHS)
-    assert look_of({"TERM": "xterm", "NO_COLOR": ""}, "utf-8") == Look(ThemeName.ANSI, Letters.ALL, colour=False)
+    assert look_of({"TERM": "xterm"}, "UTF-8") == TerminalCapabilities(ThemeName.DARK, CharacterSet.ALL)
+    assert look_of({"TERM": "xterm"}, "utf8", theme=ThemeName.LIGHT) == TerminalCapabilities(
+        ThemeName.LIGHT, CharacterSet.ALL
+    )
+    assert look_of({"TERM": "xterm"}, "utf-8", ascii_only=True).letters is CharacterSet.ASCII
+    assert look_of({"TERM": "linux"}, "utf-8") == TerminalCapabilities(ThemeName.ANSI, CharacterSet.NO_GLYPHS)
+    assert look_of({"TERM": "xterm", "NO_COLOR": ""}, "utf-8") == TerminalCapabilities(
+        ThemeName.ANSI, CharacterSet.ALL, colour=False
+    )
 
 
 @pytest.mark.parametrize(

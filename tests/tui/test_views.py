@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.screens.user import UserView
-from calendar_tui.screens.users import UsersView
+from calendar_tui.screens.user import UserScreen
+from calendar_tui.screens.users import UsersScreen
 from engine.exchange.errors import MailboxNotFound
 from tests.support.api import InstantSource, people, served_engine
 from tests.support.tui import terminal
@@ -39,7 +39,7 @@ async def test_from_a_problem_to_its_users(tmp_path: Path, source: InstantSource
             await shown.press("n")
             await shown.shows("no more users")
             await shown.press("escape")
-            assert isinstance(shown.view, UsersView)
+            assert isinstance(shown.view, UsersScreen)
             await shown.press("escape")
             await shown.shows("1–21 of 30")
             await shown.press("escape")
@@ -80,7 +80,7 @@ async def test_back_leads_where_one_came_from(tmp_path: Path) -> None:
             await shown.press("escape")
             await shown.shows("Users > User Number 0")
             await shown.press("escape")
-            assert isinstance(shown.view, UsersView)
+            assert isinstance(shown.view, UsersScreen)
 
 
 async def test_filter_as_typed_sort_and_errors(tmp_path: Path, source: InstantSource) -> None:
@@ -188,9 +188,9 @@ async def test_from_a_change_to_its_user_and_on(tmp_path: Path) -> None:
             await shown.shows("● busy       User Number")
             await shown.press("enter")
             await shown.shows("Appointments")
-            first = shown.view.path()
+            first = shown.view.breadcrumb()
             await shown.press("n")
-            await shown.eventually(lambda: shown.view.path() != first or "no more" in shown.grid())
+            await shown.eventually(lambda: shown.view.breadcrumb() != first or "no more" in shown.grid())
             await shown.press("p")
             await shown.press("escape")
             await shown.shows("Last changes")
@@ -216,6 +216,6 @@ async def test_one_user_who_goes(tmp_path: Path) -> None:
         async with terminal(served.socket) as shown:
             await shown.press("2", "enter")
             await shown.shows("Jour fixe")
-            assert isinstance(shown.view, UserView)
+            assert isinstance(shown.view, UserScreen)
             served.link.remove(shown.view.guid)
             await shown.shows("There is no such user")

@@ -9,7 +9,7 @@ from engine.api.schema.common import Trouble
 from engine.api.schema.operations import Operation
 from engine.api.schema.settings import Value
 
-Side = Literal["pbx", "exchange"]
+CheckSide = Literal["pbx", "exchange"]
 MOST = Meta(max_length=200)
 
 
@@ -44,6 +44,6 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """A probe as far as it has come: `names` are all its rungs, `rungs` those that are done."""
 
     operation: Operation
-    side: Side
+    side: CheckSide
     names: tuple[str, ...]
     rungs: tuple[RungAccount, ...]

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 Filter = Annotated[str, Meta(max_length=2000)]
-Side = Literal["request", "response"]
+BodySide = Literal["request", "response"]
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,22 +2,22 @@
 
 from engine.core.appointments import Oddity
 from engine.core.presence.decide import Decision, decide
-from engine.core.presence.model import CLEARED, DEFAULT_MAPPING, Kind, Presence, PresenceSettings, Target
-from engine.core.presence.reasons import Hidden, Outcome, Reason, Rule
+from engine.core.presence.model import CLEARED, DEFAULT_MAPPING, AppointmentKind, Presence, PresenceSettings, Target
+from engine.core.presence.reasons import AppointmentOutcome, Hidden, Reason, Rule
 from engine.core.presence.translations import is_supported_language, missing_messages, supported_languages
-from engine.core.presence.what_if import Change, Difference, differences, preview_day
+from engine.core.presence.what_if import PresenceChange, PresenceDifference, differences, preview_day
 
 __all__ = [
     "CLEARED",
     "DEFAULT_MAPPING",
-    "Change",
+    "AppointmentKind",
+    "AppointmentOutcome",
     "Decision",
-    "Difference",
     "Hidden",
-    "Kind",
     "Oddity",
-    "Outcome",
     "Presence",
+    "PresenceChange",
+    "PresenceDifference",
     "PresenceSettings",
     "Reason",
     "Rule",

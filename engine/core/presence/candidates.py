@@ -11,8 +11,8 @@ import msgspec
 
 from engine.core.appointments import Appointment, Oddity, Sensitivity, ShowAs
 from engine.core.presence.local_days import ONE_DAY, are_days, representable, start_of_day, whole_days, zone_told
-from engine.core.presence.model import DEFAULT_MAPPING, Kind, PresenceSettings, Target
-from engine.core.presence.reasons import Hidden, Outcome, Rule
+from engine.core.presence.model import DEFAULT_MAPPING, AppointmentKind, PresenceSettings, Target
+from engine.core.presence.reasons import AppointmentOutcome, Hidden, Rule
 from engine.core.presence.text import clean
 from engine.core.time_zones import TimeZoneDefinition
 
@@ -32,12 +32,12 @@ Rank = tuple[TitleClass, bool, int, timedelta, datetime, Identity]
 RULES = (Rule.TITLE, Rule.TARGET, Rule.KIND, Rule.LATER_START, Rule.EARLIER_END, Rule.SMALLER_ID)
 
 KIND_ORDER = (
-    Kind.TENTATIVE_EXCEPTION,
-    Kind.OOF,
-    Kind.BUSY,
-    Kind.TENTATIVE,
-    Kind.WORKING_ELSEWHERE,
-    Kind.NO_DATA,
+    AppointmentKind.TENTATIVE_EXCEPTION,
+    AppointmentKind.OOF,
+    AppointmentKind.BUSY,
+    AppointmentKind.TENTATIVE,
+    AppointmentKind.WORKING_ELSEWHERE,
+    AppointmentKind.NO_DATA,
 )
 
 
@@ -75,14 +75,14 @@ def _folded(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word.strip().casefold() for word in words if word.strip())
 
 
-KINDS: Mapping[str, Kind | None] = MappingProxyType(
+KINDS: Mapping[str, AppointmentKind | None] = MappingProxyType(
     {
         ShowAs.FREE: None,
-        ShowAs.TENTATIVE: Kind.TENTATIVE,
-        ShowAs.BUSY: Kind.BUSY,
-        ShowAs.OOF: Kind.OOF,
-        ShowAs.WORKING_ELSEWHERE: Kind.WORKING_ELSEWHERE,
-        ShowAs.NO_DATA: Kind.NO_DATA,
+        ShowAs.TENTATIVE: AppointmentKind.TENTATIVE,
+        ShowAs.BUSY: AppointmentKind.BUSY,
+        ShowAs.OOF: AppointmentKind.OOF,
+        ShowAs.WORKING_ELSEWHERE: AppointmentKind.WORKING_ELSEWHERE,
+        ShowAs.NO_DATA: AppointmentKind.NO_DATA,
     }
 )
 """The kind of each free/busy state, apart from tentative exceptions."""
@@ -101,12 +101,12 @@ class Candidate(msgspec.Struct, frozen=True, dict=True):
 
     appointment: Appointment
     settings: PresenceSettings
-    kind: Kind | None
+    kind: AppointmentKind | None
     target: Target | None
     start: datetime
     end: datetime
     last_day: date | None
-    dropped: Outcome | None
+    dropped: AppointmentOutcome | None
 
     @cached_property
     def rank(self) -> Rank:
@@ -156,10 +156,12 @@ def candidate(appointment: Appointment, settings: PresenceSettings) -> Candidate
     return Candidate(appointment, settings, kind, target, start, end, last_day, dropped)
 
 
-def _kind(appointment: Appointment, settings: PresenceSettings) -> Kind | None:
-    kind = KINDS.get(appointment.show_as, Kind.NO_DATA)
-    if kind is Kind.TENTATIVE and _is_exception(appointment.organizer, settings.tentative_exception_organizer):
-        return Kind.TENTATIVE_EXCEPTION
+def _kind(appointment: Appointment, settings: PresenceSettings) -> AppointmentKind | None:
+    kind = KINDS.get(appointment.show_as, AppointmentKind.NO_DATA)
+    if kind is AppointmentKind.TENTATIVE and _is_exception(
+        appointment.organizer, settings.tentative_exception_organizer
+    ):
+        return AppointmentKind.TENTATIVE_EXCEPTION
     return kind
 
 
@@ -179,15 +181,15 @@ def _whole_days(appointment: Appointment, zone: ZoneInfo) -> tuple[datetime, dat
     return start_of_day(days.first, zone), start_of_day(days.after, zone), days.after - ONE_DAY
 
 
-def _dropped(appointment: Appointment, target: Target | None, *, lasts: bool) -> Outcome | None:
+def _dropped(appointment: Appointment, target: Target | None, *, lasts: bool) -> AppointmentOutcome | None:
     if not appointment.is_understood:
-        return Outcome.LEFT_OUT
+        return AppointmentOutcome.LEFT_OUT
     if appointment.cancelled:
-        return Outcome.CANCELLED
+        return AppointmentOutcome.CANCELLED
     if target is None:
-        return Outcome.FREE
+        return AppointmentOutcome.FREE
     if not lasts:
-        return Outcome.WITHOUT_DURATION
+        return AppointmentOutcome.WITHOUT_DURATION
     if target is Target.IGNORE:
-        return Outcome.IGNORED
+        return AppointmentOutcome.IGNORED
     return None

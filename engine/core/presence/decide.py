@@ -8,10 +8,10 @@ from engine.core.appointments import Appointment
 from engine.core.presence.candidates import Candidate, candidate
 from engine.core.presence.local_days import announced_from, local_day, start_of_day
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings, Target
-from engine.core.presence.note import Moment, Note, available, bare, fitted, label, moment_of, next_change_of_words
+from engine.core.presence.note import Note, Until, available, bare, fitted, label, moment_of, next_change_of_words
 from engine.core.presence.reasons import Reason
 from engine.core.presence.situation import Situation, reasons, relevant, situation
-from engine.core.presence.translations import Catalogue, catalogue
+from engine.core.presence.translations import Translations, catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def decide_among(
     return _presence(here, note, settings, words), valid_until
 
 
-def _presence(here: Situation, note: Note | None, settings: PresenceSettings, words: Catalogue) -> Presence:
+def _presence(here: Situation, note: Note | None, settings: PresenceSettings, words: Translations) -> Presence:
     if note is None:
         return CLEARED
     target = here.active.target if here.active else None
@@ -67,13 +67,13 @@ def _presence(here: Situation, note: Note | None, settings: PresenceSettings, wo
     return Presence(activity, fitted(note, words, settings.note_max_length))
 
 
-def _note(here: Situation, today: date, settings: PresenceSettings, words: Catalogue) -> Note | None:
+def _note(here: Situation, today: date, settings: PresenceSettings, words: Translations) -> Note | None:
     active, following, zone = here.active, here.next, settings.timezone
     if active is None:
         if following is None:
             return None
         return Note(available(words), today, moment_of(following.start, zone), label(following, words))
-    end = moment_of(active.end, zone) if active.last_day is None else Moment(active.last_day, None)
+    end = moment_of(active.end, zone) if active.last_day is None else Until(active.last_day, None)
     if active.target is not Target.AVAILABLE:
         return Note(label(active, words), today, end)
     if following is None or following.start > active.end:

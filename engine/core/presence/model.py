@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 
-class Kind(StrEnum):
+class AppointmentKind(StrEnum):
     """Kind of an appointment, before the mapping."""
 
     BUSY = "busy"
@@ -30,14 +30,14 @@ class Target(StrEnum):
     IGNORE = "ignore"
 
 
-DEFAULT_MAPPING: Mapping[Kind, Target] = MappingProxyType(
+DEFAULT_MAPPING: Mapping[AppointmentKind, Target] = MappingProxyType(
     {
-        Kind.BUSY: Target.BUSY,
-        Kind.TENTATIVE: Target.IGNORE,
-        Kind.TENTATIVE_EXCEPTION: Target.AWAY,
-        Kind.OOF: Target.AWAY,
-        Kind.WORKING_ELSEWHERE: Target.AVAILABLE,
-        Kind.NO_DATA: Target.IGNORE,
+        AppointmentKind.BUSY: Target.BUSY,
+        AppointmentKind.TENTATIVE: Target.IGNORE,
+        AppointmentKind.TENTATIVE_EXCEPTION: Target.AWAY,
+        AppointmentKind.OOF: Target.AWAY,
+        AppointmentKind.WORKING_ELSEWHERE: Target.AVAILABLE,
+        AppointmentKind.NO_DATA: Target.IGNORE,
     }
 )
 
@@ -55,7 +55,7 @@ class PresenceSettings:
     priority_words: tuple[str, ...] = ()
     no_priority_words: tuple[str, ...] = ()
     tentative_exception_organizer: str | None = None
-    mapping: Mapping[Kind, Target] = field(default_factory=lambda: DEFAULT_MAPPING)
+    mapping: Mapping[AppointmentKind, Target] = field(default_factory=lambda: DEFAULT_MAPPING)
     horizon_hours: float | None = None
     note_max_length: int = 128
 

@@ -11,7 +11,7 @@ from babel.dates import format_date, format_skeleton, format_time
 from engine.core.presence.candidates import Candidate
 from engine.core.presence.model import Target
 from engine.core.presence.text import cut
-from engine.core.presence.translations import Catalogue, Sentence
+from engine.core.presence.translations import Sentence, Translations
 
 _LAST_WEEKDAY = timedelta(days=6)
 _TOMORROW = timedelta(days=1)
@@ -20,20 +20,20 @@ _SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _ORDINARY_BLANKS = str.maketrans(dict.fromkeys("\u00a0\u202f", " "))
 
 
-class Moment(msgspec.Struct, frozen=True, gc=False):
+class Until(msgspec.Struct, frozen=True, gc=False):
     """A local end time: `clock` on `day`, or the end of `day` if `clock` is None."""
 
     day: date
     clock: time | None
 
 
-def moment_of(instant: datetime, zone: ZoneInfo) -> Moment:
+def moment_of(instant: datetime, zone: ZoneInfo) -> Until:
     """Return local date and time in `zone` at `instant`."""
     local = instant.astimezone(zone)
-    return Moment(local.date(), local.time())
+    return Until(local.date(), local.time())
 
 
-def say_until(head: str, moment: Moment, today: date, words: Catalogue) -> str:
+def say_until(head: str, moment: Until, today: date, words: Translations) -> str:
     """Return `head` with its end time, as worded on the day `today`."""
     sentence = words.sentences[_sentence(moment, today)]
     return sentence.format(
@@ -45,13 +45,13 @@ def say_until(head: str, moment: Moment, today: date, words: Catalogue) -> str:
     )
 
 
-def next_change_of_words(moment: Moment, today: date) -> date | None:
+def next_change_of_words(moment: Until, today: date) -> date | None:
     """Return the first day after `today` on which `say_until` may word it differently, None if there is none."""
     days = (moment.day - _LAST_WEEKDAY, moment.day - _TOMORROW, moment.day, date(moment.day.year, 1, 1))
     return min((day for day in days if day > today), default=None)
 
 
-def _sentence(moment: Moment, today: date) -> Sentence:
+def _sentence(moment: Until, today: date) -> Sentence:
     ahead = moment.day - today
     if ahead <= _TODAY:
         return Sentence.ALL_DAY if moment.clock is None else Sentence.UNTIL_TIME
@@ -63,7 +63,7 @@ def _sentence(moment: Moment, today: date) -> Sentence:
 
 
 @lru_cache(maxsize=8192)
-def _time(words: Catalogue, hour: int, minute: int) -> str:
+def _time(words: Translations, hour: int, minute: int) -> str:
     if words.clock is not None:
         return words.clock.say(hour, minute)
     if minute == 0 and words.counts_to_twelve:
@@ -74,7 +74,7 @@ def _time(words: Catalogue, hour: int, minute: int) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _date(words: Catalogue, day: date, *, with_year: bool) -> str:
+def _date(words: Translations, day: date, *, with_year: bool) -> str:
     pattern = words.date_with_year if with_year else words.date
     return format_date(day, pattern, locale=words.locale).translate(_ORDINARY_BLANKS)
 
@@ -100,10 +100,10 @@ class Note(msgspec.Struct, frozen=True, gc=False):
 
     head: Phrase
     today: date
-    until: Moment
+    until: Until
     next: Phrase | None = None
 
-    def say(self, words: Catalogue) -> str:
+    def say(self, words: Translations) -> str:
         """Return it in words."""
         text = say_until(self.head.say(), self.until, self.today, words)
         if self.next is not None:
@@ -111,24 +111,24 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         return text
 
 
-def available(words: Catalogue) -> Phrase:
+def available(words: Translations) -> Phrase:
     """Return the text for a user without appointments."""
     return Phrase(words.states[Target.AVAILABLE])
 
 
-def label(candidate: Candidate, words: Catalogue) -> Phrase:
+def label(candidate: Candidate, words: Translations) -> Phrase:
     """Return the text for an appointment that means busy, away or do not disturb."""
     assert candidate.target is not None  # noqa: S101 - for the type checker: free appointments are not shown
     return Phrase(words.states[candidate.target], words.sentences[Sentence.LABEL], candidate.shown_subject)
 
 
-def bare(candidate: Candidate, words: Catalogue) -> Phrase:
+def bare(candidate: Candidate, words: Translations) -> Phrase:
     """Return the text for an appointment during which the user is available."""
     assert candidate.kind is not None  # noqa: S101 - for the type checker: free appointments are not shown
     return Phrase(words.kinds[candidate.kind], subject=candidate.shown_subject)
 
 
-def fitted(note: Note, words: Catalogue, limit: int) -> str:
+def fitted(note: Note, words: Translations, limit: int) -> str:
     """Return the note in at most `limit` characters: subjects are cut first, then dropped, then next, then when."""
     for shorter in _ever_shorter(note, words, limit):
         text = shorter.say(words)
@@ -137,13 +137,13 @@ def fitted(note: Note, words: Catalogue, limit: int) -> str:
     return cut(note.head.word, limit)
 
 
-def _ever_shorter(note: Note, words: Catalogue, limit: int) -> Iterator[Note]:
+def _ever_shorter(note: Note, words: Translations, limit: int) -> Iterator[Note]:
     yield note
     yield _with_cut_subjects(note, words, limit)
     yield Note(note.head.with_subject(""), note.today, note.until)
 
 
-def _with_cut_subjects(note: Note, words: Catalogue, limit: int) -> Note:
+def _with_cut_subjects(note: Note, words: Translations, limit: int) -> Note:
     """Give each subject half of the space, and space that one does not need to the other."""
     mine = len(note.head.subject)
     theirs = len(note.next.subject) if note.next else 0

@@ -8,10 +8,10 @@ from types import MappingProxyType
 import msgspec
 
 from engine.core.appointments import Oddity
-from engine.core.presence.model import Kind, Target
+from engine.core.presence.model import AppointmentKind, Target
 
 
-class Outcome(StrEnum):
+class AppointmentOutcome(StrEnum):
     """Outcome of an appointment in a decision."""
 
     LEFT_OUT = "left out"
@@ -58,10 +58,18 @@ class Hidden(StrEnum):
     EMPTY = "no subject"
 
 
-_RIVALS: Mapping[Outcome, str] = MappingProxyType(
-    {Outcome.OUTRANKED: " by the active appointment", Outcome.LATER: " than the next appointment"}
+_RIVALS: Mapping[AppointmentOutcome, str] = MappingProxyType(
+    {AppointmentOutcome.OUTRANKED: " by the active appointment", AppointmentOutcome.LATER: " than the next appointment"}
 )
-_SELF_EXPLAINING = frozenset({Outcome.CANCELLED, Outcome.FREE, Outcome.OVER, Outcome.ACTIVE, Outcome.NEXT})
+_SELF_EXPLAINING = frozenset(
+    {
+        AppointmentOutcome.CANCELLED,
+        AppointmentOutcome.FREE,
+        AppointmentOutcome.OVER,
+        AppointmentOutcome.ACTIVE,
+        AppointmentOutcome.NEXT,
+    }
+)
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -78,9 +86,9 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     start: datetime
     end: datetime
     all_day: bool
-    kind: Kind | None
+    kind: AppointmentKind | None
     target: Target | None
-    outcome: Outcome
+    outcome: AppointmentOutcome
     rule: Rule
     rival: str | None
     oddities: tuple[Oddity, ...]

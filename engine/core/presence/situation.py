@@ -13,7 +13,7 @@ from engine.core.appointments import Appointment, Oddity, Sensitivity
 from engine.core.presence.candidates import KINDS, Candidate, candidate, deciding_rule, identity
 from engine.core.presence.local_days import announced_from, representable, whole_days, zone_told
 from engine.core.presence.model import PresenceSettings, Target
-from engine.core.presence.reasons import Outcome, Reason, Rule
+from engine.core.presence.reasons import AppointmentOutcome, Reason, Rule
 from engine.core.presence.text import cut
 
 LONGEST_SUBJECT = 255  # characters; Outlook's limit
@@ -54,11 +54,11 @@ def _oddities_of_whole_days(appointment: Appointment, zone: ZoneInfo) -> Iterato
 
 _WHY_DROPPED = MappingProxyType(
     {
-        Outcome.LEFT_OUT: Rule.NEEDS_A_START_AND_AN_END,
-        Outcome.CANCELLED: Rule.CANCELLED_IS_NEVER_SHOWN,
-        Outcome.FREE: Rule.FREE_IS_NEVER_SHOWN,
-        Outcome.WITHOUT_DURATION: Rule.NEEDS_A_DURATION,
-        Outcome.IGNORED: Rule.MAPPED_TO_IGNORE,
+        AppointmentOutcome.LEFT_OUT: Rule.NEEDS_A_START_AND_AN_END,
+        AppointmentOutcome.CANCELLED: Rule.CANCELLED_IS_NEVER_SHOWN,
+        AppointmentOutcome.FREE: Rule.FREE_IS_NEVER_SHOWN,
+        AppointmentOutcome.WITHOUT_DURATION: Rule.NEEDS_A_DURATION,
+        AppointmentOutcome.IGNORED: Rule.MAPPED_TO_IGNORE,
     }
 )
 
@@ -122,24 +122,24 @@ def _reason(c: Candidate, here: Situation) -> Reason:
     )
 
 
-def _outcome(c: Candidate, here: Situation) -> tuple[Outcome, Rule, Candidate | None]:
+def _outcome(c: Candidate, here: Situation) -> tuple[AppointmentOutcome, Rule, Candidate | None]:
     if c.dropped is not None:
         return c.dropped, _WHY_DROPPED[c.dropped], None
     if c.end <= here.now:
-        return Outcome.OVER, Rule.HAS_ENDED, None
+        return AppointmentOutcome.OVER, Rule.HAS_ENDED, None
     if c is here.active:
-        return Outcome.ACTIVE, Rule.RUNNING, None
+        return AppointmentOutcome.ACTIVE, Rule.RUNNING, None
     if here.active is not None and c.start <= here.now:
-        return Outcome.OUTRANKED, deciding_rule(here.active.rank, c.rank), here.active
+        return AppointmentOutcome.OUTRANKED, deciding_rule(here.active.rank, c.rank), here.active
     if c is here.next:
-        return Outcome.NEXT, Rule.BEGINS_FIRST, None
+        return AppointmentOutcome.NEXT, Rule.BEGINS_FIRST, None
     if c.target is Target.AVAILABLE:
-        return Outcome.LATER, Rule.AVAILABLE_IS_NOT_ANNOUNCED, None
+        return AppointmentOutcome.LATER, Rule.AVAILABLE_IS_NOT_ANNOUNCED, None
     if here.next is None or announced_from(c.start, c.settings) > here.now:
-        return Outcome.BEYOND_HORIZON, Rule.HORIZON, None
+        return AppointmentOutcome.BEYOND_HORIZON, Rule.HORIZON, None
     if c.start > here.next.start:
-        return Outcome.LATER, Rule.BEGINS_FIRST, here.next
-    return Outcome.LATER, deciding_rule(here.next.rank, c.rank), here.next
+        return AppointmentOutcome.LATER, Rule.BEGINS_FIRST, here.next
+    return AppointmentOutcome.LATER, deciding_rule(here.next.rank, c.rank), here.next
 
 
 def relevant(calendar: Iterable[Appointment], settings: PresenceSettings, now: datetime) -> list[Candidate]:

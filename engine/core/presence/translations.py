@@ -11,7 +11,7 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 
-from engine.core.presence.model import Kind, Target
+from engine.core.presence.model import AppointmentKind, Target
 
 FALLBACK = "en"
 NOON = 12
@@ -52,7 +52,7 @@ class TwelveHourClock:
 
 
 @dataclass(frozen=True, eq=False)
-class Catalogue:
+class Translations:
     """The messages of one language; English ones where its file lacks them.
 
     `weekdays` are Monday to Sunday, `inflected_weekdays` the same in the form that follows "until", if different;
@@ -62,7 +62,7 @@ class Catalogue:
 
     locale: Locale
     states: Mapping[Target, str]
-    kinds: Mapping[Kind, str]
+    kinds: Mapping[AppointmentKind, str]
     sentences: Mapping[Sentence, str]
     weekdays: tuple[str, ...]
     inflected_weekdays: tuple[str, ...]
@@ -93,7 +93,7 @@ def missing_messages(code: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def catalogue(code: str) -> Catalogue:
+def catalogue(code: str) -> Translations:
     """Return the messages for a language code; English ones if the language is unknown."""
     locale = _locale(code)
     if locale is None or locale.language not in supported_languages():
@@ -101,7 +101,7 @@ def catalogue(code: str) -> Catalogue:
     return build(locale, _read(locale.language), _read(FALLBACK))
 
 
-def build(locale: Locale, own: Mapping[str, Any], fallback: Mapping[str, Any]) -> Catalogue:
+def build(locale: Locale, own: Mapping[str, Any], fallback: Mapping[str, Any]) -> Translations:
     """Return the catalogue of the tables `own`; missing messages are taken from `fallback`."""
     tables = {table: {**fallback[table], **own.get(table, {})} for table in ("state", "kind", "note")}
     missing = tuple(f"{table}.{key}" for table in tables for key in fallback[table] if key not in own.get(table, {}))
@@ -110,10 +110,10 @@ def build(locale: Locale, own: Mapping[str, Any], fallback: Mapping[str, Any]) -
     dates = own.get("date", {})
     times = own.get("time") or (fallback.get("time") if locale.language == FALLBACK else None)
     counts_to_twelve = "h" in _QUOTED.sub("", locale.time_formats["short"].pattern)
-    return Catalogue(
+    return Translations(
         locale=locale,
         states={Target(key): word for key, word in tables["state"].items()},
-        kinds={Kind(key): word for key, word in tables["kind"].items()},
+        kinds={AppointmentKind(key): word for key, word in tables["kind"].items()},
         sentences={Sentence(key): sentence for key, sentence in tables["note"].items()},
         weekdays=weekdays,
         inflected_weekdays=tuple(inflected.get(day, name) for day, name in zip(_DAYS, weekdays, strict=True)),

@@ -10,20 +10,20 @@ from engine.core.presence.candidates import Candidate, candidate
 from engine.core.presence.decide import decide_among
 from engine.core.presence.local_days import ONE_DAY, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
-from engine.core.presence.reasons import Outcome, Reason
+from engine.core.presence.reasons import AppointmentOutcome, Reason
 from engine.core.presence.situation import reasons, situation
 
-_DECISIVE = (Outcome.ACTIVE, Outcome.NEXT)
+_DECISIVE = (AppointmentOutcome.ACTIVE, AppointmentOutcome.NEXT)
 
 
-class Change(msgspec.Struct, frozen=True):
+class PresenceChange(msgspec.Struct, frozen=True):
     """A change of presence: from `at` (UTC) on, the PBX shows `presence`."""
 
     at: datetime
     presence: Presence
 
 
-class Difference(msgspec.Struct, frozen=True):
+class PresenceDifference(msgspec.Struct, frozen=True):
     """A difference: from `at` until `until` (UTC), the PBX would show `after` instead of `before`, because of `why`."""
 
     at: datetime
@@ -33,7 +33,9 @@ class Difference(msgspec.Struct, frozen=True):
     why: str
 
 
-def preview_day(appointments: Iterable[Appointment], settings: PresenceSettings, day: date) -> tuple[Change, ...]:
+def preview_day(
+    appointments: Iterable[Appointment], settings: PresenceSettings, day: date
+) -> tuple[PresenceChange, ...]:
     """Return every presence of one user on `day` of the presence time zone, the first at the start of the day.
 
     For a single instant, `decide` under other settings is the preview.
@@ -49,13 +51,13 @@ def differences(
     after: PresenceSettings,
     start: datetime,
     end: datetime,
-) -> tuple[Difference, ...]:
+) -> tuple[PresenceDifference, ...]:
     """Return the periods between `start` and `end` (aware, UTC) in which a user's presence differs under `after`."""
     calendar = tuple(appointments)
     old = [candidate(appointment, before) for appointment in calendar]
     new = [candidate(appointment, after) for appointment in calendar]
     shown, planned = (list(_changes(*side, start, end)) for side in ((old, before), (new, after)))
-    found: list[Difference] = []
+    found: list[PresenceDifference] = []
     bounds = sorted({change.at for change in (*shown, *planned)})
     for at, until in zip(bounds, [*bounds[1:], end], strict=True):
         one, other = _at(shown, at), _at(planned, at)
@@ -64,24 +66,24 @@ def differences(
         if found and (found[-1].until, found[-1].before, found[-1].after) == (at, one, other):
             found[-1] = msgspec.structs.replace(found[-1], until=until)
         else:
-            found.append(Difference(at, until, one, other, _why((old, before), (new, after), at)))
+            found.append(PresenceDifference(at, until, one, other, _why((old, before), (new, after), at)))
     return tuple(found)
 
 
 def _changes(
     candidates: Sequence[Candidate], settings: PresenceSettings, start: datetime, end: datetime
-) -> Iterator[Change]:
+) -> Iterator[PresenceChange]:
     now: datetime | None = start
     last: Presence | None = None
     while now is not None and now < end:
         presence, until = decide_among(candidates, settings, now)
         if presence != last:
             last = presence
-            yield Change(now, presence)
+            yield PresenceChange(now, presence)
         now = until
 
 
-def _at(changes: Sequence[Change], instant: datetime) -> Presence:
+def _at(changes: Sequence[PresenceChange], instant: datetime) -> Presence:
     return next(change.presence for change in reversed(changes) if change.at <= instant)
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 Value: TypeAlias = str | int | datetime | timedelta
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """Type of the value of a field."""
 
     TEXT = "text"
@@ -18,20 +18,20 @@ class Kind(StrEnum):
     FLAG = "flag"
 
 
-FIELDS: dict[str, tuple[Kind, str]] = {
-    "user": (Kind.TEXT, "a PBX user or mailbox, by part of a name or address"),
-    "op": (Kind.TEXT, "the operation, for instance FindItem; * stands for anything"),
-    "code": (Kind.TEXT, "a response code, for instance ErrorServerBusy, or a failure; * stands for anything"),
-    "status": (Kind.NUMBER, "the HTTP status: status:503, status:>=500"),
-    "ms": (Kind.NUMBER, "the duration: ms:>2000"),
-    "size": (Kind.SIZE, "request and response together: size:>1MB"),
-    "attempt": (Kind.NUMBER, "the attempt on its connection: attempt:>1"),
-    "since": (Kind.MOMENT, "not older than: since:10m, since:2026-11-22T08:00"),
-    "until": (Kind.MOMENT, "older than: until:1h, until:2026-11-22T08:00"),
-    "body": (Kind.TEXT, 'a text in request or response: body:"Calendar"'),
-    "request": (Kind.TEXT, "the client-request-id, or its beginning"),
-    "lane": (Kind.TEXT, "the connection; * stands for anything"),
-    "is": (Kind.FLAG, "error, ok, part (of a notification stream) or unanswered"),
+FIELDS: dict[str, tuple[ValueKind, str]] = {
+    "user": (ValueKind.TEXT, "a PBX user or mailbox, by part of a name or address"),
+    "op": (ValueKind.TEXT, "the operation, for instance FindItem; * stands for anything"),
+    "code": (ValueKind.TEXT, "a response code, for instance ErrorServerBusy, or a failure; * stands for anything"),
+    "status": (ValueKind.NUMBER, "the HTTP status: status:503, status:>=500"),
+    "ms": (ValueKind.NUMBER, "the duration: ms:>2000"),
+    "size": (ValueKind.SIZE, "request and response together: size:>1MB"),
+    "attempt": (ValueKind.NUMBER, "the attempt on its connection: attempt:>1"),
+    "since": (ValueKind.MOMENT, "not older than: since:10m, since:2026-11-22T08:00"),
+    "until": (ValueKind.MOMENT, "older than: until:1h, until:2026-11-22T08:00"),
+    "body": (ValueKind.TEXT, 'a text in request or response: body:"Calendar"'),
+    "request": (ValueKind.TEXT, "the client-request-id, or its beginning"),
+    "lane": (ValueKind.TEXT, "the connection; * stands for anything"),
+    "is": (ValueKind.FLAG, "error, ok, part (of a notification stream) or unanswered"),
 }
 FLAGS = ("error", "ok", "part", "unanswered")
 COMPARISONS = (">=", "<=", ">", "<", "=")
@@ -103,7 +103,7 @@ def _written(field: str, value: Value) -> str:
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
         case int():
-            return _in_units(value, SIZES, "").upper() if FIELDS[field][0] is Kind.SIZE else str(value)
+            return _in_units(value, SIZES, "").upper() if FIELDS[field][0] is ValueKind.SIZE else str(value)
         case str():
             return _text(value)
 

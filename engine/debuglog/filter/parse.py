@@ -16,10 +16,10 @@ from engine.debuglog.filter.model import (
     All,
     Any,
     Filter,
-    Kind,
     Not,
     Term,
     Value,
+    ValueKind,
     canonical,
 )
 
@@ -210,7 +210,7 @@ def _term(match: re.Match[str]) -> Term:
         raise FilterNotUnderstood(column, f"there is no field {match['field']}", hint)
     kind, meaning = FIELDS[field]
     comparison, raw, place = match["comparison"] or "=", match["value"], match.start("value")
-    if match["comparison"] and kind not in (Kind.NUMBER, Kind.SIZE):
+    if match["comparison"] and kind not in (ValueKind.NUMBER, ValueKind.SIZE):
         raise FilterNotUnderstood(match.start("comparison") + 1, f"{field} cannot be compared by size", meaning)
     value = _unquoted(raw, place)
     if not value:
@@ -218,24 +218,24 @@ def _term(match: re.Match[str]) -> Term:
     return Term(field, comparison, _value(field, kind, value, place + 1))
 
 
-def _value(field: str, kind: Kind, text: str, column: int) -> Value:
+def _value(field: str, kind: ValueKind, text: str, column: int) -> Value:
     match kind:
-        case Kind.NUMBER:
+        case ValueKind.NUMBER:
             if text.isascii() and text.isdigit() and int(text[:20]) <= LARGEST:
                 return int(text)
             raise FilterNotUnderstood(column, f"{field} is a number, not {text}", FIELDS[field][1])
-        case Kind.SIZE:
+        case ValueKind.SIZE:
             size = _SIZE.fullmatch(text)
             if size and text.isascii() and (number := int(size[1]) * SIZES[(size[2] or "b").lower()]) <= LARGEST:
                 return number
             raise FilterNotUnderstood(column, f"{field} is a size, not {text}", "For instance 500, 20kB or 1MB.")
-        case Kind.MOMENT:
+        case ValueKind.MOMENT:
             return _moment(field, text, column)
-        case Kind.FLAG:
+        case ValueKind.FLAG:
             if text.lower() in FLAGS:
                 return text.lower()
             raise FilterNotUnderstood(column, f"unknown value {text}", f"It may be {', '.join(FLAGS)}.")
-        case Kind.TEXT:
+        case ValueKind.TEXT:
             return text
 
 

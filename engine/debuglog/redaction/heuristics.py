@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from engine.debuglog.redaction import names
 from engine.debuglog.redaction.markup import Markup, Tag, Tags
-from engine.debuglog.redaction.multi_search import Words
+from engine.debuglog.redaction.multi_search import MultiSearch
 from engine.debuglog.redaction.names import is_name
-from engine.debuglog.redaction.spans import BLANKED, Span
+from engine.debuglog.redaction.spans import BLANKED, TextRange
 from engine.debuglog.redaction.unescaped import Text
 
 _TEXT_KEYS = re.compile(
@@ -48,14 +48,14 @@ class _Frame:
     """An open object or array."""
 
     is_array: bool
-    values: list[Span] = field(default_factory=list)
+    values: list[TextRange] = field(default_factory=list)
     names: set[int] = field(default_factory=set)
     """The values that are names of secrets."""
     person: bool = False
     value_from: int | None = None
-    key: Span | None = None
+    key: TextRange | None = None
 
-    def told(self) -> Iterator[Span]:
+    def told(self) -> Iterator[TextRange]:
         """Yield the spans of values that belong to a name."""
         if self.is_array:
             if 0 in self.names and len(self.values) == 2:
@@ -64,7 +64,7 @@ class _Frame:
             yield from (value for at, value in enumerate(self.values) if at not in self.names)
 
 
-def in_objects(text: Text, names: frozenset[int], quote: bytes, level: int) -> Iterator[Span]:
+def in_objects(text: Text, names: frozenset[int], quote: bytes, level: int) -> Iterator[TextRange]:
     """Yield the spans of values in JSON objects that have a value starting with one of the quotes at `names`."""
     content = text.content
     frames = [_Frame(is_array=False)]
@@ -126,11 +126,11 @@ class _Leaf:
     """An element that contains only text."""
 
     tag: bytes
-    text: Span
+    text: TextRange
     is_name: bool
 
 
-def in_elements(text: Text, level: int) -> Iterator[Span]:
+def in_elements(text: Text, level: int) -> Iterator[TextRange]:
     """Yield the spans of texts in elements beside one whose text is the name of a secret."""
     content = text.content
     markup = Markup(text)
@@ -155,7 +155,7 @@ def in_elements(text: Text, level: int) -> Iterator[Span]:
     yield from _told_by_neighbours(run)
 
 
-def _told_by_neighbours(run: list[_Leaf]) -> Iterator[Span]:
+def _told_by_neighbours(run: list[_Leaf]) -> Iterator[TextRange]:
     """Yield the adjacent elements that are values: in lists of pairs those after (or before) their name."""
     if not any(leaf.is_name for leaf in run) or any(_PERSON.fullmatch(leaf.tag) for leaf in run):
         return
@@ -182,8 +182,8 @@ def _belonging(alike: list[int], number: int, run: list[_Leaf]) -> range:
 
 _NTLM, _SIGNED, _PRIVATE_KEY = b"tlrmtvntu", b"eyj", b"-----begin"
 # In lower case. All detection starts from an occurrence of one of these, so that a body is scanned once.
-_HINTS = Words((*names.SECRETS, *names.SCHEMES, _NTLM, _SIGNED, _PRIVATE_KEY))
-_IN_BASE64 = Words(names.ENCODED)
+_HINTS = MultiSearch((*names.SECRETS, *names.SCHEMES, _NTLM, _SIGNED, _PRIVATE_KEY))
+_IN_BASE64 = MultiSearch(names.ENCODED)
 
 _SCHEME = rb"(?:%b)" % b"|".join(names.SCHEMES)
 _SEPARATOR = re.compile(rb"""["'\])]{0,3}\s{0,9}(?:=>|[:=]=?)\s{0,9}""")
@@ -228,7 +228,7 @@ def may_hold_names_in_base64(content: bytes) -> bool:
     return _IN_BASE64.are_in(content.lower())
 
 
-def secrets_by_looks(text: Text) -> Iterator[Span]:
+def secrets_by_looks(text: Text) -> Iterator[TextRange]:
     """Yield the spans of anything that looks like a secret in an unescaped text."""
     return _Search(text).spans()
 
@@ -245,7 +245,7 @@ class _Search:
         self._in_objects: dict[tuple[bytes, int], set[int]] = {}
         self._element_levels: set[int] = set()
 
-    def spans(self) -> Iterator[Span]:
+    def spans(self) -> Iterator[TextRange]:
         """Yield the spans of secrets."""
         content = self._content
         for start, word in _HINTS.everywhere(content.lower()):
@@ -266,14 +266,14 @@ class _Search:
         for level in self._element_levels:
             yield from in_elements(self._text, level)
 
-    def _by_shape(self, word: bytes, start: int) -> Span | None:
+    def _by_shape(self, word: bytes, start: int) -> TextRange | None:
         if word in _SHAPES:
             found = _SHAPES[word].match(self._content, start)
             return found.span() if found else None
         found = _BEHIND_SCHEME.match(self._content, start)
         return found.span(1) if found else None
 
-    def _by_name(self, word: bytes, start: int) -> Iterator[Span]:
+    def _by_name(self, word: bytes, start: int) -> Iterator[TextRange]:
         """Yield the span of the value of the name that contains `word`."""
         content = self._content
         identifier = names.IDENTIFIER.match(content, start)
@@ -284,14 +284,14 @@ class _Search:
         if start < self._done:
             return
         if word == b"cookie" and (line := _BEHIND_COOKIE.match(content, start)):
-            span: Span | None = line.span(1)
+            span: TextRange | None = line.span(1)
         else:
             span = self._value_behind(end)
         if span:
             self._done = span[1]
             yield span
 
-    def _value_behind(self, end: int) -> Span | None:
+    def _value_behind(self, end: int) -> TextRange | None:
         content = self._content
         if separator := _SEPARATOR.match(content, end):
             return self._value(separator.end(), self._text.level(separator.end() - 1))
@@ -303,7 +303,7 @@ class _Search:
             return self._value(pair.end(), self._text.level(end))
         return None
 
-    def _value(self, start: int, level: int) -> Span | None:
+    def _value(self, start: int, level: int) -> TextRange | None:
         """Return the span of the value that starts at `start`, after a separator of `level`."""
         first = self._content[start : start + 1]
         if first and first in b"\"'":
@@ -341,7 +341,7 @@ class _Search:
         elif content[end : end + 1] == sign and is_value(self._text, place):
             self._in_objects.setdefault((sign, self._text.level(place)), set()).add(place)
 
-    def _in_tag(self, place: int) -> Iterator[Span]:
+    def _in_tag(self, place: int) -> Iterator[TextRange]:
         """Tell where secrets are in a tag that has a name in it, and in its element."""
         tag = self._markup.tag(place)
         if tag is None:
@@ -357,7 +357,7 @@ class _Search:
             whole = is_secret or any(name.lower() != b"type" for name, _ in named)
             yield from self._text_of(tag, whole=whole)
 
-    def _text_of(self, tag: Tag, *, whole: bool) -> Iterator[Span]:
+    def _text_of(self, tag: Tag, *, whole: bool) -> Iterator[TextRange]:
         if whole:
             for span in self._markup.texts_within(tag):
                 self._element_done = span[1]
@@ -368,5 +368,5 @@ class _Search:
                 yield tag.end, end
                 self._element_done = end
 
-    def _is_named(self, name: bytes, value: Span) -> bool:
+    def _is_named(self, name: bytes, value: TextRange) -> bool:
         return not _NO_NAME.fullmatch(name) and names.is_name(self._content[slice(*value)])

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from engine.debuglog.redaction.spans import Span
+from engine.debuglog.redaction.spans import TextRange
 from engine.debuglog.redaction.unescaped import Text, ends
 
 _STOP = re.compile(rb"""[\s&<>"';,]""")
@@ -22,7 +22,7 @@ class Attribute(NamedTuple):
     """An attribute and the span of its value."""
 
     name: bytes
-    value: Span
+    value: TextRange
 
 
 class Tag(NamedTuple):
@@ -92,7 +92,7 @@ class Markup:
                 break
         return len(self._content)
 
-    def texts_within(self, tag: Tag) -> Iterator[Span]:
+    def texts_within(self, tag: Tag) -> Iterator[TextRange]:
         """Yield the spans of all texts within an element; of an unclosed one only the first."""
         end = self._end_of_element(tag)
         place = tag.end

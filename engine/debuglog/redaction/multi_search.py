@@ -8,7 +8,7 @@ AT_ONCE = 32 * 1024
 """Bytes searched at a time, during which no other thread runs."""
 
 
-class Words:
+class MultiSearch:
     """A set of byte strings to search for; for `where`, none may be a prefix of another."""
 
     def __init__(self, words: Iterable[bytes]) -> None:

@@ -7,8 +7,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.debuglog.redaction.multi_search import Words
-from engine.debuglog.redaction.spans import Span, without
+from engine.debuglog.redaction.multi_search import MultiSearch
+from engine.debuglog.redaction.spans import TextRange, without
 
 _TEXTS = (b"Subject", b"Location", b"DisplayName", b"Name", b"NormalizedSubject", b"ConversationTopic", b"Preview")
 _TREES = (
@@ -20,7 +20,7 @@ _BODY = b"Body"
 
 _NAMES = frozenset((*_TEXTS, *_TREES, _BODY))
 # Markers that identify an element. Name is an attribute nearly everywhere.
-_SIGNS = Words((*(_NAMES - {b"Name", _BODY}), b"<Name", b":Name", b"BodyType"))
+_SIGNS = MultiSearch((*(_NAMES - {b"Name", _BODY}), b"<Name", b":Name", b"BodyType"))
 
 _ITEMS = (b"CalendarItem", b"CalendarEvent", b"MeetingRequest", b"MeetingCancellation")
 _ITEM = re.compile(rb"<(?:[^\s<>/:]+:)?(%b)(?:\s[^<>]*)?(?<!/)>" % b"|".join(_ITEMS))
@@ -42,7 +42,7 @@ def blank_personal(body: bytes, *, subjects: bool) -> bytes:
     return without(body, _those_within(spans, list(_private_items(body))) if subjects and spans else spans)
 
 
-def _private_items(body: bytes) -> Iterator[Span]:
+def _private_items(body: bytes) -> Iterator[TextRange]:
     done = 0
     while item := _ITEM.search(body, done):
         done = _end_of(item[1], body, item.end())
@@ -50,14 +50,14 @@ def _private_items(body: bytes) -> Iterator[Span]:
             yield item.end(), done
 
 
-def _those_within(spans: Iterable[Span], items: Sequence[Span]) -> Iterator[Span]:
+def _those_within(spans: Iterable[TextRange], items: Sequence[TextRange]) -> Iterator[TextRange]:
     for span in spans:
         before = bisect_right(items, span)
         if before and span[0] < items[before - 1][1]:
             yield span
 
 
-def _spans(body: bytes) -> Iterator[Span]:
+def _spans(body: bytes) -> Iterator[TextRange]:
     """Yield the spans of personal texts."""
     settings: bool | None = None
     done = 0
@@ -86,7 +86,7 @@ def _end_of(name: bytes, body: bytes, start: int) -> int:
     return found.start() if found else len(body)
 
 
-def _texts(body: bytes, start: int, end: int) -> Iterator[Span]:
+def _texts(body: bytes, start: int, end: int) -> Iterator[TextRange]:
     """Yield the spans of texts; the elements around them stay, to show what was there."""
     done = start
     for opened in (start, *(tag.end() for tag in _ANY_TAG.finditer(body, start, end))):

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from engine.core.secret import Secret
 from engine.debuglog.redaction.heuristics import may_hold_names_in_base64, may_hold_secrets, secrets_by_looks
-from engine.debuglog.redaction.multi_search import Words
+from engine.debuglog.redaction.multi_search import MultiSearch
 from engine.debuglog.redaction.names import SECRETS
-from engine.debuglog.redaction.spans import BLANKED, Span, without
+from engine.debuglog.redaction.spans import BLANKED, TextRange, without
 from engine.debuglog.redaction.unescaped import Text, decoded, readings, unescaped, unfolded
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}(?:\d{1,4}(?:\.\d{1,4}){0,2}[A-Za-z]{0,10}(?:\.[A-Za-z]{1,10})?)?")
@@ -78,13 +78,13 @@ class KnownSecrets:
         self._by_head: dict[bytes, list[bytes]] = {}
         for form in dict.fromkeys(forms):
             self._by_head.setdefault(form[:TELLING], []).append(form)
-        self._heads = Words(self._by_head)
+        self._heads = MultiSearch(self._by_head)
 
     def may_be_in(self, body: bytes) -> bool:
         """Return whether `spans` could find anything."""
         return self._heads.are_in(body)
 
-    def spans(self, body: bytes) -> Iterator[Span]:
+    def spans(self, body: bytes) -> Iterator[TextRange]:
         """Yield the spans of the secrets."""
         if self._heads.are_in(body):
             for start, head in self._heads.everywhere(body):
@@ -267,7 +267,7 @@ class SecretRedactor:
             for text in texts
         )
 
-    def _spans(self, body: bytes, texts: Iterable[Text]) -> Iterator[Span]:
+    def _spans(self, body: bytes, texts: Iterable[Text]) -> Iterator[TextRange]:
         known = self._known
         yield from known.spans(body)
         for text in texts:

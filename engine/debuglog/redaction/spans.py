@@ -5,11 +5,11 @@ from collections.abc import Iterable
 BLANKED = "[blanked]"
 _SIGN = BLANKED.encode()
 
-Span = tuple[int, int]
+TextRange = tuple[int, int]
 """Start and end of a part."""
 
 
-def without(body: bytes, spans: Iterable[Span]) -> bytes:
+def without(body: bytes, spans: Iterable[TextRange]) -> bytes:
     """Replace each of `spans` by `BLANKED`, adjacent or overlapping ones by a single one."""
     pieces: list[bytes] = []
     done = -1

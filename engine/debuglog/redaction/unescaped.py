@@ -14,13 +14,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from html import unescape as unescape_html
 
-from engine.debuglog.redaction.multi_search import Words
-from engine.debuglog.redaction.spans import Span
+from engine.debuglog.redaction.multi_search import MultiSearch
+from engine.debuglog.redaction.spans import TextRange
 
-SIGNS = Words((b"&", b"%", b"\\"))
+SIGNS = MultiSearch((b"&", b"%", b"\\"))
 """First bytes of escapes."""
 
-QUOTED_SIGNS = Words(b"=%c" % sign for sign in b"0123456789ABCDEFabcdef \t\r\n")
+QUOTED_SIGNS = MultiSearch(b"=%c" % sign for sign in b"0123456789ABCDEFabcdef \t\r\n")
 """First byte of quoted-printable escapes: a fast check before the regular expression."""
 
 ESCAPE = re.compile(
@@ -128,7 +128,7 @@ class Text:
     def __init__(self, content: bytes) -> None:
         self.content = content
 
-    def origin(self, span: Span) -> Span:
+    def origin(self, span: TextRange) -> TextRange:
         """Return the position of a part in the original."""
         return span
 
@@ -145,7 +145,7 @@ class _Half(Text):
         self._original = original
         self._first = first
 
-    def origin(self, span: Span) -> Span:
+    def origin(self, span: TextRange) -> TextRange:
         start, end = span
         return self._original.origin((2 * start + self._first, 2 * (end - 1) + self._first + 1))
 
@@ -168,7 +168,7 @@ class _Undone(Text):
             done = end
         super().__init__(b"".join((*pieces, original.content[done:])))
 
-    def origin(self, span: Span) -> Span:
+    def origin(self, span: TextRange) -> TextRange:
         start, end = span
         return self._original.origin((self._start(start), self._end(end)))
 

@@ -18,11 +18,13 @@ MOST_READS = 24
 """Requests of one search: for an item of up to two hours in a window of four days that is enough, wherever it lies,
 and leaves some for a second item where it does not lie across a middle. Two thirds of what a mailbox gets at once."""
 
-Found = dict[str, Appointment]
-Read = Callable[[Window], Awaitable[Found]]
+FoundItems = dict[str, Appointment]
+ReadWindow = Callable[[Window], Awaitable[FoundItems]]
 
 
-async def read_around(read: Read, window: Window, known: Sequence[Window]) -> tuple[Found, tuple[Window, ...]]:
+async def read_around(
+    read: ReadWindow, window: Window, known: Sequence[Window]
+) -> tuple[FoundItems, tuple[Window, ...]]:
     """Return what can be read of `window`, which was refused, and the parts that cannot; `known` were so last time.
 
     Raises `CalendarItemCorrupt` where nothing can be read.
@@ -40,11 +42,11 @@ async def read_around(read: Read, window: Window, known: Sequence[Window]) -> tu
 class _Search:
     """One search: what was read, what was refused and may be narrowed down, and what was given up."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: ReadWindow) -> None:
         self.refused = deque[Window]()
         self.unreadable: list[Window] = []
         self._read = read
-        self._found: Found = {}
+        self._found: FoundItems = {}
         self._reads = 0
         self._refusals = 0
         self._refusal = CalendarItemCorrupt()
@@ -77,7 +79,7 @@ class _Search:
         if not await self.can_read(second):
             self.refused.append(second)
 
-    def result(self) -> tuple[Found, tuple[Window, ...]]:
+    def result(self) -> tuple[FoundItems, tuple[Window, ...]]:
         """Return what was found and the parts that were not; raises the refusal where all was refused."""
         if self._refusals == self._reads:
             raise self._refusal

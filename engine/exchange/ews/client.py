@@ -156,7 +156,7 @@ _LONGEST_PAUSE = 3600.0
 """Longest pause in seconds; if Exchange wants a longer one, it can ask again."""
 
 
-class EwsAnswer:
+class EwsResponse:
     """The response messages of one answer, with the context to describe a failure in one of them.
 
     The constructor raises the failure of an answer without response messages: a SOAP fault, an error page.
@@ -279,7 +279,7 @@ class EwsClient:
         impersonation: Impersonation | None = None,
         affinity: Affinity | None = None,
         about: str | None = None,
-    ) -> EwsAnswer:
+    ) -> EwsResponse:
         """Send one operation; `about` is the mailbox it is about if nobody is impersonated.
 
         Raises the failure of an answer that has no response messages, or asks for a pause.
@@ -295,7 +295,7 @@ class EwsClient:
             finally:
                 ended = self._timer()
                 self._answer_times.add(ended - begun, ended)
-            answer = EwsAnswer(given, impersonation)
+            answer = EwsResponse(given, impersonation)
             if answer.busy is not None:
                 raise answer.busy
             return answer
@@ -303,7 +303,7 @@ class EwsClient:
     @contextlib.asynccontextmanager
     async def listen(
         self, url: str, operation: bytes, impersonation: Impersonation | None, affinity: Affinity
-    ) -> AsyncIterator[AsyncGenerator[EwsAnswer | None, None]]:
+    ) -> AsyncIterator[AsyncGenerator[EwsResponse | None, None]]:
         """Send an operation whose answer is a sequence of envelopes, over a connection of its own.
 
         Yields them as they arrive; None in between means that data arrived, but no complete envelope.
@@ -336,9 +336,11 @@ class _Envelope:
     request_id: str
 
 
-async def _envelopes(stream: HttpStream, impersonation: Impersonation | None) -> AsyncGenerator[EwsAnswer | None, None]:
-    def answer(body: bytes) -> EwsAnswer:
-        return EwsAnswer(_Envelope(stream.status, stream.headers, body, stream.request_id), impersonation)
+async def _envelopes(
+    stream: HttpStream, impersonation: Impersonation | None
+) -> AsyncGenerator[EwsResponse | None, None]:
+    def answer(body: bytes) -> EwsResponse:
+        return EwsResponse(_Envelope(stream.status, stream.headers, body, stream.request_id), impersonation)
 
     splitter = EnvelopeSplitter()
     async with contextlib.aclosing(stream.chunks()) as chunks:

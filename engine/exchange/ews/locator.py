@@ -17,12 +17,12 @@ from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.autodiscover.protocol import host_of
 from engine.exchange.ews.autodiscover.search import Search, discover
 from engine.exchange.ews.client import Http
-from engine.exchange.ews.streaming.groups import Place
+from engine.exchange.ews.streaming.groups import ServerLocation
 from engine.exchange.source import Mailbox
 from engine.settings.model import ExchangeSettings, Mode
 
 
-class EwsEndpoint:
+class MailboxLocator:
     """Locates the URL for new mailboxes. A failed search is not cached: the next caller starts another."""
 
     def __init__(self, settings: ExchangeSettings, http: Http, clock: Clock) -> None:
@@ -58,18 +58,18 @@ class EwsEndpoint:
             return mailbox
         mailbox = replace(mailbox, url=await self.url([mailbox.address]))
         if self._settings.mode is Mode.DETAILS:
-            mailbox = replace(mailbox, url=(await self.place(mailbox)).url)
+            mailbox = replace(mailbox, url=(await self.locate(mailbox)).url)
             self._forgotten.discard(mailbox.url)
         return mailbox
 
-    async def place(self, mailbox: Mailbox) -> Place:
+    async def locate(self, mailbox: Mailbox) -> ServerLocation:
         """Return where a mailbox is now; its known place if the URL is configured or autodiscover does not say.
 
         Raises `MailboxOutOfReach` if autodiscover leads to a server that our credentials are not sent to, as for a
         mailbox that is in the cloud now, and `LoginRefused`.
         """
         if self._settings.ews_url is not None or self._told_by is None:
-            return Place(mailbox.url, "")
+            return ServerLocation(mailbox.url, "")
         search = self._search_for(mailbox.address, self._told_by)
         try:
             found = await discover(search, self._http, self._clock)
@@ -77,8 +77,8 @@ class EwsEndpoint:
             if search.leads_away:
                 reason = f"autodiscover leads from {mailbox.address} to {search.leads_away}"
                 raise MailboxOutOfReach(reason) from failure
-            return Place(mailbox.url, "")
-        return Place(found.url, found.group)
+            return ServerLocation(mailbox.url, "")
+        return ServerLocation(found.url, found.group)
 
     async def primary_address(self, address: str) -> str | None:
         """Return the primary address of the mailbox that owns `address`, None if autodiscover knows no owner or is not
@@ -100,7 +100,7 @@ class EwsEndpoint:
             raise MailboxTrouble(f"autodiscover does not say who owns {address}: {failure.detail}") from failure
         return found.address if is_smtp_address(found.address) else None
 
-    def forget(self, url: str) -> None:
+    def invalidate(self, url: str) -> None:
         """Require `url` to be looked up again before its next use, unless it is the configured one."""
         if self._settings.ews_url is None:
             self._forgotten.add(url)

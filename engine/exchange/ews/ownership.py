@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from engine.exchange.errors import ImpersonationDenied, ImpersonationRightMissing, MailboxNotFound, NotPrimaryAddress
 from engine.exchange.ews.client import EwsClient
-from engine.exchange.ews.locator import EwsEndpoint
+from engine.exchange.ews.locator import MailboxLocator
 from engine.exchange.ews.resolve_names import MAILBOX, Offer, offer, proved_owner, resolve_name
 from engine.exchange.ews.response_codes import NAMES_NOT_RESOLVED
 from engine.exchange.ews.soap import Impersonation
@@ -21,7 +21,7 @@ class Ownership:
     """
 
     def __init__(
-        self, client: EwsClient, endpoint: EwsEndpoint, *, as_candidates: bool, may_impersonate: Callable[[], bool]
+        self, client: EwsClient, endpoint: MailboxLocator, *, as_candidates: bool, may_impersonate: Callable[[], bool]
     ) -> None:
         self._client = client
         self._endpoint = endpoint

@@ -25,7 +25,7 @@ from engine.exchange.errors import (
 )
 from engine.exchange.ews.around_corrupt import read_around, stand_in
 from engine.exchange.ews.availability import MOST_MAILBOXES, free_busy, get_user_availability
-from engine.exchange.ews.client import EwsAnswer, EwsClient
+from engine.exchange.ews.client import EwsClient, EwsResponse
 from engine.exchange.ews.find_item import Page, find_item, found_items, has_id
 from engine.exchange.ews.get_item import concerns_one_item, get_organizers, organizer
 from engine.exchange.ews.safe_xml import Element
@@ -153,7 +153,7 @@ class CalendarReader:
         return None
 
 
-def _organizer_in(answer: EwsAnswer, message: ResponseMessage) -> _Organizer:
+def _organizer_in(answer: EwsResponse, message: ResponseMessage) -> _Organizer:
     # Deleted between the two requests: the change that follows will have it read again.
     if not message.failed:
         return organizer(message.element)

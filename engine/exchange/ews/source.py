@@ -24,14 +24,14 @@ from engine.exchange.errors import (
 )
 from engine.exchange.ews.addresses import is_smtp_address, smtp_address
 from engine.exchange.ews.client import EwsClient, Http, HttpAnswer, HttpStream
-from engine.exchange.ews.locator import EwsEndpoint
+from engine.exchange.ews.locator import MailboxLocator
 from engine.exchange.ews.ownership import Ownership
 from engine.exchange.ews.readers import CalendarReader, FallbackReader, FreeBusyReader, Reader
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.subscriptions import Watcher
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.retry import Forgets, WithLess, policy_of
-from engine.exchange.source import Following, Mailbox, Tell, Window
+from engine.exchange.source import ChangeCallback, Mailbox, SubscriptionStatus, Window
 from engine.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveWith
 
 
@@ -97,7 +97,7 @@ class EwsSource:
         own_address = settings.user if is_smtp_address(settings.user) else ""
         self._throttle = Throttle(settings.connections, clock, random)
         self._client = EwsClient(http, own_address, self._throttle, timer)
-        self._endpoint = EwsEndpoint(settings, RationedHttp(http, self._throttle), clock)
+        self._endpoint = MailboxLocator(settings, RationedHttp(http, self._throttle), clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
         self._ews_url_is_fixed = settings.ews_url is not None and settings.type is ExchangeType.ON_PREMISES
         self._connections = settings.connections
@@ -112,7 +112,7 @@ class EwsSource:
         limit = settings.max_subscriptions_per_connection
         self._watcher = Watcher(
             self._client,
-            self._endpoint.place,
+            self._endpoint.locate,
             limit=limit,
             own_connections=OWN_CONNECTIONS[settings.type],
             clock=clock,
@@ -137,7 +137,7 @@ class EwsSource:
             except MailboxNotFound as failure:
                 without.append(failure)
             except MailboxMoved:
-                self._endpoint.forget(url)
+                self._endpoint.invalidate(url)
                 raise
             except ImpersonationRightMissing as failure:
                 if self.restriction is None:
@@ -196,14 +196,14 @@ class EwsSource:
         """Return why less is known of this mailbox than of others although it was read, None if that is not so."""
         return self._reader.limitation(mailbox.address)
 
-    def following(self, mailbox: Mailbox) -> Following:
+    def following(self, mailbox: Mailbox) -> SubscriptionStatus:
         """Return whether and how a mailbox is watched, or why not."""
         following = self._watcher.following(mailbox.address)
         if not following.watched and not (self._may_subscribe and self.restriction is None):
-            following = Following(why_not=str(self.restriction or NO_NOTIFICATIONS))
+            following = SubscriptionStatus(why_not=str(self.restriction or NO_NOTIFICATIONS))
         return replace(following, held_back_until=self._throttle.held_back_until(mailbox.address))
 
-    async def run(self, tell: Tell) -> None:
+    async def run(self, tell: ChangeCallback) -> None:
         """Listen for changes until cancelled, and report mailboxes that have to be read again."""
         await self._watcher.run(tell)
 
@@ -260,7 +260,7 @@ class EwsSource:
         except ExchangeFailure as failure:
             # A mailbox that has moved says nothing about where the others are.
             if policy_of(type(failure)).forgets is Forgets.SERVER:
-                self._endpoint.forget(url)
+                self._endpoint.invalidate(url)
             raise
 
 

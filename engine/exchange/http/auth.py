@@ -126,7 +126,7 @@ def not_offered(host: str, scheme: str, offers: Mapping[str, str]) -> LoginMetho
     return LoginMethodNotOffered(f"{host} does not accept {scheme}; it offers {offer}")
 
 
-class StandingAuthorization(Protocol):
+class RequestAuth(Protocol):
     """An authorization sent with each request (such as a token), shared by all connections."""
 
     user: str

@@ -18,16 +18,16 @@ from engine.exchange.errors import (
 from engine.exchange.http.auth import (
     Credential,
     Handshake,
-    StandingAuthorization,
+    RequestAuth,
     basic_authorization,
     not_offered,
     offered,
     proves_log_in,
     tls_server_end_point,
 )
-from engine.exchange.http.connection import Connection
+from engine.exchange.http.connection import HttpConnection
 from engine.exchange.http.login_page import what_answers
-from engine.exchange.http.messages import Answer, Outgoing, traced
+from engine.exchange.http.messages import HttpRequest, HttpResponse, traced
 from engine.exchange.http.trace import Trace
 from engine.logins.breaker import Breaker, LogIn
 from engine.logins.rules import Paused
@@ -55,22 +55,22 @@ class GuardedCredential:
         return self.credential.user
 
 
-class Lane:
+class PinnedConnection:
     """An authenticated connection for one log-in and one host; `connect` returns a new connection.
 
     `trace` records what goes over the lane of this `name`.
 
     A password logs the connection in by a handshake, or is sent with every request (Basic); both are log-ins, and
-    wrong ones may lock the account. A `StandingAuthorization` is a token, which is no secret of an account.
+    wrong ones may lock the account. A `RequestAuth` is a token, which is no secret of an account.
     A connection is either logged in and alive, or it is not used at all: any doubt leads to a new one. So every
     log-in starts on a fresh connection, directly with its first message and without the body.
     """
 
     def __init__(
         self,
-        log_in: GuardedCredential | StandingAuthorization,
+        log_in: GuardedCredential | RequestAuth,
         clock: Clock,
-        connect: Callable[[], Connection],
+        connect: Callable[[], HttpConnection],
         trace: Trace,
         name: str,
     ) -> None:
@@ -79,12 +79,12 @@ class Lane:
         self._connect = connect
         self._trace = trace
         self._name = name
-        self._connection: Connection | None = None
+        self._connection: HttpConnection | None = None
         self._logged_in = False
         self._unproved: LogIn | None = None
         self._last_used = datetime.min.replace(tzinfo=UTC)
 
-    async def send(self, outgoing: Outgoing) -> Answer:
+    async def send(self, outgoing: HttpRequest) -> HttpResponse:
         """Return the answer to `outgoing`, logging in if needed.
 
         Raises the refusal of the log-in, `LoginUnproved`, `LoginMethodNotOffered` and what `exchange` raises.
@@ -98,7 +98,7 @@ class Lane:
             diagnostics = answer.headers.get("x-ms-diagnostics", "")[:200]
         raise await self._refusal(outgoing.url.host or "", diagnostics)
 
-    async def _try(self, outgoing: Outgoing) -> Answer:
+    async def _try(self, outgoing: HttpRequest) -> HttpResponse:
         connection = self._connection_if_logged_in()
         if not isinstance(self._log_in_with, GuardedCredential):
             async with self._log_in_with.turn():
@@ -118,7 +118,7 @@ class Lane:
             self._unproved = None
         return answer
 
-    def _connection_if_logged_in(self) -> Connection | None:
+    def _connection_if_logged_in(self) -> HttpConnection | None:
         """Return the connection if it is logged in; it counts as lost until the answer arrives, in case that fails."""
         logged_in, self._logged_in = self._logged_in, False
         if not logged_in or self._connection is None or not self._connection.is_open:
@@ -126,8 +126,8 @@ class Lane:
         return self._connection if self._clock.now() - self._last_used < IDLE else None
 
     async def _send_with_token(
-        self, token: StandingAuthorization, connection: Connection | None, outgoing: Outgoing
-    ) -> Answer:
+        self, token: RequestAuth, connection: HttpConnection | None, outgoing: HttpRequest
+    ) -> HttpResponse:
         connection = connection or await self._new_connection()
         authorization = await token.authorization()
         answer = await connection.exchange(outgoing, authorization=authorization)
@@ -139,8 +139,8 @@ class Lane:
         return answer
 
     async def _log_in(
-        self, credential: Credential, log_in: LogIn, connection: Connection | None, outgoing: Outgoing
-    ) -> Answer:
+        self, credential: Credential, log_in: LogIn, connection: HttpConnection | None, outgoing: HttpRequest
+    ) -> HttpResponse:
         connection = connection or await self._new_connection()
         if credential.authentication is not Authentication.BASIC:
             authorization = await _shake_hands(connection, credential, outgoing)
@@ -148,7 +148,7 @@ class Lane:
             authorization = basic_authorization(credential)
         else:
             authorization = await _asked_for_basic(connection, credential, outgoing)
-        if isinstance(authorization, Answer):
+        if isinstance(authorization, HttpResponse):
             return authorization
         await log_in.sending()
         answer = await _told(log_in, connection, outgoing, authorization)
@@ -176,7 +176,7 @@ class Lane:
         left = (pause.until - self._clock.now()).total_seconds()
         return kind(f"{who}: {pause}", retry_after=max(left, 0.0))
 
-    async def _new_connection(self) -> Connection:
+    async def _new_connection(self) -> HttpConnection:
         await self.close()
         self._connection = self._connect()
         return self._connection
@@ -193,16 +193,16 @@ class Lane:
             await connection.close()
 
 
-def _seen(answer: Answer) -> str:
+def _seen(answer: HttpResponse) -> str:
     stranger = what_answers(answer.status, answer.headers, answer.body)
     return stranger.detail if stranger is not None else f"HTTP {answer.status}"
 
 
-def _proves(answer: Answer) -> bool:
+def _proves(answer: HttpResponse) -> bool:
     return proves_log_in(answer.status, answer.headers, answer.body, in_pieces=answer.rest is not None)
 
 
-async def _told(log_in: LogIn, connection: Connection, outgoing: Outgoing, authorization: str) -> Answer:
+async def _told(log_in: LogIn, connection: HttpConnection, outgoing: HttpRequest, authorization: str) -> HttpResponse:
     """Send a request with its log-in; if there is no answer, report what that means for the log-in."""
     try:
         return await connection.exchange(outgoing, authorization=authorization)
@@ -217,7 +217,7 @@ async def _told(log_in: LogIn, connection: Connection, outgoing: Outgoing, autho
         raise
 
 
-async def _shake_hands(connection: Connection, credential: Credential, outgoing: Outgoing) -> str | Answer:
+async def _shake_hands(connection: HttpConnection, credential: Credential, outgoing: HttpRequest) -> str | HttpResponse:
     """Return the Authorization header that ends the handshake, or an answer that prevents it.
 
     The first message names the user, and holds nothing that a server could count as a wrong password.
@@ -238,7 +238,9 @@ async def _shake_hands(connection: Connection, credential: Credential, outgoing:
     return authorization
 
 
-async def _asked_for_basic(connection: Connection, credential: Credential, outgoing: Outgoing) -> str | Answer:
+async def _asked_for_basic(
+    connection: HttpConnection, credential: Credential, outgoing: HttpRequest
+) -> str | HttpResponse:
     """Return the Authorization header once the server has asked for it, or the answer of one that does not.
 
     This way, a server's problem, or a log-in page in front of it, is seen without sending it a password.
@@ -253,7 +255,7 @@ async def _asked_for_basic(connection: Connection, credential: Credential, outgo
     return basic_authorization(credential)
 
 
-def _from_exchange(answer: Answer, host: str) -> None:
+def _from_exchange(answer: HttpResponse, host: str) -> None:
     """Raise `LoginPage` if a 401 comes from something in front of Exchange that wants people to log in."""
     stranger = what_answers(answer.status, answer.headers, answer.body)
     if stranger is not None:

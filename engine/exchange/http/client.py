@@ -13,18 +13,18 @@ from yarl import URL
 
 from engine.core.clock import Clock
 from engine.exchange.errors import CertificateNotTrusted, ExchangeFailure
-from engine.exchange.http.auth import Credential, StandingAuthorization
-from engine.exchange.http.authenticated_connection import GuardedCredential, Lane
-from engine.exchange.http.connection import Connection
-from engine.exchange.http.messages import Answer, Outgoing, parse_url, part_of, pieces, traced
+from engine.exchange.http.auth import Credential, RequestAuth
+from engine.exchange.http.authenticated_connection import GuardedCredential, PinnedConnection
+from engine.exchange.http.connection import HttpConnection
+from engine.exchange.http.messages import HttpRequest, HttpResponse, parse_url, part_of, pieces, traced
 from engine.exchange.http.trace import NoTrace, Trace
 from engine.logins.breaker import LogIns
 
 
-class StreamedAnswer:
+class StreamedResponse:
     """The head of an answer, and its body piece by piece; `trace` records it."""
 
-    def __init__(self, answer: Answer, outgoing: Outgoing, trace: Trace, lane: str) -> None:
+    def __init__(self, answer: HttpResponse, outgoing: HttpRequest, trace: Trace, lane: str) -> None:
         self._answer = answer
         self._outgoing = outgoing
         self._trace = trace
@@ -79,7 +79,7 @@ class ExchangeHttp:
     def __init__(
         self,
         *,
-        log_in: Credential | StandingAuthorization,
+        log_in: Credential | RequestAuth,
         connections: int,
         tls: ssl.SSLContext,
         clock: Clock,
@@ -90,7 +90,7 @@ class ExchangeHttp:
     ) -> None:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._log_in: GuardedCredential | StandingAuthorization
+        self._log_in: GuardedCredential | RequestAuth
         if isinstance(log_in, Credential):
             breaker = (log_ins or LogIns(clock)).breaker(log_in.account, log_in.identity)
             self._log_in = GuardedCredential(log_in, breaker)
@@ -103,23 +103,25 @@ class ExchangeHttp:
         self._resolver = resolver
         self._trace = trace or NoTrace()
         self._streams = 0
-        self._lanes: dict[tuple[str, int | None], _Lanes] = {}
+        self._lanes: dict[tuple[str, int | None], _ConnectionPool] = {}
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None) -> Answer:
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
+    ) -> HttpResponse:
         """POST `body` to an https `url`, logged in; any HTTP status but 401 is an answer.
 
         `asked` is when the request was made (perf_counter), if that was before now.
 
         A `Cookie` in `headers` is sent as it is, instead of those that the connection's host has set.
         Raises `ExchangeUnreachable`, `CertificateNotTrusted`, the refusal of the log-in, `LoginMethodNotOffered`,
-        `NotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
+        `InputNotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
         """
         outgoing = replace(_logged_in("POST", url, headers, body), asked=asked or perf_counter())
         async with self._lanes_to(outgoing.url).one() as lane:
             return await lane.send(outgoing)
 
     @contextlib.asynccontextmanager
-    async def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[StreamedAnswer]:
+    async def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[StreamedResponse]:
         """POST like `post`, over a connection that is opened for this request and closed after it.
 
         An answer with status 200 has no time limit; it is not compressed, so that no part of it is held back.
@@ -129,19 +131,19 @@ class ExchangeHttp:
         name = f"stream {self._streams}"
         lane = self._make_lane(name)
         try:
-            yield StreamedAnswer(await lane.send(outgoing), outgoing, self._trace, name)
+            yield StreamedResponse(await lane.send(outgoing), outgoing, self._trace, name)
         finally:
             await lane.close()
 
-    async def get_anonymously(self, url: str) -> Answer:
+    async def get_anonymously(self, url: str) -> HttpResponse:
         """GET an http or https `url` without any credentials; a redirect is an answer and is not followed.
 
-        Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `NotUnderstood`.
+        Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `InputNotUnderstood`.
         """
-        outgoing = Outgoing("GET", parse_url(url), {}, b"")
+        outgoing = HttpRequest("GET", parse_url(url), {}, b"")
         return await traced(self._trace, outgoing, self._get, lane="", attempt=1)
 
-    async def _get(self, outgoing: Outgoing) -> Answer:
+    async def _get(self, outgoing: HttpRequest) -> HttpResponse:
         connection = self._connect()
         try:
             return await connection.exchange(outgoing)
@@ -155,39 +157,39 @@ class ExchangeHttp:
         if not isinstance(self._log_in, GuardedCredential):
             await self._log_in.close()
 
-    def _lanes_to(self, url: URL) -> "_Lanes":
+    def _lanes_to(self, url: URL) -> "_ConnectionPool":
         origin = (url.host or "", url.port)
         if origin not in self._lanes:
-            self._lanes[origin] = _Lanes(
+            self._lanes[origin] = _ConnectionPool(
                 [self._make_lane(f"{url.host} {number}") for number in range(1, self._connections + 1)]
             )
         return self._lanes[origin]
 
-    def _make_lane(self, name: str) -> Lane:
-        return Lane(self._log_in, self._clock, self._connect, self._trace, name)
+    def _make_lane(self, name: str) -> PinnedConnection:
+        return PinnedConnection(self._log_in, self._clock, self._connect, self._trace, name)
 
-    def _connect(self) -> Connection:
-        return Connection(self._tls, self._user_agent, self._resolver)
+    def _connect(self) -> HttpConnection:
+        return HttpConnection(self._tls, self._user_agent, self._resolver)
 
 
-def _logged_in(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Outgoing:
-    outgoing = Outgoing(method, parse_url(url), headers, body)
+def _logged_in(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
+    outgoing = HttpRequest(method, parse_url(url), headers, body)
     if outgoing.url.scheme != "https":
         raise CertificateNotTrusted(f"{outgoing.url.host}: the log-in is sent over TLS only, not to {url}")
     return outgoing
 
 
-class _Lanes:
+class _ConnectionPool:
     """Pool of lanes to one host; the one used last is used next, so that few connections stay busy."""
 
-    def __init__(self, lanes: list[Lane]) -> None:
+    def __init__(self, lanes: list[PinnedConnection]) -> None:
         self._all = lanes
-        self._free: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[PinnedConnection] = asyncio.LifoQueue()
         for lane in lanes:
             self._free.put_nowait(lane)
 
     @contextlib.asynccontextmanager
-    async def one(self) -> AsyncIterator[Lane]:
+    async def one(self) -> AsyncIterator[PinnedConnection]:
         """Wait for a free lane and use it exclusively."""
         lane = await self._free.get()
         try:

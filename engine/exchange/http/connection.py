@@ -19,9 +19,9 @@ from engine.exchange.http.messages import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
     OPENING_SECONDS,
-    Answer,
+    HttpRequest,
+    HttpResponse,
     JoinedHeaders,
-    Outgoing,
     UntrustedCertificate,
     failures_by_name,
     place_of,
@@ -90,7 +90,7 @@ MAX_HEADER = 64 * 1024
 """Bytes in one header field: Exchange's cookie for a mailbox's server grows with the length of its names."""
 
 
-class Connection:
+class HttpConnection:
     """One HTTP/1.1 connection (NTLM has no meaning over HTTP/2), one request at a time, without environment proxies.
 
     A lost connection is replaced by the next request. Cookies belong to the connection, as load balancers intend; but
@@ -113,10 +113,11 @@ class Connection:
         self._cookies = aiohttp.CookieJar(unsafe=True)
         self._under_way: aiohttp.ClientResponse | None = None
 
-    async def exchange(self, outgoing: Outgoing, *, authorization: str | None = None) -> Answer:
+    async def exchange(self, outgoing: HttpRequest, *, authorization: str | None = None) -> HttpResponse:
         """Send `outgoing` and return the whole answer, or its head if it is read in pieces.
 
-        Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or `NotUnderstood`.
+        Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or
+        `InputNotUnderstood`.
         """
         try:
             return await self._exchange(outgoing, authorization)
@@ -125,7 +126,7 @@ class Connection:
             shown = await shown_certificate(host, outgoing.url.port or 443, self._resolver)
             raise not_trusted("the Exchange server", host, place, untrusted.error, shown) from untrusted.error
 
-    async def _exchange(self, outgoing: Outgoing, authorization: str | None) -> Answer:
+    async def _exchange(self, outgoing: HttpRequest, authorization: str | None) -> HttpResponse:
         self._connector.watch = watch = outgoing.watch
         seconds = OPENING_SECONDS if outgoing.opens else ANSWER_SECONDS
         with failures_by_name(outgoing.url, seconds, opens=outgoing.opens):
@@ -144,10 +145,10 @@ class Connection:
                 headers = JoinedHeaders(response.headers)
                 if outgoing.in_pieces and response.status == 200:
                     self._under_way = response
-                    return Answer(200, headers, b"", outgoing.request_id, response)
+                    return HttpResponse(200, headers, b"", outgoing.request_id, response)
                 async with response:
                     body = await whole_body(response)
-                return Answer(response.status, headers, body, outgoing.request_id)
+                return HttpResponse(response.status, headers, body, outgoing.request_id)
 
     @property
     def is_open(self) -> bool:
@@ -167,7 +168,7 @@ class Connection:
             self._under_way.close()
         await self._session.close()
 
-    def _headers(self, outgoing: Outgoing, authorization: str | None) -> dict[str, str]:
+    def _headers(self, outgoing: HttpRequest, authorization: str | None) -> dict[str, str]:
         headers = {
             **outgoing.headers,
             "client-request-id": outgoing.request_id,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from multidict import MultiMapping
 from yarl import URL
 
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 from engine.exchange.errors import (
     AnswerBrokenOff,
     ExchangeFailure,
@@ -35,7 +35,7 @@ MAX_BODY = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """The server's response. The names in `headers` are case-insensitive; `request_id` is the client-request-id.
 
     `rest` is the remainder of a response that is read in pieces.
@@ -57,10 +57,10 @@ class UntrustedCertificate(Exception):
         self.error = found if isinstance(found, ssl.SSLCertVerificationError) else ssl.SSLCertVerificationError()
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class HttpRequest(msgspec.Struct, frozen=True):
     """A request to send; `request_id` lets an administrator find it in the server's logs. The body of an answer with
-    status 200 to one that is `in_pieces` is not awaited: `Answer.rest` yields it as it arrives. One that `opens` a
-    log-in has a shorter time limit. `asked` is when it was requested (perf_counter), `watch` measures it if it is
+    status 200 to one that is `in_pieces` is not awaited: `HttpResponse.rest` yields it as it arrives. One that `opens`
+    a log-in has a shorter time limit. `asked` is when it was requested (perf_counter), `watch` measures it if it is
     traced.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
@@ -78,7 +78,7 @@ class Outgoing(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """Leave out everything that may hold a secret."""
-        return f"Outgoing({self.method}, {self.url.host}, {self.request_id})"
+        return f"HttpRequest({self.method}, {self.url.host}, {self.request_id})"
 
 
 class JoinedHeaders(Mapping[str, str]):
@@ -115,7 +115,7 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-async def pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
+async def pieces(answer: HttpResponse) -> AsyncGenerator[bytes, None]:
     """Yield the body of `answer` as it arrives, without a time limit for the whole.
 
     Raises `ExchangeUnreachable` if the connection is lost, `NotUnderstood` if the body cannot be decoded.
@@ -188,8 +188,13 @@ def place_of(url: URL) -> str:
 
 
 async def traced(
-    trace: Trace, outgoing: Outgoing, send: Callable[[Outgoing], Awaitable[Answer]], *, lane: str, attempt: int
-) -> Answer:
+    trace: Trace,
+    outgoing: HttpRequest,
+    send: Callable[[HttpRequest], Awaitable[HttpResponse]],
+    *,
+    lane: str,
+    attempt: int,
+) -> HttpResponse:
     """Return the result of `send` for `outgoing`, and report the exchange to `trace`, however it ends."""
     if not trace.on:
         return await send(outgoing)
@@ -206,9 +211,9 @@ async def traced(
     return answer
 
 
-def part_of(outgoing: Outgoing, answer: Answer, body: bytes, *, lane: str, failure: str = "") -> TracedExchange:
+def part_of(outgoing: HttpRequest, answer: HttpResponse, body: bytes, *, lane: str, failure: str = "") -> HttpRecord:
     """Return the record of one envelope of a streamed answer, or of its end by a `failure`."""
-    return TracedExchange(
+    return HttpRecord(
         request_id=outgoing.request_id,
         method=outgoing.method,
         url=str(outgoing.url),
@@ -226,16 +231,21 @@ def part_of(outgoing: Outgoing, answer: Answer, body: bytes, *, lane: str, failu
     )
 
 
-def sent_headers(outgoing: Outgoing) -> Mapping[str, str]:
+def sent_headers(outgoing: HttpRequest) -> Mapping[str, str]:
     """Return the headers of a request, without its log-in."""
     return {**outgoing.headers, "client-request-id": outgoing.request_id}
 
 
 def _ended(
-    outgoing: Outgoing, watch: Stopwatch, lane: str, attempt: int, answer: Answer | None = None, failure: str = ""
-) -> TracedExchange:
+    outgoing: HttpRequest,
+    watch: Stopwatch,
+    lane: str,
+    attempt: int,
+    answer: HttpResponse | None = None,
+    failure: str = "",
+) -> HttpRecord:
     seconds = watch.stop()
-    return TracedExchange(
+    return HttpRecord(
         request_id=outgoing.request_id,
         method=outgoing.method,
         url=str(outgoing.url),
@@ -252,7 +262,7 @@ def _ended(
     )
 
 
-def _stranger(outgoing: Outgoing, answer: Answer) -> str:
+def _stranger(outgoing: HttpRequest, answer: HttpResponse) -> str:
     """Return the failure if something answered in place of EWS; for autodiscover, redirects are normal."""
     if not is_ews(outgoing.url.path):
         return ""

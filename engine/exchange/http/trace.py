@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 
 
 class Trace(Protocol):
@@ -15,7 +15,7 @@ class Trace(Protocol):
         """Whether tracing is on; while it is off, nothing is measured."""
         ...
 
-    def take(self, exchange: TracedExchange) -> None:
+    def take(self, exchange: HttpRecord) -> None:
         """Receive a request that has ended. It holds everything as sent: the receiver has to redact secrets."""
         ...
 
@@ -25,7 +25,7 @@ class NoTrace:
 
     on = False
 
-    def take(self, exchange: TracedExchange) -> None:
+    def take(self, exchange: HttpRecord) -> None:
         """Do nothing: never called, because tracing is off."""
 
 

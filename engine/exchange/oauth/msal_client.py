@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 from engine.core.secret import Secret
 from engine.exchange.errors import ExchangeFailure
 from engine.exchange.http.connection import not_trusted
@@ -163,9 +163,9 @@ def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
     return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
 
 
-def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response | None, failure: str) -> TracedExchange:
+def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response | None, failure: str) -> HttpRecord:
     """Return a record of the request as sent; the receiver has to redact the secret or assertion in it."""
-    return TracedExchange(
+    return HttpRecord(
         request_id=request.headers.get("client-request-id", ""),
         method=request.method,
         url=str(request.url),

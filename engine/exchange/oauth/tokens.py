@@ -44,7 +44,7 @@ class TokenSource(Protocol):
 
 
 class BearerTokens:
-    """Implements `StandingAuthorization` (RFC 6750) for one application, tenant and scope; `clock` is network time.
+    """Implements `RequestAuth` (RFC 6750) for one application, tenant and scope; `clock` is network time.
 
     `breaker`, if given, is the circuit breaker for log-ins at the authority.
     """

@@ -7,16 +7,16 @@ from typing import Protocol
 from aiohttp import web
 
 from engine.api.schema import Operation
-from engine.api.schema.checks import Probe, ProbeQuestion, Side
-from engine.checks.check import Outcome, Rung
-from engine.checks.factory import Workbench
+from engine.api.schema.checks import CheckSide, Probe, ProbeQuestion
+from engine.checks.check import CheckStep, StepOutcome
+from engine.checks.factory import CheckFactory
 from engine.core.errors import Failure
 from engine.server.acceptor import actor_of
 from engine.server.convert import rung_account
 from engine.server.http import MAY_CHANGE, Route, answer, body_of, named, not_found
 from engine.server.operations import Progress, Results
-from engine.server.state import Desk
-from engine.server.trial_settings import Candidates
+from engine.server.state import ApiState
+from engine.server.trial_settings import TrialSettings
 
 
 class AnyProbe(Protocol):
@@ -27,24 +27,24 @@ class AnyProbe(Protocol):
         """All rungs."""
         ...
 
-    async def run(self, report: Callable[[Rung], None]) -> tuple[Rung, ...]:
+    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
         ...
 
 
 @dataclass(slots=True)
 class _Climb:
-    side: Side
+    side: CheckSide
     names: tuple[str, ...]
-    rungs: list[Rung] = field(default_factory=list)
+    rungs: list[CheckStep] = field(default_factory=list)
 
 
-class ProbesPart:
+class CheckRoutes:
     """Runs checks made by `workbench` with the settings that `candidates` derive from a request."""
 
     capabilities = ("probes",)
 
-    def __init__(self, desk: Desk, candidates: Candidates, workbench: Workbench) -> None:
+    def __init__(self, desk: ApiState, candidates: TrialSettings, workbench: CheckFactory) -> None:
         self._desk = desk
         self._candidates = candidates
         self._workbench = workbench
@@ -91,19 +91,19 @@ class ProbesPart:
         probe = self._workbench.exchange(settings, secrets, await self._addresses(question.user))
         return await self._begin(request, "exchange", probe)
 
-    async def _begin(self, request: web.Request, side: Side, probe: AnyProbe) -> web.Response:
+    async def _begin(self, request: web.Request, side: CheckSide, probe: AnyProbe) -> web.Response:
         climb = _Climb(side, probe.names)
 
         async def work(progress: Progress) -> None:
-            def report(rung: Rung) -> None:
+            def report(rung: CheckStep) -> None:
                 climb.rungs.append(rung)
-                progress(len(climb.rungs), sum(each.outcome is Outcome.FAILED for each in climb.rungs))
+                progress(len(climb.rungs), sum(each.outcome is StepOutcome.FAILED for each in climb.rungs))
 
             await probe.run(report)
 
         actor = await actor_of(request)
-        await self._desk.write_down(actor, "probe", side)
-        operation = self._desk.operations.carry_out("probe", len(probe.names), work, actor)
+        await self._desk.audit_change(actor, "probe", side)
+        operation = self._desk.operations.start_job("probe", len(probe.names), work, actor)
         self._climbs.keep(operation.id, climb)
         return answer(operation, status=202, headers={"Location": f"/v1/probes/{operation.id}"})
 
@@ -123,6 +123,6 @@ class ProbesPart:
         name = typed.casefold()
         for row in self._desk.rows.all():
             if row.name.casefold() == name if typed else row.mailbox is not None:
-                account = self._desk.account(row.guid)
+                account = self._desk.details(row.guid)
                 return (account.candidates if account else ()) or ((typed,) if typed else ())
         return (typed,) if typed else ()

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from engine.api.schema import Problem
 from engine.api.schema.log import (
+    BodySide,
     CaptureQuestion,
     CaptureState,
     FilterAnswer,
@@ -18,27 +19,26 @@ from engine.api.schema.log import (
     LogPage,
     LogQuestion,
     LogStatistics,
-    Side,
 )
-from engine.debuglog.entry import Kept
+from engine.debuglog.entry import LogEntry
 from engine.debuglog.query import whole
 from engine.debuglog.statistics import figures, troubles
 from engine.server import log
 from engine.server.acceptor import actor_of
-from engine.server.http import JSON, Refused, Route, answer, body_of, not_found, query_of
-from engine.server.log import LogDesk
+from engine.server.http import JSON, ApiError, Route, answer, body_of, not_found, query_of
+from engine.server.log import LogService
 from engine.server.log_export import LogExport
 
 BYTES = "application/octet-stream"
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class LogPart:
+class LogRoutes:
     """Answers from the entries in `desk`."""
 
     capabilities = ("log",)
 
-    def __init__(self, desk: LogDesk) -> None:
+    def __init__(self, desk: LogService) -> None:
         self._desk = desk
 
     def routes(self) -> tuple[Route, ...]:
@@ -104,7 +104,7 @@ class LogPart:
     async def _response(self, request: web.Request) -> web.Response:
         return await self._body(request, "response")
 
-    async def _body(self, request: web.Request, side: Side) -> web.Response:
+    async def _body(self, request: web.Request, side: BodySide) -> web.Response:
         self._desk.check_reader(request, "bodies of requests and responses")
         question = query_of(request, LogBodyQuestion)
         kept = await self.found(request)
@@ -138,11 +138,11 @@ class LogPart:
         return answer(await self._desk.switch(question, await actor_of(request)))
 
     def check_reader(self, request: web.Request, what: str) -> None:
-        """See LogDesk.check_reader."""
+        """See LogService.check_reader."""
         self._desk.check_reader(request, what)
 
-    async def found(self, request: web.Request) -> Kept:
-        """Return the requested entry. Raises `Refused` if it does not exist, or no longer does."""
+    async def found(self, request: web.Request) -> LogEntry:
+        """Return the requested entry. Raises `ApiError` if it does not exist, or no longer does."""
         number = request.match_info["id"]
         kept = None
         if number.isascii() and number.isdigit() and len(number) < 19:
@@ -162,7 +162,7 @@ def part_of(request: web.Request, body: bytes) -> web.Response:
     except ValueError:
         start, end = 0, 0
     if start >= end:
-        raise Refused(
+        raise ApiError(
             Problem(
                 type="no-such-range",
                 title="The range is not part of the body",
@@ -179,12 +179,12 @@ ZIP = "application/zip"
 TEXT = "text/plain"
 
 
-class LogExportPart:
+class LogExportRoutes:
     """Answers from `export`; single entries are found by `log`."""
 
     capabilities = ("log-export",)
 
-    def __init__(self, log: LogPart, export: LogExport) -> None:
+    def __init__(self, log: LogRoutes, export: LogExport) -> None:
         self._log = log
         self._export = export
 

@@ -7,16 +7,16 @@ from engine.logins.breaker import LogIns, Standing
 from engine.server.acceptor import actor_of
 from engine.server.convert_settings import restarted
 from engine.server.http import Route, answer
-from engine.server.state import Desk
-from engine.supervisor.supervisor import Service
+from engine.server.state import ApiState
+from engine.supervisor.supervisor import Supervisor
 
 
-class LogInsPart:
+class LogInRoutes:
     """Answers from `log_ins`; `service` restarts what waits for the end of a pause."""
 
     capabilities = ("log-ins",)
 
-    def __init__(self, log_ins: LogIns, service: Service, desk: Desk) -> None:
+    def __init__(self, log_ins: LogIns, service: Supervisor, desk: ApiState) -> None:
         self._log_ins = log_ins
         self._service = service
         self._desk = desk
@@ -43,8 +43,10 @@ class LogInsPart:
     async def _retry(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
         asked = await self._log_ins.ask()
-        await self._desk.write_down(actor, "retry_log_ins", ", ".join(each.key for each in asked) or "none was paused")
-        plan = await self._service.begin_anew() if asked else None
+        await self._desk.audit_change(
+            actor, "retry_log_ins", ", ".join(each.key for each in asked) or "none was paused"
+        )
+        plan = await self._service.start_again() if asked else None
         standings = await self._log_ins.standings()
         return answer(
             LogInStates(log_ins=tuple(map(_state, standings)), restarted=restarted(self._service, plan) if plan else ())

@@ -14,16 +14,16 @@ from engine.api.schema.preview import (
     PreviewRow,
 )
 from engine.core.errors import Failure
-from engine.core.presence import Difference, PresenceSettings
+from engine.core.presence import PresenceDifference, PresenceSettings
 from engine.server import convert
 from engine.server.acceptor import actor_of
 from engine.server.convert import converted
-from engine.server.http import Refused, Route, answer, body_of, named, not_found, query_of
+from engine.server.http import ApiError, Route, answer, body_of, named, not_found, query_of
 from engine.server.operations import Progress, Results
-from engine.server.state import Desk
-from engine.server.trial_settings import Candidates
+from engine.server.state import ApiState
+from engine.server.trial_settings import TrialSettings
 from engine.sync import views as sync_preview
-from engine.sync.views import Affected
+from engine.sync.views import AffectedUser
 
 SUBJECTS_UNKNOWN = (
     "With the settings in force the subjects of appointments are not read, "
@@ -37,15 +37,15 @@ class _Found:
     begun: datetime
     remarks: tuple[str, ...]
     timezone: str
-    preview: sync_preview.Preview = field(default_factory=lambda: sync_preview.Preview(0, 0, []))
+    preview: sync_preview.PresencePreview = field(default_factory=lambda: sync_preview.PresencePreview(0, 0, []))
 
 
-class PreviewPart:
+class PreviewRoutes:
     """Compares the presences of the engine in `desk` under the settings in force and those of a request."""
 
     capabilities = ("preview",)
 
-    def __init__(self, desk: Desk, candidates: Candidates) -> None:
+    def __init__(self, desk: ApiState, candidates: TrialSettings) -> None:
         self._desk = desk
         self._candidates = candidates
         self._found: Results[_Found] = Results()
@@ -85,7 +85,7 @@ class PreviewPart:
         if others:
             title = "A preview accepts presence settings only"
             hint = "Leave out the others."
-            raise Refused(Problem(type="not-about-presence", title=title, status=422, hint=hint, fields=others))
+            raise ApiError(Problem(type="not-about-presence", title=title, status=422, hint=hint, fields=others))
         try:
             before = (await self._candidates.settings({})).presence
             after = (await self._candidates.settings(question.settings)).presence
@@ -99,13 +99,13 @@ class PreviewPart:
         found = _Found(now, remarks, after.timezone.key)
 
         async def work(progress: Progress) -> None:
-            def progressed(preview: sync_preview.Preview) -> None:
+            def progressed(preview: sync_preview.PresencePreview) -> None:
                 found.preview = preview
                 progress(preview.looked_at, 0)
 
             await sync_preview.preview(self._desk.engine, guids, before, after, now, progressed)
 
-        operation = self._desk.operations.carry_out("preview", len(guids), work, await actor_of(request))
+        operation = self._desk.operations.start_job("preview", len(guids), work, await actor_of(request))
         self._found.keep(operation.id, found)
         return answer(operation, status=202, headers={"Location": f"/v1/preview/{operation.id}"})
 
@@ -133,7 +133,7 @@ class PreviewPart:
         )
 
 
-def _row(affected: Affected) -> PreviewRow:
+def _row(affected: AffectedUser) -> PreviewRow:
     return PreviewRow(
         guid=affected.user.guid,
         label=affected.user.label,
@@ -141,7 +141,7 @@ def _row(affected: Affected) -> PreviewRow:
     )
 
 
-def _difference(difference: Difference) -> PreviewDifference:
+def _difference(difference: PresenceDifference) -> PreviewDifference:
     return converted(
         difference, PreviewDifference, before=convert.shown(difference.before), after=convert.shown(difference.after)
     )

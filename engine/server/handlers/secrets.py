@@ -12,19 +12,19 @@ from engine.core.secret import Secret
 from engine.server.acceptor import actor_of
 from engine.server.convert import trouble
 from engine.server.convert_settings import restarted
-from engine.server.http import Route, answer, body_of, not_found, refused
-from engine.server.state import Desk
-from engine.store.secret_sources import Origin, SecretSources
+from engine.server.http import Route, answer, body_of, not_found, problem_from
+from engine.server.state import ApiState
+from engine.store.secret_sources import SecretProvenance, SecretSources
 from engine.store.secrets import ENVIRONMENT
-from engine.supervisor.supervisor import Service
+from engine.supervisor.supervisor import Supervisor
 
 
-class SecretsPart:
+class SecretRoutes:
     """Answers from `sources`; `service` restarts what uses a changed secret."""
 
     capabilities = ("secrets",)
 
-    def __init__(self, sources: SecretSources, service: Service, desk: Desk) -> None:
+    def __init__(self, sources: SecretSources, service: Supervisor, desk: ApiState) -> None:
         self._sources = sources
         self._service = service
         self._desk = desk
@@ -87,21 +87,21 @@ class SecretsPart:
     @asynccontextmanager
     async def _written_down(self, actor: Actor, action: str, subject: str) -> AsyncIterator[None]:
         """Audit a change before it is made: a changed secret leaves no other trace."""
-        await self._desk.write_down(actor, action, subject)
+        await self._desk.audit_change(actor, action, subject)
         try:
             yield
         except Failure as failure:
-            await self._desk.write_down(actor, action, f"{subject}: failed, nothing was changed ({failure.slug})")
-            raise refused(failure) from failure
+            await self._desk.audit_change(actor, action, f"{subject}: failed, nothing was changed ({failure.slug})")
+            raise problem_from(failure) from failure
 
     async def _origins(self) -> SecretOrigins:
         try:
             origins = await self._sources.origins()
         except Failure as failure:
-            raise refused(failure) from failure
+            raise problem_from(failure) from failure
         return SecretOrigins(secrets=tuple(map(self._origin, origins)))
 
-    def _origin(self, origin: Origin) -> SecretOrigin:
+    def _origin(self, origin: SecretProvenance) -> SecretOrigin:
         since = origin.stored_since
         return SecretOrigin(
             name=origin.name,
@@ -116,7 +116,7 @@ class SecretsPart:
         origins = {origin.name: origin for origin in await self._sources.origins()}
         plan = None
         if origins[name].place in ("store", None) and name in self._service.needed_secrets:
-            plan = await self._service.begin_anew()
+            plan = await self._service.start_again()
         return answer(
             SecretChanged(
                 name=name,

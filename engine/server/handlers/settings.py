@@ -20,10 +20,10 @@ from engine.core.errors import Failure
 from engine.server import convert_settings as wire
 from engine.server.acceptor import actor_of
 from engine.server.convert import trouble
-from engine.server.http import Refused, Route, answer, body_of, refused
-from engine.server.state import Desk, author_of
-from engine.settings.forms import Setting as Form
-from engine.settings.forms import catalogue
+from engine.server.http import ApiError, Route, answer, body_of, problem_from
+from engine.server.state import ApiState, author_of
+from engine.settings.forms import SettingForm as Form
+from engine.settings.forms import setting_forms
 from engine.settings.problems import SettingsInvalid
 from engine.store.errors import DiskUnusable
 from engine.supervisor.errors import (
@@ -34,9 +34,9 @@ from engine.supervisor.errors import (
     SettingsUnwritable,
     VersionUnknown,
 )
-from engine.supervisor.plan import Plan
+from engine.supervisor.plan import ApplyPlan
 from engine.supervisor.settings_file import system_zone
-from engine.supervisor.supervisor import Service
+from engine.supervisor.supervisor import Supervisor
 
 _STATUSES: dict[type[Failure], int] = {
     SettingsStale: 412,
@@ -49,12 +49,12 @@ _STATUSES: dict[type[Failure], int] = {
 }
 
 
-class SettingsPart:
+class SettingsRoutes:
     """Answers from `service`; changes are audited at `desk`."""
 
     capabilities = ("settings",)
 
-    def __init__(self, service: Service, desk: Desk) -> None:
+    def __init__(self, service: Supervisor, desk: ApiState) -> None:
         self._service = service
         self._desk = desk
 
@@ -112,7 +112,7 @@ class SettingsPart:
         forms: tuple[Form, ...] = ()
         while text != self._service.text:  # which may have changed by the time it is read
             text = self._service.text
-            forms = await asyncio.to_thread(catalogue, text, system_zone())
+            forms = await asyncio.to_thread(setting_forms, text, system_zone())
         return answer(wire.settings(self._service, forms), headers={"ETag": self._service.tag})
 
     async def _check(self, request: web.Request) -> web.Response:
@@ -128,7 +128,7 @@ class SettingsPart:
         question = await body_of(request, ChangeQuestion)
         tag = request.headers.get("If-Match", "")
         if not tag:
-            raise Refused(
+            raise ApiError(
                 Problem(
                     type="etag-missing",
                     title="The request does not state which version of the settings it changes",
@@ -158,7 +158,7 @@ class SettingsPart:
             version = await self._service.confirm()
         except Failure as failure:
             raise _refused(failure) from failure
-        await self._desk.write_down(actor, "confirm_settings", f"version {version.id}")
+        await self._desk.audit_change(actor, "confirm_settings", f"version {version.id}")
         return answer(wire.version(version))
 
     async def _history(self, request: web.Request) -> web.Response:
@@ -170,11 +170,11 @@ class SettingsPart:
                 return answer(SettingsText(id=version.id, text=version.text))
         raise _refused(VersionUnknown("not among those kept"))
 
-    async def _changed(self, plan: Plan, actor: Actor, action: str, subject: str) -> web.Response:
-        await self._desk.write_down(actor, action, subject or "nothing else")
+    async def _changed(self, plan: ApplyPlan, actor: Actor, action: str, subject: str) -> web.Response:
+        await self._desk.audit_change(actor, action, subject or "nothing else")
         return answer(wire.changed(self._service, plan), headers={"ETag": self._service.tag})
 
 
-def _refused(failure: Failure) -> Refused:
+def _refused(failure: Failure) -> ApiError:
     fields = wire.fields(failure) if isinstance(failure, SettingsInvalid) else ()
-    return refused(failure, _STATUSES.get(type(failure), 422), fields)
+    return problem_from(failure, _STATUSES.get(type(failure), 422), fields)

@@ -11,22 +11,22 @@ from engine.api.schema import Problem as ProblemDetails
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.settings import SettingChange, SettingProblem, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupSecret, SetupStep, SetupSummary
-from engine.checks.check import Outcome, Rung
+from engine.checks.check import CheckStep, StepOutcome
 from engine.core.errors import Failure
 from engine.server import convert_settings
 from engine.server.acceptor import actor_of
 from engine.server.convert import converted, rung_account
-from engine.server.http import MAY_CHANGE, Refused, Route, answer, body_of, named, not_found
+from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found
 from engine.server.operations import Progress
-from engine.server.state import Desk, author_of
-from engine.settings.forms import Difference, catalogue
+from engine.server.state import ApiState, author_of
+from engine.settings.forms import SettingDifference, setting_forms
 from engine.settings.keys import KEYS
-from engine.settings.problems import Problem
+from engine.settings.problems import InvalidSetting
 from engine.setup.checks import SetupChecks, demand
 from engine.setup.flow import Flow, problems_of
 from engine.setup.guesses import guessed_language, guessed_zone
 from engine.setup.session import SetupSession
-from engine.setup.steps import STEPS, Check, Step, Values, step_named
+from engine.setup.steps import STEPS, Check, SetupStepForm, Values, step_named
 from engine.store.secrets import ENVIRONMENT
 from engine.supervisor.settings_file import system_zone
 
@@ -36,8 +36,8 @@ def setup(
     *,
     values: Values,
     zone: ZoneInfo | None,
-    found: Sequence[Problem],
-    changes: Sequence[Difference],
+    found: Sequence[InvalidSetting],
+    changes: Sequence[SettingDifference],
     known_secrets: Collection[str],
     new_secrets: Collection[str],
     check: Operation | None,
@@ -45,7 +45,7 @@ def setup(
 ) -> Setup:
     """Return the state of the set-up."""
     step = step_named(flow.step)
-    forms = {form.key: convert_settings.setting(form) for form in catalogue(flow.text, zone)}
+    forms = {form.key: convert_settings.setting(form) for form in setting_forms(flow.text, zone)}
     keys = [key for key in step.keys(values) if forms[key].available]
     return Setup(
         step=SetupStep(
@@ -71,7 +71,7 @@ def setup(
     )
 
 
-def _summary(step: Step, flow: Flow, values: Values, found: Sequence[Problem]) -> SetupSummary:
+def _summary(step: SetupStepForm, flow: Flow, values: Values, found: Sequence[InvalidSetting]) -> SetupSummary:
     return SetupSummary(
         name=step.name,
         title=step.title,
@@ -91,16 +91,16 @@ PATH = "/v1/setup"
 _OF_USERS = (Check.RESOLUTION, Check.CALENDARS)
 
 
-class SetupPart:
+class SetupRoutes:
     """A single set-up shared by all clients: `session` has its answers, `checks` the findings about them."""
 
     capabilities = ("setup",)
 
-    def __init__(self, desk: Desk, session: SetupSession, checks: SetupChecks) -> None:
+    def __init__(self, desk: ApiState, session: SetupSession, checks: SetupChecks) -> None:
         self._desk = desk
         self._session = session
         self._checks = checks
-        self._rungs: dict[str, list[Rung]] = {}
+        self._rungs: dict[str, list[CheckStep]] = {}
         self._operations: dict[str, str] = {}
 
     def routes(self) -> tuple[Route, ...]:
@@ -136,7 +136,7 @@ class SetupPart:
 
     async def _begin(self, request: web.Request) -> web.Response:
         self._forget()
-        await self._desk.write_down(await actor_of(request), "begin_setup", "set-up")
+        await self._desk.audit_change(await actor_of(request), "begin_setup", "set-up")
         try:
             await self._session.begin()
         except Failure as failure:
@@ -155,7 +155,7 @@ class SetupPart:
         if answers.step is not None and answers.step not in steps:
             fields.append(FieldProblem(pointer="/step", detail=f"is none of {', '.join(steps)}"))
         if fields:
-            raise Refused(
+            raise ApiError(
                 ProblemDetails(
                     type="unknown-answers",
                     title="The set-up has no such answer or step",
@@ -183,22 +183,22 @@ class SetupPart:
             demand(check, settings, secrets)
         except Failure as failure:
             raise named(failure) from failure
-        rungs: list[Rung] = []
+        rungs: list[CheckStep] = []
         user = self._flow().user
 
         async def work(progress: Progress) -> None:
-            def report(rung: Rung) -> None:
+            def report(rung: CheckStep) -> None:
                 rungs.append(rung)
                 if check not in _OF_USERS:
-                    progress(len(rungs), sum(each.outcome is Outcome.FAILED for each in rungs))
+                    progress(len(rungs), sum(each.outcome is StepOutcome.FAILED for each in rungs))
 
             well = await self._checks.run(check, settings, secrets, user, report, progress)
             await self._session.note_check(step.name, well=well)
 
         actor = await actor_of(request)
-        await self._desk.write_down(actor, "check_setup", step.name)
+        await self._desk.audit_change(actor, "check_setup", step.name)
         total = self._checks.number_of_users if check in _OF_USERS else 0
-        operation = self._desk.operations.carry_out("setup check", total, work, actor)
+        operation = self._desk.operations.start_job("setup check", total, work, actor)
         self._rungs[step.name], self._operations[step.name] = rungs, operation.id
         return answer(operation, status=202, headers={"Location": PATH})
 
@@ -210,14 +210,14 @@ class SetupPart:
                 for each in found
             )
             title, hint = "Some answers are missing or invalid", "Nothing was changed."
-            raise Refused(ProblemDetails(type="setup-incomplete", title=title, status=422, hint=hint, fields=fields))
+            raise ApiError(ProblemDetails(type="setup-incomplete", title=title, status=422, hint=hint, fields=fields))
         actor = await actor_of(request)
         keys = ", ".join([*(each.key for each in state.changes), *self._session.new_secrets]) or "nothing else"
-        await self._desk.write_down(actor, "apply_setup", keys)
+        await self._desk.audit_change(actor, "apply_setup", keys)
         try:
             await self._session.apply(author_of(actor))
         except Failure as failure:
-            await self._desk.write_down(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
+            await self._desk.audit_change(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
             raise named(failure) from failure
         self._forget()
         return answer(state)

@@ -9,24 +9,24 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from engine.api.schema import About, AuditLog, EventsQuestion, Operation, Operations, RecentChanges, Rights, Status
 from engine.server import convert, metrics
 from engine.server.acceptor import actor_of
-from engine.server.event_stream import EventStream, Patience, topics_named
-from engine.server.http import JSON, Part, Route, answer, not_found, query_of
+from engine.server.event_stream import EventStream, StreamTimeouts, topics_named
+from engine.server.http import JSON, Route, Routes, answer, not_found, query_of
 from engine.server.openapi import document
-from engine.server.state import Desk
+from engine.server.state import ApiState
 
 
-def figures(desk: Desk) -> web.Response:
+def figures(desk: ApiState) -> web.Response:
     """Return the metrics of `desk` as a response."""
     text = metrics.exposition(desk.status(), desk.counters, desk.events.listeners, desk.loop_lag)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-class StatePart:
+class StateRoutes:
     """Answers from the state in `desk`; `patience` are the timeouts of event streams."""
 
     capabilities = ("status", "changes", "events", "metrics")
 
-    def __init__(self, desk: Desk, patience: Patience) -> None:
+    def __init__(self, desk: ApiState, patience: StreamTimeouts) -> None:
         self._desk = desk
         self._patience = patience
 
@@ -65,12 +65,12 @@ class StatePart:
 API_VERSION = 1
 
 
-class AboutPart:
+class AboutRoutes:
     """Describes the other `parts` and itself; `boot` changes with every restart."""
 
     capabilities: tuple[str, ...] = ()
 
-    def __init__(self, parts: Sequence[Part], boot: str, *, may_change: bool) -> None:
+    def __init__(self, parts: Sequence[Routes], boot: str, *, may_change: bool) -> None:
         self._parts = parts
         self._boot = boot
         self._may_change = may_change
@@ -99,12 +99,12 @@ class AboutPart:
         return web.Response(body=msgspec.json.encode(document(routes)), content_type=JSON)
 
 
-class OperationsPart:
+class OperationRoutes:
     """Answers from the operations and the audit log of `desk`."""
 
     capabilities = ("operations", "audit")
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiState) -> None:
         self._desk = desk
 
     def routes(self) -> tuple[Route, ...]:
@@ -124,7 +124,7 @@ class OperationsPart:
 
     async def _cancel(self, request: web.Request) -> web.Response:
         operation = _found(self._desk.operations.get(request.match_info["id"]))
-        await self._desk.write_down(await actor_of(request), "cancel", f"operation {operation.id}")
+        await self._desk.audit_change(await actor_of(request), "cancel", f"operation {operation.id}")
         return answer(_found(self._desk.operations.cancel(operation.id)))
 
     async def _audit(self, request: web.Request) -> web.Response:

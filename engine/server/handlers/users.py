@@ -15,17 +15,17 @@ from engine.api.schema import (
 )
 from engine.server import convert
 from engine.server.acceptor import actor_of
-from engine.server.http import MAY_CHANGE, Refused, Route, answer, body_of, not_found, query_of, refused
-from engine.server.state import Desk
+from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, not_found, problem_from, query_of
+from engine.server.state import ApiState
 from engine.store.errors import StoreFailure
 
 
-class UsersPart:
+class UserRoutes:
     """Answers from the users in `desk`."""
 
     capabilities = ("users", "resync", "reresolve")
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiState) -> None:
         self._desk = desk
 
     def routes(self) -> tuple[Route, ...]:
@@ -56,7 +56,7 @@ class UsersPart:
 
         async def one(request: web.Request) -> web.Response:
             guid = request.match_info["guid"]
-            if self._desk.engine.glance(guid) is None:
+            if self._desk.engine.summary(guid) is None:
                 raise _no_user()
             return await self._begin(request, kind, (guid,), f"user {guid}")
 
@@ -73,7 +73,7 @@ class UsersPart:
 
     async def _user(self, request: web.Request) -> web.Response:
         guid = request.match_info["guid"]
-        user = self._desk.account(guid)
+        user = self._desk.details(guid)
         if user is None:
             raise _no_user()
         return answer(convert.detail(user, self._desk.history.of(guid), in_full=request.app[MAY_CHANGE]))
@@ -83,10 +83,10 @@ class UsersPart:
         try:
             held = await self._desk.engine.confirm_hold()
         except StoreFailure as failure:
-            raise refused(failure, 507) from failure
+            raise problem_from(failure, 507) from failure
         if held is None:
             return answer(HeldChange(users=0, of_users=0, presences=0, of_presences=0))
-        await self._desk.write_down(actor, "confirm_hold", held.words)
+        await self._desk.audit_change(actor, "confirm_hold", held.words)
         return answer(convert.held(held))
 
     async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:
@@ -99,7 +99,7 @@ class UsersPart:
         unknown = [index for index, guid in enumerate(question.users) if guid not in known]
         if unknown:
             fields = tuple(FieldProblem(pointer=f"/users/{index}", detail="no such user") for index in unknown[:100])
-            raise Refused(
+            raise ApiError(
                 Problem(
                     type="unknown-users",
                     title="Some of these users do not take part",
@@ -114,10 +114,10 @@ class UsersPart:
         self, request: web.Request, kind: OperationKind, guids: tuple[str, ...], subject: str
     ) -> web.Response:
         actor = await actor_of(request)
-        await self._desk.write_down(actor, kind, subject)
+        await self._desk.audit_change(actor, kind, subject)
         operation = self._desk.operations.begin(kind, guids, actor)
         return answer(operation, status=202, headers={"Location": f"/v1/operations/{operation.id}"})
 
 
-def _no_user() -> Refused:
+def _no_user() -> ApiError:
     return not_found("user", "GET /v1/users lists all users who take part.")

@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from engine.core.presence import decide
 from engine.core.presence.model import CLEARED, Presence
 from engine.daemon.build import assemble
-from engine.settings.model import Settings
+from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.exchange.topology import Behaviour as ExchangeBehaviour
@@ -172,7 +172,7 @@ class Stage:
         self.figures.requests += sum(self.company.exchange.ledger.statuses.values())
         await self.company.__aexit__(None, None, None)
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> SiteSettings:
         return read_settings(
             self.company.settings(
                 exchange={

@@ -108,7 +108,7 @@ async def read_now(stage: Stage) -> None:
     """An administrator has somebody read, or looked for."""
     if stage.engine is not None:
         guid = stage.person().guid
-        (stage.engine.search if stage.dice.random() < 0.4 else stage.engine.visit)(guid)
+        (stage.engine.reresolve if stage.dice.random() < 0.4 else stage.engine.resync)(guid)
 
 
 async def ews_answers_an_error(stage: Stage) -> None:

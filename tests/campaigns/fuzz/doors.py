@@ -18,7 +18,7 @@ import aiohttp
 from engine.pbx.admission import FORGIVEN_AFTER
 from engine.pbx.events import UsersComplete
 from engine.pbx.login import login_digest
-from engine.server.event_stream import Patience
+from engine.server.event_stream import StreamTimeouts
 from tests.campaigns.fuzz.files import SECRET
 from tests.campaigns.fuzz.mutation import mutated
 from tests.campaigns.fuzz.sessions import conversation
@@ -98,7 +98,9 @@ async def knock(random: Random, inputs: int) -> tuple[Counter[str], list[str]]:
         async with AsyncExitStack() as served:
             directory = Path(served.enter_context(tempfile.TemporaryDirectory()))
             api = await served.enter_async_context(
-                served_engine(directory, USERS, patience=Patience(request=SECONDS_TO_ASK, kept_open=SECONDS_TO_ASK))
+                served_engine(
+                    directory, USERS, patience=StreamTimeouts(request=SECONDS_TO_ASK, kept_open=SECONDS_TO_ASK)
+                )
             )
             port = await served.enter_async_context(listening(ManualClock()))
             at_port = inputs // 4

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from unittest import mock
 
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 from engine.daemon.build import assemble
 from engine.debuglog.entry import operation_of
 from engine.pbx import protocol
@@ -87,7 +87,7 @@ async def _work(company: Company, clock: ManualClock, onlooker: Onlooker, direct
         await database.close()
 
 
-def _sorted(exchanges: Iterable[TracedExchange], heard: Iterable[str]) -> Samples:
+def _sorted(exchanges: Iterable[HttpRecord], heard: Iterable[str]) -> Samples:
     found: dict[tuple[str, str], dict[bytes, None]] = defaultdict(dict)
     for each in exchanges:
         if each.response:

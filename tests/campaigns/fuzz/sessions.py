@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.core.secret import Secret
 from engine.pbx.login import DialLogin, ListenLogin, login_digest
-from engine.pbx.protocol import USERS_API, ApiMessage, Message, Session, encode, objects_of, presence_in
+from engine.pbx.protocol import USERS_API, ApiMessage, AppSession, Message, encode, objects_of, presence_in
 from engine.pbx.replication import Replication
 
 PASSWORD = Secret("simulated-Passw0rd")
@@ -71,7 +71,7 @@ def conversation(recorded: Sequence[bytes], random: Random) -> tuple[bool, list[
 
 def converse(accepts: bool, said: Sequence[str]) -> None:
     """Hold a conversation as a connection does; a named failure ends it."""
-    session = Session(ListenLogin(PASSWORD, lambda: CHALLENGE) if accepts else DialLogin("calendar", PASSWORD))
+    session = AppSession(ListenLogin(PASSWORD, lambda: CHALLENGE) if accepts else DialLogin("calendar", PASSWORD))
     users = Replication()
     session.start()
     users.start()

@@ -17,7 +17,7 @@ from engine.debuglog.pretty_xml import pretty
 from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.exchange.ews.autodiscover.protocol import pox_reply, soap_reply
 from engine.exchange.ews.availability import free_busy
-from engine.exchange.ews.client import EwsAnswer
+from engine.exchange.ews.client import EwsResponse
 from engine.exchange.ews.find_item import found_items
 from engine.exchange.ews.get_item import organizer
 from engine.exchange.ews.resolve_names import offer
@@ -154,7 +154,7 @@ REDACTOR.know([Secret(SECRET)])
 
 def _ews(body: bytes) -> None:
     """Read an answer as one to any question: a server may mistake them."""
-    for message in EwsAnswer(_Answer(body, status=500 if b"Fault" in body else 200), None).messages:
+    for message in EwsResponse(_Answer(body, status=500 if b"Fault" in body else 200), None).messages:
         for read in (
             lambda element: found_items(element, with_subjects=True),
             lambda element: free_busy(element, WINDOW),
@@ -171,12 +171,12 @@ def _in_pieces(body: bytes) -> None:
     splitter = EnvelopeSplitter()
     for start in range(0, len(body), 700):
         for envelope in splitter.feed(body[start : start + 700]):
-            news(EwsAnswer(_Answer(envelope), None).messages[0])
+            news(EwsResponse(_Answer(envelope), None).messages[0])
 
 
 def _headers(body: bytes) -> None:
     text = body.decode("latin-1")
-    EwsAnswer(_Answer(FAULT, 503, {"retry-after": text, "date": text, "x-ews-policy-reason": text}), None)
+    EwsResponse(_Answer(FAULT, 503, {"retry-after": text, "date": text, "x-ews-policy-reason": text}), None)
 
 
 def _challenge(body: bytes) -> None:

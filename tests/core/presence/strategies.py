@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.core.presence import Kind, PresenceSettings, Target, supported_languages
+from engine.core.presence import AppointmentKind, PresenceSettings, Target, supported_languages
 
 ZONES = [
     ZoneInfo(name)
@@ -57,7 +57,7 @@ presence_settings = st.builds(
     priority_words=_words,
     no_priority_words=_words,
     tentative_exception_organizer=st.sampled_from([None, "other@example.com"]),
-    mapping=st.fixed_dictionaries({kind: st.sampled_from(Target) for kind in Kind}),
+    mapping=st.fixed_dictionaries({kind: st.sampled_from(Target) for kind in AppointmentKind}),
     horizon_hours=st.sampled_from([None, None, 0.0, 0.5, 8.0, 48.0, 1e9]),
     note_max_length=st.one_of(st.just(128), st.integers(0, 60)),
 )

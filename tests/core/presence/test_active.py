@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.core.presence import DEFAULT_MAPPING, Kind, Outcome, Rule, Target, decide
+from engine.core.presence import DEFAULT_MAPPING, AppointmentKind, AppointmentOutcome, Rule, Target, decide
 from tests.core.presence.calendars import SHOWN, appointment, at, changed, note
 
 EVERYTHING_BUSY = replace(
     SHOWN,
-    mapping=dict.fromkeys(Kind, Target.BUSY),
+    mapping=dict.fromkeys(AppointmentKind, Target.BUSY),
     tentative_exception_organizer="boss@example.com",
 )
 WORDS = replace(SHOWN, priority_words=(" Customer ", "", "  "), no_priority_words=("lunch", " "))
@@ -62,7 +62,9 @@ def test_private_subjects_are_matched_though_never_shown() -> None:
 
 @pytest.mark.parametrize("target", [Target.BUSY, Target.AWAY, Target.DND])
 def test_busy_away_and_dnd_go_before_available(target: Target) -> None:
-    settings = replace(SHOWN, mapping={**DEFAULT_MAPPING, Kind.BUSY: Target.AVAILABLE, Kind.NO_DATA: target})
+    settings = replace(
+        SHOWN, mapping={**DEFAULT_MAPPING, AppointmentKind.BUSY: Target.AVAILABLE, AppointmentKind.NO_DATA: target}
+    )
     assert "No data" in note(changed(LONG, subject="No data", show_as=ShowAs.NO_DATA), SHORT, settings=settings)
 
 
@@ -102,8 +104,8 @@ def test_the_same_appointment_given_twice_is_shown_once(now: str) -> None:
     assert winner(SHORT, SHORT, now=now) == "Short"
     reasons = decide([SHORT, SHORT], SHOWN, at(now)).reasons
     assert [(reason.outcome, reason.rule) for reason in reasons] == [
-        (Outcome.ACTIVE, Rule.RUNNING),
-        (Outcome.OUTRANKED, Rule.SMALLER_ID),
+        (AppointmentOutcome.ACTIVE, Rule.RUNNING),
+        (AppointmentOutcome.OUTRANKED, Rule.SMALLER_ID),
     ]
 
 

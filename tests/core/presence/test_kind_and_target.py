@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.appointments import Appointment, ShowAs
-from engine.core.presence import CLEARED, DEFAULT_MAPPING, Kind, Presence, Target, decide
+from engine.core.presence import CLEARED, DEFAULT_MAPPING, AppointmentKind, Presence, Target, decide
 from tests.core.presence.calendars import SHOWN, activity, appointment, at, changed, note
 
 MEETING = appointment("09:00", "11:00")
@@ -50,11 +50,11 @@ def test_only_tentative_appointments_can_be_exceptions() -> None:
     assert activity(changed(MEETING, organizer="boss@example.com"), settings=BY_THE_BOSS) == "busy"
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", AppointmentKind)
 @pytest.mark.parametrize("target", Target)
-def test_the_mapping_decides_what_each_kind_shows(kind: Kind, target: Target) -> None:
+def test_the_mapping_decides_what_each_kind_shows(kind: AppointmentKind, target: Target) -> None:
     settings = replace(BY_THE_BOSS, mapping={**DEFAULT_MAPPING, kind: target})
-    if kind is Kind.TENTATIVE_EXCEPTION:
+    if kind is AppointmentKind.TENTATIVE_EXCEPTION:
         one = changed(MEETING, show_as=ShowAs.TENTATIVE, organizer="boss@example.com")
     else:
         one = changed(MEETING, show_as=ShowAs(kind.value))

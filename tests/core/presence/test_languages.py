@@ -15,7 +15,7 @@ from pytest_snapshot.plugin import Snapshot
 
 from engine.core.appointments import Appointment, ShowAs
 from engine.core.presence import (
-    Kind,
+    AppointmentKind,
     PresenceSettings,
     Target,
     decide,
@@ -58,10 +58,10 @@ def situations() -> Iterator[Situation]:
     yield Situation("home office, then a meeting", (HOME, MEETING))
     yield Situation("the same, subjects hidden", (HOME, MEETING), hidden)
     for target in (Target.BUSY, Target.AWAY, Target.DND):
-        settings = replace(SHOWN, mapping={Kind.BUSY: target})
+        settings = replace(SHOWN, mapping={AppointmentKind.BUSY: target})
         yield Situation(f"at 14:30, a meeting, {target}", (MEETING,), settings, now="14:30")
     for show_as in (ShowAs.BUSY, ShowAs.TENTATIVE, ShowAs.OOF, ShowAs.WORKING_ELSEWHERE, ShowAs.NO_DATA):
-        settings = replace(hidden, mapping={Kind(show_as.value): Target.AVAILABLE})
+        settings = replace(hidden, mapping={AppointmentKind(show_as.value): Target.AVAILABLE})
         yield Situation(f"{show_as}, but available", (changed(HOME, show_as=show_as),), settings)
     for end in ("13:00", "13:05", *(f"{day} 16:00" for day in LATER_DAYS)):
         yield Situation(f"a trip until {end}", (changed(TRIP, end=at(end)),))
@@ -142,4 +142,4 @@ def test_a_language_is_supported_where_its_base_has_a_file(code: str) -> None:
 def test_an_unknown_language_is_english_and_everything_is_missing() -> None:
     settings = replace(SHOWN, language="tlh")
     assert decide([MEETING], settings, at("10:00")).presence.note == "Available until 2pm (Busy: Review)"
-    assert len(missing_messages("tlh")) == len(Sentence) + len(Kind) + 4
+    assert len(missing_messages("tlh")) == len(Sentence) + len(AppointmentKind) + 4

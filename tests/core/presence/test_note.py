@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.appointments import Sensitivity, ShowAs
-from engine.core.presence import CLEARED, DEFAULT_MAPPING, Kind, Target, decide
+from engine.core.presence import CLEARED, DEFAULT_MAPPING, AppointmentKind, Target, decide
 from tests.core.presence.calendars import SHOWN, appointment, at, changed, days, note
 
 HIDDEN = replace(SHOWN, show_subject=False)
@@ -48,14 +48,14 @@ def test_a_whole_day_that_leaves_one_available_lasts_until_next_or_all_day() -> 
 @pytest.mark.parametrize(
     ("kind", "word"),
     [
-        (Kind.BUSY, "Busy"),
-        (Kind.TENTATIVE, "Tentative"),
-        (Kind.OOF, "Out of office"),
-        (Kind.WORKING_ELSEWHERE, "Working elsewhere"),
-        (Kind.NO_DATA, "No information"),
+        (AppointmentKind.BUSY, "Busy"),
+        (AppointmentKind.TENTATIVE, "Tentative"),
+        (AppointmentKind.OOF, "Out of office"),
+        (AppointmentKind.WORKING_ELSEWHERE, "Working elsewhere"),
+        (AppointmentKind.NO_DATA, "No information"),
     ],
 )
-def test_the_kind_stands_for_a_hidden_subject_that_leaves_one_available(kind: Kind, word: str) -> None:
+def test_the_kind_stands_for_a_hidden_subject_that_leaves_one_available(kind: AppointmentKind, word: str) -> None:
     settings = replace(HIDDEN, mapping={**DEFAULT_MAPPING, kind: Target.AVAILABLE})
     assert note(changed(HOME, show_as=ShowAs(kind.value)), settings=settings) == f"{word} until 5pm"
 
@@ -64,7 +64,7 @@ def test_busy_away_and_dnd_say_until_when_and_nothing_of_what_is_next() -> None:
     next_one = appointment("15:00", "16:00", "Other")
     assert note(MEETING, next_one, now="14:30") == "Busy: Meeting until 3pm"
     assert note(days("2026-03-02", "2026-03-07"), MEETING, now="09:00") == "Away: Vacation until Friday"
-    disturb_not = replace(SHOWN, mapping={Kind.BUSY: Target.DND})
+    disturb_not = replace(SHOWN, mapping={AppointmentKind.BUSY: Target.DND})
     assert note(MEETING, now="14:30", settings=disturb_not) == "Do not disturb: Meeting until 3pm"
     assert note(MEETING, now="14:30", settings=replace(disturb_not, show_subject=False)) == "Do not disturb until 3pm"
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from engine.core.appointments import Appointment
-from engine.core.presence import CLEARED, Oddity, Outcome, Presence, decide
+from engine.core.presence import CLEARED, AppointmentOutcome, Oddity, Presence, decide
 from tests.core.presence.calendars import SHOWN, appointment, at, changed, days
 
 MEETING = appointment("09:00", "11:00")
@@ -57,7 +57,7 @@ def test_what_begins_or_ended_at_the_ends_of_time_is_not_shown(all_day: bool) ->
 def test_an_unknown_free_busy_state_counts_as_no_data() -> None:
     strange = changed(MEETING, show_as=cast("Any", "on_the_moon"))
     reason = decide([strange], SHOWN, at("10:00")).reasons[0]
-    assert (reason.outcome, reason.kind) == (Outcome.IGNORED, "no_data")
+    assert (reason.outcome, reason.kind) == (AppointmentOutcome.IGNORED, "no_data")
     assert reason.oddities == (Oddity.UNKNOWN_SHOW_AS,)
 
 
@@ -82,4 +82,4 @@ def test_a_crowd_of_appointments_has_one_winner() -> None:
     decision = decide(crowd, SHOWN, at("10:00"))
     outcomes = [reason.outcome for reason in decision.reasons]
     assert decision.presence == Presence("busy", "Busy: Meeting until 11am")
-    assert outcomes == [Outcome.OUTRANKED] * 1999 + [Outcome.ACTIVE]
+    assert outcomes == [AppointmentOutcome.OUTRANKED] * 1999 + [AppointmentOutcome.ACTIVE]

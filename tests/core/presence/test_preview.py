@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from engine.core.appointments import Appointment, ShowAs
 from engine.core.presence import (
     DEFAULT_MAPPING,
-    Kind,
+    AppointmentKind,
     Presence,
     PresenceSettings,
     Target,
@@ -33,7 +33,7 @@ def test_a_day_is_the_list_of_what_it_shows_from_midnight_on() -> None:
 
 
 def test_other_settings_give_another_day() -> None:
-    others = replace(SHOWN, mapping={Kind.WORKING_ELSEWHERE: Target.AWAY}, no_priority_words=("meeting",))
+    others = replace(SHOWN, mapping={AppointmentKind.WORKING_ELSEWHERE: Target.AWAY}, no_priority_words=("meeting",))
     changes = preview_day([MEETING, HOME], others, WEDNESDAY)
     assert [change.presence.note for change in changes] == ["Away: Homeoffice, all day"]
 
@@ -72,7 +72,7 @@ def test_every_bound_of_a_crowd_of_nested_appointments_is_a_change() -> None:
     assert changes[200].presence.note == "Busy: Meeting until 4:41pm"
 
 
-BUSY_AT_HOME = replace(SHOWN, mapping={**DEFAULT_MAPPING, Kind.WORKING_ELSEWHERE: Target.BUSY})
+BUSY_AT_HOME = replace(SHOWN, mapping={**DEFAULT_MAPPING, AppointmentKind.WORKING_ELSEWHERE: Target.BUSY})
 
 
 def test_a_difference_says_from_when_until_when_and_why() -> None:
@@ -85,7 +85,7 @@ def test_a_difference_says_from_when_until_when_and_why() -> None:
 
 
 def test_the_reason_names_times_and_no_subject() -> None:
-    ignoring = replace(SHOWN, mapping={**DEFAULT_MAPPING, Kind.BUSY: Target.IGNORE})
+    ignoring = replace(SHOWN, mapping={**DEFAULT_MAPPING, AppointmentKind.BUSY: Target.IGNORE})
     [difference] = differences([MEETING], SHOWN, ignoring, at("14:00"), at("20:00"))
     assert difference.why == "14:00 to 15:00: ignored: mapped to ignore"
     assert difference.after == Presence()

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.core.presence import Kind, Outcome, PresenceSettings, Reason, Rule, Target, decide
+from engine.core.presence import AppointmentKind, AppointmentOutcome, PresenceSettings, Reason, Rule, Target, decide
 from tests.core.presence.calendars import SHOWN, appointment, at, changed, days
 
 ACTIVE = appointment("09:30", "10:30", "Active", id="active")
@@ -22,38 +22,38 @@ def reason_for(one: Appointment, *others: Appointment, settings: PresenceSetting
 @pytest.mark.parametrize(
     ("one", "outcome", "rule", "words"),
     [
-        (changed(ACTIVE, cancelled=True), Outcome.CANCELLED, Rule.CANCELLED_IS_NEVER_SHOWN, "cancelled"),
-        (changed(ACTIVE, show_as=ShowAs.FREE), Outcome.FREE, Rule.FREE_IS_NEVER_SHOWN, "free"),
+        (changed(ACTIVE, cancelled=True), AppointmentOutcome.CANCELLED, Rule.CANCELLED_IS_NEVER_SHOWN, "cancelled"),
+        (changed(ACTIVE, show_as=ShowAs.FREE), AppointmentOutcome.FREE, Rule.FREE_IS_NEVER_SHOWN, "free"),
         (
             changed(ACTIVE, show_as=ShowAs.TENTATIVE),
-            Outcome.IGNORED,
+            AppointmentOutcome.IGNORED,
             Rule.MAPPED_TO_IGNORE,
             "ignored: mapped to ignore",
         ),
         (
             appointment("10:00", "10:00", id="active"),
-            Outcome.WITHOUT_DURATION,
+            AppointmentOutcome.WITHOUT_DURATION,
             Rule.NEEDS_A_DURATION,
             "without duration: it does not end after it starts",
         ),
-        (appointment("09:00", "10:00"), Outcome.OVER, Rule.HAS_ENDED, "over"),
-        (ACTIVE, Outcome.ACTIVE, Rule.RUNNING, "active"),
-        (NEXT, Outcome.NEXT, Rule.BEGINS_FIRST, "next"),
+        (appointment("09:00", "10:00"), AppointmentOutcome.OVER, Rule.HAS_ENDED, "over"),
+        (ACTIVE, AppointmentOutcome.ACTIVE, Rule.RUNNING, "active"),
+        (NEXT, AppointmentOutcome.NEXT, Rule.BEGINS_FIRST, "next"),
         (
             changed(NEXT, show_as=ShowAs.WORKING_ELSEWHERE),
-            Outcome.LATER,
+            AppointmentOutcome.LATER,
             Rule.AVAILABLE_IS_NOT_ANNOUNCED,
             "later: an appointment that leaves one available is not announced",
         ),
         (
             appointment("2026-03-05 09:00", "2026-03-05 10:00"),
-            Outcome.BEYOND_HORIZON,
+            AppointmentOutcome.BEYOND_HORIZON,
             Rule.HORIZON,
             "beyond the horizon: it starts too late to be announced now",
         ),
     ],
 )
-def test_what_became_of_one_appointment(one: Appointment, outcome: Outcome, rule: Rule, words: str) -> None:
+def test_what_became_of_one_appointment(one: Appointment, outcome: AppointmentOutcome, rule: Rule, words: str) -> None:
     reason = reason_for(one)
     assert (reason.outcome, reason.rule, reason.rival, reason.words) == (outcome, rule, None, words)
 
@@ -72,40 +72,42 @@ def test_what_became_of_one_appointment(one: Appointment, outcome: Outcome, rule
 def test_an_outranked_appointment_names_its_rival_and_the_first_rule_that_differs(
     other: Appointment, rule: Rule
 ) -> None:
-    settings = replace(SHOWN, no_priority_words=("lunch",), mapping={Kind.NO_DATA: Target.AWAY})
+    settings = replace(SHOWN, no_priority_words=("lunch",), mapping={AppointmentKind.NO_DATA: Target.AWAY})
     reason = reason_for(changed(other, id="other"), ACTIVE, settings=settings)
-    assert (reason.outcome, reason.rule, reason.rival) == (Outcome.OUTRANKED, rule, "active")
+    assert (reason.outcome, reason.rule, reason.rival) == (AppointmentOutcome.OUTRANKED, rule, "active")
     assert reason.words == f"outranked by the active appointment: {rule.value}"
 
 
 def test_what_comes_after_next_names_it() -> None:
     later = reason_for(appointment("15:00", "16:00", "Later"), NEXT)
-    assert (later.outcome, later.rule, later.rival) == (Outcome.LATER, Rule.BEGINS_FIRST, "next")
+    assert (later.outcome, later.rule, later.rival) == (AppointmentOutcome.LATER, Rule.BEGINS_FIRST, "next")
     assert later.words == "later than the next appointment: the earliest comes next"
     longer = reason_for(changed(NEXT, id="a", end=at("14:00")), NEXT)
-    assert (longer.outcome, longer.rule, longer.rival) == (Outcome.LATER, Rule.EARLIER_END, "next")
+    assert (longer.outcome, longer.rule, longer.rival) == (AppointmentOutcome.LATER, Rule.EARLIER_END, "next")
 
 
 def test_what_runs_and_what_comes_are_told_apart() -> None:
     begins_now = appointment("10:00", "11:00", id="begins now", show_as=ShowAs.WORKING_ELSEWHERE)
     calendar = [ACTIVE, begins_now, NEXT, appointment("15:00", "16:00", id="later")]
     assert [(reason.id, reason.outcome, reason.rival) for reason in decide(calendar, SHOWN, at("10:00")).reasons] == [
-        ("active", Outcome.ACTIVE, None),
-        ("begins now", Outcome.OUTRANKED, "active"),
-        ("next", Outcome.NEXT, None),
-        ("later", Outcome.LATER, "next"),
+        ("active", AppointmentOutcome.ACTIVE, None),
+        ("begins now", AppointmentOutcome.OUTRANKED, "active"),
+        ("next", AppointmentOutcome.NEXT, None),
+        ("later", AppointmentOutcome.LATER, "next"),
     ]
 
 
 def test_beyond_a_horizon_in_hours_even_while_something_nearer_is_next() -> None:
     settings = replace(SHOWN, horizon_hours=3)
-    assert reason_for(appointment("15:00", "16:00"), NEXT, settings=settings).outcome is Outcome.BEYOND_HORIZON
-    assert reason_for(appointment("13:00", "16:00"), NEXT, settings=settings).outcome is Outcome.LATER
+    assert (
+        reason_for(appointment("15:00", "16:00"), NEXT, settings=settings).outcome is AppointmentOutcome.BEYOND_HORIZON
+    )
+    assert reason_for(appointment("13:00", "16:00"), NEXT, settings=settings).outcome is AppointmentOutcome.LATER
     assert decide([NEXT, appointment("15:00", "16:00")], settings, at("11:00")).valid_until == NEXT.start
 
 
 def test_nothing_is_next_where_the_horizon_is_nothing() -> None:
-    assert reason_for(NEXT, settings=replace(SHOWN, horizon_hours=0)).outcome is Outcome.BEYOND_HORIZON
+    assert reason_for(NEXT, settings=replace(SHOWN, horizon_hours=0)).outcome is AppointmentOutcome.BEYOND_HORIZON
 
 
 def test_reasons_are_in_the_order_of_the_starts() -> None:
@@ -115,7 +117,7 @@ def test_reasons_are_in_the_order_of_the_starts() -> None:
 
 def test_a_reason_tells_kind_target_and_the_times_that_counted() -> None:
     reason = reason_for(days("2026-03-04", "2026-03-06", id="days"))
-    assert (reason.kind, reason.target, reason.all_day) == (Kind.OOF, Target.AWAY, True)
+    assert (reason.kind, reason.target, reason.all_day) == (AppointmentKind.OOF, Target.AWAY, True)
     assert (reason.start, reason.end) == (at("00:00"), at("2026-03-06 00:00"))
     assert reason_for(changed(ACTIVE, show_as=ShowAs.FREE)).target is None
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.core.presence import Kind, Outcome, PresenceSettings, Target, decide
+from engine.core.presence import AppointmentKind, AppointmentOutcome, PresenceSettings, Target, decide
 from engine.core.presence.candidates import candidate
 from engine.core.presence.decide import decide_among
 from engine.core.presence.text import clean, cut
@@ -62,7 +62,7 @@ def test_a_private_subject_never_gets_out(question: Question, sensitivity: Sensi
 @given(questions())
 def test_what_is_free_cancelled_or_ignored_changes_nothing(question: Question) -> None:
     calendar, rules, now = question
-    rules = replace(rules, mapping={**rules.mapping, Kind.NO_DATA: Target.IGNORE})
+    rules = replace(rules, mapping={**rules.mapping, AppointmentKind.NO_DATA: Target.IGNORE})
     shown, unshown = calendar[1:], calendar[:1]
     decision = decide(shown, rules, now)
     for fields in ({"show_as": ShowAs.FREE}, {"cancelled": True}, {"show_as": ShowAs.NO_DATA}):
@@ -99,7 +99,7 @@ def test_the_active_appointment_is_the_last_one_standing(question: Question) -> 
     """An independent reading of the key but for the titles: one criterion after the other, keeping the best."""
     calendar, rules, now = question
     reasons = decide(calendar, replace(rules, priority_words=(), no_priority_words=()), now).reasons
-    standing = [r for r in reasons if r.outcome in (Outcome.ACTIVE, Outcome.OUTRANKED)]
+    standing = [r for r in reasons if r.outcome in (AppointmentOutcome.ACTIVE, AppointmentOutcome.OUTRANKED)]
     assert all(r.start <= now < r.end for r in standing)
     if any(r.target is not Target.AVAILABLE for r in standing):
         standing = [r for r in standing if r.target is not Target.AVAILABLE]
@@ -109,8 +109,8 @@ def test_the_active_appointment_is_the_last_one_standing(question: Question) -> 
     standing = [r for r in standing if r.start == max(r.start for r in standing)]
     standing = [r for r in standing if r.end == min(r.end for r in standing)]
     standing = [r for r in standing if r.id == min(r.id for r in standing)]
-    assert [r.outcome for r in standing].count(Outcome.ACTIVE) == bool(standing)
-    assert [r.outcome for r in reasons].count(Outcome.ACTIVE) == bool(standing)
+    assert [r.outcome for r in standing].count(AppointmentOutcome.ACTIVE) == bool(standing)
+    assert [r.outcome for r in reasons].count(AppointmentOutcome.ACTIVE) == bool(standing)
 
 
 @AT_LENGTH

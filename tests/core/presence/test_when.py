@@ -10,7 +10,7 @@ import pytest
 from babel import Locale, localedata
 
 from engine.core.presence import decide, is_supported_language
-from engine.core.presence.note import Moment, say_until
+from engine.core.presence.note import Until, say_until
 from engine.core.presence.translations import catalogue
 from tests.core.presence.calendars import SHOWN, WEDNESDAY, appointment, at, days, note
 
@@ -140,7 +140,7 @@ def test_every_region_of_every_language_has_times_without_special_blanks(languag
     assert words.locale == Locale.parse(language)
     for end in ("14:00", "2026-03-11 09:30", "2028-12-31 00:00"):
         local = at(end).astimezone(SHOWN.timezone)
-        said = say_until("X", Moment(local.date(), local.time()), WEDNESDAY, words)
+        said = say_until("X", Until(local.date(), local.time()), WEDNESDAY, words)
         assert "X" in said
         assert said.isprintable()
         assert not set(said) & set("{}\u00a0\u202f\u2009")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.core.appointments import Appointment
-from engine.core.presence import CLEARED, Oddity, Outcome, PresenceSettings, decide
+from engine.core.presence import CLEARED, AppointmentOutcome, Oddity, PresenceSettings, decide
 from engine.core.presence.local_days import local_day, start_of_day
 from tests.core.presence.calendars import BERLIN, SHOWN, appointment, at, days
 
@@ -47,7 +47,7 @@ def test_whole_days_without_a_length_never_count(zone: str | None) -> None:
     nothing = Appointment(id="1", start=at("00:00"), end=at("00:00"), all_day=True, zone=zone)
     decision = decide([nothing], SHOWN, at("10:00"))
     assert decision.presence == CLEARED
-    assert decision.reasons[0].outcome is Outcome.WITHOUT_DURATION
+    assert decision.reasons[0].outcome is AppointmentOutcome.WITHOUT_DURATION
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-03-04", 24)])

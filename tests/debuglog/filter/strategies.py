@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from engine.debuglog.filter.model import COMPARISONS, FIELDS, FLAGS, All, Any, Filter, Kind, Not, Term, Value
+from engine.debuglog.filter.model import COMPARISONS, FIELDS, FLAGS, All, Any, Filter, Not, Term, Value, ValueKind
 
 texts = st.text(min_size=1, max_size=12).filter(lambda text: text.isprintable() or '"' in text or "\n" in text)
 numbers = st.integers(0, 2**40)
@@ -13,15 +13,15 @@ moments = st.integers(0, 10**8).map(lambda seconds: timedelta(seconds=seconds)) 
 )
 
 
-def values(kind: Kind) -> st.SearchStrategy[Value]:
+def values(kind: ValueKind) -> st.SearchStrategy[Value]:
     match kind:
-        case Kind.NUMBER | Kind.SIZE:
+        case ValueKind.NUMBER | ValueKind.SIZE:
             return numbers
-        case Kind.MOMENT:
+        case ValueKind.MOMENT:
             return moments
-        case Kind.FLAG:
+        case ValueKind.FLAG:
             return st.sampled_from(FLAGS)
-        case Kind.TEXT:
+        case ValueKind.TEXT:
             return texts
 
 
@@ -31,7 +31,7 @@ def terms(draw: st.DrawFn) -> Term:
     if not field:
         return Term("", "=", draw(texts))
     kind = FIELDS[field][0]
-    comparison = draw(st.sampled_from(COMPARISONS)) if kind in (Kind.NUMBER, Kind.SIZE) else "="
+    comparison = draw(st.sampled_from(COMPARISONS)) if kind in (ValueKind.NUMBER, ValueKind.SIZE) else "="
     return Term(field, comparison, draw(values(kind)))
 
 

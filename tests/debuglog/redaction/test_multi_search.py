@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.debuglog.redaction import multi_search
-from engine.debuglog.redaction.multi_search import Words
+from engine.debuglog.redaction.multi_search import MultiSearch
 
 WORDS = (b"ab", b"ba", b"bcab", b"c", b"aaaa")
-FOUND = Words(WORDS)
+FOUND = MultiSearch(WORDS)
 
 
 @given(st.text("abcx", max_size=80).map(str.encode), st.integers(1, 30))

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 
-from engine.core.http_record import TracedExchange
+from engine.core.http_record import HttpRecord
 from engine.core.secret import Secret
 from engine.debuglog.entry import LARGEST_BODY, MARGIN, kept_of, redacted
 from engine.debuglog.redaction.secrets import SecretRedactor
@@ -44,7 +44,7 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "in hexadecimal": lambda secret: secret.encode().hex().encode(),
 }
 
-PLACES: dict[str, Callable[[bytes], TracedExchange]] = {
+PLACES: dict[str, Callable[[bytes], HttpRecord]] = {
     "request": lambda planted: traced(request=b"<s:Envelope><s:Body><m:FindItem>%b</m:FindItem></s:Body>" % planted),
     "answer": lambda planted: traced(response=b"<s:Envelope>before %b behind</s:Envelope>" % planted),
     "fault": lambda planted: traced(status=500, response=b"<faultstring>%b</faultstring>" % planted),
@@ -71,7 +71,7 @@ def _text(planted: bytes) -> str:
     return planted.decode(errors="replace")
 
 
-def kept(exchange: TracedExchange, *known: str) -> bytes:
+def kept(exchange: HttpRecord, *known: str) -> bytes:
     """All that would be stored of an exchange, in one."""
     redactor = knowing([Secret(each) for each in known])
     stored = kept_of(redacted(exchange, redactor, NOW), subjects=True, whose=lambda mailbox: mailbox)

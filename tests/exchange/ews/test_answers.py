@@ -23,7 +23,7 @@ from engine.exchange.errors import (
     ServiceAccountBusy,
     TooManyAtOnce,
 )
-from engine.exchange.ews.client import EwsAnswer
+from engine.exchange.ews.client import EwsResponse
 from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import Impersonation
 from tests.exchange.ews.wire import Answer, fault, found, item, message, response, value
@@ -33,7 +33,7 @@ ERROR_PAGE = b"<html><head><title>Server Error in '/EWS' Application.</title></h
 
 
 def content_of(answer: Answer, impersonation: Impersonation | None = ANNA) -> Element:
-    judged = EwsAnswer(answer, impersonation)
+    judged = EwsResponse(answer, impersonation)
     return judged.content(judged.messages[0])
 
 
@@ -183,18 +183,18 @@ def test_message_without_a_class_goes_by_its_code() -> None:
     assert type(failure_of(Answer(200, error("ErrorAccessDenied").replace(b' ResponseClass="Error"', b"")))) is (
         CalendarNotReadable
     )
-    good = EwsAnswer(Answer(200, found(item()).replace(b' ResponseClass="Success"', b"")), ANNA)
+    good = EwsResponse(Answer(200, found(item()).replace(b' ResponseClass="Success"', b"")), ANNA)
     assert not good.messages[0].failed
 
 
 def test_messages_come_out_even_with_http_500() -> None:
-    assert len(EwsAnswer(Answer(500, found(item())), ANNA).messages) == 1
+    assert len(EwsResponse(Answer(500, found(item())), ANNA).messages) == 1
 
 
 @given(st.integers(100, 599), st.binary(max_size=200), st.dictionaries(st.just("retry-after"), st.text()))
 def test_nothing_raises_anything_but_a_named_failure(status: int, body: bytes, given: dict[str, str]) -> None:
     with pytest.raises(ExchangeFailure) as raised:
-        EwsAnswer(Answer(status, body, given), ANNA)
+        EwsResponse(Answer(status, body, given), ANNA)
     assert raised.type is not ExchangeFailure
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment
 from engine.exchange.errors import CalendarItemCorrupt
-from engine.exchange.ews.around_corrupt import MOST_READS, NARROWEST, Found, read_around, stand_in
+from engine.exchange.ews.around_corrupt import MOST_READS, NARROWEST, FoundItems, read_around, stand_in
 from engine.exchange.source import Window
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -43,7 +43,7 @@ class Server:
         self.corrupt = corrupt
         self.asked: list[Window] = []
 
-    async def read(self, window: Window) -> Found:
+    async def read(self, window: Window) -> FoundItems:
         self.asked.append(window)
         if any(overlap(each, window) for each in self.corrupt):
             raise CalendarItemCorrupt("ErrorItemCorrupt")
@@ -51,7 +51,9 @@ class Server:
         return {each.start.isoformat(): Appointment(id="", start=each.start, end=each.end) for each in inside}
 
 
-def search(server: Server, window: Window = WHOLE, known: tuple[Window, ...] = ()) -> tuple[Found, tuple[Window, ...]]:
+def search(
+    server: Server, window: Window = WHOLE, known: tuple[Window, ...] = ()
+) -> tuple[FoundItems, tuple[Window, ...]]:
     return asyncio.run(read_around(server.read, window, known))
 
 

@@ -10,7 +10,7 @@ from engine.core.appointments import Oddity, ShowAs
 from engine.core.presence import PresenceSettings, decide
 from engine.exchange.errors import CalendarNotReadable, MailboxNotFound
 from engine.exchange.ews.availability import free_busy
-from engine.exchange.ews.client import EwsAnswer
+from engine.exchange.ews.client import EwsResponse
 from engine.exchange.source import Window
 from tests.exchange.ews.wire import CLOSING, NAMESPACES, OPENING, Answer
 
@@ -32,10 +32,10 @@ def told(*events: str, level: str = "FreeBusy", code: str = "NoError") -> str:
     )
 
 
-def answer(*responses: str) -> EwsAnswer:
+def answer(*responses: str) -> EwsResponse:
     array = f"<m:FreeBusyResponseArray>{''.join(responses)}</m:FreeBusyResponseArray>"
     inner = f"<m:GetUserAvailabilityResponse{NAMESPACES}>{array}</m:GetUserAvailabilityResponse>"
-    return EwsAnswer(Answer(200, f"{OPENING}{inner}{CLOSING}".encode()), None)
+    return EwsResponse(Answer(200, f"{OPENING}{inner}{CLOSING}".encode()), None)
 
 
 def element(response: str) -> etree._Element:

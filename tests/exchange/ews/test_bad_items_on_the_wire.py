@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.core.appointments import Oddity, Sensitivity, ShowAs
-from engine.core.presence import Outcome, PresenceSettings, decide
+from engine.core.presence import AppointmentOutcome, PresenceSettings, decide
 from engine.exchange.errors import MailboxBusy
 from engine.exchange.source import Mailbox, Window
 from engine.simulator.exchange.server import ExchangeSimulator
@@ -121,7 +121,7 @@ async def test_items_that_nobody_understands_leave_the_others_standing(
     decision = decide(found, settings, world.instant("09:30"))
     assert decision.presence.note == "Busy: meeting until 10am"
     reasons = {each.subject or each.hidden: each for each in decision.reasons}
-    assert reasons["no start"].outcome is reasons["no end"].outcome is Outcome.LEFT_OUT
+    assert reasons["no start"].outcome is reasons["no end"].outcome is AppointmentOutcome.LEFT_OUT
     assert reasons["no start"].words == ("left out: its start or end is unknown; odd: it has no readable start or end")
     assert reasons["odd state"].oddities == (Oddity.UNKNOWN_SHOW_AS,)
     assert reasons["no sensitivity"].oddities == ()
@@ -202,7 +202,7 @@ async def test_an_item_for_which_all_others_are_refused_costs_a_stretch_of_time_
             ).reasons
             if each.oddities
         ]
-        assert reason.outcome is Outcome.LEFT_OUT
+        assert reason.outcome is AppointmentOutcome.LEFT_OUT
         asked = len(exchange.ledger.records(operation="FindItem"))
         assert asked <= 25
         await source.read_window(mailbox, day(world))

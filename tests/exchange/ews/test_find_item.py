@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment, Sensitivity, ShowAs
-from engine.core.presence import Oddity, Outcome, PresenceSettings, decide
+from engine.core.presence import AppointmentOutcome, Oddity, PresenceSettings, decide
 from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.find_item import FIND_COUNT_LIMIT, Page, found_items, has_id
 from engine.exchange.ews.soap import response_messages
@@ -166,7 +166,7 @@ def test_missing_optional_elements_do_no_harm() -> None:
 def test_an_item_without_a_time_takes_no_part_and_is_told(fields: dict[str, str | None], all_day: str) -> None:
     page = read(found(item("A", **(fields | {"IsAllDayEvent": all_day})), item("B")))
     (reason,) = decide([page.appointments["A"]], PresenceSettings(), NINE).reasons
-    assert (reason.outcome, reason.oddities) == (Outcome.LEFT_OUT, (Oddity.NOT_UNDERSTOOD,))
+    assert (reason.outcome, reason.oddities) == (AppointmentOutcome.LEFT_OUT, (Oddity.NOT_UNDERSTOOD,))
     assert decide(page.appointments.values(), PresenceSettings(), NINE).presence.activity == "busy"
 
 

@@ -16,7 +16,7 @@ from engine.exchange.errors import (
     MailboxTrouble,
     ServiceMailboxMissing,
 )
-from engine.exchange.ews.client import EwsAnswer
+from engine.exchange.ews.client import EwsResponse
 from engine.exchange.ews.response_codes import MEANINGS, TABLE, meaning_of
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.narration import in_short
@@ -81,5 +81,5 @@ def test_without_impersonation_the_service_account_is_meant() -> None:
 def test_unknown_code_may_pass_by_itself_and_is_named() -> None:
     answer = Answer(500, fault("ErrorOfTheFuture"))
     with pytest.raises(MailboxTrouble, match="ErrorOfTheFuture"):
-        EwsAnswer(answer, Impersonation("anna@example.com"))
+        EwsResponse(answer, Impersonation("anna@example.com"))
     assert meaning_of("ErrorOfTheFuture", of_a_mailbox=True) is MailboxTrouble

@@ -10,7 +10,7 @@ import pytest
 from engine.exchange.errors import ImpersonationDenied
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.ews.streaming.listener import QUIET, SILENCE
-from engine.exchange.source import Following, Mailbox, Urgency
+from engine.exchange.source import Mailbox, Priority, SubscriptionStatus
 from engine.settings.model import Mode
 from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.exchange.streaming import Stream
@@ -33,7 +33,7 @@ class Watch:
         self.simulator = simulator
         self.source = source
         self.clock = clock
-        self.told: list[tuple[str, Urgency]] = []
+        self.told: list[tuple[str, Priority]] = []
 
     def mailbox(self, address: str) -> Mailbox:
         return Mailbox(address, self.simulator.ews_url)
@@ -65,7 +65,7 @@ class Watch:
         """Wait for the first sign of life of the connection."""
         await self.until(lambda: all(self.source.is_watched(self.mailbox(each)) for each in addresses))
 
-    async def tells(self, *expected: tuple[str, Urgency]) -> None:
+    async def tells(self, *expected: tuple[str, Priority]) -> None:
         await self.until(lambda: len(self.told) >= len(expected))
         assert sorted(self.told, key=str) == sorted(expected, key=str)
         self.told.clear()
@@ -120,7 +120,7 @@ async def test_a_burst_of_edits_is_told_once(watching: Callable[..., Any], world
             await asyncio.sleep(0.02)
         assert watch.told == []
         await watch.clock.advance(1)
-        await watch.tells((ANNA, Urgency.NOW))
+        await watch.tells((ANNA, Priority.NOW))
         await watch.clock.advance(60)
         assert watch.told == []
 
@@ -152,7 +152,7 @@ async def test_a_connection_without_a_sign_of_life_is_given_up(watching: Callabl
         assert len(watch.requests("GetStreamingEvents")) == 1
         await watch.clock.advance(1)
         await watch.connects_again()
-        await watch.tells((ANNA, Urgency.LATER))
+        await watch.tells((ANNA, Priority.LATER))
         await watch.watched(ANNA)
 
 
@@ -176,7 +176,7 @@ async def test_who_comes_later_is_listened_to_and_the_others_are_read(watching: 
         await watch.connects_again()
         await watch.listening(ANNA, BERT, CLARA)
         assert len(watch.requests("GetStreamingEvents")) == 2
-        await watch.tells((ANNA, Urgency.LATER))
+        await watch.tells((ANNA, Priority.LATER))
 
 
 async def test_a_group_that_grows_again_and_again_is_never_kept_waiting(watching: Callable[..., Any]) -> None:
@@ -207,11 +207,11 @@ async def test_a_lost_subscription_is_told_and_does_not_silence_the_others(
         await watch.until(lambda: watch.told)
         assert not watch.source.is_watched(watch.mailbox(BERT))
         await watch.connects_again()
-        await watch.tells((BERT, Urgency.SOON), (ANNA, Urgency.LATER))
+        await watch.tells((BERT, Priority.SOON), (ANNA, Priority.LATER))
         world.put(ANNA, world.appointment("new", "09:00-10:00"))
         await asyncio.sleep(0.1)
         await watch.clock.advance(1)
-        await watch.tells((ANNA, Urgency.NOW))
+        await watch.tells((ANNA, Priority.NOW))
 
 
 async def test_a_server_that_is_away_leaves_nobody_watched_until_it_is_back(watching: Callable[..., Any]) -> None:
@@ -221,14 +221,14 @@ async def test_a_server_that_is_away_leaves_nobody_watched_until_it_is_back(watc
         await watch.watched(ANNA)
         await watch.simulator.refuse_connections()
         await watch.until(lambda: watch.told, seconds_pass=0.1)
-        await watch.tells((ANNA, Urgency.LATER))
+        await watch.tells((ANNA, Priority.LATER))
         assert not watch.source.is_watched(watch.mailbox(ANNA))
         following = watch.source.following(watch.mailbox(ANNA))
         assert not following.watched
         assert "cannot be made: Exchange cannot be reached" in following.why_not
         await watch.simulator.listen()
         await watch.until(lambda: watch.told, seconds_pass=0.1)
-        await watch.tells((ANNA, Urgency.LATER))
+        await watch.tells((ANNA, Priority.LATER))
         assert watch.source.is_watched(watch.mailbox(ANNA))
         assert len(watch.requests("Subscribe")) == 1
 
@@ -242,10 +242,10 @@ async def test_everybody_can_be_told_how_they_are_followed(watching: Callable[..
         assert "not proved to work yet" in following.why_not
         await watch.listening(CLARA, ANNA)
         await watch.watched(CLARA, ANNA)
-        assert watch.source.following(watch.mailbox(ANNA.upper())) == Following(True, CLARA, begun)
-        assert watch.source.following(watch.mailbox(BERT)) == Following()
+        assert watch.source.following(watch.mailbox(ANNA.upper())) == SubscriptionStatus(True, CLARA, begun)
+        assert watch.source.following(watch.mailbox(BERT)) == SubscriptionStatus()
         watch.source.unwatch(watch.mailbox(ANNA))
-        assert watch.source.following(watch.mailbox(ANNA)) == Following()
+        assert watch.source.following(watch.mailbox(ANNA)) == SubscriptionStatus()
 
 
 async def test_times_and_states_alone_are_not_watched(watching: Callable[..., Any]) -> None:
@@ -311,7 +311,7 @@ async def test_a_mistake_while_unsubscribing_ends_nothing_else(
         world.put(ANNA, world.appointment("new", "09:00-10:00"))
         await asyncio.sleep(0.1)
         await watch.clock.advance(1)
-        await watch.tells((ANNA, Urgency.NOW))
+        await watch.tells((ANNA, Priority.NOW))
 
 
 async def test_a_connection_that_ends_again_and_again_leaves_nobody_watched_in_between(
@@ -329,7 +329,7 @@ async def test_a_connection_that_ends_again_and_again_leaves_nobody_watched_in_b
             if not watch.source.is_watched(anna):
                 break
         assert "ends again and again" in watch.source.following(anna).why_not
-        assert (ANNA, Urgency.LATER) in watch.told
+        assert (ANNA, Priority.LATER) in watch.told
         await watch.until(lambda: watch.source.is_watched(anna), seconds_pass=1)
 
 

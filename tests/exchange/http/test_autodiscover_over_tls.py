@@ -4,7 +4,7 @@ import pytest
 
 from engine.exchange.errors import AutodiscoverFailed
 from engine.exchange.ews.autodiscover.search import Search, discover
-from engine.exchange.ews.locator import EwsEndpoint
+from engine.exchange.ews.locator import MailboxLocator
 from engine.settings.model import ExchangeSettings, ExchangeType, ServerChoice
 from engine.simulator.certificates import CertificateAuthority, Flaw
 from tests.exchange.http.conftest import OpenClient
@@ -65,5 +65,5 @@ async def test_a_fixed_url_at_any_host_needs_no_trusted_hosts(
     url = "https://ews.hoster.example/EWS/Exchange.asmx"
     settings = ExchangeSettings(type=ExchangeType.ON_PREMISES, user="svc@corp.example", ews_url=url)
     async with open_client(iis) as client:
-        assert await EwsEndpoint(settings, client, clock).url(["anna@corp.example"]) == url
+        assert await MailboxLocator(settings, client, clock).url(["anna@corp.example"]) == url
     assert iis.requests == []

@@ -52,14 +52,14 @@ class EwsUrls:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherAddress:
+class RedirectAddress:
     """The server says: ask for this address in place of the one asked for."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True)
-class OtherUrl:
+class RedirectUrl:
     """The server says: ask there."""
 
     url: str
@@ -71,7 +71,7 @@ class UnknownAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Declined:
+class ErrorReply:
     """The server has no answer, for the reason given."""
 
     reason: str
@@ -82,7 +82,7 @@ class Declined:
         return self.reason not in _STANDING
 
 
-Reply = EwsUrls | OtherAddress | OtherUrl | UnknownAddress | Declined
+Reply = EwsUrls | RedirectAddress | RedirectUrl | UnknownAddress | ErrorReply
 
 
 def soap_request(url: str, address: str) -> bytes:
@@ -96,14 +96,14 @@ def pox_request(address: str) -> bytes:
 
 
 def soap_reply(body: bytes) -> Reply:
-    """Read the answer to a GetUserSettings request for one mailbox; raises `NotUnderstood` when it is no XML."""
+    """Read the answer to a GetUserSettings request for one mailbox; raises `InputNotUnderstood` when it is no XML."""
     root = parse(body)
     fault = root.find(f"{SOAP}Body/{SOAP}Fault")
     if fault is not None:
-        return Declined(f"SOAP fault {text_of(fault, '{*}faultcode').rpartition(':')[2]}")
+        return ErrorReply(f"SOAP fault {text_of(fault, '{*}faultcode').rpartition(':')[2]}")
     response = root.find(f"{SOAP}Body/{_A}GetUserSettingsResponseMessage/{_A}Response")
     if response is None:
-        return Declined("an answer that is no autodiscover answer")
+        return ErrorReply("an answer that is no autodiscover answer")
     user = response.find(f"{_A}UserResponses/{_A}UserResponse")
     code = text_of(response, f"{_A}ErrorCode")
     if user is not None and code in ("", "NoError"):
@@ -119,29 +119,29 @@ def soap_reply(body: bytes) -> Reply:
             address=values.get("AutoDiscoverSMTPAddress", ""),
         )
     if code == "RedirectAddress":
-        return OtherAddress(target)
+        return RedirectAddress(target)
     if code == "RedirectUrl":
-        return OtherUrl(target)
-    return UnknownAddress() if code in SOAP_UNKNOWN_ADDRESS else Declined(code)
+        return RedirectUrl(target)
+    return UnknownAddress() if code in SOAP_UNKNOWN_ADDRESS else ErrorReply(code)
 
 
 def pox_reply(body: bytes) -> Reply:
-    """Read the answer to a POX request; raises `NotUnderstood` when it is no XML."""
+    """Read the answer to a POX request; raises `InputNotUnderstood` when it is no XML."""
     response = parse(body).find("{*}Response")
     if response is None:
-        return Declined("an answer that is no autodiscover answer")
+        return ErrorReply("an answer that is no autodiscover answer")
     error = response.find("{*}Error")
     if error is not None:
         code = text_of(error, "{*}ErrorCode")
-        return UnknownAddress() if code in POX_UNKNOWN_ADDRESS else Declined(f"error {code}")
+        return UnknownAddress() if code in POX_UNKNOWN_ADDRESS else ErrorReply(f"error {code}")
     account = response.find("{*}Account")
     if account is None:
-        return Declined("an answer without an account")
+        return ErrorReply("an answer without an account")
     action = text_of(account, "{*}Action").lower()
     if action == "redirectaddr":
-        return OtherAddress(text_of(account, "{*}RedirectAddr"))
+        return RedirectAddress(text_of(account, "{*}RedirectAddr"))
     if action == "redirecturl":
-        return OtherUrl(text_of(account, "{*}RedirectUrl"))
+        return RedirectUrl(text_of(account, "{*}RedirectUrl"))
     protocols = account.iterfind("{*}Protocol")
     urls = {text_of(protocol, "{*}Type").upper(): text_of(protocol, "{*}EwsUrl") for protocol in protocols}
     return EwsUrls(

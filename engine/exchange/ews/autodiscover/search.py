@@ -21,10 +21,10 @@ from engine.exchange.errors import (
 )
 from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.autodiscover.protocol import (
-    Declined,
+    ErrorReply,
     EwsUrls,
-    OtherAddress,
-    OtherUrl,
+    RedirectAddress,
+    RedirectUrl,
     Reply,
     TrustedHosts,
     UnknownAddress,
@@ -60,7 +60,7 @@ class Asking(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SearchStep:
     """One request to make. `trail` holds the URLs whose redirects led here."""
 
     asking: Asking
@@ -119,7 +119,7 @@ class Search:
         self._may_have_ews = TrustedHosts(domains | of_mailboxes | parent_domain(asked_at), hosts)
         self._server = server
         self._addresses = tuple(dict.fromkeys(address for address in addresses if is_smtp_address(address)))
-        self._asked: set[Step] = set()
+        self._asked: set[SearchStep] = set()
         self._gone: set[str] = set()
         self._redirects = 0
         self._said: list[str] = []
@@ -142,17 +142,17 @@ class Search:
         """Every URL asked so far that did not end the search, with the result."""
         return tuple(self._said)
 
-    def next_step(self) -> Step | None:
+    def next_step(self) -> SearchStep | None:
         """Return the next request to make, None when the search is over."""
         while self._endpoint is None and self._queue:
             step = self._queue.popleft()
-            question = Step(step.asking, step.url, step.address)
+            question = SearchStep(step.asking, step.url, step.address)
             if question not in self._asked and origin_of(step.url) not in self._gone:
                 self._asked.add(question)
                 return step
         return None
 
-    def answered(self, step: Step, answer: HttpAnswer) -> None:
+    def answered(self, step: SearchStep, answer: HttpAnswer) -> None:
         """Process the answer to `step`; a 401 raises `LoginRefused`, since a second attempt could lock the account."""
         if answer.status == 401 and step.asking is not Asking.ANONYMOUSLY:
             raise LoginRefused(f"HTTP 401 from {step.url}")
@@ -168,7 +168,7 @@ class Search:
             if answer.status not in _NOTHING_THERE:
                 self._failing.add(origin_of(step.url))
 
-    def failed(self, step: Step, failure: ExchangeFailure) -> None:
+    def failed(self, step: SearchStep, failure: ExchangeFailure) -> None:
         """Note that there was no answer to `step`; if there was no connection, its host is not asked again."""
         self._say(step, str(failure))
         self._failing.add(origin_of(step.url))
@@ -203,17 +203,17 @@ class Search:
         # Certificate or TLS of the host meant for autodiscover have to be fixed; a web site of the domain may have any.
         raise failure.in_words(failure.meaning, self._tls_flaw.remedy) if self._tls_flaw else failure
 
-    def _first_steps(self, domain: str) -> list[Step]:
+    def _first_steps(self, domain: str) -> list[SearchStep]:
         address = self._addresses[0]
         if self._configured:
             return [_step(url, address) for url in urls_at(self._configured)]
         asked, anonymous = urls_of_domain(domain)
         return [
             *(_step(url, address) for url in asked),
-            *(Step(Asking.ANONYMOUSLY, url, address) for url in anonymous),
+            *(SearchStep(Asking.ANONYMOUSLY, url, address) for url in anonymous),
         ]
 
-    def _read(self, step: Step, answer: HttpAnswer) -> None:
+    def _read(self, step: SearchStep, answer: HttpAnswer) -> None:
         try:
             reply = soap_reply(answer.body) if step.asking is Asking.SOAP else pox_reply(answer.body)
         except NotUnderstood as failure:
@@ -223,24 +223,24 @@ class Search:
             self._answering.add(origin_of(step.url))
             self._take(step, reply)
 
-    def _take(self, step: Step, reply: Reply) -> None:
+    def _take(self, step: SearchStep, reply: Reply) -> None:
         match reply:
             case EwsUrls():
                 self._choose(step, reply)
-            case OtherUrl(url):
+            case RedirectUrl(url):
                 self._follow(step, url)
-            case OtherAddress(address):
+            case RedirectAddress(address):
                 self._start_again(step, address)
             case UnknownAddress():
                 self._unknown.add(step.address.lower())
                 self._say(step, f"no mailbox {step.address}")
                 self._ask_about_the_next(step)
-            case Declined(reason):
+            case ErrorReply(reason):
                 self._say(step, reason)
                 if reply.may_pass:
                     self._failing.add(origin_of(step.url))
 
-    def _choose(self, step: Step, urls: EwsUrls) -> None:
+    def _choose(self, step: SearchStep, urls: EwsUrls) -> None:
         told = {ServerChoice.EXTERNAL: https_url(urls.external), ServerChoice.INTERNAL: https_url(urls.internal)}
         # A site may fill in only one of them; the other one is better than none.
         for server in sorted(told, key=lambda choice: choice is not self._server):
@@ -256,12 +256,12 @@ class Search:
         else:
             self._say(step, "an answer without an https EWS URL")
 
-    def _ask_about_the_next(self, step: Step) -> None:
+    def _ask_about_the_next(self, step: SearchStep) -> None:
         if step.address in self._addresses[:-1]:
             following = self._addresses[self._addresses.index(step.address) + 1]
-            self._queue.appendleft(Step(step.asking, step.url, following, step.trail))
+            self._queue.appendleft(SearchStep(step.asking, step.url, following, step.trail))
 
-    def _follow(self, step: Step, location: str) -> None:
+    def _follow(self, step: SearchStep, location: str) -> None:
         target = https_url(location, step.url)
         trail = (*step.trail, step.url)
         if target is None:
@@ -277,7 +277,7 @@ class Search:
         elif self._may_redirect(step):
             self._queue.extendleft(reversed([_step(url, step.address, trail) for url in urls_at(target)]))
 
-    def _start_again(self, step: Step, address: str) -> None:
+    def _start_again(self, step: SearchStep, address: str) -> None:
         if not is_smtp_address(address):
             self._say(step, "redirects to another address, which is not an e-mail address")
         elif address.casefold() in {question.address.casefold() for question in self._asked}:
@@ -292,7 +292,7 @@ class Search:
             self._addresses = (address,)
             self._queue = deque(self._first_steps(domain_of(address)))
 
-    def _may_redirect(self, step: Step) -> bool:
+    def _may_redirect(self, step: SearchStep) -> bool:
         self._redirects += 1
         if self._redirects > MOST_REDIRECTS:
             self._say(step, f"redirects again, but {MOST_REDIRECTS} redirects are the limit")
@@ -300,12 +300,12 @@ class Search:
         self._say(step, "redirects")
         return True
 
-    def _say(self, step: Step, what: str) -> None:
+    def _say(self, step: SearchStep, what: str) -> None:
         self._said.append(f"{step.url}: {what[:_LONGEST_REMARK]}")
 
 
-def _step(url: str, address: str, trail: tuple[str, ...] = ()) -> Step:
-    return Step(Asking.SOAP if url.lower().endswith(".svc") else Asking.POX, url, address, trail)
+def _step(url: str, address: str, trail: tuple[str, ...] = ()) -> SearchStep:
+    return SearchStep(Asking.SOAP if url.lower().endswith(".svc") else Asking.POX, url, address, trail)
 
 
 def _not_trusted(url: str, said: str) -> EwsHostNotTrusted:

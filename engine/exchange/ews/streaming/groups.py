@@ -13,7 +13,7 @@ SMALL_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerLocation:
     """Where a mailbox is: its EWS URL, and the group of servers that autodiscover names ("" if it names none).
 
     Only mailboxes with the same place may share a connection.
@@ -25,7 +25,7 @@ class Place:
 
 
 @dataclass(slots=True, eq=False)
-class Group:
+class SubscriptionGroup:
     """Mailboxes on one connection; the `anchor` leads all of its requests to one server. Addresses are in lower case.
 
     `subscriptions` are ids by address, of the members that have one already. `cookie` is X-BackEndOverrideCookie as
@@ -34,7 +34,7 @@ class Group:
     joined by no other.
     """
 
-    place: Place
+    place: ServerLocation
     anchor: str
     members: set[str] = field(default_factory=set)
     subscriptions: dict[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Group:
         return next((address for address, known in self.subscriptions.items() if known == identifier), None)
 
 
-class Groups:
+class SubscriptionGroups:
     """All groups. A group is founded by the mailbox that finds no room elsewhere, which becomes its anchor.
 
     A place whose server does not take as many mailboxes on one connection gets smaller groups from then on.
@@ -56,44 +56,46 @@ class Groups:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._smaller: dict[Place, tuple[int, datetime]] = {}
-        self._groups: list[Group] = []
-        self._of: dict[str, Group] = {}
+        self._smaller: dict[ServerLocation, tuple[int, datetime]] = {}
+        self._groups: list[SubscriptionGroup] = []
+        self._of: dict[str, SubscriptionGroup] = {}
 
     def __len__(self) -> int:
         return len(self._groups)
 
-    def __iter__(self) -> Iterator[Group]:
+    def __iter__(self) -> Iterator[SubscriptionGroup]:
         return iter(self._groups)
 
-    def group_of(self, address: str) -> Group | None:
+    def group_of(self, address: str) -> SubscriptionGroup | None:
         """Return the group a mailbox is in."""
         return self._of.get(address)
 
-    def limit(self, place: Place, now: datetime) -> int:
+    def limit(self, place: ServerLocation, now: datetime) -> int:
         """Return how many mailboxes one connection to this place carries at most."""
         limit, until = self._smaller.get(place, (self._limit, now))
         return limit if now < until else self._limit
 
-    def shrink(self, place: Place, size: int, now: datetime) -> None:
+    def reduce(self, place: ServerLocation, size: int, now: datetime) -> None:
         """Make the groups of this place smaller for a while, since the server refused one of `size` mailboxes."""
         smaller = max(1, size // SHRINK_BY)
         self._smaller[place] = (min(smaller, self.limit(place, now)), now + SMALL_FOR)
 
-    def add(self, address: str, place: Place, now: datetime, *, alone: bool = False) -> Group | None:
+    def add(
+        self, address: str, place: ServerLocation, now: datetime, *, alone: bool = False
+    ) -> SubscriptionGroup | None:
         """Return the group that the mailbox is in from now on; None when there is no room on any connection."""
         limit = self.limit(place, now)
         group = None if alone or limit == 1 else self._with_room(place, limit)
         if group is None:
             if len(self._groups) >= MOST_GROUPS:
                 return None
-            group = Group(place, anchor=address, alone=alone or limit == 1)
+            group = SubscriptionGroup(place, anchor=address, alone=alone or limit == 1)
             self._groups.append(group)
         group.members.add(address)
         self._of[address] = group
         return group
 
-    def _with_room(self, place: Place, limit: int) -> Group | None:
+    def _with_room(self, place: ServerLocation, limit: int) -> SubscriptionGroup | None:
         there = (each for each in self._groups if each.place == place and not each.alone)
         return next((each for each in there if len(each.members) < limit), None)
 

@@ -14,8 +14,8 @@ from engine.core.clock import Clock
 from engine.exchange.errors import ExchangeFailure, ExchangeUnreachable, NotUnderstood
 from engine.exchange.ews.client import Affinity, EwsClient
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.ews.streaming.groups import Group
-from engine.exchange.ews.streaming.protocol import News, get_streaming_events, news, subscribe, subscription_id
+from engine.exchange.ews.streaming.groups import SubscriptionGroup
+from engine.exchange.ews.streaming.protocol import StreamEvents, get_streaming_events, news, subscribe, subscription_id
 from engine.exchange.retry import LISTEN_AGAIN, Subscribing, policy_of
 
 
@@ -66,7 +66,7 @@ PROOF = timedelta(seconds=5)
 """A connection that stands for so long carries its subscriptions: what is not known is told before that."""
 
 
-class Owner(Protocol):
+class ListenerCallbacks(Protocol):
     """Who is told what happens to the members of a group. All take their addresses."""
 
     def changed(self, address: str) -> None:
@@ -81,16 +81,16 @@ class Owner(Protocol):
         """The server does not know these subscriptions any more."""
         ...
 
-    def accepted(self, group: Group) -> None:
+    def accepted(self, group: SubscriptionGroup) -> None:
         """The server takes these subscriptions on one connection, and has done so for a while."""
         ...
 
-    def refused(self, group: Group, addresses: Collection[str], code: str, *, by_name: bool) -> None:
+    def refused(self, group: SubscriptionGroup, addresses: Collection[str], code: str, *, by_name: bool) -> None:
         """The server does not take the subscriptions of these members, which no connection has carried yet; `by_name`:
         it says which, so it is not for their number."""
         ...
 
-    def impersonates(self, group: Group) -> bool:
+    def impersonates(self, group: SubscriptionGroup) -> bool:
         """Tell whether a connection has to be opened for its anchor instead of the service account."""
         ...
 
@@ -99,7 +99,9 @@ class Listener:
     """One group's connection. It is `trusted` unless it could not be made when it was tried last, or not for long;
     `trouble` says why that was. Trust comes back with a connection that stands for a while."""
 
-    def __init__(self, group: Group, client: EwsClient, clock: Clock, random: Random, owner: Owner) -> None:
+    def __init__(
+        self, group: SubscriptionGroup, client: EwsClient, clock: Clock, random: Random, owner: ListenerCallbacks
+    ) -> None:
         self.group = group
         self.trusted = True
         self.trouble = ""
@@ -221,7 +223,7 @@ class Listener:
             return failure
         return ExchangeUnreachable("the stream of notifications broke off")
 
-    def _is_last(self, told: News, code: str, listening_to: dict[str, str]) -> bool:
+    def _is_last(self, told: StreamEvents, code: str, listening_to: dict[str, str]) -> bool:
         """Take in what an envelope says; tell whether there is no point in listening on."""
         for identifier in told.changed:
             address = self.group.address_of(identifier)

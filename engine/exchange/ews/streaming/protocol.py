@@ -25,7 +25,7 @@ _NO_CHANGE = "StatusEvent"
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class StreamEvents:
     """What one envelope of the stream says. All ids are of subscriptions.
 
     `changed` had an event, on an item or on the folder. `lost` are not known to the server any more. `closed`: the
@@ -62,14 +62,14 @@ def get_streaming_events(identifiers: Sequence[str], minutes: int) -> bytes:
     return _GET_EVENTS % (ids, minutes)
 
 
-def news(message: ResponseMessage) -> News:
+def news(message: ResponseMessage) -> StreamEvents:
     """Return what a response message of GetStreamingEvents says.
 
     Children are found by their names alone: the schema and the documentation differ in their namespaces.
     """
     notifications = message.element.iterfind("{*}Notifications/{*}Notification")
     lost = _texts(message.element.iterfind(f"{{*}}ErrorSubscriptionIds/{_SUBSCRIPTION_ID}"))
-    return News(
+    return StreamEvents(
         changed=tuple(text_of(each, _SUBSCRIPTION_ID) for each in notifications if _tells_of_a_change(each)),
         lost=lost,
         closed=text_of(message.element, "{*}ConnectionStatus") == "Closed",

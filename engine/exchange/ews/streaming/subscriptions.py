@@ -16,33 +16,33 @@ from engine.core.clock import Clock
 from engine.exchange.errors import ExchangeFailure
 from engine.exchange.ews.client import Affinity, EwsClient
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.ews.streaming.groups import Group, Groups, Place
+from engine.exchange.ews.streaming.groups import ServerLocation, SubscriptionGroup, SubscriptionGroups
 from engine.exchange.ews.streaming.listener import Listener
 from engine.exchange.ews.streaming.protocol import unsubscribe
 from engine.exchange.retry import SUBSCRIBE_LATER, Subscribing, policy_of
-from engine.exchange.source import Following, Mailbox, Tell, Urgency
+from engine.exchange.source import ChangeCallback, Mailbox, Priority, SubscriptionStatus
 
 
 @dataclass(frozen=True, slots=True)
-class _Bar:
+class _Block:
     until: datetime
     reason: str
 
 
-class Bars:
+class Blocklist:
     """Keys that are barred, each with a reason in words, for longer each time it happens again."""
 
     def __init__(self, pauses: Pauses, clock: Clock, random: Random) -> None:
         self._pauses = pauses
         self._clock = clock
         self._backoffs = Backoffs(random)
-        self._bars: dict[Hashable, _Bar] = {}
+        self._bars: dict[Hashable, _Block] = {}
 
-    def put(self, key: Hashable, reason: str) -> None:
+    def block(self, key: Hashable, reason: str) -> None:
         """Bar `key` from now on."""
-        self._bars[key] = _Bar(self._clock.now() + self._backoffs.next(key, self._pauses), reason)
+        self._bars[key] = _Block(self._clock.now() + self._backoffs.next(key, self._pauses), reason)
 
-    def lift(self, key: Hashable) -> None:
+    def unblock(self, key: Hashable) -> None:
         """Bar `key` no longer, and next time for as long as if it never had been."""
         self._bars.pop(key, None)
         self._backoffs.reset(key)
@@ -167,7 +167,7 @@ class Watcher:
     def __init__(
         self,
         client: EwsClient,
-        where: Callable[[Mailbox], Awaitable[Place]],
+        where: Callable[[Mailbox], Awaitable[ServerLocation]],
         *,
         limit: int,
         own_connections: int,
@@ -178,18 +178,18 @@ class Watcher:
         self._where = where
         self._clock = clock
         self._random = random
-        self._groups = Groups(limit)
+        self._groups = SubscriptionGroups(limit)
         self._own_connections = own_connections
-        self._listeners: dict[Group, Listener] = {}
+        self._listeners: dict[SubscriptionGroup, Listener] = {}
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._debounce = Debounce(clock)
-        self._tell: Tell = lambda address, urgency: None
-        self._refusals: Counter[Place] = Counter()
-        self._barred_places: set[Place] = set()
-        self._refused_alone: dict[Place, set[str]] = {}
-        self._bars = Bars(SUBSCRIBE_LATER, clock, random)
+        self._tell: ChangeCallback = lambda address, urgency: None
+        self._refusals: Counter[ServerLocation] = Counter()
+        self._barred_places: set[ServerLocation] = set()
+        self._refused_alone: dict[ServerLocation, set[str]] = {}
+        self._bars = Blocklist(SUBSCRIBE_LATER, clock, random)
         self._why_not: dict[str, str] = {}
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, ServerLocation] = {}
         self._strikes = Strikes()
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
@@ -219,7 +219,7 @@ class Watcher:
             self.drop(address)
             if policy_of(type(failure)).subscribing in _AS_READING:
                 raise
-            self._bars.put(address, str(failure))
+            self._bars.block(address, str(failure))
         else:
             self._strikes.subscribed(address, self._clock.now())
             self._why_not.pop(address, None)
@@ -229,7 +229,7 @@ class Watcher:
         """End a mailbox's subscription, and hold nothing against it any more."""
         address = address.lower()
         self._end(address)
-        self._bars.lift(address)
+        self._bars.unblock(address)
         self._why_not.pop(address, None)
         self._places.pop(address, None)
         self._strikes.forgive(address)
@@ -255,26 +255,26 @@ class Watcher:
         identifier = group.subscriptions.get(address)
         return identifier in group.heard and not (identifier in group.fresh and self._strikes.has_any(address))
 
-    def following(self, address: str) -> Following:
+    def following(self, address: str) -> SubscriptionStatus:
         """Return whether and how a mailbox is watched, or why not."""
         address = address.lower()
         group = self._groups.group_of(address)
         if group is None or address not in group.subscriptions:
-            return Following(why_not=self._bars.reason(address) or self._why_not.get(address, ""))
+            return SubscriptionStatus(why_not=self._bars.reason(address) or self._why_not.get(address, ""))
         is_watched = self.is_watched(address)
         why_not = "" if is_watched else self._listeners[group].trouble or NOT_YET
-        return Following(is_watched, group.anchor, self._strikes.since(address), why_not)
+        return SubscriptionStatus(is_watched, group.anchor, self._strikes.since(address), why_not)
 
     def refused_everywhere(self) -> str:
         """Return why a server is not asked for notifications at present, "" where every one is."""
         reasons = {self._bars.reason(place): place.url for place in self._barred_places}
         return next((f"{urlsplit(url).hostname}: {reason}" for reason, url in reasons.items() if reason), "")
 
-    async def run(self, tell: Tell) -> None:
+    async def run(self, tell: ChangeCallback) -> None:
         """Listen for ever. May be run again after a mistake ended it: what was under way then is taken up."""
         self._tell = tell
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._debounce.run(lambda address: tell(address, Urgency.NOW)))
+            group.create_task(self._debounce.run(lambda address: tell(address, Priority.NOW)))
             while True:
                 work = await self._work.get()
                 group.create_task(_run(work)).add_done_callback(partial(self._take_up, work))
@@ -284,16 +284,16 @@ class Watcher:
             self._work.put_nowait(work)
 
     def changed(self, address: str) -> None:
-        """Implements `Owner`."""
+        """Implements `ListenerCallbacks`."""
         self._debounce.note(address)
 
     def missed(self, addresses: Collection[str]) -> None:
-        """Implements `Owner`."""
+        """Implements `ListenerCallbacks`."""
         for address in addresses:
-            self._tell(address, Urgency.LATER)
+            self._tell(address, Priority.LATER)
 
     def lost(self, addresses: Collection[str]) -> None:
-        """Implements `Owner`: subscribed to again at once after a long life, else as after a refusal.
+        """Implements `ListenerCallbacks`: subscribed to again at once after a long life, else as after a refusal.
 
         What is lost soon may be alive at another server than the one we were led to.
         """
@@ -304,17 +304,18 @@ class Watcher:
                 self.drop(address)
             else:
                 self._end(address)
-            self._tell(address, Urgency.SOON)
+            self._tell(address, Priority.SOON)
 
-    def accepted(self, group: Group) -> None:
-        """Implements `Owner`."""
+    def accepted(self, group: SubscriptionGroup) -> None:
+        """Implements `ListenerCallbacks`."""
         self._refusals.pop(group.place, None)
         self._refused_alone.pop(group.place, None)
         self._barred_places.discard(group.place)
-        self._bars.lift(group.place)
+        self._bars.unblock(group.place)
 
-    def refused(self, group: Group, addresses: Collection[str], code: str, *, by_name: bool) -> None:
-        """Implements `Owner`: a mailbox that is named again is tried alone, impersonated, and then only later.
+    def refused(self, group: SubscriptionGroup, addresses: Collection[str], code: str, *, by_name: bool) -> None:
+        """Implements `ListenerCallbacks`: a mailbox that is named again is tried alone, impersonated, and then only
+        later.
 
         Where none is named it may be for their number: groups are made smaller after the second refusal. Where even
         single mailboxes are refused, no more is tried with this server for a while.
@@ -325,23 +326,23 @@ class Watcher:
         elif not by_name:
             self._refusals[group.place] += 1
             if self._refusals[group.place] >= REFUSALS:
-                self._groups.shrink(group.place, len(group.members), self._clock.now())
+                self._groups.reduce(group.place, len(group.members), self._clock.now())
                 self._refusals[group.place] = 0
         for address in addresses:
             self._strike(address, f"{STREAMS_NOTHING} ({code})", by_name=by_name)
             self._end(address)
-            self._tell(address, Urgency.SOON)
+            self._tell(address, Priority.SOON)
 
-    def impersonates(self, group: Group) -> bool:
-        """Implements `Owner`."""
+    def impersonates(self, group: SubscriptionGroup) -> bool:
+        """Implements `ListenerCallbacks`."""
         return group.alone or len(self._groups) > self._own_connections
 
-    def _note_refused_alone(self, place: Place, addresses: Collection[str], code: str) -> None:
+    def _note_refused_alone(self, place: ServerLocation, addresses: Collection[str], code: str) -> None:
         refused = self._refused_alone.setdefault(place, set())
         refused.update(addresses)
         works = any(each.place == place and each.heard - each.fresh for each in self._groups)
         if len(refused) >= REFUSALS and not works:
-            self._bars.put(place, f"{STREAMS_NOTHING} ({code})")
+            self._bars.block(place, f"{STREAMS_NOTHING} ({code})")
             self._barred_places.add(place)
             refused.clear()
 
@@ -350,9 +351,9 @@ class Watcher:
         was_alone = group is not None and group.alone
         if self._strikes.lived_long(address, self._clock.now()):
             self._strikes.forgive(address)
-            self._bars.lift(address)
+            self._bars.unblock(address)
         if self._strikes.strike(address, was_alone=was_alone, by_name=by_name) is Next.LATER:
-            self._bars.put(address, reason)
+            self._bars.block(address, reason)
 
     def _end(self, address: str) -> None:
         group = self._groups.group_of(address)
@@ -367,7 +368,7 @@ class Watcher:
             self._why_not[address] = reason
         return bool(reason)
 
-    def _listener(self, group: Group) -> Listener:
+    def _listener(self, group: SubscriptionGroup) -> Listener:
         listener = self._listeners.get(group)
         if listener is None:
             listener = Listener(group, self._client, self._clock, self._random, self)
@@ -375,7 +376,7 @@ class Watcher:
             self._work.put_nowait(listener.run)
         return listener
 
-    async def _unsubscribe(self, group: Group, address: str, identifier: str) -> None:
+    async def _unsubscribe(self, group: SubscriptionGroup, address: str, identifier: str) -> None:
         affinity = Affinity(group.anchor, group.cookie)
         try:
             await self._client.call(group.place.url, unsubscribe(identifier), Impersonation(address), affinity)

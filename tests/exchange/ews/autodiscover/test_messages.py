@@ -8,10 +8,10 @@ from pytest_snapshot.plugin import Snapshot
 
 from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.autodiscover.protocol import (
-    Declined,
+    ErrorReply,
     EwsUrls,
-    OtherAddress,
-    OtherUrl,
+    RedirectAddress,
+    RedirectUrl,
     Reply,
     UnknownAddress,
     pox_reply,
@@ -40,13 +40,13 @@ def test_requests_are_as_agreed(snapshot: Snapshot) -> None:
         (soap(external=OUT, internal=IN), BOTH),
         (soap(external=OUT), EwsUrls(external=OUT, internal="")),
         (soap(), EwsUrls(external="", internal="")),
-        (soap("RedirectAddress", "a@other.example.com"), OtherAddress("a@other.example.com")),
-        (soap("RedirectUrl", "https://x.example.com/a.svc"), OtherUrl("https://x.example.com/a.svc")),
+        (soap("RedirectAddress", "a@other.example.com"), RedirectAddress("a@other.example.com")),
+        (soap("RedirectUrl", "https://x.example.com/a.svc"), RedirectUrl("https://x.example.com/a.svc")),
         (soap("InvalidUser"), UnknownAddress()),
         (soap("InvalidDomain"), UnknownAddress()),
-        (soap("NotFederated"), Declined("NotFederated")),
-        (soap(response="ServerBusy"), Declined("ServerBusy")),
-        (fault("InternalServerError"), Declined("SOAP fault InternalServerError")),
+        (soap("NotFederated"), ErrorReply("NotFederated")),
+        (soap(response="ServerBusy"), ErrorReply("ServerBusy")),
+        (fault("InternalServerError"), ErrorReply("SOAP fault InternalServerError")),
     ],
 )
 def test_soap_reply(body: bytes, reply: Reply) -> None:
@@ -58,11 +58,11 @@ def test_soap_reply(body: bytes, reply: Reply) -> None:
     [
         (pox_settings(OUT, IN), BOTH),
         (pox_settings(internal=IN), EwsUrls(external="", internal=IN)),
-        (pox_redirect("redirectAddr", "RedirectAddr", "a@other.example.com"), OtherAddress("a@other.example.com")),
-        (pox_redirect("redirectUrl", "RedirectUrl", "https://x.example.com/"), OtherUrl("https://x.example.com/")),
+        (pox_redirect("redirectAddr", "RedirectAddr", "a@other.example.com"), RedirectAddress("a@other.example.com")),
+        (pox_redirect("redirectUrl", "RedirectUrl", "https://x.example.com/"), RedirectUrl("https://x.example.com/")),
         (pox_error("500"), UnknownAddress()),
-        (pox_error("600"), Declined("error 600")),
-        (pox(""), Declined("an answer without an account")),
+        (pox_error("600"), ErrorReply("error 600")),
+        (pox(""), ErrorReply("an answer without an account")),
     ],
 )
 def test_pox_reply(body: bytes, reply: Reply) -> None:
@@ -71,7 +71,7 @@ def test_pox_reply(body: bytes, reply: Reply) -> None:
 
 @pytest.mark.parametrize("read", [soap_reply, pox_reply])
 def test_other_xml_is_declined(read: type) -> None:
-    assert isinstance(read(b"<html/>"), Declined)
+    assert isinstance(read(b"<html/>"), ErrorReply)
 
 
 @given(st.binary(max_size=200))

@@ -13,7 +13,7 @@ from engine.exchange.errors import (
     LoginRefused,
     MailboxNotFound,
 )
-from engine.exchange.ews.autodiscover.search import MOST_REDIRECTS, Asking, Endpoint, Search, Step
+from engine.exchange.ews.autodiscover.search import MOST_REDIRECTS, Asking, Endpoint, Search, SearchStep
 from engine.settings.model import ServerChoice
 from tests.exchange.ews.autodiscover.replies import pox_error, pox_redirect, pox_settings, soap
 from tests.exchange.ews.wire import Answer
@@ -44,7 +44,7 @@ def redirect(to: str, status: int = 302) -> Answer:
     return Answer(status, b"", httpx2.Headers({"Location": to}))
 
 
-def walk(search: Search, play: Callable[[Step], Reaction] = lambda step: None) -> list[str]:
+def walk(search: Search, play: Callable[[SearchStep], Reaction] = lambda step: None) -> list[str]:
     """Answer every step by `play` (None: not found); returns the URLs in the order they were asked."""
     asked = []
     while (step := search.next_step()) is not None:
@@ -57,7 +57,7 @@ def walk(search: Search, play: Callable[[Step], Reaction] = lambda step: None) -
     return asked
 
 
-def at(**answers: Reaction) -> Callable[[Step], Reaction]:
+def at(**answers: Reaction) -> Callable[[SearchStep], Reaction]:
     named = {"soap_1": SOAP_1, "pox_1": POX_1, "soap_2": SOAP_2, "pox_2": POX_2, "get_1": GET_1, "get_2": GET_2}
     by_url = {named[name]: answer for name, answer in answers.items()}
     return lambda step: by_url.get(step.url)
@@ -227,7 +227,7 @@ def test_what_was_asked_is_not_asked_again() -> None:
 def test_redirects_come_to_an_end() -> None:
     numbers = iter(range(1000))
 
-    def play(step: Step) -> Answer | None:
+    def play(step: SearchStep) -> Answer | None:
         if "chain" in step.url or step.url == SOAP_1:
             return redirect(f"https://chain.example.com/{next(numbers)}.svc")
         return None
@@ -240,7 +240,7 @@ def test_redirects_come_to_an_end() -> None:
 
 
 def test_other_address_starts_again_with_it() -> None:
-    def play(step: Step) -> Answer | None:
+    def play(step: SearchStep) -> Answer | None:
         if step.address == ADDRESS:
             return Answer(200, soap("RedirectAddress", "svc@corp.example.com"))
         return Answer(200, soap(external=OUT))
@@ -261,7 +261,7 @@ def test_circle_of_addresses_is_called_one() -> None:
     other = {ADDRESS: "svc@corp.example.com", "svc@corp.example.com": ADDRESS}
     search = searching()
 
-    def play(step: Step) -> Answer | None:
+    def play(step: SearchStep) -> Answer | None:
         return Answer(200, soap("RedirectAddress", other[step.address])) if step.asking is Asking.SOAP else None
 
     walk(search, play)
@@ -269,7 +269,7 @@ def test_circle_of_addresses_is_called_one() -> None:
 
 
 def test_next_address_is_asked_about_where_one_is_unknown() -> None:
-    def play(step: Step) -> Answer:
+    def play(step: SearchStep) -> Answer:
         return Answer(200, soap("InvalidUser") if step.address == ADDRESS else soap(external=OUT))
 
     search = searching(ADDRESS, "anna@example.com", "bob@example.com")
@@ -286,7 +286,7 @@ def test_addresses_that_are_all_unknown_are_no_failure_of_the_service() -> None:
 
 
 def test_next_address_is_asked_about_where_one_has_moved_to_another_domain() -> None:
-    def play(step: Step) -> Answer:
+    def play(step: SearchStep) -> Answer:
         return Answer(200, soap("RedirectAddress", "svc@tenant.net") if step.address == ADDRESS else soap(external=OUT))
 
     search = searching(ADDRESS, "anna@example.com")
@@ -338,7 +338,7 @@ def test_configured_host_may_redirect_within_itself_but_not_beyond() -> None:
 
 
 def test_configured_url_is_asked_again_about_another_address() -> None:
-    def play(step: Step) -> Answer:
+    def play(step: SearchStep) -> Answer:
         other = soap("RedirectAddress", "svc@tenant.net")
         return Answer(200, other if step.address == ADDRESS else soap(external=OUT))
 

@@ -5,18 +5,23 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.ews.streaming.groups import MOST_GROUPS, SMALL_FOR, Groups, Place
+from engine.exchange.ews.streaming.groups import MOST_GROUPS, SMALL_FOR, ServerLocation, SubscriptionGroups
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
-PLACES = [Place("https://one/", "A"), Place("https://one/", "B"), Place("https://two/", "A"), Place("https://two/", "")]
+PLACES = [
+    ServerLocation("https://one/", "A"),
+    ServerLocation("https://one/", "B"),
+    ServerLocation("https://two/", "A"),
+    ServerLocation("https://two/", ""),
+]
 addresses = st.integers(0, 60).map("user{:02}@example.com".format)
 moves = st.tuples(addresses, st.sampled_from([*PLACES, None]))
 
 
 @given(st.integers(1, 8), st.lists(moves))
-def test_groups_never_mix_places_nor_grow_too_large(limit: int, steps: list[tuple[str, Place | None]]) -> None:
-    groups = Groups(limit)
-    at: dict[str, Place] = {}
+def test_groups_never_mix_places_nor_grow_too_large(limit: int, steps: list[tuple[str, ServerLocation | None]]) -> None:
+    groups = SubscriptionGroups(limit)
+    at: dict[str, ServerLocation] = {}
     for address, place in steps:
         groups.remove(address)
         at.pop(address, None)
@@ -32,7 +37,7 @@ def test_groups_never_mix_places_nor_grow_too_large(limit: int, steps: list[tupl
 
 
 def test_the_founder_is_the_anchor_and_the_first_by_address_takes_its_place() -> None:
-    groups = Groups(3)
+    groups = SubscriptionGroups(3)
     for name in ("clara", "bert", "anna"):
         group = groups.add(f"{name}@example.com", PLACES[0], NOW)
     assert group is not None
@@ -42,7 +47,7 @@ def test_the_founder_is_the_anchor_and_the_first_by_address_takes_its_place() ->
 
 
 def test_a_subscription_leaves_with_its_mailbox() -> None:
-    groups = Groups(3)
+    groups = SubscriptionGroups(3)
     group = groups.add("anna@example.com", PLACES[0], NOW)
     assert group is not None
     group.subscriptions["anna@example.com"] = "one"
@@ -56,10 +61,10 @@ def test_a_subscription_leaves_with_its_mailbox() -> None:
 
 
 def test_groups_that_are_refused_get_smaller_for_a_while_and_only_there() -> None:
-    groups = Groups(200)
+    groups = SubscriptionGroups(200)
     sizes = []
     for size in (200, 200, 20, 2):
-        groups.shrink(PLACES[0], size, NOW)
+        groups.reduce(PLACES[0], size, NOW)
         sizes.append(groups.limit(PLACES[0], NOW))
     assert sizes == [20, 20, 2, 1]
     assert groups.limit(PLACES[1], NOW) == 200
@@ -67,7 +72,7 @@ def test_groups_that_are_refused_get_smaller_for_a_while_and_only_there() -> Non
 
 
 def test_the_number_of_connections_has_a_limit() -> None:
-    groups = Groups(1)
+    groups = SubscriptionGroups(1)
     found = [groups.add(f"user{n}@example.com", PLACES[0], NOW) for n in range(MOST_GROUPS + 1)]
     assert found[-1] is None
     assert len(groups) == MOST_GROUPS

@@ -5,14 +5,14 @@ from rich.cells import cell_len
 
 from calendar_tui.documents.lines import Role, Span
 from calendar_tui.documents.log_entry import waterfall
-from calendar_tui.documents.log_filter import Condition, Conditions
+from calendar_tui.documents.log_filter import Condition, FilterConditions
 from calendar_tui.documents.log_list import Marks, duration, outcome, row_line, size
 from engine.api.schema.log import LogPhase
 from tests.support.log import log_row
 
 
 def test_a_suspended_condition_has_no_effect_and_comes_back() -> None:
-    conditions = Conditions().typed(("user:anna", "is:error"))
+    conditions = FilterConditions().typed(("user:anna", "is:error"))
     assert conditions.filter == "user:anna is:error"
     suspended = conditions.toggled(0)
     assert suspended.filter == "is:error"
@@ -22,25 +22,25 @@ def test_a_suspended_condition_has_no_effect_and_comes_back() -> None:
 
 
 def test_all_conditions_are_suspended_and_taken_up_again() -> None:
-    conditions = Conditions().typed(("a", "b")).toggled(0)
+    conditions = FilterConditions().typed(("a", "b")).toggled(0)
     assert conditions.all_toggled().filter == ""
     assert conditions.all_toggled().all_toggled().filter == "a b"
 
 
 def test_no_filter_is_forgotten() -> None:
-    conditions = Conditions().typed(("a",)).with_one("b").without(0).typed(())
+    conditions = FilterConditions().typed(("a",)).with_one("b").without(0).typed(())
     assert conditions.history == ("b", "a b", "a")
     assert conditions.typed(("a",)).with_one("c").history[0] == "a"
     assert conditions.typed(("b",)).typed(()).history == ("b", "a b", "a")
 
 
 def test_a_condition_that_was_suspended_stays_so_while_others_are_typed() -> None:
-    conditions = Conditions().typed(("a", "b")).toggled(0).typed(("a", "c"))
+    conditions = FilterConditions().typed(("a", "b")).toggled(0).typed(("a", "c"))
     assert conditions.all == (Condition("a", suspended=True), Condition("c"))
 
 
 def test_alternatives_keep_together_beside_other_conditions() -> None:
-    conditions = Conditions().typed(("op:GetItem or op:FindItem",))
+    conditions = FilterConditions().typed(("op:GetItem or op:FindItem",))
     assert conditions.filter == "op:GetItem or op:FindItem"
     assert conditions.with_one("is:error").filter == "(op:GetItem or op:FindItem) is:error"
 

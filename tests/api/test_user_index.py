@@ -15,7 +15,7 @@ from engine.core.presence.model import Presence
 from engine.core.users import User
 from engine.exchange.errors import MailboxNotFound
 from engine.server.state import UserRows
-from engine.sync.views import EngineView, Glance
+from engine.sync.views import EngineView, UserSummary
 
 LETTERS = "aÄßé 7@"
 TEXTS = st.text(LETTERS, max_size=5)
@@ -23,14 +23,14 @@ PRESENCES = st.none() | st.builds(Presence, activity=st.sampled_from(["busy", "a
 
 
 @st.composite
-def glances(draw: st.DrawFn) -> dict[str, Glance]:
+def glances(draw: st.DrawFn) -> dict[str, UserSummary]:
     guids = draw(st.lists(st.integers(0, 2**128 - 1).map("{:032x}".format), max_size=12, unique=True))
     return {guid: draw(_glance(guid)) for guid in guids}
 
 
-def _glance(guid: str) -> st.SearchStrategy[Glance]:
+def _glance(guid: str) -> st.SearchStrategy[UserSummary]:
     return st.builds(
-        Glance,
+        UserSummary,
         user=st.builds(User, guid=st.just(guid), name=TEXTS.map(lambda text: text + guid[:9]), display_name=TEXTS),
         mailbox=st.none() | TEXTS,
         shown=PRESENCES,
@@ -44,8 +44,8 @@ def _glance(guid: str) -> st.SearchStrategy[Glance]:
     )
 
 
-def view(users: dict[str, Glance]) -> EngineView:
-    return cast("EngineView", SimpleNamespace(guids=lambda: tuple(users), glance=users.get))
+def view(users: dict[str, UserSummary]) -> EngineView:
+    return cast("EngineView", SimpleNamespace(guids=lambda: tuple(users), summary=users.get))
 
 
 def guids(rows: UserRows, words: str, sort: Sort, *, descending: bool) -> list[str]:
@@ -56,7 +56,7 @@ def guids(rows: UserRows, words: str, sort: Sort, *, descending: bool) -> list[s
 
 @given(glances(), st.data(), st.sampled_from(SORTS), st.booleans())
 def test_the_same_people_in_the_same_order(
-    users: dict[str, Glance], data: st.DataObject, sort: Sort, descending: bool
+    users: dict[str, UserSummary], data: st.DataObject, sort: Sort, descending: bool
 ) -> None:
     rows = UserRows(view(users))
     everybody = rows.all()
@@ -78,7 +78,7 @@ def _has(row: UserRow, word: str) -> bool:
 
 
 def test_names_are_not_found_in_guids_by_chance() -> None:
-    user = Glance(User(guid="adabea" + 26 * "0", name="x", display_name="X"), *8 * (None,), is_watched=False)
+    user = UserSummary(User(guid="adabea" + 26 * "0", name="x", display_name="X"), *8 * (None,), is_watched=False)
     rows = UserRows(view({user.user.guid: user}))
     assert guids(rows, "ada", "name", descending=False) == []
     assert guids(rows, "ADABEA00", "name", descending=False) == [user.user.guid]
