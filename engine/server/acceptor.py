@@ -60,13 +60,14 @@ def limits_here(privileged: frozenset[int]) -> Limits:
 class ApiConnection(web.RequestHandler):
     """One connection. It is closed if no request arrives in time; input that is not HTTP is counted, never quoted."""
 
-    __slots__ = ("_acceptor", "_answering", "_timer", "user")
+    __slots__ = ("_acceptor", "_answering", "_timer", "actor", "user")
 
     def __init__(self, acceptor: "Acceptor", server: web.Server, user: int) -> None:
         loop = asyncio.get_running_loop()
         # Bodies are not decompressed: a small one could become huge. No access log is written.
         super().__init__(server, loop=loop, access_log=None, auto_decompress=False)  # type: ignore[arg-type]
         self.user = user
+        self.actor: Actor | None = None
         self._acceptor = acceptor
         self._answering = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -233,13 +234,19 @@ def _user_of(connection: socket.socket) -> int:
 async def actor_of(request: web.Request) -> Actor:
     """Return the process that connected (SO_PEERCRED, unix(7)).
 
-    The name of its user is looked up on a thread, since that may query a directory service.
+    The name of its user is looked up on a thread, since that may query a directory service, once for each connection.
     """
+    connected = request.protocol
+    if isinstance(connected, ApiConnection) and connected.actor is not None:
+        return connected.actor
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
         raise web.HTTPBadRequest  # it has gone
     pid, uid, _ = UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size))
-    return Actor(uid=uid, pid=pid, user=await asyncio.to_thread(_user_name, uid))
+    actor = Actor(uid=uid, pid=pid, user=await asyncio.to_thread(_user_name, uid))
+    if isinstance(connected, ApiConnection):
+        connected.actor = actor
+    return actor
 
 
 def ourselves() -> Actor:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -113,8 +113,11 @@ def test_definitions_of_the_simulator_keep_to_the_schema(zone: str) -> None:
 def test_any_zone_by_its_definition_has_the_clock_it_has_by_name(zone: str, hours: int, year: int) -> None:
     definition = zone_definition(time_zone("StartTimeZone", "any", "any", zone, (year, year + 1, year + 2)))
     instant = datetime(year, 1, 2, tzinfo=UTC) + timedelta(hours=hours)
+    local = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    # Rules of a year say nothing of the summer time before it: its first hour is told in winter time (Brazil, 2019).
+    assume((local.month, local.day, local.hour) != (1, 1, 0))
     assert definition is not None
-    assert definition.local(instant) == instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    assert definition.local(instant) == local
 
 
 @pytest.mark.parametrize(
