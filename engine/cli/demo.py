@@ -19,6 +19,7 @@ from engine.simulator.world.scenarios import BERLIN, corp_world, surprises
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from engine.sync.events import Event
+from engine.sync.status import EngineStatus
 
 MORNING = time(8, 50)
 LAST_CHANCE = 5.0
@@ -85,8 +86,10 @@ async def _show(
         resolver=RoutedResolver(company.exchange.routes),
     )
     async with open_daemon(settings, None, around) as site:
-        await until_signalled(_run_for(site, seconds, lambda: _tell_surprises(company.world, clock, view)), pipe)
-        status = site.service.seat.status()
+        last = list[EngineStatus]()
+        running = _run_for(site, seconds, lambda: _tell_surprises(company.world, clock, view), last)
+        await until_signalled(running, pipe)
+        status = last[0] if last else site.service.seat.status()
     view.end(status, tally)
     unresolved = {problem.user.guid for problem in status.unresolved}
     return (
@@ -103,21 +106,30 @@ async def _tell_surprises(world: World, clock: SteadyClock, view: DemoOutput) ->
         view.tell(clock.now(), surprise)
 
 
-async def _run_for(site: Daemon, seconds: float | None, meanwhile: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run the engine; after `seconds` let it finish what is under way, and stop it."""
+async def _run_for(
+    site: Daemon,
+    seconds: float | None,
+    meanwhile: Callable[[], Coroutine[None, None, None]],
+    last: list[EngineStatus],
+) -> None:
+    """Run the engine; after `seconds` let it finish what is under way, and stop it.
+
+    `last` takes its status before it stops: nothing is watched any more afterwards.
+    """
     async with asyncio.TaskGroup() as group:
         happening = group.create_task(meanwhile())
         running = group.create_task(serve(site))
-        if seconds is None:
-            return
-        await asyncio.sleep(seconds)
-        happening.cancel()
-        engine = site.service.seat.engine
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_CHANCE):
-                if engine is not None:
-                    await engine.settled()
-        running.cancel()
+        try:
+            await asyncio.wait({running}, timeout=seconds)
+            happening.cancel()
+            engine = site.service.seat.engine
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_CHANCE):
+                    if engine is not None:
+                        await engine.settled()
+        finally:
+            last.append(site.service.seat.status())
+            running.cancel()
 
 
 def _workday(day: date) -> date:

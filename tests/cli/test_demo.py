@@ -3,11 +3,17 @@
 import json
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
+
+from tests.support.patience import PATIENCE
+
+COMMAND = (sys.executable, "-m", "engine.cli.main")
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "engine.cli.main", "demo", *arguments]
+    command = [*COMMAND, "demo", *arguments]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -46,3 +52,19 @@ def test_it_ends_at_once_with_an_input_that_has_ended() -> None:
     summary = json.loads(ended.stdout.splitlines()[-1])
     assert summary["users"] == 0
     assert "Traceback" not in ended.stderr
+
+
+def test_the_summary_is_of_the_engine_that_still_ran(tmp_path: Path) -> None:
+    socket = tmp_path / "engine.sock"
+    arguments = ("--headless", "--json", "--until-eof", "--socket", str(socket))
+    with subprocess.Popen([*COMMAND, "demo", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        deadline = time.monotonic() + PATIENCE
+        while watched(socket) < 24 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        output, _ = process.communicate()
+    assert json.loads(output.splitlines()[-1])["watched"] == 24
+
+
+def watched(socket: Path) -> int:
+    asked = subprocess.run([*COMMAND, "status", "--json", "--socket", str(socket)], capture_output=True, check=False)
+    return int(json.loads(asked.stdout)["watched"]) if asked.returncode in (0, 1) and asked.stdout else 0
