@@ -34,6 +34,8 @@ async def test_200_mailboxes_through_8_lanes_cost_8_handshakes_and_no_other_401(
         await site.pass_time(minutes=10)
         assert site.wrong() == {}
 
+        # Until the last stream has begun, its connection is there and its log-in is not.
+        await site.eventually(lambda: site.engine.status().watched == 200)
         ledger = site.company.exchange.ledger
         assert ledger.operations["FindItem"] >= 200
         assert ledger.operations["Subscribe"] == 200
