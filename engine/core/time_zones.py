@@ -63,7 +63,7 @@ class TimeZoneDefinition(msgspec.Struct, frozen=True, order=True, cache_hash=Tru
         """Return the offset at `utc` by the eras up to index `latest`."""
         for number in range(latest, 0, -1):
             begins = self.eras[number].begins
-            before = _offset_in(self.eras[number - 1], begins - self.eras[number - 1].offset)
+            before = _offset_in(self.eras[number - 1], begins - self.eras[number - 1].offset - datetime.resolution)
             if utc >= begins - before:
                 return _offset_in(self.eras[number], utc)
         return _offset_in(self.eras[0], utc)
@@ -77,9 +77,10 @@ def local_time(instant: datetime, zone: ZoneInfo | TimeZoneDefinition) -> dateti
 
 
 def _offset_in(era: Era, utc: datetime) -> timedelta:
+    """Return the offset by the rules of one era; a change at its very beginning has been made when it begins."""
     offset = era.offset
     for changes_at, change in sorted(_changes_around(era, utc.year), key=lambda pair: pair[0]):
-        if utc < changes_at - offset:
+        if utc < changes_at - offset and changes_at != era.begins:
             break
         offset = change.offset
     return offset

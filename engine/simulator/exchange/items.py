@@ -80,6 +80,11 @@ def _group(number: int, zone: ZoneInfo, year: int) -> tuple[Element, set[timedel
     if not changes:
         offset = _offset(datetime(year, 7, 1, tzinfo=UTC), zone)
         return T("TransitionsGroup", T("Transition", _to(offset)), Id=str(number)), {offset}
+    new_year = datetime(year, 1, 1, tzinfo=zone)
+    if changes[-1][1] != (offset := new_year.utcoffset() or timedelta()):
+        # Rules recur, so a year begins as it ends. One that does not has a change at New Year: Windows has both changes
+        # of a year or none (DYNAMIC_TIME_ZONE_INFORMATION).
+        changes.insert(0, (new_year.replace(tzinfo=None), offset))
     elements = [_recurring(local, offset) for local, offset in changes]
     return T("TransitionsGroup", *elements, Id=str(number)), {offset for _, offset in changes}
 
