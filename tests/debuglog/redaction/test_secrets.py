@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 
@@ -84,14 +84,14 @@ def kept(exchange: HttpRecord, *known: str) -> bytes:
 @settings(max_examples=30)
 @given(secret=passwords, form=st.sampled_from(sorted(FORMS)))
 @example(secret="Ganz&<geheim>%20\"'", form="in XML")
+@example(secret="Content-", form="as it is")
 def test_a_known_secret_is_found_in_every_place_and_form(place: str, secret: str, form: str) -> None:
     planted = FORMS[form](secret)
-    needles = (planted, secret.encode(), FORMS["in a URL"](secret))
-    without = kept(PLACES[place](b"nothing"), "another secret")
-    assume(not any(needle in without for needle in needles))  # as a password that is the name of a header
     everything = kept(PLACES[place](planted), secret)
-    for needle in needles:
-        assert needle not in everything
+    without = kept(PLACES[place](b"nothing"), "another secret")
+    for needle in (planted, secret.encode(), FORMS["in a URL"](secret)):
+        # A password may be the name of a header, which stands in every record; where it was planted, it is gone.
+        assert everything.count(needle) <= without.count(needle)
 
 
 LOOKS: dict[str, Callable[[str], bytes]] = {
