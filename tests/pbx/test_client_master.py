@@ -65,6 +65,7 @@ async def test_one_user_at_home_at_the_master_is_proof() -> None:
     async with simulator(clock, *users) as pbx, running_link(settings_for(pbx), clock) as (link, heard):
         await heard.complete()
         await link.set_presence(users[0].guid, BUSY)
+        assert pbx.calendar_presence(users[0].guid) == BUSY
 
 
 async def test_the_name_told_weighs_more_than_where_users_are_at_home() -> None:
