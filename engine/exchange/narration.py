@@ -135,7 +135,7 @@ def _listening(subscribing: Subscribing) -> str:
 
 def _again(pauses: Pauses) -> str:
     first, last = pauses.steps[0], pauses.steps[-1]
-    return f"again in about {_time(first)}" + (f", then later, up to {_time(last)}" if last > first else "")
+    return f"again in about {_time(first)}" + (f", growing to {_time(last)}" if last > first else "")
 
 
 def _time(pause: timedelta) -> str:
