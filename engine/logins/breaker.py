@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from engine.broadcast import Broadcast
 from engine.core.clock import Clock
 from engine.logins import rules
 from engine.logins.history import AttemptHistory, RememberedAttempts
 from engine.logins.rules import MOST, Account, Attempt, Attempts, LogInOutcome, Paused
+
+T = TypeVar("T")
 
 FRESH = timedelta(seconds=5)
 """Most log-ins are refused before the request is processed; a longer wait is probably the request's own time."""
@@ -189,21 +192,35 @@ class _Turns:
             self._changed.notify()
 
     async def begin(self, credential: str) -> Attempt:
-        """Store that a log-in is about to be sent."""
-        attempts = await self._history.change(
-            self._account, lambda attempts: rules.begun(self._known(attempts), credential, self.now())
-        )
-        return attempts[-1]
+        """Store that a log-in is about to be sent. If cancelled, it is not going to be sent."""
+        begun: Attempts = ()
+
+        async def begin() -> None:
+            nonlocal begun
+            begun = await self._history.change(
+                self._account, lambda attempts: rules.begun(self._known(attempts), credential, self.now())
+            )
+
+        try:
+            await _completed(begin())
+        except asyncio.CancelledError:
+            if begun:
+                await _completed(self.take_back(begun[-1]))
+            raise
+        return begun[-1]
 
     async def take_back(self, attempt: Attempt) -> None:
         """Remove a log-in that was not sent after all."""
-        await self._history.change(self._account, lambda attempts: rules.taken_back(attempts, attempt))
+        await _completed(self._history.change(self._account, lambda attempts: rules.taken_back(attempts, attempt)))
 
     async def proved(self, credential: str, attempt: Attempt | None) -> None:
         """Trust this secret, and no other, from now on; stored only if that ends a series of failures.
 
         A log-in that began before the trust was lost proves nothing about the secret now.
         """
+        await _completed(self._proved(credential, attempt))
+
+    async def _proved(self, credential: str, attempt: Attempt | None) -> None:
         undecided = self._undecided.get(credential)
         if undecided is None and attempt is None:
             return
@@ -221,9 +238,11 @@ class _Turns:
         self._changed.notify()
         if attempt is None:
             made = Attempt(credential, self.now(), outcome)
-            await self._history.change(self._account, lambda attempts: (*attempts, made))
+            await _completed(self._history.change(self._account, lambda attempts: (*attempts, made)))
         else:
-            await self._history.change(self._account, lambda attempts: rules.settled(attempts, attempt, outcome))
+            await _completed(
+                self._history.change(self._account, lambda attempts: rules.settled(attempts, attempt, outcome))
+            )
 
     async def pause(self, credential: str) -> Paused | None:
         """Return until when no log-in with this secret may be tried, None if one may be."""
@@ -252,3 +271,15 @@ class _Turns:
             await self._changed.wait_until(min(fresh), self._clock)
         else:
             await self._changed.wait()
+
+
+async def _completed(work: Coroutine[Any, Any, T]) -> T:
+    """Complete `work` even if this task is cancelled: an outcome that is not stored counts as a log-in without proof."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # marks it as seen: being cancelled is what the caller is told
+        raise

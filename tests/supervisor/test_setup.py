@@ -248,7 +248,7 @@ async def test_the_outcome_for_a_script(company: Company, clock: ManualClock, tm
         assert rung["name"] == "log-in"
         assert rung["remedy"]
         tried = await run(served, *given, "--check-only", **ENVIRONMENT)
-        assert (tried.status, tried.err.splitlines()[-1]) == (0, "Everything works. Nothing was changed.")
+        assert (tried.status, tried.err.splitlines()[-1]) == (0, "Everything works. Nothing was changed."), tried.err
         works = json.loads(tried.out)
         assert works["state"] == "works"
         assert len(works["steps"]) > 3
@@ -257,7 +257,7 @@ async def test_the_outcome_for_a_script(company: Company, clock: ManualClock, tm
         assert sorted(works["new_secrets"]) == ["exchange.password", "pbx.password"]
         assert not served.file.exists()
         ended = await run(served, *given, **ENVIRONMENT)
-        assert (ended.status, ended.err.splitlines()[-1]) == (0, "The set-up is applied.")
+        assert (ended.status, ended.err.splitlines()[-1]) == (0, "The set-up is applied."), ended.err
         applied = json.loads(ended.out)
         assert (applied["state"], applied["changes"], applied["new_secrets"]) == (
             "applied",
