@@ -92,9 +92,13 @@ def plant(random: Random, figures: Figures) -> None:
             figures.violations.append(f"left: {left}")
 
 
-def some(seed: int, samples: Samples, number: int, inputs: int) -> Figures:
+def some(seed: int, samples: Samples, number: int, inputs: int, *, only_plant: bool = False) -> Figures:
     """Try one part of a campaign."""
     random, figures = Random(f"{seed}/{number}"), Figures()
+    if only_plant:
+        while figures.inputs[PLANTED] < inputs:
+            plant(random, figures)
+        return figures
     at_doors, conversations = int(inputs * SHARES[DOORS]), int(inputs * SHARES[CONVERSATIONS])
     found = targets(samples)
     shares = [target.share for target in found.values()]
@@ -116,6 +120,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only-plant", action="store_true", help="plant secrets, and nothing else")
     question = parser.parse_args()
     figures, samples = Figures(), recorded()
     size = min(INPUTS_AT_ONCE, -(-question.inputs // question.jobs))
@@ -123,7 +128,8 @@ def main() -> int:
     print(f"seed {question.seed}, {sum(map(len, samples.values()))} messages recorded", flush=True)
     begun = time.monotonic()
     with ProcessPoolExecutor(question.jobs) as pool:
-        for part in pool.map(partial(some, question.seed, samples), range(len(parts)), parts):
+        try_part = partial(some, question.seed, samples, only_plant=question.only_plant)
+        for part in pool.map(try_part, range(len(parts)), parts):
             figures.add(part)
     took = time.monotonic() - begun
     inputs = figures.inputs.total()
