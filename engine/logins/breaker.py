@@ -274,8 +274,8 @@ class _Turns:
 
 
 async def _completed(work: Coroutine[Any, Any, T]) -> T:
-    """Complete `work` even if this task is cancelled: an outcome that is not stored counts as a log-in without proof."""
-    task = asyncio.ensure_future(work)
+    """Complete `work` even if this task is cancelled: what is not stored counts as a log-in without proof."""
+    task = asyncio.get_running_loop().create_task(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

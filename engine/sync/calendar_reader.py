@@ -9,30 +9,23 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from engine.core.appointments import Oddity
-from engine.core.backoff import Backoffs, asked_for
+from engine.core.backoff import asked_for
 from engine.core.errors import EngineMistake, Failure
 from engine.core.mistakes import MistakeLog
-from engine.exchange.errors import ExchangeFailure, MailboxNotFound, ManyMailboxesMissing, NoCalendarReadable
+from engine.exchange.errors import ExchangeFailure, MailboxNotFound, ManyMailboxesMissing
 from engine.exchange.retry import PASSING, WITH_LESS, Concerns, Forgets, pause_after, policy_of
-from engine.exchange.source import CalendarSource, Frugal, Mailbox, Priority, Window
+from engine.exchange.source import CalendarSource, Mailbox, Priority, Window
 from engine.settings.model import SiteSettings
 from engine.sync.absences import Absences
+from engine.sync.availability import ServiceAvailability
 from engine.sync.events import (
     AccountPaused,
-    ConcernArose,
-    ConcernOver,
-    ConnectionLost,
-    ConnectionRestored,
-    ReadingRestricted,
-    ReadingUnrestricted,
-    Side,
     SyncContext,
     UserChanged,
     UserRecovered,
     UserTrouble,
 )
 from engine.sync.first_reading import candidates_after, read_first
-from engine.sync.outages import OutageDetector, Readability
 from engine.sync.participants import MailboxIndex, Participant, Participants, Reading
 from engine.sync.scheduling import Schedule, WakeableTimer
 from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxLimiter
@@ -100,7 +93,6 @@ class CalendarScheduler:
         self._finished = around.finished
         self._timetable = Schedule()
         self._alarm = WakeableTimer(self._clock)
-        self._service_alarm = WakeableTimer(self._network_clock)
         self._watchlist = MailboxIndex(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
@@ -111,32 +103,27 @@ class CalendarScheduler:
         self._reading: set[str] = set()
         self._lanes = settings.exchange.connections
         self._slow = SlowMailboxLimiter(share=max(1, source.reads_at_once // 4))
-        self._outbreak = OutageDetector(most=settings.exchange.connections)
-        self._silence = OutageDetector(most=1)
-        self._backoffs = Backoffs(self._random)
         self._absences = Absences()
-        self._readability = Readability()
-        self._everybody_is_known = False
-        self._withheld: dict[str, UserTrouble] = {}
-        self._said: ExchangeFailure | None = None
-        self._closed_until: datetime | None = None
-        self._closed_by: ExchangeFailure | None = None
-        self._restriction: Failure | None = None
-        self._concerns: dict[type[Failure], Failure] = {}
+        self._service = ServiceAvailability(
+            roster,
+            source,
+            self._timetable,
+            around,
+            connections=settings.exchange.connections,
+            resync=self.resync,
+            read_again=self._read_again,
+        )
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
         self._mistakes = MistakeLog(logger, self._network_clock)
-        self._service_answers = False
-        self._works = False
 
     def everybody_is_known(self) -> None:
         """Note that the roster is complete: from now on, a failure of all of them is one of the service."""
-        self._everybody_is_known = True
-        self._judge()
+        self._service.everybody_is_known()
 
     def arrived(self, guid: str) -> None:
         """Schedule the lookup of the mailbox of a participant who is new or has other addresses now."""
         self._absences.forget(guid)
-        self._readability.forget(guid)
+        self._service.arrived(guid)
         self.resync(guid)
 
     def resync(self, guid: str) -> None:
@@ -162,8 +149,7 @@ class CalendarScheduler:
         self._watchlist.remove(guid)
         self._searched_anew.discard(guid)
         self._absences.forget(guid)
-        self._readability.forget(guid)
-        self._withheld.pop(guid, None)
+        self._service.forget(guid)
         self._polled.pop(guid, None)
 
     def on_notification(self, address: str, urgency: Priority) -> tuple[str, ...]:
@@ -172,7 +158,7 @@ class CalendarScheduler:
         match urgency:
             case Priority.NOW:
                 due = now - OVERTAKING
-                self._signs_of_life()
+                self._service.shows_signs_of_life()
             case Priority.SOON:
                 due = now + SOON * self._random.random()
             case Priority.LATER:
@@ -212,9 +198,9 @@ class CalendarScheduler:
                     self._visits[guid] = group.create_task(self._visit(guid))
 
     async def _wait_for_service(self) -> None:
-        while self._closed_until is not None:
-            if self._closed_until > self._network_clock.now():
-                await self._service_alarm.wait(self._closed_until)
+        while (closed_until := self._service.closed_until) is not None:
+            if closed_until > self._network_clock.now():
+                await self._service.wait(closed_until)
             elif self._visiting:
                 await self._alarm.wait(None)
             else:
@@ -336,8 +322,8 @@ class CalendarScheduler:
         except ExchangeFailure as failure:
             if policy_of(type(failure)).concerns is Concerns.ACCOUNT:
                 self._postpone(guid, failure)
-            elif self._concerns_everybody(guid, failure):
-                self._close(_of_the_service(failure))
+            elif self._service.is_one_of_the_service(guid, failure):
+                self._service.close(failure)
                 self._due(guid, self._clock.now())
             else:
                 self._failed(guid, participant, failure, was_found=found is not None)
@@ -346,9 +332,8 @@ class CalendarScheduler:
             self._mistakes.write("reading a calendar", mistake)
             self._failed(guid, participant, EngineMistake(type(mistake).__name__), was_found=True)
             return
-        self._answers(guid)
-        self._compare_restriction()
-        self._compare_concerns()
+        self._service.answered(guid)
+        self._service.compare()
         if participant.candidates == candidates:
             participant.mailbox = found
             self._succeeded(guid, participant, reading)
@@ -368,44 +353,6 @@ class CalendarScheduler:
         )
         return mailbox, Reading(window, appointments, now)
 
-    def _concerns_everybody(self, guid: str, failure: ExchangeFailure) -> bool:
-        """Return whether a failure is one of the service; a silent server counts once a second mailbox has it."""
-        policy = policy_of(type(failure))
-        match policy.concerns:
-            case Concerns.MAILBOX_UNLESS_MANY:
-                return self._outbreak.failed(guid) or (policy.before_an_answer and not self._service_answers)
-            case Concerns.MAILBOX:
-                if policy.for_everybody is not None and isinstance(self._closed_by, policy.for_everybody):
-                    return not self._service_answers
-                self._answers(guid)
-                return False
-            case Concerns.SERVER | Concerns.ADDRESS:
-                if policy.concerns is Concerns.ADDRESS and self._is_alone(guid):
-                    return True
-                return self._silence.failed(guid) or not self._service_answers
-            case _:
-                return True
-
-    def _is_alone(self, guid: str) -> bool:
-        """Return whether nobody else has a mailbox, which might be on another server."""
-        return not any(each.mailbox is not None for key, each in self._roster.items() if key != guid)
-
-    def _compare_restriction(self) -> None:
-        restriction = self._source.restriction
-        if restriction is not self._restriction:
-            self._restriction = restriction
-            self._observe(ReadingUnrestricted() if restriction is None else ReadingRestricted(restriction))
-            if restriction is None:
-                self._read_again()
-
-    def _compare_concerns(self) -> None:
-        concerns = {type(each): each for each in self._source.concerns}
-        for kind in self._concerns.keys() - concerns.keys():
-            self._observe(ConcernOver(Side.EXCHANGE, self._concerns.pop(kind)))
-        for kind in concerns.keys() - self._concerns.keys():
-            self._concerns[kind] = concerns[kind]
-            self._observe(ConcernArose(Side.EXCHANGE, concerns[kind]))
-
     def _read_again(self) -> None:
         """Schedule full readings of what was read with less; watched mailboxes would otherwise wait for hours."""
         for guid in self._roster:
@@ -422,9 +369,7 @@ class CalendarScheduler:
 
     def _succeeded(self, guid: str, participant: Participant, reading: Reading) -> None:
         self._absences.found(guid)
-        self._readability.succeeded(guid)
-        self._tell_withheld()
-        self._compare_works()
+        self._service.was_read(guid)
         participant.reading = reading
         participant.has_no_mailbox = False
         limitation = None if participant.mailbox is None else self._source.limitation(participant.mailbox)
@@ -460,15 +405,14 @@ class CalendarScheduler:
         policy = policy_of(type(failure))
         if policy.forgets is Forgets.MAILBOX:
             participant.mailbox = None
-        self._readability.failed(guid, failure)
-        self._complain(guid, participant, failure)
+        self._service.was_not_read(guid, participant, failure)
         participant.problem = failure
         pause = pause_after(failure, participant.failed_visits, self._random)
         if participant.reading is not None and policy.while_known is not None:
             pause = min(pause, policy.while_known)
         self._due(guid, self._clock.now() + pause)
         self._changed(guid)
-        self._judge()
+        self._service.judge()
 
     def _missing(
         self, guid: str, participant: Participant, failure: MailboxNotFound, *, was_found: bool
@@ -500,89 +444,6 @@ class CalendarScheduler:
         if now >= participant.lasts_until and policy_of(type(failure)).pauses.are_through(participant.failed_visits):
             participant.reading = None
 
-    def _complain(self, guid: str, participant: Participant, failure: Failure) -> None:
-        """Report a user's failure; denials only when it is clear that not all mailboxes are denied."""
-        if type(participant.problem) is type(failure):
-            return
-        trouble = UserTrouble(participant.user, failure)
-        if policy_of(type(failure)).for_everybody is not None and not self._readability.anybody_read:
-            self._withheld[guid] = trouble
-        else:
-            self._withheld.pop(guid, None)
-            self._observe(trouble)
-
-    def _tell_withheld(self) -> None:
-        for trouble in self._withheld.values():
-            self._observe(trouble)
-        self._withheld.clear()
-
-    def _judge(self) -> None:
-        """Report what is wrong with the service once everybody was tried and no calendar could be read."""
-        if not self._everybody_is_known or self._readability.works:
-            return
-        denial = self._readability.denial(len(self._roster))
-        if denial is not None and self._source.restriction is None:
-            self._withheld.clear()
-            if not (isinstance(self._source, Frugal) and self._source.read_less(denial)):
-                self._close(_of_the_service(denial))
-                return
-            self._compare_restriction()
-            for guid, participant in self._roster.items():
-                if type(participant.problem) is type(denial):
-                    participant.problem = None
-                    self.resync(guid)
-            return
-        verdict = self._readability.verdict(len(self._roster))
-        if verdict is None:
-            return
-        self._tell_withheld()
-        self._works = False
-        if not isinstance(self._said, NoCalendarReadable):
-            self._said = verdict
-            pause = (self._timetable.earliest() or self._clock.now()) - self._clock.now()
-            self._observe(ConnectionLost(Side.EXCHANGE, verdict, self._network_clock.now() + max(timedelta(), pause)))
-
-    def _close(self, failure: ExchangeFailure) -> None:
-        now = self._network_clock.now()
-        if self._closed_until is not None and self._closed_until > now:
-            return
-        pauses = policy_of(type(failure)).pauses_of_all
-        pause = self._backoffs.next(pauses, pauses)
-        if failure.retry_after is not None:
-            pause = max(pause, timedelta(seconds=failure.retry_after))
-        self._closed_until = now + pause
-        self._closed_by = self._said = failure
-        self._service_answers = self._works = False
-        self._observe(ConnectionLost(Side.EXCHANGE, failure, self._closed_until))
-
-    def _signs_of_life(self) -> None:
-        """End a pause for a silent server, because a notification has just come from one."""
-        is_of_a_server = self._closed_by is not None and policy_of(type(self._closed_by)).is_of_a_server
-        if self._closed_until is not None and is_of_a_server:
-            self._closed_until = min(self._closed_until, self._network_clock.now())
-            self._service_alarm.wake()
-
-    def _answers(self, guid: str) -> None:
-        self._closed_until = None
-        self._service_alarm.wake()
-        self._silence.succeeded(guid)
-        self._outbreak.succeeded(guid)
-        self._backoffs.clear()
-        self._service_answers = True
-        self._compare_works()
-
-    def _compare_works(self) -> None:
-        """Report Exchange as working: as soon as it answers if a calendar was read before, else once one is read."""
-        if not self._works and self._service_answers and self._readability.works:
-            self._works, self._said = True, None
-            self._observe(ConnectionRestored(Side.EXCHANGE))
-
 
 def _needs_a_person(failure: Failure | None) -> bool:
     return failure is not None and policy_of(type(failure)).needs_a_person
-
-
-def _of_the_service(failure: ExchangeFailure) -> ExchangeFailure:
-    """Return the failure of the whole service that a denial for every mailbox amounts to."""
-    kind = policy_of(type(failure)).for_everybody
-    return failure if kind is None else kind(failure.detail)

@@ -50,25 +50,24 @@ async def cancelled_at_write(database: Database, number: int, report: Callable[[
     log_ins = LogIns(ManualClock(), history)
     waiting, disk = asyncio.Event(), threading.Event()
     writes = 0
+    blocker: asyncio.Task[bool] | None = None
     change = history.change
 
     async def changed(*given: object) -> object:
         nonlocal writes, blocker
         if writes == number:
-            blocker = asyncio.ensure_future(database.run(lambda _: disk.wait()))
+            blocker = asyncio.get_running_loop().create_task(database.run(lambda _: disk.wait()))
             await asyncio.sleep(0)  # the disk is busy before this write asks for it
             waiting.set()
         writes += 1
         return await change(*given)  # type: ignore[arg-type]
-
-    blocker: asyncio.Future[bool] | None = None
 
     async def log_in() -> None:
         async with log_ins.breaker(ACCOUNT, lambda: "secret").log_in() as each:
             history.change = changed  # type: ignore[method-assign, assignment]
             await report(each)
 
-    task = asyncio.ensure_future(log_in())
+    task = asyncio.get_running_loop().create_task(log_in())
     await waiting.wait()
     await asyncio.sleep(0)
     task.cancel()
