@@ -22,6 +22,25 @@ SIGNS = "!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\""
 WESTERN = "äöüÄÖÜßéèñçø£§"
 WINDOWS = "€–„“"
 FOREIGN = "ж漢🎉łő"
+LIKE_ESCAPES = (
+    "\\n",
+    "\\r\\n",
+    "\\\\t",
+    '\\"',
+    "\\u0041",
+    "\\x41",
+    "&amp;",
+    "&#65;",
+    "&lt",
+    "%41",
+    "%2541",
+    "+",
+    "=3D",
+    "]]>",
+)
+"""What is part of a secret and could be read as an escape."""
+LIKE_NAMES = ("token", "Pwd", "-password", "Secret1", "ApiKey")
+"""How a secret may end that looks like the name of one."""
 
 
 def password(random: Random, signs: str = SIGNS) -> str:
@@ -29,6 +48,9 @@ def password(random: Random, signs: str = SIGNS) -> str:
     more = random.choice(("", "", "", WESTERN, WESTERN + WINDOWS, FOREIGN))
     alphabet = LETTERS + signs + signs + more * 2
     middle = "".join(random.choice(alphabet) for _ in range(random.randint(6, 28)))
+    if random.random() < 0.1:
+        place = random.randint(0, len(middle))
+        middle = middle[:place] + random.choice(LIKE_ESCAPES) + middle[place:]
     return random.choice(LETTERS) + middle + random.choice(LETTERS)
 
 
@@ -175,7 +197,9 @@ PARTLY = frozenset(name for name in FORMS if name.startswith(("base64", "hexadec
 def unknown(random: Random) -> "Unknown":
     """Return a secret that nobody knows: words of letters and digits with signs between them."""
     words = tuple("".join(random.choice(LETTERS) for _ in range(random.randint(8, 12))) for _ in range(3))
-    signs = [random.choice(SIGNS) for _ in range(2)]
+    signs = [random.choice(SIGNS if random.random() < 0.9 else LIKE_ESCAPES) for _ in range(2)]
+    if random.random() < 0.05:
+        words = (*words[:2], words[2] + random.choice(LIKE_NAMES))
     return Unknown(words[0] + signs[0] + words[1] + signs[1] + words[2], words)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from engine.debuglog.redaction import names
 from engine.debuglog.redaction.markup import Markup, Tag, Tags
 from engine.debuglog.redaction.multi_search import MultiSearch
-from engine.debuglog.redaction.names import is_name
+from engine.debuglog.redaction.names import is_key_of_value, is_name
 from engine.debuglog.redaction.spans import BLANKED, TextRange
 from engine.debuglog.redaction.unescaped import Text
 
@@ -60,8 +60,10 @@ class _Frame:
         if self.is_array:
             if 0 in self.names and len(self.values) == 2:
                 yield self.values[1]
-        elif self.names and not self.person:
-            yield from (value for at, value in enumerate(self.values) if at not in self.names)
+        elif self.names and not self.person and len(self.values) > 1:
+            # Where all of them look like names, one of them is none.
+            are_names = self.names if len(self.names) < len(self.values) else ()
+            yield from (value for at, value in enumerate(self.values) if at not in are_names)
 
 
 def in_objects(text: Text, names: frozenset[int], quote: bytes, level: int) -> Iterator[TextRange]:
@@ -95,7 +97,8 @@ def in_objects(text: Text, names: frozenset[int], quote: bytes, level: int) -> I
                 if sign[0] != quote or text.level(start) != level:
                     continue
                 end = markup.closing(start)
-                _string(frame, start, end, is_name=start in names)
+                is_value_only = frame.key is not None and is_key_of_value(content[slice(*frame.key)])
+                _string(frame, start, end, is_name=start in names and not is_value_only)
                 place = end + 1
     for frame in frames:
         yield from frame.told()
@@ -149,7 +152,7 @@ def in_elements(text: Text, level: int) -> Iterator[TextRange]:
             place = max(place, stop)
             continue
         inside = content[found.end() : stop].strip().removeprefix(b"<![CDATA[").removesuffix(b"]]>").strip()
-        named = is_name(inside) and _TEXT_KEYS.search(found[1]) is None
+        named = is_name(inside) and not is_key_of_value(found[1]) and _TEXT_KEYS.search(found[1]) is None
         run.append(_Leaf(found[1], (found.end(), stop), named))
         place = closed.end()
     yield from _told_by_neighbours(run)
@@ -165,7 +168,10 @@ def _told_by_neighbours(run: list[_Leaf]) -> Iterator[TextRange]:
     for alike in places.values():
         for number, at in enumerate(alike):
             if run[at].is_name:
-                yield from (run[other].text for other in _belonging(alike, number, run) if not run[other].is_name)
+                beside = [other for other in _belonging(alike, number, run) if other != at]
+                # Where all of them look like names, one of them is none.
+                values = [other for other in beside if not run[other].is_name] or beside
+                yield from (run[other].text for other in values)
 
 
 def _belonging(alike: list[int], number: int, run: list[_Leaf]) -> range:
@@ -187,7 +193,7 @@ _IN_BASE64 = MultiSearch(names.ENCODED)
 
 _SCHEME = rb"(?:%b)" % b"|".join(names.SCHEMES)
 _SEPARATOR = re.compile(rb"""["'\])]{0,3}\s{0,9}(?:=>|[:=]=?)\s{0,9}""")
-_NEXT_LINE = re.compile(rb"""["']?(?:\r?\n){2}([^\r\n]++)""")
+_BLANK_LINE = re.compile(rb"""["']?(?:\r?\n){2}(?=[^\r\n])""")
 _QUOTED_BEHIND = re.compile(rb"""\s{1,3}(?=["'])""")
 _PAIR_IN_FORM = re.compile(rb"""[&;]\s?[\w.-]{1,40}=(?=[^\s&<>"';,])""")
 _WITH_SCHEME = re.compile(rb"""(?:digest\s[^\r\n<]++|%b\s+[^\s"'<>,;]+)""" % _SCHEME, re.IGNORECASE)
@@ -295,8 +301,9 @@ class _Search:
         content = self._content
         if separator := _SEPARATOR.match(content, end):
             return self._value(separator.end(), self._text.level(separator.end() - 1))
-        if line := _NEXT_LINE.match(content, end):
-            return line.span(1)
+        if blank_line := _BLANK_LINE.match(content, end):
+            start = blank_line.end()
+            return start, self._markup.end_of_line(start, self._text.level(start - 1))
         if blank := _QUOTED_BEHIND.match(content, end):
             return self._value(blank.end(), 0)
         if content[end : end + 1] in (b"&", b";") and (pair := _PAIR_IN_FORM.match(content, end)):
@@ -369,4 +376,5 @@ class _Search:
                 self._element_done = end
 
     def _is_named(self, name: bytes, value: TextRange) -> bool:
-        return not _NO_NAME.fullmatch(name) and names.is_name(self._content[slice(*value)])
+        is_value_only = _NO_NAME.fullmatch(name) or names.is_key_of_value(name)
+        return not is_value_only and names.is_name(self._content[slice(*value)])

@@ -12,6 +12,7 @@ from engine.debuglog.redaction.spans import TextRange
 from engine.debuglog.redaction.unescaped import Text, ends
 
 _STOP = re.compile(rb"""[\s&<>"';,]""")
+_LINE_STOP = re.compile(rb"[\r\n]")
 _ATTRIBUTE = re.compile(rb"""[\s/]*+([^\s=<>"'/]++)\s*+(?:=\s*+(?:(["'])|([^\s<>"']++))?)?""")
 _BRACKET = re.compile(rb"[<>]")
 _TAG_END = re.compile(rb"""[\s/"']*+>""")
@@ -56,7 +57,14 @@ class Markup:
 
     def end_of_word(self, place: int, level: int) -> int:
         """Return the end of an unquoted value."""
-        while stop := _STOP.search(self._content, place):
+        return self._end(_STOP, place, level)
+
+    def end_of_line(self, place: int, level: int) -> int:
+        """Return the end of a line."""
+        return self._end(_LINE_STOP, place, level)
+
+    def _end(self, stops: "re.Pattern[bytes]", place: int, level: int) -> int:
+        while stop := stops.search(self._content, place):
             if ends(self._text.level(stop.start()), level):
                 return stop.start()
             place = stop.end()

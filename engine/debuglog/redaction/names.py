@@ -40,6 +40,14 @@ _ERROR = re.compile(
 )
 
 
+_VALUE_KEY = re.compile(rb"(?:[\w.:-]*[_.:-])?(?:value|val|v|content|data)", re.IGNORECASE)
+
+
+def is_key_of_value(key: bytes) -> bool:
+    """Return whether what stands under a key is a value, even if it looks like a name by chance."""
+    return _VALUE_KEY.fullmatch(key) is not None
+
+
 def is_about_secrets(identifier: bytes) -> bool:
     """Return whether an identifier that contains such a name denotes something else, such as the type of a token."""
     return _ABOUT_SECRETS.search(identifier) is not None

@@ -14,7 +14,7 @@ from engine.debuglog.redaction.heuristics import may_hold_names_in_base64, may_h
 from engine.debuglog.redaction.multi_search import MultiSearch
 from engine.debuglog.redaction.names import SECRETS
 from engine.debuglog.redaction.spans import BLANKED, TextRange, without
-from engine.debuglog.redaction.unescaped import Text, decoded, readings, unescaped, unfolded
+from engine.debuglog.redaction.unescaped import Text, decoded, partly_unescaped, readings, unescaped, unfolded
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}(?:\d{1,4}(?:\.\d{1,4}){0,2}[A-Za-z]{0,10}(?:\.[A-Za-z]{1,10})?)?")
 """A path segment made of words, optionally followed by a version number."""
@@ -260,6 +260,8 @@ class SecretRedactor:
     def _finds_nothing_in(self, body: bytes, texts: Iterable[Text]) -> bool:
         """Return whether `_spans` cannot find anything: a fast check that suffices for nearly all bodies."""
         known = self._known
+        if any(known.may_be_in(text.content) for text in partly_unescaped(body)):
+            return False
         return not known.may_be_in(body) and not any(
             may_hold_secrets(text.content)
             or (text.content is not body and known.may_be_in(text.content))
@@ -270,6 +272,8 @@ class SecretRedactor:
     def _spans(self, body: bytes, texts: Iterable[Text]) -> Iterator[TextRange]:
         known = self._known
         yield from known.spans(body)
+        for text in partly_unescaped(body):
+            yield from map(text.origin, known.spans(text.content))
         for text in texts:
             if text.content is not body:
                 yield from map(text.origin, known.spans(text.content))

@@ -203,15 +203,23 @@ def ends(level: int, begun: int) -> bool:
     return level == begun or level // _KINDS < begun // _KINDS
 
 
-def unescaped(text: Text) -> Text:
-    """Return a text with all escapes undone, in UTF-8."""
+def unescaped(text: Text, kind: bytes = b"") -> Text:
+    """Return a text with all escapes undone, in UTF-8; or only those that start with `kind`."""
     text = _in_utf8(text)
     for level in range(1, PASSES + 1):
-        parts = _escapes(text.content)
+        parts = _escapes(text.content, kind)
         if not parts:
             break
         text = _Undone(text, level, parts)
     return _in_utf8(text)
+
+
+def partly_unescaped(body: bytes) -> Iterator[Text]:
+    """Yield a body with the escapes of one kind undone, if it has several: others may stand in what is escaped."""
+    whole = Text(body)
+    kinds = [kind for kind in (b"&", b"%", b"\\") if kind in body]
+    if len(kinds) > 1:
+        yield from (unescaped(whole, kind) for kind in kinds)
 
 
 def readings(body: bytes) -> Iterator[Text]:
@@ -252,13 +260,13 @@ _LINE_END = re.compile(rb"\n[ \t]{0,9}(?=[\w+/=-])")
 _DIGITS = re.compile(rb"[\w+/=-]{%d}" % LONG)
 
 
-def _escapes(content: bytes) -> list[tuple[int, int, bytes]]:
+def _escapes(content: bytes, kind: bytes = b"") -> list[tuple[int, int, bytes]]:
     meanings: dict[bytes, bytes] = {}
     parts: list[tuple[int, int, bytes]] = []
     done = 0
     match = ESCAPE.match
     for _, place in SIGNS.where(content):
-        if place < done or (found := match(content, place)) is None:
+        if place < done or not content.startswith(kind, place) or (found := match(content, place)) is None:
             continue
         escape = found[0]
         new = meanings.get(escape)

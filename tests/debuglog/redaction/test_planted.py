@@ -37,6 +37,13 @@ def test_a_secret_that_ends_like_an_escape_is_blanked_whole(form: str, secret: s
     assert not is_left(form, planted, body), (planted, body)
 
 
+def test_a_backslash_that_is_a_reference_may_stand_before_another_one() -> None:
+    """Found by a campaign: which escapes are undone first decides what is read."""
+    redactor = SecretRedactor()
+    redactor.know([Secret("wxF@>>R?T!?{}shM\\\\t")])
+    assert redactor.body(b"<a>wxF&#64&#62&#62R?T&#33&#63&#123&#125shM&#92\\t</a>") == b"<a>[blanked]</a>"
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_secret_that_nobody_knows_is_found_by_its_name_or_shape(shape: str) -> None:
     random = Random(shape)
@@ -66,6 +73,19 @@ def test_a_secret_that_nobody_knows_is_found_by_its_name_or_shape(shape: str) ->
             b"<e><name>pwd</name><value>a</value></e><e>b</e>",
             b"<e><name>pwd</name><value>[blanked]</value></e><e>b</e>",
         ),
+        (
+            b"<e><name>pwd</name><value>x-Ab2@c9-token4</value></e><e>b</e>",
+            b"<e><name>pwd</name><value>[blanked]</value></e><e>b</e>",
+        ),
+        (
+            b"<e><first>pwd</first><second>x-Ab2-c9-token4</second></e><e>b</e>",
+            b"<e><first>[blanked]</first><second>[blanked]</second></e><e>b</e>",
+        ),
+        (b'{"value":"x-Ab2-token4","name":"pwd"}', b'{"value":"[blanked]","name":"pwd"}'),
+        (b'{"first":"x-Ab2-token4","second":"pwd"}', b'{"first":"[blanked]","second":"[blanked]"}'),
+        (b"<add value='x-Ab2-token4' key='pwd'/>", b"<add value='[blanked]' key='pwd'/>"),
+        (b'name="password"\r\n\r\na\\nb<c\r\n--x', b'name="password"\r\n\r\n[blanked]\r\n--x'),
+        (b'{"m":"name=\\"pwd\\"\\r\\n\\r\\nab\\r\\nc"}', b'{"m":"name=\\"pwd\\"\\r\\n\\r\\n[blanked]\\r\\nc"}'),
         (b"client_secret=a%26b&scope=x", b"client_secret=[blanked]&scope=x"),
         (b"x%3D1%26client_secret%3Da%2526b%26scope%3Dx", b"x%3D1%26client_secret%3D[blanked]%26scope%3Dx"),
         (b'{"tokens":["a","b"],"c":"d"}', b'{"tokens":[[blanked]],"c":"d"}'),
