@@ -1,1 +1,1 @@
-"""Simulated PBX, Exchange and Entra on loopback, strict and with faults on demand, for the demo and the tests."""
+"""Simulated PBX, Exchange and Entra on loopback for the demo and the tests: strict, with faults on demand."""

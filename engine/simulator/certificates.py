@@ -27,7 +27,7 @@ class Flaw(Enum):
     EXPIRED = auto()
     NOT_YET_VALID = auto()
     COMMON_NAME_ONLY = auto()
-    """The host is named as old clients looked for it, and nowhere else."""
+    """The host is only in the common name, where old clients looked for it."""
     SELF_SIGNED = auto()
 
 
@@ -38,7 +38,7 @@ _SHIFTS: Mapping[Flaw | None, timedelta] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
-    """A server's side of TLS: the context to serve with, and the certificate (DER) that clients bind log-ins to."""
+    """The TLS context of a server, and its certificate (DER), which clients bind log-ins to."""
 
     context: ssl.SSLContext
     der: bytes
@@ -63,7 +63,7 @@ class CertificateAuthority:
         return self._certificate.public_bytes(Encoding.PEM)
 
     def ca_file(self, directory: Path) -> Path:
-        """Write the CA's certificate into `directory` and return where it is."""
+        """Write the CA's certificate into `directory` and return its path."""
         path = directory / "ca.pem"
         path.write_bytes(self.pem)
         return path
@@ -74,7 +74,7 @@ class CertificateAuthority:
         return IssuedCertificate(context, self.issue_into(context, *names, flaw=flaw))
 
     def issue_into(self, context: ssl.SSLContext, *names: str, flaw: Flaw | None = None) -> bytes:
-        """Have `context` show a certificate for `names`, and return that (DER)."""
+        """Make `context` present a certificate for `names`, and return that certificate (DER)."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _common_name(names[0])
         issuer, signer = (subject, key) if flaw is Flaw.SELF_SIGNED else (self._name, self._key)
@@ -99,7 +99,7 @@ def _builder(
     issuer_key: ec.EllipticCurvePublicKey,
     shift: timedelta = timedelta(),
 ) -> x509.CertificateBuilder:
-    # TLS libraries compare with the machine's own time: no injected clock can be meant here.
+    # TLS libraries use the machine's own time, so no injected clock is used here.
     now = datetime.now(UTC) + shift
     return (
         x509.CertificateBuilder()
@@ -140,7 +140,7 @@ def _key_usage(*, sign_certificates: bool) -> x509.KeyUsage:
 
 
 def _load(context: ssl.SSLContext, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
-    """`ssl` reads keys from files only: they exist for this one moment, for this user alone."""
+    """Load the certificate through a temporary private file, because `ssl` reads keys only from files."""
     with tempfile.TemporaryDirectory() as directory:
         key_file = Path(directory) / "key.pem"
         certificate_file = Path(directory) / "certificate.pem"

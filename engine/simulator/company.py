@@ -28,8 +28,8 @@ PBX_PASSWORD = Secret("simulated-secret")
 class Company:
     """Context manager that runs both servers. The certificate of their CA is written to `directory`.
 
-    `clock` measures delays and stamps what the PBX writes down. `pbx_behaviour` is the PBX's, `exchange_options` go to
-    `ExchangeSimulator`.
+    `clock` measures delays and dates the records of the PBX. `pbx_behaviour` is the behaviour of the PBX;
+    `exchange_options` are passed to `ExchangeSimulator`.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class Company:
         await self._servers.aclose()
 
     def settings(self, **tables: Mapping[str, Any]) -> str:
-        """Return a settings file for this site; `tables` add keys to it or replace them.
+        """Return a settings file for this site; `tables` add or replace keys.
 
-        Exchange is found by autodiscover at the names of `exchange.routes`, or by `exchange.ews_url` where the tables
-        say so.
+        Exchange is found by autodiscover at the names in `exchange.routes`, or by `exchange.ews_url` if the tables set
+        it.
         """
         document: dict[str, dict[str, Any]] = {
             "pbx": {"master": MASTER, "host": self.pbx.host, "port": self.pbx.port, "ca_file": str(self.ca_file)},
@@ -99,9 +99,9 @@ Routes = Mapping[tuple[str, str, int], int]
 
 
 class RoutedResolver(AbstractResolver):
-    """Looks names up in `routes`; any other name does not exist.
+    """Resolves the names in `routes`; any other name does not exist.
 
-    The Host header, the TLS server name and the name the certificate is checked for stay those of the URL.
+    The Host header, the TLS server name and the name checked in the certificate stay those of the URL.
     """
 
     def __init__(self, routes: Routes) -> None:
@@ -110,7 +110,7 @@ class RoutedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the place of `host` and `port` on loopback. Raises `socket.gaierror` when they have none."""
+        """Return the loopback address for `host` and `port`. Raises `socket.gaierror` if there is none."""
         place = self._places.get((host, port))
         if place is None:
             raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {host}")

@@ -27,7 +27,7 @@ SKEW = timedelta(minutes=5)
 
 
 class Refusal(Exception):
-    """What Entra has against a request (RFC 6749, section 5.2), with its own code and the HTTP status."""
+    """The error that Entra answers a request with (RFC 6749, section 5.2), with its own code and the HTTP status."""
 
     def __init__(self, error: str, code: int, text: str, status: int = 400) -> None:
         super().__init__(f"AADSTS{code}: {text}")
@@ -38,7 +38,7 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class AppRegistration:
-    """One application: its client secrets with their ends, its certificates, and the resources it may use."""
+    """One application: its client secrets and their expiry, its certificates, and the resources it may use."""
 
     client_id: str
     resources: tuple[str, ...]
@@ -64,7 +64,7 @@ class AppRegistration:
             raise _refused(7000222, "The provided client secret keys are expired.")
 
     def _check_assertion(self, form: Mapping[str, str], token_endpoint: str, now: datetime) -> None:
-        """Judge a signed assertion (RFC 7523; Microsoft, "Certificate credentials")."""
+        """Validate a signed assertion (RFC 7523; Microsoft, "Certificate credentials")."""
         assertion = form["client_assertion"]
         if form.get("client_assertion_type") != JWT_BEARER:
             raise Refusal("invalid_request", 900144, "client_assertion_type is not jwt-bearer.")
@@ -75,7 +75,7 @@ class AppRegistration:
                 algorithms=["PS256", "RS256"],
                 audience=token_endpoint,
                 issuer=self.client_id,
-                # The times are judged by our own clock, below.
+                # The times are compared with our own clock below.
                 options={
                     "verify_exp": False,
                     "verify_nbf": False,
@@ -95,7 +95,7 @@ class AppRegistration:
             raise _refused(700024, "Client assertion is not within its valid time range.")
 
     def _public_key(self, header: Mapping[str, str]) -> RSAPublicKey:
-        """Find the key of the certificate that the header names by its SHA-256 thumbprint."""
+        """Return the key of the certificate whose SHA-256 thumbprint is in the header."""
         for certificate in self.certificates:
             thumbprint = jwt.utils.base64url_encode(certificate.fingerprint(hashes.SHA256())).decode()
             key = certificate.public_key()
@@ -114,10 +114,10 @@ LOOPBACK = "127.0.0.1"
 
 
 class EntraSimulator:
-    """One tenant for as long as the context lasts; `applications` by client id may be changed at any time.
+    """Context manager that serves one tenant; `applications`, by client id, may be changed at any time.
 
-    It is at localhost, with a certificate for `name`. `now` is the time by its clock, real time as a rule. Requests are
-    in `ledger` with the operation "discovery" or "token"; faults may befall either.
+    It listens on localhost, with a certificate for `name`. `now` returns the time of its clock, by default real time.
+    Requests are in `ledger` as the operation "discovery" or "token"; faults can affect either.
     """
 
     def __init__(
@@ -155,11 +155,11 @@ class EntraSimulator:
 
     @property
     def url(self) -> str:
-        """The authority without a tenant."""
+        """The URL of the authority, without a tenant."""
         return f"https://localhost:{self._port}"
 
     def holder(self, token: str, resource: str) -> str | None:
-        """Return the client id that holds this token for `resource`, None if it is invalid or expired."""
+        """Return the client id that this token for `resource` was issued to, None if it is invalid or expired."""
         client_id, its_resource, end = self._tokens.get(token, ("", "", self.now()))
         return client_id if its_resource == resource and self.now() < end else None
 

@@ -19,7 +19,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Answer only when `release` is set; `reached` is set as soon as a request waits for that."""
+    """Answer only once `release` is set; `reached` is set as soon as a request is waiting for that."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -27,7 +27,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Break the connection off when that many bytes of the right answer's body are out; 0: not even a status line."""
+    """Abort the connection after that many bytes of the body of the right answer; 0: not even a status line."""
 
     after: int = 0
 
@@ -48,7 +48,7 @@ class Unauthorized:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """Answer a response code, in a response message or in a SOAP fault (HTTP 500); `values` go into MessageXml."""
+    """Answer with a response code, in a response message or a SOAP fault (HTTP 500); `values` go into MessageXml."""
 
     code: str
     message: str = "Simulated."
@@ -58,14 +58,14 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class RedirectAddress:
-    """Autodiscover: go on with another address."""
+    """Autodiscover: redirect to another address."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectUrl:
-    """Autodiscover: go on at another URL."""
+    """Autodiscover: redirect to another URL."""
 
     url: str
 
@@ -83,7 +83,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamEnds:
-    """GetStreamingEvents: send that many `envelopes` that say OK, all at once, and then end as told.
+    """GetStreamingEvents: send that many `envelopes` with status OK at once, and then end as `how` says.
 
     `code` is the response code of an answer that ends with one, or with ids.
     """
@@ -131,9 +131,9 @@ def redirect(location: str, status: int = 302) -> Reply:
 
 @dataclass(slots=True)
 class Fault:
-    """An effect and what it befalls: "" means any. `times` counts down, None lasts until cleared.
+    """An effect and the requests it affects: "" means any. `times` counts down, None lasts until cleared.
 
-    Requests without a log-in are spared (and not counted) unless `anonymous` says otherwise.
+    Requests without a log-in are affected (and counted) only if `anonymous` is set.
     """
 
     effect: Effect
@@ -145,7 +145,7 @@ class Fault:
     anonymous: bool = False
 
     def befalls(self, operation: str, mailbox: str, host: str, path: str, logged_in: bool) -> bool:
-        """Return whether it affects such a request; names are compared ignoring case."""
+        """Return whether the fault affects such a request; names are compared ignoring case."""
         if not logged_in and not self.anonymous:
             return False
         pairs = ((self.operation, operation), (self.mailbox, mailbox), (self.host, host), (self.path, path))
@@ -169,7 +169,7 @@ class Faults:
         times: int | None = None,
         anonymous: bool = False,
     ) -> Fault:
-        """Set a fault (see `Fault` for what the arguments choose) and return it."""
+        """Set a fault and return it; see `Fault` for the arguments."""
         fault = Fault(effect, operation, mailbox, host, path, times, anonymous)
         self._faults.append(fault)
         return fault

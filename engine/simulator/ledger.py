@@ -16,7 +16,7 @@ class Record:
     `connection` numbers the TCP connections from 1. `account` is who was logged in. `operation`, `mailbox` (the
     impersonated one) and `code` (response code) are "" where there is none; `status` is 0 when the connection was
     broken off without an answer. `headers` have names in lower case and no Authorization; `body` is empty unless
-    bodies are kept. `complaints` name what a real server lets pass and a good client does not do.
+    bodies are kept. `complaints` are faults that a real server tolerates and a good client avoids.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""Holds the ports of simulators while they refuse connections, so that nobody else gets them meanwhile."""
+"""Reserves the ports of simulators while they refuse connections, so that no other program gets them."""
 
 import socket
 
@@ -6,7 +6,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def reserve(port: int) -> socket.socket:
-    """Return a socket that holds the port (0: any free one) and refuses connections as long as nobody listens."""
+    """Return a socket that reserves the port (0: any free one), and refuses connections until it listens."""
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.bind((LOOPBACK, port))
@@ -14,6 +14,6 @@ def reserve(port: int) -> socket.socket:
 
 
 def port_of(reserved: socket.socket) -> int:
-    """Return the port that a socket holds."""
+    """Return the port of a socket."""
     port: int = reserved.getsockname()[1]
     return port

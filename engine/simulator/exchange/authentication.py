@@ -25,25 +25,25 @@ NO_BINDING = bytes(16)
 
 
 class Binding(StrEnum):
-    """Channel binding that IIS's Extended Protection requires of a log-in over TLS."""
+    """Channel binding that IIS requires of a log-in over TLS (Extended Protection)."""
 
     OFF = "off"
     ALLOW = "allow"
-    """None passes, a wrong one does not."""
+    """A log-in without a channel binding is accepted, one with a wrong binding is not."""
     REQUIRE = "require"
 
 
 class Seen(StrEnum):
-    """Counters of the gate."""
+    """Counters of log-in attempts."""
 
     ANONYMOUS = "anonymous"
-    """A 401 to a request without any log-in."""
+    """Requests without a log-in, answered with 401."""
     CHALLENGED = "challenged"
     LOGGED_IN = "logged in"
     REFUSED = "refused"
-    """A complete log-in with a wrong name, password or channel binding: what Windows counts towards a lock-out."""
+    """Complete log-ins with a wrong name, password or channel binding, which Windows counts towards a lock-out."""
     OUT_OF_TURN = "out of turn"
-    """The second message of a handshake whose first one this connection never had, or has forgotten."""
+    """Second messages of a handshake whose first one did not come over the same connection."""
 
 
 @dataclass(slots=True)
@@ -57,9 +57,9 @@ class _Connection:
 class NtlmGate:
     r"""Admits a request or answers 401, like IIS with Windows authentication.
 
-    `accounts` maps `DOMAIN\user` to its password and is looked at anew in every log-in, so a test may change it
-    while connections are open. Every account may also log in as `user@upn_suffix`. `schemes` are offered in this
-    order. `certificate_der` is the certificate the server shows, needed unless `binding` is off.
+    `accounts` maps `DOMAIN\user` to its password and is read for every log-in, so a test may change it while
+    connections are open. Every account may also log in as `user@upn_suffix`. `schemes` are offered in this order.
+    `certificate_der` is the certificate that the server presents, needed unless `binding` is off.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class NtlmGate:
         self._connections: WeakKeyDictionary[object, _Connection] = WeakKeyDictionary()
 
     async def authenticate(self, request: web.Request) -> str | web.Response:
-        r"""Return who asks, as `DOMAIN\user`, or the 401 to answer with."""
+        r"""Return the account logged in, as `DOMAIN\user`, or the 401 to answer with."""
         connection = self._connections.setdefault(request.transport, _Connection())
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
         if scheme not in self._schemes:
@@ -107,7 +107,7 @@ class NtlmGate:
             with _user_file(self._log_in_names()):
                 connection.handshake = spnego.server(protocol=scheme.lower())
                 challenge = connection.handshake.step(token)
-        except Exception:  # pyspnego's parser does not promise which errors it raises
+        except Exception:  # pyspnego's parser does not document which errors it raises
             connection.handshake = None
             return self._refuse(Seen.OUT_OF_TURN)
         self.seen[Seen.CHALLENGED] += 1
@@ -146,7 +146,7 @@ class NtlmGate:
         return sent == self._expected_binding
 
     def _log_in_names(self) -> "dict[str, _LogInName]":
-        """Return every name that may log in, in lower case."""
+        """Return every user name that may log in, in lower case."""
         names = {}
         for account, password in self.accounts.items():
             domain, _, user = account.partition("\\")
@@ -170,9 +170,9 @@ class _LogInName:
 
 @contextlib.contextmanager
 def _user_file(names: Mapping[str, _LogInName]) -> Iterator[None]:
-    """Show pyspnego's acceptor the passwords the only way it takes them: a file named in the environment.
+    """Pass the passwords to pyspnego's acceptor, which reads them only from a file named in the environment.
 
-    Nothing may be awaited inside: the environment is the whole process's.
+    Nothing may be awaited inside, because the environment belongs to the whole process.
     """
     variable = "NTLM_USER_FILE"
     before = os.environ.get(variable)
@@ -196,9 +196,9 @@ def _is_first_message(token: bytes) -> bool:
 
 
 def _binding_hash(certificate_der: bytes) -> bytes:
-    """Return what a client has to send: MD5 of the bindings structure around tls-server-end-point (RFC 5929).
+    """Return the hash that a client has to send: MD5 of the bindings with tls-server-end-point (RFC 5929).
 
-    The simulated CA signs with SHA-256, so that is the hash of the certificate, too.
+    The simulated CA signs with SHA-256, so the certificate is hashed with SHA-256, too.
     """
     end_point = b"tls-server-end-point:" + hashlib.sha256(certificate_der).digest()
     return hashlib.md5(GssChannelBindings(application_data=end_point).pack(), usedforsecurity=False).digest()
@@ -225,14 +225,14 @@ EXCHANGE_ONLINE = "00000002-0000-0ff1-ce00-000000000000"
 
 
 class BearerGate:
-    """Lets a request through or answers 401 (RFC 6750). `holder` returns whose a good token is, None for any other."""
+    """Admits a request or answers 401 (RFC 6750). `holder` returns the client id of a valid token, else None."""
 
     def __init__(self, holder: Callable[[str], str | None]) -> None:
         self.seen: Counter[Seen] = Counter()
         self._holder = holder
 
     async def authenticate(self, request: web.Request) -> str | web.Response:
-        """Return the client id that asks, or the 401 to answer with."""
+        """Return the client id of the token, or the 401 to answer with."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer":
             return self._refuse(Seen.ANONYMOUS)

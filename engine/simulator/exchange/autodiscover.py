@@ -13,7 +13,8 @@ from engine.simulator.world import Person, World
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The answers' contents; `url_of` makes the EWS URL of a host name, `unknown_pox_address` is POX's code for it."""
+    """Content of the answers. `url_of` makes the EWS URL of a host name; `unknown_pox_address` is an error code of
+    POX."""
 
     world: World
     homes: Homes
@@ -21,11 +22,11 @@ class Directory:
     unknown_pox_address: str
 
     def mailbox_owner(self, address: str) -> Person | None:
-        """Return whose mailbox the address leads to, primary or proxy."""
+        """Return the owner of the mailbox with this primary or proxy address."""
         return self.world.owner(address.strip())
 
     def serves_domain_of(self, address: str) -> bool:
-        """Tell whether mail for the address's domain is at home here."""
+        """Return whether the domain of the address belongs to this organisation."""
         domain = address.strip().casefold().rpartition("@")[2]
         known = {(person.mailbox or "").casefold().rpartition("@")[2] for person in self.world.people}
         return bool(domain) and domain in known
@@ -61,7 +62,7 @@ NO_PROVIDER = "601"
 
 
 def parse_pox(body: bytes) -> tuple[str, str]:
-    """Return the address that is asked for and the schema of answer that is acceptable, "" where there is none."""
+    """Return the requested address and the accepted response schema, "" for what is missing."""
     try:
         root = read(body)
     except etree.XMLSyntaxError:
@@ -71,7 +72,7 @@ def parse_pox(body: bytes) -> tuple[str, str]:
 
 
 def answer_pox(directory: Directory, body: bytes, redirect: Redirect | None) -> Answer:
-    """Return the answer to a request body; `redirect`, if any, sends the asker elsewhere."""
+    """Return the answer to a request body, or a redirect if `redirect` is given."""
     address, schema = parse_pox(body)
     if not address:
         return _error(INVALID_REQUEST, "Invalid Request")
@@ -141,13 +142,13 @@ def parse_soap(body: bytes) -> Element | None:
 
 
 def soap_users(envelope: Element) -> list[str]:
-    """Return the addresses that are asked for."""
+    """Return the requested addresses."""
     path = "s:Body/a:GetUserSettingsRequestMessage/a:Request/a:Users/a:User/a:Mailbox"
     return [(element.text or "").strip() for element in envelope.findall(path, SOAP_NAMESPACES)]
 
 
 def answer_soap(directory: Directory, envelope: Element | None, redirect: Redirect | None) -> Answer:
-    """Return the answer: one user response for each user, which `redirect`, if any, sends elsewhere."""
+    """Return the answer, with one user response for each user: the settings, or `redirect` if given."""
     if envelope is None or not soap_users(envelope):
         return _soap_answer("InvalidRequest", [])
     path = "s:Body/a:GetUserSettingsRequestMessage/a:Request/a:RequestedSettings/a:Setting"

@@ -22,8 +22,8 @@ from engine.simulator.world import World
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as an operation sees it. `mailbox` is the primary address acted for, None without impersonation;
-    `account` is who has logged in.
+    """One request as an operation sees it. `mailbox` is the impersonated primary address, None without impersonation;
+    `account` is the account that has logged in.
     """
 
     request: Element
@@ -37,7 +37,8 @@ class Call:
 
     @property
     def calendar_of(self) -> str:
-        """The mailbox of "my calendar". Raises Refusal for a caller that has none."""
+        """The mailbox whose calendar a distinguished id without a mailbox means. Raises Refusal if the caller has
+        none."""
         if self.mailbox is None:
             raise Refusal(
                 "ErrorMissingEmailAddress",
@@ -51,7 +52,7 @@ FOLDERS: Mapping[str, tuple[str, str, str]] = {
     "root": ("Folder", "IPF.Root", "Root"),
     CALENDAR: ("CalendarFolder", "IPF.Appointment", "Calendar"),
 }
-"""By distinguished id: the kind of element, the class and the display name."""
+"""Kind of element, class and display name by distinguished id."""
 IN_EVERY_SHAPE = frozenset({"FolderId"})
 SHAPES = {
     "IdOnly": IN_EVERY_SHAPE,
@@ -62,7 +63,7 @@ SHAPES = {
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of the mailbox with that primary address, by its distinguished name."""
+    """A folder, by the primary address of its mailbox and its distinguished name."""
 
     mailbox: str
     name: str
@@ -74,9 +75,9 @@ class Folder:
 
 
 def read_folder(call: Call, reference: Element) -> Folder:
-    """Return the folder that a DistinguishedFolderId or FolderId means, whether this server has it or not.
+    """Return the folder of a DistinguishedFolderId or FolderId, whether or not this server has it.
 
-    Raises Refusal for one of another mailbox, and for what is no id.
+    Raises Refusal for a folder of another mailbox, and for an invalid id.
     """
     if local_name(reference) == "DistinguishedFolderId":
         mailbox = reference.findtext("t:Mailbox/t:EmailAddress", "", NAMESPACES) or call.calendar_of

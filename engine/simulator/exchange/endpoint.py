@@ -26,7 +26,7 @@ FRONT_END = "EXCHANGE01"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a request: the response, and its record for the ledger."""
+    """Result of a request: the response and its record for the ledger."""
 
     response: web.Response
     code: str = ""
@@ -38,8 +38,8 @@ class Outcome:
 class Endpoint:
     """Answers the requests of both listeners.
 
-    `gate` is another one when the server shows another certificate. `now` dates the records; `secure_url` is where
-    plain http leads to.
+    `gate` is replaced when the server presents another certificate. `now` dates the records; `secure_url` is the URL
+    that plain http redirects to.
     """
 
     site: Site
@@ -59,7 +59,7 @@ class Endpoint:
         try:
             request = await _read(raw)
         except ConnectionError:
-            # Nobody is left to answer; a real server takes no notice either.
+            # The client has gone; a real server ignores that, too.
             return web.Response(status=400)
         understood = self.site.understand(request)
         account = await self.gate.authenticate(raw) if request.scheme == "https" else ""
@@ -96,7 +96,7 @@ class Endpoint:
         return Outcome(_response(request, answer), answer.code, cut, answer.chunks)
 
     def _number(self, transport: asyncio.Transport | None) -> int:
-        """Return the number of the connection; one that is gone already before its request was read has 0."""
+        """Return the number of the connection, 0 if it ended before its request was read."""
         if transport is None:
             return 0
         if transport not in self._connections:
@@ -107,7 +107,7 @@ class Endpoint:
         return CIMultiDict(("WWW-Authenticate", scheme) for scheme in self.schemes)
 
     def _plain(self, request: Request) -> web.Response:
-        """Autodiscover's third step: without TLS there is nothing but a redirect to where there is."""
+        """Answer a request without TLS (the third step of autodiscover): with nothing but a redirect to https."""
         if request.endpoint != AUTODISCOVER_POX_PATH:
             return web.Response(status=404)
         return web.Response(status=302, headers={"Location": self.secure_url})
@@ -161,7 +161,7 @@ async def _wait(effects: Sequence[Effect]) -> None:
 
 
 def _response(request: Request, answer: Answer) -> web.Response:
-    """Return the answer with the headers that every answer of an Exchange front end carries."""
+    """Return the answer with the headers that an Exchange front end adds to every answer."""
     is_xml = answer.chunks is not None or answer.body.startswith(b"<?xml")
     media_type = "text/xml" if is_xml else "text/html"
     response = web.Response(
@@ -187,7 +187,7 @@ def _response(request: Request, answer: Answer) -> web.Response:
 
 
 async def _cut_off(raw: web.Request, response: web.Response, cut: Cut) -> web.StreamResponse:
-    """Send the beginning of the answer, if that, and break the connection off."""
+    """Send the beginning of the answer, or nothing, and abort the connection."""
     partial = web.StreamResponse(status=response.status, headers=response.headers)
     body = bytes(response.body) if isinstance(response.body, bytes) else b""
     if cut.after:
@@ -202,7 +202,7 @@ async def _cut_off(raw: web.Request, response: web.Response, cut: Cut) -> web.St
 async def _send_chunks(
     raw: web.Request, response: web.Response, chunks: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
-    """Send an answer that hangs, chunk by chunk, for as long as the other side listens."""
+    """Send a streaming answer chunk by chunk for as long as the client listens."""
     hanging = web.StreamResponse(status=response.status, headers=response.headers)
     hanging.headers.popall("Content-Length", None)
     hanging.cookies.update(response.cookies)

@@ -27,17 +27,17 @@ def item_id(mailbox: str, item: CalendarItem) -> str:
 
 
 def change_key(item: CalendarItem) -> str:
-    """Return the key that differs whenever anything about the item does."""
+    """Return the change key, which differs after every change of the item."""
     return base64.b64encode(zlib.crc32(repr(item).encode()).to_bytes(4, "big")).decode()
 
 
 def opaque_id(kind: bytes, mailbox: str, key: str) -> str:
-    """Return the id of what is called `key` in the mailbox with that primary address."""
+    """Return the opaque id for `key` in the mailbox with that primary address."""
     return base64.b64encode(kind + f"{mailbox.casefold()}\0{key}".encode()).decode()
 
 
 def read_id(kind: bytes, text: str) -> tuple[str, str]:
-    """Return mailbox and key. Raises Refusal for anything that is no id of that kind."""
+    """Return mailbox and key. Raises Refusal if it is no id of that kind."""
     try:
         raw = base64.b64decode(text, validate=True)
         mailbox, separator, key = raw.removeprefix(kind).decode().partition("\0")
@@ -54,7 +54,8 @@ _MINUTE = timedelta(minutes=1)
 
 
 def time_zone(name: str, zone_id: str, zone_name: str, rules: str, years: tuple[int, ...]) -> Element:
-    """Return the element `name` of a zone; with the `rules` of an IANA zone, if given, as they are in those `years`."""
+    """Return the element `name` of a zone, with the `rules` of an IANA zone, if given, as they apply in those
+    `years`."""
     element = T(name, Id=zone_id, Name=zone_name)
     if rules:
         groups = [_group(number, ZoneInfo(rules), year) for number, year in enumerate(years)]
@@ -82,15 +83,15 @@ def _group(number: int, zone: ZoneInfo, year: int) -> tuple[Element, set[timedel
         return T("TransitionsGroup", T("Transition", _to(offset)), Id=str(number)), {offset}
     new_year = datetime(year, 1, 1, tzinfo=zone)
     if changes[-1][1] != (offset := new_year.utcoffset() or timedelta()):
-        # Rules recur, so a year begins as it ends. One that does not has a change at New Year: Windows has both changes
-        # of a year or none (DYNAMIC_TIME_ZONE_INFORMATION).
+        # Rules recur, so a year normally begins with the offset that it ends with. Otherwise there is a change at New
+        # Year, because Windows has either two changes a year or none (DYNAMIC_TIME_ZONE_INFORMATION).
         changes.insert(0, (new_year.replace(tzinfo=None), offset))
     elements = [_recurring(local, offset) for local, offset in changes]
     return T("TransitionsGroup", *elements, Id=str(number)), {offset for _, offset in changes}
 
 
 def _changes(zone: ZoneInfo, year: int) -> Iterator[tuple[datetime, timedelta]]:
-    """Yield when the clocks change in that year, as they show it before, and the offset from then on."""
+    """Yield the local times (before the change) of the clock changes in that year, and the offset after each."""
     day = datetime(year, 1, 1, tzinfo=UTC)
     while day.year == year:
         before, later = _offset(day, zone), _offset(day + _DAY, zone)
@@ -101,7 +102,7 @@ def _changes(zone: ZoneInfo, year: int) -> Iterator[tuple[datetime, timedelta]]:
 
 
 def _recurring(local: datetime, offset: timedelta) -> Element:
-    """The weekday is the last one of its month where it is, as Windows counts, else the first to the fourth."""
+    """Return a yearly transition: by the last weekday of its month if it is the last one, else the first to fourth."""
     length = monthrange(local.year, local.month)[1]
     occurrence = -1 if local.day + _WEEK > length else (local.day - 1) // _WEEK + 1
     return T(
@@ -154,9 +155,9 @@ def utc(instant: datetime) -> str:
 
 @cache
 def windows_zone(zone: str) -> str:
-    """Return the Windows id of an IANA time zone: the one named for it, else one with the same clock all year.
+    """Return the Windows id of an IANA time zone: the one mapped to it, else one with the same time all year.
 
-    Raises ValueError when Windows has no such.
+    Raises ValueError if Windows has none.
     """
     main_cities = get_global("windows_zone_mapping")
     for same in (lambda city: city == zone, lambda city: _clock_over_a_year(city) == _clock_over_a_year(zone)):
@@ -196,7 +197,7 @@ def _with_address(item: CalendarItem) -> str | Element:
     return T("Organizer", T("Mailbox", name, address, T("RoutingType", "SMTP"), T("MailboxType", "Mailbox")))
 
 
-# An empty string means that this item has no such property: then there is no element either.
+# An empty string means that the item lacks this property, so there is no element.
 PROPERTIES: Mapping[str, Writer] = {
     "item:ItemClass": lambda item: "IPM.Appointment",
     "item:Subject": lambda item: item.subject,
@@ -242,7 +243,7 @@ NOT_IN_FIND_ITEM = frozenset(
 class Shape:
     """The requested properties of an item.
 
-    `with_address` tells whether the organizer's SMTP address is known: GetItem knows it, FindItem only the name.
+    `with_address` includes the SMTP address of the organizer: GetItem returns it, FindItem only the name.
     """
 
     def __init__(self, request: Element, *, with_address: bool) -> None:

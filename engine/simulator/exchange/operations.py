@@ -25,7 +25,7 @@ from engine.simulator.world.world import Entry, Series
 
 TWO_YEARS = timedelta(days=2 * 366)
 FIND_COUNT_LIMIT = 1000
-"""EWSFindCountLimit of the default throttling policy: more items than that are left off without an error."""
+"""EWSFindCountLimit of the default throttling policy; further items are left out without an error."""
 
 
 Operation: TypeAlias = Callable[[Call], Iterator[Element]]
@@ -86,7 +86,7 @@ def _view(call: Call, shape: Shape, view: Element) -> Element:
 
 
 def _as_they_are(entries: Iterable[Entry], start: datetime, end: datetime) -> list[CalendarItem]:
-    """Return a series as the one item that it is stored as, wherever that lies; singles are as in any view."""
+    """Return series unexpanded, as single items at any time, and single items as in any view."""
     found: list[CalendarItem] = []
     for entry in entries:
         found += [entry.master] if isinstance(entry, Series) else entry.occurrences(start, end)
@@ -104,7 +104,7 @@ def _limit(view: Element) -> int:
 
 
 def _instant(view: Element, name: str) -> datetime:
-    """Return a bound of the view; without a zone it is meant in the request's TimeZoneContext, which is UTC here."""
+    """Return a bound of the view; without a zone it is in the TimeZoneContext of the request, which is UTC here."""
     try:
         instant = datetime.fromisoformat(view.get(name, ""))
     except ValueError as error:
@@ -116,7 +116,7 @@ MOST_MAILBOXES = 100
 LONGEST_WINDOW = timedelta(days=42)
 VIEWS = ("MergedOnly", "FreeBusy", "FreeBusyMerged", "Detailed", "DetailedMerged")
 CHANGE = ("Bias", "Time", "DayOrder", "Month", "DayOfWeek")
-"""The children of StandardTime and DaylightTime, in their order."""
+"""The children of StandardTime and DaylightTime, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class _Request:
 def get_user_availability(call: Call) -> Iterator[Element]:
     """Answer with one FreeBusyResponse for each mailbox (MS-OXWAVLS 3.1.4.1), in the view FreeBusy.
 
-    Raises Refusal for what concerns the request as a whole.
+    Raises Refusal for an error of the request as a whole.
     """
     asked = _understood(call.request)
     if len(asked.addresses) > MOST_MAILBOXES:
@@ -166,7 +166,7 @@ def _told(call: Call, address: str, start: datetime, end: datetime) -> Element:
             "CalendarEvent",
             T("StartTime", _local(item.start)),
             T("EndTime", _local(item.end)),
-            # What was declined or cancelled, but kept, takes no time.
+            # Appointments that were declined or cancelled, but kept, do not count as busy.
             T("BusyType", "Free" if item.cancelled or item.response is Response.DECLINE else FREE_BUSY[item.show_as]),
         )
         for item in call.world.occurrences(owner.mailbox, start, end)
@@ -177,7 +177,7 @@ def _told(call: Call, address: str, start: datetime, end: datetime) -> Element:
 
 
 def _understood(request: Element) -> _Request:
-    """Take the request apart by hand, since the published schema parts leave it out. Raises Refusal."""
+    """Parse the request without a schema, because the published parts do not include it. Raises Refusal."""
     zone, mailboxes, options = _children(request, "TimeZone", "MailboxDataArray", "FreeBusyViewOptions")
     bias, *changes = _children(zone, "Bias", "StandardTime", "DaylightTime")
     biases = [bias, *(_children(change, *CHANGE)[0] for change in changes)]
@@ -258,13 +258,13 @@ def unsubscribe(call: Call) -> Iterator[Element]:
 
 
 def subscription_ids(call: Call) -> list[str]:
-    """Return the subscriptions that GetStreamingEvents is about."""
+    """Return the subscription ids in a GetStreamingEvents request."""
     path = "m:SubscriptionIds/t:SubscriptionId"
     return [element.text or "" for element in call.request.findall(path, NAMESPACES)]
 
 
 def open_stream(call: Call) -> tuple[Stream, int]:
-    """Return the connection that GetStreamingEvents asks for, and for how many minutes. Raises Refusal."""
+    """Return the stream that GetStreamingEvents requests, and its length in minutes. Raises Refusal."""
     identifiers = subscription_ids(call)
     minutes = int(call.request.findtext("m:ConnectionTimeout", "0", NAMESPACES))
     if not 1 <= minutes <= LONGEST_MINUTES or not 1 <= len(identifiers) <= MOST_IDS:
@@ -278,11 +278,11 @@ def open_stream(call: Call) -> tuple[Stream, int]:
 
 MOST_CANDIDATES = 100
 MOST_LISTED = 3
-"""The schema has EmailAddress1 to EmailAddress3, and Exchange leaves off whatever is more."""
+"""The schema has EmailAddress1 to EmailAddress3, and Exchange leaves further addresses out."""
 
 
 def resolve_names(call: Call) -> Iterator[Element]:
-    """Answer ResolveNames with the people that fit the entry."""
+    """Answer ResolveNames with the people who match the entry."""
     if call.mailbox is None and not call.behaviour.caller_has_mailbox:
         raise Refusal("ErrorNameResolutionNoMailbox", "The caller has no mailbox to resolve names for.")
     entry = call.request.findtext("m:UnresolvedEntry", "", NAMESPACES)
@@ -306,10 +306,10 @@ def resolve_names(call: Call) -> Iterator[Element]:
 
 
 def _search(world: World, entry: str, behaviour: Behaviour) -> list[Person]:
-    """Return whom the directory finds under an entry.
+    """Return the people whom the directory finds for an entry.
 
-    An SMTP address finds its primary holder only; the prefix "smtp:" makes it search proxy addresses. Like anything
-    else that is ambiguous, it finds everybody whose attribute begins with it.
+    An SMTP address finds only the person with that primary address; the prefix "smtp:" makes it search proxy addresses.
+    Like any other text, it finds everybody with an attribute that begins with it.
     """
     wanted = entry.strip().casefold()
     prefix, separator, address = wanted.partition(":")
@@ -350,7 +350,8 @@ def _resolution(person: Person, *, in_full: bool) -> Element:
 
 
 def _contact(person: Person) -> Element:
-    """Return the contact data with the addresses as the directory keeps them: the primary one in capitals."""
+    """Return the contact data, with the addresses as the directory stores them: the primary one with SMTP in
+    capitals."""
     primary, *others = _addresses(person)
     proxies = [f"SMTP:{primary}", *(each if ":" in each else f"smtp:{each}" for each in others)]
     entries = [

@@ -1,4 +1,4 @@
-"""HTTP request to the simulated server, independent of the socket."""
+"""An HTTP request to the simulated server, independent of the socket."""
 
 import uuid
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ EWS_PATH = "/ews/exchange.asmx"
 AUTODISCOVER_SOAP_PATH = "/autodiscover/autodiscover.svc"
 AUTODISCOVER_POX_PATH = "/autodiscover/autodiscover.xml"
 OF_NOTIFICATIONS = ("Subscribe", "Unsubscribe", "GetStreamingEvents")
-"""These are anchored at one mailbox of a group, not at the impersonated one."""
+"""Operations whose anchor is a mailbox of the group rather than the impersonated one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Request:
 
 
 def complaints(request: Request, operation: str, mailbox: str) -> tuple[str, ...]:
-    """Return the faults in the headers of a request that a real server accepts and a good client avoids."""
+    """Return the faults in the headers that a real server tolerates and a good client avoids."""
     found = []
     if request.scheme == "http" and "authorization" in request.headers:
         found.append("credentials over plain http")

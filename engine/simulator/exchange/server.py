@@ -29,17 +29,17 @@ ACCOUNTS = {"CORP\\svc-calendar": "simulated-Passw0rd"}
 EWS_URL_PATH = "/EWS/Exchange.asmx"
 LARGEST_REQUEST = 1 << 20
 PATIENCE = 0.1
-"""Seconds that requests under way get when the server stops listening."""
+"""Seconds that requests in progress may take when the server stops listening."""
 
 
 class ExchangeSimulator:
-    r"""An Exchange server for as long as the context lasts; it may stop listening and come back in between.
+    r"""Context manager that runs an Exchange server; meanwhile it may stop listening and resume.
 
     `accounts` maps `DOMAIN\user` to a password and may be changed at any time; each may log in as
-    `user@corp.example`, too. `hosts` are the names its certificate is for; names other than localhost are reached by
-    `routes`. With `token_holder` it is Exchange Online: it takes bearer tokens, and returns whose a good one is (else
-    None). `external_host` and `internal_host` are what autodiscover hands out. `schema` validates every EWS
-    request. `keep_bodies` keeps the request bodies in the ledger.
+    `user@corp.example`, too. `hosts` are the names in its certificate; names other than localhost are reached by
+    `routes`. With `token_holder` it is Exchange Online and takes bearer tokens; the function returns the client id of
+    a valid token, else None. `external_host` and `internal_host` are the hosts that autodiscover returns. `schema`
+    validates every EWS request. `keep_bodies` keeps the request bodies in the ledger.
     """
 
     def __init__(
@@ -104,17 +104,17 @@ class ExchangeSimulator:
 
     @property
     def port(self) -> int:
-        """The port of https, the same for as long as the simulator lives."""
+        """The port of https, which never changes."""
         return port_of(self._secure)
 
     @property
     def http_port(self) -> int:
-        """The port of plain http, which knows nothing but autodiscover's redirect."""
+        """The port of plain http, which serves nothing but autodiscover's redirect."""
         return port_of(self._plain)
 
     @property
     def ews_url(self) -> str:
-        """The EWS URL that needs no routes."""
+        """The EWS URL on localhost, which needs no routes."""
         return self.url("localhost", EWS_URL_PATH)
 
     @property
@@ -128,7 +128,7 @@ class ExchangeSimulator:
         return f"https://localhost:{self.port}{path}" if host == "localhost" else f"https://{host}{path}"
 
     async def listen(self) -> None:
-        """Accept connections (again), on the same ports as ever."""
+        """Accept connections (again), on the same ports as before."""
         application = web.Application(client_max_size=LARGEST_REQUEST)
         application.router.add_route("*", "/{path:.*}", self._endpoint.handle)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""The simulated EWS and autodiscover without sockets: everything after the log-in."""
+"""The simulated EWS and autodiscover without sockets and log-in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     }
 )
 ALWAYS: Mapping[str, str] = MappingProxyType({"GetItem": "Items", "GetFolder": "Folders"})
-"""What the schema wants in every response message of an operation, even in one that failed."""
+"""The elements that the schema requires in every response message of an operation, even a failed one."""
 GET_STREAMING_EVENTS = "GetStreamingEvents"
 
 
@@ -53,7 +53,7 @@ class ExchangeService:
     subscriptions: Subscriptions
 
     def answer(self, envelope: Envelope, account: str, route: Route, ends: StreamEnds | None = None) -> Answer:
-        """Return the answer to any request: the operation's, or a SOAP fault; one that hangs `ends` as told."""
+        """Return the answer to any request: that of the operation, or a SOAP fault; a streaming one `ends` as given."""
         try:
             if envelope.operation not in (*OPERATIONS, GET_STREAMING_EVENTS):
                 raise Refusal("ErrorInvalidRequest", f"This server has no operation {envelope.operation}.")
@@ -74,16 +74,16 @@ class ExchangeService:
             return fault(problem)
 
     def _cookie(self, call: Call) -> str:
-        """Return the cookie of a request that wants to come back here and does not yet know how."""
+        """Return the affinity cookie for a request that asks for affinity and has no cookie yet."""
         if not call.route.prefers_affinity or self.homes.knows(call.route.cookie):
             return ""
         back_end = self.homes.back_end(call.route, call.mailbox)
         return self.homes.cookie_for(back_end) if back_end else ""
 
     def _mailbox(self, envelope: Envelope, route: Route) -> str | None:
-        """Return the primary address of the mailbox to act for, None without impersonation.
+        """Return the primary address of the impersonated mailbox, None without impersonation.
 
-        Raises Refusal as MS-OXWSCORE and the response code reference have it.
+        Raises Refusal as specified in MS-OXWSCORE and the response code reference.
         """
         if envelope.impersonated is None:
             if self.behaviour.app_only:
@@ -114,7 +114,7 @@ class ExchangeService:
 
 
 def refused(operation: str, problem: Refusal) -> Answer:
-    """Return an answer of HTTP 200 whose one response message is an error, or a fault where there is no such."""
+    """Return an answer of HTTP 200 whose one response message is an error, or a fault if the operation has none."""
     if operation == "GetUserAvailabilityRequest":
         return fault(problem)
     return answer(operation, [failure(operation, problem, *([M(wanted)] if (wanted := ALWAYS.get(operation)) else []))])
@@ -149,7 +149,7 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """EWS and both forms of autodiscover by their paths; `schema` validates every EWS request if it is given."""
+    """EWS and both forms of autodiscover, by their paths; `schema`, if given, validates every EWS request."""
 
     service: ExchangeService
     directory: Directory
@@ -166,7 +166,7 @@ class Site:
         return Understood()
 
     def answer(self, request: Request, understood: Understood, account: str, effects: Sequence[Effect]) -> Answer:
-        """Return the answer to a request of `account`, which the effects of faults may turn into another."""
+        """Return the answer to a request of `account`, or what the effects of faults turn it into."""
         if understood.refusal is not None:
             return understood.refusal
         redirect = next((e for e in effects if isinstance(e, RedirectAddress | RedirectUrl)), None)
@@ -202,7 +202,7 @@ class Site:
 
 
 def _unusable(request: Request) -> Answer | None:
-    """Return what a SOAP endpoint says to a request that is no POST of XML."""
+    """Return the answer of a SOAP endpoint to a request that is no POST of XML, None for one that is."""
     if request.method != "POST":
         return Answer(405, b"<h2>405 - HTTP verb used to access this page is not allowed.</h2>", "")
     if not request.body:

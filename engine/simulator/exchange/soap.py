@@ -14,7 +14,7 @@ Content: TypeAlias = Element | str
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 STAND_INS = re.compile("\U0010ff00([\U0010ff10-\U0010ff1f]{4})")
 STAND_IN, FIRST_DIGIT = chr(0x10FF00), 0x10FF10
-"""A character that XML forbids goes through the library as a mark and its number in four digits of no meaning."""
+"""Replacement for a character that XML forbids while the library handles it: a mark and its number in four digits."""
 
 
 class Maker:
@@ -25,7 +25,7 @@ class Maker:
         self._prefixes = dict(prefixes)
 
     def __call__(self, name: str, /, *content: Content, **attributes: str) -> Element:
-        """Return the element. XML 1.0 has no place for some characters: stand-ins go in, see `serialize`."""
+        """Return the element. Characters that XML 1.0 forbids are replaced by stand-ins, see `serialize`."""
         written = {attribute: _writable(text) for attribute, text in attributes.items()}
         element = etree.Element(self._tag(name), written, self._prefixes)
         for part in content:
@@ -36,7 +36,7 @@ class Maker:
         return element
 
     def add(self, parent: Element, name: str, text: str) -> None:
-        """Append an element with text to `parent`: many times quicker than making it alone first."""
+        """Append an element with text to `parent`, which is many times faster than making it separately."""
         etree.SubElement(parent, self._tag(name)).text = _writable(text)
 
     def _tag(self, name: str) -> str:
@@ -56,9 +56,9 @@ def _number(digits: str) -> str:
 
 
 def serialize(root: Element) -> bytes:
-    """Return the document in UTF-8, what XML cannot hold as references: Exchange writes them so, forbidden or not.
+    """Return the document in UTF-8, with forbidden characters as references, as Exchange writes them.
 
-    Halves of a pair are among them, one by one: a subject is UTF-16 to Exchange (libexpat issue 260).
+    That includes each half of a surrogate pair, because Exchange keeps subjects in UTF-16 (libexpat issue 260).
     """
     document = etree.tostring(root, xml_declaration=True, encoding="utf-8")
     if STAND_IN.encode() not in document:
@@ -101,13 +101,13 @@ KNOWN_VERSIONS = frozenset(
 )
 
 WITHOUT_SCHEMA = "GetUserAvailabilityRequest"
-"""Not in the published parts of the schema (MS-OXWAVLS has it only in print); its answer has a shape of its own."""
+"""Not in the published parts of the schema (only in the text of MS-OXWAVLS); its answer has a different structure."""
 
 
 class Refusal(Exception):
     """A response code with its text; `values` go into MessageXml.
 
-    It concerns the request as a whole (a SOAP fault) unless an operation turns it into a response message.
+    It refuses the request as a whole (a SOAP fault) unless an operation turns it into a response message.
     """
 
     def __init__(self, code: str, message: str, values: Mapping[str, str] | None = None) -> None:
@@ -119,9 +119,9 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: HTTP status, body, and the first response code in it that is not NoError.
+    """An answer: HTTP status, body, and the first response code in it that is not NoError.
 
-    `chunks` come in place of the body where the answer hangs. `cookie` leads back to the back end that answered.
+    A streaming answer has `chunks` instead of the body. `cookie` routes to the back end that answered.
     """
 
     status: int
@@ -133,7 +133,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A request taken apart. `operation` is the local name of the element in Body."""
+    """A parsed request. `operation` is the local name of the element in Body."""
 
     operation: str
     request: Element
@@ -148,7 +148,7 @@ class Envelope:
 
 
 def parse(body: bytes, schema: etree.XMLSchema | None) -> Envelope:
-    """Take a request apart. Raises Refusal for what Exchange refuses before it looks at the operation."""
+    """Parse a request. Raises Refusal for what Exchange refuses before it looks at the operation."""
     try:
         root = read(body)
     except etree.XMLSyntaxError as error:
@@ -166,7 +166,7 @@ def parse(body: bytes, schema: etree.XMLSchema | None) -> Envelope:
 
 
 def schema_violation(violation: str) -> Refusal:
-    """Return the refusal of a request that does not keep to the schema."""
+    """Return the refusal of a request that violates the schema."""
     return Refusal("ErrorSchemaValidation", "The request failed schema validation.", {"Violation": violation})
 
 
@@ -176,19 +176,19 @@ def answer(operation: str, messages: Iterable[Element]) -> Answer:
         response = M("GetUserAvailabilityResponse", M("FreeBusyResponseArray", *messages))
     else:
         response = M(f"{operation}Response", M("ResponseMessages", *messages))
-    # Before the response is moved into another document: lxml leaks when what it iterates over moves meanwhile.
+    # Before the response is moved into another document, because lxml leaks if elements move while it iterates.
     codes = [element.text or "" for element in response.iter(f"{{{MESSAGES}}}ResponseCode")]
     body = S("Envelope", S("Header", T("ServerVersionInfo", **SERVER_VERSION)), S("Body", response))
     return Answer(200, serialize(body), next((code for code in codes if code != "NoError"), "NoError"))
 
 
 def success(operation: str, *content: Element) -> Element:
-    """Return the response message of one thing done."""
+    """Return the response message of a success."""
     return M(f"{operation}ResponseMessage", M("ResponseCode", "NoError"), *content, ResponseClass="Success")
 
 
 def failure(operation: str, problem: Refusal, *content: Element, response_class: str = "Error") -> Element:
-    """Return the response message of one thing not done (or, as a "Warning", done in part)."""
+    """Return the response message of a failure (or, as a "Warning", of a partial success)."""
     return M(
         f"{operation}ResponseMessage",
         M("MessageText", problem.message),
@@ -201,7 +201,7 @@ def failure(operation: str, problem: Refusal, *content: Element, response_class:
 
 
 def fault(problem: Refusal) -> Answer:
-    """Return the SOAP fault, which goes with HTTP status 500."""
+    """Return the SOAP fault, which has HTTP status 500."""
     detail = UNQUALIFIED("detail", E("ResponseCode", problem.code), E("Message", problem.message))
     if problem.values:
         detail.append(T("MessageXml", *_values(problem)))

@@ -23,11 +23,10 @@ class BrokenOff(Exception):
 
 
 class Stream:
-    """A connection as the server sees it. `charged` is who pays for it, the account or the impersonated mailbox.
+    """The server's side of a streaming response, charged to `charged`: the account or the impersonated mailbox.
 
-    `take` gives the notifications that wait, `leave` is called when the connection is over. A test may break it in
-    many ways: `close`, `fail`, `cut`, `silence`, `say`, `end_early`, and `chunk_bytes` for the size of the pieces it is
-    sent in.
+    `take` returns the pending notifications, `leave` is called at the end. A test may disturb it in many ways: `close`,
+    `fail`, `cut`, `silence`, `say`, `end_early`, and `chunk_bytes` for the size of the chunks.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Stream:
         self._more.set()
 
     def close(self) -> None:
-        """End the answer in order: the connection's time is over, the subscriptions live on."""
+        """End the answer in order, as after the requested time; the subscriptions remain."""
         self._end(success(OPERATION, M("ConnectionStatus", "Closed")))
 
     def fail(self, code: str) -> None:
@@ -79,7 +78,7 @@ class Stream:
         self.wake()
 
     def end_early(self, ends: StreamEnds, identifiers: Sequence[str]) -> None:
-        """Send what `ends` says instead of everything else; `identifiers` are those of all subscriptions."""
+        """Send only what `ends` says, and end; `identifiers` are those of all subscriptions."""
         problem, closed = Refusal(ends.code, "Simulated."), M("ConnectionStatus", "Closed")
         signs = [success(OPERATION, M("ConnectionStatus", "OK"))] * ends.envelopes
         self._cut = ends.how is Ending.CUT
@@ -98,14 +97,14 @@ class Stream:
             self._early.append(self._heartbeat()[:200])
 
     def report(self, identifiers: Sequence[str]) -> None:
-        """Tell that these subscriptions are not there; the others on the connection get nothing any more."""
+        """Report these subscriptions as unknown; the others on the connection get no more events."""
         problem = Refusal("ErrorSubscriptionNotFound", "The subscription was not found.")
         lost = M("ErrorSubscriptionIds", *(T("SubscriptionId", each) for each in identifiers))
         self._reported.update(identifiers)
         self.say(_envelope(failure(OPERATION, problem, lost)))
 
     async def chunks(self, seconds: float) -> AsyncGenerator[bytes, None]:
-        """Yield the answer's bytes until its time is over. Raises BrokenOff to have the connection cut."""
+        """Yield the bytes of the answer until its time is over. Raises BrokenOff to abort the connection."""
         loop = asyncio.get_running_loop()
         over = loop.time() + seconds
         try:
@@ -182,7 +181,7 @@ EVENTS = {Edit.ADDED: "CreatedEvent", Edit.CHANGED: "ModifiedEvent", Edit.REMOVE
 
 @dataclass(slots=True)
 class Subscription:
-    """One mailbox's calendar, told to one subscriber. `waiting` are the events that no connection has taken yet."""
+    """A subscription to one calendar. `waiting` are the events that no connection has taken yet."""
 
     id: str
     mailbox: str
@@ -194,7 +193,7 @@ class Subscription:
 
 
 class Subscriptions:
-    """All subscriptions of the server and the connections that carry them; `now` tells how long nobody asked."""
+    """All subscriptions of the server and the connections that carry them; `now` is used to expire unused ones."""
 
     def __init__(self, world: World, behaviour: Behaviour, now: Callable[[], datetime]) -> None:
         self._behaviour = behaviour
@@ -209,7 +208,7 @@ class Subscriptions:
         return [each for each in self._all.values() if each.mailbox == mailbox.casefold()]
 
     def subscribe(self, mailbox: str, back_end: str, events: Sequence[str]) -> str:
-        """Return the id of a new subscription. Raises Refusal when the mailbox has too many."""
+        """Return the id of a new subscription. Raises Refusal if the mailbox has too many."""
         if len(self.of(mailbox)) >= self._behaviour.subscriptions_per_mailbox:
             raise Refusal("ErrorExceededSubscriptionCount", "You have exceeded the available subscriptions.")
         identifier = base64.b64encode(f"{back_end}/{uuid.uuid4()}".encode()).decode()
@@ -219,15 +218,15 @@ class Subscriptions:
         return identifier
 
     def unsubscribe(self, identifier: str) -> None:
-        """End a subscription. Raises Refusal when there is none of that id."""
+        """End a subscription. Raises Refusal if there is none with that id."""
         if self._all.pop(identifier, None) is None:
             raise Refusal("ErrorSubscriptionNotFound", "The subscription was not found.")
 
     def connect(self, identifiers: Sequence[str], back_end: str, mailbox: str | None, account: str) -> Stream:
-        """Return a connection for subscriptions, which takes them away from any other.
+        """Return a connection for subscriptions, which takes them over from any other connection.
 
-        It is charged to the impersonated `mailbox`, or to the account. Raises Refusal for too many connections of one
-        of them, and for too many mailboxes in one connection.
+        It is charged to the impersonated `mailbox`, or to the account. Raises Refusal if that has too many connections,
+        or if there are too many mailboxes on this one.
         """
         self._expire()
         charged = mailbox or account
@@ -251,7 +250,7 @@ class Subscriptions:
         return stream
 
     def lose(self, *mailboxes: str) -> None:
-        """Drop the subscriptions of some mailboxes, or all of them, like a restarted server."""
+        """Drop the subscriptions of some mailboxes, or of all, as a restarted server does."""
         gone = [one for one in self._all.values() if not mailboxes or one.mailbox in map(str.casefold, mailboxes)]
         for subscription in gone:
             del self._all[subscription.id]
@@ -291,7 +290,7 @@ class Subscriptions:
                     subscription.stream.wake()
 
     def _events(self, mailbox: str, edit: Edit, entry: Entry, wanted: frozenset[str]) -> list[Element]:
-        """A change of one occurrence is told as a change of its series; the folder changes with every item."""
+        """Return the events of a change: of the item, or the series of an occurrence, and of the folder."""
         item = entry if isinstance(entry, CalendarItem) else entry.first
         told = T("ItemId", Id=item_id(mailbox, item), ChangeKey=change_key(item))
         folder = T("FolderId", Id=FOLDER_ID, ChangeKey=FOLDER_ID[:8])

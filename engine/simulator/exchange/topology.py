@@ -43,7 +43,7 @@ class Route:
 
 
 class Homes:
-    """All mailboxes are at home at `usual` until they move. Addresses are compared regardless of case."""
+    """The home of every mailbox: `usual` until it is moved. Addresses are compared ignoring case."""
 
     def __init__(self, usual: Home) -> None:
         self.usual = usual
@@ -59,12 +59,12 @@ class Homes:
         self._moved[mailbox.casefold()] = home
 
     def is_served_at(self, mailbox: str, host: str) -> bool:
-        """Return whether EWS under this host name serves the mailbox; localhost serves all."""
+        """Return whether EWS at this host name serves the mailbox; localhost serves all."""
         home = self.of(mailbox)
         return host in ("localhost", home.external_host, home.internal_host)
 
     def back_end_of(self, mailbox: str) -> str:
-        """Return the back end that a mailbox is on: one of the group's, the same one every time."""
+        """Return the back end of a mailbox: one of its group, always the same one."""
         number = zlib.crc32(mailbox.casefold().encode()) % BACK_ENDS + 1
         return f"{self.of(mailbox).group}-EX{number}"
 
@@ -101,31 +101,33 @@ def _affinity_cookie(headers: Mapping[str, str]) -> str:
 class Behaviour:
     """Behaviour of this server where the documentation leaves it open.
 
-    `impersonation_refused_in`: a mailbox that may not be (or cannot be) impersonated is told in a SOAP fault with HTTP
-    500, or in a response message with HTTP 200. `no_results_class`: the class of ErrorNameResolutionNoResults.
-    `names_match`: ResolveNames finds who has an address that begins like the entry, as Exchange does, or that has it
-    anywhere, as another server does. `lists_addresses`: it tells the (first three) addresses of whom it finds, where
-    they are asked for. `secondary_impersonation`: a secondary address may be named as SmtpAddress.
-    `unknown_pox_address`: the ErrorCode of POX autodiscover for an address that nobody has.
-    `caller_has_mailbox`: whether the service account has a mailbox of its own, which ResolveNames wants without
-    impersonation. `app_only`: whoever asks is an application, which no mailbox belongs to, so every request has to
-    impersonate one, as in Exchange Online.
+    `impersonation_refused_in`: whether a refused impersonation is reported in a SOAP fault with HTTP 500, or in a
+    response message with HTTP 200. `no_results_class`: the class of ErrorNameResolutionNoResults. `names_match`:
+    ResolveNames finds addresses that begin with the entry, as Exchange does, or that contain it, as another server
+    does.
+    `lists_addresses`: it lists the first three addresses of each match on request. `secondary_impersonation`: a
+    secondary address is accepted as SmtpAddress. `unknown_pox_address`: the ErrorCode of POX autodiscover for an
+    unknown
+    address. `caller_has_mailbox`: whether the service account has a mailbox of its own, which ResolveNames requires
+    without impersonation. `app_only`: the caller is an application without a mailbox, so every request has to
+    impersonate
+    one, as in Exchange Online.
 
-    `expands_series`: a CalendarView shows the occurrences of a series; other servers show its master as it is.
-    `tells_completeness`: IncludesLastItemInRange is true where everything is there; some servers never say so.
+    `expands_series`: a CalendarView contains the occurrences of a series; other servers return its master instead.
+    `tells_completeness`: IncludesLastItemInRange is true if nothing was left out; some servers never set it.
 
-    Of streams: `heartbeat_seconds` between two signs of life (a real server takes 45), with a StatusEvent in them if
-    `heartbeats_with_status_event`; an XML declaration before every envelope or before the first alone
-    (`declares_every_envelope`); events on items and the folder, or on the folder alone (`folder_events_only`).
+    Of streams: `heartbeat_seconds` between two heartbeats (a real server takes 45), which contain a StatusEvent if
+    `heartbeats_with_status_event`; an XML declaration before every envelope or only before the first
+    (`declares_every_envelope`); events on items and the folder, or only on the folder (`folder_events_only`).
     `affinity_cookie_required`: without the cookie GetStreamingEvents ends up at another back end; unless
     `affinity_works` (a load balancer that drops cookies and headers) it always does, even for a single mailbox.
-    `subscriptions_of_the_impersonated`: a connection carries only those of the mailbox that it is opened for, as at a
-    server that is not Microsoft's. `unknown_subscriptions` are "reported" on a connection that stays open, or the
+    `subscriptions_of_the_impersonated`: a connection carries only those of the mailbox that it is opened for, as with
+    a server that is not Microsoft's. `unknown_subscriptions` are "reported" on a connection that stays open, or the
     connection is "refused" with their ids.
-    `mailboxes_per_stream` is how many mailboxes' subscriptions one connection may carry, `subscriptions_per_mailbox`
-    the throttling policy's EwsMaxSubscriptions, `hanging_connections` the HangingConnectionLimit of each account or
-    impersonated mailbox.
-    `unconnected_subscriptions_last` is how long a subscription lives that no connection asks for.
+    `mailboxes_per_stream` is the number of mailboxes whose subscriptions one connection may carry,
+    `subscriptions_per_mailbox` the EwsMaxSubscriptions of the throttling policy, `hanging_connections` the
+    HangingConnectionLimit of each account or impersonated mailbox.
+    `unconnected_subscriptions_last` is the lifetime of a subscription that no connection uses.
     """
 
     impersonation_refused_in: Literal["fault", "response"] = "fault"

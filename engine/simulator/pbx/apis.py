@@ -22,10 +22,10 @@ from engine.simulator.pbx.state import (
 )
 
 _OWN = "tel:"
-"""The contact of a presence that names none: the user's own."""
+"""The contact of a presence without one: the user's own."""
 
 _WITHOUT_EFFECT = ("DelAlienCall", "AddProfile", "DelProfile", "UpdateProfile")
-"""Documented, and of no consequence for presence."""
+"""Messages that are documented and do not affect presence."""
 
 
 class _Sender(Protocol):
@@ -58,7 +58,7 @@ class PresenceApi:
         operation(message)
 
     def changed(self, guid: str) -> None:
-        """Send PresenceUpdate when the client has subscribed to that user."""
+        """Send PresenceUpdate if the client has subscribed to that user."""
         if guid in self._subscriptions:
             presence = msgspec.to_builtins(self._pbx.board.entries(guid))
             src = self._subscriptions[guid]
@@ -83,7 +83,7 @@ class PresenceApi:
             self._send(answer, self._pbx.behaviour.result_delay)
 
     def _target(self, message: Message) -> str:
-        """Return whose presence it is: `guid`, or the user named `sip`."""
+        """Return the guid of the user whose presence is meant: `guid`, or the user named `sip`."""
         guid = str(message.get("guid") or "")
         if not guid:
             return self._pbx.guids_by_name.get(str(message.get("sip")), "")
@@ -172,7 +172,7 @@ class TableUsersApi:
                 raise ProtocolBroken(f"{mt} is unknown, a change, or comes before ReplicateStart")
 
     def changed(self, mt: str, user: PbxUser) -> None:
-        """Tell of a change, also during the initial copy."""
+        """Report a change, also during the initial copy."""
         publication = self._publication
         if publication is not None and publication.includes(user):
             row = self._row(user, publication)
@@ -230,7 +230,7 @@ _ENDS: dict[EndOfCopy, Message] = {
 
 
 def _columns_asked_for(request: Message) -> frozenset[str] | None:
-    """Return the columns of a ReplicateStart; None unless all are known and asked for with `{}` or `update`."""
+    """Return the columns of a ReplicateStart; None unless all are known and requested with `{}` or `update`."""
     columns = request.get("columns")
     if not isinstance(columns, dict) or "guid" not in columns or not columns.keys() <= COLUMNS:
         return None
@@ -239,7 +239,7 @@ def _columns_asked_for(request: Message) -> frozenset[str] | None:
 
 
 def _columns_to_change(request: Message) -> frozenset[str]:
-    """Return the columns that a ReplicateStart announces changes of."""
+    """Return the columns that a ReplicateStart announces to change."""
     columns = request.get("columns")
     entries = columns.items() if isinstance(columns, dict) else ()
     return frozenset(name for name, value in entries if isinstance(value, dict) and value.get("update") is True)

@@ -40,19 +40,19 @@ class Login(Protocol):
     done: bool
 
     def start(self, connection: "AppConnection") -> None:
-        """The socket has opened."""
+        """Called when the socket has opened."""
         ...
 
     def receive(self, connection: "AppConnection", mt: str, message: Message) -> None:
-        """Take a message of the base protocol. Raises `ProtocolBroken`."""
+        """Process a message of the base protocol. Raises `ProtocolBroken`."""
         ...
 
 
 class AppConnection:
     """Implements `Client` for one WebSocket. Protocol violations end the connection, as with a strict PBX.
 
-    `drop` resets the TCP connection, `vanish` closes it behind what was sent; `apis` are those the App object may use,
-    None: as the PBX's behaviour says.
+    `drop` resets the TCP connection, `vanish` closes it after the data sent; `apis` are those the App object may use,
+    None: those of the PBX's behaviour.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class AppConnection:
         self._presence = PresenceApi(pbx, self.send)
 
     async def serve(self) -> None:
-        """Answer until the connection ends."""
+        """Serve the connection until it ends."""
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self._write(tasks))
             self._login.start(self)
@@ -105,7 +105,7 @@ class AppConnection:
         self._outbox.put_nowait((message, delay))
 
     async def ping_and_vanish(self) -> None:
-        """Send a ping and close the TCP connection behind it, so that the answer finds nobody."""
+        """Send a ping and close the TCP connection after it, so that the answer cannot be delivered."""
         with suppress(ConnectionError):  # it is vanishing already
             await self._socket.ping()
         self._vanish()
@@ -147,7 +147,7 @@ class AppConnection:
             await self._socket.send_str(self._written(message))
 
     def _written(self, message: Message) -> str:
-        """Return compact JSON, as a PBX writes it, without what the behaviour says that this one leaves out."""
+        """Return compact JSON, as a PBX writes it, without the members that this one leaves out by its behaviour."""
         behaviour = self._pbx.behaviour
         if _is_answer(message):
             kept = {"api": behaviour.names_api, "src": behaviour.echoes_src}
@@ -193,8 +193,8 @@ def _is_answer(message: Message) -> bool:
 class AppObject:
     """An App object with "Websocket" ticked. `url` is its URL, `password` None the one of the PBX's other object.
 
-    `apis` None: as the PBX's behaviour says. With `user` it is not the object that logs in but a user opening the app;
-    such a log-in `names_object` or does not, as in the examples of the SDK.
+    `apis` None: those of the PBX's behaviour. With `user`, a user who opens the app logs in instead of the object; such
+    a log-in `names_object` or does not, as in the examples of the SDK.
     """
 
     url: str
@@ -208,12 +208,13 @@ class AppObject:
 
     @property
     def app(self) -> str:
-        """The last part of the URL, by which the log-in names the app."""
+        """The last part of the URL, which is the app name in the log-in."""
         return self.url.rpartition("/")[2]
 
     @property
     def websocket_url(self) -> str:
-        """Where the PBX connects: the URL without its last part (innovaphone SDK, AppWebsocket)."""
+        """The URL that the PBX connects to: that of the object without its last part (innovaphone SDK,
+        AppWebsocket)."""
         return "ws" + self.url.rpartition("/")[0].removeprefix("http")
 
 
@@ -244,7 +245,7 @@ _LONGEST_CHALLENGE = 16
 
 
 class AppLogsIn:
-    """The app opened the socket and has to prove the password of the App object it names."""
+    """The log-in of an app that opened the socket: it has to prove the password of the App object that it names."""
 
     def __init__(self, pbx: PbxState) -> None:
         self.done = False
@@ -252,7 +253,7 @@ class AppLogsIn:
         self._challenge: str | None = None
 
     def start(self, connection: AppConnection) -> None:
-        """Nothing: the app begins."""
+        """Do nothing, because the app begins."""
 
     def receive(self, connection: AppConnection, mt: str, message: Message) -> None:
         """Answer AppChallenge and AppLogin."""
@@ -291,7 +292,7 @@ class AppLogsIn:
 
 
 class PbxLogsIn:
-    """The PBX opened the socket, as it does for an App object with "Websocket", and proves the object's password."""
+    """The log-in of the PBX, which opens the socket for an App object with "Websocket", and proves its password."""
 
     def __init__(self, pbx: PbxState, app_object: AppObject) -> None:
         self.done = False
@@ -349,7 +350,7 @@ def new_challenge() -> str:
 
 
 def digest_of(login: Message, challenge: str, password: Secret) -> str:
-    """Return the digest of an AppLogin; an info member counts as it is sent (innovaphone SDK, AppWebsocket)."""
+    """Return the digest of an AppLogin; `info` is included as it is sent (innovaphone SDK, AppWebsocket)."""
     fields = [login.get(name, "") for name in ("app", "domain", "sip", "guid", "dn")]
     if "info" in login:
         fields.append(json.dumps(login["info"], ensure_ascii=False, separators=(",", ":")))
@@ -358,6 +359,6 @@ def digest_of(login: Message, challenge: str, password: Secret) -> str:
 
 
 def proves_password(login: Message, app: str, password: Secret, challenge: str) -> bool:
-    """Return whether an AppLogin is for the App object `app` and carries the digest of its password."""
+    """Return whether an AppLogin is for the App object `app` and has the digest of its password."""
     expected = digest_of(login, challenge, password)
     return login.get("app") == app and hmac.compare_digest(str(login.get("digest", "")).encode(), expected.encode())

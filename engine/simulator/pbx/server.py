@@ -25,10 +25,10 @@ MANUAL = "tel:"
 
 
 class PbxSimulator:
-    """An innovaphone PBX with one App object, serving while it is entered as a context manager.
+    """Context manager that runs an innovaphone PBX with one App object.
 
-    `tls` None means plain WebSocket; it may be changed between `stop` and `start`. `clock` stamps the ledger and
-    measures delays. `on_write` hears of every SetPresence that was accepted. `reconnect_seconds` are real ones.
+    `tls` None means plain WebSocket; it may be changed between `stop` and `start`. `clock` dates the ledger and
+    measures delays. `on_write` is called for every SetPresence that was accepted. `reconnect_seconds` are real ones.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class PbxSimulator:
         self._pbx.put_presence(guid, Entry(CALENDAR, activity, note))
 
     def forget_presences(self) -> None:
-        """Behave like another PBX with the same users: no presence is set yet."""
+        """Behave like another PBX with the same users, where no presence is set yet."""
         for guid in self._pbx.users:
             self._pbx.board.forget(guid)
 
@@ -186,7 +186,8 @@ class PbxSimulator:
 
     @asynccontextmanager
     async def connecting(self, app_object: AppObject, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
-        """Be connected to the app of an App object, and again after `reconnect_seconds` whenever that ends.
+        """Context manager that keeps the PBX connected to the app of an App object; it reconnects after
+        `reconnect_seconds`.
 
         `tls` verifies the app's certificate.
         """

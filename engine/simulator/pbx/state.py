@@ -24,7 +24,7 @@ class ClearSemantics(StrEnum):
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Presence of a user from one source; `status` is "open" if the PBX knows that the user is reachable."""
+    """Presence of a user from one source; `status` is "open" if the PBX knows the user to be reachable."""
 
     contact: str
     activity: str = ""
@@ -72,7 +72,7 @@ class PbxInfoSent(StrEnum):
 
     NEVER = "never"
     BEFORE_LOGIN = "before log-in"
-    """A fault, in either direction; where the PBX logs in, it comes afterwards as well."""
+    """A fault, in either direction: before the log-in; if the PBX logs in, again after it."""
     AFTER_LOGIN = "after log-in"
     NEVER_AT_ALL = "never, not even where the PBX logs in"
 
@@ -102,15 +102,14 @@ class EndOfCopy(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Behaviour:
-    """Switches; may be changed at any time and apply from the next message on, `clears` from the start.
+    """Switches that may be changed at any time and apply from the next message on, but `clears` only from the start.
 
-    `result_delay` (seconds by the injected clock) holds back every SetPresenceResult, `answers_presence` off holds
-    them back for good. `refused_presence` maps a guid to the errorText its SetPresence gets. `garbage` takes the
-    place of the next message if that is an answer, and comes before it otherwise: of a change, TCP loses nothing.
-    `notes_cut_at` is the length from which notes are cut, `notes_refused_from` the one from which
-    they are refused. `sends_pings` puts a ping before every message; whether pings are answered holds from the next
-    connection on. `names_api` and `echoes_src` off leave `api` and `src` out of results, `guids_in_capitals` writes
-    guids with large letters.
+    `result_delay` (seconds by the injected clock) delays every SetPresenceResult; with `answers_presence` off there is
+    none. `refused_presence` maps a guid to the errorText for its SetPresence. `garbage` replaces the next message if
+    that is an answer, and precedes it otherwise, because TCP loses no changes. `notes_cut_at` is the length from which
+    notes are cut, `notes_refused_from` the one from which they are refused. `sends_pings` puts a ping before every
+    message; whether pings are answered applies from the next connection on. `names_api` and `echoes_src` off leave
+    `api` and `src` out of results, `guids_in_capitals` writes guids in capitals.
     """
 
     clears: ClearSemantics = ClearSemantics.REMOVES_ENTRY
@@ -144,7 +143,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class PresenceWrite:
-    """One SetPresence; `activity` and `note` are None where the message had none."""
+    """One SetPresence; `activity` and `note` are None if the message had none."""
 
     at: datetime
     guid: str
@@ -206,7 +205,7 @@ COLUMNS = frozenset(
         *("forks", "wakeups"),
     }
 )
-"""What the table offers (innovaphone SDK, PbxTableUsers)."""
+"""Columns of the table (innovaphone SDK, PbxTableUsers)."""
 
 
 class PbxUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,7 +225,7 @@ class PbxUser(msgspec.Struct, frozen=True, kw_only=True):
     e164: str = ""
 
     def row(self, columns: frozenset[str]) -> dict[str, object]:
-        """Return those of `columns` that are not empty; the PBX leaves empty ones out."""
+        """Return the values of `columns`; empty ones are left out, as the PBX does."""
         values: dict[str, object] = {
             "guid": self.guid,
             "h323": self.h323,

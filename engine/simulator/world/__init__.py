@@ -1,4 +1,4 @@
-"""People of corp.example and their calendars: the data shared by all simulators."""
+"""The simulated world: people of corp.example and their calendars, shared by all simulators."""
 
 from engine.simulator.world.scenarios import corp_world, generate
 from engine.simulator.world.world import (

@@ -1,4 +1,4 @@
-"""Scenarios: corp.example from its table, generated companies of any size, and surprises for the demo."""
+"""Scenarios: corp.example from its table, generated companies of any size, and edits for the demo."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One appointment. `at` is a local time span "09:00-10:30"; without it the row is about whole `days`.
+    """One appointment. `at` is a local time span "09:00-10:30"; without it the appointment lasts whole `days`.
 
     `day` counts from the world's own day. `repeat` makes it a series that has run for weeks, with the exceptions
     `changed` and the days of `deleted` left out.
@@ -49,7 +49,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class MeetingRow(Row, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An appointment that stands in the calendars of its organizer (a person's name) and of all `attendees`."""
+    """An appointment in the calendars of its organizer (a person's name) and of all `attendees`."""
 
     attendees: tuple[str, ...]
 
@@ -149,7 +149,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def corp_world(day: date, zone: ZoneInfo = BERLIN) -> World:
     """Return corp.example around `day`, the same for the same arguments.
 
-    Appointments lie at the local times of `zone`. What recurs on workdays is missing when `day` is none.
+    Appointments are at local times of `zone`. Those that recur on workdays are missing if `day` is not one.
     """
     table = msgspec.toml.decode(files(__package__).joinpath("corp.toml").read_bytes(), type=Table)
     world = World(day, zone, [table.person_of(row) for row in table.person])
@@ -163,10 +163,10 @@ SHOWN_AS = (ShowAs.BUSY, ShowAs.BUSY, ShowAs.BUSY, ShowAs.TENTATIVE, ShowAs.OOF,
 
 
 def generate(people: int, appointments: int, day: date, zone: ZoneInfo, domain: str = "corp.example") -> World:
-    """Return a world of that many people, each with that many appointments of half an hour in the days from `day` on.
+    """Return a world of that many people, each with that many appointments of half an hour on the days from `day` on.
 
-    A day holds 22 of them; what does not fit goes to the days after. Odd and even people differ by a quarter of an
-    hour. The same arguments always give the same world.
+    A day has room for 22 of them; the rest follow on later days. Odd and even people differ by a quarter of an hour.
+    The same arguments always give the same world.
     """
     owners = [_person(number, domain) for number in range(people)]
     world = World(day, zone, owners)
@@ -215,7 +215,7 @@ async def surprises(world: World, clock: Clock) -> AsyncIterator[str]:
     await clock.sleep_until(world.instant(AD_HOC))
     person = world.person("zoe.vandijk")
     world.put(person.mailbox or "", world.appointment("ad hoc", "10:00-10:45", subject="Kunde Nord ruft an"))
-    yield f"{person.display_name}: an appointment out of the blue"
+    yield f"{person.display_name}: a new appointment at short notice"
 
 
 def _holders(world: World, subject: str) -> Iterator[tuple[Person, CalendarItem]]:

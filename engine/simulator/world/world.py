@@ -44,7 +44,7 @@ class Correspondent(msgspec.Struct, frozen=True):
 
 
 class ZoneTold(msgspec.Struct, frozen=True):
-    """A time zone as the program that made an item wrote it: any id and name, and `rules` of an IANA zone or none."""
+    """The time zone that the creating program stated: any id and name, and the `rules` of an IANA zone or none."""
 
     id: str
     name: str = ""
@@ -54,13 +54,14 @@ class ZoneTold(msgspec.Struct, frozen=True):
 class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One item of one calendar, or one occurrence of a series.
 
-    `key` names it within its calendar. `start` and `end` are aware UTC instants; an all-day item lasts from local
-    midnight to local midnight of `zone` (IANA), the time zone it was made in. `organizer` is None for an appointment
-    nobody else was invited to. `uid` ties together what belongs to one meeting or series.
+    `key` identifies it within its calendar. `start` and `end` are aware UTC instants; an all-day item lasts from local
+    midnight to local midnight of `zone` (IANA), the time zone it was created in. `organizer` is None for an appointment
+    without invitations. `uid` is the same for all items of one meeting or series.
 
-    A server may tell it otherwise than it is: `zone_told` in place of `zone`, `told` in place of any other property by
-    its FieldURI (None: not at all), GetItem answers it with the code `get_item_error`, and FindItem
-    whatever it is among with `find_item_error`.
+    A server may misrepresent it: it returns `zone_told` instead of `zone`, and `told` instead of other properties, by
+    FieldURI (None: left out). GetItem fails for it with the code `get_item_error`, FindItem for every view that
+    contains
+    it with `find_item_error`.
     """
 
     key: str
@@ -111,8 +112,8 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """A recurring item: `first`, and the same wall-clock time every `interval` days up to `last`, both included.
 
-    `changed` holds the exceptions by the local date they would have been on, `deleted` the dates that fall out. The
-    occurrence of a date has the key `<key of the series>@<date>`, and so should an exception.
+    `changed` are the exceptions by their original local date, `deleted` the dates without an occurrence. The occurrence
+    of a date has the key `<key of the series>@<date>`, and so should an exception.
     """
 
     first: CalendarItem
@@ -124,7 +125,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def master(self) -> CalendarItem:
-        """The item that holds the recurrence, which no view shows that expands it."""
+        """The recurring master, which expanded views do not contain."""
         return msgspec.structs.replace(self.first, kind=ItemKind.RECURRING_MASTER)
 
     @property
@@ -144,7 +145,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         yield from (item for item in self.changed.values() if item.overlaps(start, end))
 
     def occurrence_on(self, day: date) -> CalendarItem:
-        """Return the plain occurrence of that local date: the clock on the wall recurs, not the distance in hours."""
+        """Return the regular occurrence on that local date, at the same local time as the others."""
         zone = ZoneInfo(self.first.zone)
         shift = day - self._first_day
         return msgspec.structs.replace(
@@ -156,7 +157,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def find(self, key: str) -> CalendarItem | None:
-        """Return the occurrence or exception of that key, None when the series has no such."""
+        """Return the occurrence or exception with that key, None if there is none."""
         changed = next((item for item in self.changed.values() if item.key == key), None)
         if changed is not None:
             return changed
@@ -187,14 +188,13 @@ def _later(instant: datetime, shift: timedelta, zone: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One person: a user object of the PBX and, mostly, a mailbox.
+    """One person: a user object of the PBX and usually a mailbox.
 
     `name` is the h323 name, `pbx_addresses` the e-mail entries of the user object. `mailbox` is the primary SMTP
-    address, None for who has no mailbox; `proxy_addresses` are the further ones mail arrives under, and what else the
-    directory knows with a prefix ("sip:…", "X500:…"). `mailbox_type` is what the directory says it is.
-    `free_busy_refusal` is the response code that free/busy has for the mailbox, "" where there is none.
-    `may_impersonate` tells whether the mailbox is in the scope of the service account's role, `shares_free_busy`
-    whether everybody may see when its owner is busy, as is usual.
+    address, None without a mailbox; `proxy_addresses` are its secondary addresses, and others with a prefix ("sip:…",
+    "X500:…"). `mailbox_type` is its type in the directory. `free_busy_refusal` is the response code of free/busy
+    requests for the mailbox, "" for none. `may_impersonate` is whether the mailbox is in the scope of the service
+    account's role, `shares_free_busy` whether everybody may see its free/busy times, as is usual.
     """
 
     name: str
@@ -228,8 +228,8 @@ Listener: TypeAlias = Callable[[str, Edit, Entry], None]
 class World:
     """People and their calendars, empty at first, around one `day` of the time zone `zone`.
 
-    Mailboxes and addresses are compared regardless of case. Entries may be put in and taken out at any time; every
-    other part stays as it was built.
+    Mailboxes and addresses are compared ignoring case. Entries may be added and removed at any time; everything else
+    stays unchanged.
     """
 
     def __init__(self, day: date, zone: ZoneInfo, people: Iterable[Person]) -> None:
@@ -256,7 +256,7 @@ class World:
         return self._owners.get(address.casefold())
 
     def occurrences(self, mailbox: str, start: datetime, end: datetime) -> list[CalendarItem]:
-        """Return what is in the view [start, end) of the calendar, series expanded, in order of start.
+        """Return the items in the view [start, end) of the calendar, series expanded, in order of start.
 
         Raises KeyError if `mailbox` is nobody's primary address.
         """
@@ -265,12 +265,12 @@ class World:
         return sorted(found, key=lambda item: (item.start, item.end, item.key))
 
     def as_appointments(self, mailbox: str, start: datetime, end: datetime) -> tuple[Appointment, ...]:
-        """Return the appointments expected of a calendar source for that window: declined meetings are left out."""
+        """Return the appointments that a calendar source should return for that window, without declined meetings."""
         items = self.occurrences(mailbox, start, end)
         return tuple(item.as_appointment() for item in items if item.response is not Response.DECLINE)
 
     def item(self, mailbox: str, key: str) -> CalendarItem | None:
-        """Return the item, occurrence or exception of that key, or None if it does not exist, or no longer does."""
+        """Return the item, occurrence or exception with that key, None if it does not exist."""
         calendar = self._calendars.get(mailbox.casefold(), {})
         entry = calendar.get(key) or calendar.get(key.partition("@")[0])
         return entry.find(key) if isinstance(entry, Series) else entry
