@@ -1,4 +1,4 @@
-"""Diagnosis of a failed request: its meaning, and the command to type, from the tables that decide the retries."""
+"""Diagnosis of a failed request: its meaning and the command to type, from the tables that decide the retries."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -81,7 +81,7 @@ class LoginUnproved(ExchangeUnreachable):
 
 
 class LedElsewhere(ExchangeFailure):
-    """EWS redirects to EWS at another address."""
+    """EWS redirects to another address that looks like EWS."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -275,7 +275,7 @@ class ImpersonationRightMissing(ExchangeFailure):
 
 
 class OnlyFreeBusy(ExchangeFailure):
-    """Nobody may be impersonated, so only what everybody in the organisation may see is read: free/busy."""
+    """No mailbox may be impersonated, so only free/busy is read, which everybody in the organisation may see."""
 
     fault = Fault.PERMISSION
     scope = Scope.SERVICE
@@ -329,7 +329,7 @@ class EwsForbidden(ExchangeFailure):
 
     fault = Fault.PERMISSION
     scope = Scope.SERVICE
-    meaning = "Exchange does not let the service account use its web services"
+    meaning = "Exchange does not allow the service account to use its web services"
     remedy = (
         "Check that EWS is enabled for the organisation and the service account, and that neither a policy "
         "(EwsApplicationAccessPolicy, EwsAllowedAppIDs) nor IIS or a proxy in front of it forbids access."

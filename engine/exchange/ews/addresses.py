@@ -1,4 +1,4 @@
-"""What counts as an SMTP address: in what we are told to look for, and in what Exchange tells."""
+"""Recognition and comparison of SMTP addresses, from the PBX and in the responses of Exchange."""
 
 import re
 from unicodedata import normalize
@@ -14,16 +14,16 @@ _ADDRESS = re.compile(rf"[!-?A-~]{{1,256}}@[A-Za-z0-9.-]{{1,{_LONGEST_DOMAIN}}}"
 
 
 def is_smtp_address(text: str) -> bool:
-    """Tell whether `text` can be the address of an Exchange mailbox."""
+    """Return whether `text` may be the address of an Exchange mailbox."""
     return _ADDRESS.fullmatch(text) is not None
 
 
 def smtp_address(text: str) -> str:
-    """Return the address of an Exchange mailbox that `text` is, its domain in ASCII; "" where it cannot be one.
+    """Return `text` as the address of an Exchange mailbox, with its domain in ASCII; "" if it cannot be one.
 
-    A domain with other letters is meant as it is registered (RFC 5891): user@münchen.example has its mail at
-    xn--mnchen-3ya.example. Capitals and accents of their own are taken for what they look like (RFC 5895), and nothing
-    else is: a letter that only resembles another is in somebody else's domain. Before the @ there is ASCII alone.
+    An internationalised domain is converted to the form in which it is registered (RFC 5891): user@münchen.example
+    becomes user@xn--mnchen-3ya.example. Capitals and combining accents are normalised first (RFC 5895), and nothing
+    else is: a look-alike letter belongs to another domain. Before the @ only ASCII is allowed.
     """
     local, _, domain = text.rstrip(".").rpartition("@")
     if not domain.isascii():
@@ -38,9 +38,9 @@ def smtp_address(text: str) -> str:
 
 
 def same_address(one: str, other: str) -> bool:
-    """Tell whether both are the same SMTP address: in ASCII, regardless of case and of a dot that ends the domain.
+    """Return whether both are the same SMTP address: in ASCII, ignoring case and a trailing dot of the domain.
 
-    Nothing else is taken for equal: what Unicode or a server's search finds alike may be somebody else's.
+    Nothing else counts as equal: what Unicode or a server's search finds similar may belong to another person.
     """
     return one.isascii() and other.isascii() and one.lower().rstrip(".") == other.lower().rstrip(".")
 
@@ -51,7 +51,7 @@ def domain_of(address: str) -> str:
 
 
 def told_address(mailbox: Element) -> str | None:
-    """Return the address in a Mailbox element (EmailAddressType), None when it is not an SMTP one."""
+    """Return the address in a Mailbox element (EmailAddressType), None if it is not an SMTP address."""
     address = text_of(mailbox, f"{TYPES}EmailAddress")
     routing = text_of(mailbox, f"{TYPES}RoutingType") or "SMTP"
     return address if routing.upper() == "SMTP" and is_smtp_address(address) else None

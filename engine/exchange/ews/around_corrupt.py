@@ -1,6 +1,7 @@
-"""Reads a calendar around items that keep Exchange from answering for the others: the window is narrowed to them.
+"""Reading a calendar that contains corrupt items: a search narrows down where they are, and the rest is read.
 
-One corrupt item has a whole FindItem refused (ErrorItemCorrupt and its kind), and the answer does not tell which it is.
+Because of one corrupt item Exchange refuses the whole FindItem (ErrorItemCorrupt and similar codes), and the response
+does not say which item it is.
 """
 
 from collections import deque
@@ -12,11 +13,11 @@ from engine.exchange.errors import CalendarItemCorrupt
 from engine.exchange.source import Window
 
 NARROWEST = timedelta(minutes=15)
-"""No part is made shorter than that: who is busy for less than that is hardly missed."""
+"""Parts are not made shorter than this; losing such a short appointment matters little."""
 
 MOST_READS = 24
-"""Requests of one search: for an item of up to two hours in a window of four days that is enough, wherever it lies,
-and leaves some for a second item where it does not lie across a middle. Two thirds of what a mailbox gets at once."""
+"""The requests of one search: enough for an item of up to two hours anywhere in a window of four days, and for a
+second item unless one of them crosses the middle of a part. This is two thirds of the burst allowed per mailbox."""
 
 FoundItems = dict[str, Appointment]
 ReadWindow = Callable[[Window], Awaitable[FoundItems]]
@@ -25,9 +26,9 @@ ReadWindow = Callable[[Window], Awaitable[FoundItems]]
 async def read_around(
     read: ReadWindow, window: Window, known: Sequence[Window]
 ) -> tuple[FoundItems, tuple[Window, ...]]:
-    """Return what can be read of `window`, which was refused, and the parts that cannot; `known` were so last time.
+    """Return what can be read of `window`, which was refused as a whole, and the parts that cannot be read.
 
-    Raises `CalendarItemCorrupt` where nothing can be read.
+    `known` are the parts that could not be read last time. Raises `CalendarItemCorrupt` if nothing can be read.
     """
     search = _Search(read)
     search.unreadable += (part for part in known if part.start < window.end and part.end > window.start)
@@ -40,7 +41,7 @@ async def read_around(
 
 
 class _Search:
-    """One search: what was read, what was refused and may be narrowed down, and what was given up."""
+    """The state of one search: what was read, the refused parts to be narrowed down, and the parts given up."""
 
     def __init__(self, read: ReadWindow) -> None:
         self.refused = deque[Window]()
@@ -52,7 +53,7 @@ class _Search:
         self._refusal = CalendarItemCorrupt()
 
     async def can_read(self, part: Window) -> bool:
-        """Read a part, unless there were too many already."""
+        """Read a part, unless the search has used up its requests; return whether it was read."""
         if self._reads == MOST_READS:
             return False
         self._reads += 1
@@ -65,7 +66,7 @@ class _Search:
         return True
 
     async def narrow(self, part: Window) -> None:
-        """Look into both halves of what was refused."""
+        """Search both halves of a refused part."""
         if _is_narrow(part) or self._reads == MOST_READS:
             self.unreadable.append(part)
             return
@@ -73,21 +74,22 @@ class _Search:
         if not await self.can_read(first):
             self.refused.append(first)
         elif not _is_narrow(second):
-            # What was refused in the whole and not in the first half is in the second: that need not be asked.
+            # The whole was refused and the first half was not, so the second would be: no request is needed to know.
             self.refused.append(second)
             return
         if not await self.can_read(second):
             self.refused.append(second)
 
     def result(self) -> tuple[FoundItems, tuple[Window, ...]]:
-        """Return what was found and the parts that were not; raises the refusal where all was refused."""
+        """Return what was read and the unreadable parts; raises the failure if every request was refused."""
         if self._refusals == self._reads:
             raise self._refusal
         return self._found, _joined(self.unreadable)
 
 
 def stand_in(part: Window) -> Appointment:
-    """Return what is told in place of what cannot be read: it takes no part, and says so."""
+    """Return a placeholder for an unreadable part: it does not affect the presence, and shows that something is
+    missing."""
     return Appointment(
         id=f"unreadable-{part.start:%Y%m%dT%H%M}",
         start=part.start,
@@ -107,7 +109,7 @@ def _halves(window: Window) -> tuple[Window, Window]:
 
 
 def _between(window: Window, known: Sequence[Window]) -> list[Window]:
-    """Return the parts of a window that are not known to be unreadable; none where nothing is known."""
+    """Return the parts of a window that are not known to be unreadable; none if no part is known."""
     parts: list[Window] = []
     start = window.start
     for part in known:
@@ -124,7 +126,7 @@ def _joined(parts: Sequence[Window]) -> tuple[Window, ...]:
 
 
 def _join(parts: Sequence[Window]) -> Iterator[Window]:
-    """Yield neighbours as one."""
+    """Yield the parts, with adjacent and overlapping ones merged."""
     last: Window | None = None
     for part in parts:
         if last is not None and part.start <= last.end:

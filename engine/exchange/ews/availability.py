@@ -1,4 +1,4 @@
-"""Asks when many people are busy, in one request and without acting for them: GetUserAvailability (MS-OXWAVLS)."""
+"""Free/busy times of many mailboxes in one request, without impersonation: GetUserAvailability (MS-OXWAVLS)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,9 +11,10 @@ from engine.exchange.ews.soap import MESSAGES, TYPES, instant_told
 from engine.exchange.source import Window
 
 MOST_MAILBOXES = 100
-"""More of them are refused with ErrorMailboxDataArrayTooBig."""
+"""The limit of Exchange, which answers more with ErrorMailboxDataArrayTooBig."""
 
-# Times travel without a zone, in the one of the request: UTC, told as a zone whose two changes change nothing.
+# Times in the response have no zone; they are in the zone of the request. This one is UTC: a zone has to have two
+# changes a year, here by nothing.
 _CHANGE = b"<t:Bias>0</t:Bias><t:Time>00:00:00</t:Time><t:DayOrder>1</t:DayOrder><t:Month>%d</t:Month>"
 _CHANGES = b"".join(
     b"<t:%b>%b<t:DayOfWeek>Sunday</t:DayOfWeek></t:%b>" % (name, _CHANGE % month, name)
@@ -41,21 +42,21 @@ _SHOW_AS = {
 
 
 def get_user_availability(addresses: Sequence[str], window: Window) -> bytes:
-    """Return the operation that asks for the times and states, no more, of 1 to 100 mailboxes in `window`."""
+    """Return the operation that requests only the times and free/busy states of 1 to 100 mailboxes in `window`."""
     mailboxes = b"".join(_MAILBOX % markup(address) for address in addresses)
     return _REQUEST % (mailboxes, _local(window.start), _local(window.end))
 
 
 def free_busy(response: Element, window: Window) -> tuple[Appointment, ...]:
-    """Return what a successful FreeBusyResponse tells of `window`, which may be less than was asked for.
+    """Return the events of a successful FreeBusyResponse within `window`, which may be less than was requested.
 
-    An event whose times make no sense is told as one that takes no part. Raises `CalendarNotReadable` when the
-    server tells no times at all.
+    An event with invalid times is returned with an oddity and does not affect the presence. Raises
+    `CalendarNotReadable` if the server gives no times at all.
     """
     view = response.find(f"{MESSAGES}FreeBusyView")
     level = text_of(view, f"{TYPES}FreeBusyViewType") if view is not None else ""
     if view is None or level in ("", "None", "MergedOnly"):
-        raise CalendarNotReadable(f"Exchange tells no free/busy times (view {level or 'missing'})")
+        raise CalendarNotReadable(f"Exchange returns no free/busy times (view {level or 'missing'})")
     events = view.iterfind(f"{TYPES}CalendarEventArray/{TYPES}CalendarEvent")
     return tuple(_appointments(events, window))
 
@@ -70,7 +71,7 @@ def _appointments(events: Iterator[Element], window: Window) -> Iterator[Appoint
             oddities.append(Oddity.NOT_UNDERSTOOD)
         elif end <= window.start or start >= window.end:
             continue
-        # There is no id in free/busy: the place in the answer keeps two of the same time apart.
+        # Free/busy events have no id; their position in the response distinguishes two at the same time.
         key = f"{start.isoformat()} {end.isoformat()} {state} {number}"
         yield Appointment(
             id=blake2b(key.encode(), digest_size=6).hexdigest(),

@@ -103,7 +103,7 @@ class HttpAnswer(Protocol):
 
 
 class HttpStream(Protocol):
-    """An HTTP answer whose body comes in pieces and may have no end."""
+    """An HTTP answer whose body arrives in chunks and may never end."""
 
     @property
     def status(self) -> int:
@@ -121,7 +121,7 @@ class HttpStream(Protocol):
         ...
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the decoded body as it arrives."""
+        """Yield the decoded body in chunks as it arrives."""
         ...
 
     def came(self, envelope: bytes) -> None:
@@ -139,7 +139,7 @@ class Http(Protocol):
         ...
 
     def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AbstractAsyncContextManager[HttpStream]:
-        """Send `body` like `post`, over a connection of its own, and return the answer in pieces."""
+        """Send `body` like `post`, over a connection of its own, and return the answer as a stream."""
         ...
 
     async def get_anonymously(self, url: str) -> HttpAnswer:

@@ -1,4 +1,4 @@
-"""Reads one calendar window: FindItem with CalendarView, which lets the server expand recurrences (MS-OXWSSRCH)."""
+"""The appointments of one window: FindItem with CalendarView, so that the server expands recurrences (MS-OXWSSRCH)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ _CANCELLED = f"{TYPES}IsCancelled"
 _TYPE = f"{TYPES}CalendarItemType"
 _RESPONSE = f"{TYPES}MyResponseType"
 FIND_COUNT_LIMIT = 1000
-"""Exchange ends an answer with that many items (EWSFindCountLimit)."""
+"""The most items that Exchange returns in one response (EWSFindCountLimit)."""
 _LONGEST_ZONE = 100
 _WITHOUT_ID = "\0"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,9 +67,9 @@ _Texts: TypeAlias = Mapping[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The appointments of one answer by their ItemId; `complete` is False when the server kept some back.
+    """The appointments of one response by their ItemId; `complete` is False if the server left some out.
 
-    `expanded` is False when there are masters of series in it: then their occurrences are not.
+    `expanded` is False if it contains recurring masters: then it lacks their occurrences.
     """
 
     appointments: Mapping[str, Appointment]
@@ -78,17 +78,17 @@ class Page:
 
 
 def find_item(window: Window, *, with_subjects: bool) -> bytes:
-    """Return the operation that asks for all appointments overlapping `window`, in no particular order."""
+    """Return the operation that requests all appointments overlapping `window`, in no particular order."""
     return _REQUEST % (_SUBJECT_FIELD if with_subjects else b"", _instant(window.start), _instant(window.end))
 
 
 def found_items(message: Element, *, with_subjects: bool) -> Page:
-    """Return what a successful response message holds.
+    """Return the appointments of a successful response message.
 
-    Left out are meetings that the owner has declined but kept, and recurring masters, which have no time of their
-    own. What cannot be understood of an item is an oddity of it: without a start and an end it takes no part, an
-    unknown or missing free/busy state counts as no data, an unknown sensitivity as private. A missing one is normal
-    (MS-OXCMSG, 2.2.1.13).
+    Meetings that the owner has declined but kept are left out, and so are recurring masters, which have no time of
+    their own. What cannot be understood becomes an oddity of the item: without a start and an end it does not affect
+    the presence, an unknown or missing free/busy state counts as no data, an unknown sensitivity as private. A
+    missing sensitivity means normal (MS-OXCMSG, 2.2.1.13).
     """
     folder = message.find(f"{MESSAGES}RootFolder")
     if folder is None:
@@ -101,21 +101,21 @@ def found_items(message: Element, *, with_subjects: bool) -> Page:
         if _text(texts, _TYPE) == "RecurringMaster":
             expanded = False
         elif _text(texts, _RESPONSE) != "Decline":
-            # Without an id it cannot be asked about, and counts all the same.
+            # An item without an id counts as well; only its organizer cannot be requested.
             item_id = _id_of(item) or f"{_WITHOUT_ID}{came}"
             appointments[item_id] = _appointment(item, item_id, texts, with_subjects)
     return Page(appointments, _is_complete(folder, came), expanded)
 
 
 def has_id(item_id: str) -> bool:
-    """Tell whether the key of an appointment is an id that Exchange gave it, so that it may be asked about."""
+    """Return whether the key of an appointment is its ItemId, so that more can be requested about it."""
     return not item_id.startswith(_WITHOUT_ID)
 
 
 def _is_complete(folder: Element, came: int) -> bool:
-    """Some servers never say that the last item is there, although they count no more than have come.
+    """Return whether the response includes the last item, or as many items as the server counts.
 
-    Where as many have come as Exchange tells at most, that number proves nothing.
+    Some servers never mark the last item. A response of the most items that Exchange returns proves nothing.
     """
     if folder.get("IncludesLastItemInRange", "true") in _TRUE:
         return True
@@ -146,7 +146,7 @@ def _appointment(item: Element, item_id: str, texts: _Texts, with_subjects: bool
         sensitivity=sensitivity or Sensitivity.PRIVATE,
         all_day=all_day,
         zone=None if zone is None else _zone_told(zone),
-        # It says nothing about any other appointment, and may be longer than all the rest of it.
+        # The id says nothing about another appointment, and may be longer than everything else in this one.
         zone_definition=zone_definition(zone) if zone is not None and all_day else None,
         cancelled=_text(texts, _CANCELLED) in _TRUE,
         oddities=tuple(oddities),

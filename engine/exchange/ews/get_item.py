@@ -1,4 +1,4 @@
-"""Asks who organizes some appointments: FindItem knows only a display name, GetItem the address (MS-OXWSCORE)."""
+"""The organizers of appointments: FindItem returns only a display name, GetItem the address (MS-OXWSCORE)."""
 
 from collections.abc import Sequence
 
@@ -16,23 +16,23 @@ _REQUEST = (
 
 
 def get_organizers(item_ids: Sequence[str]) -> bytes:
-    """Return the operation that asks for the organizer of every item of `item_ids` (at least one)."""
+    """Return the operation that requests the organizer of every item of `item_ids` (at least one)."""
     return _REQUEST % b"".join(b'<t:ItemId Id="%b"/>' % markup(item_id) for item_id in item_ids)
 
 
 def concerns_one_item(failure: ExchangeFailure) -> bool:
-    """Tell whether a failure that was answered for an item may be that item's own.
+    """Return whether a failure in the response for an item may concern that item alone.
 
-    The calendar has just been found, so it may be for everything but a pause, or what an address or a right is about.
+    The calendar has just been read, so most failures may; a pause, or a failure of an address or a right, may not.
     """
     return policy_of(type(failure)).may_be_of_an_item
 
 
 def organizer(message: Element) -> str | None:
-    """Return the organizer's SMTP address, None where there is no organizer or none with such an address.
+    """Return the organizer's SMTP address, None if there is no organizer or the organizer has no such address.
 
-    Exchange tells the SMTP address of everybody whom its directory knows. An address of routing type EX is of
-    somebody who is no longer there, so ResolveNames would not find it either.
+    Exchange returns the SMTP address of everybody in its directory. An address of routing type EX belongs to a person
+    who is no longer there, so ResolveNames would not find it either.
     """
     mailbox = message.find(f".//{TYPES}Organizer/{TYPES}Mailbox")
     return None if mailbox is None else told_address(mailbox)

@@ -1,4 +1,4 @@
-"""Response codes about what this program never asks for: to meet one of them is a mistake, ours or the server's."""
+"""Response codes of operations that this program never uses; receiving one means a bug here or in the server."""
 
 FOREIGN_CODES: tuple[str, ...] = (
     "ErrorAccessModeSpecified",
@@ -343,4 +343,4 @@ FOREIGN_CODES: tuple[str, ...] = (
     "ErrorWorkingHoursSaveFailed",
     "ErrorWorkingHoursXmlMalformed",
 )
-"""The rest of ResponseCodeType (MS-OXWSCDATA, messages.xsd): attachments, delegates, rules, tasks and so on."""
+"""The rest of ResponseCodeType (MS-OXWSCDATA, messages.xsd): attachments, delegates, rules, tasks and others."""

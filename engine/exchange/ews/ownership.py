@@ -1,4 +1,4 @@
-"""Proves which mailbox owns an address: by what the directory lists, by impersonation, or by autodiscover."""
+"""Proof of which mailbox owns an address: by the directory, by impersonation, or by autodiscover."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ from engine.exchange.ews.response_codes import NAMES_NOT_RESOLVED
 from engine.exchange.ews.soap import Impersonation
 
 _NAMED = 3
-"""How many of the mailboxes that were offered are named."""
+"""How many of the mailboxes found are named in a failure."""
 
 
 class Ownership:
-    """Finds the mailbox of an address, and takes none that is not proved to own it.
+    """Finds the mailbox of an address; returns only a mailbox that is proved to own it.
 
-    With `as_candidates` each address is impersonated to look itself up. `may_impersonate` tells whether there is any
-    use in trying to impersonate somebody.
+    With `as_candidates` each address is looked up while impersonating it. `may_impersonate` returns whether it is
+    worth trying to impersonate a mailbox.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Ownership:
         self._may_impersonate = may_impersonate
 
     async def mailbox(self, url: str, address: str) -> str:
-        """Return the primary address of the mailbox that owns `address`; raises `MailboxNotFound` where none does."""
+        """Return the primary address of the mailbox that owns `address`; raises `MailboxNotFound` if there is none."""
         if self._as_candidates:
             return await self._by_itself(url, address)
         offered = await self._look_up(url, address, None)
@@ -38,7 +38,7 @@ class Ownership:
             return owner
         mailboxes = [entry.address for entry in offered.entries if entry.type == MAILBOX]
         if not mailboxes and offered.complete:
-            kinds = f": only a {offered.entries[0].type} is like it" if offered.entries else ""
+            kinds = f": only a {offered.entries[0].type} is similar" if offered.entries else ""
             raise MailboxNotFound(f"{address} is not in the directory{kinds}")
         owner = await self._by_impersonation(url, address) or await self._endpoint.primary_address(address)
         if owner is None:
@@ -46,9 +46,9 @@ class Ownership:
         return owner
 
     async def _by_itself(self, url: str, address: str) -> str:
-        """That the address may be impersonated proves it; what remains to be asked is whose primary one it is."""
+        """Return the primary address of the mailbox: that its address can be impersonated proves that it exists."""
         try:
-            # Whether the address is the mailbox's primary one is what is being asked.
+            # Whether it is the primary address is not known yet.
             offered = await self._look_up(url, address, Impersonation(address, primary=False))
         except NotPrimaryAddress as failure:
             if not failure.primary:
@@ -58,7 +58,7 @@ class Ownership:
         return proved_owner(address, offered.entries) or await self._owner_of_impersonated(url, address)
 
     async def _by_impersonation(self, url: str, address: str) -> str | None:
-        """Return the mailbox that is acted for under this address, None where nothing is proved by that."""
+        """Return the mailbox that is impersonated by this address, None if that proves nothing."""
         if not self._may_impersonate():
             return None
         try:
@@ -67,7 +67,7 @@ class Ownership:
             return None
 
     async def _owner_of_impersonated(self, url: str, address: str) -> str:
-        """Exchange refuses a secondary address here, and tells the primary one; other servers may take any."""
+        """Return the primary address: Exchange refuses a secondary one and names it; other servers may accept any."""
         try:
             await self._look_up(url, address, Impersonation(address))
         except NotPrimaryAddress as failure:

@@ -33,16 +33,16 @@ from engine.exchange.ews.soap import Impersonation, ResponseMessage
 from engine.exchange.retry import WITH_LESS, WithLess, policy_of
 from engine.exchange.source import Window
 
-# Exchange ends a FindItem at 1000 items (EWSFindCountLimit): 64 times as many fit into what is left of a window.
+# FindItem returns at most 1000 items (EWSFindCountLimit); six halvings allow 64 times as many in a window.
 _MOST_HALVINGS = 6
 _ITEMS_AT_ONCE = 50
 
 _Organizer: TypeAlias = str | Oddity | None
-"""The address of an organizer, None where there is none, or why it is not known."""
+"""The address of an organizer, None if there is none, or why it is not known."""
 
 
 class CalendarReader:
-    """Reads with subjects or without; asks for organizers of tentative appointments only `with_organizers`."""
+    """Reads appointments with or without subjects, and the organizers of tentative ones only if `with_organizers`."""
 
     restriction: ExchangeFailure | None = None
     mailboxes_per_request = 1
@@ -54,13 +54,13 @@ class CalendarReader:
         self._unreadable: dict[str, tuple[Window, ...]] = {}
 
     def limitation(self, address: str) -> ExchangeFailure | None:
-        """Return None: it tells as much of one mailbox as of any other."""
+        """Return None: every mailbox is read in the same detail."""
         return None
 
     async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`.
 
-        Raises `SeriesNotExpanded` where the server shows a series as the one item that it is stored as.
+        Raises `SeriesNotExpanded` if the server returns a series as one item, without its occurrences.
         """
         found = await self._read_readable(url, mailbox, window)
         if self._with_organizers:
@@ -74,7 +74,8 @@ class CalendarReader:
         return tuple(found.values())
 
     async def _read_readable(self, url: str, mailbox: Impersonation, window: Window) -> dict[str, Appointment]:
-        """Read all of it, or around what Exchange cannot read; where that was is remembered, and tried again."""
+        """Read the window, or all of it but the parts that Exchange cannot read, which are remembered for the next
+        read."""
         key = mailbox.address.lower()
         read = partial(self._read_whole, url, mailbox, _MOST_HALVINGS)
         try:
@@ -100,7 +101,7 @@ class CalendarReader:
         middle = window.start + (window.end - window.start) / 2
         found: dict[str, Appointment] = {}
         for half in (Window(window.start, middle), Window(middle, window.end)):
-            # What overlaps both halves comes twice, with the same id.
+            # An appointment that overlaps both halves is returned twice, with the same id.
             found |= await self._read_whole(url, mailbox, halvings - 1, half)
         return found
 
@@ -117,9 +118,9 @@ class CalendarReader:
         return found
 
     async def _search(self, url: str, mailbox: Impersonation, item_ids: Sequence[str]) -> Mapping[str, _Organizer]:
-        """Ask in halves for items of which one spoils the answer for all; where both halves fail, it is not one item.
+        """Bisect a batch whose request failed because of one item; stop if both halves fail.
 
-        What is not found out is not worth the rest of the calendar: it counts as FindItem has told it.
+        The calendar is worth more than its organizers: those that stay unknown are only marked as such.
         """
         found: dict[str, _Organizer] = dict.fromkeys(item_ids, Oddity.ORGANIZER_UNKNOWN)
         while len(item_ids) > 1:
@@ -137,7 +138,7 @@ class CalendarReader:
     async def _some_organizers(
         self, url: str, mailbox: Impersonation, item_ids: Sequence[str]
     ) -> Mapping[str, _Organizer] | None:
-        """Return the organizers of all these items, None where the answer says no more than that it failed."""
+        """Return the organizers of all these items, None if the request failed without saying for which item."""
         try:
             answer = await self._client.call(url, get_organizers(item_ids), mailbox)
         except ExchangeFailure as failure:
@@ -154,7 +155,7 @@ class CalendarReader:
 
 
 def _organizer_in(answer: EwsResponse, message: ResponseMessage) -> _Organizer:
-    # Deleted between the two requests: the change that follows will have it read again.
+    # An item that was deleted between the two requests has no organizer; the notification leads to another read.
     if not message.failed:
         return organizer(message.element)
     failure = answer.failure(message)
@@ -177,7 +178,7 @@ GATHERING = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class _Batch:
-    """The mailboxes of one request, each with those that wait for it, and the window that covers all of theirs."""
+    """The mailboxes of one request, the futures waiting for each, and one window that covers all of theirs."""
 
     window: Window
     waiting: dict[str, "asyncio.Future[Element]"] = field(default_factory=dict)
@@ -188,7 +189,7 @@ class _Batch:
 
 
 class FreeBusyReader:
-    """Asks as the service account, which everybody in the organisation lets see free/busy. `clock` is the network's."""
+    """Reads free/busy times as the service account, which may see those of everybody. `clock` is the network clock."""
 
     restriction: ExchangeFailure | None = None
     mailboxes_per_request = MOST_MAILBOXES
@@ -199,13 +200,13 @@ class FreeBusyReader:
         self._gathering: dict[str, _Batch] = {}
 
     def limitation(self, address: str) -> ExchangeFailure | None:
-        """Return None: it tells as much of one mailbox as of any other."""
+        """Return None: every mailbox is read in the same detail."""
         return None
 
     async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
-        """Return the times and states that overlap `window`; nobody is impersonated.
+        """Return the times and free/busy states that overlap `window`, without impersonation.
 
-        Who comes first waits for others and asks for all of them.
+        The first caller waits for others, then sends one request for all of them.
         """
         batch = self._gathering.get(url)
         if batch is not None and len(batch.waiting) < MOST_MAILBOXES:
@@ -214,7 +215,7 @@ class FreeBusyReader:
             batch = self._gathering[url] = _Batch(window)
             answer = batch.join(mailbox.address, window)
             await self._gather_and_ask(url, batch)
-        # Others may wait for the same answer: whoever gives up does not take it away from them.
+        # Others may wait for the same answer: a caller that is cancelled must not cancel it for them.
         return free_busy(await asyncio.shield(answer), window)
 
     async def _gather_and_ask(self, url: str, batch: _Batch) -> None:
@@ -223,7 +224,7 @@ class FreeBusyReader:
             if self._gathering.get(url) is batch:
                 del self._gathering[url]
             await self._ask(url, tuple(batch.waiting), batch)
-        except Exception as mistake:  # whoever waits has to learn of it: a cancelled one would never try again
+        except Exception as mistake:  # a waiting caller that was cancelled instead would never try again
             for answer in batch.waiting.values():
                 if not answer.done():
                     answer.set_exception(mistake)
@@ -234,7 +235,7 @@ class FreeBusyReader:
                 answer.cancel()
 
     async def _ask(self, url: str, addresses: Sequence[str], batch: _Batch) -> None:
-        """Ask for some mailboxes; where one of them may have spoilt it for all, look for it in halves."""
+        """Request some mailboxes; if one of them may have made the request fail for all, bisect."""
         try:
             answers = await self._responses(url, addresses, batch.window)
         except ExchangeFailure as failure:
@@ -264,20 +265,20 @@ class FreeBusyReader:
 
 
 class Reader(Protocol):
-    """A way to read windows. `restriction` says why it tells less than it could."""
+    """Reads calendar windows. `restriction` is the failure because of which it reads less than it could."""
 
     @property
     def restriction(self) -> ExchangeFailure | None:
-        """What keeps it from telling everything, None when nothing does."""
+        """The failure that keeps it from reading full details, None if it reads them."""
         ...
 
     @property
     def mailboxes_per_request(self) -> int:
-        """How many mailboxes one request can be about."""
+        """The number of mailboxes that one request can cover."""
         ...
 
     def limitation(self, address: str) -> ExchangeFailure | None:
-        """Return what keeps it from telling everything about one mailbox alone, None when nothing does."""
+        """Return the failure that keeps it from reading full details of this mailbox alone, None if there is none."""
         ...
 
     async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
@@ -286,11 +287,11 @@ class Reader(Protocol):
 
 
 class FallbackReader:
-    """Uses `details` as a rule, and `free_busy` once the service account has lost the right to impersonate anybody.
+    """Reads by `details`, or by `free_busy` while the service account may not impersonate anybody.
 
-    A mailbox that is out of the scope of that right is another matter: somebody may have left it out on purpose.
-    Every hour one read tries whether the right is there again. Mailboxes whose server does not expand recurring
-    series are read by `free_busy` as well, each of them, and tried again each hour. `clock` is the network clock.
+    A single mailbox outside the scope of that right does not count: it may be left out on purpose. Once an hour, one
+    read checks whether the right is back. A mailbox whose server does not expand recurring series is read by
+    `free_busy` too, and tried again every hour. `clock` is the network clock.
     """
 
     def __init__(self, details: Reader, free_busy: Reader, clock: Clock) -> None:
@@ -303,23 +304,23 @@ class FallbackReader:
         self._all_denied = False
 
     def read_less(self, denial: ExchangeFailure) -> None:
-        """Use `free_busy`: whoever was tried may not be impersonated, so that it is the right that is missing."""
+        """Switch to `free_busy`, because no mailbox could be impersonated: the right itself is missing."""
         self._all_denied = True
         self._restrict(denial)
         self._next_probe = self._clock.now() + WITH_LESS
 
     @property
     def mailboxes_per_request(self) -> int:
-        """How many mailboxes one request can be about at present."""
+        """The number of mailboxes that one request can cover at present."""
         return (self._details if self.restriction is None else self._free_busy).mailboxes_per_request
 
     def limitation(self, address: str) -> ExchangeFailure | None:
-        """Return why a mailbox is read by free/busy although others are not."""
+        """Return the failure because of which only this mailbox is read by free/busy, None if there is none."""
         known = self._unexpanded.get(address)
         return known and known[0]
 
     async def read(self, url: str, mailbox: Impersonation, window: Window) -> tuple[Appointment, ...]:
-        """Return every appointment that overlaps `window`, as far as it may be known."""
+        """Return every appointment that overlaps `window`, in as much detail as is permitted."""
         now = self._clock.now()
         if self.restriction is None and now < self._next_try(mailbox.address, now):
             return await self._free_busy.read(url, mailbox, window)
@@ -336,7 +337,7 @@ class FallbackReader:
                         self.restriction, self._all_denied = None, False
                         self._unexpanded[mailbox.address] = (failure, now + WITH_LESS)
                     case WithLess.NOBODY if not (self._all_denied and policy.for_everybody is not None):
-                        self._next_probe = now  # this says nothing of the right: the next read tries
+                        self._next_probe = now  # this failure says nothing about the right, so the next read checks it
                         raise
             else:
                 self.restriction, self._all_denied = None, False

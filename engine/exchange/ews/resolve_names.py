@@ -1,8 +1,8 @@
-"""Finds the mailbox behind an address: ResolveNames against the directory (MS-OXWSRSLNM).
+"""Look-up of the mailbox of an address in the directory: ResolveNames (MS-OXWSRSLNM).
 
-The directory is searched for what *begins* like the entry: each proxy address is compared in part (Microsoft's EWS
-reference, page UnresolvedEntry), and other servers compare any part. So an answer is an offer; which mailbox owns an
-address is told by the addresses listed in it alone.
+The directory returns entries that *begin* with the text: it compares parts of proxy addresses (Microsoft's EWS
+reference, page UnresolvedEntry), and other servers compare any part. So its entries are only offers; which mailbox
+owns an address is decided by the addresses listed in them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ MAILBOX = "Mailbox"
 class Resolution:
     """One directory entry: its primary SMTP address, what it is (MailboxType), and the SMTP addresses listed with it.
 
-    Exchange lists three at most, so that an address which is missing may be owned all the same.
+    Exchange lists three at most, so the entry may also own an address that is not listed.
     """
 
     address: str
@@ -32,20 +32,20 @@ class Resolution:
     listed: tuple[str, ...] = ()
 
     def owns(self, address: str) -> bool:
-        """Tell whether the entry proves that it owns exactly this address."""
+        """Return whether the entry lists exactly this address."""
         return any(same_address(address, own) for own in (self.address, *self.listed))
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the directory has for an address: perhaps only some of the entries that fit (not `complete`)."""
+    """The directory entries that match an address; not `complete` if there may be more."""
 
     entries: tuple[Resolution, ...] = ()
     complete: bool = True
 
 
 def resolve_name(address: str) -> bytes:
-    """Return the operation that looks `address` up; the prefix makes the server look at secondary addresses too."""
+    """Return the operation that looks `address` up; a prefix makes the server search secondary addresses too."""
     return _REQUEST % markup(address)
 
 
@@ -60,10 +60,9 @@ def offer(message: Element) -> Offer:
 
 
 def proved_owner(asked: str, entries: Sequence[Resolution]) -> str | None:
-    """Return the primary address of the mailbox that the directory says owns exactly `asked`, None where it says
-    nothing of the kind.
+    """Return the primary address of the mailbox that owns exactly `asked` by its entry, None if no entry lists it.
 
-    Raises `MailboxNotFound` where the owner is no mailbox, or where two mailboxes claim the address.
+    Raises `MailboxNotFound` if the owner is no mailbox, or if two mailboxes list the address.
     """
     owners = [entry for entry in entries if entry.owns(asked)]
     mailboxes = {entry.address.lower(): entry.address for entry in owners if entry.type == MAILBOX}
@@ -89,13 +88,13 @@ def _resolution(resolution: Element) -> Resolution | None:
     if contact is None:
         return Resolution(address, kind)
     if text_of(contact, f"{TYPES}ContactSource") == "Store":
-        # A contact that somebody keeps in a folder says whatever was written into it.
+        # The addresses of a contact in a folder can be edited by its owner, so they prove nothing.
         return Resolution(address, "Contact" if kind == MAILBOX else kind)
     return Resolution(address, kind, tuple(_listed(contact.iterfind(f"{TYPES}EmailAddresses/{TYPES}Entry"))))
 
 
 def _listed(entries: Iterable[Element]) -> Iterable[str]:
-    """Yield the SMTP addresses among proxy addresses: those of X500, SIP, EUM and the like are no mail addresses."""
+    """Yield the SMTP addresses among proxy addresses; others (X500, SIP, EUM) are no mail addresses."""
     for entry in entries:
         kind, separator, address = (entry.text or "").strip().partition(":")
         if not separator:

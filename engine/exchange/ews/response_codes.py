@@ -1,4 +1,4 @@
-"""Table of EWS response codes and the failures they mean, which decide what is done about them."""
+"""The table of EWS response codes: the failure that each one means, which decides what is done about it."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -35,7 +35,7 @@ from engine.exchange.ews.other_response_codes import FOREIGN_CODES
 from engine.exchange.http.login_page import LOGIN_TIMEOUT
 
 NAMES_NOT_RESOLVED = ("ErrorNameResolutionNoResults", "ErrorNameResolutionMultipleResults")
-"""Response codes of ResolveNames with results, whatever response class a server gives them."""
+"""Response codes of ResolveNames that come with results, whatever response class the server gives them."""
 
 # Codes and their descriptions: Microsoft's EWS reference, page ResponseCode.
 TABLE: tuple[tuple[type[ExchangeFailure], tuple[str, ...]], ...] = (
@@ -231,7 +231,7 @@ _UNKNOWN = MailboxTrouble
 
 
 def told_code(code: str, inner: str) -> str:
-    """Return the code that matters: a batch that was throttled half-way has the reason in the inner code."""
+    """Return the effective code: if a batch was throttled half-way, the inner code has the reason."""
     return inner if code == "ErrorInternalServerError" and inner in MEANINGS else code
 
 

@@ -1,4 +1,4 @@
-"""Keeps what Exchange, or whatever answers in its place, can do to us by XML down to a `NotUnderstood`."""
+"""Safe parsing of XML from Exchange, or from whatever answers in its place: anything harmful is a `NotUnderstood`."""
 
 import codecs
 import re
@@ -19,7 +19,7 @@ _ESCAPED = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]|[\udc80-\udcff]")  #
 _HALF = re.compile("\udced[\udca0-\udcbf]")
 _MOST = 100_000
 _LARGEST = 4 * 1024 * 1024
-"""What is larger, or has more of one kind to mend, is refused: no calendar does, and the engine waits meanwhile."""
+"""The limit on the size, and on the repairs of each kind: no calendar exceeds it, and the engine waits meanwhile."""
 _LAST_CHARACTER = 0x10FFFF
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([A-Za-z0-9._-]{1,40})[\"']")
@@ -34,11 +34,11 @@ _OTHERS = re.compile("iso8859-[0-9]{1,2}|cp125[0-9]|koi8-r|gb2312|gbk|gb18030|bi
 
 
 def parse(body: bytes) -> Element:
-    """Return the root of a whole document; entities and DTDs are refused, characters that XML forbids are blanks.
+    """Return the root of a document; entities and DTDs are refused, characters that XML forbids become blanks.
 
-    Exchange passes on what it was given in subjects and names, and writes it as references that no parser accepts.
-    Anything else that is not well-formed (an unclosed or a crossed tag) could mean that appointments are missing:
-    raises `NotUnderstood` for everything that is not one complete XML document.
+    Exchange passes on control characters in subjects and names, as references that no parser accepts. Anything else
+    that is not well-formed (an unclosed tag, say) could mean that appointments are missing, so it raises
+    `NotUnderstood`.
     """
     try:
         root = _strictly(body)
@@ -55,7 +55,7 @@ def parse(body: bytes) -> Element:
 
 
 def _strictly(body: bytes) -> Element:
-    """What the parser only warns of, as of a namespace that is no absolute URI, is taken as it is."""
+    """Parse, and ignore what is only a warning, such as a namespace that is no absolute URI."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
     )
@@ -66,10 +66,10 @@ def _strictly(body: bytes) -> Element:
 
 
 def _mended(body: bytes) -> bytes:
-    """Return a document in UTF-8 with a blank for each character that XML forbids, as a reference or as it is.
+    """Return a document in UTF-8 with blanks for the characters that XML forbids, literal or as references.
 
-    The two halves of a character beyond the first 65,536 become that character: servers that keep text in UTF-16
-    write them as two references (libexpat issue 260).
+    A surrogate pair becomes the character it stands for: servers that keep text in UTF-16 write it as two references
+    (libexpat issue 260).
     """
     text = _REFERENCE.sub(_character, _decoded(body).removeprefix("\ufeff"), _MOST)
     text = _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text, _MOST)
@@ -77,7 +77,8 @@ def _mended(body: bytes) -> bytes:
 
 
 def _character(reference: re.Match[str]) -> str:
-    """Return what a reference stands for where that is forbidden, or half of a pair, and else the reference."""
+    """Return the replacement of a reference: a blank if its character is forbidden, or the surrogate, else
+    unchanged."""
     hexadecimal, decimal = reference.groups()
     number = int(hexadecimal, 16) if hexadecimal else int(decimal)
     if number > _LAST_CHARACTER:
@@ -86,7 +87,7 @@ def _character(reference: re.Match[str]) -> str:
 
 
 def _decoded(body: bytes) -> str:
-    """Return a document as text; halves of a pair stay halves, other bytes outside its encoding become blanks."""
+    """Return a document as text; surrogates are kept, other bytes that its encoding does not allow become blanks."""
     for beginning, encoding in _UTF_16:
         if body.startswith(beginning):
             return body[: len(body) // 2 * 2].decode(encoding, "surrogatepass")
@@ -97,23 +98,23 @@ def _decoded(body: bytes) -> str:
         raise NotUnderstood("the answer is in an unknown encoding") from error
     if _OTHERS.fullmatch(encoding):
         return body.decode(encoding, "replace").replace("\ufffd", " ")
-    # What declares itself to be UTF-16 here is a string that a program wrote so, and sent as UTF-8.
+    # A document that declares UTF-16 here was written as a string and then sent as UTF-8.
     text = body.decode("utf-8", "surrogateescape")
     return _ESCAPED.sub(" ", text, _MOST) if _HALF.search(text) is None else _ESCAPED.sub(_half_of_a_pair, text, _MOST)
 
 
 def _half_of_a_pair(escaped: re.Match[str]) -> str:
-    """Return the half that three bytes are (CESU-8), a blank for any other byte that is not UTF-8."""
+    """Return the surrogate that three bytes encode (CESU-8), a blank for any other byte that is not UTF-8."""
     if len(escaped[0]) == 1:
         return " "
     return escaped[0].encode("utf-8", "surrogateescape").decode("utf-8", "surrogatepass")
 
 
 def text_of(parent: Element, path: str) -> str:
-    """Return the text of the first element at `path`, without blanks at the ends; "" where there is none."""
+    """Return the text of the first element at `path`, without blanks at the ends; "" if there is none."""
     return (parent.findtext(path) or "").strip()
 
 
 def markup(text: str) -> bytes:
-    """Return `text` as it goes into an element or a quoted attribute; characters that XML forbids are left out."""
+    """Escape `text` for an element or a quoted attribute; characters that XML forbids are left out."""
     return escape(_FORBIDDEN_IN_XML.sub("", text)).encode()

@@ -1,4 +1,4 @@
-"""The envelope around every EWS request, and what is inside the envelope of an answer."""
+"""SOAP envelopes of EWS: wrapping requests, and reading the response messages of an answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 TYPES = "{http://schemas.microsoft.com/exchange/services/2006/types}"
 
-# Exchange2013_SP1 is the oldest schema of all servers that are supported. Times are asked for and told in UTC.
+# Exchange2013_SP1 is the schema of the oldest servers that are supported. Times are requested and returned in UTC.
 _BEFORE_IMPERSONATION = (
     b'<?xml version="1.0" encoding="utf-8"?>\n'
     b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
@@ -25,10 +25,10 @@ _AFTER_OPERATION = b"</s:Body></s:Envelope>"
 
 @dataclass(frozen=True, slots=True)
 class Impersonation:
-    """The mailbox the service account acts for.
+    """The mailbox that the service account impersonates.
 
-    Exchange looks a primary address up faster and refuses any other one with ErrorNonPrimarySmtpAddress, which tells
-    the right one; while it is not known to be the primary one, the element for any address is used.
+    Exchange looks a primary address up faster, and refuses any other with ErrorNonPrimarySmtpAddress, which names the
+    primary one. Unless the address is known to be `primary`, the element for any address is used.
     """
 
     address: str
@@ -44,10 +44,10 @@ class Impersonation:
 
 @dataclass(frozen=True, slots=True)
 class ResponseMessage:
-    """One response message of an operation, or a SOAP fault, which tells the same things in another shape.
+    """One response message of an operation, or a SOAP fault in the same form.
 
-    `code` is the ResponseCode, or the name a fault has instead. `values` are the named values of MessageXml. `element`
-    holds what was asked for, unless it is a fault.
+    `code` is the ResponseCode, or the name of the fault. `values` are the named values of MessageXml. `element` holds
+    the requested data, unless it is a fault.
     """
 
     code: str
@@ -58,15 +58,15 @@ class ResponseMessage:
 
 
 def envelope(operation: bytes, impersonation: Impersonation | None) -> bytes:
-    """Return the request body that carries `operation`, for the mailbox of `impersonation` or for ourselves."""
+    """Return the request body for `operation`, in the name of an impersonated mailbox or of the service account."""
     acting_for = impersonation.header() if impersonation else b""
     return b"".join((_BEFORE_IMPERSONATION, acting_for, _BEFORE_OPERATION, operation, _AFTER_OPERATION))
 
 
 def response_messages(body: bytes) -> list[ResponseMessage]:
-    """Return the response messages of an answer in their order; a SOAP fault counts as one that failed.
+    """Return the response messages of an answer in order; a SOAP fault counts as one that failed.
 
-    Raises `NotUnderstood` when the answer is no SOAP envelope with at least one of them.
+    Raises `NotUnderstood` if the answer is no SOAP envelope with at least one of them.
     """
     root = parse(body)
     content = root.find(f"{SOAP}Body/*") if root.tag == f"{SOAP}Envelope" else None
@@ -75,7 +75,7 @@ def response_messages(body: bytes) -> list[ResponseMessage]:
     if content.tag == f"{SOAP}Fault":
         return [_fault(content)]
     messages = content.findall(f"{MESSAGES}ResponseMessages/*")
-    # GetUserAvailability is older than the pattern of the others and has the ResponseMessage inside.
+    # GetUserAvailability is older than the other operations, and has the ResponseMessage one level deeper.
     messages += content.findall(f"{MESSAGES}FreeBusyResponseArray/{MESSAGES}FreeBusyResponse")
     if not messages:
         raise NotUnderstood("the answer holds no response message")
@@ -83,7 +83,8 @@ def response_messages(body: bytes) -> list[ResponseMessage]:
 
 
 def instant_told(text: str) -> datetime | None:
-    """Return the UTC instant of an xs:dateTime, None where it is none; without a zone it is in TimeZoneContext's."""
+    """Return the UTC instant of an xs:dateTime, None if it is not one; without a zone, that of TimeZoneContext
+    counts."""
     try:
         instant = datetime.fromisoformat(text)
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

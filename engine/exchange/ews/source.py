@@ -36,7 +36,8 @@ from engine.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveW
 
 
 class RationedHttp:
-    """Implements `Http`: each request is counted for the mailbox in its X-AnchorMailbox and waits until it is allowed.
+    """Implements `Http` with a limit: each request counts for the mailbox in its X-AnchorMailbox and waits if
+    necessary.
 
     `http` is owned by the caller and not closed.
     """
@@ -123,7 +124,7 @@ class EwsSource:
         """Return the mailbox of the first candidate address that has one.
 
         After an address without a mailbox the next one is tried; any other failure ends the search, so that a problem
-        with the right mailbox never makes another one take its place. Raises `MailboxNotFound` with what was tried.
+        with the right mailbox never leads to another one. Raises `MailboxNotFound` with the addresses that were tried.
         """
         addresses = {each.rstrip("."): address for each in candidates if (address := smtp_address(each))}
         if not addresses:
@@ -142,7 +143,7 @@ class EwsSource:
             except ImpersonationRightMissing as failure:
                 if self.restriction is None:
                     raise
-                # That is known already, and known mailboxes are still read.
+                # The failure is reported elsewhere, and mailboxes found earlier are still read.
                 raise ImpersonationDenied(failure.detail) from failure
         raise MailboxNotFound(
             "; ".join(failure.detail for failure in without),
@@ -181,7 +182,7 @@ class EwsSource:
             except ExchangeFailure as failure:
                 if policy_of(type(failure)).with_less is not WithLess.EVERYBODY:
                     raise
-                # Reading it comes next, and falls back to what needs no such right.
+                # The mailbox is read next, which falls back to free/busy.
                 return mailbox
 
     def unwatch(self, mailbox: Mailbox) -> None:
@@ -209,16 +210,16 @@ class EwsSource:
 
     @property
     def reads_at_once(self) -> int:
-        """Number of windows that it makes sense to read at once: as many mailboxes as fit into all requests."""
+        """The number of windows worth reading at once: as many mailboxes as fit into all concurrent requests."""
         return self._connections * self._reader.mailboxes_per_request
 
     @property
     def restriction(self) -> ExchangeFailure | None:
-        """The failure because of which less is read than the settings ask for, None if everything is."""
+        """The failure because of which less is read than the settings ask for, None if everything is read."""
         return self._reader.restriction
 
     def read_less(self, denial: ExchangeFailure) -> bool:
-        """Note that no mailbox may be impersonated; return whether reading continues with less."""
+        """Note that no mailbox may be impersonated; return whether reading continues in less detail."""
         if not isinstance(self._reader, FallbackReader) or self._as_candidates:
             return False
         self._reader.read_less(denial)
@@ -226,7 +227,7 @@ class EwsSource:
 
     @property
     def concerns(self) -> tuple[ExchangeFailure, ...]:
-        """Failures that delay presences although everything works."""
+        """Conditions that delay presences although everything works."""
         found: list[ExchangeFailure] = []
         if (seconds := self._client.slow_median()) is not None:
             found.append(self._slow(seconds))

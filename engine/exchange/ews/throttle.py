@@ -80,7 +80,7 @@ OF_A_SERVER = Allowance(at_once=60_000, per_minute=12_000)
 more than 8 connections take to a server that answers in 50 ms."""
 
 A_VISIT = 3
-"""Requests that a visit usually takes: it begins only when these are allowed at once."""
+"""The requests that reading a mailbox usually takes: it begins only when as many are allowed at once."""
 
 
 class Ration:
@@ -150,7 +150,7 @@ class Throttle:
             await self._clock.sleep_until(allowed)
 
     def held_back_until(self, mailbox: str) -> datetime | None:
-        """Return when a mailbox that was read too often may be visited, network time; None if it was not."""
+        """Return when a mailbox that was read too often may be read again, in network time; None if it was not."""
         now, key = self._clock.now(), mailbox.lower()
         allowed = self._of_mailboxes.allows(key, A_VISIT, now)
         if allowed <= now:
@@ -206,7 +206,7 @@ class Throttle:
             self._paused.pop(budget, None)
 
     def _left(self, budget: tuple[type[ExchangeBusy], str, str]) -> float:
-        """Return the remaining seconds of a pause."""
+        """Return the remaining seconds of a pause, at least 0."""
         now = self._clock.now()
         return max(0.0, (self._paused.get(budget, now) - now).total_seconds())
 
@@ -230,7 +230,8 @@ class _Server:
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        request = object()  # not the task: it may have another request under way, as while it is told of changes
+        # Not the task: it may have several requests under way, for example while it handles a notification.
+        request = object()
         await self._limiter.acquire_on_behalf_of(request)
         try:
             yield

@@ -30,7 +30,7 @@ _BEGINNING = datetime(2, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 
 def zone_definition(element: Element) -> TimeZoneDefinition | None:
-    """Return the rules that a StartTimeZone, an EndTimeZone or a MeetingTimeZone holds, None where they make none."""
+    """Return the rules of a StartTimeZone, an EndTimeZone or a MeetingTimeZone, None if they define no time zone."""
     if len(element) == 0:
         return None
     return _defined(etree.tostring(element, with_tail=False))
@@ -41,7 +41,7 @@ def _defined(document: bytes) -> TimeZoneDefinition | None:
     element = parse(document)
     if sum(1 for _ in element.iter()) > _MOST_ELEMENTS:
         return None
-    # A KeyError is a target that does not exist, a ValueError a number that is none or out of range.
+    # A KeyError means a target that does not exist, a ValueError an invalid number.
     with suppress(ValueError, KeyError, OverflowError):
         if element.find(f"{TYPES}BaseOffset") is not None:
             return _of_two_changes(element)
@@ -63,14 +63,14 @@ def _of_transitions(element: Element) -> TimeZoneDefinition:
         of_target = groups[name] if kind == "Group" else Era(begins, offsets[name])
         eras.append(Era(begins, of_target.offset, of_target.changes))
     if not eras:
-        # Without transitions between them there can be only one group, or one period.
+        # Without transitions only one group, or one period, makes sense.
         (only,) = groups.values() if groups else [Era(_BEGINNING, offset) for offset in offsets.values()]
         eras.append(only)
     return TimeZoneDefinition(tuple(sorted(eras, key=lambda era: era.begins)))
 
 
 def _era(group: Element, offsets: Mapping[str, timedelta]) -> Era:
-    """Return the rules of a TransitionsGroup; its first offset is the one that the last change of a year leaves."""
+    """Return the rules of a TransitionsGroup; a year begins with the offset after its last change."""
     changes: list[ClockChange] = []
     first: timedelta | None = None
     for transition in group:
@@ -159,16 +159,16 @@ def _duration(text: str) -> timedelta:
     return -length if sign else length
 
 
-# What Exchange writes for items made by programs that gave UTC without a Windows zone.
+# Exchange uses this id for items of programs that wrote UTC without a Windows zone.
 _EXCHANGE_UTC = "tzone://Microsoft/Utc"
 
 
 @lru_cache
 def iana_zone(exchange_id: str) -> str | None:
-    """Return the IANA name for a time zone id of Exchange by CLDR's table; None for a zone that exists only there.
+    """Return the IANA name for a time zone id of Exchange by CLDR's table; None for a custom zone.
 
-    An IANA name is returned as it is, perhaps behind a path of the program that wrote it: items that came from other
-    systems carry one. Case does not matter.
+    Items from other systems may carry an IANA name, perhaps after a path of the program that wrote it; it is returned
+    without the path. Case does not matter.
     """
     known = _names()
     folded = exchange_id.strip().casefold()

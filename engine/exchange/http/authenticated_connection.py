@@ -1,4 +1,4 @@
-"""A lane: one connection that stays logged in, with one request at a time, because NTLM logs in connections."""
+"""Authenticated connections that carry one request at a time, because NTLM authenticates connections."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -203,7 +203,7 @@ def _proves(answer: HttpResponse) -> bool:
 
 
 async def _told(log_in: LogIn, connection: HttpConnection, outgoing: HttpRequest, authorization: str) -> HttpResponse:
-    """Send a request with its log-in; if there is no answer, report what that means for the log-in."""
+    """Send a request with its log-in; if there is no answer, report the outcome of the log-in."""
     try:
         return await connection.exchange(outgoing, authorization=authorization)
     except NoAnswerInTime as failure:

@@ -22,7 +22,7 @@ from engine.logins.breaker import LogIns
 
 
 class StreamedResponse:
-    """The head of an answer, and its body piece by piece; `trace` records it."""
+    """The head of an answer, and its body as a stream of chunks; `trace` records it."""
 
     def __init__(self, answer: HttpResponse, outgoing: HttpRequest, trace: Trace, lane: str) -> None:
         self._answer = answer

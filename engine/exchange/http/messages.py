@@ -195,7 +195,7 @@ async def traced(
     lane: str,
     attempt: int,
 ) -> HttpResponse:
-    """Return the result of `send` for `outgoing`, and report the exchange to `trace`, however it ends."""
+    """Return the result of `send` for `outgoing`, and report request and answer to `trace`, however it ends."""
     if not trace.on:
         return await send(outgoing)
     # Only the first attempt has waited for its turn.

@@ -1,1 +1,1 @@
-"""Finds the EWS URL of an organisation: what to ask where, which answers to trust, and the loop that asks."""
+"""Autodiscover: finding the EWS URL of an organisation without sending credentials to untrusted hosts."""

@@ -36,14 +36,14 @@ _POX_INTERNAL, _POX_EXTERNAL = "EXCH", "EXPR"
 # Exchange says 500 (MS-OXDSCLI); 404 is what another server says, as observed.
 POX_UNKNOWN_ADDRESS = ("500", "404")
 SOAP_UNKNOWN_ADDRESS = ("InvalidUser", "InvalidDomain")
-# The server has its reasons, and they are the same for every address and every day.
+# These errors do not depend on the address or the time: another attempt would fail in the same way.
 _STANDING = ("NotFederated", "InvalidRequest", "InvalidSetting", "error 600", "error 601", "error 602")
 
 
 @dataclass(frozen=True, slots=True)
 class EwsUrls:
-    """The server tells where EWS is, for clients outside and inside, which group of servers looks after the mailbox,
-    and its primary address; "" where it does not."""
+    """The URLs of EWS for clients outside and inside, the group of servers that hosts the mailbox, and the mailbox's
+    primary address; "" for each that the server does not give."""
 
     external: str
     internal: str
@@ -53,32 +53,32 @@ class EwsUrls:
 
 @dataclass(frozen=True, slots=True)
 class RedirectAddress:
-    """The server says: ask for this address in place of the one asked for."""
+    """A redirect to another address, to be asked about instead."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectUrl:
-    """The server says: ask there."""
+    """A redirect to another URL."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownAddress:
-    """The server has no mailbox of this address; it may still know another one."""
+    """The server has no mailbox with this address, which says nothing about other addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
-    """The server has no answer, for the reason given."""
+    """An error in place of the settings, with its reason."""
 
     reason: str
 
     @property
     def may_pass(self) -> bool:
-        """Whether it may have an answer another time."""
+        """Whether the error may be temporary."""
         return self.reason not in _STANDING
 
 
@@ -96,7 +96,7 @@ def pox_request(address: str) -> bytes:
 
 
 def soap_reply(body: bytes) -> Reply:
-    """Read the answer to a GetUserSettings request for one mailbox; raises `InputNotUnderstood` when it is no XML."""
+    """Read the answer to a GetUserSettings request for one mailbox; raises `InputNotUnderstood` if it is not XML."""
     root = parse(body)
     fault = root.find(f"{SOAP}Body/{SOAP}Fault")
     if fault is not None:
@@ -126,7 +126,7 @@ def soap_reply(body: bytes) -> Reply:
 
 
 def pox_reply(body: bytes) -> Reply:
-    """Read the answer to a POX request; raises `InputNotUnderstood` when it is no XML."""
+    """Read the answer to a POX request; raises `InputNotUnderstood` if it is not XML."""
     response = parse(body).find("{*}Response")
     if response is None:
         return ErrorReply("an answer that is no autodiscover answer")
@@ -156,9 +156,9 @@ _PATH = "/autodiscover/autodiscover"
 
 
 def https_url(text: str, base: str = "https:") -> str | None:
-    """Return `text`, as seen from `base`, as an https URL in one spelling; None when it is not one.
+    """Resolve `text` relative to `base` and return it as a normalised https URL; None if it is not one.
 
-    The URL is put together anew from its parts, so that no other program reads another host out of it than we did.
+    The URL is rebuilt from its parts, so that every program finds the same host in it as this one did.
     """
     try:
         parts = urlsplit(urljoin(base, text.strip()))
@@ -175,48 +175,49 @@ def https_url(text: str, base: str = "https:") -> str | None:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an URL, without its port."""
+    """Return the host of a URL, without its port."""
     return urlsplit(url).hostname or ""
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and port of an URL: what a connection failure is about."""
+    """Return scheme, host and port of a URL: the server that a failed connection was for."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def urls_at(url: str) -> tuple[str, ...]:
-    """Return what to ask at `url`: itself when it names a service, else SOAP before POX at the standard paths."""
+    """Return the services to ask at `url`: the URL itself if it names one, else SOAP, then POX, at the standard
+    paths."""
     if url.lower().endswith((".svc", ".xml")):
         return (url,)
     return tuple(f"{origin_of(url)}{_PATH}{dialect}" for dialect in (".svc", ".xml"))
 
 
 def urls_of_domain(domain: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the URLs to ask with credentials, and those to ask for a redirect without, for a mail domain."""
+    """Return the URLs to try for a mail domain: those asked with credentials, and those asked anonymously."""
     hosts = (f"autodiscover.{domain}", domain)
     asked = tuple(url for host in hosts for url in urls_at(f"https://{host}/"))
     return asked, tuple(f"http://{host}{_PATH}.xml" for host in hosts)
 
 
 def parent_domain(host: str) -> frozenset[str]:
-    """Return the domain that a host is in, none where that would be a top-level domain or the host is an address."""
+    """Return the parent domain of a host; empty if that is a top-level domain or the host is an IP address."""
     _, _, domain = host.partition(".")
     return frozenset({domain}) if "." in domain and not domain.rpartition(".")[2].isdecimal() else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedHosts:
-    """The hosts that credentials may be sent to: some domains with all below them, and hosts from the settings.
+    """The hosts that credentials may be sent to: some domains with their subdomains, and hosts from the settings.
 
-    A redirect found by plain http can be forged by whoever controls the network or the name service, and an NTLM
-    log-in at a forged host can be turned against the account.
+    A redirect found by plain http can be forged by anybody who controls the network or the name service, and an NTLM
+    log-in at a forged host can be relayed to log in as the service account.
     """
 
     domains: frozenset[str]
     hosts: frozenset[str]
 
     def include(self, host: str) -> bool:
-        """Tell whether `host` may see the credentials."""
+        """Return whether credentials may be sent to `host`."""
         in_a_domain = any(host == domain or host.endswith(f".{domain}") for domain in self.domains)
         return in_a_domain or host in self.hosts

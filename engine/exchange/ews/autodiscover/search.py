@@ -45,7 +45,7 @@ from engine.settings.model import ServerChoice
 
 MOST_REDIRECTS = 10
 _LONGEST_REMARK = 500
-_UNASKED = "credentials are not sent to another domain unasked"
+_UNASKED = "credentials are not sent to another domain without permission"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NOTHING_THERE = (404, 405, 410, 501)
 """Statuses of a host that supports autodiscover only in the other dialect, or not at all."""

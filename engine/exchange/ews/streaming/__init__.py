@@ -1,1 +1,1 @@
-"""Streaming notifications: mailboxes in groups, one hanging answer for each group, and what to do when one ends."""
+"""Streaming notifications: groups of subscriptions, one long-lived response for each, and recovery when it ends."""

@@ -1,22 +1,22 @@
-"""Which mailboxes share a connection: those that the same servers look after, as many as one may carry. No I/O."""
+"""Grouping of mailboxes that share a connection: those on the same servers, up to a limit. No I/O."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 MOST_GROUPS = 250
-"""Connections at a time: enough for 50,000 mailboxes in groups of 200."""
+"""The most connections at a time: enough for 50,000 mailboxes in groups of 200."""
 
 SHRINK_BY = 10
 SMALL_FOR = timedelta(hours=1)
-"""After that, groups may be large again: a server that restarts can look like one that refuses large groups."""
+"""When groups may be large again: a restarting server can look like one that refuses large groups."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLocation:
-    """Where a mailbox is: its EWS URL, and the group of servers that autodiscover names ("" if it names none).
+    """The location of a mailbox: its EWS URL, and the group of servers that autodiscover names ("" if it names none).
 
-    Only mailboxes with the same place may share a connection.
+    Only mailboxes with the same location may share a connection.
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server
     """
 
@@ -26,12 +26,11 @@ class ServerLocation:
 
 @dataclass(slots=True, eq=False)
 class SubscriptionGroup:
-    """Mailboxes on one connection; the `anchor` leads all of its requests to one server. Addresses are in lower case.
+    """The mailboxes on one connection; the `anchor` routes all its requests to one server. Addresses are in lower case.
 
-    `subscriptions` are ids by address, of the members that have one already. `cookie` is X-BackEndOverrideCookie as
-    the first Subscribe was given it, "" before that or where the server has none. `heard` are ids that a connection
-    has carried, `fresh` those that none has carried for long enough to be sure of it. A mailbox that is `alone` is
-    joined by no other.
+    `subscriptions` are the ids by address, for the members that have one. `cookie` is the X-BackEndOverrideCookie of
+    the first Subscribe, "" before that or if the server sends none. `heard` are ids that a connection has carried,
+    `fresh` those that no connection has carried long enough to be proved. No mailbox joins one that is `alone`.
     """
 
     place: ServerLocation
@@ -44,14 +43,14 @@ class SubscriptionGroup:
     alone: bool = False
 
     def address_of(self, identifier: str) -> str | None:
-        """Return whose subscription that is, None when it is nobody's any more."""
+        """Return the address of a subscription, None if it is no longer a member's."""
         return next((address for address, known in self.subscriptions.items() if known == identifier), None)
 
 
 class SubscriptionGroups:
-    """All groups. A group is founded by the mailbox that finds no room elsewhere, which becomes its anchor.
+    """All groups. A mailbox that finds no room in any starts a new group and becomes its anchor.
 
-    A place whose server does not take as many mailboxes on one connection gets smaller groups from then on.
+    After a server has refused as many mailboxes on one connection, its groups are smaller.
     """
 
     def __init__(self, limit: int) -> None:
@@ -67,23 +66,23 @@ class SubscriptionGroups:
         return iter(self._groups)
 
     def group_of(self, address: str) -> SubscriptionGroup | None:
-        """Return the group a mailbox is in."""
+        """Return the group of a mailbox, None if it is in none."""
         return self._of.get(address)
 
     def limit(self, place: ServerLocation, now: datetime) -> int:
-        """Return how many mailboxes one connection to this place carries at most."""
+        """Return the most mailboxes that one connection to this location carries."""
         limit, until = self._smaller.get(place, (self._limit, now))
         return limit if now < until else self._limit
 
     def reduce(self, place: ServerLocation, size: int, now: datetime) -> None:
-        """Make the groups of this place smaller for a while, since the server refused one of `size` mailboxes."""
+        """Make the groups of this location smaller for a while, after the server refused one of `size` mailboxes."""
         smaller = max(1, size // SHRINK_BY)
         self._smaller[place] = (min(smaller, self.limit(place, now)), now + SMALL_FOR)
 
     def add(
         self, address: str, place: ServerLocation, now: datetime, *, alone: bool = False
     ) -> SubscriptionGroup | None:
-        """Return the group that the mailbox is in from now on; None when there is no room on any connection."""
+        """Add a mailbox and return its group; None if there is no room on any connection."""
         limit = self.limit(place, now)
         group = None if alone or limit == 1 else self._with_room(place, limit)
         if group is None:
@@ -100,9 +99,9 @@ class SubscriptionGroups:
         return next((each for each in there if len(each.members) < limit), None)
 
     def remove(self, address: str) -> str | None:
-        """Take a mailbox out of its group and return the id of its subscription, None when it had none.
+        """Remove a mailbox from its group and return the id of its subscription, None if it had none.
 
-        A group without an anchor gets the first of its members by address; one without members is gone.
+        If it was the anchor, the first member by address takes its place; a group without members is dropped.
         """
         group = self._of.pop(address, None)
         if group is None:

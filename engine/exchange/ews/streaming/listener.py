@@ -20,7 +20,7 @@ from engine.exchange.retry import LISTEN_AGAIN, Subscribing, policy_of
 
 
 class Recovery(Enum):
-    """What follows the end of a stream."""
+    """What to do after the end of a stream."""
 
     GO_ON = "listen again at once, to the same subscriptions: nothing was missed"
     LISTEN_AGAIN = "listen again after a pause, then have all mailboxes read"
@@ -30,7 +30,7 @@ class Recovery(Enum):
 
 
 def recovery_from(failure: ExchangeFailure | None, *, carried: bool, impersonated: bool) -> Recovery:
-    """Return what follows `failure` (None: the server closed the answer in order).
+    """Return how to recover from `failure` (None: the server closed the answer in order).
 
     `carried` tells whether a connection has ever worked for any of the subscriptions, `impersonated` whether the
     request was made for the anchor.
@@ -51,23 +51,23 @@ def recovery_from(failure: ExchangeFailure | None, *, carried: bool, impersonate
 logger = logging.getLogger(__name__)
 
 MINUTES = 30
-"""How long one answer may last: as long as the protocol allows."""
+"""The length of one answer: the most that the protocol allows."""
 
 SILENCE = timedelta(seconds=120)
-"""Exchange gives a sign of life every 45 s: after so long without a byte the connection is dead."""
+"""Exchange sends a heartbeat every 45 s; after this time without a byte the connection is dead."""
 
 QUIET, LONGEST_WAIT = timedelta(seconds=2), timedelta(seconds=20)
-"""New members are listened to when no other has come for a moment, so that a group is not connected for each."""
+"""New members are included once no other has joined for a moment, so that the group does not reconnect for each."""
 
 STEADY = timedelta(seconds=30)
-"""A connection that lasted so long was a good one: what happens after it is not the same trouble again."""
+"""A connection that lasted this long has worked: a failure after it is not a repetition of the last one."""
 
 PROOF = timedelta(seconds=5)
-"""A connection that stands for so long carries its subscriptions: what is not known is told before that."""
+"""A connection that stays open this long carries its subscriptions: the server reports unknown ones sooner."""
 
 
 class ListenerCallbacks(Protocol):
-    """Who is told what happens to the members of a group. All take their addresses."""
+    """Callbacks for what happens to the members of a group, by their addresses."""
 
     def changed(self, address: str) -> None:
         """There was an event in this mailbox."""
@@ -78,26 +78,26 @@ class ListenerCallbacks(Protocol):
         ...
 
     def lost(self, addresses: Collection[str]) -> None:
-        """The server does not know these subscriptions any more."""
+        """The server no longer knows these subscriptions."""
         ...
 
     def accepted(self, group: SubscriptionGroup) -> None:
-        """The server takes these subscriptions on one connection, and has done so for a while."""
+        """The server has accepted these subscriptions on one connection, which has been open for a while."""
         ...
 
     def refused(self, group: SubscriptionGroup, addresses: Collection[str], code: str, *, by_name: bool) -> None:
-        """The server does not take the subscriptions of these members, which no connection has carried yet; `by_name`:
-        it says which, so it is not for their number."""
+        """The server refuses the subscriptions of these members, which no connection has carried yet; `by_name` if it
+        names them, so that their number is not the reason."""
         ...
 
     def impersonates(self, group: SubscriptionGroup) -> bool:
-        """Tell whether a connection has to be opened for its anchor instead of the service account."""
+        """Return whether the connection has to be opened in the name of the anchor instead of the service account."""
         ...
 
 
 class Listener:
-    """One group's connection. It is `trusted` unless it could not be made when it was tried last, or not for long;
-    `trouble` says why that was. Trust comes back with a connection that stands for a while."""
+    """The connection of one group. It is not `trusted` after it could not be opened or ended soon, for the reason in
+    `trouble`; it is trusted again once a connection has stayed open for a while."""
 
     def __init__(
         self, group: SubscriptionGroup, client: EwsClient, clock: Clock, random: Random, owner: ListenerCallbacks
@@ -119,7 +119,7 @@ class Listener:
         self._ended_by_us = False
 
     async def subscribe(self, address: str) -> None:
-        """Subscribe for a member. The first one alone, because it brings the cookie that the others go by.
+        """Subscribe for a member; others wait for the first one, because its response has the cookie that they need.
 
         Raises the failure of the request.
         """
@@ -135,7 +135,7 @@ class Listener:
         self._woken.set()
 
     async def run(self) -> None:
-        """Listen for as long as the group has members. Nobody is trusted to be heard when that ends otherwise."""
+        """Listen for as long as the group has members. If an exception ends it, the connection is no longer trusted."""
         try:
             await self._run()
         except BaseException:
@@ -187,7 +187,7 @@ class Listener:
                 await self._clock.sleep_until(quiet)
 
     async def _listen(self, listening_to: dict[str, str]) -> ExchangeFailure | None:
-        """Listen until the answer ends, is dead, or others have to be listened to as well; return why."""
+        """Listen until the answer ends, is dead, or new members have to be included; return the failure, if any."""
         self._heard = self._clock.now()
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(self._read(listening_to))
@@ -224,7 +224,7 @@ class Listener:
         return ExchangeUnreachable("the stream of notifications broke off")
 
     def _is_last(self, told: StreamEvents, code: str, listening_to: dict[str, str]) -> bool:
-        """Take in what an envelope says; tell whether there is no point in listening on."""
+        """Process a message of an envelope; return whether it is the last one."""
         for identifier in told.changed:
             address = self.group.address_of(identifier)
             if address is not None:
@@ -251,7 +251,8 @@ class Listener:
         self._owner.accepted(self.group)
 
     async def _prove(self, listening_to: dict[str, str]) -> None:
-        """The first envelope may come before the server has looked at the subscriptions: it proves nothing."""
+        """Accept the connection after a while; the first envelope proves nothing, since the server may send it
+        unchecked."""
         await self._opened.wait()
         await self._clock.sleep_until(self._clock.now() + PROOF)
         self._accepted(listening_to)
@@ -263,12 +264,12 @@ class Listener:
             self._owner.missed(missed & self.group.members)
 
     def _still(self, listening_to: dict[str, str]) -> dict[str, str]:
-        """Return the ids by address of those who are members with that subscription still."""
+        """Return the ids by address of those that are still members with the same subscription."""
         return {each: known for each, known in listening_to.items() if self.group.subscriptions.get(each) == known}
 
     def _lose(self, identifiers: set[str], code: str, listening_to: dict[str, str]) -> None:
         lost = {each: known for each, known in self._still(listening_to).items() if known in identifiers}
-        # Beside a bad subscription, the good ones may deliver nothing.
+        # A lost subscription may also keep the others on the connection from delivering events.
         self._missed |= (listening_to.keys() & self.group.members) - lost.keys()
         refused = {each for each, known in lost.items() if known in self.group.fresh}
         if refused:
@@ -311,10 +312,10 @@ class Listener:
         await self._clock.sleep_until(self._clock.now() + pause)
 
     def _distrust(self, failure: ExchangeFailure | None) -> None:
-        """Have the members read now and then, for nobody tells of their changes in time."""
+        """Have the members polled, because their changes are not reported in time."""
         if self.trusted:
             self.trusted = False
-            how = "ends again and again" if self._opened.is_set() else "cannot be made"
+            how = "keeps ending" if self._opened.is_set() else "cannot be made"
             self.trouble = f"the connection for notifications {how}: {failure or 'the server closes it'}"
             self._owner.missed(set(self.group.members))
 
@@ -324,7 +325,7 @@ class Listener:
         reading.cancel()
 
     async def _stop_for_others(self, reading: "asyncio.Task[ExchangeFailure | None]", known: set[str]) -> None:
-        """Never while the connection is being made: that fails by itself, or takes a moment."""
+        """Reconnect to include new members, but not while connecting, which takes a moment or fails by itself."""
         await self._opened.wait()
         while self.group.members and known.issuperset(self.group.subscriptions.values()):
             self._woken.clear()

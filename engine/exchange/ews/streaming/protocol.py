@@ -20,15 +20,15 @@ _GET_EVENTS = (
     b"<m:ConnectionTimeout>%d</m:ConnectionTimeout></m:GetStreamingEvents>"
 )
 _SUBSCRIPTION_ID = "{*}SubscriptionId"
-# Some servers put one into their signs of life.
+# Some servers put one into their heartbeats.
 _NO_CHANGE = "StatusEvent"
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEvents:
-    """What one envelope of the stream says. All ids are of subscriptions.
+    """The content of one envelope of the stream. All ids are of subscriptions.
 
-    `changed` had an event, on an item or on the folder. `lost` are not known to the server any more. `closed`: the
+    `changed` had an event, on an item or on the folder. `lost` are no longer known to the server. `closed`: the
     server ends this answer in order. `failed` is the response message of an answer that ends with an error.
     """
 
@@ -63,9 +63,9 @@ def get_streaming_events(identifiers: Sequence[str], minutes: int) -> bytes:
 
 
 def news(message: ResponseMessage) -> StreamEvents:
-    """Return what a response message of GetStreamingEvents says.
+    """Read a response message of GetStreamingEvents.
 
-    Children are found by their names alone: the schema and the documentation differ in their namespaces.
+    Children are found by their names alone, because the schema and the documentation differ in their namespaces.
     """
     notifications = message.element.iterfind("{*}Notifications/{*}Notification")
     lost = _texts(message.element.iterfind(f"{{*}}ErrorSubscriptionIds/{_SUBSCRIPTION_ID}"))
@@ -87,15 +87,15 @@ def _texts(elements: Iterable[Element]) -> tuple[str, ...]:
 
 
 MAX_ENVELOPE = 16 * 1024 * 1024
-"""Bytes; a server that sends more without an end is no Exchange server."""
+"""The most bytes of one envelope; no Exchange server sends more."""
 
-# Exchange writes `<` in texts as a reference, so this is the end of an envelope wherever it stands.
+# Exchange escapes `<` in texts, so this always is the end of an envelope.
 _END = re.compile(rb"</(?:[^\s<>/:]{1,100}:)?Envelope\s{0,100}>")
 _LONGEST_END = 256
 
 
 class EnvelopeSplitter:
-    """Takes bytes in any chunking and gives whole envelopes, whatever prefix their elements have.
+    """Splits a stream of bytes into envelopes, whatever prefix their elements have.
 
     The answer is not one XML document but a sequence of them, with or without declarations (MS-OXWSNTIF).
     """
@@ -106,7 +106,7 @@ class EnvelopeSplitter:
         self._searched = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the envelopes that `chunk` completes. Raises `NotUnderstood` when one grows beyond the limit."""
+        """Yield the envelopes that `chunk` completes. Raises `NotUnderstood` if one exceeds the limit."""
         self._rest += chunk
         while (end := _END.search(self._rest, self._searched)) is not None:
             envelope = bytes(self._rest[: end.end()])

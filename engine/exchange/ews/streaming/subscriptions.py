@@ -1,4 +1,4 @@
-"""Subscriptions: which mailbox is in which group, with retries, cooldowns and debouncing of changes."""
+"""Subscriptions of all mailboxes: their groups, retries and cooldowns, and debouncing of changes."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ class _Block:
 
 
 class Blocklist:
-    """Keys that are barred, each with a reason in words, for longer each time it happens again."""
+    """Blocked keys, each with a reason; a key that is blocked again is blocked for longer."""
 
     def __init__(self, pauses: Pauses, clock: Clock, random: Random) -> None:
         self._pauses = pauses
@@ -39,26 +39,26 @@ class Blocklist:
         self._bars: dict[Hashable, _Block] = {}
 
     def block(self, key: Hashable, reason: str) -> None:
-        """Bar `key` from now on."""
+        """Block `key` for a while."""
         self._bars[key] = _Block(self._clock.now() + self._backoffs.next(key, self._pauses), reason)
 
     def unblock(self, key: Hashable) -> None:
-        """Bar `key` no longer, and next time for as long as if it never had been."""
+        """Unblock `key` and forget how often it was blocked."""
         self._bars.pop(key, None)
         self._backoffs.reset(key)
 
     def reason(self, key: Hashable) -> str:
-        """Return why `key` is barred, "" if it is not."""
+        """Return why `key` is blocked, "" if it is not."""
         bar = self._bars.get(key)
         return bar.reason if bar is not None and self._clock.now() < bar.until else ""
 
 
 PAUSE = timedelta(seconds=1)
-"""Between the first event and the reading that it causes; whatever comes in between is covered by it."""
+"""The time between the first event and the read that it causes, which covers all events in between."""
 
 
 class Debounce:
-    """Tells each address `PAUSE` after it was noted, once however often it was noted until then."""
+    """Reports each address once, `PAUSE` after it was first noted."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -66,15 +66,15 @@ class Debounce:
         self._noted = asyncio.Event()
 
     def note(self, address: str) -> None:
-        """Have `address` told in a moment."""
+        """Have `address` reported in a moment."""
         self._due.setdefault(address, self._clock.now() + PAUSE)
         self._noted.set()
 
     async def run(self, tell: Callable[[str], None]) -> None:
-        """Tell for ever."""
+        """Report addresses until cancelled."""
         while True:
             while self._due:
-                # All pauses are equal, so the first one noted is due first.
+                # All pauses are equal, so the oldest address is due first.
                 address, due = next(iter(self._due.items()))
                 await self._clock.sleep_until(due)
                 del self._due[address]
@@ -84,13 +84,13 @@ class Debounce:
 
 
 LASTING = timedelta(minutes=10)
-"""A subscription that lived so long was a good one: what ends it then is the first trouble."""
+"""A subscription that lasted this long has worked: when it ends, that is not a repeated failure."""
 
 MOST_IN_COMPANY = 2
-"""Once may be a server that was restarted between two requests; twice is that server's way."""
+"""A single refusal may come from a restart of the server between two requests; a second one does not."""
 
 MOST_UNNAMED = 8
-"""Refusals of a group as a whole: so many are needed to come down from 200 on one connection to one."""
+"""Refusals of a whole group: so many reduce the 200 mailboxes on one connection to one."""
 
 
 class Next(Enum):
@@ -102,14 +102,14 @@ class Next(Enum):
 
 
 class Strikes:
-    """Strikes by address, forgotten when a subscription has lived for long."""
+    """Counts failed subscriptions by address; the count is reset when a subscription has lasted."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._since: dict[str, datetime] = {}
 
     def subscribed(self, address: str, now: datetime) -> None:
-        """A new subscription was made."""
+        """Note a new subscription."""
         self._since[address] = now
 
     def since(self, address: str) -> datetime | None:
@@ -117,51 +117,52 @@ class Strikes:
         return self._since.get(address)
 
     def ended(self, address: str) -> None:
-        """There is no subscription any more, whatever the reason."""
+        """Note that there is no subscription any more, whatever the reason."""
         self._since.pop(address, None)
 
     def lived_long(self, address: str, now: datetime) -> bool:
-        """Tell whether the present subscription was a good one."""
+        """Return whether the present subscription has lasted long enough to count as working."""
         since = self._since.get(address)
         return since is not None and now - since >= LASTING
 
     def strike(self, address: str, *, was_alone: bool, by_name: bool) -> Next:
-        """A subscription was refused by the server, alone or in company, or lost soon; return what comes next."""
+        """Count a subscription that was refused, alone or in a group, or soon lost; return how to subscribe next."""
         count = self._counts[address] = self._counts.get(address, 0) + 1
         if count > MOST_UNNAMED or (was_alone and count > MOST_IN_COMPANY):
             return Next.LATER
         return Next.ALONE if by_name and count >= MOST_IN_COMPANY else Next.IN_COMPANY
 
     def has_any(self, address: str) -> bool:
-        """Tell whether the last subscription came to nothing, so that the next one has to prove itself."""
+        """Return whether the last subscription failed, so that the next one has to prove itself."""
         return address in self._counts
 
     def is_alone(self, address: str) -> bool:
-        """Tell whether a mailbox is to have a connection of its own."""
+        """Return whether a mailbox gets a connection of its own."""
         return self._counts.get(address, 0) >= MOST_IN_COMPANY
 
     def forgive(self, address: str) -> None:
-        """Begin from nothing."""
+        """Reset the count of a mailbox."""
         self._counts.pop(address, None)
 
 
 logger = logging.getLogger(__name__)
 
 REFUSALS = 2
-"""So many in a row are no coincidence: in between the server may have been restarted."""
+"""So many refusals in a row are no coincidence; a single one may come from a restart of the server."""
 
-NO_ROOM = "there are as many connections for notifications as can be"
-NOT_YET = "the connection for its notifications is not proved to work yet"
-SUBSCRIPTION_ENDS = "the server ends its subscription soon after it was made, again and again"
+NO_ROOM = "the maximum number of connections for notifications is in use"
+NOT_YET = "the connection for its notifications has not been open long enough"
+SUBSCRIPTION_ENDS = "the server repeatedly ends its subscription soon after it was made"
 _AS_READING = (Subscribing.AS_READING, Subscribing.OF_THE_MAILBOX)
 STREAMS_NOTHING = "the server refuses connections for notifications, even for a single mailbox"
 
 
 class Watcher:
-    """All groups and their connections. `where` tells the place of a mailbox; addresses are compared in lower case.
+    """All groups and their connections. `where` returns the location of a mailbox; addresses are compared in lower
+    case.
 
-    `own_connections` is how many the service account may open in its own name; with more groups than that, each is
-    listened to in the name of its anchor.
+    `own_connections` is the number that the service account may open in its own name; with more groups than that,
+    each connection is opened in the name of its anchor.
     """
 
     def __init__(
@@ -193,9 +194,9 @@ class Watcher:
         self._strikes = Strikes()
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
-        """Subscribe for a mailbox unless that is done, and return where it is now.
+        """Subscribe to a mailbox unless it is subscribed to, and return it with its present location.
 
-        Raises what concerns reading the mailbox as well. What only keeps it from being watched is no failure.
+        Raises failures that also concern reading the mailbox, but none that only prevents notifications.
         """
         address = mailbox.address.lower()
         group = self._groups.group_of(address)
@@ -226,7 +227,7 @@ class Watcher:
         return found
 
     def unwatch(self, address: str) -> None:
-        """End a mailbox's subscription, and hold nothing against it any more."""
+        """End a mailbox's subscription, and forget all its failures."""
         address = address.lower()
         self._end(address)
         self._bars.unblock(address)
@@ -247,7 +248,7 @@ class Watcher:
         return identifier
 
     def is_watched(self, address: str) -> bool:
-        """Tell whether changes of a mailbox are heard: a connection has carried its subscription, and still does."""
+        """Return whether changes of a mailbox are reported: a connection carries its subscription and has proved to."""
         address = address.lower()
         group = self._groups.group_of(address)
         if group is None or not self._listeners[group].trusted:
@@ -266,12 +267,12 @@ class Watcher:
         return SubscriptionStatus(is_watched, group.anchor, self._strikes.since(address), why_not)
 
     def refused_everywhere(self) -> str:
-        """Return why a server is not asked for notifications at present, "" where every one is."""
+        """Return why no notifications are requested from some server at present, "" if they are from all."""
         reasons = {self._bars.reason(place): place.url for place in self._barred_places}
         return next((f"{urlsplit(url).hostname}: {reason}" for reason, url in reasons.items() if reason), "")
 
     async def run(self, tell: ChangeCallback) -> None:
-        """Listen for ever. May be run again after a mistake ended it: what was under way then is taken up."""
+        """Listen until cancelled. May be run again after an internal error ended it; it then resumes its work."""
         self._tell = tell
         async with asyncio.TaskGroup() as group:
             group.create_task(self._debounce.run(lambda address: tell(address, Priority.NOW)))
@@ -293,9 +294,10 @@ class Watcher:
             self._tell(address, Priority.LATER)
 
     def lost(self, addresses: Collection[str]) -> None:
-        """Implements `ListenerCallbacks`: subscribed to again at once after a long life, else as after a refusal.
+        """Implements `ListenerCallbacks`: subscribes again, at once if the subscription had lasted, else as after a
+        refusal.
 
-        What is lost soon may be alive at another server than the one we were led to.
+        A subscription that is lost soon may exist on another server than the one our requests were routed to.
         """
         for address in list(addresses):
             lived_long = self._strikes.lived_long(address, self._clock.now())
@@ -314,11 +316,12 @@ class Watcher:
         self._bars.unblock(group.place)
 
     def refused(self, group: SubscriptionGroup, addresses: Collection[str], code: str, *, by_name: bool) -> None:
-        """Implements `ListenerCallbacks`: a mailbox that is named again is tried alone, impersonated, and then only
+        """Implements `ListenerCallbacks`: a mailbox that is named repeatedly is tried alone, impersonated, and then
+        only
         later.
 
-        Where none is named it may be for their number: groups are made smaller after the second refusal. Where even
-        single mailboxes are refused, no more is tried with this server for a while.
+        If none is named, their number may be the reason: groups are made smaller after the second refusal. If even
+        single mailboxes are refused, the server is not asked for notifications for a while.
         """
         addresses = list(addresses)
         if group.alone:
@@ -362,7 +365,7 @@ class Watcher:
             self._work.put_nowait(lambda: self._unsubscribe(group, address, identifier))
 
     def _refused_at(self, address: str) -> bool:
-        """Tell whether the server where a mailbox was last is not asked for notifications at present."""
+        """Return whether the server of a mailbox is not asked for notifications at present."""
         reason = self._bars.reason(self._places.get(address))
         if reason:
             self._why_not[address] = reason
@@ -381,7 +384,7 @@ class Watcher:
         try:
             await self._client.call(group.place.url, unsubscribe(identifier), Impersonation(address), affinity)
         except ExchangeFailure:
-            pass  # it ends by itself
+            pass  # the subscription expires by itself
         except Exception:
             logger.exception("ending a subscription of %s", group.anchor)
 
