@@ -1,4 +1,4 @@
-"""Accepts connections without losing any when cancelled, for every listening port and socket."""
+"""Accepting connections on a listening port or socket without losing any when cancelled."""
 
 import asyncio
 import socket
@@ -23,9 +23,9 @@ async def next_connection(listener: socket.socket) -> tuple[socket.socket, Any]:
 
 async def _readable(listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    somebody = asyncio.Event()
-    loop.add_reader(listener, somebody.set)
+    ready = asyncio.Event()
+    loop.add_reader(listener, ready.set)
     try:
-        await somebody.wait()
+        await ready.wait()
     finally:
         loop.remove_reader(listener)

@@ -131,7 +131,7 @@ class NobodyTakesPart(Failure):
 
 
 class UserNotInPbx(Failure):
-    """The user named for the check does not exist."""
+    """The user named for a check does not exist."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER

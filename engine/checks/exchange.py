@@ -110,7 +110,7 @@ class ExchangeCheck:
         self._make_access = make_access
         own = self._settings.user if is_smtp_address(self._settings.user) else ""
         self._own_address = own
-        # A named user without a mailbox is a failure, even if the account's own calendar can be read.
+        # If a named user has no mailbox, that is a failure, even if the account's own calendar can be read.
         self._named = tuple(candidates)
         self._candidates = tuple(filter(None, map(smtp_address, candidates or (own,))))
         self._clock = clock
@@ -124,7 +124,7 @@ class ExchangeCheck:
         self._unreadable: ExchangeFailure | None = None
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
-        """Climb, and return all rungs."""
+        """Run the check and return all steps."""
         ladder = CheckRun(NAMES, report, self._clock)
         await ladder.run("files", self._prepare)
         if not ladder.holds:

@@ -221,7 +221,7 @@ class PbxCheck:
             "master PBX", lambda: self._heard.complete or bool(self._heard.login and self._heard.login.pbx)
         )
         told = self._heard.login.pbx if self._heard.login else None
-        footing.evidence.append(f"its name is {told}" if told else f"users are at home at {self._settings.master}")
+        footing.evidence.append(f"its name is {told}" if told else f"users belong to {self._settings.master}")
 
     async def _check_rights(self, footing: StepLog) -> None:
         await self._until("rights", lambda: self._heard.complete)

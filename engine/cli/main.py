@@ -60,7 +60,7 @@ def _said(work: Callable[[], int]) -> int:
     try:
         status = work()
     except* BrokenPipeError:
-        _give_up_output()  # Whoever read our output has seen enough.
+        _give_up_output()  # The reader of our output has closed the pipe.
         status = FAILED
     except* KeyboardInterrupt:
         status = INTERRUPTED

@@ -80,7 +80,7 @@ def slug_of(failure: type[Failure]) -> str:
 
 
 class EngineMistake(Failure):
-    """An unexpected exception that affected one user; its traceback is in the log."""
+    """An internal error that affected one user; its traceback is in the log."""
 
     fault = Fault.OURS
     scope = Scope.USER

@@ -59,7 +59,7 @@ SETUP = "setup.json"
 class Installation:
     """Settings file, `state` directory and secrets; `given` are the engine settings in effect until the next start.
 
-    `exchanges` is to be opened where the service runs.
+    `exchanges` has to be opened for as long as the daemon runs.
     """
 
     file: SettingsFile
@@ -72,7 +72,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """A service with its settings loaded, and the parts of its API."""
+    """A supervisor with its settings loaded, and the groups of routes of its API."""
 
     premises: Installation
     service: Supervisor
@@ -90,7 +90,7 @@ async def open_installation(
 ) -> AsyncIterator[Installation]:
     """Lock and open the state directory during the context. `state_dir` overrides its path; `clock` is calendar time.
 
-    Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
+    Raises a `StoreFailure`, for instance `AlreadyRunning` if another engine uses it.
     """
     file = SettingsFile(settings_file)
     given = file.engine_settings()
@@ -128,9 +128,9 @@ async def build_daemon(
     network_clock: Clock,
     log_ins: LogIns | None = None,
 ) -> Daemon:
-    """Return a service whose engines `assemble` makes, and whose probes are made with `workbench`; nothing runs yet.
+    """Return a daemon whose engines `assemble` makes, and whose checks `workbench` makes; nothing runs yet.
 
-    `log_ins` are those that both ask before each log-in.
+    `log_ins` approve each log-in of both.
     """
     log_ins = log_ins or LogIns(network_clock, LogInHistory(premises.database))
 
@@ -164,7 +164,7 @@ async def build_daemon(
 def _service_parts(
     premises: Installation, service: Supervisor, desk: ApiState, workbench: CheckFactory
 ) -> tuple[Routes, ...]:
-    """Return the parts of the API that a service adds to those of every engine."""
+    """Return the routes of the API that need more than a running engine."""
     sources = premises.sources
     candidates = TrialSettings(service, sources)
     session = SetupSession(service, sources, premises.state / SETUP, guessed_zone(system_zone()))
@@ -197,7 +197,7 @@ async def open_daemon(
 ) -> AsyncIterator[Daemon]:
     """Lock and open the state directory during the context; nothing runs yet. `state_dir` overrides its path.
 
-    Raises a `StoreFailure`, `AlreadyRunning` where an engine holds it.
+    Raises a `StoreFailure`, for instance `AlreadyRunning` if another engine uses it.
     """
     around = around or Environment()
     clock, network_clock, resolver = around.clock, around.network_clock, around.resolver
@@ -224,7 +224,7 @@ async def open_daemon(
 
 
 async def serve(site: Daemon) -> None:
-    """Run the service and its API until cancelled. Raises the failures that end it, in an exception group."""
+    """Run the supervisor and its API until cancelled. Raises the failures that end them, in an exception group."""
     given, exchanges = site.premises.given, site.premises.exchanges
     async with exchanges.opened():
         with open_sockets(socket_path(given.socket), given.socket_group, os.environ) as doors:
@@ -241,7 +241,7 @@ async def serve(site: Daemon) -> None:
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
     """Run the daemon until SIGTERM or SIGINT; synchronisation starts once settings and secrets are valid.
 
-    Raises a `Failure` when not even that can be waited for, or nothing can be remembered any more.
+    Raises a `Failure` if not even that is possible, or if the state can no longer be saved.
     """
     around = Environment(environment=taken_environment())
     async with open_daemon(settings_file, secrets_file, around) as site:

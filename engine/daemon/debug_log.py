@@ -1,4 +1,4 @@
-"""Builds the debug log: recorder, owners of mailboxes, and its part of the API."""
+"""Builds the debug log: recorder, owners of mailboxes, and its routes of the API."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ class DebugLog:
         self.capture.add_secrets((secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password))
 
     def parts(self, engine: EngineView, desk: ApiState) -> tuple[Routes, ...]:
-        """Return its parts of the API; from now on mailboxes are attributed to the users of `engine`."""
+        """Return its routes of the API; from now on mailboxes are attributed to the users of `engine`."""
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
         log_desk = LogService(desk, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers)

@@ -112,7 +112,7 @@ _SHUTDOWN_SECONDS = 1.0
 _TLS_SECONDS = 5.0
 
 CONNECTED, ENCRYPTED, UPGRADED = range(3)
-"""Values of a guest's progress."""
+"""Values of the progress of a connection."""
 
 RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -246,7 +246,7 @@ class PbxAcceptor:
         if leaving is not None:
             leaving.abort()
             leaving.authenticated()
-        self._expected[guest] = f"guest {next(self._numbers)}"
+        self._expected[guest] = f"connection {next(self._numbers)}"
         self._deadlines.expect(self._expected[guest], guest.abort)
         return guest
 
@@ -255,7 +255,7 @@ class PbxAcceptor:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=_TLS_SECONDS
             )
-        except Exception:  # no TLS, no TLS in time, or any other error of the transport: it concerns this guest only
+        except Exception:  # no TLS, no TLS in time, or any other error of the transport: it concerns this one only
             guest.authenticated()
             self._complain(guest.address)
 

@@ -49,8 +49,8 @@ class PbxListener:
 
     Several PBXs and several App objects may connect. One connection of the master is used; its others stand by and
     take over when that one ends. A PBX that is not the master or lacks a right or the password is reported by
-    PbxTurnedAway, at once for each reason and then from time to time with a count, until PbxWelcome. LinkDown has no
-    time of a next attempt, because that is up to the PBX.
+    `PbxDeclined`, at once for each reason and then from time to time with a count, until `PbxAccepted`. `LinkDown` has
+    no time of a next attempt, because that is up to the PBX.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class PbxListener:
             return _only(web.Response(text="calendar-engine: the PBX connects here.\n"))
         await socket.prepare(request)
         guest = request.protocol
-        assert isinstance(guest, PendingConnection)  # noqa: S101 - the door makes no others
+        assert isinstance(guest, PendingConnection)  # noqa: S101 - `PbxAcceptor` makes no others
         guest.progress = UPGRADED
         keep_alive(socket.get_extra_info("socket"))
         await self._serve(socket, guest)

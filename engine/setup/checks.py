@@ -24,7 +24,7 @@ def demand(check: Check, settings: SiteSettings, secrets: Mapping[str, Secret]) 
 
 
 class SetupChecks:
-    """Runs checks, and keeps the users and mailboxes they found."""
+    """Runs the checks of the set-up, and keeps the users and mailboxes that they find."""
 
     def __init__(self, workbench: CheckFactory) -> None:
         self._workbench = workbench

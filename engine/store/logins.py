@@ -17,7 +17,7 @@ SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
 
 
 class LogInHistory:
-    """The table `log_in`; implements `History`. While the disk fails, attempts are kept in memory."""
+    """The table `log_in`; implements `AttemptHistory`. While the disk fails, attempts are kept in memory."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

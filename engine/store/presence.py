@@ -102,7 +102,7 @@ class PresenceTarget:
 
 
 class AcknowledgedPresences:
-    """The table `presence`, and the place it applies to. Each method is one transaction, committed when it returns.
+    """The table `presence`, and the target it applies to. Each method is one transaction, committed when it returns.
 
     What cannot be saved stays in memory until `keep` succeeds, and `trouble` reports it meanwhile. `meant` records
     which presences are cleared intentionally.
@@ -132,7 +132,7 @@ class AcknowledgedPresences:
         return dict(self._written)
 
     async def set_target(self, place: PresenceTarget) -> None:
-        """Set the place presences are written to from now on; records of another place do not apply to it.
+        """Set the target that presences are written to from now on; records of another target do not apply to it.
 
         Presences of another contact in the same PBX would otherwise stay there: they become `leftovers`.
         """

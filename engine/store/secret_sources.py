@@ -36,10 +36,10 @@ class SecretProvenance:
 
 
 class SecretSources:
-    """The environment, then the secrets file if one is given, then the `vault`, the only one that can be written.
+    """The environment, then the secrets file if given, then the `vault`, which is the only one that can be written.
 
     `now` returns the time to store with a secret; `settings_file` determines where secrets are sent. Every method may
-    raise a failure of the file or of the vault.
+    raise a failure of the file or of the store.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SecretSources:
         self._lock = asyncio.Lock()
 
     async def secrets(self, exchange: ExchangeSettings) -> Secrets:
-        """Return the secrets for the engine. The vault is read only if needed.
+        """Return the secrets for the engine. The secret store is read only if needed.
 
         Raises `SettingsDirectoryExposed`, and `SecretsMissing` with the names of all missing ones.
         """

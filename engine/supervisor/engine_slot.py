@@ -120,7 +120,8 @@ class EngineRunner:
         self.has_failed = False
 
     async def run(self) -> None:
-        """Run engines until cancelled. Raises the exception that ended one unexpectedly; the seat is empty then."""
+        """Run engines until cancelled. Raises the exception that ended one unexpectedly; there is no current engine
+        then."""
         self._is_running, self.has_failed = True, False
         try:
             while True:

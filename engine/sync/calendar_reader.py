@@ -117,7 +117,7 @@ class CalendarScheduler:
         self._mistakes = MistakeLog(logger, self._network_clock)
 
     def everybody_is_known(self) -> None:
-        """Note that the roster is complete: from now on, a failure of all of them is one of the service."""
+        """Note that all participants are known: from now on, a failure of all of them is one of the service."""
         self._service.everybody_is_known()
 
     def arrived(self, guid: str) -> None:

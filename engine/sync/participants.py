@@ -113,7 +113,7 @@ class Membership:
             self.weigh()
 
     def handle(self, event: UserSeen | UserRemoved | UsersComplete) -> None:
-        """Update the roster with an event of the PBX."""
+        """Update the participants from an event of the PBX."""
         match event:
             case UserSeen(user):
                 self._seen(user)

@@ -366,7 +366,7 @@ class Engine:
         self._calendars.resync(guid)
 
     def reresolve(self, guid: str) -> None:
-        """Schedule a new lookup of a user's mailbox and a reading of its calendar, reported as for `visit`."""
+        """Schedule a new lookup of a user's mailbox and a reading of its calendar, reported as for `resync`."""
         self._calendars.reresolve(guid)
 
     async def settled(self) -> None:

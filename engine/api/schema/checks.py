@@ -1,4 +1,4 @@
-"""Probes in the words of the local API: settings and secrets are tried that need not be in force."""
+"""Messages of the local API about checks (`probes`) of settings and secrets that need not be in force."""
 
 from typing import Annotated, Literal
 
@@ -41,7 +41,7 @@ class RungAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """A probe as far as it has come: `names` are all its rungs, `rungs` those that are done."""
+    """A check as far as it has come: `names` are all its steps, `rungs` the steps that are done."""
 
     operation: Operation
     side: CheckSide

@@ -52,7 +52,7 @@ class OperationEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something happened: with a user's presence (`confirmed`, or `withheld` in a dry run), with a user, or a side."""
+    """A change of a user's presence (`confirmed`, or `withheld` in a dry run), of a user, or of a connection."""
 
     number: int
     at: datetime
@@ -84,7 +84,7 @@ class RecentChanges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody changed something."""
+    """A change was made through the API or by the engine itself."""
 
     number: int
     entry: AuditEntry

@@ -24,7 +24,7 @@ class AnyProbe(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All rungs."""
+        """The names of all steps."""
         ...
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
@@ -53,8 +53,8 @@ class CheckRoutes:
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this group."""
         texts = (
-            ("pbx", "Check the way to the PBX", self._pbx),
-            ("exchange", "Check the way to Exchange", self._exchange),
+            ("pbx", "Check the connection to the PBX", self._pbx),
+            ("exchange", "Check the connection to Exchange", self._exchange),
         )
         begin = (
             Route(

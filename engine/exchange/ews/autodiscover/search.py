@@ -93,11 +93,11 @@ class Search:
     """One run of autodiscover for the mail domain of the service account, or only at a configured URL.
 
     `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. The service account's
-    `own` address, if it is among them, often belongs to no mailbox, which says nothing about the others. `leads_away`
-    is an untrusted place that a server redirected to, "" if there was none. Trusted are the domains `domain` and that
-    of `own` with their subdomains, the host of a configured URL, and the hosts `trusted`; as EWS servers, also those in
-    the domain of a configured URL, or of the mailbox that was asked about. Raises `AutodiscoverFailed` if there is
-    nothing to ask about, or no server to ask.
+    `own` address, if it is among them, often belongs to no mailbox, which says nothing about the others.
+    `leads_away` is an untrusted URL that a server redirected to, "" if there was none. Trusted are the domains
+    `domain` and that of `own` with their subdomains, the host of a configured URL, and the hosts `trusted`; as EWS
+    servers, also those in the domain of a configured URL, or of the mailbox that was asked about. Raises
+    `AutodiscoverFailed` if there is nothing to ask about, or no server to ask.
     """
 
     def __init__(
