@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rich.cells import cell_len
-
 from engine.display import SIGNS, ascii_letter
+from engine.documents.columns import columns
 
 SMALLEST = (60, 18)
 """Columns and rows below which nothing sensible can be shown."""
@@ -75,5 +74,5 @@ def written(text: str, letters: CharacterSet) -> str:
 def _as_ascii(letter: str) -> str:
     if letter.isascii():
         return letter
-    width = cell_len(letter)
+    width = columns(letter)
     return ascii_letter(letter) if width == 1 else "?" * width

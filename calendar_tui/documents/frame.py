@@ -1,16 +1,16 @@
-"""The frame around every screen (header, footer), the help and the progress of operations."""
+"""The frame around every screen (header, footer), and the help."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from rich.cells import cell_len
-
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command, key_name
-from calendar_tui.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
 from calendar_tui.model import Attached, Attaching, Lost, Model
 from calendar_tui.terminal import SMALLEST
-from engine.api.schema import HeldChange, Operation, OperationKind, Status
+from engine.documents.columns import columns
+from engine.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
+from engine.documents.quantities import age
+from engine.documents.status import dry_run_in_words, held_in_words
 
 LONGEST_MESSAGE = 6
 """Lines of a message, which takes them from the content."""
@@ -19,10 +19,10 @@ LONGEST_MESSAGE = 6
 def header(model: Model, path: str, place: str, width: int) -> Document:
     """Return the first line of a view: the names that lead to it, the place in its list, and the engine."""
     right = _engine(model)
-    room = width - cell_len(right.text) - 2
+    room = width - columns(right.text) - 2
     title = cut(path, room)
-    place = cut(place, room - cell_len(title) - 3)
-    gap = max(1, width - cell_len(title) - (cell_len(place) + 2 if place else 0) - cell_len(right.text) - 1)
+    place = cut(place, room - columns(title) - 3)
+    gap = max(1, width - columns(title) - (columns(place) + 2 if place else 0) - columns(right.text) - 1)
     parts = [Span(" " + title, Role.TITLE)] + ([Span("  " + place, Role.MUTED)] if place else [])
     return Document([line(*parts, " " * (gap - 1), right)])
 
@@ -48,20 +48,6 @@ def banner(model: Model, width: int) -> Document:
     if status is not None and status.held is not None:
         told.append(f" ✗ HELD: {held_in_words(status.held)}; Y confirms")
     return Document([line(Span(fitted(each, width), Role.BANNER)) for each in told])
-
-
-def held_in_words(held: HeldChange) -> str:
-    """Say what a change would clear."""
-    return f"{held.users:,} of {held.of_users:,} users would show nothing ({held.presences:,} do now)"
-
-
-def dry_run_in_words(status: Status) -> str:
-    """Say what a dry run does not do, and what would be otherwise."""
-    if not status.withheld:
-        return "nothing is written to the PBX"
-    who = "1 user" if status.withheld == 1 else f"{status.withheld:,} users"
-    cleared = f", {status.withheld_cleared:,} to nothing" if status.withheld_cleared else ""
-    return f"nothing is written to the PBX; {who} would change{cleared}"
 
 
 def lost(model: Model, width: int) -> Document:
@@ -90,7 +76,7 @@ def footer(commands: Iterable[Command], message: str, width: int) -> Document:
     parts: list[Span] = []
     used = 1
     for command in commands:
-        taken = cell_len(command.key) + cell_len(command.label) + 3
+        taken = columns(command.key) + columns(command.label) + 3
         if not command.label or used + taken > width:
             continue
         clicked = f"command({command.name!r})"
@@ -101,22 +87,14 @@ def footer(commands: Iterable[Command], message: str, width: int) -> Document:
 
 def too_small(width: int, height: int) -> Document:
     """Return the notice for a terminal that is too small."""
-    columns, rows = SMALLEST
-    text = f"This terminal is {width} x {height}. calendar-tui needs {columns} x {rows}: please enlarge it. q quits."
+    needed = " x ".join(map(str, SMALLEST))
+    text = f"This terminal is {width} x {height}. calendar-tui needs {needed}: please enlarge it. q quits."
     return Document([line(each) for each in textwrap.wrap(text, max(width, 10))])
 
 
 def is_too_small(width: int, height: int) -> bool:
     """Return whether a terminal of that size cannot show a view."""
     return width < SMALLEST[0] or height < SMALLEST[1]
-
-
-def age(seconds: float) -> str:
-    """Return a length of time in the largest unit that is not coarse."""
-    whole = max(0, round(seconds))
-    if whole < 120:
-        return f"{whole} s"
-    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
 
 
 def help_document(view: str) -> Document:
@@ -145,21 +123,3 @@ def _commands(commands: Iterable[Command]) -> Iterator[Line]:
 def _command(command: Command) -> Line:
     keys = " ".join(key_name(key) for key in command.keys)
     return line(Span(f"   {keys:<12}", Role.KEY), command.title, key=command.name)
-
-
-WORDS: dict[OperationKind, str] = {"resync": "Reading calendars again", "reresolve": "Looking for mailboxes again"}
-ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Cancelled.", "failed": ". Internal error in the engine."}
-
-
-def progress(operation: Operation) -> str:
-    """Return how far an operation is."""
-    failed = f", {operation.failed:,} failed" if operation.failed else ""
-    return f"{WORDS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{_end(operation)}"
-
-
-def _end(operation: Operation) -> str:
-    """Say how it ended, or what it waits for."""
-    if operation.trouble is None:
-        return ENDS.get(operation.state, ".")
-    reason = f"{operation.trouble.title}. {operation.trouble.remedy}"
-    return f". Stopped: {reason}" if operation.state == "blocked" else f" ... Waiting: {reason}"

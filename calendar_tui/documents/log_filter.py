@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from calendar_tui.documents.lines import Document, Role, Span, cut, line
 from engine.api.schema import Concern, UserRow
 from engine.api.schema.log import FilterAnswer
+from engine.documents.lines import Document, Role, Span, cut, line
+from engine.documents.log_status import quoted
 
 REMEMBERED = 50
 """Filters in the history."""
@@ -97,23 +98,6 @@ def mistake_document(answer: FilterAnswer | None, width: int) -> Document:
     if offered:
         lines.append(line(Span(cut(f" Tab: {offered}", width), Role.MUTED)))
     return Document(lines)
-
-
-_STATUS = re.compile(r"HTTP (\d{3})\b")
-
-
-def condition_of_code(code: str) -> str:
-    """Return the condition for what a diagnosis or a figure is about: a code, the first of some, or an HTTP status."""
-    status = _STATUS.match(code)
-    return f"status:{status[1]}" if status else f"code:{quoted(code.partition(' ')[0])}"
-
-
-def quoted(value: str) -> str:
-    """Return a value as a filter has it."""
-    if value and all(letter.isalnum() or letter in "@._-" for letter in value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 LONGEST = 200

@@ -1,12 +1,12 @@
-"""The list of debug log entries as lines, with their durations, sizes and marks."""
+"""The list of debug log entries, their marks, and the conditions that it is narrowed by."""
 
 from bisect import bisect_left, bisect_right, insort
 from datetime import tzinfo
 
-from calendar_tui.documents.lines import Document, Line, Role, Span, fitted, line
 from calendar_tui.documents.log_filter import FilterConditions
 from calendar_tui.documents.log_window import LogWindow
-from engine.api.schema.log import LogRow
+from engine.documents.lines import Document, Line, Role, Span, line
+from engine.documents.log_rows import row_line
 
 
 class Marks:
@@ -37,80 +37,6 @@ class Marks:
         return self._ids[place % len(self._ids)]
 
 
-KILO = 1000
-
-
-def duration(ms: float) -> str:
-    """Return milliseconds in at most seven columns."""
-    if ms < 9.95:
-        return f"{ms:.1f} ms"
-    if ms < 999.5:
-        return f"{ms:.0f} ms"
-    if ms < 99_950:
-        return f"{ms / 1000:.1f} s"
-    if ms < 6_000_000:
-        return f"{ms / 60_000:.0f} min"
-    return f"{ms / 3_600_000:.0f} h"
-
-
-def size(number: int) -> str:
-    """Return bytes in at most six columns."""
-    amount = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 999.5:
-            return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"
-        amount /= KILO
-    return f"{amount:.0f} TB"
-
-
-SLOW = 2000.0
-"""Milliseconds from which on a duration is pointed out."""
-
-WIDE = 110
-"""Columns from which on there is room for what was decided."""
-
-TIME, OPERATION, OUTCOME, DURATION, SIZE, DECISION = 8, 15, 21, 7, 6, 24
-
-
-def outcome(row: LogRow) -> Span:
-    """Return the outcome of an exchange: glyph and word convey the same as the colour."""
-    if row.error:
-        return Span(f"✗ {_reason(row)}", Role.PROBLEM)
-    if row.part:
-        return Span("· notification", Role.MUTED)
-    return Span("✓ ok" if row.status == 200 else f"✓ {row.status or ''}", Role.GOOD)
-
-
-def row_line(row: LogRow, width: int, zone: tzinfo, *, marked: bool) -> Line:
-    """Return an exchange in `width` columns (80 at least make sense)."""
-    decision = DECISION if width >= WIDE else 0
-    fixed = 2 + TIME + OPERATION + OUTCOME + DURATION + SIZE + 5 + (decision + 1 if decision else 0)
-    attempt = f" #{row.attempt}" if row.attempt > 1 else ""
-    result = outcome(row)
-    spans = (
-        Span("▸ " if marked else "  ", Role.KEY),
-        Span(f"{row.at.astimezone(zone):%H:%M:%S} ", Role.MUTED),
-        Span(fitted(row.operation, OPERATION - len(attempt)) + attempt + " "),
-        Span(fitted(result.text, OUTCOME) + " ", result.role),
-        Span(f"{duration(row.ms):>{DURATION}} ", Role.NOTICE if row.ms >= SLOW and not row.part else Role.PLAIN),
-        Span(f"{size(row.received):>{SIZE}} ", Role.MUTED),
-        *((Span(fitted(row.decision, decision) + " ", Role.NOTICE),) if decision else ()),
-        Span(fitted(_whose(row, wide=width >= WIDE), width - fixed)),
-    )
-    return Line(spans, str(row.id))
-
-
-def _reason(row: LogRow) -> str:
-    if row.codes and row.codes[0] != "NoError":
-        return row.codes[0]
-    return row.failure or (f"HTTP {row.status}" if row.status else "no answer")
-
-
-def _whose(row: LogRow, *, wide: bool) -> str:
-    """Return the user's name where there is no room for an address."""
-    return row.mailbox or row.user if wide else row.user or row.mailbox
-
-
 class LogLines:
     """The exchanges of a window; the key of a line is the id."""
 
@@ -137,17 +63,6 @@ class LogLines:
         if place < len(self.window.rows):
             return place
         return len(self.window.rows) - 1 if self.window.ends and self.window.rows else None
-
-
-def heads(width: int) -> Document:
-    """Return the line above the columns."""
-    decision = f"{'decision':<{DECISION}} " if width >= WIDE else ""
-    whose = "mailbox" if width >= WIDE else "user"
-    text = (
-        f"  {'time':<{TIME}} {'operation':<{OPERATION}} {'outcome':<{OUTCOME}} "
-        f"{'took':>{DURATION}} {'size':>{SIZE}} {decision}{whose}"
-    )
-    return Document([line(Span(fitted(text, width), Role.TITLE))])
 
 
 def chips_line(conditions: FilterConditions) -> Line:

@@ -7,10 +7,8 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from calendar_tui.commands.registry import view_bindings
-from calendar_tui.documents.lines import Document
-from calendar_tui.documents.log_filter import mistake_document, quoted, typed_time
-from calendar_tui.documents.log_list import chips_line, heads
-from calendar_tui.documents.log_status import capture_line
+from calendar_tui.documents.log_filter import mistake_document, typed_time
+from calendar_tui.documents.log_list import chips_line
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.log_base import LogBaseScreen
 from calendar_tui.screens.screen import Navigator
@@ -19,6 +17,9 @@ from calendar_tui.widgets.line_view import LineView, LogList
 from engine.api.errors import ClientFailure
 from engine.api.resources import Export
 from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQuestion, LogQuestion
+from engine.documents.lines import Document
+from engine.documents.log_rows import heads
+from engine.documents.log_status import capture_line, quoted
 
 
 class LogScreen(LogBaseScreen):

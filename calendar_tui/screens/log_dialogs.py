@@ -5,15 +5,16 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.capture import InputNotUnderstood, capture_form, capture_question
 from calendar_tui.documents.log_filter import FilterConditions
 from calendar_tui.documents.log_list import conditions_document
-from calendar_tui.documents.log_status import InputNotUnderstood, capture_form, capture_question, statistics
 from calendar_tui.screens.log_base import LogBaseScreen
 from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.schema.log import CaptureQuestion, LogDiagnosis, LogStatistics
+from engine.documents.log_status import statistics
 
 
 class ConditionsScreen(BaseScreen):

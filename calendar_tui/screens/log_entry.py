@@ -9,9 +9,6 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from calendar_tui.commands.registry import view_bindings
-from calendar_tui.documents.lines import Document
-from calendar_tui.documents.log_entry import commands_of, headers, parts_line, summary
-from calendar_tui.documents.log_filter import quoted
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.log_base import LogBaseScreen
 from calendar_tui.screens.screen import BaseScreen, Navigator
@@ -22,6 +19,9 @@ from engine.api.errors import ClientFailure
 from engine.api.resources import LogRequests
 from engine.api.schema.log import LogExchange, LogQuestion, LogRow
 from engine.display import visible_lines
+from engine.documents.lines import Document
+from engine.documents.log_entry import commands_of, headers, parts_line, summary
+from engine.documents.log_status import quoted
 
 WIDE = 110
 """Columns from which on request and response are side by side."""

@@ -4,10 +4,11 @@ from textual.app import ComposeResult
 
 from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.log_filter import conditions_of_problem, conditions_of_user
-from calendar_tui.documents.overview import PROBLEM, USER, overview, problem_document
+from calendar_tui.documents.overview import overview, problem_document
 from calendar_tui.model import Query
 from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.line_view import LineView
+from engine.documents.status import PROBLEM, USER
 
 
 class ProblemScreen(BaseScreen):

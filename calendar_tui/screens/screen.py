@@ -12,14 +12,14 @@ from textual.screen import Screen
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import Command
 from calendar_tui.documents import frame
-from calendar_tui.documents.frame import progress
-from calendar_tui.documents.lines import Document, Role, wrapped
 from calendar_tui.model import Model, Query
 from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.schema import HeldChange, Operation
+from engine.documents.lines import Document, Role, wrapped
+from engine.documents.status import held_in_words, progress
 
 READING_ONLY = "Nothing can be changed: the connection is read-only."
 
@@ -268,7 +268,7 @@ class BaseScreen(Screen[str | None]):
         elif self._to_confirm != held:
             self._to_confirm = held
             done = "to confirm; the dry run writes nothing" if is_dry else "to clear them"
-            self.tell(f"{frame.held_in_words(held)}. Press Y again {done}; any other key cancels.")
+            self.tell(f"{held_in_words(held)}. Press Y again {done}; any other key cancels.")
         else:
             self._to_confirm = None
             try:

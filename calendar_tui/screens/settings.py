@@ -1,4 +1,4 @@
-"""The screen of the settings; calendar_tui.documents.settings makes its content."""
+"""The screen of the settings; engine.documents.settings makes its content."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -9,15 +9,15 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from calendar_tui.commands.registry import view_bindings
-from calendar_tui.documents.lines import Document
-from calendar_tui.documents.settings import help_document, settings_document, state_lines, what_going_back_did
-from calendar_tui.documents.settings_draft import Draft, setting_of, typed, words_of, written
 from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.resources import SettingsRequests
 from engine.api.schema.settings import Setting, SettingProblem, Settings
+from engine.documents.lines import Document
+from engine.documents.settings import help_document, settings_document, state_lines, what_going_back_did
+from engine.documents.settings_draft import Draft, setting_of, typed, words_of, written
 
 T = TypeVar("T")
 

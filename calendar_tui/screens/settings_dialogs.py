@@ -7,14 +7,6 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from calendar_tui.commands.registry import view_bindings
-from calendar_tui.documents.settings import (
-    review_document,
-    secrets_document,
-    stored,
-    versions_document,
-    what_became_of_it,
-)
-from calendar_tui.documents.settings_draft import Draft
 from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine, SecretLine
 from calendar_tui.widgets.line_view import LineView
@@ -23,6 +15,14 @@ from engine.api.resources import SettingsRequests
 from engine.api.schema.preview import Preview
 from engine.api.schema.secrets import SecretOrigins
 from engine.api.schema.settings import Settings, SettingsCheck, SettingsVersions
+from engine.documents.settings import (
+    review_document,
+    secrets_document,
+    stored,
+    versions_document,
+    what_became_of_it,
+)
+from engine.documents.settings_draft import Draft
 
 PRESENCE = "presence."
 STALE = 412

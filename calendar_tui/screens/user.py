@@ -1,16 +1,16 @@
-"""The screen of one user; calendar_tui.documents.user makes its content."""
+"""The screen of one user; engine.documents.user makes its content."""
 
 from textual import work
 from textual.app import ComposeResult
 
 from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.log_filter import conditions_of_user
-from calendar_tui.documents.user import user_document, user_text
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.screen import BaseScreen, Navigator
 from engine.api.client import quoted_segment
 from engine.api.errors import ClientFailure, RequestRefused
 from engine.api.schema import OperationKind, UserDetail, UserRow
+from engine.documents.user import user_document, user_text
 
 LONGEST_NAME = 100
 """Characters of a user's name that a file is called by: a file system has room for 255."""

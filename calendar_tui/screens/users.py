@@ -7,13 +7,14 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from calendar_tui.commands.registry import view_bindings
-from calendar_tui.documents.lines import Document
-from calendar_tui.documents.users import SORT_NAMES, UserLines, heads, narrowed
+from calendar_tui.documents.users import SORT_NAMES, UserLines, narrowed
 from calendar_tui.model import SORTS, Query
 from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema import OperationKind, ResyncQuestion
+from engine.documents.lines import Document
+from engine.documents.user_rows import heads
 
 
 class UsersScreen(BaseScreen):
@@ -40,7 +41,8 @@ class UsersScreen(BaseScreen):
         self._put_in_order()
         nobody = self.placeholder("No user matches; x clears the filters.")
         self.line_view("main").show(self._lines if len(self._lines) or not self.wanted.is_filter else nobody)
-        self.line_view("heads").show(Document([heads(self.wanted, self.app.size.width)]))
+        above = heads(self.wanted.sort, self.app.size.width, descending=self.wanted.descending)
+        self.line_view("heads").show(Document([above]))
         typed = "" if self._filter.is_open else self.wanted.words
         self.show_as_needed(
             "chips", narrowed(replace(self.wanted, words=typed), self.model.status, self.app.size.width)

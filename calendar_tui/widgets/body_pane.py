@@ -3,13 +3,13 @@
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from calendar_tui.documents.body import BodyView
-from calendar_tui.documents.body_syntax import Shape, body_text, shape_of
-from calendar_tui.documents.lines import Document, Line, Role, Span, line
-from calendar_tui.documents.log_entry import body_title
 from calendar_tui.terminal import CharacterSet
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema.log import BodySide, LogBody
+from engine.documents.body import BodyView
+from engine.documents.body_syntax import Shape, body_text, shape_of
+from engine.documents.lines import Document, Line, Role, Span, line
+from engine.documents.log_entry import body_title
 
 
 class BodyPane(Vertical):

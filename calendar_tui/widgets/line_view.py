@@ -12,9 +12,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from calendar_tui.commands.registry import list_bindings
-from calendar_tui.documents.lines import Document, Line, Lines, Role, difference
 from calendar_tui.terminal import CharacterSet, written
-from engine.display import visible
+from engine.documents.columns import printable
+from engine.documents.lines import Document, Line, Lines, Role, difference
 
 NOTHING = Line()
 WHEEL = 3
@@ -155,7 +155,7 @@ class LineView(Widget):
         """Draw one line."""
         line, under_cursor = self._drawn[y] if y < len(self._drawn) else (NOTHING, False)
         segments = [
-            Segment(written(visible(text), self._letters), self._style(role, under_cursor) + _clicked(action))
+            Segment(written(printable(text), self._letters), self._style(role, under_cursor) + _clicked(action))
             for text, role, action in line.spans
         ]
         return Strip(segments).adjust_cell_length(self.size.width, self._style(Role.PLAIN, under_cursor))

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from calendar_tui.documents.body import BodyView
-from calendar_tui.documents.body_syntax import shape_of
 from calendar_tui.screens.log import LogScreen
 from calendar_tui.screens.log_entry import LogEntryScreen
 from engine.debuglog.store import FILE, open_to_write
+from engine.documents.body import BodyView
+from engine.documents.body_syntax import shape_of
 from tests.support.api import SETTINGS
 from tests.support.logged import fill, logged_engine, some_exchanges
 from tests.support.tui import Terminal, terminal

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from calendar_tui.documents.lines import Line, Role, Span, cut, difference, fitted, wrapped
 from calendar_tui.terminal import CharacterSet, written
 from engine.display import SIGNS
+from engine.documents.lines import Line, Role, Span, cut, difference, fitted, wrapped
 
 TEXTS = st.text("aäß漢字 é○●…ﬁ\u0301-", max_size=30)
 LINES = st.lists(st.builds(Span, TEXTS, st.sampled_from([Role.PLAIN, Role.BUSY])), max_size=4).map(

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from calendar_tui.documents.frame import age, footer, lost
+from calendar_tui.documents.frame import footer, lost
 from calendar_tui.documents.overview import overview
-from calendar_tui.documents.user import LABEL_WIDTH, timeline
 from calendar_tui.documents.users import UserLines
 from calendar_tui.model import LastHour, Model, Query, UserTable, sparkline
 from engine.api.schema import (
@@ -34,6 +33,8 @@ from engine.api.schema import (
     UserRow,
     UsersEvent,
 )
+from engine.documents.quantities import age
+from engine.documents.user import LABEL_WIDTH, timeline
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

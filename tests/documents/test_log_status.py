@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calendar_tui.documents.log_status import statistics
 from engine.api.schema.log import Diagnosis, Finding, LogDiagnosis, LogFigures, LogStatistics
 from engine.debuglog.filter.parse import parse
+from engine.documents.log_status import statistics
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LONG = f"HTTP 302 redirects to https://sso.example/{'path/' * 20}"

@@ -1,24 +1,30 @@
-"""The state of capturing as a line, and the statistics of the debug log."""
+"""Whether exchanges are captured, and the statistics of the debug log."""
 
 import re
 from collections.abc import Iterator
 from datetime import tzinfo
 
-from rich.cells import cell_len
-
-from calendar_tui.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, typed_as_is, wrapped
-from calendar_tui.documents.log_filter import condition_of_code, quoted
-from calendar_tui.documents.log_list import duration, size
-from engine.api.schema.log import CaptureQuestion, CaptureState, Finding, LogDiagnosis, LogFigures, LogStatistics
+from engine.api.schema.log import CaptureState, Finding, LogDiagnosis, LogFigures, LogStatistics
 from engine.display import counted
+from engine.documents.columns import columns
+from engine.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, typed_as_is, wrapped
+from engine.documents.quantities import duration, size
 
-UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-LONGEST = 30 * 86400
-_DURATION = re.compile(r"(\d{1,7})\s*(s|m|min|h|d)", re.IGNORECASE)
+_STATUS = re.compile(r"HTTP (\d{3})\b")
 
 
-class InputNotUnderstood(Exception):
-    """The input is invalid; the text describes valid input."""
+def condition_of_code(code: str) -> str:
+    """Return the condition for what a diagnosis or a figure is about: a code, the first of some, or an HTTP status."""
+    status = _STATUS.match(code)
+    return f"status:{status[1]}" if status else f"code:{quoted(code.partition(' ')[0])}"
+
+
+def quoted(value: str) -> str:
+    """Return a value as a filter has it."""
+    if value and all(letter.isalnum() or letter in "@._-" for letter in value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
@@ -35,43 +41,6 @@ def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
     until = f" until {state.until.astimezone(zone):%H:%M}" if state.until else ""
     said = f" ✓ capturing {whom}{until}"
     return line(Span(cut(said, width), Role.GOOD), Span(cut(f"   {kept}", max(0, width - len(said))), Role.MUTED))
-
-
-def capture_form(state: CaptureState | None, zone: tzinfo, width: int) -> Document:
-    """Return what capturing is, above the fields: mailboxes, and how long."""
-    text = (
-        "Every request to Exchange and its answer is kept, with mailbox, content and duration. "
-        "Passwords and tokens are never kept; subjects are blanked unless debug_log.subjects is set."
-    )
-    return Document(
-        [
-            capture_line(state, zone, width),
-            line(),
-            *wrapped(text, width - 1, " "),
-            line(),
-            *wrapped("First field: mailboxes, separated by commas; empty for all.", width - 1, " "),
-            *wrapped("Second field: how long (15m, 2h, 1d); empty until stopped.", width - 1, " "),
-            line(Span(" Enter starts, Tab changes the field, ^O stops capturing.", Role.NOTICE)),
-            line(),
-        ]
-    )
-
-
-def capture_question(mailboxes: str, duration: str) -> CaptureQuestion:
-    """Return what was typed as a question. Raises `InputNotUnderstood`."""
-    return CaptureQuestion(
-        on=True, mailboxes=tuple(each for each in re.split(r"[\s,;]+", mailboxes) if each), seconds=_seconds(duration)
-    )
-
-
-def _seconds(text: str) -> int | None:
-    if not text.strip():
-        return None
-    found = _DURATION.fullmatch(text.strip())
-    seconds = int(found[1]) * UNITS[found[2].lower()] if found else 0
-    if not 1 <= seconds <= LONGEST:
-        raise InputNotUnderstood(f"{text.strip()} is not a duration: write for instance 15m, 2h or 1d, at most 30d.")
-    return seconds
 
 
 def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> Document:
@@ -93,7 +62,7 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
     times = "once" if finding.count == 1 else f"{finding.count:,} times"
     whom = f"{times}, {counted(finding.users, 'user')}: {', '.join(finding.mailboxes)}"
     first, *more = wrapped(f"✗ {this.code}", width - 1, " ", Role.PROBLEM)
-    room = width - cell_len(first.text) - 1
+    room = width - columns(first.text) - 1
     yield line(*first.spans, "" if more else cut(f"  {whom}", room), key=condition_of_code(this.code))
     yield from more
     if more:

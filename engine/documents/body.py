@@ -6,11 +6,10 @@ from bisect import bisect_left, bisect_right
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from rich.cells import cell_len
-
-from calendar_tui.documents.body_syntax import Cutter, Nesting, Piece, Shape, cutter_of, spans_of
-from calendar_tui.documents.lines import Line, Role, Span
-from engine.display import counted, visible
+from engine.display import counted
+from engine.documents.body_syntax import Cutter, Nesting, Piece, Shape, cutter_of, spans_of
+from engine.documents.columns import columns, printable
+from engine.documents.lines import Line, Role, Span
 
 
 class Folds:
@@ -79,11 +78,11 @@ class Folds:
 def columns_end(text: str, start: int, end: int, width: int) -> int:
     """Return the end of the part of `text` from `start` that fits into `width` columns (at least one)."""
     part = text[start : min(end, start + width)]
-    if part.isascii() or cell_len(visible(part)) <= width:
+    if part.isascii() or columns(printable(part)) <= width:
         return start + len(part)
     used = 0
     for place, letter in enumerate(part):
-        used += cell_len(visible(letter))
+        used += columns(printable(letter))
         if used > width:
             return start + max(place, 1)
     return start + len(part)
@@ -236,7 +235,7 @@ class BodyView:
             closing = self._layout.closing(number) or number
             end = self._layout.row(closing)
             spans.append(Span(f" … {counted(closing - number - 1, 'line')} … ", Role.MUTED))
-            spans += spans_of(self.shape, visible(self.text[end.start : end.end]))
+            spans += spans_of(self.shape, printable(self.text[end.start : end.end]))
         return Line(tuple(spans), str(row.start))
 
     def position(self, key: str) -> int | None:
@@ -297,7 +296,7 @@ class BodyView:
             place += len(text)
             if part:
                 spans.append(Span(part, role))
-        return [Span(visible(text), role) for text, role, _ in self._marked(spans, row.start, row.end)]
+        return [Span(printable(text), role) for text, role, _ in self._marked(spans, row.start, row.end)]
 
     def _marked(self, spans: list[Span], start: int, end: int) -> list[Span]:
         """Split the spans at the bounds of search matches."""

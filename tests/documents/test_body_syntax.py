@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calendar_tui.documents.body_syntax import (
+from engine.documents.body_syntax import (
     Cutter,
     Nesting,
     json_pieces,
@@ -13,7 +13,7 @@ from calendar_tui.documents.body_syntax import (
     xml_pieces,
     xml_spans,
 )
-from calendar_tui.documents.lines import Role
+from engine.documents.lines import Role
 
 MARKUP = st.lists(
     st.sampled_from(

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 
-from rich.cells import cell_len
-
-from calendar_tui.documents.lines import Document, Line, Role, Span, activity, cut, fitted, heading, line, wrapped
-from calendar_tui.documents.overview import clock, problem_box
 from engine.api.schema import Activity, AppointmentAccount, PastChange, Subscription, UserDetail
-from engine.display import visible
+from engine.documents.columns import columns, printable
+from engine.documents.lines import Document, Line, Role, Span, activity, cut, fitted, heading, line, wrapped
+from engine.documents.problems import problem_box
+from engine.documents.quantities import clock
 
 LABEL_WIDTH = 10
 MOST_LANES = 5
@@ -42,7 +41,7 @@ class Scale:
     """Maps instants to columns: whole hours around the appointments of the day that starts at `midnight`."""
 
     def __init__(
-        self, midnight: datetime, zone: tzinfo, appointments: Iterable[AppointmentAccount], columns: int
+        self, midnight: datetime, zone: tzinfo, appointments: Iterable[AppointmentAccount], width: int
     ) -> None:
         local = midnight.astimezone(zone)
         next_midnight = (local.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)
@@ -52,8 +51,8 @@ class Scale:
                 first = min(first, each.start.astimezone(zone).replace(minute=0))
             if not each.all_day and local < each.end <= next_midnight:
                 last = max(last, each.end.astimezone(zone))
-        self.first, self.last, self.zone, self.columns = first, last, zone, columns
-        self._seconds = (last - first).total_seconds() / columns
+        self.first, self.last, self.zone, self.columns = first, last, zone, width
+        self._seconds = (last - first).total_seconds() / width
 
     def column(self, instant: datetime) -> int:
         """Return the column of an instant, perhaps out of the picture."""
@@ -188,7 +187,7 @@ def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 def user_text(user: UserDetail, now: datetime, zone: tzinfo) -> str:
     """Return everything about a user as text to be copied."""
     name = f"{user.display_name or user.name} ({user.name}), {now.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
-    return "\n".join([visible(name), *(each.text.rstrip() for each in user_document(user, now, zone, 100))]) + "\n"
+    return "\n".join([printable(name), *(each.text.rstrip() for each in user_document(user, now, zone, 100))]) + "\n"
 
 
 def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
@@ -230,11 +229,11 @@ def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: i
     subject = f"({each.hidden})" if each.hidden else each.subject
     role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)
     start = f" {_when(each, now, zone):<15} {fitted(kind, 11)} "
-    room = width - cell_len(start) - SUBJECT_WIDTH - 2
-    if cell_len(each.words) <= room:
+    room = width - columns(start) - SUBJECT_WIDTH - 2
+    if columns(each.words) <= room:
         yield line(start, fitted(subject, SUBJECT_WIDTH), "  ", Span(each.words, role))
     else:
-        yield line(start, cut(subject, width - cell_len(start)))
+        yield line(start, cut(subject, width - columns(start)))
         yield from wrapped(each.words, width - 2, " " * 17, role)
 
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calendar_tui.documents.body import BodyView
-from calendar_tui.documents.body_syntax import Shape, body_text, shape_of
-from calendar_tui.documents.lines import Role
+from engine.documents.body import BodyView
+from engine.documents.body_syntax import Shape, body_text, shape_of
+from engine.documents.lines import Role
 
 ENVELOPE = (
     '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><m:Items><t:Id Id="AA="/>'

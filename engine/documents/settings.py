@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
-from calendar_tui.documents.frame import age
-from calendar_tui.documents.lines import Document, Line, Role, Span, cut, fitted, line, wrapped
-from calendar_tui.documents.settings_draft import Draft, form, shown
 from engine.api.schema.preview import Preview, PreviewRow
 from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins
 from engine.api.schema.settings import (
@@ -19,6 +16,9 @@ from engine.api.schema.settings import (
     SettingsVersions,
 )
 from engine.display import counted
+from engine.documents.lines import Document, Line, Role, Span, cut, fitted, line, wrapped
+from engine.documents.quantities import age
+from engine.documents.settings_draft import Draft, form, shown
 
 GROUPS = {
     "pbx": "PBX: which one, how it is reached, which users are synchronised",

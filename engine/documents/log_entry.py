@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
-from calendar_tui.documents.lines import Document, Line, Role, Span, cut, heading, line, typed_as_is, wrapped
-from calendar_tui.documents.log_list import duration, outcome, row_line, size
 from engine.api.schema.log import Diagnosis, LogBody, LogExchange, LogHeader, LogPhase, LogRow
+from engine.documents.lines import Document, Line, Role, Span, cut, heading, line, typed_as_is, wrapped
+from engine.documents.log_rows import outcome, row_line
+from engine.documents.quantities import duration, size
 
 MEANINGS = {
     "queue": "waiting for a free connection",

@@ -3,11 +3,11 @@ from typing import Literal
 
 import pytest
 
-from calendar_tui.documents.lines import Document
-from calendar_tui.documents.settings import help_document, settings_document, state_lines, what_became_of_it
-from calendar_tui.documents.settings_draft import Draft, form, shown, typed, words_of, written
 from engine.api.schema import Trouble
 from engine.api.schema.settings import Setting, SettingProblem, Settings, SettingsChanged, Value
+from engine.documents.lines import Document
+from engine.documents.settings import help_document, settings_document, state_lines, what_became_of_it
+from engine.documents.settings_draft import Draft, form, shown, typed, words_of, written
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

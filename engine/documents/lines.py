@@ -1,14 +1,12 @@
-"""Lines of text whose parts have roles instead of colours; the theme maps roles to colours."""
+"""Lines of text whose parts have roles; whoever shows them gives each role its looks."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from rich.cells import cell_len, set_cell_size
-
 from engine.api.schema import Activity, LinkState
-from engine.display import visible
+from engine.documents.columns import columns, filled, printable
 
 
 class Role(StrEnum):
@@ -121,22 +119,20 @@ def fitted(text: str, width: int) -> str:
     """Return `text` in exactly `width` columns, with an ellipsis where it was cut."""
     if width <= 0:
         return ""
-    text = visible(text)
-    if cell_len(text) <= width:
-        return set_cell_size(text, width)
-    return set_cell_size(text, width - 1) + "…"
+    text = printable(text)
+    return filled(text, width) if columns(text) <= width else filled(text, width - 1) + "…"
 
 
 def cut(text: str, width: int) -> str:
     """Return `text` in at most `width` columns, with an ellipsis where it was cut."""
-    text = visible(text)
-    return text if cell_len(text) <= width else fitted(text, width)
+    text = printable(text)
+    return text if columns(text) <= width else fitted(text, width)
 
 
 def line(*parts: str | Span, key: str = "") -> Line:
     """Return a line of these parts; bare text is plain."""
     spans = (part if isinstance(part, Span) else Span(part) for part in parts)
-    return Line(tuple(span._replace(text=visible(span.text)) for span in spans), key)
+    return Line(tuple(span._replace(text=printable(span.text)) for span in spans), key)
 
 
 def heading(text: str) -> Line:
@@ -152,7 +148,7 @@ def chips(names: Iterable[str]) -> Line:
 def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, most: int | None = None) -> list[Line]:
     """Return `text` as lines of at most `width` columns, `most` of them where that is given; names stay whole."""
     parts = textwrap.wrap(
-        visible(text),
+        printable(text),
         max(width, 20),
         initial_indent=indent,
         subsequent_indent=indent,
@@ -168,7 +164,7 @@ def typed_as_is(command: str, width: int, indent: str, rest: str = "") -> list[L
     are, and what to do for the `rest`.
     """
     parts = textwrap.wrap(
-        visible(command), max(width, 20), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        printable(command), max(width, 20), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
     lines = [line(Span(part, Role.KEY)) for part in parts]
     if len(lines) <= COMMAND_LINES:
@@ -193,7 +189,7 @@ def _letters(line_: Line, width: int) -> list[tuple[str, Role]]:
     letters: list[tuple[str, Role]] = []
     for text, role, _ in line_.spans:
         for letter in text:
-            if letters and not cell_len(letter):
+            if letters and not columns(letter):
                 letters[-1] = (letters[-1][0] + letter, letters[-1][1])
             else:
                 letters.append((letter, role))
@@ -211,4 +207,4 @@ def _common(some: Iterable[tuple[str, Role]], others: Iterable[tuple[str, Role]]
 
 
 def _columns(letters: Sequence[tuple[str, Role]]) -> int:
-    return cell_len("".join(letter for letter, _ in letters))
+    return columns("".join(letter for letter, _ in letters))

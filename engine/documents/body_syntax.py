@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
-from calendar_tui.documents.lines import Role, Span
+from engine.documents.lines import Role, Span
 
 
 class Nesting(Enum):
