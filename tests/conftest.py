@@ -1,14 +1,17 @@
 """What holds for every test: no connection leaves loopback, and no property fails for being slow on a busy machine."""
 
+import asyncio
 import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.support.quiescence import QuiescentLoop
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -30,6 +33,11 @@ def pytest_xdist_auto_num_workers() -> int:
     """Half of the time a test waits: for a socket, a process, a terminal that is to come to rest."""
     processors = os.cpu_count() or 1
     return processors + min(processors, 4)
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test may wait until nothing is left to do."""
+    return {"quiescent": QuiescentLoop}
 
 
 @pytest.hookimpl(trylast=True)
