@@ -66,4 +66,4 @@ def test_who_is_not_asked_for_any_more_is_forgotten() -> None:
     ration = Ration(FEW)
     for number in range(100_000):
         ration.take(str(number), NOW + timedelta(seconds=number))
-    assert len(ration._full) < 2_000
+    assert len(ration) < 2_000

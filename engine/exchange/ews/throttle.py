@@ -94,9 +94,13 @@ class Ration:
         self._full: dict[str, datetime] = {}
         self._swept_at = _SWEPT_AT
 
+    def __len__(self) -> int:
+        """Return the number of keys that are stored."""
+        return len(self._full)
+
     def take(self, key: str, now: datetime) -> datetime:
         """Count a request and return when it may be sent: `now` or later, after those that were counted before."""
-        if len(self._full) >= self._swept_at:
+        if len(self) >= self._swept_at:
             self._sweep(now)
         full = max(self._full.get(key, now), now)
         self._full[key] = full + self._allowance.interval
@@ -111,7 +115,7 @@ class Ration:
 
     def _sweep(self, now: datetime) -> None:
         self._full = {key: full for key, full in self._full.items() if full > now}
-        self._swept_at = max(_SWEPT_AT, 2 * len(self._full))
+        self._swept_at = max(_SWEPT_AT, 2 * len(self))
 
 
 LATELY = timedelta(minutes=5)

@@ -26,7 +26,7 @@ class Stream:
     """The server's side of a streaming response, charged to `charged`: the account or the impersonated mailbox.
 
     `take` returns the pending notifications, `leave` is called at the end. A test may disturb it in many ways: `close`,
-    `fail`, `cut`, `silence`, `say`, `end_early`, and `chunk_bytes` for the size of the chunks.
+    `fail`, `cut`, `silence`, `say`, `beat`, `end_early`, and `chunk_bytes` for the size of the chunks.
     """
 
     def __init__(
@@ -76,6 +76,10 @@ class Stream:
         """Send arbitrary bytes."""
         self._said.append(content)
         self.wake()
+
+    def beat(self) -> None:
+        """Send a heartbeat now."""
+        self.say(self._heartbeat())
 
     def end_early(self, ends: StreamEnds, identifiers: Sequence[str]) -> None:
         """Send only what `ends` says, and end; `identifiers` are those of all subscriptions."""

@@ -29,6 +29,7 @@ from engine.sync.clocks import SteadyClock
 from tests.exchange.ews.conftest import OpenSource
 from tests.exchange.ews.wire import CLOSING, NAMESPACES, OPENING, Answer, PlayedHttp, Request
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 
 OPERATION = "GetUserAvailabilityRequest"
 
@@ -146,7 +147,7 @@ async def test_one_mailbox_that_spoils_the_request_is_found_and_left_alone() -> 
         *(reader.read("https://mail.example.com/", Impersonation(address), window) for address in addresses),
         return_exceptions=True,
     )
-    await asyncio.sleep(0.01)
+    await quiescence()
     await clock.advance(1)
     *good, spoiler = await reads
     assert good == [()] * 63

@@ -31,6 +31,7 @@ from engine.settings.model import ExchangeSettings, ExchangeType, ResolveWith
 from tests.exchange.ews.autodiscover.replies import soap
 from tests.exchange.ews.wire import Answer, PlayedHttp, Request, fault, found, item, organized, resolved, value
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 
 URL = "https://mail.example.com/EWS/Exchange.asmx"
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -320,7 +321,7 @@ async def test_failed_discovery_fails_all_that_waited_once_and_the_next_one_trie
             return await super().post(url, body, headers)
 
     play = Playbook(*[Answer(404)] * 6, Answer(200, soap(external=URL)), resolved(("anna@example.com", "Mailbox")))
-    play.http = Slow(play.http._play)
+    play.http = Slow(play.http.play)
     source = play.source(ews_url=None)
     waiting = [source.resolve(["anna@example.com"]) for _ in range(20)]
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
@@ -356,12 +357,12 @@ async def test_cancelled_discovery_leaves_it_to_the_next_that_waits() -> None:
             return await super().post(url, body, headers)
 
     play = Playbook(Answer(200, soap(external=URL)), resolved(("anna@example.com", "Mailbox")))
-    play.http = StuckOnce(play.http._play)
+    play.http = StuckOnce(play.http.play)
     source = play.source(ews_url=None)
     async with asyncio.TaskGroup() as group:
         first = group.create_task(source.resolve(["anna@example.com"]))
         second = group.create_task(source.resolve(["anna@example.com"]))
-        await asyncio.sleep(0.01)
+        await quiescence()
         first.cancel()
     assert second.result() == ANNA
 

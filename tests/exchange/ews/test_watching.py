@@ -21,6 +21,7 @@ from engine.simulator.world import World
 from tests.exchange.ews.conftest import OpenSource, Simulate
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
+from tests.support.quiescence import quiescence
 
 ANNA, BERT, CLARA = "anna.mueller@corp.example", "aino.makela@corp.example", "zoe.vandijk@corp.example"
 DENIED = "gerd.vorstand@corp.example"
@@ -117,7 +118,7 @@ async def test_a_burst_of_edits_is_told_once(watching: Callable[..., Any], world
         await watch.listening(ANNA, BERT)
         for number in range(5):
             world.put(ANNA, world.appointment(f"new {number}", "09:00-10:00"))
-            await asyncio.sleep(0.02)
+            await quiescence()
         assert watch.told == []
         await watch.clock.advance(1)
         await watch.tells((ANNA, Priority.NOW))
@@ -144,11 +145,10 @@ async def test_a_connection_without_a_sign_of_life_is_given_up(watching: Callabl
     async with watching() as watch:
         await watch.watch(ANNA)
         stream = await watch.listening(ANNA)
+        await quiescence()
         stream.silence()
-        # What was sent before is still on its way.
-        await asyncio.sleep(0.3)
         await watch.clock.advance(SILENCE.total_seconds() - 1)
-        await asyncio.sleep(0.05)
+        await quiescence()
         assert len(watch.requests("GetStreamingEvents")) == 1
         await watch.clock.advance(1)
         await watch.connects_again()
@@ -157,12 +157,15 @@ async def test_a_connection_without_a_sign_of_life_is_given_up(watching: Callabl
 
 
 async def test_heartbeats_keep_a_connection(watching: Callable[..., Any]) -> None:
-    async with watching(Behaviour(heartbeat_seconds=0.02)) as watch:
+    async with watching() as watch:
         await watch.watch(ANNA)
-        await watch.listening(ANNA)
+        stream = await watch.listening(ANNA)
         for _ in range(5):
-            await asyncio.sleep(0.1)
+            stream.beat()
+            await quiescence()
             await watch.clock.advance(SILENCE.total_seconds() - 1)
+        await quiescence()
+        assert watch.simulator.subscriptions.streams == [stream]
         assert len(watch.requests("GetStreamingEvents")) == 1
 
 
@@ -171,7 +174,7 @@ async def test_who_comes_later_is_listened_to_and_the_others_are_read(watching: 
         await watch.watch(ANNA)
         await watch.listening(ANNA)
         await watch.watch(BERT, CLARA)
-        await asyncio.sleep(0.05)
+        await quiescence()
         assert len(watch.requests("GetStreamingEvents")) == 1
         await watch.connects_again()
         await watch.listening(ANNA, BERT, CLARA)
@@ -199,17 +202,18 @@ async def test_groups_have_the_size_of_the_settings(watching: Callable[..., Any]
 async def test_a_lost_subscription_is_told_and_does_not_silence_the_others(
     watching: Callable[..., Any], world: World
 ) -> None:
-    async with watching(Behaviour(heartbeat_seconds=0.05)) as watch:
+    async with watching() as watch:
         await watch.watch(ANNA, BERT)
-        await watch.listening(ANNA, BERT)
-        await asyncio.sleep(0.2)
+        stream = await watch.listening(ANNA, BERT)
+        stream.beat()
+        await quiescence()
         watch.simulator.subscriptions.lose(BERT)
         await watch.until(lambda: watch.told)
         assert not watch.source.is_watched(watch.mailbox(BERT))
         await watch.connects_again()
         await watch.tells((BERT, Priority.SOON), (ANNA, Priority.LATER))
         world.put(ANNA, world.appointment("new", "09:00-10:00"))
-        await asyncio.sleep(0.1)
+        await quiescence()
         await watch.clock.advance(1)
         await watch.tells((ANNA, Priority.NOW))
 
@@ -288,7 +292,7 @@ async def test_who_is_not_watched_any_more_is_unsubscribed(watching: Callable[..
         watch.source.unwatch(watch.mailbox(ANNA))
         await watch.simulator.ledger.until(1, operation="Unsubscribe", mailbox=ANNA, code="NoError")
         world.put(ANNA, world.appointment("new", "09:00-10:00"))
-        await asyncio.sleep(0.05)
+        await quiescence()
         await watch.clock.advance(2)
         assert watch.told == []
 
@@ -309,7 +313,7 @@ async def test_a_mistake_while_unsubscribing_ends_nothing_else(
         watch.source.unwatch(watch.mailbox(BERT))
         await reached.wait()
         world.put(ANNA, world.appointment("new", "09:00-10:00"))
-        await asyncio.sleep(0.1)
+        await quiescence()
         await watch.clock.advance(1)
         await watch.tells((ANNA, Priority.NOW))
 
@@ -341,5 +345,5 @@ async def test_the_next_anchor_is_not_tried_at_once(watching: Callable[..., Any]
         await watch.watch(*people)
         await watch.clock.advance(QUIET.total_seconds())
         await watch.until(lambda: len(watch.requests("GetStreamingEvents")) >= 4)
-        await asyncio.sleep(0.3)
+        await quiescence()
         assert len(watch.requests("GetStreamingEvents")) == 4

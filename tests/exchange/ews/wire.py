@@ -55,7 +55,7 @@ class PlayedHttp:
     """Answers each request by `play`, which returns an answer or a failure to raise."""
 
     def __init__(self, play: Callable[[Request], Answer | ExchangeFailure]) -> None:
-        self._play = play
+        self.play = play
         self.requests: list[Request] = []
         self.closed = False
 
@@ -75,7 +75,7 @@ class PlayedHttp:
 
     def _answer(self, request: Request) -> Answer:
         self.requests.append(request)
-        outcome = self._play(request)
+        outcome = self.play(request)
         if isinstance(outcome, ExchangeFailure):
             raise outcome
         return outcome

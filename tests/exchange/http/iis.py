@@ -9,6 +9,7 @@ from aiohttp import web
 
 from engine.simulator.certificates import CertificateAuthority, Flaw
 from engine.simulator.exchange.authentication import Binding, NtlmGate
+from tests.support.quiescence import quiescence
 
 HOST = "mail.corp.example"
 URL = f"https://{HOST}/EWS/Exchange.asmx"
@@ -66,11 +67,11 @@ class Iis:
         return soap(f"{identity} posted {len(body)} bytes")
 
     async def close_connections(self) -> None:
-        """Close every connection, as IIS does with those that are idle for long, and let the word get around."""
+        """Close every connection, as IIS does with those that are idle for long, and wait until that has arrived."""
         for transport in self.connections:
             assert isinstance(transport, asyncio.Transport)
             transport.close()
-        await asyncio.sleep(0.05)
+        await quiescence()
 
 
 @contextlib.asynccontextmanager

@@ -21,6 +21,7 @@ from engine.store.logins import LogInHistory
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import ACCOUNT, PASSWORD, URL, Iis, serve
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 
 SCHEMES = ("Negotiate", "NTLM", "Basic")
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
@@ -113,7 +114,7 @@ async def test_a_refusal_that_takes_long_lets_nobody_else_try(
         await reached.wait()
         for _ in range(10):
             await clock.advance(FRESH.total_seconds())
-            await asyncio.sleep(0.005)
+            await quiescence()
         assert iis.gate.seen[Seen.REFUSED] == 1
         released.set()
         assert set(await asking) == {LoginRefused}

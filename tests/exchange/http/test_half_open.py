@@ -14,6 +14,7 @@ from engine.exchange.errors import AnswerBrokenOff, ExchangeUnreachable, NoAnswe
 from engine.exchange.http import connection
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import URL, Iis
+from tests.support.quiescence import QuiescentLoop
 from tests.support.silence import fall_silent, needs_linux
 
 pytestmark = needs_linux
@@ -84,15 +85,11 @@ async def test_a_stream_whose_server_is_gone_breaks_off(iis: Iis, open_client: O
 async def test_the_system_is_asked_to_look_after_the_other_end(iis: Iis, open_client: OpenClient) -> None:
     async with open_client(iis) as client:
         await client.post(URL, b"x", {})
-        [transport] = [
-            each
-            for lanes in client._lanes.values()
-            for lane in lanes._all
-            if lane._connection is not None
-            for each in [lane._connection._connector.transport]
-        ]
-        assert transport is not None
-        plain = transport.get_extra_info("socket")
-        assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        for name, value in connection.KEEP_ALIVE.items():
-            assert plain.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) == value
+        [theirs] = iis.connections
+        loop = asyncio.get_running_loop()
+        assert isinstance(theirs, asyncio.Transport)
+        assert isinstance(loop, QuiescentLoop)
+        with loop.socket_at(theirs.get_extra_info("peername")) as plain:
+            assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            for name, value in connection.KEEP_ALIVE.items():
+                assert plain.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) == value

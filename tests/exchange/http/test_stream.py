@@ -10,6 +10,7 @@ from engine.simulator.exchange.authentication import Seen
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import URL, Iis
 from tests.support.patience import PATIENCE
+from tests.support.quiescence import quiescence
 
 
 class Endless:
@@ -65,7 +66,7 @@ async def test_a_stream_takes_no_lane_and_leaves_no_connection(
                 assert (await client.post(URL, b"x", {})).status == 200
             # The breaker allows two log-ins under way: an open stream is none of them.
             assert iis.gate.seen == {Seen.CHALLENGED: 4, Seen.LOGGED_IN: 4}
-        await asyncio.sleep(0.05)
+        await quiescence()
         open_connections = [
             one for one in iis.connections if isinstance(one, asyncio.Transport) and not one.is_closing()
         ]
