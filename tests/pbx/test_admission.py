@@ -21,6 +21,7 @@ from tests.pbx.support import PASSWORD, Heard, eventually, pbx_user, simulator
 from tests.pbx.test_server import PATH, IssuedByTheSimulator, Site, listen_settings, listening
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
+from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")
 
@@ -83,8 +84,9 @@ async def test_who_is_slow_is_cut_off_after_ten_seconds(sent: bytes) -> None:
     async with listening(clock) as site:
         reader, writer = await connected(site)
         writer.write(sent)
-        await asyncio.sleep(0.05)
+        await quiescence()
         await clock.advance(9.9)
+        await quiescence()
         assert not reader.at_eof()
         await clock.advance(0.2)
         assert await is_cut_off(reader)
@@ -99,7 +101,7 @@ async def test_who_never_logs_in_is_cut_off_after_ten_seconds(first: list[str]) 
         async with http.ws_connect(PATH) as socket:
             for text in first:
                 await socket.send_str(text)
-            await asyncio.sleep(0.05)
+            await quiescence()
             await clock.advance(10)
             closing = [message async for message in socket if message.type is not aiohttp.WSMsgType.TEXT]
             assert closing == []
@@ -163,7 +165,7 @@ async def test_whoever_shakes_no_hands_is_cut_off_after_ten_seconds() -> None:
     clock = ManualClock()
     async with listening(clock) as site:
         reader, writer = await bare(site)
-        await asyncio.sleep(0.05)
+        await quiescence()
         await clock.advance(10)
         assert await is_cut_off(reader)
         writer.close()

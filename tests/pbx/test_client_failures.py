@@ -41,6 +41,7 @@ from tests.pbx.strategies import messages, unhurried
 from tests.pbx.support import PASSWORD, eventually, next_try, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
 from tests.support.old_tls import old_tls
+from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")
 
@@ -437,7 +438,7 @@ async def test_a_copy_that_stops_half_way() -> None:
         await eventually(lambda: len(heard.names_seen) > 10)
         pbx.behaviour.answers_replication = False
         while not heard.of(LinkDown):
-            await asyncio.sleep(0.01)
+            await quiescence()
             await clock.advance(10)
         failure = (await heard.down()).failure
     assert isinstance(failure, PbxUnreachable)

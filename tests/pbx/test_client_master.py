@@ -1,7 +1,5 @@
 """The link proves that it speaks to the master PBX, with the rights it needs, before anything can be written."""
 
-import asyncio
-
 import pytest
 
 from engine.core.presence.model import Presence
@@ -10,6 +8,7 @@ from engine.pbx.events import LinkUp, UsersComplete
 from engine.simulator.pbx.state import Behaviour, MissingRight, PbxInfoSent
 from tests.pbx.support import eventually, next_try, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")
 BUSY = Presence("busy", "Review")
@@ -130,7 +129,7 @@ async def test_the_missing_right_to_read_users_shows_without_being_told(reaction
     async with simulator(clock, ANNA, behaviour=behaviour) as pbx, running_link(settings_for(pbx), clock) as (_, heard):
         await heard.first(LinkUp)
         while not heard.events[1:]:
-            await asyncio.sleep(0.05)
+            await quiescence()
             await clock.advance(10)
         failure = (await heard.down()).failure
         assert isinstance(failure, PbxRightsMissing)

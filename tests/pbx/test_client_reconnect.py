@@ -14,6 +14,7 @@ from engine.pbx.events import LinkDown, LinkUp, UsersComplete, UserSeen
 from engine.simulator.pbx.state import Behaviour
 from tests.pbx.support import PASSWORD, Heard, eventually, next_try, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")
 BUSY = Presence("busy", "Review")
@@ -46,7 +47,7 @@ async def test_nothing_is_dialled_before_the_time_told() -> None:
         pbx.drop()
         down = await heard.down()
         await clock.advance_to(next_try(down) - timedelta(milliseconds=1))
-        await asyncio.sleep(0.05)
+        await quiescence()
         assert len(pbx.ledger.logins) == 1
         await clock.advance_to(next_try(down))
         await eventually(lambda: len(pbx.ledger.logins) == 2)

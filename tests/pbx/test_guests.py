@@ -119,9 +119,13 @@ async def test_refused_log_ins_are_forgiven_one_by_one() -> None:
 
 def test_no_more_addresses_are_remembered_than_bounded() -> None:
     there = guests()
-    for number in range(2 * ADDRESSES_REMEMBERED):
+    for _ in range(FAILURES_IN_A_ROW):
+        there.failed("the first")
+    for number in range(ADDRESSES_REMEMBERED - 1):
         there.failed(str(number))
-    assert len(there._failures) == ADDRESSES_REMEMBERED
+    assert not there.admits("the first")
+    there.failed("one too many")
+    assert there.admits("the first")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from engine.simulator.pbx.state import Behaviour
 from tests.pbx.support import Heard, eventually, pbx_user, running_link, settings_for, simulator
 from tests.pbx.test_server import listening
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")
 BUSY = Presence("busy", "Review")
@@ -64,7 +65,7 @@ async def passes(clock: ManualClock, seconds: int) -> None:
     """Let time pass in steps, and what comes over the socket in between."""
     for _ in range(seconds // 5):
         await clock.advance(5)
-        await asyncio.sleep(0.001)
+        await quiescence()
 
 
 async def test_a_pbx_that_answers_no_pings_stays_connected_and_is_copied_once() -> None:
@@ -97,7 +98,7 @@ async def test_a_pbx_that_answers_pings_is_lost_when_it_stops_to() -> None:
         await heard.complete()
         await passes(clock, 100)
         assert heard.of(LinkDown) == []
-        hang(pbx)
+        pbx.hang()
         await passes(clock, 60)
         failure = (await heard.down()).failure
         assert isinstance(failure, PbxConnectionLost)
@@ -126,12 +127,6 @@ async def unanswered(write: object) -> type[BaseException] | None:
     except Exception as error:
         return type(error)
     return None
-
-
-def hang(pbx: object) -> None:
-    """Let the simulator read and write nothing more, as a machine that hangs does."""
-    for client in pbx._pbx.clients:  # type: ignore[attr-defined]
-        client._socket._req.transport.pause_reading()
 
 
 async def test_a_ping_and_then_the_end_where_we_dialled() -> None:

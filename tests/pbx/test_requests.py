@@ -8,6 +8,7 @@ from engine.pbx.errors import PbxUnreachable, PresenceRefused
 from engine.pbx.protocol import ApiMessage, Message
 from engine.pbx.requests import ANSWER_TIME, Deadlines, Requests
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 
 SUBSCRIBE: Message = {"api": "PbxApi", "mt": "SubscribePresence", "sip": "anna"}
 UNSUBSCRIBE: Message = {"api": "PbxApi", "mt": "UnsubscribePresence", "sip": "anna"}
@@ -110,7 +111,7 @@ async def test_an_update_without_a_src_belongs_to_the_only_one_that_waits_for_it
         await asyncio.sleep(0)
         later = [tasks.create_task(wire.read()) for _ in range(2)]
         for number in range(2):
-            await asyncio.sleep(0.001)
+            await quiescence()
             assert sum(message["mt"] == "SubscribePresence" for message in wire.sent) == 3 + number, "one at a time"
             wire.answer("PresenceUpdate", src="", of=number)
     assert [read.result()["of"] for read in later] == [0, 1]

@@ -32,6 +32,7 @@ from engine.simulator.pbx.state import Behaviour, PbxInfoSent
 from tests.pbx.support import PASSWORD, Heard, eventually, guid_of, pbx_user, simulator
 from tests.support.clock import ManualClock
 from tests.support.patience import PATIENCE
+from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")
 BEN = pbx_user(2, h323="ben")
@@ -164,7 +165,8 @@ async def test_after_many_refused_log_ins_an_address_has_to_wait_for_some_second
     async with listening(clock) as site:
         async with site.connecting(pbx, password=Secret("wrong")):
             await eventually(lambda: len(pbx.ledger.logins) == FAILURES_IN_A_ROW)
-            await asyncio.sleep(0.2)
+            dialled = pbx.ledger.dials
+            await eventually(lambda: pbx.ledger.dials > dialled + 10)
             assert len(pbx.ledger.logins) == FAILURES_IN_A_ROW
         async with site.connecting(pbx):
             await clock.advance_to(clock.now() + FORGIVEN_AFTER)
@@ -288,7 +290,7 @@ async def test_two_app_objects_of_the_master_are_one_link() -> None:
         await site.heard.complete()
         async with site.connecting(pbx, "two"):
             await eventually(lambda: pbx.connections == 2 and len(pbx.ledger.logins) == 2)
-            await asyncio.sleep(0.05)
+            await quiescence()
             assert len(pbx.ledger.replications) == 1
             assert len(site.heard.ups) == 1
             await site.listener.set_presence(ANNA.guid, BUSY)
@@ -303,7 +305,7 @@ async def test_one_that_stands_by_takes_over() -> None:
             await site.heard.complete()
             standing_by = await asyncio.wait_for(_entered(site.connecting(pbx, "two")), 5)
             await eventually(lambda: len(pbx.ledger.logins) == 2)
-            await asyncio.sleep(0.05)
+            await quiescence()
         try:
             await site.heard.first(UsersComplete, after=1)
             kinds = [type(event) for event in site.heard.events if not isinstance(event, Listening)]
@@ -335,7 +337,7 @@ async def test_a_pbx_that_never_tells_its_name_is_given_up_after_ten_seconds() -
     pbx = simulator(clock, ANNA, behaviour=Behaviour(pbx_info=PbxInfoSent.NEVER_AT_ALL))
     async with listening(clock) as site, site.connecting(pbx):
         await eventually(lambda: pbx.ledger.logins)
-        await asyncio.sleep(0.05)
+        await quiescence()
         assert pbx.connections == 1
         await clock.advance(10)
         await eventually(lambda: len(pbx.ledger.logins) == 2)

@@ -46,14 +46,14 @@ class App:
     """A client that sends what it is told to and checks nothing."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
+        self.socket = socket
 
     async def send(self, message: object) -> None:
-        await self._socket.send_str(json.dumps(message))
+        await self.socket.send_str(json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE):
-            message: dict[str, Any] = json.loads(await self._socket.receive_str())
+            message: dict[str, Any] = json.loads(await self.socket.receive_str())
         return message
 
     async def ask(self, message: object) -> dict[str, Any]:
@@ -76,8 +76,8 @@ class App:
     async def cut_off_with(self) -> int | None:
         """Wait until the PBX ends the connection; return its close code."""
         async with asyncio.timeout(PATIENCE):
-            await self._socket.receive()
-        return self._socket.close_code
+            await self.socket.receive()
+        return self.socket.close_code
 
 
 @asynccontextmanager
@@ -240,7 +240,7 @@ async def test_its_json_is_compact() -> None:
     async with simulator() as pbx, app_at(pbx) as app:
         await app.send({"api": "PbxApi", "mt": "SetPresence", "guid": "b01", "contact": "calendar:"})
         async with asyncio.timeout(PATIENCE):
-            assert await app._socket.receive_str() == '{"api":"PbxApi","mt":"SetPresenceResult"}'
+            assert await app.socket.receive_str() == '{"api":"PbxApi","mt":"SetPresenceResult"}'
 
 
 @pytest.mark.parametrize(("note", "refused"), [("x" * 19, False), ("x" * 20, True)])

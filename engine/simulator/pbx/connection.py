@@ -48,11 +48,20 @@ class Login(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The TCP connection below a WebSocket: `drop` resets it, `vanish` closes it behind what was sent, `hang` leaves
+    unread whatever comes."""
+
+    drop: Callable[[], None]
+    vanish: Callable[[], None]
+    hang: Callable[[], None]
+
+
 class AppConnection:
     """Implements `Client` for one WebSocket. Protocol violations end the connection, as with a strict PBX.
 
-    `drop` resets the TCP connection, `vanish` closes it after the data sent; `apis` are those the App object may use,
-    None: those of the PBX's behaviour.
+    `apis` are those the App object may use, None: those of the PBX's behaviour.
     """
 
     def __init__(
@@ -60,12 +69,12 @@ class AppConnection:
         pbx: PbxState,
         login: Login,
         socket: Socket,
-        drop: Callable[[], None],
-        vanish: Callable[[], None],
+        wire: Wire,
         apis: frozenset[str] | None = None,
     ) -> None:
-        self.drop = drop
-        self._vanish = vanish
+        self.drop = wire.drop
+        self.hang = wire.hang
+        self._vanish = wire.vanish
         self._pbx = pbx
         self._login = login
         self._socket = socket
@@ -227,18 +236,28 @@ async def connect(
     )
 
 
-def cut(connection: aiohttp.ClientWebSocketResponse) -> None:
-    """Abort the TCP connection."""
-    end = connection.get_extra_info("socket")
-    with contextlib.suppress(OSError):  # it has ended already
-        end.shutdown(socket.SHUT_RDWR)
+def wire_of(connection: aiohttp.ClientWebSocketResponse) -> Wire:
+    """Return the TCP connection below a WebSocket that the PBX opened; once it has ended, nothing can be done to it."""
+
+    def drop() -> None:
+        end = connection.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+    def vanish() -> None:
+        if (transport := _transport_of(connection)) is not None:
+            transport.close()
+
+    def hang() -> None:
+        if (transport := _transport_of(connection)) is not None:
+            transport.pause_reading()
+
+    return Wire(drop, vanish, hang)
 
 
-def close_behind(connection: aiohttp.ClientWebSocketResponse) -> None:
-    """Close the TCP connection after the data sent, without a WebSocket closing handshake."""
+def _transport_of(connection: aiohttp.ClientWebSocketResponse) -> asyncio.Transport | None:
     kept = connection._response.connection  # noqa: SLF001 - there is no other way to the transport
-    if kept is not None and kept.transport is not None:
-        kept.transport.close()
+    return kept.transport if kept is not None else None
 
 
 _LONGEST_CHALLENGE = 16

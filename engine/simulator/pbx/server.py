@@ -15,7 +15,7 @@ from aiohttp import web
 from engine.core.clock import Clock
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
-from engine.simulator.pbx.connection import AppConnection, AppLogsIn, AppObject, PbxLogsIn, close_behind, connect, cut
+from engine.simulator.pbx.connection import AppConnection, AppLogsIn, AppObject, PbxLogsIn, Wire, connect, wire_of
 from engine.simulator.pbx.state import Behaviour, Entry, Ledger, PbxState, PbxUser, PresenceBoard, PresenceWrite
 from engine.simulator.ports import LOOPBACK, port_of, reserve
 
@@ -142,6 +142,11 @@ class PbxSimulator:
         for client in tuple(self._pbx.clients):
             await client.ping_and_vanish()
 
+    def hang(self) -> None:
+        """Read nothing more from any connection, and so answer nothing, like a machine that hangs."""
+        for client in tuple(self._pbx.clients):
+            client.hang()
+
     def tell_about_itself(self) -> None:
         """Send PbxInfo to every client now, whatever `behaviour.pbx_info` says."""
         for client in tuple(self._pbx.clients):
@@ -201,6 +206,7 @@ class PbxSimulator:
     async def _keep_connected(self, app_object: AppObject, tls: ssl.SSLContext | None) -> None:
         async with aiohttp.ClientSession() as http:
             while True:
+                self.ledger.dials += 1
                 with contextlib.suppress(aiohttp.ClientError, OSError):
                     answers_pings = self.behaviour.answers_pings
                     socket = await connect(http, app_object, tls, answers_pings=answers_pings)
@@ -210,18 +216,15 @@ class PbxSimulator:
     async def _attend_app(self, app_object: AppObject, socket: aiohttp.ClientWebSocketResponse) -> None:
         async with socket:
             login = PbxLogsIn(self._pbx, app_object)
-            await self._attend(
-                AppConnection(
-                    self._pbx, login, socket, lambda: cut(socket), lambda: close_behind(socket), app_object.apis
-                )
-            )
+            await self._attend(AppConnection(self._pbx, login, socket, wire_of(socket), app_object.apis))
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(autoping=self.behaviour.answers_pings)
         await socket.prepare(request)
         transport = request.transport
         assert transport is not None  # noqa: S101
-        await self._attend(AppConnection(self._pbx, AppLogsIn(self._pbx), socket, transport.abort, transport.close))
+        wire = Wire(transport.abort, transport.close, transport.pause_reading)
+        await self._attend(AppConnection(self._pbx, AppLogsIn(self._pbx), socket, wire))
         return socket
 
     async def _attend(self, client: AppConnection) -> None:

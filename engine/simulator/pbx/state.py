@@ -177,11 +177,12 @@ class ReplicationStart:
 
 @dataclass(slots=True)
 class Ledger:
-    """All requests in the order of arrival."""
+    """All requests in the order of arrival. `dials` counts the attempts to connect to an app."""
 
     writes: list[PresenceWrite] = field(default_factory=list)
     logins: list[LoginAttempt] = field(default_factory=list)
     replications: list[ReplicationStart] = field(default_factory=list)
+    dials: int = 0
     challenges: int = 0
     keep_alives: int = 0
     challenges_met: set[str] = field(default_factory=set)
@@ -260,6 +261,10 @@ class Client(Protocol):
 
     def drop(self) -> None:
         """Abort the connection."""
+        ...
+
+    def hang(self) -> None:
+        """Read nothing more."""
         ...
 
     async def ping_and_vanish(self) -> None:

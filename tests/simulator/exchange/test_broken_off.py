@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from engine.simulator.exchange.server import ExchangeSimulator
+from tests.support.quiescence import quiescence
 
 
 async def test_a_request_that_is_broken_off_is_passed_over(
@@ -17,7 +18,7 @@ async def test_a_request_that_is_broken_off_is_passed_over(
         b"POST /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: corp.example\r\nContent-Length: 99\r\n\r\nhalf"
     )
     await writer.drain()
-    await asyncio.sleep(0.05)
+    await quiescence()
     writer.transport.abort()
-    await asyncio.sleep(0.05)
+    await quiescence()
     assert caplog.records == []
