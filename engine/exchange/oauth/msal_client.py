@@ -1,11 +1,10 @@
 """The MSAL client application with a secret or a certificate, and its HTTP client. Blocking."""
 
 import functools
-import json
 import logging
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,11 +16,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from engine.core.bounded import NotReadable
 from engine.core.http_record import HttpRecord
 from engine.core.secret import Secret
 from engine.exchange.errors import ExchangeFailure
 from engine.exchange.http.connection import not_trusted
 from engine.exchange.http.trace import NoTrace, Stopwatch, Trace
+from engine.exchange.oauth.answers import check_tenant, check_token
 from engine.exchange.oauth.errors import (
     AuthorityTlsImpossible,
     AuthorityUnreachable,
@@ -36,6 +37,8 @@ from engine.tls.shown import certificate_at
 SECONDS = 30.0
 JUDGED_BY_MSAL = (200, 400, 401)
 """Statuses whose body is a token, or an error as in RFC 6749, section 5.2."""
+
+NOT_UNDERSTOOD = "its answer cannot be understood"
 
 PHASES = {
     "connection.connect_tcp.complete": "connect",
@@ -73,6 +76,10 @@ class AuthorityHttp:
         response = self._send("GET", url, params, None, headers)
         if response.status_code in (400, 404):
             raise TenantUnknown(f"{response.url.host}, HTTP {response.status_code}")
+        if response.status_code != 200:
+            raise AuthorityUnreachable(f"{response.url.host}, HTTP {response.status_code}")
+        if not _can_be_used(response, check_tenant):
+            raise AuthorityUnreachable(f"{response.url.host}: {NOT_UNDERSTOOD}")
         return response
 
     def post(
@@ -90,14 +97,11 @@ class AuthorityHttp:
         except AuthorityUnreachable as failure:
             failure.sent = not isinstance(failure.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
             raise
-        try:
-            understood = response.status_code in JUDGED_BY_MSAL and isinstance(json.loads(response.text), dict)
-        except (ValueError, RecursionError):
-            understood = False
-        if not understood:
+        is_judged = response.status_code in JUDGED_BY_MSAL
+        if not is_judged or not _can_be_used(response, check_token):
             told = response.headers.get("retry-after", "")
             useless = AuthorityUnreachable(
-                f"{response.url.host}, HTTP {response.status_code}",
+                f"{response.url.host}{f': {NOT_UNDERSTOOD}' if is_judged else f', HTTP {response.status_code}'}",
                 retry_after=min(float(told), 3600.0) if told.isascii() and told.isdigit() else None,
             )
             useless.sent = True
@@ -122,6 +126,8 @@ class AuthorityHttp:
             response = self._client.request(
                 method, url, params=params, data=data, headers=headers, extensions=extensions
             )
+        except httpx2.InvalidURL as error:
+            raise AuthorityUnreachable(f"the tenant's description names an invalid address: {error}") from None
         except httpx2.RequestError as error:
             failure = _failure_of(error)
             if watch is not None:
@@ -140,6 +146,14 @@ class AuthorityHttp:
             self.skew = datetime.now(UTC) - parsedate_to_datetime(date)
         except (ValueError, TypeError):
             self.skew = None
+
+
+def _can_be_used(response: httpx2.Response, check: Callable[[bytes], None]) -> bool:
+    try:
+        check(response.content)
+    except NotReadable:
+        return False
+    return True
 
 
 def _note(watch: Stopwatch, event: str, _: object) -> None:
@@ -259,7 +273,7 @@ class Application:
             try:
                 answer = self._client.acquire_token_for_client([self._scope])
             except ValueError as error:
-                raise AuthorityUnreachable("its answer cannot be understood") from error
+                raise AuthorityUnreachable(NOT_UNDERSTOOD) from error
             if "access_token" not in answer:
                 by_certificate = isinstance(self._registration.proof, ClientCertificate)
                 raise failure_of(answer, by_certificate=by_certificate, skew=self._http.skew)

@@ -1,6 +1,7 @@
 """Tokens from a strict authority over real sockets, by secret and by certificate, and every refusal by its name."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -192,6 +193,69 @@ async def test_an_authority_in_trouble_is_tried_again_later(
         await fetch(application)
     entra.faults.clear(fault)
     assert entra.holder((await fetch(application)).value.reveal(), RESOURCE) == CLIENT
+    application.close()
+
+
+TOKEN = '{"token_type":"Bearer","expires_in":3599,"access_token":"eyJ0eXAi.eyJhdWQi.c2ln"}'
+NESTED = '{"a":' * 3000 + "1" + "}" * 3000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        TOKEN.replace("3599", "1e309"),
+        TOKEN.replace("3599", "{}"),
+        TOKEN.replace("3599", '"soon"'),
+        TOKEN.replace("3599", '3599,"refresh_in":null'),
+        TOKEN.replace("3599", '3599,"refresh_in":1e309'),
+        TOKEN.replace("3599", '3599,"ext_expires_in":[]'),
+        TOKEN.replace('"eyJ0eXAi.eyJhdWQi.c2ln"', "7"),
+        TOKEN.replace('"eyJ0eXAi.eyJhdWQi.c2ln"', NESTED),
+        TOKEN[:-1],
+        f"[{TOKEN}]",
+    ],
+)
+async def test_a_token_of_other_types_than_promised_is_no_answer(
+    entra: EntraSimulator, make_application: MakeApplication, body: str
+) -> None:
+    application = make_application()
+    entra.faults.add(Reply(200, body.encode(), {"Content-Type": "application/json"}), operation="token")
+    with pytest.raises(AuthorityUnreachable, match="cannot be understood"):
+        await fetch(application)
+    application.close()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"token_endpoint": True},
+        {"token_endpoint": -1},
+        {"token_endpoint": None},
+        {"token_endpoint": "http://login.example/token"},
+        {"token_endpoint": "https://login.example:port/token"},
+        {"token_endpoint": "https://login.example/\x7f"},
+        {"token_endpoint": "https://login.\ufffdxample/token"},
+        {"token_endpoint": "https://[::1/token"},
+        {"token_endpoint": "https://"},
+        {"authorization_endpoint": 7},
+        {"issuer": ["x"]},
+        {"issuer": json.loads('{"a":' * 200 + "1" + "}" * 200)},
+    ],
+    ids=str,
+)
+async def test_a_tenant_described_with_other_types_than_promised_is_no_answer(
+    entra: EntraSimulator, make_application: MakeApplication, changed: dict[str, object]
+) -> None:
+    right = {
+        "token_endpoint": "https://login.example/t/oauth2/v2.0/token",
+        "authorization_endpoint": "https://login.example/t/oauth2/v2.0/authorize",
+        "issuer": "https://login.example/t/v2.0",
+    }
+    application = make_application()
+    entra.faults.add(Reply(200, json.dumps(right | changed).encode()), operation="discovery")
+    with pytest.raises(AuthorityUnreachable):
+        await fetch(application)
+    assert not [record for record in entra.ledger.records() if record.operation == "token"]
     application.close()
 
 
