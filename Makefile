@@ -37,9 +37,9 @@ bench: $(READY)
 faults: $(READY)
 	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.faults $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
 
-# INPUTS=1000 SEED=7 as well, JOBS=1 for one processor, ONLY_PLANT=yes for secrets planted alone.
+# INPUTS=1000 SEED=7 as well, JOBS=1 for one processor, ONLY="planted secrets" for one kind of input.
 fuzz: $(READY)
-	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY_PLANT),--only-plant)
+	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only "$(ONLY)")
 
 screenshots: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py

@@ -92,15 +92,18 @@ def plant(random: Random, figures: Figures) -> None:
             figures.violations.append(f"left: {left}")
 
 
-def some(seed: int, samples: Samples, number: int, inputs: int, *, only_plant: bool = False) -> Figures:
-    """Try one part of a campaign."""
+def some(seed: int, samples: Samples, number: int, inputs: int, *, only: str | None = None) -> Figures:
+    """Try one part of a campaign; `only` is the one kind of input to try."""
     random, figures = Random(f"{seed}/{number}"), Figures()
-    if only_plant:
-        while figures.inputs[PLANTED] < inputs:
-            plant(random, figures)
+    found = targets(samples)
+    if only is not None:
+        while figures.inputs[only] < inputs:
+            if only == PLANTED:
+                plant(random, figures)
+            else:
+                one(only, found[only], random, figures)
         return figures
     at_doors, conversations = int(inputs * SHARES[DOORS]), int(inputs * SHARES[CONVERSATIONS])
-    found = targets(samples)
     shares = [target.share for target in found.values()]
     while figures.inputs[PLANTED] < inputs * SHARES[PLANTED]:
         plant(random, figures)
@@ -120,15 +123,15 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only-plant", action="store_true", help="plant secrets, and nothing else")
-    question = parser.parse_args()
     figures, samples = Figures(), recorded()
+    parser.add_argument("--only", choices=(PLANTED, *targets(samples)))
+    question = parser.parse_args()
     size = min(INPUTS_AT_ONCE, -(-question.inputs // question.jobs))
     parts = [min(size, question.inputs - begun) for begun in range(0, question.inputs, size)]
     print(f"seed {question.seed}, {sum(map(len, samples.values()))} messages recorded", flush=True)
     begun = time.monotonic()
     with ProcessPoolExecutor(question.jobs) as pool:
-        try_part = partial(some, question.seed, samples, only_plant=question.only_plant)
+        try_part = partial(some, question.seed, samples, only=question.only)
         for part in pool.map(try_part, range(len(parts)), parts):
             figures.add(part)
     took = time.monotonic() - begun
