@@ -1,1 +1,1 @@
-"""The terminal program administrators start over SSH; it attaches to a running engine."""
+"""The terminal program that administrators start over SSH; it attaches to a running engine."""

@@ -1,4 +1,4 @@
-"""The Textual application: one model, one session, the main screens, drawn only when something changed."""
+"""The Textual application: one model, one session and the main screens, redrawn only when something changes."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities, ThemeName
 from calendar_tui.widgets.inputs import FilterLine
 
-# Only the first view is loaded before the first picture; the others when they are gone to.
+# Only the first screen is imported at the start; the others when they are opened.
 
 
 def _users(shell: Navigator) -> BaseScreen:
@@ -48,23 +48,23 @@ FIRST = OverviewScreen.NAME
 MAIN_VIEWS: Mapping[str, Callable[[Navigator], BaseScreen]] = MappingProxyType(
     {FIRST: OverviewScreen, "users": _users, "log": _log, "settings": _settings}
 )
-"""By the name that the action `open` takes; each is made once and remembers what was done in it."""
+"""The main screens by the name that the action `open` takes; each is made once and keeps its state."""
 
 
 V = TypeVar("V", bound=BaseScreen)
 
 MERGED = 0.2
-"""Seconds within which changes are drawn together."""
+"""Seconds within which changes are drawn in one go."""
 
 MINUTE = 60.0
-"""Seconds after which a picture is drawn although nothing happened: times go on."""
+"""Seconds after which the screen is redrawn even if nothing has changed, to update the times."""
 
 COUNTDOWN = 1.0
-"""Seconds between two looks at the time while the engine is gone."""
+"""Seconds between two updates of the countdown while the engine is unreachable."""
 
 
 class CalendarApp(App[None]):
-    """Shows one engine."""
+    """The application; it shows one engine."""
 
     CSS = themes.CSS
     ENABLE_COMMAND_PALETTE = False
@@ -96,7 +96,7 @@ class CalendarApp(App[None]):
         self.theme = themes.THEMES[look.theme].name
 
     def on_mount(self) -> None:
-        """Show the first view, and attach."""
+        """Show the first screen, and attach to the engine."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.leave)
@@ -105,14 +105,14 @@ class CalendarApp(App[None]):
         self.run_worker(self.session.run(), exclusive=True)
 
     def on_key(self, event: events.Key) -> None:
-        """Pass keys that arrived in the same packet as the one that opened a filter on to the filter."""
+        """Pass on to an opened filter the keys that arrived in the same packet as the one that opened it."""
         focused = self.focused
         if isinstance(focused, FilterLine) and not focused.has_seen(event):
             event.prevent_default()
             focused.post_message(events.Key(event.key, event.character))
 
     def open_view(self, name: str) -> None:
-        """Go to one of the main views."""
+        """Open one of the main screens."""
         first = self._view(FIRST)
         while len(self.screen_stack) > 1 and self.screen is not first:
             self.pop_screen()
@@ -122,56 +122,56 @@ class CalendarApp(App[None]):
             self.push_screen(self._view(name))
 
     def open_users(self, query: Query) -> None:
-        """Go to the users that fit."""
+        """Open the list of users that match a query."""
         from calendar_tui.screens.users import UsersScreen
 
         self._go_to(UsersScreen.NAME)
         self._main_view(UsersScreen).narrow(query)
 
     def open_user(self, guid: str) -> None:
-        """Go to one user."""
+        """Open the screen of one user."""
         from calendar_tui.screens.user import UserScreen
 
         self.push_screen(UserScreen(self, guid))
 
     def open_log(self, *conditions: str) -> None:
-        """Go to the exchanges that fit."""
+        """Open the debug log with the entries that match a filter."""
         from calendar_tui.screens.log import LogScreen
 
         self._go_to(LogScreen.NAME)
         self._main_view(LogScreen).narrow(*conditions)
 
     def open_help(self, about: str) -> None:
-        """Show the keys of a view."""
+        """Show the keys of a screen."""
         from calendar_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(self, about))
 
     def open_palette(self, choice: Sequence[Command], carry_out: Callable[[str | None], Awaitable[None]]) -> None:
-        """Open the palette of these commands, and run the chosen one."""
+        """Open the palette with these commands, and run the one that is chosen."""
         from calendar_tui.screens.help import CommandScreen
 
         self.push_screen(CommandScreen(self, choice), carry_out)
 
     def neighbour(self, guid: str, steps: int) -> str | None:
-        """Return who comes some steps after a user in the list."""
+        """Return the user some steps after a user in the list, None at its end."""
         from calendar_tui.screens.users import UsersScreen
 
         return self._main_view(UsersScreen).neighbour(guid, steps)
 
     def go_back(self) -> None:
-        """Leave the view on top; the first one stays."""
+        """Close the screen on top, except the first one."""
         if self.screen is not self._view(FIRST):
             self.pop_screen()
 
     def next_theme(self) -> None:
-        """Take other colours."""
+        """Switch to the next theme."""
         names = [theme.name for theme in themes.THEMES.values()]
         if self.look.colour and self.look.theme is not ThemeName.ANSI:
             self.theme = names[(names.index(self.theme) + 1) % len(names)]
 
     def leave(self) -> None:
-        """End the program."""
+        """Quit the program."""
         self.exit()
 
     def _handle_exception(self, error: Exception) -> None:
@@ -181,7 +181,7 @@ class CalendarApp(App[None]):
         self._exit_renderables.clear()
 
     def _go_to(self, name: str) -> None:
-        """Go to one of the main views from where one is, which Esc leads back to."""
+        """Open one of the main screens; Esc goes back to the present one."""
         view = self._view(name)
         if view not in self.screen_stack:
             self.push_screen(view)
@@ -201,7 +201,7 @@ class CalendarApp(App[None]):
         return view
 
     def _changed(self) -> None:
-        """Draw soon; what changes until then is drawn with it."""
+        """Schedule a redraw; further changes until then are included."""
         if self._drawing is None:
             self._drawing = self.set_timer(MERGED, self._draw)
 

@@ -28,7 +28,7 @@ FAILED = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Show an engine until the user leaves, and return the exit status."""
+    """Show an engine until the user quits, and return the exit status."""
     try:
         try:
             return _run(arguments)
@@ -72,10 +72,10 @@ def _run(arguments: list[str] | None) -> int:
 def _show(
     paths: tuple[Path, ...] | None, look: TerminalCapabilities, *, read_only: bool, mouse: bool
 ) -> BaseException | None:
-    """Show an engine until the user quits; return the internal error that ended it, if any."""
-    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # a page that slides costs fifty times the bytes
+    """Show an engine until the user quits; return the internal error that ended the program, if any."""
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # an animated scroll sends fifty times as many bytes
     os.environ.setdefault("TEXTUAL_FPS", "15")
-    gc.disable()  # a tenth of the time to the first picture goes into looking for garbage while modules are loaded
+    gc.disable()  # a tenth of the start-up time would be spent on garbage collection while modules are imported
     from calendar_tui.app import CalendarApp
     from engine.api.client import reachable_socket
     from engine.api.paths import usual_sockets
@@ -86,13 +86,13 @@ def _show(
     app = CalendarApp(find, look, read_only=read_only)
     try:
         app.run(mouse=mouse)
-    except Exception as error:  # its traceback may quote what was shown
+    except Exception as error:  # its traceback may quote displayed data
         return error
     return app.crash
 
 
 def _show_version() -> int:
-    from importlib.metadata import version  # loads the whole of the e-mail package
+    from importlib.metadata import version  # imports the whole e-mail package
 
     print(f"calendar-tui {version('calendar-tui')}")
     return 0
@@ -126,7 +126,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Completion(argparse.Action):
-    """Prints the script for a shell, made from the parser, and ends."""
+    """Prints the completion script for a shell, generated from the parser, and exits."""
 
     def __call__(self, parser: argparse.ArgumentParser, _: object, shell: object, option: object = None) -> None:
         import shtab
@@ -139,21 +139,21 @@ class _Completion(argparse.Action):
 
 
 GRACE = 10.0
-"""Seconds that the demo gets to end."""
+"""Seconds that the demo may take to stop."""
 
 
 @contextmanager
 def running_demo() -> Iterator[Path]:
-    """Run `calendar-engine demo` as long as the context lasts and give where its socket will be."""
+    """Context manager that runs `calendar-engine demo` and returns the path of its socket."""
     with tempfile.TemporaryDirectory(prefix="calendar-tui-demo-") as name:
         socket = Path(name) / "engine.sock"
         options = ("--headless", "--json", "--until-eof", "--socket", str(socket))
         with subprocess.Popen(  # noqa: S603 - our own command, without a shell
             [sys.executable, "-m", "engine.cli.main", "demo", *options],
-            stdin=subprocess.PIPE,  # ends with this program, however that ends
+            stdin=subprocess.PIPE,  # the demo ends with this program, however that ends
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # what hangs up the terminal is not to end it before it has tidied up
+            start_new_session=True,  # so that closing the terminal does not end it before it has cleaned up
         ) as process:
             try:
                 yield socket

@@ -1,4 +1,4 @@
-"""The model: the last snapshot of the engine, every event since, and the filtered, sorted list of users."""
+"""The model: the last snapshot of the engine updated by the events since, and the filtered, sorted list of users."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -29,26 +29,26 @@ from engine.api.user_index import UserIndex
 
 @dataclass(frozen=True, slots=True)
 class Attaching:
-    """No attempt was made yet."""
+    """No attempt to connect has been made yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Connected; events are shown at once."""
+    """Connected; events are received as they occur."""
 
     socket: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The engine is gone, or was never there; the next attempt is at `retry_at` (real time)."""
+    """The engine is unreachable; the next attempt is at `retry_at` (real time)."""
 
     failure: Exception
     retry_at: datetime
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """The remedy for the failure."""
         return str(getattr(self.failure, "remedy", ""))
 
 
@@ -63,30 +63,30 @@ ERRORS = frozenset({"user trouble", "link trouble", "PBX refused", "account paus
 
 
 class LastHour:
-    """Counts of confirmed presences and of errors by the minute of calendar time they happened in."""
+    """Counts of confirmed presences and of errors per minute of calendar time."""
 
     def __init__(self) -> None:
         self._changes: dict[datetime, int] = {}
         self._errors: dict[datetime, int] = {}
 
     def note(self, change: ChangeEvent) -> None:
-        """Count what happened."""
+        """Count an event."""
         if change.kind in CHANGES:
             _count(self._changes, change.at)
         elif change.kind in ERRORS:
             _count(self._errors, change.at)
 
     def changes(self, now: datetime) -> tuple[int, ...]:
-        """Return the changes of each of the last minutes, that of `now` at the end."""
+        """Return the changes in each of the last minutes; the minute of `now` comes last."""
         return _series(self._changes, now)
 
     def errors(self, now: datetime) -> tuple[int, ...]:
-        """Return the errors of each of the last minutes, that of `now` at the end."""
+        """Return the errors in each of the last minutes; the minute of `now` comes last."""
         return _series(self._errors, now)
 
 
 def sparkline(counts: tuple[int, ...], width: int) -> str:
-    """Return counts as bars of eighths in at most `width` columns, each column the sum of as many counts."""
+    """Return counts as bars in eighths in at most `width` columns; each column is the sum of equally many counts."""
     each = -(-len(counts) // max(width, 1))
     sums = [sum(counts[start : start + each]) for start in range(0, len(counts), each)]
     most = max(sums, default=0)
@@ -110,7 +110,7 @@ SORTS: tuple[Sort, ...] = ("display_name", "activity", "state", "mailbox", "name
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Filter and order of the users: those that contain every word of `words`, and have `problem` if given."""
+    """Filter and order of the users: those that match every word of `words`, and have `problem` if given."""
 
     words: str = ""
     problem: str = ""
@@ -121,7 +121,7 @@ class Query:
 
     @property
     def is_filter(self) -> bool:
-        """Whether anybody may be left out."""
+        """Whether it may leave users out."""
         return bool(self.words or self.problem or self.errors_only)
 
 
@@ -134,16 +134,16 @@ class UserTable:
 
     @property
     def rows(self) -> dict[str, UserRow]:
-        """Everybody, in no particular order."""
+        """All rows, in no particular order."""
         return self._index.rows
 
     def replace(self, rows: Iterable[UserRow]) -> None:
-        """Forget everything and take these."""
+        """Replace all rows by these."""
         self._index.clear()
         self.update(rows, ())
 
     def update(self, rows: Iterable[UserRow], gone: Iterable[str]) -> None:
-        """Take newer rows, and forget those who are gone."""
+        """Update rows, and remove those of users who are gone."""
         for row in rows:
             self._index.put(row)
         for guid in gone:
@@ -151,7 +151,7 @@ class UserTable:
         self.revision += 1
 
     def chosen(self, query: Query) -> list[str]:
-        """Return the guids that `query` asks for, in its order."""
+        """Return the guids of the users that match `query`, in its order."""
         rows = self.rows
         guids = self._index.find(query.words, query.sort, descending=query.descending)
         if query.problem:
@@ -162,11 +162,11 @@ class UserTable:
 
 
 REMEMBERED = 200
-"""Changes that are kept to be shown."""
+"""Number of changes kept for display."""
 
 
 class Model:
-    """Written by the session, read by the screens; `real_time` is that of this machine."""
+    """What is known of the engine: written by the session, read by the screens; `real_time` is this machine's."""
 
     def __init__(self, real_time: Callable[[], datetime]) -> None:
         self.real_time = real_time
@@ -210,14 +210,14 @@ class Model:
             self.attachment = Attached(socket)
 
     def lose(self, failure: Exception, pause: timedelta) -> None:
-        """Mark as disconnected; the engine is looked for again after a pause."""
+        """Mark as disconnected; the next attempt follows after a pause."""
         now = self.real_time()
         if isinstance(self.attachment, Attached):
             self.current_until = now
         self.attachment = Lost(failure, now + pause)
 
     def recall(self, recent: RecentChanges) -> None:
-        """Replace the known changes with those recorded by the engine before this program attached."""
+        """Replace the known changes by those that the engine recorded before this program attached."""
         self.changes.clear()
         self.last_hour = LastHour()
         self._last_change = 0
@@ -232,13 +232,13 @@ class Model:
         return self._told_time + (self.real_time() - self._told_at)
 
     def concern(self, slug: str) -> Concern | None:
-        """Return the problem of that name, as long as there is one."""
+        """Return the problem with that name, None if there is none any more."""
         concerns = self.status.concerns if self.status else ()
         return next((each for each in concerns if each.trouble.type == slug), None)
 
     @property
     def zone(self) -> tzinfo:
-        """The time zone of presence, which all times are shown in."""
+        """The presence time zone, in which all times are shown."""
         return ZoneInfo(self.status.timezone) if self.status else UTC
 
     def _begin(self, snapshot: Snapshot) -> None:

@@ -1,4 +1,4 @@
-"""Files that only this account may read, such as crash reports."""
+"""Writing files that only this account may read, such as crash reports."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ async def write_here(name: str, data: bytes) -> str:
 
 
 def write_privately(path: Path, data: bytes) -> None:
-    """Write a file, instead of the one that may be there. Raises OSError."""
+    """Write a file, replacing an existing one. Raises OSError."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb") as file:
         os.fchmod(file.fileno(), PRIVATE)
         file.write(data)
@@ -37,7 +37,7 @@ NAME = "crash.txt"
 
 
 def crash_report(error: BaseException) -> str:
-    """Write the report, and return the message for the terminal."""
+    """Write a crash report, and return the message for the terminal."""
     path = user_state_path("calendar-tui", appauthor=False) / NAME
     return (
         f"calendar-tui has crashed because of a bug ({type(error).__name__}); the engine goes on without it.\n"
@@ -47,7 +47,7 @@ def crash_report(error: BaseException) -> str:
 
 
 def report(error: BaseException, at: datetime) -> str:
-    """Return which lines of the program led to the error: no variables, and no texts of errors, which quote them."""
+    """Return the lines of code that led to an error, without variables or messages, which may contain data."""
     heads = (
         f"calendar-tui {version('calendar-tui')}, textual {version('textual')}, Python {platform.python_version()}",
         f"{platform.platform()}",
@@ -72,7 +72,7 @@ def _where(error: BaseException) -> Iterator[str]:
 
 
 def _all_of(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
-    """Yield an error, the ones in it and the ones before it."""
+    """Yield an error, the members of a group, and their causes."""
     if error is None or id(error) in seen:
         return
     seen.add(id(error))

@@ -1,4 +1,4 @@
-"""Keeps a model in step with the engine: attaches, follows the events, and comes back after every interruption."""
+"""Keeps the model up to date: attaches to the engine, applies its events, and reconnects after interruptions."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from engine.core.backoff import Backoff, doubling
 
 
 class VersionsDiffer(AnswerNotUnderstood):
-    """The engine speaks another version of the API."""
+    """The engine has another version of the API."""
 
     meaning = "Engine and calendar-tui have incompatible versions"
     remedy = "Install the same version of calendar-tui and the engine, and restart the older one."
@@ -34,7 +34,7 @@ class VersionsDiffer(AnswerNotUnderstood):
 
 API_VERSION = 1
 PAUSES = doubling(timedelta(seconds=0.5), timedelta(seconds=15))
-"""Before the engine is looked for again."""
+"""Pauses before the engine is contacted again."""
 
 KINDS: dict[str, type[msgspec.Struct]] = {
     "snapshot": Snapshot,
@@ -44,14 +44,14 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "changes": ChangeEvent,
     "audit": AuditEvent,
 }
-"""The data type of each event by name; other names come from a newer engine and are ignored."""
+"""The data type of each event by its name; unknown names, from a newer engine, are ignored."""
 
 
 class EngineSession:
-    """Feeds `model` and calls `changed` whenever it changes.
+    """Updates `model`, and calls `changed` whenever it changes.
 
-    `find` returns the socket or raises a `ClientFailure`; with `read_only` nothing may be changed, whatever the socket
-    admits to.
+    `find` returns the socket or raises a `ClientFailure`; with `read_only` nothing may be changed, even if the socket
+    allows it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class EngineSession:
         self._last_event_id = ""
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Stay attached until cancelled."""
         while True:
             try:
                 await self._attend()
@@ -83,7 +83,7 @@ class EngineSession:
                 await asyncio.sleep(pause.total_seconds())
 
     async def _attend(self) -> None:
-        """Follow the events until they end. Raises a `ClientFailure`."""
+        """Apply the events until the stream ends. Raises a `ClientFailure`."""
         api = ApiClient(self._find())
         about = await api.get("/v1", About)
         if about.api != API_VERSION:

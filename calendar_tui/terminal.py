@@ -1,4 +1,4 @@
-"""The capabilities of the terminal, determined once; ASCII signs where it has no glyphs."""
+"""The capabilities of the terminal, determined once, and ASCII replacements for missing glyphs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from engine.display import SIGNS, ascii_letter
 from engine.documents.columns import columns
 
 SMALLEST = (60, 18)
-"""Columns and rows below which nothing sensible can be shown."""
+"""Minimum number of columns and rows."""
 
 
 class CharacterSet(StrEnum):
-    """The characters that may be written: all, no glyphs beyond letters (consoles have few), or only ASCII."""
+    """The characters available: all, letters but few glyphs (as on consoles), or only ASCII."""
 
     ALL = "all"
     NO_GLYPHS = "no glyphs"
@@ -20,7 +20,7 @@ class CharacterSet(StrEnum):
 
 
 class ThemeName(StrEnum):
-    """`ansi` leaves the colours to the terminal, which is right for consoles with sixteen of them."""
+    """The themes; `ansi` uses the colours of the terminal, which suits consoles with sixteen colours."""
 
     DARK = "dark"
     LIGHT = "light"
@@ -28,7 +28,7 @@ class ThemeName(StrEnum):
 
 
 class TerminalUnfit(Exception):
-    """This terminal is not usable; the text names an alternative."""
+    """This terminal cannot be used; the message names an alternative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class TerminalCapabilities:
 def look_of(
     environment: Mapping[str, str], encoding: str, *, theme: ThemeName | None = None, ascii_only: bool = False
 ) -> TerminalCapabilities:
-    """Return how to draw on the terminal that `environment` and `encoding` describe. Raises `TerminalUnfit`."""
+    """Return the capabilities of the terminal that `environment` and `encoding` describe. Raises `TerminalUnfit`."""
     terminal = environment.get("TERM", "")
     if terminal in ("", "dumb", "unknown"):
         raise TerminalUnfit(
@@ -64,7 +64,7 @@ _SIGNS = str.maketrans(SIGNS)
 
 
 def written(text: str, letters: CharacterSet) -> str:
-    """Return `text` as the terminal can write it, exactly as wide as before."""
+    """Return `text` with characters that the terminal has, and with the same width."""
     if letters is CharacterSet.ALL or text.isascii():
         return text
     text = text.translate(_SIGNS)

@@ -1,4 +1,4 @@
-"""The colours of each theme, and the style sheet."""
+"""The themes with their colours, and the style sheet."""
 
 from textual.theme import Theme
 

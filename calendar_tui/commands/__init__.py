@@ -1,1 +1,1 @@
-"""Everything that can be done, by name: keys, palette, footer and help are made from this alone."""
+"""The commands by name; keys, palette, footer and help are all made from them."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 EVERYWHERE = "everywhere"
 LIST = "list"
-"""Two places beside the names of the views: all of them, and every list in them."""
+"""The two places besides the screens: every screen, and every list."""
 
 _KEYS = {
     "slash": "/",
@@ -28,11 +28,11 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something an administrator can do in a place.
+    """A command that an administrator can run in a place.
 
-    `keys` are Textual's names; the first is shown. `title` says in full what it does, `label` in a word for the
-    footer (none: not shown there). `action` is the action of the view that does it. `changes` commands need the right
-    to change something, `capability` is what the engine must be able to do.
+    `keys` are Textual's names; the first one is shown. `title` describes it in full, `label` in a word for the footer
+    (empty: not shown there). `action` is the action of the screen that carries it out. `changes`: it needs the right to
+    make changes. `capability` is the feature of the engine that it needs.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Command:
 
     @property
     def key(self) -> str:
-        """The first key as it is written on a keyboard."""
+        """The first key as labelled on a keyboard."""
         return key_name(self.keys[0])
 
 
 def key_name(key: str) -> str:
-    """Return a key of Textual as it is written on a keyboard."""
+    """Return the label on a keyboard for a key name of Textual."""
     if key.startswith("ctrl+"):
         return "^" + key.removeprefix("ctrl+").upper()
     return _KEYS.get(key, key)

@@ -343,27 +343,27 @@ ALL: tuple[Command, ...] = (*_EVERYWHERE, *_USERS, *_LOG, *_SETTINGS)
 
 
 def of_place(place: str) -> tuple[Command, ...]:
-    """Return what can be done in a place, without what can be done everywhere."""
+    """Return the commands of a place, without those that exist everywhere."""
     return tuple(command for command in ALL if command.place == place)
 
 
 def in_view(view: str) -> tuple[Command, ...]:
-    """Return what can be done in a view: its own commands first, then those of all views."""
+    """Return the commands of a screen: its own first, then those of all screens."""
     return (*of_place(view), *of_place(EVERYWHERE))
 
 
 def named(view: str, name: str) -> Command:
-    """Return the command of that name in a view. Raises `StopIteration` where there is none."""
+    """Return the command with that name in a screen. Raises `StopIteration` if there is none."""
     return next(command for command in (*in_view(view), *of_place(LIST)) if command.name == name)
 
 
 def list_bindings() -> list[BindingType]:
-    """Return the keys of every list."""
+    """Return the key bindings of every list."""
     return [Binding(",".join(command.keys), command.action, command.title) for command in of_place(LIST)]
 
 
 def view_bindings(view: str) -> list[BindingType]:
-    """Return the keys of a view; what everywhere is bound to them runs through `action_command`."""
+    """Return the key bindings of a screen, including the global ones, which run through `action_command`."""
     return [
         Binding(",".join(command.keys), f"command({command.name!r})", command.title)
         for command in (*of_place(view), *of_place(EVERYWHERE))

@@ -1,1 +1,1 @@
-"""One module for each view, and the parts that are common to all."""
+"""The screens, one module each, and their common base."""

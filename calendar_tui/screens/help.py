@@ -1,4 +1,4 @@
-"""The screens with all keys and with the search for a command."""
+"""The screens for all keys and for the command palette."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -17,7 +17,7 @@ from calendar_tui.widgets.line_view import LineView
 
 
 class HelpScreen(BaseScreen):
-    """Made from the registry of commands alone."""
+    """Lists the keys of a screen, from the registry of commands."""
 
     NAME = "help"
     BINDINGS = view_bindings(NAME)
@@ -27,24 +27,24 @@ class HelpScreen(BaseScreen):
         self._about = about
 
     def content(self) -> ComposeResult:
-        """One list of lines."""
+        """Return the widget for the lines."""
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the keys."""
+        """Update the list of keys."""
         self.line_view("main").show(help_document(self._about))
 
     def breadcrumb(self) -> str:
-        """What it is."""
+        """Return the title of the screen."""
         return "calendar-tui > Keys"
 
     def action_help(self) -> None:
-        """Leave: the same key opens and closes it."""
+        """Close it, with the same key that opened it."""
         self.shell.go_back()
 
 
 class CommandScreen(BaseScreen):
-    """Ends with the name of the command that was chosen."""
+    """The command palette; it returns the name of the chosen command."""
 
     NAME = "palette"
     AUTO_FOCUS = "#words"
@@ -59,28 +59,28 @@ class CommandScreen(BaseScreen):
         self._choice = choice
 
     def content(self) -> ComposeResult:
-        """The input, and the matching commands."""
+        """Return the input field and the list of matching commands."""
         yield FilterLine("words of a command", is_open=True, id="words")
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the commands that fit."""
+        """Update the matching commands."""
         self.line_view("main").show(palette_document(self._choice, self.query_one(FilterLine).value))
 
     def breadcrumb(self) -> str:
-        """What it is."""
+        """Return the title of the screen."""
         return "calendar-tui > Commands"
 
     def commands(self) -> tuple[Command, ...]:
-        """Nothing but choosing can be done here."""
+        """Return no commands: a command can only be chosen here."""
         return ()
 
     def action_pick(self, steps: int) -> None:
-        """Choose with the arrows while typing."""
+        """Move the cursor while typing continues."""
         self.line_view("main").action_move(steps)
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """End with the choice."""
+        """Close it with the chosen command."""
         self.dismiss(event.key)
 
     @on(Input.Changed, "#words")

@@ -1,4 +1,4 @@
-"""The screen of the debug log; calendar_tui.documents.log_list makes its content."""
+"""The screen of the debug log; its content comes from calendar_tui.documents.log_list."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ from engine.documents.log_status import capture_line, quoted
 
 
 class LogScreen(LogBaseScreen):
-    """The visible part of a log of any length, and new exchanges as they arrive."""
+    """Shows a log of any length, with new entries as they arrive."""
 
     NAME = "log"
     BINDINGS = view_bindings(NAME)
@@ -33,7 +33,7 @@ class LogScreen(LogBaseScreen):
         self._understood: FilterAnswer | None = None
 
     def content(self) -> ComposeResult:
-        """The input, the conditions, the state of capturing, and the list."""
+        """Return the input fields, the conditions, the state of capturing and the list."""
         yield CompletingLine('user:anna op:FindItem code:ErrorServerBusy is:error body:"text"')
         yield FilterLine("14:05, 2026-11-22, or 10m ago", id="time")
         yield self.lines("mistake", "as-needed")
@@ -43,7 +43,7 @@ class LogScreen(LogBaseScreen):
         yield LogList(self.shell.look.letters, cursor=True, id="main")
 
     def refresh_content(self) -> None:
-        """Show what is there, and ask for what is missing."""
+        """Show the entries in memory, and request missing ones."""
         width = self.app.size.width
         self.line_view("chips").display = (
             bool(self.conditions.all) and not self.query_one("#filter", FilterLine).is_open
@@ -55,21 +55,21 @@ class LogScreen(LogBaseScreen):
         super().refresh_content()
 
     def breadcrumb(self) -> str:
-        """One step from the beginning."""
+        """Return the title and its parent."""
         return "calendar-tui > Log"
 
     def narrow(self, *conditions: str) -> None:
-        """Show what fits, from the newest on."""
+        """Filter the log, starting with the newest entry."""
         self.apply(self.conditions.typed(conditions))
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Go to an exchange."""
+        """Open an entry."""
         from calendar_tui.screens.log_entry import LogEntryScreen
 
         self.app.push_screen(LogEntryScreen(self.shell, self, int(event.key)))
 
     def action_follow(self) -> None:
-        """Follow, or stand still."""
+        """Follow new entries, or pause."""
         if self.window.following:
             self.window.pause()
             self.show()
@@ -77,35 +77,35 @@ class LogScreen(LogBaseScreen):
             self.go_to(None)
 
     def action_condition(self, text: str) -> None:
-        """Add a condition, or suspend it, or take it up again."""
+        """Add a condition, or suspend or resume it."""
         texts = [each.text for each in self.conditions.all]
         self.apply(self.conditions.toggled(texts.index(text)) if text in texts else self.conditions.with_one(text))
 
     def action_suspend(self) -> None:
-        """Suspend all conditions, or take them up again."""
+        """Suspend or resume all conditions."""
         self.apply(self.conditions.all_toggled())
 
     def action_this_user(self) -> None:
-        """Show what concerns the same user."""
+        """Filter by the user of the selected entry."""
         row = self.row()
         if row is not None:
             self.apply(self.conditions.with_one(f"user:{quoted(row.mailbox or row.user)}"))
 
     def action_this_operation(self) -> None:
-        """Show the same operation."""
+        """Filter by the operation of the selected entry."""
         row = self.row()
         if row is not None:
             self.apply(self.conditions.with_one(f"op:{quoted(row.operation)}"))
 
     def action_mark(self) -> None:
-        """Mark or unmark."""
+        """Mark or unmark the selected entry."""
         row = self.row()
         if row is not None:
             self.marks.toggle(row.id)
             self.show()
 
     def action_next_mark(self, step: int) -> None:
-        """Go to another mark."""
+        """Go to the next or previous mark."""
         row = self.row()
         found = self.marks.next(row.id if row else 0, step)
         if found is None:
@@ -118,25 +118,25 @@ class LogScreen(LogBaseScreen):
             self.show()
 
     def action_conditions(self) -> None:
-        """Show the conditions one by one."""
+        """Open the dialog of the conditions."""
         from calendar_tui.screens.log_dialogs import ConditionsScreen
 
         self.app.push_screen(ConditionsScreen(self.shell, self))
 
     def action_statistics(self) -> None:
-        """Show errors and figures of what fits."""
+        """Open the errors and statistics of the matching entries."""
         from calendar_tui.screens.log_dialogs import StatisticsScreen
 
         self.app.push_screen(StatisticsScreen(self.shell, self))
 
     def action_capture(self) -> None:
-        """Begin or end capturing."""
+        """Start or stop capturing."""
         from calendar_tui.screens.log_dialogs import CaptureScreen
 
         self.app.push_screen(CaptureScreen(self.shell, self))
 
     async def action_export(self, kind: Export, ending: str) -> None:
-        """Write what fits into a file."""
+        """Export the matching entries to a file."""
         if self.api is None:
             return
         self.tell("Collecting ...")
@@ -148,15 +148,15 @@ class LogScreen(LogBaseScreen):
             self.tell(await write_here(f"calendar-log-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{ending}", data))
 
     def action_filter(self) -> None:
-        """Begin to type conditions."""
+        """Open the input field for conditions."""
         self._open("filter", f"{self.conditions.text} ".lstrip())
 
     def action_time(self) -> None:
-        """Begin to type a time."""
+        """Open the input field for a time."""
         self._open("time", "")
 
     def action_back(self) -> None:
-        """Leave what is typed, or the view."""
+        """Close the input field, or else the screen."""
         if any(each.is_open for each in self.query(FilterLine)):
             self._close()
         else:
@@ -167,7 +167,7 @@ class LogScreen(LogBaseScreen):
         self._understand(event.value, event.input.cursor_position)
 
     def on_completing_line_complete(self) -> None:
-        """Write what is offered first."""
+        """Insert the first completion."""
         offered = self._understood.completions if self._understood else ()
         if offered:
             self.query_one("#filter", CompletingLine).put(offered[0].text, offered[0].start, offered[0].end)
@@ -207,7 +207,7 @@ class LogScreen(LogBaseScreen):
         await self._go_to_time(instant)
 
     async def _go_to_time(self, instant: datetime) -> None:
-        """Go to the first exchange that ended then or later."""
+        """Go to the first entry that ended at or after a time."""
         since = f"since:{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         filter_then = f"({self.conditions.filter}) {since}" if self.conditions.filter else since
         try:

@@ -1,4 +1,4 @@
-"""The base of a live view of the log: loads the visible part, and listens for new exchanges."""
+"""The base of the screens of the debug log: loads the visible entries, and listens for new ones."""
 
 import asyncio
 
@@ -15,14 +15,14 @@ from engine.api.resources import LogRequests, happening
 from engine.api.schema.log import CaptureState, LogRow
 
 PAUSE = 2.0
-"""Seconds before events are listened to again."""
+"""Seconds before another attempt to listen for events."""
 
 MERGED = 0.2
-"""Seconds within which exchanges that come are shown together."""
+"""Seconds within which new entries are shown in one go."""
 
 
 class LogBaseScreen(BaseScreen):
-    """Keeps a window on the log filled, in the list `#main`."""
+    """Shows a window of the log in the list `#main`, and loads what is missing."""
 
     def __init__(self, shell: Navigator) -> None:
         super().__init__(shell)
@@ -37,12 +37,12 @@ class LogBaseScreen(BaseScreen):
         self._soon: Timer | None = None
 
     def on_mount(self) -> None:
-        """Begin to ask."""
+        """Start loading entries."""
         super().on_mount()
         self._feed()
 
     def on_screen_resume(self) -> None:
-        """Listen while the screen is shown."""
+        """Listen for new entries while the screen is shown."""
         super().on_screen_resume()
         self._listen()
 
@@ -51,13 +51,13 @@ class LogBaseScreen(BaseScreen):
         self.workers.cancel_group(self, "listen")
 
     def refresh_content(self) -> None:
-        """Show what is there, and ask for what is missing."""
+        """Show the entries in memory, and request missing ones."""
         self._pause_if_moved()
         self._show_rows(0)
         self._wake.set()
 
     def position(self) -> str:
-        """When the exchange under the cursor was, and what is new."""
+        """Return the time of the selected entry, and the number of new ones."""
         row = self.row()
         when = f"{row.at.astimezone(self.model.zone):%Y-%m-%d %H:%M:%S}" if row else ""
         if self.window.following:
@@ -65,47 +65,47 @@ class LogBaseScreen(BaseScreen):
         return f"{when}  {self.window.new:,} new" if self.window.new else f"{when}  paused"
 
     def apply(self, conditions: FilterConditions) -> None:
-        """Filter by other conditions, around the selected exchange if there is one."""
+        """Filter by other conditions, staying near the selected entry if there is one."""
         row = None if self.window.following else self.row()
         self.conditions = conditions
         self.go_to(None if row is None else row.id)
 
     def go_to(self, id: int | None) -> None:  # noqa: A002 - as in the API
-        """Show the exchanges round one, or the newest."""
+        """Show the entries around a given one, or the newest."""
         self.window = LogWindow(self.conditions.filter, id, self.window.newest)
         self._aim = id
         self._failure = ""
         self.show()
 
     def row(self) -> LogRow | None:
-        """Return the exchange under the cursor."""
+        """Return the selected entry, None if there is none."""
         key = self.log_list.cursor_key if self.is_mounted else ""
         place = self.window.position(int(key)) if key else None
         return None if place is None else self.window.rows[place]
 
     @property
     def api(self) -> LogRequests | None:
-        """The log of the engine, while there is one."""
+        """The log requests to the engine, None while it is unreachable."""
         return LogRequests(self.shell.session.api) if self.shell.session.api is not None else None
 
     @property
     def log_list(self) -> LogList:
-        """The list of what is in the window."""
+        """The list widget."""
         return self.query_one("#main", LogList)
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
-        """Tell the new place, and ask for what is missing there."""
+        """Show the new position, and request missing entries."""
         self._pause_if_moved()
         super().on_line_view_moved(event)
         self._wake.set()
 
     def on_log_list_end(self, event: LogList.End) -> None:
-        """Go to the newest and follow, or to the oldest."""
+        """Go to the newest entry and follow, or to the oldest."""
         self.go_to(None if event.newest else 1)
 
     @work(exclusive=True, group="feed")
     async def _feed(self) -> None:
-        """Ask for what is missing whenever something may be."""
+        """Request missing entries whenever there may be any."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -113,7 +113,7 @@ class LogBaseScreen(BaseScreen):
                 pass
 
     async def _ask(self, log: LogRequests) -> bool:
-        """Ask once, and return whether there may be more to ask for."""
+        """Send one request, and return whether more may be needed."""
         window, seen = self.window, self.log_list.seen
         question = window.wanted(seen.start, seen.stop)
         if question is None:
@@ -136,7 +136,7 @@ class LogBaseScreen(BaseScreen):
 
     @work(exclusive=True, group="listen")
     async def _listen(self) -> None:
-        """Hear of every exchange while the view is seen."""
+        """Receive events about new entries while the screen is shown."""
         while True:
             api = self.shell.session.api
             try:

@@ -18,7 +18,7 @@ from engine.documents.log_status import statistics
 
 
 class ConditionsScreen(BaseScreen):
-    """Changes the conditions of a log."""
+    """Suspends, removes and reuses conditions of a log."""
 
     NAME = "conditions"
     BINDINGS = view_bindings(NAME)
@@ -29,19 +29,19 @@ class ConditionsScreen(BaseScreen):
         self._changed: FilterConditions = log.conditions
 
     def content(self) -> ComposeResult:
-        """One list of lines."""
+        """Return the widget for the lines."""
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the conditions."""
+        """Update the conditions."""
         self.line_view("main").show(conditions_document(self._changed))
 
     def breadcrumb(self) -> str:
-        """Two steps from the beginning."""
+        """Return the title and its parents."""
         return "calendar-tui > Log > Conditions"
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Suspend a condition, or filter as earlier."""
+        """Suspend or resume a condition, or apply an earlier filter."""
         kind, _, number = event.key.partition(":")
         if kind == "on":
             self._change(self._changed.toggled(int(number)))
@@ -50,19 +50,19 @@ class ConditionsScreen(BaseScreen):
             self.action_back()
 
     def action_suspend(self) -> None:
-        """Suspend the condition under the cursor, or take it up again."""
+        """Suspend or resume the condition under the cursor."""
         number = self._number()
         if number is not None:
             self._change(self._changed.toggled(number))
 
     def action_drop(self) -> None:
-        """Drop the condition under the cursor."""
+        """Remove the condition under the cursor."""
         number = self._number()
         if number is not None:
             self._change(self._changed.without(number))
 
     def action_back(self) -> None:
-        """Filter by what was chosen."""
+        """Apply the conditions, and close the dialog."""
         super().action_back()
         if self._changed != self._log.conditions:
             self._log.apply(self._changed)
@@ -77,7 +77,7 @@ class ConditionsScreen(BaseScreen):
 
 
 class StatisticsScreen(BaseScreen):
-    """Of the exchanges that fit the conditions of `log`; a line leads to its exchanges."""
+    """Errors and statistics of the entries that match the conditions of `log`; a line leads to its entries."""
 
     NAME = "statistics"
     BINDINGS = view_bindings(NAME)
@@ -89,11 +89,11 @@ class StatisticsScreen(BaseScreen):
         self._said = "Asking the engine ..."
 
     def content(self) -> ComposeResult:
-        """One list of lines."""
+        """Return the widget for the lines."""
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the figures."""
+        """Update the figures."""
         main = self.line_view("main")
         if self._found is None:
             main.show(self.placeholder(self._said))
@@ -101,15 +101,15 @@ class StatisticsScreen(BaseScreen):
             main.show(statistics(*self._found, self.app.size.width))
 
     def breadcrumb(self) -> str:
-        """Two steps from the beginning."""
+        """Return the title and its parents."""
         return "calendar-tui > Log > Errors and figures"
 
     def position(self) -> str:
-        """Of which exchanges."""
+        """Return the filter that selects the entries."""
         return self._log.conditions.filter or "all exchanges"
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Show the exchanges of the line."""
+        """Show the entries of the line."""
         self.shell.go_back()
         conditions = self._log.conditions
         for text in event.key.split(" "):
@@ -118,7 +118,7 @@ class StatisticsScreen(BaseScreen):
 
     @work(exclusive=True)
     async def ask(self) -> None:
-        """Ask the engine."""
+        """Request the statistics."""
         log = self._log.api
         if log is None:
             return
@@ -131,7 +131,7 @@ class StatisticsScreen(BaseScreen):
 
 
 class CaptureScreen(BaseScreen):
-    """A form of two fields to start capturing."""
+    """A form with two fields to start capturing."""
 
     NAME = "capture"
     AUTO_FOCUS = "#mailboxes"
@@ -142,7 +142,7 @@ class CaptureScreen(BaseScreen):
         self._log = log
 
     def content(self) -> ComposeResult:
-        """The current state, and the fields."""
+        """Return the current state and the fields."""
         yield self.lines("main")
         yield FilterLine("everybody", is_open=True, id="mailboxes")
         duration = FilterLine("until stopped", is_open=True, id="duration")
@@ -151,11 +151,11 @@ class CaptureScreen(BaseScreen):
         yield self.lines("rest")
 
     def refresh_content(self) -> None:
-        """Say what the two lines are."""
+        """Update the explanation of the fields."""
         self.show_as_needed("main", capture_form(self._log.capture, self.model.zone, self.app.size.width))
 
     def breadcrumb(self) -> str:
-        """Two steps from the beginning."""
+        """Return the title and its parents."""
         return "calendar-tui > Log > Capture"
 
     @on(Input.Submitted)
@@ -169,7 +169,7 @@ class CaptureScreen(BaseScreen):
             await self._switch(question)
 
     async def action_end(self) -> None:
-        """Capture nothing any more."""
+        """Stop capturing."""
         await self._switch(CaptureQuestion(on=False))
 
     async def _switch(self, question: CaptureQuestion) -> None:

@@ -1,4 +1,4 @@
-"""The screen of one exchange: its outcome and cause, both bodies, the headers, and its neighbours."""
+"""The screen of one log entry: its outcome and cause, both bodies, the headers, and the next entries."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ from engine.documents.log_entry import commands_of, headers, parts_line, summary
 from engine.documents.log_status import quoted
 
 WIDE = 110
-"""Columns from which on request and response are side by side."""
+"""Minimum number of columns to show request and response side by side."""
 
 SUMMARY, REQUEST, RESPONSE, BODIES, HEADERS = "summary", "request", "response", "bodies", "headers"
 ATTEMPTS = 50
 
 
 class LogEntryScreen(BaseScreen):
-    """One exchange of the log `log`, whose order and filter lead to the next ones."""
+    """Shows one entry of the log `log`, which determines the next and previous ones."""
 
     NAME = "exchange"
     BINDINGS = view_bindings(NAME)
@@ -47,7 +47,7 @@ class LogEntryScreen(BaseScreen):
         self._attempts: Sequence[LogRow] = ()
 
     def content(self) -> ComposeResult:
-        """The names of the parts, what is searched, and the part."""
+        """Return the names of the parts, the search field and the part shown."""
         yield self.lines("parts", "one-line")
         yield FilterLine("search in both bodies", id="search")
         yield self.lines("main", cursor=True)
@@ -56,7 +56,7 @@ class LogEntryScreen(BaseScreen):
             yield BodyPane("response", self.shell.look.letters)
 
     def refresh_content(self) -> None:
-        """Show the part that was chosen."""
+        """Show the selected part."""
         width = self.app.size.width
         if self._part not in self._parts:
             self._part = BODIES if self._part in (REQUEST, RESPONSE) else RESPONSE
@@ -76,7 +76,7 @@ class LogEntryScreen(BaseScreen):
         self.call_after_refresh(self._fit)
 
     def breadcrumb(self) -> str:
-        """Two steps from the beginning."""
+        """Return the title and its parents."""
         return f"calendar-tui > Log > {self._number}"
 
     @property
@@ -94,14 +94,14 @@ class LogEntryScreen(BaseScreen):
         return next((pane for pane in seen if pane.lines.has_focus), seen[-1] if seen else None)
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Go to another attempt, or fold."""
+        """Open another attempt, or fold or unfold."""
         if event.view.id == "main":
             self._follow(int(event.key))
         else:
             self.action_fold()
 
     def action_part(self, step: int) -> None:
-        """Go to another part; side by side, the other body comes in between."""
+        """Go to the next or previous part; if bodies are side by side, both are visited."""
         if self._part == BODIES and not self.query_one(f"#{'response' if step > 0 else 'request'}", LineView).has_focus:
             self.query_one(f"#{'response' if step > 0 else 'request'}", LineView).focus()
             return
@@ -109,13 +109,13 @@ class LogEntryScreen(BaseScreen):
         self.action_open_part(parts[(parts.index(self._part) + step) % len(parts)], step)
 
     def action_open_part(self, part: str, step: int = 1) -> None:
-        """Show this part; `step` is the direction it is entered from."""
+        """Show a part; `step` is the direction that it is entered from."""
         self._part = part
         self.show()
         self.query_one(f"#{_focused(part, step)}", LineView).focus()
 
     def action_fold(self) -> None:
-        """Fold or unfold what the cursor is in."""
+        """Fold or unfold the element at the cursor."""
         if self._pane is not None:
             self._pane.fold()
 
@@ -125,14 +125,14 @@ class LogEntryScreen(BaseScreen):
             self._pane.unfold()
 
     def action_raw(self) -> None:
-        """Show bodies as they were sent, or indented."""
+        """Show bodies as sent, or indented."""
         self._raw = not self._raw
         for pane in self._panes:
             pane.show_raw(self._raw)
         self._grow()
 
     def action_search(self) -> None:
-        """Begin to type what to look for."""
+        """Open the search field."""
         self.query_one("#search", FilterLine).open()
 
     @on(Input.Submitted, "#search")
@@ -148,19 +148,19 @@ class LogEntryScreen(BaseScreen):
         self.tell(", ".join(f"{count:,} in the {pane.side}" for pane, count in counts.items()))
 
     def action_found(self, step: int) -> None:
-        """Go to the next place found."""
+        """Go to the next or previous match."""
         if self._pane is None or not self._pane.go_to_found(step):
             self.tell("No match here; / searches.")
 
     def action_back(self) -> None:
-        """Leave the search, or the exchange."""
+        """Close the search field, or else the screen."""
         if self.query_one("#search", FilterLine).is_open:
             self._close_search()
         else:
             super().action_back()
 
     async def action_step(self, step: int, by: str) -> None:
-        """Go to the next exchange of the list, of the same user, or of the same operation."""
+        """Go to the next or previous entry of the list, of the same user, or of the same operation."""
         if self._exchange is None or self._log.api is None:
             return
         row = self._exchange.row
@@ -182,12 +182,12 @@ class LogEntryScreen(BaseScreen):
             self.tell("There are no more.")
 
     def action_copy_command(self) -> None:
-        """Hand the command that helps to the clipboard of the terminal."""
+        """Copy the suggested command to the clipboard of the terminal."""
         text = commands_of(self._exchange) if self._exchange else ""
         self._copy(text, "There is no suggested command here.")
 
     async def action_curl(self) -> None:
-        """Hand the exchange to the clipboard as a curl command."""
+        """Copy the entry to the clipboard as a curl command."""
         if self._log.api is not None:
             try:
                 self._copy((await self._log.api.curl(self._number)).decode(), "")
@@ -195,11 +195,11 @@ class LogEntryScreen(BaseScreen):
                 self.tell(f"{failure}. {failure.remedy}")
 
     def action_copy(self) -> None:
-        """Hand the part to the clipboard."""
+        """Copy the part to the clipboard."""
         self._copy(self._text(), "Nothing to copy.")
 
     async def action_save(self) -> None:
-        """Write the part into a file."""
+        """Write the part to a file."""
         side = self._pane.side if self._pane is not None else self._part
         self.tell(await write_here(f"calendar-exchange-{self._number}-{side}.txt", self._text().encode()))
 
@@ -221,7 +221,7 @@ class LogEntryScreen(BaseScreen):
         self.set_focus(shown)
 
     def _follow(self, id: int) -> None:  # noqa: A002 - as in the API
-        """Show another exchange."""
+        """Show another entry."""
         if id != self._number:
             self._number, self._exchange, self._attempts = id, None, ()
             self.show()
@@ -234,7 +234,7 @@ class LogEntryScreen(BaseScreen):
 
     @work(exclusive=True, group="ask")
     async def ask(self) -> None:
-        """Ask the engine."""
+        """Request the entry and its bodies."""
         log = self._log.api
         if log is None:
             return
@@ -265,7 +265,7 @@ class LogEntryScreen(BaseScreen):
 
     @work(exclusive=True, group="grow")
     async def _grow(self) -> None:
-        """Lay large bodies out a portion at a time; keys come first."""
+        """Lay out large bodies a portion at a time, so that keys are handled in between."""
         for pane in self._panes:
             while not pane.complete:
                 pane.grow()
@@ -273,7 +273,7 @@ class LogEntryScreen(BaseScreen):
 
 
 def _focused(part: str, step: int) -> str:
-    """Return the id of the lines that get the focus in a part."""
+    """Return the id of the widget that gets the focus in a part."""
     if part == BODIES:
         return REQUEST if step > 0 else RESPONSE
     return part if part in (REQUEST, RESPONSE) else "main"

@@ -12,7 +12,7 @@ from engine.documents.status import PROBLEM, USER
 
 
 class ProblemScreen(BaseScreen):
-    """One problem: its cause, who can solve it and how, and whether it is solved."""
+    """Shows one problem: its cause, who can solve it and how, and whether it is solved."""
 
     NAME = "problem"
     BINDINGS = view_bindings(NAME)
@@ -22,44 +22,44 @@ class ProblemScreen(BaseScreen):
         self._slug = slug
 
     def content(self) -> ComposeResult:
-        """One list of lines."""
+        """Return the widget for the lines."""
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the problem."""
+        """Update the problem."""
         self.line_view("main").show(problem_document(self.model, self._slug, self.app.size.width))
 
     def action_exchanges(self) -> None:
-        """Show the exchanges that failed."""
+        """Show the log entries of the problem."""
         concern = self.model.concern(self._slug)
         self.shell.open_log(*(conditions_of_problem(concern, self.model.users.rows) if concern else ("is:error",)))
 
     def breadcrumb(self) -> str:
-        """One step from the beginning."""
+        """Return the title and its parent."""
         return "calendar-tui > Problem"
 
 
 class OverviewScreen(BaseScreen):
-    """Problems lead to the users they concern, changes to their users."""
+    """Shows the state of the engine; Enter on a problem or a change leads to the users that it concerns."""
 
     NAME = "overview"
     BINDINGS = view_bindings(NAME)
 
     def content(self) -> ComposeResult:
-        """One list of lines."""
+        """Return the widget for the lines."""
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the overview."""
+        """Update the overview."""
         main = self.line_view("main")
         main.show(overview(self.model, main.size.width, main.size.height))
 
     def breadcrumb(self) -> str:
-        """The beginning."""
+        """Return the title."""
         return "calendar-tui"
 
     def action_exchanges(self) -> None:
-        """Show the exchanges of what is under the cursor."""
+        """Show the log entries of the problem or user under the cursor."""
         kind, _, rest = self.line_view("main").cursor_key.partition(":")
         rows = self.model.users.rows
         concern = self.model.concern(rest) if f"{kind}:" == PROBLEM else None
@@ -70,7 +70,7 @@ class OverviewScreen(BaseScreen):
             self.shell.open_log(*(conditions_of_user(row) if row else ()))
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Go to where it can be solved."""
+        """Open the screen for the line."""
         if event.key.startswith(USER):
             self.shell.open_user(event.key.split(":")[1])
             return

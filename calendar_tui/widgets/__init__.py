@@ -1,1 +1,1 @@
-"""Widgets that the screens are built from."""
+"""The widgets of the screens."""

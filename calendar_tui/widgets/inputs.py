@@ -1,4 +1,4 @@
-"""Input fields for filters; the view updates its list with every letter."""
+"""Input fields for filters, which take effect with every letter, and for secrets."""
 
 from collections import deque
 from typing import ClassVar
@@ -12,11 +12,11 @@ from textual.widgets import Input
 from engine.display import visible
 
 IN_ONE_PACKET = 100
-"""Keys that may be under way at once."""
+"""Number of the latest keys that are remembered."""
 
 
 class FilterLine(Input):
-    """A line that is there while one types. Its cursor does not blink: that would send something twice a second."""
+    """An input field that is shown only while open. Its cursor does not blink, which would send data twice a second."""
 
     def __init__(self, placeholder: str, *, is_open: bool = False, id: str = "filter") -> None:  # noqa: A002
         super().__init__(placeholder=placeholder, select_on_focus=False, id=id)
@@ -26,39 +26,39 @@ class FilterLine(Input):
 
     @property
     def _value(self) -> Text:
-        """The value, cleaned for display; Textual's own would pass all of it to the terminal."""
+        """The value, cleaned for display; Textual would pass everything on to the terminal."""
         return Text(visible(self.value), no_wrap=True, overflow="ignore", end="")
 
     @property
     def is_open(self) -> bool:
-        """Whether one types now."""
+        """Whether the field is open."""
         return bool(self.display)
 
     def open(self) -> None:
-        """Appear, and take what is typed."""
+        """Show the field, and give it the focus."""
         self.display = True
         self.screen.set_focus(self)
 
     def on_key(self, event: events.Key) -> None:
-        """Remember the key, so that the program knows which ones went past this line."""
+        """Remember the key, so that `has_seen` can tell which keys arrived here."""
         self._keys.append(event)
 
     def has_seen(self, key: events.Key) -> bool:
-        """Return whether a key went through this line."""
+        """Return whether a key event arrived here."""
         return any(each is key for each in self._keys)
 
     def close(self) -> None:
-        """Disappear; what was typed stays."""
+        """Hide the field; its value stays."""
         self.display = False
 
     def fill(self, text: str) -> None:
-        """Put in other words without telling anybody."""
+        """Set the value without an event."""
         with self.prevent(Input.Changed):
             self.value = text
 
 
 class SecretLine(FilterLine):
-    """A line that shows how much is typed, and nothing else."""
+    """An input field for a secret, which shows only its length."""
 
     def __init__(self, placeholder: str, *, id: str) -> None:  # noqa: A002
         super().__init__(placeholder, id=id)
@@ -66,23 +66,23 @@ class SecretLine(FilterLine):
 
     @property
     def _value(self) -> Text:
-        """Every terminal has a star; Textual's own sign is not ASCII."""
+        """Return asterisks, because Textual's own placeholder is not ASCII."""
         return Text("*" * len(self.value), no_wrap=True, overflow="ignore", end="")
 
 
 class CompletingLine(FilterLine):
-    """A line that is completed by Tab."""
+    """An input field with completion by Tab."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "Complete what is typed")]
 
     class Complete(Message):
-        """Tab was pressed."""
+        """Message: Tab was pressed."""
 
     def action_complete(self) -> None:
-        """Ask for what might be meant."""
+        """Request a completion."""
         self.post_message(self.Complete())
 
     def put(self, text: str, start: int, end: int) -> None:
-        """Put `text` in the place of the characters from `start` to before `end`."""
+        """Replace the characters from `start` to before `end` by `text`."""
         self.value = self.value[:start] + text + self.value[end:]
         self.cursor_position = start + len(text)

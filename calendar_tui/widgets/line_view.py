@@ -1,4 +1,4 @@
-"""The list widget that shows every document: lines are made when they are seen and drawn when they differ."""
+"""The list widget for all documents: lines are made when visible, and redrawn only when they differ."""
 
 import itertools
 from typing import ClassVar
@@ -18,21 +18,21 @@ from engine.documents.lines import Document, Line, Lines, Role, difference
 
 NOTHING = Line()
 WHEEL = 3
-"""Lines that a turn of the mouse wheel moves."""
+"""Number of lines per step of the mouse wheel."""
 
 
 class LineView(Widget):
     """Shows `Lines`, with a cursor on those that have a key.
 
-    Textual repaints whatever a widget says is dirty without looking at what is there already, so this one remembers
-    what it drew and gives up only the lines that are others.
+    Textual repaints every region that a widget reports as changed, so this one remembers what it has drawn and reports
+    only the lines that differ.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role}" for role in Role}
     BINDINGS = list_bindings()
 
     class Chosen(Message):
-        """Enter was pressed on the line with this key."""
+        """Message: Enter was pressed on the line with this key."""
 
         def __init__(self, view: "LineView", key: str) -> None:
             super().__init__()
@@ -41,11 +41,11 @@ class LineView(Widget):
 
         @property
         def control(self) -> "LineView":
-            """The widget it happened in."""
+            """The widget that sent the message."""
             return self.view
 
     class Moved(Message):
-        """Another part of the lines is shown, or the cursor is on another one."""
+        """Message: the lines were scrolled, or the cursor was moved."""
 
     def __init__(self, letters: CharacterSet, *, cursor: bool = False, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -60,7 +60,7 @@ class LineView(Widget):
         self._styles_by_role: dict[Role, Style] = {}
 
     def show(self, lines: Lines) -> None:
-        """Show other lines; a cursor that was moved stays on the line that stands for the same."""
+        """Show other lines; once moved, the cursor stays on the line with the same key."""
         self.lines = lines
         if self.can_focus:
             self._put_cursor(self._place_of_cursor())
@@ -68,11 +68,11 @@ class LineView(Widget):
 
     @property
     def seen(self) -> range:
-        """The indices of the lines that can be seen."""
+        """The indices of the visible lines."""
         return range(self.top, min(self.top + self.size.height, len(self.lines)))
 
     def action_move(self, steps: int) -> None:
-        """Put the cursor on the next line that has a key; without one, scroll."""
+        """Move the cursor to the next line with a key; if there is none, scroll."""
         self._was_moved = True
         target = self._next_with_key(self.cursor if self.cursor is not None else self.top - 1, steps)
         if target is None:
@@ -82,7 +82,7 @@ class LineView(Widget):
             self._scroll_to_cursor()
 
     def action_page(self, direction: int) -> None:
-        """Move by what can be seen."""
+        """Move by one page."""
         self._was_moved = True
         by = direction * max(1, self.size.height - 1)
         self._show_from(self.top + by)
@@ -92,24 +92,24 @@ class LineView(Widget):
             self._scroll_to_cursor()
 
     def action_top(self) -> None:
-        """Go to the beginning, and stay there whatever comes."""
+        """Go to the first line, and stay there when lines are added."""
         self._was_moved = False
         self._put_cursor(self._nearest_with_key(0, 1))
         self._show_from(0)
 
     def action_bottom(self) -> None:
-        """Go to the end."""
+        """Go to the last line."""
         self._was_moved = True
         self._put_cursor(self._nearest_with_key(len(self.lines) - 1, -1))
         self._show_from(len(self.lines))
 
     def action_choose(self) -> None:
-        """Tell that the line under the cursor was chosen."""
+        """Report that the line under the cursor was chosen."""
         if self.cursor_key:
             self.post_message(self.Chosen(self, self.cursor_key))
 
     def go_to(self, key: str) -> None:
-        """Put the cursor on the line with this key."""
+        """Move the cursor to the line with this key."""
         self._was_moved = True
         self._put_cursor(self.lines.position(key))
         self._scroll_to_cursor()
@@ -123,7 +123,7 @@ class LineView(Widget):
         self._show_from(self.top - WHEEL)
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on a line, or open it where the cursor is already."""
+        """Move the cursor to a line, or open it if the cursor is already there."""
         index = self.top + event.y
         if not self.can_focus or index >= len(self.lines) or not self._line(index).key:
             return
@@ -134,7 +134,7 @@ class LineView(Widget):
         self._draw_changes()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Make all lines again for their new width."""
+        """Make all lines again for the new width."""
         self._show_from(self.top)
         self.post_message(self.Moved())
 
@@ -143,11 +143,11 @@ class LineView(Widget):
         self._draw_changes()
 
     def on_blur(self, event: events.Blur) -> None:
-        """Take the cursor away."""
+        """Hide the cursor."""
         self._draw_changes()
 
     def notify_style_update(self) -> None:
-        """Forget the looks of another theme."""
+        """Discard the styles of the previous theme."""
         super().notify_style_update()
         self._styles_by_role.clear()
 
@@ -164,7 +164,7 @@ class LineView(Widget):
         return self.lines.line(index, self.size.width)
 
     def _style(self, role: Role, under_cursor: bool) -> Style:
-        """Return how a part of a line looks; under the cursor all parts look alike, turned round."""
+        """Return the style of a part of a line; under the cursor all parts have the same one, in reverse video."""
         if under_cursor:
             role = Role.PLAIN
         style = self._styles_by_role.get(role)
@@ -225,15 +225,15 @@ class LineView(Widget):
 
 
 def _clicked(action: str) -> Style | None:
-    """Return what a click on a part of a line does, as Textual finds it."""
+    """Return the style metadata by which Textual finds the action of a click on a part of a line."""
     return Style.from_meta({"@click": f"screen.{action}"}) if action else None
 
 
 class LogList(LineView):
-    """The first and the last line are those of the log, which may be far outside of the window."""
+    """A list whose first and last line are those of the whole log, which may be far outside the loaded window."""
 
     class End(Message):
-        """The first line of all was asked for, or the last one."""
+        """Message: the first or the last line of the log was requested."""
 
         def __init__(self, *, newest: bool) -> None:
             super().__init__()
@@ -245,29 +245,29 @@ class LogList(LineView):
         return self.cursor is None or self.cursor >= len(self.lines) - 1
 
     def show_moved(self, lines: Lines, by: int) -> None:
-        """Show other lines, where everything is `by` lines further down than before."""
+        """Show other lines, in which everything is `by` lines further down than before."""
         self.top += by
         self.show(lines)
 
     def show_end(self, lines: Lines) -> None:
-        """Show other lines with the cursor on the last one."""
+        """Show other lines, with the cursor on the last one."""
         self.show(lines)
         self.go_to(lines.line(len(lines) - 1, self.size.width).key)
 
     def action_top(self) -> None:
-        """Ask for the oldest."""
+        """Request the oldest entry."""
         self.post_message(self.End(newest=False))
 
     def action_bottom(self) -> None:
-        """Ask for the newest."""
+        """Request the newest entry."""
         self.post_message(self.End(newest=True))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Move the cursor: what is not at the end is not followed."""
+        """Move the cursor, because only a cursor at the end follows new entries."""
         self._turn(WHEEL)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Move the cursor: what is not at the end is not followed."""
+        """Move the cursor, because only a cursor at the end follows new entries."""
         self._turn(-WHEEL)
 
     def _turn(self, by: int) -> None:

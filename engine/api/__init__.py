@@ -1,1 +1,1 @@
-"""The contract of the local API: schema, paths, and the client of the terminal program."""
+"""The contract of the local API: schema, paths, and the client of commands and terminal program."""

@@ -23,7 +23,7 @@ def socket_path(setting: Path | None, environment: Mapping[str, str] = os.enviro
     if given:
         return Path(given) / SOCKET
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set; the engine checks the directory itself
+        warnings.simplefilter("ignore")  # XDG_RUNTIME_DIR is not set; the engine checks the directory itself
         try:
             return platformdirs.user_runtime_path("calendar-engine", appauthor=False) / SOCKET
         except PermissionError:  # owned by another account; using it fails with a clear error
@@ -63,5 +63,5 @@ def _is_ours_alone(directory: Path) -> bool:
 
 
 def read_only_twin(path: Path) -> Path:
-    """Return where the socket for reading is, next to the one at `path`."""
+    """Return the path of the read-only socket beside the one at `path`."""
     return path.with_name(f"{path.stem}{READ_ONLY_SUFFIX}{path.suffix}")

@@ -1,4 +1,4 @@
-"""Search and sort order of users in memory, shared by the API, the commands and the terminal program.
+"""Search and sorting of users in memory, shared by the API, the commands and the terminal program.
 
 Imports nothing of the engine but the types of its API.
 """
@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from engine.api.schema.users import Sort, UserRow
 
 SAMPLE = 100
-"""The approximate number of users sampled to find out which words are rare."""
+"""Approximate number of users sampled to find out which words are rare."""
 
 SHORTEST_GUID = 8
-"""Characters of a word that may be part of a guid: guids are hexadecimal, and hold "ada", "bea" and "ed" by chance."""
+"""Minimum length of a word searched for in guids, which contain short words like "ada" or "bea" by chance."""
 
 
 class UserIndex:
-    """The rows of users by guid; orders are kept until something changes them."""
+    """The rows of users by guid; sort orders are cached until something changes."""
 
     def __init__(self) -> None:
         self.rows: dict[str, UserRow] = {}
@@ -32,7 +32,7 @@ class UserIndex:
         self._texts[row.guid] = _text(row)
 
     def remove(self, guid: str) -> None:
-        """Remove a user who may not be there."""
+        """Remove a user, if present."""
         if self.rows.pop(guid, None) is not None:
             del self._texts[guid]
             self._orders.clear()
@@ -44,7 +44,7 @@ class UserIndex:
         self._orders.clear()
 
     def find(self, words: str, sort: Sort, *, descending: bool) -> list[str]:
-        """Return the guids of those who have every word, whatever its case, in that order."""
+        """Return the guids of the users that match every word, ignoring case, in the requested order."""
         guids = self._ordered(sort, descending=descending)
         texts = self._texts
         for word in self._rarest_first(words.casefold().split()):
@@ -55,7 +55,7 @@ class UserIndex:
         return guids
 
     def _rarest_first(self, words: list[str]) -> Iterable[str]:
-        """Put the words first that leave the least to look through, going by a sample of the users."""
+        """Return the words with the rarest first, judged by a sample of the users."""
         if len(words) < 2:
             return words
         some = list(self._texts.values())[:: len(self._texts) // SAMPLE + 1]
@@ -70,13 +70,13 @@ class UserIndex:
 
 
 def _text(row: UserRow) -> str:
-    """All that is looked through. No word holds a line break, so none is found across two parts."""
+    """Return the text to search. Words contain no line break, so none matches across two fields."""
     parts = (row.name, row.display_name, row.mailbox, row.activity, row.note, row.state, row.problem, row.problem_title)
     return "\n".join(part for part in parts if part).casefold()
 
 
 def _sort_key(row: UserRow, sort: Sort) -> tuple[bool, str, str, str, str]:
-    """Users without a value come last; equal ones are ordered by displayed name."""
+    """Return a sort key: users without a value come last, equal values are ordered by displayed name."""
     value: str | None = getattr(row, sort)
     shown = (row.display_name or row.name).casefold()
     return not value, (value or "").casefold(), shown, row.name.casefold(), row.guid

@@ -215,7 +215,7 @@ class ExchangeCheck:
             raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
 
     async def _log_in(self, footing: StepLog) -> None:
-        """An error about the content of a request proves the login: Exchange checks it first."""
+        """Log in; an error about the content of a request also proves the log-in, which Exchange checks first."""
         address = self._whom_to_try()
         acting_for = Impersonation(address, primary=False) if self._access.token is not None else None
         with contextlib.suppress(*_SAID_AFTER_THE_LOG_IN):
@@ -232,7 +232,7 @@ class ExchangeCheck:
         footing.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
 
     async def _impersonate(self, footing: StepLog) -> None:
-        """Reading proves impersonation; a failure of the calendar alone belongs to the next step."""
+        """Impersonate a mailbox, which reading proves; a failure of the calendar alone belongs to the next step."""
         if self._mailbox is None:
             return
         now = self._calendar_clock.now()

@@ -79,7 +79,7 @@ class MailboxesCheck:
             raise self._without[0][1]
 
     async def _resolve_some(self, source: CalendarSource, waiting: deque[User]) -> None:
-        """A failure that concerns all users ends the step for all."""
+        """Resolve users one after the other; a failure that concerns all of them ends the step."""
         while waiting and self._stopped_by is None:
             user = waiting.popleft()
             try:

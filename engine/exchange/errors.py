@@ -229,7 +229,7 @@ class MailboxElsewhere(MailboxMoved):
 
 
 class MailboxAtAnotherUrl(MailboxMoved):
-    """The mailbox is served by another server than the one that the settings name for everybody."""
+    """The mailbox is served by another server than the one that the settings name for all users."""
 
     fault = Fault.SETTINGS
     meaning = "The mailbox is not on the server that exchange.ews_url names"

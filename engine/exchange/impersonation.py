@@ -2,7 +2,7 @@
 
 import re
 
-# Anything that PowerShell could take for more than a name is kept out of commands.
+# Characters that PowerShell could read as more than a name are kept out of commands.
 _PLAIN = re.compile(r"[A-Za-z0-9._@+\\-]{1,320}")
 
 NAME = "calendar-engine"
@@ -38,5 +38,5 @@ def extend(mailbox: str) -> str:
 
 
 def quoted(name: str, placeholder: str) -> str:
-    """Return a name in quotes, or a placeholder for anything that could be taken for more than a name."""
+    """Return a name in quotes, or a placeholder if PowerShell could read it as more than a name."""
     return f"'{name if _PLAIN.fullmatch(name) else placeholder}'"

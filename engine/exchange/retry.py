@@ -85,7 +85,7 @@ class Forgets(Enum):
 
 
 class WithLess(Enum):
-    """The mailboxes of which only times and states are read meanwhile, if a source can do that."""
+    """The mailboxes that are read by free/busy meanwhile, if a source can do that."""
 
     NOBODY = auto()
     MAILBOX = auto()

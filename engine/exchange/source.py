@@ -104,12 +104,12 @@ class CalendarSource(Protocol):
 
     @property
     def reads_at_once(self) -> int:
-        """Number of windows that it makes sense to read at the same time; it may change."""
+        """The number of windows worth reading at once; it may change."""
         ...
 
     @property
     def restriction(self) -> ExchangeFailure | None:
-        """The failure because of which less is read than the settings ask for, None if everything is."""
+        """The failure because of which less is read than the settings ask for, None if everything is read."""
         ...
 
     @property

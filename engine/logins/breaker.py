@@ -281,5 +281,5 @@ async def _completed(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait((task,))
         if not task.cancelled():
-            task.exception()  # marks it as seen: being cancelled is what the caller is told
+            task.exception()  # marks the exception as retrieved: the caller gets the cancellation
         raise

@@ -184,7 +184,7 @@ class Database:
         return aside
 
     def _check_directory(self) -> None:
-        """Raise if somebody else could have placed files in the directory."""
+        """Raise if another account could have placed files in the directory."""
         exposed = exposure(self._directory)
         if exposed:
             raise StateDirectoryExposed(exposed)

@@ -142,7 +142,7 @@ class AcknowledgedPresences:
             self._move(before, place)
 
     async def stale_contacts(self) -> dict[str, tuple[str, ...]]:
-        """Return the other contacts that still show presences of ours, by guid."""
+        """Return the other contacts that still show presences of the engine, by guid."""
         if self.trouble is None:
             try:
                 rows = await self._database.run(lambda connection: connection.execute(_LEFTOVERS).fetchall())
@@ -266,7 +266,7 @@ _WITHDRAW = """
     UPDATE presence SET intended_activity = NULL, intended_note = NULL, intended_expires = NULL WHERE guid = ?
 """
 _FORGET = "DELETE FROM presence WHERE guid = ?"
-# The end is kept: whatever the PBX may show, it is not true after that.
+# The expiry is kept, because no presence that the PBX may show is true after it.
 _DOUBT_ALL = "UPDATE presence SET activity = NULL, note = NULL, intended_activity = NULL, intended_note = NULL"
 _LEAVE_BEHIND = """
     INSERT OR IGNORE INTO leftover SELECT guid, ? FROM presence

@@ -80,7 +80,7 @@ class SettingsFile:
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     def engine_settings(self) -> EngineSettings:
-        """Return the `engine` settings from whatever part of the file is usable; defaults for the rest."""
+        """Return the `engine` settings, as far as that part of the file is usable, with defaults for the rest."""
         try:
             return read_engine_settings(self.read())
         except Failure:
@@ -103,7 +103,7 @@ def system_zone() -> ZoneInfo:
 
 
 def _put_in_place(path: Path, text: str, target: Path) -> None:
-    """Write a new file and rename it to `target`; its lock tells it from a leftover."""
+    """Write a new file and rename it to `target`; its lock distinguishes it from a leftover."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
         fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
         try:

@@ -126,7 +126,7 @@ class Supervisor:
             group.create_task(self._supervisor.keep("undoing changes", self._undo_what_nobody_confirms))
 
     async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a task beside the engine; after a bug it is restarted without affecting anything else."""
+        """Run a task alongside the engine; after a bug it is restarted without affecting anything else."""
         await self._supervisor.keep(name, run)
 
     @property

@@ -1,4 +1,4 @@
-"""Reads every participant's calendar: when a user arrives, when it has changed, and in a regular sweep to be sure."""
+"""Reads every participant's calendar: when the user arrives, after changes, and regularly in case one was missed."""
 
 import asyncio
 import itertools
@@ -33,7 +33,7 @@ from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxLimiter
 logger = logging.getLogger(__name__)
 
 OTHER_ZONES = timedelta(hours=26)
-"""Whole days count in the time zone of the presence, but Exchange uses the one they were made in: UTC-12 to UTC+14."""
+"""Whole days count in the presence time zone, but Exchange uses the one they were made in: UTC-12 to UTC+14."""
 
 LOOK_BACK = timedelta(hours=1)
 LOOK_AHEAD = timedelta(hours=48)

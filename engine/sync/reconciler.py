@@ -312,7 +312,7 @@ class Engine:
         self._observers.append(observer)
 
     def guids(self) -> tuple[str, ...]:
-        """Return the guids of everybody who takes part."""
+        """Return the guids of all participants."""
         return tuple(guid for guid, participant in self._roster.items() if not participant.departing)
 
     def summary(self, guid: str) -> UserSummary | None:

@@ -216,7 +216,7 @@ class Writer:
         return self._certainty.all_known
 
     def user_is_gone(self, guid: str) -> None:
-        """Note that the PBX deleted this user with the presence: a new user with the same guid shows none of ours."""
+        """Note that the PBX deleted this user with the presence; a new user with the same guid has none."""
         known = self._written.get(guid)
         if known is not None and known != PresenceRecord(CLEARED):
             self._written[guid] = PresenceRecord(expires=known.ends)

@@ -20,13 +20,13 @@ def verified_context(ca_file: Path | None) -> ssl.SSLContext:
 def unverified_context() -> ssl.SSLContext:
     """Return a context that accepts any certificate, to look at it; nothing may be sent over such a connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Harmless, because only the presented certificate is read, for a person to compare: the connection ends right
-    # after the handshake. A verifying context would never return the certificate that causes the problem.
+    # Harmless, because the connection ends right after the handshake, and only the certificate is read, for a person
+    # to compare. A verifying context would never return the certificate that causes the problem.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
 def speaks_tls(failed: ssl.SSLError) -> bool:
-    """Return whether the peer of a failed handshake speaks TLS at all, if not a version or cipher suite of ours."""
+    """Return whether the peer of a failed handshake speaks TLS at all, even if no version or cipher suite fits."""
     return failed.reason not in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING", None)

@@ -45,7 +45,7 @@ def certificate_at(place: tuple[str, int], name: str) -> Certificate | None:
 
 
 def _sni(name: str) -> str | None:
-    """An address is no server name (RFC 6066, section 3)."""
+    """Return the server name to send, None for an IP address, which is not one (RFC 6066, section 3)."""
     try:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:

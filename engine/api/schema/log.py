@@ -1,4 +1,4 @@
-"""The debug log in the local API: rows, whole exchanges, statistics, and the state of capturing.
+"""Messages of the local API about the debug log: rows, entries, statistics, and the state of capturing.
 
 Durations are in milliseconds, sizes in bytes before compression. `filter` is one language everywhere, see
 calendar-engine-api(7): `user:alice op:FindItem code:ErrorServerBusy status:>=500 ms:>2000 size:>1MB since:10m
@@ -16,7 +16,7 @@ BodySide = Literal["request", "response"]
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An exchange in a list. `at` is its end, `ms` its duration; a larger `id` ended later.
+    """An entry in a list. `at` is its end, `ms` its duration; a larger `id` ended later.
 
     `user` is the PBX user (empty if it concerns no single one), `mailbox` the requested address. `status` is null
     without a response; then `failure` is the name of the failure. `codes` are the response codes, errors first.
@@ -43,7 +43,7 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Selects exchanges: the newest, those older than the id `before`, or the oldest of those newer than `after`."""
+    """Selects entries: the newest, those older than the id `before`, or the oldest of those newer than `after`."""
 
     filter: Filter = ""
     before: Annotated[int, Meta(ge=1)] | None = None
@@ -55,8 +55,8 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
     """Rows, newest first, or oldest first with `after`.
 
     `next` is the cursor to go on with in the same direction, null at the end; searching bodies takes time, so a
-    page may hold fewer rows than requested, or none, and still have one. `newest` is the id of the newest exchange
-    that this page took into account: `after` it are the later ones.
+    page may hold fewer rows than requested, or none, and still have one. `newest` is the id of the newest entry that
+    this page took into account: `after` it are the later ones.
     """
 
     rows: tuple[LogRow, ...]
@@ -65,14 +65,14 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """One header, as it was sent; secrets are blanked."""
+    """One header, as sent; secrets are blanked."""
 
     name: str
     value: str
 
 
 class LogPhase(msgspec.Struct, frozen=True, kw_only=True):
-    """One phase of an exchange: queue (for a lane), connect, tls, login, send, wait or receive, in this order."""
+    """One phase of a request: queue (for a connection), connect, tls, login, send, wait or receive, in this order."""
 
     name: str
     ms: float
@@ -87,7 +87,7 @@ class LogBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """The meaning of a response code or failure. `command` is what to type, empty if there is nothing to.
+    """The meaning of a response code or failure. `command` is the command to type, empty if there is none.
 
     `code` is the code or the HTTP status, `type` the failure it is reported as, `reaction` what the engine does.
     """
@@ -104,7 +104,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogExchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One exchange, but for its bodies. `server` are the headers by which Exchange's own logs are searched."""
+    """One entry without its bodies. `server` are the headers that identify the request in Exchange's own logs."""
 
     row: LogRow
     method: str
@@ -120,13 +120,13 @@ class LogExchange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogBodyQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A body as it was sent, or `pretty`: indented, and nothing else changed. The header Range asks for a part."""
+    """A body as sent, or `pretty`: indented, and otherwise unchanged. The header Range requests a part."""
 
     pretty: bool = False
 
 
 class LogFilterQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A filter as far as it is typed; `cursor` is where to complete (characters from 0), the end if not given."""
+    """A filter being typed; `cursor` is where to complete (characters from 0), the end if not given."""
 
     filter: Filter = ""
     cursor: Annotated[int, Meta(ge=0)] | None = None
@@ -145,7 +145,7 @@ class FilterChip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilterMistake(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a filter is not understood; `column` counts characters from 1."""
+    """The error in a filter; `column` counts characters from 1."""
 
     column: int
     detail: str
@@ -162,7 +162,7 @@ class FilterCompletion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilterAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A filter that was understood has no `mistake`; `canonical` is how it is written best."""
+    """The meaning of a filter. A valid one has no `mistake`; `canonical` is its canonical form."""
 
     canonical: str
     chips: tuple[FilterChip, ...]
@@ -171,7 +171,7 @@ class FilterAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The exchanges of one operation with one outcome: `code` is the first of their codes, or failure, or status."""
+    """The entries of one operation with one outcome: `code` is the first of their codes, or failure, or status."""
 
     operation: str
     code: str
@@ -184,13 +184,13 @@ class LogFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Selects exchanges; all if not given."""
+    """Selects entries; all if not given."""
 
     filter: Filter = ""
 
 
 class LogStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Statistics of the matching exchanges, the most frequent first; `begin` and `end` are of the first and last."""
+    """Statistics of the matching entries, the most frequent first; `begin` and `end` are of the first and last."""
 
     count: int
     errors: int
@@ -200,7 +200,7 @@ class LogStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of error: how often, whom it concerns (ten of them at most, `users` in all) and what to do about it."""
+    """One kind of error: its count, the users concerned (at most ten of them, `users` in all), and its remedy."""
 
     diagnosis: Diagnosis
     count: int
@@ -211,7 +211,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """The errors among the exchanges that fit, the most frequent first."""
+    """The errors among the matching entries, the most frequent first."""
 
     count: int
     findings: tuple[Finding, ...]
@@ -221,8 +221,8 @@ class CaptureState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of capturing, and the amount stored.
 
     `mailboxes`: only these, all if empty. `until`: the time it stops automatically. `actor` switched it last, empty for
-    the settings. `captured` and `dropped` count since the start; exchanges are dropped so that the engine never waits
-    for the disk, and `trouble` is the reason. `stored` exchanges take `bytes` on the disk.
+    the settings. `captured` and `dropped` count since the start; entries are dropped so that the engine never waits
+    for the disk, and `trouble` is the reason. `stored` entries take `bytes` on the disk.
     """
 
     on: bool
@@ -242,7 +242,7 @@ class CaptureState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaptureQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Capture or not: of some mailboxes only, and for a time in seconds only, if these are given."""
+    """Whether to capture; if given, only some mailboxes, and only for a time in seconds."""
 
     on: bool
     mailboxes: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=320)], ...], Meta(max_length=1000)] = ()
@@ -250,7 +250,7 @@ class CaptureQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class LogExportQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The newest exchanges that fit, at most `limit`; `persons`: addresses, names and subjects stay as kept."""
+    """The newest matching entries, at most `limit`; `persons`: addresses, names and subjects stay as recorded."""
 
     filter: Filter = ""
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 1000
@@ -258,8 +258,8 @@ class LogExportQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` exchanges ended, `newest` being the id of the last one, or capturing was switched: then `capture` is its
-    state. The exchanges themselves are at /v1/log/exchanges, with a filter."""
+    """`count` entries were added, `newest` being the id of the last one, or capturing was switched: then `capture` is
+    its state. The entries themselves are at /v1/log/exchanges, with a filter."""
 
     number: int
     count: int = 0

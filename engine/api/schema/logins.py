@@ -1,4 +1,4 @@
-"""Log-ins that may lock an account, in the words of the local API."""
+"""Messages of the local API about log-ins that may lock an account."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Work that takes its time, and who asked for what, in the words of the local API."""
+"""Messages of the local API about long-running operations and the audit log."""
 
 from datetime import datetime
 from typing import Literal
@@ -31,7 +31,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operations(msgspec.Struct, frozen=True, kw_only=True):
-    """All that are running, and the last ones that are over; the newest first."""
+    """All running operations and the latest finished ones, the newest first."""
 
     operations: tuple[Operation, ...]
 
@@ -49,6 +49,6 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditLog(msgspec.Struct, frozen=True, kw_only=True):
-    """The last changes, the newest first."""
+    """The latest changes, the newest first."""
 
     entries: tuple[AuditEntry, ...]

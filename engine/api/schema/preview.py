@@ -1,4 +1,4 @@
-"""The what-if preview in the words of the local API."""
+"""Messages of the local API about the what-if preview."""
 
 from datetime import datetime
 from typing import Annotated
@@ -26,7 +26,7 @@ class PreviewPageQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
 
 class PreviewDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """From `at` until `until` the PBX would show `after` in place of `before`; `why` is the reason in English."""
+    """From `at` until `until` the PBX would show `after` instead of `before`; `why` is the reason in English."""
 
     at: datetime
     until: datetime
@@ -36,7 +36,7 @@ class PreviewDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreviewRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One user whose presence would change, with the times."""
+    """One user whose presence would change, with the differences."""
 
     guid: str
     label: str

@@ -1,4 +1,4 @@
-"""Secrets as the local API speaks of them: their names, where they come from and how old they are; never a value."""
+"""Messages of the local API about secrets: their names, origins and ages, never a value."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -21,17 +21,17 @@ class SecretOrigin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecretOrigins(msgspec.Struct, frozen=True, kw_only=True):
-    """All secrets there can be; `needed` ones are those that the settings in force ask for."""
+    """All possible secrets; `needed` are those that the settings in force require."""
 
     secrets: tuple[SecretOrigin, ...]
 
 
 ONE_LINE = r"^[^\x00-\x1f\x7f]+$(?![\s\S])"
-"""The end looks twice, since "$" alone lets a line break pass in Python."""
+"""The end is checked twice, because "$" alone allows a final line break in Python."""
 
 
 class SecretQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The secret itself; it goes in and never comes out."""
+    """The value of a secret; it can be stored, but is never returned."""
 
     value: Annotated[str, Meta(min_length=1, max_length=4096, pattern=ONE_LINE)]
 

@@ -1,4 +1,4 @@
-"""Settings as the local API shows and takes them: every key with its form, changes, versions and what is wrong."""
+"""Messages of the local API about settings: every key with its form, changes, versions and problems."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from msgspec import Meta
 from engine.api.schema.common import Actor, Trouble
 
 Value = bool | int | float | str | tuple[str, ...] | None
-"""null: not set, so that the default holds."""
+"""null: not set, so that the default applies."""
 
 Changes = Annotated[dict[Annotated[str, Meta(min_length=1, max_length=100)], Value], Meta(min_length=1, max_length=200)]
 Seconds = Annotated[float, Meta(ge=10, le=86400)]
@@ -48,7 +48,7 @@ class SettingProblem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One key that is set otherwise."""
+    """One key whose value differs."""
 
     key: str
     before: Value
@@ -137,13 +137,13 @@ class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsVersions(msgspec.Struct, frozen=True, kw_only=True):
-    """The last versions, the newest first."""
+    """The latest versions, the newest first."""
 
     versions: tuple[SettingsVersion, ...]
 
 
 class SettingsText(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file as it was in a version."""
+    """The whole file in a version."""
 
     id: int
     text: str

@@ -1,4 +1,4 @@
-"""The guided set-up in the words of the local API."""
+"""Messages of the local API about the guided set-up."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ class SetupAnswers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class SetupSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret that a step asks for, and whether it is known already."""
+    """A secret that a step asks for, and whether it is already known."""
 
     name: str
     known: bool
@@ -51,7 +51,7 @@ class SetupStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetupSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A step in the list of all: how many `problems` it still has, and whether its check went well."""
+    """A step in the list of all: the number of its `problems`, and whether its check passed."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""The status of the engine in the local API."""
+"""Messages of the local API about the status of the engine."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,10 +9,10 @@ from engine.api.schema.common import Trouble
 
 
 class LinkState(msgspec.Struct, frozen=True, kw_only=True):
-    """The connection to the PBX or Exchange, working or failing `since` then. Before the first attempt it is neither.
+    """The connection to the PBX or Exchange, working or failing `since` that time; before the first attempt, neither.
 
-    A link that does not work waits for its first or next try, for a call (the PBX has to connect), or for the users:
-    the PBX is still sending them, or none was looked up in Exchange yet.
+    A failing connection waits for its first or next attempt, for a call (the PBX has to connect), or for the users: the
+    PBX is still sending them, or none has been looked up in Exchange yet.
     """
 
     name: Literal["PBX", "Exchange"]

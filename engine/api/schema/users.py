@@ -1,4 +1,4 @@
-"""A user in a list and all about one user, in the words of the local API."""
+"""Messages of the local API about users: the list, and the details of one user."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -46,8 +46,8 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Selects users: every word of `filter` is, regardless of case, in the name, display name, mailbox, activity, note,
-    state or problem, or is at least 8 characters of the guid.
+    """Selects users: every word of `filter` occurs, ignoring case, in the name, display name, mailbox, activity, note,
+    state or problem, or is a part of the guid of at least 8 characters.
 
     `descending` reverses `sort`.
     """
@@ -60,7 +60,7 @@ class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class UsersPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `total` users fit the filter."""
+    """One page of a list; `total` users match the filter."""
 
     total: int
     page: int
@@ -69,7 +69,7 @@ class UsersPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
-    """The presence that the PBX confirmed last; `in_doubt`: what it shows now is only known after asking it."""
+    """The presence that the PBX confirmed last; `in_doubt`: it may show another one, and will be asked."""
 
     presence: Shown | None
     expires: datetime | None
@@ -124,21 +124,21 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PastChange(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A presence that was confirmed at that time."""
+    """A presence that the PBX confirmed at that time."""
 
     at: datetime
     presence: Shown
 
 
 class PlannedPresence(msgspec.Struct, frozen=True, kw_only=True):
-    """The presence intended from `begins` on, as far as is known now."""
+    """The presence intended from `begins` on, as far as it is known now."""
 
     begins: datetime
     presence: Shown
 
 
 class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one user. `candidates` are the addresses tried to find the mailbox.
+    """The details of one user. `candidates` are the addresses tried to find the mailbox.
 
     The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
     on, in the presence time zone, as its appointments say. `acknowledged` is what the PBX shows, also in a dry run, and

@@ -63,7 +63,7 @@ class SecretRoutes:
         name = _name(request)
         question = await body_of(request, SecretQuestion)
         actor = await actor_of(request)
-        await self._origins()  # secrets that cannot be read are not changed
+        await self._origins()  # an unreadable secret store is not changed
         async with self._written_down(actor, "set_secret", name):
             await self._sources.put({name: Secret(question.value)})
         return await self._changed(name)
