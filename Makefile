@@ -6,12 +6,12 @@ READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.ready-demo
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
-# What was compiled once is kept: tests and demo start many processes, and each would compile all that it imports.
+# Bytecode is kept: tests and demo start many processes, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-lowest bench screenshots reference faults fuzz soak lock clean
 
-# What it says goes to standard error: without a terminal the demo prints JSON, and nothing else.
+# Messages go to standard error, because without a terminal the demo prints nothing but JSON.
 demo: $(DEMO_READY)
 	@echo 'Starting the demo: a simulated PBX and a simulated Exchange, on this machine alone.' >&2
 	@if [ -t 1 ]; then $(BIN)/calendar-tui --demo; else $(BIN)/calendar-engine demo --headless --for 20 --json; fi
@@ -23,7 +23,7 @@ test: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-# The same tests with the oldest versions that pyproject.toml admits.
+# The same tests with the oldest versions that pyproject.toml allows.
 test-lowest: $(READY)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-lowest
 	$(BIN)/uv pip compile --quiet --resolution lowest-direct --output-file .venv-lowest/versions.txt pyproject.toml
@@ -33,7 +33,7 @@ test-lowest: $(READY)
 bench: $(READY)
 	$(BIN)/pytest tests/bench -p no:randomly -n 0 -s --override-ini addopts=
 
-# STEPS=1000 SEED=7 for another size, or the same run again.
+# STEPS=1000 SEED=7 set the size, and repeat a run.
 faults: $(READY)
 	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.faults $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
 
@@ -48,11 +48,11 @@ screenshots: $(READY)
 reference: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/reference.py
 
-# Ten simulated days; DAYS=1 SEED=7 for less, or the same again.
+# Ten simulated days; DAYS=1 SEED=7 shorten or repeat a run.
 soak: $(READY)
 	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.soak $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
-# What a package is built from: the newest versions there are, with the hashes of their files.
+# The newest versions of all dependencies, with hashes, from which a package is built.
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links \
@@ -66,7 +66,7 @@ $(READY): pyproject.toml
 	$(PIP) install --quiet --editable '.[dev]'
 	@touch $@ $(DEMO_READY)
 
-# Of bytecode only what the demo loads is made, as it is loaded.
+# Only the modules that the demo loads are compiled, when they are loaded.
 $(DEMO_READY): pyproject.toml
 	@echo 'Making a virtual environment in $(VENV) (once) ...' >&2
 	@$(PYTHON) -m venv $(VENV) >&2
