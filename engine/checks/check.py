@@ -121,15 +121,6 @@ class NameNotFound(Failure):
     remedy = "Correct the host name in the settings, or add it to the DNS that this machine uses."
 
 
-class NobodyTakesPart(Failure):
-    """The PBX has no users, or none that pbx.users selects."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.SERVICE
-    meaning = "No user of the PBX takes part"
-    remedy = "Check pbx.users in the settings, and that the PBX has users."
-
-
 class UserNotInPbx(Failure):
     """The user named for a check does not exist."""
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from engine.checks.check import CheckRun, CheckStep, NobodyTakesPart, StepLog, StepSkipped
+from engine.checks.check import CheckRun, CheckStep, StepLog, StepSkipped
 from engine.checks.exchange import MakeAccess
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Scope
@@ -12,6 +12,7 @@ from engine.core.presence import Presence, PresenceSettings, decide
 from engine.core.presence.local_days import ONE_DAY, local_day, start_of_day
 from engine.core.users import CandidateOrder, User, UserSelection, address_candidates
 from engine.exchange.source import CalendarSource, Mailbox, Window
+from engine.sync.hold import NobodyTakesPart
 
 AT_ONCE = 8
 USERS_NAMED = 100

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from engine.checks.check import CheckRun, CheckStep, NobodyTakesPart, StepLog, StepSkipped, UserNotInPbx
+from engine.checks.check import CheckRun, CheckStep, StepLog, StepSkipped, UserNotInPbx
 from engine.checks.network import Address, first_that_answers, look_up, shown_certificate, verify
 from engine.core.clock import Clock
 from engine.core.errors import Failure
@@ -24,6 +24,7 @@ from engine.pbx.errors import (
 from engine.pbx.events import LinkDown, LinkUp, Listening, PbxDeclined, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.pbx.websocket import not_trusted, verified_context
 from engine.settings.model import PbxLinkKind, PbxSettings
+from engine.sync.hold import NobodyTakesPart
 from engine.sync.reconciler import Link
 from engine.tls.contexts import speaks_tls
 

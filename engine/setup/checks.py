@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from engine.checks.check import CheckRun, CheckStep, NobodyTakesPart, StepLog, StepOutcome
+from engine.checks.check import CheckRun, CheckStep, StepLog, StepOutcome
 from engine.checks.factory import CheckFactory, Progressed
 from engine.core.secret import Secret
 from engine.core.users import User, address_candidates
@@ -10,6 +10,7 @@ from engine.exchange.source import Mailbox
 from engine.settings.model import SiteSettings
 from engine.setup.steps import Check
 from engine.store.secrets import SecretsMissing, chosen_secrets
+from engine.sync.hold import NobodyTakesPart
 
 Report = Callable[[CheckStep], None]
 TRIED = 20

@@ -16,7 +16,7 @@ from engine.supervisor.settings_file import system_zone
 from engine.sync.events import ConnectionLost, ConnectionRestored, Event, Observer, ServiceChanged, Side, UserChanged
 from engine.sync.hold import Held
 from engine.sync.reconciler import Engine
-from engine.sync.status import ConnectionStatus, EngineStatus, describe
+from engine.sync.status import ConnectionStatus, EngineStatus
 from engine.sync.views import UserDetails, UserSummary
 
 
@@ -53,7 +53,7 @@ class CurrentEngine:
     def status(self) -> EngineStatus:
         """Return the status of the engine."""
         engine = self.engine
-        status = _nothing() if engine is None else engine.status()
+        status = EngineStatus() if engine is None else engine.status()
         return replace(status, is_set_up=engine is not None, concerns=self._concerns())
 
     def link(self, side: Side) -> ConnectionStatus:
@@ -98,10 +98,6 @@ class CurrentEngine:
         """Schedule a new search for a user's mailbox."""
         if self.engine is not None:
             self.engine.reresolve(guid)
-
-
-def _nothing() -> EngineStatus:
-    return describe((), ConnectionStatus(), ConnectionStatus(), {}, lambda _: False, None)
 
 
 class EngineEnded(Exception):

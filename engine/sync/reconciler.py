@@ -52,7 +52,7 @@ from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.participants import Membership, Participants
 from engine.sync.readback import ReadBack
 from engine.sync.scheduling import WakeableTimer
-from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, describe
+from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, users_counted
 from engine.sync.task_supervisor import TaskSupervisor
 from engine.sync.views import UserDetails, UserSummary, account, glance
 from engine.sync.writer import PresenceLink, Writer
@@ -127,13 +127,25 @@ class Engine:
         self._links = ConnectionStatuses(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
-        around = SyncContext(
-            clock=clock,
-            network_clock=network_clock,
-            random=random,
-            observe=self._report,
-            finished=self._finished.notify,
+        self._weighing = WakeableTimer(network_clock)
+        self._noting = WakeableTimer(network_clock)
+        self._meant = store.meant
+        self._network_clock = network_clock
+        self._setback = ClockStepDetector(clock, network_clock, self._on_clock_set_back)
+        self._build_parts(
+            settings,
+            store,
+            SyncContext(
+                clock=clock,
+                network_clock=network_clock,
+                random=random,
+                observe=self._report,
+                finished=self._finished.notify,
+            ),
         )
+
+    def _build_parts(self, settings: SiteSettings, store: AcknowledgedPresences, around: SyncContext) -> None:
+        """Build what works on the roster; each part is told what concerns it by callbacks."""
         self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
         self._read_back = ReadBack(self._roster, self._writer, around)
         self._decider = Decider(
@@ -146,18 +158,15 @@ class Engine:
         )
         self._calendars = CalendarScheduler(
             self._roster,
-            source,
+            self._source,
             settings,
             around,
             changed=self._on_calendar_read,
             shows_something=self._shows_something,
         )
-        self._claims = MailboxClaims(self._roster, source, around, may_ask=lambda: self._links[Side.EXCHANGE].works)
-        self._weighing = WakeableTimer(network_clock)
-        self._noting = WakeableTimer(network_clock)
-        self._meant = store.meant
-        self._network_clock = network_clock
-        self._setback = ClockStepDetector(clock, network_clock, self._on_clock_set_back)
+        self._claims = MailboxClaims(
+            self._roster, self._source, around, may_ask=lambda: self._links[Side.EXCHANGE].works
+        )
         self._directory = Membership(
             self._roster,
             settings.pbx.users,
@@ -286,21 +295,20 @@ class Engine:
 
     def status(self) -> EngineStatus:
         """Return the status of the engine."""
-        picture = describe(
-            self._roster.values(),
-            self._links[Side.PBX],
-            self._links[Side.EXCHANGE],
-            self._refused_pbxs,
-            self._source.is_watched,
-            self._source.restriction,
-            self._source.concerns,
-            self._writer.dry_run,
-            self._writer.store_trouble,
-            self._held,
-            self._nobody(),
-            self._claims.notices,
+        return replace(
+            users_counted(self._roster.values(), self._source.is_watched, self._claims.notices),
+            pbx=self._links[Side.PBX],
+            exchange=self._links[Side.EXCHANGE],
+            refused_pbxs=dict(self._refused_pbxs),
+            restriction=self._source.restriction,
+            exchange_concerns=self._source.concerns,
+            dry_run=self._writer.dry_run,
+            store=self._writer.store_trouble,
+            held=self._held,
+            nobody=self._nobody(),
+            unstable=self._links.unstable(),
+            failed_parts=self._supervisor.problems(),
         )
-        return replace(picture, unstable=self._links.unstable(), failed_parts=self._supervisor.problems())
 
     @property
     def timezone(self) -> ZoneInfo:

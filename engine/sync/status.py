@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -70,17 +70,17 @@ class EngineStatus:
     and the reason if the engine is not set up (`is_set_up`). `noticed` problems of users do not prevent presences.
     """
 
-    users: int
-    resolved: int
-    watched: int
-    waiting: int
-    unresolved: tuple[UserProblem, ...]
-    refused: tuple[UserProblem, ...]
-    oldest_reading: datetime | None
-    pbx: ConnectionStatus
-    exchange: ConnectionStatus
-    refused_pbxs: Mapping[str, Failure]
-    restriction: Failure | None
+    users: int = 0
+    resolved: int = 0
+    watched: int = 0
+    waiting: int = 0
+    unresolved: tuple[UserProblem, ...] = ()
+    refused: tuple[UserProblem, ...] = ()
+    oldest_reading: datetime | None = None
+    pbx: ConnectionStatus = ConnectionStatus()
+    exchange: ConnectionStatus = ConnectionStatus()
+    refused_pbxs: Mapping[str, Failure] = field(default_factory=dict)
+    restriction: Failure | None = None
     exchange_concerns: tuple[Failure, ...] = ()
     dry_run: Withheld | None = None
     store: Failure | None = None
@@ -93,21 +93,12 @@ class EngineStatus:
     concerns: tuple[Failure, ...] = ()
 
 
-def describe(
+def users_counted(
     participants: Iterable[Participant],
-    pbx: ConnectionStatus,
-    exchange: ConnectionStatus,
-    refused_pbxs: Mapping[str, Failure],
     is_watched: Callable[[Mailbox], bool],
-    restriction: Failure | None,
-    exchange_concerns: tuple[Failure, ...] = (),
-    dry_run: Withheld | None = None,
-    store: Failure | None = None,
-    held: Held | None = None,
-    nobody: Failure | None = None,
-    notices: Callable[[str], Iterable[Failure]] = lambda _: (),
+    notices: Callable[[str], Iterable[Failure]],
 ) -> EngineStatus:
-    """Return the status of these participants; those who are departing do not count."""
+    """Return a status with all that it says about users; those who are departing do not count."""
     users = watched = waiting = 0
     oldest: datetime | None = None
     unresolved: list[UserProblem] = []
@@ -138,15 +129,6 @@ def describe(
         unresolved=tuple(unresolved),
         refused=tuple(refused),
         oldest_reading=oldest,
-        pbx=pbx,
-        exchange=exchange,
-        refused_pbxs=dict(refused_pbxs),
-        restriction=restriction,
-        exchange_concerns=exchange_concerns,
-        dry_run=dry_run,
-        store=store,
-        held=held,
-        nobody=nobody,
         noticed=tuple(noticed),
     )
 

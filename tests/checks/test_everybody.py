@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from engine.checks.check import CheckStep, NobodyTakesPart, StepOutcome
+from engine.checks.check import CheckStep, StepOutcome
 from engine.core.secret import Secret
 from engine.core.users import User, UserFilter, UserSelection
 from engine.exchange.errors import LoginRefused
 from engine.simulator.company import DOMAIN, EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.store.secrets import Secrets
+from engine.sync.hold import NobodyTakesPart
 from tests.checks.support import Climbed, settings_of, workbench_of
 from tests.support.clock import ManualClock
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.checks.check import NameNotFound, NobodyTakesPart, StepOutcome, UserNotInPbx
+from engine.checks.check import NameNotFound, StepOutcome, UserNotInPbx
 from engine.core.secret import Secret
 from engine.pbx.errors import (
     ListeningImpossible,
@@ -23,6 +23,7 @@ from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.company import MASTER, Company
 from engine.simulator.pbx.connection import AppObject
 from engine.simulator.pbx.state import ALL_APIS, PbxInfoSent
+from engine.sync.hold import NobodyTakesPart
 from tests.checks.support import climb_pbx
 from tests.support.ports import free_port
 
