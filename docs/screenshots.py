@@ -8,6 +8,7 @@ from pathlib import Path
 from calendar_tui.terminal import TerminalCapabilities, ThemeName
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, served_site, terminal
 
@@ -23,7 +24,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         async with served_site(world, Path(name), clock) as (site, socket):
             await site.settled()
-            await site.eventually(lambda: site.engine.status().watched > 20)
+            await eventually(lambda: site.engine.status().watched > 20)
             for _ in range(25):
                 await site.pass_time(3)
             async with terminal(socket, size=SIZE) as shown:

@@ -19,7 +19,7 @@ from engine.api.errors import AnswerNotUnderstood, ClientFailure, EngineUnreacha
 from engine.api.paths import read_only_twin
 from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail, UsersPage, UsersQuestion
 from tests.support.api import people, served_engine
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 
 USERS = people(3)
 
@@ -111,10 +111,7 @@ class Watched:
         )
 
     async def until(self, kind: type[Attached] | type[Lost]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not isinstance(self.model.attachment, kind):
-                self.news.clear()
-                await self.news.wait()
+        await eventually(lambda: isinstance(self.model.attachment, kind), lambda: self.model.attachment)
 
 
 @asynccontextmanager
@@ -134,12 +131,12 @@ async def test_it_comes_back_by_itself(tmp_path: Path) -> None:
         async with served_engine(tmp_path, USERS) as served:
             await served.settled()
             await watched.until(Attached)
-            await served.eventually(lambda: len(watched.model.users.rows) == 3)
+            await eventually(lambda: len(watched.model.users.rows) == 3)
         await watched.until(Lost)
         assert len(watched.model.users.rows) == 3
         async with served_engine(tmp_path, people(5)) as served:
             await watched.until(Attached)
-            await served.eventually(lambda: len(watched.model.users.rows) == 5)
+            await eventually(lambda: len(watched.model.users.rows) == 5)
 
 
 async def test_changes_from_before_and_after_are_each_there_once(tmp_path: Path) -> None:
@@ -147,11 +144,11 @@ async def test_changes_from_before_and_after_are_each_there_once(tmp_path: Path)
         await served.settled()
         async with watching(served.socket) as watched:
             await watched.until(Attached)
-            await served.eventually(lambda: bool(watched.model.changes))
+            await eventually(lambda: bool(watched.model.changes))
             await served.clock.advance(3600)
             await served.settled()
             everything = served.desk.history.recent
-            await served.eventually(lambda: len(watched.model.changes) == len(everything))
+            await eventually(lambda: len(watched.model.changes) == len(everything))
             assert [change.number for change in watched.model.changes] == [change.number for change in everything]
             assert sum(watched.model.last_hour.changes(watched.model.now)) == 3
             assert str(watched.model.zone) == "UTC"

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.daemon.process import keep_for_good
 from engine.server.process_health import LoopLag
 from tests.support.api import ServedEngine, people, served_engine
+from tests.support.eventually import eventually
 
 USERS = 10_000
 REQUESTS = 200
@@ -80,7 +81,7 @@ async def test_ten_thousand_users(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(USERS)) as served:
         async with asyncio.timeout(100):
             await served.engine.settled()
-        await served.eventually(lambda: not served.desk.rows.has_news)
+        await eventually(lambda: not served.desk.rows.has_news)
         at_rest = await percentiles(served)
         show(f"{USERS} users, at rest", at_rest)
         lag = LoopLag()

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.simulator.company import Company
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.service import running_service
 
 ROUNDS = 20
@@ -25,7 +26,7 @@ async def test_from_a_change_to_the_presence_in_the_pbx(tmp_path: Path) -> None:
             written = len(company.pbx.ledger.writes)
             begun = time.perf_counter()
             await served.change({"presence.language": ("de", "en")[number % 2]})
-            await served.eventually(lambda before=written: len(company.pbx.ledger.writes) > before)  # type: ignore[misc]
+            await eventually(lambda before=written: len(company.pbx.ledger.writes) > before)  # type: ignore[misc]
             first.append((time.perf_counter() - begun) * 1000)
             await served.settled()
     first.sort()

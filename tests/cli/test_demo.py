@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE
 
 COMMAND = (sys.executable, "-m", "engine.cli.main")
 

@@ -18,6 +18,7 @@ from engine.cli.main import main
 from engine.cli.terminal import columns
 from engine.core.presence.text import clean
 from tests.support.command import begun
+from tests.support.eventually import PATIENCE
 from tests.support.hostile import HOSTILE, NAME, harm_in, harm_in_lines
 from tests.support.hostile_site import (
     ELSEWHERE,
@@ -35,7 +36,6 @@ from tests.support.hostile_site import (
     hostile_site,
     user_name,
 )
-from tests.support.patience import PATIENCE
 
 READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "status": ((),),

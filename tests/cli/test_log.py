@@ -14,6 +14,7 @@ from engine.exchange.impersonation import grant
 from tests.server.test_log import ON, changes
 from tests.support.api import ServedEngine, an_exchange, people, served_engine
 from tests.support.command import Ended, command
+from tests.support.eventually import eventually
 
 USERS = people(3)
 
@@ -72,10 +73,10 @@ async def test_following_shows_what_fits_as_it_happens(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS, settings=ON) as served:
         await served.settled()
         following = asyncio.ensure_future(log(served, "follow", "--json", "is:error"))  # noqa: TID251 (ends by itself)
-        await served.eventually(lambda: served.desk.events.listeners == 1)
+        await eventually(lambda: served.desk.events.listeners == 1)
         await an_exchange(served, **changes("NoError"))
         await an_exchange(served, **changes("ErrorServerBusy"))
-        await served.eventually(lambda: served.desk.events.last > 1)
+        await eventually(lambda: served.desk.events.last > 1)
         await asyncio.sleep(0.5)
         served.desk.events.close()
         ended = await following

@@ -16,6 +16,7 @@ from engine.core.appointments import Appointment, Oddity, Sensitivity
 from engine.exchange.errors import MailboxNotFound
 from tests.support.api import NINE, SETTINGS, InstantSource, ServedEngine, people, served_engine
 from tests.support.command import Ended, command
+from tests.support.eventually import eventually
 
 USERS = people(12)
 
@@ -156,7 +157,7 @@ async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
         first = json.loads(await process.stdout.readline())
         assert (first["event"], len(first["data"]["users"])) == ("snapshot", 12)
         shown = asyncio.gather(ask(served, "events"))
-        await served.eventually(lambda: served.desk.events.listeners == 2)
+        await eventually(lambda: served.desk.events.listeners == 2)
         await served.clock.advance(3600)
         await served.settled()
     out, err = await process.communicate()

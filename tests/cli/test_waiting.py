@@ -15,7 +15,7 @@ from engine.exchange.errors import ExchangeUnreachable, LoginRefused
 from engine.sync.events import AccountPaused
 from tests.support.api import InstantSource, ServedEngine, people, served_engine
 from tests.support.command import Ended, command
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 
 USERS = people(6)
 GOOD = """
@@ -70,7 +70,7 @@ async def close_exchange(served: ServedEngine) -> None:
         f"{user.name}@corp.example": LoginRefused("log-ins are paused", retry_after=900) for user in USERS
     }
     served.engine.resync(USERS[0].guid)
-    await served.eventually(lambda: served.engine.status().exchange.failure is not None)
+    await eventually(lambda: served.engine.status().exchange.failure is not None)
 
 
 async def test_resync_ends_at_once_with_the_reason_while_log_ins_are_paused(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ async def test_a_resync_that_is_under_way_ends_when_exchange_does_not_work_any_m
         served.source.failures |= {f"{user.name}@corp.example": failure for user in USERS}
         async with served.session().post("/v1/resync") as response:
             operation = (await response.json())["id"]
-        await served.eventually(lambda: served.desk.operations.all()[0].state != "running")
+        await eventually(lambda: served.desk.operations.all()[0].state != "running")
         ended = await served.get(f"/v1/operations/{operation}")
         assert (ended["state"], ended["trouble"]["type"]) == ("blocked", failure.slug)
         assert ended["ended"] is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from engine.debuglog.query import LogReader
 from engine.debuglog.recorder import Capture
 from engine.settings.model import DebugLogSettings
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PASSWORD = "Ganz-Geheim.2026"
@@ -35,14 +35,7 @@ class OpenLog:
         before = self._done()
         for exchange in exchanges:
             self.capture.take(exchange)
-        await self.eventually(lambda: self._done() >= before + len(exchanges))
-
-    async def eventually(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                if condition():
-                    return
-                await asyncio.sleep(0.005)
+        await eventually(lambda: self._done() >= before + len(exchanges))
 
     async def rows(self, words: str = "", limit: int = 1000) -> tuple[EntryRow, ...]:
         return (await self.reader.rows(parse(words), self.clock.now(), limit=limit)).rows

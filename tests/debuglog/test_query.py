@@ -18,6 +18,7 @@ from engine.debuglog.query import LogReader, every, known, rows
 from engine.debuglog.statistics import figures, troubles
 from tests.debuglog.log import NOON, OpenLog, open_log
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.exchanges import answered, traced
 
 MAILBOXES = ["alice@corp.example", "bob@corp.example", "jörg@corp.example", ""]
@@ -44,7 +45,7 @@ async def filled(log: OpenLog, number: int = 60) -> None:
                 request_id=f"{place:08x}-x",
             )
         )
-    await log.eventually(lambda: log.capture.status().captured == number)
+    await eventually(lambda: log.capture.status().captured == number)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.settings.model import DebugLogSettings
 from tests.debuglog.log import NOON, ON, PASSWORD, integrity, make_capture, open_log
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.exchanges import answered, traced
 from tests.support.killed import killed_at_work
 
@@ -79,7 +80,7 @@ async def test_more_than_fits_is_dropped_and_counted(tmp_path: Path, monkeypatch
         assert log.capture.status().trouble == "entries arrived faster than they could be written"
         holding.execute("ROLLBACK")
         holding.close()
-        await log.eventually(lambda: log.capture.status().captured + log.capture.status().dropped == 100)
+        await eventually(lambda: log.capture.status().captured + log.capture.status().dropped == 100)
 
 
 async def test_what_a_server_sends_is_looked_through_on_a_thread_of_its_own(
@@ -175,7 +176,7 @@ async def test_the_oldest_go_first_by_size(tmp_path: Path) -> None:
     async with open_log(tmp_path, replace(ON, max_megabytes=1)) as log:
         for _ in range(6):
             await log.take(*[traced(response=base64.b64encode(os.urandom(15_000))) for _ in range(20)])
-        await log.eventually(lambda: log.capture.status().bytes <= 1_000_000)
+        await eventually(lambda: log.capture.status().bytes <= 1_000_000)
         picture = log.capture.status()
         rows = await log.rows()
     assert 20 < picture.stored == len(rows) < 60
@@ -190,7 +191,7 @@ async def test_the_oldest_go_first_by_age_with_the_names_in_them(tmp_path: Path)
         await log.take(traced())
         await log.clock.advance(86400)
         await log.take(traced())
-        await log.eventually(lambda: log.capture.status().stored == 2)
+        await eventually(lambda: log.capture.status().stored == 2)
         assert [row.id for row in await log.rows()] == [4, 3]
         names = await log.reader.run(lambda connection: connection.execute("SELECT mailbox FROM who").fetchall())
     assert names == [("user1@corp.example",)]
@@ -215,7 +216,7 @@ async def test_switched_for_a_time_it_goes_off_by_itself(tmp_path: Path) -> None
         await log.clock.advance(599)
         assert log.capture.on
         await log.clock.advance(2)
-        await log.eventually(lambda: not log.capture.on)
+        await eventually(lambda: not log.capture.on)
 
 
 async def test_what_was_switched_outlives_a_restart_until_its_time_or_other_settings_come(tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ async def test_whoever_listens_is_told_what_was_written(tmp_path: Path) -> None:
     async with open_log(tmp_path) as log:
         log.capture.observe(told.extend)
         await log.take(traced(), answered("ErrorServerBusy"))
-        await log.eventually(lambda: len(told) == 2)
+        await eventually(lambda: len(told) == 2)
         assert tuple(reversed(told)) == await log.rows()
 
 

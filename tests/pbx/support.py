@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from engine.settings.model import PbxSettings
 from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.pbx.state import Behaviour, PbxUser
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 
 PASSWORD = Secret("s3cret")
 
@@ -35,13 +35,6 @@ def pbx_user(number: int, **properties: Any) -> PbxUser:
 def simulator(clock: ManualClock, *users: PbxUser, **options: Any) -> PbxSimulator:
     behaviour = options.pop("behaviour", None) or Behaviour()
     return PbxSimulator(clock, users=users, behaviour=behaviour, **{"password": PASSWORD, **options})
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    """Wait until `condition` holds: real sockets need real, short time."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what is waited for is on the other side of a socket
-            await asyncio.sleep(0.001)
 
 
 class Heard:

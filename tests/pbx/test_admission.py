@@ -17,10 +17,10 @@ from engine.pbx.errors import ListeningImpossible
 from engine.pbx.events import LinkDown, PbxDeclined, UsersComplete
 from engine.pbx.protocol import MAX_ACCEPTED_BYTES
 from engine.pbx.server import PbxListener
-from tests.pbx.support import PASSWORD, Heard, eventually, pbx_user, simulator
+from tests.pbx.support import PASSWORD, Heard, pbx_user, simulator
 from tests.pbx.test_server import PATH, IssuedByTheSimulator, Site, listen_settings, listening
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")

@@ -28,9 +28,10 @@ from engine.pbx.errors import ListenCertificateUnusable
 from engine.pbx.events import LinkDown, Listening
 from engine.pbx.server import CERTIFICATE_LOOKED_AT, PbxListener
 from engine.settings.model import PbxSettings
-from tests.pbx.support import PASSWORD, Heard, eventually
+from tests.pbx.support import PASSWORD, Heard
 from tests.pbx.test_server import listen_settings
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 NAMES = ("sync.example.com", "192.0.2.7", "fd00::7")

@@ -10,8 +10,9 @@ from engine.pbx.errors import PresenceRefused, PresenceUnanswered
 from engine.pbx.events import LinkUp, UserRemoved, UserSeen
 from engine.settings.model import ClearWith
 from engine.simulator.pbx.state import Behaviour, ClearSemantics, EndOfCopy, PbxInfoSent
-from tests.pbx.support import eventually, guid_of, pbx_user, running_link, settings_for, simulator
+from tests.pbx.support import guid_of, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 
 ANNA = pbx_user(1, h323="anna", cn="Anna Berg", emails=("anna.berg@example.net", "anna"), groups=("sales",), hide=True)
 BEN = pbx_user(2, h323="ben")

@@ -38,8 +38,9 @@ from engine.simulator.certificates import CertificateAuthority, Flaw
 from engine.simulator.pbx.state import Behaviour, Refusal
 from engine.tls.shown import shown_certificate
 from tests.pbx.strategies import messages, unhurried
-from tests.pbx.support import PASSWORD, eventually, next_try, pbx_user, running_link, settings_for, simulator
+from tests.pbx.support import PASSWORD, next_try, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.old_tls import old_tls
 from tests.support.quiescence import quiescence
 

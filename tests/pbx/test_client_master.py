@@ -6,8 +6,9 @@ from engine.core.presence.model import Presence
 from engine.pbx.errors import PbxFailure, PbxRightsMissing, PbxUnreachable, PresenceRefused, WrongPbx
 from engine.pbx.events import LinkUp, UsersComplete
 from engine.simulator.pbx.state import Behaviour, MissingRight, PbxInfoSent
-from tests.pbx.support import eventually, next_try, pbx_user, running_link, settings_for, simulator
+from tests.pbx.support import next_try, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")

@@ -12,8 +12,9 @@ from engine.pbx.client import PbxLink
 from engine.pbx.errors import PbxUnreachable
 from engine.pbx.events import LinkDown, LinkUp, UsersComplete, UserSeen
 from engine.simulator.pbx.state import Behaviour
-from tests.pbx.support import PASSWORD, Heard, eventually, next_try, pbx_user, running_link, settings_for, simulator
+from tests.pbx.support import PASSWORD, Heard, next_try, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")

@@ -9,9 +9,10 @@ from engine.pbx.errors import Ender, PbxConnectionLost, PbxLinkMistake, Presence
 from engine.pbx.events import LinkDown, UsersComplete
 from engine.pbx.liveness import PING_AFTER, PONG_WITHIN, SILENT_FOR, UNANSWERED, Act, Liveness
 from engine.simulator.pbx.state import Behaviour
-from tests.pbx.support import Heard, eventually, pbx_user, running_link, settings_for, simulator
+from tests.pbx.support import Heard, pbx_user, running_link, settings_for, simulator
 from tests.pbx.test_server import listening
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")

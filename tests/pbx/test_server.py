@@ -29,9 +29,9 @@ from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.pbx.connection import AppObject
 from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.pbx.state import Behaviour, PbxInfoSent
-from tests.pbx.support import PASSWORD, Heard, eventually, guid_of, pbx_user, simulator
+from tests.pbx.support import PASSWORD, Heard, guid_of, pbx_user, simulator
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")

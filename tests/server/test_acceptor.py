@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import io
 import logging
 import os
@@ -20,6 +21,7 @@ from engine.server.acceptor import limits_here
 from engine.server.event_stream import StreamTimeouts
 from engine.server.metrics import Counters
 from tests.support.api import people, served_engine
+from tests.support.eventually import eventually
 
 USERS = people(3)
 SECRET = b"Bearer hunter2-in-a-header"
@@ -87,11 +89,11 @@ async def test_who_asks_for_nothing_in_time_is_cut(tmp_path: Path) -> None:
         await served.settled()
         silent, half = caller(served.socket), caller(served.socket)
         half.sendall(b"GET /v1/sta")
-        await served.eventually(lambda: is_cut(silent) and is_cut(half))
+        await eventually(lambda: is_cut(silent) and is_cut(half))
         kept = caller(served.socket)
         kept.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
-        await served.eventually(lambda: not is_cut(kept))
-        await served.eventually(lambda: served.desk.counters.connections_cut == 3)
+        await eventually(lambda: not is_cut(kept))
+        await eventually(lambda: served.desk.counters.connections_cut == 3)
         for each in (silent, half, kept):
             each.close()
 
@@ -101,10 +103,10 @@ async def test_a_connection_that_was_answered_on_is_kept_for_the_time_http_clien
         await served.settled()
         kept, silent = caller(served.socket), caller(served.socket)
         kept.sendall(b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n")
-        await served.eventually(lambda: is_cut(silent))
+        await eventually(lambda: is_cut(silent))
         for _ in range(2):
             later = caller(served.socket)
-            await served.eventually(lambda later=later: is_cut(later))  # type: ignore[misc]
+            await eventually(functools.partial(is_cut, later))
             later.close()
         assert b"200 OK" in await asyncio.to_thread(kept.recv, 100_000)
         kept.sendall(b"GET /v1/metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -130,7 +132,7 @@ async def test_a_request_that_came_in_time_is_answered_though_the_loop_was_held_
             except BlockingIOError:
                 return False
 
-        await served.eventually(answered)
+        await eventually(answered)
         assert served.desk.counters.connections_cut == before
         made.close()
 

@@ -17,6 +17,7 @@ from engine.api.schema import Actor, AuditEntry, AuditEvent, Topic, UsersEvent
 from engine.server.event_log import ConsumerLagged, Events
 from engine.server.event_stream import TOPICS, StreamTimeouts
 from tests.support.api import NINE, EventReader, ServedEngine, people, served_engine
+from tests.support.eventually import eventually
 
 USERS = people(20)
 ENTRY = AuditEntry(at=NINE, actor=Actor(uid=0, pid=1), action="resync", subject="everybody")
@@ -60,7 +61,7 @@ async def test_a_snapshot_and_its_events_make_the_present_state(tmp_path: Path) 
         name, snapshot = await reader.next()
         assert (name, snapshot["status"], snapshot["operations"]) == ("snapshot", None, None)
         known = {user["guid"]: user for user in snapshot["users"]}
-        await served.eventually(lambda: len(served.engine.guids()) == len(USERS))
+        await eventually(lambda: len(served.engine.guids()) == len(USERS))
         served.link.remove(USERS[0].guid)
         number = None
         while len(known) != 19 or any(user["state"] != "current" for user in known.values()):
@@ -120,7 +121,7 @@ async def test_the_many_changes_of_one_user_are_one_event_and_the_ledger_has_the
             for hour in range(10, 12):
                 await served.clock.advance_to(NINE + timedelta(hours=hour - 9))
                 await served.settled()
-            await served.eventually(lambda: not served.desk.rows.has_news)
+            await eventually(lambda: not served.desk.rows.has_news)
             changes = await collect(reader, "changes", len(USERS))
         assert len(changes) == len(USERS)
         assert served.desk.events._numbers["users"] < 20
@@ -135,7 +136,7 @@ async def test_stopping_with_open_streams_takes_under_a_second(tmp_path: Path) -
             deaf.append(connect_and_never_read(served.socket))
         sessions = [served.session(served.read_only) for _ in range(20)]
         responses = [await session.get("/v1/events") for session in sessions]
-        await served.eventually(lambda: served.desk.events.listeners == 40)
+        await eventually(lambda: served.desk.events.listeners == 40)
         before = loop.time()
         served.sessions.clear()
     took = loop.time() - before
@@ -159,7 +160,7 @@ async def test_a_listener_that_takes_nothing_is_cut_off(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(2000), patience=StreamTimeouts(stalled=0.2)) as served:
         await served.settled()
         deaf = connect_and_never_read(served.socket)
-        await served.eventually(lambda: served.desk.counters.listeners_cut_off == 1)
+        await eventually(lambda: served.desk.counters.listeners_cut_off == 1)
         assert served.desk.events.listeners == 0
         assert "calendar_engine_event_listeners_cut_off_total 1" in await text(served, "/v1/metrics")
         deaf.close()
@@ -175,7 +176,7 @@ async def test_fifty_deaf_listeners_do_not_slow_the_engine(tmp_path: Path) -> No
         async with served_engine(directory, people(500)) as served:
             await served.settled()
             deaf = [connect_and_never_read(served.socket) for _ in range(listeners)]
-            await served.eventually(lambda: served.desk.events.listeners == listeners)
+            await eventually(lambda: served.desk.events.listeners == listeners)
             before = asyncio.get_running_loop().time()
             await served.clock.advance_to(NINE + timedelta(hours=1))
             await served.settled()

@@ -6,6 +6,7 @@ from engine.api.schema import PastChange, Shown
 from engine.server import state
 from engine.server.state import PresenceHistory
 from tests.support.api import NINE, people, served_engine
+from tests.support.eventually import eventually
 
 USERS = people(2)
 
@@ -17,7 +18,7 @@ async def test_a_user_who_is_gone_for_a_moment_has_a_history_afterwards(tmp_path
         before = (await served.get(path))["history"]
         assert before
         served.link.remove(USERS[0].guid)
-        await served.eventually(lambda: served.desk.engine.summary(USERS[0].guid) is None)
+        await eventually(lambda: served.desk.engine.summary(USERS[0].guid) is None)
         served.link.tell(USERS[0])
         await served.settled()
         assert (await served.get(path))["history"][-len(before) :] == before

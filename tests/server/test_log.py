@@ -21,6 +21,7 @@ from engine.api.schema.log import (
 )
 from engine.exchange.impersonation import grant
 from tests.support.api import PASSWORDS, SETTINGS, EventReader, ServedEngine, an_exchange, people, served_engine
+from tests.support.eventually import eventually
 from tests.support.exchanges import answered
 
 USERS = people(3)
@@ -142,7 +143,7 @@ async def test_switching_is_in_the_audit_log_and_needs_the_right_to_change(tmp_p
         assert (state.on, state.mailboxes) == (True, ("user1@corp.example",))
         assert state.actor
         await served.clock.advance(61)
-        await served.eventually(lambda: not served.log.capture.on)
+        await eventually(lambda: not served.log.capture.on)
         entries = (await served.get("/v1/audit"))["entries"]
     assert [entry["subject"] for entry in entries] == [
         "debug log off, its time has expired",

@@ -1,7 +1,9 @@
 """The port for Prometheus: measurements on loopback, and nothing else."""
 
 import asyncio
+import functools
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -10,7 +12,7 @@ import pytest
 from engine.server.app import MetricsServer, is_of_loopback
 from engine.server.errors import MetricsPortUnusable
 from tests.support.api import people, served_engine
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.serving import once
 
 
@@ -26,14 +28,14 @@ async def test_metrics_and_nothing_else(tmp_path: Path) -> None:
         await served.settled()
         serving = group.create_task(MetricsServer(served.desk, port, once).serve())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            async with asyncio.timeout(PATIENCE):
-                while True:
-                    try:
-                        response = await session.get("/metrics")
-                        break
-                    except aiohttp.ClientConnectorError:
-                        await asyncio.sleep(0.01)
-            assert "calendar_engine_presences_set_total 3.0\n" in await response.text()
+
+            async def page() -> str:
+                with suppress(aiohttp.ClientConnectorError):
+                    async with session.get("/metrics") as response:
+                        return await response.text()
+                return ""
+
+            assert "calendar_engine_presences_set_total 3.0\n" in await eventually(page)
             for method, path in (("GET", "/v1/status"), ("POST", "/metrics"), ("PATCH", "/v1/settings"), ("GET", "/")):
                 async with session.request(method, path) as refused:
                     assert refused.status in (404, 405)
@@ -73,17 +75,17 @@ def test_only_names_of_loopback_are_answered(hosts: list[str], is_answered: bool
     assert is_of_loopback(hosts) is is_answered
 
 
+async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    with suppress(ConnectionRefusedError):
+        return await asyncio.open_connection("127.0.0.1", port)
+    return None
+
+
 async def test_a_page_in_a_browser_reads_no_metrics(tmp_path: Path) -> None:
     port = free_port()
     async with served_engine(tmp_path, people(1)) as served, asyncio.TaskGroup() as group:
         serving = group.create_task(MetricsServer(served.desk, port, once).serve())
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                    break
-                except ConnectionRefusedError:
-                    await asyncio.sleep(0.01)
+        reader, writer = await eventually(functools.partial(connected, port))
         writer.write(f"GET /metrics HTTP/1.1\r\nHost: evil.example:{port}\r\nConnection: close\r\n\r\n".encode())
         answer = await reader.read()
         writer.close()

@@ -19,6 +19,7 @@ from engine.api.schema import ResyncQuestion
 from engine.server.event_stream import StreamTimeouts
 from engine.server.http import LARGEST_BODY, ApiError, invalid
 from tests.support.api import ServedEngine, people, served_engine
+from tests.support.eventually import eventually
 
 USERS = people(3)
 NEVER_THE_SAME = ("/v1/events", "/v1/metrics", "/v1/log/bundle")
@@ -199,7 +200,7 @@ async def test_who_takes_no_answer_is_cut_off(tmp_path: Path) -> None:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             deaf.connect(str(served.socket))
             deaf.sendall(b"GET /v1/users?per_page=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await served.eventually(lambda: served.desk.counters.answers_cut_off == 1)
+            await eventually(lambda: served.desk.counters.answers_cut_off == 1)
             deaf.settimeout(20)
             received = await asyncio.to_thread(_rest, deaf)
             assert received.startswith(b"HTTP/1.1 200")

@@ -12,6 +12,7 @@ from engine.core.appointments import Appointment, Sensitivity
 from engine.exchange.errors import MailboxNotFound
 from engine.exchange.source import Priority
 from tests.support.api import NINE, InstantSource, ServedEngine, people, served_engine
+from tests.support.eventually import eventually
 
 USERS = people(30)
 ANNA = USERS[3]
@@ -54,7 +55,7 @@ async def test_a_presence_that_was_there_already_is_current_as_soon_as_the_pbx_s
     source.calendars["user0@corp.example"] = ()
     async with served_engine(tmp_path, people(1), source=source, asks=False) as served:
         rows = served.desk.rows
-        await served.eventually(lambda: rows.page(UsersQuestion()).users[0].state == "pending")
+        await eventually(lambda: rows.page(UsersQuestion()).users[0].state == "pending")
         served.link.gate.set()
         await served.settled()
         assert served.link.shown == {}
@@ -179,7 +180,7 @@ async def test_resync_of_everybody_reads_all_calendars_anew(tmp_path: Path, sour
         async with served.session().post("/v1/resync") as response:
             assert response.status == 202
             location = response.headers["Location"]
-        await served.eventually(lambda: served.desk.operations.all()[0].state == "done")
+        await eventually(lambda: served.desk.operations.all()[0].state == "done")
         operation = msgspec.convert(await served.get(location), Operation)
         audit = await served.get("/v1/audit")
     assert (operation.total, operation.done, operation.failed) == (30, 30, 1)
@@ -195,10 +196,10 @@ async def test_resync_of_a_user_who_is_being_read_reads_once_more(tmp_path: Path
         for _ in range(2):
             async with served.session().post(f"/v1/users/{USERS[0].guid}/resync") as response:
                 assert response.status == 202
-            await served.eventually(lambda: not served.engine._calendars.is_idle())
+            await eventually(lambda: not served.engine._calendars.is_idle())
         before = served.source.reads
         served.source.gate.set()
-        await served.eventually(lambda: all(each.state == "done" for each in served.desk.operations.all()))
+        await eventually(lambda: all(each.state == "done" for each in served.desk.operations.all()))
         assert served.source.reads == before + 2
 
 
@@ -220,7 +221,7 @@ async def test_reresolve_looks_for_the_mailbox_again_and_resync_does_not(tmp_pat
         ]:
             async with served.session().post(path, json=body) as response:
                 assert response.status == 202
-            await served.eventually(lambda: served.desk.operations.all()[0].state == "done")
+            await eventually(lambda: served.desk.operations.all()[0].state == "done")
             assert [await url_of(served, n) for n in range(3)] == [
                 served.source.url if n in moved else old for n in range(3)
             ]
@@ -233,12 +234,12 @@ async def test_a_mailbox_that_is_being_read_is_looked_for_afterwards(tmp_path: P
         served.source.gate.clear()
         served.source.tell("user0@corp.example", Priority.NOW)
         served.source.watched.clear()
-        await served.eventually(lambda: bool(served.engine._calendars._visiting))
+        await eventually(lambda: bool(served.engine._calendars._visiting))
         served.source.url = "https://new.corp.example/EWS/Exchange.asmx"
         async with served.session().post("/v1/reresolve") as response:
             assert response.status == 202
         served.source.gate.set()
-        await served.eventually(lambda: served.desk.operations.all()[0].state == "done")
+        await eventually(lambda: served.desk.operations.all()[0].state == "done")
         assert await url_of(served, 0) == served.source.url
 
 
@@ -281,7 +282,7 @@ async def test_whoever_leaves_meanwhile_counts_as_done(tmp_path: Path) -> None:
             assert response.status == 202
         served.link.remove(ANNA.guid)
         served.source.gate.set()
-        await served.eventually(lambda: served.desk.operations.all()[0].state == "done")
+        await eventually(lambda: served.desk.operations.all()[0].state == "done")
         assert served.desk.operations.all()[0].done == 2
 
 

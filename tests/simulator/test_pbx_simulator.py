@@ -28,9 +28,8 @@ from engine.simulator.pbx.state import (
     PbxUser,
     PresenceWrite,
 )
-from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 
 PASSWORD = "s3cret"
 ANNA = PbxUser(guid="b01", h323="anna", cn="Anna Berg", loc="master", emails=("anna@example.net",), groups=("sales",))

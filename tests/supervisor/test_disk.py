@@ -18,6 +18,7 @@ from engine.store.database import Database
 from engine.store.errors import DiskUnusable, PresencesNotKept
 from engine.store.presence import AcknowledgedPresences
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
 ANNA = "anna.mueller"
@@ -85,14 +86,14 @@ async def test_presences_go_on_from_memory_and_are_written_down_later(
             await served.settled()
             changed = shown(company, ANNA)
             assert changed != Presence("busy", "")
-            await served.eventually(lambda: served.service.seat.status().store is not None)
+            await eventually(lambda: served.service.seat.status().store is not None)
             assert NOT_KEPT in await served.concerns()
             status, problem = await served.ask(
                 "PATCH", "/v1/settings", {"changes": {"presence.language": "de"}}, If_Match="*"
             )
             assert (status, problem["type"]) == (507, "disk-unusable")
             assert (await served.get("/v1/status"))["state"] == "running"
-        await served.eventually(lambda: served.service.seat.status().store is None)
+        await eventually(lambda: served.service.seat.status().store is None)
         assert NOT_KEPT not in await served.concerns()
     written = len(company.pbx.ledger.writes)
     async with running_service(company, clock, tmp_path, None) as served:
@@ -192,8 +193,8 @@ async def test_a_state_directory_that_is_removed_is_made_again_with_all_that_is_
         shutil.rmtree(tmp_path / "state")
         await clock.advance(3600)
         await served.settled()
-        await served.eventually(lambda: (tmp_path / "state" / "engine.db").exists())
-        await served.eventually(lambda: served.service.seat.status().store is None)
+        await eventually(lambda: (tmp_path / "state" / "engine.db").exists())
+        await eventually(lambda: served.service.seat.status().store is None)
         assert served.service.seat.engine is not None
         remembered = set(served.service.seat.engine._writer.remembered())
         assert len(remembered) > 20
@@ -226,15 +227,15 @@ async def test_settings_take_effect_and_are_taken_back_although_the_history_cann
         await served.change({"presence.language": "de"}, confirm_within=60)
         with read_only_disk(monkeypatch, database_of(served)):
             await clock.advance(61)
-            await served.eventually(lambda: served.service.unconfirmed is None)
+            await eventually(lambda: served.service.unconfirmed is None)
             assert await served.value("presence.language") == "en"
             assert "versions-not-kept" in await served.concerns()
             served.file.write_text(company.settings().replace("[presence]", '[presence]\nlanguage = "fr"'))
             await served.service.reread()
             assert await served.value("presence.language") == "fr"
         await served.service._history._database.reopen()
-        await served.eventually(lambda: served.service._history_trouble is None)
-        await served.eventually(lambda: served.service.versions[0].action == "edited by hand")
+        await eventually(lambda: served.service._history_trouble is None)
+        await eventually(lambda: served.service.versions[0].action == "edited by hand")
         assert "versions-not-kept" not in await served.concerns()
         [newest, *_] = (await served.get("/v1/settings/history"))["versions"]
         assert (newest["action"], newest["changes"][0]["after"]) == ("edited by hand", "fr")

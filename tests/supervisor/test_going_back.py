@@ -9,6 +9,7 @@ import pytest
 
 from engine.simulator.company import Company
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
 
@@ -62,13 +63,13 @@ async def test_a_change_that_nobody_confirms_is_rolled_back(
         await clock.advance(59)
         assert await served.value("presence.language") == "de"
         await clock.advance(2)
-        await served.eventually(lambda: served.file.read_text() == before)
-        await served.eventually(lambda: served.service.unconfirmed is None)
+        await eventually(lambda: served.file.read_text() == before)
+        await eventually(lambda: served.service.unconfirmed is None)
         assert (await served.ask("POST", "/v1/settings/confirm"))[0] == 409
         assert "change-not-confirmed" not in await served.concerns()
         newest = (await served.get("/v1/settings"))["version"]
         assert (newest["action"], newest["actor"]) == ("rollback to 1", None)
-        await served.eventually(lambda: len(served.desk.audit.entries()) == 2)
+        await eventually(lambda: len(served.desk.audit.entries()) == 2)
         written_down = (await served.get("/v1/audit"))["entries"]
         assert [(each["action"], each["subject"]) for each in written_down] == [
             ("roll_back_settings", "presence.language"),
@@ -85,10 +86,10 @@ async def test_a_change_that_nobody_confirms_is_rolled_back_whatever_the_file_ha
         before = served.file.read_text()
         await served.change({"presence.language": "de"}, confirm_within=60)
         served.file.write_text(before + "[presence\n")
-        await served.eventually(lambda: served.service.file_trouble is not None)
+        await eventually(lambda: served.service.file_trouble is not None)
         await clock.advance(61)
-        await served.eventually(lambda: served.file.read_text() == before)
-        await served.eventually(lambda: served.service.unconfirmed is None)
+        await eventually(lambda: served.file.read_text() == before)
+        await eventually(lambda: served.service.unconfirmed is None)
         assert await served.value("presence.language") != "de"
         assert (await served.get("/v1/settings"))["version"]["action"] == "rollback to 1"
 
@@ -110,8 +111,8 @@ async def test_a_change_is_rolled_back_even_after_a_restart(
         await served.change({"presence.language": "de"}, confirm_within=60)
     await clock.advance(300)
     async with running_service(company, clock, tmp_path, None) as served:
-        await served.eventually(lambda: '"de"' not in served.file.read_text())
-        await served.eventually(lambda: len(served.desk.audit.entries()) == 2)
+        await eventually(lambda: '"de"' not in served.file.read_text())
+        await eventually(lambda: len(served.desk.audit.entries()) == 2)
         actions = [entry["action"] for entry in (await served.get("/v1/audit"))["entries"]]
         assert actions == ["roll_back_settings", "change_settings"]
 
@@ -130,7 +131,7 @@ async def languages_after(served: ServedService, *steps: str) -> list[str | None
                 assert (await served.ask("POST", "/v1/settings/confirm"))[0] == 200
             case "wait":
                 await served.clock.advance(61)
-                await served.eventually(lambda: served.service.unconfirmed is None)
+                await eventually(lambda: served.service.unconfirmed is None)
             case "edit":
                 text = re.sub('language = ".."', f'language = "{language}"', served.file.read_text())
                 served.file.write_text(text)
@@ -190,12 +191,12 @@ async def test_a_change_that_breaks_a_link_is_offered_for_rollback(
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
         await served.change({"pbx.master": "branch"})
-        await served.eventually(lambda: served.service.offered is not None)
+        await eventually(lambda: served.service.offered is not None)
         assert "change-broke-link" in await served.concerns()
         offered = (await served.get("/v1/settings"))["offered"]
         assert offered == 1
         await served.ask("POST", "/v1/settings/rollback", {"version": offered})
         await served.settled()
-        await served.eventually(lambda: served.service.offered is None)
+        await eventually(lambda: served.service.offered is None)
         assert "change-broke-link" not in await served.concerns()
         assert (await served.get("/v1/status"))["links"][0]["works"]

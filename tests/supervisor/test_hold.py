@@ -11,6 +11,7 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.simulator.company import Company
 from tests.support.clock import ManualClock
 from tests.support.command import command
+from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 from tests.support.tui import terminal
 
@@ -134,7 +135,7 @@ async def test_an_edit_made_while_the_engine_was_stopped_is_held_and_taken_back(
         assert shown(company) == before
         served.file.write_text(text)
         served.service.look_soon()
-        await served.eventually(lambda: served.service.seat.status().held is None)
+        await eventually(lambda: served.service.seat.status().held is None)
         await served.settled()
         assert shown(company) == before
 
@@ -146,7 +147,7 @@ async def test_a_change_that_begins_another_engine_is_held(
         await served.settled()
         before, engine = shown(company), served.service.seat.engine
         await served.change(EVERYBODY_IS_FREE | {"exchange.connections": 3})
-        await served.eventually(lambda: served.service.seat.engine not in (None, engine))
+        await eventually(lambda: served.service.seat.engine not in (None, engine))
         assert await held(served) is not None
         assert shown(company) == before
 
@@ -174,7 +175,7 @@ async def test_a_pbx_that_has_lost_its_users_clears_nobody(
             company.pbx.delete_user(person.guid)
         if at_once:
             await company.pbx.start()
-        await served.eventually(lambda: served.service.seat.status().held is not None)
+        await eventually(lambda: served.service.seat.status().held is not None)
         found = await held(served)
         assert found is not None
         assert found["users"] == found["of_users"] > 20
@@ -204,14 +205,14 @@ async def test_a_pbx_that_has_lost_what_users_are_chosen_by_clears_nobody(
             company.pbx.update_user(replace(user, groups=(), node="root", config=""))
         if at_once:
             await company.pbx.start()
-        await served.eventually(lambda: served.service.seat.status().held is not None)
+        await eventually(lambda: served.service.seat.status().held is not None)
         found = await held(served)
         assert found is not None
         assert found["users"] == found["of_users"] > 20
         assert shown(company) == before
         for user in users:
             company.pbx.update_user(user)
-        await served.eventually(lambda: served.service.seat.status().held is None)
+        await eventually(lambda: served.service.seat.status().held is None)
         await served.settled()
         assert shown(company) == before
 
@@ -226,7 +227,7 @@ async def test_what_was_confirmed_is_not_held_again_by_a_restart_in_the_middle(
         assert await held(served) is not None
         status, _ = await served.ask("POST", "/v1/hold/confirm")
         assert status == 200
-        await served.eventually(lambda: CLEARED in {shown(company)[guid] for guid in before})
+        await eventually(lambda: CLEARED in {shown(company)[guid] for guid in before})
     left = {guid for guid, each in shown(company).items() if each != CLEARED}
     assert 0 < len(left) < len(before)
     quick = tomlkit.parse((tmp_path / "etc" / "calendar-engine.toml").read_text())

@@ -7,17 +7,18 @@ from typing import Any
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.exchange.authentication import Seen
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
 
 async def probed(served: ServedService, question: dict[str, Any]) -> list[dict[str, Any]]:
     _, operation = await served.ask("POST", "/v1/probes/exchange", question)
-    while True:
+
+    async def rungs() -> list[dict[str, Any]]:
         probe = await served.get(f"/v1/probes/{operation['id']}")
-        if probe["operation"]["state"] != "running":
-            rungs: list[dict[str, Any]] = probe["rungs"]
-            return rungs
-        await asyncio.sleep(0.02)
+        return [] if probe["operation"]["state"] == "running" else list(probe["rungs"])
+
+    return await eventually(rungs)
 
 
 async def test_engine_probes_restarts_and_changes_try_a_wrong_password_twice(
@@ -27,11 +28,11 @@ async def test_engine_probes_restarts_and_changes_try_a_wrong_password_twice(
     seen = company.exchange.log_ins
     for _ in range(2):
         async with running_service(company, clock, tmp_path, company.settings()) as served:
-            await served.eventually(lambda: "login-refused" in {each.slug for each in troubles(served)})
+            await eventually(lambda: "login-refused" in {each.slug for each in troubles(served)})
             await asyncio.gather(*(probed(served, {"user": "anna.mueller@corp.example"}) for _ in range(2)))
             await served.change({"exchange.connections": 3})
             await served.change({"exchange.connections": 4})
-            await served.eventually(lambda: "login-refused" in {each.slug for each in troubles(served)})
+            await eventually(lambda: "login-refused" in {each.slug for each in troubles(served)})
     assert seen[Seen.REFUSED] == 2
 
 
@@ -39,7 +40,7 @@ async def test_the_pause_is_told_and_who_asks_ends_it(company: Company, clock: M
     right = dict(company.exchange.accounts)
     company.exchange.accounts.update(dict.fromkeys(right, "something else"))
     async with running_service(company, clock, tmp_path, company.settings()) as served:
-        await served.eventually(lambda: "paused until" in str(troubles(served)))
+        await eventually(lambda: "paused until" in str(troubles(served)))
         [concern] = [each for each in (await served.get("/v1/status"))["concerns"] if each["link"] == "Exchange"]
         assert "paused until" in concern["trouble"]["detail"]
         assert "calendar-engine log-in retry" in concern["trouble"]["remedy"]
@@ -61,12 +62,12 @@ async def test_the_pause_is_told_and_who_asks_ends_it(company: Company, clock: M
 async def test_another_password_is_tried_at_once(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     company.exchange.accounts.update(dict.fromkeys(company.exchange.accounts, "the new one"))
     async with running_service(company, clock, tmp_path, company.settings()) as served:
-        await served.eventually(lambda: "paused until" in str(troubles(served)))
+        await eventually(lambda: "paused until" in str(troubles(served)))
         await served.ask("PUT", "/v1/secrets/exchange.password", {"value": "the new one"})
         await served.settled()
-        await served.eventually(lambda: served.service.seat.status().exchange.works)
+        await eventually(lambda: served.service.seat.status().exchange.works)
         await served.ask("PUT", "/v1/secrets/exchange.password", {"value": EXCHANGE_PASSWORD.reveal()})
-        await served.eventually(lambda: "paused until" in str(troubles(served)))
+        await eventually(lambda: "paused until" in str(troubles(served)))
     assert company.exchange.log_ins[Seen.REFUSED] == 4, "two for each of two wrong ones"
 
 
@@ -77,10 +78,10 @@ async def test_the_password_of_the_app_object_is_spared_as_well(
         await served.settled()
         for _ in range(4):
             await served.ask("PUT", "/v1/secrets/pbx.password", {"value": "wrong"})
-            await served.eventually(lambda: "pbx-login-refused" in {each.slug for each in troubles(served)})
+            await eventually(lambda: "pbx-login-refused" in {each.slug for each in troubles(served)})
         for _ in range(4):
             await served.ask("POST", "/v1/probes/pbx", {})
-        await served.eventually(lambda: "paused until" in str(troubles(served)))
+        await eventually(lambda: "paused until" in str(troubles(served)))
         refused = [login for login in company.pbx.ledger.logins if not login.accepted]
         assert len(refused) == 2
         await served.ask("PUT", "/v1/secrets/pbx.password", {"value": PBX_PASSWORD.reveal()})

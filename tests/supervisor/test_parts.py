@@ -24,6 +24,7 @@ from engine.sync.reconciler import ClockStepDetector, Engine
 from engine.sync.task_supervisor import TaskSupervisor
 from engine.sync.writer import Writer
 from tests.support.api import InstantLink, InstantSource
+from tests.support.eventually import eventually
 from tests.support.parts import Place, Plant, running
 
 
@@ -90,10 +91,10 @@ async def test_a_mistake_in_a_part_ends_no_other_and_the_part_starts_again(
     plant = Plant(monkeypatch, part.owner, part.function, part.when)
     async with running(tmp_path) as place:
         await part.provoke(place)
-        await place.eventually(lambda: plant.broke)
+        await eventually(lambda: plant.broke)
         await place.until_status_has(f"{name}: RuntimeError")
         await place.everything_works()
-        await place.eventually(lambda: plant.again)
+        await eventually(lambda: plant.again)
         assert "part-failed" in await place.ask("/v1/status", place.socket)
     assert caplog.text.count("internal error in") == 1
     assert caplog.text.count("RuntimeError: planted") == 1

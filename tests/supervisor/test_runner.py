@@ -1,6 +1,7 @@
 """An engine that fails makes room for another: never two at once, no start and no end waits for it."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.api import InstantLink, InstantSource, Workshop
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.parts import SPEED, USERS, Plant, running
 
 SOMEBODY = Author(uid=0, pid=1, user="root")
@@ -67,11 +69,15 @@ async def test_another_engine_takes_the_place_of_one_that_fails_and_none_runs_be
 
     monkeypatch.setattr(Engine, "run", failing)
     async with running(tmp_path, Doubting) as place:
+
+        def replaced(engine: Engine) -> bool:
+            return place.workshop.engines[-1] is not engine
+
         await place.everything_works()
         for _ in range(2):
             failed = place.workshop.engines[-1]
             fails.set()
-            await place.eventually(lambda failed=failed: place.workshop.engines[-1] is not failed)  # type: ignore[misc]
+            await eventually(functools.partial(replaced, failed))
             await place.everything_works()
         await place.until_status_has("running the engine: RuntimeError, 2 times")
     assert (CountedLink.most, CountedLink.running) == (1, 0)
@@ -126,8 +132,8 @@ async def test_an_edit_is_not_lost_by_a_mistake(tmp_path: Path, monkeypatch: pyt
         await place.everything_works()
         plant = Plant(monkeypatch, Supervisor, "_plan")
         language = place.edit_the_file()
-        await place.eventually(lambda: plant.broke)
-        await place.eventually(lambda: place.language == language)
+        await eventually(lambda: plant.broke)
+        await eventually(lambda: place.language == language)
 
 
 async def test_neither_another_engine_nor_the_end_waits_for_a_source_that_cannot_be_closed(

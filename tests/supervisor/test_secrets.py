@@ -10,6 +10,7 @@ from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.store import secret_sources
 from engine.store.secrets import SecretsFileExposed
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.service import running_service
 
 MONDAY = date(2026, 3, 2)
@@ -53,7 +54,7 @@ async def test_another_password_restarts_what_uses_it(company: Company, clock: M
         await served.settled()
         status, answer = await served.ask("PUT", "/v1/secrets/pbx.password", {"value": "wrong"})
         assert (status, answer["restarted"]) == (200, ["PBX link", "calendars"])
-        await served.eventually(lambda: "change-broke-link" in {each.slug for each in served.service.concerns()})
+        await eventually(lambda: "change-broke-link" in {each.slug for each in served.service.concerns()})
         await served.ask("PUT", "/v1/secrets/pbx.password", {"value": PBX_PASSWORD.reveal()})
         await served.settled()
         assert "change-broke-link" not in await served.concerns()

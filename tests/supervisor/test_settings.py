@@ -8,6 +8,7 @@ from engine.core.presence.model import CLEARED
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from tests.support.api import EventReader
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.service import ServedService, changes_of, running_service
 
 
@@ -62,10 +63,10 @@ async def test_who_takes_part_and_the_pace_change_without_a_restart(
         shown = company.pbx.calendar_presence(anna.guid)
         answer = await served.change({"pbx.users.exclude.names": ["anna.*"], "pbx.writes_per_second": 500})
         assert (answer["live"], answer["restarted"]) == (["users", "writing"], [])
-        await served.eventually(lambda: company.pbx.calendar_presence(anna.guid) == CLEARED)
+        await eventually(lambda: company.pbx.calendar_presence(anna.guid) == CLEARED)
         assert (await served.ask("GET", f"/v1/users/{anna.guid}"))[0] == 404
         await served.change({"pbx.users.exclude.names": None})
-        await served.eventually(lambda: company.pbx.calendar_presence(anna.guid) == shown)
+        await eventually(lambda: company.pbx.calendar_presence(anna.guid) == shown)
     assert len(company.pbx.ledger.logins) == 1
 
 

@@ -13,6 +13,7 @@ from engine.store.audit import AuditRecord, AuditTrail
 from engine.store.database import Database
 from engine.store.errors import StoreUnusable
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.service import changes_of, running_service
 
 
@@ -22,11 +23,11 @@ async def test_an_edit_by_hand_is_noticed_and_checked(company: Company, clock: M
     async with running_service(company, clock, tmp_path, good) as served:
         await served.settled()
         served.file.write_text(good.replace("[presence]", '[presence]\nlanguage = "de"'))
-        await served.eventually(lambda: "Beschäftigt" in company.pbx.calendar_presence(anna.guid).note)
+        await eventually(lambda: "Beschäftigt" in company.pbx.calendar_presence(anna.guid).note)
         assert (await served.get("/v1/settings"))["version"]["action"] == "edited by hand"
 
         served.file.write_text(good.replace("[presence]", "[presence]\nlanguage = 7"))
-        await served.eventually(lambda: served.service.file_trouble is not None)
+        await eventually(lambda: served.service.file_trouble is not None)
         assert "edit-not-in-force" in await served.concerns()
         settings = await served.get("/v1/settings")
         assert [each["key"] for each in settings["problems"]] == ["presence.language"]
@@ -38,7 +39,7 @@ async def test_an_edit_by_hand_is_noticed_and_checked(company: Company, clock: M
         assert "edit-not-in-force" not in await served.concerns()
 
         served.file.unlink()
-        await served.eventually(lambda: served.service.file_trouble is not None)
+        await eventually(lambda: served.service.file_trouble is not None)
         assert (await served.get("/v1/status"))["state"] == "running"
 
 
@@ -49,7 +50,7 @@ async def test_an_edit_is_read_when_asked_to_even_if_the_file_looks_the_same(
         await served.settled()
         served.service.look_soon()
         served.file.unlink()
-        await served.eventually(lambda: served.service.file_trouble is not None)
+        await eventually(lambda: served.service.file_trouble is not None)
         assert "edit-not-in-force" in await served.concerns()
 
 
@@ -95,7 +96,7 @@ async def test_the_audit_log_survives_a_full_disk(
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         monkeypatch.setattr(AuditTrail, "add", full)
         await served.change({"presence.language": "de"})
-        await served.eventually(lambda: refused == [1])
+        await eventually(lambda: refused == [1])
         monkeypatch.setattr(AuditTrail, "add", add)
         await served.change({"presence.language": "fr"})
     async with running_service(company, clock, tmp_path, None) as served:

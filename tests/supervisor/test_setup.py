@@ -1,6 +1,5 @@
 """The guided set-up over the API: answers, checks on both simulators, and putting it into force."""
 
-import asyncio
 import json
 import stat
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from tests.support.clock import ManualClock
 from tests.support.command import Ended, command
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.service import ServedService, changes_of, running_service
 
 SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
@@ -28,12 +27,12 @@ async def check(served: ServedService, step: str) -> Any:
     await answer(served, step=step)
     status, operation = await served.ask("POST", "/v1/setup/check")
     assert status == 202, operation
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            now: Any = (await served.get("/v1/setup"))["step"]
-            if now["check"]["state"] != "running":
-                return now
-            await asyncio.sleep(0.02)
+
+    async def over() -> Any:
+        now = (await served.get("/v1/setup"))["step"]
+        return now if now["check"]["state"] != "running" else None
+
+    return await eventually(over)
 
 
 def failed(step: Any) -> list[str]:

@@ -1,6 +1,5 @@
 """Probes and previews of a running service: over its API, and as commands."""
 
-import asyncio
 import json
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from engine.simulator.company import EXCHANGE_PASSWORD, Company
 from engine.sync.views import UserDetails
 from tests.support.clock import ManualClock
 from tests.support.command import command
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
 ANNA = "anna.mueller@corp.example"
@@ -25,11 +24,12 @@ async def over(served: ServedService, path: str, body: Any) -> str:
     """Begin an operation, wait until it is over, and return where its result is."""
     status, operation = await served.ask("POST", path, body)
     assert status == 202, operation
-    async with asyncio.timeout(PATIENCE):
-        while operation["state"] == "running":
-            await asyncio.sleep(0.02)
-            operation = await served.get(f"/v1/operations/{operation['id']}")
-    assert operation["state"] == "done"
+
+    async def state() -> str:
+        now = await served.get(f"/v1/operations/{operation['id']}")
+        return "" if now["state"] == "running" else str(now["state"])
+
+    assert await eventually(state) == "done"
     return f"{path.rpartition('/')[0] if 'probes' in path else path}/{operation['id']}"
 
 
@@ -88,7 +88,7 @@ async def test_a_probe_can_be_called_off(company: Company, clock: ManualClock, t
         status, operation = await served.ask("DELETE", f"/v1/operations/{operation['id']}")
         assert (status, operation["state"]) == (200, "cancelled")
         assert len((await served.get(f"/v1/probes/{operation['id']}"))["rungs"]) < 9
-        await served.eventually(lambda: company.pbx.connections <= 1)
+        await eventually(lambda: company.pbx.connections <= 1)
 
 
 async def test_the_commands_show_ladders(company: Company, clock: ManualClock, tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.exchanges import traced
-from tests.support.patience import PATIENCE
 from tests.support.serving import serving
 from tests.support.unwatched import Unwatched
 
@@ -164,13 +164,6 @@ class ServedEngine:
         async with asyncio.timeout(PATIENCE):
             await self.engine.settled()
 
-    async def eventually(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                if condition():
-                    return
-                await asyncio.sleep(0.01)
-
 
 class Workshop:
     """Makes engines that ask `source`, and links that know `users`; `asks` as `served_engine` has it.
@@ -247,7 +240,7 @@ async def served_engine(
         engine, link = workshop.engines[0], workshop.links[0]
         served = ServedEngine(engine, site.desk, source, link, clock, socket, site.parts, premises.exchanges)
         async with serving(site, socket, patience):
-            await served.eventually(lambda: link.has_told_users)
+            await eventually(lambda: link.has_told_users)
             try:
                 yield served
             finally:
@@ -259,7 +252,7 @@ async def an_exchange(served: ServedEngine, **changes: Any) -> None:
     """Have an exchange captured and written down."""
     captured = served.log.capture.status().captured
     served.log.capture.take(traced(**changes))
-    await served.eventually(lambda: served.log.capture.status().captured > captured)
+    await eventually(lambda: served.log.capture.status().captured > captured)
 
 
 class EventReader:

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -22,9 +22,9 @@ from engine.simulator.world.world import ZoneTold
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.exchanges import traced
 from tests.support.hostile import HOSTILE, LONG, NAME
-from tests.support.patience import PATIENCE
 from tests.support.serving import serving
 from tests.support.site import collect_cancelled_handshakes, ews_schema
 
@@ -132,7 +132,7 @@ class HostileSite:
     async def settled(self) -> None:
         """Wait until everybody was read, or is known to have a problem."""
         seat = self.site.service.seat
-        await self.eventually(lambda: seat.engine is not None)
+        await eventually(lambda: seat.engine is not None)
         assert seat.engine is not None
         async with asyncio.timeout(PATIENCE):
             await seat.engine.settled()
@@ -143,14 +143,7 @@ class HostileSite:
         capture, rows = self.site.premises.exchanges.capture, list[EntryRow]()
         capture.observe(rows.extend)
         capture.take(traced(failure=NAME))
-        await self.eventually(lambda: any(row.failure == NAME for row in rows))
-
-    async def eventually(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                if condition():
-                    return
-                await asyncio.sleep(0.01)
+        await eventually(lambda: any(row.failure == NAME for row in rows))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from tests.support.api import NINE, PASSWORDS, SETTINGS, InstantLink, InstantSource, Workshop, people
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.ports import free_port
 
 USERS = people(5)
@@ -56,27 +56,26 @@ class Place:
         settings = self.site.service.settings
         return settings.presence.language if settings else ""
 
-    async def eventually(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 - what is waited for is on the other side of a socket
-                await asyncio.sleep(0.01)
-
     async def ask(self, path: str, socket: Path | None = None) -> str:
         """Return the answer, however often it has to be asked for."""
         connector = aiohttp.UnixConnector(str(socket)) if socket else aiohttp.TCPConnector()
         base = "http://localhost" if socket else f"http://127.0.0.1:{self.metrics_port}"
-        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession(base, connector=connector) as session:
-            while True:
+        async with aiohttp.ClientSession(base, connector=connector) as session:
+
+            async def answer() -> str:
                 with contextlib.suppress(aiohttp.ClientError):
                     async with session.get(path) as response:
                         assert response.status == 200, await response.text()
                         return await response.text()
-                await asyncio.sleep(0.01)
+                return ""
+
+            return await eventually(answer)
 
     async def until_status_has(self, words: str) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while words not in await self.ask("/v1/status", self.socket):  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.01)
+        async def it_has() -> bool:
+            return words in await self.ask("/v1/status", self.socket)
+
+        await eventually(it_has)
 
     def edit_the_file(self) -> str:
         language = next(self.languages)
@@ -95,17 +94,17 @@ class Place:
 
     async def everything_works(self) -> None:
         """Calendar to presence, the local API at both sockets, metrics, operations, and the settings file."""
-        await self.eventually(lambda: self.site.service.seat.engine in self.workshop.engines[-1:])
-        await self.eventually(lambda: self.link.has_told_users)
+        await eventually(lambda: self.site.service.seat.engine in self.workshop.engines[-1:])
+        await eventually(lambda: self.link.has_told_users)
         newcomer = next(self.newcomers)
         self.link.tell(newcomer)
-        await self.eventually(lambda: self.link.shown.get(newcomer.guid, Presence()).activity == "busy")
+        await eventually(lambda: self.link.shown.get(newcomer.guid, Presence()).activity == "busy")
         for socket in (self.socket, read_only_twin(self.socket)):
             assert newcomer.name in await self.ask(f"/v1/users?filter={newcomer.name}", socket)
         assert "calendar_engine_" in await self.ask("/metrics")
-        await self.eventually(self.begin_operation())
+        await eventually(self.begin_operation())
         language = self.edit_the_file()
-        await self.eventually(lambda: self.language == language)
+        await eventually(lambda: self.language == language)
 
 
 @asynccontextmanager

@@ -7,13 +7,13 @@ import os
 import struct
 import sys
 import termios
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pyte
 
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 
 OF_THIS_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "PYTHONIOENCODING", "PYTHONUTF8"}
 MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
@@ -68,15 +68,7 @@ class PseudoTerminal:
         self._master = -1
 
     async def shows(self, text: str) -> None:
-        await self.until(lambda: text in self.text(), lambda: f"{text!r} is not in\n{self.text()}")
-
-    async def until(self, condition: Callable[[], bool], describe: Callable[[], str] = str) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not condition():  # noqa: ASYNC110 - what a program draws rings no bell
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(describe()) from None
+        await eventually(lambda: text in self.text(), lambda: f"{text!r} is not in\n{self.text()}")
 
     async def quiet(self) -> None:
         """Return when nothing was written for a while."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import TypeVar, TypeVarTuple, Unpack
 
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE
 from tests.support.silence import unacknowledged
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from engine.supervisor.supervisor import Supervisor
 from engine.sync.clocks import SteadyClock
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.serving import serving
 from tests.support.site import collect_cancelled_handshakes
 
@@ -71,17 +71,10 @@ class ServedService:
 
     async def settled(self) -> None:
         """Wait until there is an engine and the PBX shows what it ought to."""
-        await self.eventually(lambda: self.service.seat.engine is not None)
+        await eventually(lambda: self.service.seat.engine is not None)
         assert self.service.seat.engine is not None
         async with asyncio.timeout(PATIENCE):
             await self.service.seat.engine.settled()
-
-    async def eventually(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                if condition():
-                    return
-                await asyncio.sleep(0.01)
 
 
 def changes_of(text: str) -> dict[str, Any]:

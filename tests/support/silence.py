@@ -9,6 +9,8 @@ import termios
 
 import pytest
 
+from tests.support.eventually import eventually
+
 SO_ATTACH_FILTER = 26
 """asm-generic/socket.h; Python has no name for it."""
 TAKE_NOTHING = bytes((0x06, 0, 0, 0, 0, 0, 0, 0))
@@ -28,8 +30,7 @@ async def fall_silent(transport: asyncio.BaseTransport | None) -> None:
     """
     assert transport is not None
     plain = transport.get_extra_info("socket")
-    while unacknowledged(plain.fileno()):  # noqa: ASYNC110 (the system tells nobody)
-        await asyncio.sleep(0.01)
+    await eventually(lambda: not unacknowledged(plain.fileno()))
     plain.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(_Program(1, TAKE_NOTHING)))
 
 

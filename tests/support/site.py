@@ -28,7 +28,7 @@ from engine.sync.clocks import SteadyClock
 from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 
 T = TypeVar("T")
 
@@ -55,22 +55,9 @@ class Site:
 
     async def happens(self, kind: type[T], where: Callable[[T], bool] = lambda _: True) -> T:
         """Wait for something to be reported, since the beginning."""
-        found: list[T] = []
-
-        def reported() -> bool:
-            found.extend(each for each in self.happenings if isinstance(each, kind) and where(each))
-            return bool(found)
-
-        await self.eventually(reported)
-        return found[0]
-
-    async def eventually(self, condition: Callable[[], bool]) -> None:
-        """Wait for news from a simulator to have its effect."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                if condition():
-                    return
-                await asyncio.sleep(0.01)
+        return (await eventually(lambda: [each for each in self.happenings if isinstance(each, kind) and where(each)]))[
+            0
+        ]
 
     async def pass_time(self, minutes: float) -> None:
         await self.clock.advance(minutes * 60)

@@ -19,7 +19,7 @@ from engine.server.sockets import open_sockets
 from engine.server.state import ApiState
 from engine.simulator.world import World
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.serving import once
 from tests.support.site import Site, running_site
 
@@ -59,13 +59,9 @@ class Terminal:
     async def shows(self, text: str) -> None:
         await self.eventually(lambda: text in self.grid(), lambda: f"{text!r} is not in\n{self.grid()}")
 
-    async def eventually(self, condition: Callable[[], bool], describe: Callable[[], str] = str) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not condition():
-                    await self.pilot.pause(0.02)
-        except TimeoutError:
-            raise AssertionError(describe()) from None
+    async def eventually(self, condition: Callable[[], bool], otherwise: Callable[[], object] | None = None) -> None:
+        """Wait as everywhere, while the program draws."""
+        await eventually(condition, otherwise or self.grid, between=self.pilot.pause)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from engine.pbx.events import UsersComplete
 from engine.simulator.pbx.server import PbxSimulator
 from engine.sync.clocks import SteadyClock
 from tests.pbx.support import PASSWORD, pbx_user, running_link, settings_for
+from tests.support.eventually import eventually
 from tests.sync.writing import running_writer
 
 IN_FLIGHT = 10
@@ -65,8 +66,7 @@ async def flood(users: int, per_second: float, speed: float, directory: Path) ->
         PbxSimulator(clock, password=PASSWORD, users=everybody) as pbx,
         running_link(settings_for(pbx), clock) as (link, heard),
     ):
-        async with asyncio.timeout(120):
-            await heard.first(UsersComplete)
+        await heard.first(UsersComplete)
         copied_in = time.monotonic() - begun
         counting = CountingLink(link)
         guids = [user.guid for user in everybody]
@@ -79,9 +79,7 @@ async def flood(users: int, per_second: float, speed: float, directory: Path) ->
                 for guid in guids:
                     desk.desire(guid, Presence("busy", f"change {change}"))
                 await asyncio.sleep(0.25 / speed)
-            async with asyncio.timeout(240):
-                while not desk.writer.is_idle():  # noqa: ASYNC110 - it is a matter of the PBX
-                    await asyncio.sleep(0.02)
+            await eventually(desk.writer.is_idle)
             grown_by = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
     newest = Presence("busy", "change 3")

@@ -7,6 +7,7 @@ import pytest
 
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import running_site
 
 
@@ -25,7 +26,7 @@ async def test_after_the_clock_was_set_back_presences_are_those_of_the_right_tim
         await site.settled()
         clock.set_back(by)
         assert site.wrong() != {}
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
 
 
 async def test_after_the_clock_was_put_ahead_presences_are_those_of_the_right_time(tmp_path: Path) -> None:
@@ -35,5 +36,5 @@ async def test_after_the_clock_was_put_ahead_presences_are_those_of_the_right_ti
         await site.settled()
         before = {person.name: site.shown(person) for person in world.people}
         await clock.advance_to(world.instant("10:15"))
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         assert {person.name: site.shown(person) for person in world.people} != before

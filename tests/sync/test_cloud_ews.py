@@ -29,6 +29,7 @@ from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, ConnectionRestored, Event, Side, UserTrouble
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import Site, collect_cancelled_handshakes, ews_schema, tasks_of
 
 CLIENT = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
@@ -130,7 +131,7 @@ async def test_revoked_tokens_are_replaced_by_one_and_nobody_notices(cloud: Clou
         await site.settled()
         # Streams have connections of their own: none of them is about to begin when the tokens end.
         listened_to = sum(1 for each in cloud.company.world.people if each.mailbox and each.may_impersonate)
-        await site.eventually(lambda: site.engine.status().watched == listened_to)
+        await eventually(lambda: site.engine.status().watched == listened_to)
         cloud.entra.revoke_tokens()
         for person in cloud.company.world.people:
             site.engine.resync(person.guid)

@@ -31,6 +31,7 @@ from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, ConnectionRestored, Side, UserRecovered, UserTrouble
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import Site, ews_schema, running_engine, running_site
 
 MONDAY = date(2026, 3, 2)
@@ -104,10 +105,10 @@ async def test_while_exchange_is_down_presences_still_end_in_time(
         before = {each.guid: site.shown(each) for each in company.world.people}
         await company.exchange.refuse_connections()
         await clock.advance(30 * 60)
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         ended = [each for each in company.world.people if before[each.guid].activity and not site.shown(each).activity]
         assert ended
-        await site.eventually(lambda: site.engine.status().watched == 0)
+        await eventually(lambda: site.engine.status().watched == 0)
         await clock.advance(3 * 60)
         await trouble(site, Side.EXCHANGE, ExchangeUnreachable)
 
@@ -123,7 +124,7 @@ async def test_after_a_restart_without_exchange_presences_still_end_in_time(
     async with company:
         company.pbx.behaviour.answers_presence = what != "not confirmed"
         async with running_engine(company, clock, tmp_path, tables) as site:
-            await (site.eventually(lambda: len(busy()) > 5) if what == "not confirmed" else site.settled())
+            await (eventually(lambda: len(busy()) > 5) if what == "not confirmed" else site.settled())
         before = busy()
         written = len(company.pbx.ledger.writes)
         company.pbx.behaviour.answers_presence = True
@@ -136,7 +137,7 @@ async def test_after_a_restart_without_exchange_presences_still_end_in_time(
             assert busy() == before
             assert len(company.pbx.ledger.writes) == written
             await clock.advance(12 * 60 * 60)
-            await site.eventually(lambda: not busy())
+            await eventually(lambda: not busy())
         assert len(before) > 5
 
 
@@ -300,7 +301,7 @@ async def test_a_log_in_page_that_comes_in_the_middle_of_work_is_the_services_tr
         await trouble(site, Side.EXCHANGE, LoginPage)
         assert not site.engine.status().exchange.works
         company.exchange.faults.clear()
-        await site.eventually(lambda: site.engine.status().exchange.works)
+        await eventually(lambda: site.engine.status().exchange.works)
 
 
 @pytest.mark.parametrize("code", ["ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"])
@@ -337,7 +338,7 @@ async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock
     anna = company.world.person("anna.mueller")
     slow = company.exchange.faults.add(Delay(30), operation="FindItem", mailbox=anna.mailbox or "")
     async with company, running_engine(company, clock, tmp_path, {}) as site:
-        await site.eventually(lambda: set(site.wrong()) == {"anna.mueller"})
+        await eventually(lambda: set(site.wrong()) == {"anna.mueller"})
         assert not [each for each in site.happenings if isinstance(each, ConnectionLost)]
         company.exchange.faults.clear(slow)
 
@@ -416,9 +417,9 @@ async def test_who_is_deselected_is_cleared_although_the_pbx_refuses_it_at_first
         company.pbx.behaviour.refused_presence[busy.guid] = "object locked"
         outside = {"pbx": {"users": {"exclude": {"names": [busy.name]}}}}
         site.engine.adjust(read_settings(company.settings(**outside), default_zone=company.world.zone))
-        await site.eventually(lambda: len(company.pbx.ledger.writes_of(busy.guid)) > before)
+        await eventually(lambda: len(company.pbx.ledger.writes_of(busy.guid)) > before)
         company.pbx.behaviour.refused_presence.clear()
-        await site.eventually(lambda: company.pbx.calendar_presence(busy.guid) == CLEARED)
+        await eventually(lambda: company.pbx.calendar_presence(busy.guid) == CLEARED)
         await site.happens(UserTrouble, lambda each: each.user.guid == busy.guid)
 
 
@@ -429,7 +430,7 @@ async def test_deleted_and_deselected_users_are_cleared(company: Company, clock:
             busy = company.world.person("kweiss")
             assert site.shown(busy) != CLEARED
             company.pbx.delete_user(busy.guid)
-            await site.eventually(lambda: site.engine.status().users == len(company.world.people) - 1)
+            await eventually(lambda: site.engine.status().users == len(company.world.people) - 1)
             await site.settled()
             assert site.engine.status().refused == ()
         selection = {"pbx": {"users": {"exclude": {"names": ["juergen.*"]}}}}
@@ -453,4 +454,4 @@ async def test_a_user_given_an_address_while_running_is_found_at_once(
         assert company.pbx.calendar_presence(row.guid) == CLEARED
         company.pbx.update_user(replace(row, emails=("anna.mueller@corp.example",)))
         anna = company.world.person("anna.mueller")
-        await site.eventually(lambda: company.pbx.calendar_presence(row.guid) == site.expected(anna))
+        await eventually(lambda: company.pbx.calendar_presence(row.guid) == site.expected(anna))

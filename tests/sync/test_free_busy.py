@@ -16,6 +16,7 @@ from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, ReadingRestricted, ReadingUnrestricted, UserTrouble
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import LOOK, Site, ews_schema, running_engine
 
 PRESENCE: dict[str, object] = {"show_subject": True}
@@ -145,7 +146,7 @@ async def test_with_the_right_everybody_is_read_in_details_again(
     async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}, network_clock) as site:
         await site.settled()
         watched = [each for each in company.world.people if each.mailbox and each.may_impersonate]
-        await site.eventually(lambda: site.engine.status().watched == len(watched))
+        await eventually(lambda: site.engine.status().watched == len(watched))
         company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation="FindItem")
         for person in watched:
             site.engine.resync(person.guid)

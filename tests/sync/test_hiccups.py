@@ -19,6 +19,7 @@ from engine.simulator.world import Person, World
 from engine.simulator.world.scenarios import BERLIN, corp_world
 from engine.sync.events import ConnectionLost, ConnectionRestored, ReadingRestricted, Side, UserTrouble
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import Site, ews_schema, running_engine
 
 MONDAY = date(2026, 3, 2)
@@ -177,7 +178,7 @@ async def test_autodiscover_in_trouble_says_nothing_of_users(
         await site.happens(ConnectionLost, lambda each: each.side is Side.EXCHANGE)
         assert [each for each in site.happenings if isinstance(each, UserTrouble)] == []
         company.exchange.faults.clear()
-        await site.eventually(lambda: busy(site) == set(NAMES))
+        await eventually(lambda: busy(site) == set(NAMES))
 
 
 @pytest.mark.parametrize("effect", [Reply(403), RedirectAddress("anna@tenant.example")], ids=["403", "redirect"])
@@ -253,7 +254,7 @@ async def test_denied_for_every_candidate_is_one_problem_of_the_service(
         assert [each for each in site.happenings if isinstance(each, UserTrouble)] == []
         asked = len(company.exchange.ledger.records(operation="ResolveNames"))
         await network_clock.advance(55)
-        await site.eventually(lambda: len(company.exchange.ledger.records(operation="ResolveNames")) <= asked + 1)
+        await eventually(lambda: len(company.exchange.ledger.records(operation="ResolveNames")) <= asked + 1)
 
 
 async def test_exchange_works_when_somebodys_calendar_is_read(

@@ -11,6 +11,7 @@ from engine.simulator.faults import Delay
 from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine, running_site
 
 
@@ -35,7 +36,7 @@ async def test_200_mailboxes_through_8_lanes_cost_8_handshakes_and_no_other_401(
         assert site.wrong() == {}
 
         # Until the last stream has begun, its connection is there and its log-in is not.
-        await site.eventually(lambda: site.engine.status().watched == 200)
+        await eventually(lambda: site.engine.status().watched == 200)
         ledger = site.company.exchange.ledger
         assert ledger.operations["FindItem"] >= 200
         assert ledger.operations["Subscribe"] == 200

@@ -9,6 +9,7 @@ from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionRestored, Side
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine
 
 
@@ -23,9 +24,9 @@ async def test_presences_are_written_while_users_are_still_copied(tmp_path: Path
         Company(world, tmp_path, clock, schema=ews_schema()) as company,
         running_engine(company, clock, tmp_path, tables, network) as site,
     ):
-        await site.eventually(lambda: site.engine.status().users > 20)
+        await eventually(lambda: site.engine.status().users > 20)
         site.company.pbx.behaviour.answers_replication = False
-        await site.eventually(lambda: len(site.company.pbx.ledger.writes) > 10)
+        await eventually(lambda: len(site.company.pbx.ledger.writes) > 10)
         assert site.engine.status().users < 150
         assert not any(isinstance(each, ConnectionRestored) and each.side is Side.PBX for each in site.happenings)
         site.company.pbx.behaviour.answers_replication = True

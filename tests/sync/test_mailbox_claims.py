@@ -15,6 +15,7 @@ from engine.simulator.world import Person, World
 from engine.simulator.world.scenarios import BERLIN, corp_world
 from engine.sync.events import UserTrouble
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import Site, ews_schema, running_engine
 
 MONDAY = date(2026, 3, 2)
@@ -80,10 +81,10 @@ async def test_the_notice_ends_when_the_other_user_has_another_mailbox(tmp_path:
         await site.settled()
         assert set(noticed(site)) == {"anna", "anna-soft"}
         company.pbx.delete_user(SOFT.guid)
-        await site.eventually(lambda: noticed(site) == {})
+        await eventually(lambda: noticed(site) == {})
         company.pbx.add_user(PbxUser(guid=SOFT.guid, h323="anna-soft", cn="Anna Soft", emails=("bert@corp.example",)))
-        await site.eventually(lambda: noticed(site) == {"bert": "mailbox-shared", "anna-soft": "mailbox-shared"})
-        await site.eventually(lambda: activity(site, SOFT) == "away")
+        await eventually(lambda: noticed(site) == {"bert": "mailbox-shared", "anna-soft": "mailbox-shared"})
+        await eventually(lambda: activity(site, SOFT) == "away")
 
 
 @pytest.mark.parametrize(("order", "shown"), [("name", "busy"), ("addresses", "away")])
@@ -120,7 +121,7 @@ async def test_an_alias_of_the_same_mailbox_and_an_address_without_one_are_no_co
     async with company, running_engine(company, clock, tmp_path, {"exchange": EWS}) as site:
         await site.settled()
         assert look_ups(company) == 1
-        await site.eventually(lambda: look_ups(company) == 3)
+        await eventually(lambda: look_ups(company) == 3)
         await site.pass_time(minutes=1)
         assert noticed(site) == {}
 
@@ -134,7 +135,7 @@ async def test_what_cannot_be_found_out_is_no_conflict_and_costs_nobody_a_calend
         await site.settled()
         asked = look_ups(company)
         company.exchange.faults.add(ErrorCode("ErrorADUnavailable"), operation="ResolveNames")
-        await site.eventually(lambda: look_ups(company) > asked)
+        await eventually(lambda: look_ups(company) > asked)
         await site.settled()
         assert noticed(site) == {}
         assert site.engine.status().unresolved == ()

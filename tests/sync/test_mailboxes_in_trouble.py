@@ -12,6 +12,7 @@ from engine.simulator.faults import ErrorCode, Hold, server_busy
 from engine.simulator.world import generate
 from engine.sync.events import AccountPaused, ConnectionLost
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine
 
 LANES = 8
@@ -38,7 +39,7 @@ async def test_more_mailboxes_than_there_are_lanes_hang_and_the_others_are_read(
         for person in world.people:
             site.engine.resync(person.guid)
         addresses = {person.mailbox for person in healthy}
-        await site.eventually(
+        await eventually(
             lambda: addresses <= {each.mailbox for each in exchange.ledger.records(operation="FindItem", status=200)}
         )
         exchange.faults.clear()
@@ -59,7 +60,7 @@ async def test_a_throttled_service_account_is_left_alone_while_known_mailboxes_a
     ):
         company.exchange.faults.add(NO_NOTIFICATIONS, operation="Subscribe")
         company.pbx.delete_user(newcomer.guid)
-        await site.eventually(lambda: site.engine.status().resolved == len(known))
+        await eventually(lambda: site.engine.status().resolved == len(known))
         await site.settled()
         company.exchange.faults.add(server_busy(300_000), operation="ResolveNames", times=1)
         company.pbx.add_user(pbx_user(newcomer))

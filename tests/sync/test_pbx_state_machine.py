@@ -33,7 +33,7 @@ from engine.simulator.pbx.state import Behaviour, ClearSemantics, EndOfCopy, Pbx
 from engine.simulator.world import Person, World
 from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.site import Site, running_engine
 
 MONDAY = date(2026, 3, 2)
@@ -162,10 +162,9 @@ class Stage:
         if self.pbx_is_away:
             await self.pbx_comes()
         self.company.pbx.behaviour.answers_presence = True
-        try:
-            await self.site.eventually(lambda: self.actual() == self.desired())
-        except TimeoutError:
-            raise AssertionError(f"shown {self.actual()}, desired {self.desired()}") from None
+        await eventually(
+            lambda: self.actual() == self.desired(), lambda: f"shown {self.actual()}, desired {self.desired()}"
+        )
         await self.site.settled()
         await asyncio.sleep(0.02)
         assert self.actual() == self.desired()

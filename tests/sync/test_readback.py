@@ -15,9 +15,8 @@ from engine.simulator.company import pbx_user
 from engine.sync.events import SyncContext, UserRecovered, UserTrouble
 from engine.sync.participants import Participant, Participants
 from engine.sync.readback import BEGUN_AFTER, GIVEN_UP_AFTER, READS_PER_SECOND, ReadBack
-from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.site import Site, running_site
 from tests.sync.test_pbx_state_machine import new_world
 from tests.sync.writing import Desk, RecordingLink, running_writer
@@ -35,10 +34,9 @@ async def reading_back(link: RecordingLink, guids: str, directory: Path) -> Asyn
         for guid in guids:
             desk.desire(guid, BUSY)
         reader = Reader(desk, link, clock)
-        async with asyncio.timeout(PATIENCE):
-            while len(link.writes) < len(guids) or not desk.writer.is_idle():
-                await clock.advance(0.01)
-                await asyncio.sleep(0.001)
+        await eventually(
+            lambda: len(link.writes) >= len(guids) and desk.writer.is_idle(), between=lambda: clock.advance(0.01)
+        )
         link.shown = {f"user {guid}": BUSY for guid in guids}
         running = tasks.create_task(reader.part.run())
         link.reads.clear()
@@ -256,7 +254,7 @@ async def _busy_site(site: Site) -> None:
     for person in site.company.world.people:
         site.company.world.put(person.mailbox or "", site.company.world.appointment("Meeting", "09:00-12:00"))
         site.engine.resync(person.guid)
-    await site.eventually(lambda: not site.wrong() and site.shown(site.company.world.people[0]) != CLEARED)
+    await eventually(lambda: not site.wrong() and site.shown(site.company.world.people[0]) != CLEARED)
     await site.settled()
 
 
@@ -270,7 +268,7 @@ async def test_a_pbx_restored_without_presences_shows_them_again(tmp_path: Path)
         site.company.pbx.forget_presences()
         await site.company.pbx.start()
         assert site.wrong()
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         assert len(site.company.pbx.ledger.writes) == written + len(world.people)
 
 
@@ -282,11 +280,11 @@ async def test_a_user_deleted_and_created_with_the_same_guid_has_a_presence_agai
         user = pbx_user(world.people[0])
         site.company.pbx.delete_user(user.guid)
         site.company.pbx.add_user(user)
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         site.company.pbx.drop()
         site.company.pbx.delete_user(user.guid)
         site.company.pbx.add_user(changed(user, cn="Another"))
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
 
 
 async def test_another_program_is_told_of_in_status_and_not_fought(tmp_path: Path) -> None:
@@ -299,9 +297,9 @@ async def test_another_program_is_told_of_in_status_and_not_fought(tmp_path: Pat
         written = len(site.company.pbx.ledger.writes)
         for _ in range(2):
             site.company.pbx.drop()
-            await site.eventually(lambda: not site.engine.status().pbx.works)
-            await site.eventually(lambda: site.engine.status().pbx.works)
-        await site.eventually(lambda: bool(site.engine.status().refused))
+            await eventually(lambda: not site.engine.status().pbx.works)
+            await eventually(lambda: site.engine.status().pbx.works)
+        await eventually(lambda: bool(site.engine.status().refused))
         [problem] = site.engine.status().refused
         assert (problem.user.guid, problem.failure.slug) == (person.guid, "presence-taken-over")
         assert len(site.company.pbx.ledger.writes) == written

@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from engine.simulator.exchange.authentication import Seen
 from engine.simulator.world import Person, World
 from engine.sync.clocks import SystemClock
 from tests.support.command import command
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 
 PEOPLE = 12
 
@@ -71,14 +71,6 @@ async def engine_process(directory: Path, **more: str) -> AsyncIterator[asyncio.
             if process.returncode is None:
                 process.kill()
             await process.wait()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.01)
 
 
 async def test_after_kill_9_only_differences_are_sent(company: Company, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, UserTrouble
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine
 
 EWS_URL = "https://mail.corp.example/EWS/Exchange.asmx"
@@ -36,12 +37,12 @@ async def test_an_answer_that_was_under_way_ends_the_pause(tmp_path: Path, clock
         for person in others:
             faults.add(ews_switched_off(), operation="FindItem", mailbox=person.mailbox or "", times=1)
             site.engine.resync(person.guid)
-        await site.eventually(lambda: not site.engine.status().exchange.works)
+        await eventually(lambda: not site.engine.status().exchange.works)
         hold.release.set()
-        await site.eventually(lambda: site.engine.status().exchange.works)
+        await eventually(lambda: site.engine.status().exchange.works)
         reads = company.exchange.ledger.operations["FindItem"]
         site.engine.resync(slow.guid)
-        await site.eventually(lambda: company.exchange.ledger.operations["FindItem"] > reads)
+        await eventually(lambda: company.exchange.ledger.operations["FindItem"] > reads)
 
 
 async def test_one_mailbox_that_ews_is_switched_off_for_stops_no_other(tmp_path: Path, clock: ManualClock) -> None:
@@ -56,5 +57,5 @@ async def test_one_mailbox_that_ews_is_switched_off_for_stops_no_other(tmp_path:
         assert isinstance(found.failure, EwsForbidden)
         reads = company.exchange.ledger.operations["FindItem"]
         site.engine.resync(other.guid)
-        await site.eventually(lambda: company.exchange.ledger.operations["FindItem"] > reads)
+        await eventually(lambda: company.exchange.ledger.operations["FindItem"] > reads)
         assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []

@@ -18,7 +18,7 @@ from engine.simulator.world import Person
 from engine.simulator.world.scenarios import corp_world
 from engine.sync.events import ConcernArose, UserTrouble
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.site import Site, ews_schema, running_engine
 
 MONDAY = date(2026, 3, 2)
@@ -50,18 +50,15 @@ def readable(site: Site) -> list[Person]:
 
 async def all_watched(site: Site) -> None:
     await site.settled()
-    await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
+    await eventually(lambda: site.engine.status().watched == len(readable(site)))
     subscriptions = site.company.exchange.subscriptions
-    await site.eventually(
+    await eventually(
         lambda: all(each.stream for person in readable(site) for each in subscriptions.of(person.mailbox or ""))
     )
 
 
 async def while_time_passes(site: Site, condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await site.clock.advance(1)
-            await asyncio.sleep(0.01)
+    await eventually(condition, between=lambda: site.clock.advance(1))
 
 
 def meet(site: Site, person: Person, key: str = "ad hoc", minutes: int = 30) -> None:
@@ -82,9 +79,9 @@ async def test_a_change_is_shown_without_any_time_passing(
         assert before.activity == ""
         reads = company.exchange.ledger.operations["FindItem"]
         meet(site, anna)
-        await site.eventually(lambda: site.shown(anna).activity == "busy")
+        await eventually(lambda: site.shown(anna).activity == "busy")
         company.world.remove(anna.mailbox or "", "ad hoc")
-        await site.eventually(lambda: site.shown(anna) == before)
+        await eventually(lambda: site.shown(anna) == before)
         assert company.exchange.ledger.operations["FindItem"] == reads + 2
         assert company.exchange.ledger.complaints == []
 
@@ -118,12 +115,12 @@ async def test_after_a_stream_ends_the_next_change_is_heard(
         anna = company.world.person("anna.mueller")
         meet(site, anna)
         await while_time_passes(site, lambda: bool(set(company.exchange.subscriptions.streams) - streams))
-        await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
+        await eventually(lambda: site.engine.status().watched == len(readable(site)))
         await while_time_passes(site, lambda: not site.wrong())
         await all_watched(site)
         before = site.shown(anna)
         meet(site, anna, "another", minutes=120)
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         assert site.shown(anna) != before
 
 
@@ -162,7 +159,7 @@ async def test_what_changed_while_nobody_listened_is_read(
         await streams_end(site, "cut")
         for subscription in company.exchange.subscriptions.of(anna.mailbox or ""):
             subscription.waiting.clear()
-        await site.eventually(lambda: bool(set(company.exchange.subscriptions.streams) - streams))
+        await eventually(lambda: bool(set(company.exchange.subscriptions.streams) - streams))
         opened = clock.now()
         await while_time_passes(site, lambda: not site.wrong())
         assert clock.now() - opened < timedelta(minutes=3)
@@ -189,7 +186,7 @@ async def test_whoever_listens_goes_on_after_a_mistake_of_ours(
         await streams_end(site, "cut")
         for subscription in company.exchange.subscriptions.of(anna.mailbox or ""):
             subscription.waiting.clear()
-        await site.eventually(lambda: bool(broke))
+        await eventually(lambda: bool(broke))
         opened = clock.now()
         await while_time_passes(site, lambda: not site.wrong())
         assert clock.now() - opened < timedelta(minutes=3)
@@ -197,7 +194,7 @@ async def test_whoever_listens_goes_on_after_a_mistake_of_ours(
         await all_watched(site)
         before = site.shown(anna)
         meet(site, anna, "another", minutes=120)
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         assert site.shown(anna) != before
         [problem] = site.engine.status().failed_parts
         assert problem.detail == "notifications from Exchange: RuntimeError"
@@ -214,15 +211,15 @@ async def test_lost_subscriptions_are_made_anew_and_then_read(
         company.exchange.subscriptions.lose(*[whose] if whose else [])
         meet(site, company.world.person("anna.mueller"))
         expected = 1 if whose else len(readable(site))
-        await site.eventually(lambda: site.engine.status().watched == len(readable(site)) - expected)
+        await eventually(lambda: site.engine.status().watched == len(readable(site)) - expected)
         await clock.advance(15)
-        await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
+        await eventually(lambda: site.engine.status().watched == len(readable(site)))
         await site.settled()
         assert site.wrong() == {}
         assert ledger.operations["Subscribe"] == subscribed + expected
         meet(site, company.world.person("kweiss"))
         await clock.advance(2 * 60)
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
 
 
 async def test_lost_cookies_lead_to_new_ones(
@@ -234,12 +231,12 @@ async def test_lost_cookies_lead_to_new_ones(
         subscribed = operations["Subscribe"]
         company.exchange.homes.lose_cookies()
         await streams_end(site, "cut")
-        await site.eventually(lambda: site.engine.status().watched == 0)
+        await eventually(lambda: site.engine.status().watched == 0)
         await clock.advance(15)
         await all_watched(site)
         assert operations["Subscribe"] == subscribed + len(readable(site))
         meet(site, anna)
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         assert site.shown(anna).activity == "busy"
 
 
@@ -257,7 +254,7 @@ async def test_a_server_that_refuses_large_groups_gets_smaller_ones(
         await while_time_passes(site, lambda: len(company.exchange.subscriptions.streams) >= enough)
         await while_time_passes(site, lambda: site.engine.status().watched == len(readable(site)))
         meet(site, company.world.person("anna.mueller"))
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
 
 
 async def test_a_server_without_streams_is_polled(
@@ -267,7 +264,7 @@ async def test_a_server_without_streams_is_polled(
         for _ in range(100):
             await clock.advance(5)
             await asyncio.sleep(0.02)
-        await site.eventually(lambda: site.engine.status().watched == 0)
+        await eventually(lambda: site.engine.status().watched == 0)
         asked = company.exchange.ledger.operations["Subscribe"]
         meet(site, company.world.person("anna.mueller"))
         await site.pass_time(minutes=2)
@@ -313,7 +310,7 @@ async def test_a_server_whose_subscriptions_belong_to_the_impersonated_mailbox(
         assert site.engine.status().exchange_concerns == ()
         assert {each.charged for each in company.exchange.subscriptions.streams} == {p.mailbox for p in readable(site)}
         meet(site, company.world.person("anna.mueller"))
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
 
 
 async def test_a_mailbox_with_too_many_subscriptions_is_polled_and_the_others_are_watched(
@@ -324,7 +321,7 @@ async def test_a_mailbox_with_too_many_subscriptions_is_polled_and_the_others_ar
         company.exchange.subscriptions.subscribe(anna.mailbox or "", "somebody else's", ["ModifiedEvent"])
         async with running_engine(company, clock, tmp_path, {}) as site:
             await site.settled()
-            await site.eventually(lambda: site.engine.status().watched == len(readable(site)) - 1)
+            await eventually(lambda: site.engine.status().watched == len(readable(site)) - 1)
             meet(site, anna)
             await site.pass_time(minutes=2)
             assert site.wrong() == {}
@@ -339,11 +336,11 @@ async def test_many_groups_are_charged_to_their_anchors(
         running_engine(company, clock, tmp_path, {"exchange": exchange}) as site,
     ):
         await all_watched(site)
-        await site.eventually(lambda: len(company.exchange.subscriptions.streams) == len(readable(site)) / 2)
+        await eventually(lambda: len(company.exchange.subscriptions.streams) == len(readable(site)) / 2)
         charged = [stream.charged for stream in company.exchange.subscriptions.streams]
         assert charged.count("CORP\\svc-calendar") <= 3
         meet(site, company.world.person("anna.mueller"))
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
 
 
 async def test_a_moved_mailbox_is_found_again_and_watched_in_its_new_group(
@@ -359,7 +356,7 @@ async def test_a_moved_mailbox_is_found_again_and_watched_in_its_new_group(
         (subscription,) = company.exchange.subscriptions.of(anna.mailbox or "")
         assert subscription.back_end.startswith("Branch-Site")
         meet(site, anna, "after the move", minutes=90)
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         assert site.company.exchange.ledger.records(host=BRANCH.external_host, operation="Subscribe")
 
 
@@ -373,7 +370,7 @@ async def test_a_mailbox_moved_to_the_cloud_is_reported_with_that_reason(
         away = RedirectUrl("https://autodiscover-s.outlook.com/autodiscover/autodiscover.svc")
         company.exchange.faults.add(away, operation="GetUserSettings", mailbox=address)
         company.exchange.move(address, Home("The cloud", "outlook.office365.com", "outlook.office365.com"))
-        await site.eventually(lambda: site.engine.status().watched == len(readable(site)) - 1)
+        await eventually(lambda: site.engine.status().watched == len(readable(site)) - 1)
         await clock.advance(15)
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
         assert isinstance(found.failure, MailboxMoved)
@@ -390,7 +387,7 @@ async def test_who_departs_is_unsubscribed(
         await company.exchange.ledger.until(1, operation="Unsubscribe", mailbox=anna.mailbox, code="NoError")
         assert company.exchange.subscriptions.of(anna.mailbox or "") == []
         meet(site, company.world.person("kweiss"))
-        await site.eventually(lambda: not set(site.wrong()) - {"anna.mueller"})
+        await eventually(lambda: not set(site.wrong()) - {"anna.mueller"})
 
 
 async def test_watched_calendars_are_swept_within_twelve_hours(
@@ -427,5 +424,5 @@ async def test_whatever_is_not_known_of_real_servers(
             stream.chunk_bytes = 7
         reads = company.exchange.ledger.operations["FindItem"]
         meet(site, company.world.person("anna.mueller"))
-        await site.eventually(lambda: not site.wrong())
+        await eventually(lambda: not site.wrong())
         assert company.exchange.ledger.operations["FindItem"] == reads + 1

@@ -18,10 +18,9 @@ from engine.core.seldom import MOST_KEYS, PAUSE, Seldom
 from engine.store.errors import StoreFailure, StoreUnusable
 from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.task_supervisor import PAUSES, WELL_AGAIN_AFTER, TaskSupervisor
-from tests.pbx.support import eventually
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 
 logger = logging.getLogger("test")
 Run = Callable[[], Awaitable[None]]

@@ -15,7 +15,7 @@ from engine.simulator.faults import Cut, service_unavailable
 from engine.simulator.world import Person
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.site import Site, ews_schema, running_engine
 
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
@@ -54,7 +54,7 @@ async def two_servers(site: Site, *at_the_branch: Person) -> None:
     for person in at_the_branch:
         site.company.exchange.move(person.mailbox or "", BRANCH)
     await passes(site, 10)
-    await site.eventually(lambda: site.engine.status().watched == len(readable(site)))
+    await eventually(lambda: site.engine.status().watched == len(readable(site)))
 
 
 def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,9 +91,7 @@ async def test_a_server_that_was_down_reads_its_mailboxes_again_when_it_is_back(
         company.exchange.faults.clear()
         meet(site, first, "while it was down")
         assert first.name in site.wrong()
-        async with asyncio.timeout(PATIENCE):
-            while site.wrong():
-                await passes(site, 1)
+        await eventually(lambda: not site.wrong(), site.wrong, between=lambda: passes(site, 1))
 
 
 async def test_changes_on_the_other_server_are_shown_at_once(
@@ -106,6 +104,6 @@ async def test_changes_on_the_other_server_are_shown_at_once(
         company.exchange.faults.add(service_unavailable(3600), host=BRANCH.external_host)
         site.engine.resync(first.guid)
         site.engine.resync(second.guid)
-        await site.eventually(lambda: not site.engine.status().exchange.works)
+        await eventually(lambda: not site.engine.status().exchange.works)
         meet(site, anna, "while the branch is away")
-        await site.eventually(lambda: anna.name not in site.wrong())
+        await eventually(lambda: anna.name not in site.wrong())

@@ -12,8 +12,8 @@ from engine.core.presence.model import Presence
 from engine.pbx.errors import PresenceRefused, PresenceUnanswered
 from engine.sync.events import PresenceConfirmed, UserTrouble
 from engine.sync.writer import REFUSED, UNANSWERED
-from tests.pbx.support import eventually
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.sync.writing import Desk, RecordingLink, running_writer
 
 BUSY, AWAY = Presence("busy", "until 10"), Presence("away", "until noon")

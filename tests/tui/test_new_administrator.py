@@ -19,7 +19,7 @@ from engine.simulator.faults import server_busy
 from engine.simulator.world import Person, World
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.site import collect_cancelled_handshakes
 from tests.support.tui import Terminal, terminal
 
@@ -52,9 +52,7 @@ async def site_in_trouble(
         )
         async with open_daemon(settings, None, around) as site, asyncio.TaskGroup() as group:
             running = group.create_task(serve(site))
-            async with asyncio.timeout(PATIENCE):
-                while not socket.exists():  # noqa: ASYNC110 - nothing else tells
-                    await asyncio.sleep(0.02)
+            await eventually(socket.exists)
             yield company, socket
             running.cancel()
     collect_cancelled_handshakes()

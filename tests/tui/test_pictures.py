@@ -12,6 +12,7 @@ from calendar_tui.terminal import CharacterSet, TerminalCapabilities, ThemeName,
 from engine.api.schema import RecentChanges
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.tui import Terminal, served_site, terminal
 
 MONDAY = date(2026, 3, 2)
@@ -38,7 +39,7 @@ async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int
     found: dict[str, str] = {}
     async with served_site(corp_world(MONDAY), tmp_path, clock) as (site, socket):
         await site.settled()
-        await site.eventually(lambda: site.engine.status().watched == 24)
+        await eventually(lambda: site.engine.status().watched == 24)
         for kind, look in LOOKS.items():
             async with terminal(socket, look=look, size=size, real_time=clock.now) as shown:
                 for name, picture in (await pictures(shown)).items():

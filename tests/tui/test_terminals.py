@@ -13,6 +13,7 @@ import pytest
 from calendar_tui.terminal import CharacterSet, TerminalCapabilities, TerminalUnfit, ThemeName, look_of
 from engine.core.users import User
 from tests.support.api import people, served_engine
+from tests.support.eventually import eventually
 from tests.support.pty import is_running, on_terminal
 
 USERS = people(30)
@@ -168,7 +169,7 @@ async def test_killed_it_leaves_no_engine_behind() -> None:
         await seen.shows("26 users")
         [child] = seen.children()
         seen.process.kill()
-        await seen.until(lambda: not is_running(child))
+        await eventually(lambda: not is_running(child))
 
 
 async def test_with_its_terminal_it_goes_and_its_demo() -> None:
@@ -188,4 +189,4 @@ async def test_ended_by_a_signal_the_demo_ends_too(number: signal.Signals) -> No
         seen.process.send_signal(number)
         assert await asyncio.wait_for(seen.process.wait(), 20) == 0
         assert seen.is_in_order()
-        await seen.until(lambda: not is_running(child))
+        await eventually(lambda: not is_running(child))

@@ -8,6 +8,7 @@ from calendar_tui.screens.user import UserScreen
 from calendar_tui.screens.users import UsersScreen
 from engine.exchange.errors import MailboxNotFound
 from tests.support.api import InstantSource, people, served_engine
+from tests.support.eventually import eventually
 from tests.support.tui import terminal
 
 USERS = people(30)
@@ -138,10 +139,10 @@ async def test_resync_and_its_right(tmp_path: Path) -> None:
             await shown.shows("The PBX shows the intended presence.")
             await shown.press("r")
             await shown.shows("Reading calendars again: ")
-            await served.eventually(lambda: served.source.reads == before + 1)
+            await eventually(lambda: served.source.reads == before + 1)
             await shown.press("escape", "slash", "2", "9", "enter", "R")
             await shown.shows("Reading calendars again: ")
-            await served.eventually(lambda: served.source.reads == before + 2)
+            await eventually(lambda: served.source.reads == before + 2)
         async with terminal(served.socket, read_only=True) as shown:
             await shown.shows("read only")
             await shown.press("2", "enter", "r")

@@ -22,7 +22,7 @@ from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from tests.campaigns.faults.stage import BERLIN
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.site import ews_schema, tasks_of
 from tests.support.tracing import Onlooker
 
@@ -80,8 +80,7 @@ async def _work(company: Company, clock: ManualClock, onlooker: Onlooker, direct
             trace=onlooker,
         )
         async with asyncio.timeout(PATIENCE), tasks_of(engine):
-            while engine.status().users < PEOPLE:  # noqa: ASYNC110 - what is waited for is in the simulators
-                await asyncio.sleep(0.01)
+            await eventually(lambda: engine.status().users >= PEOPLE)
             await engine.settled()
     finally:
         await database.close()

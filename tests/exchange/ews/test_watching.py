@@ -20,7 +20,7 @@ from engine.simulator.ledger import Record
 from engine.simulator.world import World
 from tests.exchange.ews.conftest import OpenSource, Simulate
 from tests.support.clock import ManualClock
-from tests.support.patience import PATIENCE
+from tests.support.eventually import eventually
 from tests.support.quiescence import quiescence
 
 ANNA, BERT, CLARA = "anna.mueller@corp.example", "aino.makela@corp.example", "zoe.vandijk@corp.example"
@@ -44,12 +44,7 @@ class Watch:
             await self.source.watch(self.mailbox(address))
 
     async def until(self, condition: Callable[[], object], seconds_pass: float = 0) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                if condition():
-                    return
-                await asyncio.sleep(0.01)
-                await self.clock.advance(seconds_pass)
+        await eventually(condition, between=lambda: self.clock.advance(seconds_pass))
 
     async def connects_again(self) -> None:
         """Let the pause pass that comes before the second connection."""

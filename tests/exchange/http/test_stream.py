@@ -9,7 +9,7 @@ from engine.exchange.errors import CertificateNotTrusted, ExchangeUnreachable, L
 from engine.simulator.exchange.authentication import Seen
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import URL, Iis
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE
 from tests.support.quiescence import quiescence
 
 

@@ -15,7 +15,7 @@ from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.exchange.topology import Behaviour, Home
 from engine.simulator.world import World
 from tests.simulator.exchange.client import NAMESPACES, PlainClient, code_of, plain_client, texts
-from tests.support.patience import PATIENCE
+from tests.support.eventually import PATIENCE
 
 ANNA, BERT = "anna.mueller@corp.example", "zoe.vandijk@corp.example"
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
