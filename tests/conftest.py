@@ -36,7 +36,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Every test may wait until nothing is left to do."""
+    """Every test may wait until nothing is left to do, and tell for how long its loop had nothing to do."""
     return {"quiescent": QuiescentLoop}
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.campaigns.faults.stage import SETTLING_SPEED, Stage
 from tests.campaigns.faults.steps import add_meeting, add_whole_days, alter_meeting, clear_calendar
-from tests.campaigns.idle_time import IdleLoop
+from tests.support.idle_time import IdleLoop
 
 STEPS = ((8, add_meeting), (1, add_whole_days), (4, alter_meeting), (1, clear_calendar))
 BETWEEN_STEPS = timedelta(minutes=7)

@@ -14,7 +14,9 @@ COMMAND = (sys.executable, "-m", "engine.cli.main")
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, "demo", *arguments]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
 
 
 def test_headless_json_shows_a_meeting_begin_and_end_and_names_the_unresolvable() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cli.output import say
+from tests.support.eventually import PATIENCE
 from tests.support.hostile import HOSTILE, harm_in
 
 ENGINE = [sys.executable, "-m", "engine.cli.main"]
@@ -54,7 +55,7 @@ def test_colours_are_for_a_terminal() -> None:
 )
 def test_a_full_disk_ends_in_a_word(command: list[str]) -> None:
     with open("/dev/full", "wb") as full:
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
     assert ended.returncode == 1, ended.stderr
     assert "The output cannot be written: No space left on device" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -64,12 +65,12 @@ def test_a_full_disk_ends_in_a_word(command: list[str]) -> None:
 def test_both_outputs_full_is_an_exit_status_alone() -> None:
     with open("/dev/full", "wb") as full:
         command = [*ENGINE, "config", "schema", "--settings", "/dev/null"]
-        assert subprocess.run(command, stdout=full, stderr=full, timeout=60, check=False).returncode in (1, 120)
+        assert subprocess.run(command, stdout=full, stderr=full, timeout=PATIENCE, check=False).returncode in (1, 120)
 
 
 def test_whoever_has_seen_enough_is_told_nothing() -> None:
     shell = f"{' '.join(ENGINE)} config schema --settings /dev/null | head -1"
-    ended = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ended.stderr == ""
     assert ended.stdout.count("\n") == 1
 
@@ -81,7 +82,7 @@ def test_the_locale_of_ascii_gets_ascii(tmp_path: Path) -> None:
             [*ENGINE, "config", "get", "presence.priority_words", "--settings", str(_named(tmp_path))],
             env=clean | {name: "C"},
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert (ended.returncode, ended.stdout) == (0, b'["Rucksprache - A~"]\n'), ended.stderr

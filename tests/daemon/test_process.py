@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from engine.daemon.process import MOST_FILES, taken_environment
+from tests.support.eventually import PATIENCE
 
 PROGRAM = """
 import ctypes, gc, json, os, resource, sys
@@ -28,7 +29,9 @@ print(json.dumps({
 
 
 def test_memory_is_no_file_and_of_no_other_program() -> None:
-    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     seen = json.loads(ended.stdout)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert (seen["dumpable"], seen["core"]) == (0, [0, 0])

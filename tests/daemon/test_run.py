@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.service import COMMAND, read_until, running
+from tests.support.eventually import PATIENCE
 
 GOOD = """
 [pbx]
@@ -23,7 +24,9 @@ user = "svc@corp.example"
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "engine.cli.main", *arguments]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CALENDAR_")}
-    return subprocess.run(command, capture_output=True, text=True, env=clean | environment, timeout=30, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=clean | environment, timeout=PATIENCE, check=False
+    )
 
 
 def reached(directory: Path) -> str:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from tests.cli.service import COMMAND, ENVIRONMENT, read_until, running
+from tests.support.eventually import PATIENCE
 
 SETTINGS = """
 [pbx]
@@ -31,8 +32,10 @@ def settings(directory: Path, state: str) -> Path:
 
 def test_the_engine_serves_its_api_and_ends_on_a_signal(tmp_path: Path) -> None:
     path = tmp_path / "engine.sock"
+    begun = time.monotonic()
     with running(settings(tmp_path, "first")) as process:
         assert str(path) in read_until(process, "local API")
+        starting = time.monotonic() - begun
         read_until(process, "PBX cannot be reached")
         status = subprocess.run(
             [*COMMAND, "status", "--socket", str(path)], capture_output=True, text=True, check=False
@@ -50,10 +53,10 @@ def test_the_engine_serves_its_api_and_ends_on_a_signal(tmp_path: Path) -> None:
         assert second.returncode == 2
         assert "Another process listens" in second.stderr
 
-        before = time.monotonic()
+        begun = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
-        assert time.monotonic() - before < 2
+        assert process.wait(timeout=PATIENCE) == 0
+        assert time.monotonic() - begun < max(2, starting), "on a busy machine its start takes long as well"
     assert not path.exists()
     assert not (tmp_path / "engine-ro.sock").exists()
 

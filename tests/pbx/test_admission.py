@@ -118,7 +118,7 @@ async def test_who_breaks_the_protocol_is_cut_off_at_once(text: str) -> None:
         async with http.ws_connect(PATH, compress=15) as socket:
             assert not socket.compress
             await socket.send_str(text)
-            assert (await socket.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+            assert (await socket.receive(timeout=PATIENCE)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
         await the_pbx_gets_in(site, clock)
 
 

@@ -303,7 +303,7 @@ async def test_one_that_stands_by_takes_over() -> None:
     async with listening(clock) as site:
         async with site.connecting(pbx, "one"):
             await site.heard.complete()
-            standing_by = await asyncio.wait_for(_entered(site.connecting(pbx, "two")), 5)
+            standing_by = await asyncio.wait_for(_entered(site.connecting(pbx, "two")), PATIENCE)
             await eventually(lambda: len(pbx.ledger.logins) == 2)
             await quiescence()
         try:

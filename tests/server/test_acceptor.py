@@ -21,7 +21,7 @@ from engine.server.acceptor import limits_here
 from engine.server.event_stream import StreamTimeouts
 from engine.server.metrics import Counters
 from tests.support.api import people, served_engine
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 USERS = people(3)
 SECRET = b"Bearer hunter2-in-a-header"
@@ -155,7 +155,7 @@ async def test_what_is_no_request_is_counted_and_never_quoted(
             reader, writer = await asyncio.open_unix_connection(str(served.socket))
             writer.write(request_)
             with contextlib.suppress(ConnectionError):
-                answer = await asyncio.wait_for(reader.read(), 20)
+                answer = await asyncio.wait_for(reader.read(), PATIENCE)
                 assert b" 4" in answer[:13]
                 assert SECRET not in answer
             writer.close()

@@ -19,6 +19,7 @@ from schemathesis.core.result import Ok
 
 from engine.exchange.errors import MailboxNotFound
 from tests.support.api import InstantSource, people, served_engine
+from tests.support.eventually import PATIENCE
 
 USERS = people(5)
 EXAMPLES = 12
@@ -38,7 +39,7 @@ class UnixConnection(urllib3.connection.HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         connection.connect(str(self.path))
         return connection
 

@@ -18,7 +18,7 @@ from engine.store.database import Database
 from engine.store.errors import DiskUnusable, PresencesNotKept
 from engine.store.presence import AcknowledgedPresences
 from tests.support.clock import ManualClock
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.service import ServedService, running_service
 
 ANNA = "anna.mueller"
@@ -290,6 +290,6 @@ def test_the_exit_status_says_that_another_start_may_help(tmp_path: Path) -> Non
     path.write_text(f'[engine]\nstate_dir = "{tmp_path / "state"}"\nsocket = "{tmp_path / "engine.sock"}"\n')
     (tmp_path / "state").mkdir(mode=0o700)
     command = f"ulimit -f 0; exec {sys.executable} -m engine.cli.main run --settings {path}"
-    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ended.returncode == 74, ended.stderr
     assert "at the moment" in ended.stderr

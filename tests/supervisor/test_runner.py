@@ -16,8 +16,9 @@ from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.api import InstantLink, InstantSource, Workshop
 from tests.support.clock import ManualClock
-from tests.support.eventually import eventually
-from tests.support.parts import SPEED, USERS, Plant, running
+from tests.support.eventually import PATIENCE, eventually
+from tests.support.idle_time import pauses_pass_quickly
+from tests.support.parts import USERS, Plant, running
 
 SOMEBODY = Author(uid=0, pid=1, user="root")
 
@@ -43,7 +44,7 @@ class Doubting(Workshop):
     """Its links are counted; the first `faulty` engines cannot be assembled."""
 
     def __init__(self, clock: ManualClock, faulty: int = 0) -> None:
-        super().__init__(InstantSource(), USERS[:2], clock, speed=SPEED)
+        super().__init__(InstantSource(), USERS[:2], clock, pauses=pauses_pass_quickly())
         CountedLink.running = CountedLink.most = 0
         self.faulty = faulty
 
@@ -109,7 +110,7 @@ async def test_settings_are_changed_while_no_engine_runs(tmp_path: Path, monkeyp
     monkeypatch.setattr(Engine, "run", failing)
     async with running(tmp_path) as place:
         await place.until_status_has("running the engine: RuntimeError")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await place.site.service.change({"pbx.host": "pbx.corp.example", "presence.language": "de"}, "*", SOMEBODY)
         broken.clear()
         await place.everything_works()

@@ -14,6 +14,7 @@ import aiohttp
 
 from engine.api.paths import read_only_twin
 from engine.core.appointments import Appointment
+from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
@@ -168,7 +169,7 @@ class ServedEngine:
 class Workshop:
     """Makes engines that ask `source`, and links that know `users`; `asks` as `served_engine` has it.
 
-    `speed` is that of the clock by which their parts pause.
+    `pauses` is the clock by which their parts pause.
     """
 
     def __init__(
@@ -178,9 +179,9 @@ class Workshop:
         clock: ManualClock,
         *,
         asks: bool = True,
-        speed: float = 1.0,
+        pauses: Clock | None = None,
     ) -> None:
-        self._speed = speed
+        self._pauses = pauses or SteadyClock()
         self._source = source
         self._users = users
         self._clock = clock
@@ -196,7 +197,7 @@ class Workshop:
                 make_link=self._link,
                 store=store,
                 clock=self._clock,
-                network_clock=SteadyClock(speed=self._speed),
+                network_clock=self._pauses,
                 random=Random(1),
                 observe=lambda _: None,
             )

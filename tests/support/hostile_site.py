@@ -20,11 +20,11 @@ from engine.simulator.faults import ErrorCode, RedirectAddress, RedirectUrl, Rep
 from engine.simulator.world import CalendarItem, Correspondent, Person, World
 from engine.simulator.world.world import ZoneTold
 from engine.store.secrets import ENVIRONMENT
-from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.exchanges import traced
 from tests.support.hostile import HOSTILE, LONG, NAME
+from tests.support.idle_time import pauses_pass_quickly
 from tests.support.serving import serving
 from tests.support.site import collect_cancelled_handshakes, ews_schema
 
@@ -187,7 +187,7 @@ async def hostile_site(directory: Path, *, dry_run: bool = False) -> AsyncIterat
             around = Environment(
                 environment={ENVIRONMENT[name]: secret.reveal() for name, secret in secrets.items()},
                 clock=clock,
-                network_clock=SteadyClock(speed=20),
+                network_clock=pauses_pass_quickly(),
                 resolver=RoutedResolver(company.exchange.routes),
             )
             try:

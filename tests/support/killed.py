@@ -8,6 +8,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tests.support.eventually import PATIENCE
+
 Work = Callable[[Path, "Connection[int, Any]"], None]
 
 
@@ -23,7 +25,7 @@ def killed_at_work(work: Work, directory: Path, enough: int) -> int:
     done = 0
     with receiver:
         while done < enough:
-            assert receiver.poll(60), "nothing is heard of it"
+            assert receiver.poll(PATIENCE), "nothing is heard of it"
             done = receiver.recv()
         worker.kill()
         with contextlib.suppress(EOFError):

@@ -24,12 +24,10 @@ from engine.sync.clocks import SteadyClock
 from tests.support.api import NINE, PASSWORDS, SETTINGS, InstantLink, InstantSource, Workshop, people
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.idle_time import pauses_pass_quickly
 from tests.support.ports import free_port
 
 USERS = people(5)
-SPEED = 20.0
-"""Of the clocks by which parts pause."""
-
 OPERATOR = Actor(uid=0, pid=1)
 
 
@@ -111,7 +109,7 @@ class Place:
 async def running(tmp_path: Path, make: Callable[[ManualClock], Workshop] | None = None) -> AsyncIterator[Place]:
     clock, port = ManualClock(NINE), free_port()
     await clock.advance(300)
-    workshop = make(clock) if make else Workshop(InstantSource(), USERS[:2], clock, speed=SPEED)
+    workshop = make(clock) if make else Workshop(InstantSource(), USERS[:2], clock, pauses=pauses_pass_quickly())
     file, socket = tmp_path / "settings.toml", tmp_path / "engine.sock"
     file.write_text(f'[engine]\nsocket = "{socket}"\nmetrics_port = {port}\n{SETTINGS}\nlanguage = "en"\n')
     given = {ENVIRONMENT[f"{side}.password"]: password for side, password in PASSWORDS.items()}
@@ -122,7 +120,7 @@ async def running(tmp_path: Path, make: Callable[[ManualClock], Workshop] | None
             lambda settings, _: workshop.assemble(settings, store),
             make_check_factory(clock, SteadyClock()),
             clock=clock,
-            network_clock=SteadyClock(speed=SPEED),
+            network_clock=pauses_pass_quickly(),
         )
         async with asyncio.TaskGroup() as group:
             work = group.create_task(serve(site))

@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from tests.support.eventually import PATIENCE
+from tests.support.idle_time import IdleLoop, IdleSelector
 from tests.support.silence import unacknowledged
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ LOOK_AGAIN = 0.002
 """Seconds. The system tells nobody when a peer has acknowledged what was sent."""
 
 
-class _WatchfulSelector(selectors.DefaultSelector):
+class _WatchfulSelector(IdleSelector):
     """Knows when its loop has nothing left to do: asyncio asks it to wait only when no callback is due."""
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ def _under_way(descriptor: int) -> bool:
         return False
 
 
-class QuiescentLoop(asyncio.SelectorEventLoop):
+class QuiescentLoop(IdleLoop):
     """The event loop of every test, which can be waited for until it is quiescent."""
 
     def __init__(self) -> None:

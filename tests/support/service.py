@@ -24,6 +24,7 @@ from engine.sync.clocks import SteadyClock
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.idle_time import pauses_pass_quickly
 from tests.support.serving import serving
 from tests.support.site import collect_cancelled_handshakes
 
@@ -97,7 +98,7 @@ async def running_service(
     if text is not None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
-    network_clock = SteadyClock(speed=20)
+    network_clock = pauses_pass_quickly()
     resolver = RoutedResolver(company.exchange.routes)
     try:
         async with open_installation(file, None, environment or {}, clock, directory / "state") as premises:

@@ -24,11 +24,11 @@ from engine.simulator.world import Person, World
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
-from engine.sync.clocks import SteadyClock
 from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.idle_time import pauses_pass_quickly
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ async def running_engine(
 ) -> AsyncIterator[Site]:
     """Run an engine against a company that is there already; `tables` go into its settings file.
 
-    Pauses of seconds between attempts pass twenty times as fast, unless a `network_clock` is given.
+    Pauses of seconds between attempts pass quickly, unless a `network_clock` is given.
     """
     settings = read_settings(company.settings(**tables), default_zone=company.world.zone)
     happenings: list[Event] = []
@@ -103,7 +103,7 @@ async def running_engine(
             Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD),
             AcknowledgedPresences(database),
             clock=clock,
-            network_clock=network_clock or SteadyClock(speed=20),
+            network_clock=network_clock or pauses_pass_quickly(),
             observe=happenings.append,
             resolver=RoutedResolver(company.exchange.routes),
         )

@@ -13,9 +13,9 @@ from engine.core.presence.model import Presence
 from engine.pbx.client import PbxLink
 from engine.pbx.events import UsersComplete
 from engine.simulator.pbx.server import PbxSimulator
-from engine.sync.clocks import SteadyClock
 from tests.pbx.support import PASSWORD, pbx_user, running_link, settings_for
 from tests.support.eventually import eventually
+from tests.support.idle_time import pauses_pass_quickly
 from tests.sync.writing import running_writer
 
 IN_FLIGHT = 10
@@ -59,7 +59,7 @@ class CountingLink:
 
 async def flood(users: int, per_second: float, speed: float, directory: Path) -> Flood:
     """Change everybody's presence four times within a second of network time, and wait until the PBX shows it."""
-    clock = SteadyClock(speed=speed)
+    clock = pauses_pass_quickly(speed)
     everybody = [pbx_user(number) for number in range(users)]
     begun = time.monotonic()
     async with (

@@ -26,10 +26,10 @@ from engine.simulator.world.scenarios import corp_world
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
-from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, ConnectionRestored, Event, Side, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.idle_time import pauses_pass_quickly
 from tests.support.site import Site, collect_cancelled_handshakes, ews_schema, tasks_of
 
 CLIENT = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
@@ -63,7 +63,7 @@ class Cloud:
                 Secrets(exchange_client_secret=Secret(secret), pbx_password=PBX_PASSWORD),
                 AcknowledgedPresences(database),
                 clock=self.clock,
-                network_clock=network_clock or SteadyClock(speed=20),
+                network_clock=network_clock or pauses_pass_quickly(),
                 observe=happenings.append,
                 resolver=RoutedResolver(self.company.exchange.routes),
             )

@@ -1,6 +1,6 @@
 """The whole engine with times and states alone: because the settings say so, or because nobody may be impersonated."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,22 +13,13 @@ from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ErrorCode
 from engine.simulator.world import Person, Series
 from engine.simulator.world.scenarios import corp_world
-from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, ReadingRestricted, ReadingUnrestricted, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.idle_time import WallClock, pauses_pass_quickly
 from tests.support.site import LOOK, Site, ews_schema, running_engine
 
 PRESENCE: dict[str, object] = {"show_subject": True}
-
-
-class JumpingClock(SteadyClock):
-    """A steady clock that can be put ahead."""
-
-    ahead = timedelta()
-
-    def now(self) -> datetime:
-        return super().now() + self.ahead
 
 
 @pytest.fixture
@@ -81,7 +72,7 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
 ) -> None:
     for operation in ("FindItem", "Subscribe"):
         company.exchange.faults.add(ErrorCode("ErrorImpersonationDenied", in_fault=True), operation=operation)
-    network_clock = JumpingClock(speed=20)
+    network_clock = WallClock(pauses_pass_quickly())
     async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}, network_clock) as site:
         await site.settled()
         happening = await site.happens(ReadingRestricted)
@@ -142,7 +133,7 @@ async def test_with_the_right_everybody_is_read_in_details_again(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
     """Notifications may go on while the right is missing, so that whoever was told of a change is still watched."""
-    network_clock = JumpingClock(speed=20)
+    network_clock = WallClock(pauses_pass_quickly())
     async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}, network_clock) as site:
         await site.settled()
         watched = [each for each in company.world.people if each.mailbox and each.may_impersonate]

@@ -31,9 +31,9 @@ from engine.simulator.company import Company, pbx_user
 from engine.simulator.pbx.connection import AppObject
 from engine.simulator.pbx.state import Behaviour, ClearSemantics, EndOfCopy, PbxInfoSent, PresenceWrite
 from engine.simulator.world import Person, World
-from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.idle_time import IdleLoop, pauses_pass_quickly
 from tests.support.site import Site, running_engine
 
 MONDAY = date(2026, 3, 2)
@@ -100,7 +100,7 @@ class Stage:
             "exchange": {"poll_seconds": SWEEP},
             "engine": {"state_dir": str(self._directory / "state")},
         }
-        network = SteadyClock(speed=NETWORK_SPEED)
+        network = pauses_pass_quickly(NETWORK_SPEED)
         async with running_engine(self.company, self.clock, self._directory, tables, network) as self.site:
             while True:
                 step, done = await self.steps.get()
@@ -191,7 +191,7 @@ class PbxMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(loop_factory=IdleLoop)
         self.directory = Path(tempfile.mkdtemp())
 
     @initialize(

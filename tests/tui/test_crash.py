@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from calendar_tui.private_files import crash_report, report
+from tests.support.eventually import PATIENCE
 from tests.support.pty import on_terminal
 
 SECRET = "Kuendigung-Meier"
@@ -36,7 +37,7 @@ async def test_nothing_of_what_was_shown_is_left(program: str, tmp_path: Path) -
     async with on_terminal(
         "--socket", str(tmp_path / "none.sock"), size=(200, 40), environment=environment, program=("-c", program)
     ) as seen:
-        assert await asyncio.wait_for(seen.process.wait(), 30) == 70
+        assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 70
         await seen.shows("calendar-tui has crashed because of a bug (LookupError)")
         await seen.shows("Start calendar-tui again.")
         assert seen.is_in_order()

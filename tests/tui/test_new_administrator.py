@@ -20,6 +20,7 @@ from engine.simulator.world import Person, World
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from tests.support.eventually import eventually
+from tests.support.idle_time import pauses_pass_quickly
 from tests.support.site import collect_cancelled_handshakes
 from tests.support.tui import Terminal, terminal
 
@@ -46,7 +47,7 @@ async def site_in_trouble(
         around = Environment(
             environment={ENVIRONMENT[name]: password.reveal() for name, password in passwords.items()},
             clock=clock,
-            network_clock=SteadyClock(speed=20),
+            network_clock=pauses_pass_quickly(),
             observe=lambda _: None,
             resolver=RoutedResolver(company.exchange.routes),
         )

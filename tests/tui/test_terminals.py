@@ -13,7 +13,7 @@ import pytest
 from calendar_tui.terminal import CharacterSet, TerminalCapabilities, TerminalUnfit, ThemeName, look_of
 from engine.core.users import User
 from tests.support.api import people, served_engine
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.pty import is_running, on_terminal
 
 USERS = people(30)
@@ -44,7 +44,7 @@ async def test_what_an_administrator_sees(tmp_path: Path) -> None:
             await seen.shows("Earlier presences")
             assert COLOUR.search(bytes(seen.received))
             seen.press("q")
-            assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+            assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 0
 
 
 async def test_nothing_happens_nothing_is_sent(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ async def test_a_locale_of_ascii_gets_ascii(tmp_path: Path, locale: dict[str, st
             seen.press("\r")
             await seen.shows("Users > Zoe Muller")
             seen.press("q")
-            assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+            assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 0
             assert bytes(seen.received).isascii()
 
 
@@ -149,7 +149,7 @@ def test_not_a_terminal() -> None:
 
 async def test_dumb_is_refused_before_anything_is_drawn() -> None:
     async with on_terminal(environment={"TERM": "dumb"}) as seen:
-        assert await asyncio.wait_for(seen.process.wait(), 20) == 69
+        assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 69
         await seen.shows("Use instead: calendar-engine status")
         assert b"\x1b" not in seen.received
 
@@ -160,7 +160,7 @@ async def test_the_demo_comes_and_goes_with_it() -> None:
         await seen.shows("✓ working    since")
         [child] = seen.children()
         seen.press("q")
-        assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+        assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 0
         assert not is_running(child)
 
 
@@ -177,7 +177,7 @@ async def test_with_its_terminal_it_goes_and_its_demo() -> None:
         await seen.shows("26 users")
         [child] = seen.children()
         seen.hang_up()
-        assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+        assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 0
         assert not is_running(child)
 
 
@@ -187,6 +187,6 @@ async def test_ended_by_a_signal_the_demo_ends_too(number: signal.Signals) -> No
         await seen.shows("users")
         [child] = seen.children()
         seen.process.send_signal(number)
-        assert await asyncio.wait_for(seen.process.wait(), 20) == 0
+        assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 0
         assert seen.is_in_order()
         await eventually(lambda: not is_running(child))

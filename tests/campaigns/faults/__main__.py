@@ -27,7 +27,7 @@ from pathlib import Path
 
 from tests.campaigns.faults.stage import Figures, Stage
 from tests.campaigns.faults.steps import STEPS
-from tests.campaigns.idle_time import IdleLoop
+from tests.support.idle_time import IdleLoop
 
 STEPS_PER_SITE = 150
 """Then everything begins again with servers that behave differently."""

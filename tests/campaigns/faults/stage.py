@@ -27,7 +27,7 @@ from engine.store.errors import StoreFailure
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
 from engine.sync.reconciler import Engine
-from tests.campaigns.idle_time import IdleClock, IdleLoop, WallClock
+from tests.support.idle_time import IdleClock, IdleLoop, WallClock
 from tests.support.site import ews_schema
 
 PEOPLE = 6

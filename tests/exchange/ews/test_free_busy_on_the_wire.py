@@ -25,10 +25,10 @@ from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.faults import garbage, server_busy
 from engine.simulator.world import Person, Response, World, generate
-from engine.sync.clocks import SteadyClock
 from tests.exchange.ews.conftest import OpenSource
 from tests.exchange.ews.wire import CLOSING, NAMESPACES, OPENING, Answer, PlayedHttp, Request
 from tests.support.clock import ManualClock
+from tests.support.idle_time import pauses_pass_quickly
 from tests.support.quiescence import quiescence
 
 OPERATION = "GetUserAvailabilityRequest"
@@ -48,7 +48,7 @@ def times(appointments: tuple[Appointment, ...]) -> list[tuple[object, ...]]:
 
 
 async def read_all(exchange: ExchangeSimulator, open_source: OpenSource, world: World) -> list[object]:
-    async with open_source(exchange, mode=Mode.FREE_BUSY, clock=SteadyClock(speed=20)) as source:
+    async with open_source(exchange, mode=Mode.FREE_BUSY, clock=pauses_pass_quickly()) as source:
         reads = (
             source.read_window(Mailbox(person.mailbox or "", exchange.ews_url), hours(world)) for person in world.people
         )
@@ -79,7 +79,7 @@ async def test_each_gets_its_own_window_though_the_request_covers_all(
     early = Window(world.instant("07:00"), world.instant("07:30"))
     late = Window(world.instant("08:30"), world.instant("09:00"))
     mailbox = Mailbox(world.people[0].mailbox or "", exchange.ews_url)
-    async with open_source(exchange, mode=Mode.FREE_BUSY, clock=SteadyClock(speed=20)) as source:
+    async with open_source(exchange, mode=Mode.FREE_BUSY, clock=pauses_pass_quickly()) as source:
         assert source.reads_at_once == 800
         found = await asyncio.gather(source.read_window(mailbox, early), source.read_window(mailbox, late))
     for appointments, window in zip(found, (early, late), strict=True):
@@ -170,7 +170,7 @@ async def test_a_mistake_reaches_everybody_who_waits_for_the_same_answer(world: 
             raise RuntimeError("a mistake")
 
     client = EwsClient(Mistaken(lambda request: Answer()), "", Throttle(4, ManualClock(), Random(1)))
-    reader = FreeBusyReader(client, SteadyClock(speed=20))
+    reader = FreeBusyReader(client, pauses_pass_quickly())
     window = hours(world)
     reads = (reader.read("https://x.example/", Impersonation(f"{name}@corp.example"), window) for name in "abc")
     outcomes = await asyncio.gather(*reads, return_exceptions=True)

@@ -1,7 +1,8 @@
 """Time that passes only while the event loop waits: work takes none of it, so a busy machine changes nothing.
 
-A campaign lives through hours of pauses in seconds, over real sockets. What waits for the clock waits `speed` times
-as short, and a deadline never passes because the processor was busy elsewhere.
+A test lives through minutes of pauses in seconds, and a campaign through days, over real sockets. What waits for the
+clock waits `speed` times as short, and a deadline never passes because the processor was busy elsewhere: ten seconds
+for an answer are half a second at twenty times the speed, which a busy machine soon takes for other things.
 """
 
 import asyncio
@@ -30,8 +31,8 @@ class IdleSelector(selectors.DefaultSelector):
 class IdleLoop(asyncio.SelectorEventLoop):
     """An event loop that knows how long it was idle."""
 
-    def __init__(self) -> None:
-        self.idle = IdleSelector()
+    def __init__(self, selector: IdleSelector | None = None) -> None:
+        self.idle = selector or IdleSelector()
         super().__init__(self.idle)
 
 
@@ -65,6 +66,23 @@ class IdleClock:
             if left <= 0:
                 return
             await asyncio.sleep(max(left / self._speed, SHORTEST_NAP))
+
+
+def idle_seconds() -> float:
+    """Return how long the running loop has waited for something to do, since it began.
+
+    What holds up a stop or a sweep shows in it, on a busy machine as on an idle one.
+    """
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, IdleLoop), "tests/conftest.py gives each test such a loop"
+    return loop.idle.idle_seconds
+
+
+def pauses_pass_quickly(speed: float = 20.0, start: datetime | None = None) -> IdleClock:
+    """Return a clock for the pauses and time limits of what runs in this loop."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, IdleLoop), "tests/conftest.py gives each test such a loop"
+    return IdleClock(loop, start or datetime.now(UTC), speed)
 
 
 class WallClock:
