@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import TypeVar, TypeVarTuple, Unpack
 
+from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE
 from tests.support.idle_time import IdleLoop, IdleSelector
 from tests.support.silence import unacknowledged
@@ -85,6 +86,13 @@ class QuiescentLoop(IdleLoop):
 
     def _back(self, _: asyncio.Future[T]) -> None:
         self.watchful.threads -= 1
+
+
+async def passes(seconds: float, *clocks: ManualClock) -> None:
+    """Let time pass as soon as nothing is left to do without it: no step of it overtakes an answer."""
+    await quiescence()
+    for clock in clocks:
+        await clock.advance(seconds)
 
 
 async def quiescence() -> None:

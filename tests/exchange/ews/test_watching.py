@@ -21,7 +21,7 @@ from engine.simulator.world import World
 from tests.exchange.ews.conftest import OpenSource, Simulate
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
-from tests.support.quiescence import quiescence
+from tests.support.quiescence import passes, quiescence
 
 ANNA, BERT, CLARA = "anna.mueller@corp.example", "aino.makela@corp.example", "zoe.vandijk@corp.example"
 DENIED = "gerd.vorstand@corp.example"
@@ -44,7 +44,7 @@ class Watch:
             await self.source.watch(self.mailbox(address))
 
     async def until(self, condition: Callable[[], object], seconds_pass: float = 0) -> None:
-        await eventually(condition, between=lambda: self.clock.advance(seconds_pass))
+        await eventually(condition, between=lambda: passes(seconds_pass, self.clock))
 
     async def connects_again(self) -> None:
         """Let the pause pass that comes before the second connection."""
