@@ -36,7 +36,7 @@ class SecretProvenance:
 
 
 class SecretSources:
-    """The environment, then the secrets file if given, then the `vault`, which is the only one that can be written.
+    """The environment, then the secrets file if given, then the `vault`, the only one that can be written.
 
     `now` returns the time to store with a secret; `settings_file` determines where secrets are sent. Every method may
     raise a failure of the file or of the store.
