@@ -28,10 +28,10 @@ class Participant:
     """State of one user: mailbox, last reading, and the presence that the PBX should show.
 
     `departing` users were deselected, or `deleted`: their presence is cleared and then they are forgotten.
-    `problem` prevents reading the calendar, `mistake` prevents a decision, and `refusal` is why the PBX refused the
-    presence `refused`. `has_no_mailbox` is set once that is certain: there is nothing to show. Until `lasts_until`, the
-    last reading is used although the mailbox can no longer be read. `desired` is None as long as nothing is known
-    that would justify a presence; it is valid until `expires`.
+    `problem` prevents reading the calendar, `mistake` prevents a decision, and `refusal` is why the PBX refused
+    the presence `refused`. `has_no_mailbox` is set once that is certain: there is nothing to show. Until
+    `lasts_until`, the last reading is used although the mailbox can no longer be read. `desired` is None as long
+    as nothing is known that would justify a presence; it is valid until `expires`.
     """
 
     user: User
