@@ -10,7 +10,7 @@ from calendar_tui.terminal import SMALLEST
 from engine.documents.columns import columns
 from engine.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
 from engine.documents.quantities import age
-from engine.documents.status import dry_run_in_words, held_in_words
+from engine.documents.status import modes
 
 LONGEST_MESSAGE = 6
 """Lines of a message, which takes them from the content."""
@@ -41,13 +41,8 @@ def _engine(model: Model) -> Span:
 
 def banner(model: Model, width: int) -> Document:
     """Return what has to be known in every view to read it right."""
-    status = model.status
-    told = []
-    if status is not None and status.dry_run:
-        told.append(f" ▷ DRY RUN: {dry_run_in_words(status)}")
-    if status is not None and status.held is not None:
-        told.append(f" ✗ HELD: {held_in_words(status.held)}; Y confirms")
-    return Document([line(Span(fitted(each, width), Role.BANNER)) for each in told])
+    told = modes(model.status, "Y confirms") if model.status is not None else ()
+    return Document([line(Span(fitted(f" {each}", width), Role.BANNER)) for each in told])
 
 
 def lost(model: Model, width: int) -> Document:

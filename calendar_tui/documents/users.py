@@ -3,7 +3,7 @@
 from calendar_tui.model import Model, Query
 from engine.api.schema import Sort, Status
 from engine.documents.lines import Document, Line, Role, chips, wrapped
-from engine.documents.user_rows import user_line
+from engine.documents.user_rows import user_line, widths_of
 
 SORT_NAMES: dict[Sort, str] = {
     "display_name": "name",
@@ -33,7 +33,7 @@ class UserLines:
         """Return the line of one user."""
         guid = self.guids[index]
         row = self._rows.get(guid)
-        return user_line(row, self._zone, self._now, width) if row else Line(key=guid)
+        return user_line(row, self._zone, self._now, widths_of(width)) if row else Line(key=guid)
 
     def position(self, key: str) -> int | None:
         """Return where a user is."""

@@ -19,7 +19,7 @@ from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.schema import HeldChange, Operation
 from engine.documents.lines import Document, Role, wrapped
-from engine.documents.status import held_in_words, progress
+from engine.documents.status import confirmed_in_words, held_in_words, progress
 
 READING_ONLY = "Nothing can be changed: the connection is read-only."
 
@@ -276,8 +276,7 @@ class BaseScreen(Screen[str | None]):
             except ClientFailure as failure:
                 self.tell(f"{failure}. {failure.remedy}")
             else:
-                cleared = "would be cleared, but in a dry run nothing is written" if is_dry else "are cleared now"
-                self.tell(f"Confirmed: presences {cleared}.")
+                self.tell(confirmed_in_words(dry_run=is_dry))
 
     def action_theme(self) -> None:
         """Take other colours."""

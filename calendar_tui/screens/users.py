@@ -14,7 +14,7 @@ from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.schema import OperationKind, ResyncQuestion
 from engine.documents.lines import Document
-from engine.documents.user_rows import heads
+from engine.documents.user_rows import heads, widths_of
 
 
 class UsersScreen(BaseScreen):
@@ -41,7 +41,7 @@ class UsersScreen(BaseScreen):
         self._put_in_order()
         nobody = self.placeholder("No user matches; x clears the filters.")
         self.line_view("main").show(self._lines if len(self._lines) or not self.wanted.is_filter else nobody)
-        above = heads(self.wanted.sort, self.app.size.width, descending=self.wanted.descending)
+        above = heads(self.wanted.sort, widths_of(self.app.size.width), descending=self.wanted.descending)
         self.line_view("heads").show(Document([above]))
         typed = "" if self._filter.is_open else self.wanted.words
         self.show_as_needed(

@@ -8,8 +8,8 @@ from calendar_tui.widgets.line_view import LineView
 from engine.api.schema.log import BodySide, LogBody
 from engine.documents.body import BodyView
 from engine.documents.body_syntax import Shape, body_text, shape_of
-from engine.documents.lines import Document, Line, Role, Span, line
-from engine.documents.log_entry import body_title
+from engine.documents.lines import Document, Role, Span, line
+from engine.documents.log_entry import NO_BODY, body_title
 
 
 class BodyPane(Vertical):
@@ -46,7 +46,7 @@ class BodyPane(Vertical):
         """Begin with another body, of which nothing is known yet."""
         self.body, self.text, self._view, self._fetched = body, "", None, 0
         self._show_title("..." if body.kept else "")
-        self.lines.show(Document([line(Span(" Loading ...", Role.MUTED))] if body.kept else [_empty()]))
+        self.lines.show(Document([line(Span(" Loading ...", Role.MUTED))] if body.kept else [NO_BODY]))
 
     def fill(self, data: bytes) -> None:
         """Take the body as it was sent."""
@@ -116,7 +116,3 @@ class BodyPane(Vertical):
         if self.body is not None:
             title = body_title(self.side, self.body, shape, self._fetched)
             self.query_one(f"#{self.side}-title", LineView).show(Document([title]))
-
-
-def _empty() -> Line:
-    return line(Span(" no body", Role.MUTED))

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -19,14 +18,14 @@ from engine.api.schema.settings import Value
 from engine.cli.client import CommandClient, saying
 from engine.cli.errors import ChangeNotUnderstood
 from engine.cli.exit_codes import FAILED, WELL
-from engine.cli.output import put_json, remark, say, show
-from engine.cli.reports import CheckReports
+from engine.cli.output import put_json, remark, say, show_document
 from engine.cli.status import FOLLOWED, PER_PAGE
-from engine.cli.terminal import palette_of_output
+from engine.cli.terminal import palette_of, room
 from engine.core import bounded
 from engine.core.errors import Failure
 from engine.daemon.loop import run_loop
-from engine.display import displayed
+from engine.documents.checks import step_lines
+from engine.documents.preview import preview_document
 
 CALLED_OFF_WITHIN = 2.0
 """Seconds to tell the engine that an operation is cancelled."""
@@ -84,7 +83,7 @@ def _attached(options: argparse.Namespace, work: Callable[[CommandClient], Await
 
 async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, as_json: bool) -> int:
     operation = await client.post(f"/v1/probes/{side}", Operation, question)
-    ladders, told = CheckReports(palette_of_output(no_colour="NO_COLOR" in os.environ)), 0
+    told = 0
     probe = await client.get(f"/v1/probes/{operation.id}", Probe)
 
     def what() -> str:
@@ -94,7 +93,7 @@ async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, a
         async with saying(what):
             while True:
                 if not as_json:
-                    show_rungs(ladders, probe.rungs[told:], sys.stdout)
+                    show_steps(probe.rungs[told:], sys.stdout)
                 told = len(probe.rungs)
                 if probe.operation.state != "running":
                     break
@@ -125,10 +124,11 @@ def tell_end(operation: Operation) -> None:
         remark("Internal error in the engine; please report it with the log.")
 
 
-def show_rungs(ladders: CheckReports, rungs: Iterable[RungAccount], output: TextIO) -> None:
+def show_steps(steps: Iterable[RungAccount], output: TextIO) -> None:
     """Print steps."""
-    for rung in rungs:
-        for line in ladders.rung(displayed(rung)):
+    palette = palette_of(output)
+    for step in steps:
+        for line in palette.printed(step_lines(step, room())):
             say(line, output)
 
 
@@ -150,6 +150,6 @@ async def _preview(client: CommandClient, question: PreviewQuestion, *, as_json:
         if len(page.users) < PER_PAGE:
             break
     preview = msgspec.structs.replace(page, page=1, per_page=max(len(rows), 1), users=tuple(rows))
-    show(preview, CheckReports(palette_of_output(no_colour="NO_COLOR" in os.environ)).preview, as_json=as_json)
+    show_document(preview, lambda this: preview_document(this, room()), as_json=as_json)
     tell_end(operation)
     return WELL if operation.state == "done" else FAILED

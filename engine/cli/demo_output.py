@@ -8,11 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from engine.api.schema import Activity
 from engine.cli.output import put, remark, say
-from engine.cli.terminal import COLOURS, GLYPHS, LETTERS, PLAIN, WORDS, fitted, is_ascii_only
+from engine.cli.terminal import AnsiPalette
 from engine.core.errors import Failure
 from engine.core.presence.model import Presence
 from engine.display import counted, visible
+from engine.documents.lines import Line, Span, activity, fitted
 from engine.sync.events import (
     ConcernArose,
     ConnectionLost,
@@ -104,10 +108,9 @@ class DemoJson:
 class DemoLines:
     """One line per event; glyph and word convey the same as the colour."""
 
-    def __init__(self, zone: ZoneInfo, *, colour: bool, ascii_only: bool) -> None:
+    def __init__(self, zone: ZoneInfo, *, colour: bool) -> None:
         self._zone = zone
-        self._colour = colour
-        self._glyphs = LETTERS if ascii_only else GLYPHS
+        self._palette = AnsiPalette(colour=colour)
 
     def begin(self, speed: float, now: datetime, socket: Path) -> None:
         """Say what is going on, and where the local API is."""
@@ -150,20 +153,18 @@ class DemoLines:
             _print_trouble("Error: ", where, failure)
 
     def _print_presence(self, time: str, name: str, presence: Presence) -> None:
-        state = f"{self._glyphs[presence.activity]} {WORDS[presence.activity]:<9}"
-        line = f"{time}  {state}  {fitted(visible(name), 20)}  {visible(presence.note) or '(nothing set)'}"
-        if self._colour:
-            line = f"{COLOURS[presence.activity]}{line}{PLAIN}"
-        say(line, colours=self._colour)
+        state = activity(msgspec.convert(presence.activity or "available", Activity))
+        text = f"{time}  {state.text}  {fitted(name, 20)}  {presence.note or '(nothing set)'}"
+        say(self._palette.text(Line((Span(text, state.role),))), colours=self._palette.colour)
 
 
 def _print_trouble(start: str, where: str, failure: Failure) -> None:
     width = shutil.get_terminal_size().columns
     indent = " " * 9
-    for line in textwrap.wrap(f"{start}{visible(where)}: {failure}", width, subsequent_indent=indent):
-        say(line)
-    for line in textwrap.wrap(failure.remedy, width, initial_indent=indent, subsequent_indent=indent):
-        say(line)
+    for each in textwrap.wrap(f"{start}{visible(where)}: {failure}", width, subsequent_indent=indent):
+        say(each)
+    for each in textwrap.wrap(failure.remedy, width, initial_indent=indent, subsequent_indent=indent):
+        say(each)
 
 
 def _print_json(value: dict[str, object]) -> None:
@@ -181,7 +182,6 @@ def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) 
     return DemoLines(
         zone,
         colour=on_terminal and not no_colour,
-        ascii_only=is_ascii_only(sys.stdout),
     )
 
 

@@ -2,7 +2,8 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,14 +22,19 @@ from engine.api.schema.log import (
 from engine.cli.client import CommandClient
 from engine.cli.errors import FileNotWritten, NotOneExchange
 from engine.cli.exit_codes import FAILED, WELL
-from engine.cli.log_reports import LogReports
-from engine.cli.output import put, put_json, remark, say, show
-from engine.cli.terminal import palette_of_output
+from engine.cli.output import put, put_json, remark, say, show_document
+from engine.cli.terminal import palette_of, room
 from engine.daemon.loop import run_loop
-from engine.display import counted, displayed
+from engine.display import counted
+from engine.documents.lines import UNLIMITED, Line
+from engine.documents.log_entry import body_document, headers, summary
+from engine.documents.log_rows import numbered_heads, numbered_line
+from engine.documents.log_status import capture_document, figures_document, whole_findings
 
 MOST = 1000
 """Rows that the API gives at a time."""
+
+NOTHING_CAN_COME = "The debug log is off, so nothing will appear: calendar-engine log on. Ctrl+C ends the command."
 
 FILES = {"bundle": "calendar-engine-support.zip", "har": "calendar-engine.har", "curl": "calendar-engine.sh"}
 
@@ -70,7 +76,7 @@ class LogCommands:
     def __init__(self, client: CommandClient, zone: ZoneInfo, *, as_json: bool) -> None:
         self._client = client
         self._log = LogRequests(client)
-        self._reports = LogReports(palette_of_output(no_colour="NO_COLOR" in os.environ), zone)
+        self._zone = zone
         self._as_json = as_json
 
     async def show(self, words: str, limit: int) -> int:
@@ -84,17 +90,26 @@ class LogCommands:
             before = page.next
             if before is None:
                 break
+        if rows and not self._as_json:
+            self._say([numbered_heads()])
         for row in reversed(rows):
-            show(row, self._row, as_json=self._as_json)
+            show_document(row, self._row, as_json=self._as_json)
         if not rows:
-            remark(self._reports.nothing(displayed(await self._log.capture())))
+            await self._tell_why_nothing()
         return WELL
+
+    async def _tell_why_nothing(self) -> None:
+        state = await self._log.capture()
+        remark("No exchange matches the filter." if state.stored else "No exchange has been captured yet.")
+        for text in palette_of(sys.stderr).printed(capture_document(state, self._zone, room())):
+            remark(text)
 
     async def one(self, number: str, *, raw: bool) -> int:
         """Show one exchange with its bodies."""
         exchange = await self._log.exchange(number)
-        request = await self._log.body(number, "request", pretty=not raw)
-        response = await self._log.body(number, "response", pretty=not raw)
+        pretty = self._as_json and not raw
+        request = await self._log.body(number, "request", pretty=pretty)
+        response = await self._log.body(number, "response", pretty=pretty)
         if self._as_json:
             whole = msgspec.to_builtins(exchange) | {
                 "request_body": request.decode(errors="replace"),
@@ -102,21 +117,24 @@ class LogCommands:
             }
             put_json(whole)
         else:
-            for line in self._reports.exchange(displayed(exchange), request, response):
-                say(line)
+            self._say(summary(exchange, (), room(), self._zone, whole=True))
+            self._say(headers(exchange, UNLIMITED))
+            self._say(body_document("Request body", exchange.request, request, raw=raw))
+            self._say(body_document("Response body", exchange.response, response, raw=raw))
         return WELL
 
     async def follow(self, words: str) -> int:
         """Show matching exchanges as they are stored, until interrupted."""
         after = (await self._log.page(LogQuestion(filter=words, limit=1))).newest
-        remark(self._reports.waiting(await self._log.capture()))
+        state = await self._log.capture()
+        remark("Waiting for exchanges; Ctrl+C ends the command." if state.on else NOTHING_CAN_COME)
         async for event in log_events(self._client):
             if event.capture is not None and not self._as_json:
-                say(self._reports.capture_line(displayed(event.capture)))
+                self._say(capture_document(event.capture, self._zone, room()))
             while event.count:
                 page = await self._log.page(LogQuestion(filter=words, after=after, limit=MOST))
                 for row in page.rows:
-                    show(row, self._row, as_json=self._as_json)
+                    show_document(row, self._row, as_json=self._as_json)
                 after = page.newest if page.next is None else page.next
                 if page.next is None:
                     break
@@ -125,13 +143,13 @@ class LogCommands:
     async def stats(self, words: str) -> int:
         """Show figures."""
         found = await self._log.statistics(words)
-        show(found, self._reports.statistics, as_json=self._as_json)
+        show_document(found, lambda this: figures_document(this, room()), as_json=self._as_json)
         return WELL
 
     async def diagnose(self, words: str) -> int:
         """Show what went wrong and what to do about it."""
         found = await self._log.diagnosis(words)
-        show(found, self._reports.diagnosis, as_json=self._as_json)
+        show_document(found, lambda this: whole_findings(this, self._zone, room()), as_json=self._as_json)
         return WELL
 
     async def export(self, options: argparse.Namespace) -> int:
@@ -158,11 +176,15 @@ class LogCommands:
         if options.action == "on":
             question = CaptureQuestion(on=True, mailboxes=tuple(options.mailbox), seconds=options.seconds)
         state = await self._log.switch(question)
-        show(state, self._reports.capture, as_json=self._as_json)
+        show_document(state, lambda this: capture_document(this, self._zone, room()), as_json=self._as_json)
         return WELL
 
-    def _row(self, row: LogRow) -> Iterator[str]:
-        yield self._reports.row(row)
+    def _row(self, row: LogRow) -> Iterator[Line]:
+        yield numbered_line(row, self._zone)
+
+    def _say(self, lines: Iterable[Line]) -> None:
+        for text in palette_of(sys.stdout).printed(lines):
+            say(text)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -9,7 +9,9 @@ from typing import TextIO, TypeVar
 import msgspec
 
 from engine.cli.errors import OutputNotWritten
+from engine.cli.terminal import palette_of
 from engine.display import displayed, visible
+from engine.documents.lines import Line
 
 T = TypeVar("T")
 
@@ -43,6 +45,11 @@ def show(data: T, lines: Callable[[T], Iterable[str]], *, as_json: bool) -> None
     else:
         for line in lines(displayed(data)):
             say(line)
+
+
+def show_document(data: T, document: Callable[[T], Iterable[Line]], *, as_json: bool) -> None:
+    """Print data as a line of JSON, or the document that is made of it for people."""
+    show(data, lambda this: palette_of(sys.stdout).printed(document(this)), as_json=as_json)
 
 
 def put_json(data: object) -> None:

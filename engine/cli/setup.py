@@ -18,15 +18,13 @@ from engine.api.schema import Operation
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.settings import SettingChange, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
-from engine.cli.check import call_off, show_rungs, tell_end
+from engine.cli.check import call_off, show_steps, tell_end
 from engine.cli.client import CommandClient, saying
 from engine.cli.errors import AnswersInvalid, AnswersNotGiven
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say
-from engine.cli.reports import CheckReports
 from engine.cli.setup_prompts import SetupPrompts
 from engine.cli.status import FOLLOWED
-from engine.cli.terminal import palette_of
 from engine.core import bounded
 from engine.daemon.loop import run_loop
 from engine.daemon.process import protect_memory
@@ -88,7 +86,6 @@ class SetupClient:
     def __init__(self, client: CommandClient, narration: TextIO) -> None:
         self._client = client
         self._narration = narration
-        self._ladders = CheckReports(palette_of(narration, no_colour="NO_COLOR" in os.environ))
 
     async def under_way(self) -> Setup | None:
         """Return the set-up in progress, None if there is none."""
@@ -124,7 +121,7 @@ class SetupClient:
             async with saying(lambda: f"Checking the next step, {told} done"):
                 while True:
                     step = (await self._client.get(PATH, Setup)).step
-                    show_rungs(self._ladders, step.rungs[told:], self._narration)
+                    show_steps(step.rungs[told:], self._narration)
                     told = len(step.rungs)
                     if step.check is None or step.check.state != "running":
                         break

@@ -2,9 +2,10 @@
 
 import argparse
 import asyncio
-import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from engine.api.client import decoded, reachable_socket
@@ -25,11 +26,25 @@ from engine.api.schema import (
 from engine.cli.client import CommandClient, saying
 from engine.cli.errors import UserNotClear, UserNotFound
 from engine.cli.exit_codes import FAILED, WELL
-from engine.cli.output import put, remark, say, show
-from engine.cli.reports import EventReports, StatusReports, held_in_words
-from engine.cli.terminal import palette_of_output
+from engine.cli.output import put, remark, say, show_document
+from engine.cli.terminal import palette_of, room
 from engine.daemon.loop import run_loop
-from engine.display import counted, displayed
+from engine.display import counted
+from engine.documents.lines import Line, Role, cut, line, wrapped
+from engine.documents.status import (
+    audit_line,
+    change_line,
+    confirmed_in_words,
+    held_in_words,
+    hindrance,
+    modes,
+    progress,
+    status_document,
+)
+from engine.documents.user import title, user_document
+from engine.documents.user_rows import users_document
+
+T = TypeVar("T")
 
 PER_PAGE = 1000
 FOLLOWED = 0.3
@@ -79,22 +94,20 @@ class StatusCommands:
     """
 
     def __init__(self, client: CommandClient, status: Status, *, as_json: bool) -> None:
-        palette, zone = palette_of_output(no_colour="NO_COLOR" in os.environ), ZoneInfo(status.timezone)
         self._client = client
         self._status = status
-        self._reports = StatusReports(palette, zone)
-        self._lines = EventReports(palette, zone)
+        self._zone = ZoneInfo(status.timezone)
         self._as_json = as_json
 
     def status(self) -> int:
         """Show the status; the exit status tells whether both sides work."""
-        show(self._status, self._reports.status, as_json=self._as_json)
+        self._show(self._status, lambda this: status_document(this, self._zone, room()))
         return WELL if all(link.works for link in self._status.links) else FAILED
 
     async def users(self, words: list[str]) -> int:
         """Show all users that fit."""
         page = await self._all_users(" ".join(words))
-        show(page, lambda this: [*self._reports.mode(self._status), *self._reports.users(this)], as_json=self._as_json)
+        self._show(page, lambda this: users_document(this.users, self._zone, self._status.now, room()))
         remark(counted(page.total, "user"))
         return WELL
 
@@ -102,11 +115,8 @@ class StatusCommands:
         """Show everything about one user."""
         guid = await self._guid(typed)
         user = await self._client.get(f"/v1/users/{guid}", UserDetail)
-        show(
-            user,
-            lambda this: [*self._reports.mode(self._status), *self._reports.explanation(this)],
-            as_json=self._as_json,
-        )
+        now, zone = self._status.now, self._zone
+        self._show(user, lambda this: [title(this, now, zone), *user_document(this, now, zone, room())])
         return WELL
 
     async def hold(self, *, confirm: bool) -> int:
@@ -115,15 +125,11 @@ class StatusCommands:
         if held is None or not held.of_users:
             remark("No change is held.")
             return WELL
-        dry_run = self._status.dry_run
-        show(
-            held,
-            lambda this: [
-                *self._reports.dry_run(self._status),
-                held_in_words(this, confirmed=confirm, dry_run=dry_run),
-            ],
-            as_json=self._as_json,
-        )
+        if confirm:
+            told = f"{held_in_words(held)}. {confirmed_in_words(dry_run=self._status.dry_run)}"
+            show_document(held, lambda _: wrapped(told, room()), as_json=self._as_json)
+        else:
+            self._show(held, lambda _: ())
         return WELL if confirm else FAILED
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
@@ -133,7 +139,7 @@ class StatusCommands:
         meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
         operation = await self._client.post(path, Operation, meant)
         operation = await self._followed(operation)
-        show(operation, _summary, as_json=self._as_json)
+        show_document(operation, lambda this: [line(progress(this))], as_json=self._as_json)
         if operation.state == "blocked":
             self._tell_reason(operation)
         return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
@@ -159,14 +165,16 @@ class StatusCommands:
 
     def _tell_reason(self, operation: Operation) -> None:
         if operation.trouble is not None:
-            for line in self._reports.reason(displayed(operation.trouble), operation.until):
-                remark(line)
+            reason = hindrance(operation.trouble, operation.until, self._zone, room())
+            for text in palette_of(sys.stderr).printed(reason):
+                remark(text)
 
     async def events(self) -> int:
         """Show what happens until interrupted; as JSON with the snapshot and every topic."""
+        palette = palette_of(sys.stdout)
         if not self._as_json:
-            for line in self._reports.mode(self._status):
-                say(line)
+            for text in palette.printed(self._modes()):
+                say(text)
         if sys.stderr.isatty():
             remark("Waiting for events; Ctrl+C ends the command.")
         kinds: dict[str, type[ChangeEvent | AuditEvent | OperationEvent]] = {
@@ -178,8 +186,25 @@ class StatusCommands:
             if self._as_json:
                 put(b'{"event":"%s","data":%s}\n' % (event.name.encode(), event.data))
             elif event.name in kinds:
-                say(self._lines.line(displayed(decoded(event.data, kinds[event.name], event.name))))
+                say(palette.text(self._event(decoded(event.data, kinds[event.name], event.name))))
         return FAILED  # not before the events have, with a failure
+
+    def _show(self, data: T, document: Callable[[T], Iterable[Line]]) -> None:
+        """Print data after what has to be known to read it right."""
+        show_document(data, lambda this: [*self._modes(), *document(this)], as_json=self._as_json)
+
+    def _modes(self) -> Iterator[Line]:
+        for each in modes(self._status, "calendar-engine hold confirm confirms"):
+            yield from wrapped(each, room(), "", Role.BANNER)
+
+    def _event(self, event: ChangeEvent | AuditEvent | OperationEvent) -> Line:
+        match event:
+            case ChangeEvent():
+                return change_line(event, self._zone, room(), seconds=True)
+            case AuditEvent(entry=entry):
+                return audit_line(entry, self._zone, room())
+            case OperationEvent(operation=operation):
+                return line(cut(f"{'':10}operation {operation.id}: {progress(operation)}", room()))
 
     async def _all_users(self, words: str) -> UsersPage:
         found: list[UserRow] = []
@@ -203,11 +228,6 @@ class StatusCommands:
             raise UserNotFound(f"no user matches {typed!r}")
         some = ", ".join(user.name for user in meant[:5])
         raise UserNotClear(f"{len(meant)} users match {typed!r}: {some}{', ...' if len(meant) > 5 else ''}")
-
-
-def _summary(operation: Operation) -> list[str]:
-    calendars = counted(operation.total, "calendar")
-    return [f"{operation.state}: {operation.done} of {calendars}, {operation.failed} not readable"]
 
 
 def _names(user: UserRow) -> set[str]:

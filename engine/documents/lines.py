@@ -42,15 +42,23 @@ class Span(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line; `key` identifies the item it represents, if it can be chosen."""
+    """One line; `key` identifies the item it represents, if it can be chosen.
+
+    A `joined` line goes on with the word in which the one before had to be broken.
+    """
 
     spans: tuple[Span, ...] = ()
     key: str = ""
+    joined: bool = False
 
     @property
     def text(self) -> str:
         """The line without its looks."""
         return "".join(span.text for span in self.spans)
+
+
+UNLIMITED = 10_000
+"""The width of what has no edge, such as a pipe: nothing is cut, and a chart is as wide as on a large screen."""
 
 
 class Lines(Protocol):
@@ -115,12 +123,12 @@ COMMAND_LINES = 2
 too, and a long command is copied rather than typed."""
 
 
-def fitted(text: str, width: int) -> str:
-    """Return `text` in exactly `width` columns, with an ellipsis where it was cut."""
-    if width <= 0:
-        return ""
+def fitted(text: str, width: int, *, whole: bool = False) -> str:
+    """Return `text` in exactly `width` columns, with an ellipsis where it was cut; in more of them to be `whole`."""
     text = printable(text)
-    return filled(text, width) if columns(text) <= width else filled(text, width - 1) + "…"
+    if whole or columns(text) <= width:
+        return filled(text, max(width, columns(text)))
+    return filled(text, width - 1) + "…" if width > 0 else ""
 
 
 def cut(text: str, width: int) -> str:
@@ -147,8 +155,9 @@ def chips(names: Iterable[str]) -> Line:
 
 def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, most: int | None = None) -> list[Line]:
     """Return `text` as lines of at most `width` columns, `most` of them where that is given; names stay whole."""
+    text = printable(text)
     parts = textwrap.wrap(
-        printable(text),
+        text,
         max(width, 20),
         initial_indent=indent,
         subsequent_indent=indent,
@@ -156,7 +165,23 @@ def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, mo
         placeholder=" …",
         break_on_hyphens=False,
     )
-    return [line(Span(part, role)) for part in parts]
+    joined = _joined(text, [part.removeprefix(indent) for part in parts])
+    return [line(Span(part, role))._replace(joined=goes_on) for part, goes_on in zip(parts, joined, strict=True)]
+
+
+def _joined(text: str, parts: Iterable[str]) -> Iterator[bool]:
+    """Tell of each part of a wrapped text whether the one before ended within a word."""
+    place = 0
+    for part in parts:
+        yield place > 0 and text[place : place + 1] not in ("", " ")
+        place += len(text[place:]) - len(text[place:].lstrip(" ")) + len(part)
+
+
+def labelled(label: str, text: str, width: int, role: Role = Role.PLAIN) -> Iterator[Line]:
+    """Yield a text behind its label, set in below it where it takes more lines."""
+    first, *others = wrapped(text, width, " " * columns(label), role) or [line()]
+    yield line(Span(label, Role.MUTED), Span(first.text[columns(label) :], role))
+    yield from others
 
 
 def typed_as_is(command: str, width: int, indent: str, rest: str = "") -> list[Line]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from engine.api.schema.log import Diagnosis, LogBody, LogExchange, LogHeader, LogPhase, LogRow
-from engine.documents.lines import Document, Line, Role, Span, cut, heading, line, typed_as_is, wrapped
-from engine.documents.log_rows import outcome, row_line
+from engine.documents.body import DEEPEST, STEP, BodyView
+from engine.documents.body_syntax import Shape, body_text, shape_of
+from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, cut, heading, line, typed_as_is, wrapped
+from engine.documents.log_rows import outcome, row_line, whom
 from engine.documents.quantities import duration, size
 
 MEANINGS = {
@@ -52,12 +54,17 @@ def _column(ms: float, total: float, room: int) -> int:
     return round(ms / total * room) if total > 0 else 0
 
 
-def summary(exchange: LogExchange, attempts: Sequence[LogRow], width: int, zone: tzinfo) -> Document:
-    """Return everything worth knowing at a glance; the lines of other `attempts` have their ids as keys."""
+def summary(
+    exchange: LogExchange, attempts: Sequence[LogRow], width: int, zone: tzinfo, *, whole: bool = False
+) -> Document:
+    """Return everything worth knowing at a glance; the lines of other `attempts` have their ids as keys.
+
+    A command that solves a problem is there as a `whole`, or its beginning is.
+    """
     return Document(
         [
             *_facts(exchange, width, zone),
-            *(each for diagnosis in exchange.diagnosis for each in _diagnosis(diagnosis, width)),
+            *(each for diagnosis in exchange.diagnosis for each in diagnosis_lines(diagnosis, width, whole=whole)),
             *_times(exchange.phases, width),
             *_attempts(exchange.row, attempts, width, zone),
             *_headers(" For Exchange's own logs", exchange.server, width),
@@ -88,6 +95,22 @@ def body_title(side: str, body: LogBody, shape: str, fetched: int) -> Line:
     return line(*parts)
 
 
+def body_document(side: str, body: LogBody, data: bytes, *, raw: bool) -> Document:
+    """Return a whole body below its title, indented or as it was sent; no line of it is broken."""
+    text = body_text(data, body.media_type)
+    shape = Shape.RAW if raw else shape_of(text)
+    title = body_title(side, body, shape if text else "", len(data))
+    if not text:
+        return Document([line(), title, NO_BODY])
+    view = BodyView(text, shape, 2 * len(text) + STEP * DEEPEST)
+    while not view.complete:
+        view.grow()
+    return Document([line(), title, *(view.line(index, view.width) for index in range(len(view)))])
+
+
+NO_BODY = line(Span(" no body", Role.MUTED))
+
+
 def parts_line(parts: Sequence[str], shown: str) -> Line:
     """Return the names of the parts, the one that is shown in brackets too."""
     spans: list[str | Span] = [" "]
@@ -106,7 +129,6 @@ def commands_of(exchange: LogExchange) -> str:
 
 def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
     row = exchange.row
-    whom = f"{row.mailbox}{f' (user {row.user})' if row.user and row.user != row.mailbox else ''}"
     result = outcome(row)
     yield line(
         " ",
@@ -114,7 +136,7 @@ def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
         "  ",
         result,
         "  ",
-        cut(whom, width - len(row.operation + result.text) - 6),
+        cut(whom(row), width - len(row.operation + result.text) - 6),
     )
     local = row.at.astimezone(zone)
     when = f"ended {local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} after {duration(row.ms)}"
@@ -127,15 +149,16 @@ def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
         yield line(" The engine: ", Span(row.decision, Role.NOTICE))
 
 
-def _diagnosis(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
+def diagnosis_lines(diagnosis: Diagnosis, width: int, *, whole: bool) -> Iterator[Line]:
+    """Yield what went wrong, and what to do about it."""
     yield line()
     yield from wrapped(f"✗ {diagnosis.code}: {diagnosis.meaning}", width - 1, " ", Role.PROBLEM)
     for name, text in (("Cause", diagnosis.cause), ("Remedy", diagnosis.remedy), ("The engine", diagnosis.reaction)):
         if text:
             yield from wrapped(f"{name}: {text}", width - 1, "   ")
     if diagnosis.command:
-        yield line(Span("   Command (c copies all of it):", Role.MUTED))
-        yield from typed_as_is(diagnosis.command, width - 1, "     ")
+        yield line(Span(f"   Command{'' if whole else ' (c copies all of it)'}:", Role.MUTED))
+        yield from typed_as_is(diagnosis.command, UNLIMITED if whole else width - 1, "     ")
 
 
 def _times(phases: Sequence[LogPhase], width: int) -> Iterator[Line]:

@@ -1,5 +1,6 @@
 """Entries of the debug log as lines, each with the columns of a table."""
 
+from collections.abc import Iterator
 from datetime import tzinfo
 
 from engine.api.schema.log import LogRow
@@ -13,6 +14,8 @@ WIDE = 110
 """Columns from which on there is room for what was decided."""
 
 TIME, OPERATION, OUTCOME, DURATION, SIZE, DECISION = 8, 15, 21, 7, 6, 24
+WHOLE_OPERATION, WHOLE_OUTCOME = 20, 31
+"""Columns where nothing is cut: as much as most of them need."""
 
 
 def outcome(row: LogRow) -> Span:
@@ -26,21 +29,44 @@ def outcome(row: LogRow) -> Span:
 
 def row_line(row: LogRow, width: int, zone: tzinfo, *, marked: bool) -> Line:
     """Return an exchange in `width` columns (80 at least make sense)."""
-    decision = DECISION if width >= WIDE else 0
-    fixed = 2 + TIME + OPERATION + OUTCOME + DURATION + SIZE + 5 + (decision + 1 if decision else 0)
-    attempt = f" #{row.attempt}" if row.attempt > 1 else ""
-    result = outcome(row)
+    wide = width >= WIDE
+    fixed = 2 + TIME + OPERATION + OUTCOME + DURATION + SIZE + 5 + (DECISION + 1 if wide else 0)
     spans = (
         Span("▸ " if marked else "  ", Role.KEY),
         Span(f"{row.at.astimezone(zone):%H:%M:%S} ", Role.MUTED),
-        Span(fitted(row.operation, OPERATION - len(attempt)) + attempt + " "),
-        Span(fitted(result.text, OUTCOME) + " ", result.role),
-        Span(f"{duration(row.ms):>{DURATION}} ", Role.NOTICE if row.ms >= SLOW and not row.part else Role.PLAIN),
-        Span(f"{size(row.received):>{SIZE}} ", Role.MUTED),
-        *((Span(fitted(row.decision, decision) + " ", Role.NOTICE),) if decision else ()),
-        Span(fitted(_whose(row, wide=width >= WIDE), width - fixed)),
+        *_columns(row, wide=wide, whole=False),
+        Span(fitted(_whose(row, wide=wide), width - fixed)),
     )
     return Line(spans, str(row.id))
+
+
+def numbered_line(row: LogRow, zone: tzinfo) -> Line:
+    """Return an exchange in as many columns as it needs, with its number and date."""
+    local = row.at.astimezone(zone)
+    spans = (
+        Span(f"{row.id:>8} ", Role.KEY),
+        Span(f"{local:%m-%d %H:%M:%S}.{local.microsecond // 1000:03} ", Role.MUTED),
+        *_columns(row, wide=True, whole=True),
+        Span(whom(row)),
+    )
+    return Line(spans, str(row.id))
+
+
+def whom(row: LogRow) -> str:
+    """Return whose mailbox it is about."""
+    return f"{row.mailbox}{f' (user {row.user})' if row.user and row.user != row.mailbox else ''}"
+
+
+def _columns(row: LogRow, *, wide: bool, whole: bool) -> Iterator[Span]:
+    attempt = f" #{row.attempt}" if row.attempt > 1 else ""
+    operation, result = (WHOLE_OPERATION, WHOLE_OUTCOME) if whole else (OPERATION, OUTCOME)
+    told = outcome(row)
+    yield Span(fitted(row.operation, operation - len(attempt), whole=whole) + attempt + " ")
+    yield Span(fitted(told.text, result, whole=whole) + " ", told.role)
+    yield Span(f"{duration(row.ms):>{DURATION}} ", Role.NOTICE if row.ms >= SLOW and not row.part else Role.PLAIN)
+    yield Span(f"{size(row.received):>{SIZE}} ", Role.MUTED)
+    if wide:
+        yield Span(fitted(row.decision, DECISION, whole=whole) + " ", Role.NOTICE)
 
 
 def _reason(row: LogRow) -> str:
@@ -54,12 +80,20 @@ def _whose(row: LogRow, *, wide: bool) -> str:
     return row.mailbox or row.user if wide else row.user or row.mailbox
 
 
+def numbered_heads() -> Line:
+    """Return the line above the columns of `numbered_line`."""
+    return line(Span(f"{'number':>8} {'date and time':<18} {_heads('mailbox', wide=True, whole=True)}", Role.TITLE))
+
+
 def heads(width: int) -> Document:
     """Return the line above the columns."""
-    decision = f"{'decision':<{DECISION}} " if width >= WIDE else ""
-    whose = "mailbox" if width >= WIDE else "user"
-    text = (
-        f"  {'time':<{TIME}} {'operation':<{OPERATION}} {'outcome':<{OUTCOME}} "
-        f"{'took':>{DURATION}} {'size':>{SIZE}} {decision}{whose}"
-    )
+    wide = width >= WIDE
+    text = f"  {'time':<{TIME}} {_heads('mailbox' if wide else 'user', wide=wide, whole=False)}"
     return Document([line(Span(fitted(text, width), Role.TITLE))])
+
+
+def _heads(whose: str, *, wide: bool, whole: bool) -> str:
+    operation, result = (WHOLE_OPERATION, WHOLE_OUTCOME) if whole else (OPERATION, OUTCOME)
+    decision = f"{'decision':<{DECISION}} " if wide else ""
+    names = f"{'operation':<{operation}} {'outcome':<{result}} "
+    return f"{names}{'took':>{DURATION}} {'size':>{SIZE}} {decision}{whose}"

@@ -6,8 +6,21 @@ from datetime import tzinfo
 
 from engine.api.schema.log import CaptureState, Finding, LogDiagnosis, LogFigures, LogStatistics
 from engine.display import counted
-from engine.documents.columns import columns
-from engine.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, typed_as_is, wrapped
+from engine.documents.columns import columns, printable
+from engine.documents.lines import (
+    UNLIMITED,
+    Document,
+    Line,
+    Role,
+    Span,
+    cut,
+    fitted,
+    heading,
+    line,
+    typed_as_is,
+    wrapped,
+)
+from engine.documents.log_entry import diagnosis_lines
 from engine.documents.quantities import duration, size
 
 _STATUS = re.compile(r"HTTP (\d{3})\b")
@@ -31,16 +44,39 @@ def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
     """Return whether exchanges are captured, of whom, until when, and what is there."""
     if state is None:
         return line(Span(" The state of the log is not known yet.", Role.MUTED))
-    kept = f"{counted(state.stored, 'exchange')} kept, {size(state.bytes)} of {size(state.max_bytes)}"
     if state.trouble or state.dropped:
-        trouble = f" ✗ {counted(state.dropped, 'exchange')} dropped{': ' if state.trouble else ''}{state.trouble}"
-        return line(Span(cut(trouble, width), Role.PROBLEM))
+        return line(Span(cut(_dropped(state), width), Role.PROBLEM))
     if not state.on:
-        return line(Span(" · not capturing", Role.NOTICE), Span(cut(f" (C starts)   {kept}", width - 16), Role.MUTED))
-    whom = ", ".join(state.mailboxes) or "everybody"
+        told = f" (C starts)   {_kept(state)}"
+        return line(Span(NOT_CAPTURING, Role.NOTICE), Span(cut(told, width - len(NOT_CAPTURING)), Role.MUTED))
     until = f" until {state.until.astimezone(zone):%H:%M}" if state.until else ""
-    said = f" ✓ capturing {whom}{until}"
-    return line(Span(cut(said, width), Role.GOOD), Span(cut(f"   {kept}", max(0, width - len(said))), Role.MUTED))
+    said = f"{_capturing(state)}{until}"
+    return line(
+        Span(cut(said, width), Role.GOOD), Span(cut(f"   {_kept(state)}", max(0, width - len(said))), Role.MUTED)
+    )
+
+
+def capture_document(state: CaptureState, zone: tzinfo, width: int) -> Document:
+    """Return the same with the date until when, and with what was dropped as well."""
+    until = f" until {state.until.astimezone(zone):%Y-%m-%d %H:%M:%S}" if state.until else ""
+    said = Span(f"{_capturing(state)}{until}", Role.GOOD) if state.on else Span(NOT_CAPTURING, Role.NOTICE)
+    dropped = wrapped(_dropped(state), width, " ", Role.PROBLEM) if state.trouble or state.dropped else ()
+    return Document([line(said, Span(f"   {_kept(state)}", Role.MUTED)), *dropped])
+
+
+NOT_CAPTURING = " · not capturing"
+
+
+def _kept(state: CaptureState) -> str:
+    return f"{counted(state.stored, 'exchange')} kept, {size(state.bytes)} of {size(state.max_bytes)}"
+
+
+def _dropped(state: CaptureState) -> str:
+    return f" ✗ {counted(state.dropped, 'exchange')} dropped{': ' if state.trouble else ''}{state.trouble}"
+
+
+def _capturing(state: CaptureState) -> str:
+    return f" ✓ capturing {', '.join(state.mailboxes) or 'everybody'}"
 
 
 def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> Document:
@@ -49,18 +85,25 @@ def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> D
 
 
 def _findings(diagnosis: LogDiagnosis, width: int) -> Iterator[Line]:
-    if not diagnosis.findings:
-        yield line(Span(" Errors", Role.TITLE), Span("   none", Role.MUTED))
-        return
-    yield heading(f" Errors ({diagnosis.count:,})")
+    yield _errors(diagnosis)
     for finding in diagnosis.findings:
         yield from _finding(finding, width)
 
 
+def _errors(diagnosis: LogDiagnosis) -> Line:
+    if not diagnosis.findings:
+        return line(Span(" Errors", Role.TITLE), Span("   none", Role.MUTED))
+    return heading(f" Errors ({diagnosis.count:,})")
+
+
+def _whom(finding: Finding) -> str:
+    times = "once" if finding.count == 1 else f"{finding.count:,} times"
+    return f"{times}, {counted(finding.users, 'user')}: {', '.join(finding.mailboxes)}"
+
+
 def _finding(finding: Finding, width: int) -> Iterator[Line]:
     this = finding.diagnosis
-    times = "once" if finding.count == 1 else f"{finding.count:,} times"
-    whom = f"{times}, {counted(finding.users, 'user')}: {', '.join(finding.mailboxes)}"
+    whom = _whom(finding)
     first, *more = wrapped(f"✗ {this.code}", width - 1, " ", Role.PROBLEM)
     room = width - columns(first.text) - 1
     yield line(*first.spans, "" if more else cut(f"  {whom}", room), key=condition_of_code(this.code))
@@ -73,20 +116,44 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
     yield from typed_as_is(this.command, width - 1, "       ", ": open one of these exchanges and press c to copy it")
 
 
+def whole_findings(diagnosis: LogDiagnosis, zone: tzinfo, width: int) -> Document:
+    """Return what went wrong, how often and for whom, and all of what to do about it."""
+    lines = [_errors(diagnosis)]
+    for finding in diagnosis.findings:
+        rest = finding.users - len(finding.mailboxes)
+        last = f"; last at {finding.last.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        more = f" and {rest:,} more" if finding.mailboxes and rest > 0 else ""
+        lines += diagnosis_lines(finding.diagnosis, width, whole=True)
+        lines += wrapped(f"{_whom(finding)}{more}{last}", width - 1, "   ", Role.MUTED)
+    return Document(lines)
+
+
+def figures_document(figures: LogStatistics, width: int) -> Document:
+    """Return the figures alone."""
+    return Document([*_figures(figures, width)])
+
+
 def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:
     yield heading(f" Statistics for {counted(figures.count, 'exchange')}, {counted(figures.errors, 'error')}")
     room = width - 46
+    if width >= UNLIMITED:
+        room = max(columns(printable(_name(each))) for each in figures.figures) if figures.figures else 0
+        room = max(room, 21)
     yield line(Span(f" {'operation and outcome':<{room}}  count errors        median    95th pct.", Role.MUTED))
     for each in figures.figures:
         yield _figure(each, room)
 
 
 def _figure(figure: LogFigures, room: int) -> Line:
-    name = fitted(f"{figure.operation}  {figure.code}", room)
+    name = fitted(_name(figure), room)
     role = Role.PROBLEM if figure.errors else Role.PLAIN
     times = f" {duration(figure.p50):>13} {duration(figure.p95):>12}"
     key = f"op:{quoted(figure.operation)}" + (f" {condition_of_code(figure.code)}" if figure.errors else "")
     return line(" ", Span(name, role), f" {figure.count:>6,}", Span(f" {figure.errors:>6,}", role), times, key=key)
+
+
+def _name(figure: LogFigures) -> str:
+    return f"{figure.operation}  {figure.code}"
 
 
 def totals(figures: LogStatistics) -> str:

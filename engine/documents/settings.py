@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
-from engine.api.schema.preview import Preview, PreviewRow
+from engine.api.schema.preview import Preview
 from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins
 from engine.api.schema.settings import (
     Setting,
@@ -15,8 +15,8 @@ from engine.api.schema.settings import (
     SettingsVersion,
     SettingsVersions,
 )
-from engine.display import counted
 from engine.documents.lines import Document, Line, Role, Span, cut, fitted, line, wrapped
+from engine.documents.preview import preview_lines
 from engine.documents.quantities import age
 from engine.documents.settings_draft import Draft, form, shown
 
@@ -118,14 +118,11 @@ def _fits(setting: Setting, draft: Draft, words: Sequence[str]) -> bool:
     return all(word in haystack for word in words)
 
 
-LABEL = 22
-
-
 def review_document(check: SettingsCheck | None, preview: Preview | None, remark: str, width: int) -> Document:
     """Return the review; `remark` takes the place of a missing preview."""
     if check is None:
         return Document([line(Span(f" {remark or 'Asking the engine ...'}", Role.MUTED))])
-    return Document([*_check(check, width), line(), *_preview(preview, remark, width)])
+    return Document([*_check(check, width), line(), *preview_lines(preview, remark, width)])
 
 
 def what_became_of_it(changed: SettingsChanged) -> str:
@@ -182,40 +179,6 @@ def _check(check: SettingsCheck, width: int) -> Iterator[Line]:
     ):
         if names:
             yield from wrapped(f"{', '.join(names)}: {text}", width - 1, " ", role)
-
-
-def _preview(preview: Preview | None, remark: str, width: int) -> Iterator[Line]:
-    yield line(Span(" Users whose presence would change today", Role.TITLE))
-    if preview is None:
-        yield line(Span(f"   {remark or 'Comparing calendars ...'}", Role.MUTED))
-        return
-    are = "is" if preview.unread == 1 else "are"
-    unread = f", {counted(preview.unread, 'calendar')} {are} not read yet" if preview.unread else ""
-    affected = f"{preview.affected:,} of {counted(preview.looked_at, 'user')}"
-    counts = f"{affected}, {preview.affected_now:,} of them at once{unread}"
-    yield from wrapped(counts, width - 1, "   ", Role.NOTICE if preview.affected else Role.GOOD)
-    for each in preview.remarks:
-        yield from wrapped(each, width - 1, "   ", Role.MUTED)
-    for row in preview.users:
-        yield from _row(row, width)
-    rest = preview.affected - len(preview.users)
-    if rest > 0:
-        yield line(Span(f"   and {rest:,} more", Role.MUTED))
-
-
-def _row(row: PreviewRow, width: int) -> Iterator[Line]:
-    if not row.differences:
-        return
-    first = row.differences[0]
-    before, after = (f"{each.activity} {each.note}".strip() for each in (first.before, first.after))
-    room = (width - LABEL - 8) // 2
-    yield line(
-        f"   {fitted(row.label, LABEL)} ",
-        Span(fitted(before, room), Role.MUTED),
-        " > ",
-        Span(cut(after, room)),
-        key=row.guid,
-    )
 
 
 def versions_document(versions: SettingsVersions, current: int | None, width: int, zone: tzinfo) -> Document:

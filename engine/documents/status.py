@@ -1,12 +1,36 @@
 """The status of the engine: both sides, numbers of users, problems with their remedies, what happens, operations."""
 
 from collections.abc import Iterator
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
 
-from engine.api.schema import ChangeEvent, Concern, HeldChange, LinkState, Operation, OperationKind, Status
+from engine.api.schema import (
+    AuditEntry,
+    ChangeEvent,
+    Concern,
+    HeldChange,
+    LinkState,
+    Operation,
+    OperationKind,
+    Status,
+    Trouble,
+)
 from engine.display import counted
 from engine.documents.columns import columns
-from engine.documents.lines import Line, Role, Span, activity, cut, fitted, heading, line, link_mark, wrapped
+from engine.documents.lines import (
+    UNLIMITED,
+    Document,
+    Line,
+    Role,
+    Span,
+    activity,
+    cut,
+    fitted,
+    heading,
+    line,
+    link_mark,
+    wrapped,
+)
+from engine.documents.problems import problem_box, whose_and_how_much
 from engine.documents.quantities import clock
 
 PROBLEM, USER = "problem:", "user:"
@@ -24,9 +48,22 @@ GOOD_NEWS = {
 }
 
 
+def modes(status: Status, confirming: str) -> tuple[str, ...]:
+    """Return what has to be known to read everything else right; `confirming` is what confirms a held change."""
+    dry_run = (f"▷ DRY RUN: {dry_run_in_words(status)}",) if status.dry_run else ()
+    held = (f"✗ HELD: {held_in_words(status.held)}; {confirming}",) if status.held is not None else ()
+    return (*dry_run, *held)
+
+
 def held_in_words(held: HeldChange) -> str:
     """Say what a change would clear."""
     return f"{held.users:,} of {held.of_users:,} users would show nothing ({held.presences:,} do now)"
+
+
+def confirmed_in_words(*, dry_run: bool) -> str:
+    """Say what the confirmation of a held change does."""
+    cleared = "would be cleared, but in a dry run nothing is written" if dry_run else "are cleared now"
+    return f"Confirmed: presences {cleared}."
 
 
 def dry_run_in_words(status: Status) -> str:
@@ -38,15 +75,15 @@ def dry_run_in_words(status: Status) -> str:
     return f"nothing is written to the PBX; {who} would change{cleared}"
 
 
-def links(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
-    """Yield how both sides are."""
+def links(status: Status, zone: tzinfo, width: int, *, whole: bool = False) -> Iterator[Line]:
+    """Yield how both sides are, and what is wrong with them: the `whole` of it, or what fits into one line."""
     for link in status.links:
         since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
         waits = _waits_for(link, zone)
         yield line(f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ", Span(waits, Role.NOTICE))
         if link.trouble is not None:
-            detail = f": {link.trouble.detail}" if link.trouble.detail else ""
-            yield line(" " * 11, cut(f"{link.trouble.title}{detail}", width - 12))
+            told = f"{link.trouble.title}{': ' if link.trouble.detail else ''}{link.trouble.detail}"
+            yield from wrapped(told, width - 1, " " * 11) if whole else [line(" " * 11, cut(told, width - 12))]
 
 
 def _waits_for(link: LinkState, zone: tzinfo) -> str:
@@ -102,35 +139,85 @@ def problems(status: Status, width: int) -> Iterator[Line]:
 
 def _concern(concern: Concern, width: int) -> Line:
     trouble = concern.trouble
+    room = max(0, width - len(trouble.title) - 4)
+    title = Span(f"✗ {trouble.title}", Role.PROBLEM)
+    return line(" ", title, cut(f"  {_whom(concern)}", room), key=PROBLEM + trouble.type)
+
+
+def _whom(concern: Concern) -> str:
+    """Return who or what has a problem; nothing is said for one of the engine itself."""
     if concern.link is not None:
         many = f", all {concern.count:,} users" if concern.count > 1 else ", its one user"
-        whom = f"{concern.link}" + (many if concern.count else "")
-    elif not concern.count:
-        whom = ""
-    else:
-        names = ", ".join(user.label for user in concern.users)
-        whom = f"{counted(concern.count, 'user')}: {names}"
-    room = max(0, width - len(trouble.title) - 4)
-    return line(" ", Span(f"✗ {trouble.title}", Role.PROBLEM), cut(f"  {whom}", room), key=PROBLEM + trouble.type)
+        return f"{concern.link}" + (many if concern.count else "")
+    if not concern.count:
+        return ""
+    names = ", ".join(user.label for user in concern.users)
+    return f"{counted(concern.count, 'user')}: {names}"
 
 
-def change_line(change: ChangeEvent, zone: tzinfo, width: int) -> Line:
+def whole_problems(status: Status, width: int) -> Iterator[Line]:
+    """Yield all that is known of every problem; what is wrong with a side is told there."""
+    yield line(Span(" Problems", Role.TITLE), Span("" if status.concerns else "   none", Role.MUTED))
+    for concern in status.concerns:
+        of_many = concern.link is not None or concern.count > 0
+        yield from problem_box(concern.trouble, width, with_detail=not of_many)
+        if of_many:
+            rest = concern.count - len(concern.users) if concern.link is None else 0
+            yield from wrapped(_whom(concern) + (f" and {rest:,} more" if rest else ""), width - 2, "   ")
+        yield whose_and_how_much(concern.trouble)
+
+
+def status_document(status: Status, zone: tzinfo, width: int) -> Document:
+    """Return the whole status: both sides, numbers, and problems with their remedies."""
+    running = timedelta(seconds=int((status.now - status.started).total_seconds()))
+    state = "" if status.state == "running" else f"; {status.state}"
+    return Document(
+        [
+            line(Span(f" calendar-engine {status.version}", Role.TITLE), f", running for {running}{state}"),
+            *links(status, zone, width, whole=True),
+            line(),
+            *counts(status, zone, width),
+            line(),
+            *whole_problems(status, width),
+        ]
+    )
+
+
+def change_line(change: ChangeEvent, zone: tzinfo, width: int, *, seconds: bool = False) -> Line:
     """Return one thing that happened."""
     key = f"{USER}{change.guid}:{change.number}" if change.guid else ""
-    time = Span(f" {change.at.astimezone(zone):%H:%M} ", Role.MUTED)
-    label = fitted(change.label, 20)
+    time = _time(change.at, zone, seconds=seconds)
+    label = fitted(change.label, 20, whole=width >= UNLIMITED)
+    room = width - 35 - len(time.text)
     if change.presence is not None:
         withheld = Span("▷ would be ", Role.NOTICE) if change.kind == "withheld" else Span("")
-        note = cut(change.presence.note, width - 42 - len(withheld.text))
+        note = cut(change.presence.note, room - len(withheld.text))
         return line(time, withheld, activity(change.presence.activity), f"  {label}  ", note, key=key)
     if change.trouble is not None:
         text = f"{change.trouble.title}{': ' if change.trouble.detail else ''}{change.trouble.detail}"
-        return line(time, Span("✗ problem  ", Role.PROBLEM), f"  {label}  ", cut(text, width - 42), key=key)
+        return line(time, Span("✗ problem  ", Role.PROBLEM), f"  {label}  ", cut(text, room), key=key)
     text = GOOD_NEWS.get(change.kind, change.kind)
-    return line(time, Span("✓ working  ", Role.GOOD), f"  {label}  ", cut(text, width - 42), key=key)
+    return line(time, Span("✓ working  ", Role.GOOD), f"  {label}  ", cut(text, room), key=key)
 
 
-OPERATIONS: dict[OperationKind, str] = {"resync": "Reading calendars again", "reresolve": "Looking for mailboxes again"}
+def audit_line(entry: AuditEntry, zone: tzinfo, width: int) -> Line:
+    """Return who changed what."""
+    who = entry.actor.user or f"uid {entry.actor.uid}"
+    time = _time(entry.at, zone, seconds=True)
+    return line(time, cut(f"audit: {entry.action} by {who}: {entry.subject}", width - len(time.text)))
+
+
+def _time(instant: datetime, zone: tzinfo, *, seconds: bool) -> Span:
+    return Span(f" {instant.astimezone(zone):{'%H:%M:%S' if seconds else '%H:%M'}} ", Role.MUTED)
+
+
+OPERATIONS: dict[OperationKind, str] = {
+    "resync": "Reading calendars again",
+    "reresolve": "Looking for mailboxes again",
+    "probe": "Checking a connection",
+    "preview": "Comparing presences",
+    "setup check": "Checking the settings",
+}
 ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Cancelled.", "failed": ". Internal error in the engine."}
 
 
@@ -146,3 +233,10 @@ def _end(operation: Operation) -> str:
         return ENDS.get(operation.state, ".")
     reason = f"{operation.trouble.title}. {operation.trouble.remedy}"
     return f". Stopped: {reason}" if operation.state == "blocked" else f" ... Waiting: {reason}"
+
+
+def hindrance(trouble: Trouble, until: datetime | None, zone: tzinfo, width: int) -> Iterator[Line]:
+    """Yield why an operation cannot go on, and when that is tried again."""
+    yield from problem_box(trouble, width)
+    if until is not None:
+        yield line(f"   Next try at {until.astimezone(zone):%H:%M:%S}; nothing is read until then.")

@@ -4,12 +4,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from engine.api.schema import Activity, AppointmentAccount, PastChange, Subscription, UserDetail
-from engine.documents.columns import columns, printable
-from engine.documents.lines import Document, Line, Role, Span, activity, cut, fitted, heading, line, wrapped
+from engine.documents.columns import columns
+from engine.documents.lines import (
+    UNLIMITED,
+    Document,
+    Line,
+    Role,
+    Span,
+    activity,
+    cut,
+    fitted,
+    heading,
+    labelled,
+    line,
+    wrapped,
+)
 from engine.documents.problems import problem_box
 from engine.documents.quantities import clock
 
 LABEL_WIDTH = 10
+CHART = 100
+"""The columns of a chart that is not for a screen."""
+
 MOST_LANES = 5
 """Rows that appointments at the same time are spread over."""
 
@@ -177,7 +193,7 @@ OUTCOME_ROLES = {"active": Role.GOOD, "next": Role.NOTICE}
 def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Document:
     """Return everything about a user."""
     lines = [*_shown(user, now, zone, width), *_problems(user, width), line(), heading(" Today")]
-    lines += timeline(user, now, zone, width)
+    lines += timeline(user, now, zone, CHART if width >= UNLIMITED else width)
     lines += [line(), *_appointments(user, now, zone, width)]
     lines += [line(), *_mailbox(user, now, zone, width), line(), *_pbx(user, width)]
     lines += [line(), *_history(user.history, now, zone, width)]
@@ -186,8 +202,14 @@ def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 
 def user_text(user: UserDetail, now: datetime, zone: tzinfo) -> str:
     """Return everything about a user as text to be copied."""
-    name = f"{user.display_name or user.name} ({user.name}), {now.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
-    return "\n".join([printable(name), *(each.text.rstrip() for each in user_document(user, now, zone, 100))]) + "\n"
+    lines = [title(user, now, zone), *user_document(user, now, zone, UNLIMITED)]
+    return "".join(f"{each.text.rstrip()}\n" for each in lines)
+
+
+def title(user: UserDetail, now: datetime, zone: tzinfo) -> Line:
+    """Return who it is, and the time that all is told for."""
+    name = user.display_name or user.name or user.guid
+    return heading(f"{name} ({user.name}), {now.astimezone(zone):%Y-%m-%d %H:%M} {zone}")
 
 
 def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
@@ -228,10 +250,11 @@ def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: i
     kind = (each.kind or "free").replace("_", " ")
     subject = f"({each.hidden})" if each.hidden else each.subject
     role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)
-    start = f" {_when(each, now, zone):<15} {fitted(kind, 11)} "
+    whole = width >= UNLIMITED
+    start = f" {_when(each, now, zone):<15} {fitted(kind, 11, whole=whole)} "
     room = width - columns(start) - SUBJECT_WIDTH - 2
     if columns(each.words) <= room:
-        yield line(start, fitted(subject, SUBJECT_WIDTH), "  ", Span(each.words, role))
+        yield line(start, fitted(subject, SUBJECT_WIDTH, whole=whole), "  ", Span(each.words, role))
     else:
         yield line(start, cut(subject, width - columns(start)))
         yield from wrapped(each.words, width - 2, " " * 17, role)
@@ -251,7 +274,7 @@ def _facts(title: str, facts: Iterable[tuple[str, str]], width: int) -> Iterator
     yield heading(title)
     for name, value in facts:
         if value:
-            yield line(Span(f"   {name:<14} ", Role.MUTED), cut(value, width - 19))
+            yield from labelled(f"   {name:<14} ", value, width - 1)
 
 
 def _mailbox(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:

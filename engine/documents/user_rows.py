@@ -1,63 +1,100 @@
 """Users as lines, each with the columns of a table."""
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from typing import NamedTuple
 
 from engine.api.schema import Sort, UserRow
-from engine.documents.lines import Line, Role, Span, activity, fitted, line
+from engine.documents.columns import columns, printable
+from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, activity, fitted, line
 
 WIDE = 112
 """Columns from which on the mailbox has a column."""
 
+OTHERS = 31
+"""Columns of activity, times and the blanks between."""
 
-def user_line(row: UserRow, zone: tzinfo, now: datetime, width: int) -> Line:
+
+class Widths(NamedTuple):
+    """The columns of names, notes and mailboxes, those with their blanks; there may be none for mailboxes."""
+
+    name: int
+    note: int
+    mailbox: int
+
+
+def widths_of(width: int) -> Widths:
+    """Return how wide each column is in a table of `width` columns."""
+    name, mailbox = (24, 30) if width >= WIDE else (20, 0)
+    return Widths(name, width - OTHERS - name - mailbox, mailbox)
+
+
+def users_document(rows: Sequence[UserRow], zone: tzinfo, now: datetime, width: int) -> Document:
+    """Return a table of users in order of their names."""
+    widths = widths_of(width) if width < UNLIMITED else _needed(rows)
+    above = heads("display_name", widths, descending=False)
+    return Document([above, *(user_line(row, zone, now, widths) for row in rows)])
+
+
+def _needed(rows: Sequence[UserRow]) -> Widths:
+    """Return how wide each column has to be for nothing to be cut."""
+    names, notes, mailboxes = {20}, {4}, {7}
+    for row in rows:
+        names.add(columns(printable(_name(row))))
+        notes.add(columns(printable(_note(row).text)))
+        mailboxes.add(columns(printable(row.mailbox or "")))
+    return Widths(max(names), max(notes), max(mailboxes) + 2)
+
+
+def user_line(row: UserRow, zone: tzinfo, now: datetime, widths: Widths) -> Line:
     """Return a user in a line: activity, name, note or problem, until when, and when the calendar was read."""
-    name_width, mailbox_width = _widths(width)
-    note_width = width - 11 - name_width - mailbox_width - 20
-    if row.state == "problem":
-        note = Span(fitted(f"✗ {row.problem_title or row.problem or 'problem'}", note_width), Role.PROBLEM)
-    elif row.state == "unread":
-        note = Span(fitted("· not read yet", note_width), Role.MUTED)
-    elif row.withheld is not None:
-        would = f"{activity(row.withheld.activity).text.rstrip()} {row.withheld.note}".rstrip()
-        note = Span(fitted(f"▷ dry run, would be: {would}", note_width), Role.NOTICE)
-    elif row.state == "pending":
-        note = Span(fitted(f"… to be set  {row.note}", note_width), Role.NOTICE)
-    else:
-        note = Span(fitted(row.note, note_width))
+    note = _note(row)
     parts: list[str | Span] = [
         " ",
         activity(row.activity),
         "  ",
-        fitted(row.display_name or row.name, name_width),
+        fitted(_name(row), widths.name),
         "  ",
-        note,
+        note._replace(text=fitted(note.text, widths.note)),
     ]
-    if mailbox_width:
-        parts += ["  ", Span(fitted(row.mailbox or "", mailbox_width - 2), Role.MUTED)]
+    if widths.mailbox:
+        parts += ["  ", Span(fitted(row.mailbox or "", widths.mailbox - 2), Role.MUTED)]
     parts += ["  ", _time(row.until, zone, now), "  ", Span(_time(row.last_read, zone, now), Role.MUTED)]
     return line(*parts, key=row.guid)
 
 
-def heads(sort: Sort, width: int, *, descending: bool) -> Line:
+def heads(sort: Sort, widths: Widths, *, descending: bool) -> Line:
     """Return the line above the columns; the one that they are sorted by has an arrow."""
-    name_width, mailbox_width = _widths(width)
     arrow = "▲" if descending else "▼"
 
     def head(column: Sort, text: str, room: int) -> str:
         return fitted(f"{text} {arrow}" if sort == column else text, room)
 
     name = "name" if sort != "name" else f"PBX name {arrow}"
-    text = f" {head('activity', 'shows', 11)}  {head('display_name', name, name_width)}  "
+    text = f" {head('activity', 'shows', 11)}  {head('display_name', name, widths.name)}  "
     note = "note" if sort != "state" else f"note, by state {arrow}"
-    text += fitted(note, width - 11 - name_width - mailbox_width - 20)
-    if mailbox_width:
-        text += f"  {head('mailbox', 'mailbox', mailbox_width - 2)}"
+    text += fitted(note, widths.note)
+    if widths.mailbox:
+        text += f"  {head('mailbox', 'mailbox', widths.mailbox - 2)}"
     return line(Span(f"{text}  until  read ", Role.TITLE))
 
 
-def _widths(width: int) -> tuple[int, int]:
-    """Return how wide the names and the mailboxes are."""
-    return (24, 30) if width >= WIDE else (20, 0)
+def _name(row: UserRow) -> str:
+    return row.display_name or row.name
+
+
+def _note(row: UserRow) -> Span:
+    """Return the note, or what is to be known in place of it."""
+    if row.state == "problem":
+        return Span(f"✗ {row.problem_title or row.problem or 'problem'}", Role.PROBLEM)
+    if row.state == "unread":
+        return Span("· not read yet", Role.MUTED)
+    if row.withheld is not None:
+        would = f"{activity(row.withheld.activity).text.rstrip()} {row.withheld.note}".rstrip()
+        return Span(f"▷ dry run, would be: {would}", Role.NOTICE)
+    if row.state == "pending":
+        return Span(f"… to be set  {row.note}", Role.NOTICE)
+    return Span(row.note)
 
 
 def _time(instant: datetime | None, zone: tzinfo, now: datetime) -> str:

@@ -15,8 +15,8 @@ import pytest
 
 from engine.cli.commands import make_parser
 from engine.cli.main import main
-from engine.cli.terminal import columns
 from engine.core.presence.text import clean
+from engine.documents.columns import columns
 from tests.support.command import begun
 from tests.support.eventually import PATIENCE
 from tests.support.hostile import HOSTILE, NAME, harm_in, harm_in_lines
@@ -135,13 +135,13 @@ async def test_each_row_is_one_line_of_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     out, _ = await said(site, capsys, "users")
-    assert len(lines_of(out)) == len(EVERYBODY)
+    assert len(lines_of(out)) == 1 + len(EVERYBODY)
     assert max(map(columns, lines_of(out))) <= 80
     for words in ((), ("is:error",)):
         out, _ = await said(site, capsys, "log", "show", "--limit", "9999", *words)
         as_json, _ = await said(site, capsys, "log", "show", "--limit", "9999", "--json", *words)
         numbers = [json.loads(line)["id"] for line in lines_of(as_json)]
-        shown = [int(line.split()[0]) for line in lines_of(out)]
+        shown = [int(line.split()[0]) for line in lines_of(out)[1:]]
         assert len(shown) > 4
         assert shown == numbers[: len(shown)]
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
-from engine.cli.log_reports import LogReports
+from engine.api.schema.log import LogBody
 from engine.cli.main import main
 from engine.cli.terminal import AnsiPalette
+from engine.documents.log_entry import body_document
 from engine.exchange.impersonation import grant
 from tests.server.test_log import ON, changes
 from tests.support.api import ServedEngine, an_exchange, people, served_engine
@@ -42,12 +44,21 @@ async def test_what_happened_is_shown_counted_explained_and_exported(tmp_path: P
             log(served, "export", "--format", "curl", "is:error"),
         )
         taken = await log(served, "export", "--format", "har", "--output", str(har))
-    assert listed.out.startswith("       2  03-02 09:05:00.000  FindItem")
-    assert "500 ErrorImpersonateUserDenied -> mailbox again in 1 min  User Number 1 <user1@corp.example>" in listed.out
+    [heads, row] = listed.out.splitlines()
+    assert heads.split() == [
+        "number",
+        "date",
+        "and",
+        "time",
+        *["operation", "outcome", "took", "size", "decision", "mailbox"],
+    ]
+    assert row.startswith("       2 03-02 09:05:00.000 FindItem")
+    assert "✗ ErrorImpersonateUserDenied" in row
+    assert row.endswith("mailbox again in 1 min   user1@corp.example (user User Number 1)")
     assert "\n  <m:ResponseCode>ErrorImpersonateUserDenied</m:ResponseCode>\n" in one.out
     assert "<m:Envelope><m:ResponseCode>ErrorImpersonateUserDenied</m:ResponseCode></m:Envelope>" in raw.out
-    assert "send 10.0 ms, wait 200.0 ms, receive 40.0 ms" in one.out
-    assert stats.out.startswith("2 exchanges, 1 error\n")
+    assert re.search(r" send +10 ms .*\n +wait +200 ms .*\n +receive +40 ms ", one.out)
+    assert stats.out.startswith(" Statistics for 2 exchanges, 1 error\n")
     assert grant("'svc@corp.example'") in diagnosis.out
     assert (wrong.status, "column 1: there is no field foo" in wrong.err) == (2, True)
     assert [json.loads(line)["id"] for line in program.out.splitlines()] == [1, 2]
@@ -64,8 +75,8 @@ async def test_switched_on_and_off(tmp_path: Path) -> None:
         assert served.log.capture.on
         off = await log(served, "off", "--json")
         assert not served.log.capture.status().switch.on
-    assert "Nothing has been captured yet. The debug log is off." in nothing.err
-    assert "The debug log is on for user1@corp.example until 2026-03-02 09:35:00." in on.out
+    assert "No exchange has been captured yet.\n · not capturing" in nothing.err
+    assert " ✓ capturing user1@corp.example until 2026-03-02 09:35:00 " in on.out
     assert json.loads(off.out)["on"] is False
 
 
@@ -85,12 +96,12 @@ async def test_following_shows_what_fits_as_it_happens(tmp_path: Path) -> None:
 
 
 def test_markup_is_coloured_on_a_terminal_alone() -> None:
-    from zoneinfo import ZoneInfo
-
-    zone = ZoneInfo("UTC")
-    plain, colour = (LogReports(AnsiPalette(colour=each, ascii_only=False), zone) for each in (False, True))
-    assert plain._markup('<a b="c">') == '<a b="c">'
-    assert colour._markup('<a b="c">') == '\x1b[36m<a\x1b[0m b=\x1b[33m"c"\x1b[0m\x1b[36m>\x1b[0m'
+    body = b'<a b="c">'
+    told = LogBody(size=len(body), kept=len(body), media_type="text/xml")
+    shown = body_document("Request", told, body, raw=False)
+    plain, colour = (list(AnsiPalette(colour=each).printed(shown))[-1] for each in (False, True))
+    assert plain == '<a b="c">'
+    assert colour == '\x1b[36m<a\x1b[0m\x1b[36m b=\x1b[0m\x1b[33m"c"\x1b[0m\x1b[36m>\x1b[0m'
 
 
 @pytest.mark.parametrize("number", ["0", "-2", "many"])

@@ -37,11 +37,12 @@ async def test_status_for_people_and_for_programs(tmp_path: Path, source: Instan
         await served.settled()
         people, program = await asyncio.gather(ask(served, "status"), ask(served, "status", "--json"))
     assert (people.status, people.err, program.status) == (0, "", 0)
-    assert "✓ PBX       working" in people.out
-    assert "12: 11 with a calendar, 0 not read yet, 1 without" in people.out
+    assert " PBX       ✓ working " in people.out
+    assert " 12 users: 11 with a calendar, 0 watched, 0 not read yet, 1 without; 0 refused\n" in people.out
     assert "✗ No mailbox was found for this user" in people.out
     assert "\x1b" not in people.out
     assert all(len(line) <= 80 for line in people.out.splitlines())
+    assert " 1 user: User Number 7\n" in people.out
     assert json.loads(program.out)["unresolved"] == 1
 
 
@@ -58,11 +59,13 @@ async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Pat
             command("status", "--socket", str(served.socket), **elsewhere),
         )
     assert "until 11am" in explained.out
-    assert "Mon 02 10:00–11:00" in explained.out
-    assert "2026-03-02 10:05:00 (Europe/Berlin)" in explained.out
-    assert "valid until 2026-03-02 11:00" in explained.out
-    assert "✓ PBX       working since 2026-03-02 10:05:00" in status.out
-    assert "  Calendars 11 watched for changes; the others polled, the oldest 2 min ago\n" in status.out
+    assert " 10:00–11:00     busy " in explained.out
+    assert "(user1), 2026-03-02 10:07 Europe/Berlin\n" in explained.out
+    assert "   last read      10:05\n" in explained.out
+    assert "Next change at 11:00." in explained.out
+    assert " PBX       ✓ working    since 10:05\n" in status.out
+    assert " 12 users: 12 with a calendar, 11 watched, " in status.out
+    assert " oldest reading 10:05, times in Europe/Berlin\n" in status.out
 
 
 async def test_what_was_left_out_and_why_a_subject_is_hidden_is_told(tmp_path: Path, source: InstantSource) -> None:
@@ -78,7 +81,7 @@ async def test_what_was_left_out_and_why_a_subject_is_hidden_is_told(tmp_path: P
         )
     assert "Doctor" not in explained.out + told.out
     said = " ".join(explained.out.split())
-    assert "Mon 02 09:00–10:00 busy (private)" in said
+    assert "09:00–10:00 busy (private)" in said
     assert "time unknown busy (" in said
     assert "left out: its start or end is unknown; odd: it has no readable start" in said
     appointments = json.loads(told.out)["decision"]["appointments"]
@@ -90,8 +93,10 @@ async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource)
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
         everybody, some = await asyncio.gather(ask(served, "users"), ask(served, "users", "number", "7", "--json"))
-    assert everybody.out.splitlines()[0] == "● busy      User Number 0         Busy: Jour fixe until 10am"
-    assert len(everybody.out.splitlines()) == 12
+    heads, first, *others = everybody.out.splitlines()
+    assert heads.split() == ["shows", "name", "▼", "note", "until", "read"]
+    assert first == " ● busy       User Number 0         Busy: Jour fixe until 10am      10:00  09:05"
+    assert len(others) == 11
     assert everybody.err == "12 users\n"
     [user] = json.loads(some.out)["users"]
     assert (user["name"], user["problem"]) == ("user7", "mailbox-not-found")
@@ -108,11 +113,10 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
         )
         noted = await ask(served, "users", "until")
     assert exact.status == 0
-    assert "  Changes   polled, because the calendar is not watched" in exact.out
-    assert "            again by 2026-03-02 " in exact.out
-    assert "user1@corp.example at https://mail.corp.example/EWS/Exchange.asmx" in exact.out
-    assert "Jour fixe" in exact.out
-    assert "        active" in exact.out
+    assert "   changes        polled, not watched\n" in exact.out
+    assert "   next reading   " in exact.out
+    assert "   server         https://mail.corp.example/EWS/Exchange.asmx\n" in exact.out
+    assert re.search(r" 09:00–10:00 +busy +Jour fixe +active\n", exact.out)
     assert (none.status, many.status) == (66, 2)
     assert (noted.err, note.status) == ("11 users\n", 66), "a note is looked through, but does not name anybody"
     assert "No such user: no user matches 'nobody'" in none.err
@@ -124,11 +128,11 @@ async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantS
         await served.settled()
         before = source.reads
         everybody = await ask(served, "resync")
-        assert (everybody.status, everybody.out) == (0, "done: 12 of 12 calendars, 1 not readable\n")
+        assert (everybody.status, everybody.out) == (0, "Reading calendars again: 12 of 12, 1 failed. Done.\n")
         assert source.reads == before + 11
         assert (await ask(served, "resync", "user7")).status == 1
         some = await ask(served, "resync", "--resolve", "user1", "user2")
-        assert some.out == "done: 2 of 2 calendars, 0 not readable\n"
+        assert some.out == "Looking for mailboxes again: 2 of 2. Done.\n"
         assert [operation.kind for operation in served.desk.operations.all()] == ["reresolve", "resync", "resync"]
         refused = await command("resync", "--socket", str(served.read_only))
         assert refused.status == 77
@@ -166,7 +170,7 @@ async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
     events = [json.loads(line) for line in out.decode().splitlines()]
     assert sum(event["event"] == "changes" for event in events) == 12
     assert b"closed the event stream" in err
-    assert len(re.findall(r"^\d\d:\d\d:\d\d  ○ available User Number \d+ +$", people.out, re.M)) == 12
+    assert len(re.findall(r"^ \d\d:\d\d:\d\d ○ available  User Number \d+$", people.out, re.M)) == 12
 
 
 async def test_no_engine(tmp_path: Path) -> None:

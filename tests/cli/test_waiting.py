@@ -86,7 +86,8 @@ async def test_resync_ends_at_once_with_the_reason_while_log_ins_are_paused(tmp_
         status = served.engine.status().exchange
     for each in (told, one):
         assert each.status == 1
-        assert each.out.startswith("blocked: 0 of ")
+        assert " again: 0 of " in each.out
+        assert ". Stopped: " in each.out
         assert LoginRefused.meaning in each.err
         assert "log-ins are paused" in each.err
         assert "Next try at" in each.err
