@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -12,19 +13,27 @@ from engine.api.resources import SettingsRequests
 from engine.api.schema import Status
 from engine.api.schema.settings import (
     Setting,
-    SettingChange,
     Settings,
     SettingsChanged,
-    SettingsCheck,
-    SettingsVersion,
     Value,
 )
 from engine.cli.client import CommandClient
 from engine.cli.errors import ChangeNotUnderstood, SettingUnknown
 from engine.cli.exit_codes import UNUSABLE, WELL
 from engine.cli.offline import run_beside
-from engine.cli.output import remark, show
+from engine.cli.output import remark, show, show_document
+from engine.cli.terminal import palette_of, room
 from engine.core import bounded
+from engine.documents.lines import Line, line
+from engine.documents.settings import (
+    changed_document,
+    check_document,
+    problems,
+    schema_document,
+    settings_table,
+    versions_document,
+)
+from engine.documents.settings_draft import typed
 from engine.settings.parsers import nearest
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -32,8 +41,6 @@ S = TypeVar("S", bound=msgspec.Struct)
 CHANGING = ("set", "rollback", "confirm")
 WITH_STATE = (*CHANGING, "history")
 """Those that need the state directory, where the versions are."""
-
-NO_CHANGE = "Nothing changed: these settings are already in force."
 
 
 def run_config(options: argparse.Namespace) -> int:
@@ -70,37 +77,32 @@ class ConfigCommands:
 
     async def _all(self) -> int:
         settings = await self._settings()
-        width = max(len(each.key) for each in settings.settings)
-
-        def lines(these: Settings) -> Iterator[str]:
-            for each in these.settings:
-                if each.available:
-                    yield f"{each.key:<{width}}  {_written(each.value)}{_origin(each)}"
-
-        self._show(settings, lines)
+        self._show(settings, settings_table)
         return self._told(settings)
 
     async def _get(self) -> int:
         setting = self._found((await self._settings()).settings, self._options.key)
-        self._show(setting, lambda this: [_written(this.value)])
+        show(setting, lambda this: [_written(this.value)], as_json=self._options.json)
         return WELL
 
     async def _schema(self) -> int:
         settings = await self._settings()
-        self._show(settings, lambda these: (line for each in these.settings for line in _described(each)))
+        self._show(settings, lambda these: schema_document(these, room()))
         return WELL
 
     async def _check(self) -> int:
         settings = await self._settings()
         if not self._options.changes:
-            self._show(settings, lambda these: [] if these.trouble else ["The settings are valid."])
+            self._show(settings, lambda these: [] if these.trouble else [line("The settings are valid.")])
             return self._told(settings)
         check = await self._requests.check(self._changes(settings))
         defaults = _defaults(settings)
-        self._show(check, lambda this: self._effects_of(this, defaults))
-        for problem in check.problems:
-            remark(f"{problem.key} {problem.reason}. {problem.remedy}")
-        return WELL if check.valid else UNUSABLE
+        if check.valid:
+            self._show(check, lambda this: check_document(this, room(), defaults))
+            return WELL
+        self._show(check, lambda _: ())
+        _tell(check_document(check, room()))
+        return UNUSABLE
 
     async def _set(self) -> int:
         settings = await self._settings()
@@ -115,13 +117,15 @@ class ConfigCommands:
 
     async def _confirm(self) -> int:
         version = await self._requests.keep()
-        self._show(version, lambda this: [f"Version {this.id} is confirmed."])
+        self._show(version, lambda this: [line(f"Version {this.id} is confirmed.")])
         return WELL
 
     async def _history(self) -> int:
         history = await self._requests.versions()
-        zone, defaults = await self._zone(), _defaults(await self._settings())
-        self._show(history, lambda these: (line for each in these.versions for line in _version(each, zone, defaults)))
+        zone, settings = await self._zone(), await self._settings()
+        current = settings.version.id if settings.version else None
+        defaults = _defaults(settings)
+        self._show(history, lambda these: versions_document(these, current, room(), zone, defaults))
         return WELL
 
     async def _settings(self) -> Settings:
@@ -138,7 +142,8 @@ class ConfigCommands:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
             if self._client.is_alone:
                 confirm.append("No engine is running: the change is rolled back when one starts after that time.")
-        self._show(changed, lambda this: [*(self._effects_of(this, defaults) or [NO_CHANGE]), *confirm])
+        told = [line(each) for each in confirm]
+        self._show(changed, lambda this: [*changed_document(this, room(), defaults), *told])
         if changed.trouble is not None:
             remark(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}")
         return WELL
@@ -149,18 +154,16 @@ class ConfigCommands:
             return WELL
         detail = settings.trouble.detail
         remark(f"{settings.trouble.title}: {detail.partition(': ')[0] if settings.problems else detail}")
-        for each in settings.problems:
-            place = f"line {each.line}: " if each.line else ""
-            remark(f"  {place}{f'{each.key} ' if each.key else ''}{each.reason}. {each.remedy}")
+        _tell(problems(settings.problems, room()))
         remark(f"  {settings.trouble.remedy}")
         return UNUSABLE
 
     def _changes(self, settings: Settings) -> dict[str, Value]:
         changes: dict[str, Value] = {}
-        for typed in self._options.changes:
-            key, equals, text = typed.partition("=")
+        for pair in self._options.changes:
+            key, equals, text = pair.partition("=")
             if not equals:
-                raise ChangeNotUnderstood(typed)
+                raise ChangeNotUnderstood(pair)
             changes[key] = _value(self._found(settings.settings, key), text)
         return changes
 
@@ -171,21 +174,21 @@ class ConfigCommands:
         meant = nearest(key, [each.key for each in settings])
         raise SettingUnknown(f"{key}; did you mean {meant}?" if meant else key)
 
-    def _effects_of(self, answer: SettingsCheck | SettingsChanged, defaults: Mapping[str, Value]) -> list[str]:
-        return [*_diff(answer.changes, defaults), *_effects(answer)]
+    def _show(self, data: S, document: Callable[[S], Iterable[Line]]) -> None:
+        show_document(data, document, as_json=self._options.json)
 
-    def _show(self, data: S, lines: Callable[[S], Iterable[str]]) -> None:
-        show(data, lines, as_json=self._options.json)
+
+def _tell(document: Iterable[Line]) -> None:
+    for text in palette_of(sys.stderr).printed(document):
+        remark(text)
 
 
 def _value(setting: Setting, text: str) -> Value:
-    """Read what was typed: nothing is the default; numbers, true, false and lists with brackets are as in TOML."""
+    """Read what was typed as the terminal program does; nothing is the default, and brackets are those of TOML."""
     if not text:
         return None
-    if setting.many and not text.startswith("["):
-        return tuple(word.strip() for word in text.split(","))
-    if not setting.many and setting.kind not in ("whole number", "number", "true or false"):
-        return text
+    if not (setting.many and text.startswith("[")):
+        return typed(text, setting)
     try:
         return msgspec.convert(bounded.toml(f"value = {text}")["value"], Value)  # type: ignore[no-any-return]
     except (ValueError, msgspec.ValidationError):
@@ -198,52 +201,5 @@ def _written(value: Value) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _origin(setting: Setting) -> str:
-    return "  (default)" if setting.origin == "default" else ""
-
-
-def _described(setting: Setting) -> Iterable[str]:
-    """Yield what a setting is for and what it may be."""
-    form = f"list of {setting.kind}" if setting.many else setting.kind
-    if setting.words:
-        form = " | ".join(setting.words)
-    if setting.low is not None and setting.high is not None:
-        form += f", {setting.low:g} to {setting.high:g}"
-    restarts = ", restarts it" if setting.restarts else ""
-    yield setting.key
-    yield f"    {setting.help}."
-    yield f"    {form}; default: {_written(setting.default)}; affects: {setting.effect}{restarts}"
-    if not setting.available:
-        yield "    Not available in this version."
-
-
 def _defaults(settings: Settings) -> dict[str, Value]:
     return {each.key: each.default for each in settings.settings}
-
-
-def _diff(changes: Iterable[SettingChange], defaults: Mapping[str, Value]) -> list[str]:
-    return [
-        f"{each.key}: {_or_default(each, each.before, defaults)} -> {_or_default(each, each.after, defaults)}"
-        for each in changes
-    ]
-
-
-def _or_default(change: SettingChange, value: Value, defaults: Mapping[str, Value]) -> str:
-    """Return the value, or the default where nothing is set."""
-    if value is not None:
-        return _written(value)
-    default = defaults.get(change.key)
-    return "not set" if default is None else f"{_written(default)} (the default)"
-
-
-def _effects(answer: SettingsCheck | SettingsChanged) -> list[str]:
-    told = (("Live", answer.live), ("Restarted", answer.restarted), ("At the next start", answer.at_next_start))
-    return [f"{name}: {', '.join(what)}" for name, what in told if what]
-
-
-def _version(version: SettingsVersion, zone: ZoneInfo, defaults: Mapping[str, Value]) -> Iterable[str]:
-    actor = version.actor
-    who = (actor.user or f"uid {actor.uid}") if actor else "-"
-    yield f"{version.id:>4}  {version.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {who:<12}  {version.action}"
-    for line in _diff(version.changes, defaults):
-        yield f"      {line}"

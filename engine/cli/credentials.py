@@ -4,7 +4,6 @@ import argparse
 import getpass
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 
 from engine.api.resources import SettingsRequests
 from engine.api.schema.logins import LogInState, LogInStates
@@ -13,9 +12,10 @@ from engine.cli.client import CommandClient
 from engine.cli.errors import SecretNotTyped, SecretUnknown
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.offline import run_beside
-from engine.cli.output import remark, show
+from engine.cli.output import remark, show, show_document
 from engine.daemon.process import protect_memory
 from engine.daemon.signals import interruptible
+from engine.documents.settings import secrets_table
 
 
 def run_secret(options: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ async def _run_secret(client: CommandClient, options: argparse.Namespace) -> int
     match options.action:
         case "list":
             secrets = await SettingsRequests(client).secrets()
-            show(secrets, lambda these: map(_line, these.secrets), as_json=options.json)
+            show_document(secrets, secrets_table, as_json=options.json)
         case "rotate-key":
             secrets = await SettingsRequests(client).rotate_key()
             show(secrets, lambda _: ["The stored secrets are encrypted with another key."], as_json=options.json)
@@ -81,12 +81,6 @@ def _typed(name: str) -> str:
     if not value:
         raise SecretNotTyped("it is empty")
     return value
-
-
-def _line(secret: SecretOrigin) -> str:
-    origin = secret.origin or ("missing" if secret.needed else "-")
-    age = f"{timedelta(seconds=int(secret.age or 0))} old" if secret.origin == "store" else ""
-    return f"{secret.name:<24}{origin:<14}{age}".rstrip()
 
 
 def _tell(changed: SecretChanged, *, as_json: bool) -> None:

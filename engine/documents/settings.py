@@ -1,7 +1,9 @@
 """Settings as lines: the list, the review of a draft, the versions and the secrets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from itertools import groupby
+from types import MappingProxyType
 
 from engine.api.schema.preview import Preview
 from engine.api.schema.secrets import SecretChanged, SecretOrigin, SecretOrigins
@@ -14,7 +16,9 @@ from engine.api.schema.settings import (
     SettingsCheck,
     SettingsVersion,
     SettingsVersions,
+    Value,
 )
+from engine.documents.columns import columns
 from engine.documents.lines import Document, Line, Role, Span, cut, fitted, line, wrapped
 from engine.documents.preview import preview_lines
 from engine.documents.quantities import age
@@ -27,6 +31,8 @@ GROUPS = {
     "debug_log": "Debug log of requests to Exchange",
     "engine": "Engine: the service itself",
 }
+NO_DEFAULTS: Mapping[str, Value] = MappingProxyType({})
+
 KEY, VALUE = 36, 26
 WIDE = 100
 
@@ -41,22 +47,58 @@ def settings_document(settings: Settings, draft: Draft, words: str, width: int) 
         section = setting.key.partition(".")[0]
         if section != group:
             group = section
-            lines += [line(), line(Span(f" {GROUPS.get(section, section)}", Role.TITLE))]
+            lines += [line(), _group(section)]
         lines.append(_setting(setting, draft, width))
     return Document(lines[1:] or [line(Span(" No setting matches these words.", Role.MUTED))])
 
 
+def settings_table(settings: Settings) -> Document:
+    """Return all settings that are available by their whole keys, in as many columns as they need."""
+    longest = max((columns(each.key) for each in settings.settings), default=0)
+    lines: list[Line] = []
+    for section, group in groupby(settings.settings, lambda each: each.key.partition(".")[0]):
+        lines += [line(), _group(section)]
+        for each in group:
+            if each.available:
+                value = fitted(shown(each.value), VALUE, whole=True)
+                lines.append(line(f"   {fitted(each.key, longest)}  {value}  ", Span(each.origin, Role.MUTED)))
+    return Document(lines[1:])
+
+
+def schema_document(settings: Settings, width: int) -> Document:
+    """Return what each setting is for, what it may be, and what a change of it affects."""
+    lines: list[Line] = []
+    for setting in settings.settings:
+        lines += [
+            line(Span(f" {setting.key}", Role.TITLE)),
+            *wrapped(setting.help, width - 1, "   "),
+            *wrapped(f"{_form(setting)}. {_effect(setting)}", width - 1, "   ", Role.MUTED),
+        ]
+    return Document(lines)
+
+
+def _group(section: str) -> Line:
+    return line(Span(f" {GROUPS.get(section, section)}", Role.TITLE))
+
+
+def _form(setting: Setting) -> str:
+    default = f"default: {shown(setting.default)}" if setting.default is not None else "no default"
+    return f"{form(setting)}; {default}"
+
+
+def _effect(setting: Setting) -> str:
+    if not setting.available:
+        return "Not available in this version."
+    return f"Affects {setting.effect}{', which is restarted' if setting.restarts else ''}."
+
+
 def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProblem], width: int) -> Document:
     """Return what a setting is for, what it may be, what a change of it does, and what is wrong with the draft."""
-    default = f"default: {shown(setting.default)}" if setting.default is not None else "no default"
-    anew = ", which is restarted" if setting.restarts else ""
-    effect = f"Enter changes it. Affects {setting.effect}{anew}."
-    if not setting.available:
-        effect = "Not available in this version."
+    effect = f"{'Enter changes it. ' if setting.available else ''}{_effect(setting)}"
     lines = [
         line(
             Span(f" {setting.key}", Role.TITLE),
-            Span(cut(f"  {form(setting)}; {default}", width - len(setting.key) - 1), Role.MUTED),
+            Span(cut(f"  {_form(setting)}", width - len(setting.key) - 1), Role.MUTED),
         ),
         *wrapped(setting.help, width - 1, " "),
         *wrapped(effect, width - 1, " ", Role.MUTED),
@@ -129,6 +171,13 @@ def what_became_of_it(changed: SettingsChanged) -> str:
     """Return the outcome of a change in one line."""
     if changed.trouble is not None:
         return f"Changed, with a problem: {changed.trouble.title}. {changed.trouble.remedy}"
+    return _effects(changed) or NO_CHANGE
+
+
+NO_CHANGE = "Nothing changed: these settings are already in force."
+
+
+def _effects(changed: SettingsChanged) -> str:
     parts = [
         f"{', '.join(names)}: {text}"
         for names, text in (
@@ -138,7 +187,7 @@ def what_became_of_it(changed: SettingsChanged) -> str:
         )
         if names
     ]
-    return "; ".join(parts) or "Nothing changed: these settings are already in force."
+    return "; ".join(parts)
 
 
 def what_going_back_did(changed: SettingsChanged) -> str:
@@ -147,22 +196,41 @@ def what_going_back_did(changed: SettingsChanged) -> str:
     return f"Rolled back: {keys}. {what_became_of_it(changed)}" if keys else what_became_of_it(changed)
 
 
-def differences(changes: tuple[SettingChange, ...], width: int) -> Iterator[Line]:
-    """Yield every change: what it was, and what it would be."""
+def differences(
+    changes: tuple[SettingChange, ...], width: int, defaults: Mapping[str, Value] = NO_DEFAULTS
+) -> Iterator[Line]:
+    """Yield every change: what it was, and what it would be; the default where nothing is set, if that is known."""
     for change in changes:
+        before, after = (_or_default(value, defaults.get(change.key)) for value in (change.before, change.after))
         yield line(Span(cut(f" {change.key}", width), Role.TITLE))
-        yield line(Span(cut(f"   - {shown(change.before)}", width), Role.MUTED))
-        yield line(Span(cut(f"   + {shown(change.after)}", width), Role.NOTICE))
+        yield line(Span(cut(f"   - {before}", width), Role.MUTED))
+        yield line(Span(cut(f"   + {after}", width), Role.NOTICE))
+
+
+def _or_default(value: Value, default: Value) -> str:
+    return f"{shown(default)} (default)" if value is None and default is not None else shown(value)
 
 
 def problems(found: tuple[SettingProblem, ...], width: int) -> Iterator[Line]:
     """Yield what is wrong, key by key."""
     for problem in found:
-        yield from wrapped(f"✗ {problem.key or 'The file'} {problem.reason}", width - 1, " ", Role.PROBLEM)
+        place = f"line {problem.line}: " if problem.line else ""
+        yield from wrapped(f"✗ {place}{problem.key or 'The file'} {problem.reason}", width - 1, " ", Role.PROBLEM)
         yield from wrapped(problem.remedy, width - 1, "   ")
 
 
-def _check(check: SettingsCheck, width: int) -> Iterator[Line]:
+def check_document(check: SettingsCheck, width: int, defaults: Mapping[str, Value] = NO_DEFAULTS) -> Document:
+    """Return what changes would do, or why they cannot be applied."""
+    return Document([*_check(check, width, defaults)])
+
+
+def changed_document(changed: SettingsChanged, width: int, defaults: Mapping[str, Value]) -> Document:
+    """Return what was changed, and what became of it."""
+    effects = _effects(changed) or ("" if changed.changes else NO_CHANGE)
+    return Document([*differences(changed.changes, width, defaults), *wrapped(effects, width - 1, " ")])
+
+
+def _check(check: SettingsCheck, width: int, defaults: Mapping[str, Value] = NO_DEFAULTS) -> Iterator[Line]:
     if not check.valid:
         yield line(Span(" ✗ These changes cannot be applied.", Role.PROBLEM))
         yield from problems(check.problems, width)
@@ -170,7 +238,7 @@ def _check(check: SettingsCheck, width: int) -> Iterator[Line]:
             yield from wrapped(f"✗ {check.trouble.title}: {check.trouble.detail}", width - 1, " ", Role.PROBLEM)
             yield from wrapped(check.trouble.remedy, width - 1, "   ")
         return
-    yield from differences(check.changes, width)
+    yield from differences(check.changes, width, defaults)
     yield line()
     for names, text, role in (
         (check.live, "applied without interruption", Role.GOOD),
@@ -181,12 +249,18 @@ def _check(check: SettingsCheck, width: int) -> Iterator[Line]:
             yield from wrapped(f"{', '.join(names)}: {text}", width - 1, " ", role)
 
 
-def versions_document(versions: SettingsVersions, current: int | None, width: int, zone: tzinfo) -> Document:
+def versions_document(
+    versions: SettingsVersions,
+    current: int | None,
+    width: int,
+    zone: tzinfo,
+    defaults: Mapping[str, Value] = NO_DEFAULTS,
+) -> Document:
     """Return the versions, the newest first; the key of a line is the id of its version."""
     lines: list[Line] = []
     for version in versions.versions:
         lines.append(_version(version, version.id == current, width, zone))
-        lines += [Line((Span("     "), *each.spans)) for each in differences(version.changes, width - 5)]
+        lines += [Line((Span("     "), *each.spans)) for each in differences(version.changes, width - 5, defaults)]
     return Document(lines or [line(Span(" Nothing was changed yet.", Role.MUTED))])
 
 
@@ -203,10 +277,15 @@ NAME = 28
 
 
 def secrets_document(secrets: SecretOrigins) -> Document:
+    """Return the secrets, and how one is changed; the key of a line is the name."""
+    hint = line(Span("   Enter stores a new value; what is typed is not shown.", Role.MUTED))
+    return Document([*secrets_table(secrets), line(), hint])
+
+
+def secrets_table(secrets: SecretOrigins) -> Document:
     """Return the secrets; the key of a line is the name."""
     heads = line(Span(f"   {'secret':<{NAME}} {'state':<14} from", Role.TITLE))
-    hint = line(Span("   Enter stores a new value; what is typed is not shown.", Role.MUTED))
-    return Document([heads, *map(_secret, secrets.secrets), line(), hint])
+    return Document([heads, *map(_secret, secrets.secrets)])
 
 
 def stored(changed: SecretChanged) -> str:
