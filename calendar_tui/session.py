@@ -12,12 +12,11 @@ from calendar_tui.model import Model
 from engine.api.client import ApiClient, decoded
 from engine.api.errors import AnswerNotUnderstood, ClientFailure
 from engine.api.event_parser import ServerEvent
+from engine.api.resources.engine import EngineRequests
 from engine.api.schema import (
-    About,
     AuditEvent,
     ChangeEvent,
     OperationEvent,
-    RecentChanges,
     Snapshot,
     StatusEvent,
     UsersEvent,
@@ -85,7 +84,7 @@ class EngineSession:
     async def _attend(self) -> None:
         """Apply the events until the stream ends. Raises a `ClientFailure`."""
         api = ApiClient(self._find())
-        about = await api.get("/v1", About)
+        about = await EngineRequests(api).about()
         if about.api != API_VERSION:
             raise VersionsDiffer(f"the engine {about.version} speaks version {about.api} of its API, not {API_VERSION}")
         self.api = api
@@ -94,7 +93,7 @@ class EngineSession:
         async for event in api.events(last_event_id=self._last_event_id):
             self._take(event, api.socket)
             if event.name == "snapshot" and "changes" in about.capabilities:
-                self._model.recall(await api.get("/v1/changes", RecentChanges))
+                self._model.recall(await EngineRequests(api).changes())
                 self._changed()
 
     def _take(self, event: ServerEvent, socket: Path) -> None:

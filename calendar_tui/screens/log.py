@@ -15,7 +15,7 @@ from calendar_tui.screens.screen import Navigator
 from calendar_tui.widgets.inputs import CompletingLine, FilterLine
 from calendar_tui.widgets.line_view import LineView, LogList
 from engine.api.errors import ClientFailure
-from engine.api.resources import Export
+from engine.api.resources.log import Export
 from engine.api.schema.log import FilterAnswer, LogExportQuestion, LogFilterQuestion, LogQuestion
 from engine.documents.lines import Document
 from engine.documents.log_rows import heads

@@ -11,7 +11,7 @@ from calendar_tui.documents.log_window import LogWindow
 from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.line_view import LineView, LogList
 from engine.api.errors import ClientFailure
-from engine.api.resources import LogRequests, happening
+from engine.api.resources.log import LogRequests, happening
 from engine.api.schema.log import CaptureState, LogRow
 
 PAUSE = 2.0

@@ -16,7 +16,7 @@ from calendar_tui.widgets.body_pane import BodyPane
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
-from engine.api.resources import LogRequests
+from engine.api.resources.log import LogRequests
 from engine.api.schema.log import LogExchange, LogQuestion, LogRow
 from engine.display import visible_lines
 from engine.documents.lines import Document

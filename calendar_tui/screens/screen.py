@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, Protocol
 
-import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -17,6 +16,7 @@ from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
+from engine.api.resources.engine import EngineRequests
 from engine.api.schema import HeldChange, Operation
 from engine.documents.lines import Document, Role, wrapped
 from engine.documents.status import confirmed_in_words, held_in_words, progress
@@ -183,13 +183,13 @@ class BaseScreen(Screen[str | None]):
         self._followed = ""
         self.show_frame()
 
-    async def start_operation(self, path: str, question: msgspec.Struct | None = None) -> None:
+    async def start_operation(self, begin: Callable[[EngineRequests], Awaitable[Operation]]) -> None:
         """Start an operation, and follow it in the footer."""
         api = self.shell.session.api
         if api is None:
             return
         try:
-            operation = await api.post(path, Operation, question)
+            operation = await begin(EngineRequests(api))
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
         else:
@@ -272,7 +272,7 @@ class BaseScreen(Screen[str | None]):
         else:
             self._to_confirm = None
             try:
-                await api.post("/v1/hold/confirm", HeldChange)
+                await EngineRequests(api).confirm_hold()
             except ClientFailure as failure:
                 self.tell(f"{failure}. {failure.remedy}")
             else:

@@ -13,7 +13,7 @@ from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
-from engine.api.resources import SettingsRequests
+from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.settings import Setting, SettingProblem, Settings
 from engine.documents.lines import Document
 from engine.documents.settings import help_document, settings_document, state_lines, what_going_back_did

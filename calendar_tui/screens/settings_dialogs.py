@@ -11,7 +11,7 @@ from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine, SecretLine
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure, RequestRefused
-from engine.api.resources import SettingsRequests
+from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.preview import Preview
 from engine.api.schema.secrets import SecretOrigins
 from engine.api.schema.settings import Settings, SettingsCheck, SettingsVersions

@@ -7,9 +7,9 @@ from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.log_filter import conditions_of_user
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.screen import BaseScreen, Navigator
-from engine.api.client import quoted_segment
 from engine.api.errors import ClientFailure, RequestRefused
-from engine.api.schema import OperationKind, UserDetail, UserRow
+from engine.api.resources.engine import EngineRequests, UsersOperation
+from engine.api.schema import UserDetail, UserRow
 from engine.documents.user import user_document, user_text
 
 LONGEST_NAME = 100
@@ -55,9 +55,9 @@ class UserScreen(BaseScreen):
         self.guid, self._user, self._row = guid, None, None
         self.show()
 
-    async def action_have_done(self, kind: OperationKind) -> None:
+    async def action_have_done(self, kind: UsersOperation) -> None:
         """Read the calendar again, or look up the mailbox."""
-        await self.start_operation(f"/v1/users/{quoted_segment(self.guid)}/{kind}")
+        await self.start_operation(lambda engine: engine.begin_for(kind, self.guid))
 
     def action_exchanges(self) -> None:
         """Show this user's exchanges in the log."""
@@ -92,7 +92,7 @@ class UserScreen(BaseScreen):
         if api is None:
             return
         try:
-            self._user = await api.get(f"/v1/users/{quoted_segment(self.guid)}", UserDetail)
+            self._user = await EngineRequests(api).user(self.guid)
         except ClientFailure as failure:
             self._failure = f"{failure}. {failure.remedy}"
             if isinstance(failure, RequestRefused):

@@ -12,7 +12,8 @@ from calendar_tui.model import SORTS, Query
 from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.inputs import FilterLine
 from calendar_tui.widgets.line_view import LineView
-from engine.api.schema import OperationKind, ResyncQuestion
+from engine.api.resources.engine import UsersOperation
+from engine.api.schema import ResyncQuestion
 from engine.documents.lines import Document
 from engine.documents.user_rows import heads, widths_of
 
@@ -122,9 +123,10 @@ class UsersScreen(BaseScreen):
         """Turn the order round."""
         self.narrow(replace(self.wanted, descending=not self.wanted.descending))
 
-    async def action_have_done(self, kind: OperationKind) -> None:
+    async def action_have_done(self, kind: UsersOperation) -> None:
         """Read the calendars of all listed users again, or look up their mailboxes."""
-        await self.start_operation(f"/v1/{kind}", ResyncQuestion(users=tuple(self._lines.guids)))
+        question = ResyncQuestion(users=tuple(self._lines.guids))
+        await self.start_operation(lambda engine: engine.begin(kind, question))
 
     def _put_in_order(self) -> None:
         if self._lines.query != self.wanted or self._revision != self.model.users.revision:

@@ -12,6 +12,7 @@ import shtab
 from engine.api.client import reachable_socket
 from engine.api.errors import EngineUnreachable, SocketForbidden
 from engine.api.paths import usual_sockets
+from engine.api.resources.engine import EngineRequests
 from engine.api.schema import About
 from engine.cli.client import CommandClient
 from engine.cli.exit_codes import WELL
@@ -51,8 +52,7 @@ def show_versions(options: argparse.Namespace) -> int:
 
 async def _running(options: argparse.Namespace) -> About:
     paths = (options.socket,) if options.socket else usual_sockets()
-    client = CommandClient(reachable_socket(paths, "ask"))
-    return await client.get("/v1", About)
+    return await EngineRequests(CommandClient(reachable_socket(paths, "ask"))).about()
 
 
 def _words(versions: Versions) -> list[str]:

@@ -11,9 +11,11 @@ import msgspec
 
 from engine.api.client import reachable_socket
 from engine.api.paths import usual_sockets
+from engine.api.resources.checks import CheckRequests
+from engine.api.resources.engine import EngineRequests
 from engine.api.schema import Operation
-from engine.api.schema.checks import Probe, ProbeQuestion, RungAccount
-from engine.api.schema.preview import Preview, PreviewPageQuestion, PreviewQuestion, PreviewRow
+from engine.api.schema.checks import CheckSide, ProbeQuestion, RungAccount
+from engine.api.schema.preview import PreviewPageQuestion, PreviewQuestion, PreviewRow
 from engine.api.schema.settings import Value
 from engine.cli.client import CommandClient, saying
 from engine.cli.errors import ChangeNotUnderstood
@@ -81,10 +83,11 @@ def _attached(options: argparse.Namespace, work: Callable[[CommandClient], Await
         return FAILED
 
 
-async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, as_json: bool) -> int:
-    operation = await client.post(f"/v1/probes/{side}", Operation, question)
+async def _probe(client: CommandClient, side: CheckSide, question: ProbeQuestion, *, as_json: bool) -> int:
+    checks = CheckRequests(client)
+    operation = await checks.begin_probe(side, question)
     told = 0
-    probe = await client.get(f"/v1/probes/{operation.id}", Probe)
+    probe = await checks.probe(operation.id)
 
     def what() -> str:
         return f"Checking {', '.join(probe.names[len(probe.rungs) :][:1]) or side}, {told} of {len(probe.names)} done"
@@ -98,7 +101,7 @@ async def _probe(client: CommandClient, side: str, question: ProbeQuestion, *, a
                 if probe.operation.state != "running":
                     break
                 await asyncio.sleep(FOLLOWED)
-                probe = await client.get(f"/v1/probes/{operation.id}", Probe)
+                probe = await checks.probe(operation.id)
     except asyncio.CancelledError:
         await call_off(client, operation)
         raise
@@ -113,7 +116,7 @@ async def call_off(client: CommandClient, operation: Operation) -> None:
     """Cancel an operation that is no longer awaited; do not wait for an engine that does not respond."""
     with suppress(TimeoutError, Failure):
         async with asyncio.timeout(CALLED_OFF_WITHIN):
-            await client.delete(f"/v1/operations/{operation.id}", Operation)
+            await EngineRequests(client).cancel(operation.id)
 
 
 def tell_end(operation: Operation) -> None:
@@ -133,11 +136,12 @@ def show_steps(steps: Iterable[RungAccount], output: TextIO) -> None:
 
 
 async def _preview(client: CommandClient, question: PreviewQuestion, *, as_json: bool) -> int:
-    operation = await client.post("/v1/preview", Operation, question)
+    checks = CheckRequests(client)
+    operation = await checks.begin_preview(question)
     try:
         while operation.state == "running":
             await asyncio.sleep(FOLLOWED)
-            operation = await client.get(f"/v1/operations/{operation.id}", Operation)
+            operation = await EngineRequests(client).operation(operation.id)
             remark(f"{operation.done} of {operation.total}")
     except asyncio.CancelledError:
         await call_off(client, operation)
@@ -145,7 +149,7 @@ async def _preview(client: CommandClient, question: PreviewQuestion, *, as_json:
     rows: list[PreviewRow] = []
     while True:
         part = PreviewPageQuestion(page=len(rows) // PER_PAGE + 1, per_page=PER_PAGE)
-        page = await client.get(f"/v1/preview/{operation.id}", Preview, part)
+        page = await checks.preview(operation.id, part)
         rows += page.users
         if len(page.users) < PER_PAGE:
             break

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.api.resources import SettingsRequests
-from engine.api.schema import Status
+from engine.api.resources.engine import EngineRequests
+from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.settings import (
     Setting,
     Settings,
@@ -133,7 +133,7 @@ class ConfigCommands:
 
     async def _zone(self) -> ZoneInfo:
         """Return the time zone of all times for people."""
-        return ZoneInfo((await self._client.get("/v1/status", Status)).timezone)
+        return ZoneInfo((await EngineRequests(self._client).status()).timezone)
 
     async def _changed(self, changed: SettingsChanged, defaults: Mapping[str, Value]) -> int:
         until = changed.version.confirm_until if changed.version else None

@@ -5,7 +5,8 @@ import getpass
 import sys
 from collections.abc import Iterator
 
-from engine.api.resources import SettingsRequests
+from engine.api.resources.log_ins import LogInRequests
+from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.logins import LogInState, LogInStates
 from engine.api.schema.secrets import SecretChanged, SecretOrigin
 from engine.cli.client import CommandClient
@@ -94,9 +95,6 @@ def _restarted(changed: SecretChanged) -> Iterator[str]:
         yield f"Restarted: {', '.join(changed.restarted)}"
 
 
-LOGINS = "/v1/log-ins"
-
-
 def run_log_in(options: argparse.Namespace) -> int:
     """Run one of these commands and return its exit status. Raises a `Failure`."""
     changes = options.action == "retry"
@@ -105,7 +103,8 @@ def run_log_in(options: argparse.Namespace) -> int:
 
 async def _run_log_in(client: CommandClient, options: argparse.Namespace) -> int:
     retry = options.action == "retry"
-    states = await (client.post(f"{LOGINS}/retry", LogInStates) if retry else client.get(LOGINS, LogInStates))
+    requests = LogInRequests(client)
+    states = await (requests.retry() if retry else requests.states())
     show(states, _lines, as_json=options.json)
     still_paused = any(each.paused_until is not None for each in states.log_ins)
     return FAILED if retry and still_paused else WELL

@@ -11,8 +11,8 @@ import msgspec
 
 from engine.api.client import reachable_socket
 from engine.api.paths import usual_sockets
-from engine.api.resources import LogRequests, log_events
-from engine.api.schema import Status
+from engine.api.resources.engine import EngineRequests
+from engine.api.resources.log import LogRequests, log_events
 from engine.api.schema.log import (
     CaptureQuestion,
     LogExportQuestion,
@@ -51,7 +51,7 @@ def run_log(options: argparse.Namespace) -> int:
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
     client = CommandClient(path)
-    status = await client.get("/v1/status", Status)
+    status = await EngineRequests(client).status()
     log = LogCommands(client, ZoneInfo(status.timezone), as_json=options.json)
     match options.action:
         case "show" if len(options.filter) == 1 and options.filter[0].isdecimal():

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.api.client import reachable_socket
 from engine.api.paths import usual_sockets
-from engine.api.schema import Operation
+from engine.api.resources.setup import SetupRequests
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.settings import SettingChange, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
@@ -77,27 +77,25 @@ def _setup_table(text: str) -> tuple[str, tuple[InvalidSetting, ...]]:
     return str(user), tuple(others)
 
 
-PATH = "/v1/setup"
-
-
 class SetupClient:
     """The set-up of one engine, over its API; `narration` receives each step as soon as it is done."""
 
     def __init__(self, client: CommandClient, narration: TextIO) -> None:
         self._client = client
+        self._requests = SetupRequests(client)
         self._narration = narration
 
     async def under_way(self) -> Setup | None:
         """Return the set-up in progress, None if there is none."""
-        return await self._client.find(PATH, Setup)
+        return await self._requests.under_way()
 
     async def begin(self) -> Setup:
         """Start a new set-up."""
-        return await self._client.post(PATH, Setup)
+        return await self._requests.begin()
 
     async def answer(self, answers: SetupAnswers) -> Setup:
         """Give answers, and go to a step."""
-        return await self._client.patch(PATH, Setup, answers)
+        return await self._requests.answer(answers)
 
     async def check(self) -> bool:
         """Check the current step, and return whether it passed."""
@@ -112,15 +110,15 @@ class SetupClient:
 
     async def apply(self) -> Setup:
         """Apply the set-up; return what was applied."""
-        return await self._client.post(f"{PATH}/apply", Setup)
+        return await self._requests.apply()
 
     async def _tried(self) -> SetupStep:
-        operation = await self._client.post(f"{PATH}/check", Operation)
+        operation = await self._requests.check()
         told = 0
         try:
             async with saying(lambda: f"Checking the next step, {told} done"):
                 while True:
-                    step = (await self._client.get(PATH, Setup)).step
+                    step = (await self._requests.state()).step
                     show_steps(step.rungs[told:], self._narration)
                     told = len(step.rungs)
                     if step.check is None or step.check.state != "running":

@@ -10,15 +10,14 @@ from zoneinfo import ZoneInfo
 
 from engine.api.client import decoded, reachable_socket
 from engine.api.paths import usual_sockets
+from engine.api.resources.engine import EngineRequests
 from engine.api.schema import (
     AuditEvent,
     ChangeEvent,
-    HeldChange,
     Operation,
     OperationEvent,
     ResyncQuestion,
     Status,
-    UserDetail,
     UserRow,
     UsersPage,
     UsersQuestion,
@@ -71,7 +70,7 @@ def _changes(options: argparse.Namespace) -> bool:
 
 async def _run(options: argparse.Namespace, path: Path) -> int:
     client = CommandClient(path)
-    commands = StatusCommands(client, await client.get("/v1/status", Status), as_json=options.json)
+    commands = StatusCommands(client, await EngineRequests(client).status(), as_json=options.json)
     match options.command:
         case "status":
             return commands.status()
@@ -95,6 +94,7 @@ class StatusCommands:
 
     def __init__(self, client: CommandClient, status: Status, *, as_json: bool) -> None:
         self._client = client
+        self._engine = EngineRequests(client)
         self._status = status
         self._zone = ZoneInfo(status.timezone)
         self._as_json = as_json
@@ -113,15 +113,14 @@ class StatusCommands:
 
     async def explain(self, typed: str) -> int:
         """Show everything about one user."""
-        guid = await self._guid(typed)
-        user = await self._client.get(f"/v1/users/{guid}", UserDetail)
+        user = await self._engine.user(await self._guid(typed))
         now, zone = self._status.now, self._zone
         self._show(user, lambda this: [title(this, now, zone), *user_document(this, now, zone, room())])
         return WELL
 
     async def hold(self, *, confirm: bool) -> int:
         """Show the held change, or confirm it; the exit status tells whether a change is still held."""
-        held = await self._client.post("/v1/hold/confirm", HeldChange) if confirm else self._status.held
+        held = await self._engine.confirm_hold() if confirm else self._status.held
         if held is None or not held.of_users:
             remark("No change is held.")
             return WELL
@@ -135,9 +134,8 @@ class StatusCommands:
     async def resync(self, typed: list[str], *, search: bool) -> int:
         """Read calendars again, after a `search` for the mailboxes if wished, and wait for it; the exit status
         says whether any could be read."""
-        path = "/v1/reresolve" if search else "/v1/resync"
         meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
-        operation = await self._client.post(path, Operation, meant)
+        operation = await self._engine.begin("reresolve" if search else "resync", meant)
         operation = await self._followed(operation)
         show_document(operation, lambda this: [line(progress(this))], as_json=self._as_json)
         if operation.state == "blocked":
@@ -160,7 +158,7 @@ class StatusCommands:
                     self._tell_reason(operation)
                 waits_for = operation.trouble
                 await asyncio.sleep(FOLLOWED)
-                operation = await self._client.get(f"/v1/operations/{operation.id}", Operation)
+                operation = await self._engine.operation(operation.id)
         return operation
 
     def _tell_reason(self, operation: Operation) -> None:
@@ -211,7 +209,7 @@ class StatusCommands:
         while True:
             number = len(found) // PER_PAGE + 1
             question = UsersQuestion(filter=words, page=number, per_page=PER_PAGE)
-            page = await self._client.get("/v1/users", UsersPage, question)
+            page = await self._engine.users(question)
             found += page.users
             if len(page.users) < PER_PAGE:
                 return UsersPage(total=len(found), page=1, per_page=max(len(found), 1), users=tuple(found))

@@ -1,0 +1,83 @@
+"""The settings and the secrets."""
+
+import asyncio
+from collections.abc import Mapping
+
+from engine.api.client import ApiClient, quoted_segment
+from engine.api.resources import VERSION_1
+from engine.api.resources.checks import CheckRequests
+from engine.api.schema.preview import Preview, PreviewQuestion
+from engine.api.schema.secrets import SecretChanged, SecretOrigins, SecretQuestion
+from engine.api.schema.settings import (
+    ChangeQuestion,
+    RollbackQuestion,
+    Settings,
+    SettingsChanged,
+    SettingsCheck,
+    SettingsQuestion,
+    SettingsVersion,
+    SettingsVersions,
+    Value,
+)
+
+PATH, SECRETS = f"{VERSION_1}/settings", f"{VERSION_1}/secrets"
+LOOK = 0.2
+"""Seconds between two looks at a preview that is being made."""
+
+
+class SettingsRequests:
+    """Asks about settings and changes them. Every method raises a `ClientFailure`."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+
+    async def all(self) -> Settings:
+        """Return every setting."""
+        return await self._api.get(PATH, Settings)
+
+    async def check(self, changes: Mapping[str, Value]) -> SettingsCheck:
+        """Return whether changes could be made, and what they would do."""
+        return await self._api.post(f"{PATH}/check", SettingsCheck, SettingsQuestion(changes=dict(changes)))
+
+    async def change(self, changes: Mapping[str, Value], etag: str, confirm_within: float | None) -> SettingsChanged:
+        """Put changes into force if the settings are still those of `etag`."""
+        question = ChangeQuestion(changes=dict(changes), confirm_within=confirm_within)
+        return await self._api.patch(PATH, SettingsChanged, question, etag)
+
+    async def keep(self) -> SettingsVersion:
+        """Confirm the last change."""
+        return await self._api.post(f"{PATH}/confirm", SettingsVersion)
+
+    async def roll_back(self, version: int | None) -> SettingsChanged:
+        """Go back to a version, the one before if none is given."""
+        return await self._api.post(f"{PATH}/rollback", SettingsChanged, RollbackQuestion(version=version))
+
+    async def versions(self) -> SettingsVersions:
+        """Return the versions there were."""
+        return await self._api.get(f"{PATH}/history", SettingsVersions)
+
+    async def secrets(self) -> SecretOrigins:
+        """Return which secrets there are."""
+        return await self._api.get(SECRETS, SecretOrigins)
+
+    async def put_secret(self, name: str, value: str) -> SecretChanged:
+        """Store a secret."""
+        return await self._api.put(f"{SECRETS}/{quoted_segment(name)}", SecretChanged, SecretQuestion(value=value))
+
+    async def drop_secret(self, name: str) -> SecretChanged:
+        """Remove a stored secret."""
+        return await self._api.delete(f"{SECRETS}/{quoted_segment(name)}", SecretChanged)
+
+    async def rotate_key(self) -> SecretOrigins:
+        """Encrypt the stored secrets with another key."""
+        return await self._api.post(f"{SECRETS}/rotate-key", SecretOrigins)
+
+    async def preview(self, changes: Mapping[str, Value]) -> Preview:
+        """Return the users whose presence would change with these presence settings, once computed."""
+        checks = CheckRequests(self._api)
+        operation = await checks.begin_preview(PreviewQuestion(settings=dict(changes)))
+        while True:
+            preview = await checks.preview(operation.id)
+            if preview.operation.state != "running":
+                return preview
+            await asyncio.sleep(LOOK)
