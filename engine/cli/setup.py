@@ -211,7 +211,7 @@ async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Setu
     for each in state.steps:
         if each.can_check:
             step = await setup.tried(each)
-            tried.append(TriedStep(name=step.name, title=step.title, passed=step.passed, rungs=step.rungs))
+            tried.append(msgspec.convert(step, TriedStep, from_attributes=True))
             if not step.passed:
                 return msgspec.structs.replace(outcome, state="failed", steps=tuple(tried))
     outcome = msgspec.structs.replace(outcome, steps=tuple(tried))

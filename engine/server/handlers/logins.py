@@ -5,6 +5,7 @@ from aiohttp import web
 from engine.api.schema.logins import LogInState, LogInStates
 from engine.logins.breaker import LogIns, Standing
 from engine.server.acceptor import actor_of
+from engine.server.convert import converted
 from engine.server.convert_settings import restarted
 from engine.server.http import Route, answer
 from engine.server.state import ApiState
@@ -54,11 +55,6 @@ class LogInRoutes:
 
 
 def _state(standing: Standing) -> LogInState:
-    return LogInState(
-        secret=standing.account.kind,
-        account=standing.account.name,
-        refused=standing.refused,
-        unproved=standing.unproved,
-        last=standing.last,
-        paused_until=standing.pause.until if standing.pause else None,
-    )
+    account, pause = standing.account, standing.pause
+    paused_until = pause.until if pause else None
+    return converted(standing, LogInState, secret=account.kind, account=account.name, paused_until=paused_until)
