@@ -101,7 +101,7 @@ def test_markup_is_coloured_on_a_terminal_alone() -> None:
     shown = body_document("Request", told, body, raw=False)
     plain, colour = (list(AnsiPalette(colour=each).printed(shown))[-1] for each in (False, True))
     assert plain == '<a b="c">'
-    assert colour == '\x1b[36m<a\x1b[0m\x1b[36m b=\x1b[0m\x1b[33m"c"\x1b[0m\x1b[36m>\x1b[0m'
+    assert colour == '\x1b[36m<a\x1b[0m \x1b[36mb\x1b[0m=\x1b[33m"c"\x1b[0m\x1b[36m>\x1b[0m'
 
 
 @pytest.mark.parametrize("number", ["0", "-2", "many"])

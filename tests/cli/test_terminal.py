@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.api.schema import LinkState, Status, Trouble, UserRow
+from engine.api.schema import Concern, LinkState, Status, Trouble, UserRow
 from engine.cli.terminal import AnsiPalette, room
 from engine.documents.columns import columns
 from engine.documents.lines import Line, Role, Span, wrapped
@@ -36,7 +36,7 @@ def test_what_may_be_copied_is_not_broken() -> None:
         refused=0,
         oldest_reading=None,
         staleness=None,
-        concerns=(),
+        concerns=(Concern(trouble=trouble, link="PBX", count=0, users=()),),
     )
     told = "\n".join(printed(status_document(status, UTC, 20)))
     assert path in told
