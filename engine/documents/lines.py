@@ -173,8 +173,9 @@ def _joined(text: str, parts: Iterable[str]) -> Iterator[bool]:
     """Tell of each part of a wrapped text whether the one before ended within a word."""
     place = 0
     for part in parts:
-        yield place > 0 and text[place : place + 1] not in ("", " ")
-        place += len(text[place:]) - len(text[place:].lstrip(" ")) + len(part)
+        start = text.find(part, place)
+        yield 0 < place == start
+        place = start + len(part)
 
 
 def labelled(label: str, text: str, width: int, role: Role = Role.PLAIN) -> Iterator[Line]:

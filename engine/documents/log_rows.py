@@ -14,7 +14,7 @@ WIDE = 110
 """Columns from which on there is room for what was decided."""
 
 TIME, OPERATION, OUTCOME, DURATION, SIZE, DECISION = 8, 15, 21, 7, 6, 24
-WHOLE_OPERATION, WHOLE_OUTCOME = 20, 31
+WHOLE_OPERATION, WHOLE_OUTCOME = 21, 31
 """Columns where nothing is cut: as much as most of them need."""
 
 

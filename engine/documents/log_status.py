@@ -45,7 +45,7 @@ def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
     if state is None:
         return line(Span(" The state of the log is not known yet.", Role.MUTED))
     if state.trouble or state.dropped:
-        return line(Span(cut(_dropped(state), width), Role.PROBLEM))
+        return line(Span(cut(f" {_dropped(state)}", width), Role.PROBLEM))
     if not state.on:
         told = f" (C starts)   {_kept(state)}"
         return line(Span(NOT_CAPTURING, Role.NOTICE), Span(cut(told, width - len(NOT_CAPTURING)), Role.MUTED))
@@ -72,7 +72,7 @@ def _kept(state: CaptureState) -> str:
 
 
 def _dropped(state: CaptureState) -> str:
-    return f" ✗ {counted(state.dropped, 'exchange')} dropped{': ' if state.trouble else ''}{state.trouble}"
+    return f"✗ {counted(state.dropped, 'exchange')} dropped{': ' if state.trouble else ''}{state.trouble}"
 
 
 def _capturing(state: CaptureState) -> str:
