@@ -34,6 +34,7 @@ from engine.documents.status import (
     audit_line,
     change_line,
     confirmed_in_words,
+    dry_run_mode,
     held_in_words,
     hindrance,
     modes,
@@ -126,7 +127,9 @@ class StatusCommands:
             return WELL
         if confirm:
             told = f"{held_in_words(held)}. {confirmed_in_words(dry_run=self._status.dry_run)}"
-            show_document(held, lambda _: wrapped(told, room()), as_json=self._as_json)
+            show_document(
+                held, lambda _: [*_banner(dry_run_mode(self._status)), *wrapped(told, room())], as_json=self._as_json
+            )
         else:
             self._show(held, lambda _: ())
         return WELL if confirm else FAILED
@@ -192,8 +195,7 @@ class StatusCommands:
         show_document(data, lambda this: [*self._modes(), *document(this)], as_json=self._as_json)
 
     def _modes(self) -> Iterator[Line]:
-        for each in modes(self._status, "calendar-engine hold confirm confirms"):
-            yield from wrapped(each, room(), "", Role.BANNER)
+        return _banner(modes(self._status, "calendar-engine hold confirm confirms"))
 
     def _event(self, event: ChangeEvent | AuditEvent | OperationEvent) -> Line:
         match event:
@@ -226,6 +228,11 @@ class StatusCommands:
             raise UserNotFound(f"no user matches {typed!r}")
         some = ", ".join(user.name for user in meant[:5])
         raise UserNotClear(f"{len(meant)} users match {typed!r}: {some}{', ...' if len(meant) > 5 else ''}")
+
+
+def _banner(texts: Iterable[str]) -> Iterator[Line]:
+    for each in texts:
+        yield from wrapped(each, room(), "", Role.BANNER)
 
 
 def _names(user: UserRow) -> set[str]:

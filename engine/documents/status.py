@@ -50,9 +50,13 @@ GOOD_NEWS = {
 
 def modes(status: Status, confirming: str) -> tuple[str, ...]:
     """Return what has to be known to read everything else right; `confirming` is what confirms a held change."""
-    dry_run = (f"▷ DRY RUN: {dry_run_in_words(status)}",) if status.dry_run else ()
     held = (f"✗ HELD: {held_in_words(status.held)}; {confirming}",) if status.held is not None else ()
-    return (*dry_run, *held)
+    return (*dry_run_mode(status), *held)
+
+
+def dry_run_mode(status: Status) -> tuple[str, ...]:
+    """Return that nothing is written, where that is so."""
+    return (f"▷ DRY RUN: {dry_run_in_words(status)}",) if status.dry_run else ()
 
 
 def held_in_words(held: HeldChange) -> str:

@@ -142,5 +142,5 @@ async def test_a_preview_is_paged_and_says_what_it_cannot_know(
         assert (status, problem["type"]) == (422, "not-about-presence")
         status, output = await run(served, "preview", "--set", "presence.mapping.busy=dnd")
         assert status == 0
-        assert "users would show something different today" in output
+        assert "Users whose presence would change today" in output
         assert "as dnd" in output
