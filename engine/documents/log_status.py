@@ -98,7 +98,8 @@ def _errors(diagnosis: LogDiagnosis) -> Line:
 
 def _whom(finding: Finding) -> str:
     times = "once" if finding.count == 1 else f"{finding.count:,} times"
-    return f"{times}, {counted(finding.users, 'user')}: {', '.join(finding.mailboxes)}"
+    named = f": {', '.join(finding.mailboxes)}" if finding.mailboxes else ""
+    return f"{times}, {counted(finding.users, 'user')}{named}"
 
 
 def _finding(finding: Finding, width: int) -> Iterator[Line]:

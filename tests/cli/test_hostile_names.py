@@ -16,8 +16,7 @@ from engine.daemon.log_handler import LogHandler
 from engine.daemon.log_messages import log
 from engine.exchange.errors import MailboxNotFound
 from engine.sync.events import ConnectionLost, PresenceConfirmed, Side, UserTrouble
-from tests.support.api import NINE, SETTINGS, ServedEngine, served_engine
-from tests.support.exchanges import traced
+from tests.support.api import NINE, SETTINGS, ServedEngine, an_exchange, served_engine
 from tests.support.hostile import HOSTILE, NAME, USERS, harm_in_lines, hostile_source
 
 COMMANDS: list[tuple[str, ...]] = [
@@ -57,15 +56,13 @@ async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
     settings = f"{SETTINGS}[debug_log]\news = true\n"
     async with served_engine(tmp_path, USERS, source=hostile_source(), settings=settings) as served:
         await served.settled()
-        capture = served.log.capture
-        capture.take(
-            traced(
-                response_headers={"X-Name": NAME},
-                request=f"<a>{NAME}</a>".encode(),
-                response=f'<b c="{NAME}">\n{NAME}</b>'.encode(),
-                status=500,
-                failure=NAME,
-            )
+        await an_exchange(
+            served,
+            response_headers={"X-Name": NAME},
+            request=f"<a>{NAME}</a>".encode(),
+            response=f'<b c="{NAME}">\n{NAME}</b>'.encode(),
+            status=500,
+            failure=NAME,
         )
         yield served
 
@@ -78,7 +75,10 @@ async def said(served: ServedEngine, capsys: pytest.CaptureFixture[str], *argume
     return status, *capsys.readouterr()
 
 
-async def test_no_command_lets_any_of_it_through(served: ServedEngine, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_command_lets_any_of_it_through(
+    served: ServedEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")  # no name is broken or cut
     shown = 0
     for arguments in COMMANDS:
         status, out, err = await said(served, capsys, *arguments)
