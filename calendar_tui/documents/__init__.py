@@ -1,1 +1,1 @@
-"""Content of the screens as plain data, testable without a terminal."""
+"""Content of the screens as plain data, which can be tested without a terminal."""

@@ -1,4 +1,4 @@
-"""What is asked before capturing starts, and what was answered."""
+"""The form to start capturing, and the parsing of its input."""
 
 import re
 from datetime import tzinfo
@@ -17,7 +17,7 @@ class InputNotUnderstood(Exception):
 
 
 def capture_form(state: CaptureState | None, zone: tzinfo, width: int) -> Document:
-    """Return what capturing is, above the fields: mailboxes, and how long."""
+    """Return the explanation of capturing and of the fields below it."""
     text = (
         "Every request to Exchange and its answer is kept, with mailbox, content and duration. "
         "Passwords and tokens are never kept; subjects are blanked unless debug_log.subjects is set."
@@ -37,7 +37,7 @@ def capture_form(state: CaptureState | None, zone: tzinfo, width: int) -> Docume
 
 
 def capture_question(mailboxes: str, duration: str) -> CaptureQuestion:
-    """Return what was typed as a question. Raises `InputNotUnderstood`."""
+    """Parse the input into a request. Raises `InputNotUnderstood`."""
     return CaptureQuestion(
         on=True, mailboxes=tuple(each for each in re.split(r"[\s,;]+", mailboxes) if each), seconds=_seconds(duration)
     )

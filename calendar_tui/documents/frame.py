@@ -1,4 +1,4 @@
-"""The frame around every screen (header, footer), and the help."""
+"""The frame of every screen (header and footer), and the help."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -13,11 +13,11 @@ from engine.documents.quantities import age
 from engine.documents.status import modes
 
 LONGEST_MESSAGE = 6
-"""Lines of a message, which takes them from the content."""
+"""Maximum number of lines of a message."""
 
 
 def header(model: Model, path: str, place: str, width: int) -> Document:
-    """Return the first line of a view: the names that lead to it, the place in its list, and the engine."""
+    """Return the first line of a screen: its title with its parents, the position, and the state of the engine."""
     right = _engine(model)
     room = width - columns(right.text) - 2
     title = cut(path, room)
@@ -40,13 +40,13 @@ def _engine(model: Model) -> Span:
 
 
 def banner(model: Model, width: int) -> Document:
-    """Return what has to be known in every view to read it right."""
+    """Return the notices that concern every screen: dry run and held change."""
     told = modes(model.status, "Y confirms") if model.status is not None else ()
     return Document([line(Span(fitted(f" {each}", width), Role.BANNER)) for each in told])
 
 
 def lost(model: Model, width: int) -> Document:
-    """Return the notice above a view while the engine is unreachable."""
+    """Return the notice above a screen while the engine is unreachable."""
     attachment = model.attachment
     if not isinstance(attachment, Lost):
         return Document()
@@ -65,7 +65,7 @@ def lost(model: Model, width: int) -> Document:
 
 
 def footer(commands: Iterable[Command], message: str, width: int) -> Document:
-    """Return the footer of a view: a message in as many lines as needed, or the relevant keys in one line."""
+    """Return the footer of a screen: a message in as many lines as needed, or the most relevant keys in one line."""
     if message:
         return Document(wrapped(message, width - 1, " ", Role.NOTICE, most=LONGEST_MESSAGE))
     parts: list[Span] = []
@@ -88,12 +88,12 @@ def too_small(width: int, height: int) -> Document:
 
 
 def is_too_small(width: int, height: int) -> bool:
-    """Return whether a terminal of that size cannot show a view."""
+    """Return whether a terminal of that size is too small."""
     return width < SMALLEST[0] or height < SMALLEST[1]
 
 
 def help_document(view: str) -> Document:
-    """Return what can be done in a view, by key."""
+    """Return the commands of a screen by their keys."""
     groups = ((" In this view", view), (" In every list", LIST), (" Everywhere", EVERYWHERE))
     lines: list[Line] = []
     for title, place in groups:

@@ -1,4 +1,4 @@
-"""The filter of the debug log: its conditions, its mistakes, times as people type them, and ready-made filters."""
+"""The filter of the debug log: its conditions, its errors, typed times, and predefined filters."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,12 @@ from engine.documents.lines import Document, Role, Span, cut, line
 from engine.documents.log_status import quoted
 
 REMEMBERED = 50
-"""Filters in the history."""
+"""Number of filters in the history."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition, as it was typed; a suspended one has no effect."""
+    """One condition, as typed; a suspended one has no effect."""
 
     text: str
     suspended: bool = False
@@ -24,44 +24,44 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class FilterConditions:
-    """All of them have to hold. `history` are the filters there were, the newest first."""
+    """The conditions of a filter, which must all match. `history` are earlier filters, the newest first."""
 
     all: tuple[Condition, ...] = ()
     history: tuple[str, ...] = ()
 
     @property
     def filter(self) -> str:
-        """The filter that is sent to the engine."""
+        """The filter without suspended conditions, as sent to the engine."""
         return _joined(each for each in self.all if not each.suspended)
 
     @property
     def text(self) -> str:
-        """All of them, as they are edited."""
+        """All conditions, as they are edited."""
         return _joined(self.all)
 
     def typed(self, texts: tuple[str, ...]) -> "FilterConditions":
-        """Return these conditions instead; one that was suspended stays so."""
+        """Return the conditions as typed; those that were suspended stay suspended."""
         suspended = {each.text for each in self.all if each.suspended}
         return FilterConditions(tuple(Condition(text, text in suspended) for text in texts), self._remembered())
 
     def with_one(self, text: str) -> "FilterConditions":
-        """Return the same and one more."""
+        """Return the conditions with one more."""
         others = tuple(each for each in self.all if each.text != text)
         return FilterConditions((*others, Condition(text)), self._remembered())
 
     def without(self, number: int) -> "FilterConditions":
-        """Return the same but for one."""
+        """Return the conditions without one of them."""
         return FilterConditions((*self.all[:number], *self.all[number + 1 :]), self._remembered())
 
     def toggled(self, number: int) -> "FilterConditions":
-        """Suspend one, or take it up again."""
+        """Return the conditions with one of them suspended or resumed."""
         if not 0 <= number < len(self.all):
             return self
         changed = replace(self.all[number], suspended=not self.all[number].suspended)
         return replace(self, all=(*self.all[:number], changed, *self.all[number + 1 :]))
 
     def all_toggled(self) -> "FilterConditions":
-        """Suspend all; take all up again if none has an effect."""
+        """Return the conditions with all suspended, or with all resumed if all are suspended."""
         suspended = any(not each.suspended for each in self.all)
         return replace(self, all=tuple(replace(each, suspended=suspended) for each in self.all))
 
@@ -79,13 +79,13 @@ def _joined(conditions: Iterable[Condition]) -> str:
 
 
 MARGIN = 1
-"""Columns before the first character that is typed."""
+"""Number of columns before the first typed character."""
 
 OFFERED = 6
 
 
 def mistake_document(answer: FilterAnswer | None, width: int) -> Document:
-    """Return the mistake with a pointer to its column, and possible completions."""
+    """Return the error with a pointer to its column, and possible completions."""
     if answer is None:
         return Document()
     lines = []
@@ -101,20 +101,20 @@ def mistake_document(answer: FilterAnswer | None, width: int) -> Document:
 
 
 LONGEST = 200
-"""Characters of a name that are looked for: a part is enough, and a request has room for so much only."""
+"""Number of characters of a name that are searched for, because the length of a request is limited."""
 
 
 def conditions_of_user(row: UserRow) -> tuple[str, ...]:
-    """Return the conditions for one user's exchanges.
+    """Return the conditions for one user's log entries.
 
-    Whose mailbox is not known has exchanges about every address that it was looked for under, and each of them is
-    written down with what people call the user.
+    If the mailbox is not known, there are entries about every address that was tried, each recorded with the displayed
+    name of the user.
     """
     return (f"user:{quoted((row.mailbox or row.display_name or row.name)[:LONGEST])}",)
 
 
 def conditions_of_problem(concern: Concern, rows: Mapping[str, UserRow]) -> tuple[str, ...]:
-    """Return the conditions for the errors behind a problem; of a whole side, or of the users that are named."""
+    """Return the conditions for the errors behind a problem, of a whole connection or of the users named."""
     known = [rows[user.guid] for user in concern.users if user.guid in rows]
     users = " or ".join(text for row in known for text in conditions_of_user(row))
     return ("is:error", users) if users and concern.link is None else ("is:error",)
@@ -126,7 +126,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def typed_time(text: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """Return the instant (UTC) that `text` means in `zone`, None if it means none: 14:05, 2026-11-22, 10m (ago)."""
+    """Parse a time typed in `zone`, such as 14:05, 2026-11-22 or 10m (ago); return UTC, None if it is invalid."""
     text = text.strip()
     ago = _AGO.fullmatch(text)
     if ago:

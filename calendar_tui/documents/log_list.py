@@ -1,4 +1,4 @@
-"""The list of debug log entries, their marks, and the conditions that it is narrowed by."""
+"""The list of debug log entries, their marks, and the conditions of the filter."""
 
 from bisect import bisect_left, bisect_right, insort
 from datetime import tzinfo
@@ -10,7 +10,7 @@ from engine.documents.log_rows import row_line
 
 
 class Marks:
-    """The ids of marked exchanges."""
+    """The ids of marked entries."""
 
     def __init__(self) -> None:
         self._ids: list[int] = []
@@ -23,7 +23,7 @@ class Marks:
         return len(self._ids)
 
     def toggle(self, id: int) -> None:  # noqa: A002 - as in the API
-        """Mark or unmark."""
+        """Mark or unmark an entry."""
         if id in self:
             self._ids.remove(id)
         else:
@@ -38,7 +38,7 @@ class Marks:
 
 
 class LogLines:
-    """The exchanges of a window; the key of a line is the id."""
+    """The entries of a window; the key of a line is the id."""
 
     def __init__(self, window: LogWindow, marks: Marks, zone: tzinfo) -> None:
         self.window = window
@@ -49,16 +49,16 @@ class LogLines:
         return len(self.window.rows)
 
     def line(self, index: int, width: int) -> Line:
-        """Return the line of one exchange."""
+        """Return the line of one entry."""
         row = self.window.rows[index]
         return row_line(row, width, self._zone, marked=row.id in self._marks)
 
     def position(self, key: str) -> int | None:
-        """Return where an exchange is."""
+        """Return the position of an entry, None if it is not in the window."""
         return self.window.position(int(key)) if key else None
 
     def nearest(self, id: int) -> int | None:  # noqa: A002 - as in the API
-        """Return where the exchange of this id is or, once all round it is known, the next one."""
+        """Return the position of the entry with this id or, once the entries around it are loaded, of the next one."""
         place = bisect_left(self.window.rows, id, key=lambda row: row.id)
         if place < len(self.window.rows):
             return place
@@ -66,7 +66,7 @@ class LogLines:
 
 
 def chips_line(conditions: FilterConditions) -> Line:
-    """Return the conditions; a suspended one is in brackets and pale."""
+    """Return the conditions; a suspended one is in brackets and muted."""
     parts: list[str | Span] = [" "]
     for each in conditions.all:
         parts += [Span(f" ({each.text}) ", Role.MUTED) if each.suspended else Span(f" {each.text} ", Role.CHIP), " "]
@@ -74,7 +74,7 @@ def chips_line(conditions: FilterConditions) -> Line:
 
 
 def conditions_document(conditions: FilterConditions) -> Document:
-    """Return every condition with a key `on:NUMBER`, and the filters there were with a key `was:NUMBER`."""
+    """Return every condition with a key `on:NUMBER`, and earlier filters with a key `was:NUMBER`."""
     lines = [
         line(Span(" Conditions", Role.TITLE), Span("   all must match" if conditions.all else "   none", Role.MUTED))
     ]
@@ -87,7 +87,7 @@ def conditions_document(conditions: FilterConditions) -> Document:
 
 
 def waiting(window: LogWindow, failure: str, conditions: FilterConditions) -> str:
-    """Return the placeholder of an empty list of exchanges."""
+    """Return the placeholder for an empty list of entries."""
     if failure:
         return failure
     if not window.begins or not window.ends:

@@ -1,6 +1,6 @@
-"""The part of a log in memory: a few pages around the visible part, whatever the length of the log.
+"""The part of a log in memory: a few pages around the visible part, however long the log is.
 
-The engine is asked by cursors, never by counts, so a log of a million exchanges opens as fast as an empty one.
+Pages are requested by cursors, never by counts, so a log of a million entries opens as fast as an empty one.
 """
 
 from bisect import bisect_left
@@ -8,23 +8,23 @@ from bisect import bisect_left
 from engine.api.schema.log import LogPage, LogQuestion, LogRow
 
 PAGE = 100
-"""Rows that are asked for at once."""
+"""Number of rows per request."""
 
 COUNTED = 1000
-"""Rows that are asked for at once to count them."""
+"""Number of rows per request for counting."""
 
 MOST = 6 * PAGE
-"""Rows that are kept."""
+"""Number of rows kept."""
 
 MARGIN = 60
-"""Rows before an end of the window at which the next page is asked for."""
+"""Distance in rows from an end of the window at which the next page is requested."""
 
 
 class LogWindow:
-    """Rows that fit `filter`, the oldest first, and what has to be asked to have more of them.
+    """The rows in memory that match `filter`, the oldest first, and the requests for more of them.
 
-    It starts at the end and is `following`: the newest is shown. Or it starts with the exchange `around`, and what
-    is newer than the id `newest` is counted as `new` while it comes.
+    By default it is `following`, which shows the newest entry. Or it starts at the entry `around`, and entries newer
+    than the id `newest` are only counted as `new`.
     """
 
     def __init__(self, filter: str = "", around: int | None = None, newest: int = 0) -> None:  # noqa: A002 - as in the API
@@ -39,18 +39,18 @@ class LogWindow:
         self._reached = False
 
     def position(self, id: int) -> int | None:  # noqa: A002 - as in the API
-        """Return the position of the exchange with this id, None if it is not in memory."""
+        """Return the position of the entry with this id, None if it is not in memory."""
         place = bisect_left(self.rows, id, key=lambda row: row.id)
         return place if place < len(self.rows) and self.rows[place].id == id else None
 
     @property
     def begins(self) -> bool:
-        """Whether the first row is the oldest there is."""
+        """Whether the first row is the oldest of the log."""
         return self._newer is not None and self._older is None
 
     @property
     def ends(self) -> bool:
-        """Whether the last row is the newest there is."""
+        """Whether the last row is the newest of the log."""
         return self._reached
 
     def wanted(self, first: int, last: int) -> LogQuestion | None:
@@ -66,7 +66,7 @@ class LogWindow:
         return None
 
     def take(self, question: LogQuestion, page: LogPage) -> None:
-        """Take the answer to `question`; the rows at the other end are forgotten."""
+        """Add the answer to the request `question`; rows at the other end are dropped."""
         if question.before is not None:
             self._take_older(page)
             return
@@ -78,13 +78,13 @@ class LogWindow:
             self._take_newer(page)
 
     def heard(self, newest: int) -> None:
-        """Take note that there is an exchange of this id."""
+        """Note that there is an entry with this id."""
         self.newest = max(self.newest, newest)
         if self._newer is not None and newest > self._newer:
             self._reached = False
 
     def pause(self) -> None:
-        """Stand still, and count what comes from now on."""
+        """Stop following; new entries are only counted."""
         self.following = False
         self.new = 0
         self._counted = max(self._counted, self.newest)

@@ -1,4 +1,4 @@
-"""The overview: the state of both sides, the number of users, problems with their remedies, recent changes."""
+"""The overview: the state of both connections, the number of users, problems with remedies, recent changes."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from engine.documents.status import change_line, counts, links, problems
 
 LEAST_CHANGES = 4
 WIDE, DESIGNED_FOR = 100, 80
-"""The number of changes always shown, and the columns from which more bars fit."""
+"""Number of changes always shown, and the minimum width for more bars."""
 
 
 def overview(model: Model, width: int, height: int) -> Document:
-    """Return the overview for that many columns and rows."""
+    """Return the overview for a number of columns and rows."""
     status = model.status
     if status is None:
         return Document([line(), line(Span("  Nothing is known yet.", Role.MUTED))])
@@ -51,7 +51,7 @@ def _last_changes(model: Model, room: int, width: int) -> Iterator[Line]:
 
 
 def problem_document(model: Model, slug: str, width: int) -> Document:
-    """Return all that is known of the problem with that name."""
+    """Return everything about the problem with that name."""
     status, concern = model.status, model.concern(slug)
     if concern is None:
         return Document([line(), line(Span(" ✓ This problem is solved.", Role.GOOD))])

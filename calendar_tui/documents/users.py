@@ -1,4 +1,4 @@
-"""The list of users as lines."""
+"""The lines of the list of users."""
 
 from calendar_tui.model import Model, Query
 from engine.api.schema import Sort, Status
@@ -16,7 +16,7 @@ SORT_NAMES: dict[Sort, str] = {
 
 
 class UserLines:
-    """The users that fit `query`, in its order."""
+    """The users that match `query`, in its order."""
 
     def __init__(self, model: Model, query: Query) -> None:
         self.query = query
@@ -36,14 +36,14 @@ class UserLines:
         return user_line(row, self._zone, self._now, widths_of(width)) if row else Line(key=guid)
 
     def position(self, key: str) -> int | None:
-        """Return where a user is."""
+        """Return the position of a user, None if the user is not in the list."""
         if not self._places:
             self._places = {guid: index for index, guid in enumerate(self.guids)}
         return self._places.get(key)
 
 
 def narrowed(query: Query, status: Status | None, width: int) -> Document:
-    """Return what narrows the list as chips, with the remedy where that is a problem; no line where nothing does."""
+    """Return the filters as chips, with the remedy if one is a problem; no line if there are none."""
     names = [query.problem_title or query.problem, "errors only" if query.errors_only else "", query.words]
     lines = [chips(name for name in names if name)] if query.is_filter else []
     for concern in status.concerns if status and query.problem else ():

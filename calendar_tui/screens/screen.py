@@ -1,4 +1,4 @@
-"""The base of all views: header, notice while the engine is unreachable, content, and keys."""
+"""The base of all screens: header, notice while the engine is unreachable, content, and keys."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,57 +25,57 @@ READING_ONLY = "Nothing can be changed: the connection is read-only."
 
 
 class Navigator(Protocol):
-    """The part of the application that views may use."""
+    """The part of the application that screens may use."""
 
     model: Model
     session: EngineSession
     look: TerminalCapabilities
 
     def open_view(self, name: str) -> None:
-        """Go to one of the main views."""
+        """Open one of the main screens."""
         ...
 
     def open_users(self, query: Query) -> None:
-        """Go to the users that fit."""
+        """Open the list of users that match a query."""
         ...
 
     def open_user(self, guid: str) -> None:
-        """Go to one user."""
+        """Open the screen of one user."""
         ...
 
     def open_log(self, *conditions: str) -> None:
-        """Go to the exchanges that fit."""
+        """Open the debug log with the entries that match a filter."""
         ...
 
     def open_help(self, about: str) -> None:
-        """Show the keys of a view."""
+        """Show the keys of a screen."""
         ...
 
     def open_palette(self, choice: Sequence[Command], carry_out: Callable[[str | None], Awaitable[None]]) -> None:
-        """Open the palette of these commands, and run the chosen one."""
+        """Open the palette with these commands, and run the one that is chosen."""
         ...
 
     def neighbour(self, guid: str, steps: int) -> str | None:
-        """Return who comes some steps after a user in the list."""
+        """Return the user some steps after a user in the list, None at its end."""
         ...
 
     def go_back(self) -> None:
-        """Leave the view on top."""
+        """Close the screen on top."""
         ...
 
     def next_theme(self) -> None:
-        """Take other colours."""
+        """Switch to the next theme."""
         ...
 
     def leave(self) -> None:
-        """End the program."""
+        """Quit the program."""
         ...
 
 
 class BaseScreen(Screen[str | None]):
-    """A view has a `NAME`, which its commands are registered for, and says what is in it.
+    """A screen. Its commands are registered for its `NAME`; subclasses provide the content.
 
-    The metaclass of Textual is not that of abc; that no view lacks what is abstract here is for the type checker.
+    Textual's metaclass differs from that of abc, so only the type checker finds missing methods.
     """
 
     NAME: ClassVar[str] = ""
@@ -100,31 +100,31 @@ class BaseScreen(Screen[str | None]):
 
     @abstractmethod
     def refresh_content(self) -> None:
-        """Show the current state; called whenever it, or the size, changes."""
+        """Show the current state; called whenever the state or the size changes."""
 
     def ask(self) -> object:
-        """Request what the engine does not send unasked; called when the view opens and when the engine is back."""
+        """Request what is not part of the events; called when the screen opens and when the engine is back."""
 
     @abstractmethod
     def breadcrumb(self) -> str:
-        """Return the names that lead here."""
+        """Return the title, preceded by those of the parent screens."""
 
     def position(self) -> str:
-        """Return where in its content the view is, and how much there is."""
+        """Return the position within the content, and its size, as text."""
         return ""
 
     def lines(self, id: str, *classes: str, cursor: bool = False) -> LineView:  # noqa: A002
-        """Return a widget for lines, as this terminal can show them."""
+        """Return a widget for lines that suits the terminal."""
         widget = LineView(self.shell.look.letters, cursor=cursor, id=id)
         widget.add_class(*classes)
         return widget
 
     def line_view(self, id: str) -> LineView:  # noqa: A002
-        """Return one of the widgets for lines."""
+        """Return the widget for lines with this id."""
         return self.query_one(f"#{id}", LineView)
 
     def compose(self) -> ComposeResult:
-        """Put the frame around the content."""
+        """Yield the frame and the content."""
         yield self.lines("too-small")
         yield self.lines("header", "one-line")
         yield self.lines("banner", "as-needed")
@@ -133,7 +133,7 @@ class BaseScreen(Screen[str | None]):
         yield self.lines("footer", "as-needed")
 
     def show(self) -> None:
-        """Show what is known now."""
+        """Draw everything, or a notice if the terminal is too small."""
         if not self.is_there:
             return
         if self._visit != self.model.visits:
@@ -154,11 +154,11 @@ class BaseScreen(Screen[str | None]):
         self.show_frame()
 
     def placeholder(self, text: str) -> Document:
-        """Return a remark in place of the content."""
+        """Return a document with a remark in place of the content."""
         return Document(wrapped(text, self.app.size.width - 1, " ", Role.MUTED))
 
     def show_as_needed(self, id: str, document: Document) -> None:  # noqa: A002
-        """Show lines in a widget that takes just as many rows."""
+        """Show lines in a widget that is as high as they need."""
         widget = self.line_view(id)
         if widget.styles.height is None or widget.styles.height.value != len(document):
             widget.styles.height = len(document)
@@ -166,11 +166,11 @@ class BaseScreen(Screen[str | None]):
 
     @property
     def is_there(self) -> bool:
-        """Whether there is something to be drawn on: not yet before, and not any more after it was left."""
+        """Whether the screen is mounted, so that it can be drawn."""
         return self.is_mounted and len(self.query("#too-small, #footer")) == 2
 
     def show_frame(self) -> None:
-        """Show header and footer."""
+        """Draw header and footer."""
         if not self.is_there:
             return
         width = self.app.size.width
@@ -178,13 +178,13 @@ class BaseScreen(Screen[str | None]):
         self.show_as_needed("footer", frame.footer(self.commands(), self.message, width))
 
     def tell(self, message: str) -> None:
-        """Say something in the footer, until the next key."""
+        """Show a message in the footer until the next key press."""
         self.message = message
         self._followed = ""
         self.show_frame()
 
     async def start_operation(self, begin: Callable[[EngineRequests], Awaitable[Operation]]) -> None:
-        """Start an operation, and follow it in the footer."""
+        """Start an operation, and show its progress in the footer."""
         api = self.shell.session.api
         if api is None:
             return
@@ -197,11 +197,11 @@ class BaseScreen(Screen[str | None]):
             self._followed = operation.id
 
     def commands(self) -> tuple[Command, ...]:
-        """Return what can be done here and now."""
+        """Return the commands that are available at present."""
         return tuple(command for command in registry.in_view(self.NAME) if not self._hindrance(command))
 
     async def action_command(self, name: str) -> None:
-        """Run a command, or show why it is not possible."""
+        """Run a command, or show why that is not possible."""
         command = registry.named(self.NAME, name)
         hindrance = self._hindrance(command)
         if hindrance:
@@ -210,31 +210,31 @@ class BaseScreen(Screen[str | None]):
             await self.run_action(command.action)
 
     def on_mount(self) -> None:
-        """Show the first picture."""
+        """Draw the screen for the first time."""
         self.show()
 
     def on_screen_resume(self) -> None:
-        """Show what changed while another view was on top."""
+        """Show the changes made while another screen was on top."""
         self.show()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Fit everything to the new size."""
+        """Draw everything for the new size."""
         self.call_after_refresh(self.show)
 
     def on_key(self, event: events.Key) -> None:
-        """Take a message away that was seen."""
+        """Remove the message from the footer."""
         if event.key != "Y":
             self._to_confirm = None
         if self.message:
             self.tell("")
 
     def on_click(self, event: events.Click) -> None:
-        """Take a message away that was seen."""
+        """Remove the message from the footer."""
         if self.message:
             self.tell("")
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
-        """Tell the new place."""
+        """Show the new position."""
         self.show_frame()
 
     def action_help(self) -> None:
@@ -251,11 +251,11 @@ class BaseScreen(Screen[str | None]):
         self.shell.open_palette(self.commands(), carry_out)
 
     def action_back(self) -> None:
-        """Leave this view."""
+        """Close this screen."""
         self.shell.go_back()
 
     def action_open(self, name: str) -> None:
-        """Go to a main view."""
+        """Open a main screen."""
         self.shell.open_view(name)
 
     async def action_confirm_hold(self) -> None:
@@ -279,15 +279,15 @@ class BaseScreen(Screen[str | None]):
                 self.tell(confirmed_in_words(dry_run=is_dry))
 
     def action_theme(self) -> None:
-        """Take other colours."""
+        """Switch to the next theme."""
         self.shell.next_theme()
 
     def action_quit(self) -> None:
-        """End the program."""
+        """Quit the program."""
         self.shell.leave()
 
     def _hindrance(self, command: Command) -> str:
-        """Return why a command cannot be carried out, empty if it can."""
+        """Return why a command cannot be run, "" if it can."""
         about = self.model.about
         if command.changes and not self.model.may_change:
             return READING_ONLY

@@ -1,4 +1,4 @@
-"""The screen of the settings; engine.documents.settings makes its content."""
+"""The screen of the settings; its content comes from engine.documents.settings."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 NOT_AVAILABLE = "Not available in this version."
 TICK = 1.0
-"""Seconds between two looks at the time while a change waits to be kept."""
+"""Seconds between two updates of the countdown while a change awaits confirmation."""
 
 
 class SettingsScreen(BaseScreen):
-    """Every setting with its help; changes are collected in a draft, checked as they are typed, and reviewed."""
+    """Shows every setting with its help; changes are collected in a draft, checked as they are typed, and reviewed."""
 
     NAME = "settings"
     BINDINGS = view_bindings(NAME)
@@ -44,7 +44,7 @@ class SettingsScreen(BaseScreen):
         self._countdown: Timer | None = None
 
     def content(self) -> ComposeResult:
-        """Filter, what has to be known, the settings, what is typed, and what it is about."""
+        """Return the filter, the notices, the list of settings, the input field and the help."""
         yield FilterLine("words in the name, the help or the value of a setting")
         yield self.lines("state", "as-needed")
         yield self.lines("main", cursor=True)
@@ -52,16 +52,16 @@ class SettingsScreen(BaseScreen):
         yield self.lines("help", "as-needed")
 
     def on_screen_resume(self) -> None:
-        """Ask again: another program may have changed them."""
+        """Request the settings again, in case another program has changed them."""
         super().on_screen_resume()
         self.load()
 
     def ask(self) -> None:
-        """Ask for the settings of an engine that is there again."""
+        """Request the settings, for instance after the engine is back."""
         self.load()
 
     def refresh_content(self) -> None:
-        """Show the settings with the draft on top of them."""
+        """Show the settings, including the draft."""
         if self.settings is None:
             self.line_view("main").show(self.placeholder(self._said))
             return
@@ -74,11 +74,11 @@ class SettingsScreen(BaseScreen):
         self._show_help(width)
 
     def breadcrumb(self) -> str:
-        """One step from the beginning."""
+        """Return the title and its parent."""
         return "calendar-tui > Settings"
 
     def position(self) -> str:
-        """Where they are."""
+        """Return the path of the settings file."""
         return self.settings.file if self.settings else ""
 
     def take(self, draft: Draft) -> None:
@@ -90,7 +90,7 @@ class SettingsScreen(BaseScreen):
 
     @property
     def desk(self) -> SettingsRequests | None:
-        """The settings of the engine, while there is one."""
+        """The settings requests to the engine, None while it is unreachable."""
         return SettingsRequests(self.shell.session.api) if self.shell.session.api is not None else None
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
@@ -100,7 +100,7 @@ class SettingsScreen(BaseScreen):
             self._show_help(self.app.size.width)
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Begin to type another value."""
+        """Open the input field for another value."""
         setting = self._setting()
         if setting is None:
             return
@@ -137,11 +137,11 @@ class SettingsScreen(BaseScreen):
         self._close()
 
     def action_filter(self) -> None:
-        """Begin to type words."""
+        """Open the filter."""
         self.query_one("#filter", FilterLine).open()
 
     def action_back(self) -> None:
-        """Take back what is typed, drop the filter, or leave."""
+        """Close the input field, else clear the filter, else close the screen."""
         if self._edited is not None:
             self.take(self.draft.without(self._edited.key))
             self._close()
@@ -153,7 +153,7 @@ class SettingsScreen(BaseScreen):
             super().action_back()
 
     def action_next_value(self) -> None:
-        """Take the next of a few possible values."""
+        """Switch to the next of the possible values."""
         setting = self._setting()
         words = words_of(setting) if setting is not None and setting.available and not setting.many else ()
         if setting is None or not words:
@@ -168,11 +168,11 @@ class SettingsScreen(BaseScreen):
         self.take(self.draft.without(self.line_view("main").cursor_key))
 
     def action_undo_all(self) -> None:
-        """Undo every change."""
+        """Undo every change of the draft."""
         self.take(Draft())
 
     def action_review(self) -> None:
-        """Show what the draft does."""
+        """Open the review of the draft."""
         from calendar_tui.screens.settings_dialogs import ReviewScreen
 
         if self.draft:
@@ -181,24 +181,24 @@ class SettingsScreen(BaseScreen):
             self.tell("Nothing to review yet: Enter changes the setting under the cursor.")
 
     def action_versions(self) -> None:
-        """Show the versions there were."""
+        """Open the history of versions."""
         from calendar_tui.screens.settings_dialogs import VersionsScreen
 
         self.app.push_screen(VersionsScreen(self.shell, self))
 
     def action_secrets(self) -> None:
-        """Show which secrets there are."""
+        """Open the list of secrets."""
         from calendar_tui.screens.settings_dialogs import SecretsScreen
 
         self.app.push_screen(SecretsScreen(self.shell, self))
 
     async def action_keep(self) -> None:
-        """Keep the last change."""
+        """Confirm the last change."""
         if self.desk is not None:
             await self._change(self.desk.keep(), lambda _: "The change is kept.")
 
     async def action_roll_back(self) -> None:
-        """Go back to the version before."""
+        """Roll back to the previous version."""
         if self.desk is not None and self.settings is not None:
             await self._change(self.desk.roll_back(self.settings.offered), what_going_back_did)
 
@@ -245,11 +245,11 @@ class SettingsScreen(BaseScreen):
 
     @work(exclusive=True, group="load")
     async def load(self) -> None:
-        """Ask for the settings."""
+        """Start requesting the settings."""
         await self.reload()
 
     async def reload(self) -> None:
-        """Ask for the settings, and show them."""
+        """Request the settings, and show them."""
         if self.desk is None:
             return
         try:
@@ -260,7 +260,7 @@ class SettingsScreen(BaseScreen):
 
     @work(exclusive=True, group="check")
     async def _check(self, draft: Draft) -> None:
-        """Check a draft while it is typed; only the last check counts."""
+        """Check the draft while it is typed; only the last check counts."""
         await self._ask_about(draft)
 
     async def _ask_about(self, draft: Draft) -> None:

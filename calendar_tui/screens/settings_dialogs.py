@@ -26,18 +26,18 @@ from engine.documents.settings_draft import Draft
 
 PRESENCE = "presence."
 STALE = 412
-"""The HTTP status for changes made to settings that have changed in the meantime (RFC 9110: 412)."""
+"""The HTTP status if the settings have changed in the meantime (RFC 9110: 412)."""
 
 
 class EditedSettings(Protocol):
-    """The settings with a draft of changes, as their dialogs know them."""
+    """The interface of the settings screen for its dialogs."""
 
     draft: Draft
     settings: Settings | None
 
     @property
     def desk(self) -> SettingsRequests | None:
-        """The settings of the engine, while there is one."""
+        """The settings requests to the engine, None while it is unreachable."""
         ...
 
     def take(self, draft: Draft) -> None:
@@ -45,15 +45,15 @@ class EditedSettings(Protocol):
         ...
 
     def load(self) -> object:
-        """Begin to ask for the settings."""
+        """Start requesting the settings."""
         ...
 
     async def reload(self) -> None:
-        """Ask for the settings, and show them."""
+        """Request the settings, and show them."""
         ...
 
     def tell(self, message: str) -> None:
-        """Say something where the settings are shown."""
+        """Show a message on the settings screen."""
         ...
 
 
@@ -71,24 +71,24 @@ class ReviewScreen(BaseScreen):
         self._remark = ""
 
     def content(self) -> ComposeResult:
-        """One list of lines."""
+        """Return the widget for the lines."""
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the review."""
+        """Update the review."""
         document = review_document(self._found, self._preview, self._remark, self.app.size.width)
         self.line_view("main").show(document)
 
     def breadcrumb(self) -> str:
-        """Two steps from the beginning."""
+        """Return the title and its parents."""
         return "calendar-tui > Settings > Changes"
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Go to a user whose presence would change."""
+        """Open a user whose presence would change."""
         self.shell.open_user(event.key)
 
     async def action_apply(self, confirm_within: float | None = None) -> None:
-        """Put the draft into force, for good or until it is kept."""
+        """Apply the draft, permanently or on trial."""
         desk, settings = self._settings.desk, self._settings.settings
         if desk is None or settings is None:
             return
@@ -114,7 +114,7 @@ class ReviewScreen(BaseScreen):
 
     @work(exclusive=True)
     async def ask(self) -> None:
-        """Ask the engine."""
+        """Request the content from the engine."""
         desk = self._settings.desk
         if desk is None:
             return
@@ -139,7 +139,7 @@ class ReviewScreen(BaseScreen):
 
 
 class VersionsScreen(BaseScreen):
-    """The versions, with author, time and changes."""
+    """Shows the versions with author, time and changes."""
 
     NAME = "versions"
     BINDINGS = view_bindings(NAME)
@@ -151,11 +151,11 @@ class VersionsScreen(BaseScreen):
         self._said = "Asking the engine ..."
 
     def content(self) -> ComposeResult:
-        """One list of lines."""
+        """Return the widget for the lines."""
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the versions."""
+        """Update the versions."""
         main, width = self.line_view("main"), self.app.size.width
         if self._versions is None:
             main.show(self.placeholder(self._said))
@@ -165,11 +165,11 @@ class VersionsScreen(BaseScreen):
         main.show(versions_document(self._versions, current, width, self.model.zone))
 
     def breadcrumb(self) -> str:
-        """Two steps from the beginning."""
+        """Return the title and its parents."""
         return "calendar-tui > Settings > History"
 
     async def action_roll_back(self) -> None:
-        """Go back to the version under the cursor."""
+        """Roll back to the version under the cursor."""
         desk, key = self._settings.desk, self.line_view("main").cursor_key
         if desk is None or not key:
             return
@@ -184,7 +184,7 @@ class VersionsScreen(BaseScreen):
 
     @work(exclusive=True)
     async def ask(self) -> None:
-        """Ask the engine."""
+        """Request the content from the engine."""
         if self._settings.desk is None:
             return
         try:
@@ -195,7 +195,7 @@ class VersionsScreen(BaseScreen):
 
 
 class SecretsScreen(BaseScreen):
-    """Names, where they come from and how old they are; what is typed is not echoed."""
+    """Shows the names of the secrets, their sources and ages, and stores new ones; the input is not echoed."""
 
     NAME = "secrets"
     BINDINGS = view_bindings(NAME)
@@ -208,26 +208,26 @@ class SecretsScreen(BaseScreen):
         self._chosen = ""
 
     def content(self) -> ComposeResult:
-        """The names, and what is typed without an echo."""
+        """Return the list of names and the input field."""
         yield self.lines("main", cursor=True)
         yield SecretLine("the new secret; it is not shown", id="value")
 
     def refresh_content(self) -> None:
-        """Show what there is."""
+        """Update the list of secrets."""
         document = self.placeholder(self._said) if self._secrets is None else secrets_document(self._secrets)
         self.line_view("main").show(document)
 
     def breadcrumb(self) -> str:
-        """Two steps from the beginning."""
+        """Return the title and its parents."""
         return "calendar-tui > Settings > Secrets"
 
     @property
     def desk(self) -> SettingsRequests | None:
-        """The settings of the engine, while there is one."""
+        """The settings requests to the engine, None while it is unreachable."""
         return self._settings.desk
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Begin to type another secret."""
+        """Open the input field for a new secret."""
         if not self.model.may_change:
             self.tell(READING_ONLY)
             return
@@ -262,7 +262,7 @@ class SecretsScreen(BaseScreen):
         self.ask()
 
     def action_back(self) -> None:
-        """Forget what is typed, or leave."""
+        """Discard the input, or else close the screen."""
         if self.query_one("#value", FilterLine).is_open:
             self._close()
         else:
@@ -276,7 +276,7 @@ class SecretsScreen(BaseScreen):
 
     @work(exclusive=True)
     async def ask(self) -> None:
-        """Ask the engine."""
+        """Request the content from the engine."""
         if self.desk is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""The screen of one user; engine.documents.user makes its content."""
+"""The screen of one user; its content comes from engine.documents.user."""
 
 from textual import work
 from textual.app import ComposeResult
@@ -13,11 +13,11 @@ from engine.api.schema import UserDetail, UserRow
 from engine.documents.user import user_document, user_text
 
 LONGEST_NAME = 100
-"""Characters of a user's name that a file is called by: a file system has room for 255."""
+"""Characters of a user's name in a file name: file systems allow 255 bytes."""
 
 
 class UserScreen(BaseScreen):
-    """One user, loaded again whenever the user's row in the list changes."""
+    """Shows one user; reloaded whenever the user's row in the list changes."""
 
     NAME = "user"
     BINDINGS = view_bindings(NAME)
@@ -30,11 +30,11 @@ class UserScreen(BaseScreen):
         self._failure = ""
 
     def content(self) -> ComposeResult:
-        """One list of lines."""
+        """Return the widget for the lines."""
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the user, and ask for what is newer."""
+        """Show the user, and request newer details."""
         row = self.model.users.rows.get(self.guid)
         if row is not self._row:
             self._row = row
@@ -46,7 +46,7 @@ class UserScreen(BaseScreen):
             main.show(user_document(self._user, self.model.now, self.model.zone, main.size.width))
 
     def breadcrumb(self) -> str:
-        """Two steps from the beginning."""
+        """Return the title and its parents."""
         name = (self._row.display_name or self._row.name) if self._row else "gone"
         return f"calendar-tui > Users > {name}"
 
@@ -56,29 +56,29 @@ class UserScreen(BaseScreen):
         self.show()
 
     async def action_have_done(self, kind: UsersOperation) -> None:
-        """Read the calendar again, or look up the mailbox."""
+        """Have the calendar read again, or the mailbox looked up."""
         await self.start_operation(lambda engine: engine.begin_for(kind, self.guid))
 
     def action_exchanges(self) -> None:
-        """Show this user's exchanges in the log."""
+        """Show this user's log entries."""
         if self._row is not None:
             self.shell.open_log(*conditions_of_user(self._row))
 
     def action_copy(self) -> None:
-        """Hand everything to the clipboard of the terminal."""
+        """Copy everything to the clipboard of the terminal."""
         if self._user is not None:
             self.app.copy_to_clipboard(user_text(self._user, self.model.now, self.model.zone))
             self.tell("Copied, if the terminal allows it (OSC 52); w writes a file instead.")
 
     async def action_save(self) -> None:
-        """Write everything into a file that only this account can read."""
+        """Write everything to a file that only this account can read."""
         if self._user is None:
             return
         text = user_text(self._user, self.model.now, self.model.zone)
         self.tell(await write_here(f"calendar-{self._user.name[:LONGEST_NAME]}.txt", text.encode()))
 
     def action_step(self, steps: int) -> None:
-        """Go to a neighbour in the list."""
+        """Go to the next or previous user of the list."""
         guid = self.shell.neighbour(self.guid, steps)
         if guid is None:
             self.tell("There are no more users in the list.")
@@ -87,7 +87,7 @@ class UserScreen(BaseScreen):
 
     @work(exclusive=True)
     async def ask(self) -> None:
-        """Ask the engine."""
+        """Request the details from the engine."""
         api = self.shell.session.api
         if api is None:
             return

@@ -1,4 +1,4 @@
-"""The screen with the list of users; calendar_tui.documents.users makes its content."""
+"""The screen of the list of users; its content comes from calendar_tui.documents.users."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from engine.documents.user_rows import heads, widths_of
 
 
 class UsersScreen(BaseScreen):
-    """Live, filtered as one types, sorted, and however long."""
+    """A live list of any length, sorted, and filtered as you type."""
 
     NAME = "users"
     BINDINGS = view_bindings(NAME)
@@ -31,14 +31,14 @@ class UsersScreen(BaseScreen):
         self._revision = -1
 
     def content(self) -> ComposeResult:
-        """Filter, heads of the columns, and the list."""
+        """Return the filter, the column headings and the list."""
         yield FilterLine("words that must all match")
         yield self.lines("chips", "as-needed")
         yield self.lines("heads", "one-line")
         yield self.lines("main", cursor=True)
 
     def refresh_content(self) -> None:
-        """Show the list; it is put in order only where something changed."""
+        """Update the list; it is sorted again only if something has changed."""
         self._put_in_order()
         nobody = self.placeholder("No user matches; x clears the filters.")
         self.line_view("main").show(self._lines if len(self._lines) or not self.wanted.is_filter else nobody)
@@ -50,25 +50,25 @@ class UsersScreen(BaseScreen):
         )
 
     def breadcrumb(self) -> str:
-        """One step from the beginning."""
+        """Return the title and its parent."""
         return "calendar-tui > Users"
 
     def position(self) -> str:
-        """The visible range and the total."""
+        """Return the visible range and the total."""
         seen = self.line_view("main").seen
         total, everybody = len(self._lines), len(self.model.users.rows)
         of = f"{total:,}" if total == everybody else f"{total:,} of {everybody:,}"
         return f"{seen.start + 1:,}–{seen.stop:,} of {of}" if total else f"none of {everybody:,}"
 
     def narrow(self, query: Query) -> None:
-        """Show who fits, from the beginning."""
+        """Show the users that match a query, from the top."""
         self.wanted = query
         if self.is_mounted:
             self._filter.fill(query.words)
             self.show()
 
     def neighbour(self, guid: str, steps: int) -> str | None:
-        """Return who comes some steps after a user in the list."""
+        """Return the user some steps after a user in the list, None at its end."""
         self._put_in_order()
         place = self._lines.position(guid)
         if place is None or not 0 <= place + steps < len(self._lines):
@@ -88,16 +88,16 @@ class UsersScreen(BaseScreen):
         self._close_filter()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Go to a user."""
+        """Open a user."""
         self.shell.open_user(event.key)
 
     def action_filter(self) -> None:
-        """Begin to type a filter."""
+        """Open the filter."""
         self._filter.open()
         self.show()
 
     def action_back(self) -> None:
-        """Drop what narrows the list, one after the other, before leaving."""
+        """Clear one filter after the other, then close the screen."""
         if self._filter.is_open:
             self._close_filter()
         elif self.wanted.is_filter:
@@ -106,11 +106,11 @@ class UsersScreen(BaseScreen):
             super().action_back()
 
     def action_everybody(self) -> None:
-        """Drop all filters."""
+        """Clear all filters."""
         self.narrow(Query(sort=self.wanted.sort, descending=self.wanted.descending))
 
     def action_errors_only(self) -> None:
-        """Show those with a problem, or all again."""
+        """Show only users with a problem, or all again."""
         self.narrow(replace(self.wanted, errors_only=not self.wanted.errors_only))
 
     def action_sort(self) -> None:
@@ -120,11 +120,11 @@ class UsersScreen(BaseScreen):
         self.tell(f"Sorted by {SORT_NAMES[following]}.")
 
     def action_turn(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         self.narrow(replace(self.wanted, descending=not self.wanted.descending))
 
     async def action_have_done(self, kind: UsersOperation) -> None:
-        """Read the calendars of all listed users again, or look up their mailboxes."""
+        """Have the calendars of all listed users read again, or their mailboxes looked up."""
         question = ResyncQuestion(users=tuple(self._lines.guids))
         await self.start_operation(lambda engine: engine.begin(kind, question))
 

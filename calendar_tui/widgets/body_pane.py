@@ -1,4 +1,4 @@
-"""One body of an exchange: a title with its size, and its lines."""
+"""The widget for one body of a log entry: a title with its size, and its lines."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,7 +13,7 @@ from engine.documents.log_entry import NO_BODY, body_title
 
 
 class BodyPane(Vertical):
-    """Shows a text as far as it is laid out; `grow` until `complete`."""
+    """Shows the part of a text that is laid out; call `grow` until it is `complete`."""
 
     def __init__(self, side: BodySide, letters: CharacterSet) -> None:
         super().__init__(id=f"{side}-pane")
@@ -26,7 +26,7 @@ class BodyPane(Vertical):
         self._fetched = 0
 
     def compose(self) -> ComposeResult:
-        """The title, and the lines."""
+        """Yield the title and the lines."""
         title = LineView(self._letters, id=f"{self.side}-title")
         title.add_class("one-line")
         yield title
@@ -34,7 +34,7 @@ class BodyPane(Vertical):
 
     @property
     def lines(self) -> LineView:
-        """The lines of the body."""
+        """The widget for the lines of the body."""
         return self.query_one(f"#{self.side}", LineView)
 
     @property
@@ -43,36 +43,36 @@ class BodyPane(Vertical):
         return self._view is None or self._view.complete
 
     def clear(self, body: LogBody) -> None:
-        """Begin with another body, of which nothing is known yet."""
+        """Prepare for another body, which is not loaded yet."""
         self.body, self.text, self._view, self._fetched = body, "", None, 0
         self._show_title("..." if body.kept else "")
         self.lines.show(Document([line(Span(" Loading ...", Role.MUTED))] if body.kept else [NO_BODY]))
 
     def fill(self, data: bytes) -> None:
-        """Take the body as it was sent."""
+        """Set the body, as it was sent."""
         self.text = body_text(data, self.body.media_type if self.body else "")
         self._fetched = len(data)
         self._lay_out()
 
     def show_raw(self, raw: bool) -> None:
-        """Show it as it was sent, or indented."""
+        """Show the body as sent, or indented."""
         if raw != self._raw:
             self._raw = raw
             self._lay_out()
 
     def fit(self) -> None:
-        """Lay out again if the width of the pane has changed."""
+        """Lay the body out again if the width of the pane has changed."""
         if self._view is not None and self._view.width != self.lines.size.width:
             self._lay_out()
 
     def grow(self) -> None:
-        """Lay out some more."""
+        """Lay out some more lines."""
         if self._view is not None and not self._view.complete:
             self._view.grow()
             self.lines.show(self._view)
 
     def fold(self) -> None:
-        """Fold or unfold what the cursor is in."""
+        """Fold or unfold the element at the cursor."""
         if self._view is not None and self.lines.cursor is not None:
             place = self._view.toggle(self.lines.cursor)
             self._go_to(place)
@@ -84,14 +84,14 @@ class BodyPane(Vertical):
             self.lines.show(self._view)
 
     def search(self, words: str) -> int:
-        """Mark every place where `words` are, and return how many there are."""
+        """Mark every match of `words`, and return their number."""
         count = self._view.search(words) if self._view is not None else 0
         if self._view is not None:
             self.lines.show(self._view)
         return count
 
     def go_to_found(self, step: int) -> bool:
-        """Go to the next place found, and return whether there is one."""
+        """Go to the next or previous match, and return whether there is one."""
         place = self._view.hit(self.lines.cursor or 0, step) if self._view is not None else None
         if place is not None:
             self._go_to(place)

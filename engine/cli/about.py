@@ -1,4 +1,4 @@
-"""The versions of engine and client, and completion for the shell."""
+"""The commands `version` and `completion`."""
 
 import argparse
 import platform
@@ -22,7 +22,7 @@ from engine.server.handlers.state import API_VERSION
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
-    """This program, and the engine that runs, None if there is none or this account may not ask it."""
+    """The versions of this program and of the running engine; None if there is none or it may not be asked."""
 
     version: str
     api: int
@@ -32,7 +32,7 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def show_versions(options: argparse.Namespace) -> int:
-    """Print the versions. Raises `EngineUnreachable` or `SocketForbidden` for a socket that was named."""
+    """Print the versions. Raises `EngineUnreachable` or `SocketForbidden` if a socket was named."""
     try:
         engine = run_loop(_running(options))
     except (EngineUnreachable, SocketForbidden):
@@ -63,7 +63,7 @@ def _words(versions: Versions) -> list[str]:
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """Return the script for "bash" or "zsh"; where a path is meant, it completes names of files."""
+    """Return the completion script for "bash" or "zsh"; arguments that are paths complete to file names."""
     for action in _actions(parser):
         if action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ from engine.documents.checks import step_lines
 from engine.documents.preview import preview_document
 
 CALLED_OFF_WITHIN = 2.0
-"""Seconds to tell the engine that an operation is cancelled."""
+"""Seconds allowed for telling the engine to cancel an operation."""
 
 
 def run_probe(options: argparse.Namespace) -> int:
@@ -46,7 +46,7 @@ def run_preview(options: argparse.Namespace) -> int:
 
 
 def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
-    """Parse `key=value` of the command line: empty means the default, else a value of TOML, or plain text.
+    """Parse `key=value` arguments: an empty value means the default, else it is a TOML value or plain text.
 
     Raises `ChangeNotUnderstood`.
     """
@@ -113,7 +113,7 @@ async def _probe(client: CommandClient, side: CheckSide, question: ProbeQuestion
 
 
 async def call_off(client: CommandClient, operation: Operation) -> None:
-    """Cancel an operation that is no longer awaited; do not wait for an engine that does not respond."""
+    """Cancel an operation whose result is no longer needed, without waiting for an engine that does not respond."""
     with suppress(TimeoutError, Failure):
         async with asyncio.timeout(CALLED_OFF_WITHIN):
             await EngineRequests(client).cancel(operation.id)
@@ -128,7 +128,7 @@ def tell_end(operation: Operation) -> None:
 
 
 def show_steps(steps: Iterable[RungAccount], output: TextIO) -> None:
-    """Print steps."""
+    """Print the steps of a check."""
     palette = palette_of(output)
     for step in steps:
         for line in palette.printed(step_lines(step, room())):

@@ -10,7 +10,7 @@ from engine.cli.output import remark
 
 
 class CommandClient(ApiClient):
-    """Client of one engine, or of this process if it `is_alone`; reports on standard error what it waits for."""
+    """Client of an engine, or of this process itself if it `is_alone`; reports long waits on standard error."""
 
     def __init__(self, socket: Path, *, is_alone: bool = False) -> None:
         super().__init__(socket, self._tell)
@@ -27,7 +27,7 @@ SILENCE = 3.0
 
 @asynccontextmanager
 async def saying(what: Callable[[], str]) -> AsyncIterator[None]:
-    """Report on standard error what is waited for while the context lasts and nothing else is printed."""
+    """Context manager that reports on standard error, at growing intervals, what is being waited for."""
     task = asyncio.get_running_loop().create_task(_say(what))
     try:
         yield

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SubParsers(Protocol):
-    """The collection that commands are declared in; argparse has no public name for its type."""
+    """The object that commands are added to; argparse has no public name for its type."""
 
     def add_parser(
         self,
@@ -59,21 +59,21 @@ def declare(
 
 
 def attached() -> argparse.ArgumentParser:
-    """Return a parent for the parsers of all commands that ask a running engine."""
+    """Return a parent for the parsers of commands that query a running engine."""
     parent = argparse.ArgumentParser(add_help=False, parents=[at_socket()])
     parent.add_argument("--json", action="store_true", help="JSON as the local API gives it")
     return parent
 
 
 def at_socket() -> argparse.ArgumentParser:
-    """Return a parent for the parsers of all commands that need a running engine, whatever they print."""
+    """Return a parent for the parsers of all commands that need a running engine."""
     parent = argparse.ArgumentParser(add_help=False)
     parent.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found automatically)")
     return parent
 
 
 def attached_or_beside() -> argparse.ArgumentParser:
-    """Return a parent for the parsers of all commands that ask a running engine, or do without one."""
+    """Return a parent for the parsers of commands that work with or without a running engine."""
     parent = attached()
     parent.add_argument(
         "--settings", type=Path, metavar="FILE", help="this settings file (TOML), without asking an engine"
@@ -82,7 +82,7 @@ def attached_or_beside() -> argparse.ArgumentParser:
 
 
 def positive(text: str) -> float:
-    """Return a number above 0, or refuse the argument."""
+    """Parse a number above 0."""
     number = float(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
@@ -90,7 +90,7 @@ def positive(text: str) -> float:
 
 
 def at_least_one(text: str) -> int:
-    """Return a whole number above 0, or refuse the argument."""
+    """Parse a whole number above 0."""
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return int(text)
@@ -195,7 +195,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _add_log(commands: SubParsers) -> None:
-    """Declare `log` with what belongs to it."""
+    """Declare `log` and its subcommands."""
     log = commands.add_parser(
         "log",
         help="show and export the debug log",
@@ -244,7 +244,7 @@ def _run_log(options: argparse.Namespace) -> int:
 
 
 def _add_log_in(commands: SubParsers) -> None:
-    """Declare `log-in` and what can be done with it."""
+    """Declare `log-in` and its subcommands."""
     log_in = commands.add_parser(
         "log-in",
         help="show and end pauses of log-ins",
@@ -265,7 +265,7 @@ def _run_log_in(options: argparse.Namespace) -> int:
 
 
 def _add_secrets(commands: SubParsers) -> None:
-    """Declare `secret` and what can be done with it."""
+    """Declare `secret` and its subcommands."""
     secret = commands.add_parser(
         "secret",
         help="store passwords",
@@ -320,7 +320,7 @@ def _run_service(options: argparse.Namespace) -> int:
 
 
 def _add_settings(commands: SubParsers) -> None:
-    """Declare `config` and what can be done with it."""
+    """Declare `config` and its subcommands."""
     config = commands.add_parser(
         "config",
         help="show, check and change settings",
@@ -427,7 +427,7 @@ PROGRAM = "calendar-engine"
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser; its result for a command has the implementing function as `run`."""
+    """Return the parser; the parsed arguments have the function that implements the command as `run`."""
     parser: argparse.ArgumentParser = CommandParser(
         prog=PROGRAM, description="Sets the presence of innovaphone PBX users from their Exchange calendars."
     )

@@ -1,4 +1,4 @@
-"""The command `config`: shows, checks and changes settings and their versions."""
+"""The command `config`, which shows, checks and changes settings, and manages their versions."""
 
 import argparse
 import json
@@ -40,11 +40,11 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 CHANGING = ("set", "rollback", "confirm")
 WITH_STATE = (*CHANGING, "history")
-"""Those that need the state directory, where the versions are."""
+"""The actions that need the state directory, which holds the versions."""
 
 
 def run_config(options: argparse.Namespace) -> int:
-    """Run one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of the actions and return the exit status. Raises a `Failure`."""
     return run_beside(
         options,
         lambda client: ConfigCommands(client, options).run(options.action),
@@ -54,7 +54,7 @@ def run_config(options: argparse.Namespace) -> int:
 
 
 class ConfigCommands:
-    """Runs the actions; data goes to standard output, as lines or as JSON, problems to standard error."""
+    """Runs the actions; data is printed to standard output, as lines or JSON, problems to standard error."""
 
     def __init__(self, client: CommandClient, options: argparse.Namespace) -> None:
         self._client = client
@@ -132,7 +132,7 @@ class ConfigCommands:
         return await self._requests.all()
 
     async def _zone(self) -> ZoneInfo:
-        """Return the time zone of all times for people."""
+        """Return the time zone in which times are printed."""
         return ZoneInfo((await EngineRequests(self._client).status()).timezone)
 
     async def _changed(self, changed: SettingsChanged, defaults: Mapping[str, Value]) -> int:
@@ -149,7 +149,7 @@ class ConfigCommands:
         return WELL
 
     def _told(self, settings: Settings) -> int:
-        """Print the problems of the file; the exit status is that of a failure if there are any."""
+        """Print the problems of the file; return the exit status, which is that of a failure if there are any."""
         if settings.trouble is None:
             return WELL
         detail = settings.trouble.detail
@@ -184,7 +184,7 @@ def _tell(document: Iterable[Line]) -> None:
 
 
 def _value(setting: Setting, text: str) -> Value:
-    """Read what was typed as the terminal program does; nothing is the default, and brackets are those of TOML."""
+    """Parse a value as the terminal program does; empty means the default, and lists in brackets are as in TOML."""
     if not text:
         return None
     if not (setting.many and text.startswith("[")):

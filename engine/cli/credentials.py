@@ -1,4 +1,4 @@
-"""The commands for secrets, and for log-ins that are paused."""
+"""The commands `secret` and `log-in`."""
 
 import argparse
 import getpass
@@ -20,7 +20,7 @@ from engine.documents.settings import secrets_table
 
 
 def run_secret(options: argparse.Namespace) -> int:
-    """Run one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of the actions and return the exit status. Raises a `Failure`."""
     protect_memory()
     changes = options.action != "list"
     return run_beside(options, lambda client: _run_secret(client, options), changes=changes, with_state=True)
@@ -43,7 +43,7 @@ async def _run_secret(client: CommandClient, options: argparse.Namespace) -> int
 
 
 async def _set(client: CommandClient, name: str, *, as_json: bool) -> None:
-    """Store a secret; its name is checked before the secret is typed."""
+    """Store a secret; its name is checked before asking for its value."""
     origin = (await _known(client, name)).origin
     if origin not in (None, "store"):
         remark(_not_used(name, origin))
@@ -53,7 +53,7 @@ async def _set(client: CommandClient, name: str, *, as_json: bool) -> None:
 
 
 async def _known(client: CommandClient, name: str) -> SecretOrigin:
-    """Return where a secret comes from. Raises `SecretUnknown`."""
+    """Return the origin of a secret. Raises `SecretUnknown`."""
     secrets = (await SettingsRequests(client).secrets()).secrets
     for each in secrets:
         if each.name == name:
@@ -71,7 +71,7 @@ def _typed_in(told: str) -> str:
 
 
 def _typed(name: str) -> str:
-    """Return a line of standard input or, on a terminal, what is typed twice and not shown."""
+    """Return a line of standard input or, on a terminal, a secret typed twice without echo."""
     if not sys.stdin.isatty():
         value = interruptible(_typed_in)(f"Reading {name} as one line of standard input.").rstrip("\r\n")
     else:
@@ -96,7 +96,7 @@ def _restarted(changed: SecretChanged) -> Iterator[str]:
 
 
 def run_log_in(options: argparse.Namespace) -> int:
-    """Run one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of the actions and return the exit status. Raises a `Failure`."""
     changes = options.action == "retry"
     return run_beside(options, lambda client: _run_log_in(client, options), changes=changes, with_state=True)
 

@@ -1,4 +1,4 @@
-"""`calendar-engine demo`: simulators and engine in one process, and a working day that passes in two minutes."""
+"""The command `demo`: simulators and engine in one process, with a working day that passes in two minutes."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from engine.sync.status import EngineStatus
 
 MORNING = time(8, 50)
 LAST_CHANCE = 5.0
-"""Real seconds that whatever is under way at the end gets to be finished."""
+"""Real seconds for finishing work in progress at the end."""
 
 NOTE_LENGTH = PresenceSettings().note_max_length
 PRESENCE = {
@@ -42,11 +42,11 @@ async def demo(
     socket: Path | None = None,
     pipe: int | None = None,
 ) -> bool:
-    """Run the demo until stopped, until `pipe` ends, or for that many real seconds; return whether all went well.
+    """Run the demo until stopped, until `pipe` ends, or for some real seconds; return whether all went well.
 
-    The local API is at `socket`, by default in a directory of the demo's own.
+    The local API is at `socket`, by default in a temporary directory.
 
-    That is: every user whose calendar can be read was read, the PBX confirmed every presence, and nothing failed.
+    All went well if every readable calendar was read, the PBX confirmed every presence, and nothing failed.
     """
     view = choose_view(BERLIN, plain=plain, as_json=as_json, no_colour="NO_COLOR" in os.environ)
     start = datetime.combine(_workday(datetime.now(BERLIN).date()), MORNING, BERLIN).astimezone(UTC)
@@ -112,9 +112,9 @@ async def _run_for(
     meanwhile: Callable[[], Coroutine[None, None, None]],
     last: list[EngineStatus],
 ) -> None:
-    """Run the engine; after `seconds` let it finish what is under way, and stop it.
+    """Run the engine for some `seconds`, then let it finish its work in progress, and stop it.
 
-    `last` takes its status before it stops: nothing is watched any more afterwards.
+    `last` receives the status just before the stop, because afterwards no mailbox is watched any more.
     """
     async with asyncio.TaskGroup() as group:
         happening = group.create_task(meanwhile())

@@ -1,4 +1,4 @@
-"""The output of `calendar-engine demo`: presences as they are confirmed, and a summary."""
+"""The output of the command `demo`: presences as they are confirmed, and a summary."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ from engine.sync.status import EngineStatus, UserProblem
 
 
 class DemoStats:
-    """An observer that remembers how much was written and what went wrong with a whole side or with a presence."""
+    """An observer that counts written presences, and remembers failures of connections and of presences."""
 
     def __init__(self) -> None:
         self.presences_set = 0
@@ -38,7 +38,7 @@ class DemoStats:
         self._user_failures: dict[str, UserTrouble] = {}
 
     def note(self, happening: Event) -> None:
-        """Count one happening."""
+        """Count one event."""
         match happening:
             case PresenceConfirmed():
                 self.presences_set += 1
@@ -50,7 +50,7 @@ class DemoStats:
                 pass
 
     def errors(self, status: EngineStatus) -> list[tuple[str, Failure]]:
-        """Return who or what failed and how, without the users that `status` lists as unresolved anyway."""
+        """Return the failures, except those of users that `status` lists as unresolved anyway."""
         known = {problem.user.guid for problem in status.unresolved}
         users = [trouble for guid, trouble in self._user_failures.items() if guid not in known]
         return [*self._link_failures, *((trouble.user.label, trouble.failure) for trouble in users)]
@@ -62,7 +62,7 @@ def problem_as_data(problem: UserProblem) -> dict[str, str]:
 
 
 def failure_as_data(failure: Failure) -> dict[str, str]:
-    """Return a failure for JSON: its name, what happened, what to do."""
+    """Return a failure for JSON: its name, meaning and remedy."""
     return {"failure": failure.slug, "reason": str(failure), "remedy": failure.remedy}
 
 
@@ -72,13 +72,13 @@ BEFORE_THE_NOTE = 42
 
 
 class DemoJson:
-    """One JSON object a line: every confirmed presence, and a summary at the end."""
+    """Output as JSON, one object per line: every confirmed presence, and a summary at the end."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
 
     def begin(self, speed: float, now: datetime, socket: Path) -> None:
-        """Say where the local API is, on standard error: every line here is an object of its own."""
+        """Print the socket of the local API on standard error, because standard output is JSON only."""
         remark(f"calendar-engine demo: local API at {socket}")
 
     def show(self, happening: Event) -> None:
@@ -89,7 +89,7 @@ class DemoJson:
             _print_json({"user": happening.user.label, **presence, "time": time})
 
     def tell(self, at: datetime, change: str) -> None:
-        """Nothing: what changes in a calendar shows in the presences."""
+        """Do nothing, because changes of calendars show in the presences."""
 
     def end(self, status: EngineStatus, tally: DemoStats) -> None:
         """Print the summary."""
@@ -106,21 +106,21 @@ class DemoJson:
 
 
 class DemoLines:
-    """One line per event; glyph and word convey the same as the colour."""
+    """Output for people, one line per event; glyph and word convey the same as the colour."""
 
     def __init__(self, zone: ZoneInfo, *, colour: bool) -> None:
         self._zone = zone
         self._palette = AnsiPalette(colour=colour)
 
     def begin(self, speed: float, now: datetime, socket: Path) -> None:
-        """Say what is going on, and where the local API is."""
+        """Print an introduction, and the socket of the local API."""
         say(f"calendar-engine demo: {now.astimezone(self._zone):%A %d %B %Y}, {speed:g} times real time.")
         say("A simulated PBX and a simulated Exchange, on loopback. Ctrl+C ends it.")
         say(f"In another terminal: calendar-engine status --socket {socket}")
         say()
 
     def show(self, happening: Event) -> None:
-        """Print what happened."""
+        """Print an event."""
         match happening:
             case PresenceConfirmed(user, presence, at):
                 self._print_presence(f"{at.astimezone(self._zone):%H:%M}", user.label, presence)
@@ -137,7 +137,7 @@ class DemoLines:
                 pass
 
     def tell(self, at: datetime, change: str) -> None:
-        """Print what changed in a calendar."""
+        """Print a change of a calendar."""
         say(f"{at.astimezone(self._zone):%H:%M}  ~ {change}")
 
     def end(self, status: EngineStatus, tally: DemoStats) -> None:
@@ -175,7 +175,7 @@ DemoOutput = DemoJson | DemoLines
 
 
 def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) -> DemoOutput:
-    """Return the view that was asked for and that the terminal can show."""
+    """Return the requested output, in a form that the terminal can show."""
     if as_json:
         return DemoJson(zone)
     on_terminal = sys.stdout.isatty() and not plain
@@ -186,7 +186,7 @@ def choose_view(zone: ZoneInfo, *, plain: bool, as_json: bool, no_colour: bool) 
 
 
 def room_for_notes(*, plain: bool) -> int | None:
-    """Return how long a note may be to fit beside time, state and name; None where lines may be of any length."""
+    """Return the maximum length of a note beside time, state and name, None if lines are not limited."""
     if plain or not sys.stdout.isatty():
         return None
     return max(MIN_NOTE, shutil.get_terminal_size().columns - BEFORE_THE_NOTE)

@@ -8,7 +8,7 @@ from engine.settings.problems import InvalidSetting
 
 
 class UserNotFound(Failure):
-    """The argument matches no user."""
+    """No user matches the argument."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
@@ -17,7 +17,7 @@ class UserNotFound(Failure):
 
 
 class UserNotClear(Failure):
-    """The argument matches more than one user."""
+    """More than one user matches the argument."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
@@ -62,7 +62,7 @@ class SecretNotTyped(Failure):
 
 
 class NotOneExchange(Failure):
-    """A command for one exchange was given without its number."""
+    """A command for one log entry was given without its number."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER

@@ -1,4 +1,4 @@
-"""The exit statuses of `calendar-engine`, as calendar-engine(8) lists them."""
+"""The exit statuses of `calendar-engine`, as listed in calendar-engine(8)."""
 
 WELL, FAILED, UNUSABLE = 0, 1, 2
 """All went well; the run ended with a failure; settings, secrets or arguments cannot be used."""
@@ -13,7 +13,7 @@ DISK = 74
 """The disk cannot be used (EX_IOERR of sysexits.h): a restart helps once that is fixed."""
 
 INTERRUPTED = 130
-"""Ctrl+C, as a shell has it (128 + SIGINT)."""
+"""Interrupted by Ctrl+C, as in a shell (128 + SIGINT)."""
 
 UNREACHABLE, FORBIDDEN = 69, 77
 """Those of a command that asks a running engine (EX_UNAVAILABLE and EX_NOPERM of sysexits.h): there is none, or this

@@ -1,4 +1,4 @@
-"""The command `log`, which shows and exports exchanges, and switches their capture."""
+"""The command `log`, which shows and exports the debug log, and switches capturing."""
 
 import argparse
 import os
@@ -32,7 +32,7 @@ from engine.documents.log_rows import numbered_heads, numbered_line
 from engine.documents.log_status import capture_document, figures_document, whole_findings
 
 MOST = 1000
-"""Rows that the API gives at a time."""
+"""Number of rows per request."""
 
 NOTHING_CAN_COME = "The debug log is off, so nothing will appear: calendar-engine log on. Ctrl+C ends the command."
 
@@ -40,7 +40,7 @@ FILES = {"bundle": "calendar-engine-support.zip", "har": "calendar-engine.har", 
 
 
 def run_log(options: argparse.Namespace) -> int:
-    """Run one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of the actions and return the exit status. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
     path = reachable_socket(paths, "change" if options.action in ("on", "off") else "ask")
     try:
@@ -71,7 +71,7 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
 
 
 class LogCommands:
-    """Runs the commands; data goes to standard output, as lines or as JSON, progress to standard error."""
+    """Runs the actions; data is printed to standard output, as lines or JSON, progress to standard error."""
 
     def __init__(self, client: CommandClient, zone: ZoneInfo, *, as_json: bool) -> None:
         self._client = client
@@ -80,7 +80,7 @@ class LogCommands:
         self._as_json = as_json
 
     async def show(self, words: str, limit: int) -> int:
-        """Show the newest exchanges that fit, the newest last."""
+        """Show the newest matching entries, the newest last."""
         rows: list[LogRow] = []
         before: int | None = None
         while len(rows) < limit:
@@ -105,7 +105,7 @@ class LogCommands:
             remark(text)
 
     async def one(self, number: str, *, raw: bool) -> int:
-        """Show one exchange with its bodies."""
+        """Show one entry with its bodies."""
         exchange = await self._log.exchange(number)
         pretty = self._as_json and not raw
         request = await self._log.body(number, "request", pretty=pretty)
@@ -124,7 +124,7 @@ class LogCommands:
         return WELL
 
     async def follow(self, words: str) -> int:
-        """Show matching exchanges as they are stored, until interrupted."""
+        """Show matching entries as they are stored, until interrupted."""
         after = (await self._log.page(LogQuestion(filter=words, limit=1))).newest
         state = await self._log.capture()
         remark("Waiting for exchanges; Ctrl+C ends the command." if state.on else NOTHING_CAN_COME)
@@ -138,22 +138,22 @@ class LogCommands:
                 after = page.newest if page.next is None else page.next
                 if page.next is None:
                     break
-        return FAILED  # not before the events have, with a failure
+        return FAILED  # the events end only with a failure
 
     async def stats(self, words: str) -> int:
-        """Show figures."""
+        """Show statistics."""
         found = await self._log.statistics(words)
         show_document(found, lambda this: figures_document(this, room()), as_json=self._as_json)
         return WELL
 
     async def diagnose(self, words: str) -> int:
-        """Show what went wrong and what to do about it."""
+        """Show the errors with causes and remedies."""
         found = await self._log.diagnosis(words)
         show_document(found, lambda this: whole_findings(this, self._zone, room()), as_json=self._as_json)
         return WELL
 
     async def export(self, options: argparse.Namespace) -> int:
-        """Write exchanges to a file that only its owner can read, or to standard output for -."""
+        """Write entries to a file that only its owner can read, or to standard output for "-"."""
         words = " ".join(options.filter)
         if options.format == "curl":
             if not words.isdecimal():
@@ -171,7 +171,7 @@ class LogCommands:
         return WELL
 
     async def switch(self, options: argparse.Namespace) -> int:
-        """Capture, or do not."""
+        """Start or stop capturing."""
         question = CaptureQuestion(on=False)
         if options.action == "on":
             question = CaptureQuestion(on=True, mailboxes=tuple(options.mailbox), seconds=options.seconds)

@@ -1,4 +1,4 @@
-"""Entry point of `calendar-engine`: runs a command, and maps failures to messages and exit statuses."""
+"""The entry point of `calendar-engine`: runs a command, and maps failures to messages and exit statuses."""
 
 import codecs
 import contextlib
@@ -24,7 +24,7 @@ HTTP_NOT_FOUND = 404
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command given and return its exit status."""
+    """Run a command and return its exit status."""
     _accept_any_text(sys.stdout, sys.stderr)
     status = _said(lambda: _run(arguments))
     flushed = _said(_flush)
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def program() -> NoReturn:
-    """Run the command of this process, and end it quickly, on a busy machine too."""
+    """Run the command of this process, and exit quickly even on a busy machine."""
     leave(main())
 
 
@@ -48,14 +48,14 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _flush() -> int:
-    """Flush the output and report a failure, before the interpreter does in its own words."""
+    """Flush the output and report a failure, before the interpreter does so in its own way."""
     with writing():
         sys.stdout.flush()
     return 0
 
 
 def _said(work: Callable[[], int]) -> int:
-    """Do the work and return its exit status; failures are printed on standard error."""
+    """Do `work` and return its exit status; failures are printed on standard error."""
     status = 0
     try:
         status = work()
@@ -96,7 +96,7 @@ def _exit_status(failure: Failure) -> int:
 
 
 def explain(failure: Failure) -> list[str]:
-    """Return what happened and what to do about it, as lines for a terminal."""
+    """Return a failure and its remedy as lines for a terminal."""
     match failure:
         case SettingsInvalid() | AnswersInvalid():
             problems = (f"  {problem}" for problem in failure.problems)
@@ -114,12 +114,12 @@ def _tell(lines: list[str]) -> None:
 
 
 def _give_up_output() -> None:
-    """Redirect unwritten output to nowhere, so that the interpreter does not complain at its end."""
+    """Discard unwritten output, so that the interpreter does not report an error when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _accept_any_text(*streams: TextIO) -> None:
-    """Replace letters that the terminal lacks by the nearest ASCII ones, so that printing cannot fail."""
+    """Replace letters that the encoding of the terminal lacks by ASCII ones, so that printing cannot fail."""
     codecs.register_error(NEAREST, ascii_errors)
     plain = is_ascii_locale(os.environ, utf8_mode=bool(sys.flags.utf8_mode))
     for stream in streams:

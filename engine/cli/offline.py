@@ -1,5 +1,4 @@
-"""Settings and secrets with or without a running engine: without one, this process serves the same API itself, with
-the same checks."""
+"""Commands that work with or without a running engine; without one, this process serves the same API itself."""
 
 import argparse
 import asyncio
@@ -24,10 +23,10 @@ from engine.server.sockets import open_sockets
 def run_beside(
     options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]], *, changes: bool, with_state: bool
 ) -> int:
-    """Do `work` with a running engine, or with the files alone, and return its exit status. Raises a `Failure`.
+    """Do `work` with a running engine, or else on the files, and return its exit status. Raises a `Failure`.
 
-    Work without `changes` may use the read-only socket, too. Unless it is `with_state`, only the settings file is
-    needed: neither the state directory nor secrets are read.
+    Without `changes`, the read-only socket is sufficient. Without `with_state`, only the settings file is needed;
+    neither the state directory nor secrets are read.
     """
     start_logging(logging.ERROR)
     return run_loop(_run(options, work, changes=changes, with_state=with_state))
@@ -60,7 +59,7 @@ def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
 
 @asynccontextmanager
 async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[CommandClient]:
-    """Serve requests in this process while the context lasts; no engine is started."""
+    """Context manager that serves the API in this process, without starting an engine."""
     async with open_daemon(settings, None, state_dir=state) as site:
         with open_sockets(directory / SOCKET, None, {}) as doors:
             async with asyncio.TaskGroup() as group:

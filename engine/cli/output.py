@@ -1,4 +1,4 @@
-"""The only output of commands: lines for people, cleaned; data for programs, unchanged."""
+"""All output of commands: cleaned lines for people, unchanged data for programs."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ _OUR_COLOURS = re.compile(r"(\x1b\[\d{0,2}m)")
 
 
 def say(text: str = "", output: TextIO | None = None, *, colours: bool | None = None) -> None:
-    """Print one line for people, on standard output if nothing else is named, with `colours` as on a terminal.
+    """Print one line for people, on standard output by default; with `colours`, escape sequences are kept.
 
     Raises `OutputNotWritten`, or BrokenPipeError if the reader has gone.
     """
@@ -39,7 +39,7 @@ def remark(text: str = "") -> None:
 
 
 def show(data: T, lines: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
-    """Print data as a line of JSON, or what `lines` makes of it for people."""
+    """Print data as a line of JSON, or as the lines that `lines` makes of it."""
     if as_json:
         put_json(data)
     else:
@@ -48,7 +48,7 @@ def show(data: T, lines: Callable[[T], Iterable[str]], *, as_json: bool) -> None
 
 
 def show_document(data: T, document: Callable[[T], Iterable[Line]], *, as_json: bool) -> None:
-    """Print data as a line of JSON, or the document that is made of it for people."""
+    """Print data as a line of JSON, or as the document that is made of it."""
     show(data, lambda this: palette_of(sys.stdout).printed(document(this)), as_json=as_json)
 
 
@@ -67,7 +67,7 @@ def put(data: bytes) -> None:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Give what is wrong with the output a name. Raises `OutputNotWritten` or BrokenPipeError."""
+    """Context manager that turns errors of the output into `OutputNotWritten`, except BrokenPipeError."""
     try:
         yield
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""The command `setup`: guided, or from a file of answers."""
+"""The command `setup`, as a dialogue or from a file of answers."""
 
 import argparse
 import asyncio
@@ -40,7 +40,7 @@ from engine.supervisor.settings_file import SettingsFile, system_zone
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers in the file; `problems` lists everything missing or wrong in it, except secrets."""
+    """The answers in a file; `problems` lists everything missing or wrong in it, except secrets."""
 
     settings: dict[str, Value]
     user: str
@@ -78,7 +78,7 @@ def _setup_table(text: str) -> tuple[str, tuple[InvalidSetting, ...]]:
 
 
 class SetupClient:
-    """The set-up of one engine, over its API; `narration` receives each step as soon as it is done."""
+    """The set-up of one engine over its API; each step is printed to `narration` as soon as it is done."""
 
     def __init__(self, client: CommandClient, narration: TextIO) -> None:
         self._client = client
@@ -94,7 +94,7 @@ class SetupClient:
         return await self._requests.begin()
 
     async def answer(self, answers: SetupAnswers) -> Setup:
-        """Give answers, and go to a step."""
+        """Send answers, and go to a step."""
         return await self._requests.answer(answers)
 
     async def check(self) -> bool:
@@ -133,7 +133,7 @@ class SetupClient:
 
 
 class TriedStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step that was tried."""
+    """The result of checking a step."""
 
     name: str
     title: str
@@ -142,7 +142,7 @@ class TriedStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetupResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of a set-up from a file. `changes` and `new_secrets` were applied, or would be if all goes well."""
+    """The outcome of a set-up from a file. `changes` and `new_secrets` were applied, or would be without problems."""
 
     state: Literal["unusable", "failed", "works", "applied"]
     problems: tuple[InvalidSetting, ...] = ()
@@ -159,7 +159,7 @@ ENDS = {
 
 
 def run_setup(options: argparse.Namespace) -> int:
-    """Set everything up. Raises a `Failure`; `AnswersInvalid` before anything is checked."""
+    """Run the set-up. Raises a `Failure`, `AnswersInvalid` before anything is checked."""
     if options.json and not options.answers:
         raise AnswersNotGiven
     protect_memory()
@@ -222,7 +222,7 @@ async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Setu
 
 
 def _missing(state: Setup, answers: Answers) -> Iterator[InvalidSetting]:
-    """Yield what the file cannot be seen to lack: the secrets are elsewhere, and a time zone may be known already."""
+    """Yield the missing answers that the file alone does not show: secrets, and a time zone unless it is known."""
     for problem in state.problems:
         if problem.key == TIME_ZONE and all(each.key != TIME_ZONE for each in answers.problems):
             remedy = 'Add timezone = "Europe/Berlin", or the zone of your users, to the table [presence].'
@@ -233,7 +233,7 @@ def _missing(state: Setup, answers: Answers) -> Iterator[InvalidSetting]:
 
 
 def _lines(outcome: SetupResult) -> Iterator[str]:
-    """Yield what was changed, and which secrets went in."""
+    """Yield the changes and the names of the new secrets as lines."""
     for change in outcome.changes:
         before = "" if change.before is None else f" (was {change.before})"
         yield f"  {change.key} = {'the default' if change.after is None else change.after}{before}"

@@ -1,4 +1,4 @@
-"""The set-up as a dialogue of plain questions at a terminal, one after the other."""
+"""The set-up as a dialogue of questions at a terminal."""
 
 import getpass
 import shutil
@@ -17,7 +17,7 @@ HOW = "Enter keeps the value in brackets, - removes an answer, < goes back a ste
 
 
 class SetupSteps(Protocol):
-    """The set-up of one engine."""
+    """The set-up of one engine, as the dialogue uses it."""
 
     async def under_way(self) -> Setup | None: ...  # noqa: D102
     async def begin(self) -> Setup: ...  # noqa: D102
@@ -27,11 +27,11 @@ class SetupSteps(Protocol):
 
 
 class StepBack(Exception):
-    """Raised when < is typed."""
+    """Raised if < is typed, to go back a step."""
 
 
 class SetupPrompts:
-    """Asks with `ask`, and for secrets with `ask_hidden`; prints to standard output."""
+    """Asks questions with `ask`, and for secrets with `ask_hidden`; prints to standard output."""
 
     def __init__(
         self, setup: SetupSteps, ask: Callable[[str], str] = input, ask_hidden: Callable[[str], str] = getpass.getpass
@@ -58,7 +58,7 @@ class SetupPrompts:
             return FAILED
 
     async def _step(self, state: Setup) -> Setup | None:
-        """Carry out one step and return the next, None when all is done."""
+        """Carry out one step and return the next, None after the last."""
         step = state.step
         say()
         say(step.title)
@@ -79,7 +79,7 @@ class SetupPrompts:
         return await self._review(state)
 
     async def _try(self, step: SetupStep) -> bool:
-        """Check a step, if wished; return whether to continue."""
+        """Offer to check a step; return whether to continue."""
         if not step.can_check or step.problems or not self._agrees("Check it now?"):
             return True
         return await self._setup.check()
@@ -103,7 +103,7 @@ class SetupPrompts:
         return None
 
     async def _ask_all(self, state: Setup) -> Setup:
-        """Ask for everything of a step. Each answer is sent at once, since further questions may depend on it.
+        """Ask all questions of a step. Each answer is sent at once, because later questions may depend on it.
 
         Raises `StepBack`.
         """
@@ -150,7 +150,7 @@ class SetupPrompts:
 
 
 def _say(text: str, indent: str = "") -> None:
-    """Print a text for people in lines of this terminal, none of which ends within a word."""
+    """Print a text, wrapped between words to the width of the terminal."""
     width = shutil.get_terminal_size().columns
     for line in textwrap.wrap(
         visible(text),

@@ -1,4 +1,4 @@
-"""The commands that ask a running engine: status, users, explain, resync and events."""
+"""The commands `status`, `users`, `explain`, `hold`, `resync` and `events`."""
 
 import argparse
 import asyncio
@@ -48,11 +48,11 @@ T = TypeVar("T")
 
 PER_PAGE = 1000
 FOLLOWED = 0.3
-"""Seconds between two looks at an operation."""
+"""Seconds between two requests for the state of an operation."""
 
 
 def run_attached(options: argparse.Namespace) -> int:
-    """Run one of these commands and return its exit status. Raises a `Failure`."""
+    """Run one of the commands and return its exit status. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
     path = reachable_socket(paths, "change" if _changes(options) else "ask")
     try:
@@ -88,7 +88,7 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
 
 
 class StatusCommands:
-    """Data goes to standard output, as lines or as JSON; what is going on goes to standard error.
+    """Runs the commands; data is printed to standard output, as lines or JSON, progress to standard error.
 
     `status` is how the engine is; its time zone is that of all times for people.
     """
@@ -101,12 +101,12 @@ class StatusCommands:
         self._as_json = as_json
 
     def status(self) -> int:
-        """Show the status; the exit status tells whether both sides work."""
+        """Show the status; the exit status is 0 if both connections work."""
         self._show(self._status, lambda this: status_document(this, self._zone, room()))
         return WELL if all(link.works for link in self._status.links) else FAILED
 
     async def users(self, words: list[str]) -> int:
-        """Show all users that fit."""
+        """Show all matching users."""
         page = await self._all_users(" ".join(words))
         self._show(page, lambda this: users_document(this.users, self._zone, self._status.now, room()))
         remark(counted(page.total, "user"))
@@ -120,7 +120,7 @@ class StatusCommands:
         return WELL
 
     async def hold(self, *, confirm: bool) -> int:
-        """Show the held change, or confirm it; the exit status tells whether a change is still held."""
+        """Show the held change, or confirm it; the exit status is 0 if no change is held any more."""
         held = await self._engine.confirm_hold() if confirm else self._status.held
         if held is None or not held.of_users:
             remark("No change is held.")
@@ -135,8 +135,8 @@ class StatusCommands:
         return WELL if confirm else FAILED
 
     async def resync(self, typed: list[str], *, search: bool) -> int:
-        """Read calendars again, after a `search` for the mailboxes if wished, and wait for it; the exit status
-        says whether any could be read."""
+        """Have calendars read again, after looking up the mailboxes if `search` is set, and wait; the exit status is 0
+        if any could be read."""
         meant = ResyncQuestion(users=tuple([await self._guid(each) for each in typed]) or None)
         operation = await self._engine.begin("reresolve" if search else "resync", meant)
         operation = await self._followed(operation)
@@ -146,7 +146,7 @@ class StatusCommands:
         return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
 
     async def _followed(self, operation: Operation) -> Operation:
-        """Return the finished operation; until then, report its progress and what it waits for."""
+        """Wait for an operation and return it; meanwhile report its progress and what it is waiting for."""
         told, waits_for = -1, None
 
         def what() -> str:
@@ -171,7 +171,7 @@ class StatusCommands:
                 remark(text)
 
     async def events(self) -> int:
-        """Show what happens until interrupted; as JSON with the snapshot and every topic."""
+        """Show events until interrupted; as JSON with the snapshot and every topic."""
         palette = palette_of(sys.stdout)
         if not self._as_json:
             for text in palette.printed(self._modes()):
@@ -188,10 +188,10 @@ class StatusCommands:
                 put(b'{"event":"%s","data":%s}\n' % (event.name.encode(), event.data))
             elif event.name in kinds:
                 say(palette.text(self._event(decoded(event.data, kinds[event.name], event.name))))
-        return FAILED  # not before the events have, with a failure
+        return FAILED  # the events end only with a failure
 
     def _show(self, data: T, document: Callable[[T], Iterable[Line]]) -> None:
-        """Print data after what has to be known to read it right."""
+        """Print data after the notices that it depends on (dry run, held change)."""
         show_document(data, lambda this: [*self._modes(), *document(this)], as_json=self._as_json)
 
     def _modes(self) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""Documents on a terminal or in a pipe: how wide, and in which colours."""
+"""Output of documents to a terminal or a pipe: width and colours."""
 
 import os
 import shutil
@@ -30,13 +30,13 @@ COLOURS = {
 
 
 def room() -> int:
-    """Return the width of documents: that of the terminal, or COLUMNS. Who searches through lines wants them whole."""
+    """Return the width of documents: that of the terminal, or COLUMNS; otherwise unlimited, for searching in lines."""
     return shutil.get_terminal_size((UNLIMITED, 24)).columns
 
 
 @dataclass(frozen=True, slots=True)
 class AnsiPalette:
-    """Makes text of lines, in colours if there are any."""
+    """Converts lines to text, with colours if enabled."""
 
     colour: bool
 
@@ -68,5 +68,5 @@ class AnsiPalette:
 
 
 def palette_of(output: TextIO) -> AnsiPalette:
-    """Return the palette for an output: colours on a terminal alone, and unless NO_COLOR is set (no-color.org)."""
+    """Return the palette for an output: colours only on a terminal, unless NO_COLOR is set (no-color.org)."""
     return AnsiPalette(colour=output.isatty() and "NO_COLOR" not in os.environ)

@@ -1,1 +1,1 @@
-"""What the API answers as lines for people, printed by commands and shown by the terminal program; pure."""
+"""Documents: data of the API as lines for people, printed by commands and shown by the terminal program; pure."""

@@ -50,7 +50,7 @@ class Folds:
         self._count()
 
     def seen(self, row: int) -> int:
-        """Return which of the rows to be seen `row` is, or the one that hides it."""
+        """Return the number of `row` among the visible rows, or that of the row that hides it."""
         place = bisect_right(self._outer, (row, row)) - 1
         if place >= 0 and self._outer[place][0] < row <= self._outer[place][1]:
             row = self._outer[place][0]
@@ -58,7 +58,7 @@ class Folds:
         return row - (self._hidden_before[place - 1] if place else 0)
 
     def row(self, seen: int) -> int:
-        """Return the row that is number `seen` of those to be seen."""
+        """Return the row with the number `seen` among the visible rows."""
         low, high = 0, len(self._outer)
         while low < high:
             middle = (low + high) // 2
@@ -76,7 +76,7 @@ class Folds:
 
 
 def columns_end(text: str, start: int, end: int, width: int) -> int:
-    """Return the end of the part of `text` from `start` that fits into `width` columns (at least one)."""
+    """Return the end of the part of `text` from `start` that fits into `width` columns, at least one character."""
     part = text[start : min(end, start + width)]
     if part.isascii() or columns(printable(part)) <= width:
         return start + len(part)
@@ -89,17 +89,17 @@ def columns_end(text: str, start: int, end: int, width: int) -> int:
 
 
 STEP = 2
-"""Columns by which a level is set in."""
+"""Columns of indentation per level."""
 
 DEEPEST = 12
-"""Levels that are set in; deeper ones stay under each other, so that something is left of a narrow pane."""
+"""Maximum number of indented levels, so that a narrow pane has room for the text."""
 
 LEAST = 20
-"""Columns that a row is given at least."""
+"""Minimum number of columns of a row."""
 
 
 class BodyRow(NamedTuple):
-    """The characters from `start` to `end` of piece number `piece`, set in by `indent` columns."""
+    """The characters from `start` to `end` of piece number `piece`, indented by `indent` columns."""
 
     start: int
     end: int
@@ -108,7 +108,7 @@ class BodyRow(NamedTuple):
 
 
 class Layout:
-    """The rows of `text` in `width` columns, as far as `grow` has made them."""
+    """The rows of `text` in `width` columns, as far as `grow` has laid them out."""
 
     def __init__(self, text: str, cut: Cutter, width: int) -> None:
         self.text = text
@@ -145,11 +145,11 @@ class Layout:
         return None
 
     def at(self, offset: int) -> int:
-        """Return the row that the character at `offset` is in."""
+        """Return the row of the character at `offset`."""
         return max(0, bisect_right(self._starts, offset) - 1)
 
     def grow(self, pieces: int) -> None:
-        """Lay out that many more pieces."""
+        """Lay out some more pieces."""
         portion = list(islice(self._pieces, pieces))
         self.complete = len(portion) < pieces
         for piece in portion:
@@ -187,17 +187,17 @@ class Layout:
 
 
 PORTION = 1000
-"""Pieces laid out before other work gets its turn: some milliseconds."""
+"""Number of pieces laid out before other work gets a turn: some milliseconds."""
 
 LOOK_AHEAD = 4096
-"""Characters after a row that are searched for the end of its last part."""
+"""Number of characters after a row that are searched for the end of its last part."""
 
 MOST_FOUND = 10_000
-"""Places that a search finds at most."""
+"""Maximum number of matches of a search."""
 
 
 class BodyView:
-    """Shows `text` in `width` columns; `grow` until `complete`, since a large one is made a portion at a time."""
+    """The lines of `text` in `width` columns; call `grow` until it is `complete`, because a large one takes time."""
 
     def __init__(self, text: str, shape: Shape, width: int) -> None:
         self.text = text
@@ -210,16 +210,16 @@ class BodyView:
 
     @property
     def complete(self) -> bool:
-        """Whether every line is there."""
+        """Whether every line is laid out."""
         return self._layout.complete
 
     @property
     def width(self) -> int:
-        """The columns it was made for."""
+        """The number of columns it was made for."""
         return self._layout.width
 
     def grow(self) -> None:
-        """Lay out some more."""
+        """Lay out some more lines."""
         self._layout.grow(PORTION)
 
     def __len__(self) -> int:
@@ -239,7 +239,7 @@ class BodyView:
         return Line(tuple(spans), str(row.start))
 
     def position(self, key: str) -> int | None:
-        """Return where the character at the place `key` is shown."""
+        """Return the position of the line that shows the character at offset `key`."""
         return self._folds.seen(self._layout.at(int(key))) if key.isdecimal() and len(self._layout) else None
 
     def toggle(self, index: int) -> int:
@@ -261,16 +261,16 @@ class BodyView:
         self._folds.clear()
 
     def search(self, words: str) -> int:
-        """Look for `words`, in capitals or not, and return how many places there are."""
+        """Search for `words`, ignoring case, and return the number of matches."""
         pattern = re.compile(re.escape(words), re.IGNORECASE)
         self._found_length = len(words)
         self.found = [hit.start() for hit in islice(pattern.finditer(self.text), MOST_FOUND)] if words else []
         return len(self.found)
 
     def hit(self, index: int, step: int) -> int | None:
-        """Return the line of the next place found after the line `index` (before it if `step` is -1), unfolded.
+        """Return the line of the next match after the line `index` (before it if `step` is -1), unfolded.
 
-        None: nothing was found, or the place is not laid out yet.
+        None if there is no match, or if it is not laid out yet.
         """
         if not self.found:
             return None
@@ -286,7 +286,7 @@ class BodyView:
         return self._folds.seen(number)
 
     def _coloured(self, number: int) -> list[Span]:
-        """Return the part of a piece that is in this row, coloured as part of the whole piece."""
+        """Return the spans of a row, coloured as parts of the whole piece."""
         row = self._layout.row(number)
         first, following = self._layout.piece(row.piece)
         start, end = self._layout.row(first).start, self._layout.row(following - 1).end

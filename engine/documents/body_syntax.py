@@ -1,7 +1,7 @@
 """Decodes bodies and splits XML and JSON into coloured pieces without changing a character.
 
-This is not a parser: what cannot be XML (a body that was cut off, for instance) becomes one last piece, as it is. The
-constructs are those of XML 1.0 (fifth edition), 2.4 to 2.8 and 3.1. Every pattern takes time in proportion to the text.
+This is not a parser: text that is not valid XML (of a truncated body, for instance) becomes one last piece. The
+constructs are those of XML 1.0 (fifth edition), 2.4 to 2.8 and 3.1. Every pattern takes time proportional to the text.
 """
 
 import codecs
@@ -22,7 +22,7 @@ class Nesting(Enum):
 
 
 class Piece(NamedTuple):
-    """The characters from `start` to `end`, to be shown on a line of their own."""
+    """The characters from `start` to `end`, shown on a line of their own."""
 
     start: int
     end: int
@@ -34,7 +34,7 @@ Cutter = Callable[[str], Iterator[Piece]]
 
 
 def whole_lines(text: str) -> Iterator[Piece]:
-    """Yield the lines of a text as they are, without their ends."""
+    """Yield the lines of a text unchanged, without line ends."""
     start = 0
     while start < len(text):
         end = text.find("\n", start)
@@ -83,7 +83,7 @@ def json_pieces(text: str) -> Iterator[Piece]:
 
 
 def json_spans(piece: str) -> list[Span]:
-    """Return the parts of a piece by what they are; together they are the piece."""
+    """Return the parts of a piece with their roles; together they make up the piece."""
     return [Span(part.group(), _JSON_ROLES[part.lastgroup or "sign"]) for part in _JSON_PARTS.finditer(piece)]
 
 
@@ -101,7 +101,7 @@ TOKEN = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
-"""A leaf is an element with nothing but text."""
+"""A leaf is an element that contains only text."""
 
 _XML_PARTS = re.compile(
     r"""
@@ -142,7 +142,7 @@ def xml_pieces(text: str) -> Iterator[Piece]:
 
 
 def xml_spans(piece: str) -> list[Span]:
-    """Return the parts of a piece by what they are; together they are the piece."""
+    """Return the parts of a piece with their roles; together they make up the piece."""
     spans: list[Span] = []
     for part in _XML_PARTS.finditer(piece):
         if part.lastgroup == "tag":
@@ -165,14 +165,14 @@ class Shape(StrEnum):
 
 
 def body_text(data: bytes, content_type: str) -> str:
-    """Return the text of a body; bytes that are no text in its encoding are written as `\\xff`."""
+    """Return the text of a body; bytes that are invalid in its encoding are shown as `\\xff`."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "backslashreplace")
     return data.decode(_charset(content_type), "backslashreplace")
 
 
 def shape_of(text: str) -> Shape:
-    """Return the format to show a text in, judged by its beginning."""
+    """Return the format of a text, judged by its beginning."""
     match text[:100].lstrip("\ufeff \t\r\n")[:1]:
         case "<":
             return Shape.XML
@@ -183,7 +183,7 @@ def shape_of(text: str) -> Shape:
 
 
 def cutter_of(shape: Shape) -> Cutter:
-    """Return what cuts a text of this shape into pieces."""
+    """Return the function that splits a text of this format into pieces."""
     match shape:
         case Shape.XML:
             return xml_pieces
@@ -194,7 +194,7 @@ def cutter_of(shape: Shape) -> Cutter:
 
 
 def spans_of(shape: Shape, piece: str) -> list[Span]:
-    """Return the parts of a piece by what they are; together they are the piece."""
+    """Return the parts of a piece with their roles; together they make up the piece."""
     match shape:
         case Shape.XML:
             return xml_spans(piece)

@@ -1,4 +1,4 @@
-"""The steps of a check, each with what was found."""
+"""The steps of a check with their findings."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ INDENT = " " * 4
 
 
 def step_lines(step: RungAccount, width: int) -> Iterator[Line]:
-    """Yield one step: its outcome, what was found, and the remedy if it failed."""
+    """Yield one step: its outcome, its findings, and the remedy if it failed."""
     if step.outcome == "skipped":
         yield from labelled(f"- {step.name:<22} ", f"skipped: {step.skipped_because}", width)
         return

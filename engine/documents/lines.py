@@ -1,4 +1,4 @@
-"""Lines of text whose parts have roles; whoever shows them gives each role its looks."""
+"""Lines of text whose parts have roles; the output maps roles to styles."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ class Role(StrEnum):
 
 
 class Span(NamedTuple):
-    """A part of a line; a click on it runs `action` of the view."""
+    """A part of a line; a click on it runs `action` of the screen."""
 
     text: str
     role: Role = Role.PLAIN
@@ -44,7 +44,7 @@ class Span(NamedTuple):
 class Line(NamedTuple):
     """One line; `key` identifies the item it represents, if it can be chosen.
 
-    A `joined` line goes on with the word in which the one before had to be broken.
+    A `joined` line continues a word that had to be broken at the end of the previous line.
     """
 
     spans: tuple[Span, ...] = ()
@@ -53,16 +53,16 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The line without its looks."""
+        """The plain text of the line."""
         return "".join(span.text for span in self.spans)
 
 
 UNLIMITED = 10_000
-"""The width of what has no edge, such as a pipe: nothing is cut, and a chart is as wide as on a large screen."""
+"""The width of an output without a limit, such as a pipe: nothing is cut, charts are as wide as on a large screen."""
 
 
 class Lines(Protocol):
-    """Any number of lines, each made only when it is shown."""
+    """A sequence of lines, each made only when it is shown."""
 
     def __len__(self) -> int: ...
 
@@ -71,12 +71,12 @@ class Lines(Protocol):
         ...
 
     def position(self, key: str) -> int | None:
-        """Return where the line with this key is."""
+        """Return the position of the line with this key, None if there is none."""
         ...
 
 
 class Document:
-    """Lines that are all there."""
+    """Lines that are made in advance."""
 
     def __init__(self, lines: Sequence[Line] = ()) -> None:
         self._lines = tuple(lines)
@@ -88,11 +88,11 @@ class Document:
         return iter(self._lines)
 
     def line(self, index: int, width: int) -> Line:
-        """Return a line; it was made for its width."""
+        """Return a line; its width was determined when it was made."""
         return self._lines[index]
 
     def position(self, key: str) -> int | None:
-        """Return where the line with this key is."""
+        """Return the position of the line with this key, None if there is none."""
         return next((index for index, line in enumerate(self._lines) if line.key == key), None)
 
 
@@ -112,7 +112,7 @@ def activity(shown: Activity | None) -> Span:
 
 
 def link_mark(link: LinkState) -> Span:
-    """Return how a side is, in thirteen columns."""
+    """Return the state of a connection in thirteen columns."""
     if link.works:
         return Span("✓ working    ", Role.GOOD)
     return Span("✗ failing    ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.NOTICE)
@@ -124,7 +124,7 @@ too, and a long command is copied rather than typed."""
 
 
 def fitted(text: str, width: int, *, whole: bool = False) -> str:
-    """Return `text` in exactly `width` columns, with an ellipsis where it was cut; in more of them to be `whole`."""
+    """Return `text` in exactly `width` columns, with an ellipsis if it was cut; in more columns if `whole`."""
     text = printable(text)
     if whole or columns(text) <= width:
         return filled(text, max(width, columns(text)))
@@ -132,13 +132,13 @@ def fitted(text: str, width: int, *, whole: bool = False) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """Return `text` in at most `width` columns, with an ellipsis where it was cut."""
+    """Return `text` in at most `width` columns, with an ellipsis if it was cut."""
     text = printable(text)
     return text if columns(text) <= width else fitted(text, width)
 
 
 def line(*parts: str | Span, key: str = "") -> Line:
-    """Return a line of these parts; bare text is plain."""
+    """Return a line of these parts; a bare text has the plain role."""
     spans = (part if isinstance(part, Span) else Span(part) for part in parts)
     return Line(tuple(span._replace(text=printable(span.text)) for span in spans), key)
 
@@ -149,12 +149,12 @@ def heading(text: str) -> Line:
 
 
 def chips(names: Iterable[str]) -> Line:
-    """Return what a list is narrowed by, each a chip."""
+    """Return the filters of a list as chips."""
     return line(*(part for name in names for part in (" ", Span(f" {name} ", Role.CHIP))))
 
 
 def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, most: int | None = None) -> list[Line]:
-    """Return `text` as lines of at most `width` columns, `most` of them where that is given; names stay whole."""
+    """Return `text` as lines of at most `width` columns, at most `most` of them if given; names are not broken."""
     text = printable(text)
     parts = textwrap.wrap(
         text,
@@ -170,7 +170,7 @@ def wrapped(text: str, width: int, indent: str = "", role: Role = Role.PLAIN, mo
 
 
 def _joined(text: str, parts: Iterable[str]) -> Iterator[bool]:
-    """Tell of each part of a wrapped text whether the one before ended within a word."""
+    """Return for each part of a wrapped text whether the previous one ended within a word."""
     place = 0
     for part in parts:
         start = text.find(part, place)
@@ -179,15 +179,15 @@ def _joined(text: str, parts: Iterable[str]) -> Iterator[bool]:
 
 
 def labelled(label: str, text: str, width: int, role: Role = Role.PLAIN) -> Iterator[Line]:
-    """Yield a text behind its label, set in below it where it takes more lines."""
+    """Yield a text after its label; further lines are indented below the first."""
     first, *others = wrapped(text, width, " " * columns(label), role) or [line()]
     yield line(Span(label, Role.MUTED), Span(first.text[columns(label) :], role))
     yield from others
 
 
 def typed_as_is(command: str, width: int, indent: str, rest: str = "") -> list[Line]:
-    """Return a command as lines that are broken at its blanks alone; of a long one the first, how many more there
-    are, and what to do for the `rest`.
+    """Return a command as lines that are broken only at blanks; of a long one the first lines, the number of the
+    others, and how to get the `rest`.
     """
     parts = textwrap.wrap(
         printable(command), max(width, 20), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
@@ -200,7 +200,7 @@ def typed_as_is(command: str, width: int, indent: str, rest: str = "") -> list[L
 
 
 def difference(before: Line, after: Line, width: int) -> range:
-    """Return the columns, of `width`, in which two lines are not the same."""
+    """Return the range of columns, out of `width`, in which two lines differ."""
     if before == after:
         return range(0)
     old, new = _letters(before, width), _letters(after, width)
@@ -211,7 +211,7 @@ def difference(before: Line, after: Line, width: int) -> range:
 
 
 def _letters(line_: Line, width: int) -> list[tuple[str, Role]]:
-    """Return the letters of a line with their accents, filled up with blanks."""
+    """Return the letters of a line with their combining marks, padded with blanks."""
     letters: list[tuple[str, Role]] = []
     for text, role, _ in line_.spans:
         for letter in text:

@@ -20,11 +20,11 @@ MEANINGS = {
     "receive": "receiving the answer",
 }
 NAME, TIME = 9, 9
-"""Columns of the name and of the duration."""
+"""Width of the name and of the duration."""
 
 
 def waterfall(phases: Sequence[LogPhase], width: int) -> list[Line]:
-    """Return one line for each phase, with bars that fill the width, and an explanation of the longest."""
+    """Return a line with a bar for each phase, and an explanation of the longest one."""
     total = sum(phase.ms for phase in phases)
     room = max(width - NAME - TIME - 2, 8)
     longest = max(phases, key=lambda phase: phase.ms, default=None)
@@ -57,9 +57,9 @@ def _column(ms: float, total: float, room: int) -> int:
 def summary(
     exchange: LogExchange, attempts: Sequence[LogRow], width: int, zone: tzinfo, *, whole: bool = False
 ) -> Document:
-    """Return everything worth knowing at a glance; the lines of other `attempts` have their ids as keys.
+    """Return the most important facts of an entry; the lines of other `attempts` have their ids as keys.
 
-    A command that solves a problem is there as a `whole`, or its beginning is.
+    The command that solves a problem is included as a `whole`, or only its beginning.
     """
     return Document(
         [
@@ -73,7 +73,7 @@ def summary(
 
 
 def headers(exchange: LogExchange, width: int) -> Document:
-    """Return the headers of both sides as they were sent; secrets were never captured."""
+    """Return the headers of both sides as sent; secrets were never captured."""
     return Document(
         [
             *_headers(" Request", exchange.request_headers, width),
@@ -83,7 +83,7 @@ def headers(exchange: LogExchange, width: int) -> Document:
 
 
 def body_title(side: str, body: LogBody, shape: str, fetched: int) -> Line:
-    """Return the line above a body: its true size, and how much of it is there."""
+    """Return the line above a body: its true size, and how much of it was kept."""
     parts: list[str | Span] = [
         Span(f" {side}", Role.TITLE),
         Span(f"  {shape}  {size(body.size)}" if shape else "", Role.MUTED),
@@ -96,7 +96,7 @@ def body_title(side: str, body: LogBody, shape: str, fetched: int) -> Line:
 
 
 def body_document(side: str, body: LogBody, data: bytes, *, raw: bool) -> Document:
-    """Return a whole body below its title, indented or as it was sent; no line of it is broken."""
+    """Return a whole body below its title, indented or as sent; its lines are not broken."""
     text = body_text(data, body.media_type)
     shape = Shape.RAW if raw else shape_of(text)
     title = body_title(side, body, shape if text else "", len(data))
@@ -112,7 +112,7 @@ NO_BODY = line(Span(" no body", Role.MUTED))
 
 
 def parts_line(parts: Sequence[str], shown: str) -> Line:
-    """Return the names of the parts, the one that is shown in brackets too."""
+    """Return the names of the parts; the selected one is also in brackets."""
     spans: list[str | Span] = [" "]
     for part in parts:
         spans += [
@@ -123,7 +123,7 @@ def parts_line(parts: Sequence[str], shown: str) -> Line:
 
 
 def commands_of(exchange: LogExchange) -> str:
-    """Return the suggested command for an exchange, empty if there is none."""
+    """Return the suggested command for an entry, empty if there is none."""
     return "\n".join(diagnosis.command for diagnosis in exchange.diagnosis if diagnosis.command)
 
 
@@ -150,7 +150,7 @@ def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
 
 
 def diagnosis_lines(diagnosis: Diagnosis, width: int, *, whole: bool) -> Iterator[Line]:
-    """Yield what went wrong, and what to do about it."""
+    """Yield the diagnosis and the remedy."""
     yield line()
     yield from wrapped(f"✗ {diagnosis.code}: {diagnosis.meaning}", width - 1, " ", Role.PROBLEM)
     for name, text in (("Cause", diagnosis.cause), ("Remedy", diagnosis.remedy), ("The engine", diagnosis.reaction)):

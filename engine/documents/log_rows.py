@@ -8,18 +8,18 @@ from engine.documents.lines import Document, Line, Role, Span, fitted, line
 from engine.documents.quantities import duration, size
 
 SLOW = 2000.0
-"""Milliseconds from which on a duration is pointed out."""
+"""Minimum duration in milliseconds that is highlighted."""
 
 WIDE = 110
-"""Columns from which on there is room for what was decided."""
+"""Minimum width to show the decision."""
 
 TIME, OPERATION, OUTCOME, DURATION, SIZE, DECISION = 8, 15, 21, 7, 6, 24
 WHOLE_OPERATION, WHOLE_OUTCOME = 21, 31
-"""Columns where nothing is cut: as much as most of them need."""
+"""Widths if nothing is cut, which suffice for most values."""
 
 
 def outcome(row: LogRow) -> Span:
-    """Return the outcome of an exchange: glyph and word convey the same as the colour."""
+    """Return the outcome of an entry; glyph and word convey the same as the colour."""
     if row.error:
         return Span(f"✗ {_reason(row)}", Role.PROBLEM)
     if row.part:
@@ -28,7 +28,7 @@ def outcome(row: LogRow) -> Span:
 
 
 def row_line(row: LogRow, width: int, zone: tzinfo, *, marked: bool) -> Line:
-    """Return an exchange in `width` columns (80 at least make sense)."""
+    """Return an entry in `width` columns, which should be at least 80."""
     wide = width >= WIDE
     fixed = 2 + TIME + OPERATION + OUTCOME + DURATION + SIZE + 5 + (DECISION + 1 if wide else 0)
     spans = (
@@ -41,7 +41,7 @@ def row_line(row: LogRow, width: int, zone: tzinfo, *, marked: bool) -> Line:
 
 
 def numbered_line(row: LogRow, zone: tzinfo) -> Line:
-    """Return an exchange in as many columns as it needs, with its number and date."""
+    """Return an entry in as many columns as it needs, with its number and date."""
     local = row.at.astimezone(zone)
     spans = (
         Span(f"{row.id:>8} ", Role.KEY),
@@ -53,7 +53,7 @@ def numbered_line(row: LogRow, zone: tzinfo) -> Line:
 
 
 def whom(row: LogRow) -> str:
-    """Return whose mailbox it is about."""
+    """Return the mailbox that an entry is about, and its user."""
     return f"{row.mailbox}{f' (user {row.user})' if row.user and row.user != row.mailbox else ''}"
 
 
@@ -76,17 +76,17 @@ def _reason(row: LogRow) -> str:
 
 
 def _whose(row: LogRow, *, wide: bool) -> str:
-    """Return the user's name where there is no room for an address."""
+    """Return the user, by name if there is no room for an address."""
     return row.mailbox or row.user if wide else row.user or row.mailbox
 
 
 def numbered_heads() -> Line:
-    """Return the line above the columns of `numbered_line`."""
+    """Return the line with the column headings for `numbered_line`."""
     return line(Span(f"{'number':>8} {'date and time':<18} {_heads('mailbox', wide=True, whole=True)}", Role.TITLE))
 
 
 def heads(width: int) -> Document:
-    """Return the line above the columns."""
+    """Return the line with the column headings."""
     wide = width >= WIDE
     text = f"  {'time':<{TIME}} {_heads('mailbox' if wide else 'user', wide=wide, whole=False)}"
     return Document([line(Span(fitted(text, width), Role.TITLE))])

@@ -1,4 +1,4 @@
-"""Whether exchanges are captured, and the statistics of the debug log."""
+"""The state of capturing, and the statistics of the debug log."""
 
 import re
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ _STATUS = re.compile(r"HTTP (\d{3})\b")
 
 
 def condition_of_code(code: str) -> str:
-    """Return the condition for what a diagnosis or a figure is about: a code, the first of some, or an HTTP status."""
+    """Return the filter condition for a code, for the first of several, or for an HTTP status."""
     status = _STATUS.match(code)
     return f"status:{status[1]}" if status else f"code:{quoted(code.partition(' ')[0])}"
 
 
 def quoted(value: str) -> str:
-    """Return a value as a filter has it."""
+    """Return a value in the syntax of a filter."""
     if value and all(letter.isalnum() or letter in "@._-" for letter in value):
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
@@ -41,7 +41,7 @@ def quoted(value: str) -> str:
 
 
 def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
-    """Return whether exchanges are captured, of whom, until when, and what is there."""
+    """Return a line with the state of capturing: of which mailboxes, until when, and the amount stored."""
     if state is None:
         return line(Span(" The state of the log is not known yet.", Role.MUTED))
     if state.trouble or state.dropped:
@@ -57,7 +57,7 @@ def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
 
 
 def capture_document(state: CaptureState, zone: tzinfo, width: int) -> Document:
-    """Return the same with the date until when, and with what was dropped as well."""
+    """Return the state of capturing with the end date, and with the number of dropped entries."""
     until = f" until {state.until.astimezone(zone):%Y-%m-%d %H:%M:%S}" if state.until else ""
     said = Span(f"{_capturing(state)}{until}", Role.GOOD) if state.on else Span(NOT_CAPTURING, Role.NOTICE)
     dropped = wrapped(_dropped(state), width, " ", Role.PROBLEM) if state.trouble or state.dropped else ()
@@ -80,7 +80,7 @@ def _capturing(state: CaptureState) -> str:
 
 
 def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> Document:
-    """Return errors and figures; the key of a line is the filter that shows its exchanges."""
+    """Return errors and figures; the key of a line is the filter that shows its entries."""
     return Document([*_findings(diagnosis, width), line(), *_figures(figures, width)])
 
 
@@ -118,7 +118,7 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
 
 
 def whole_findings(diagnosis: LogDiagnosis, zone: tzinfo, width: int) -> Document:
-    """Return what went wrong, how often and for whom, and all of what to do about it."""
+    """Return each kind of error with its count, the users concerned and the full remedy."""
     lines = [_errors(diagnosis)]
     for finding in diagnosis.findings:
         rest = finding.users - len(finding.mailboxes)
@@ -130,7 +130,7 @@ def whole_findings(diagnosis: LogDiagnosis, zone: tzinfo, width: int) -> Documen
 
 
 def figures_document(figures: LogStatistics, width: int) -> Document:
-    """Return the figures alone."""
+    """Return only the figures."""
     return Document([*_figures(figures, width)])
 
 
@@ -158,6 +158,6 @@ def _name(figure: LogFigures) -> str:
 
 
 def totals(figures: LogStatistics) -> str:
-    """Return how many bytes went over the wire."""
+    """Return the number of bytes sent and received."""
     sent, received = sum(each.sent for each in figures.figures), sum(each.received for each in figures.figures)
     return f"{size(sent)} sent, {size(received)} received"

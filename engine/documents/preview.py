@@ -1,4 +1,4 @@
-"""Whose presence would change with other settings, when and why."""
+"""The preview: whose presence would change with other settings, when and why."""
 
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ LABEL = 22
 
 
 def preview_lines(preview: Preview | None, remark: str, width: int) -> Iterator[Line]:
-    """Yield who would be affected, each in a line; `remark` takes the place of a missing preview."""
+    """Yield a line for each affected user; `remark` replaces a missing preview."""
     yield heading(TITLE)
     if preview is None:
         yield line(Span(f"   {remark or 'Comparing calendars ...'}", Role.MUTED))
@@ -41,7 +41,7 @@ def _row(row: PreviewRow, width: int) -> Iterator[Line]:
 
 
 def preview_document(preview: Preview, width: int) -> Document:
-    """Return who would be affected, with every difference and its reason."""
+    """Return the affected users with every difference and its reason."""
     zone = ZoneInfo(preview.timezone)
     lines = [heading(TITLE), *_counts(preview, width)]
     for row in preview.users:

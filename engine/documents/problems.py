@@ -14,7 +14,7 @@ def problem_box(trouble: Trouble, width: int, *, with_detail: bool = True) -> It
 
 
 def whose_and_how_much(trouble: Trouble) -> Line:
-    """Return who has to act, and how much stands still until then."""
+    """Return who has to act, and how much does not work until then."""
     return line(f"   Affects {trouble.scope}; to be solved in: {FAULTS.get(trouble.fault, trouble.fault)}.")
 
 

@@ -1,4 +1,4 @@
-"""Times, lengths of time and sizes in few columns."""
+"""Times, durations and sizes in few columns."""
 
 from datetime import datetime, tzinfo
 
@@ -10,7 +10,7 @@ def clock(instant: datetime, zone: tzinfo, now: datetime) -> str:
 
 
 def age(seconds: float) -> str:
-    """Return a length of time in the largest unit that is not coarse."""
+    """Return a length of time in the largest unit that is precise enough."""
     whole = max(0, round(seconds))
     if whole < 120:
         return f"{whole} s"

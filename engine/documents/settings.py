@@ -38,7 +38,8 @@ WIDE = 100
 
 
 def settings_document(settings: Settings, draft: Draft, words: str, width: int) -> Document:
-    """Return the settings that have every one of `words` in their key, help or value; the key of a line is its key."""
+    """Return the settings with every one of `words` in the key, help or value; the key of a line is that of the
+    setting."""
     lines: list[Line] = []
     group = ""
     for setting in settings.settings:
@@ -53,7 +54,7 @@ def settings_document(settings: Settings, draft: Draft, words: str, width: int) 
 
 
 def settings_table(settings: Settings) -> Document:
-    """Return all settings that are available by their whole keys, in as many columns as they need."""
+    """Return all available settings with full keys, in as many columns as they need."""
     longest = max((columns(each.key) for each in settings.settings), default=0)
     lines: list[Line] = []
     for section, group in groupby(settings.settings, lambda each: each.key.partition(".")[0]):
@@ -66,7 +67,7 @@ def settings_table(settings: Settings) -> Document:
 
 
 def schema_document(settings: Settings, width: int) -> Document:
-    """Return what each setting is for, what it may be, and what a change of it affects."""
+    """Return the purpose, the possible values and the effect of each setting."""
     lines: list[Line] = []
     for setting in settings.settings:
         lines += [
@@ -93,7 +94,7 @@ def _effect(setting: Setting) -> str:
 
 
 def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProblem], width: int) -> Document:
-    """Return what a setting is for, what it may be, what a change of it does, and what is wrong with the draft."""
+    """Return the purpose, possible values and effect of a setting, and the problems with its draft value."""
     effect = f"{'Enter changes it. ' if setting.available else ''}{_effect(setting)}"
     lines = [
         line(
@@ -113,7 +114,7 @@ def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProb
 def state_lines(
     settings: Settings, draft: Draft, confirm_until: datetime | None, now: datetime, width: int
 ) -> Document:
-    """Return what has to be known above the settings: trouble with the file, what waits to be confirmed or applied."""
+    """Return the notices above the settings: problems of the file, and changes to be confirmed or applied."""
     return Document([*_state(settings, draft, confirm_until, now, width)])
 
 
@@ -161,7 +162,7 @@ def _fits(setting: Setting, draft: Draft, words: Sequence[str]) -> bool:
 
 
 def review_document(check: SettingsCheck | None, preview: Preview | None, remark: str, width: int) -> Document:
-    """Return the review; `remark` takes the place of a missing preview."""
+    """Return the review; `remark` replaces a missing preview."""
     if check is None:
         return Document([line(Span(f" {remark or 'Asking the engine ...'}", Role.MUTED))])
     return Document([*_check(check, width), line(), *preview_lines(preview, remark, width)])
@@ -199,7 +200,7 @@ def what_going_back_did(changed: SettingsChanged) -> str:
 def differences(
     changes: tuple[SettingChange, ...], width: int, defaults: Mapping[str, Value] = NO_DEFAULTS
 ) -> Iterator[Line]:
-    """Yield every change: what it was, and what it would be; the default where nothing is set, if that is known."""
+    """Yield every change with the old and the new value; the default, if known, for a value that is not set."""
     for change in changes:
         before, after = (_or_default(value, defaults.get(change.key)) for value in (change.before, change.after))
         yield line(Span(cut(f" {change.key}", width), Role.TITLE))
@@ -212,7 +213,7 @@ def _or_default(value: Value, default: Value) -> str:
 
 
 def problems(found: tuple[SettingProblem, ...], width: int) -> Iterator[Line]:
-    """Yield what is wrong, key by key."""
+    """Yield the problems, key by key."""
     for problem in found:
         place = f"line {problem.line}: " if problem.line else ""
         yield from wrapped(f"✗ {place}{problem.key or 'The file'} {problem.reason}", width - 1, " ", Role.PROBLEM)
@@ -220,12 +221,12 @@ def problems(found: tuple[SettingProblem, ...], width: int) -> Iterator[Line]:
 
 
 def check_document(check: SettingsCheck, width: int, defaults: Mapping[str, Value] = NO_DEFAULTS) -> Document:
-    """Return what changes would do, or why they cannot be applied."""
+    """Return the effect of changes, or why they cannot be applied."""
     return Document([*_check(check, width, defaults)])
 
 
 def changed_document(changed: SettingsChanged, width: int, defaults: Mapping[str, Value]) -> Document:
-    """Return what was changed, and what became of it."""
+    """Return the changes made and their effect."""
     effects = _effects(changed) or ("" if changed.changes else NO_CHANGE)
     return Document([*differences(changed.changes, width, defaults), *wrapped(effects, width - 1, " ")])
 
@@ -277,7 +278,7 @@ NAME = 28
 
 
 def secrets_document(secrets: SecretOrigins) -> Document:
-    """Return the secrets, and how one is changed; the key of a line is the name."""
+    """Return the secrets, and how to change one; the key of a line is the name."""
     hint = line(Span("   Enter stores a new value; what is typed is not shown.", Role.MUTED))
     return Document([*secrets_table(secrets), line(), hint])
 

@@ -1,4 +1,4 @@
-"""Draft changes of settings, and the values as people read and write them."""
+"""Draft changes of settings, and values as displayed and typed."""
 
 import csv
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from engine.api.schema.settings import Setting, Settings, Value
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """New values by key; None takes a key out of the file."""
+    """New values by key; None removes a key from the file."""
 
     changes: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -18,11 +18,11 @@ class Draft:
         return len(self.changes)
 
     def value(self, setting: Setting) -> Value:
-        """Return what a setting would be."""
+        """Return the value that a setting would have."""
         return self.changes.get(setting.key, setting.value)
 
     def with_value(self, setting: Setting, value: Value) -> "Draft":
-        """Return the draft with another value of one setting; the one it has is no change."""
+        """Return the draft with another value of one setting; its present value is no change."""
         others = {key: each for key, each in self.changes.items() if key != setting.key}
         if value != _in_file(setting) and not (value in (None, ()) and setting.origin != "file"):
             others[setting.key] = None if value == () and setting.default == () else value
@@ -34,7 +34,7 @@ class Draft:
 
 
 def setting_of(settings: Settings, key: str) -> Setting | None:
-    """Return the setting of that key."""
+    """Return the setting with that key."""
     return next((each for each in settings.settings if each.key == key), None)
 
 
@@ -47,7 +47,7 @@ FLAG = "true or false"
 
 
 def written(value: Value) -> str:
-    """Return a value in the form it is typed in, empty for None."""
+    """Return a value in the form in which it is typed, empty for None."""
     match value:
         case None:
             return ""
@@ -60,14 +60,14 @@ def written(value: Value) -> str:
 
 
 def shown(value: Value) -> str:
-    """Return a value in the form it is displayed in."""
+    """Return a value in the form in which it is displayed."""
     return written(value) or ("none" if value == () else "not set" if value is None else '""')
 
 
 def typed(text: str, setting: Setting) -> Value:
-    """Return what was typed as the value of a setting; nothing typed takes it out, so that the default holds.
+    """Parse the typed value of a setting; empty input removes the key, so that the default applies.
 
-    What does not fit stays text: the engine says what is wrong with it.
+    Invalid input stays text, which the engine rejects with a reason.
     """
     text = text.strip()
     if not text:
@@ -82,12 +82,12 @@ def typed(text: str, setting: Setting) -> Value:
 
 
 def words_of(setting: Setting) -> tuple[str, ...]:
-    """Return all that a setting may be, where that is one of some words."""
+    """Return the possible values of a setting, empty if they are not a fixed list."""
     return ("true", "false") if setting.kind == FLAG and not setting.many else setting.words
 
 
 def form(setting: Setting) -> str:
-    """Return in words what a value may be."""
+    """Describe the possible values in words."""
     text = ", ".join(setting.words) if setting.words else setting.kind
     if setting.low is not None and setting.high is not None:
         text += f" from {setting.low:g} to {setting.high:g}"

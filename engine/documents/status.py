@@ -1,4 +1,4 @@
-"""The status of the engine: both sides, numbers of users, problems with their remedies, what happens, operations."""
+"""The status of the engine: connections, numbers of users, problems with remedies, events and operations."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
@@ -37,7 +37,7 @@ PROBLEM, USER = "problem:", "user:"
 """Prefixes of line keys."""
 
 WITH_REMEDY = 3
-"""The number of problems shown with their remedy."""
+"""Number of problems shown with their remedy."""
 
 GOOD_NEWS = {
     "link recovered": "working again",
@@ -49,7 +49,7 @@ GOOD_NEWS = {
 
 
 def modes(status: Status, confirming: str) -> tuple[str, ...]:
-    """Return what has to be known to read everything else right; `confirming` is what confirms a held change."""
+    """Return the modes that everything else depends on; `confirming` says how to confirm a held change."""
     held = (f"✗ HELD: {held_in_words(status.held)}; {confirming}",) if status.held is not None else ()
     return (*dry_run_mode(status), *held)
 
@@ -60,18 +60,18 @@ def dry_run_mode(status: Status) -> tuple[str, ...]:
 
 
 def held_in_words(held: HeldChange) -> str:
-    """Say what a change would clear."""
+    """Return in words what a held change would clear."""
     return f"{held.users:,} of {held.of_users:,} users would show nothing ({held.presences:,} do now)"
 
 
 def confirmed_in_words(*, dry_run: bool) -> str:
-    """Say what the confirmation of a held change does."""
+    """Return in words what the confirmation of a held change does."""
     cleared = "would be cleared, but in a dry run nothing is written" if dry_run else "are cleared now"
     return f"Confirmed: presences {cleared}."
 
 
 def dry_run_in_words(status: Status) -> str:
-    """Say what a dry run does not do, and what would be otherwise."""
+    """Return in words what a dry run does not write."""
     if not status.withheld:
         return "nothing is written to the PBX"
     who = "1 user" if status.withheld == 1 else f"{status.withheld:,} users"
@@ -80,7 +80,7 @@ def dry_run_in_words(status: Status) -> str:
 
 
 def links(status: Status, zone: tzinfo, width: int, *, whole: bool = False) -> Iterator[Line]:
-    """Yield how both sides are, and what is wrong with them: the `whole` of it, or what fits into one line."""
+    """Yield the state of both connections, with the `whole` failure or as much of it as fits into one line."""
     for link in status.links:
         since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
         waits = _waits_for(link, zone)
@@ -91,7 +91,7 @@ def links(status: Status, zone: tzinfo, width: int, *, whole: bool = False) -> I
 
 
 def _waits_for(link: LinkState, zone: tzinfo) -> str:
-    """Say what a side that does not work waits for; the next try is in real time, which needs no date."""
+    """Return what a failing connection is waiting for; the next attempt is in real time, which needs no date."""
     match link.waits_for:
         case None:
             return ""
@@ -130,7 +130,7 @@ def counts(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
 
 
 def problems(status: Status, width: int) -> Iterator[Line]:
-    """Yield the problems; the most important ones with their remedy, the others have it where Enter leads."""
+    """Yield the problems; only the most important ones with their remedy, which Enter shows for the others."""
     if not status.concerns:
         yield line(Span(" Problems", Role.TITLE), Span("   none", Role.MUTED))
         return
@@ -149,7 +149,7 @@ def _concern(concern: Concern, width: int) -> Line:
 
 
 def _whom(concern: Concern) -> str:
-    """Return who or what has a problem; nothing is said for one of the engine itself."""
+    """Return who has a problem; empty for a problem of the engine itself."""
     if concern.link is not None:
         many = f", all {concern.count:,} users" if concern.count > 1 else ", its one user"
         return f"{concern.link}" + (many if concern.count else "")
@@ -160,7 +160,7 @@ def _whom(concern: Concern) -> str:
 
 
 def whole_problems(status: Status, width: int) -> Iterator[Line]:
-    """Yield all that is known of every problem; what is wrong with a side is told there."""
+    """Yield every problem in full, except those of a connection, which are shown with it."""
     yield line(Span(" Problems", Role.TITLE), Span("" if status.concerns else "   none", Role.MUTED))
     for concern in status.concerns:
         of_many = concern.link is not None or concern.count > 0
@@ -172,7 +172,7 @@ def whole_problems(status: Status, width: int) -> Iterator[Line]:
 
 
 def status_document(status: Status, zone: tzinfo, width: int) -> Document:
-    """Return the whole status: both sides, numbers, and problems with their remedies."""
+    """Return the whole status: connections, numbers, and problems with their remedies."""
     running = timedelta(seconds=int((status.now - status.started).total_seconds()))
     state = "" if status.state == "running" else f"; {status.state}"
     return Document(
@@ -188,7 +188,7 @@ def status_document(status: Status, zone: tzinfo, width: int) -> Document:
 
 
 def change_line(change: ChangeEvent, zone: tzinfo, width: int, *, seconds: bool = False) -> Line:
-    """Return one thing that happened."""
+    """Return the line for one change."""
     key = f"{USER}{change.guid}:{change.number}" if change.guid else ""
     time = _time(change.at, zone, seconds=seconds)
     label = fitted(change.label, 20, whole=width >= UNLIMITED)
@@ -205,7 +205,7 @@ def change_line(change: ChangeEvent, zone: tzinfo, width: int, *, seconds: bool 
 
 
 def audit_line(entry: AuditEntry, zone: tzinfo, width: int) -> Line:
-    """Return who changed what."""
+    """Return the line for one entry of the audit log."""
     who = entry.actor.user or f"uid {entry.actor.uid}"
     time = _time(entry.at, zone, seconds=True)
     return line(time, cut(f"audit: {entry.action} by {who}: {entry.subject}", width - len(time.text)))
@@ -226,13 +226,13 @@ ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Cancelled.", "fail
 
 
 def progress(operation: Operation) -> str:
-    """Return how far an operation is."""
+    """Return the progress of an operation."""
     failed = f", {operation.failed:,} failed" if operation.failed else ""
     return f"{OPERATIONS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{_end(operation)}"
 
 
 def _end(operation: Operation) -> str:
-    """Say how it ended, or what it waits for."""
+    """Return in words how an operation ended, or what it is waiting for."""
     if operation.trouble is None:
         return ENDS.get(operation.state, ".")
     reason = f"{operation.trouble.title}. {operation.trouble.remedy}"
@@ -240,7 +240,7 @@ def _end(operation: Operation) -> str:
 
 
 def hindrance(trouble: Trouble, until: datetime | None, zone: tzinfo, width: int) -> Iterator[Line]:
-    """Yield why an operation cannot go on, and when that is tried again."""
+    """Yield why an operation cannot continue, and when the next attempt is."""
     yield from problem_box(trouble, width)
     if until is not None:
         yield line(f"   Next try at {until.astimezone(zone):%H:%M:%S}; nothing is read until then.")

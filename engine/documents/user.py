@@ -24,10 +24,10 @@ from engine.documents.quantities import clock
 
 LABEL_WIDTH = 10
 CHART = 100
-"""The columns of a chart that is not for a screen."""
+"""Width of a chart that is not shown on a screen."""
 
 MOST_LANES = 5
-"""Rows that appointments at the same time are spread over."""
+"""Maximum number of rows for appointments at the same time."""
 
 KINDS = {
     "busy": ("█", Role.BUSY, "busy"),
@@ -38,10 +38,10 @@ KINDS = {
     "no_data": ("?", Role.MUTED, "no data"),
     "free": ("─", Role.MUTED, "free"),
 }
-"""Glyph, role and legend word of each kind of bar."""
+"""Glyph, role and legend of each kind of bar."""
 
 BORDER = "▐"
-"""Begins an appointment where the one before ends in the same moment."""
+"""Marks the start of an appointment that directly follows another one."""
 
 GLYPHS: dict[Activity, tuple[str, Role]] = {
     "available": ("○", Role.AVAILABLE),
@@ -71,15 +71,15 @@ class Scale:
         self._seconds = (last - first).total_seconds() / width
 
     def column(self, instant: datetime) -> int:
-        """Return the column of an instant, perhaps out of the picture."""
+        """Return the column of an instant, possibly outside the chart."""
         return int((instant - self.first).total_seconds() // self._seconds)
 
     def instant(self, column: int) -> datetime:
-        """Return the middle of a column."""
+        """Return the instant in the middle of a column."""
         return self.first + timedelta(seconds=self._seconds * (column + 0.5))
 
     def hours(self) -> Line:
-        """Return the line of the hours, as many as have room."""
+        """Return the line with the hours, as many as there is room for."""
         step = next(step for step in (1, 2, 3, 6) if self.column(self.first + timedelta(hours=step)) >= 4 or step == 6)
         marks = [" "] * (self.columns + 2)
         hour = self.first
@@ -91,7 +91,7 @@ class Scale:
 
 
 def timeline(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> list[Line]:
-    """Return the day of a user in `width` columns."""
+    """Return the chart of a user's day in `width` columns."""
     appointments = user.decision.appointments if user.decision else ()
     scale = Scale(user.day_begins, zone, appointments, width - LABEL_WIDTH - 2)
     shown = [each for each in appointments if each.end > scale.first and each.start < scale.last]
@@ -129,7 +129,7 @@ def _now_line(here: int, scale: Scale) -> Line:
 
 
 def _appointment_at(lane: Sequence[AppointmentAccount]) -> Callable[[datetime], Cell]:
-    """Return what is in each column, asked for from left to right."""
+    """Return a function that returns the appointment in a column; columns must be queried from left to right."""
     before: AppointmentAccount | None = None
 
     def cell(instant: datetime) -> Cell:
@@ -157,7 +157,7 @@ def _presence_at(user: UserDetail) -> Callable[[datetime], Cell]:
 
 
 def _lanes(appointments: Iterable[AppointmentAccount]) -> list[list[AppointmentAccount]]:
-    """Spread appointments over rows in which none overlap; what needs more rows than there are is left out."""
+    """Distribute appointments over rows without overlaps; those that do not fit into the rows are left out."""
     lanes: list[list[AppointmentAccount]] = []
     for each in sorted(appointments, key=lambda appointment: (appointment.start, appointment.end)):
         for lane in lanes:
@@ -201,13 +201,13 @@ def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 
 
 def user_text(user: UserDetail, now: datetime, zone: tzinfo) -> str:
-    """Return everything about a user as text to be copied."""
+    """Return everything about a user as text for the clipboard or a file."""
     lines = [title(user, now, zone), *user_document(user, now, zone, UNLIMITED)]
     return "".join(f"{each.text.rstrip()}\n" for each in lines)
 
 
 def title(user: UserDetail, now: datetime, zone: tzinfo) -> Line:
-    """Return who it is, and the time that all is told for."""
+    """Return the title: the user, and the time that everything refers to."""
     name = user.display_name or user.name or user.guid
     return heading(f"{name} ({user.name}), {now.astimezone(zone):%Y-%m-%d %H:%M} {zone}")
 
@@ -246,7 +246,7 @@ def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> 
 
 
 def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    """Yield an appointment with its outcome: next to it where that fits, else below."""
+    """Yield an appointment with its outcome, on the same line if there is room, else below."""
     kind = (each.kind or "free").replace("_", " ")
     subject = f"({each.hidden})" if each.hidden else each.subject
     role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)

@@ -9,14 +9,14 @@ from engine.documents.columns import columns, printable
 from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, activity, fitted, line
 
 WIDE = 112
-"""Columns from which on the mailbox has a column."""
+"""Minimum width to show the mailbox."""
 
 OTHERS = 31
-"""Columns of activity, times and the blanks between."""
+"""Width of the activity, the times and the blanks between them."""
 
 
 class Widths(NamedTuple):
-    """The columns of names, notes and mailboxes, those with their blanks; there may be none for mailboxes."""
+    """The widths of names, notes and mailboxes with their blanks; that of mailboxes may be 0."""
 
     name: int
     note: int
@@ -24,7 +24,7 @@ class Widths(NamedTuple):
 
 
 def widths_of(width: int) -> Widths:
-    """Return how wide each column is in a table of `width` columns."""
+    """Return the widths for a table of `width` columns."""
     name, mailbox = (24, 30) if width >= WIDE else (20, 0)
     return Widths(name, width - OTHERS - name - mailbox, mailbox)
 
@@ -37,7 +37,7 @@ def users_document(rows: Sequence[UserRow], zone: tzinfo, now: datetime, width: 
 
 
 def _needed(rows: Sequence[UserRow]) -> Widths:
-    """Return how wide each column has to be for nothing to be cut."""
+    """Return the widths with which nothing is cut."""
     names, notes, mailboxes = {20}, {4}, {7}
     for row in rows:
         names.add(columns(printable(_name(row))))
@@ -47,7 +47,7 @@ def _needed(rows: Sequence[UserRow]) -> Widths:
 
 
 def user_line(row: UserRow, zone: tzinfo, now: datetime, widths: Widths) -> Line:
-    """Return a user in a line: activity, name, note or problem, until when, and when the calendar was read."""
+    """Return the line of a user: activity, name, note or problem, end, and when the calendar was read."""
     note = _note(row)
     parts: list[str | Span] = [
         " ",
@@ -64,7 +64,7 @@ def user_line(row: UserRow, zone: tzinfo, now: datetime, widths: Widths) -> Line
 
 
 def heads(sort: Sort, widths: Widths, *, descending: bool) -> Line:
-    """Return the line above the columns; the one that they are sorted by has an arrow."""
+    """Return the line with the column headings; the sorted column has an arrow."""
     arrow = "▲" if descending else "▼"
 
     def head(column: Sort, text: str, room: int) -> str:
@@ -84,7 +84,7 @@ def _name(row: UserRow) -> str:
 
 
 def _note(row: UserRow) -> Span:
-    """Return the note, or what is to be known in place of it."""
+    """Return the note, or the problem or state in its place."""
     if row.state == "problem":
         return Span(f"✗ {row.problem_title or row.problem or 'problem'}", Role.PROBLEM)
     if row.state == "unread":
@@ -98,7 +98,7 @@ def _note(row: UserRow) -> Span:
 
 
 def _time(instant: datetime | None, zone: tzinfo, now: datetime) -> str:
-    """Return a time in five columns: of the day, or the date of another day."""
+    """Return a time in five columns: the time of day, or the date if it is not today."""
     if instant is None:
         return "     "
     local = instant.astimezone(zone)

@@ -1,3 +1,3 @@
-"""The resources of the local API: every path that a client asks, and what it answers."""
+"""Requests of the local API: every path that a client uses, with the types of request and response."""
 
 VERSION_1 = "/v1"

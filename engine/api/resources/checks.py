@@ -1,4 +1,4 @@
-"""Checks of connections, and comparisons of settings."""
+"""Requests about checks of connections, and previews of settings."""
 
 from engine.api.client import ApiClient, quoted_segment
 from engine.api.resources import VERSION_1
@@ -8,23 +8,23 @@ from engine.api.schema.preview import Preview, PreviewPageQuestion, PreviewQuest
 
 
 class CheckRequests:
-    """Has connections and settings tried. Every method raises a `ClientFailure`."""
+    """Requests about checks and previews. Every method raises a `ClientFailure`."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
 
     async def begin_probe(self, side: CheckSide, question: ProbeQuestion) -> Operation:
-        """Begin to check a connection."""
+        """Start a check of a connection."""
         return await self._api.post(f"{VERSION_1}/probes/{side}", Operation, question)
 
     async def probe(self, id: str) -> Probe:  # noqa: A002 - as in the API
-        """Return a check as far as it is."""
+        """Return the present state of a check."""
         return await self._api.get(f"{VERSION_1}/probes/{quoted_segment(id)}", Probe)
 
     async def begin_preview(self, question: PreviewQuestion) -> Operation:
-        """Begin to compare presences."""
+        """Start a preview."""
         return await self._api.post(f"{VERSION_1}/preview", Operation, question)
 
     async def preview(self, id: str, question: PreviewPageQuestion | None = None) -> Preview:  # noqa: A002
-        """Return a comparison as far as it is."""
+        """Return the present state of a preview."""
         return await self._api.get(f"{VERSION_1}/preview/{quoted_segment(id)}", Preview, question)

@@ -1,4 +1,4 @@
-"""The engine, its users and its operations."""
+"""Requests about the engine, its users and its operations."""
 
 from typing import Literal
 
@@ -20,7 +20,7 @@ UsersOperation = Literal["resync", "reresolve"]
 
 
 class EngineRequests:
-    """Asks about the engine, its users and its operations. Every method raises a `ClientFailure`."""
+    """Requests about the engine, its users and its operations. Every method raises a `ClientFailure`."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
@@ -34,7 +34,7 @@ class EngineRequests:
         return await self._api.get(f"{VERSION_1}/status", Status)
 
     async def changes(self) -> RecentChanges:
-        """Return what happened last."""
+        """Return the latest changes."""
         return await self._api.get(f"{VERSION_1}/changes", RecentChanges)
 
     async def users(self, question: UsersQuestion) -> UsersPage:
@@ -46,19 +46,19 @@ class EngineRequests:
         return await self._api.get(f"{VERSION_1}/users/{quoted_segment(guid)}", UserDetail)
 
     async def confirm_hold(self) -> HeldChange:
-        """Confirm the change that is held."""
+        """Confirm the held change."""
         return await self._api.post(f"{VERSION_1}/hold/confirm", HeldChange)
 
     async def begin(self, kind: UsersOperation, question: ResyncQuestion) -> Operation:
-        """Begin an operation on some users, or on all."""
+        """Start an operation for some users, or for all."""
         return await self._api.post(f"{VERSION_1}/{kind}", Operation, question)
 
     async def begin_for(self, kind: UsersOperation, guid: str) -> Operation:
-        """Begin an operation on one user."""
+        """Start an operation for one user."""
         return await self._api.post(f"{VERSION_1}/users/{quoted_segment(guid)}/{kind}", Operation)
 
     async def operation(self, id: str) -> Operation:  # noqa: A002 - as in the API
-        """Return how far an operation is."""
+        """Return the present state of an operation."""
         return await self._api.get(_operation(id), Operation)
 
     async def cancel(self, id: str) -> Operation:  # noqa: A002 - as in the API

@@ -1,4 +1,4 @@
-"""The debug log."""
+"""Requests about the debug log."""
 
 from collections.abc import AsyncIterator
 from typing import Literal
@@ -23,7 +23,7 @@ from engine.api.schema.log import (
 )
 
 BODY_PORTION = 1_000_000
-"""Bytes of a body that are asked for at once."""
+"""Bytes of a body per request."""
 
 LOG = f"{VERSION_1}/log"
 EXCHANGES = f"{LOG}/exchanges"
@@ -32,59 +32,59 @@ Export = Literal["har", "bundle"]
 
 
 class LogRequests:
-    """Asks about exchanges. Every method raises a `ClientFailure`."""
+    """Requests about the debug log. Every method raises a `ClientFailure`."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
 
     async def page(self, question: LogQuestion) -> LogPage:
-        """Return some rows."""
+        """Return a page of rows."""
         return await self._api.get(EXCHANGES, LogPage, question)
 
     async def understood(self, question: LogFilterQuestion) -> FilterAnswer:
-        """Return what a filter means, or where it stops making sense."""
+        """Return the meaning of a filter, or the position of its error."""
         return await self._api.get(f"{LOG}/filter", FilterAnswer, question)
 
     async def exchange(self, id: int | str) -> LogExchange:  # noqa: A002 - as in the API
-        """Return one exchange without its bodies."""
+        """Return one entry without its bodies."""
         return await self._api.get(_path(id), LogExchange)
 
     async def portion(self, id: int | str, side: BodySide, start: int) -> bytes:  # noqa: A002 - as in the API
-        """Return a portion of a body from the byte `start` on, empty behind its end."""
+        """Return a portion of a body from byte `start` on, empty beyond its end."""
         head = {"Range": f"bytes={start}-{start + BODY_PORTION - 1}"}
         return await self._api.read(f"{_path(id)}/{side}", head=head)
 
     async def body(self, id: int | str, side: BodySide, *, pretty: bool) -> bytes:  # noqa: A002 - as in the API
-        """Return a whole body, indented if it is XML and that is wished."""
+        """Return a whole body, indented on request if it is XML."""
         return await self._api.read(f"{_path(id)}/{side}", LogBodyQuestion(pretty=pretty))
 
     async def curl(self, id: int | str) -> bytes:  # noqa: A002 - as in the API
-        """Return one exchange as a curl command."""
+        """Return one entry as a curl command."""
         return await self._api.read(f"{_path(id)}/curl")
 
     async def export(self, kind: Export, question: LogExportQuestion) -> bytes:
-        """Return exchanges as a file."""
+        """Return entries as an export file."""
         return await self._api.read(f"{LOG}/{kind}", question)
 
     async def statistics(self, filter: str) -> LogStatistics:  # noqa: A002 - as in the API
-        """Return figures."""
+        """Return statistics."""
         return await self._api.get(f"{LOG}/statistics", LogStatistics, LogFilter(filter=filter))
 
     async def diagnosis(self, filter: str) -> LogDiagnosis:  # noqa: A002 - as in the API
-        """Return errors and what they mean."""
+        """Return the errors with their meanings and remedies."""
         return await self._api.get(f"{LOG}/diagnosis", LogDiagnosis, LogFilter(filter=filter))
 
     async def capture(self) -> CaptureState:
-        """Return whether exchanges are captured."""
+        """Return the state of capturing."""
         return await self._api.get(f"{LOG}/capture", CaptureState)
 
     async def switch(self, question: CaptureQuestion) -> CaptureState:
-        """Begin or end capturing."""
+        """Start or stop capturing."""
         return await self._api.post(f"{LOG}/capture", CaptureState, question)
 
 
 async def happening(api: ApiClient) -> AsyncIterator[LogEvent]:
-    """Yield whether exchanges are captured, and then every event of the log. Ends with a `ClientFailure`."""
+    """Yield the state of capturing, then every event of the log. Ends with a `ClientFailure`."""
     yield LogEvent(number=0, capture=await LogRequests(api).capture())
     async for event in log_events(api):
         yield event

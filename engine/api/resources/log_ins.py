@@ -1,4 +1,4 @@
-"""Log-ins that were refused."""
+"""Requests about paused log-ins."""
 
 from engine.api.client import ApiClient
 from engine.api.resources import VERSION_1
@@ -8,13 +8,13 @@ LOG_INS = f"{VERSION_1}/log-ins"
 
 
 class LogInRequests:
-    """Log-ins that were refused, and are paused. Every method raises a `ClientFailure`."""
+    """Requests about paused log-ins. Every method raises a `ClientFailure`."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
 
     async def states(self) -> LogInStates:
-        """Return how the log-ins are."""
+        """Return the state of the log-ins."""
         return await self._api.get(LOG_INS, LogInStates)
 
     async def retry(self) -> LogInStates:

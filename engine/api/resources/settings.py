@@ -1,4 +1,4 @@
-"""The settings and the secrets."""
+"""Requests about settings and secrets."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ from engine.api.schema.settings import (
 
 PATH, SECRETS = f"{VERSION_1}/settings", f"{VERSION_1}/secrets"
 LOOK = 0.2
-"""Seconds between two looks at a preview that is being made."""
+"""Seconds between two requests for a preview in progress."""
 
 
 class SettingsRequests:
-    """Asks about settings and changes them. Every method raises a `ClientFailure`."""
+    """Requests about settings and secrets. Every method raises a `ClientFailure`."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
@@ -36,11 +36,11 @@ class SettingsRequests:
         return await self._api.get(PATH, Settings)
 
     async def check(self, changes: Mapping[str, Value]) -> SettingsCheck:
-        """Return whether changes could be made, and what they would do."""
+        """Return whether changes are valid, and their effect."""
         return await self._api.post(f"{PATH}/check", SettingsCheck, SettingsQuestion(changes=dict(changes)))
 
     async def change(self, changes: Mapping[str, Value], etag: str, confirm_within: float | None) -> SettingsChanged:
-        """Put changes into force if the settings are still those of `etag`."""
+        """Apply changes if the settings are still those of `etag`."""
         question = ChangeQuestion(changes=dict(changes), confirm_within=confirm_within)
         return await self._api.patch(PATH, SettingsChanged, question, etag)
 
@@ -49,15 +49,15 @@ class SettingsRequests:
         return await self._api.post(f"{PATH}/confirm", SettingsVersion)
 
     async def roll_back(self, version: int | None) -> SettingsChanged:
-        """Go back to a version, the one before if none is given."""
+        """Roll back to a version, by default to the previous one."""
         return await self._api.post(f"{PATH}/rollback", SettingsChanged, RollbackQuestion(version=version))
 
     async def versions(self) -> SettingsVersions:
-        """Return the versions there were."""
+        """Return the latest versions."""
         return await self._api.get(f"{PATH}/history", SettingsVersions)
 
     async def secrets(self) -> SecretOrigins:
-        """Return which secrets there are."""
+        """Return the names and origins of all secrets."""
         return await self._api.get(SECRETS, SecretOrigins)
 
     async def put_secret(self, name: str, value: str) -> SecretChanged:
@@ -69,7 +69,7 @@ class SettingsRequests:
         return await self._api.delete(f"{SECRETS}/{quoted_segment(name)}", SecretChanged)
 
     async def rotate_key(self) -> SecretOrigins:
-        """Encrypt the stored secrets with another key."""
+        """Re-encrypt the stored secrets with another key."""
         return await self._api.post(f"{SECRETS}/rotate-key", SecretOrigins)
 
     async def preview(self, changes: Mapping[str, Value]) -> Preview:

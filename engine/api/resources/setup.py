@@ -1,4 +1,4 @@
-"""The guided set-up."""
+"""Requests about the guided set-up."""
 
 from engine.api.client import ApiClient
 from engine.api.resources import VERSION_1
@@ -9,7 +9,7 @@ SETUP = f"{VERSION_1}/setup"
 
 
 class SetupRequests:
-    """The guided set-up. Every method raises a `ClientFailure`."""
+    """Requests about the guided set-up. Every method raises a `ClientFailure`."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
@@ -27,11 +27,11 @@ class SetupRequests:
         return await self._api.get(SETUP, Setup)
 
     async def answer(self, answers: SetupAnswers) -> Setup:
-        """Give answers, and go to a step."""
+        """Send answers, and go to a step."""
         return await self._api.patch(SETUP, Setup, answers)
 
     async def check(self) -> Operation:
-        """Begin to check the current step."""
+        """Start a check of the current step."""
         return await self._api.post(f"{SETUP}/check", Operation)
 
     async def apply(self) -> Setup:
