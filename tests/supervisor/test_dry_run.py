@@ -103,10 +103,10 @@ async def test_every_command_says_it(company: Company, clock: ManualClock, tmp_p
         assert "▷ DRY RUN: nothing is written to the PBX" in out
         assert f"{count} users would change" in " ".join(out.split())
     assert " ○ available  Anna Müller " in users
-    assert "▷ dry run, would be: ● busy Busy" in users
+    assert "▷ dry run, would be: ● busy " in users
     assert " shows     ○ available" in explained
     assert " ▷ would   ● busy       Busy" in explained
-    assert "dry run: nothing is written" in explained
+    assert "▷ DRY RUN: nothing is written to the PBX." in explained
     assert json.loads(as_json)["dry_run"] is True
 
 
