@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -25,6 +26,9 @@ def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_the_world)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has it ignored in what runs in the background, and so it would be in every command that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
