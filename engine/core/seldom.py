@@ -17,6 +17,10 @@ class Seldom:
         self._clock = clock
         self._said: dict[Hashable, tuple[datetime, int]] = {}
 
+    def __len__(self) -> int:
+        """Return the number of keys that are remembered."""
+        return len(self._said)
+
     def happened(self, key: Hashable) -> int:
         """Count one more `key`; return the number of unreported ones if they are due to be reported, else 0."""
         now = self._clock.now()

@@ -19,12 +19,17 @@ class Schedule:
         self._heap: list[tuple[datetime, int, str]] = []
         self._order = itertools.count()
 
+    @property
+    def size(self) -> int:
+        """Number of entries in the heap, stale ones included."""
+        return len(self._heap)
+
     def set(self, key: str, instant: datetime) -> None:
         """Make `key` due at `instant`, replacing its previous due time."""
         number = next(self._order)
         self._entries[key] = (instant, number)
         heapq.heappush(self._heap, (instant, number, key))
-        if len(self._heap) > 2 * len(self._entries) + _STALE_ENTRIES:
+        if self.size > 2 * len(self._entries) + _STALE_ENTRIES:
             self._heap = [(*entry, key) for key, entry in self._entries.items()]
             heapq.heapify(self._heap)
 

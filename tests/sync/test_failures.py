@@ -1,6 +1,5 @@
 """Every failure by its name, and the rest goes on."""
 
-import asyncio
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, ConnectionRestored, Side, UserRecovered, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.quiescence import quiescence
 from tests.support.site import Site, ews_schema, running_engine, running_site
 
 MONDAY = date(2026, 3, 2)
@@ -65,7 +65,7 @@ async def much_later(site: Site, network_clock: ManualClock) -> None:
         if site.engine.status().exchange.works:
             break
         await network_clock.advance(400)
-        await asyncio.sleep(0.02)  # for the servers to answer
+        await quiescence()
     await recovery(site, Side.EXCHANGE)
 
 
@@ -80,6 +80,7 @@ async def test_a_wrong_password_is_tried_twice_at_most_and_the_remedy_said(
         assert "password" in happening.failure.remedy
         for _ in range(10):
             await network_clock.advance(60)
+            await quiescence()
         assert company.exchange.log_ins[Seen.REFUSED] <= 2
         assert isinstance(site.engine.status().exchange.failure, LoginRefused)
 
@@ -251,7 +252,7 @@ async def test_a_log_in_page_in_front_of_exchange_is_one_problem_of_the_service(
         assert "direct address" in happening.failure.remedy
         for _ in range(10):
             await network_clock.advance(60)
-            await asyncio.sleep(0.01)
+            await quiescence()
         status = site.engine.status()
         assert isinstance(status.exchange.failure, LoginPage if before_the_log_in else LoginUnproved)
         for failure in (happening.failure, status.exchange.failure):
@@ -352,9 +353,10 @@ async def test_a_busy_server_gets_the_pause_it_asks_for(company: Company, clock:
         assert happening.until == network_clock.now() + timedelta(seconds=7)
         company.exchange.faults.clear(busy)
         # Visits that had begun already are on their way.
-        await asyncio.sleep(0.5)
+        await quiescence()
         asked = company.exchange.ledger.operations["FindItem"]
         await network_clock.advance(6.9)
+        await quiescence()
         assert company.exchange.ledger.operations["FindItem"] == asked
         await network_clock.advance(0.2)
         await recovery(site, Side.EXCHANGE)

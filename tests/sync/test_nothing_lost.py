@@ -104,14 +104,14 @@ class Site:
         if self.engine is None:
             return []
         now = self.clock.now()
-        known = {participant.user.name: participant.reading for participant in self.engine._roster.values()}
+        calendars = filter(None, map(self.engine.calendar, self.engine.guids()))
+        known = {user.name: appointments for user, appointments in calendars}
         differing = []
         for person in PEOPLE:
-            reading = known.get(person.name)
+            read = known.get(person.name)
             truth = self.world.as_appointments(person.mailbox or "", now, now + timedelta(hours=12))
-            read = reading.appointments if reading is not None else ()
-            view = {(each.start, each.end, each.show_as) for each in read if each.end > now}
-            if reading is None or view != {(each.start, each.end, each.show_as) for each in truth}:
+            view = {(each.start, each.end, each.show_as) for each in read or () if each.end > now}
+            if read is None or view != {(each.start, each.end, each.show_as) for each in truth}:
                 differing.append(person.name)
         return differing
 

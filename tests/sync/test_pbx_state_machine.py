@@ -33,7 +33,8 @@ from engine.simulator.pbx.state import Behaviour, ClearSemantics, EndOfCopy, Pbx
 from engine.simulator.world import Person, World
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
-from tests.support.idle_time import IdleLoop, pauses_pass_quickly
+from tests.support.idle_time import pauses_pass_quickly
+from tests.support.quiescence import QuiescentLoop, quiescence
 from tests.support.site import Site, running_engine
 
 MONDAY = date(2026, 3, 2)
@@ -166,7 +167,7 @@ class Stage:
             lambda: self.actual() == self.desired(), lambda: f"shown {self.actual()}, desired {self.desired()}"
         )
         await self.site.settled()
-        await asyncio.sleep(0.02)
+        await quiescence()
         assert self.actual() == self.desired()
         self.unheard.clear()
 
@@ -191,7 +192,7 @@ class PbxMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner(loop_factory=IdleLoop)
+        self.runner = asyncio.Runner(loop_factory=QuiescentLoop)
         self.directory = Path(tempfile.mkdtemp())
 
     @initialize(
@@ -261,6 +262,10 @@ class PbxMachine(RuleBasedStateMachine):
     @rule(minutes=st.integers(1, 90))
     def time_passes(self, minutes: int) -> None:
         self.do(lambda: self.stage.clock.advance(minutes * 60))
+
+    @rule()
+    def all_comes_to_rest(self) -> None:
+        self.do(quiescence)
 
     @rule()
     def connection_drops(self) -> None:
@@ -370,7 +375,6 @@ class PbxMachine(RuleBasedStateMachine):
             if self.running.done():
                 await self.running
             await done
-            await asyncio.sleep(0.005)
 
         self.runner.run(hand_over())
         assert self.stage.complaints == []

@@ -17,6 +17,7 @@ from engine.sync.participants import Participant, Participants
 from engine.sync.readback import BEGUN_AFTER, GIVEN_UP_AFTER, READS_PER_SECOND, ReadBack
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.quiescence import passes, quiescence
 from tests.support.site import Site, running_site
 from tests.sync.test_pbx_state_machine import new_world
 from tests.sync.writing import Desk, RecordingLink, running_writer
@@ -35,7 +36,7 @@ async def reading_back(link: RecordingLink, guids: str, directory: Path) -> Asyn
             desk.desire(guid, BUSY)
         reader = Reader(desk, link, clock)
         await eventually(
-            lambda: len(link.writes) >= len(guids) and desk.writer.is_idle(), between=lambda: clock.advance(0.01)
+            lambda: len(link.writes) >= len(guids) and desk.writer.is_idle(), between=lambda: passes(0.01, clock)
         )
         link.shown = {f"user {guid}": BUSY for guid in guids}
         running = tasks.create_task(reader.part.run())
@@ -61,7 +62,7 @@ class Reader:
         self.part.begin()
         await self.clock.advance_to(self.clock.now() + BEGUN_AFTER)
         for _ in range(2 * len(self.desk.roster) + 5):
-            await asyncio.sleep(0.001)
+            await quiescence()
             await self.clock.advance(1 / READS_PER_SECOND)
         await eventually(self.desk.writer.is_idle)
 
@@ -149,7 +150,7 @@ async def test_a_read_that_a_write_overtakes_says_nothing(tmp_path: Path) -> Non
         del link.shown["user a"]
         reader.part.begin()
         for _ in range(3):
-            await asyncio.sleep(0.001)
+            await quiescence()
             await reader.clock.advance_to(reader.clock.now() + BEGUN_AFTER)
         await eventually(lambda: link.reads)
         desk.desire("a", AWAY)
@@ -205,10 +206,10 @@ async def test_a_connection_that_is_lost_again_and_again_gets_to_everybody(tmp_p
             reader.part.begin()
             await reader.clock.advance_to(reader.clock.now() + BEGUN_AFTER)
             for _ in range(2):
-                await asyncio.sleep(0.001)
+                await quiescence()
                 await reader.clock.advance(1 / READS_PER_SECOND)
             reader.part.stop()
-            await asyncio.sleep(0.001)
+            await quiescence()
         assert len(set(link.reads)) >= 8
 
 

@@ -67,7 +67,7 @@ def test_moving_the_same_keys_again_and_again_takes_no_more_room() -> None:
     for turn in range(10_000):
         timetable.set(str(turn % 10), START + timedelta(days=1, seconds=turn))
     assert len(timetable) == 10
-    assert len(timetable._heap) < 200
+    assert timetable.size < 200
     assert timetable.earliest() == START + timedelta(days=1, seconds=9_990)
 
 

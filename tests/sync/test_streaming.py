@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -19,6 +18,7 @@ from engine.simulator.world.scenarios import corp_world
 from engine.sync.events import ConcernArose, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.parts import Plant
 from tests.support.quiescence import passes, quiescence
 from tests.support.site import Site, ews_schema, running_engine
 
@@ -56,6 +56,13 @@ async def all_watched(site: Site) -> None:
     await eventually(
         lambda: all(each.stream for person in readable(site) for each in subscriptions.of(person.mailbox or ""))
     )
+
+
+async def seconds_pass(site: Site, network_clock: ManualClock, seconds: int) -> None:
+    """Let calendar and network time pass, and everybody do each second what is to be done by then."""
+    for _ in range(seconds):
+        await passes(1, network_clock, site.clock)
+    await quiescence()
 
 
 async def while_time_passes(site: Site, condition: Callable[[], bool]) -> None:
@@ -170,24 +177,16 @@ async def test_whoever_listens_goes_on_after_a_mistake_of_ours(
     make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All connections end with it. What changes meanwhile is read, and what changes later is heard as before."""
-    recover, broke = Listener._recover, list[Listener]()
-
-    async def breaking(self: Listener, *arguments: Any) -> None:
-        if not broke:
-            broke.append(self)
-            raise RuntimeError("planted")
-        await recover(self, *arguments)
-
     async with make_company() as company, running_engine(company, clock, tmp_path, {}) as site:
         await all_watched(site)
-        monkeypatch.setattr(Listener, "_recover", breaking)
+        planted = Plant(monkeypatch, Listener, "_recover")
         anna = company.world.person("anna.mueller")
         await streams_end(site, "silent")
         meet(site, anna)
         await streams_end(site, "cut")
         for subscription in company.exchange.subscriptions.of(anna.mailbox or ""):
             subscription.waiting.clear()
-        await eventually(lambda: bool(broke))
+        await eventually(lambda: planted.broke)
         opened = clock.now()
         await while_time_passes(site, lambda: not site.wrong())
         assert clock.now() - opened < timedelta(minutes=3)
@@ -261,19 +260,16 @@ async def test_a_server_that_refuses_large_groups_gets_smaller_ones(
 async def test_a_server_without_streams_is_polled(
     make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
 ) -> None:
-    network = ManualClock()
+    network_clock = ManualClock()
     async with (
         make_company(mailboxes_per_stream=0) as company,
-        running_engine(company, clock, tmp_path, {}, network) as site,
+        running_engine(company, clock, tmp_path, {}, network_clock) as site,
     ):
-        for _ in range(100):
-            await passes(5, clock, network)
-        await quiescence()
+        await seconds_pass(site, network_clock, 500)
         assert site.engine.status().watched == 0
         asked = company.exchange.ledger.operations["Subscribe"]
         meet(site, company.world.person("anna.mueller"))
-        for _ in range(24):
-            await passes(5, clock, network)
+        await seconds_pass(site, network_clock, 120)
         await site.settled()
         assert site.wrong() == {}
         assert company.exchange.ledger.operations["Subscribe"] == asked
@@ -284,14 +280,16 @@ async def test_broken_affinity_ends_in_polling(
     make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path, unknown_subscriptions: str
 ) -> None:
     """Every stream ends up where its subscriptions are not known: subscribing again and again helps nobody."""
+    network_clock = ManualClock()
     async with (
         make_company(affinity_works=False, unknown_subscriptions=unknown_subscriptions) as company,
-        running_engine(company, clock, tmp_path, {}) as site,
+        running_engine(company, clock, tmp_path, {}, network_clock) as site,
     ):
-        await while_time_passes(site, lambda: bool(site.engine.status().exchange_concerns))
+        while not site.engine.status().exchange_concerns:
+            await seconds_pass(site, network_clock, 1)
         [concern] = site.engine.status().exchange_concerns
         assert isinstance(concern, NotificationsRefused)
-        await site.pass_time(minutes=1)
+        await seconds_pass(site, network_clock, 60)
         operations, people = company.exchange.ledger.operations, len(readable(site))
         assert operations["GetStreamingEvents"] <= 2 + people
         subscribed = Counter(each.mailbox for each in company.exchange.ledger.records(operation="Subscribe"))
@@ -299,7 +297,7 @@ async def test_broken_affinity_ends_in_polling(
         assert site.engine.status().watched == 0
         asked = operations["Subscribe"]
         meet(site, company.world.person("anna.mueller"))
-        await site.pass_time(minutes=2)
+        await seconds_pass(site, network_clock, 120)
         assert site.wrong() == {}
         assert operations["Subscribe"] == asked
         told = await site.happens(ConcernArose)
@@ -339,16 +337,20 @@ async def test_many_groups_are_charged_to_their_anchors(
     make_company: Callable[..., Company], clock: ManualClock, tmp_path: Path
 ) -> None:
     exchange = {"max_subscriptions_per_connection": 2}
+    network_clock = ManualClock()
     async with (
         make_company(hanging_connections=3) as company,
-        running_engine(company, clock, tmp_path, {"exchange": exchange}) as site,
+        running_engine(company, clock, tmp_path, {"exchange": exchange}, network_clock) as site,
     ):
-        await all_watched(site)
-        await eventually(lambda: len(company.exchange.subscriptions.streams) == len(readable(site)) / 2)
+        await seconds_pass(site, network_clock, 60)
+        assert site.engine.status().watched == len(readable(site))
+        assert len(company.exchange.subscriptions.streams) == len(readable(site)) / 2
         charged = [stream.charged for stream in company.exchange.subscriptions.streams]
         assert charged.count("CORP\\svc-calendar") <= 3
         meet(site, company.world.person("anna.mueller"))
-        await eventually(lambda: not site.wrong())
+        await quiescence()
+        await seconds_pass(site, network_clock, 1)
+        assert site.wrong() == {}
 
 
 async def test_a_moved_mailbox_is_found_again_and_watched_in_its_new_group(

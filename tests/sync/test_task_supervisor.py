@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import msgspec
 import pytest
@@ -21,6 +20,7 @@ from engine.sync.task_supervisor import PAUSES, WELL_AGAIN_AFTER, TaskSupervisor
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.parts import Plant
 
 logger = logging.getLogger("test")
 Run = Callable[[], Awaitable[None]]
@@ -184,7 +184,7 @@ async def test_what_happens_often_is_said_seldom_and_counted() -> None:
     assert seldom.happened("a") == 5
     assert sum(bool(seldom.happened(number)) for number in range(10_000)) <= MOST_KEYS
     seldom.over("a")
-    assert len(seldom._said) <= MOST_KEYS + 1
+    assert len(seldom) <= MOST_KEYS + 1
 
 
 PARTS = {
@@ -205,38 +205,22 @@ async def test_the_engine_goes_on_whatever_breaks_in_a_part(
     where, _, name = broken.rpartition(".")
     module, _, owner = where.rpartition(".")
     owned = getattr(__import__(module, fromlist=[owner]), owner)
-    working, broke = getattr(owned, name), list[int]()
-
-    def breaking(*arguments: object, **more: object) -> object:
-        if not broke:
-            broke.append(1)
-            raise ZeroDivisionError
-        return working(*arguments, **more)
-
-    monkeypatch.setattr(owned, name, breaking)
+    planted = Plant(monkeypatch, owned, name)
     users = people(3)
     async with served_engine(tmp_path, users) as served:
         await eventually(lambda: len(served.link.shown) == len(users))
-        await eventually(lambda: broke)
+        await eventually(lambda: planted.broke)
         await served.settled()
         status = msgspec.convert(await served.get("/v1/status"), Status)
         assert [concern.trouble.type for concern in status.concerns] == ["part-failed"]
         assert part in status.concerns[0].trouble.detail
-        assert "ZeroDivisionError" in caplog.text
+        assert "RuntimeError: planted" in caplog.text
 
 
 async def test_a_mistake_while_a_calendar_is_read_concerns_that_user_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    working, broke = CalendarScheduler._succeeded, list[str]()
-
-    def breaking(self: CalendarScheduler, guid: str, *more: Any) -> None:
-        if not broke:
-            broke.append(guid)
-            raise ZeroDivisionError
-        working(self, guid, *more)
-
-    monkeypatch.setattr(CalendarScheduler, "_succeeded", breaking)
+    Plant(monkeypatch, CalendarScheduler, "_succeeded")
     users = people(3)
     async with served_engine(tmp_path, users) as served:
         await eventually(lambda: len(served.link.shown) == len(users) - 1)

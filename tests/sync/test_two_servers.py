@@ -1,6 +1,5 @@
 """Two servers, each with its own mailboxes: what is the matter with one of them concerns nobody on the other."""
 
-import asyncio
 import socket
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from engine.simulator.world import Person
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.quiescence import passes, quiescence
 from tests.support.site import Site, ews_schema, running_engine
 
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
@@ -43,17 +43,17 @@ def meet(site: Site, person: Person, key: str) -> None:
     )
 
 
-async def passes(site: Site, minutes: int) -> None:
-    """Let calendar time pass in small steps, and the network do what it does meanwhile."""
-    for _ in range(minutes * 6):
-        await site.clock.advance(10)
-        await asyncio.sleep(0.01)
+async def minutes_pass(site: Site, network_clock: ManualClock, minutes: int) -> None:
+    """Let time pass in small steps, and everybody do what is to be done by then."""
+    for _ in range(minutes * 60):
+        await passes(1, network_clock, site.clock)
+    await quiescence()
 
 
-async def two_servers(site: Site, *at_the_branch: Person) -> None:
+async def two_servers(site: Site, network_clock: ManualClock, *at_the_branch: Person) -> None:
     for person in at_the_branch:
         site.company.exchange.move(person.mailbox or "", BRANCH)
-    await passes(site, 10)
+    await minutes_pass(site, network_clock, 10)
     await eventually(lambda: site.engine.status().watched == len(readable(site)))
 
 
@@ -69,41 +69,45 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RoutedResolver, "resolve", resolve_but_for_the_branch)
 
 
-async def the_branch_is_down(site: Site, *people: Person) -> None:
+async def the_branch_is_down(site: Site, network_clock: ManualClock, *people: Person) -> None:
     for person in people:
         site.company.exchange.subscriptions.lose(person.mailbox or "")
     site.company.exchange.faults.add(Cut(), host=BRANCH.external_host)
     for stream in list(site.company.exchange.subscriptions.streams):
         stream.cut()
-    await passes(site, 10)
+    await minutes_pass(site, network_clock, 10)
 
 
 async def test_a_server_that_was_down_reads_its_mailboxes_again_when_it_is_back(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async with company, running_engine(company, clock, tmp_path, {}) as site:
-        await site.settled()
+    network_clock = ManualClock()
+    async with company, running_engine(company, clock, tmp_path, {}, network_clock) as site:
+        await minutes_pass(site, network_clock, 1)
         first, second, *_ = readable(site)
-        await two_servers(site, first, second)
+        await two_servers(site, network_clock, first, second)
         with pytest.MonkeyPatch.context() as patch:
             unreachable(patch)
-            await the_branch_is_down(site, first, second)
+            await the_branch_is_down(site, network_clock, first, second)
         company.exchange.faults.clear()
         meet(site, first, "while it was down")
         assert first.name in site.wrong()
-        await eventually(lambda: not site.wrong(), site.wrong, between=lambda: passes(site, 1))
+        await eventually(lambda: not site.wrong(), site.wrong, between=lambda: minutes_pass(site, network_clock, 1))
 
 
 async def test_changes_on_the_other_server_are_shown_at_once(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async with company, running_engine(company, clock, tmp_path, {}) as site:
-        await site.settled()
+    network_clock = ManualClock()
+    async with company, running_engine(company, clock, tmp_path, {}, network_clock) as site:
+        await minutes_pass(site, network_clock, 1)
         first, second, anna, *_ = readable(site)
-        await two_servers(site, first, second)
+        await two_servers(site, network_clock, first, second)
         company.exchange.faults.add(service_unavailable(3600), host=BRANCH.external_host)
         site.engine.resync(first.guid)
         site.engine.resync(second.guid)
         await eventually(lambda: not site.engine.status().exchange.works)
         meet(site, anna, "while the branch is away")
+        await quiescence()
+        await network_clock.advance(1)
         await eventually(lambda: anna.name not in site.wrong())

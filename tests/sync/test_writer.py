@@ -14,21 +14,10 @@ from engine.sync.events import PresenceConfirmed, UserTrouble
 from engine.sync.writer import REFUSED, UNANSWERED
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
-from tests.sync.writing import Desk, RecordingLink, running_writer
+from tests.support.quiescence import quiescence
+from tests.sync.writing import RecordingLink, running_writer
 
 BUSY, AWAY = Presence("busy", "until 10"), Presence("away", "until noon")
-
-
-def waiting_for(clock: ManualClock) -> int:
-    return sum(not sleeper.done() for _, _, sleeper in clock._sleepers)
-
-
-async def everything_possible_is_done(desk: Desk) -> None:
-    """Give the database's thread and every task their turn."""
-    before, now = -1, 0
-    while before != now:
-        await asyncio.sleep(0.05)
-        before, now = now, len(desk.happenings)
 
 
 async def test_nobody_is_written_to_before_it_is_certain_that_this_is_the_master(tmp_path: Path) -> None:
@@ -37,7 +26,7 @@ async def test_nobody_is_written_to_before_it_is_certain_that_this_is_the_master
         for guid in "abc":
             desk.desire(guid, BUSY)
             desk.writer.user_is_certain(guid)
-        await everything_possible_is_done(desk)
+        await quiescence()
         assert link.writes == []
         desk.writer.link_is_up()
         await eventually(lambda: link.writes)
@@ -54,11 +43,11 @@ async def test_while_users_are_copied_those_already_seen_are_written_and_no_othe
         desk.writer.user_is_certain("b")
         await clock.advance(1)
         await eventually(lambda: link.writes == [("a", BUSY), ("b", BUSY)])
-        await everything_possible_is_done(desk)
+        await quiescence()
         assert not desk.writer.is_idle()
         desk.writer.link_is_down()
         desk.desire("b", AWAY)
-        await everything_possible_is_done(desk)
+        await quiescence()
         assert len(link.writes) == 2
 
 
@@ -70,8 +59,7 @@ async def test_the_pace_is_kept_to_the_millisecond(tmp_path: Path) -> None:
             desk.desire(guid, BUSY)
         desk.writer.link_is_up()
         for due in (1, 11, 21, 31, 41, 51):
-            await eventually(lambda due=due: len(link.writes) == due)  # type: ignore[misc]
-            await eventually(lambda due=due: waiting_for(clock) >= min(10, 60 - due))  # type: ignore[misc]
+            await quiescence()
             assert len(link.writes) == due
             await clock.advance(1)
         await eventually(lambda: desk.writer.is_idle())
@@ -87,9 +75,9 @@ async def test_no_more_than_set_wait_for_an_answer_and_for_their_turn(tmp_path: 
         for _ in range(3):
             for guid in guids:
                 desk.desire(guid, BUSY)
-        await everything_possible_is_done(desk)
+        await quiescence()
         await clock.advance(1)
-        await everything_possible_is_done(desk)
+        await quiescence()
         assert link.most_at_once == len(link.writes) == 7
         assert len(asyncio.all_tasks()) < 7 + 10
 
@@ -102,7 +90,7 @@ async def test_only_the_newest_desire_is_sent(tmp_path: Path) -> None:
         await eventually(lambda: link.writes)
         for presence in (BUSY, AWAY, Presence("dnd"), AWAY):
             desk.desire("b", presence)
-            await everything_possible_is_done(desk)
+            await quiescence()
         await clock.advance(1)
         await eventually(lambda: desk.writer.is_idle())
         assert link.writes == [("a", BUSY), ("b", AWAY)]
@@ -116,7 +104,7 @@ async def test_a_write_without_an_answer_is_tried_again_later_and_later(tmp_path
         desk.desire("a", BUSY)
         pauses = []
         while True:
-            await everything_possible_is_done(desk)
+            await quiescence()
             if desk.writer.is_idle():
                 break
             assert clock.next_alarm is not None
@@ -138,7 +126,7 @@ async def test_what_arrived_although_it_was_not_answered_is_not_sent_again(tmp_p
     async with running_writer(link, "a", tmp_path, clock) as desk:
         desk.writer.link_is_up()
         desk.desire("a", BUSY)
-        await everything_possible_is_done(desk)
+        await quiescence()
         await clock.advance(10)
         await eventually(lambda: desk.roster["a"].refusal)
         link.shown["user a"] = BUSY
@@ -247,7 +235,7 @@ async def test_a_mistake_with_one_user_stops_nobody_and_is_tried_again(
         desk.desire("a", BUSY)
         desk.desire("b", BUSY)
         while desk.writer.written("a").acknowledged != BUSY:
-            await everything_possible_is_done(desk)
+            await quiescence()
             if clock.next_alarm is not None:
                 await clock.advance_to(clock.next_alarm)
         assert ("b", BUSY) in link.writes
@@ -266,6 +254,6 @@ async def test_whoever_changes_all_the_time_keeps_its_turn(tmp_path: Path) -> No
         desk.writer.link_is_up()
         for _ in range(20):
             desk.desire("1", AWAY)
-            await everything_possible_is_done(desk)
+            await quiescence()
             await clock.advance(1)
         assert [guid for guid, _ in link.writes][:3] == ["0", "1", "2"]
