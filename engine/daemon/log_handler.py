@@ -57,6 +57,11 @@ class LogHandler(logging.StreamHandler[TextIO]):
         self._said: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._said_lock = threading.Lock()
 
+    @property
+    def lines_counted(self) -> int:
+        """Number of lines of libraries whose repetitions are counted."""
+        return len(self._said)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it if a library repeats the same one."""
         if not _is_ours(record):

@@ -155,7 +155,7 @@ class Acceptor:
     ) -> None:
         self.request_time = request_time
         self.kept_open = kept_open
-        self._name = name
+        self.name = name
         self._counters = counters
         self._admission = Admission[ApiConnection](limits)
         self._said: dict[str, float] = {}
@@ -222,7 +222,7 @@ class Acceptor:
         now = asyncio.get_running_loop().time()
         if now >= self._said.get(what, float("-inf")) + SAID_AGAIN:
             self._said[what] = now
-            logger.warning("%s: %s: %d so far", self._name, what, count)
+            logger.warning("%s: %s: %d so far", self.name, what, count)
 
 
 def _user_of(connection: socket.socket) -> int:

@@ -160,6 +160,10 @@ class PresenceHistory:
         self._changes: OrderedDict[str, tuple[PastChange, ...]] = OrderedDict()
         self.recent: deque[ChangeEvent] = deque(maxlen=KEPT_OF_ALL)
 
+    def __len__(self) -> int:
+        """Return the number of users whose changes are kept."""
+        return len(self._changes)
+
     def add(self, guid: str, change: PastChange) -> None:
         """Record a change; the oldest one is dropped."""
         self._changes[guid] = (*self._changes.get(guid, ()), change)[-KEPT_OF_USER:]

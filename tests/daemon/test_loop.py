@@ -77,13 +77,20 @@ def test_what_is_being_written_is_finished(tmp_path: Path, monkeypatch: pytest.M
         disk.wait()
         (tmp_path / "file").write_text("all of it")
 
+    async def until_the_loop_ends() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            disk.set()
+
     async def work() -> None:
+        tasks.append(asyncio.get_running_loop().create_task(until_the_loop_ends()))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(asyncio.to_thread(write))
             await eventually(begun.is_set)
             task.cancel()
-        threading.Timer(0.2, disk.set).start()
 
+    tasks = list[asyncio.Task[None]]()
     run_loop(work())
     assert (tmp_path / "file").read_text() == "all of it"
 

@@ -32,4 +32,4 @@ def test_those_go_first_whose_presence_changed_the_longest_time_ago() -> None:
         kept.add("0", change)
     assert kept.of("0")
     assert not kept.of("1")
-    assert len(kept._changes) == state.MOST_USERS
+    assert len(kept) == state.MOST_USERS

@@ -21,6 +21,7 @@ from engine.server.http import LARGEST_BODY, ApiError, invalid
 from tests.support.api import ServedEngine, people, served_engine
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.idle_time import idle_seconds
+from tests.support.quiescence import quiescence
 
 USERS = people(3)
 NEVER_THE_SAME = ("/v1/events", "/v1/metrics", "/v1/log/bundle")
@@ -178,7 +179,7 @@ async def test_half_requests_hold_up_neither_others_nor_the_end(tmp_path: Path) 
             callers.append(socket.socket(socket.AF_UNIX))
             callers[-1].connect(str(served.socket))
             callers[-1].sendall(half)
-        await asyncio.sleep(0.05)
+        await quiescence()
         assert (await served.get("/v1/status"))["users"] == 3
         before = idle_seconds()
     assert idle_seconds() - before < 2
@@ -218,8 +219,8 @@ async def test_whoever_hangs_up_in_the_middle_is_nothing_to_log(
             with socket.socket(socket.AF_UNIX) as caller:
                 caller.connect(str(served.socket))
                 caller.sendall(half)
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(0.05)
+                await quiescence()
+        await quiescence()
         assert served.desk.operations.all() == ()
     assert [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
 

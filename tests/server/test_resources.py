@@ -196,7 +196,7 @@ async def test_resync_of_a_user_who_is_being_read_reads_once_more(tmp_path: Path
         for _ in range(2):
             async with served.session().post(f"/v1/users/{USERS[0].guid}/resync") as response:
                 assert response.status == 202
-            await eventually(lambda: not served.engine._calendars.is_idle())
+            await eventually(lambda: bool(served.source.being_read))
         before = served.source.reads
         served.source.gate.set()
         await eventually(lambda: all(each.state == "done" for each in served.desk.operations.all()))
@@ -234,7 +234,7 @@ async def test_a_mailbox_that_is_being_read_is_looked_for_afterwards(tmp_path: P
         served.source.gate.clear()
         served.source.tell("user0@corp.example", Priority.NOW)
         served.source.watched.clear()
-        await eventually(lambda: bool(served.engine._calendars._visiting))
+        await eventually(lambda: bool(served.source.being_read))
         served.source.url = "https://new.corp.example/EWS/Exchange.asmx"
         async with served.session().post("/v1/reresolve") as response:
             assert response.status == 202

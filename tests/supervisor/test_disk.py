@@ -8,63 +8,55 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.core.presence.model import CLEARED, Presence
 from engine.simulator.company import Company
-from engine.store import database as database_room
 from engine.store.database import Database
 from engine.store.errors import DiskUnusable, PresencesNotKept
 from engine.store.presence import AcknowledgedPresences
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
-from tests.support.service import ServedService, running_service
+from tests.support.service import running_service
 
 ANNA = "anna.mueller"
 NOT_KEPT = "presences-not-kept"
 NOBODY = {"pbx.users.exclude.names": ["*"]}
-Work = Callable[[sqlite3.Connection], object]
+Work = Callable[[sqlite3.Connection], Any]
+Refuse = Callable[[sqlite3.Connection, Work], Any]
 
 
 @contextmanager
-def read_only_disk(monkeypatch: pytest.MonkeyPatch, database: Database | None = None) -> Iterator[None]:
-    """Have SQLite refuse every change, as on a disk mounted read only, also of a file that is opened again."""
-    prepare = database_room._prepare
+def disk(monkeypatch: pytest.MonkeyPatch, refuse: Refuse) -> Iterator[None]:
+    """Have `refuse` do the work of all databases in place of them, whenever they are opened."""
+    run = Database.run
 
-    def refusing(connection: sqlite3.Connection) -> None:
-        prepare(connection)
-        connection.execute("PRAGMA query_only = ON")
+    async def refusing(database: Database, work: Work, *, durably: bool = False) -> Any:
+        return await run(database, lambda connection: refuse(connection, work), durably=durably)
 
     with monkeypatch.context() as patched:
-        patched.setattr(database_room, "_prepare", refusing)
-        if database is not None and database._connection is not None:
-            database._connection.execute("PRAGMA query_only = ON")
+        patched.setattr(Database, "run", refusing)
         yield
 
 
-@contextmanager
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have every change refused, of all databases, whenever they are opened; they can be read all the same."""
-    transact: Callable[[Database, Work, bool], object] = Database._transact
-
-    def refusing(database: Database, work: Work, durably: bool) -> object:
-        def refused(connection: sqlite3.Connection) -> object:
-            before = connection.total_changes
-            result = work(connection)
-            if connection.total_changes != before:
-                raise DiskUnusable("database or disk is full")
-            return result
-
-        return transact(database, refused, durably)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Database, "_transact", refusing)
-        yield
+def read_only(connection: sqlite3.Connection, work: Work) -> Any:
+    """Have SQLite refuse every change, as on a disk mounted read only."""
+    connection.execute("PRAGMA query_only = ON")
+    try:
+        return work(connection)
+    finally:
+        connection.execute("PRAGMA query_only = OFF")
 
 
-def database_of(served: ServedService) -> Database:
-    return served.service._history._database
+def full(connection: sqlite3.Connection, work: Work) -> Any:
+    """Have every change refused; what is there can be read all the same."""
+    before = connection.total_changes
+    result = work(connection)
+    if connection.total_changes != before:
+        raise DiskUnusable("database or disk is full")
+    return result
 
 
 def shown(company: Company, name: str) -> Presence:
@@ -81,7 +73,7 @@ async def test_presences_go_on_from_memory_and_are_written_down_later(
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
         assert shown(company, ANNA).activity == "busy"
-        with read_only_disk(monkeypatch, database_of(served)):
+        with disk(monkeypatch, read_only):
             await clock.advance(3 * 3600)
             await served.settled()
             changed = shown(company, ANNA)
@@ -108,7 +100,7 @@ async def test_what_could_not_be_written_down_is_cleared_at_the_end_and_nothing_
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
         before = {each.guid: company.pbx.calendar_presence(each.guid) for each in company.world.people}
-        with read_only_disk(monkeypatch, database_of(served)):
+        with disk(monkeypatch, read_only):
             await clock.advance(3600)
             await served.settled()
             after = {guid: company.pbx.calendar_presence(guid) for guid in before}
@@ -131,7 +123,7 @@ async def test_a_held_change_that_is_confirmed_with_a_full_disk_clears_nothing_a
         before = all_shown(company)
         await served.change(NOBODY)
         await served.settled()
-        with full_disk(monkeypatch):
+        with disk(monkeypatch, full):
             status, problem = await served.ask("POST", "/v1/hold/confirm")
             assert (status, problem["type"]) == (507, "disk-unusable")
             await served.settled()
@@ -148,18 +140,18 @@ async def test_a_held_change_that_is_confirmed_with_a_full_disk_clears_nothing_a
 async def test_whoever_was_confirmed_to_be_cleared_is_written_nothing_after_a_restart_although_the_disk_became_full(
     company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_mended: bool
 ) -> None:
-    with ExitStack() as disk:
+    with ExitStack() as until_mended:
         async with running_service(company, clock, tmp_path, company.settings()) as served:
             await served.settled()
             await served.change(NOBODY | {"pbx.writes_per_second": 1})
             await served.settled()
             status, _ = await served.ask("POST", "/v1/hold/confirm")
             assert status == 200
-            disk.enter_context(full_disk(monkeypatch))
+            until_mended.enter_context(disk(monkeypatch, full))
             await served.settled()
             assert set(all_shown(company).values()) == {CLEARED}
         if is_mended:
-            disk.close()
+            until_mended.close()
         async with running_service(company, clock, tmp_path, None) as served:
             await served.settled()
             assert "clearing-held" not in await served.concerns()
@@ -178,7 +170,7 @@ async def test_what_is_held_is_held_over_a_restart_with_a_full_disk(
         await served.settled()
         numbers = (await served.get("/v1/status"))["held"]
         assert numbers is not None
-    with full_disk(monkeypatch):
+    with disk(monkeypatch, full):
         async with running_service(company, clock, tmp_path, None) as served:
             await served.settled()
             assert (await served.get("/v1/status"))["held"] == numbers
@@ -190,19 +182,20 @@ async def test_a_state_directory_that_is_removed_is_made_again_with_all_that_is_
 ) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
+        remembered = set(await AcknowledgedPresences(served.database).load())
+        assert len(remembered) > 20
         shutil.rmtree(tmp_path / "state")
         await clock.advance(3600)
         await served.settled()
         await eventually(lambda: (tmp_path / "state" / "engine.db").exists())
         await eventually(lambda: served.service.seat.status().store is None)
-        assert served.service.seat.engine is not None
-        remembered = set(served.service.seat.engine._writer.remembered())
-        assert len(remembered) > 20
+        now_shown = all_shown(company)
     database = Database(tmp_path / "state")
     await database.open()
     known = await AcknowledgedPresences(database).load()
     await database.close()
-    assert set(known) == remembered
+    assert remembered <= known.keys()
+    assert {guid: known[guid].acknowledged for guid in known} == {guid: now_shown[guid] for guid in known}
 
 
 async def test_a_damaged_database_is_put_aside_and_said(company: Company, clock: ManualClock, tmp_path: Path) -> None:
@@ -225,7 +218,7 @@ async def test_settings_take_effect_and_are_taken_back_although_the_history_cann
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
         await served.change({"presence.language": "de"}, confirm_within=60)
-        with read_only_disk(monkeypatch, database_of(served)):
+        with disk(monkeypatch, read_only):
             await clock.advance(61)
             await eventually(lambda: served.service.unconfirmed is None)
             assert await served.value("presence.language") == "en"
@@ -233,8 +226,7 @@ async def test_settings_take_effect_and_are_taken_back_although_the_history_cann
             served.file.write_text(company.settings().replace("[presence]", '[presence]\nlanguage = "fr"'))
             await served.service.reread()
             assert await served.value("presence.language") == "fr"
-        await served.service._history._database.reopen()
-        await eventually(lambda: served.service._history_trouble is None)
+        await served.database.reopen()
         await eventually(lambda: served.service.versions[0].action == "edited by hand")
         assert "versions-not-kept" not in await served.concerns()
         [newest, *_] = (await served.get("/v1/settings/history"))["versions"]
@@ -247,8 +239,7 @@ async def test_a_full_disk_is_named_and_what_was_known_before_stays(tmp_path: Pa
     presences = AcknowledgedPresences(database)
     await presences.acknowledge("known", Presence("busy", "until 3pm"), None)
     (pages,) = await database.run(lambda connection: connection.execute("PRAGMA page_count").fetchone())
-    assert database._connection is not None
-    database._connection.execute(f"PRAGMA max_page_count = {pages}")
+    await database.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}"))
     with pytest.raises(DiskUnusable, match="full"):
         await database.run(lambda each: each.execute("INSERT INTO presence (guid) VALUES (zeroblob(100000))"))
     for number in range(200):
@@ -276,8 +267,7 @@ async def test_what_could_not_be_read_is_not_overwritten(tmp_path: Path, monkeyp
         raise DiskUnusable("disk I/O error")
 
     presences = AcknowledgedPresences(database)
-    with monkeypatch.context() as patched:
-        patched.setattr(Database, "_transact", broken)
+    with disk(monkeypatch, broken):
         assert await presences.load() == {}
         await presences.acknowledge("new", busy, None)
     await presences.keep()

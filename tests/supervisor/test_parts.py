@@ -45,7 +45,7 @@ class Part:
 
 
 def accepting(name: str) -> Callable[[Acceptor], bool]:
-    return lambda acceptor: acceptor._name.endswith(name)
+    return lambda acceptor: acceptor.name.endswith(name)
 
 
 PARTS = {
@@ -75,7 +75,7 @@ PARTS = {
         lambda place: place.ask("/v1/status", read_only_twin(place.socket)),
     ),
     "serving the metrics": Part(
-        Acceptor, "_receive", lambda it: "metrics" in it._name, lambda place: place.ask("/metrics")
+        Acceptor, "_receive", lambda it: "metrics" in it.name, lambda place: place.ask("/metrics")
     ),
     "operations of the API": Part(Job, "_end", provoke=by_an_operation),
     "measuring the lag of the loop": Part(LoopLag, "note"),

@@ -69,6 +69,7 @@ class InstantSource(Unwatched):
         self.tell: ChangeCallback = lambda address, urgency: None
         self.url = "https://mail.corp.example/EWS/Exchange.asmx"
         self.reads = 0
+        self.being_read: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -79,7 +80,9 @@ class InstantSource(Unwatched):
         return Mailbox(candidates[0], self.url)
 
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
+        self.being_read.append(mailbox.address)
         await self.gate.wait()
+        self.being_read.remove(mailbox.address)
         self.reads += 1
         if mailbox.address in self.failures:
             raise self.failures[mailbox.address]
@@ -262,7 +265,6 @@ class EventReader:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._content = response.content
         self.last_id = ""
-        self.comments = 0
 
     async def next(self) -> tuple[str, Any]:
         """Return name and data of the next event; raises EOFError at the end."""
@@ -273,14 +275,19 @@ class EventReader:
                 if not line:
                     if data:
                         return name, json.loads(data)
-                elif line.startswith(":"):
-                    self.comments += 1
                 elif line.startswith("id: "):
                     self.last_id = line[4:]
                 elif line.startswith("event: "):
                     name = line[7:]
                 elif line.startswith("data: "):
                     data = line[6:]
+
+    async def comment(self) -> str:
+        """Return the next line that is a comment; what comes before it is passed over."""
+        async with asyncio.timeout(PATIENCE):
+            while not (line := await self._line()).startswith(":"):
+                pass
+        return line
 
     async def _line(self) -> str:
         line = bytearray()

@@ -16,6 +16,7 @@ from engine.logins.breaker import LogIns
 from engine.server.state import ApiState
 from engine.settings.model import SiteSettings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.store.database import Database
 from engine.store.logins import LogInHistory
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
@@ -35,6 +36,7 @@ class ServedService:
     desk: ApiState
     company: Company
     clock: ManualClock
+    database: Database
     file: Path
     socket: Path
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
@@ -123,7 +125,9 @@ async def running_service(
             site = await build_daemon(
                 premises, make, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins
             )
-            served = ServedService(site.service, site.desk, company, clock, file, directory / "engine.sock")
+            served = ServedService(
+                site.service, site.desk, company, clock, premises.database, file, directory / "engine.sock"
+            )
             async with serving(site, served.socket):
                 try:
                     yield served
