@@ -200,9 +200,14 @@ class CalendarApp(App[None]):
             self.install_screen(view, name)
         return view
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether everything that has changed is shown."""
+        return self._drawing is None
+
     def _changed(self) -> None:
         """Schedule a redraw; further changes until then are included."""
-        if self._drawing is None:
+        if self.is_up_to_date:
             self._drawing = self.set_timer(MERGED, self._draw)
 
     def _draw(self) -> None:

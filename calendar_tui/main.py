@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     if options.version:
         return _show_version()
     from engine.display import is_ascii_locale
@@ -98,7 +98,8 @@ def _show_version() -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = _Parser(
         prog="calendar-tui", description="Shows a running calendar-engine: connections, problems, users and reasons."
     )

@@ -21,7 +21,7 @@ from engine.exchange.http.auth import Credential
 from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.connection import verified_context
 from engine.exchange.http.trace import Trace
-from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
+from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration, transport_over
 from engine.exchange.source import CalendarSource
 from engine.logins.breaker import LogIns
 from engine.pbx import websocket
@@ -85,7 +85,9 @@ def exchange_access(
         exchange = for_exchange_online(exchange)
         registration = _registration(exchange, secrets)
         scope = scope_of(exchange.ews_url or "")
-        application = Application(registration, scope, tls=tls, user_agent=USER_AGENT, trace=trace)
+        application = Application(
+            registration, scope, transport=transport_over(tls), user_agent=USER_AGENT, trace=trace
+        )
         token = ExchangeOnlineTokens(
             application,
             f"application {registration.client_id}",

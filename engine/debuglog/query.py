@@ -96,13 +96,16 @@ class LogReader:
 
     def _connection(self) -> sqlite3.Connection:
         if not hasattr(self._own, "connection"):
-            connection = open_to_read(self._path)
-            connection.create_function(
-                "holds", 2, lambda content, text: holds(content, text.encode()), deterministic=True
-            )
-            self._own.connection = connection
+            self._own.connection = connection = open_to_search(self._path)
             self._connections.append(connection)
         return cast("sqlite3.Connection", self._own.connection)
+
+
+def open_to_search(path: Path) -> sqlite3.Connection:
+    """Return a connection that only reads, on which the functions of this module work."""
+    connection = open_to_read(path)
+    connection.create_function("holds", 2, lambda content, text: holds(content, text.encode()), deterministic=True)
+    return connection
 
 
 def rows(

@@ -78,8 +78,12 @@ class Ledger:
             await self._more.wait()
         return found
 
+    def forget_records(self) -> None:
+        """Clear all records; the totals stay."""
+        self._records.clear()
+
     def clear(self) -> None:
         """Clear all records and totals."""
-        self._records.clear()
+        self.forget_records()
         self.statuses.clear()
         self.operations.clear()

@@ -1,6 +1,7 @@
 """What the debug log costs: inserting, asking a million exchanges, and capturing at full load or not at all."""
 
 import asyncio
+import sqlite3
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +20,7 @@ from engine.core.users import User
 from engine.daemon.build import calendar_source
 from engine.debuglog.entry import kept_of, redacted
 from engine.debuglog.filter.parse import parse
-from engine.debuglog.query import LogReader, rows
+from engine.debuglog.query import open_to_search, rows
 from engine.debuglog.recorder import BATCH, Capture
 from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.debuglog.store import LogStore
@@ -135,7 +136,7 @@ def million(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for number in range(2000):
                 capture.take(an_exchange(number, b"<m:ResponseCode>NoError</m:ResponseCode>"))
             await until(lambda: capture.status().captured == 2000)
-            connection = capture._store._open()
+            connection = sqlite3.connect(capture.path, isolation_level=None)
             connection.execute("INSERT OR IGNORE INTO who (mailbox, user, folded) SELECT 'x', 'x', 'x'")
             connection.executescript(
                 f"""
@@ -150,6 +151,7 @@ def million(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 COMMIT;
                 """
             )
+            connection.close()
             return capture.path
 
     return asyncio.run(fill())
@@ -172,21 +174,21 @@ QUESTIONS = (
 
 
 def test_the_newest_fifty_of_a_million(million: Path) -> None:
-    reader = LogReader(million)
-    (newest,) = reader._connection().execute("SELECT max(at) FROM exchange").fetchone()
+    connection = open_to_search(million)
+    (newest,) = connection.execute("SELECT max(at) FROM exchange").fetchone()
     now = datetime.fromtimestamp(newest, UTC) + timedelta(minutes=1)
     print(f"\n{MILLION:,} exchanges stored, {million.stat().st_size / 1e6:.0f} MB; the newest 50 of each question:")
-    took = {question: typical(partial(ask, reader, question, now)) for question in QUESTIONS}
+    took = {question: typical(partial(ask, connection, question, now)) for question in QUESTIONS}
     for question, seconds in took.items():
         print(f"  {question or '(all)':<32} {1000 * seconds:6.2f} ms")
-    asyncio.run(reader.close())
+    connection.close()
     assert took[""] < 0.002
     assert took["is:error"] < 0.002
     assert took["code:ErrorServerBusy"] < 0.002
 
 
-def ask(reader: LogReader, question: str, now: datetime) -> None:
-    rows(reader._connection(), parse(question), now, before=None, after=None, limit=50)
+def ask(connection: sqlite3.Connection, question: str, now: datetime) -> None:
+    rows(connection, parse(question), now, before=None, after=None, limit=50)
 
 
 def typical(work: Callable[[], object], times: int = 15) -> float:

@@ -71,10 +71,8 @@ async def subscribe(source: EwsSource, server: Server) -> None:
         f"{elapsed:.0f} s, {MAILBOXES / elapsed:.0f} requests/s, "
         f"{1000 * (time.process_time() - cpu) / MAILBOXES:.1f} ms CPU for each subscription"
     )
-    assert all(map(source.is_watched, mailboxes))
-    listeners = source._watcher._listeners.values()
-    assert len(listeners) == STREAMS
-    await until(lambda: all(each._opened.is_set() and each._first_waiting is None for each in listeners))
+    await until(lambda: all(map(source.is_watched, mailboxes)))
+    assert len({source.following(each).connection for each in mailboxes}) == STREAMS
 
 
 async def idle() -> None:

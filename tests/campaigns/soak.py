@@ -119,7 +119,7 @@ async def soak(loop: IdleLoop, directory: Path, seed: int, length: timedelta, sa
                 stage.world.clear(person.mailbox or "")
             await stage.settle()
             # What the simulators remember of it is not what is measured.
-            stage.company.exchange.ledger._records.clear()
+            stage.company.exchange.ledger.forget_records()
             stage.company.pbx.ledger.writes.clear()
             taken.append(sample(directory))
             print(f"  {stage.steady.now():%d %B %H:%M}: {taken[-1]}", flush=True)

@@ -78,7 +78,7 @@ async def test_that_nothing_ends_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
 
     async with await asyncio.start_server(hold, "127.0.0.1") as server:
         connecting = asyncio.open_connection(*server.sockets[0].getsockname())
-        assert await doors._sent(connecting, [b"GET / HTTP/1.1"]) == "not ended in time"
+        assert await doors.deliver(connecting, [b"GET / HTTP/1.1"]) == "not ended in time"
 
 
 def test_a_mistake_and_a_secret_in_a_failure_are_noticed() -> None:

@@ -1,13 +1,12 @@
 """A PBX and an Exchange that write harm into whatever they can write: no command lets it reach a terminal or a log."""
 
-import argparse
 import asyncio
 import itertools
 import json
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from tests.support.hostile_site import (
     hostile_site,
     user_name,
 )
+from tests.support.parsers import commands
 
 READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "status": ((),),
@@ -80,18 +80,8 @@ async def site(tmp_path: Path) -> AsyncIterator[HostileSite]:
         yield site
 
 
-def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield every command of the parser."""
-    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    for action in below:
-        for name, one in action.choices.items():
-            yield from commands(one, (*words, name))
-    if not below:
-        yield " ".join(words)
-
-
 def test_no_command_is_forgotten() -> None:
-    assert {*READING, *ENDLESS, *ELSEWHERE_TESTED} == set(commands(make_parser()))
+    assert {*READING, *ENDLESS, *ELSEWHERE_TESTED} == {path for path, _ in commands(make_parser())}
 
 
 def lines_of(text: str) -> list[str]:

@@ -1,35 +1,20 @@
 """calendar-engine(8) and the parser are the same, looked at from either side, whatever commands there are."""
 
-import argparse
 import asyncio
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.cli import exit_codes
 from engine.cli.commands import PROGRAM, make_parser
+from tests.support.parsers import arguments, commands, options
 
 PAGES = Path(__file__).parents[2] / "man"
 PAGE = (PAGES / "calendar-engine.8").read_text()
 SYNOPSIS, _, REST = PAGE.partition(".Sh SYNOPSIS\n")[2].partition(".Sh ")
 DESCRIPTION = REST.partition(".Sh ENVIRONMENT")[0]
-
-
-def commands(parser: argparse.ArgumentParser, path: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Yield every command that does something, by its full name."""
-    nested = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if not nested:
-        yield path, parser
-    for choices in nested:
-        for name, command in choices.items():
-            yield from commands(command, f"{path} {name}".strip())
-
-
-def options(parser: argparse.ArgumentParser) -> set[str]:
-    return {each for action in parser._actions for each in action.option_strings if each.startswith("--")} - {"--help"}
 
 
 def named(text: str) -> str:
@@ -49,7 +34,7 @@ def test_the_synopsis_has_every_command_with_its_options_and_no_others() -> None
 def test_the_synopsis_shows_what_may_be_left_out() -> None:
     for block in SYNOPSIS.split(".Nm\n")[1:]:
         parser = dict(commands(make_parser())).get(named(block))
-        for action in parser._actions if parser else ():
+        for action in arguments(parser) if parser else ():
             if action.option_strings and action.option_strings[-1] != "--help":
                 name = action.option_strings[-1].removeprefix("--")
                 assert bool(re.search(rf"^\.(Op|Oo) .*Fl -{name}\b", block, re.M)) is not action.required, block
@@ -67,7 +52,7 @@ def test_every_command_and_option_is_described_and_nothing_else() -> None:
 def test_every_command_says_what_it_is_for() -> None:
     for path, command in commands(make_parser()):
         assert command.description, path
-        for action in command._actions:
+        for action in arguments(command):
             assert action.help, (path, action.dest)
 
 

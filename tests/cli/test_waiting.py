@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.exchange.errors import ExchangeUnreachable, LoginRefused
-from engine.sync.events import AccountPaused
+from engine.exchange.errors import ExchangeUnreachable, LoginRefused, ServiceAccountBusy
 from tests.support.api import InstantSource, ServedEngine, people, served_engine
 from tests.support.command import Ended, command
 from tests.support.eventually import PATIENCE, eventually
@@ -119,11 +118,10 @@ async def test_what_a_resync_waits_for_is_said(tmp_path: Path) -> None:
         source.gate.clear()
         async with interrupted("resync", "user1", "--socket", str(served.socket)) as (process, said):
             await heard(process, "0 of 1")
-            busy = LoginRefused("busy")
-            served.engine._report(AccountPaused(busy, served.clock.now()))
-            await heard(process, LoginRefused.meaning)
+            source.failures["user1@corp.example"] = ServiceAccountBusy(retry_after=900)
+            source.gate.set()
+            await heard(process, ServiceAccountBusy.meaning)
             await heard(process, "Waiting for 1 of 1 calendars to be read")
-        source.gate.set()
     assert process.returncode == 1
     assert "The engine continues" in said[0]
     assert "Traceback" not in said[0]

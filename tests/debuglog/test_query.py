@@ -14,7 +14,7 @@ from engine.debuglog import query as reader_module
 from engine.debuglog.entry import EntryRow, LogEntry
 from engine.debuglog.filter.model import All, Any, Filter, Not, Term, canonical
 from engine.debuglog.filter.parse import parse
-from engine.debuglog.query import LogReader, every, known, rows
+from engine.debuglog.query import every, known, open_to_search, rows
 from engine.debuglog.statistics import figures, troubles
 from tests.debuglog.log import NOON, OpenLog, open_log
 from tests.support.clock import ManualClock
@@ -59,9 +59,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sqlite3.C
             return sorted(everything, key=lambda kept: -kept.row.id)
 
     everything = asyncio.run(fill())
-    reader = LogReader(directory / "debuglog.sqlite")
-    yield reader._connection(), everything
-    asyncio.run(reader.close())
+    connection = open_to_search(directory / "debuglog.sqlite")
+    yield connection, everything
+    connection.close()
 
 
 END = NOON + timedelta(minutes=30)

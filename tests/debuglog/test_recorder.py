@@ -130,23 +130,32 @@ async def test_what_still_waits_at_the_end_is_given_some_time_only(
     monkeypatch.setattr(capture_module, "LAST_SECONDS", -1.0)
     async with open_log(tmp_path) as log:
         log.capture.take(traced())
-        monkeypatch.setattr(log.capture._work, "wait", lambda: None)
         await log.capture.close()
         picture = log.capture.status()
     assert picture.captured + picture.dropped == 1
 
 
-async def test_a_full_disk_drops_and_says_so_and_goes_on_afterwards(tmp_path: Path) -> None:
+async def test_a_full_disk_drops_and_says_so_and_goes_on_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def connect_with_little_room(*arguments: Any, **more: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **more)
+        connection.execute("PRAGMA max_page_count = 40")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect_with_little_room)
     async with open_log(tmp_path) as log:
-        pages = log.capture._store._open().execute("PRAGMA page_count").fetchone()[0]
-        log.capture._store._open().execute(f"PRAGMA max_page_count = {pages + 2}")
-        await log.take(traced(response=os.urandom(50_000)))
+        await log.take(traced())
+        monkeypatch.undo()
+        await log.take(traced(response=os.urandom(500_000)))
         picture = log.capture.status()
-        assert (picture.captured, picture.dropped) == (0, 1)
+        assert (picture.captured, picture.dropped) == (1, 1)
         assert "full" in picture.trouble
         # It is opened anew with the next batch; by then there is room again.
         await log.take(traced())
-        assert log.capture.status().captured == 1
+        assert log.capture.status().captured == 2
 
 
 async def test_a_directory_that_cannot_be_used_keeps_nobody_from_working(tmp_path: Path) -> None:

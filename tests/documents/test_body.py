@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,9 +98,11 @@ def test_nothing_in_a_body_reaches_the_terminal_as_a_command() -> None:
 @given(text=st.text(max_size=200), width=st.integers(1, 50))
 def test_every_character_is_shown_once(text: str, width: int) -> None:
     view = BodyView(text, Shape.RAW, width)
-    rows = [view._layout.row(number) for number in range(len(view._layout))]
-    assert "".join(text[row.start : row.end] for row in rows) == text.replace("\n", "")
-    assert [len(view.line(i, width).text) for i in range(len(view))] == [row.end - row.start for row in rows]
+    lines = [view.line(index, width) for index in range(len(view))]
+    starts = [int(line.key) for line in lines]
+    shown_here = [text[start:end].removesuffix("\n") for start, end in pairwise([*starts, len(text)])]
+    assert "".join(shown_here) == text.replace("\n", "")
+    assert [len(line.text) for line in lines] == [len(each) for each in shown_here]
 
 
 @given(folds=st.lists(st.integers(0, 30), max_size=12))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyte
 
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 OF_THIS_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "PYTHONIOENCODING", "PYTHONUTF8"}
 MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
@@ -70,12 +70,22 @@ class PseudoTerminal:
     async def shows(self, text: str) -> None:
         await eventually(lambda: text in self.text(), lambda: f"{text!r} is not in\n{self.text()}")
 
-    async def quiet(self) -> None:
-        """Return when nothing was written for a while."""
-        before = -1
-        while before != len(self.received):
-            before = len(self.received)
-            await asyncio.sleep(0.7)
+    async def quiet(self, seconds: float = 0.7) -> None:
+        """Return when the program has waited and written nothing for so long; to be kept waiting itself is no rest."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(PATIENCE):
+            before, since = -1, loop.time()
+            while loop.time() < since + seconds:
+                if before != len(self.received) or not self._is_waiting():
+                    before, since = len(self.received), loop.time()
+                await asyncio.sleep(0.02)
+
+    def _is_waiting(self) -> bool:
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        try:
+            return all(thread.read_text().rpartition(")")[2].split()[0] == "S" for thread in threads)
+        except OSError:  # one of them has just ended
+            return False
 
     def is_in_order(self) -> bool:
         """Tell whether the terminal echoes and edits lines, and shows what was there before the program."""

@@ -39,7 +39,7 @@ class Terminal:
         return self.app.screen
 
     def grid(self) -> str:
-        """The picture as text."""
+        """The picture as text; Textual has a public name for it as SVG alone."""
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
 
@@ -84,7 +84,7 @@ async def terminal(
         shown = Terminal(app, pilot)
         if attached:
             await shown.eventually(lambda: isinstance(app.model.attachment, Attached))
-            await shown.eventually(lambda: app._drawing is None)
+            await shown.eventually(lambda: app.is_up_to_date)
         yield shown
 
 

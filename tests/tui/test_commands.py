@@ -2,19 +2,20 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from textual.dom import DOMNode
 from textual.widgets import Input
 
 from calendar_tui.app import MAIN_VIEWS, CalendarApp
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 from calendar_tui.documents.frame import help_document, palette_document
-from calendar_tui.main import _parser
+from calendar_tui.main import make_parser
 from calendar_tui.screens.overview import ProblemScreen
 from tests.support.api import people, served_engine
 from tests.support.exchanges import traced
+from tests.support.parsers import options
 from tests.support.tui import Terminal, terminal
 
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-tui.1").read_text()
@@ -51,8 +52,7 @@ def test_the_help_has_them_all(view: str) -> None:
 
 
 def test_the_manual_has_every_option() -> None:
-    known = {each for action in _parser()._actions for each in action.option_strings if each.startswith("--")}
-    assert {f"--{name}" for name in re.findall(r"^\.It Fl -([\w-]+)", MANUAL, re.M)} == known - {"--help"}
+    assert {f"--{name}" for name in re.findall(r"^\.It Fl -([\w-]+)", MANUAL, re.M)} == options(make_parser())
 
 
 @pytest.mark.parametrize("command", registry.ALL, ids=lambda command: f"{command.place}: {command.name}")
@@ -112,12 +112,12 @@ async def to_place(shown: Terminal, place: str) -> None:
 def watched(app: CalendarApp, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Return the names of the actions that are carried out from now on."""
     done: set[str] = set()
-    carry_out = app._dispatch_action
+    carry_out = app.run_action
 
-    async def noting(namespace: DOMNode, name: str, parameters: object) -> bool:
-        was_done = await carry_out(namespace, name, parameters)
-        done.update([name] if was_done else [])
+    async def noting(action: str, *more: Any) -> bool:
+        was_done = await carry_out(action, *more)
+        done.update([action.partition("(")[0].rpartition(".")[2]] if was_done else [])
         return was_done
 
-    monkeypatch.setattr(app, "_dispatch_action", noting)
+    monkeypatch.setattr(app, "run_action", noting)
     return done

@@ -52,7 +52,7 @@ def seen(shown: Terminal) -> str:
     picture = shown.grid()
     assert not harm_in_lines(picture), ascii(picture)
     assert picture.count("\n") == shown.app.size.height
-    assert not shown.app._notifications
+    assert not shown.app.screen.query("Toast")
     assert not harm_in(f"{shown.app.title}{shown.app.sub_title}{shown.app.screen.title or ''}")
     return picture
 

@@ -8,6 +8,8 @@ import pytest
 
 from calendar_tui.screens.log import LogScreen
 from calendar_tui.screens.log_entry import LogEntryScreen
+from calendar_tui.widgets.body_pane import BodyPane
+from calendar_tui.widgets.line_view import LineView
 from tests.support.logged import failed, kept, logged_engine, some_exchanges, traced
 from tests.support.tui import Terminal, terminal
 
@@ -180,7 +182,7 @@ async def test_a_body_that_was_cut_off_says_so_and_is_shown_to_its_end(tmp_path:
         await shown.shows("09:00:01 FindItem")
         await shown.press("enter", "tab", "tab")
         await shown.shows("response  XML  5.0 MB  ✗ cut off: the first 990 kB were kept")
-        await shown.eventually(lambda: all(pane.complete for pane in shown.view._panes))  # type: ignore[attr-defined]
+        await shown.eventually(lambda: all(pane.complete for pane in shown.view.query(BodyPane)))
         await shown.press("end")
         await shown.shows("  <b>text</b>")
 
@@ -297,7 +299,8 @@ async def test_a_failure_of_the_log_is_said_and_the_view_lives_on(tmp_path: Path
         await shown.shows("✗ ErrorMailboxMoveIn…")
         await shown.press("enter")
         await shown.shows("Log > 1")
-        shown.view._follow(99)  # type: ignore[attr-defined]
+        main = shown.view.line_view("main")
+        main.post_message(LineView.Chosen(main, "99"))
         await shown.shows("lists those kept")
         await shown.press("escape")
         await shown.shows("✗ ErrorMailboxMoveIn…")

@@ -12,7 +12,8 @@ from tests.support.tui import Terminal, terminal
 
 async def turn_wheel(shown: Terminal, direction: type[MouseScrollDown] | type[MouseScrollUp]) -> None:
     """Turn the mouse wheel over the list."""
-    await shown.pilot._post_mouse_events([direction], shown.view.line_view("main"), offset=(5, 5))
+    x, y = shown.view.line_view("main").region.offset
+    shown.app.post_message(direction(None, x + 5, y + 5, 0, 0, 0, False, False, False))
     await shown.pilot.pause()
 
 

@@ -58,7 +58,7 @@ async def test_nothing_happens_nothing_is_sent(tmp_path: Path) -> None:
             await seen.shows("words that must all match")
             await seen.quiet()
             before = len(seen.received)
-            await asyncio.sleep(1.5)
+            await seen.quiet(seconds=1.5)
             assert len(seen.received) == before
             seen.press("\r")
             await seen.quiet()

@@ -49,16 +49,21 @@ PHASES = {
 """The phase that each event of the HTTP library ends (https://www.encode.io/httpcore/extensions/#trace)."""
 
 
+def transport_over(tls: ssl.SSLContext) -> httpx2.BaseTransport:
+    """Return the transport to an authority."""
+    return httpx2.HTTPTransport(verify=tls, trust_env=False)
+
+
 class AuthorityHttp:
     """HTTP client for MSAL with the methods it needs: `get`, `post`, `close`; for a thread, one caller at a time.
 
     Answers for which MSAL would raise a ValueError or a bare HTTP error are turned into named failures here.
     """
 
-    def __init__(self, tls: ssl.SSLContext, user_agent: str, trace: Trace | None = None) -> None:
+    def __init__(self, transport: httpx2.BaseTransport, user_agent: str, trace: Trace | None = None) -> None:
         self._trace = trace or NoTrace()
         self._client = httpx2.Client(
-            transport=httpx2.HTTPTransport(verify=tls, trust_env=False),
+            transport=transport,
             headers={"User-Agent": user_agent},
             timeout=SECONDS,
             trust_env=False,
@@ -248,7 +253,7 @@ class Application:
         registration: Registration,
         scope: str,
         *,
-        tls: ssl.SSLContext,
+        transport: httpx2.BaseTransport,
         user_agent: str,
         trace: Trace | None = None,
     ) -> None:
@@ -256,7 +261,7 @@ class Application:
         logging.getLogger("msal").setLevel(logging.CRITICAL)
         self._registration = registration
         self._scope = scope
-        self._http = AuthorityHttp(tls, user_agent, trace)
+        self._http = AuthorityHttp(transport, user_agent, trace)
         self._client: msal.ConfidentialClientApplication | None = None
         self._one_at_a_time = threading.Lock()
 

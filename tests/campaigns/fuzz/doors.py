@@ -122,7 +122,7 @@ async def _at_sockets(api: ServedEngine, random: Random, inputs: int, knocked: C
         places = [random.choice((api.socket, api.read_only)) for _ in sent]
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(_sent(asyncio.open_unix_connection(str(place)), pieces))
+                group.create_task(deliver(asyncio.open_unix_connection(str(place)), pieces))
                 for place, pieces in zip(places, sent, strict=True)
             ]
         for task, place, pieces in zip(tasks, places, sent, strict=True):
@@ -142,7 +142,7 @@ async def _at_port(port: Site, random: Random, inputs: int, knocked: Counter[str
         if random.random() < 0.5:
             tls = port.certificate.trust if random.random() < 0.8 else None
             pieces = _wrong(OPENINGS, random)
-            problem = await _sent(asyncio.open_connection("127.0.0.1", port.port, ssl=tls), pieces, port.clock)
+            problem = await deliver(asyncio.open_connection("127.0.0.1", port.port, ssl=tls), pieces, port.clock)
             said: object = pieces
         else:
             _, said = conversation(PBX, random)
@@ -178,7 +178,7 @@ def _wrong(samples: tuple[bytes, ...], random: Random) -> list[bytes]:
     return [sent]
 
 
-async def _sent(
+async def deliver(
     connecting: Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]],
     pieces: list[bytes],
     clock: ManualClock | None = None,

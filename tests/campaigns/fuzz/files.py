@@ -140,16 +140,13 @@ def _application(answer: Callable[[httpx2.Request], bytes], certificate: Path | 
         client_id="c1e0",
         proof=ClientCertificate(certificate, certificate) if certificate else Secret(SECRET),
     )
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    application = Application(registration, "https://outlook.office365.com/.default", tls=tls, user_agent="fuzz")
-    application._http.close()
 
     def respond(request: httpx2.Request) -> httpx2.Response:
         body = answer(request)
         return httpx2.Response(400 if b'"error"' in body else 200, content=body)
 
-    application._http._client = httpx2.Client(transport=httpx2.MockTransport(respond))
-    return application
+    scope, transport = "https://outlook.office365.com/.default", httpx2.MockTransport(respond)
+    return Application(registration, scope, transport=transport, user_agent="fuzz")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from engine.core.secret import Secret
 from engine.exchange.http.connection import verified_context
 from engine.exchange.http.trace import Trace
-from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
+from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration, transport_over
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 
@@ -93,6 +93,7 @@ def make_application(authority: CertificateAuthority, entra: EntraSimulator, tmp
     ) -> Application:
         registration = Registration(authority=url or entra.url, tenant_id=tenant, client_id=client, proof=proof)
         tls = verified_context(ca.ca_file(tmp_path))
-        return Application(registration, f"{resource}/.default", tls=tls, user_agent="calendar-engine/1", trace=trace)
+        scope, transport = f"{resource}/.default", transport_over(tls)
+        return Application(registration, scope, transport=transport, user_agent="calendar-engine/1", trace=trace)
 
     return made
