@@ -56,7 +56,7 @@ async def request(
 
 
 class _Connection:
-    """Joins the protocol and the stream."""
+    """A connection: the protocol state and its stream."""
 
     def __init__(self, socket: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._socket = socket
@@ -125,11 +125,11 @@ class ApiClient:
         self._unanswered = unanswered
 
     async def get(self, path: str, kind: type[T], question: msgspec.Struct | None = None) -> T:
-        """Return what is at `path`."""
+        """Return the resource at `path`."""
         return decoded(await self.read(path, question), kind, path)
 
     async def find(self, path: str, kind: type[T]) -> T | None:
-        """Return what is at `path`, None where there is nothing."""
+        """Return the resource at `path`, None if it does not exist."""
         try:
             return await self.get(path, kind)
         except RequestRefused as refusal:
@@ -148,15 +148,15 @@ class ApiClient:
         return await self._change("POST", path, kind, body)
 
     async def put(self, path: str, kind: type[T], body: msgspec.Struct) -> T:
-        """Replace what is at `path`, and return the answer."""
+        """Replace the resource at `path`, and return the answer."""
         return await self._change("PUT", path, kind, body)
 
     async def patch(self, path: str, kind: type[T], body: msgspec.Struct, etag: str = "") -> T:
-        """Change what is at `path`, if it is still what `etag` stands for where one is given, and return the answer."""
+        """Change the resource at `path`, if it still has the `etag` given, and return the answer."""
         return await self._change("PATCH", path, kind, body, {"If-Match": etag} if etag else {})
 
     async def delete(self, path: str, kind: type[T]) -> T:
-        """Call something off, and return the answer."""
+        """Delete or cancel the resource at `path`, and return the answer."""
         return await self._change("DELETE", path, kind)
 
     async def events(self, topics: str = "", last_event_id: str = "") -> AsyncIterator[ServerEvent]:
@@ -202,7 +202,7 @@ class ApiClient:
     async def _asking(
         self, method: str, path: str, head: Mapping[str, str], body: bytes = b""
     ) -> AsyncIterator[tuple[ApiResponse, asyncio.Timeout]]:
-        """Give an answer that is no refusal, and the timeout that its reader is under."""
+        """Context manager of a request: the response, unless it is a refusal, and the timeout for reading it."""
         loop = asyncio.get_running_loop()
         waiting = loop.call_later(UNANSWERED, self._unanswered) if self._unanswered else None
         try:
@@ -223,7 +223,7 @@ class ApiClient:
 
 
 def decoded(data: bytes, kind: type[T], what: str) -> T:
-    """Return JSON as the type it should be. Raises `AnswerNotUnderstood`."""
+    """Decode JSON to the expected type. Raises `AnswerNotUnderstood`."""
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -231,13 +231,13 @@ def decoded(data: bytes, kind: type[T], what: str) -> T:
 
 
 def with_query(path: str, question: msgspec.Struct) -> str:
-    """Return `path` with a question behind it; what is not set is not asked."""
+    """Return `path` with a query string; fields that are not set are left out."""
     fields = {name: value for name, value in msgspec.structs.asdict(question).items() if value not in (None, "")}
     return f"{path}?{urlencode(fields)}" if fields else path
 
 
 def quoted_segment(text: str) -> str:
-    """Return `text` as one segment of a path."""
+    """Return `text` quoted as one segment of a path."""
     return quote(text, safe="")
 
 
@@ -254,7 +254,7 @@ def _refusal(body: bytes, status: int) -> RequestRefused | SocketForbidden:
 
 
 def _written(problem: Problem, field: FieldProblem) -> str:
-    """Say which part does not fit, where only the API knows its limits."""
+    """Return in words which part of a request is invalid, if only the API knows its limits."""
     if problem.type not in ("invalid-body", "invalid-query"):
         return field.detail
     return f"{field.pointer.lstrip('/?')}: {field.detail}"
@@ -274,7 +274,7 @@ def reachable_socket(paths: Iterable[Path], use: Use) -> Path:
     closed: list[str] = []
     for each in (each for path in paths for each in _in_order(path, use)):
         with socket.socket(socket.AF_UNIX) as knocking:
-            knocking.setblocking(False)  # a full backlog must not hold us up
+            knocking.setblocking(False)  # a full backlog must not block
             try:
                 knocking.connect(str(each))
             except PermissionError:

@@ -117,11 +117,11 @@ async def _run_for(
     `last` receives the status just before the stop, because afterwards no mailbox is watched any more.
     """
     async with asyncio.TaskGroup() as group:
-        happening = group.create_task(meanwhile())
+        background = group.create_task(meanwhile())
         running = group.create_task(serve(site))
         try:
             await asyncio.wait({running}, timeout=seconds)
-            happening.cancel()
+            background.cancel()
             engine = site.service.seat.engine
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_CHANCE):

@@ -1,4 +1,4 @@
-"""Decides from single mailboxes whether Exchange as a whole works, and pauses all visits while it does not."""
+"""Availability of Exchange as a whole, derived from single mailboxes; pauses all visits during an outage."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -27,9 +27,10 @@ from engine.sync.scheduling import Schedule, WakeableTimer
 class ServiceAvailability:
     """State of Exchange as a whole, reported as events when it changes.
 
-    A failure of the service closes it: no visits until `closed_until`, longer each time, and then a single visit tries
-    whether it is over. Whether a failure is one of the service is said by its retry policy; a silent server counts once
-    a second mailbox has it, and denials once every mailbox is denied. `connections` is the number of visits at a time.
+    A failure of the service closes it: no visits until `closed_until`, longer each time, and then a single visit checks
+    whether it works again. The retry policy decides whether a failure is one of the service; a silent server counts
+    once
+    a second mailbox has it, and denials once every mailbox is denied. `connections` is the number of concurrent visits.
     `resync` makes a participant due now, `read_again` makes everybody due within a polling interval.
     """
 
@@ -69,15 +70,15 @@ class ServiceAvailability:
 
     @property
     def closed_until(self) -> datetime | None:
-        """Until when nobody is to be visited, in the past when a single visit may try again; None while it is open."""
+        """The end of the pause, in the past if a single visit may try again; None while it is open."""
         return self._closed_until
 
     async def wait(self, until: datetime) -> None:
-        """Return at `until`, or before if Exchange shows signs of life."""
+        """Wait until `until`, or until Exchange shows signs of life."""
         await self._reopened.wait(until)
 
     def everybody_is_known(self) -> None:
-        """Note that the roster is complete: from now on, a failure of all of them is one of the service."""
+        """Note that all participants are known: from now on, a failure of all of them is one of the service."""
         self._everybody_is_known = True
         self.judge()
 
@@ -91,7 +92,7 @@ class ServiceAvailability:
         self._withheld.pop(guid, None)
 
     def answered(self, guid: str) -> None:
-        """Note that the service answered a visit: it is open, and its pauses begin with the first one again."""
+        """Note that the service answered a visit: it is open, and its pauses start from the first one again."""
         self._closed_until = None
         self._reopened.wake()
         self._silence.succeeded(guid)
@@ -101,7 +102,7 @@ class ServiceAvailability:
         self._compare_works()
 
     def compare(self) -> None:
-        """Report what the source has begun or ceased to say about the service."""
+        """Report new and resolved conditions that the source reports about the service."""
         self._compare_restriction()
         concerns = {type(each): each for each in self._source.concerns}
         for kind in self._concerns.keys() - concerns.keys():

@@ -145,7 +145,7 @@ class Engine:
         )
 
     def _build_parts(self, settings: SiteSettings, store: AcknowledgedPresences, around: SyncContext) -> None:
-        """Build what works on the roster; each part is told what concerns it by callbacks."""
+        """Build the parts that work on the participants; they notify each other by callbacks."""
         self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
         self._read_back = ReadBack(self._roster, self._writer, around)
         self._decider = Decider(
