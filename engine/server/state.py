@@ -247,7 +247,11 @@ MERGED = 0.1
 """Seconds within which changes of the same user or operation become one event."""
 
 STATUS_MERGED = 10
-"""The status is computed in every tenth of these rounds, since it visits all users."""
+"""The status is published in every tenth of these rounds."""
+
+STATUS_OUTDATED = 50
+"""After so many rounds the status is computed again without an event, since it visits all users: a stream that opens
+and an hour that passes are no events."""
 
 ROWS_AT_A_TIME = 500
 
@@ -280,7 +284,7 @@ class ApiState:
         engine.observe(self._observe)
 
     def status(self) -> Status:
-        """Return the current status; while nothing happens, only its times change."""
+        """Return the current status; without an event, what it says of the engine is at most five seconds old."""
         now = self._clock.now()
         if self._status is None:
             self._status = convert.status(self.engine.status(), now, self._started, self.engine.timezone)
@@ -316,6 +320,8 @@ class ApiState:
     async def publish(self) -> None:
         """Publish the newest state until cancelled, merged and in small chunks."""
         for number in itertools.count():
+            if number % STATUS_OUTDATED == 0:
+                self._status = None
             self._publish_round(with_status=number % STATUS_MERGED == 0)
             await self.audit.save(again=number % AUDIT_TRIED_AGAIN == 0)
             await asyncio.sleep(MERGED)

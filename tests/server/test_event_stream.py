@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from engine.api.schema import Actor, AuditEntry, AuditEvent, Topic, UsersEvent
 from engine.server.event_log import ConsumerLagged, Events
 from engine.server.event_stream import TOPICS, StreamTimeouts
-from tests.support.api import NINE, EventReader, ServedEngine, people, served_engine
+from tests.support.api import NINE, EventReader, InstantSource, ServedEngine, people, served_engine
 from tests.support.eventually import eventually
 from tests.support.idle_time import idle_seconds
 
@@ -56,6 +56,19 @@ async def test_a_snapshot_comes_first_and_then_what_happens(tmp_path: Path) -> N
             changes = await collect(reader, "changes", len(USERS))
             assert {change["guid"] for change in changes} == {user.guid for user in USERS}
             assert [b["number"] - a["number"] for a, b in itertools.pairwise(changes)] == [1] * 19
+
+
+async def test_what_changes_without_an_event_is_in_the_status_soon(tmp_path: Path) -> None:
+    source = InstantSource()
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        async with listening(served, "?topics=status") as reader:
+            assert (await reader.next())[1]["status"]["watched"] == 0
+            source.watched |= {f"user{n}@corp.example" for n in range(len(USERS))}
+            while True:
+                [status] = await collect(reader, "status", 1)
+                if status["status"]["watched"] == len(USERS):
+                    break
 
 
 async def test_a_snapshot_and_its_events_make_the_present_state(tmp_path: Path) -> None:
