@@ -187,7 +187,7 @@ async def keep_happening(site: HostileSite) -> None:
         await asyncio.sleep(0.2)
 
 
-def test_every_record_of_the_log_is_one_line(site: HostileSite) -> None:
+async def test_every_record_of_the_log_is_one_line(site: HostileSite) -> None:
     """Where a record tells of a mistake, the lines that lead there are below it, and begin with blanks."""
     lines = lines_of(site.log.getvalue())
     assert not [line for line in lines if harm_in(line)]
