@@ -93,5 +93,5 @@ def waiting(window: LogWindow, failure: str, conditions: FilterConditions) -> st
     if not window.begins or not window.ends:
         return "Searching the log ..."
     if conditions.filter:
-        return "No exchange matches the filter. s suspends it, / changes it."
-    return "No exchange has been captured yet. C starts capturing."
+        return "No entry matches the filter. s suspends it, / changes it."
+    return "Nothing has been captured yet. C starts capturing."

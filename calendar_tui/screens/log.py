@@ -109,7 +109,7 @@ class LogScreen(LogBaseScreen):
         row = self.row()
         found = self.marks.next(row.id if row else 0, step)
         if found is None:
-            self.tell("No exchange is marked; m marks one.")
+            self.tell("No entry is marked; m marks one.")
         elif self.window.position(found) is None:
             self.go_to(found)
         else:
@@ -219,7 +219,7 @@ class LogScreen(LogBaseScreen):
             self.go_to(page.rows[0].id)
         else:
             self.go_to(None)
-            self.tell("No exchange is that recent.")
+            self.tell("No entry is that recent.")
 
     def _open(self, id: str, text: str) -> None:  # noqa: A002 - of a widget
         for each in self.query(FilterLine):

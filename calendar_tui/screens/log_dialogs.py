@@ -106,7 +106,7 @@ class StatisticsScreen(BaseScreen):
 
     def position(self) -> str:
         """Return the filter that selects the entries."""
-        return self._log.conditions.filter or "all exchanges"
+        return self._log.conditions.filter or "all entries"
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Show the entries of the line."""

@@ -201,7 +201,7 @@ class LogEntryScreen(BaseScreen):
     async def action_save(self) -> None:
         """Write the part to a file."""
         side = self._pane.side if self._pane is not None else self._part
-        self.tell(await write_here(f"calendar-exchange-{self._number}-{side}.txt", self._text().encode()))
+        self.tell(await write_here(f"calendar-log-entry-{self._number}-{side}.txt", self._text().encode()))
 
     def _copy(self, text: str, otherwise: str) -> None:
         if text:

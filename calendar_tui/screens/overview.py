@@ -29,7 +29,7 @@ class ProblemScreen(BaseScreen):
         """Update the problem."""
         self.line_view("main").show(problem_document(self.model, self._slug, self.app.size.width))
 
-    def action_exchanges(self) -> None:
+    def action_entries(self) -> None:
         """Show the log entries of the problem."""
         concern = self.model.concern(self._slug)
         self.shell.open_log(*(conditions_of_problem(concern, self.model.users.rows) if concern else ("is:error",)))
@@ -58,7 +58,7 @@ class OverviewScreen(BaseScreen):
         """Return the title."""
         return "calendar-tui"
 
-    def action_exchanges(self) -> None:
+    def action_entries(self) -> None:
         """Show the log entries of the problem or user under the cursor."""
         kind, _, rest = self.line_view("main").cursor_key.partition(":")
         rows = self.model.users.rows

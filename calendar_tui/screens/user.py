@@ -59,7 +59,7 @@ class UserScreen(BaseScreen):
         """Have the calendar read again, or the mailbox looked up."""
         await self.start_operation(lambda engine: engine.begin_for(kind, self.guid))
 
-    def action_exchanges(self) -> None:
+    def action_entries(self) -> None:
         """Show this user's log entries."""
         if self._row is not None:
             self.shell.open_log(*conditions_of_user(self._row))

@@ -203,13 +203,13 @@ def _add_log(commands: SubParsers) -> None:
     )
     actions = log.add_subparsers(dest="action", required=True, metavar="ACTION")
     texts = {
-        "show": ("list exchanges", "Lists exchanges, newest last; or shows one by its number, with its bodies."),
-        "follow": ("show exchanges as they happen", "Shows exchanges as they happen until interrupted."),
+        "show": ("list entries", "Lists entries, newest last; or shows one by its number, with its bodies."),
+        "follow": ("show entries as they are added", "Shows entries as they are added, until interrupted."),
         "stats": ("show statistics", "Shows statistics by operation and code."),
         "diagnose": ("show errors with cause and remedy", "Shows each kind of error with its cause and remedy."),
-        "export": ("write exchanges to a file", "Writes exchanges to a file that only its owner can read."),
-        "on": ("start capturing exchanges", "Starts capturing exchanges: all, or those of some mailboxes."),
-        "off": ("stop capturing exchanges", "Stops capturing exchanges; those captured are kept."),
+        "export": ("write entries to a file", "Writes entries to a file that only its owner can read."),
+        "on": ("start capturing", "Starts capturing requests to Exchange: all, or those for some mailboxes."),
+        "off": ("stop capturing", "Stops capturing; the entries are kept."),
     }
     parsers = declare(actions, texts, _run_log, attached(), export=at_socket())
     for name in ("show", "follow", "stats", "diagnose", "export"):
@@ -222,7 +222,7 @@ def _add_log(commands: SubParsers) -> None:
         "--format", choices=("bundle", "har", "curl"), default="bundle", help="a support bundle (zip), HAR 1.2, or curl"
     )
     export.add_argument("--output", type=Path, metavar="FILE", help="output file, which must not exist yet")
-    export.add_argument("--limit", type=at_least_one, default=1000, metavar="N", help="at most N exchanges (1000)")
+    export.add_argument("--limit", type=at_least_one, default=1000, metavar="N", help="at most N entries (1000)")
     export.add_argument("--persons", action="store_true", help="keep addresses, names and subjects as stored")
     parsers["on"].add_argument("--mailbox", action="append", default=[], metavar="ADDRESS", help="only of this mailbox")
     parsers["on"].add_argument(

@@ -66,7 +66,7 @@ class NotOneExchange(Failure):
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "The number of an exchange is missing"
+    meaning = "The number of an entry is missing"
     remedy = "Give its number, the first column of calendar-engine log show."
 
 

@@ -100,7 +100,7 @@ class LogCommands:
 
     async def _tell_why_nothing(self) -> None:
         state = await self._log.capture()
-        remark("No exchange matches the filter." if state.stored else "No exchange has been captured yet.")
+        remark("No entry matches the filter." if state.stored else "Nothing has been captured yet.")
         for text in palette_of(sys.stderr).printed(capture_document(state, self._zone, room())):
             remark(text)
 
@@ -127,7 +127,7 @@ class LogCommands:
         """Show matching entries as they are stored, until interrupted."""
         after = (await self._log.page(LogQuestion(filter=words, limit=1))).newest
         state = await self._log.capture()
-        remark("Waiting for exchanges; Ctrl+C ends the command." if state.on else NOTHING_CAN_COME)
+        remark("Waiting for entries; Ctrl+C ends the command." if state.on else NOTHING_CAN_COME)
         async for event in log_events(self._client):
             if event.capture is not None and not self._as_json:
                 self._say(capture_document(event.capture, self._zone, room()))
@@ -157,7 +157,7 @@ class LogCommands:
         words = " ".join(options.filter)
         if options.format == "curl":
             if not words.isdecimal():
-                raise NotOneExchange(f"{words!r} is not the number of an exchange")
+                raise NotOneExchange(f"{words!r} is not the number of an entry")
             content = await self._log.curl(words)
         else:
             question = LogExportQuestion(filter=words, limit=options.limit, persons=options.persons)

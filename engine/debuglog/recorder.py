@@ -314,7 +314,7 @@ class Capture:
             without = redacted(taken.exchange, self._redactor, taken.at)
             return kept_of(without, subjects=self._settings.subjects, whose=self.whose)
         except Exception as mistake:
-            self._drop(1, f"{type(mistake).__name__} while processing an exchange")
+            self._drop(1, f"{type(mistake).__name__} while processing an entry")
             return None
 
     def _tell(self, rows: Sequence[EntryRow]) -> None:

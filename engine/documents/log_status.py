@@ -68,11 +68,11 @@ NOT_CAPTURING = " · not capturing"
 
 
 def _kept(state: CaptureState) -> str:
-    return f"{counted(state.stored, 'exchange')} kept, {size(state.bytes)} of {size(state.max_bytes)}"
+    return f"{counted(state.stored, 'entry', 'entries')} kept, {size(state.bytes)} of {size(state.max_bytes)}"
 
 
 def _dropped(state: CaptureState) -> str:
-    return f"✗ {counted(state.dropped, 'exchange')} dropped{': ' if state.trouble else ''}{state.trouble}"
+    return f"✗ {counted(state.dropped, 'entry', 'entries')} dropped{': ' if state.trouble else ''}{state.trouble}"
 
 
 def _capturing(state: CaptureState) -> str:
@@ -114,7 +114,7 @@ def _finding(finding: Finding, width: int) -> Iterator[Line]:
     yield from wrapped(this.meaning, width - 1, "     ")
     yield from wrapped(f"Cause: {this.cause}" if this.cause else "", width - 1, "     ", Role.MUTED)
     yield from wrapped(f"Remedy: {this.remedy}" if this.remedy else "", width - 1, "     ")
-    yield from typed_as_is(this.command, width - 1, "       ", ": open one of these exchanges and press c to copy it")
+    yield from typed_as_is(this.command, width - 1, "       ", ": open one of these entries and press c to copy it")
 
 
 def whole_findings(diagnosis: LogDiagnosis, zone: tzinfo, width: int) -> Document:
@@ -135,7 +135,7 @@ def figures_document(figures: LogStatistics, width: int) -> Document:
 
 
 def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:
-    yield heading(f" Statistics for {counted(figures.count, 'exchange')}, {counted(figures.errors, 'error')}")
+    yield heading(f" Statistics for {counted(figures.count, 'entry', 'entries')}, {counted(figures.errors, 'error')}")
     room = width - 46
     if width >= UNLIMITED:
         room = max(columns(printable(_name(each))) for each in figures.figures) if figures.figures else 0

@@ -46,7 +46,7 @@ async def test_an_exchange_and_a_review_too(tmp_path: Path) -> None:
             await go(shown, ("4", "slash", *"show_subj", "enter"))
             await shown.shows("show_subject")
             await go(shown, ("space", "3"))
-            await shown.shows("300 exchanges kept")
+            await shown.shows("300 entries kept")
         await shown.shows("✗ engine gone")
         await shown.press("enter")
         await shown.eventually(lambda: shown.view.NAME == "exchange")

@@ -29,7 +29,7 @@ async def test_it_follows_what_comes_until_one_looks_elsewhere(tmp_path: Path) -
     async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket) as shown:
         log = await open_log(shown)
         await shown.shows("following")
-        await shown.shows("✓ capturing everybody   300 exchanges kept")
+        await shown.shows("✓ capturing everybody   300 entries kept")
         await logged.served.clock.advance(60)
         logged.capture.take(traced())
         await shown.shows("09:06:00 FindItem")
@@ -102,7 +102,7 @@ async def test_nothing_that_fits_is_said(tmp_path: Path) -> None:
     async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket) as shown:
         await open_log(shown)
         await shown.press("slash", *"op:Nothing", "enter")
-        await shown.shows("No exchange matches the filter.")
+        await shown.shows("No entry matches the filter.")
 
 
 async def test_one_exchange_its_diagnosis_and_its_other_attempts(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ async def test_both_bodies_are_side_by_side_where_there_is_room(tmp_path: Path) 
 async def test_where_there_is_no_room_nothing_of_the_bodies_is_left(tmp_path: Path) -> None:
     async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket, size=(120, 40)) as shown:
         await shown.press("3")
-        await shown.shows("300 exchanges kept")
+        await shown.shows("300 entries kept")
         await shown.press("enter", "tab")
         await shown.shows("<m:FindItemResponse")
         await shown.pilot.resize_terminal(60, 15)
@@ -228,7 +228,7 @@ async def test_errors_and_figures_lead_to_exchanges(tmp_path: Path) -> None:
         await open_log(shown)
         await shown.press("i")
         await shown.shows("✗ ErrorServerBusy  2 times, 1 user: user3@corp.example")
-        await shown.shows("Statistics for 300 exchanges, 3 errors")
+        await shown.shows("Statistics for 300 entries, 3 errors")
         await shown.press("enter")
         await shown.shows("  code:ErrorServerBusy")
         assert shown.grid().count("✗ ErrorServerBusy") == 2
@@ -251,7 +251,7 @@ async def test_capturing_is_switched_on_for_a_mailbox_and_a_time(tmp_path: Path)
 async def test_nothing_is_switched_while_reading_only(tmp_path: Path) -> None:
     async with logged_engine(tmp_path, ews=False) as logged, terminal(logged.socket, read_only=True) as shown:
         await shown.press("3")
-        await shown.shows("No exchange has been captured yet.")
+        await shown.shows("Nothing has been captured yet.")
         await shown.press("C", "enter")
         await shown.shows("Nothing can be changed: the connection is read-only.")
         assert not logged.capture.on
@@ -275,7 +275,7 @@ async def test_exchanges_are_copied_and_exported_for_nobody_else(
         await shown.eventually(lambda: shown.app.clipboard.startswith("curl"), shown.grid)
         await shown.press("tab", "w")
         await shown.shows("Written to")
-        (body,) = found(tmp_path, "calendar-exchange-*-request.txt")
+        (body,) = found(tmp_path, "calendar-log-entry-*-request.txt")
         assert "<m:FindItem" in body.read_text()
         assert {path.stat().st_mode & 0o777 for path in (har, bundle, body)} == {0o600}
 

@@ -34,7 +34,7 @@ async def of_the_log(shown: Terminal) -> dict[str, str]:
     found: dict[str, str] = {}
     await shown.press("3")
     await shown.shows("09:05:00 FindItem")
-    await shown.shows("300 exchanges kept")
+    await shown.shows("300 entries kept")
     found["log"] = shown.grid()
     await shown.press("e", "up", "slash", *"nam:5")
     await shown.shows("there is no field nam")

@@ -46,7 +46,7 @@ class LogRoutes:
         one = "/v1/log/exchanges/{id}"
         return (
             Route("GET", "/v1/log/exchanges", "log", "Exchanges by filter", self._page, LogPage, query=LogQuestion),
-            Route("GET", one, "log_exchange", "One exchange", self._exchange, LogExchange),
+            Route("GET", one, "log_exchange", "One entry", self._exchange, LogExchange),
             self._body_route(f"{one}/request", "log_request", "Its request, or a part", self._request),
             self._body_route(f"{one}/response", "log_response", "Its response, or a part", self._response),
             Route(
@@ -195,7 +195,7 @@ class LogExportRoutes:
                 "GET",
                 "/v1/log/exchanges/{id}/curl",
                 "log_curl",
-                "One exchange as a curl command",
+                "One entry as a curl command",
                 self._curl,
                 media_type=TEXT,
             ),
