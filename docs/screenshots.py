@@ -48,7 +48,7 @@ async def of_the_log() -> None:
         async with logged_engine(Path(name), some_exchanges()) as logged, terminal(logged.socket, size=SIZE) as shown:
             await shown.press("3")
             await shown.shows("09:05:00 FindItem")
-            await shown.shows("300 exchanges kept")
+            await shown.shows("300 entries kept")
             save(shown, "log")
             await shown.press("e")
             await shown.eventually(lambda: "✓ ok" not in shown.grid())
