@@ -1,4 +1,4 @@
-"""Connections are accepted so that none is lost, whenever the wait for them is called off."""
+"""Accepted connections are never lost, even if the wait for them is cancelled."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Everybody who waits is woken once, and nobody for what happened before."""
+"""All waiting tasks are woken once, and none for an earlier notification."""
 
 import asyncio
 from datetime import timedelta

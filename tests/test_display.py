@@ -1,4 +1,4 @@
-"""What comes from outside does nothing to a terminal or a log but to be seen, and stays as it is for programs."""
+"""Text from outside affects neither a terminal nor a log, and is unchanged for programs."""
 
 import unicodedata
 

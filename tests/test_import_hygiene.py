@@ -1,4 +1,4 @@
-"""What each program really loads: the engine no user interface, the terminal program nothing of the engine's inside."""
+"""What each program imports: the engine no user interface, the terminal program nothing of the engine's internals."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a package is built from is named with its hashes, and is what pyproject.toml asks for."""
+"""The lock file has hashes for everything, and matches pyproject.toml."""
 
 import re
 import tomllib

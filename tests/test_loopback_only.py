@@ -1,4 +1,4 @@
-"""The guard of conftest.py works: a test that forgets to be local is stopped before a packet leaves."""
+"""The guard in conftest.py stops tests that connect beyond loopback."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Quiescence comes when all that is under way has had its effect, and not before."""
+"""Quiescence is reached when everything in progress has had its effect, and not before."""
 
 import asyncio
 import ssl

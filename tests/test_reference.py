@@ -1,4 +1,4 @@
-"""The generated pages of docs/ are what the code says now."""
+"""The generated pages in docs/ are up to date."""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The client against the real API, and against what is not quite the API."""
+"""Tests of the API client against the real API, and against invalid servers."""
 
 import asyncio
 import os
@@ -97,7 +97,7 @@ def test_a_socket_of_others(tmp_path: Path) -> None:
 
 
 class Watched:
-    """A session, and everything that its model went through."""
+    """A session, and all states of its model."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.model = Model(lambda: datetime.now(UTC))

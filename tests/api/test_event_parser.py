@@ -1,4 +1,4 @@
-"""However the bytes are cut, the events are the same."""
+"""The event parser returns the same events however the bytes are split."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The API and the terminal program find the same people for the same words, in the same order."""
+"""API and terminal program find the same users for the same words, in the same order."""
 
 from datetime import UTC, datetime
 from random import Random

@@ -1,4 +1,4 @@
-"""A simulated Exchange in a process of its own, so that a client's CPU time is its own."""
+"""A simulated Exchange in a separate process, so that its CPU time is not counted."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 async def serve(mailboxes: int, appointments: int, first_day: date, directory: Path) -> None:
-    """Say the EWS URL on standard output, then serve until standard input ends."""
+    """Print the EWS URL to standard output, then serve until standard input ends."""
     authority = CertificateAuthority()
     authority.ca_file(directory)
     world = generate(mailboxes, appointments, first_day, BERLIN)
@@ -42,7 +42,7 @@ class Server:
 
 @contextlib.contextmanager
 def served(mailboxes: int, appointments: int, first_day: date, directory: Path) -> Iterator[Server]:
-    """Run the server in its process."""
+    """Context manager that runs the server in a separate process."""
     sizes = (str(mailboxes), str(appointments), first_day.isoformat())
     command = [sys.executable, "-m", __name__, *sizes, str(directory)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""The local API with 10,000 users: how long an answer takes, at rest and while everybody's calendar is read anew."""
+"""Benchmark of the local API with 10,000 users: response times at rest and during a resync of all."""
 
 import asyncio
 import http.client
@@ -29,7 +29,7 @@ SEARCH_LIMIT = 0.003
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket, in a process of its own."""
+    """HTTP over a Unix socket, in a separate process."""
 
     def __init__(self, path: str) -> None:
         super().__init__("localhost")

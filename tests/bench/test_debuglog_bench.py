@@ -1,4 +1,4 @@
-"""What the debug log costs: inserting, asking a million exchanges, and capturing at full load or not at all."""
+"""Benchmark of the debug log: inserting, querying a million entries, and the cost of capturing."""
 
 import asyncio
 import sqlite3
@@ -62,7 +62,7 @@ timezone = "Europe/Berlin"
 
 
 def an_answer() -> bytes:
-    """A FindItem of twenty appointments, 11 kB, as it is on the wire."""
+    """A FindItem response with twenty appointments, 11 kB."""
     item = (
         '<t:CalendarItem><t:ItemId Id="AAMkAD{0:060}" ChangeKey="DwAAABYAAAC"/><t:Sensitivity>Normal</t:Sensitivity>'
         "<t:Start>2026-03-02T08:{0:02}:00Z</t:Start><t:End>2026-03-02T09:00:00Z</t:End>"
@@ -128,7 +128,7 @@ def test_a_hundred_thousand_exchanges_are_inserted_in_seconds(tmp_path: Path) ->
 
 @pytest.fixture(scope="module")
 def million(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A million exchanges, put in by hand: 10,000 users, each thousandth an error."""
+    """A log with a million entries: 10,000 users, every thousandth entry an error."""
     directory = tmp_path_factory.mktemp("million")
 
     async def fill() -> Path:
@@ -192,7 +192,7 @@ def ask(connection: sqlite3.Connection, question: str, now: datetime) -> None:
 
 
 def typical(work: Callable[[], object], times: int = 15) -> float:
-    """The median of several runs, in seconds, after one that warms the cache."""
+    """Return the median of several runs in seconds, after one that warms the cache."""
     work()
     measured = []
     for _ in range(times):
@@ -203,7 +203,7 @@ def typical(work: Callable[[], object], times: int = 15) -> float:
 
 
 class InstantLink:
-    """A PBX that has everybody and confirms every presence."""
+    """A PBX that has all users and confirms every presence."""
 
     def __init__(self, on_event: Callable[[PbxEvent], None]) -> None:
         self._on_event = on_event
@@ -238,7 +238,7 @@ class Exchangeable:
 
 @asynccontextmanager
 async def running_engine(server: Server, directory: Path, trace: Trace) -> AsyncIterator[Engine]:
-    """A whole engine that reads its calendars from `server`, in another process, while `trace` looks on."""
+    """A whole engine that reads calendars from `server`, in another process, and reports to `trace`."""
     clock = SteadyClock(generate(0, 0, MONDAY, BERLIN).instant("08:00"))
     settings = read_settings(SITE.format(url=server.url, ca_file=server.ca_file), default_zone=BERLIN)
     database = Database(directory / "state")

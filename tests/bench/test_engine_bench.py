@@ -1,4 +1,4 @@
-"""The engine by itself at its largest: 10,000 users with 20 appointments each, source and link answering at once."""
+"""Benchmark of the engine alone: 10,000 users with 20 appointments each, with instant servers."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""What the initial load costs, side by side with exchangelib: the same FindItem of the same server, impersonated.
+"""Benchmark of the initial load against exchangelib: the same FindItem on the same server, impersonated.
 
 Goal: an eighth of exchangelib's CPU time, and sooner done. The server is a process of its own; both log in by NTLM
 over the same number of connections.

@@ -1,4 +1,4 @@
-"""10,000 users: how long their copy takes, and what happens when all of them change within one second."""
+"""Benchmark of 10,000 users: the initial copy, and a change of all of them within one second."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How fast the log opens and answers keys with a million exchanges in it, and a large body is laid out."""
+"""Benchmark of the log screen with a million entries, and of laying out a large body."""
 
 import asyncio
 import time
@@ -56,7 +56,7 @@ def tell(what: str, taken: Taken) -> None:
 
 
 def multiply(path: Path, times: int) -> None:
-    """Write every exchange that many times, each later than the one before."""
+    """Write every entry that many times, each later than the previous one."""
     connection = open_to_write(path)
     columns = "ms, operation, who, outcome, status, error, part, attempt, lane, sent, received"
     numbers = f"WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {times - 1})"
@@ -72,7 +72,7 @@ def multiply(path: Path, times: int) -> None:
 
 
 async def answered(shown: Terminal, key: str, condition: Callable[[], bool]) -> Taken:
-    """Press a key and return what it took until its effect is there."""
+    """Press a key, and return the time until its effect is visible."""
     begun, busy = time.perf_counter(), time.process_time()
     shown.app.simulate_key(key)
     while not condition():
@@ -83,7 +83,7 @@ async def answered(shown: Terminal, key: str, condition: Callable[[], bool]) -> 
 
 
 def changed(shown: Terminal) -> Callable[[], bool]:
-    """Return what tells whether the picture is another one, with rows in it."""
+    """Return a function that returns whether the screen has changed and shows rows."""
     before = shown.grid()
     return lambda: shown.grid() != before and isinstance(shown.view, LogScreen) and bool(shown.view.window.rows)
 

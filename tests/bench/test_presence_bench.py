@@ -1,4 +1,4 @@
-"""How long it takes to decide the presences of a large site (goal: 10,000 users in one second on one core)."""
+"""Benchmark of the presence rules (goal: 10,000 users in one second on one core)."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""From a change of the settings to the presences in the PBX, over the real socket and both simulators."""
+"""Benchmark from a change of the settings to the presences in the PBX, over the real socket."""
 
 import time
 from datetime import date

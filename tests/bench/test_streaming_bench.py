@@ -1,4 +1,4 @@
-"""How long a calendar change takes to the PBX (goal: 300 ms at the 99th percentile, beside the debounce)."""
+"""Benchmark from a calendar change to the PBX (goal: 300 ms at the 99th percentile, plus the debounce)."""
 
 import asyncio
 import random
@@ -81,7 +81,7 @@ async def _all_are_heard(company: Company) -> None:
 
 
 async def _changes(company: Company, confirmed: dict[str, float]) -> list[float]:
-    """Have meetings begin now, one after the other; return the seconds until the PBX confirmed each presence."""
+    """Let meetings begin, one after the other; return the seconds until the PBX confirmed each presence."""
     chance = random.Random(4)
     begun = {}
     for person in company.world.people:

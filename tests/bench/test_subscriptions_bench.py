@@ -1,4 +1,4 @@
-"""The Exchange side of the engine at its largest: 10,000 subscriptions in 50 streams."""
+"""Benchmark of 10,000 subscriptions in 50 streams."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What the terminal program costs: time to the first picture, memory, bytes to the terminal, and time for a key."""
+"""Benchmark of the terminal program: start-up, memory, bytes sent to the terminal, and response to a key."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Secrets as servers and programs write them, made by standard libraries and by hand: nothing of it is the product's.
+"""Secrets as servers and programs encode them, made by standard libraries and by hand, not by the product.
 
 `FORMS` are ways in which a secret that is known may stand in a body; `SHAPES` are ways in which programs name one that
 nobody knows. Each is a function of a random secret.
@@ -111,7 +111,7 @@ def _mixed_percent(secret: str, random: Random) -> bytes:
 
 
 def _mixed(secret: str, random: Random) -> bytes:
-    """Return it as a careless program writes it: each special character in another way."""
+    """Return a text with each special character escaped in a different way, as by a careless program."""
     ways = (_decimal, _hexadecimal, _named)
     return "".join(
         random.choice(ways)(character, random) if _special(character) else character for character in secret
@@ -205,14 +205,14 @@ def unknown(random: Random) -> "Unknown":
 
 @dataclass(frozen=True)
 class Unknown:
-    """A secret, and the parts that may be nowhere."""
+    """A secret, and its parts that must not occur anywhere."""
 
     text: str
     words: tuple[str, ...]
 
     @property
     def plain(self) -> str:
-        """Return it without signs, as a token is."""
+        """Return it without special characters, like a token."""
         return "".join(self.words)
 
 

@@ -1,4 +1,4 @@
-"""Let a company work for ten simulated days, and see that the engine holds no more at the end than at first.
+"""Soak campaign: a site runs for ten simulated days, and the engine must not grow.
 
 Real engine and simulators over real sockets; the time is that of `idle_time`. People enter, move and delete
 appointments all day, streams run out, days and the daylight saving time (29 March) change. Each sample is taken with
@@ -43,7 +43,7 @@ FIRST = 2
 
 @dataclass(frozen=True)
 class Sample:
-    """What is held at a time."""
+    """The resources in use at a time."""
 
     megabytes: float
     objects: int
@@ -60,7 +60,7 @@ class Sample:
 
 
 def sample(directory: Path) -> Sample:
-    """Count what is held now."""
+    """Count the resources in use."""
     gc.collect()
     rooms = (str(type(each).__module__) for each in gc.get_objects())
     ours = sum(room.startswith("engine.") and not room.startswith("engine.simulator") for room in rooms)
@@ -77,7 +77,7 @@ def sample(directory: Path) -> Sample:
 
 
 def growth(samples: list[Sample]) -> list[str]:
-    """Return what is more than it was at first."""
+    """Return the resources that have grown since the start."""
     first, later = samples[:FIRST], samples[FIRST:]
     bounds = {
         "megabytes": max(each.megabytes for each in first) + MORE_MEMORY,
@@ -95,7 +95,7 @@ def growth(samples: list[Sample]) -> list[str]:
 
 
 async def work(stage: Stage, length: timedelta) -> None:
-    """Let people work with their calendars for a time."""
+    """Let people edit their calendars for a while."""
     weights = [weight for weight, _ in STEPS]
     until = stage.steady.now() + length
     while stage.steady.now() < until:
@@ -106,7 +106,7 @@ async def work(stage: Stage, length: timedelta) -> None:
 
 
 async def soak(loop: IdleLoop, directory: Path, seed: int, length: timedelta, samples: int) -> list[Sample]:
-    """Return what was held in the course of that time. Raises `Violation`."""
+    """Run the site and return the resources in use over time. Raises `Violation`."""
     stage = Stage(loop, directory, random.Random(seed), poll=POLL)
     taken: list[Sample] = []
     await stage.open()
@@ -130,7 +130,7 @@ async def soak(loop: IdleLoop, directory: Path, seed: int, length: timedelta, sa
 
 
 def run(seed: int, length: timedelta, samples: int = SAMPLES) -> list[Sample]:
-    """Soak in a loop and a directory of its own."""
+    """Run the campaign in its own event loop and directory."""
     directory = Path(tempfile.mkdtemp(prefix="soak-"))
     try:
         with asyncio.Runner(loop_factory=IdleLoop) as runner:
@@ -142,7 +142,7 @@ def run(seed: int, length: timedelta, samples: int = SAMPLES) -> list[Sample]:
 
 
 def main() -> int:
-    """Read the arguments, run, and print the figures; 1 when something grew."""
+    """Parse the arguments, run, and print the figures; return 1 if something has grown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)))

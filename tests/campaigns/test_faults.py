@@ -1,4 +1,4 @@
-"""A short slice of `make faults`: the driver itself works, and so does what it drives."""
+"""A short run of `make faults`."""
 
 import pytest
 

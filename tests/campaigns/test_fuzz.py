@@ -1,4 +1,4 @@
-"""A short slice of `make fuzz`."""
+"""A short run of `make fuzz`."""
 
 import asyncio
 from random import Random

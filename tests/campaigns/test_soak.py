@@ -1,4 +1,4 @@
-"""A short slice of `make soak`, and that it would notice."""
+"""A short run of `make soak`, and a proof that it would detect growth."""
 
 from dataclasses import replace
 from datetime import timedelta

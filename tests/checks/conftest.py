@@ -1,4 +1,4 @@
-"""A simulated company whose every request is validated."""
+"""A simulated site whose requests are all validated."""
 
 from collections.abc import AsyncIterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""Climbs the ladders to a simulated company, with settings that need not be right."""
+"""Helpers to run checks against a simulated site, with any settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 
 
 class Climbed:
-    """The rungs by name."""
+    """The steps of a check by name."""
 
     def __init__(self, rungs: Sequence[CheckStep], reported: Sequence[CheckStep]) -> None:
         assert list(rungs) == list(reported)
@@ -36,7 +36,7 @@ class Climbed:
         return all(rung.outcome is not StepOutcome.FAILED for rung in self.rungs.values())
 
     def fell_at(self, name: str) -> CheckStep:
-        """Return the rung that broke, after which nothing was tried."""
+        """Return the failed step, after which all steps were skipped."""
         [broken] = [rung for rung in self.rungs.values() if rung.outcome is StepOutcome.FAILED]
         assert broken.name == name, broken
         assert broken.failure is not None

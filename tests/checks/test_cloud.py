@@ -1,4 +1,4 @@
-"""The ladder to Exchange Online: a token comes first."""
+"""Tests of the check of Exchange Online, which starts with a token."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The dry runs over everybody: who has a mailbox and who has none, and what the calendars would show."""
+"""Tests of the checks of all users: their mailboxes, and the presences from their calendars."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

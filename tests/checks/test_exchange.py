@@ -1,4 +1,4 @@
-"""The ladder to Exchange, whole and broken at each of its rungs."""
+"""Tests of the check of Exchange: passing, and failing at each step."""
 
 from datetime import date
 from pathlib import Path

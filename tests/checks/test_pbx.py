@@ -1,4 +1,4 @@
-"""The ladder to the PBX, whole and broken at each of its rungs."""
+"""Tests of the check of the PBX: passing, and failing at each step."""
 
 import ssl
 from pathlib import Path

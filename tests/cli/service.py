@@ -1,4 +1,4 @@
-"""`calendar-engine run` as a process of its own."""
+"""`calendar-engine run` in a separate process."""
 
 import os
 import subprocess

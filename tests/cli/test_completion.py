@@ -1,4 +1,4 @@
-"""What completes the command line: a shell loads it, and it knows what the parser knows."""
+"""The completion scripts load in a shell, and complete what the parser accepts."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""`calendar-engine config` and `secret`: the same words whether or not an engine runs."""
+"""Tests of `calendar-engine config` and `secret`, with and without a running engine."""
 
 import asyncio
 import io

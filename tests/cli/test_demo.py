@@ -1,4 +1,4 @@
-"""The demo as `make demo` runs it without a terminal: what it prints and whether it went well."""
+"""Tests of the demo as `make demo` runs it without a terminal: output and exit status."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What the demo prints, line by line."""
+"""Tests of the output of the demo, line by line."""
 
 import codecs
 from datetime import UTC, datetime

@@ -1,5 +1,5 @@
-"""Names, groups, subjects and texts of servers that would do something to a terminal: seen in every command, and in
-none does a byte of them reach it. What programs read is what it was."""
+"""Names, subjects and server texts with control characters are harmless in the output of every command and in the
+log."""
 
 import asyncio
 import io
@@ -68,7 +68,7 @@ async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
 
 
 async def said(served: ServedEngine, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Run a command as another program would, in a thread of this one."""
+    """Run a command in a thread of this process, and return its output."""
     command = [*arguments, "--socket", str(served.socket)]
     capsys.readouterr()
     status = await asyncio.to_thread(main, command)

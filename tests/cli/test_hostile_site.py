@@ -1,4 +1,4 @@
-"""A PBX and an Exchange that write harm into whatever they can write: no command lets it reach a terminal or a log."""
+"""Servers that send control characters everywhere: no command lets them reach a terminal or a log."""
 
 import asyncio
 import itertools
@@ -89,7 +89,7 @@ def lines_of(text: str) -> list[str]:
 
 
 async def said(site: HostileSite, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, str]:
-    """Return what a command prints, as another program would get it; it runs in a thread of this one."""
+    """Run a command in a thread of this process, and return its output."""
     capsys.readouterr()
     status = await asyncio.to_thread(main, [*arguments, "--socket", str(site.socket)])
     out, err = capsys.readouterr()
@@ -180,7 +180,7 @@ async def test_what_happens_is_shown_without_it(endless: str, site: HostileSite)
 
 
 async def keep_happening(site: HostileSite) -> None:
-    """Have an appointment moved to and fro, for as long as nobody has seen it."""
+    """Move an appointment back and forth until cancelled."""
     world = site.company.world
     for end in itertools.cycle(("11:00", "10:00")):
         world.put(address(WELL), hostile_item(world, f"09:00-{end}"))

@@ -1,4 +1,4 @@
-"""`calendar-engine log` as separate processes against a real socket."""
+"""Tests of `calendar-engine log` in separate processes over a real socket."""
 
 import asyncio
 import json

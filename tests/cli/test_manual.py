@@ -1,4 +1,4 @@
-"""calendar-engine(8) and the parser are the same, looked at from either side, whatever commands there are."""
+"""calendar-engine(8) describes exactly the commands and options of the parser."""
 
 import asyncio
 import re

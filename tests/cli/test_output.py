@@ -1,4 +1,4 @@
-"""Where the output cannot be written, or nobody reads on, a command ends in a word, not in a traceback."""
+"""If the output cannot be written, or its reader has gone, a command ends with a message and no traceback."""
 
 import io
 import subprocess

@@ -1,4 +1,4 @@
-"""The set-up as a dialogue: what is asked, and what becomes of what is typed."""
+"""Tests of the set-up dialogue: its questions, and the handling of the input."""
 
 import pytest
 

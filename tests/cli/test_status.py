@@ -1,4 +1,4 @@
-"""The commands that ask a running engine, as separate processes against a real socket."""
+"""Tests of the commands that query a running engine, in separate processes over a real socket."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Names of any script stand in columns, no row is wider than the terminal, and what may be copied is whole."""
+"""Names in any script are aligned in columns, and no line is wider than the terminal."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

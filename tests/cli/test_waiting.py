@@ -1,4 +1,4 @@
-"""No command waits without saying what for, and every one ends on Ctrl+C, without a traceback."""
+"""Every command reports what it is waiting for, and ends on Ctrl+C without a traceback."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ user = "svc@corp.example"
 
 @asynccontextmanager
 async def interrupted(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[str]]]:
-    """Begin a command, which is interrupted at the end of the context and has ended then; give what it said."""
+    """Context manager that runs a command, interrupts it at the end, and collects its output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -54,7 +54,7 @@ async def interrupted(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess
 
 
 async def heard(process: asyncio.subprocess.Process, words: str) -> None:
-    """Return when it said this on standard error."""
+    """Wait until the command has printed this on standard error."""
     assert process.stderr is not None
     async with asyncio.timeout(PATIENCE):
         async for line in process.stderr:
@@ -64,7 +64,7 @@ async def heard(process: asyncio.subprocess.Process, words: str) -> None:
 
 
 async def close_exchange(served: ServedEngine) -> None:
-    """Have Exchange pause log-ins, as after two that were refused."""
+    """Pause log-ins to Exchange, as after two refusals."""
     served.source.failures |= {
         f"{user.name}@corp.example": LoginRefused("log-ins are paused", retry_after=900) for user in USERS
     }

@@ -1,4 +1,4 @@
-"""The pauses between tries, and the counters of failures in a row."""
+"""Tests of the pauses between retries, and of counting consecutive failures."""
 
 from datetime import timedelta
 from random import Random

@@ -1,4 +1,4 @@
-"""Readers of TOML and JSON: whatever somebody writes, within bounds of size, depth and time, and with one failure."""
+"""The TOML and JSON parsers stay within limits of size, depth and time for any input, with one exception type."""
 
 import time
 from contextlib import suppress

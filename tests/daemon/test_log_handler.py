@@ -1,4 +1,4 @@
-"""What reaches the log: one clean line a record, and of libraries nothing that somebody has sent."""
+"""The log has one clean line per record, and no received data in the records of libraries."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What blocks in threads holds nothing up, the end of the program least of all."""
+"""Blocking calls in threads delay nothing, not even the exit of the program."""
 
 import asyncio
 import socket

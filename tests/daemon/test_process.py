@@ -1,4 +1,4 @@
-"""What others may learn of a process that knows passwords, and what it may open; looked at from one of its own."""
+"""Tests of memory protection and file descriptor limits, in a separate process."""
 
 import json
 import resource

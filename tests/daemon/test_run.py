@@ -1,4 +1,4 @@
-"""`calendar-engine run` with what people get wrong: a clear word, and it waits until that is put right."""
+"""`calendar-engine run` with invalid input: a clear message, and it waits for a correction."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`calendar-engine run` with its local API, as a service manager sees it."""
+"""`calendar-engine run` with its local API, as a service manager runs it."""
 
 import signal
 import subprocess

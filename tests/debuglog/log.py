@@ -1,4 +1,4 @@
-"""A debug log in a directory, and what is in it."""
+"""A debug log in a directory, with entries."""
 
 import asyncio
 import sqlite3
@@ -31,7 +31,7 @@ class OpenLog:
     clock: ManualClock
 
     async def take(self, *exchanges: HttpRecord) -> None:
-        """Have exchanges captured, and wait until they are written, or dropped."""
+        """Capture requests, and wait until they are written or dropped."""
         before = self._done()
         for exchange in exchanges:
             self.capture.take(exchange)
@@ -48,7 +48,7 @@ class OpenLog:
 def make_capture(
     directory: Path, settings: DebugLogSettings, clock: Clock, secrets: Iterable[str] = (PASSWORD,)
 ) -> Capture:
-    """Return a capture that is still to be opened."""
+    """Return a capture that is not opened yet."""
     capture = Capture(directory, clock)
     capture.add_secrets(Secret(each) for each in secrets)
     capture.apply(settings)

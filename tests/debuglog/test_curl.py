@@ -1,4 +1,4 @@
-"""An exchange as a command for curl: a shell reads it as it was, and nothing in it does anything to a terminal."""
+"""The curl command reproduces a request exactly, and contains nothing harmful to a terminal."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Indented XML is the same XML: nothing but white space between elements is different."""
+"""Indented XML is the same XML, except for white space between elements."""
 
 import re
 

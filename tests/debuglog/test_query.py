@@ -1,4 +1,4 @@
-"""What a filter finds in the database is what it says, and a cursor neither loses nor repeats anything."""
+"""Filters find exactly the matching entries in the database, and cursors neither skip nor repeat any."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""Capturing never holds anybody up: what cannot be kept is dropped and counted, whatever the disk does."""
+"""Capturing never delays requests: what cannot be stored is dropped and counted, whatever the disk does."""
 
 import asyncio
 import base64

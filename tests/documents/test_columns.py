@@ -1,4 +1,4 @@
-"""The width of a text is that which the terminal program draws, letter by letter."""
+"""The width of a text is the one that the terminal program draws."""
 
 import unicodedata
 

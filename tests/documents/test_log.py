@@ -1,4 +1,4 @@
-"""Entries of the debug log: their columns, and where their time went."""
+"""Tests of the lines for debug log entries: their columns and their waterfall."""
 
 from datetime import UTC
 

@@ -1,4 +1,4 @@
-"""Errors and figures: what each line says, and the filter that it leads to, which fits its exchanges."""
+"""Tests of errors and figures: their lines, and filters that find exactly their entries."""
 
 from datetime import UTC, datetime
 

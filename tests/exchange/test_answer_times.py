@@ -1,4 +1,4 @@
-"""Slow is said late and taken back late, and never of a handful of answers."""
+"""Slowness is reported late, withdrawn late, and never for a few answers."""
 
 from engine.exchange.ews.client import KEPT, KEPT_SECONDS, LEAST, AnswerTimes
 

@@ -1,4 +1,4 @@
-"""How many requests a server gets at once, whatever happens to them."""
+"""Tests of the number of concurrent requests to a server, whatever their outcomes."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Every known error has a meaning, a cause and a remedy, from the table that decides what is done about it."""
+"""Every known error has a meaning, a cause and a remedy, from the table that decides the reaction."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What administrators are told is made from the policy, printed for every failure of Exchange."""
+"""The descriptions for administrators are made from the retry policy, printed for every failure of Exchange."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The ration holds whatever is asked, and hurts nobody who asks for little."""
+"""The rate limit holds for any sequence of requests, and does not affect moderate use."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

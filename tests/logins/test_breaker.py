@@ -1,4 +1,4 @@
-"""What the circuit breaker remembers of a log-in whose task is cancelled: the truth, as far as it is known."""
+"""The circuit breaker records the outcome of a log-in whose task is cancelled, as far as it is known."""
 
 import asyncio
 import threading

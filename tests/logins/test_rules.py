@@ -1,4 +1,4 @@
-"""How often a log-in may be tried: no policy that locks after five within 15 minutes to a day is met."""
+"""The limits on log-ins stay below every policy that locks after five within 15 minutes to a day."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise

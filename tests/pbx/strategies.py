@@ -1,4 +1,4 @@
-"""How properties are tested here, and messages as a peer gone mad might send them: known names, values of any type."""
+"""Hypothesis settings, and strategies for arbitrary messages: known names, values of any type."""
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A link and a simulated PBX, joined over a real socket."""
+"""A link and a simulated PBX, connected over a real socket."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""Whoever comes to the port without being the PBX: bounded in number, time and size, and nothing to find there."""
+"""Connections that do not log in are limited in number, time and size, and get nothing."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The pauses between connections."""
+"""Tests of the pauses between connections."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The certificate that is shown to a PBX that connects: made, kept, renewed, or the administrator's own."""
+"""Tests of the certificate for a connecting PBX: made, kept, renewed, or the administrator's own."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""The link against a simulated PBX: log-in, users, presence."""
+"""The link against a simulated PBX: log-in, users and presence."""
 
 import asyncio
 

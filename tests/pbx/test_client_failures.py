@@ -1,4 +1,4 @@
-"""Every way in which a connection may not come about, or end, by its name."""
+"""Every way in which a connection can fail or end, by its name."""
 
 import asyncio
 import gc

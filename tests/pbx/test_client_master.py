@@ -1,4 +1,4 @@
-"""The link proves that it speaks to the master PBX, with the rights it needs, before anything can be written."""
+"""The link proves that it is connected to the master PBX, with the necessary rights, before anything is written."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the link does when connections break, and when it is stopped."""
+"""Tests of reconnecting, and of stopping."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Deadlines of one connection."""
+"""Tests of the deadlines of one connection."""
 
 from datetime import timedelta
 

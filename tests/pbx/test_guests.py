@@ -1,4 +1,4 @@
-"""Who may be at the port without having logged in, and who makes room: numbers only."""
+"""Tests of the admission limits: numbers only."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whether the PBX is still there: pings, silence, and connections that end in the middle of something."""
+"""Detection of a PBX that no longer responds: pings, silence, and connections that end at any point."""
 
 import asyncio
 

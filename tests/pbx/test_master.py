@@ -1,4 +1,4 @@
-"""Whether it is the right PBX."""
+"""Tests of recognising the master PBX."""
 
 import pytest
 

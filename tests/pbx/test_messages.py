@@ -1,4 +1,4 @@
-"""Reading and writing messages: nothing a peer sends may raise anything but a named failure."""
+"""Anything that a peer sends raises at most a named failure."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Presence as messages."""
+"""Tests of presence messages."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The session's log-in and what it makes of messages at any time."""
+"""Tests of the session: its log-in, and the handling of messages at any time."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""The user table's copy: start, rows, changes, and that it follows whatever the PBX does."""
+"""Tests of the copy of the user table: start, rows, and changes in any order."""
 
 import pytest
 from hypothesis import given, settings

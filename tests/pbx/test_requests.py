@@ -1,4 +1,4 @@
-"""Requests in flight, without a socket."""
+"""Tests of requests in flight, without a socket."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The PBX connects to us: log-in, users and presence over a connection that it opened, and who is used."""
+"""The PBX connects to the engine: log-in, users and presence, and which connection is used."""
 
 import asyncio
 import ssl

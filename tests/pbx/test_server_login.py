@@ -1,4 +1,4 @@
-"""The log-in of a PBX that connects to us: the published vectors, and whatever else may come."""
+"""The log-in of a PBX that connects to the engine: published vectors, and arbitrary messages."""
 
 import contextlib
 import hashlib

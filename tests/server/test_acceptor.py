@@ -1,4 +1,4 @@
-"""The sockets under attack: whoever opens connections, or sends what is no HTTP, costs a bounded little."""
+"""The sockets under attack: clients that open connections or send invalid HTTP use limited resources."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Which connections there may be at once, and which gives way: numbers only."""
+"""Tests of the connection limits, and of which connection is closed: numbers only."""
 
 from dataclasses import dataclass, field
 

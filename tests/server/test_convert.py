@@ -1,4 +1,4 @@
-"""Fields of the same name go over, at every depth; a field that the source lacks is a mistake, not a default."""
+"""Fields of the same name are converted at every depth; a missing field is an error, not a default."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The event stream: a snapshot first, then numbers without gaps; who comes back misses nothing, who dawdles leaves."""
+"""The event stream: a snapshot, then numbers without gaps; reconnecting misses nothing, slow clients are dropped."""
 
 import itertools
 import socket

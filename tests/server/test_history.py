@@ -1,4 +1,4 @@
-"""What is remembered of each user: bounded, and longer than a link to the PBX lasts."""
+"""The history of users is limited, and outlasts connections to the PBX."""
 
 from pathlib import Path
 

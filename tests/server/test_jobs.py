@@ -1,4 +1,4 @@
-"""Work that runs beside everything else: how it progresses, ends, is called off, and what a mistake in it does."""
+"""Tests of background jobs: progress, end, cancellation, and internal errors."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The debug log over the local API: found, shown, explained, switched, followed and handed out."""
+"""The debug log over the local API: found, shown, explained, switched, followed and exported."""
 
 import io
 import json

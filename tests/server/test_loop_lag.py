@@ -1,4 +1,4 @@
-"""The lag of the loop: measured, told in status and metrics, and named where it stays too long."""
+"""The lag of the event loop is measured, shown in status and metrics, and reported if it stays high."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""calendar-engine-api(7): its examples are run as they are printed, and it knows every request there is."""
+"""calendar-engine-api(7): its examples work as printed, and it describes every request."""
 
 import asyncio
 import os

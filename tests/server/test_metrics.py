@@ -1,4 +1,4 @@
-"""The metrics keep the names, kinds and labels that dashboards and alerts have."""
+"""The metrics keep their names, types and labels, on which dashboards and alerts depend."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The port for Prometheus: measurements on loopback, and nothing else."""
+"""The port for Prometheus serves metrics on loopback, and nothing else."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the routes are the same, looked at from either side."""
+"""The OpenAPI document and the routes correspond."""
 
 import importlib
 from pathlib import Path

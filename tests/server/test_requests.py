@@ -1,4 +1,4 @@
-"""Requests that are wrong, hostile or never finished: a clear answer, and nobody else notices."""
+"""Invalid, hostile and incomplete requests get a clear answer, and affect nobody else."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What each request answers, over the real sockets."""
+"""Tests of every request, over the real sockets."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The OpenAPI document is kept: made-up requests over the real socket, and every answer as it promises."""
+"""Generated requests over the real socket get answers that conform to the OpenAPI document."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The sockets: who may use them, what is in their way, and what systemd hands over."""
+"""The sockets: their rights, files in their way, and sockets passed by systemd."""
 
 import os
 import socket

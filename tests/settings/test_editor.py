@@ -1,4 +1,4 @@
-"""Changing values in the text of a settings file: what is set is set, and every other byte stays."""
+"""Changing values in a settings file: the values are set, and every other byte stays."""
 
 import tomllib
 from pathlib import Path

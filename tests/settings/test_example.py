@@ -1,4 +1,4 @@
-"""The example file: it can be read as it is, and shows every key there is with its default."""
+"""The example file is valid, and shows every key with its default."""
 
 import re
 import tomllib

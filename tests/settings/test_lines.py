@@ -1,4 +1,4 @@
-"""Line numbers: whatever a person writes around a value, its line is found."""
+"""Line numbers are right, whatever is written around a value."""
 
 import pytest
 from hypothesis import given

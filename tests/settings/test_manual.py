@@ -1,4 +1,4 @@
-"""calendar-engine.toml(5): every key is there with its words, default and availability, and no other key is."""
+"""calendar-engine.toml(5) describes exactly the keys with their words, defaults and availability."""
 
 import re
 from dataclasses import MISSING

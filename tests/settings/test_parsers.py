@@ -1,4 +1,4 @@
-"""Values: what each parser makes of them, and what it refuses."""
+"""Tests of the parsers of values: what they accept and refuse."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The settings file as a whole: what it means, and that every mistake in it is told at once."""
+"""The settings file as a whole: its meaning, and that all its problems are reported at once."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The state machine of the set-up: nothing that was typed is lost, and nothing secret is ever in it."""
+"""The state machine of the set-up loses no input, and contains no secret."""
 
 from typing import Any
 from zoneinfo import ZoneInfo

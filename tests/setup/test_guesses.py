@@ -1,4 +1,4 @@
-"""What a machine gives away: a language that there are words for, a place where somebody lives, or nothing."""
+"""Tests of guessing language and time zone from those of the machine."""
 
 from zoneinfo import ZoneInfo
 

@@ -1,4 +1,4 @@
-"""Certificates made on the spot satisfy a client that verifies, and only for the names they were made for."""
+"""Generated certificates are accepted by a verifying client, only for their names."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""The gate behaves as IIS does: a log-in belongs to one connection, and messages out of turn lead nowhere."""
+"""The gate behaves like IIS: a log-in belongs to one connection, and messages out of order are refused."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""The simulated PBX, spoken to by hand over a real socket."""
+"""The simulated PBX, with hand-written messages over a real socket."""
 
 import asyncio
 import hashlib

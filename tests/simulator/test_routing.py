@@ -1,4 +1,4 @@
-"""Names lead to loopback, keep their Host header, and nothing else exists."""
+"""Names are routed to loopback and keep their Host header; other names do not exist."""
 
 import pytest
 from aiohttp import ClientConnectorDNSError, ClientSession, TCPConnector, web

@@ -1,4 +1,4 @@
-"""kill -9 while it is written down who changed what: nothing that was acknowledged is lost."""
+"""kill -9 while the audit log is written loses nothing that was acknowledged."""
 
 import asyncio
 import itertools

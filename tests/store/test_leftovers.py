@@ -1,4 +1,4 @@
-"""What a process that was killed left behind goes at the next start, and nothing that is somebody else's, or in use."""
+"""The next start removes the files of a killed process, and none that are in use or belong to others."""
 
 import asyncio
 import fcntl

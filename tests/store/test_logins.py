@@ -1,4 +1,4 @@
-"""Log-ins are remembered over restarts, and in memory while the disk fails; a secret cannot be read out of them."""
+"""Log-ins are recorded over restarts, and in memory while the disk fails; secrets cannot be recovered from them."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

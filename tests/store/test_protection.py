@@ -1,4 +1,4 @@
-"""Nothing is opened in a state directory that others can write, and no secret is used by settings of others."""
+"""A state directory that others can write is not opened, and settings that others can write get no secret."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted, bound to their key, and never overwritten by what cannot read them."""
+"""Stored secrets are encrypted, bound to their key, and never overwritten with another key."""
 
 import os
 import stat

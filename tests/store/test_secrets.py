@@ -1,4 +1,4 @@
-"""Passwords: which source wins, what protects the file, and that nothing of it is ever quoted."""
+"""Tests of the sources of secrets: precedence, protection of the file, and that secrets are never quoted."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""A company on a Monday morning, which services are set up for."""
+"""A company on a Monday morning, for tests that set up a service."""
 
 from collections.abc import AsyncIterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""Who changed what is on the disk before the answer, and what is rare is not forgotten for what is done often."""
+"""The audit log is on disk before the answer, and rare entries are not displaced by frequent ones."""
 
 import asyncio
 import sqlite3

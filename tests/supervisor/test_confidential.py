@@ -1,4 +1,4 @@
-"""Somebody else's address is told on the socket that may change things, and on no other."""
+"""Addresses of other people appear only on the socket that allows changes."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A disk that is full, read only, broken or gone: presences go on from memory, and the status says what is not kept."""
+"""With a full, read-only or failing disk, presences go on from memory, and the status shows what is not saved."""
 
 import shutil
 import sqlite3

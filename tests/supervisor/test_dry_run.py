@@ -1,4 +1,4 @@
-"""Whoever looks at a dry run, wherever and however, is told that nothing is written, and what would be."""
+"""A dry run is visible everywhere, with what would be written."""
 
 import asyncio
 import json

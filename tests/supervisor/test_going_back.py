@@ -1,4 +1,4 @@
-"""Versions of the settings are remembered, and gone back to: by hand, and by themselves where nobody confirms them."""
+"""Versions of the settings are kept, and rolled back by hand, or automatically without a confirmation."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What would clear more than half of all presences is held until it is confirmed, wherever it comes from."""
+"""A change that would clear more than half of all presences is held until confirmed, whatever its cause."""
 
 import re
 from pathlib import Path

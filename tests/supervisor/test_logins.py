@@ -1,4 +1,4 @@
-"""Log-ins of a whole service: engine, probes and set-up together never lock the account, and everybody is told."""
+"""Engine, checks and set-up together never lock an account, and pauses are reported."""
 
 import asyncio
 from pathlib import Path

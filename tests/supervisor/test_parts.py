@@ -1,4 +1,4 @@
-"""Every part of the engine, with a mistake planted in it: the others go on, it is told, and the part works again."""
+"""An internal error in any part of the engine is reported, affects no other part, and the part recovers."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

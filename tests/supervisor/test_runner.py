@@ -1,4 +1,4 @@
-"""An engine that fails makes room for another: never two at once, no start and no end waits for it."""
+"""A failed engine is replaced: never two at once, and neither start nor stop waits for it."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""Secrets over the API of a running service: they go in, have their effect, and are seen nowhere."""
+"""Secrets stored over the API of a running service take effect, and are never returned."""
 
 import logging
 from datetime import date

@@ -1,4 +1,4 @@
-"""Settings are changed while the engine runs: over the real socket, with both simulators."""
+"""Settings are changed while the engine runs, over the real socket and with both simulators."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The settings file under the engine: edited by hand, unreadable, on a full disk, of other encodings, or a link."""
+"""The settings file of a running engine: edited, unreadable, on a full disk, in other encodings, or a link."""
 
 import os
 import stat

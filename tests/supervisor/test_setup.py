@@ -1,4 +1,4 @@
-"""The guided set-up over the API: answers, checks on both simulators, and putting it into force."""
+"""The guided set-up over the API: answers, checks on both simulators, and applying."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""Probes and previews of a running service: over its API, and as commands."""
+"""Checks and previews of a running service, over its API and as commands."""
 
 import json
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""An engine whose source and link answer at once, and its API on real sockets."""
+"""An engine with instant source and link, and its API on real sockets."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ show_subject = true
 
 
 class InstantSource(Unwatched):
-    """One appointment for everybody, from nine to ten; others by the address. `failures` are raised instead.
+    """A source with one appointment for everybody, from nine to ten, and others by address; raises `failures`.
 
     Mailboxes are found at `url`; those of `watched` addresses are watched; `tell` is how their changes are told.
     """
@@ -101,7 +101,7 @@ class InstantSource(Unwatched):
 
 
 class InstantLink:
-    """Every presence is confirmed."""
+    """A link on which every presence is confirmed."""
 
     def __init__(self, on_event: Callable[[PbxEvent], None], users: Sequence[User]) -> None:
         self._on_event = on_event
@@ -170,7 +170,7 @@ class ServedEngine:
 
 
 class Workshop:
-    """Makes engines that ask `source`, and links that know `users`; `asks` as `served_engine` has it.
+    """Makes engines with `source`, and links with `users`; for `asks` see `served_engine`.
 
     `pauses` is the clock by which their parts pause.
     """
@@ -253,7 +253,7 @@ async def served_engine(
 
 
 async def an_exchange(served: ServedEngine, **changes: Any) -> None:
-    """Have an exchange captured and written down."""
+    """Capture a request, and wait until it is written."""
     captured = served.log.capture.status().captured
     served.log.capture.take(traced(**changes))
     await eventually(lambda: served.log.capture.status().captured > captured)

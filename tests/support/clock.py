@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that moves only when a test moves it."""
 
 import asyncio
 import heapq
@@ -27,7 +27,7 @@ class ManualClock:
 
     @property
     def next_alarm(self) -> datetime | None:
-        """The earliest instant somebody waits for."""
+        """The earliest instant that a task is waiting for."""
         while self._sleepers and self._sleepers[0][2].done():
             heapq.heappop(self._sleepers)
         return self._sleepers[0][0] if self._sleepers else None

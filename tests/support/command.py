@@ -1,4 +1,4 @@
-"""A command of `calendar-engine`, run as a process of its own."""
+"""A command of `calendar-engine` in a separate process."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ async def command(*arguments: str, **environment: str) -> Ended:
 
 
 async def begun(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
-    """Return a command that has begun and may go on for ever."""
+    """Start a command that may run forever, and return it."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

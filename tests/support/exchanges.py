@@ -1,4 +1,4 @@
-"""Exchanges as the HTTP client tells of them."""
+"""Records of requests as the HTTP client reports them."""
 
 from typing import Any
 
@@ -25,14 +25,14 @@ _USUAL = HttpRecord(
 
 
 def traced(**changes: Any) -> HttpRecord:
-    """Return an exchange with some things different."""
+    """Return a record of a request, with some fields replaced."""
     return replace(_USUAL, **changes)
 
 
 def answered(
     code: str, *, mailbox: str = "user1@corp.example", operation: str = "FindItem", **changes: Any
 ) -> HttpRecord:
-    """Return an exchange about a mailbox ("" for none) that was answered with a response code."""
+    """Return a record of a request for a mailbox ("" for none), answered with a response code."""
     about = f"<m:PrimarySmtpAddress>{mailbox}</m:PrimarySmtpAddress>" if mailbox else ""
     request = f"<m:Envelope>{about}<m:Body><m:{operation}/></m:Body></m:Envelope>".encode()
     response = f"<m:Envelope><m:ResponseCode>{code}</m:ResponseCode></m:Envelope>".encode()

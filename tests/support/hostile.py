@@ -1,4 +1,4 @@
-"""Texts as somebody would give them who wants to do something to a terminal or a log, and users who are called so."""
+"""Texts with control characters, and users with such names."""
 
 import unicodedata
 from datetime import timedelta
@@ -30,7 +30,7 @@ USERS = [
 
 
 def hostile_source() -> InstantSource:
-    """Return a source with a hostile appointment for everybody, of whom the last has no mailbox."""
+    """Return a source with a hostile appointment for everybody; the last user has no mailbox."""
     source = InstantSource()
     day = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject=NAME)
     source.calendars = {f"user{number}@corp.example": (day,) for number in range(3)}
@@ -39,10 +39,10 @@ def hostile_source() -> InstantSource:
 
 
 def harm_in(text: str) -> list[str]:
-    """Return what in one line would do more than be seen; line feeds and tabs count."""
+    """Return the harmful characters of one line, including line feeds and tabs."""
     return [letter for letter in text if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
 
 
 def harm_in_lines(text: str) -> list[str]:
-    """The same for an output of many lines."""
+    """Return the harmful characters of an output with many lines."""
     return harm_in(text.replace("\n", ""))

@@ -1,4 +1,4 @@
-"""A site where whoever may write something writes harm: both simulators over real sockets, the real engine, its API."""
+"""A site with control characters in everything that servers send: simulators, engine and API."""
 
 import asyncio
 import io
@@ -64,7 +64,7 @@ def user_name(name: str) -> str:
 
 
 def hostile_world() -> World:
-    """Return a company in which nothing is called as it should be."""
+    """Return a company with hostile names everywhere."""
     people = []
     for name in EVERYBODY:
         mailbox = None if name in (UNKNOWN, OTHER_TWIN) else address(name)
@@ -96,7 +96,7 @@ def hostile_item(world: World, at: str = "09:00-10:00") -> CalendarItem:
 
 
 def plant(company: Company) -> None:
-    """Have both servers say harm in whatever they can say."""
+    """Make both servers send harmful texts wherever they can."""
     for user in company.pbx.users:
         named = msgspec.structs.replace(
             user, h323=user_name(user.h323), groups=(NAME,), config=NAME, node=NAME, e164=NAME, h323_email=False
@@ -130,7 +130,7 @@ class HostileSite:
     records: list[logging.LogRecord]
 
     async def settled(self) -> None:
-        """Wait until everybody was read, or is known to have a problem."""
+        """Wait until every calendar was read, or has a problem."""
         seat = self.site.service.seat
         await eventually(lambda: seat.engine is not None)
         assert seat.engine is not None
@@ -139,7 +139,7 @@ class HostileSite:
         await self._written_down()
 
     async def _written_down(self) -> None:
-        """Wait until the debug log has all that was exchanged, which is written in turn."""
+        """Wait until the debug log has written everything."""
         capture, rows = self.site.premises.exchanges.capture, list[EntryRow]()
         capture.observe(rows.extend)
         capture.take(traced(failure=NAME))
@@ -148,7 +148,7 @@ class HostileSite:
 
 @contextmanager
 def logging_to(stream: io.StringIO) -> Iterator[list[logging.LogRecord]]:
-    """Have all that is logged written as `calendar-engine run` does, and yield the records."""
+    """Context manager that logs as `calendar-engine run` does, and returns the records."""
     records: list[logging.LogRecord] = []
 
     class Handler(LogHandler):

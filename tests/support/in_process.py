@@ -1,4 +1,4 @@
-"""The simulated Exchange without sockets: the same site, faults and ledger, behind the engine's face of HTTP."""
+"""The simulated Exchange without sockets, behind the engine's HTTP interface."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ class Hanging:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: when, for whom (the impersonated mailbox, or the anchor), and by what name."""
+    """One request: its time, its mailbox (impersonated, or the anchor), and its operation."""
 
     at: datetime
     mailbox: str

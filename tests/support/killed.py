@@ -1,4 +1,4 @@
-"""A process that is killed in the middle of its work."""
+"""A process that is killed while it works."""
 
 import contextlib
 import multiprocessing
@@ -14,7 +14,7 @@ Work = Callable[[Path, "Connection[int, Any]"], None]
 
 
 def killed_at_work(work: Work, directory: Path, enough: int) -> int:
-    """Have a process of its own do `work`, and kill it (SIGKILL) as soon as it has told of so much.
+    """Run `work` in a separate process, and kill it (SIGKILL) after it has reported some progress.
 
     Through the connection it tells how much it has done so far; returns the last that it told.
     """

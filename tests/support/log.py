@@ -1,4 +1,4 @@
-"""A log in memory that answers as the API does: rows that fit, by cursors."""
+"""A log in memory that answers like the API."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,7 @@ def log_row(id: int, **changed: object) -> LogRow:  # noqa: A002
 
 
 class MemoryLog:
-    """Rows with the ids 1 to `count`; with the filter `even` those of even ids fit."""
+    """A log with the ids 1 to `count`; the filter `even` selects even ids."""
 
     def __init__(self, count: int) -> None:
         self.count = count

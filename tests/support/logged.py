@@ -1,4 +1,4 @@
-"""An engine with a debug log, and exchanges to put into it."""
+"""An engine with a debug log, and entries to put into it."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ ANSWER = (
 
 
 def kept(number: int, **changed: object) -> LogEntry:
-    """One exchange, `number` seconds after nine; what is given of its row, bodies or request id is otherwise."""
+    """Return an entry, `number` seconds after nine; the given fields replace the defaults."""
     row: dict[str, object] = {
         "id": number,
         "at": (NINE + timedelta(seconds=number)).timestamp(),
@@ -65,17 +65,17 @@ def kept(number: int, **changed: object) -> LogEntry:
 
 
 def whose(user: int) -> dict[str, object]:
-    """The part of a row that says whom it is about."""
+    """Return the fields of a row for its mailbox and user."""
     return {"mailbox": f"user{user}@corp.example", "user": f"User Number {user}"}
 
 
 def failed(number: int, code: str, **changed: object) -> LogEntry:
-    """One exchange that Exchange answered with an error."""
+    """Return an entry that Exchange answered with an error."""
     return kept(number, status=500, codes=(code,), error=True, **changed)
 
 
 def some_exchanges(count: int = 300) -> list[LogEntry]:
-    """Mostly well; a busy server answered at the third attempt, and one mailbox may not be read."""
+    """Return entries: mostly successes, one request that succeeded at the third attempt, and a denied mailbox."""
     special = {
         280: failed(280, "ErrorServerBusy", request_id="busy", mailbox="user3@corp.example", user="User Number 3"),
         283: failed(
@@ -90,7 +90,7 @@ def some_exchanges(count: int = 300) -> list[LogEntry]:
 
 
 def traced(request_id: str = "new") -> HttpRecord:
-    """One exchange as the HTTP client hands it over."""
+    """Return an entry as the record of the HTTP client."""
     return HttpRecord(
         request_id=request_id,
         method="POST",
@@ -109,7 +109,7 @@ def traced(request_id: str = "new") -> HttpRecord:
 
 
 def fill(directory: Path, exchanges: Iterable[LogEntry]) -> None:
-    """Put exchanges into the debug log that an engine in `directory` will open."""
+    """Write entries to the debug log that an engine in `directory` will open."""
     directory.mkdir(parents=True, exist_ok=True)
     store = LogStore(directory / FILE)
     store.open()

@@ -1,4 +1,4 @@
-"""A server that has only TLS from before 1.2: whatever greets it is answered with an alert, or hung up on."""
+"""A server that supports only TLS before 1.2."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ PROTOCOL_VERSION_ALERT = bytes((21, 3, 1, 0, 2, 2, 70))
 
 @contextlib.asynccontextmanager
 async def old_tls(*, resets: bool = False) -> AsyncIterator[int]:
-    """Give the port; with `resets` it hangs up without a word, as Windows does."""
+    """Context manager that returns the port; with `resets` it closes connections without an alert, as Windows does."""
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)

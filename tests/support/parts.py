@@ -1,4 +1,4 @@
-"""A running engine with everything that `calendar-engine run` has beside it, and mistakes to plant in it."""
+"""A running engine with everything that `calendar-engine run` adds, and internal errors to inject."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ OPERATOR = Actor(uid=0, pid=1)
 
 @dataclass
 class Place:
-    """A running engine with everything that `calendar-engine run` has beside it."""
+    """A running engine with everything else that `calendar-engine run` starts."""
 
     site: Daemon
     workshop: Workshop
@@ -50,12 +50,12 @@ class Place:
 
     @property
     def language(self) -> str:
-        """That of the settings in force, "" as long as there are none."""
+        """The language of the settings in force, "" if there are none."""
         settings = self.site.service.settings
         return settings.presence.language if settings else ""
 
     async def ask(self, path: str, socket: Path | None = None) -> str:
-        """Return the answer, however often it has to be asked for."""
+        """Return the answer, repeating the request if necessary."""
         connector = aiohttp.UnixConnector(str(socket)) if socket else aiohttp.TCPConnector()
         base = "http://localhost" if socket else f"http://127.0.0.1:{self.metrics_port}"
         async with aiohttp.ClientSession(base, connector=connector) as session:
@@ -81,7 +81,7 @@ class Place:
         return language
 
     def begin_operation(self) -> Callable[[], object]:
-        """Begin one, and return how to tell whether it is done."""
+        """Start an operation, and return a function that returns whether it is done."""
 
         async def work(progress: Callable[[int, int], None]) -> None:
             progress(1, 0)
@@ -91,7 +91,8 @@ class Place:
         return lambda: any(each.id == key and each.state == "done" for each in operations.all())
 
     async def everything_works(self) -> None:
-        """Calendar to presence, the local API at both sockets, metrics, operations, and the settings file."""
+        """Check that everything works: presences, the API on both sockets, metrics, operations, and the settings
+        file."""
         await eventually(lambda: self.site.service.seat.engine in self.workshop.engines[-1:])
         await eventually(lambda: self.link.has_told_users)
         newcomer = next(self.newcomers)

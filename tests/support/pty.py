@@ -1,4 +1,4 @@
-"""A program on a real pseudo-terminal, and what it drew there."""
+"""A program on a real pseudo-terminal, and its screen."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8
 
 
 class PseudoTerminal:
-    """The side of the pseudo-terminal where an administrator sits."""
+    """The administrator's side of the pseudo-terminal."""
 
     def __init__(self, master: int, columns: int, rows: int, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -34,7 +34,7 @@ class PseudoTerminal:
         self.started = self._loop.time()
 
     def read(self) -> None:
-        """Take what the program wrote."""
+        """Process the output of the program."""
         with contextlib.suppress(BlockingIOError):
             try:
                 data = os.read(self._master, 65536)
@@ -48,7 +48,7 @@ class PseudoTerminal:
                 self.processor_time = self._processor_time()
 
     def text(self) -> str:
-        """The picture."""
+        """The text on the screen."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     def press(self, keys: str) -> None:
@@ -60,7 +60,7 @@ class PseudoTerminal:
         self.process.send_signal(28)  # SIGWINCH
 
     def hang_up(self) -> None:
-        """Go away as a lost connection does."""
+        """Hang up, like a lost connection."""
         if self._master < 0:
             return
         self._loop.remove_reader(self._master)
@@ -88,7 +88,7 @@ class PseudoTerminal:
             return False
 
     def is_in_order(self) -> bool:
-        """Tell whether the terminal echoes and edits lines, and shows what was there before the program."""
+        """Return whether the terminal echoes and edits lines again, and shows its previous content."""
         modes = termios.tcgetattr(self._master)[3]
         is_own_picture = self.received.rfind(b"\x1b[?1049h") > self.received.rfind(b"\x1b[?1049l")
         return bool(modes & termios.ECHO and modes & termios.ICANON) and not is_own_picture
@@ -98,7 +98,7 @@ class PseudoTerminal:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def children(self) -> list[int]:
-        """The processes that the program started and that are still there."""
+        """The child processes of the program that still exist."""
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(child) for child in listed.split()]
 
@@ -146,17 +146,17 @@ async def on_terminal(
 
 
 def is_running(process: int) -> bool:
-    """Tell whether there is such a process."""
+    """Return whether there is such a process."""
     return Path(f"/proc/{process}").exists()
 
 
 def _take_terminal() -> None:
-    """Let standard input be the terminal that this process is hung up with."""
+    """Make standard input the controlling terminal of this process."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _readable(data: bytes) -> bytes:
-    """Leave out what pyte does not know: the keyboard protocol of kitty would be drawn as text."""
+    """Remove what pyte does not support: it would draw the keyboard protocol of kitty as text."""
     for unknown in (b"\x1b[>1u", b"\x1b[<u", b"\x1b[?2026$p", b"\x1b[?2048$p"):
         data = data.replace(unknown, b"")
     return data

@@ -1,4 +1,4 @@
-"""Quiescence: nothing is left to do in a test's event loop, so that only the passing of time could bring anything.
+"""Quiescence: nothing is left to do in a test's event loop, so that only the passing of time has an effect.
 
 What a test says has not happened would have happened by then, however slow the machine is.
 """

@@ -1,4 +1,4 @@
-"""A service over simulators: settings and secrets come and go, and its API is asked over the real socket."""
+"""A service on simulators, whose settings and secrets change, with its API on the real socket."""
 
 import asyncio
 import tomllib
@@ -73,7 +73,7 @@ class ServedService:
         return [each["trouble"]["type"] for each in (await self.get("/v1/status"))["concerns"]]
 
     async def settled(self) -> None:
-        """Wait until there is an engine and the PBX shows what it ought to."""
+        """Wait until an engine runs and the PBX shows the right presences."""
         await eventually(lambda: self.service.seat.engine is not None)
         assert self.service.seat.engine is not None
         async with asyncio.timeout(PATIENCE):
@@ -81,7 +81,7 @@ class ServedService:
 
 
 def changes_of(text: str) -> dict[str, Any]:
-    """Return all that a settings file sets as changes of an empty one."""
+    """Return the settings of a file as changes of an empty one."""
     return {f"{table}.{key}": value for table, keys in tomllib.loads(text).items() for key, value in keys.items()}
 
 
@@ -95,7 +95,7 @@ async def running_service(
     with_secrets: bool = True,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[ServedService]:
-    """Run a service whose settings file has `text`, or is not there; secrets are stored, or in `environment`."""
+    """Run a service with a settings file of `text`, or without one; secrets are stored, or in `environment`."""
     file = directory / "etc" / "calendar-engine.toml"
     if text is not None:
         file.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A site at work: its service, its debug log, and its API on a real socket."""
+"""A running daemon: its service, its debug log, and its API on a real socket."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,13 +12,13 @@ from engine.server.sockets import open_sockets
 
 
 async def once(_: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Keep a part as long as it makes no mistake, where there is no service that does more."""
+    """Run a part without restarting it after an internal error."""
     await run()
 
 
 @asynccontextmanager
 async def serving(site: Daemon, socket: Path, patience: StreamTimeouts | None = None) -> AsyncIterator[None]:
-    """Serve `site` at `socket` for as long as the context lasts."""
+    """Context manager that serves `site` at `socket`."""
     exchanges = site.premises.exchanges
     async with exchanges.opened():
         with open_sockets(socket, None, {}) as doors:

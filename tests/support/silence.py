@@ -1,4 +1,4 @@
-"""A machine that is gone without a word: its end of a connection hears nothing any more, and so answers nothing."""
+"""A machine that has vanished: its end of a connection receives and answers nothing."""
 
 import asyncio
 import ctypes
@@ -24,7 +24,7 @@ class _Program(ctypes.Structure):
 
 
 async def fall_silent(transport: asyncio.BaseTransport | None) -> None:
-    """Drop every packet that comes to this end of a connection, acknowledgements and probes of the system included.
+    """Drop every packet that arrives at this end of a connection, including acknowledgements and keep-alive probes.
 
     What was sent has arrived by then: this end would send it again and again, which is a sign of life.
     """
@@ -35,5 +35,5 @@ async def fall_silent(transport: asyncio.BaseTransport | None) -> None:
 
 
 def unacknowledged(descriptor: int) -> int:
-    """Return how many bytes were sent and not acknowledged yet (SIOCOUTQ of tcp(7))."""
+    """Return the number of bytes sent and not acknowledged yet (SIOCOUTQ of tcp(7))."""
     return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)

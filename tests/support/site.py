@@ -1,4 +1,4 @@
-"""A company in miniature: both simulators over real sockets, the real engine, and calendar time moved by hand."""
+"""A small site: both simulators over real sockets, the real engine, and calendar time moved by hand."""
 
 import asyncio
 import functools
@@ -54,7 +54,7 @@ class Site:
             await self.engine.settled()
 
     async def happens(self, kind: type[T], where: Callable[[T], bool] = lambda _: True) -> T:
-        """Wait for something to be reported, since the beginning."""
+        """Wait for an event, including earlier ones."""
         return (await eventually(lambda: [each for each in self.happenings if isinstance(each, kind) and where(each)]))[
             0
         ]
@@ -67,7 +67,7 @@ class Site:
         return self.company.pbx.calendar_presence(person.guid)
 
     def expected(self, person: Person) -> Presence:
-        """What decide() makes of the simulated calendar itself; nothing for whoever's calendar cannot be read."""
+        """Return the presence by the simulated calendar itself; none if the calendar cannot be read."""
         if person.mailbox is None or not person.may_impersonate:
             return Presence()
         now = self.clock.now()
@@ -76,7 +76,7 @@ class Site:
         return decide(truth, self.settings.presence, now).presence
 
     def wrong(self) -> dict[str, tuple[Presence, Presence]]:
-        """Whoever the PBX shows something else for than the calendar says: shown, expected."""
+        """Return the users whose presence is wrong, with the shown and the expected one."""
         pairs = {p.name: (self.shown(p), self.expected(p)) for p in self.company.world.people}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -89,7 +89,7 @@ async def running_engine(
     tables: Mapping[str, Mapping[str, Any]],
     network_clock: Clock | None = None,
 ) -> AsyncIterator[Site]:
-    """Run an engine against a company that is there already; `tables` go into its settings file.
+    """Run an engine with an existing company; `tables` go into its settings file.
 
     Pauses of seconds between attempts pass quickly, unless a `network_clock` is given.
     """
@@ -116,7 +116,7 @@ async def running_engine(
 
 @asynccontextmanager
 async def tasks_of(engine: Engine) -> AsyncIterator[None]:
-    """Let an engine run for as long as the context lasts."""
+    """Context manager that runs an engine."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(engine.run())
         yield

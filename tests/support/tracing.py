@@ -1,4 +1,4 @@
-"""Somebody who looks on at the HTTP client and remembers everything."""
+"""A trace that records everything the HTTP client reports."""
 
 from dataclasses import dataclass, field
 

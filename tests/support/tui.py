@@ -1,4 +1,4 @@
-"""The terminal program against an engine on a real socket, without a terminal."""
+"""The terminal program with an engine on a real socket, without a terminal."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +27,7 @@ DESIGN_SIZE = (80, 24)
 
 
 class Terminal:
-    """What a test does with the program, and what it sees."""
+    """Controls the program, and returns its screen."""
 
     def __init__(self, app: CalendarApp, pilot: Pilot[None]) -> None:
         self.app = app
@@ -48,7 +48,7 @@ class Terminal:
         await self.pilot.pause()
 
     async def click(self, text: str) -> None:
-        """Click on the first place that this text is at."""
+        """Click on the first occurrence of a text."""
         for y, row in enumerate(self.grid().splitlines()):
             if text in row:
                 await self.pilot.click(offset=(cell_len(row[: row.index(text)]), y))
@@ -90,7 +90,7 @@ async def terminal(
 
 @asynccontextmanager
 async def served_site(world: World, directory: Path, clock: ManualClock) -> AsyncIterator[tuple[Site, Path]]:
-    """A whole site with simulators, and the socket of its API."""
+    """Context manager of a whole site with simulators, and the socket of its API."""
     async with running_site(world, directory, clock, presence={"show_subject": True}) as site:
         with open_sockets(directory / "engine.sock", None, {}) as doors:
             async with asyncio.TaskGroup() as group:

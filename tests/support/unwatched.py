@@ -1,4 +1,4 @@
-"""The part of a calendar source that hears nothing: its mailboxes have to be read regularly."""
+"""The part of a calendar source without notifications, whose mailboxes are polled."""
 
 import asyncio
 

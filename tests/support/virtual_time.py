@@ -1,4 +1,4 @@
-"""An event loop whose time passes all at once whenever nothing is left to do: an hour of waiting takes no time.
+"""An event loop with virtual time: waiting takes no time once nothing is left to do.
 
 For what runs within one process and on no socket; whoever waits for something that never comes is told so.
 """
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class _Leaping(selectors.DefaultSelector):
-    """Lets the time pass that it is asked to wait for."""
+    """A selector that lets time pass instead of waiting."""
 
     passed = 0.0
 
@@ -36,7 +36,7 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """Implements `Clock` by the time of the loop that runs when it is made."""
+    """Implements `Clock` by the time of the event loop that is running when it is created."""
 
     def __init__(self, start: datetime = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)) -> None:
         self._start = start

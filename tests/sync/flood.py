@@ -1,4 +1,4 @@
-"""Everybody changes at once: the writer, the real link and the simulated PBX, with what was seen of pace and memory."""
+"""All users change at once: the writer with the real link and the simulated PBX, with pace and memory."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ IN_FLIGHT = 10
 
 @dataclass(frozen=True)
 class Flood:
-    """What was seen. `busiest_second` is the most writes within any second of network time."""
+    """The figures of a flood. `busiest_second` is the most writes within any second of network time."""
 
     writes: int
     wrong: int
@@ -97,5 +97,5 @@ async def flood(users: int, per_second: float, speed: float, directory: Path) ->
 
 
 def busiest(instants: Sequence[datetime], span: timedelta) -> int:
-    """Return how many of the instants, which are in order, lie within one `span` at most."""
+    """Return the maximum number of the ordered instants within one `span`."""
     return max(number + 1 - bisect_left(instants, instant - span) for number, instant in enumerate(instants))

@@ -1,4 +1,4 @@
-"""When a mailbox that is not found is gone, and when it is the directory that finds nothing."""
+"""Tests of when a missing mailbox counts as gone, and when the directory is at fault."""
 
 from datetime import UTC, datetime, timedelta
 

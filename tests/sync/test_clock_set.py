@@ -1,4 +1,4 @@
-"""The wall clock is set while the engine runs, as on a machine that gets the right time only after it has started."""
+"""The wall clock is set while the engine runs, as on a machine that synchronises after its start."""
 
 from datetime import date, timedelta
 from pathlib import Path

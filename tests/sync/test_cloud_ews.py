@@ -1,4 +1,4 @@
-"""The whole engine on Exchange Online: tokens, impersonation, and what happens when Microsoft switches EWS off."""
+"""The whole engine on Exchange Online: tokens, impersonation, and the end of EWS."""
 
 import logging
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A dry run does everything but SetPresence, and shows what would have been written."""
+"""A dry run does everything except SetPresence, and shows what would be written."""
 
 from datetime import date
 from pathlib import Path

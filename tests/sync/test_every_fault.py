@@ -1,6 +1,5 @@
-"""Whatever Exchange answers, for as long as it does: nobody is asked more often than the ration allows, and where
-trouble lasts hardly more often than in good days. All faults of the simulator, a quarter of an hour of each, in
-virtual time."""
+"""For every fault of Exchange: no mailbox is requested more often than the rate limit allows, and the engine
+recovers."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -74,7 +73,7 @@ class Run:
     all_are_watched: bool
 
     def busiest_minute(self) -> int:
-        """The most requests for one mailbox within a minute."""
+        """Return the maximum number of requests for one mailbox within a minute."""
         by_mailbox: dict[str, list[datetime]] = defaultdict(list)
         for each in self.asked:
             by_mailbox[each.mailbox].append(each.at)
@@ -100,7 +99,7 @@ def run(
     healthy_minutes: float = 0,
     **exchange: object,
 ) -> Run:
-    """Let some people be read while something goes wrong, from the beginning or after some minutes."""
+    """Read some calendars during a fault, from the start or after some minutes."""
 
     async def main() -> Run:
         world, clock = generate(PEOPLE, 1, date(2026, 3, 2), ZoneInfo("Europe/Berlin")), VirtualClock()
@@ -153,7 +152,7 @@ def told(calendars: CalendarScheduler, address: str, urgency: Priority) -> None:
 
 
 def befalling(effect: Effect, operation: str) -> Callable[[InProcessExchange], object]:
-    """An effect for all requests of an operation; connections that hang end, so that it befalls new ones too."""
+    """Set an effect for all requests of an operation; hanging connections end, so that it affects new ones too."""
 
     def befalls(server: InProcessExchange) -> None:
         server.faults.add(effect, operation=operation)

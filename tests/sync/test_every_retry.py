@@ -1,5 +1,5 @@
-"""What is done about a failure is what its row says: for each of them the simulator makes the fault, and the next
-requests come when the policy, which administrators are told in words, has them come. In virtual time."""
+"""The reaction to every failure is that of its row: the simulator makes the fault, and the next requests are
+compared."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Every failure by its name, and the rest goes on."""
+"""Every failure is reported by its name, and everything else goes on."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -60,7 +60,7 @@ async def recovery(site: Site, side: Side) -> None:
 
 
 async def much_later(site: Site, network_clock: ManualClock) -> None:
-    """Let hours pass until Exchange works again."""
+    """Advance time by hours until Exchange works again."""
     for _ in range(200):
         if site.engine.status().exchange.works:
             break

@@ -1,4 +1,4 @@
-"""Everybody changes within one second, over the real link: the pace is kept, and only the newest value is worth it."""
+"""All users change within one second over the real link: the pace is kept, and only the newest value is written."""
 
 from pathlib import Path
 

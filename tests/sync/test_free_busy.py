@@ -1,4 +1,4 @@
-"""The whole engine with times and states alone: because the settings say so, or because nobody may be impersonated."""
+"""The whole engine with free/busy only, because of the settings or because impersonation is denied."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ def company(tmp_path: Path, clock: ManualClock) -> Company:
 
 
 def by_free_busy(site: Site, person: Person) -> Presence:
-    """What decide() makes of times and states alone."""
+    """Return the decision by times and states only."""
     if person.mailbox is None:
         return Presence()
     now = site.clock.now()

@@ -1,4 +1,4 @@
-"""What passes within the hour takes nobody out for a day: one mailbox, all mailboxes, the directory, autodiscover."""
+"""Temporary faults stop no user for long: one mailbox, all mailboxes, the directory, autodiscover."""
 
 from datetime import date, timedelta
 from pathlib import Path

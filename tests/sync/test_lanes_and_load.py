@@ -1,4 +1,4 @@
-"""Many mailboxes over few connections: what the simulators saw on the wire."""
+"""Many mailboxes over few connections, as seen by the simulators."""
 
 from datetime import date
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How the two sides are, since when, and what they wait for."""
+"""Tests of the status of both connections: since when, and what they wait for."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The whole engine where the PBX connects: every presence as the calendars say, and only the master is written to."""
+"""The whole engine with a PBX that connects: every presence is right, and only the master is written to."""
 
 import socket
 import ssl

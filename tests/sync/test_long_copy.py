@@ -1,4 +1,4 @@
-"""A copy of many users takes as many round trips; whoever's row has come does not wait for the others."""
+"""A long copy of users delays none whose row has already arrived."""
 
 from datetime import date
 from pathlib import Path

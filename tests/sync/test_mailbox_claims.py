@@ -1,4 +1,4 @@
-"""Two users who lead to one mailbox, and a user who leads to two: both are said, and which one counts is a rule."""
+"""Users who share a mailbox, and users with several: both are reported, and a rule decides."""
 
 from datetime import date
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""Mailboxes that hang give way to the others, and a throttled service account is left alone; over real sockets.
+"""Hanging mailboxes give way to others, and a throttled service account is not used; over real sockets.
 
-How long anybody waits is measured in virtual time, in test_nobody_waits."""
+How long anybody waits is measured in virtual time, in test_nobody_waits.
+"""
 
 from datetime import date
 from pathlib import Path

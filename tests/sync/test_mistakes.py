@@ -1,4 +1,4 @@
-"""A mistake of ours in a decision concerns one user: who that is gets told, and so does the end of it."""
+"""An internal error in a decision affects one user, is reported for that user, and its end as well."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

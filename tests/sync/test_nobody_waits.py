@@ -1,5 +1,4 @@
-"""Some mailboxes hang, are throttled, cut off or answer garbage: the others are read as if they did not. In virtual
-time, so that seconds are those of Exchange and not those of a busy machine."""
+"""Mailboxes that hang, are throttled, or return garbage delay no others; in virtual time."""
 
 import asyncio
 from collections.abc import Callable, Collection

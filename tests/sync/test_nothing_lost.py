@@ -1,4 +1,4 @@
-"""Whatever happens to calendars, subscriptions, cookies, connections and engine: nothing is missed for long."""
+"""Nothing is missed for long, whatever happens to calendars, subscriptions, connections and engine."""
 
 import asyncio
 import os

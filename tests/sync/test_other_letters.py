@@ -1,4 +1,4 @@
-"""A user whose mail domain has other letters than those of ASCII is found in Exchange, which knows no others."""
+"""Users with an internationalised mail domain are found in Exchange."""
 
 from datetime import date
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whole days of another time zone are shown for the whole day of ours, whenever the calendar is read."""
+"""Whole days of another time zone are whole days in the presence time zone, whenever they are read."""
 
 from datetime import date
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Coincidence or not: how many mailboxes have to fall ill in a row."""
+"""Tests of how many consecutive failing mailboxes count as an outage."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ BEN = User(guid="b2", name="ben", groups=("service",))
 
 
 class Site:
-    """A directory with its surroundings recorded."""
+    """A `Membership` whose callbacks are recorded."""
 
     def __init__(self, selection: UserSelection | None = None, remembered: frozenset[str] = frozenset()) -> None:
         self.roster: Participants = {}

@@ -1,4 +1,4 @@
-"""Whatever happens between the PBX and us, in whatever order: its calendar presences become what they ought to be.
+"""State machine test of engine and PBX: after any sequence of events, the presences become right.
 
 Real engine, simulated PBX and Exchange, real sockets. Held up after every step:
 (a) the PBX comes to show exactly what is desired; (b) nothing is written that the PBX shows already, however often

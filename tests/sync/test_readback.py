@@ -1,4 +1,4 @@
-"""What the PBX lost is sent again, what is right is not, and nobody is fought with: read back after each connect."""
+"""Presences are read back after each connect: lost ones are sent again, those of other programs are left alone."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ FOREIGN = Presence("dnd", "something else")
 
 @asynccontextmanager
 async def reading_back(link: RecordingLink, guids: str, directory: Path) -> AsyncIterator[tuple[Desk, "Reader"]]:
-    """A writer that has written `BUSY` for everybody, and what reads it back."""
+    """A writer that has written `BUSY` for everybody, and its read-back."""
     clock = ManualClock()
     async with running_writer(link, guids, directory, clock, per_second=1000) as desk, asyncio.TaskGroup() as tasks:
         desk.writer.link_is_up()
@@ -58,7 +58,7 @@ class Reader:
         self.part = ReadBack(desk.roster, desk.writer, around)
 
     async def everybody(self) -> None:
-        """Let everybody be read, and written where that has to be."""
+        """Read everybody's presence back, and rewrite it if necessary."""
         self.part.begin()
         await self.clock.advance_to(self.clock.now() + BEGUN_AFTER)
         for _ in range(2 * len(self.desk.roster) + 5):

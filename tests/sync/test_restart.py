@@ -1,4 +1,4 @@
-"""kill -9 in the middle, then again: only differences are sent, and nothing wrong stays."""
+"""kill -9 and restart: only differences are sent, and no wrong presence remains."""
 
 import asyncio
 import contextlib

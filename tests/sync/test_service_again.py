@@ -1,4 +1,4 @@
-"""A pause for the whole service ends as soon as Exchange is known to work, not when it would have ended by itself."""
+"""A pause of the whole service ends as soon as Exchange is known to work."""
 
 from datetime import date
 from pathlib import Path

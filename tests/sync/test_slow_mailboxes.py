@@ -1,4 +1,4 @@
-"""Slow mailboxes among quick ones: who may be visited at the same time."""
+"""Tests of the limit on slow mailboxes."""
 
 from hypothesis import given
 from hypothesis import strategies as st

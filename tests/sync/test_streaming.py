@@ -1,4 +1,4 @@
-"""With notifications: a change in a calendar is in the PBX a moment later, whatever happens to the connections."""
+"""With notifications, a calendar change reaches the PBX within moments, whatever happens to connections."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A part that ends by a mistake of ours ends nothing else, and starts again with growing pauses."""
+"""A part that fails because of a bug ends no other part, and is restarted with growing pauses."""
 
 import asyncio
 import itertools

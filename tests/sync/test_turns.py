@@ -1,4 +1,4 @@
-"""Ten thousand users hold the loop for no longer than a few of them do: what is done for each has an end to a turn."""
+"""Work for ten thousand users gives the event loop a turn regularly."""
 
 import asyncio
 import gc

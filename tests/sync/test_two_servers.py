@@ -1,4 +1,4 @@
-"""Two servers, each with its own mailboxes: what is the matter with one of them concerns nobody on the other."""
+"""Two servers with their own mailboxes: problems of one do not affect the other."""
 
 import socket
 from datetime import date, timedelta

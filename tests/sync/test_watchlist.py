@@ -1,4 +1,4 @@
-"""Who is concerned when a mailbox changes, and when nobody is any more."""
+"""Tests of the index of participants by mailbox."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The main job: at every minute of a day the PBX shows what the calendars say, for everybody."""
+"""The main function: at every minute of a day the PBX shows the presences of all calendars."""
 
 import itertools
 from datetime import date, timedelta

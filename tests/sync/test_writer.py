@@ -1,4 +1,4 @@
-"""Who is written to and when: certainty, pace, what is in flight, the newest value, and what is tried again."""
+"""Tests of the writer: who may be written to, pace, writes in flight, newest values, retries."""
 
 import asyncio
 from pathlib import Path

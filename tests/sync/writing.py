@@ -1,4 +1,4 @@
-"""The writer by itself: a roster, a store on disk, and whatever link a test has."""
+"""The writer alone: participants, a store on disk, and any link."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -20,7 +20,7 @@ from engine.sync.writer import PresenceLink, Writer
 
 
 class RecordingLink:
-    """Confirms everything at once; `failures` are raised first, `silent` waits for ever."""
+    """A link that confirms everything at once; it raises `failures` first, and never answers `silent` users."""
 
     def __init__(self) -> None:
         self.writes: list[tuple[str, Presence]] = []
@@ -50,7 +50,7 @@ class RecordingLink:
 
 @dataclass
 class Desk:
-    """A running writer and what it works on."""
+    """A running writer with its participants and events."""
 
     writer: Writer
     roster: Participants

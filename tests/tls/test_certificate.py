@@ -1,4 +1,4 @@
-"""A certificate that is wrong somewhere is described as far as it goes, or not at all; nothing in it is shown raw."""
+"""A malformed certificate is described as far as possible, with nothing in it shown raw."""
 
 import pytest
 

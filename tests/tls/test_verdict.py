@@ -1,4 +1,4 @@
-"""Each thing that may be wrong with a certificate has its own words, and nothing of it is shown raw."""
+"""Each certificate problem has its own explanation, with nothing shown raw."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Every command is where keys, footer, palette and help find it, and does something."""
+"""Every command is found by keys, footer, palette and help, and does something."""
 
 import re
 from pathlib import Path
@@ -89,7 +89,7 @@ async def test_every_command_is_carried_out_by_its_first_key(
 
 
 async def to_place(shown: Terminal, place: str) -> None:
-    """Go where a command can be given: lists and what is everywhere are tried with the users."""
+    """Open a screen that has the command; commands of every list or screen are tried on the users."""
     view = place if place in MAIN_VIEWS else BESIDE.get(place, ("users",))[0]
     if isinstance(shown.app.focused, Input):
         await shown.press("escape")
@@ -110,7 +110,7 @@ async def to_place(shown: Terminal, place: str) -> None:
 
 
 def watched(app: CalendarApp, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Return the names of the actions that are carried out from now on."""
+    """Return a list that receives the names of all further actions."""
     done: set[str] = set()
     carry_out = app.run_action
 

@@ -1,4 +1,4 @@
-"""A mistake in the program itself: what is left on the terminal, and what is not."""
+"""An internal error of the program: what remains on the terminal."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The engine goes and comes again: every view says so, keeps what it has, and recovers without a key."""
+"""The engine disappears and returns: every screen shows it, keeps its content, and recovers by itself."""
 
 from collections.abc import Iterable
 from pathlib import Path

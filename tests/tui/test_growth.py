@@ -1,4 +1,4 @@
-"""However much changes, the program keeps no more than it shows."""
+"""The program keeps no more than it shows, however much changes."""
 
 import gc
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Names, subjects and bodies that would do something to a terminal: shown in every view, let through in none."""
+"""Names, subjects and bodies with control characters are harmless in every screen."""
 
 from datetime import UTC
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support.tui import Terminal, terminal
 
 
 def seen(shown: Terminal) -> str:
-    """Return the picture; nothing in it does anything."""
+    """Return the screen, which must be harmless."""
     picture = shown.grid()
     assert not harm_in_lines(picture), picture
     return picture

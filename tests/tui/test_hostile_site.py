@@ -1,4 +1,4 @@
-"""A PBX and an Exchange that write harm into whatever they can write: no view, and no clipboard, lets it through."""
+"""Servers that send control characters everywhere: none reaches a screen or the clipboard."""
 
 import base64
 import re
@@ -48,7 +48,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 def seen(shown: Terminal) -> str:
-    """Return the picture: as many rows as the terminal has, and nothing in it does anything."""
+    """Return the screen, which must be harmless and have as many rows as the terminal."""
     picture = shown.grid()
     assert not harm_in_lines(picture), ascii(picture)
     assert picture.count("\n") == shown.app.size.height

@@ -1,4 +1,4 @@
-"""Lines: exactly as wide as they should be, and drawn only where they differ."""
+"""Lines have exactly the right width, and are redrawn only where they differ."""
 
 from hypothesis import given
 from hypothesis import strategies as st

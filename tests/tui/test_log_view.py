@@ -1,4 +1,4 @@
-"""The log of exchanges as an administrator uses it: keys in, pictures out, a real engine with a real log behind it."""
+"""The screen of the debug log, as an administrator uses it: with keys, a real engine and a real log."""
 
 import json
 import zipfile

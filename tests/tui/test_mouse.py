@@ -1,4 +1,4 @@
-"""The mouse does what the keys do: rows, the wheel, the keys in the footer, and tabs."""
+"""The mouse works like the keys: rows, the wheel, the footer, and tabs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A new administrator in front of a site in trouble: cause and remedy are found by keys that stand on the screen."""
+"""A new administrator finds cause and remedy of a problem by the keys shown on the screen."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -35,7 +35,7 @@ MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 async def site_in_trouble(
     directory: Path, people: list[Person], **tables: Mapping[str, Any]
 ) -> AsyncIterator[tuple[Company, Path]]:
-    """A whole calendar-engine with its settings file, its debug log and its socket, and simulators around it."""
+    """A whole calendar-engine with settings file, debug log, socket and simulators."""
     clock = SteadyClock(MONDAY, speed=1)
     world = World(MONDAY.date(), ZoneInfo("UTC"), people)
     socket = directory / "engine.sock"
@@ -60,7 +60,7 @@ async def site_in_trouble(
 
 
 async def press_what_is_shown(shown: Terminal, key: str) -> None:
-    """Press a key that the footer of the view names, or one that works in every list."""
+    """Press a key that the footer shows, or one that works in every list."""
     commands = shown.view.commands()
     text = next(iter(footer(commands, "", 80))).text
     in_lists = {command.key for command in registry.of_place(LIST)}

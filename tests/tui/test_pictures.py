@@ -1,4 +1,4 @@
-"""Every view as text, on both sizes and on terminals of every kind: simulators, engine and socket are real."""
+"""Snapshots of every screen in both sizes and on every kind of terminal, with real simulators and engine."""
 
 import re
 from datetime import date
@@ -48,7 +48,7 @@ async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int
 
 
 def compare(snapshot: Snapshot, pictures: dict[str, str]) -> None:
-    """Compare all of them before one that differs is told."""
+    """Compare all snapshots before reporting a difference."""
     different: list[str] = []
     for name, picture in pictures.items():
         try:
@@ -97,7 +97,7 @@ def without_chance(picture: str) -> str:
 
 
 def put_in_order(shown: Terminal) -> None:
-    """What happened in the same moment came in any order."""
+    """Sort changes of the same instant, which have no fixed order."""
     changes = sorted(shown.app.model.changes, key=lambda change: (change.at, change.kind, change.label), reverse=True)
     numbered = [replace(change, number=1000 - place) for place, change in enumerate(changes)]
     shown.app.model.recall(RecentChanges(changes=tuple(numbered)))

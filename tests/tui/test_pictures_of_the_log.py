@@ -1,4 +1,4 @@
-"""The views of the log and of the settings as text, on both sizes and on terminals of every kind."""
+"""Snapshots of the log and the settings in both sizes and on every kind of terminal."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The settings as an administrator uses them: a real service with its settings file behind a real socket."""
+"""The screen of the settings, as an administrator uses it, with a real service."""
 
 from datetime import UTC, datetime
 from pathlib import Path

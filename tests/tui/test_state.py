@@ -1,4 +1,4 @@
-"""What the screens say, without a screen."""
+"""Tests of the content of the screens, without a screen."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""On a real pseudo-terminal: what is drawn, with which colours, how soon, and how much goes over the line."""
+"""Tests on a real pseudo-terminal: output, colours, response time, and amount of data."""
 
 import asyncio
 import re

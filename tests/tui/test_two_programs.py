@@ -1,4 +1,4 @@
-"""Two programs on one engine: what is done in one is seen in the other, and neither is in the other's way."""
+"""Two programs on one engine: changes in one appear in the other, without interference."""
 
 from pathlib import Path
 

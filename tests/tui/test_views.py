@@ -1,4 +1,4 @@
-"""The program as an administrator uses it: keys in, pictures out, a real engine behind a real socket."""
+"""The program as an administrator uses it: with keys, a real engine and a real socket."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Drive engine, Exchange, PBX, clocks, names and disk through random faults, and see that all comes right after them.
+"""Fault campaign: random faults of engine, servers, clocks, names and disk; everything recovers after them.
 
 Real engine and simulators over real sockets; the time is that of `idle_time`. After every settle the PBX shows what
 decide() makes of the simulated calendars, for everybody. At all times nothing is written that the PBX shows already,
@@ -37,7 +37,7 @@ SETTLES = 0.12
 
 
 async def drive(stage: Stage, dice: random.Random, steps: int, history: "deque[str]") -> None:
-    """Take that many steps. Raises `Violation`, or whatever ended the engine."""
+    """Take a number of steps. Raises `Violation`, or the exception that ended the engine."""
     weights = [weight for weight, _ in STEPS]
     await stage.open()
     await stage.settle()
@@ -55,7 +55,7 @@ async def drive(stage: Stage, dice: random.Random, steps: int, history: "deque[s
 
 
 async def one_site(loop: IdleLoop, dice: random.Random, steps: int, history: "deque[str]") -> Figures:
-    """Return what came of one site; `violation` tells what did not hold."""
+    """Run one site and return its figures; `violation` describes a violated invariant."""
     directory = Path(tempfile.mkdtemp(prefix="faults-"))
     stage = Stage(loop, directory, dice)
     begun = stage.steady.now()
@@ -71,7 +71,7 @@ async def one_site(loop: IdleLoop, dice: random.Random, steps: int, history: "de
 
 
 def run_site(seed: int, number: int, steps: int = STEPS_PER_SITE) -> Figures:
-    """Run one site of a campaign in a loop of its own."""
+    """Run one site of a campaign in its own event loop."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     history = deque[str](maxlen=40)
     with asyncio.Runner(loop_factory=IdleLoop) as runner:
@@ -87,7 +87,7 @@ def run_site(seed: int, number: int, steps: int = STEPS_PER_SITE) -> Figures:
 
 
 def campaign(seed: int, sites: Iterable[int], jobs: int) -> Figures:
-    """Run many sites, `jobs` at a time; print every violation as it comes, and return the sum of all figures."""
+    """Run many sites, `jobs` at a time; print violations as they occur, and return the sum of all figures."""
     total = Figures()
     with ProcessPoolExecutor(max_workers=jobs) as pool:
         for figures in pool.map(partial(run_site, seed), sites):
@@ -98,7 +98,7 @@ def campaign(seed: int, sites: Iterable[int], jobs: int) -> Figures:
 
 
 def main() -> int:
-    """Read the arguments, run, and print the figures; 1 when something did not hold."""
+    """Parse the arguments, run, and print the figures; return 1 after a violation."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)))

@@ -1,4 +1,4 @@
-"""A company, its engine, and what must hold whatever happens to them."""
+"""The site of the fault campaign, and its invariants."""
 
 import asyncio
 import random
@@ -43,11 +43,11 @@ PROMISE = timedelta(hours=3)
 
 
 class Violation(AssertionError):
-    """Something that must always hold did not."""
+    """An invariant was violated."""
 
 
 class FlakyNames(AbstractResolver):
-    """Looks names up like another resolver, or fails, or takes long."""
+    """A resolver that can fail, or take long."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -65,12 +65,12 @@ class FlakyNames(AbstractResolver):
         return await self._inner.resolve(host, port, family)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
 
 @dataclass
 class Figures:
-    """What a site, or all of a campaign, came to; `violation` tells what did not hold at one site."""
+    """The figures of a site, or of a whole campaign; `violation` describes a violated invariant."""
 
     steps: int = 0
     settles: int = 0
@@ -85,7 +85,7 @@ class Figures:
     kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Figures") -> None:
-        """Count another site in."""
+        """Add the figures of another site."""
         for name in ("steps", "settles", "starts", "writes", "requests", "simulated"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.sites += 1
@@ -103,7 +103,7 @@ class Figures:
 
 
 class Stage:
-    """One company, one engine after the other, and what must always hold."""
+    """One company with a sequence of engines, and its invariants."""
 
     def __init__(
         self, loop: IdleLoop, directory: Path, dice: random.Random, poll: timedelta = timedelta(minutes=2)
@@ -196,7 +196,7 @@ class Stage:
         )
 
     async def start_engine(self) -> None:
-        """Start an engine on the state that the one before left; on a full disk it may refuse to start."""
+        """Start an engine on the state left by the previous one; on a full disk it may refuse to start."""
         database = Database(self._directory / "state")
         try:
             await database.open()
@@ -217,7 +217,7 @@ class Stage:
         self._running = asyncio.get_running_loop().create_task(self._engine.run())
 
     async def stop_engine(self) -> None:
-        """End the engine, wherever it is; what it could not write down so far it writes down now.
+        """Stop the engine at any point; it then saves what it could not save before.
 
         A presence that neither the disk nor the PBX could be told of is beyond anybody.
         """
@@ -232,16 +232,16 @@ class Stage:
         self._running = self._database = self._engine = None
 
     def person(self) -> Person:
-        """Return somebody."""
+        """Return a random person."""
         return self.dice.choice(self.world.people)
 
     def key(self) -> str:
-        """Return a name that no item had yet."""
+        """Return a new key for an item."""
         self._keys += 1
         return f"a{self._keys}"
 
     def wrong(self) -> dict[str, tuple[Presence, Presence]]:
-        """Return for whom the PBX shows something else than the calendar says: shown, expected."""
+        """Return the users whose presence is wrong, with the shown and the expected one."""
         now = self.wall.now()
         pairs: dict[str, tuple[Presence, Presence]] = {}
         for user in self.company.pbx.users:
@@ -249,7 +249,7 @@ class Stage:
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
     def check(self) -> None:
-        """Raise a `Violation` if the engine has ended, or the PBX was told what it must not be."""
+        """Raise a `Violation` if the engine has ended, or has sent something forbidden to the PBX."""
         if self._complaints:
             raise Violation("; ".join(self._complaints))
         if self._running is not None and self._running.done():
@@ -257,7 +257,7 @@ class Stage:
             raise Violation("the engine has ended")
 
     async def settle(self) -> None:
-        """Lift every fault, and wait until all is right. Raises `Violation` when it takes longer than promised."""
+        """Clear every fault, and wait until everything is right. Raises `Violation` if it takes too long."""
         disk_has_room()
         self.company.exchange.faults.clear()
         self.names.fails, self.names.seconds = False, 0.0
@@ -282,7 +282,8 @@ class Stage:
         self.figures.longest_settle = max(self.figures.longest_settle, self.steady.now() - begun)
 
     def _not_read(self) -> list[str]:
-        """Return whose calendars were not read, and why: what is right by chance is not settled."""
+        """Return the users whose calendars were not read, and why; a presence that is right by chance does not
+        count."""
         status = self._engine.status() if self._engine is not None else None
         if status is None:
             return ["no engine"]
@@ -294,7 +295,7 @@ class Stage:
 
     @property
     def engine(self) -> Engine | None:
-        """The engine that runs, if one does."""
+        """The running engine, None if there is none."""
         return self._engine
 
     @property
@@ -303,23 +304,23 @@ class Stage:
         return self._exchange_is_away
 
     async def exchange_goes(self) -> None:
-        """Exchange refuses connections."""
+        """Make Exchange refuse connections."""
         if not self._exchange_is_away:
             await self.company.exchange.refuse_connections()
             self._exchange_is_away = True
 
     async def exchange_comes(self) -> None:
-        """Exchange listens again."""
+        """Let Exchange listen again."""
         if self._exchange_is_away:
             await self.company.exchange.listen()
             self._exchange_is_away = False
 
     async def pbx_goes(self) -> None:
-        """The PBX refuses connections."""
+        """Make the PBX refuse connections."""
         await self.company.pbx.stop()
 
     async def pbx_comes(self) -> None:
-        """The PBX listens again."""
+        """Let the PBX listen again."""
         if not self.company.pbx.is_listening:
             await self.company.pbx.start()
 
@@ -357,12 +358,12 @@ class Stage:
 
 
 def disk_is_full() -> None:
-    """Let every write that would lengthen a file fail, as on a full disk."""
+    """Make every write that would extend a file fail, as on a full disk."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
 
 
 def disk_has_room() -> None:
-    """Let files grow again."""
+    """Allow files to grow again."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))

@@ -1,4 +1,4 @@
-"""What can happen to a company and its engine: one function a step, and how often each is taken."""
+"""The steps of the fault campaign: one function each, with its frequency."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

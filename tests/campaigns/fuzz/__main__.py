@@ -1,4 +1,4 @@
-"""Feed everything that reads with messages that are wrong, and plant secrets in what is written down.
+"""Fuzz campaign: invalid messages for every parser, and secrets planted in everything that is recorded.
 
 Nothing but a named failure may come of it, none may take long for its size, and no secret may be left: neither in what
 is kept nor in the words of a failure. Nothing of ours may be in the log.
@@ -37,7 +37,7 @@ LONGEST = 1.0
 
 @dataclass
 class Figures:
-    """What came of some inputs."""
+    """The figures of some inputs."""
 
     inputs: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Figures:
     longest: float = 0.0
 
     def add(self, other: "Figures") -> None:
-        """Add what came of others."""
+        """Add the figures of others."""
         self.inputs += other.inputs
         self.refused += other.refused
         self.violations += other.violations
@@ -53,7 +53,7 @@ class Figures:
 
     @contextlib.contextmanager
     def counted(self, name: str, about: object) -> Iterator[None]:
-        """Count one input, and judge what becomes of it."""
+        """Count one input, and judge its outcome."""
         self.inputs[name] += 1
         begun = time.process_time()
         try:
@@ -78,7 +78,7 @@ def one(name: str, target: Target, random: Random, figures: Figures) -> None:
 
 
 def talk(said_by_pbx: tuple[bytes, ...], random: Random, figures: Figures) -> None:
-    """Hold one conversation with a PBX."""
+    """Run one session with a PBX."""
     accepts, said = conversation(said_by_pbx, random)
     with figures.counted(CONVERSATIONS, said):
         converse(accepts, said)

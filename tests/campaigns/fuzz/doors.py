@@ -1,4 +1,4 @@
-"""Knocks at what listens: the two sockets of the API and the port for the PBX, over real connections.
+"""Fuzzing of the listening sockets: those of the API and the port for the PBX, over real connections.
 
 Whatever is sent is answered or cut off in time; others are served as before; nothing of it is in the log.
 """

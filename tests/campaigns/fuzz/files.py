@@ -1,4 +1,4 @@
-"""What is read of files, of certificates and of those who give tokens; and that a secret in them comes not out."""
+"""Fuzzing of files, certificates and token responses; no secret in them is revealed."""
 
 import ssl
 import tempfile

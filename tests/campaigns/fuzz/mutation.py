@@ -1,4 +1,4 @@
-"""Makes messages wrong in the ways in which messages are wrong: by their structure first, by their bytes as well."""
+"""Mutation of messages, in their structure and in their bytes."""
 
 import re
 from collections.abc import Callable, Sequence

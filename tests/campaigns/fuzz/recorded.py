@@ -1,4 +1,4 @@
-"""Messages as the simulators send them, recorded when a campaign begins: what is made wrong was right before."""
+"""Valid messages of the simulators, recorded at the start of a campaign, for mutation."""
 
 import asyncio
 import tempfile

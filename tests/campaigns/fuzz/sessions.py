@@ -1,4 +1,4 @@
-"""Conversations with a PBX in which something is wrong with what the PBX says: by the structure of its messages."""
+"""Fuzzing of sessions with a PBX: its messages are mutated in their structure."""
 
 import copy
 import json

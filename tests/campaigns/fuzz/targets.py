@@ -1,4 +1,4 @@
-"""Everything that reads what somebody else wrote, and messages as they are when they are right."""
+"""The parsers that are fuzzed, with valid samples for each."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""Short ways to write calendars: appointments of one Wednesday in Berlin, in local time."""
+"""Short notation for calendars: appointments of one Wednesday in Berlin, in local time."""
 
 from datetime import UTC, date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Calendars, settings and instants as hypothesis draws them: few instants, so that bounds meet, in awkward zones."""
+"""Hypothesis strategies for calendars, settings and instants; few instants, so that bounds coincide."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

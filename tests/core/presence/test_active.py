@@ -1,4 +1,4 @@
-"""Step 2, first half: which of the appointments that are running is the active one."""
+"""Step 2, first half: which of the running appointments is the active one."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Step 1: what an appointment counts as, and what the mapping makes of it."""
+"""Step 1: the kind of an appointment, and its target by the mapping."""
 
 from dataclasses import replace
 

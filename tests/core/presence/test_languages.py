@@ -1,4 +1,4 @@
-"""The catalogue: what every language says in a fixed set of situations, and that its file can be trusted."""
+"""Tests of the translations: the notes of every language in fixed situations, and checks of the files."""
 
 import re
 import tomllib

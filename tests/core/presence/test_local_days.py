@@ -1,4 +1,4 @@
-"""Whole days as programs store them: by midnights of one zone, told to be of another, ended a moment too soon."""
+"""Tests of whole days as programs store them: in other zones, mislabelled, or ending a moment too early."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Step 2, second half: what comes next, and how far ahead anybody looks."""
+"""Step 2, second half: the next appointment, and the horizon."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Step 3: the grammar of the note, subjects that are hidden, and subjects that are too long."""
+"""Step 3: the grammar of the note, hidden subjects, and subjects that are too long."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Calendars that make no sense: no exception, an answer that does, and the oddity told."""
+"""Invalid calendars raise no exception, lead to a sensible decision, and are reported as oddities."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""What if: a day of a calendar under settings that are not in force."""
+"""Tests of the preview: a day of a calendar under other settings."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta

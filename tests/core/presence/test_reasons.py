@@ -1,4 +1,4 @@
-"""The account of every appointment: what became of it, which rule said so, and in words."""
+"""Tests of the reasons: the outcome of every appointment, the rule for it, and the words."""
 
 from dataclasses import replace
 

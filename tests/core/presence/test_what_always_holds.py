@@ -1,4 +1,4 @@
-"""The promises of the presence rules, whatever the calendar, the settings and the instant."""
+"""Invariants of the presence rules for any calendar, settings and instant."""
 
 import random
 from dataclasses import replace

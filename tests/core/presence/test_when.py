@@ -1,4 +1,4 @@
-"""Until when: how an instant is said, seen from different days, languages and time zones."""
+"""Tests of end times: their wording on different days, in all languages and time zones."""
 
 import time
 from collections.abc import Iterator

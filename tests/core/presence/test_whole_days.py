@@ -1,4 +1,4 @@
-"""All-day appointments: dates of the zone they were made in, lived in the presence time zone."""
+"""All-day appointments are dates of their own zone, applied in the presence time zone."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Filters of any shape."""
+"""Hypothesis strategies for filters."""
 
 from datetime import UTC, datetime, timedelta
 

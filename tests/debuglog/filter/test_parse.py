@@ -1,4 +1,4 @@
-"""The query language: what it understands, how it is written best, and where it says that something is wrong."""
+"""Tests of the filter language: parsing, the canonical form, and the positions of errors."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Words are found where they are, whatever parts a body is looked through in."""
+"""The multi-pattern search finds every occurrence, whatever portions a body is searched in."""
 
 from itertools import pairwise
 from unittest import mock

@@ -1,4 +1,4 @@
-"""What appointments are about does not get into the store, and private appointments' never does."""
+"""Personal data of appointments is not stored unless configured, and that of private ones never."""
 
 import time
 

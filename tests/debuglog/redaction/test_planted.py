@@ -1,4 +1,4 @@
-"""Secrets that were planted in a body in many forms are in none of what is kept, and nothing else is missing."""
+"""Secrets planted in many forms are removed from everything stored, and nothing else is."""
 
 from random import Random
 

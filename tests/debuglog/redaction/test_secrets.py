@@ -1,4 +1,4 @@
-"""No secret gets past the hook, wherever it stands and whatever form it takes."""
+"""No secret passes the redaction, in any place and any form."""
 
 import base64
 import json

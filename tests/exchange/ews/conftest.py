@@ -1,4 +1,4 @@
-"""A simulated Exchange server, and the source that reads it over real sockets with a real log-in."""
+"""A simulated Exchange server, and a source that reads it over real sockets with a real log-in."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""The EWS schemas that requests and canned answers are held against."""
+"""The EWS schemas, to validate requests and canned answers."""
 
 from functools import cache
 from pathlib import Path

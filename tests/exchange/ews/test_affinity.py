@@ -1,4 +1,4 @@
-"""The cookie comes back exactly as it was given."""
+"""The affinity cookie is sent back exactly as it was received."""
 
 import httpx2
 import pytest

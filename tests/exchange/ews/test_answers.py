@@ -1,4 +1,4 @@
-"""Whatever comes back is response messages or one named failure."""
+"""Every answer becomes response messages or one named failure."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""What Exchange cannot read is narrowed down: the rest counts, nothing is asked without end, where it was is kept."""
+"""Corrupt items are narrowed down with a limited number of requests, and everything else is read."""
 
 import asyncio
 from collections.abc import Iterable

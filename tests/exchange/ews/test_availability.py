@@ -1,4 +1,4 @@
-"""What becomes of the free/busy times that Exchange tells."""
+"""Tests of reading free/busy times."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Items that Exchange tells in a way nobody else would: they cost themselves at most, never the calendar."""
+"""Invalid items affect at most themselves, never the calendar."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""When the right to impersonate is tried again, and what an answer to that says."""
+"""Tests of when the right to impersonate is checked again, and of the effect of the answer."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Free/busy of many mailboxes against the simulated server: one request for a hundred, and nobody impersonated."""
+"""Free/busy of many mailboxes on the simulated server: one request for a hundred, without impersonation."""
 
 import asyncio
 from datetime import date, timedelta

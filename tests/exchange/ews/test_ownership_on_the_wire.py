@@ -1,4 +1,4 @@
-"""Whose mailbox an address leads to, on servers that find anybody with an address like it: its owner's alone."""
+"""An address leads only to the mailbox of its owner, even on servers that return similar addresses."""
 
 from datetime import date
 from typing import Any

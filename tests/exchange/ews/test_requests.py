@@ -1,4 +1,4 @@
-"""Every request as it goes out, readable, and valid by Microsoft's schema."""
+"""Every request as it is sent, in a readable form, and valid by Microsoft's schema."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path

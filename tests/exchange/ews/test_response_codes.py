@@ -1,4 +1,4 @@
-"""The table of response codes, printed, and what holds for all of it."""
+"""The table of response codes, printed, and its invariants."""
 
 from pathlib import Path
 

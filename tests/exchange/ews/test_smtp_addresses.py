@@ -1,4 +1,4 @@
-"""Which texts of the PBX are addresses of Exchange mailboxes, whatever letters their domain has."""
+"""Which texts of the PBX are addresses of Exchange mailboxes, for domains in any script."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What the source asks, in which order, and what becomes of the answers."""
+"""Tests of the source's requests, their order, and the handling of the answers."""
 
 import asyncio
 from collections.abc import Mapping

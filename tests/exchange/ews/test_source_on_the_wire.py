@@ -1,4 +1,4 @@
-"""The source against the simulated server, over real sockets: what it finds is what is in the calendars."""
+"""The source on the simulated server, over real sockets: it finds exactly what is in the calendars."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Pauses hold those they were meant for, and nobody else."""
+"""Pauses affect exactly those that they are meant for."""
 
 import asyncio
 from random import Random

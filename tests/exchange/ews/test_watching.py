@@ -1,4 +1,4 @@
-"""What the source says on the wire to hear of changes, and when; network time is moved by hand."""
+"""Tests of the requests for notifications and their timing; network time is moved by hand."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

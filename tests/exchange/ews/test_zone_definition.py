@@ -1,4 +1,4 @@
-"""Definitions of time zones: their clock is that of the zone they define, and nonsense is no definition."""
+"""Time zone definitions have the local time of their zone, and invalid ones are rejected."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Answers as Exchange would give them, and an HTTP client that plays them and remembers what it was asked."""
+"""Canned answers of Exchange, and an HTTP client that returns them and records the requests."""
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping

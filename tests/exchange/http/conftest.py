@@ -1,4 +1,4 @@
-"""The server, the client and the clock that the tests of this room start from."""
+"""Server, client and clock for the tests of the HTTP client."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable

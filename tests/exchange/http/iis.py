@@ -1,4 +1,4 @@
-"""A small IIS for the tests of this room: a TLS server behind a gate, that remembers what it saw and can be upset."""
+"""A small IIS: a TLS server with a log-in, which records requests and can be made to fail."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Connections stay logged in, and a log-in costs no more than it must."""
+"""Connections stay logged in, and a log-in takes no more requests than necessary."""
 
 import asyncio
 from collections.abc import Coroutine

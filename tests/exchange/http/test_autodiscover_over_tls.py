@@ -1,4 +1,4 @@
-"""Autodiscover says what is wrong with a certificate, or with TLS, in the words that EWS itself has for it."""
+"""Autodiscover reports certificate and TLS problems in the same words as EWS."""
 
 import pytest
 

@@ -1,5 +1,4 @@
-"""A wrong password does not lock the account: however many want to log in, whatever it is answered with, and however
-often anything is started again. What is counted is what Windows counts: log-ins that were wrong."""
+"""A wrong password does not lock the account, however many requests, answers and restarts there are."""
 
 import asyncio
 from collections.abc import AsyncIterator

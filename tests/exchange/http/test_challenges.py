@@ -1,4 +1,4 @@
-"""WWW-Authenticate is read as RFC 9110 has it: commas separate challenges, parameters, and stand in quoted strings."""
+"""WWW-Authenticate is parsed by RFC 9110: commas separate challenges and parameters, and occur in quoted strings."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The certificate's hash in a channel binding is the one RFC 5929 says."""
+"""The hash of the certificate in a channel binding is that of RFC 5929."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""An Exchange that is gone without a word, with the connections to it still open: the system finds out, not a time-out.
+"""Connections to a server that has vanished are detected by the system, not by a timeout.
 
 Its end drops every packet; the times after which ours asks are cut short, since they pass for real.
 """

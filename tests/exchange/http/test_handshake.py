@@ -1,4 +1,4 @@
-"""Whatever a server says in the middle of a log-in, only named failures come out."""
+"""Anything that a server sends during a log-in leads only to named failures."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""What answers in place of EWS is told from Exchange, and where it leads to is told without what is secret."""
+"""Answers that are not from Exchange are recognised, and shown without secrets."""
 
 import pytest
 from hypothesis import given

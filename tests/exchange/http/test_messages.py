@@ -1,4 +1,4 @@
-"""What goes over the wire, what comes back, and the names of what goes wrong."""
+"""Tests of requests, responses, and the failures for errors."""
 
 import asyncio
 import gzip

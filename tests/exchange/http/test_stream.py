@@ -1,4 +1,4 @@
-"""An answer without an end: its own connection, logged in like any other, given as it comes."""
+"""Streaming responses have an authenticated connection of their own, and are delivered as they arrive."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Whoever looks on sees every attempt, its phases and how it ended, and no log-in."""
+"""The trace receives every attempt with its phases and its end, and no log-in."""
 
 import asyncio
 

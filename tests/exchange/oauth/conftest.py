@@ -1,4 +1,4 @@
-"""A simulated authority with one application, and what the application proves itself with."""
+"""A simulated authority with one application and its credentials."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass

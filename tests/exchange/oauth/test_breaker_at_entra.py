@@ -1,4 +1,4 @@
-"""A wrong client secret is tried twice, however often anything is started again, and however many share one state."""
+"""A wrong client secret is tried twice, whatever is restarted, and however many share one state."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Tokens from a strict authority over real sockets, by secret and by certificate, and every refusal by its name."""
+"""Tokens of a strict authority over real sockets, by secret and by certificate, and every refusal by its name."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""One flight for all, one new token for a refused one, and pauses after failures."""
+"""Concurrent requests share a token, a refused one is replaced once, and failures lead to pauses."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Token requests are seen as well, and what is kept of them holds neither secret, assertion nor token."""
+"""Token requests are traced as well, without secret, assertion or token."""
 
 import asyncio
 from datetime import UTC, datetime

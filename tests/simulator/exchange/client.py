@@ -1,4 +1,4 @@
-"""A client as plain as can be, so that the simulator is judged by nothing of ours: requests written out by hand."""
+"""A minimal client with hand-written requests, so that the simulator is not tested by the product."""
 
 import ssl
 import uuid

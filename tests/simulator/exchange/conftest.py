@@ -1,4 +1,4 @@
-"""A small company, its Exchange server and a plain client, for every test in this room."""
+"""A small company, its Exchange server and a plain client."""
 
 from collections.abc import AsyncIterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""Autodiscover in both its forms, and the plain-http step that leads to them."""
+"""Both forms of autodiscover, and the plain http redirect that leads to them."""
 
 import pytest
 from lxml import etree

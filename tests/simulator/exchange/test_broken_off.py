@@ -1,4 +1,4 @@
-"""Clients that go away in the middle of a request are nobody's error."""
+"""Clients that disconnect during a request cause no error."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A client that nobody here has written works with this server: calendar view, name resolution, notifications."""
+"""A third-party client works with the simulator: calendar view, name resolution, notifications."""
 
 import asyncio
 import threading

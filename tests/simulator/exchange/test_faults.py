@@ -1,4 +1,4 @@
-"""Whatever can be made to go wrong does so on the wire, for those it is meant for and no longer than wanted."""
+"""Every fault occurs on the wire, only for the requests that it is meant for, and only as long as configured."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""FindItem gives what is in the view and nothing that was not asked for, and refuses what Exchange refuses."""
+"""FindItem returns exactly the requested properties of the items in the view, and refuses what Exchange refuses."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""GetFolder gives folders ids, which then stand for them in every other operation."""
+"""GetFolder returns ids of folders, which other operations accept."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""GetItem tells what FindItem does not: the organizer's SMTP address."""
+"""GetItem returns the organizer's SMTP address, which FindItem does not."""
 
 from engine.simulator.world import World
 from tests.simulator.exchange.client import NAMESPACES, PlainClient, code_of, root_of, texts

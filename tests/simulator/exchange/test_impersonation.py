@@ -1,4 +1,4 @@
-"""Whose mailbox a request is about, and how the server says that it is nobody's, another's, or out of bounds."""
+"""The mailbox of a request, and the answers for mailboxes that do not exist or are out of scope."""
 
 from datetime import date
 

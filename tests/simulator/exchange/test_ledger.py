@@ -1,4 +1,4 @@
-"""The ledger says what was on the wire, who behaved badly, and what a log-in costs."""
+"""The ledger records every request, faults of clients, and the cost of a log-in."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Subscribe, GetStreamingEvents and Unsubscribe as a plain client sees them."""
+"""Subscribe, GetStreamingEvents and Unsubscribe as seen by a plain client."""
 
 import asyncio
 import contextlib

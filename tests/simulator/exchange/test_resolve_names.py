@@ -1,4 +1,4 @@
-"""ResolveNames finds people by name and address, and says when there are none, several, or nobody to ask for."""
+"""ResolveNames finds people by name and address, and reports none or several matches."""
 
 from datetime import date
 

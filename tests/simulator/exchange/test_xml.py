@@ -1,4 +1,4 @@
-"""Whatever a subject holds arrives: as it is where XML allows it, as a reference where XML does not."""
+"""Any subject is transferred: literally if XML allows it, else as references."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Time zones go out by their Windows names; a place Windows has no zone for gets one with the same clock."""
+"""Time zones have Windows names; a zone without one is replaced by one with the same time."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""The company has everything in its calendars that a reader may stumble over, and enough goes on to watch."""
+"""The simulated company has every kind of appointment, and enough activity."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise

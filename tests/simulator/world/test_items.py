@@ -1,4 +1,4 @@
-"""Series recur by the clock on the wall; calendars can be changed while somebody reads them."""
+"""Series recur at the same local time; calendars can be changed while they are read."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Answers of an autodiscover service in both dialects."""
+"""Replies of an autodiscover service in both dialects."""
 
 from tests.exchange.ews.wire import CLOSING, OPENING
 

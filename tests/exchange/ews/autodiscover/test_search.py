@@ -1,4 +1,4 @@
-"""The rules of autodiscover, one by one: where it asks, what it follows, what it refuses, how it ends."""
+"""Tests of the rules of autodiscover: where it asks, which redirects it follows or refuses, how it ends."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What could not be done is left alone for a while, and not for ever."""
+"""Tests of the blocklist: a failed key is blocked for a while, and not forever."""
 
 from datetime import timedelta
 from random import Random

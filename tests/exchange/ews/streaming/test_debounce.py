@@ -1,4 +1,4 @@
-"""Many events, one reading."""
+"""Many events lead to one read."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Who shares a connection with whom."""
+"""Tests of the grouping of mailboxes by connection."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What the envelopes of a stream say."""
+"""Tests of reading the envelopes of a stream."""
 
 import pytest
 

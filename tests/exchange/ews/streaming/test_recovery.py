@@ -1,4 +1,4 @@
-"""What follows each failure of a stream."""
+"""Tests of the recovery after each failure of a stream."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""However the bytes are cut, the envelopes come out whole."""
+"""The splitter returns whole envelopes however the bytes are split."""
 
 from itertools import pairwise
 

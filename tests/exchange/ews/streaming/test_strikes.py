@@ -1,4 +1,4 @@
-"""Refused in company, refused alone, and then left alone: in that order, until one has lived for long."""
+"""A refused mailbox is subscribed in a group, then alone, then later, until a subscription has lasted."""
 
 from datetime import UTC, datetime, timedelta
 
