@@ -9,7 +9,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --no-input
 # Bytecode is kept: tests and demo start many processes, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-lowest bench screenshots reference faults fuzz soak lock clean
+.PHONY: demo test unit test-lowest bench screenshots reference faults fuzz soak lock clean
 
 # Messages go to standard error, because without a terminal the demo prints nothing but JSON.
 demo: $(DEMO_READY)
@@ -22,6 +22,10 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# All but what takes long, starts a process or needs a terminal.
+unit: $(READY)
+	$(BIN)/pytest -m 'not slow and not process and not pty'
 
 # The same tests with the oldest versions that pyproject.toml allows.
 test-lowest: $(READY)

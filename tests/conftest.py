@@ -1,4 +1,14 @@
-"""What holds for every test: no connection leaves loopback, and no property fails for being slow on a busy machine."""
+"""What holds for every test, and what most begin with: a company, its people's calendars, and a clock moved by hand.
+
+No connection leaves loopback, and no property fails for being slow on a busy machine. Engines are not fixtures: a test
+begins one where it says how, and waits with `eventually`. From small to whole, in tests/support:
+
+- `api.served_engine`: an engine whose calendars and PBX answer at once, and its API at a real socket
+- `site.running_site` and `running_engine`: both simulators over real sockets, and the real engine
+- `service.running_service`: the same with settings and passwords that change, and the API
+- `parts.running`: all that `calendar-engine run` has, for mistakes that are planted in it
+- `command.command` and `pty.on_terminal`: the programs themselves as processes
+"""
 
 import asyncio
 import gc
@@ -6,18 +16,31 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.company import Company
+from engine.simulator.world import World, corp_world
+from tests.support.clock import ManualClock
 from tests.support.quiescence import QuiescentLoop
+from tests.support.site import ews_schema
 
 LOOPBACK = ("127.", "::1", "localhost")
 
 
-def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
+_unmarked = ""
+"""The test that runs, if it may start no process."""
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "subprocess.Popen" and _unmarked:
+        raise RuntimeError(f"{_unmarked} starts a process and is not marked so: pytest.mark.process")
     if event != "socket.connect":
         return
     address = arguments[1]
@@ -25,7 +48,7 @@ def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
         raise RuntimeError(f"a test tried to reach {address!r}")
 
 
-sys.addaudithook(_refuse_the_world)
+sys.addaudithook(_refuse)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has it ignored in what runs in the background, and so it would be in every command that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,6 +65,26 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Every test may wait until nothing is left to do, and tell for how long its loop had nothing to do."""
     return {"quiescent": QuiescentLoop}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark those with random inputs, which the library knows of, and those at a terminal, which are processes."""
+    test = getattr(item, "obj", None)
+    if getattr(test, "is_hypothesis_test", False) or hasattr(getattr(item, "cls", None), "settings"):
+        item.add_marker(pytest.mark.property)
+    if item.get_closest_marker("pty"):
+        item.add_marker(pytest.mark.process)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """See that whoever starts a process is marked so."""
+    global _unmarked
+    _unmarked = "" if item.get_closest_marker("process") else item.nodeid
+    try:
+        return (yield)
+    finally:
+        _unmarked = ""
 
 
 @pytest.hookimpl(trylast=True)
@@ -61,3 +104,26 @@ def _the_log_as_it_was() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
+
+
+@pytest.fixture(scope="session")
+def authority() -> CertificateAuthority:
+    return CertificateAuthority()
+
+
+@pytest.fixture
+def world() -> World:
+    """People of a company and their calendars, on Monday, 2 March 2026."""
+    return corp_world(date(2026, 3, 2))
+
+
+@pytest.fixture
+def clock(world: World) -> ManualClock:
+    """Calendar time: twenty past nine, when appointments have begun and others are to end."""
+    return ManualClock(world.instant("09:20"))
+
+
+@pytest.fixture
+def company(world: World, clock: ManualClock, tmp_path: Path) -> Company:
+    """Its Exchange, which validates every request, and its PBX; `async with company` begins them."""
+    return Company(world, tmp_path, clock, schema=ews_schema())

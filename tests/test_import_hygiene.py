@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 ENGINE = "engine.cli.main, engine.daemon.daemon, engine.cli.demo"
 TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.main"
 

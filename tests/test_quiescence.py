@@ -16,11 +16,6 @@ from tests.support.quiescence import quiescence
 Ends: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-@pytest.fixture(scope="module")
-def authority() -> CertificateAuthority:
-    return CertificateAuthority()
-
-
 @asynccontextmanager
 async def echo(authority: CertificateAuthority | None) -> AsyncIterator[Ends]:
     """A connection to a server that sends every line back."""

@@ -5,6 +5,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
@@ -16,6 +17,8 @@ from engine.core.users import User
 from engine.exchange.errors import MailboxNotFound
 from engine.server.state import UserRows
 from engine.sync.views import EngineView, UserSummary
+
+pytestmark = pytest.mark.slow
 
 LETTERS = "aÄßé 7@"
 TEXTS = st.text(LETTERS, max_size=5)

@@ -7,10 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from engine.daemon.process import keep_for_good
 from engine.server.process_health import LoopLag
 from tests.support.api import ServedEngine, people, served_engine
 from tests.support.eventually import eventually
+
+pytestmark = pytest.mark.process
 
 USERS = 10_000
 REQUESTS = 200

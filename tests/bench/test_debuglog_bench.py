@@ -37,6 +37,8 @@ from engine.sync.reconciler import Engine
 from tests.bench.exchange_server import BERLIN, MONDAY, Server, served
 from tests.support.exchanges import traced
 
+pytestmark = pytest.mark.process
+
 MANY = 100_000
 MILLION = 1_000_000
 SETTINGS = DebugLogSettings(ews=True, max_megabytes=100_000)

@@ -11,6 +11,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from engine.core.appointments import Appointment
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
@@ -23,6 +25,8 @@ from engine.sync.clocks import SteadyClock
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.unwatched import Unwatched
+
+pytestmark = pytest.mark.process
 
 USERS, APPOINTMENTS = 10_000, 20
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -30,6 +30,8 @@ from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock
 from tests.bench.exchange_server import BERLIN, MONDAY, Server, served
 
+pytestmark = pytest.mark.process
+
 MAILBOXES = 2000
 WARM_UP = 100
 APPOINTMENTS = 20

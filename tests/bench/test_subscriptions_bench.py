@@ -22,6 +22,8 @@ from engine.sync.clocks import SteadyClock, SystemClock
 from tests.bench.exchange_server import Server, served
 from tests.bench.test_engine_bench import until
 
+pytestmark = pytest.mark.process
+
 MAILBOXES = 10_000
 STREAMS = MAILBOXES // 200
 IDLE_SECONDS = 30

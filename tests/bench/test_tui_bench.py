@@ -11,6 +11,8 @@ from tests.support.api import people, served_engine
 from tests.support.pty import on_terminal
 from tests.support.tui import terminal
 
+pytestmark = pytest.mark.pty
+
 FIRST_FRAME = 0.6
 MEMORY = 60 * 1024 * 1024
 BYTES_A_SECOND = 1000

@@ -6,6 +6,7 @@ from tests.campaigns.faults.__main__ import run_site
 
 # The HTTP library leaves a socket to the garbage collector when a TLS handshake is broken off, as happens here a lot.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

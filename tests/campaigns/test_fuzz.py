@@ -28,6 +28,7 @@ REFUSALS: dict[str, list[type[Failure]]] = {
 """What the samples that are refusals themselves are taken for, by target; all others are read."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_whatever_comes_is_read_or_refused_by_name(name: str) -> None:
     random, figures = Random(f"{SEED}/{name}"), Figures()
@@ -62,6 +63,7 @@ def test_no_planted_secret_is_left() -> None:
     assert figures.inputs.total() == 20
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_whoever_knocks_is_answered_or_cut_off() -> None:
     knocked, violations = await knock(Random(SEED), KNOCKS)

@@ -8,6 +8,7 @@ import pytest
 from tests.campaigns.soak import Sample, growth, run
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from engine.checks.check import CheckStep, StepOutcome
 from engine.core.secret import Secret
 from engine.core.users import User, UserFilter, UserSelection
@@ -12,6 +14,8 @@ from engine.store.secrets import Secrets
 from engine.sync.hold import NobodyTakesPart
 from tests.checks.support import Climbed, settings_of, workbench_of
 from tests.support.clock import ManualClock
+
+pytestmark = pytest.mark.slow
 
 SECRETS = Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD)
 TEN = datetime(2026, 3, 2, 9, 20, tzinfo=UTC)

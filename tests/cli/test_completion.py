@@ -20,6 +20,7 @@ async def in_shell(shell: str, code: str, directory: Path) -> str:
     return output.decode()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 @pytest.mark.parametrize(
     ("words", "completed"),
@@ -44,6 +45,7 @@ async def test_bash_completes(words: str, completed: set[str], tmp_path: Path) -
     assert set((await in_shell("bash", code, tmp_path)).split()) == completed
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 async def test_calendar_tui_is_completed_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -42,6 +42,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
         status = main(["config", *arguments, "--settings", str(file)])
@@ -141,6 +142,7 @@ def test_a_secret_that_is_given_otherwise_is_said_to_be(
     assert "Stored." in err
 
 
+@pytest.mark.slow
 async def test_settings_of_a_running_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with served_engine(tmp_path, people(3)) as served:
         await served.settled()
@@ -179,6 +181,8 @@ async def test_what_only_reads_asks_the_socket_for_reading(tmp_path: Path, capsy
         capsys.readouterr()
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_running_engine_reads_its_file_again_at_sighup(file: Path) -> None:
     with running(file) as process:
         read_until(process, "local API")

@@ -7,7 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.eventually import PATIENCE
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 COMMAND = (sys.executable, "-m", "engine.cli.main")
 

@@ -75,6 +75,7 @@ async def said(served: ServedEngine, capsys: pytest.CaptureFixture[str], *argume
     return status, *capsys.readouterr()
 
 
+@pytest.mark.slow
 async def test_no_command_lets_any_of_it_through(
     served: ServedEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,8 @@ from tests.support.hostile_site import (
 )
 from tests.support.parsers import commands
 
+pytestmark = pytest.mark.slow
+
 READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "status": ((),),
     "users": ((), (HOSTILE,), (WELL,)),
@@ -97,6 +99,7 @@ async def said(site: HostileSite, capsys: pytest.CaptureFixture[str], *arguments
     return out, err
 
 
+@pytest.mark.pty
 @pytest.mark.parametrize("on_terminal", [False, True])
 async def test_no_command_lets_any_of_it_through(
     on_terminal: bool, site: HostileSite, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -163,6 +166,7 @@ async def test_programs_get_it_as_it_is(site: HostileSite, capsys: pytest.Captur
     assert {"name": "x-feserver", "value": IN_HEADER} in headers
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("endless", ENDLESS)
 async def test_what_happens_is_shown_without_it(endless: str, site: HostileSite) -> None:
     process = await begun(*endless.split(), "--socket", str(site.socket), COLUMNS="500")

@@ -18,6 +18,8 @@ from tests.support.api import ServedEngine, an_exchange, people, served_engine
 from tests.support.command import Ended, command
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.slow
+
 USERS = people(3)
 
 
@@ -25,6 +27,7 @@ async def log(served: ServedEngine, action: str, *arguments: str) -> Ended:
     return await command("log", action, "--socket", str(served.socket), *arguments)
 
 
+@pytest.mark.process
 async def test_what_happened_is_shown_counted_explained_and_exported(tmp_path: Path) -> None:
     archive, har = tmp_path / "support.zip", tmp_path / "x.har"
     async with served_engine(tmp_path, USERS, settings=ON) as served:
@@ -68,6 +71,7 @@ async def test_what_happened_is_shown_counted_explained_and_exported(tmp_path: P
     assert "\x1b" not in listed.out + one.out
 
 
+@pytest.mark.process
 async def test_switched_on_and_off(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         nothing = await log(served, "show")
@@ -80,6 +84,7 @@ async def test_switched_on_and_off(tmp_path: Path) -> None:
     assert json.loads(off.out)["on"] is False
 
 
+@pytest.mark.process
 async def test_following_shows_what_fits_as_it_happens(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS, settings=ON) as served:
         await served.settled()

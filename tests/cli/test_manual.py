@@ -31,6 +31,7 @@ def test_the_synopsis_has_every_command_with_its_options_and_no_others() -> None
     assert in_synopsis() == {path: options(command) for path, command in commands(make_parser())}
 
 
+@pytest.mark.slow
 def test_the_synopsis_shows_what_may_be_left_out() -> None:
     for block in SYNOPSIS.split(".Nm\n")[1:]:
         parser = dict(commands(make_parser())).get(named(block))

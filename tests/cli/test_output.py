@@ -13,6 +13,8 @@ from engine.cli.output import say
 from tests.support.eventually import PATIENCE
 from tests.support.hostile import HOSTILE, harm_in
 
+pytestmark = pytest.mark.slow
+
 ENGINE = [sys.executable, "-m", "engine.cli.main"]
 TUI = [sys.executable, "-m", "calendar_tui.main"]
 
@@ -38,6 +40,7 @@ def test_colours_are_for_a_terminal() -> None:
     assert file.getvalue() == "␛[31mred␛[0m␛[2J\n"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "command",
     [
@@ -62,12 +65,14 @@ def test_a_full_disk_ends_in_a_word(command: list[str]) -> None:
     assert "Exception ignored" not in ended.stderr
 
 
+@pytest.mark.process
 def test_both_outputs_full_is_an_exit_status_alone() -> None:
     with open("/dev/full", "wb") as full:
         command = [*ENGINE, "config", "schema", "--settings", "/dev/null"]
         assert subprocess.run(command, stdout=full, stderr=full, timeout=PATIENCE, check=False).returncode in (1, 120)
 
 
+@pytest.mark.process
 def test_whoever_has_seen_enough_is_told_nothing() -> None:
     shell = f"{' '.join(ENGINE)} config schema --settings /dev/null | head -1"
     ended = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=PATIENCE, check=False)
@@ -75,6 +80,7 @@ def test_whoever_has_seen_enough_is_told_nothing() -> None:
     assert ended.stdout.count("\n") == 1
 
 
+@pytest.mark.process
 def test_the_locale_of_ascii_gets_ascii(tmp_path: Path) -> None:
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     for name in ("LANG", "LC_ALL"):

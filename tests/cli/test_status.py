@@ -18,6 +18,8 @@ from tests.support.api import NINE, SETTINGS, InstantSource, ServedEngine, peopl
 from tests.support.command import Ended, command
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.slow
+
 USERS = people(12)
 
 
@@ -32,6 +34,7 @@ def source() -> InstantSource:
     return source
 
 
+@pytest.mark.process
 async def test_status_for_people_and_for_programs(tmp_path: Path, source: InstantSource) -> None:
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
@@ -46,6 +49,7 @@ async def test_status_for_people_and_for_programs(tmp_path: Path, source: Instan
     assert json.loads(program.out)["unresolved"] == 1
 
 
+@pytest.mark.process
 async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Path) -> None:
     source = InstantSource()
     source.watched |= {f"user{n}@corp.example" for n in range(11)}
@@ -68,6 +72,7 @@ async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Pat
     assert " oldest reading 10:05, times in Europe/Berlin\n" in status.out
 
 
+@pytest.mark.process
 async def test_what_was_left_out_and_why_a_subject_is_hidden_is_told(tmp_path: Path, source: InstantSource) -> None:
     usual = Appointment(id="m", start=NINE, end=NINE + timedelta(hours=1), subject="Jour fixe")
     source.calendars["user1@corp.example"] = (
@@ -89,6 +94,7 @@ async def test_what_was_left_out_and_why_a_subject_is_hidden_is_told(tmp_path: P
     assert "private" in {each["hidden"] for each in appointments}
 
 
+@pytest.mark.process
 async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource) -> None:
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
@@ -103,6 +109,7 @@ async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource)
     assert (user["name"], user["problem"]) == ("user7", "mailbox-not-found")
 
 
+@pytest.mark.process
 async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
@@ -124,6 +131,7 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
     assert "12 users match 'number': user0, user1" in many.err
 
 
+@pytest.mark.process
 async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantSource) -> None:
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
@@ -142,6 +150,7 @@ async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantS
         assert readable.status == 0
 
 
+@pytest.mark.process
 async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
@@ -174,6 +183,7 @@ async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
     assert len(re.findall(r"^ \d\d:\d\d:\d\d ○ available  User Number \d+$", people.out, re.M)) == 12
 
 
+@pytest.mark.process
 async def test_no_engine(tmp_path: Path) -> None:
     nobody = await command("status", "--socket", str(tmp_path / "engine.sock"))
     assert (nobody.status, nobody.out) == (69, "")
@@ -184,6 +194,7 @@ async def test_no_engine(tmp_path: Path) -> None:
     assert str(tmp_path / "calendar-engine" / "engine.sock") in default.err
 
 
+@pytest.mark.process
 async def test_versions_with_and_without_an_engine(tmp_path: Path) -> None:
     nowhere = {"XDG_RUNTIME_DIR": str(tmp_path), "RUNTIME_DIRECTORY": ""}
     async with served_engine(tmp_path, USERS) as served:

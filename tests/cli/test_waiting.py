@@ -16,6 +16,8 @@ from tests.support.api import InstantSource, ServedEngine, people, served_engine
 from tests.support.command import Ended, command
 from tests.support.eventually import PATIENCE, eventually
 
+pytestmark = pytest.mark.slow
+
 USERS = people(6)
 GOOD = """
 [pbx]
@@ -72,6 +74,7 @@ async def close_exchange(served: ServedEngine) -> None:
     await eventually(lambda: served.engine.status().exchange.failure is not None)
 
 
+@pytest.mark.process
 async def test_resync_ends_at_once_with_the_reason_while_log_ins_are_paused(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
@@ -111,6 +114,7 @@ async def test_a_resync_that_is_under_way_ends_when_exchange_does_not_work_any_m
         assert ended["until"] is not None
 
 
+@pytest.mark.process
 async def test_what_a_resync_waits_for_is_said(tmp_path: Path) -> None:
     source = InstantSource()
     async with served_engine(tmp_path, USERS, source=source) as served:
@@ -127,6 +131,7 @@ async def test_what_a_resync_waits_for_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in said[0]
 
 
+@pytest.mark.process
 async def test_commands_say_that_an_engine_does_not_answer_and_end_on_ctrl_c(tmp_path: Path) -> None:
     silent = tmp_path / "engine.sock"
     waiting = f"Waiting for an answer from the engine at {silent}, 30 s at most"
@@ -145,6 +150,7 @@ async def test_commands_say_that_an_engine_does_not_answer_and_end_on_ctrl_c(tmp
                 group.create_task(wait(*arguments))
 
 
+@pytest.mark.process
 async def test_following_ends_on_ctrl_c_and_says_when_nothing_can_come(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         async with interrupted("log", "follow", "--socket", str(served.socket)) as (process, said):
@@ -153,6 +159,7 @@ async def test_following_ends_on_ctrl_c_and_says_when_nothing_can_come(tmp_path:
         assert said == [""]
 
 
+@pytest.mark.process
 async def test_a_secret_is_waited_for_with_a_word_and_given_up_on_ctrl_c() -> None:
     async with interrupted("secret", "set", "pbx.password") as (process, said):
         await heard(process, "Reading pbx.password as one line of standard input")
@@ -160,6 +167,7 @@ async def test_a_secret_is_waited_for_with_a_word_and_given_up_on_ctrl_c() -> No
     assert "Traceback" not in said[0]
 
 
+@pytest.mark.process
 async def test_a_trial_without_an_engine_says_who_takes_it_back(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(f'{GOOD}\n[engine]\nstate_dir = "{tmp_path / "state"}"\n')

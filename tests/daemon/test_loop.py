@@ -108,6 +108,7 @@ def test_results_and_errors_come_back() -> None:
     run_loop(work())
 
 
+@pytest.mark.process
 def test_a_thread_that_never_ends_does_not_hold_up_the_program() -> None:
     program = """
 import asyncio, threading

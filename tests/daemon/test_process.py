@@ -5,6 +5,8 @@ import resource
 import subprocess
 import sys
 
+import pytest
+
 from engine.daemon.process import MOST_FILES, taken_environment
 from tests.support.eventually import PATIENCE
 
@@ -28,6 +30,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.process
 def test_memory_is_no_file_and_of_no_other_program() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=PATIENCE, check=True

@@ -10,6 +10,8 @@ import pytest
 from tests.cli.service import COMMAND, read_until, running
 from tests.support.eventually import PATIENCE
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 GOOD = """
 [pbx]
 master = "headquarters"

@@ -5,8 +5,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.service import COMMAND, ENVIRONMENT, read_until, running
 from tests.support.eventually import PATIENCE
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 SETTINGS = """
 [pbx]

@@ -11,6 +11,8 @@ from engine.debuglog.export import curl
 from tests.support.hostile import HOSTILE, harm_in
 from tests.support.logged import kept
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 @settings(max_examples=30)

@@ -36,6 +36,7 @@ def significant(node: etree._Element) -> object:
     return str(node.tag), node.prefix, sorted(node.attrib.items()), kept, children
 
 
+@pytest.mark.slow
 @given(documents)
 def test_only_white_space_between_elements_is_different(document: bytes) -> None:
     before, after = etree.fromstring(document), etree.fromstring(pretty(document))

@@ -151,6 +151,7 @@ filters: st.SearchStrategy[Filter] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(filters, st.integers(1, 20), st.booleans(), st.sampled_from([1, 7, 1000]))
 def test_the_database_finds_what_the_language_says(

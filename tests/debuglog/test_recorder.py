@@ -282,6 +282,8 @@ def write_until_killed(directory: Path, tell: "Connection[int, Any]") -> None:
     asyncio.run(write())
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_what_was_written_survives_kill_9(tmp_path: Path) -> None:
     written = killed_at_work(write_until_killed, tmp_path, enough=200)
 

@@ -16,6 +16,7 @@ KNOWN = st.characters(exclude_categories=("Cs", "Cn"), exclude_characters="".joi
 """Letters that are assigned: of the others, Rich knows more than this Python does."""
 
 
+@pytest.mark.slow
 def test_every_letter_is_as_wide_as_it_is_drawn() -> None:
     differing = [
         letter

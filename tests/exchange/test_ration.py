@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ def test_a_calendar_that_changes_every_second_is_read_every_five() -> None:
     assert 30 * OF_A_MAILBOX.per_minute <= reads <= 30 * OF_A_MAILBOX.per_minute + OF_A_MAILBOX.at_once
 
 
+@pytest.mark.slow
 def test_who_is_not_asked_for_any_more_is_forgotten() -> None:
     ration = Ration(FEW)
     for number in range(100_000):

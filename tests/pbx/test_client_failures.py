@@ -344,6 +344,7 @@ def _goes_mad_after_the_log_in(messages: list[Message]) -> Handler:
     return handler
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.lists(messages, max_size=6))
 def test_a_pbx_gone_mad_ends_in_a_named_failure(sent: list[Message]) -> None:

@@ -211,6 +211,7 @@ def test_silence_after_the_log_in_means_a_broken_connection() -> None:
     assert isinstance(session.unanswered(), PbxUnreachable)
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.lists(st.sampled_from([CHALLENGE, ACCEPTED]) | messages, max_size=6))
 def test_whatever_comes_is_tolerated_or_a_named_failure(received: list[Message]) -> None:

@@ -12,6 +12,8 @@ from engine.pbx.protocol import Message, Send
 from engine.pbx.replication import Replication, ReplicationOutput
 from tests.pbx.strategies import messages, unhurried
 
+pytestmark = pytest.mark.slow
+
 STARTED: Message = {"columns": {"guid": {}, "h323": {}}}
 NEXT = Send({"api": "PbxTableUsers", "mt": "ReplicateNext", "src": "users"})
 ANNA: Message = {
@@ -198,6 +200,7 @@ def test_a_change_that_is_none_is_passed_over(mt: str, columns: object) -> None:
     assert started().receive(mt, {"columns": columns}) == ()
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.lists(messages, max_size=6))
 def test_whatever_comes_is_tolerated_or_a_named_failure(received: list[Message]) -> None:

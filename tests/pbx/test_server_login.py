@@ -227,6 +227,7 @@ def test_silence_means_that_nobody_logs_in() -> None:
     assert isinstance(listening().unanswered(), PbxUnreachable)
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.lists(messages, max_size=8), st.dictionaries(st.sampled_from(["info", "digest", "sip"]), st.integers()))
 def test_whatever_comes_nobody_is_let_in_without_the_password(received: list[Message], login: Message) -> None:

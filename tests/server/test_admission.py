@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ def test_root_comes_in_when_everything_is_busy() -> None:
     assert come(admission, Caller(0))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.booleans()), max_size=80))
 def test_the_bounds_hold(steps: list[tuple[int, bool, bool]]) -> None:
     admission = Admission[Caller](LIMITS)

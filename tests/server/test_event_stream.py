@@ -146,6 +146,7 @@ async def test_the_many_changes_of_one_user_are_one_event_and_the_ledger_has_the
         assert 0 < len(told["users"]) < 20
 
 
+@pytest.mark.slow
 async def test_stopping_with_open_streams_takes_under_a_second(tmp_path: Path) -> None:
     deaf: list[socket.socket] = []
     async with served_engine(tmp_path, people(2000)) as served:
@@ -174,6 +175,7 @@ def connect_and_never_read(path: Path) -> socket.socket:
     return caller
 
 
+@pytest.mark.slow
 async def test_a_listener_that_takes_nothing_is_cut_off(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(2000), patience=StreamTimeouts(stalled=0.2)) as served:
         await served.settled()
@@ -189,6 +191,7 @@ async def text(served: ServedEngine, path: str) -> str:
         return await response.text()
 
 
+@pytest.mark.slow
 async def test_fifty_deaf_listeners_do_not_slow_the_engine(tmp_path: Path) -> None:
     async def an_hour(directory: Path, listeners: int) -> tuple[float, float]:
         """Return the seconds that it took the processor, and those in which everything waited."""

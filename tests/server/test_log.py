@@ -234,6 +234,7 @@ async def test_curl_has_placeholders_where_the_log_in_was(tmp_path: Path) -> Non
 BODIES = ("exchanges/1/request", "exchanges/1/response", "exchanges/1/curl", "har?persons=true", "bundle?persons=true")
 
 
+@pytest.mark.slow
 async def test_whoever_may_only_read_gets_neither_bodies_nor_names(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS, settings=ON) as served:
         await served.settled()

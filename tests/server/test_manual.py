@@ -43,6 +43,8 @@ def test_the_manual_has_every_topic_and_way_to_sort() -> None:
     assert set(re.findall(r"\w+", line)) - {"Pq", "Li", "No", "or"} == set(get_args(Sort))
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
     assert len(EXAMPLES) >= len(requests())

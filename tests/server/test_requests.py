@@ -43,6 +43,7 @@ async def ask(served: ServedEngine, method: str, path: str, body: bytes = b"", *
         return await response.json()
 
 
+@pytest.mark.slow
 async def test_the_read_only_socket_changes_nothing(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
@@ -149,6 +150,7 @@ JSON_VALUES = st.recursive(st.none() | st.text() | st.integers() | st.floats(), 
 BODIES = st.binary(max_size=200) | JSON_VALUES.map(lambda value: json.dumps({"users": value}).encode())
 
 
+@pytest.mark.slow
 @given(st.lists(BODIES, min_size=10, max_size=30))
 @settings(max_examples=5)
 def test_no_body_gets_anything_but_a_clear_answer(bodies: list[bytes]) -> None:
@@ -195,6 +197,7 @@ def _rest(peer: socket.socket) -> bytes:
     return received
 
 
+@pytest.mark.slow
 async def test_who_takes_no_answer_is_cut_off(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(2000), patience=StreamTimeouts(stalled=0.2)) as served:
         await served.settled()

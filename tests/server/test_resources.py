@@ -258,6 +258,7 @@ async def test_one_user_tells_how_changes_are_learned_and_when_it_is_read_next(t
     assert now < polled.next_read <= now + timedelta(hours=1) < watched.next_read <= now + timedelta(hours=12)
 
 
+@pytest.mark.slow
 async def test_an_operation_is_called_off(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(500)) as served:
         await served.settled()

@@ -21,6 +21,8 @@ from engine.exchange.errors import MailboxNotFound
 from tests.support.api import InstantSource, people, served_engine
 from tests.support.eventually import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 USERS = people(5)
 EXAMPLES = 12
 LONGEST = 8000

@@ -202,6 +202,7 @@ def take(*given: socket.socket) -> subprocess.CompletedProcess[str]:
             os.close(descriptor)
 
 
+@pytest.mark.process
 def test_sockets_from_systemd_are_served_and_stay(tmp_path: Path) -> None:
     twin, main = listening(tmp_path / "engine-ro.sock"), listening(tmp_path / "engine.sock")
     with twin, main:
@@ -210,6 +211,7 @@ def test_sockets_from_systemd_are_served_and_stay(tmp_path: Path) -> None:
     assert (tmp_path / "engine.sock").is_socket()
 
 
+@pytest.mark.process
 def test_sockets_from_systemd_that_cannot_be_served(tmp_path: Path) -> None:
     with listening(tmp_path / "a.sock") as first, listening(tmp_path / "b.sock") as second:
         assert SocketsGivenUnusable.__name__ in take(first, second).stderr

@@ -43,6 +43,7 @@ def value_in(text: str, name: str) -> object:
     return tuple(found) if isinstance(found, list) else found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 @hypothesis.settings(max_examples=20)
 @given(changes=st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))
@@ -70,6 +71,7 @@ def test_every_line_but_that_of_the_value_stays_byte_for_byte(text: str, name: s
     assert len(changed) <= (4 if name == "pbx.listen_names" else 1)
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=20)
 @given(name=st.sampled_from(["pbx.master", "pbx.host", "exchange.type", "exchange.user"]), value=TEXTS)
 def test_a_value_that_is_put_back_leaves_no_trace(name: str, value: str) -> None:

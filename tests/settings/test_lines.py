@@ -144,6 +144,7 @@ def _write_value(draw: st.DrawFn, writer: Writer, path: KeyPath) -> None:
         writer.text += " }"
 
 
+@pytest.mark.slow
 @given(documents())
 def test_every_value_of_any_document_has_the_line_that_it_was_written_on(writer: Writer) -> None:
     assert {path: line_of(writer.text, path) for path in writer.lines} == writer.lines

@@ -7,12 +7,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.settings.forms import SettingDifference
 from engine.store import audit, settings_history
 from engine.store.audit import AuditRecord, AuditTrail
 from engine.store.database import Database
 from engine.store.settings_history import Author, SettingsHistory
 from tests.support.killed import killed_at_work
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ANNA = Author(uid=1000, pid=4711, user="anna")

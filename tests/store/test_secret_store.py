@@ -140,6 +140,7 @@ def test_a_key_that_is_lost_or_none_is_named(state: Path, content_of_key: bytes 
     assert content(state) == before
 
 
+@pytest.mark.slow
 @given(position=st.integers(0, 200), flipped=st.integers(1, 255))
 def test_damage_is_named_or_has_changed_nothing(
     tmp_path_factory: pytest.TempPathFactory, position: int, flipped: int

@@ -29,6 +29,7 @@ def on_disk(state: Path) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 async def test_every_change_is_on_the_disk_before_its_answer(
     company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +54,7 @@ async def test_every_change_is_on_the_disk_before_its_answer(
             assert (len(found), found[-1][0]) == (number, action)
 
 
+@pytest.mark.slow
 async def test_a_secret_is_never_changed_without_a_trace(
     company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

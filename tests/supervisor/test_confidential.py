@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from engine.api.paths import read_only_twin
 from engine.checks.check import CheckRun, CheckStep, StepLog
@@ -40,6 +41,7 @@ async def test_the_problems_of_a_user(tmp_path: Path) -> None:
         assert "none is proved to own it" in await read_only(served.socket, path)
 
 
+@pytest.mark.slow
 async def test_what_a_probe_saw(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     settings = company.settings(exchange={"ews_url": "https://mail.corp.example/EWS/Exchange.asmx"})
     async with running_service(company, clock, tmp_path, settings) as served:

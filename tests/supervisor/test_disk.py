@@ -21,6 +21,8 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.service import running_service
 
+pytestmark = pytest.mark.slow
+
 ANNA = "anna.mueller"
 NOT_KEPT = "presences-not-kept"
 NOBODY = {"pbx.users.exclude.names": ["*"]}
@@ -275,6 +277,7 @@ async def test_what_could_not_be_read_is_not_overwritten(tmp_path: Path, monkeyp
     await database.close()
 
 
+@pytest.mark.process
 def test_the_exit_status_says_that_another_start_may_help(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(f'[engine]\nstate_dir = "{tmp_path / "state"}"\nsocket = "{tmp_path / "engine.sock"}"\n')

@@ -15,6 +15,8 @@ from tests.support.command import command
 from tests.support.service import ServedService, running_service
 from tests.support.tui import Terminal, terminal
 
+pytestmark = pytest.mark.slow
+
 ANNA = "anna.mueller"
 VIEWS = {
     "overview": "1",
@@ -88,6 +90,7 @@ async def test_what_the_pbx_shows_already_would_not_change(
         assert (await served.get("/v1/status"))["withheld"] == 0
 
 
+@pytest.mark.process
 async def test_every_command_says_it(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, dry(company)) as served:
         await served.settled()
@@ -123,6 +126,7 @@ async def held(company: Company, clock: ManualClock, tmp_path: Path) -> AsyncIte
         assert company.pbx.ledger.writes == []
 
 
+@pytest.mark.process
 async def test_confirming_what_is_held_says_it_on_the_command_line(held: ServedService) -> None:
     socket = ("--socket", str(held.socket))
     shown = await command("hold", *socket)

@@ -12,6 +12,8 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
+pytestmark = pytest.mark.slow
+
 
 async def test_versions_are_remembered_and_gone_back_to(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     text = "# of the head office\n" + company.settings()

@@ -16,6 +16,8 @@ from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 from tests.support.tui import terminal
 
+pytestmark = pytest.mark.slow
+
 EVERYBODY_IS_FREE = {f"presence.mapping.{kind}": "ignore" for kind in ("busy", "tentative", "oof", "working_elsewhere")}
 
 
@@ -239,6 +241,7 @@ async def test_what_was_confirmed_is_not_held_again_by_a_restart_in_the_middle(
         assert set(shown(company).values()) == {CLEARED}
 
 
+@pytest.mark.process
 async def test_it_is_said_and_confirmed_by_command_and_by_key(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:

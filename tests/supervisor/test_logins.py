@@ -4,11 +4,15 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from engine.simulator.exchange.authentication import Seen
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
+
+pytestmark = pytest.mark.slow
 
 
 async def probed(served: ServedService, question: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import running_service
 
+pytestmark = pytest.mark.slow
+
 MONDAY = date(2026, 3, 2)
 MARKED = "Tr0ub4dor&3-marked"
 

@@ -4,12 +4,16 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.core.presence.model import CLEARED
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from tests.support.api import EventReader
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, changes_of, running_service
+
+pytestmark = pytest.mark.slow
 
 
 async def test_from_nothing_to_the_first_presence(company: Company, clock: ManualClock, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.support.eventually import eventually
 from tests.support.service import changes_of, running_service
 
 
+@pytest.mark.slow
 async def test_an_edit_by_hand_is_noticed_and_checked(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     anna = company.world.person("anna.mueller")
     good = company.settings()
@@ -43,6 +44,7 @@ async def test_an_edit_by_hand_is_noticed_and_checked(company: Company, clock: M
         assert (await served.get("/v1/status"))["state"] == "running"
 
 
+@pytest.mark.slow
 async def test_an_edit_is_read_when_asked_to_even_if_the_file_looks_the_same(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -64,6 +66,7 @@ async def test_settings_that_cannot_be_written(company: Company, clock: ManualCl
         assert [version.action for version in served.service.versions] == ["found"]
 
 
+@pytest.mark.slow
 async def test_nothing_changes_where_a_change_cannot_be_remembered(
     company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +120,7 @@ async def test_a_file_that_cannot_be_read_is_not_overwritten(
         assert served.file.read_bytes() == content
 
 
+@pytest.mark.slow
 async def test_a_file_with_a_byte_order_mark_can_be_changed(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from tests.support.command import Ended, command
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, changes_of, running_service
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
 
 
@@ -142,6 +144,7 @@ ENVIRONMENT = {
 }
 
 
+@pytest.mark.process
 async def test_from_nothing_to_the_first_presence_with_an_answers_file_alone(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -164,6 +167,7 @@ async def test_from_nothing_to_the_first_presence_with_an_answers_file_alone(
         assert company.pbx.calendar_presence(anna.guid).activity == "busy"
 
 
+@pytest.mark.process
 async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -193,6 +197,7 @@ async def test_an_answers_file_fails_at_once_with_all_that_is_wrong(
         assert company.pbx.connections == 0
 
 
+@pytest.mark.process
 async def test_a_machine_in_utc_does_not_know_where_the_site_is(
     company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +223,7 @@ async def test_a_machine_in_utc_does_not_know_where_the_site_is(
         assert setup["step"]["problems"] == []
 
 
+@pytest.mark.process
 async def test_an_answers_file_that_does_not_work_changes_nothing(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -232,6 +238,7 @@ async def test_an_answers_file_that_does_not_work_changes_nothing(
         assert {each["origin"] for each in (await served.get("/v1/secrets"))["secrets"]} == {None}
 
 
+@pytest.mark.process
 async def test_the_outcome_for_a_script(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     answers = tmp_path / "answers.toml"
     answers.write_text(company.settings() + '[setup]\nuser = "anna.mueller@corp.example"\n')
@@ -268,6 +275,7 @@ async def test_the_outcome_for_a_script(company: Company, clock: ManualClock, tm
         assert not any(secret in told for secret in SECRETS.values())
 
 
+@pytest.mark.process
 async def test_a_dialogue_has_no_outcome_for_a_script(tmp_path: Path) -> None:
     ended = await command("setup", "--json", "--socket", str(tmp_path / "engine.sock"))
     assert (ended.status, ended.out) == (2, "")

@@ -17,6 +17,8 @@ from tests.support.command import command
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
+pytestmark = pytest.mark.slow
+
 ANNA = "anna.mueller@corp.example"
 
 
@@ -91,6 +93,7 @@ async def test_a_probe_can_be_called_off(company: Company, clock: ManualClock, t
         await eventually(lambda: company.pbx.connections <= 1)
 
 
+@pytest.mark.process
 async def test_the_commands_show_ladders(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
@@ -126,6 +129,7 @@ async def test_a_preview_is_what_happens_then(company: Company, clock: ManualClo
         assert all(promised[guid].note == after[guid].note for guid in promised)
 
 
+@pytest.mark.process
 async def test_a_preview_is_paged_and_says_what_it_cannot_know(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:

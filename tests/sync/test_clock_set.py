@@ -10,6 +10,8 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import running_site
 
+pytestmark = pytest.mark.slow
+
 
 class SettableClock(ManualClock):
     def set_back(self, by: timedelta) -> None:

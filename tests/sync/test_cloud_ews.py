@@ -32,6 +32,8 @@ from tests.support.eventually import eventually
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.site import Site, collect_cancelled_handshakes, ews_schema, tasks_of
 
+pytestmark = pytest.mark.slow
+
 CLIENT = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
 SECRET = "s3cr3t~never.to.be.seen"
 RESOURCE = "https://outlook.office365.com"

@@ -3,12 +3,16 @@
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from engine.core.presence.model import CLEARED
 from engine.simulator.company import Company
 from engine.simulator.world.scenarios import corp_world
 from engine.sync.events import PresenceConfirmed, PresenceWithheld
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
+
+pytestmark = pytest.mark.slow
 
 MONDAY = date(2026, 3, 2)
 DRY = {"engine": {"dry_run": True}}

@@ -174,12 +174,14 @@ def test_good_days_take_few_requests() -> None:
     assert found.all_are_watched
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_response_code(operation: str) -> None:
     for code in CODES:
         moderate(run(befalling(ErrorCode(code), operation)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["FindItem", "GetStreamingEvents"])
 def test_every_fault_that_comes_later(operation: str) -> None:
     for code in CODES:
@@ -294,6 +296,7 @@ def test_a_slow_exchange_is_said_until_it_is_quick_again() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_calendar_that_never_comes_to_rest_is_read_as_often_as_the_ration_allows_and_it_is_said() -> None:
     def restless(server: InProcessExchange) -> None:
         asyncio.get_running_loop().call_later(1, restless, server)

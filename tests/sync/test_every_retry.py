@@ -194,6 +194,7 @@ def test_one_mailbox_is_read_again_when_its_row_says_and_the_others_go_on(kind: 
     assert tries(found, kind, 1)[0][0] - begun(found) < timedelta(seconds=10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in READING if policy_of(kind).while_known is not None], ids=named)
 def test_one_mailbox_that_was_never_read_is_looked_for_when_its_row_says(kind: type[ExchangeFailure]) -> None:
     pauses = policy_of(kind).pauses
@@ -201,6 +202,7 @@ def test_one_mailbox_that_was_never_read_is_looked_for_when_its_row_says(kind: t
     assert_paused(tries(found, kind, 0, healthy=0), pauses, steps=len(pauses.steps))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in READING if not is_denied(kind)], ids=named)
 def test_what_all_mailboxes_have_is_tried_again_when_the_row_says(kind: type[ExchangeFailure]) -> None:
     policy = policy_of(kind)
@@ -213,6 +215,7 @@ def test_what_all_mailboxes_have_is_tried_again_when_the_row_says(kind: type[Exc
         assert_paused(tries(found, kind, *people), pauses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in READING if is_denied(kind)], ids=named)
 def test_what_is_denied_to_all_is_read_with_less_and_tried_again_in_about_an_hour(
     kind: type[ExchangeFailure],
@@ -260,6 +263,7 @@ def test_every_row_is_walked() -> None:
     assert set(POLICIES) <= walked
 
 
+@pytest.mark.slow
 def test_a_series_that_is_not_expanded_is_read_with_less_and_tried_again_in_about_an_hour() -> None:
     def befalls(server: InProcessExchange) -> None:
         series = Series(first=server.world.appointment("daily", "09:00-09:15"), interval=1, last=date(2026, 4, 1))
@@ -273,6 +277,7 @@ def test_a_series_that_is_not_expanded_is_read_with_less_and_tried_again_in_abou
     assert_paused(again, Pauses((WITH_LESS,)), WITH_LESS * JITTER + LATE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in READING if policy_of(kind).subscribing in NO_READING], ids=named)
 def test_a_mailbox_is_subscribed_to_again_when_the_row_says_and_read_meanwhile(kind: type[ExchangeFailure]) -> None:
     found = run(of_one(kind, "Subscribe"), minutes=12 * 60, poll_seconds=POLL.total_seconds())

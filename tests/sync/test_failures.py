@@ -32,20 +32,12 @@ from engine.sync.events import ConnectionLost, ConnectionRestored, Side, UserRec
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.quiescence import quiescence
-from tests.support.site import Site, ews_schema, running_engine, running_site
+from tests.support.site import Site, running_engine, running_site
+
+pytestmark = pytest.mark.slow
 
 MONDAY = date(2026, 3, 2)
 EWS_URL = "https://mail.corp.example/EWS/Exchange.asmx"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(corp_world(MONDAY).instant("09:20"))
-
-
-@pytest.fixture
-def company(tmp_path: Path, clock: ManualClock) -> Company:
-    return Company(corp_world(MONDAY), tmp_path, clock, schema=ews_schema())
 
 
 ANNA_ALONE: dict[str, dict[str, Any]] = {"pbx": {"users": {"include": {"names": ["anna.mueller"]}}}}

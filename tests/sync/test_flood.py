@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.sync.flood import IN_FLIGHT, flood
+
+pytestmark = pytest.mark.slow
 
 
 async def test_five_hundred_users_changing_at_once(tmp_path: Path) -> None:

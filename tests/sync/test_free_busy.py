@@ -19,17 +19,9 @@ from tests.support.eventually import eventually
 from tests.support.idle_time import WallClock, pauses_pass_quickly
 from tests.support.site import LOOK, Site, ews_schema, running_engine
 
+pytestmark = pytest.mark.slow
+
 PRESENCE: dict[str, object] = {"show_subject": True}
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(corp_world(date(2026, 3, 2)).instant("09:20"))
-
-
-@pytest.fixture
-def company(tmp_path: Path, clock: ManualClock) -> Company:
-    return Company(corp_world(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema())
 
 
 def by_free_busy(site: Site, person: Person) -> Presence:

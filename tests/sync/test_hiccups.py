@@ -16,7 +16,7 @@ from engine.exchange.errors import (
 from engine.simulator.company import Company
 from engine.simulator.faults import Effect, ErrorCode, RedirectAddress, Reply
 from engine.simulator.world import Person, World
-from engine.simulator.world.scenarios import BERLIN, corp_world
+from engine.simulator.world.scenarios import BERLIN
 from engine.sync.events import ConnectionLost, ConnectionRestored, ReadingRestricted, Side, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
@@ -39,11 +39,6 @@ def office() -> World:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(corp_world(MONDAY).instant("09:20"))
-
-
-@pytest.fixture
 def company(tmp_path: Path, clock: ManualClock) -> Company:
     return Company(office(), tmp_path, clock, schema=ews_schema())
 
@@ -63,6 +58,7 @@ async def look_at(site: Site, *names: str, search: bool = False) -> None:
     await site.settled()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "effect",
     [
@@ -89,6 +85,7 @@ async def test_a_mailbox_read_lately_keeps_its_state_and_is_asked_again_within_m
         assert busy(site) == set(NAMES)
 
 
+@pytest.mark.slow
 async def test_what_is_known_of_such_a_mailbox_ends_with_its_appointment(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -125,6 +122,7 @@ async def test_a_mailbox_that_is_gone_is_cleared_when_that_is_confirmed_twice(
         assert busy(site) == set(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [NOBODY, ErrorCode("ErrorNameResolutionNoResults", in_fault=True)])
 async def test_a_directory_that_finds_nobody_at_the_start_clears_nobody(
     company: Company, clock: ManualClock, tmp_path: Path, effect: Effect
@@ -166,6 +164,7 @@ async def test_three_minutes_without_a_directory_are_over_after_six(
         assert site.wrong() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [Reply(503), Reply(403), Reply(200, b"<html>")])
 async def test_autodiscover_in_trouble_says_nothing_of_users(
     company: Company, clock: ManualClock, tmp_path: Path, effect: Effect
@@ -272,6 +271,7 @@ async def test_exchange_works_when_somebodys_calendar_is_read(
         assert site.shown(company.world.people[0]) != CLEARED
 
 
+@pytest.mark.slow
 async def test_a_presence_from_before_a_restart_stays_while_its_mailbox_is_not_found_for_certain(
     clock: ManualClock, tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from engine.simulator.company import Company
 from engine.simulator.exchange.authentication import Seen
 from engine.simulator.faults import Delay
@@ -13,6 +15,8 @@ from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine, running_site
+
+pytestmark = pytest.mark.slow
 
 
 async def test_200_mailboxes_through_8_lanes_cost_8_handshakes_and_no_other_401(tmp_path: Path) -> None:

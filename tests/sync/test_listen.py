@@ -14,22 +14,18 @@ from engine.pbx.errors import PbxNotConnected, PbxUnreachable, WrongPbx
 from engine.simulator.company import MASTER, PBX_PASSWORD, Company
 from engine.simulator.pbx.connection import AppObject
 from engine.simulator.pbx.server import PbxSimulator
-from engine.simulator.world.scenarios import corp_world
 from engine.sync.events import ConnectionLost, ConnectionRestored, ListeningForPbx, PbxRejected, PresenceConfirmed, Side
 from tests.support.clock import ManualClock
-from tests.support.site import Site, ews_schema, running_engine
+from tests.support.site import Site, running_engine
+
+pytestmark = pytest.mark.slow
 
 MONDAY = date(2026, 3, 2)
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(corp_world(MONDAY).instant("09:20"))
-
-
-@pytest.fixture
-async def company(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Company]:
-    async with Company(corp_world(MONDAY), tmp_path, clock, schema=ews_schema()) as company:
+async def company(company: Company) -> AsyncIterator[Company]:
+    async with company:
         yield company
 
 

@@ -4,6 +4,8 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from engine.simulator.company import Company
 from engine.simulator.world import generate
 from engine.sync.clocks import SteadyClock
@@ -11,6 +13,8 @@ from engine.sync.events import ConnectionRestored, Side
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine
+
+pytestmark = pytest.mark.slow
 
 
 async def test_presences_are_written_while_users_are_still_copied(tmp_path: Path) -> None:

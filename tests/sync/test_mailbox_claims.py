@@ -12,11 +12,13 @@ from engine.simulator.company import Company
 from engine.simulator.faults import ErrorCode
 from engine.simulator.pbx.state import PbxUser
 from engine.simulator.world import Person, World
-from engine.simulator.world.scenarios import BERLIN, corp_world
+from engine.simulator.world.scenarios import BERLIN
 from engine.sync.events import UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import Site, ews_schema, running_engine
+
+pytestmark = pytest.mark.slow
 
 MONDAY = date(2026, 3, 2)
 EWS = {"ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}
@@ -25,11 +27,6 @@ DESK = Person(
 )
 SOFT = Person(name="anna-soft", display_name="Anna Soft", mailbox=None, pbx_addresses=("a.berg@corp.example",))
 BERT = Person(name="bert", display_name="Bert", mailbox="bert@corp.example")
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(corp_world(MONDAY).instant("09:20"))
 
 
 def company_of(directory: Path, clock: ManualClock, *people: Person) -> Company:

@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from engine.exchange.errors import ServiceAccountBusy
 from engine.simulator.company import Company, pbx_user
 from engine.simulator.faults import ErrorCode, Hold, server_busy
@@ -15,6 +17,8 @@ from engine.sync.events import AccountPaused, ConnectionLost
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine
+
+pytestmark = pytest.mark.slow
 
 LANES = 8
 EXCHANGE = {"connections": LANES, "ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}

@@ -22,6 +22,8 @@ from engine.sync.slow_mailboxes import SLOW_SECONDS
 from tests.support.in_process import InProcessExchange
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
 
+pytestmark = pytest.mark.slow
+
 LANES = 8
 SECONDS = 0.1
 """What a healthy answer takes."""

@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 # The HTTP library leaves a socket to the garbage collector when a TLS handshake is broken off, as happens here a lot.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -10,6 +10,8 @@ from engine.simulator.world import Person, World
 from tests.support.clock import ManualClock
 from tests.support.site import running_site
 
+pytestmark = pytest.mark.slow
+
 EWS_URL = "https://mail.corp.example/EWS/Exchange.asmx"
 
 

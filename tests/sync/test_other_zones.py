@@ -10,6 +10,8 @@ from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.site import running_site
 
+pytestmark = pytest.mark.slow
+
 MONDAY = date(2026, 3, 2)
 
 

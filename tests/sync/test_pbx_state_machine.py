@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -36,6 +37,8 @@ from tests.support.eventually import PATIENCE, eventually
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.quiescence import QuiescentLoop, quiescence
 from tests.support.site import Site, running_engine
+
+pytestmark = pytest.mark.slow
 
 MONDAY = date(2026, 3, 2)
 PEOPLE = 4

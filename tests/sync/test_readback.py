@@ -259,6 +259,7 @@ async def _busy_site(site: Site) -> None:
     await site.settled()
 
 
+@pytest.mark.slow
 async def test_a_pbx_restored_without_presences_shows_them_again(tmp_path: Path) -> None:
     world = new_world()
     clock = ManualClock(world.instant("09:20"))
@@ -273,6 +274,7 @@ async def test_a_pbx_restored_without_presences_shows_them_again(tmp_path: Path)
         assert len(site.company.pbx.ledger.writes) == written + len(world.people)
 
 
+@pytest.mark.slow
 async def test_a_user_deleted_and_created_with_the_same_guid_has_a_presence_again(tmp_path: Path) -> None:
     world = new_world()
     clock = ManualClock(world.instant("09:20"))
@@ -288,6 +290,7 @@ async def test_a_user_deleted_and_created_with_the_same_guid_has_a_presence_agai
         await eventually(lambda: not site.wrong())
 
 
+@pytest.mark.slow
 async def test_another_program_is_told_of_in_status_and_not_fought(tmp_path: Path) -> None:
     world = new_world()
     clock = ManualClock(world.instant("09:20"))

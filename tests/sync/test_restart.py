@@ -30,6 +30,8 @@ from engine.sync.clocks import SystemClock
 from tests.support.command import command
 from tests.support.eventually import eventually
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 PEOPLE = 12
 
 

@@ -15,6 +15,8 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine
 
+pytestmark = pytest.mark.slow
+
 EWS_URL = "https://mail.corp.example/EWS/Exchange.asmx"
 
 

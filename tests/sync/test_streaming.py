@@ -13,7 +13,7 @@ from engine.exchange.ews.streaming.listener import Listener
 from engine.simulator.company import Company
 from engine.simulator.exchange.topology import Behaviour, Home
 from engine.simulator.faults import RedirectUrl
-from engine.simulator.world import Person
+from engine.simulator.world import Person, World
 from engine.simulator.world.scenarios import corp_world
 from engine.sync.events import ConcernArose, UserTrouble
 from tests.support.clock import ManualClock
@@ -22,13 +22,15 @@ from tests.support.parts import Plant
 from tests.support.quiescence import passes, quiescence
 from tests.support.site import Site, ews_schema, running_engine
 
+pytestmark = pytest.mark.slow
+
 MONDAY = date(2026, 3, 2)
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(corp_world(MONDAY).instant("11:00"))
+def clock(world: World) -> ManualClock:
+    return ManualClock(world.instant("11:00"))
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ async def test_ten_thousand_who_may_not_be_written_to_leave_the_loop_many_turns(
     assert turns >= USERS / LOOKED_AT_IN_A_ROW
 
 
+@pytest.mark.slow
 async def test_ten_thousand_rows_that_are_outdated_leave_the_loop_many_turns(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(USERS // 5)) as served:
         await served.settled()

@@ -16,7 +16,9 @@ from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.quiescence import passes, quiescence
-from tests.support.site import Site, ews_schema, running_engine
+from tests.support.site import Site, running_engine
+
+pytestmark = pytest.mark.slow
 
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
 
@@ -24,11 +26,6 @@ BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.exampl
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(corp_world(date(2026, 3, 2)).instant("11:00"))
-
-
-@pytest.fixture
-def company(tmp_path: Path, clock: ManualClock) -> Company:
-    return Company(corp_world(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema())
 
 
 def readable(site: Site) -> list[Person]:

@@ -4,9 +4,13 @@ import itertools
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.site import running_site
+
+pytestmark = pytest.mark.slow
 
 MONDAY = date(2026, 3, 2)
 

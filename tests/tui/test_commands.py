@@ -70,6 +70,7 @@ def test_the_palette_finds_by_any_words() -> None:
     assert len(palette_document(registry.in_view("users"), "")) == len(registry.in_view("users"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", sorted(PLACES))
 async def test_every_command_is_carried_out_by_its_first_key(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -31,6 +31,8 @@ PLACES = {
 }
 
 
+@pytest.mark.pty
+@pytest.mark.slow
 @pytest.mark.parametrize("program", PLACES.values(), ids=PLACES)
 async def test_nothing_of_what_was_shown_is_left(program: str, tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}

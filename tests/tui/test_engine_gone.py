@@ -9,6 +9,8 @@ from tests.support.api import people, served_engine
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, terminal
 
+pytestmark = pytest.mark.slow
+
 ASKED = {
     "settings": (("4",), "cannot be reached", "PBX: which one"),
     "secrets": (("4", "p"), "cannot be reached", "exchange.password"),

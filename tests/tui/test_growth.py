@@ -3,11 +3,14 @@
 import gc
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from engine.api.schema import UsersEvent
 from tests.support.api import people, served_engine
 from tests.support.tui import Terminal, terminal
+
+pytestmark = pytest.mark.slow
 
 ROUNDS = 4
 CHANGES = 150

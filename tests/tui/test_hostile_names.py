@@ -4,6 +4,7 @@ from datetime import UTC
 from pathlib import Path
 
 import msgspec
+import pytest
 from textual.widgets import Input
 
 from calendar_tui.app import MAIN_VIEWS
@@ -13,6 +14,8 @@ from engine.documents.user import user_text
 from tests.support.api import NINE, SETTINGS, an_exchange, served_engine
 from tests.support.hostile import NAME, USERS, harm_in, harm_in_lines, hostile_source
 from tests.support.tui import Terminal, terminal
+
+pytestmark = pytest.mark.slow
 
 
 def seen(shown: Terminal) -> str:

@@ -27,6 +27,8 @@ from tests.support.hostile_site import (
 from tests.support.pty import on_terminal
 from tests.support.tui import Terminal, terminal
 
+pytestmark = pytest.mark.slow
+
 SHOWN = "ERROR forged"
 CLIPBOARD = re.compile("\x1b\\]52;c;([A-Za-z0-9+/=]*)(?:\x07|\x1b\\\\)")
 POINTER = re.compile("\x1b\\]22;[a-z]+\x07")
@@ -114,6 +116,7 @@ async def test_no_exchange_lets_any_of_it_through(site: HostileSite) -> None:
         assert shown_in > 10
 
 
+@pytest.mark.pty
 async def test_no_byte_of_it_reaches_the_terminal(site: HostileSite) -> None:
     """Operating system commands (ECMA-48, OSC) are for the clipboard and the shape of the pointer alone."""
     async with on_terminal("--socket", str(site.socket), size=(100, 30)) as seen:

@@ -13,6 +13,8 @@ from calendar_tui.widgets.line_view import LineView
 from tests.support.logged import failed, kept, logged_engine, some_exchanges, traced
 from tests.support.tui import Terminal, terminal
 
+pytestmark = pytest.mark.slow
+
 
 def found(directory: Path, pattern: str) -> list[Path]:
     return list(directory.glob(pattern))

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widgets import Input
 
 from tests.support.api import people, served_engine
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, terminal
+
+pytestmark = pytest.mark.slow
 
 
 async def turn_wheel(shown: Terminal, direction: type[MouseScrollDown] | type[MouseScrollUp]) -> None:

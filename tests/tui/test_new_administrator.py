@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST
 from calendar_tui.documents.frame import footer
@@ -23,6 +25,8 @@ from tests.support.eventually import eventually
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.site import collect_cancelled_handshakes
 from tests.support.tui import Terminal, terminal
+
+pytestmark = pytest.mark.slow
 
 PEOPLE = [
     Person(name=f"p{n}", display_name=f"Person {n}", mailbox=f"p{n}@corp.example", may_impersonate=n % 3 != 0)

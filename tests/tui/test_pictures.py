@@ -32,6 +32,7 @@ AT_RANDOM = (
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int]) -> None:
     clock = ManualClock(corp_world(MONDAY).instant("10:20"))

@@ -10,6 +10,8 @@ from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, terminal
 from tests.tui.test_pictures import LOOKS, SIZES, SNAPSHOTS, compare
 
+pytestmark = pytest.mark.slow
+
 AT_RANDOM = (
     (re.compile(r"\d+(\.\d)? k?B of"), "99 kB of"),
     (re.compile(r"/tmp/[^\s✓+]*"), "/etc/calendar-engine.toml "),

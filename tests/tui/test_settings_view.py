@@ -3,10 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from calendar_tui.screens.settings import SettingsScreen
 from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
 from tests.support.tui import Terminal, terminal
+
+pytestmark = pytest.mark.slow
 
 
 async def open_settings(shown: Terminal, words: str) -> SettingsScreen:

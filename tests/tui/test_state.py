@@ -108,6 +108,7 @@ def test_the_last_hour_is_sixty_minutes() -> None:
     assert sum(hour.changes(NINE + 300 * MINUTE)) == 0
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 1000), min_size=60, max_size=60), st.integers(1, 80))
 def test_a_sparkline_has_a_bar_wherever_something_was(counts: list[int], width: int) -> None:
     bars = sparkline(tuple(counts), width)
@@ -120,6 +121,7 @@ names = st.text("abÄö ", min_size=1, max_size=6)
 rows = st.lists(st.tuples(st.integers(0, 30), names, st.sampled_from(["current", "problem"])), max_size=40)
 
 
+@pytest.mark.slow
 @given(rows, rows, st.sets(st.integers(0, 30)), names, st.booleans(), st.booleans())
 def test_a_list_kept_up_to_date_is_the_list_made_anew(
     first: list[tuple[int, str, str]],
@@ -285,6 +287,7 @@ def test_the_day_as_bars() -> None:
     ]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(-600, 2000), st.integers(1, 900)), max_size=8),
     st.integers(60, 200),

@@ -16,12 +16,15 @@ from tests.support.api import people, served_engine
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.pty import is_running, on_terminal
 
+pytestmark = pytest.mark.slow
+
 USERS = people(30)
 COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:38|48|3[0-7]|4[0-7]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
 BUSY_MACHINE = 2
 """How much more of the processor than on a quiet machine a test may take until the first picture."""
 
 
+@pytest.mark.pty
 async def test_what_an_administrator_sees(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
@@ -47,6 +50,7 @@ async def test_what_an_administrator_sees(tmp_path: Path) -> None:
             assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 0
 
 
+@pytest.mark.pty
 async def test_nothing_happens_nothing_is_sent(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
@@ -69,6 +73,7 @@ async def test_nothing_happens_nothing_is_sent(tmp_path: Path) -> None:
             assert len(seen.received) - before < 500
 
 
+@pytest.mark.pty
 @pytest.mark.parametrize(
     ("environment", "busy", "has_colour"),
     [
@@ -96,6 +101,7 @@ async def test_lesser_terminals(tmp_path: Path, environment: dict[str, str], bus
                 assert b"38;5" not in data
 
 
+@pytest.mark.pty
 async def test_without_colour_the_terminal_s_own_background_is_left_alone(tmp_path: Path) -> None:
     async with (
         served_engine(tmp_path, USERS) as served,
@@ -123,6 +129,7 @@ def test_looks() -> None:
     )
 
 
+@pytest.mark.pty
 @pytest.mark.parametrize(
     "locale", [{"LC_ALL": "C"}, {"LANG": "POSIX", "LC_ALL": "", "LC_CTYPE": ""}], ids=["C", "POSIX"]
 )
@@ -141,12 +148,14 @@ async def test_a_locale_of_ascii_gets_ascii(tmp_path: Path, locale: dict[str, st
             assert bytes(seen.received).isascii()
 
 
+@pytest.mark.process
 def test_not_a_terminal() -> None:
     ended = subprocess.run([sys.executable, "-m", "calendar_tui.main"], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (69, "")
     assert "calendar-engine status, users, explain, events" in ended.stderr
 
 
+@pytest.mark.pty
 async def test_dumb_is_refused_before_anything_is_drawn() -> None:
     async with on_terminal(environment={"TERM": "dumb"}) as seen:
         assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 69
@@ -154,6 +163,7 @@ async def test_dumb_is_refused_before_anything_is_drawn() -> None:
         assert b"\x1b" not in seen.received
 
 
+@pytest.mark.pty
 async def test_the_demo_comes_and_goes_with_it() -> None:
     async with on_terminal("--demo", size=(120, 40)) as seen:
         await seen.shows("26 users")
@@ -164,6 +174,7 @@ async def test_the_demo_comes_and_goes_with_it() -> None:
         assert not is_running(child)
 
 
+@pytest.mark.pty
 async def test_killed_it_leaves_no_engine_behind() -> None:
     async with on_terminal("--demo") as seen:
         await seen.shows("26 users")
@@ -172,6 +183,7 @@ async def test_killed_it_leaves_no_engine_behind() -> None:
         await eventually(lambda: not is_running(child))
 
 
+@pytest.mark.pty
 async def test_with_its_terminal_it_goes_and_its_demo() -> None:
     async with on_terminal("--demo") as seen:
         await seen.shows("26 users")
@@ -181,6 +193,7 @@ async def test_with_its_terminal_it_goes_and_its_demo() -> None:
         assert not is_running(child)
 
 
+@pytest.mark.pty
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_ended_by_a_signal_the_demo_ends_too(number: signal.Signals) -> None:
     async with on_terminal("--demo") as seen:

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from calendar_tui.screens.user import UserScreen
 from tests.support.api import people, served_engine
 from tests.support.tui import terminal
 from tests.tui.test_settings_view import open_settings
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_calendar_read_again_for_one_is_news_for_the_other(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from tests.support.api import InstantSource, people, served_engine
 from tests.support.eventually import eventually
 from tests.support.tui import terminal
 
+pytestmark = pytest.mark.slow
+
 USERS = people(30)
 
 

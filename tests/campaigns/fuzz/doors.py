@@ -33,7 +33,7 @@ from tests.support.site import collect_cancelled_handshakes
 SECONDS_TO_ASK = 0.1
 """A connection to the API is cut that has been open, or answered, for so long without a request."""
 
-LONGEST_ANSWER = 20.0
+LONGEST_ANSWER = PATIENCE
 """Seconds until an answer has ended: everything at once may take long where the machine has other work."""
 
 ALERT_AT_ONCE = 16

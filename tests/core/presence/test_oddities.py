@@ -68,6 +68,7 @@ def test_an_unknown_sensitivity_counts_as_private() -> None:
     assert (decision.reasons[0].subject, decision.reasons[0].oddities) == ("", (Oddity.UNKNOWN_SENSITIVITY,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", ["x" * 256, "x" * 100_000, "x\n" * 50_000, "\u0301" * 100_000, " " * 100_000])
 def test_an_endless_subject_is_cut_and_odd(subject: str) -> None:
     decision = decide([changed(MEETING, subject=subject)], SHOWN, at("10:00"))

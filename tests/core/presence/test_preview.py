@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 
 from engine.core.appointments import Appointment, ShowAs
@@ -98,6 +99,7 @@ def test_the_same_settings_make_no_difference() -> None:
     assert differences([MEETING, HOME], SHOWN, replace(SHOWN), at("00:00"), at("23:00")) == ()
 
 
+@pytest.mark.slow
 @given(questions(), presence_settings)
 @settings(max_examples=50)
 def test_between_its_bounds_a_difference_is_what_would_be_decided(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
+import pytest
 import regex  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,8 @@ from engine.core.presence.candidates import candidate
 from engine.core.presence.decide import decide_among
 from engine.core.presence.text import clean, cut
 from tests.core.presence.strategies import presence_settings, questions
+
+pytestmark = pytest.mark.slow
 
 Question = tuple[list[Appointment], PresenceSettings, datetime]
 INSTANT = timedelta(microseconds=1)

@@ -12,6 +12,7 @@ from engine.debuglog.filter.parse import FilterNotUnderstood, chips, parse
 from tests.debuglog.filter.strategies import filters
 
 
+@pytest.mark.slow
 @given(filters)
 def test_what_is_written_is_understood_as_the_same(this: Filter) -> None:
     assert parse(canonical(this)) == this
@@ -29,6 +30,7 @@ def test_any_text_is_understood_or_refused_at_a_column_of_it(text: str) -> None:
     assert parse(canonical(this)) == this
 
 
+@pytest.mark.slow
 @given(st.lists(filters.filter(lambda this: not isinstance(this, All | Any)), min_size=1, max_size=4))
 def test_chips_are_the_conditions_and_say_where_they_stand(conditions: list[Filter]) -> None:
     written = [canonical(each) for each in conditions]

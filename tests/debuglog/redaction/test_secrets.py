@@ -143,6 +143,7 @@ def test_what_is_no_secret_stays_as_it_is() -> None:
     assert redactor.url("https://h:1/EWS?a=1&b=2#c") == f"https://h:1/EWS?a={BLANKED}&b={BLANKED}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [0, 3, 40, MARGIN, MARGIN + 7, 3 * MARGIN])
 @settings(max_examples=10)
 @given(token=tokens, before=st.integers(1, 120))
@@ -178,6 +179,7 @@ def test_all_of_it_is_blanked_and_nothing_else(body: bytes, blanked: bytes) -> N
     assert knowing([]).body(body) == blanked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "repeated", [b"token", b"token=", b"<token>", b"<a password", b"<Password><![CDATA[", b"eyJaaa"]
 )

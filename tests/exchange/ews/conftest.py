@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +19,7 @@ from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.company import RoutedResolver
 from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.exchange.topology import AS_DOCUMENTED, Behaviour
-from engine.simulator.world import World, corp_world
+from engine.simulator.world import World
 from tests.exchange.ews.schema import schema
 from tests.support.clock import ManualClock
 
@@ -29,16 +28,6 @@ PASSWORD = "simulated-Passw0rd"
 
 Simulate = Callable[..., AbstractAsyncContextManager[ExchangeSimulator]]
 OpenSource = Callable[..., AbstractAsyncContextManager[EwsSource]]
-
-
-@pytest.fixture(scope="session")
-def authority() -> CertificateAuthority:
-    return CertificateAuthority()
-
-
-@pytest.fixture
-def world() -> World:
-    return corp_world(date(2026, 3, 2))
 
 
 @pytest.fixture

@@ -89,6 +89,7 @@ def test_what_must_be_in_the_second_half_is_not_asked_for_as_a_whole() -> None:
     assert len(server.asked) == halvings + 1
 
 
+@pytest.mark.slow
 @given(st.lists(stretches, max_size=6), st.lists(stretches, min_size=1, max_size=30))
 def test_it_ends_whatever_there_is(good: list[Window], bad: list[Window]) -> None:
     server = Server(good, bad)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from engine.exchange.ews.addresses import is_smtp_address, smtp_address
 from tests.support.hostile import HOSTILE, LONG
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("text", "address"),

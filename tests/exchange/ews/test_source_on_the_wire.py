@@ -108,6 +108,7 @@ async def test_many_mailboxes_are_read_at_once(
         assert comparable(found) == truth(world, mailbox, window)
 
 
+@pytest.mark.slow
 async def test_calendar_too_full_for_one_answer_is_read_whole(
     world: World, exchange: ExchangeSimulator, open_source: OpenSource
 ) -> None:

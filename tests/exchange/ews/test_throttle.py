@@ -23,11 +23,6 @@ ANNA, BEN = "anna@example.com", "ben@example.com"
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def throttle(clock: ManualClock) -> Throttle:
     return Throttle(8, clock, Random(1))
 

@@ -105,6 +105,7 @@ def test_definitions_of_the_simulator_keep_to_the_schema(zone: str) -> None:
     assert violations(body) == []
 
 
+@pytest.mark.slow
 @given(
     zone=st.sampled_from(ZONES),
     hours=st.integers(0, 3 * 365 * 24 - 48),

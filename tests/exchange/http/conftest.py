@@ -22,16 +22,6 @@ from tests.support.clock import ManualClock
 OpenClient = Callable[..., AbstractAsyncContextManager[ExchangeHttp]]
 
 
-@pytest.fixture(scope="session")
-def authority() -> CertificateAuthority:
-    return CertificateAuthority()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
 @pytest.fixture
 async def iis(authority: CertificateAuthority) -> AsyncIterator[Iis]:
     async with serve(authority) as server:

@@ -39,6 +39,7 @@ def test_the_token_of_a_challenge_is_told_whatever_stands_around_it() -> None:
     assert offered({"www-authenticate": header})["ntlm"] == "TlRMTVNTUAACAAAA=="
 
 
+@pytest.mark.slow
 @given(st.lists(CHALLENGE, max_size=4, unique_by=lambda each: each[0].lower()))
 def test_whatever_is_written_by_the_rules_is_read_back(challenges: list[tuple[str, str]]) -> None:
     header = ", ".join(scheme + follows for scheme, follows in challenges)

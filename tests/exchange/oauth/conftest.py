@@ -56,11 +56,6 @@ def make_key_pair() -> KeyPair:
 
 
 @pytest.fixture(scope="session")
-def authority() -> CertificateAuthority:
-    return CertificateAuthority()
-
-
-@pytest.fixture(scope="session")
 def key_pair() -> KeyPair:
     return make_key_pair()
 

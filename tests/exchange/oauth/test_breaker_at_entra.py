@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from engine.core.secret import Secret
 from engine.exchange.errors import ExchangeFailure
 from engine.exchange.oauth.errors import ClientSecretRefused
@@ -17,6 +19,8 @@ from engine.store.database import Database
 from engine.store.logins import LogInHistory
 from tests.exchange.oauth.conftest import BY_SECRET, CLIENT, SECRET, MakeApplication
 from tests.support.clock import ManualClock
+
+pytestmark = pytest.mark.slow
 
 WRONG = Secret(SECRET + "x")
 

@@ -38,11 +38,6 @@ class CountedTokens:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def source() -> CountedTokens:
     return CountedTokens()
 

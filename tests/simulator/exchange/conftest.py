@@ -1,30 +1,19 @@
 """A small company, its Exchange server and a plain client."""
 
 from collections.abc import AsyncIterator
-from datetime import date
 
 import pytest
 from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.server import ExchangeSimulator
-from engine.simulator.world import World, corp_world
+from engine.simulator.world import World
 from tests.simulator.exchange.client import SCHEMA, PlainClient, plain_client
 
 
 @pytest.fixture(scope="session")
 def schema() -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(SCHEMA))
-
-
-@pytest.fixture(scope="session")
-def authority() -> CertificateAuthority:
-    return CertificateAuthority()
-
-
-@pytest.fixture
-def world() -> World:
-    return corp_world(date(2026, 3, 2))
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def test_whole_days_have_23_hours_when_the_clock_changes() -> None:
     assert item.end - item.start == timedelta(hours=23)
 
 
+@pytest.mark.slow
 @given(start=st.integers(-2000, 3000), length=st.integers(0, 3000))
 def test_a_view_holds_exactly_what_overlaps_it(start: int, length: int) -> None:
     world = generate(1, 40, DAY, corp_world(DAY).zone)

@@ -12,11 +12,6 @@ SECONDS = PAUSE.total_seconds()
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def told() -> list[str]:
     return []
 

@@ -1,5 +1,6 @@
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,6 +121,7 @@ def test_a_page_without_rows_that_goes_on_is_gone_on_with() -> None:
     assert not window.begins
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     count=st.integers(0, 2500),
