@@ -9,7 +9,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --no-input
 # Bytecode is kept: tests and demo start many processes, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit test-lowest bench screenshots reference faults fuzz soak lock clean
+.PHONY: demo test unit coverage test-lowest bench screenshots reference faults fuzz soak lock clean
 
 # Messages go to standard error, because without a terminal the demo prints nothing but JSON.
 demo: $(DEMO_READY)
@@ -26,6 +26,14 @@ test: $(READY)
 # All but what takes long, starts a process or needs a terminal.
 unit: $(READY)
 	$(BIN)/pytest -m 'not slow and not process and not pty'
+
+# All tests once more, which takes longer: how much of each package they reach. No package may fall below its floor in
+# tests/coverage.toml; RAISE=1 raises the floors.
+coverage: $(READY)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python -m tests.coverage_floors $(if $(RAISE),--raise)
 
 # The same tests with the oldest versions that pyproject.toml allows.
 test-lowest: $(READY)
@@ -63,7 +71,7 @@ lock: $(READY)
 		--output-file packaging/requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf .coverage* $(VENV) .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
