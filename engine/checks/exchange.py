@@ -9,7 +9,7 @@ from datetime import timedelta
 from random import Random
 
 from engine.checks.check import CheckRun, CheckStep, NobodyToTry, StepLog, StepSkipped
-from engine.checks.network import Address, Lookup, first_that_answers, look_up, shown_certificate, verify
+from engine.checks.network import SECONDS, Address, Lookup, first_that_answers, look_up, shown_certificate, verify
 from engine.core.clock import Clock
 from engine.exchange import impersonation
 from engine.exchange.errors import (
@@ -33,10 +33,13 @@ from engine.exchange.ews.resolve_names import resolve_name
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.protocol import get_streaming_events, news, subscribe, subscription_id, unsubscribe
 from engine.exchange.ews.throttle import Throttle
+from engine.exchange.http import connection
 from engine.exchange.http.auth import RequestAuth
 from engine.exchange.http.client import ExchangeHttp
-from engine.exchange.http.connection import not_trusted
 from engine.exchange.http.messages import parse_url
+from engine.exchange.http.proxy import Proxy
+from engine.exchange.http.proxy_errors import ProxyUnreachable
+from engine.exchange.http.wire import Network, ProxyCertificateUnverified, connected
 from engine.exchange.source import CalendarSource, Mailbox, Window
 from engine.settings.model import ExchangeSettings, Mode, ResolveWith
 from engine.tls.contexts import speaks_tls
@@ -73,11 +76,11 @@ class ExchangeAccess:
     """Clients for the Exchange that the settings describe, built but not used yet.
 
     `settings` are complete for the kind of Exchange. `token` authorises every request unless a password does.
-    `source` reads calendars through `http` and closes it.
+    `source` reads calendars through `http` and closes it; `network` is how `http` reaches servers.
     """
 
     settings: ExchangeSettings
-    tls: ssl.SSLContext
+    network: Network
     http: ExchangeHttp
     token: RequestAuth | None
     source: CalendarSource
@@ -187,32 +190,57 @@ class ExchangeCheck:
         footing.evidence.append(f"{found.told_by}: the {found.server} EWS URL is {found.url}")
 
     async def _look_up(self, footing: StepLog) -> None:
+        host, proxy = host_of(self._url), self._access.network.proxy
         port = parse_url(self._url).port or HTTPS
-        self._addresses = await self._lookup(host_of(self._url), port)
-        footing.evidence.append(f"{host_of(self._url)} is {', '.join(each.ip for each in self._addresses)}")
+        if proxy is not None:
+            footing.evidence.append(f"the proxy {proxy} looks {host} up")
+            host, port = proxy.host, proxy.port
+        self._addresses = await self._lookup(host, port)
+        footing.evidence.append(f"{host} is {', '.join(each.ip for each in self._addresses)}")
 
     async def _connect(self, footing: StepLog) -> None:
         try:
             answering = await first_that_answers(self._addresses)
         except OSError as error:
+            if (proxy := self._access.network.proxy) is not None:
+                raise ProxyUnreachable(f"{proxy}: {error.strerror or error}") from error
             raise ExchangeUnreachable(f"{self._url}: {error.strerror or error}") from error
         self._addresses = (answering,)
         footing.evidence.append(f"{answering} answers")
 
     async def _shake_hands(self, footing: StepLog) -> None:
+        if self._access.network.proxy is not None:
+            await self._shake_hands_behind(self._access.network.proxy, footing)
+            return
         host, [address] = host_of(self._url), self._addresses
         shown = await shown_certificate(address, host)
         if shown is not None:
             footing.evidence += shown.lines
         try:
-            footing.evidence.append(await verify(address, host, self._access.tls))
+            footing.evidence.append(await verify(address, host, self._access.network.tls))
         except ssl.SSLCertVerificationError as error:
-            raise not_trusted("the Exchange server", host, host, error, shown) from error
+            raise connection.not_trusted("the Exchange server", host, host, error, shown) from error
         except OSError as error:
             if isinstance(error, ssl.SSLError) and speaks_tls(error):
                 raise TlsImpossible(f"{address}: {error}") from error
             footing.remedy = "Check exchange.ews_url: this port does not speak TLS as Exchange does."
             raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
+
+    async def _shake_hands_behind(self, proxy: Proxy, footing: StepLog) -> None:
+        network, url = self._access.network, parse_url(self._url)
+        shown = await connection.shown_certificate(network, url)
+        if shown is not None:
+            footing.evidence += shown.lines
+        try:
+            async with connected(network, url, SECONDS) as wire:
+                footing.evidence.append(f"{wire.get_extra_info('ssl_object').version()}, behind the proxy {proxy}")
+        except ProxyCertificateUnverified as untrusted:
+            raise await connection.explained(network, untrusted) from untrusted
+        except ssl.SSLCertVerificationError as error:
+            found = connection.not_trusted("the Exchange server", url.host, url.host, error, shown)
+            raise connection.inspected(proxy, found) from error
+        except OSError as error:
+            raise ExchangeUnreachable(f"{url.host}: no TLS behind the proxy {proxy} ({error})") from error
 
     async def _log_in(self, footing: StepLog) -> None:
         """Log in; an error about the content of a request also proves the log-in, which Exchange checks first."""

@@ -7,9 +7,8 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from aiohttp.abc import AbstractResolver
-
 from engine.checks.check import NameNotFound
+from engine.core.resolver import Resolver
 from engine.tls.certificate import Certificate, described
 from engine.tls.contexts import unverified_context
 
@@ -40,7 +39,7 @@ async def look_up(host: str, port: int) -> tuple[Address, ...]:
     return tuple(dict.fromkeys(Address(str(place[4][0]), port) for place in found))
 
 
-def looking_up_by(resolver: AbstractResolver) -> Lookup:
+def looking_up_by(resolver: Resolver) -> Lookup:
     """Return a lookup through `resolver`, as the HTTP client does it."""
 
     async def ask(host: str, port: int) -> tuple[Address, ...]:

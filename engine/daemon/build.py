@@ -8,20 +8,22 @@ from pathlib import Path
 from random import Random, SystemRandom
 
 import platformdirs
-from aiohttp.abc import AbstractResolver
 
 from engine.checks.exchange import ExchangeAccess
 from engine.checks.factory import CheckFactory
 from engine.checks.network import look_up, looking_up_by
 from engine.core.clock import Clock
+from engine.core.resolver import Resolver
 from engine.core.secret import Secret
 from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.http.auth import Credential
 from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.connection import verified_context
+from engine.exchange.http.proxy import proxy_of
 from engine.exchange.http.trace import Trace
-from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration, transport_over
+from engine.exchange.http.wire import Network
+from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
 from engine.exchange.source import CalendarSource
 from engine.logins.breaker import LogIns
 from engine.pbx import websocket
@@ -47,7 +49,7 @@ def calendar_source(
     clock: Clock,
     network_clock: Clock,
     random: Random,
-    resolver: AbstractResolver | None,
+    resolver: Resolver | None,
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
 ) -> CalendarSource:
@@ -72,22 +74,22 @@ def exchange_access(
     clock: Clock,
     network_clock: Clock,
     random: Random,
-    resolver: AbstractResolver | None,
+    resolver: Resolver | None,
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
 ) -> ExchangeAccess:
     """Return the calendar source together with its components."""
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file)
+    proxy = proxy_of(exchange.proxy, secrets.exchange_proxy_password)
     log_ins = log_ins or LogIns(network_clock)
     token: ExchangeOnlineTokens | None = None
     if exchange.type is not ExchangeType.ON_PREMISES:
         exchange = for_exchange_online(exchange)
         registration = _registration(exchange, secrets)
         scope = scope_of(exchange.ews_url or "")
-        application = Application(
-            registration, scope, transport=transport_over(tls), user_agent=USER_AGENT, trace=trace
-        )
+        network = Network(tls, proxy=proxy)
+        application = Application(registration, scope, network=network, user_agent=USER_AGENT, trace=trace)
         token = ExchangeOnlineTokens(
             application,
             f"application {registration.client_id}",
@@ -102,6 +104,7 @@ def exchange_access(
         clock=network_clock,
         user_agent=USER_AGENT,
         resolver=resolver,
+        proxy=proxy,
         trace=trace,
         log_ins=log_ins,
     )
@@ -113,7 +116,7 @@ def exchange_access(
         clock=network_clock,
         random=random,
     )
-    return ExchangeAccess(exchange, tls, http, token, source)
+    return ExchangeAccess(exchange, Network(tls, resolver, proxy), http, token, source)
 
 
 def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:
@@ -134,7 +137,7 @@ def assemble(
     clock: Clock,
     network_clock: Clock,
     observe: Observer,
-    resolver: AbstractResolver | None = None,
+    resolver: Resolver | None = None,
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
 ) -> Engine:
@@ -164,7 +167,7 @@ def assemble(
 
 
 def make_check_factory(
-    clock: Clock, network_clock: Clock, resolver: AbstractResolver | None = None, log_ins: LogIns | None = None
+    clock: Clock, network_clock: Clock, resolver: Resolver | None = None, log_ins: LogIns | None = None
 ) -> CheckFactory:
     """Return the factory of checks. `resolver` looks up Exchange's servers; `log_ins` are those of the engine, so that
     attempts of a check count for both."""

@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp.abc import AbstractResolver
-
 from engine.api.paths import socket_path
 from engine.checks.factory import CheckFactory
 from engine.core.clock import Clock
+from engine.core.resolver import Resolver
 from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
 from engine.daemon.log_messages import log, log_settings
@@ -185,7 +184,7 @@ class Environment:
     clock: Clock = field(default_factory=SystemClock)
     network_clock: Clock = field(default_factory=SteadyClock)
     observe: Observer = log
-    resolver: AbstractResolver | None = None
+    resolver: Resolver | None = None
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ class DebugLog:
 
     def add_secrets(self, secrets: Secrets) -> None:
         """Add secrets to redact wherever they occur."""
-        self.capture.add_secrets((secrets.exchange_password, secrets.exchange_client_secret, secrets.pbx_password))
+        self.capture.add_secrets(secrets.all)
 
     def parts(self, engine: EngineView, desk: ApiState) -> tuple[Routes, ...]:
         """Return its routes of the API; from now on mailboxes are attributed to the users of `engine`."""

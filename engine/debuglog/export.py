@@ -204,7 +204,7 @@ def _anonymous_headers(pairs: tuple[tuple[str, str], ...], pseudonyms: Pseudonym
     return tuple((name, pseudonyms.text(value)) for name, value in pairs)
 
 
-LIBRARIES = ("aiohttp", "cryptography", "httpx2", "lxml", "msal", "msgspec", "pyspnego", "tzdata", "zstandard")
+LIBRARIES = ("aiohttp", "cryptography", "httpx", "lxml", "msal", "msgspec", "pyspnego", "tzdata", "zstandard")
 _OWNER_ONLY = 0o600 << 16
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -15,6 +15,7 @@ from engine.core.backoff import Pauses, asked_for, doubling
 from engine.core.errors import Failure, Fault, Scope
 from engine.exchange import errors as exchange
 from engine.exchange.errors import ExchangeFailure
+from engine.exchange.http import proxy_errors as proxy
 from engine.exchange.oauth import errors as oauth
 from engine.logins import rules
 
@@ -151,6 +152,7 @@ POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
     {
         exchange.ExchangeUnreachable: _SERVER,
         exchange.AnswerBrokenOff: RetryPolicy(Concerns.MAILBOX_UNLESS_MANY),
+        proxy.ProxyFailure: replace(_SERVICE, before_a_token=PASSING.steps[0]),
         exchange.LoginUnproved: replace(_SERVER, by_breaker=True),
         exchange.CertificateNotTrusted: replace(_SERVICE, forgets=Forgets.SERVER),
         exchange.LoginRefused: replace(_SERVICE, by_breaker=True),

@@ -30,6 +30,7 @@ _KINDS: Mapping[ValueParser, str] = MappingProxyType(
         parsers.listening_address: "IP address",
         parsers.url_path: "URL path",
         parsers.https_url: "URL",
+        parsers.proxy_url: "URL of a proxy",
         parsers.mail_address: "e-mail address",
         parsers.account: "account",
         parsers.contact: "presence contact",

@@ -119,6 +119,7 @@ _EXCHANGE = (
     Key("exchange.certificate", parsers.file),
     Key("exchange.certificate_key", parsers.file),
     Key("exchange.poll_seconds", parsers.IntRange(10, 3600)),
+    Key("exchange.proxy", parsers.proxy_url),
     Key("exchange.ca_file", parsers.file),
 )
 _DEBUG_LOG = (
@@ -211,6 +212,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "exchange.certificate": "Certificate file (PEM) of the app registration, instead of a client secret",
         "exchange.certificate_key": "Private key file (PEM) of that certificate",
         "exchange.poll_seconds": "Interval in seconds for reading calendars without change notifications",
+        "exchange.proxy": "Proxy through which Exchange and its log-in service are reached",
         "exchange.ca_file": "File (PEM) with the authority that issued the certificate of Exchange",
         "debug_log.ews": "Whether the traffic with Exchange is recorded for debugging",
         "debug_log.max_megabytes": "Maximum megabytes of traffic kept",

@@ -117,6 +117,7 @@ class ExchangeSettings:
     certificate: Path | None = None
     certificate_key: Path | None = None
     poll_seconds: int = 120
+    proxy: str | None = None
     ca_file: Path | None = None
 
 

@@ -282,6 +282,38 @@ def https_url(value: object) -> str | InvalidValue:
     return url
 
 
+def proxy_url(value: object) -> str | InvalidValue:
+    """Parse the URL of a proxy, perhaps with a user, but without a password. A refusal never quotes it."""
+    url = text(value)
+    if isinstance(url, InvalidValue):
+        return url
+    remedy = 'Write it like "http://proxy.example.com:3128"; a user stands before the host, as in "http://user@proxy…".'
+    try:
+        parts = urlsplit(url)
+        name, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return InvalidValue("is not a URL", remedy)
+    if parts.scheme not in ("http", "https"):
+        return InvalidValue("does not start with http:// or https://", remedy)
+    if parts.password is not None:
+        return InvalidValue(
+            "contains a password", "Leave it out and store it: calendar-engine secret set exchange.proxy_password."
+        )
+    if re.search(r"\s", url) or not (_is_ip(name) or _is_domain(name)):
+        return InvalidValue("has no valid host name", remedy)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        return InvalidValue("has more than a host and a port", remedy)
+    return url
+
+
+def has_user(proxy: str) -> bool:
+    """Return whether the URL of a proxy, perhaps an invalid one, names a user: who needs a password."""
+    try:
+        return bool(urlsplit(proxy).username)
+    except ValueError:
+        return False
+
+
 def mail_address(value: object) -> str | InvalidValue:
     """Parse an SMTP address."""
     address = text(value)

@@ -8,6 +8,7 @@ from engine.core.presence.model import AppointmentKind
 from engine.exchange import impersonation
 from engine.settings.editor import SettingValue
 from engine.settings.model import ExchangeType, Mode, PbxLinkKind
+from engine.settings.parsers import has_user
 
 _Values = Mapping[str, SettingValue | None]
 
@@ -124,7 +125,7 @@ def _is_cloud(values: Values) -> bool:
 
 def _account_keys(values: Values) -> tuple[str, ...]:
     if _is_cloud(values):
-        names: tuple[str, ...] = ("tenant_id", "client_id", "authority", "certificate", "certificate_key")
+        names: tuple[str, ...] = ("tenant_id", "client_id", "authority", "certificate", "certificate_key", "proxy")
     else:
         names = ("user", "auth", "channel_binding")
     return tuple(f"exchange.{name}" for name in names)
@@ -133,11 +134,21 @@ def _account_keys(values: Values) -> tuple[str, ...]:
 def _account_secrets(values: Values) -> tuple[str, ...]:
     if not _is_cloud(values):
         return ("exchange.password",)
-    return () if values.get("exchange.certificate") else ("exchange.client_secret",)
+    own = () if values.get("exchange.certificate") else ("exchange.client_secret",)
+    return (*own, *_proxy_secrets(values))
+
+
+def _server_secrets(values: Values) -> tuple[str, ...]:
+    return () if _is_cloud(values) else _proxy_secrets(values)
+
+
+def _proxy_secrets(values: Values) -> tuple[str, ...]:
+    wants_password = has_user(str(values.get("exchange.proxy") or ""))
+    return ("exchange.proxy_password",) if wants_password else ()
 
 
 def _server_keys(values: Values) -> tuple[str, ...]:
-    found = ("autodiscover_url", "ews_url", "trusted_hosts", "server", "ca_file")
+    found = ("autodiscover_url", "ews_url", "trusted_hosts", "server", "proxy", "ca_file")
     names = ("ews_url", "ca_file") if _is_cloud(values) else found
     return tuple(f"exchange.{name}" for name in names)
 
@@ -161,7 +172,7 @@ STEPS = (
     SetupStepForm("exchange", "Which Exchange", lambda _: ("exchange.type", "exchange.mode")),
     SetupStepForm("credentials", "Service account", _account_keys, _account_secrets, exchange_account),
     SetupStepForm(
-        "server", "Finding Exchange", _server_keys, _nothing, exchange_server, Check.EXCHANGE, asks_for_user=True
+        "server", "Finding Exchange", _server_keys, _server_secrets, exchange_server, Check.EXCHANGE, asks_for_user=True
     ),
     SetupStepForm("resolution", "Finding mailboxes", lambda _: _RESOLUTION, check=Check.RESOLUTION),
     SetupStepForm("presence", "What is shown", lambda _: _PRESENCE, check=Check.CALENDARS),

@@ -13,12 +13,14 @@ from engine.core import bounded
 from engine.core.errors import Failure, Fault, Scope
 from engine.core.secret import Secret
 from engine.settings.model import ExchangeSettings, ExchangeType
+from engine.settings.parsers import has_user
 from engine.store.protection import exposure_of_file
 
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {
         "exchange.password": "CALENDAR_ENGINE_EXCHANGE_PASSWORD",
         "exchange.client_secret": "CALENDAR_ENGINE_EXCHANGE_CLIENT_SECRET",
+        "exchange.proxy_password": "CALENDAR_ENGINE_EXCHANGE_PROXY_PASSWORD",
         "pbx.password": "CALENDAR_ENGINE_PBX_PASSWORD",
     }
 )
@@ -67,8 +69,8 @@ class SecretsFileInvalid(Failure):
     scope = Scope.SERVICE
     meaning = "The secrets file is invalid"
     remedy = (
-        "It must be TOML with only password = '…' or client_secret = '…' in a table [exchange] and "
-        "password = '…' in a table [pbx]; within single quotation marks, backslashes are literal."
+        "It must be TOML with only password = '…', client_secret = '…' or proxy_password = '…' in a table [exchange] "
+        "and password = '…' in a table [pbx]; within single quotation marks, backslashes are literal."
     )
 
 
@@ -83,12 +85,18 @@ class SecretsMissing(Failure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """The passwords of the Exchange service account and of the App object in the PBX, and the client secret of the
-    app registration; empty if the settings do not need it."""
+    """The passwords of the Exchange service account, of the App object in the PBX and for the proxy, and the client
+    secret of the app registration; empty if the settings do not need it."""
 
     exchange_password: Secret = field(default=Secret(""), repr=False)
     exchange_client_secret: Secret = field(default=Secret(""), repr=False)
+    exchange_proxy_password: Secret = field(default=Secret(""), repr=False)
     pbx_password: Secret = field(repr=False)
+
+    @property
+    def all(self) -> tuple[Secret, ...]:
+        """All of them, also those that are empty."""
+        return (self.exchange_password, self.exchange_client_secret, self.exchange_proxy_password, self.pbx_password)
 
 
 def secrets_in_environment(environment: Mapping[str, str]) -> dict[str, Secret]:
@@ -123,6 +131,7 @@ def chosen_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> S
     return Secrets(
         exchange_password=found.get("exchange.password", nothing),
         exchange_client_secret=found.get("exchange.client_secret", nothing),
+        exchange_proxy_password=found.get("exchange.proxy_password", nothing),
         pbx_password=found["pbx.password"],
     )
 
@@ -133,6 +142,8 @@ def needed_secrets(exchange: ExchangeSettings) -> Iterator[str]:
         yield "exchange.password"
     elif exchange.certificate is None:
         yield "exchange.client_secret"
+    if has_user(exchange.proxy or ""):
+        yield "exchange.proxy_password"
     yield "pbx.password"
 
 

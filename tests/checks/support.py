@@ -14,6 +14,7 @@ from engine.daemon.build import make_check_factory
 from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.simulator.proxy import ProxySimulator
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from tests.support.clock import ManualClock
@@ -53,9 +54,22 @@ def settings_of(company: Company, **tables: Mapping[str, Any]) -> SiteSettings:
     return read_settings(company.settings(**tables), default_zone=company.world.zone)
 
 
-def workbench_of(company: Company, calendar_clock: Clock, patience: float = 20.0) -> CheckFactory:
-    workbench = make_check_factory(calendar_clock, SteadyClock(), RoutedResolver(company.exchange.routes))
+def workbench_of(
+    company: Company, calendar_clock: Clock, patience: float = 20.0, through: ProxySimulator | None = None
+) -> CheckFactory:
+    """Give the checks; those of Exchange can look up its names, or only that of the proxy they go `through`."""
+    routes = company.exchange.routes if through is None else {("http", "localhost", through.port): through.port}
+    workbench = make_check_factory(calendar_clock, SteadyClock(), RoutedResolver(routes))
     return replace(workbench, patience=patience)
+
+
+def proxy_to(company: Company, **options: Any) -> ProxySimulator:
+    """Give a proxy that reaches the names of a company's Exchange."""
+    return ProxySimulator(places=places_of(company), **options)
+
+
+def places_of(company: Company) -> dict[tuple[str, int], int]:
+    return {(host, port): place for (_, host, port), place in company.exchange.routes.items()}
 
 
 async def climb_pbx(
@@ -74,10 +88,23 @@ async def climb_pbx(
 
 
 async def climb_exchange(
-    company: Company, *candidates: str, password: Secret = EXCHANGE_PASSWORD, **exchange: Any
+    company: Company,
+    *candidates: str,
+    password: Secret = EXCHANGE_PASSWORD,
+    through: ProxySimulator | None = None,
+    proxy_password: Secret = Secret(""),  # noqa: B008 - nothing changes it
+    **exchange: Any,
 ) -> Climbed:
+    if through is not None:
+        user = through.account[0] + "@" if through.account else ""
+        exchange = {"proxy": f"http://{user}localhost:{through.port}", **exchange}
     settings = settings_of(company, exchange=exchange)
-    secrets = Secrets(exchange_password=password, exchange_client_secret=password, pbx_password=PBX_PASSWORD)
+    secrets = Secrets(
+        exchange_password=password,
+        exchange_client_secret=password,
+        exchange_proxy_password=proxy_password,
+        pbx_password=PBX_PASSWORD,
+    )
     reported: list[CheckStep] = []
-    probe = workbench_of(company, ManualClock(NOON)).exchange(settings, secrets, candidates)
+    probe = workbench_of(company, ManualClock(NOON), through=through).exchange(settings, secrets, candidates)
     return Climbed(await probe.run(reported.append), reported)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from engine.checks.check import StepOutcome
@@ -15,8 +16,9 @@ from engine.simulator.company import DOMAIN, Company
 from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ews_switched_off
+from engine.simulator.proxy import ProxySimulator
 from engine.simulator.world import World
-from tests.checks.support import Climbed, climb_exchange
+from tests.checks.support import Climbed, climb_exchange, places_of
 from tests.support.clock import ManualClock
 from tests.support.site import ews_schema
 
@@ -30,11 +32,12 @@ class Cloud:
     company: Company
     entra: EntraSimulator
 
-    async def climb(self, secret: Secret = SECRET) -> Climbed:
+    async def climb(self, secret: Secret = SECRET, through: ProxySimulator | None = None) -> Climbed:
         return await climb_exchange(
             self.company,
             f"anna.mueller@{DOMAIN}",
             password=secret,
+            through=through,
             type="cloud-ews",
             tenant_id=TENANT,
             client_id=CLIENT,
@@ -69,6 +72,16 @@ async def test_a_right_registration_climbs_every_rung(cloud: Cloud) -> None:
     assert outcomes == dict.fromkeys(outcomes, StepOutcome.OK) | {"autodiscover": StepOutcome.SKIPPED}
     assert CLIENT in climbed.evidence("token")
     assert cloud.company.exchange.ledger.complaints == []
+
+
+async def test_a_right_registration_climbs_every_rung_through_a_proxy(cloud: Cloud) -> None:
+    place = httpx.URL(cloud.entra.url)
+    assert place.port is not None
+    places = places_of(cloud.company) | {(place.host, place.port): place.port}
+    async with ProxySimulator(places=places) as proxy:
+        climbed = await cloud.climb(through=proxy)
+    assert climbed.all_well
+    assert {each.target for each in proxy.asked} == {f"{place.host}:{place.port}", "outlook.office365.com:443"}
 
 
 async def test_a_wrong_client_secret(cloud: Cloud) -> None:

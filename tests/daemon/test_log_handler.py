@@ -76,7 +76,7 @@ def test_failures_of_ours_are_told_in_their_words(log: Log) -> None:
     assert "An internal error of the engine affects this user: this␛ one" in log.lines[1]
 
 
-@pytest.mark.parametrize("name", ["aiohttp.server", "asyncio", "httpx2", "msal.oauth2", "spnego", "urllib3", "root"])
+@pytest.mark.parametrize("name", ["aiohttp.server", "asyncio", "httpx", "msal.oauth2", "spnego", "urllib3", "root"])
 def test_no_library_shows_what_was_sent(log: Log, name: str) -> None:
     log.write(name, "Error handling request from %s", PASSWORD, error=raised(ValueError(PASSWORD)))
     log.write(name, f"Exception in callback Transport.write(b'{PASSWORD}')\nhandle: <{PASSWORD}>")

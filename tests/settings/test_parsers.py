@@ -45,6 +45,8 @@ from engine.settings.parsers import InvalidValue, ValueParser
             "https://mail.example.com/EWS/Exchange.asmx",
         ),
         (parsers.https_url, "https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+        (parsers.proxy_url, "http://proxy.example.com:3128", "http://proxy.example.com:3128"),
+        (parsers.proxy_url, "https://CORP%5Cme@[2001:db8::1]/", "https://CORP%5Cme@[2001:db8::1]/"),
         (parsers.mail_address, "o'brien+x@mail.example.com", "o'brien+x@mail.example.com"),
         (parsers.account, "svc@example.com", "svc@example.com"),
         (parsers.account, r"CORP\calendar sync", r"CORP\calendar sync"),
@@ -96,6 +98,13 @@ def test_a_right_value_is_read(parse: ValueParser, value: object, result: object
         (parsers.https_url, "https://mail.example.com/a b", "has no valid host name"),
         (parsers.https_url, "https://mail.example.com:99999/", "is not a URL"),
         (parsers.https_url, "https://[::1/", "is not a URL"),
+        (parsers.proxy_url, "proxy.example.com:3128", "does not start with http:// or https://"),
+        (parsers.proxy_url, "socks5://proxy.example.com", "does not start with http:// or https://"),
+        (parsers.proxy_url, "http://me:hunter2@proxy.example.com", "contains a password"),
+        (parsers.proxy_url, "http://me:@proxy.example.com", "contains a password"),
+        (parsers.proxy_url, "http://me@", "has no valid host name"),
+        (parsers.proxy_url, "http://proxy.example.com/path", "has more than a host and a port"),
+        (parsers.proxy_url, "http://proxy.example.com:99999", "is not a URL"),
         (parsers.mail_address, "office", 'is not an e-mail address: "office"'),
         (parsers.account, "svc", 'is not an account name: "svc"'),
         (parsers.account, r"CORP\svc@example.com", r'is not an account name: "CORP\\svc@example.com"'),
@@ -127,6 +136,10 @@ def test_a_zone_with_the_wrong_case_is_answered_with_the_right_one() -> None:
 def test_a_password_in_a_url_is_not_repeated() -> None:
     refusal = parsers.https_url("https://svc:hunter2@mail.example.com")
     assert "hunter2" not in repr(refusal)
+    proxy = parsers.proxy_url("http://me:hunter2@proxy.example.com")
+    assert isinstance(proxy, InvalidValue)
+    assert "hunter2" not in repr(proxy)
+    assert "exchange.proxy_password" in proxy.remedy
 
 
 JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
@@ -146,6 +159,7 @@ PARSERS: list[ValueParser] = [
     parsers.language,
     parsers.host,
     parsers.https_url,
+    parsers.proxy_url,
     parsers.mail_address,
     parsers.account,
     parsers.contact,

@@ -255,7 +255,9 @@ def test_an_unknown_name_is_answered_with_the_nearest(line: str, suggestion: str
     assert only(MINIMAL + line).remedy.startswith(suggestion)
 
 
-@pytest.mark.parametrize("key", ["exchange.password", "exchange.client_secret", "pbx.Password"])
+@pytest.mark.parametrize(
+    "key", ["exchange.password", "exchange.proxy_password", "exchange.client_secret", "pbx.Password"]
+)
 def test_a_secret_in_the_file_is_sent_where_it_belongs_and_not_repeated(key: str) -> None:
     table, name = key.split(".")
     problem = only(MINIMAL.replace(f"[{table}]", f"[{table}]\n{name} = 'hunter2'"))

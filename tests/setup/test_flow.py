@@ -61,6 +61,14 @@ def test_what_is_missing_is_told_in_the_order_of_the_steps() -> None:
     assert "exchange.client_secret" not in needed_secrets(values_of(with_certificate))
 
 
+@pytest.mark.parametrize("kind", ["on-premises", "cloud-ews"])
+def test_the_password_of_a_proxy_is_asked_for_once_where_its_user_is_named(kind: str) -> None:
+    flow = with_answers(Flow(text=""), {**COMPLETE, "exchange.type": kind})
+    for proxy, asked in (("http://proxy.example:3128", 0), ("http://user@proxy.example:3128", 1), ("http://[", 0)):
+        needed = needed_secrets(values_of(with_answers(flow, {"exchange.proxy": proxy})))
+        assert needed.count("exchange.proxy_password") == asked
+
+
 def test_a_wrong_answer_stays_and_is_a_problem_of_its_step() -> None:
     flow = with_answers(Flow(text=""), {**COMPLETE, "pbx.port": "https", "presence.mapping.busy": "occupied"})
     found = problems(flow, values_of(flow), SECRETS, read)

@@ -90,6 +90,20 @@ def test_the_client_secret_comes_from_the_file_too(tmp_path: Path) -> None:
     assert "a~b" not in repr(found)
 
 
+def test_the_user_of_a_proxy_needs_a_password() -> None:
+    proxied = replace(CLOUD, proxy="http://user@proxy.example:3128", certificate=Path("/c"), certificate_key=Path("/k"))
+    with pytest.raises(SecretsMissing) as refusal:
+        load({"CALENDAR_ENGINE_PBX_PASSWORD": "pbx"}, None, proxied)
+    assert refusal.value.detail == "exchange.proxy_password (CALENDAR_ENGINE_EXCHANGE_PROXY_PASSWORD)"
+    given = {"CALENDAR_ENGINE_PBX_PASSWORD": "pbx", "CALENDAR_ENGINE_EXCHANGE_PROXY_PASSWORD": "p@ss"}
+    found = load(given, None, proxied)
+    assert found.exchange_proxy_password.reveal() == "p@ss"
+    assert "p@ss" not in repr(found)
+    assert found.exchange_proxy_password in found.all
+    without = replace(proxied, proxy="http://proxy.example:3128")
+    assert not load({"CALENDAR_ENGINE_PBX_PASSWORD": "pbx"}, None, without).exchange_proxy_password
+
+
 def test_only_the_missing_secret_is_named(tmp_path: Path) -> None:
     with pytest.raises(SecretsMissing) as refusal:
         load({}, write(tmp_path, "[pbx]\npassword = 'x'\n[exchange]\npassword = ''\n"))

@@ -1,26 +1,26 @@
 """Lets tests use another HTTP client than the product does on the simulated servers, by their names."""
 
-import httpx2
+import httpx
 
 from engine.simulator.company import LOOPBACK, Routes
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class RoutedTransport(httpx2.AsyncBaseTransport):
+class RoutedTransport(httpx.AsyncBaseTransport):
     """Sends requests through `inner` to where `routes` lead; any other name does not exist."""
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport, routes: Routes) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, routes: Routes) -> None:
         self._inner = inner
         self._routes = routes
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
         port = self._routes.get((url.scheme, url.host, url.port or DEFAULT_PORTS[url.scheme]))
         if port is None:
-            raise httpx2.ConnectError(f"Name or service not known: {url.host}", request=request)
+            raise httpx.ConnectError(f"Name or service not known: {url.host}", request=request)
         return await self._inner.handle_async_request(
-            httpx2.Request(
+            httpx.Request(
                 request.method,
                 url.copy_with(host=LOOPBACK, port=port),
                 headers=request.headers,

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from msgspec.structs import replace
-
 from engine.core.clock import Clock
 from engine.exchange.errors import (
     AnswerBrokenOff,
@@ -15,17 +13,9 @@ from engine.exchange.errors import (
     LoginUnproved,
     NoAnswerInTime,
 )
-from engine.exchange.http.auth import (
-    Credential,
-    Handshake,
-    RequestAuth,
-    basic_authorization,
-    not_offered,
-    offered,
-    proves_log_in,
-    tls_server_end_point,
-)
+from engine.exchange.http.auth import Credential, RequestAuth, proves_log_in
 from engine.exchange.http.connection import HttpConnection
+from engine.exchange.http.login import UNAUTHORIZED, BasicLogin, BearerLogin, NtlmLogin, PasswordLogin
 from engine.exchange.http.login_page import what_answers
 from engine.exchange.http.messages import HttpRequest, HttpResponse, traced
 from engine.exchange.http.trace import Trace
@@ -33,7 +23,6 @@ from engine.logins.breaker import Breaker, LogIn
 from engine.logins.rules import Paused
 from engine.settings.model import Authentication
 
-UNAUTHORIZED = 401
 GATEWAY_TROUBLE = (502, 503, 504)
 """Statuses that may come from something in front of Exchange, after which a connection does not count as logged in."""
 TRIES = 2
@@ -129,12 +118,8 @@ class PinnedConnection:
         self, token: RequestAuth, connection: HttpConnection | None, outgoing: HttpRequest
     ) -> HttpResponse:
         connection = connection or await self._new_connection()
-        authorization = await token.authorization()
-        answer = await connection.exchange(outgoing, authorization=authorization)
-        if answer.status == UNAUTHORIZED:
-            token.refused(authorization, outgoing.url.host or "", answer.headers)
-        else:
-            token.accepted()
+        answer = await connection.exchange(outgoing, BearerLogin(token))
+        if answer.status != UNAUTHORIZED:
             self._keep()
         return answer
 
@@ -142,16 +127,16 @@ class PinnedConnection:
         self, credential: Credential, log_in: LogIn, connection: HttpConnection | None, outgoing: HttpRequest
     ) -> HttpResponse:
         connection = connection or await self._new_connection()
-        if credential.authentication is not Authentication.BASIC:
-            authorization = await _shake_hands(connection, credential, outgoing)
-        elif log_in.trusted:
-            authorization = basic_authorization(credential)
+        login: PasswordLogin
+        if credential.authentication is Authentication.BASIC:
+            login = BasicLogin(credential, connection.cookies, log_in.sending, trusted=log_in.trusted)
         else:
-            authorization = await _asked_for_basic(connection, credential, outgoing)
-        if isinstance(authorization, HttpResponse):
-            return authorization
-        await log_in.sending()
-        answer = await _told(log_in, connection, outgoing, authorization)
+            login = NtlmLogin(credential, connection.cookies, log_in.sending)
+        answer = await _told(log_in, connection, outgoing, login)
+        if login.failure is not None:
+            raise login.failure
+        if not login.sent:
+            return answer
         if answer.status == UNAUTHORIZED:
             await log_in.refused()
             return answer
@@ -202,61 +187,19 @@ def _proves(answer: HttpResponse) -> bool:
     return proves_log_in(answer.status, answer.headers, answer.body, in_pieces=answer.rest is not None)
 
 
-async def _told(log_in: LogIn, connection: HttpConnection, outgoing: HttpRequest, authorization: str) -> HttpResponse:
-    """Send a request with its log-in; if there is no answer, report the outcome of the log-in."""
+async def _told(log_in: LogIn, connection: HttpConnection, outgoing: HttpRequest, login: PasswordLogin) -> HttpResponse:
+    """Send a request with its log-in; if there is no answer to it, report the outcome of the log-in."""
     try:
-        return await connection.exchange(outgoing, authorization=authorization)
+        return await connection.exchange(outgoing, login)
     except NoAnswerInTime as failure:
-        await log_in.overdue(failure.detail)
+        if login.sent:
+            await log_in.overdue(failure.detail)
         raise
     except ExchangeFailure as failure:
+        if not login.sent:
+            raise
         if isinstance(failure, ExchangeUnreachable) and not isinstance(failure, AnswerBrokenOff):
             await log_in.not_sent()
         else:
             await log_in.undecided(failure.detail)
         raise
-
-
-async def _shake_hands(connection: HttpConnection, credential: Credential, outgoing: HttpRequest) -> str | HttpResponse:
-    """Return the Authorization header that ends the handshake, or an answer that prevents it.
-
-    The first message names the user, and holds nothing that a server could count as a wrong password.
-    """
-    host = outgoing.url.host or ""
-    handshake = Handshake(credential, host)
-    answer = await connection.exchange(replace(outgoing, body=b"", opens=True), authorization=handshake.opening())
-    if answer.status != UNAUTHORIZED:
-        return answer
-    _from_exchange(answer, host)
-    certificate = connection.server_certificate if credential.channel_binding else None
-    binding = tls_server_end_point(certificate) if certificate is not None else None
-    authorization = handshake.reply(answer.headers, binding)
-    if not connection.is_open:
-        raise ExchangeUnreachable(f"{host} closes the connection during the log-in")
-    if outgoing.watch is not None:
-        outgoing.watch.logged_in()
-    return authorization
-
-
-async def _asked_for_basic(
-    connection: HttpConnection, credential: Credential, outgoing: HttpRequest
-) -> str | HttpResponse:
-    """Return the Authorization header once the server has asked for it, or the answer of one that does not.
-
-    This way, a server's problem, or a log-in page in front of it, is seen without sending it a password.
-    """
-    answer = await connection.exchange(replace(outgoing, body=b"", opens=True))
-    if answer.status != UNAUTHORIZED:
-        return answer
-    host, offers = outgoing.url.host or "", offered(answer.headers)
-    _from_exchange(answer, host)
-    if "basic" not in offers:
-        raise not_offered(host, "Basic", offers)
-    return basic_authorization(credential)
-
-
-def _from_exchange(answer: HttpResponse, host: str) -> None:
-    """Raise `LoginPage` if a 401 comes from something in front of Exchange that wants people to log in."""
-    stranger = what_answers(answer.status, answer.headers, answer.body)
-    if stranger is not None:
-        raise type(stranger)(f"{host}: {stranger.detail}").in_words(stranger.meaning, stranger.remedy)

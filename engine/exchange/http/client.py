@@ -7,17 +7,19 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from time import perf_counter
 
-from aiohttp.abc import AbstractResolver
+import httpx
 from msgspec.structs import replace
-from yarl import URL
 
 from engine.core.clock import Clock
+from engine.core.resolver import Resolver
 from engine.exchange.errors import CertificateNotTrusted, ExchangeFailure
 from engine.exchange.http.auth import Credential, RequestAuth
 from engine.exchange.http.authenticated_connection import GuardedCredential, PinnedConnection
 from engine.exchange.http.connection import HttpConnection
 from engine.exchange.http.messages import HttpRequest, HttpResponse, parse_url, part_of, pieces, traced
+from engine.exchange.http.proxy import Proxy
 from engine.exchange.http.trace import NoTrace, Trace
+from engine.exchange.http.wire import Network, port_of
 from engine.logins.breaker import LogIns
 
 
@@ -64,7 +66,7 @@ class StreamedResponse:
             self._trace.take(part_of(self._outgoing, self._answer, envelope, lane=self._lane, failure=failure))
 
 
-TALKATIVE = ("httpx2", "httpcore2", "spnego")
+TALKATIVE = ("httpx", "httpcore", "spnego")
 """Loggers that write URLs, headers and, for spnego, whole log-in messages."""
 
 
@@ -72,8 +74,8 @@ class ExchangeHttp:
     """HTTP client for Exchange under one account, with at most `connections` connections to each host.
 
     `log_in` is closed with this client, `clock` is the network clock; `resolver` looks up host names, None for that of
-    the system; `trace` records requests. `log_ins` is the circuit breaker for log-ins; by default, this client has its
-    own.
+    the system; all of them are reached through `proxy`, if there is one; `trace` records requests. `log_ins` is the
+    circuit breaker for log-ins; by default, this client has its own.
     """
 
     def __init__(
@@ -84,7 +86,8 @@ class ExchangeHttp:
         tls: ssl.SSLContext,
         clock: Clock,
         user_agent: str,
-        resolver: AbstractResolver | None = None,
+        resolver: Resolver | None = None,
+        proxy: Proxy | None = None,
         trace: Trace | None = None,
         log_ins: LogIns | None = None,
     ) -> None:
@@ -97,13 +100,12 @@ class ExchangeHttp:
         else:
             self._log_in = log_in
         self._connections = connections
-        self._tls = tls
+        self._network = Network(tls, resolver, proxy)
         self._clock = clock
         self._user_agent = user_agent
-        self._resolver = resolver
         self._trace = trace or NoTrace()
         self._streams = 0
-        self._lanes: dict[tuple[str, int | None], _ConnectionPool] = {}
+        self._lanes: dict[tuple[str, int], _ConnectionPool] = {}
 
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
@@ -157,8 +159,8 @@ class ExchangeHttp:
         if not isinstance(self._log_in, GuardedCredential):
             await self._log_in.close()
 
-    def _lanes_to(self, url: URL) -> "_ConnectionPool":
-        origin = (url.host or "", url.port)
+    def _lanes_to(self, url: httpx.URL) -> "_ConnectionPool":
+        origin = (url.host, port_of(url))
         if origin not in self._lanes:
             self._lanes[origin] = _ConnectionPool(
                 [self._make_lane(f"{url.host} {number}") for number in range(1, self._connections + 1)]
@@ -169,7 +171,7 @@ class ExchangeHttp:
         return PinnedConnection(self._log_in, self._clock, self._connect, self._trace, name)
 
     def _connect(self) -> HttpConnection:
-        return HttpConnection(self._tls, self._user_agent, self._resolver)
+        return HttpConnection(self._network, self._user_agent)
 
 
 def _logged_in(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:

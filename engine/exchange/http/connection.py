@@ -1,62 +1,41 @@
 """One HTTP connection to one host over TLS, with its cookies, because NTLM authenticates connections, not requests."""
 
-import asyncio
-import socket
 import ssl
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
-from types import MappingProxyType, SimpleNamespace
+from typing import Any, cast
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
-from aiohttp.connector import Connection as Connected
-from aiohttp.tracing import Trace
+import httpx
 
 from engine.exchange.errors import CertificateNotTrusted
+from engine.exchange.http.cookies import ConnectionCookies
 from engine.exchange.http.messages import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
-    OPENING_SECONDS,
     HttpRequest,
     HttpResponse,
     JoinedHeaders,
     UntrustedCertificate,
     failures_by_name,
     place_of,
-    whole_body,
 )
-from engine.exchange.http.trace import Stopwatch
+from engine.exchange.http.proxy import Proxy
+from engine.exchange.http.proxy_errors import ProxyFailure, ProxyInspectsTls
+from engine.exchange.http.transport import PinnedTransport
+from engine.exchange.http.wire import Network, ProxyCertificateUnverified, connected
 from engine.tls import contexts
-from engine.tls.certificate import Certificate
-from engine.tls.shown import shown_certificate
+from engine.tls.certificate import Certificate, described
 from engine.tls.verdict import Server, verdict
-
-
-class TimedTls(ssl.SSLObject):
-    """TLS object that measures its handshake: no HTTP library separates that from connecting."""
-
-    _begun: float | None = None
-    handshake_seconds = 0.0
-
-    def do_handshake(self) -> None:
-        """Continue the handshake; every call is one step of it."""
-        if self._begun is None:
-            self._begun = perf_counter()
-        super().do_handshake()
-        self.handshake_seconds = perf_counter() - self._begun
 
 
 def verified_context(ca_file: Path | None) -> ssl.SSLContext:
     """Return the TLS context for Exchange and its log-in service. Raises `CertificateNotTrusted` if `ca_file` cannot be
     used."""
     try:
-        context = contexts.verified_context(ca_file)
+        return contexts.verified_context(ca_file)
     except OSError as error:
         raise CertificateNotTrusted(f"exchange.ca_file {ca_file}: {error.strerror or error}") from error
-    context.sslobject_class = TimedTls
-    return context
 
 
 def not_trusted(
@@ -77,160 +56,141 @@ def not_trusted(
     return CertificateNotTrusted(found.detail).in_words(found.meaning, found.remedy)
 
 
-OVERRIDE_COOKIE = "X-BackEndOverrideCookie"
-KEPT_SECONDS = 3600.0
-"""Longer than any connection stays idle: the lane decides how long a connection is used."""
-KEEP_ALIVE: Mapping[str, int] = MappingProxyType(
-    {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
-)
-"""TCP options in seconds, a count, and milliseconds: a machine that is gone is detected half a minute later, whether we
-are waiting or have just sent a request; the last also bounds the probes (tcp(7)). The machine itself answers, so this
-says nothing about the program on it, which `ANSWER_SECONDS` bounds."""
-MAX_HEADER = 64 * 1024
-"""Bytes in one header field: Exchange's cookie for a mailbox's server grows with the length of its names."""
+LOOKING_SECONDS = 5.0
+
+
+class _Client(httpx.AsyncClient):
+    """The client of one connection: redirects are not followed, and nothing is taken from the environment."""
+
+    def __init__(self, transport: PinnedTransport) -> None:
+        super().__init__(transport=transport, follow_redirects=False, trust_env=False)
+        self._kept = ConnectionCookies()
+
+    @property  # type: ignore[misc]  # nobody replaces them
+    def cookies(self) -> httpx.Cookies:
+        return self._kept
+
+
+class NoLogin(httpx.Auth):
+    """Sends a request as it is."""
 
 
 class HttpConnection:
-    """One HTTP/1.1 connection (NTLM has no meaning over HTTP/2), one request at a time, without environment proxies.
+    """One HTTP/1.1 connection (NTLM has no meaning over HTTP/2), one request at a time.
 
-    A lost connection is replaced by the next request. Cookies belong to the connection, as load balancers intend; but
-    X-BackEndOverrideCookie leads to the server of one group of mailboxes, so the caller that received it sends it back.
-    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server
+    Cookies belong to the connection, as load balancers intend. Neither proxies nor anything else is taken from the
+    environment.
     """
 
-    def __init__(self, tls: ssl.SSLContext, user_agent: str, resolver: AbstractResolver | None) -> None:
-        self._resolver = resolver
-        self._connector = _Connector(ssl=tls, limit=1, keepalive_timeout=KEPT_SECONDS, resolver=resolver)
-        self._session = aiohttp.ClientSession(
-            connector=self._connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
-            max_line_size=MAX_HEADER,
-            max_field_size=MAX_HEADER,
-            trace_configs=[_telling_what_was_sent()],
-        )
-        self._cookies = aiohttp.CookieJar(unsafe=True)
-        self._under_way: aiohttp.ClientResponse | None = None
+    def __init__(self, network: Network, user_agent: str) -> None:
+        self._network = network
+        self._transport = PinnedTransport(network)
+        self._client = _Client(self._transport)
+        self._user_agent = user_agent.encode()
 
-    async def exchange(self, outgoing: HttpRequest, *, authorization: str | None = None) -> HttpResponse:
+    async def exchange(self, outgoing: HttpRequest, login: httpx.Auth | None = None) -> HttpResponse:
         """Send `outgoing` and return the whole answer, or its head if it is read in pieces.
 
         Raises `ExchangeUnreachable`, `AnswerBrokenOff`, `CertificateNotTrusted`, `RequestRejected` or
-        `InputNotUnderstood`.
+        `InputNotUnderstood`, and what `login` raises.
         """
         try:
-            return await self._exchange(outgoing, authorization)
+            with failures_by_name(outgoing.url):
+                return await self._exchange(outgoing, login or NoLogin())
         except UntrustedCertificate as untrusted:
-            host, place = outgoing.url.host or "", place_of(outgoing.url)
-            shown = await shown_certificate(host, outgoing.url.port or 443, self._resolver)
-            raise not_trusted("the Exchange server", host, place, untrusted.error, shown) from untrusted.error
+            raise await self._explained(outgoing.url, untrusted.error) from untrusted.error
+        except ProxyCertificateUnverified as untrusted:
+            raise await explained(self._network, untrusted) from untrusted.error
 
-    async def _exchange(self, outgoing: HttpRequest, authorization: str | None) -> HttpResponse:
-        self._connector.watch = watch = outgoing.watch
-        seconds = OPENING_SECONDS if outgoing.opens else ANSWER_SECONDS
-        with failures_by_name(outgoing.url, seconds, opens=outgoing.opens):
-            async with asyncio.timeout(CONNECT_SECONDS + seconds):
-                response = await self._session.request(
-                    outgoing.method,
-                    outgoing.url,
-                    data=outgoing.body or None,
-                    headers=self._headers(outgoing, authorization),
-                    allow_redirects=False,
-                    trace_request_ctx=watch,
-                )
-                if watch is not None:
-                    watch.lap("wait")
-                self._take_cookies(response)
-                headers = JoinedHeaders(response.headers)
-                if outgoing.in_pieces and response.status == 200:
-                    self._under_way = response
-                    return HttpResponse(200, headers, b"", outgoing.request_id, response)
-                async with response:
-                    body = await whole_body(response)
-                return HttpResponse(response.status, headers, body, outgoing.request_id)
+    async def _exchange(self, outgoing: HttpRequest, login: httpx.Auth) -> HttpResponse:
+        request = self._request(outgoing)
+        response = await self._client.send(request, auth=login, stream=True)
+        headers = JoinedHeaders.of(response)
+        if outgoing.in_pieces and response.status_code == 200:
+            return HttpResponse(200, headers, b"", outgoing.request_id, response)
+        try:
+            body = response.content if response.is_stream_consumed else await _whole(response)
+        finally:
+            await response.aclose()
+        return HttpResponse(response.status_code, headers, body, outgoing.request_id)
+
+    def _request(self, outgoing: HttpRequest) -> httpx.Request:
+        """Return a request with all its headers; letting the client complete it takes a third more time."""
+        # Addresses in headers may hold any letter; httpx itself would send ASCII alone.
+        headers = [
+            (b"Host", outgoing.url.netloc),
+            (b"User-Agent", self._user_agent),
+            (b"Accept", b"*/*"),
+            *((name.encode("ascii"), value.encode()) for name, value in outgoing.headers.items()),
+            (b"client-request-id", outgoing.request_id.encode("ascii")),
+            (b"return-client-request-id", b"true"),
+        ]
+        if "Accept-Encoding" not in outgoing.headers:
+            headers.append((b"Accept-Encoding", b"gzip"))
+        if outgoing.body or outgoing.method == "POST":
+            headers.append((b"Content-Length", b"%d" % len(outgoing.body)))
+        request = httpx.Request(
+            outgoing.method,
+            outgoing.url,
+            headers=headers,
+            stream=httpx.ByteStream(outgoing.body),
+            extensions=_extensions(outgoing),
+        )
+        self._client.cookies.set_cookie_header(request)
+        return request
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection of the last request is still open."""
-        transport = self._connector.transport
-        return transport is not None and not transport.is_closing()
+        """Whether the connection of the last request is open, and free for another one."""
+        return self._transport.is_open
 
     @property
-    def server_certificate(self) -> bytes | None:
-        """The certificate (DER) of the server that received the last request, None without TLS."""
-        tls = self._connector.tls
-        return tls.getpeercert(binary_form=True) if tls is not None else None
+    def cookies(self) -> httpx.Cookies:
+        """The cookies of the connection."""
+        return self._client.cookies
 
     async def close(self) -> None:
         """Close the connection, even while an answer is still arriving."""
-        if self._under_way is not None:
-            self._under_way.close()
-        await self._session.close()
+        await self._client.aclose()
 
-    def _headers(self, outgoing: HttpRequest, authorization: str | None) -> dict[str, str]:
-        headers = {
-            **outgoing.headers,
-            "client-request-id": outgoing.request_id,
-            "return-client-request-id": "true",
-        }
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        if "Cookie" not in headers and (cookies := self._cookies.filter_cookies(outgoing.url)):
-            headers["Cookie"] = cookies.output(header="", sep=";").strip()
-        return headers
-
-    def _take_cookies(self, response: aiohttp.ClientResponse) -> None:
-        cookies = response.cookies
-        cookies.pop(OVERRIDE_COOKIE, None)
-        self._cookies.update_cookies(cookies, response.url)
+    async def _explained(self, url: httpx.URL, error: ssl.SSLCertVerificationError) -> CertificateNotTrusted:
+        shown = await shown_certificate(self._network, url)
+        found = not_trusted("the Exchange server", url.host, place_of(url), error, shown)
+        return found if self._network.proxy is None else inspected(self._network.proxy, found)
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Remembers the last connection it gave out, because a response releases its own when it is complete.
-
-    `watch` measures how long a new connection takes.
-    """
-
-    watch: Stopwatch | None = None
-    transport: asyncio.Transport | None = None
-    tls: ssl.SSLObject | None = None
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
-    ) -> Connected:
-        connection = await super().connect(req, traces, timeout)
-        is_new = connection.transport is not self.transport
-        self.transport = connection.transport
-        self.tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
-        if is_new:
-            _keep_alive(self.transport)
-        if self.watch is not None and is_new:
-            self.watch.connected(self.tls.handshake_seconds if isinstance(self.tls, TimedTls) else 0.0)
-        return connection
+async def explained(network: Network, untrusted: ProxyCertificateUnverified) -> CertificateNotTrusted:
+    """Return the failure that explains what is wrong with the certificate of a proxy."""
+    proxy = untrusted.proxy
+    shown = await shown_certificate(replace(network, proxy=None), httpx.URL(proxy.url))
+    return not_trusted("the proxy", proxy.host, str(proxy), untrusted.error, shown, "exchange.proxy")
 
 
-def _keep_alive(transport: asyncio.Transport | None) -> None:
-    """Let the system detect that the other machine is gone (RFC 9293, sections 3.8.3 and 3.8.4), if it can."""
-    plain = transport.get_extra_info("socket") if transport is not None else None
-    if plain is None:
-        return
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEP_ALIVE.items():
-        option = getattr(socket, name, None)
-        if option is not None:
-            plain.setsockopt(socket.IPPROTO_TCP, option, value)
+def inspected(proxy: Proxy, found: CertificateNotTrusted) -> ProxyInspectsTls:
+    """Return the failure for a certificate that is not trusted, of a server behind a proxy."""
+    return ProxyInspectsTls(f"{found.detail}, behind {proxy}")
 
 
-def _telling_what_was_sent() -> aiohttp.TraceConfig:
-    async def sent(_: object, request: SimpleNamespace, __: object) -> None:
-        if request.trace_request_ctx is not None:
-            request.trace_request_ctx.lap("send")
+async def shown_certificate(network: Network, url: httpx.URL) -> Certificate | None:
+    """Return the certificate that the server of `url` presents, trusted or not; None if it presents none."""
+    try:
+        async with connected(replace(network, tls=contexts.unverified_context()), url, LOOKING_SECONDS) as wire:
+            der = wire.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    except (OSError, ProxyFailure, ProxyCertificateUnverified):
+        return None
+    return described(der) if der else None
 
-    config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(sent)
-    config.on_request_chunk_sent.append(sent)
-    return config
+
+async def _whole(response: httpx.Response) -> bytes:
+    """Return the body, as the transport has it unpacked and bounded."""
+    return b"".join([piece async for piece in cast("httpx.AsyncByteStream", response.stream)])
+
+
+def _extensions(outgoing: HttpRequest) -> dict[str, Any]:
+    """Return what `PinnedTransport` is told about a request."""
+    found: dict[str, Any] = {"timeout": {"connect": CONNECT_SECONDS, "read": ANSWER_SECONDS}}
+    if outgoing.in_pieces:
+        found["endless"] = True
+    if outgoing.watch is not None:
+        found["watch"] = outgoing.watch
+    return found

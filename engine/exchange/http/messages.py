@@ -1,18 +1,17 @@
-"""HTTP requests and responses, bounded in size and time, and their record for the debug log."""
+"""HTTP requests and responses, and their record for the debug log."""
 
 import contextlib
+import functools
 import ssl
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, ItemsView, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Self
 
-import aiohttp
+import httpx
 import msgspec
-from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from msgspec.structs import replace
-from multidict import MultiMapping
-from yarl import URL
 
 from engine.core.http_record import HttpRecord
 from engine.exchange.errors import (
@@ -29,9 +28,9 @@ from engine.exchange.http.trace import Stopwatch, Trace
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
+CLOSED_IN_HANDSHAKE = "it closes the connection during the TLS handshake"
 OPENING_SECONDS = 15.0
 """The first message of a log-in causes no work: a server that does not answer even that counts as unreachable."""
-MAX_BODY = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +44,31 @@ class HttpResponse:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     request_id: str
-    rest: aiohttp.ClientResponse | None = field(default=None, repr=False)
+    rest: httpx.Response | None = field(default=None, repr=False)
 
 
 class UntrustedCertificate(Exception):
     """The server's certificate failed verification; the exact reason is still to be determined."""
 
-    def __init__(self, failed: aiohttp.ClientConnectorCertificateError) -> None:
-        super().__init__(str(failed))
-        found = failed.certificate_error
-        self.error = found if isinstance(found, ssl.SSLCertVerificationError) else ssl.SSLCertVerificationError()
+    def __init__(self, error: ssl.SSLCertVerificationError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
     """A request to send; `request_id` lets an administrator find it in the server's logs. The body of an answer with
-    status 200 to one that is `in_pieces` is not awaited: `HttpResponse.rest` yields it as it arrives. One that `opens`
-    a log-in has a shorter time limit. `asked` is when it was requested (perf_counter), `watch` measures it if it is
-    traced.
+    status 200 to one that is `in_pieces` is not awaited: `HttpResponse.rest` yields it as it arrives. `asked` is when
+    it was requested (perf_counter), `watch` measures it if it is traced.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
     """
 
     method: str
-    url: URL
+    url: httpx.URL
     headers: Mapping[str, str]
     body: bytes
     request_id: str = msgspec.field(default_factory=lambda: str(uuid.uuid4()))
     in_pieces: bool = False
-    opens: bool = False
     asked: float | None = None
     watch: Stopwatch | None = None
 
@@ -84,31 +80,34 @@ class HttpRequest(msgspec.Struct, frozen=True):
 class JoinedHeaders(Mapping[str, str]):
     """The headers of an answer, with case-insensitive names; repeated ones are joined (RFC 9110, section 5.3)."""
 
-    def __init__(self, headers: MultiMapping[str]) -> None:
-        self._headers = headers
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self._joined: dict[str, str] = {}
+        for raw_name, raw in pairs:
+            name, value = raw_name.decode("ascii").lower(), raw.decode("utf-8", "surrogateescape")
+            before = self._joined.get(name)
+            self._joined[name] = value if before is None else f"{before}, {value}"
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> Self:
+        """Return all headers of an answer, those too that httpx itself does not get (see `transport`)."""
+        return cls(response.extensions["headers"])
 
     def __getitem__(self, name: str) -> str:
-        return ", ".join(self._headers.getall(name))
+        return self._joined[name.lower()]
 
     def __iter__(self) -> Iterator[str]:
-        # Not by its keys: multidict sometimes leaves out repeated ones there.
-        return iter(dict.fromkeys(name.lower() for name, _ in self._headers.items()))
+        return iter(self._joined)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def items(self) -> ItemsView[str, str]:
-        """Return names, in lower case, and values."""
-        pairs = [(name.lower(), value) for name, value in self._headers.items()]
-        joined = dict(pairs)
-        return joined.items() if len(joined) == len(pairs) else super().items()
+        return len(self._joined)
 
 
-def parse_url(url: str) -> URL:
+@functools.lru_cache(maxsize=256)
+def parse_url(url: str) -> httpx.URL:
     """Return the parsed `url`. Raises `ExchangeUnreachable` if it is not an http or https URL."""
     try:
-        parsed = URL(url)
-    except ValueError as error:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError) as error:
         raise ExchangeUnreachable(f"{url!r} is not a URL: {error}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ExchangeUnreachable(f"{url!r} is not an http or https URL")
@@ -123,68 +122,59 @@ async def pieces(answer: HttpResponse) -> AsyncGenerator[bytes, None]:
     if answer.rest is None:
         yield answer.body
         return
-    with failures_by_name(answer.rest.url, ANSWER_SECONDS):
-        while chunk := await answer.rest.content.readany():
+    with failures_by_name(answer.rest.request.url):
+        async for chunk in answer.rest.aiter_raw():
             yield chunk
 
 
-async def whole_body(response: aiohttp.ClientResponse) -> bytes:
-    """Return the decoded body. Raises `NotUnderstood` when it is larger than `MAX_BODY`."""
-    body = bytearray()
-    while chunk := await response.content.readany():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise NotUnderstood(f"{response.url.host}: an answer of more than {MAX_BODY} bytes")
-    return bytes(body)
-
-
 @contextlib.contextmanager
-def failures_by_name(url: URL, seconds: float, *, opens: bool = False) -> Iterator[None]:
-    """Turn any error of the HTTP client into a named failure; `seconds` is the time limit for an answer.
+def failures_by_name(url: httpx.URL) -> Iterator[None]:
+    """Turn any error of the HTTP client into a named failure.
 
     Raises `UntrustedCertificate` for a refused certificate, because the reason takes another look at it.
     """
     try:
         yield
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise UntrustedCertificate(error) from error
-    except aiohttp.ClientConnectorSSLError as error:
-        raise TlsImpossible(f"{place_of(url)}: {_reason(error)}") from error
-    except aiohttp.ClientConnectorError as error:
+    except httpx.ConnectError as error:
+        cause = error.__cause__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise UntrustedCertificate(cause) from error
+        if isinstance(cause, ssl.SSLError):
+            raise TlsImpossible(f"{place_of(url)}: {_reason(error)}") from error
         # A reset means that the machine accepted the connection and closed it on our TLS hello.
-        if isinstance(error.os_error, ConnectionResetError):
-            raise TlsImpossible(f"{place_of(url)}: it closes the connection during the TLS handshake") from error
+        if isinstance(cause, ConnectionResetError):
+            raise TlsImpossible(f"{place_of(url)}: {CLOSED_IN_HANDSHAKE}") from error
         raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
-    except aiohttp.ConnectionTimeoutError as error:
-        raise ExchangeUnreachable(f"{place_of(url)}: {_reason(error)}") from error
-    except TimeoutError as error:
-        kind = ExchangeUnreachable if opens else NoAnswerInTime
-        raise kind(f"{place_of(url)}: no answer within {seconds:.0f} s") from error
-    except aiohttp.ClientError as error:
-        decoded = not any(isinstance(cause, ContentEncodingError) for cause in _causes(error))
-        raise (AnswerBrokenOff if decoded else NotUnderstood)(f"{place_of(url)}: {_reason(error)}") from error
-    except ValueError as error:
+    except httpx.ConnectTimeout as error:
+        raise ExchangeUnreachable(f"{place_of(url)}: {error}") from error
+    except httpx.TimeoutException as error:
+        kind = ExchangeUnreachable if "opens" in error.request.extensions else NoAnswerInTime
+        raise kind(f"{place_of(url)}: {error}") from error
+    except httpx.DecodingError as error:
+        raise NotUnderstood(f"{place_of(url)}: {_reason(error)}") from error
+    except (httpx.LocalProtocolError, ValueError) as error:
         # A header with a line break, or with half of a surrogate pair: nothing was sent.
         raise RequestRejected(f"{place_of(url)}: {error}") from error
+    except httpx.TransportError as error:
+        raise AnswerBrokenOff(f"{place_of(url)}: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:
-    *_, cause = _causes(error)
-    if isinstance(cause, HttpProcessingError):
-        return cause.message  # str() prepends a status that the server never sent
+    *_, cause = causes(error)
     return str(cause) or type(error).__name__
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, its cause, the cause of that, and so on."""
     following: BaseException | None = error
     while following is not None:
         yield following
         following = following.__cause__ or following.__context__
 
 
-def place_of(url: URL) -> str:
+def place_of(url: httpx.URL) -> str:
     """Return host and port of a URL, the port only if it is explicit."""
-    return f"{url.host}:{url.explicit_port}" if url.explicit_port else url.host or ""
+    return f"{url.host}:{url.port}" if url.port else url.host
 
 
 async def traced(

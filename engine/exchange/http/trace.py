@@ -45,12 +45,10 @@ class Stopwatch:
         self.phases[phase] = self.phases.get(phase, 0.0) + now - self._lap
         self._lap, self._last = now, phase
 
-    def connected(self, tls: float) -> None:
-        """Count the time since the last lap as connecting; `tls` seconds of it were TLS."""
-        self.lap("connect")
-        if tls:
-            self.phases["connect"] -= tls
-            self.phases["tls"] = tls
+    def merge(self, phase: str) -> None:
+        """Count everything until now as one `phase`."""
+        self.lap(phase)
+        self.phases = {phase: sum(self.phases.values())}
 
     def logged_in(self) -> None:
         """Count everything sent until now as the first half of a handshake."""

@@ -1,6 +1,6 @@
 """The MSAL client application with a secret or a certificate, and its HTTP client. Blocking."""
 
-import functools
+import asyncio
 import logging
 import ssl
 import threading
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-import httpx2
+import httpx
 import msal
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -19,9 +19,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from engine.core.bounded import NotReadable
 from engine.core.http_record import HttpRecord
 from engine.core.secret import Secret
-from engine.exchange.errors import ExchangeFailure
-from engine.exchange.http.connection import not_trusted
+from engine.exchange.errors import CertificateNotTrusted, ExchangeFailure
+from engine.exchange.http.connection import explained, inspected, not_trusted, shown_certificate
+from engine.exchange.http.messages import CLOSED_IN_HANDSHAKE, causes
+from engine.exchange.http.proxy import Proxy
+from engine.exchange.http.proxy_errors import (
+    ProxyLogInRefused,
+    ProxyRefuses,
+    ProxyTlsImpossible,
+    ProxyUnreachable,
+)
 from engine.exchange.http.trace import NoTrace, Stopwatch, Trace
+from engine.exchange.http.unpacking import Undecodable, Unpacking
+from engine.exchange.http.wire import Network, ProxyCertificateUnverified
 from engine.exchange.oauth.answers import check_tenant, check_token
 from engine.exchange.oauth.errors import (
     AuthorityTlsImpossible,
@@ -32,39 +42,65 @@ from engine.exchange.oauth.errors import (
 )
 from engine.logins.rules import Account
 from engine.tls.certificate import UNREADABLE
-from engine.tls.shown import certificate_at
 
 SECONDS = 30.0
 JUDGED_BY_MSAL = (200, 400, 401)
 """Statuses whose body is a token, or an error as in RFC 6749, section 5.2."""
 
 NOT_UNDERSTOOD = "its answer cannot be understood"
+MAX_BODY = 1024 * 1024
 
 PHASES = {
     "connection.connect_tcp.complete": "connect",
     "connection.start_tls.complete": "tls",
+    "proxy.start_tls.complete": "tls",
     "http11.send_request_body.complete": "send",
     "http11.receive_response_headers.complete": "wait",
 }
 """The phase that each event of the HTTP library ends (https://www.encode.io/httpcore/extensions/#trace)."""
+AT_PROXY = "connection.connect_tcp.complete"
+TLS_AT_PROXY = "connection.start_tls.complete"
+BEHIND_PROXY = "proxy.start_tls.started"
+"""The events after which a failure is not that of reaching the proxy, not that of TLS with it, and not the proxy's."""
 
 
-def transport_over(tls: ssl.SSLContext) -> httpx2.BaseTransport:
-    """Return the transport to an authority."""
-    return httpx2.HTTPTransport(verify=tls, trust_env=False)
+class _Course:
+    """How far a request has come; `watch` measures it if it is traced."""
+
+    def __init__(self, watch: Stopwatch | None) -> None:
+        self.watch = watch
+        self.seen: set[str] = set()
+
+    def __call__(self, event: str, _: object) -> None:
+        """Note an event of the HTTP library. Its details may hold secrets and are ignored."""
+        self.seen.add(event)
+        if self.watch is None:
+            return
+        if event == BEHIND_PROXY:
+            self.watch.merge("connect")
+        elif event in PHASES:
+            self.watch.lap(PHASES[event])
 
 
 class AuthorityHttp:
     """HTTP client for MSAL with the methods it needs: `get`, `post`, `close`; for a thread, one caller at a time.
 
-    Answers for which MSAL would raise a ValueError or a bare HTTP error are turned into named failures here.
+    Answers for which MSAL would raise a ValueError or a bare HTTP error are turned into named failures here. The
+    authority is reached over `transport`, by default that of httpx over `network`.
     """
 
-    def __init__(self, transport: httpx2.BaseTransport, user_agent: str, trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        user_agent: str,
+        trace: Trace | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._trace = trace or NoTrace()
-        self._client = httpx2.Client(
-            transport=transport,
-            headers={"User-Agent": user_agent},
+        self._network = network
+        self._client = httpx.Client(
+            transport=transport or _transport_over(network),
+            headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
             timeout=SECONDS,
             trust_env=False,
         )
@@ -73,7 +109,7 @@ class AuthorityHttp:
 
     def get(
         self, url: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> httpx2.Response:
+    ) -> httpx.Response:
         """Get the description of a tenant (OpenID Connect Discovery 1.0, section 4).
 
         Raises `TenantUnknown`, `AuthorityUnreachable` or `CertificateNotTrusted`.
@@ -93,14 +129,14 @@ class AuthorityHttp:
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str | bytes] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> httpx2.Response:
+    ) -> httpx.Response:
         """Request a token. Raises `AuthorityUnreachable` or `CertificateNotTrusted`."""
         # A signed assertion comes as bytes, which this library would write as a Python literal.
         form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
         try:
             response = self._send("POST", url, params, form, headers)
         except AuthorityUnreachable as failure:
-            failure.sent = not isinstance(failure.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+            failure.sent = not isinstance(failure.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
             raise
         is_judged = response.status_code in JUDGED_BY_MSAL
         if not is_judged or not _can_be_used(response, check_token):
@@ -124,26 +160,68 @@ class AuthorityHttp:
         params: Mapping[str, str] | None,
         data: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
-    ) -> httpx2.Response:
-        watch = Stopwatch() if self._trace.on else None
-        extensions = {"trace": functools.partial(_note, watch)} if watch else None
+    ) -> httpx.Response:
+        course = _Course(Stopwatch() if self._trace.on else None)
         try:
-            response = self._client.request(
-                method, url, params=params, data=data, headers=headers, extensions=extensions
+            request = self._client.build_request(
+                method, url, params=params, data=data, headers=headers, extensions={"trace": course}
             )
-        except httpx2.InvalidURL as error:
+        except httpx.InvalidURL as error:
             raise AuthorityUnreachable(f"the tenant's description names an invalid address: {error}") from None
-        except httpx2.RequestError as error:
-            failure = _failure_of(error)
-            if watch is not None:
-                self._trace.take(_ended(watch, error.request, None, failure.slug))
+        try:
+            response = _whole(self._client.send(request, stream=True))
+        except (httpx.TransportError, Undecodable) as error:
+            failure = self._failure_of(error, request, course)
+            self._tell(course, request, None, failure.slug)
             raise failure from error
-        if watch is not None:
-            self._trace.take(_ended(watch, response.request, response, ""))
+        self._tell(course, request, response, "")
         if response.status_code >= 500 or response.is_redirect:
             raise AuthorityUnreachable(f"{response.url.host}, HTTP {response.status_code}")
         self._compare_clocks(response.headers.get("date", ""))
         return response
+
+    def _tell(self, course: _Course, request: httpx.Request, response: httpx.Response | None, failure: str) -> None:
+        if course.watch is not None:
+            self._trace.take(_ended(course.watch, request, response, failure))
+
+    def _failure_of(
+        self, error: httpx.TransportError | Undecodable, request: httpx.Request, course: _Course
+    ) -> ExchangeFailure:
+        place, proxy = request.url.host, self._network.proxy
+        if proxy is not None and BEHIND_PROXY not in course.seen:
+            return self._failure_at(proxy, error, place, course)
+        for cause in causes(error):
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return self._not_trusted(cause, request.url)
+            if isinstance(error, httpx.ConnectError) and isinstance(cause, ssl.SSLError):
+                return AuthorityTlsImpossible(f"{place}: {cause}")
+            if isinstance(error, httpx.ConnectError) and isinstance(cause, ConnectionResetError):
+                return AuthorityTlsImpossible(f"{place}: {CLOSED_IN_HANDSHAKE}")
+        return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
+
+    def _failure_at(
+        self, proxy: Proxy, error: httpx.TransportError | Undecodable, place: str, course: _Course
+    ) -> ExchangeFailure:
+        told = str(error) or type(error).__name__
+        if isinstance(error, httpx.ProxyError):  # its status, as in "407 Proxy Authentication Required"
+            kind = ProxyLogInRefused if told.startswith("407") else ProxyRefuses
+            return kind(f"{proxy} answers HTTP {told[:100]} to CONNECT {place}")
+        if AT_PROXY not in course.seen:
+            return ProxyUnreachable(f"{proxy}: {told}")
+        for cause in causes(error):
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                untrusted = ProxyCertificateUnverified(proxy, cause)
+                return asyncio.run(explained(self._network, untrusted))  # this thread has no loop of its own
+        if proxy.tls and TLS_AT_PROXY not in course.seen:
+            return ProxyTlsImpossible(f"{proxy}: {told}")
+        return ProxyRefuses(f"{proxy} opens no connection to {place}: {told}")
+
+    def _not_trusted(self, error: ssl.SSLCertVerificationError, url: httpx.URL) -> CertificateNotTrusted:
+        """Return the failure that explains what is wrong with a certificate."""
+        shown = asyncio.run(shown_certificate(self._network, url))  # this thread has no loop of its own
+        what = "Microsoft Entra's log-in service"
+        found = not_trusted(what, url.host, url.host, error, shown, "exchange.authority")
+        return found if self._network.proxy is None else inspected(self._network.proxy, found)
 
     def _compare_clocks(self, date: str) -> None:
         # Certificates and assertions are judged by the machine's own time, so no injected clock is used here.
@@ -153,7 +231,7 @@ class AuthorityHttp:
             self.skew = None
 
 
-def _can_be_used(response: httpx2.Response, check: Callable[[bytes], None]) -> bool:
+def _can_be_used(response: httpx.Response, check: Callable[[bytes], None]) -> bool:
     try:
         check(response.content)
     except NotReadable:
@@ -161,28 +239,36 @@ def _can_be_used(response: httpx2.Response, check: Callable[[bytes], None]) -> b
     return True
 
 
-def _note(watch: Stopwatch, event: str, _: object) -> None:
-    """Note the end of a phase. The details of the event may hold secrets and are ignored."""
-    if event in PHASES:
-        watch.lap(PHASES[event])
+def _transport_over(network: Network) -> httpx.BaseTransport:
+    tls, proxy = network.tls, network.proxy
+    if proxy is None:
+        return httpx.HTTPTransport(verify=tls, trust_env=False)
+    auth = (proxy.user, proxy.password.reveal()) if proxy.user else None
+    way = httpx.Proxy(proxy.url, ssl_context=tls if proxy.tls else None, auth=auth)
+    return httpx.HTTPTransport(verify=tls, trust_env=False, proxy=way)
 
 
-def _failure_of(error: httpx2.RequestError) -> ExchangeFailure:
-    place = error.request.url.host
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            shown = certificate_at((place, error.request.url.port or 443), place)
-            return not_trusted("Microsoft Entra's log-in service", place, place, cause, shown, "exchange.authority")
-        if isinstance(cause, ssl.SSLError) and isinstance(error, httpx2.ConnectError):
-            return AuthorityTlsImpossible(f"{place}: {cause}")
-        if isinstance(cause, ConnectionResetError) and isinstance(error, httpx2.ConnectError):
-            return AuthorityTlsImpossible(f"{place}: it closes the connection during the TLS handshake")
-        cause = cause.__cause__ or cause.__context__
-    return AuthorityUnreachable(f"{place}: {str(error) or type(error).__name__}")
+def _whole(response: httpx.Response) -> httpx.Response:
+    """Return an answer with its whole body, unpacked in bounds. Raises `Undecodable` and what reading it raises."""
+    body = bytearray()
+    try:
+        packing = Unpacking(response.headers.get("content-encoding", ""))
+        for packed in response.iter_raw():
+            for piece in packing.unpacked(packed):
+                body += piece
+                if len(body) > MAX_BODY:
+                    raise Undecodable(f"an answer of more than {MAX_BODY} bytes")
+        packing.finish()
+    finally:
+        response.close()
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_THE_PACKING]
+    return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
 
 
-def _ended(watch: Stopwatch, request: httpx2.Request, response: httpx2.Response | None, failure: str) -> HttpRecord:
+_OF_THE_PACKING = (b"content-encoding", b"content-length", b"transfer-encoding")
+
+
+def _ended(watch: Stopwatch, request: httpx.Request, response: httpx.Response | None, failure: str) -> HttpRecord:
     """Return a record of the request as sent; the receiver has to redact the secret or assertion in it."""
     return HttpRecord(
         request_id=request.headers.get("client-request-id", ""),
@@ -253,15 +339,16 @@ class Application:
         registration: Registration,
         scope: str,
         *,
-        transport: httpx2.BaseTransport,
+        network: Network,
         user_agent: str,
         trace: Trace | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         # It logs answers that are not JSON verbatim.
         logging.getLogger("msal").setLevel(logging.CRITICAL)
         self._registration = registration
         self._scope = scope
-        self._http = AuthorityHttp(transport, user_agent, trace)
+        self._http = AuthorityHttp(network, user_agent, trace, transport)
         self._client: msal.ConfidentialClientApplication | None = None
         self._one_at_a_time = threading.Lock()
 

@@ -11,6 +11,7 @@ from engine.core.clock import Clock
 from engine.core.errors import Fault
 from engine.core.secret import Secret
 from engine.exchange.errors import CertificateNotTrusted, ExchangeFailure
+from engine.exchange.http.proxy_errors import ProxyFailure
 from engine.exchange.oauth.errors import (
     AuthorityUnreachable,
     ClientCertificateUnusable,
@@ -29,6 +30,14 @@ SOON = timedelta(seconds=10)
 """No token is requested sooner than this after another one."""
 
 REFUSALS = 2
+NOTHING_SENT = (
+    AuthorityUnreachable,
+    CertificateNotTrusted,
+    ClientCertificateUnusable,
+    ProxyFailure,
+    TenantUnknown,
+)
+"""Failures that end a log-in before it is sent, unless they say otherwise."""
 
 
 class TokenSource(Protocol):
@@ -168,7 +177,7 @@ async def _say(log_in: LogIn, failure: ExchangeFailure) -> None:
         await log_in.refused()
     elif isinstance(failure, AuthorityUnreachable) and failure.sent:
         await log_in.undecided(failure.detail)
-    elif isinstance(failure, AuthorityUnreachable | CertificateNotTrusted | ClientCertificateUnusable | TenantUnknown):
+    elif isinstance(failure, NOTHING_SENT):
         await log_in.not_sent()
     else:
         await log_in.proved()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx2
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -17,11 +17,13 @@ from engine.cli.setup import read_answers
 from engine.core.secret import Secret
 from engine.exchange.http.auth import offered
 from engine.exchange.http.login_page import what_answers
+from engine.exchange.http.wire import Network
 from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
 from engine.pbx.certificate import GivenCertificate
 from engine.simulator.certificates import CertificateAuthority
 from engine.store.secrets import secrets_in_file
 from engine.tls.certificate import described
+from engine.tls.contexts import unverified_context
 
 SECRET = "simulated-Passw0rd"
 AUTHORITY = "https://login.example"
@@ -133,7 +135,7 @@ def _key_file(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
     return made.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _application(answer: Callable[[httpx2.Request], bytes], certificate: Path | None = None) -> Application:
+def _application(answer: Callable[[httpx.Request], bytes], certificate: Path | None = None) -> Application:
     registration = Registration(
         authority=AUTHORITY,
         tenant_id=TENANT,
@@ -141,12 +143,16 @@ def _application(answer: Callable[[httpx2.Request], bytes], certificate: Path | 
         proof=ClientCertificate(certificate, certificate) if certificate else Secret(SECRET),
     )
 
-    def respond(request: httpx2.Request) -> httpx2.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         body = answer(request)
-        return httpx2.Response(400 if b'"error"' in body else 200, content=body)
+        return httpx.Response(400 if b'"error"' in body else 200, stream=httpx.ByteStream(body))
 
-    scope, transport = "https://outlook.office365.com/.default", httpx2.MockTransport(respond)
-    return Application(registration, scope, transport=transport, user_agent="fuzz")
+    scope, transport, network = (
+        "https://outlook.office365.com/.default",
+        httpx.MockTransport(respond),
+        Network(unverified_context()),
+    )
+    return Application(registration, scope, network=network, transport=transport, user_agent="fuzz")
 
 
 @contextmanager

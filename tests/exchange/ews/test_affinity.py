@@ -1,6 +1,6 @@
 """The affinity cookie is sent back exactly as it was received."""
 
-import httpx2
+import httpx
 import pytest
 
 from engine.exchange.ews.client import Affinity, override_cookie
@@ -8,7 +8,7 @@ from engine.exchange.ews.client import Affinity, override_cookie
 
 @pytest.mark.parametrize("value", ["EX01~1942062522", "MailboxServer.corp.example~1941996295", "a=b==", '"quoted"', ""])
 def test_cookie_is_kept_exactly(value: str) -> None:
-    headers = httpx2.Headers(
+    headers = httpx.Headers(
         [
             ("Set-Cookie", "exchangecookie=b5d1; expires=Tue, 02 Mar 2027 09:00:00 GMT; path=/; HttpOnly"),
             ("Set-Cookie", f"X-BackEndOverrideCookie={value}; path=/; secure; HttpOnly"),
@@ -19,7 +19,7 @@ def test_cookie_is_kept_exactly(value: str) -> None:
 
 
 def test_no_cookie() -> None:
-    assert override_cookie(httpx2.Headers({"Set-Cookie": "Not-X-BackEndOverrideCookie=1"})) == ""
+    assert override_cookie(httpx.Headers({"Set-Cookie": "Not-X-BackEndOverrideCookie=1"})) == ""
     assert override_cookie({}) == ""
 
 

@@ -1,6 +1,6 @@
 """Every answer becomes response messages or one named failure."""
 
-import httpx2
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,8 +47,8 @@ def error(code: str, values: str = "") -> bytes:
     return response("FindItem", message("FindItem", "", code, "Error", values))
 
 
-def headers(**given: str) -> httpx2.Headers:
-    return httpx2.Headers({name.replace("_", "-"): text for name, text in given.items()})
+def headers(**given: str) -> httpx.Headers:
+    return httpx.Headers({name.replace("_", "-"): text for name, text in given.items()})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 
-import httpx2
+import httpx
 
 from engine.exchange.errors import ExchangeFailure
 
@@ -25,7 +25,7 @@ NAMESPACES = (
 class Answer:
     status: int = 200
     body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=httpx2.Headers)
+    headers: Mapping[str, str] = field(default_factory=httpx.Headers)
     request_id: str = "7f0c"
 
 

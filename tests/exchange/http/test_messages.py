@@ -12,7 +12,6 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from engine.core.errors import Failure
 from engine.exchange.errors import (
@@ -22,7 +21,7 @@ from engine.exchange.errors import (
     RequestRejected,
     TlsImpossible,
 )
-from engine.exchange.http import connection, messages
+from engine.exchange.http import connection, transport
 from engine.exchange.http.connection import verified_context
 from engine.exchange.http.messages import JoinedHeaders
 from engine.simulator.certificates import CertificateAuthority, Flaw
@@ -142,7 +141,7 @@ async def test_a_packed_answer_is_unpacked(iis: Iis, open_client: OpenClient) ->
 async def test_an_answer_without_end_is_given_up(
     iis: Iis, open_client: OpenClient, monkeypatch: pytest.MonkeyPatch, packed: bool
 ) -> None:
-    monkeypatch.setattr(messages, "MAX_BODY", 1_000_000)
+    monkeypatch.setattr(transport, "MAX_BODY", 1_000_000)
     body = bytes(1_000_001)
 
     async def huge(request: web.Request) -> web.StreamResponse:
@@ -342,7 +341,7 @@ def test_every_header_is_told_and_repeated_ones_as_one(pairs: list[tuple[str, st
     joined: dict[str, list[str]] = {}
     for name, value in pairs:
         joined.setdefault(name.lower(), []).append(value)
-    headers = JoinedHeaders(CIMultiDictProxy(CIMultiDict(pairs)))
+    headers = JoinedHeaders((name.encode(), value.encode()) for name, value in pairs)
     assert dict(headers.items()) == {name: ", ".join(values) for name, values in joined.items()}
     assert list(headers) == list(joined)
     assert len(headers) == len(joined)

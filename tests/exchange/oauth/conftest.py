@@ -14,8 +14,10 @@ from cryptography.x509.oid import NameOID
 
 from engine.core.secret import Secret
 from engine.exchange.http.connection import verified_context
+from engine.exchange.http.proxy import Proxy
 from engine.exchange.http.trace import Trace
-from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration, transport_over
+from engine.exchange.http.wire import Network
+from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 
@@ -85,10 +87,11 @@ def make_application(authority: CertificateAuthority, entra: EntraSimulator, tmp
         url: str = "",
         ca: CertificateAuthority = authority,
         trace: Trace | None = None,
+        proxy: Proxy | None = None,
     ) -> Application:
         registration = Registration(authority=url or entra.url, tenant_id=tenant, client_id=client, proof=proof)
         tls = verified_context(ca.ca_file(tmp_path))
-        scope, transport = f"{resource}/.default", transport_over(tls)
-        return Application(registration, scope, transport=transport, user_agent="calendar-engine/1", trace=trace)
+        scope, network = f"{resource}/.default", Network(tls, proxy=proxy)
+        return Application(registration, scope, network=network, user_agent="calendar-engine/1", trace=trace)
 
     return made

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import httpx
 from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority
@@ -63,13 +63,13 @@ def field_uris(names: tuple[str, ...]) -> str:
 class PlainClient:
     """Sends hand-written SOAP and checks every answer of EWS against the schema; `http` is the client beneath."""
 
-    def __init__(self, http: httpx2.AsyncClient, schema: etree.XMLSchema) -> None:
+    def __init__(self, http: httpx.AsyncClient, schema: etree.XMLSchema) -> None:
         self.http = http
         self._schema = schema
 
     async def post(
         self, body: str, *, as_mailbox: str = "", kind: str = "PrimarySmtpAddress", headers: Mapping[str, str] = NOTHING
-    ) -> httpx2.Response:
+    ) -> httpx.Response:
         impersonation = IMPERSONATION.format(kind=kind, name=as_mailbox) if as_mailbox else ""
         envelope = ENVELOPE.format(impersonation=impersonation, body=body)
         usual = {
@@ -85,7 +85,7 @@ class PlainClient:
             self._check(response)
         return response
 
-    def _check(self, response: httpx2.Response) -> None:
+    def _check(self, response: httpx.Response) -> None:
         root = root_of(response)
         for part in (*root.iterfind("s:Header/*", NAMESPACES), *root.iterfind("s:Body/*", NAMESPACES)):
             if part.tag != f"{{{NAMESPACES['s']}}}Fault":
@@ -101,15 +101,15 @@ class PlainClient:
         most: int | None = None,
         folder: str = "calendar",
         **more: Any,
-    ) -> httpx2.Response:
+    ) -> httpx.Response:
         limit = f'MaxEntriesReturned="{most}"' if most is not None else ""
         body = FIND_ITEM.format(fields=field_uris(fields), start=start, end=end, most=limit, folder=folder)
         return await self.post(body, as_mailbox=mailbox, **more)
 
-    async def get_item(self, mailbox: str, item_id: str) -> httpx2.Response:
+    async def get_item(self, mailbox: str, item_id: str) -> httpx.Response:
         return await self.post(GET_ITEM.format(fields=field_uris(ALL_FIELDS), id=item_id), as_mailbox=mailbox)
 
-    async def resolve(self, entry: str, **more: Any) -> httpx2.Response:
+    async def resolve(self, entry: str, **more: Any) -> httpx.Response:
         return await self.post(RESOLVE_NAMES.format(entry=entry), **more)
 
 
@@ -118,23 +118,23 @@ async def plain_client(
     simulator: ExchangeSimulator,
     authority: CertificateAuthority,
     schema: etree.XMLSchema,
-    auth: httpx2.Auth | tuple[str, str] | None = (ACCOUNT, PASSWORD),
+    auth: httpx.Auth | tuple[str, str] | None = (ACCOUNT, PASSWORD),
 ) -> AsyncIterator[PlainClient]:
     trust = ssl.create_default_context(cadata=authority.pem.decode())
-    transport = RoutedTransport(httpx2.AsyncHTTPTransport(verify=trust), simulator.routes)
-    async with httpx2.AsyncClient(transport=transport, auth=auth) as http:
+    transport = RoutedTransport(httpx.AsyncHTTPTransport(verify=trust), simulator.routes)
+    async with httpx.AsyncClient(transport=transport, auth=auth) as http:
         yield PlainClient(http, schema)
 
 
-def root_of(response: httpx2.Response) -> etree._Element:
+def root_of(response: httpx.Response) -> etree._Element:
     return etree.fromstring(response.content, etree.XMLParser(recover=True, resolve_entities=False))
 
 
-def texts(response: httpx2.Response, path: str) -> list[str]:
+def texts(response: httpx.Response, path: str) -> list[str]:
     return [element.text or "" for element in root_of(response).iterfind(path, NAMESPACES)]
 
 
-def code_of(response: httpx2.Response) -> str:
+def code_of(response: httpx.Response) -> str:
     """The first response code, of a fault (HTTP 500) or of a response message (200)."""
     path = ".//e:ResponseCode" if response.status_code == 500 else ".//m:ResponseCode"
     (code, *_) = texts(response, path)

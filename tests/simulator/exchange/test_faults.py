@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 
-import httpx2
+import httpx
 import pytest
 from lxml import etree
 
@@ -96,14 +96,14 @@ async def test_a_401_in_the_middle_offers_the_same_schemes(client: PlainClient, 
 
 async def test_an_answer_may_break_off_in_the_middle(client: PlainClient, simulator: ExchangeSimulator) -> None:
     simulator.faults.add(Cut(after=100), times=1)
-    with pytest.raises(httpx2.RemoteProtocolError):
+    with pytest.raises(httpx.RemoteProtocolError):
         await client.find_item(ANNA)
     assert await works(client)
 
 
 async def test_or_not_even_begin(client: PlainClient, simulator: ExchangeSimulator) -> None:
     simulator.faults.add(Cut(), times=1)
-    with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         await client.find_item(ANNA)
     assert [record.status for record in simulator.ledger.records()] == [0]
     assert await works(client)
@@ -135,7 +135,7 @@ async def test_a_server_that_refuses_connections_comes_back_on_the_same_port(
     assert await works(client)
     port = simulator.port
     await simulator.refuse_connections()
-    with pytest.raises(httpx2.ConnectError):
+    with pytest.raises(httpx.ConnectError):
         await client.find_item(ANNA)
     await simulator.listen()
     assert simulator.port == port
@@ -149,7 +149,7 @@ async def test_a_wrong_certificate_is_not_trusted(
 ) -> None:
     certificate = authority.issue("other.example") if wrong == "name" else CertificateAuthority().issue(*HOSTS)
     await simulator.show_certificate(certificate)
-    with pytest.raises(httpx2.ConnectError) as caught:
+    with pytest.raises(httpx.ConnectError) as caught:
         await client.find_item(ANNA)
     assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value)
     await simulator.show_certificate(authority.issue(*HOSTS))
@@ -171,7 +171,7 @@ async def test_an_unverified_name_is_never_needed(
     simulator: ExchangeSimulator, authority: CertificateAuthority
 ) -> None:
     trust = ssl.create_default_context(cadata=authority.pem.decode())
-    async with httpx2.AsyncClient(verify=trust) as http:
+    async with httpx.AsyncClient(verify=trust) as http:
         response = await http.post(simulator.ews_url)
         assert response.status_code == 401
 
@@ -199,7 +199,7 @@ async def test_requests_under_way_do_not_keep_the_server_from_stopping(
     async def is_broken_off() -> bool:
         try:
             await client.find_item(ANNA)
-        except httpx2.TransportError:
+        except httpx.TransportError:
             return True
         return False
 

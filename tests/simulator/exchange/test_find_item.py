@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-import httpx2
+import httpx
 import pytest
 from lxml import etree
 
@@ -26,11 +26,11 @@ ANNA = "anna.mueller@corp.example"
 ITEMS = ".//t:CalendarItem"
 
 
-def found(response: httpx2.Response, name: str) -> list[str]:
+def found(response: httpx.Response, name: str) -> list[str]:
     return texts(response, f"{ITEMS}/t:{name}")
 
 
-def flags(response: httpx2.Response) -> dict[str, str]:
+def flags(response: httpx.Response) -> dict[str, str]:
     folder = root_of(response).find(".//m:RootFolder", NAMESPACES)
     assert folder is not None
     return dict(folder.attrib)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import Generator
 
-import httpx2
+import httpx
 import pytest
 import spnego
 from lxml import etree
@@ -18,10 +18,10 @@ from tests.simulator.exchange.client import ACCOUNT, EWS, PASSWORD, PlainClient,
 ANNA = "anna.mueller@corp.example"
 
 
-class PlainNtlm(httpx2.Auth):
+class PlainNtlm(httpx.Auth):
     """The textbook handshake, with the body in every message."""
 
-    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         response = yield request
         if response.status_code != 401:
             return

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-import httpx2
+import httpx
 import pytest
 from lxml import etree
 
@@ -44,7 +44,7 @@ class Subscriber:
 
     async def subscribe(
         self, mailbox: str, anchor: str = ANNA, folder: str = "calendar", events: str = "CreatedEvent ModifiedEvent"
-    ) -> httpx2.Response:
+    ) -> httpx.Response:
         types = "".join(f"<t:EventType>{event}</t:EventType>" for event in events.split())
         body = SUBSCRIBE.format(folder=folder, events=types)
         response = await self._client.post(body, as_mailbox=mailbox, headers=self.headers(anchor))
@@ -63,12 +63,12 @@ class Subscriber:
     async def listen(self, *ids: str, minutes: int = 30) -> AsyncIterator[AsyncIterator[etree._Element]]:
         listed = "".join(f"<t:SubscriptionId>{each}</t:SubscriptionId>" for each in ids)
         post = self._client.http.post
-        responses: list[httpx2.Response] = []
+        responses: list[httpx.Response] = []
 
-        async def stream(url: str, **more: object) -> httpx2.Response:
+        async def stream(url: str, **more: object) -> httpx.Response:
             request = self._client.http.build_request("POST", url, **more)  # type: ignore[arg-type]
             responses.append(await self._client.http.send(request, stream=True))
-            return httpx2.Response(200)
+            return httpx.Response(200)
 
         self._client.http.post = stream  # type: ignore[method-assign, assignment]
         try:
@@ -79,17 +79,16 @@ class Subscriber:
             yield envelopes
         await responses[0].aclose()
 
-    async def _envelopes(self, response: httpx2.Response) -> AsyncGenerator[etree._Element, None]:
+    async def _envelopes(self, response: httpx.Response) -> AsyncGenerator[etree._Element, None]:
         rest = b""
-        async with contextlib.aclosing(response.aiter_bytes()) as chunks:
-            async for chunk in chunks:
-                rest += chunk
-                while END in rest:
-                    document, _, rest = rest.partition(END)
-                    root = etree.fromstring(document + END)
-                    for part in root.iterfind("s:Body/*", NAMESPACES):
-                        self._schema.assertValid(etree.fromstring(etree.tostring(part)))
-                    yield root
+        async for chunk in response.aiter_bytes():
+            rest += chunk
+            while END in rest:
+                document, _, rest = rest.partition(END)
+                root = etree.fromstring(document + END)
+                for part in root.iterfind("s:Body/*", NAMESPACES):
+                    self._schema.assertValid(etree.fromstring(etree.tostring(part)))
+                yield root
 
 
 def said(envelope: etree._Element, path: str) -> list[str]:

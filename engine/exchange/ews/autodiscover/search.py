@@ -41,6 +41,7 @@ from engine.exchange.ews.autodiscover.protocol import (
 )
 from engine.exchange.ews.client import Http, HttpAnswer
 from engine.exchange.http.login_page import cleaned_address
+from engine.exchange.http.proxy_errors import ProxyFailure
 from engine.settings.model import ServerChoice
 
 MOST_REDIRECTS = 10
@@ -129,7 +130,7 @@ class Search:
         self._failing: set[str] = set()
         self.leads_away = ""
         self._outside = ""
-        self._tls_flaw: CertificateNotTrusted | TlsImpossible | None = None
+        self._flaw: CertificateNotTrusted | TlsImpossible | ProxyFailure | None = None
         self._endpoint: Endpoint | None = None
         if not self._addresses:
             raise AutodiscoverFailed("there is no e-mail address to ask about")
@@ -172,10 +173,10 @@ class Search:
         """Note that there was no answer to `step`; if there was no connection, its host is not asked again."""
         self._say(step, str(failure))
         self._failing.add(origin_of(step.url))
-        if isinstance(failure, CertificateNotTrusted | TlsImpossible) and (
+        if isinstance(failure, CertificateNotTrusted | TlsImpossible | ProxyFailure) and (
             self._configured or "//autodiscover." in step.url
         ):
-            self._tls_flaw = self._tls_flaw or failure
+            self._flaw = self._flaw or failure
         if isinstance(failure, ExchangeUnreachable | CertificateNotTrusted):
             self._gone.add(origin_of(step.url))
 
@@ -201,7 +202,7 @@ class Search:
             raise MailboxNotFound("; ".join(self._said))
         failure = AutodiscoverFailed("; ".join(self._said))
         # Certificate or TLS of the host meant for autodiscover have to be fixed; a web site of the domain may have any.
-        raise failure.in_words(failure.meaning, self._tls_flaw.remedy) if self._tls_flaw else failure
+        raise failure.in_words(failure.meaning, self._flaw.remedy) if self._flaw else failure
 
     def _first_steps(self, domain: str) -> list[SearchStep]:
         address = self._addresses[0]

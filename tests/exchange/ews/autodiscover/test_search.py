@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import httpx2
+import httpx
 import pytest
 
 from engine.exchange.errors import (
@@ -41,7 +41,7 @@ def searching(
 
 
 def redirect(to: str, status: int = 302) -> Answer:
-    return Answer(status, b"", httpx2.Headers({"Location": to}))
+    return Answer(status, b"", httpx.Headers({"Location": to}))
 
 
 def walk(search: Search, play: Callable[[SearchStep], Reaction] = lambda step: None) -> list[str]:
