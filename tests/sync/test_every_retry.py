@@ -33,6 +33,7 @@ from engine.exchange.errors import (
     ServiceAccountBusy,
 )
 from engine.exchange.ews.response_codes import MEANINGS
+from engine.exchange.http.proxy_errors import ProxyFailure
 from engine.exchange.oauth import errors as oauth
 from engine.exchange.retry import (
     LISTEN_AGAIN,
@@ -94,7 +95,13 @@ def oauth_kinds() -> list[type[ExchangeFailure]]:
 
 
 READING = [kind for kind in FAULTS if kind is not CalendarItemGone]
-OF_HTTP: list[type[ExchangeFailure]] = [CertificateNotTrusted, LoginUnproved, LoginRefused, *oauth_kinds()]
+OF_HTTP: list[type[ExchangeFailure]] = [
+    CertificateNotTrusted,
+    LoginUnproved,
+    LoginRefused,
+    ProxyFailure,
+    *oauth_kinds(),
+]
 """What is wrong with every request, told by the HTTP client."""
 
 NO_READING = (Subscribing.LATER, Subscribing.REFUSED, Subscribing.LOST)

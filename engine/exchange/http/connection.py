@@ -57,6 +57,7 @@ def not_trusted(
 
 
 LOOKING_SECONDS = 5.0
+"""How long a certificate that is not trusted is waited for, to show it."""
 
 
 class _Client(httpx.AsyncClient):

@@ -44,8 +44,13 @@ class PinnedTransport(httpx.AsyncBaseTransport):
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection is there, and free for a request."""
-        return self._wire is not None and self._wire.is_open and self._is_free
+        """Whether the connection is there, and free for a request.
+
+        Bytes that nobody has asked for, such as a 408 before the server closes it, would be taken for the next answer.
+        """
+        if self._wire is None or not self._wire.is_open or self._wire.has_unread:
+            return False
+        return self._is_free and not self._http.trailing_data[0]
 
     @property
     def _is_free(self) -> bool:

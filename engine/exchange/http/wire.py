@@ -82,12 +82,12 @@ class Wire(asyncio.Protocol):
         self.resume_writing()
 
     def pause_writing(self) -> None:
-        """Let `sent` wait."""
+        """Let `send` wait."""
         if self._writable is None:
             self._writable = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
-        """Let `sent` go on."""
+        """Let `send` go on."""
         writable, self._writable = self._writable, None
         if writable is not None and not writable.done():
             writable.set_result(None)
@@ -96,6 +96,11 @@ class Wire(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether both sides still hold the connection, as far as is known."""
         return not self._lost and not self._transport.is_closing()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something has arrived that nobody has read."""
+        return bool(self._pieces)
 
     def get_extra_info(self, name: str) -> Any:
         """Return what the connection knows about itself, such as its "ssl_object", None if it knows nothing."""
