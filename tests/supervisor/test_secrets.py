@@ -43,6 +43,7 @@ async def test_a_secret_is_told_nowhere(
     assert [(each["name"], each["origin"], each["needed"], each["age"]) for each in secrets] == [
         ("exchange.password", "store", True, 3600.0),
         ("exchange.client_secret", "store", False, 3600.0),
+        ("exchange.proxy_password", None, False, None),
         ("pbx.password", "store", True, 3600.0),
     ]
     assert MARKED not in text + caplog.text
