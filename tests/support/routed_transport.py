@@ -1,4 +1,4 @@
-"""Lets tests use another HTTP client than the product does on the simulated servers, by their names."""
+"""A transport that lets other HTTP clients reach the simulated servers by their names."""
 
 import httpx
 
@@ -8,7 +8,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class RoutedTransport(httpx.AsyncBaseTransport):
-    """Sends requests through `inner` to where `routes` lead; any other name does not exist."""
+    """Sends requests through `inner` to the addresses in `routes`; other names do not exist."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, routes: Routes) -> None:
         self._inner = inner
