@@ -11,7 +11,7 @@ from calendar_tui.documents.log_window import LogWindow
 from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.widgets.line_view import LineView, LogList
 from engine.api.errors import ClientFailure
-from engine.api.resources.log import LogRequests, happening
+from engine.api.resources.log import LogRequests, capture_events
 from engine.api.schema.log import CaptureState, LogRow
 
 PAUSE = 2.0
@@ -141,7 +141,7 @@ class LogBaseScreen(BaseScreen):
             api = self.shell.session.api
             try:
                 if api is not None:
-                    async for event in happening(api):
+                    async for event in capture_events(api):
                         self.capture = event.capture or self.capture
                         self.window.heard(max(event.newest, event.capture.newest if event.capture else 0))
                         self._show_soon()

@@ -16,7 +16,7 @@ from engine.api.errors import ClientFailure
 from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.settings import Setting, SettingProblem, Settings
 from engine.documents.lines import Document
-from engine.documents.settings import help_document, settings_document, state_lines, what_going_back_did
+from engine.documents.settings import help_document, rollback_outcome, settings_document, state_lines
 from engine.documents.settings_draft import Draft, setting_of, typed, words_of, written
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class SettingsScreen(BaseScreen):
         self.show()
 
     @property
-    def desk(self) -> SettingsRequests | None:
+    def api(self) -> SettingsRequests | None:
         """The settings requests to the engine, None while it is unreachable."""
         return SettingsRequests(self.shell.session.api) if self.shell.session.api is not None else None
 
@@ -194,13 +194,13 @@ class SettingsScreen(BaseScreen):
 
     async def action_keep(self) -> None:
         """Confirm the last change."""
-        if self.desk is not None:
-            await self._change(self.desk.keep(), lambda _: "The change is kept.")
+        if self.api is not None:
+            await self._change(self.api.keep(), lambda _: "The change is kept.")
 
     async def action_roll_back(self) -> None:
         """Roll back to the previous version."""
-        if self.desk is not None and self.settings is not None:
-            await self._change(self.desk.roll_back(self.settings.offered), what_going_back_did)
+        if self.api is not None and self.settings is not None:
+            await self._change(self.api.roll_back(self.settings.offered), rollback_outcome)
 
     async def _change(self, asked: Awaitable[T], said: Callable[[T], str]) -> None:
         try:
@@ -250,10 +250,10 @@ class SettingsScreen(BaseScreen):
 
     async def reload(self) -> None:
         """Request the settings, and show them."""
-        if self.desk is None:
+        if self.api is None:
             return
         try:
-            self.settings = await self.desk.all()
+            self.settings = await self.api.all()
         except ClientFailure as failure:
             self._said = f"{failure}. {failure.remedy}"
         self.show()
@@ -264,10 +264,10 @@ class SettingsScreen(BaseScreen):
         await self._ask_about(draft)
 
     async def _ask_about(self, draft: Draft) -> None:
-        if self.desk is None or not draft:
+        if self.api is None or not draft:
             return
         try:
-            check = await self.desk.check(draft.changes)
+            check = await self.api.check(draft.changes)
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
             return

@@ -16,11 +16,11 @@ from engine.api.schema.preview import Preview
 from engine.api.schema.secrets import SecretOrigins
 from engine.api.schema.settings import Settings, SettingsCheck, SettingsVersions
 from engine.documents.settings import (
+    change_outcome,
     review_document,
     secrets_document,
     stored,
     versions_document,
-    what_became_of_it,
 )
 from engine.documents.settings_draft import Draft
 
@@ -36,7 +36,7 @@ class EditedSettings(Protocol):
     settings: Settings | None
 
     @property
-    def desk(self) -> SettingsRequests | None:
+    def api(self) -> SettingsRequests | None:
         """The settings requests to the engine, None while it is unreachable."""
         ...
 
@@ -89,14 +89,14 @@ class ReviewScreen(BaseScreen):
 
     async def action_apply(self, confirm_within: float | None = None) -> None:
         """Apply the draft, permanently or on trial."""
-        desk, settings = self._settings.desk, self._settings.settings
-        if desk is None or settings is None:
+        api, settings = self._settings.api, self._settings.settings
+        if api is None or settings is None:
             return
         if self._found is not None and not self._found.valid:
             self.tell("These changes cannot be applied; Esc goes back to the settings.")
             return
         try:
-            changed = await desk.change(self._settings.draft.changes, settings.etag, confirm_within)
+            changed = await api.change(self._settings.draft.changes, settings.etag, confirm_within)
         except ClientFailure as failure:
             if isinstance(failure, RequestRefused) and failure.status == STALE:
                 await self._look_again()
@@ -105,7 +105,7 @@ class ReviewScreen(BaseScreen):
             return
         self._settings.take(Draft())
         self.shell.go_back()
-        self._settings.tell(what_became_of_it(changed))
+        self._settings.tell(change_outcome(changed))
 
     async def _look_again(self) -> None:
         self.tell("Someone else changed the settings in the meantime. This is what your changes do to them now.")
@@ -115,19 +115,19 @@ class ReviewScreen(BaseScreen):
     @work(exclusive=True)
     async def ask(self) -> None:
         """Request the content from the engine."""
-        desk = self._settings.desk
-        if desk is None:
+        api = self._settings.api
+        if api is None:
             return
         self._remark = ""
         try:
-            self._found = await desk.check(self._settings.draft.changes)
+            self._found = await api.check(self._settings.draft.changes)
             self.show()
-            await self._look_ahead(desk)
+            await self._look_ahead(api)
         except ClientFailure as failure:
             self._remark = f"{failure}. {failure.remedy}"
         self.show()
 
-    async def _look_ahead(self, desk: SettingsRequests) -> None:
+    async def _look_ahead(self, api: SettingsRequests) -> None:
         changes = {key: each for key, each in self._settings.draft.changes.items() if key.startswith(PRESENCE)}
         about = self.model.about
         if not changes:
@@ -135,7 +135,7 @@ class ReviewScreen(BaseScreen):
         elif about is None or "preview" not in about.capabilities or not self.model.may_change:
             self._remark = "This engine cannot show a preview."
         elif self._found is not None and self._found.valid:
-            self._preview = await desk.preview(changes)
+            self._preview = await api.preview(changes)
 
 
 class VersionsScreen(BaseScreen):
@@ -170,25 +170,25 @@ class VersionsScreen(BaseScreen):
 
     async def action_roll_back(self) -> None:
         """Roll back to the version under the cursor."""
-        desk, key = self._settings.desk, self.line_view("main").cursor_key
-        if desk is None or not key:
+        api, key = self._settings.api, self.line_view("main").cursor_key
+        if api is None or not key:
             return
         try:
-            changed = await desk.roll_back(int(key))
+            changed = await api.roll_back(int(key))
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
             return
         self._settings.load()
         self.shell.go_back()
-        self._settings.tell(what_became_of_it(changed))
+        self._settings.tell(change_outcome(changed))
 
     @work(exclusive=True)
     async def ask(self) -> None:
         """Request the content from the engine."""
-        if self._settings.desk is None:
+        if self._settings.api is None:
             return
         try:
-            self._versions = await self._settings.desk.versions()
+            self._versions = await self._settings.api.versions()
         except ClientFailure as failure:
             self._said = f"{failure}. {failure.remedy}"
         self.show()
@@ -222,9 +222,9 @@ class SecretsScreen(BaseScreen):
         return "calendar-tui > Settings > Secrets"
 
     @property
-    def desk(self) -> SettingsRequests | None:
+    def api(self) -> SettingsRequests | None:
         """The settings requests to the engine, None while it is unreachable."""
-        return self._settings.desk
+        return self._settings.api
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Open the input field for a new secret."""
@@ -237,11 +237,11 @@ class SecretsScreen(BaseScreen):
 
     @on(Input.Submitted, "#value")
     async def _typed(self, event: Input.Submitted) -> None:
-        if self.desk is None or not event.value:
+        if self.api is None or not event.value:
             self._close()
             return
         try:
-            changed = await self.desk.put_secret(self._chosen, event.value)
+            changed = await self.api.put_secret(self._chosen, event.value)
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
         else:
@@ -252,10 +252,10 @@ class SecretsScreen(BaseScreen):
     async def action_drop(self) -> None:
         """Remove the stored secret under the cursor."""
         name = self.line_view("main").cursor_key
-        if self.desk is None or not name:
+        if self.api is None or not name:
             return
         try:
-            await self.desk.drop_secret(name)
+            await self.api.drop_secret(name)
             self.tell(f"{name} is no longer stored.")
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
@@ -277,10 +277,10 @@ class SecretsScreen(BaseScreen):
     @work(exclusive=True)
     async def ask(self) -> None:
         """Request the content from the engine."""
-        if self.desk is None:
+        if self.api is None:
             return
         try:
-            self._secrets = await self.desk.secrets()
+            self._secrets = await self.api.secrets()
         except ClientFailure as failure:
             self._said = f"{failure}. {failure.remedy}"
         message = self.message

@@ -67,7 +67,7 @@ class CheckRun:
 
     def __init__(self, names: Sequence[str], report: Callable[[CheckStep], None], clock: Clock) -> None:
         self.names = tuple(names)
-        self.rungs: list[CheckStep] = []
+        self.steps: list[CheckStep] = []
         self._report = report
         self._clock = clock
         self._broken = ""
@@ -82,10 +82,10 @@ class CheckRun:
         if self._broken:
             self.skip(name, f'"{self._broken}" failed')
             return
-        footing, begun = StepLog(), self._clock.now()
+        step_log, begun = StepLog(), self._clock.now()
         failure: Failure | None = None
         try:
-            await step(footing)
+            await step(step_log)
         except StepSkipped as reason:
             self.skip(name, str(reason))
             return
@@ -95,11 +95,11 @@ class CheckRun:
             CheckStep(
                 name,
                 StepOutcome.FAILED if failure else StepOutcome.OK,
-                tuple(footing.evidence),
+                tuple(step_log.evidence),
                 self._clock.now() - begun,
                 failure,
-                (footing.remedy or failure.remedy) if failure else "",
-                confidential=tuple(footing.confidential),
+                (step_log.remedy or failure.remedy) if failure else "",
+                confidential=tuple(step_log.confidential),
             )
         )
 
@@ -107,9 +107,9 @@ class CheckRun:
         """Skip a step for the reason `why`."""
         self._add(CheckStep(name, StepOutcome.SKIPPED, skipped_because=why))
 
-    def _add(self, rung: CheckStep) -> None:
-        self.rungs.append(rung)
-        self._report(rung)
+    def _add(self, step: CheckStep) -> None:
+        self.steps.append(step)
+        self._report(step)
 
 
 class NameNotFound(Failure):

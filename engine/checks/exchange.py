@@ -31,7 +31,13 @@ from engine.exchange.ews.autodiscover.search import Search, discover
 from engine.exchange.ews.client import Affinity, EwsClient
 from engine.exchange.ews.resolve_names import resolve_name
 from engine.exchange.ews.soap import Impersonation
-from engine.exchange.ews.streaming.protocol import get_streaming_events, news, subscribe, subscription_id, unsubscribe
+from engine.exchange.ews.streaming.protocol import (
+    get_streaming_events,
+    stream_events,
+    subscribe,
+    subscription_id,
+    unsubscribe,
+)
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.http import connection
 from engine.exchange.http.auth import RequestAuth
@@ -128,52 +134,52 @@ class ExchangeCheck:
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
-        ladder = CheckRun(NAMES, report, self._clock)
-        await ladder.run("files", self._prepare)
-        if not ladder.holds:
+        check_run = CheckRun(NAMES, report, self._clock)
+        await check_run.run("files", self._prepare)
+        if not check_run.holds:
             for name in NAMES[1:]:
-                ladder.skip(name, "no connection is possible")
-            return tuple(ladder.rungs)
+                check_run.skip(name, "no connection is possible")
+            return tuple(check_run.steps)
         try:
-            await self._climb(ladder)
+            await self._run_steps(check_run)
         finally:
             await self._access.source.close()
-        return tuple(ladder.rungs)
+        return tuple(check_run.steps)
 
-    async def _prepare(self, footing: StepLog) -> None:
+    async def _prepare(self, step_log: StepLog) -> None:
         self._access = self._make_access()
         self._settings = self._access.settings
         self._url = self._settings.ews_url or ""
-        footing.evidence.append("the files named in the settings can be read")
+        step_log.evidence.append("the files named in the settings can be read")
 
-    async def _climb(self, ladder: CheckRun) -> None:
+    async def _run_steps(self, check_run: CheckRun) -> None:
         if self._access.token is None:
-            ladder.skip("token", "the service account logs in with its password")
+            check_run.skip("token", "the service account logs in with its password")
         else:
-            await ladder.run("token", self._get_token)
+            await check_run.run("token", self._get_token)
         if self._settings.ews_url is not None:
-            ladder.skip("autodiscover", f"the address is known: {self._settings.ews_url}")
+            check_run.skip("autodiscover", f"the address is known: {self._settings.ews_url}")
         else:
-            await ladder.run("autodiscover", self._discover)
-        await ladder.run("name lookup", self._look_up)
-        await ladder.run("connection", self._connect)
-        await ladder.run("TLS", self._shake_hands)
-        await ladder.run("log-in", self._log_in)
-        await ladder.run("mailbox", self._find_mailbox)
-        await ladder.run("impersonation", self._impersonate)
-        await ladder.run("calendar", self._read_calendar)
+            await check_run.run("autodiscover", self._discover)
+        await check_run.run("name lookup", self._look_up)
+        await check_run.run("connection", self._connect)
+        await check_run.run("TLS", self._shake_hands)
+        await check_run.run("log-in", self._log_in)
+        await check_run.run("mailbox", self._find_mailbox)
+        await check_run.run("impersonation", self._impersonate)
+        await check_run.run("calendar", self._read_calendar)
         if self._settings.mode is Mode.FREE_BUSY:
-            ladder.skip("notifications", 'with exchange.mode = "free-busy" calendars are read regularly instead')
+            check_run.skip("notifications", 'with exchange.mode = "free-busy" calendars are read regularly instead')
         else:
-            await ladder.run("notifications", self._subscribe)
+            await check_run.run("notifications", self._subscribe)
 
-    async def _get_token(self, footing: StepLog) -> None:
+    async def _get_token(self, step_log: StepLog) -> None:
         token = self._access.token
         if token is not None:
             await token.authorization()
-            footing.evidence.append(f"{token.user} obtained a token")
+            step_log.evidence.append(f"{token.user} obtained a token")
 
-    async def _discover(self, footing: StepLog) -> None:
+    async def _discover(self, step_log: StepLog) -> None:
         search = Search(
             domain=domain_of(self._own_address),
             configured_url=self._settings.autodiscover_url,
@@ -185,20 +191,20 @@ class ExchangeCheck:
         try:
             found = await discover(search, self._access.http, self._clock)
         finally:
-            footing.evidence += search.said
+            step_log.evidence += search.said
         self._url = found.url
-        footing.evidence.append(f"{found.told_by}: the {found.server} EWS URL is {found.url}")
+        step_log.evidence.append(f"{found.told_by}: the {found.server} EWS URL is {found.url}")
 
-    async def _look_up(self, footing: StepLog) -> None:
+    async def _look_up(self, step_log: StepLog) -> None:
         host, proxy = host_of(self._url), self._access.network.proxy
         port = parse_url(self._url).port or HTTPS
         if proxy is not None:
-            footing.evidence.append(f"the proxy {proxy} looks {host} up")
+            step_log.evidence.append(f"the proxy {proxy} looks {host} up")
             host, port = proxy.host, proxy.port
         self._addresses = await self._lookup(host, port)
-        footing.evidence.append(f"{host} is {', '.join(each.ip for each in self._addresses)}")
+        step_log.evidence.append(f"{host} is {', '.join(each.ip for each in self._addresses)}")
 
-    async def _connect(self, footing: StepLog) -> None:
+    async def _connect(self, step_log: StepLog) -> None:
         try:
             answering = await first_that_answers(self._addresses)
         except OSError as error:
@@ -206,34 +212,34 @@ class ExchangeCheck:
                 raise ProxyUnreachable(f"{proxy}: {error.strerror or error}") from error
             raise ExchangeUnreachable(f"{self._url}: {error.strerror or error}") from error
         self._addresses = (answering,)
-        footing.evidence.append(f"{answering} answers")
+        step_log.evidence.append(f"{answering} answers")
 
-    async def _shake_hands(self, footing: StepLog) -> None:
+    async def _shake_hands(self, step_log: StepLog) -> None:
         if self._access.network.proxy is not None:
-            await self._shake_hands_behind(self._access.network.proxy, footing)
+            await self._shake_hands_behind(self._access.network.proxy, step_log)
             return
         host, [address] = host_of(self._url), self._addresses
         shown = await shown_certificate(address, host)
         if shown is not None:
-            footing.evidence += shown.lines
+            step_log.evidence += shown.lines
         try:
-            footing.evidence.append(await verify(address, host, self._access.network.tls))
+            step_log.evidence.append(await verify(address, host, self._access.network.tls))
         except ssl.SSLCertVerificationError as error:
             raise connection.not_trusted("the Exchange server", host, host, error, shown) from error
         except OSError as error:
             if isinstance(error, ssl.SSLError) and speaks_tls(error):
                 raise TlsImpossible(f"{address}: {error}") from error
-            footing.remedy = "Check exchange.ews_url: this port does not speak TLS as Exchange does."
+            step_log.remedy = "Check exchange.ews_url: this port does not speak TLS as Exchange does."
             raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
 
-    async def _shake_hands_behind(self, proxy: Proxy, footing: StepLog) -> None:
+    async def _shake_hands_behind(self, proxy: Proxy, step_log: StepLog) -> None:
         network, url = self._access.network, parse_url(self._url)
         shown = await connection.shown_certificate(network, url)
         if shown is not None:
-            footing.evidence += shown.lines
+            step_log.evidence += shown.lines
         try:
             async with connected(network, url, SECONDS) as wire:
-                footing.evidence.append(f"{wire.get_extra_info('ssl_object').version()}, behind the proxy {proxy}")
+                step_log.evidence.append(f"{wire.get_extra_info('ssl_object').version()}, behind the proxy {proxy}")
         except ProxyCertificateUnverified as untrusted:
             raise await connection.explained(network, untrusted) from untrusted
         except ssl.SSLCertVerificationError as error:
@@ -242,24 +248,24 @@ class ExchangeCheck:
         except OSError as error:
             raise ExchangeUnreachable(f"{url.host}: no TLS behind the proxy {proxy} ({error})") from error
 
-    async def _log_in(self, footing: StepLog) -> None:
+    async def _log_in(self, step_log: StepLog) -> None:
         """Log in; an error about the content of a request also proves the log-in, which Exchange checks first."""
         address = self._whom_to_try()
         acting_for = Impersonation(address, primary=False) if self._access.token is not None else None
         with contextlib.suppress(*_SAID_AFTER_THE_LOG_IN):
             await self._client().call(self._url, resolve_name(address), acting_for)
-        footing.evidence.append(f"{self._settings.user or 'the application'} is logged in")
+        step_log.evidence.append(f"{self._settings.user or 'the application'} is logged in")
 
-    async def _find_mailbox(self, footing: StepLog) -> None:
+    async def _find_mailbox(self, step_log: StepLog) -> None:
         if self._named and not self._candidates:
             raise MailboxNotFound(
                 f"{self._named[0][:100]} is no e-mail address, and nobody who takes part has that name"
             )
         self._whom_to_try()
         self._mailbox = await self._access.source.resolve(self._candidates)
-        footing.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
+        step_log.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
 
-    async def _impersonate(self, footing: StepLog) -> None:
+    async def _impersonate(self, step_log: StepLog) -> None:
         """Impersonate a mailbox, which reading proves; a failure of the calendar alone belongs to the next step."""
         if self._mailbox is None:
             return
@@ -268,7 +274,7 @@ class ExchangeCheck:
             found = await self._access.source.read_window(self._mailbox, Window(now - LOOK, now + LOOK))
             self._counted = len(found)
         except (ImpersonationDenied, ImpersonationRightMissing):
-            footing.remedy = self._grant()
+            step_log.remedy = self._grant()
             raise
         except ExchangeFailure as failure:
             self._unreadable = failure
@@ -277,22 +283,22 @@ class ExchangeCheck:
         if self._settings.mode is Mode.FREE_BUSY:
             raise StepSkipped('exchange.mode = "free-busy" needs none')
         if (restriction := self._access.source.restriction) is not None:
-            footing.evidence.append("free/busy may be read: all that is possible without this right")
-            footing.remedy = self._grant()
+            step_log.evidence.append("free/busy may be read: all that is possible without this right")
+            step_log.remedy = self._grant()
             raise restriction
-        footing.evidence.append(f"the service account may act for {self._mailbox.address}")
+        step_log.evidence.append(f"the service account may act for {self._mailbox.address}")
 
-    async def _read_calendar(self, footing: StepLog) -> None:
+    async def _read_calendar(self, step_log: StepLog) -> None:
         if self._unreadable is not None:
             raise self._unreadable
         if self._mailbox is not None:
-            footing.evidence.append(
+            step_log.evidence.append(
                 f"{self._counted} appointments of {self._mailbox.address} from yesterday until tomorrow"
             )
             if (limitation := self._access.source.limitation(self._mailbox)) is not None:
                 raise limitation
 
-    async def _subscribe(self, footing: StepLog) -> None:
+    async def _subscribe(self, step_log: StepLog) -> None:
         if self._mailbox is None:
             return
         client = self._client()
@@ -305,7 +311,7 @@ class ExchangeCheck:
         finally:
             with contextlib.suppress(ExchangeFailure):
                 await client.call(mailbox.url, unsubscribe(identifier), acting_for, affinity)
-        footing.evidence.append("a subscription was made, its stream sent a heartbeat, and it was ended")
+        step_log.evidence.append("a subscription was made, its stream sent a heartbeat, and it was ended")
 
     async def _listen(self, client: EwsClient, mailbox: Mailbox, identifier: str, affinity: Affinity) -> None:
         """Open the stream and wait for its first heartbeat, which Exchange usually sends at once."""
@@ -315,7 +321,7 @@ class ExchangeCheck:
             async with asyncio.timeout(SIGN_OF_LIFE), listening as answers, contextlib.aclosing(answers):
                 async for answer in answers:
                     for message in answer.messages if answer is not None else ():
-                        told = news(message)
+                        told = stream_events(message)
                         if answer is not None and told.failed is not None:
                             raise answer.failure(message)
                         if told.lost or told.closed:

@@ -51,17 +51,17 @@ class MailboxesCheck:
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
-        ladder = CheckRun(self.names, report, self._clock)
-        await ladder.run("users", self._count)
-        await ladder.run("resolution", self._resolve_all)
-        return tuple(ladder.rungs)
+        check_run = CheckRun(self.names, report, self._clock)
+        await check_run.run("users", self._count)
+        await check_run.run("resolution", self._resolve_all)
+        return tuple(check_run.steps)
 
-    async def _count(self, footing: StepLog) -> None:
-        footing.evidence.append(f"{len(self.users)} of {len(self._all)} users take part")
+    async def _count(self, step_log: StepLog) -> None:
+        step_log.evidence.append(f"{len(self.users)} of {len(self._all)} users take part")
         if not self.users:
             raise NobodyTakesPart(f"of {len(self._all)} users")
 
-    async def _resolve_all(self, footing: StepLog) -> None:
+    async def _resolve_all(self, step_log: StepLog) -> None:
         source = self._make_access().source
         try:
             waiting = deque(self.users)
@@ -70,10 +70,10 @@ class MailboxesCheck:
                     group.create_task(self._resolve_some(source, waiting))
         finally:
             await source.close()
-        footing.evidence.append(f"{len(self.mailboxes)} of {len(self.users)} users have a mailbox")
-        footing.add_troubles((user.label, failure) for user, failure in self._without[:USERS_NAMED])
+        step_log.evidence.append(f"{len(self.mailboxes)} of {len(self.users)} users have a mailbox")
+        step_log.add_troubles((user.label, failure) for user, failure in self._without[:USERS_NAMED])
         if len(self._without) > USERS_NAMED:
-            footing.evidence.append(f"and {len(self._without) - USERS_NAMED} more")
+            step_log.evidence.append(f"and {len(self._without) - USERS_NAMED} more")
         if self._stopped_by is not None:
             raise self._stopped_by
         if not self.mailboxes:
@@ -128,12 +128,12 @@ class CalendarsCheck:
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
-        ladder = CheckRun(self.names, report, self._clock)
-        await ladder.run("calendars", self._read_all)
-        await ladder.run("presence", self._tell)
-        return tuple(ladder.rungs)
+        check_run = CheckRun(self.names, report, self._clock)
+        await check_run.run("calendars", self._read_all)
+        await check_run.run("presence", self._tell)
+        return tuple(check_run.steps)
 
-    async def _read_all(self, footing: StepLog) -> None:
+    async def _read_all(self, step_log: StepLog) -> None:
         if not self._users:
             raise StepSkipped("no user has a mailbox")
         source = self._make_access().source
@@ -144,8 +144,8 @@ class CalendarsCheck:
                     group.create_task(self._read_some(source, waiting))
         finally:
             await source.close()
-        footing.evidence.append(f"{len(self._shown)} calendars read, of {len(self._users)} users with a mailbox")
-        footing.add_troubles((user.label, failure) for user, failure in self._unread[:CALENDARS_NAMED])
+        step_log.evidence.append(f"{len(self._shown)} calendars read, of {len(self._users)} users with a mailbox")
+        step_log.add_troubles((user.label, failure) for user, failure in self._unread[:CALENDARS_NAMED])
         if not self._shown:
             raise self._unread[0][1]
 
@@ -162,8 +162,8 @@ class CalendarsCheck:
                 self._unread.append((user, failure))
             self._progressed(len(self._shown) + len(self._unread), len(self._unread))
 
-    async def _tell(self, footing: StepLog) -> None:
+    async def _tell(self, step_log: StepLog) -> None:
         counted = Counter(presence.activity or "available" for presence in self._shown.values())
-        footing.evidence.append(", ".join(f"{number} {activity}" for activity, number in counted.most_common()))
+        step_log.evidence.append(", ".join(f"{number} {activity}" for activity, number in counted.most_common()))
         shown = [(user, self._shown[user.guid]) for user in self._users if self._shown.get(user.guid, Presence()).note]
-        footing.evidence += [f"{user.label}: {presence.note}" for user, presence in shown[:CALENDARS_NAMED]]
+        step_log.evidence += [f"{user.label}: {presence.note}" for user, presence in shown[:CALENDARS_NAMED]]

@@ -71,7 +71,7 @@ COMMON = ("log-in", "master PBX", "rights", "users", "presence")
 PATIENCE = 90.0
 """Seconds allowed for a PBX to connect; how often it tries is not documented."""
 
-_RUNG_OF: Mapping[type[Failure], str] = MappingProxyType(
+_STEP_OF: Mapping[type[Failure], str] = MappingProxyType(
     {
         PbxLoginRefused: "log-in",
         PbxPasswordWrong: "log-in",
@@ -120,125 +120,125 @@ class PbxCheck:
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
-        ladder = CheckRun(self.names, report, self._clock)
+        check_run = CheckRun(self.names, report, self._clock)
         if self._listens:
-            await self._climb_link(ladder)
-            return tuple(ladder.rungs)
-        await ladder.run("name lookup", self._look_up)
-        await ladder.run("connection", self._connect)
+            await self._run_link_steps(check_run)
+            return tuple(check_run.steps)
+        await check_run.run("name lookup", self._look_up)
+        await check_run.run("connection", self._connect)
         if self._settings.tls:
-            await ladder.run("TLS", self._shake_hands)
+            await check_run.run("TLS", self._shake_hands)
         else:
-            ladder.skip("TLS", "pbx.tls is off: the connection is not encrypted")
-        await self._climb_link(ladder)
-        return tuple(ladder.rungs)
+            check_run.skip("TLS", "pbx.tls is off: the connection is not encrypted")
+        await self._run_link_steps(check_run)
+        return tuple(check_run.steps)
 
-    async def _climb_link(self, ladder: CheckRun) -> None:
-        if not ladder.holds:
-            for name in self.names[len(ladder.rungs) :]:
-                ladder.skip(name, "there is no connection")
+    async def _run_link_steps(self, check_run: CheckRun) -> None:
+        if not check_run.holds:
+            for name in self.names[len(check_run.steps) :]:
+                check_run.skip(name, "there is no connection")
             return
         link = self._make_link(self._heard)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(link.run())
             try:
-                await self._climb_with(link, ladder)
+                await self._run_steps_with(link, check_run)
             finally:
                 running.cancel()
 
-    async def _climb_with(self, link: Link, ladder: CheckRun) -> None:
+    async def _run_steps_with(self, link: Link, check_run: CheckRun) -> None:
         if self._listens:
-            await ladder.run("port", self._listen)
-            await ladder.run("connection from the PBX", self._be_called)
+            await check_run.run("port", self._listen)
+            await check_run.run("connection from the PBX", self._be_called)
         else:
-            await ladder.run("App WebSocket", self._open)
-        await ladder.run("log-in", self._log_in)
-        await ladder.run("master PBX", self._check_master)
-        await ladder.run("rights", self._check_rights)
-        await ladder.run("users", self._copy_users)
-        await ladder.run("presence", lambda footing: self._read_presence(link, footing))
+            await check_run.run("App WebSocket", self._open)
+        await check_run.run("log-in", self._log_in)
+        await check_run.run("master PBX", self._check_master)
+        await check_run.run("rights", self._check_rights)
+        await check_run.run("users", self._copy_users)
+        await check_run.run("presence", lambda step_log: self._read_presence(link, step_log))
 
-    async def _look_up(self, footing: StepLog) -> None:
+    async def _look_up(self, step_log: StepLog) -> None:
         self._addresses = await look_up(self._settings.host, self._settings.port)
-        footing.evidence.append(f"{self._settings.host} is {', '.join(each.ip for each in self._addresses)}")
+        step_log.evidence.append(f"{self._settings.host} is {', '.join(each.ip for each in self._addresses)}")
 
-    async def _connect(self, footing: StepLog) -> None:
+    async def _connect(self, step_log: StepLog) -> None:
         try:
             answering = await first_that_answers(self._addresses)
         except OSError as error:
             raise PbxUnreachable(f"{self._settings.host}:{self._settings.port}: {error.strerror or error}") from error
         self._addresses = (answering,)
-        footing.evidence.append(f"{answering} answers")
+        step_log.evidence.append(f"{answering} answers")
 
-    async def _shake_hands(self, footing: StepLog) -> None:
+    async def _shake_hands(self, step_log: StepLog) -> None:
         settings, [address] = self._settings, self._addresses
         shown = await shown_certificate(address, settings.host)
         if shown is not None:
-            footing.evidence += shown.lines
+            step_log.evidence += shown.lines
         if settings.fingerprint is not None:
             if shown is None or _digits(settings.fingerprint) != _digits(shown.fingerprint):
                 raise PbxCertificateNotTrusted("it is not the one of pbx.fingerprint")
             return
         try:
-            footing.evidence.append(await verify(address, settings.host, verified_context(settings.ca_file)))
+            step_log.evidence.append(await verify(address, settings.host, verified_context(settings.ca_file)))
         except ssl.SSLCertVerificationError as error:
             raise not_trusted(settings, error, shown) from error
         except OSError as error:
             if isinstance(error, ssl.SSLError) and speaks_tls(error):
                 raise PbxTlsImpossible(f"{address}: {error}") from error
-            footing.remedy = "Check pbx.port and pbx.tls: this port does not speak TLS as a PBX does."
+            step_log.remedy = "Check pbx.port and pbx.tls: this port does not speak TLS as a PBX does."
             raise PbxUnreachable(f"{address}: no TLS ({error})") from error
 
-    async def _open(self, footing: StepLog) -> None:
+    async def _open(self, step_log: StepLog) -> None:
         await self._until("App WebSocket", lambda: self._heard.login is not None)
-        footing.evidence.append("the PBX speaks the App WebSocket protocol")
+        step_log.evidence.append("the PBX speaks the App WebSocket protocol")
 
-    async def _listen(self, footing: StepLog) -> None:
-        footing.remedy = (
+    async def _listen(self, step_log: StepLog) -> None:
+        step_log.remedy = (
             "If the running engine listens on this port, the check cannot use it as well: the engine's status shows "
             "whether the PBX is connected. Otherwise set pbx.listen_address to an address of this machine and "
             "pbx.listen_port to a free port above 1023."
         )
         await self._until("port", lambda: self._heard.listening is not None)
         if self._heard.listening is not None:
-            footing.evidence.append(f"URL for the App object: {self._heard.listening.url}")
-            footing.evidence.append(f"SHA-256 of the certificate shown: {self._heard.listening.fingerprint}")
+            step_log.evidence.append(f"URL for the App object: {self._heard.listening.url}")
+            step_log.evidence.append(f"SHA-256 of the certificate shown: {self._heard.listening.fingerprint}")
 
-    async def _be_called(self, footing: StepLog) -> None:
+    async def _be_called(self, step_log: StepLog) -> None:
         try:
             async with asyncio.timeout(self._patience):
                 await self._until("connection from the PBX", lambda: self._heard.login is not None)
         except TimeoutError as error:
             raise PbxNotConnected(f"it did not connect within {self._patience:.0f} s") from error
-        footing.evidence.append("the PBX has connected")
+        step_log.evidence.append("the PBX has connected")
 
-    async def _log_in(self, footing: StepLog) -> None:
+    async def _log_in(self, step_log: StepLog) -> None:
         await self._until("log-in", lambda: self._heard.login is not None)
         who = f"App object {self._settings.app}" if not self._listens else "the password is that of the App object"
-        footing.evidence.append(f"{who}; system name {self.domain}" if self.domain else who)
+        step_log.evidence.append(f"{who}; system name {self.domain}" if self.domain else who)
 
-    async def _check_master(self, footing: StepLog) -> None:
+    async def _check_master(self, step_log: StepLog) -> None:
         await self._until(
             "master PBX", lambda: self._heard.complete or bool(self._heard.login and self._heard.login.pbx)
         )
         told = self._heard.login.pbx if self._heard.login else None
-        footing.evidence.append(f"its name is {told}" if told else f"users belong to {self._settings.master}")
+        step_log.evidence.append(f"its name is {told}" if told else f"users belong to {self._settings.master}")
 
-    async def _check_rights(self, footing: StepLog) -> None:
+    async def _check_rights(self, step_log: StepLog) -> None:
         await self._until("rights", lambda: self._heard.complete)
-        footing.evidence.append("TableUsers may be used")
+        step_log.evidence.append("TableUsers may be used")
 
-    async def _copy_users(self, footing: StepLog) -> None:
+    async def _copy_users(self, step_log: StepLog) -> None:
         await self._until("users", lambda: self._heard.complete)
         taking_part = sum(self._settings.users.takes_part(user) for user in self.users)
-        footing.evidence.append(f"{len(self.users)} users, {taking_part} of them take part")
+        step_log.evidence.append(f"{len(self.users)} users, {taking_part} of them take part")
         if not taking_part:
             raise NobodyTakesPart(f"of {len(self.users)} users")
 
-    async def _read_presence(self, link: Link, footing: StepLog) -> None:
+    async def _read_presence(self, link: Link, step_log: StepLog) -> None:
         user = self._whom_to_look_at()
         presence = await link.read_presence(user.name)
-        footing.evidence.append(
+        step_log.evidence.append(
             f"the calendar presence of {user.label} may be read and therefore written: {_shown(presence)}"
         )
 
@@ -253,13 +253,13 @@ class PbxCheck:
                 return user
         raise StepSkipped("no user with a Name takes part")
 
-    async def _until(self, rung: str, done: Callable[[], bool]) -> None:
+    async def _until(self, step: str, done: Callable[[], bool]) -> None:
         """Wait until `done`. A failure of a later step also proves this one, or leaves it open."""
         while not done():
             failure = self._heard.failure
             if failure is not None:
-                place = _RUNG_OF.get(type(failure), rung)
-                if self.names.index(place) <= self.names.index(rung):
+                place = _STEP_OF.get(type(failure), step)
+                if self.names.index(place) <= self.names.index(step):
                     raise failure
                 if place == "log-in" or self._heard.login is not None:
                     return

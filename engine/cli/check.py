@@ -17,7 +17,7 @@ from engine.api.schema import Operation
 from engine.api.schema.checks import CheckSide, ProbeQuestion, RungAccount
 from engine.api.schema.preview import PreviewPageQuestion, PreviewQuestion, PreviewRow
 from engine.api.schema.settings import Value
-from engine.cli.client import CommandClient, saying
+from engine.cli.client import CommandClient, reporting_wait
 from engine.cli.errors import ChangeNotUnderstood
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say, show_document
@@ -93,7 +93,7 @@ async def _probe(client: CommandClient, side: CheckSide, question: ProbeQuestion
         return f"Checking {', '.join(probe.names[len(probe.rungs) :][:1]) or side}, {told} of {len(probe.names)} done"
 
     try:
-        async with saying(what):
+        async with reporting_wait(what):
             while True:
                 if not as_json:
                     show_steps(probe.rungs[told:], sys.stdout)
@@ -108,7 +108,7 @@ async def _probe(client: CommandClient, side: CheckSide, question: ProbeQuestion
     if as_json:
         put_json(probe)
     tell_end(probe.operation)
-    well = probe.operation.state == "done" and all(rung.outcome != "failed" for rung in probe.rungs)
+    well = probe.operation.state == "done" and all(step.outcome != "failed" for step in probe.rungs)
     return WELL if well else FAILED
 
 

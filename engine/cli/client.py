@@ -26,7 +26,7 @@ SILENCE = 3.0
 
 
 @asynccontextmanager
-async def saying(what: Callable[[], str]) -> AsyncIterator[None]:
+async def reporting_wait(what: Callable[[], str]) -> AsyncIterator[None]:
     """Context manager that reports on standard error, at growing intervals, what is being waited for."""
     task = asyncio.get_running_loop().create_task(_say(what))
     try:

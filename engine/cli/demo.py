@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.api.paths import SOCKET
 from engine.cli.demo_output import DemoOutput, DemoStats, choose_view, room_for_notes
 from engine.core.presence.model import PresenceSettings
-from engine.daemon.daemon import Daemon, Environment, open_daemon, serve
+from engine.daemon.daemon import Daemon, Dependencies, open_daemon, serve
 from engine.daemon.signals import until_signalled
 from engine.daemon.temporary_directory import scratch_directory
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
@@ -70,13 +70,13 @@ async def demo(
 async def _show(
     company: Company, settings: Path, clock: SteadyClock, view: DemoOutput, seconds: float | None, pipe: int | None
 ) -> bool:
-    tally = DemoStats()
+    stats = DemoStats()
 
-    def observe(happening: Event) -> None:
-        tally.note(happening)
-        view.show(happening)
+    def observe(event: Event) -> None:
+        stats.note(event)
+        view.show(event)
 
-    around = Environment(
+    dependencies = Dependencies(
         environment={
             ENVIRONMENT["exchange.password"]: EXCHANGE_PASSWORD.reveal(),
             ENVIRONMENT["pbx.password"]: PBX_PASSWORD.reveal(),
@@ -85,19 +85,19 @@ async def _show(
         observe=observe,
         resolver=RoutedResolver(company.exchange.routes),
     )
-    async with open_daemon(settings, None, around) as site:
+    async with open_daemon(settings, None, dependencies) as daemon:
         last = list[EngineStatus]()
-        running = _run_for(site, seconds, lambda: _tell_surprises(company.world, clock, view), last)
+        running = _run_for(daemon, seconds, lambda: _tell_surprises(company.world, clock, view), last)
         await until_signalled(running, pipe)
-        status = last[0] if last else site.service.seat.status()
-    view.end(status, tally)
+        status = last[0] if last else daemon.service.current.status()
+    view.end(status, stats)
     unresolved = {problem.user.guid for problem in status.unresolved}
     return (
         status.users == len(company.world.people)
         and status.waiting == 0
         and unresolved == company.without_calendar()
-        and tally.presences_set > 0
-        and not tally.errors(status)
+        and stats.presences_set > 0
+        and not stats.errors(status)
     )
 
 
@@ -107,7 +107,7 @@ async def _tell_surprises(world: World, clock: SteadyClock, view: DemoOutput) ->
 
 
 async def _run_for(
-    site: Daemon,
+    daemon: Daemon,
     seconds: float | None,
     meanwhile: Callable[[], Coroutine[None, None, None]],
     last: list[EngineStatus],
@@ -118,17 +118,17 @@ async def _run_for(
     """
     async with asyncio.TaskGroup() as group:
         background = group.create_task(meanwhile())
-        running = group.create_task(serve(site))
+        running = group.create_task(serve(daemon))
         try:
             await asyncio.wait({running}, timeout=seconds)
             background.cancel()
-            engine = site.service.seat.engine
+            engine = daemon.service.current.engine
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_CHANCE):
                     if engine is not None:
                         await engine.settled()
         finally:
-            last.append(site.service.seat.status())
+            last.append(daemon.service.current.status())
             running.cancel()
 
 

@@ -37,15 +37,15 @@ class DemoStats:
         self._link_failures: list[tuple[str, Failure]] = []
         self._user_failures: dict[str, UserTrouble] = {}
 
-    def note(self, happening: Event) -> None:
+    def note(self, event: Event) -> None:
         """Count one event."""
-        match happening:
+        match event:
             case PresenceConfirmed():
                 self.presences_set += 1
             case ConnectionLost(side, failure):
                 self._link_failures.append((side.value, failure))
             case UserTrouble(user):
-                self._user_failures[user.guid] = happening
+                self._user_failures[user.guid] = event
             case _:
                 pass
 
@@ -81,17 +81,17 @@ class DemoJson:
         """Print the socket of the local API on standard error, because standard output is JSON only."""
         remark(f"calendar-engine demo: local API at {socket}")
 
-    def show(self, happening: Event) -> None:
+    def show(self, event: Event) -> None:
         """Print a confirmed presence."""
-        if isinstance(happening, PresenceConfirmed):
-            presence = {"activity": happening.presence.activity, "note": happening.presence.note}
-            time = happening.at.astimezone(self._zone).isoformat(timespec="seconds")
-            _print_json({"user": happening.user.label, **presence, "time": time})
+        if isinstance(event, PresenceConfirmed):
+            presence = {"activity": event.presence.activity, "note": event.presence.note}
+            time = event.at.astimezone(self._zone).isoformat(timespec="seconds")
+            _print_json({"user": event.user.label, **presence, "time": time})
 
     def tell(self, at: datetime, change: str) -> None:
         """Do nothing, because changes of calendars show in the presences."""
 
-    def end(self, status: EngineStatus, tally: DemoStats) -> None:
+    def end(self, status: EngineStatus, stats: DemoStats) -> None:
         """Print the summary."""
         _print_json(
             {
@@ -99,8 +99,8 @@ class DemoJson:
                 "resolved": status.resolved,
                 "watched": status.watched,
                 "unresolved": [problem_as_data(problem) for problem in status.unresolved],
-                "presences_set": tally.presences_set,
-                "errors": [{"where": where} | failure_as_data(failure) for where, failure in tally.errors(status)],
+                "presences_set": stats.presences_set,
+                "errors": [{"where": where} | failure_as_data(failure) for where, failure in stats.errors(status)],
             }
         )
 
@@ -119,9 +119,9 @@ class DemoLines:
         say(f"In another terminal: calendar-engine status --socket {socket}")
         say()
 
-    def show(self, happening: Event) -> None:
+    def show(self, event: Event) -> None:
         """Print an event."""
-        match happening:
+        match event:
             case PresenceConfirmed(user, presence, at):
                 self._print_presence(f"{at.astimezone(self._zone):%H:%M}", user.label, presence)
             case UserTrouble(user, failure):
@@ -140,16 +140,16 @@ class DemoLines:
         """Print a change of a calendar."""
         say(f"{at.astimezone(self._zone):%H:%M}  ~ {change}")
 
-    def end(self, status: EngineStatus, tally: DemoStats) -> None:
+    def end(self, status: EngineStatus, stats: DemoStats) -> None:
         """Print the summary."""
         say()
         say(
             f"{counted(status.users, 'user')}, {status.resolved} with a calendar, {status.watched} of them watched; "
-            f"{counted(tally.presences_set, 'presence')} set."
+            f"{counted(stats.presences_set, 'presence')} set."
         )
         for problem in status.unresolved:
             _print_trouble("No calendar: ", problem.user.label, problem.failure)
-        for where, failure in tally.errors(status):
+        for where, failure in stats.errors(status):
             _print_trouble("Error: ", where, failure)
 
     def _print_presence(self, time: str, name: str, presence: Presence) -> None:

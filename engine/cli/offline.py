@@ -60,12 +60,14 @@ def _running(options: argparse.Namespace, *, changes: bool) -> Path | None:
 @asynccontextmanager
 async def _answering(settings: Path, state: Path | None, directory: Path) -> AsyncIterator[CommandClient]:
     """Context manager that serves the API in this process, without starting an engine."""
-    async with open_daemon(settings, None, state_dir=state) as site:
-        with open_sockets(directory / SOCKET, None, {}) as doors:
+    async with open_daemon(settings, None, state_dir=state) as daemon:
+        with open_sockets(directory / SOCKET, None, {}) as sockets:
             async with asyncio.TaskGroup() as group:
-                serving = group.create_task(ApiServer(site.desk, doors, site.service.keep, more=site.parts).serve())
+                serving = group.create_task(
+                    ApiServer(daemon.api_state, sockets, daemon.service.keep, more=daemon.parts).serve()
+                )
                 try:
-                    client = CommandClient(doors.main, is_alone=True)
+                    client = CommandClient(sockets.main, is_alone=True)
                     yield client
                 finally:
                     serving.cancel()

@@ -19,7 +19,7 @@ from engine.api.schema.checks import RungAccount
 from engine.api.schema.settings import SettingChange, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
 from engine.cli.check import call_off, show_steps, tell_end
-from engine.cli.client import CommandClient, saying
+from engine.cli.client import CommandClient, reporting_wait
 from engine.cli.errors import AnswersInvalid, AnswersNotGiven
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say
@@ -116,7 +116,7 @@ class SetupClient:
         operation = await self._requests.check()
         told = 0
         try:
-            async with saying(lambda: f"Checking the next step, {told} done"):
+            async with reporting_wait(lambda: f"Checking the next step, {told} done"):
                 while True:
                     step = (await self._requests.state()).step
                     show_steps(step.rungs[told:], self._narration)

@@ -22,7 +22,7 @@ from engine.api.schema import (
     UsersPage,
     UsersQuestion,
 )
-from engine.cli.client import CommandClient, saying
+from engine.cli.client import CommandClient, reporting_wait
 from engine.cli.errors import UserNotClear, UserNotFound
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put, remark, say, show_document
@@ -152,7 +152,7 @@ class StatusCommands:
         def what() -> str:
             return f"Waiting for {operation.total - operation.done} of {operation.total} calendars to be read"
 
-        async with saying(what):
+        async with reporting_wait(what):
             while operation.state == "running":
                 if operation.done != told:
                     told = operation.done

@@ -58,7 +58,7 @@ SETUP = "setup.json"
 class Installation:
     """Settings file, `state` directory and secrets; `given` are the engine settings in effect until the next start.
 
-    `exchanges` has to be opened for as long as the daemon runs.
+    `debug_log` has to be opened for as long as the daemon runs.
     """
 
     file: SettingsFile
@@ -66,16 +66,16 @@ class Installation:
     state: Path
     database: Database
     sources: SecretSources
-    exchanges: DebugLog
+    debug_log: DebugLog
 
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
     """A supervisor with its settings loaded, and the groups of routes of its API."""
 
-    premises: Installation
+    installation: Installation
     service: Supervisor
-    desk: ApiState
+    api_state: ApiState
     parts: Sequence[Routes]
 
 
@@ -95,12 +95,12 @@ async def open_installation(
     given = file.engine_settings()
     state = state_dir or state_directory(given)
     credentials = environment.get("CREDENTIALS_DIRECTORY")
-    vault = SecretStore(state, Path(credentials) if credentials else None)
+    secret_store = SecretStore(state, Path(credentials) if credentials else None)
     database = Database(state)
     try:
         await _opened(database)
         await asyncio.to_thread(file.sweep)
-        sources = SecretSources(environment, secrets_file, vault, clock.now, settings_file=settings_file)
+        sources = SecretSources(environment, secrets_file, secret_store, clock.now, settings_file=settings_file)
         yield Installation(file, given, state, database, sources, DebugLog(state, clock))
     finally:
         await database.close()
@@ -119,65 +119,65 @@ async def _opened(database: Database) -> None:
 
 
 async def build_daemon(
-    premises: Installation,
+    installation: Installation,
     assemble: Assemble,
-    workbench: CheckFactory,
+    check_factory: CheckFactory,
     *,
     clock: Clock,
     network_clock: Clock,
     log_ins: LogIns | None = None,
 ) -> Daemon:
-    """Return a daemon whose engines `assemble` makes, and whose checks `workbench` makes; nothing runs yet.
+    """Return a daemon whose engines `assemble` makes, and whose checks `check_factory` makes; nothing runs yet.
 
     `log_ins` approve each log-in of both.
     """
-    log_ins = log_ins or LogIns(network_clock, LogInHistory(premises.database))
+    log_ins = log_ins or LogIns(network_clock, LogInHistory(installation.database))
 
     def make(settings: SiteSettings, secrets: Secrets) -> Engine:
-        premises.exchanges.add_secrets(secrets)
+        installation.debug_log.add_secrets(secrets)
         return assemble(settings, secrets)
 
-    def follow(happening: Event) -> None:
-        if isinstance(happening, ServiceChanged) and service.settings is not None:
-            premises.exchanges.apply_settings(service.settings)
+    def follow(event: Event) -> None:
+        if isinstance(event, ServiceChanged) and service.settings is not None:
+            installation.debug_log.apply_settings(service.settings)
 
     service = Supervisor(
-        premises.file,
-        SettingsHistory(premises.database),
-        premises.sources.secrets,
+        installation.file,
+        SettingsHistory(installation.database),
+        installation.sources.secrets,
         make,
         clock=clock,
         network_clock=network_clock,
-        started_with=premises.given,
-        also_of_concern=lambda: premises.database.aside,
+        started_with=installation.given,
+        also_of_concern=lambda: installation.database.aside,
     )
-    service.seat.observe(follow)
+    service.current.observe(follow)
     await service.begin()
-    desk = ApiState(service.seat, clock, AuditTrail(premises.database))
-    await desk.audit.load()
-    more = (LogInRoutes(log_ins, service, desk), *_service_parts(premises, service, desk, workbench))
-    parts = (*more, *premises.exchanges.parts(service.seat, desk))
-    return Daemon(premises, service, desk, parts)
+    api_state = ApiState(service.current, clock, AuditTrail(installation.database))
+    await api_state.audit.load()
+    more = (LogInRoutes(log_ins, service, api_state), *_service_parts(installation, service, api_state, check_factory))
+    parts = (*more, *installation.debug_log.parts(service.current, api_state))
+    return Daemon(installation, service, api_state, parts)
 
 
 def _service_parts(
-    premises: Installation, service: Supervisor, desk: ApiState, workbench: CheckFactory
+    installation: Installation, service: Supervisor, api_state: ApiState, check_factory: CheckFactory
 ) -> tuple[Routes, ...]:
     """Return the routes of the API that need more than a running engine."""
-    sources = premises.sources
-    candidates = TrialSettings(service, sources)
-    session = SetupSession(service, sources, premises.state / SETUP, guessed_zone(system_zone()))
+    sources = installation.sources
+    trial_settings = TrialSettings(service, sources)
+    session = SetupSession(service, sources, installation.state / SETUP, guessed_zone(system_zone()))
     return (
-        SettingsRoutes(service, desk),
-        SecretRoutes(sources, service, desk),
-        CheckRoutes(desk, candidates, workbench),
-        PreviewRoutes(desk, candidates),
-        SetupRoutes(desk, session, SetupChecks(workbench)),
+        SettingsRoutes(service, api_state),
+        SecretRoutes(sources, service, api_state),
+        CheckRoutes(api_state, trial_settings, check_factory),
+        PreviewRoutes(api_state, trial_settings),
+        SetupRoutes(api_state, session, SetupChecks(check_factory)),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Dependencies:
     """Dependencies that a demo replaces: `clock` is calendar time, `resolver` looks up Exchange's servers."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -191,18 +191,20 @@ class Environment:
 async def open_daemon(
     settings_file: Path,
     secrets_file: Path | None,
-    around: Environment | None = None,
+    dependencies: Dependencies | None = None,
     state_dir: Path | None = None,
 ) -> AsyncIterator[Daemon]:
     """Lock and open the state directory during the context; nothing runs yet. `state_dir` overrides its path.
 
     Raises a `StoreFailure`, for instance `AlreadyRunning` if another engine uses it.
     """
-    around = around or Environment()
-    clock, network_clock, resolver = around.clock, around.network_clock, around.resolver
-    async with open_installation(settings_file, secrets_file, around.environment, clock, state_dir) as premises:
-        presences = AcknowledgedPresences(premises.database)
-        log_ins = LogIns(network_clock, LogInHistory(premises.database))
+    dependencies = dependencies or Dependencies()
+    clock, network_clock, resolver = dependencies.clock, dependencies.network_clock, dependencies.resolver
+    async with open_installation(
+        settings_file, secrets_file, dependencies.environment, clock, state_dir
+    ) as installation:
+        presences = AcknowledgedPresences(installation.database)
+        log_ins = LogIns(network_clock, LogInHistory(installation.database))
 
         def engine(settings: SiteSettings, secrets: Secrets) -> Engine:
             log_settings(settings)
@@ -212,29 +214,31 @@ async def open_daemon(
                 presences,
                 clock=clock,
                 network_clock=network_clock,
-                observe=around.observe,
+                observe=dependencies.observe,
                 resolver=resolver,
-                trace=premises.exchanges.capture,
+                trace=installation.debug_log.capture,
                 log_ins=log_ins,
             )
 
-        workbench = make_check_factory(clock, network_clock, resolver, log_ins)
-        yield await build_daemon(premises, engine, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins)
+        check_factory = make_check_factory(clock, network_clock, resolver, log_ins)
+        yield await build_daemon(
+            installation, engine, check_factory, clock=clock, network_clock=network_clock, log_ins=log_ins
+        )
 
 
-async def serve(site: Daemon) -> None:
+async def serve(daemon: Daemon) -> None:
     """Run the supervisor and its API until cancelled. Raises the failures that end them, in an exception group."""
-    given, exchanges = site.premises.given, site.premises.exchanges
-    async with exchanges.opened():
-        with open_sockets(socket_path(given.socket), given.socket_group, os.environ) as doors:
-            logger.info("local API at %s", doors.main)
-            keep = site.service.keep
+    given, debug_log = daemon.installation.given, daemon.installation.debug_log
+    async with debug_log.opened():
+        with open_sockets(socket_path(given.socket), given.socket_group, os.environ) as sockets:
+            logger.info("local API at %s", sockets.main)
+            keep = daemon.service.keep
             async with asyncio.TaskGroup() as group:
-                group.create_task(site.service.run())
-                group.create_task(keep("the debug log", exchanges.capture.run))
-                group.create_task(ApiServer(site.desk, doors, keep, more=site.parts).serve())
+                group.create_task(daemon.service.run())
+                group.create_task(keep("the debug log", debug_log.capture.run))
+                group.create_task(ApiServer(daemon.api_state, sockets, keep, more=daemon.parts).serve())
                 if given.metrics_port is not None:
-                    group.create_task(MetricsServer(site.desk, given.metrics_port, keep).serve())
+                    group.create_task(MetricsServer(daemon.api_state, given.metrics_port, keep).serve())
 
 
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
@@ -242,7 +246,7 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
 
     Raises a `Failure` if not even that is possible, or if the state can no longer be saved.
     """
-    around = Environment(environment=taken_environment())
-    async with open_daemon(settings_file, secrets_file, around) as site:
-        with on_hangup(site.service.look_soon):
-            await until_signalled(serve(site))
+    dependencies = Dependencies(environment=taken_environment())
+    async with open_daemon(settings_file, secrets_file, dependencies) as daemon:
+        with on_hangup(daemon.service.look_soon):
+            await until_signalled(serve(daemon))

@@ -38,13 +38,15 @@ class DebugLog:
         """Add secrets to redact wherever they occur."""
         self.capture.add_secrets(secrets.all)
 
-    def parts(self, engine: EngineView, desk: ApiState) -> tuple[Routes, ...]:
+    def parts(self, engine: EngineView, api_state: ApiState) -> tuple[Routes, ...]:
         """Return its routes of the API; from now on mailboxes are attributed to the users of `engine`."""
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
-        log_desk = LogService(desk, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers)
-        part = LogRoutes(log_desk)
-        return part, LogExportRoutes(part, LogExport(log_desk, desk, lambda: self._settings))
+        log_service = LogService(
+            api_state, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers
+        )
+        part = LogRoutes(log_service)
+        return part, LogExportRoutes(part, LogExport(log_service, api_state, lambda: self._settings))
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -90,9 +92,9 @@ class MailboxOwners:
         address = mailbox.lower()
         return self._labels.get(address) or self._by_name.get(address.partition("@")[0], "")
 
-    def _observe(self, happening: Event) -> None:
-        if isinstance(happening, UserChanged):
-            self._learn(happening.guid)
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, UserChanged):
+            self._learn(event.guid)
 
     def _learn(self, guid: str) -> None:
         user = self._engine.summary(guid)

@@ -36,9 +36,9 @@ def log_settings(settings: SiteSettings) -> None:
         logger.warning("language %s lacks, and shows in English: %s", settings.presence.language, ", ".join(missing))
 
 
-def log(happening: Event) -> None:
+def log(event: Event) -> None:
     """Log one event; notes are left out, since they may contain the subject of an appointment."""
-    match happening:
+    match event:
         case PresenceConfirmed(user, presence):
             logger.info("%s: presence set: %s", user.label, presence.activity or "available")
         case PresenceWithheld(user, presence):

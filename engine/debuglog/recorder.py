@@ -221,8 +221,8 @@ class Capture:
         try:
             if not self._switch.mailboxes or self._switch.concerns(entry.concerned_by(exchange.request)):
                 self._put(_Taken(exchange, self._clock.now()))
-        except Exception as mistake:
-            self._drop(1, f"{type(mistake).__name__} while capturing")
+        except Exception as internal_error:
+            self._drop(1, f"{type(internal_error).__name__} while capturing")
 
     def _put(self, exchange: _Taken) -> None:
         with self._lock:
@@ -270,9 +270,9 @@ class Capture:
             except (sqlite3.Error, OSError) as error:
                 self._drop(len(batch), f"{self.path}: {error}")
                 self._store.close()
-            except Exception as mistake:
+            except Exception as internal_error:
                 logger.exception("writing the debug log")
-                self._drop(len(batch), f"{type(mistake).__name__} while writing")
+                self._drop(len(batch), f"{type(internal_error).__name__} while writing")
             if self._waiting or self._closing_at is not None:
                 self._work.set()
             else:
@@ -313,8 +313,8 @@ class Capture:
         try:
             without = redacted(taken.exchange, self._redactor, taken.at)
             return kept_of(without, subjects=self._settings.subjects, whose=self.whose)
-        except Exception as mistake:
-            self._drop(1, f"{type(mistake).__name__} while processing an entry")
+        except Exception as internal_error:
+            self._drop(1, f"{type(internal_error).__name__} while processing an entry")
             return None
 
     def _tell(self, rows: Sequence[EntryRow]) -> None:

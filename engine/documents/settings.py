@@ -168,7 +168,7 @@ def review_document(check: SettingsCheck | None, preview: Preview | None, remark
     return Document([*_check(check, width), line(), *preview_lines(preview, remark, width)])
 
 
-def what_became_of_it(changed: SettingsChanged) -> str:
+def change_outcome(changed: SettingsChanged) -> str:
     """Return the outcome of a change in one line."""
     if changed.trouble is not None:
         return f"Changed, with a problem: {changed.trouble.title}. {changed.trouble.remedy}"
@@ -191,10 +191,10 @@ def _effects(changed: SettingsChanged) -> str:
     return "; ".join(parts)
 
 
-def what_going_back_did(changed: SettingsChanged) -> str:
+def rollback_outcome(changed: SettingsChanged) -> str:
     """Return the outcome of a rollback in one line."""
     keys = ", ".join(change.key for change in changed.changes)
-    return f"Rolled back: {keys}. {what_became_of_it(changed)}" if keys else what_became_of_it(changed)
+    return f"Rolled back: {keys}. {change_outcome(changed)}" if keys else change_outcome(changed)
 
 
 def differences(
@@ -293,8 +293,8 @@ def stored(changed: SecretChanged) -> str:
     """Return the outcome of storing a secret in one line."""
     if changed.trouble is not None:
         return f"{changed.name} is stored, with a problem: {changed.trouble.title}. {changed.trouble.remedy}"
-    anew = f"; restarted: {', '.join(changed.restarted)}" if changed.restarted else ""
-    return f"{changed.name} is stored{anew}."
+    restarts = f"; restarted: {', '.join(changed.restarted)}" if changed.restarted else ""
+    return f"{changed.name} is stored{restarts}."
 
 
 def _secret(secret: SecretOrigin) -> Line:

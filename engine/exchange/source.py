@@ -123,7 +123,7 @@ class CalendarSource(Protocol):
 
 
 @runtime_checkable
-class Frugal(Protocol):
+class DegradableSource(Protocol):
     """A source that can continue with less than it should read."""
 
     def read_less(self, denial: ExchangeFailure) -> bool:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from engine.accepting import next_connection
 from engine.core.clock import Clock
-from engine.core.seldom import Seldom
+from engine.core.message_limiter import MessageLimiter
 from engine.pbx.addresses import KnownAddresses, machine_of
 from engine.pbx.errors import ListeningImpossible
 from engine.pbx.requests import Deadlines
@@ -69,15 +69,15 @@ class AdmissionLimiter(Generic[G]):
         """Return whether to accept a connection from `address`: not after too many refused log-ins."""
         return self._failures_of(address) <= FAILURES_IN_A_ROW - 1
 
-    def opened(self, guest: G) -> G | None:
+    def opened(self, pending: G) -> G | None:
         """Add a new connection; return the one that has to make room for it."""
-        leaving = self._evicted(guest)
-        self._present[guest] = None
+        leaving = self._evicted(pending)
+        self._present[pending] = None
         return leaving
 
-    def closed(self, guest: G) -> None:
+    def closed(self, pending: G) -> None:
         """Remove a connection that has ended or has logged in."""
-        self._present.pop(guest, None)
+        self._present.pop(pending, None)
 
     def failed(self, address: str) -> None:
         """Count a refused log-in from `address`."""
@@ -91,11 +91,11 @@ class AdmissionLimiter(Generic[G]):
         self._failures.pop(address, None)
         return self._known.add(address)
 
-    def _evicted(self, guest: G) -> G | None:
-        alike = [other for other in self._present if other.address == guest.address]
+    def _evicted(self, pending: G) -> G | None:
+        alike = [other for other in self._present if other.address == pending.address]
         if len(alike) < AT_ONCE_FROM_ONE_ADDRESS:
             strangers = [other for other in self._present if other.address not in self._known]
-            if guest.address in self._known or len(strangers) < AT_ONCE:
+            if pending.address in self._known or len(strangers) < AT_ONCE:
                 return None
             [(busiest, _)] = Counter(other.address for other in strangers).most_common(1)
             alike = [other for other in strangers if other.address == busiest]
@@ -122,7 +122,7 @@ logger = logging.getLogger(__name__)
 class PendingConnection(web.RequestHandler):
     """One connection; `left` is called when it ends or has logged in, `complain` when it is not valid HTTP."""
 
-    __slots__ = ("_complain", "_connection", "_is_guest", "_is_late", "_left", "address", "progress")
+    __slots__ = ("_complain", "_connection", "_is_late", "_is_pending", "_left", "address", "progress")
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class PendingConnection(web.RequestHandler):
         self._connection = connection
         self._left = left
         self._complain = complain
-        self._is_guest = True
+        self._is_pending = True
         self._is_late = False
 
     def abort(self) -> None:
@@ -164,8 +164,8 @@ class PendingConnection(web.RequestHandler):
 
     def authenticated(self) -> None:
         """Lift the limits: the connection has ended, was never established, or has logged in."""
-        if self._is_guest:
-            self._is_guest = False
+        if self._is_pending:
+            self._is_pending = False
             self._left(self)
 
     def handle_error(
@@ -202,15 +202,15 @@ class PbxAcceptor:
     """Accepts connections and passes their requests to `handler`; each must log in within ten seconds."""
 
     def __init__(
-        self, handler: RequestHandler, tls: ssl.SSLContext, guests: AdmissionLimiter[PendingConnection], clock: Clock
+        self, handler: RequestHandler, tls: ssl.SSLContext, limiter: AdmissionLimiter[PendingConnection], clock: Clock
     ) -> None:
         self._handler = handler
         self._tls = tls
-        self._guests = guests
+        self._limiter = limiter
         self._clock = clock
         self._deadlines = Deadlines(clock)
-        self._complaints = Seldom(clock)
-        self._refusals = Seldom(clock)
+        self._complaints = MessageLimiter(clock)
+        self._refusals = MessageLimiter(clock)
         self._numbers = itertools.count(1)
         self._expected: dict[PendingConnection, str] = {}
 
@@ -222,8 +222,8 @@ class PbxAcceptor:
                 arrivals.create_task(self._watch())
                 while True:
                     connection, address = await self._next(listening)
-                    if self._guests.admits(address):
-                        arrivals.create_task(self._receive(connection, self._guest(server, connection, address)))
+                    if self._limiter.admits(address):
+                        arrivals.create_task(self._receive(connection, self._pending(server, connection, address)))
                     else:
                         connection.close()
                         self._refused(address)
@@ -240,28 +240,28 @@ class PbxAcceptor:
             else:
                 return connection, machine_of(str(address[0]))
 
-    def _guest(self, server: web.Server, connection: socket.socket, address: str) -> PendingConnection:
-        guest = PendingConnection(server, connection, address, self._left, self._complain)
-        leaving = self._guests.opened(guest)
+    def _pending(self, server: web.Server, connection: socket.socket, address: str) -> PendingConnection:
+        pending = PendingConnection(server, connection, address, self._left, self._complain)
+        leaving = self._limiter.opened(pending)
         if leaving is not None:
             leaving.abort()
             leaving.authenticated()
-        self._expected[guest] = f"connection {next(self._numbers)}"
-        self._deadlines.expect(self._expected[guest], guest.abort)
-        return guest
+        self._expected[pending] = f"connection {next(self._numbers)}"
+        self._deadlines.expect(self._expected[pending], pending.abort)
+        return pending
 
-    async def _receive(self, connection: socket.socket, guest: PendingConnection) -> None:
+    async def _receive(self, connection: socket.socket, pending: PendingConnection) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: guest, connection, ssl=self._tls, ssl_handshake_timeout=_TLS_SECONDS
+                lambda: pending, connection, ssl=self._tls, ssl_handshake_timeout=_TLS_SECONDS
             )
         except Exception:  # no TLS, no TLS in time, or any other error of the transport: it concerns this one only
-            guest.authenticated()
-            self._complain(guest.address)
+            pending.authenticated()
+            self._complain(pending.address)
 
-    def _left(self, guest: PendingConnection) -> None:
-        self._deadlines.met(self._expected.pop(guest))
-        self._guests.closed(guest)
+    def _left(self, pending: PendingConnection) -> None:
+        self._deadlines.met(self._expected.pop(pending))
+        self._limiter.closed(pending)
 
     def _complain(self, address: str) -> None:
         if times := self._complaints.happened(address):

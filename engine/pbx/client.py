@@ -10,7 +10,7 @@ from random import Random
 
 from engine.core.backoff import Backoff, Pauses, doubling
 from engine.core.clock import Clock
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.logins.breaker import LogIn, LogIns
@@ -75,7 +75,7 @@ class PbxLink:
         self._backoff = Backoff(random)
         account = Account("pbx.password", f"{settings.app} at {settings.host}".casefold())
         self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
-        self._mistakes = MistakeLog(logger, clock)
+        self._internal_errors = InternalErrorLog(logger, clock)
         self._connection: PbxConnection | None = None
 
     async def run(self) -> None:
@@ -114,7 +114,7 @@ class PbxLink:
                 on_usable=begin,
                 on_event=self._on_event,
                 before_login=lambda: self._before(log_in),
-                mistakes=self._mistakes,
+                internal_errors=self._internal_errors,
             )
             try:
                 async with asyncio.TaskGroup() as tasks:

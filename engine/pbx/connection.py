@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from engine.core.clock import Clock
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import Presence
 from engine.display import one_line
 from engine.pbx import protocol
@@ -105,10 +105,10 @@ class PbxConnection:
         on_usable: Callable[["PbxConnection"], None],
         on_event: Callable[[PbxEvent], None],
         before_login: Callable[[], Awaitable[None]] | None = None,
-        mistakes: MistakeLog | None = None,
+        internal_errors: InternalErrorLog | None = None,
     ) -> None:
         self._settings = settings
-        self._mistakes = mistakes or MistakeLog(logger, clock)
+        self._internal_errors = internal_errors or InternalErrorLog(logger, clock)
         self._clock = clock
         self._on_usable = on_usable
         self._on_event = on_event
@@ -170,7 +170,7 @@ class PbxConnection:
         """
         if not self._master.passed:
             raise PbxUnreachable("the name of the PBX has not been checked yet")
-        settings, guid = self._settings, self._replication.told_as(guid)
+        settings, guid = self._settings, self._replication.guid_as_sent(guid)
         await self._requests.ask(
             protocol.set_presence(guid, wanted, contact=contact or settings.presence_contact, clear=settings.clear)
         )
@@ -193,9 +193,9 @@ class PbxConnection:
             await part()
         except PbxFailure as failure:
             self.end(failure)
-        except Exception as mistake:
-            self._mistakes.write("the connection to the PBX", mistake)
-            self.end(PbxLinkMistake(type(mistake).__name__))
+        except Exception as internal_error:
+            self._internal_errors.write("the connection to the PBX", internal_error)
+            self.end(PbxLinkMistake(type(internal_error).__name__))
 
     async def _converse(self, opening: AbstractAsyncContextManager[WebSocket], tasks: asyncio.TaskGroup) -> None:
         self._deadlines.expect("socket", self._not_connected)

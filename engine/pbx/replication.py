@@ -33,11 +33,11 @@ class Replication:
     def __init__(self) -> None:
         self._state = _State.STARTING
         self._users: dict[str, User] = {}
-        self._told_as: dict[str, str] = {}
+        self._guids_as_sent: dict[str, str] = {}
 
-    def told_as(self, guid: str) -> str:
+    def guid_as_sent(self, guid: str) -> str:
         """Return a guid as the PBX spells it; the engine uses it in lower case."""
-        return self._told_as.get(guid, guid)
+        return self._guids_as_sent.get(guid, guid)
 
     @property
     def complete(self) -> bool:
@@ -111,14 +111,14 @@ class Replication:
             return ()
         if not _is_user(text_of(columns, "pseudo")):
             return self._remove(user.guid)
-        self._told_as[user.guid] = text_of(columns, "guid")
+        self._guids_as_sent[user.guid] = text_of(columns, "guid")
         if self._users.get(user.guid) == user:
             return ()
         self._users[user.guid] = user
         return (UserSeen(user),)
 
     def _remove(self, guid: str) -> tuple[ReplicationOutput, ...]:
-        self._told_as.pop(guid, None)
+        self._guids_as_sent.pop(guid, None)
         return (UserRemoved(guid),) if self._users.pop(guid, None) else ()
 
 

@@ -9,10 +9,10 @@ from datetime import timedelta
 from aiohttp import web
 
 from engine.core.clock import Clock
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
+from engine.core.message_limiter import MessageLimiter
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
-from engine.core.seldom import Seldom
 from engine.pbx.addresses import KnownAddresses
 from engine.pbx.admission import UPGRADED, AdmissionLimiter, PbxAcceptor, PendingConnection, open_port
 from engine.pbx.certificate import ListenCertificate, listen_names
@@ -72,14 +72,14 @@ class PbxListener:
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._known = known or KnownAddresses()
         self._is_to_be_kept = asyncio.Event()
-        self._guests = AdmissionLimiter[PendingConnection](clock, self._known)
+        self._limiter = AdmissionLimiter[PendingConnection](clock, self._known)
         self._open: list[PbxConnection] = []
         self._usable: list[PbxConnection] = []
         self._in_use: PbxConnection | None = None
         self._turned_away: dict[str, type[PbxFailure]] = {}
-        self._refusals = Seldom(clock)
-        self._mistakes = MistakeLog(logger, clock)
-        self._mistake: asyncio.Future[None] | None = None
+        self._refusals = MessageLimiter(clock)
+        self._internal_errors = InternalErrorLog(logger, clock)
+        self._internal_error: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -114,13 +114,13 @@ class PbxListener:
             url = _app_object_url(self._settings, listening.getsockname()[1])
             self._on_event(Listening(url, fingerprint))
             self._on_event(LinkDown(PbxNotConnected(f"the URL is {url}"), None))
-            self._mistake = asyncio.get_running_loop().create_future()
+            self._internal_error = asyncio.get_running_loop().create_future()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_raised(self._mistake))
+                tasks.create_task(_raised(self._internal_error))
                 tasks.create_task(self._renew_certificate(url, fingerprint))
                 tasks.create_task(self._keep_addresses())
                 try:
-                    await PbxAcceptor(self._handle, self._tls, self._guests, self._clock).run(listening)
+                    await PbxAcceptor(self._handle, self._tls, self._limiter, self._clock).run(listening)
                 finally:
                     self._send_all_away()
 
@@ -160,19 +160,19 @@ class PbxListener:
         if not is_websocket:
             return _only(web.Response(text="calendar-engine: the PBX connects here.\n"))
         await socket.prepare(request)
-        guest = request.protocol
-        assert isinstance(guest, PendingConnection)  # noqa: S101 - `PbxAcceptor` makes no others
-        guest.progress = UPGRADED
+        pending = request.protocol
+        assert isinstance(pending, PendingConnection)  # noqa: S101 - `PbxAcceptor` makes no others
+        pending.progress = UPGRADED
         keep_alive(socket.get_extra_info("socket"))
-        await self._serve(socket, guest)
+        await self._serve(socket, pending)
         return socket
 
-    async def _serve(self, socket: web.WebSocketResponse, guest: PendingConnection) -> None:
+    async def _serve(self, socket: web.WebSocketResponse, pending: PendingConnection) -> None:
         def usable(connection: PbxConnection) -> None:
-            guest.authenticated()
-            if self._guests.logged_in(guest.address):
+            pending.authenticated()
+            if self._limiter.logged_in(pending.address):
                 self._is_to_be_kept.set()
-            self._welcome(guest.address)
+            self._welcome(pending.address)
             self._welcome(connection.pbx)
             self._take(connection)
 
@@ -183,7 +183,7 @@ class PbxListener:
             self._clock,
             on_usable=usable,
             on_event=self._on_event,
-            mistakes=self._mistakes,
+            internal_errors=self._internal_errors,
         )
         self._open.append(connection)
         try:
@@ -191,11 +191,11 @@ class PbxListener:
         finally:
             self._open.remove(connection)
         try:
-            self._ended(connection, failure, guest.address)
-        except Exception as mistake:
+            self._ended(connection, failure, pending.address)
+        except Exception as internal_error:
             # The HTTP library would treat it as an error of the peer, and no connection would be used any more.
-            if self._mistake is not None and not self._mistake.done():
-                self._mistake.set_exception(mistake)
+            if self._internal_error is not None and not self._internal_error.done():
+                self._internal_error.set_exception(internal_error)
 
     def _take(self, connection: PbxConnection) -> None:
         """Use this connection, or keep it for later. An App object that reconnects has lost its former one."""
@@ -221,7 +221,7 @@ class PbxListener:
             case WrongPbx() | PbxRightsMissing():
                 self._turn_away(connection.pbx or address, failure)
             case PbxPasswordWrong():
-                self._guests.failed(address)
+                self._limiter.failed(address)
                 self._turn_away(address, failure)
             case UserLoginRefused():
                 if times := self._refusals.happened((address, type(failure))):
@@ -259,9 +259,9 @@ def _app_object_url(settings: PbxSettings, port: int) -> str:
     return f"https://{listen_names(settings)[0]}:{port}{settings.listen_path.rstrip('/')}/{settings.app}"
 
 
-async def _raised(mistake: asyncio.Future[None]) -> None:
+async def _raised(internal_error: asyncio.Future[None]) -> None:
     """Raise a mistake in the task group that this runs in, once there is one."""
-    await mistake
+    await internal_error
 
 
 def _only(response: web.Response) -> web.Response:

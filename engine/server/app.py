@@ -27,15 +27,20 @@ VERSION_HEADER = "Calendar-Engine-Version"
 
 
 def make_application(
-    desk: ApiState, more: Sequence[Routes], patience: StreamTimeouts, *, may_change: bool
+    api_state: ApiState, more: Sequence[Routes], patience: StreamTimeouts, *, may_change: bool
 ) -> web.Application:
-    """Return the application for one socket, with the routes of `desk` and `more`.
+    """Return the application for one socket, with the routes of `api_state` and `more`.
 
     On the read-only socket, all routes that make changes are refused.
     """
-    parts: tuple[Routes, ...] = (StateRoutes(desk, patience), UserRoutes(desk), OperationRoutes(desk), *more)
-    about = AboutRoutes(parts, desk.events.boot, may_change=may_change)
-    middlewares = [kept_open, _taken_in_time(desk, patience), _with_version, problems]
+    parts: tuple[Routes, ...] = (
+        StateRoutes(api_state, patience),
+        UserRoutes(api_state),
+        OperationRoutes(api_state),
+        *more,
+    )
+    about = AboutRoutes(parts, api_state.events.boot, may_change=may_change)
+    middlewares = [kept_open, _taken_in_time(api_state, patience), _with_version, problems]
     application = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY)
     application[MAY_CHANGE] = may_change
     every: tuple[Routes, ...] = (about, *parts)
@@ -55,7 +60,7 @@ async def kept_open(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
 
 
-def _taken_in_time(desk: ApiState, patience: StreamTimeouts) -> Middleware:
+def _taken_in_time(api_state: ApiState, patience: StreamTimeouts) -> Middleware:
     """Middleware that disconnects clients that do not read a response, which would stay in memory."""
 
     @web.middleware
@@ -66,7 +71,7 @@ def _taken_in_time(desk: ApiState, patience: StreamTimeouts) -> Middleware:
                 await response.prepare(request)
                 await response.write_eof()
         except TimeoutError:
-            desk.counters.answers_cut_off += 1
+            api_state.counters.answers_cut_off += 1
             if request.transport is not None:
                 request.transport.abort()
         except ConnectionError:
@@ -96,21 +101,21 @@ SHUTDOWN_TIMEOUT = 0.4
 class ApiServer:
     """Server of the local API, with a separate application per socket so that their rights cannot be mixed up.
 
-    `more` are routes beyond those of `desk`; `keep` runs a named task and restarts it after a bug.
+    `more` are routes beyond those of `api_state`; `keep` runs a named task and restarts it after a bug.
     """
 
     def __init__(
         self,
-        desk: ApiState,
-        doors: ListeningSockets,
+        api_state: ApiState,
+        sockets: ListeningSockets,
         keep: Keep,
         patience: StreamTimeouts | None = None,
         more: Sequence[Routes] = (),
     ) -> None:
         self._keep = keep
-        self._desk = desk
+        self._api_state = api_state
         self._more = more
-        self._doors = doors
+        self._sockets = sockets
         self._patience = patience or StreamTimeouts()
 
     async def serve(self) -> None:
@@ -118,30 +123,39 @@ class ApiServer:
         runners: list[web.AppRunner] = []
         try:
             async with asyncio.TaskGroup() as group:
-                for door in self._doors.doors:
-                    runners.append(await self._start(door))
-                    group.create_task(self._accept(door, runners[-1]))
-                group.create_task(self._keep("operations of the API", self._desk.operations.run))
-                group.create_task(self._keep("measuring the lag of the loop", self._desk.loop_lag.run))
-                group.create_task(self._keep("events of the API", self._desk.publish))
+                for listening_socket in self._sockets.sockets:
+                    runners.append(await self._start(listening_socket))
+                    group.create_task(self._accept(listening_socket, runners[-1]))
+                group.create_task(self._keep("operations of the API", self._api_state.operations.run))
+                group.create_task(self._keep("measuring the lag of the loop", self._api_state.loop_lag.run))
+                group.create_task(self._keep("events of the API", self._api_state.publish))
         finally:
-            self._desk.events.close()
+            self._api_state.events.close()
             await asyncio.gather(*(runner.cleanup() for runner in runners))
-            await self._desk.audit.save()
+            await self._api_state.audit.save()
 
-    async def _start(self, door: ListeningSocket) -> web.AppRunner:
-        application = make_application(self._desk, self._more, self._patience, may_change=door.may_change)
+    async def _start(self, listening_socket: ListeningSocket) -> web.AppRunner:
+        application = make_application(
+            self._api_state, self._more, self._patience, may_change=listening_socket.may_change
+        )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
         await runner.setup()
         return runner
 
-    async def _accept(self, door: ListeningSocket, runner: web.AppRunner) -> None:
+    async def _accept(self, listening_socket: ListeningSocket, runner: web.AppRunner) -> None:
         assert runner.server is not None  # noqa: S101 - for the type checker: it is set up
         limits = limits_here(frozenset((0, os.geteuid())))
         acceptor = Acceptor(
-            str(door.path), limits, self._desk.counters, self._patience.request, self._patience.kept_open
+            str(listening_socket.path),
+            limits,
+            self._api_state.counters,
+            self._patience.request,
+            self._patience.kept_open,
         )
-        await self._keep(f"accepting at {door.path.name}", partial(acceptor.run, door.listener, runner.server))
+        await self._keep(
+            f"accepting at {listening_socket.path.name}",
+            partial(acceptor.run, listening_socket.listener, runner.server),
+        )
 
 
 LOOPBACK = "127.0.0.1"
@@ -152,14 +166,14 @@ BACKLOG = 16
 
 
 class MetricsServer:
-    """Answers `GET /metrics` on `port` from the state in `desk`, and nothing else.
+    """Answers `GET /metrics` on `port` from the state in `api_state`, and nothing else.
 
     `keep` runs a named task and restarts it after a bug.
     """
 
-    def __init__(self, desk: ApiState, port: int, keep: Keep) -> None:
+    def __init__(self, api_state: ApiState, port: int, keep: Keep) -> None:
         self._keep = keep
-        self._desk = desk
+        self._api_state = api_state
         self._port = port
 
     async def serve(self) -> None:
@@ -170,7 +184,7 @@ class MetricsServer:
         await runner.setup()
         assert runner.server is not None  # noqa: S101 - for the type checker: it is set up
         place = f"{LOOPBACK}:{self._port}"
-        acceptor = Acceptor(f"metrics at {place}", Limits(MOST, MOST), self._desk.counters)
+        acceptor = Acceptor(f"metrics at {place}", Limits(MOST, MOST), self._api_state.counters)
         try:
             with _listening(self._port) as listener:
                 await self._keep("serving the metrics", partial(acceptor.run, listener, runner.server))
@@ -187,7 +201,7 @@ class MetricsServer:
                     hint=f"Use http://{LOOPBACK}:{self._port}/metrics, or localhost.",
                 )
             )
-        return figures(self._desk)
+        return figures(self._api_state)
 
 
 def is_of_loopback(hosts: list[str]) -> bool:

@@ -65,8 +65,8 @@ VERSION = version("calendar-tui")
 NAMED_USERS = 10
 """Maximum number of affected users named with a problem."""
 
-UserHappening = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered
-SiteHappening = (
+UserEvent = PresenceConfirmed | PresenceWithheld | UserTrouble | UserRecovered
+SiteEvent = (
     ConnectionLost
     | ConnectionRestored
     | ListeningForPbx
@@ -128,9 +128,9 @@ def held(change: Held) -> HeldChange:
     return converted(change, HeldChange)
 
 
-def user_change(happening: UserHappening, number: int, at: datetime) -> ChangeEvent:
+def user_change(event: UserEvent, number: int, at: datetime) -> ChangeEvent:
     """Convert an event about one user; `at` is calendar time."""
-    match happening:
+    match event:
         case PresenceConfirmed(user, presence):
             return ChangeEvent(
                 number=number, at=at, kind="confirmed", guid=user.guid, label=user.label, presence=shown(presence)
@@ -147,10 +147,10 @@ def user_change(happening: UserHappening, number: int, at: datetime) -> ChangeEv
             return ChangeEvent(number=number, at=at, kind="user recovered", guid=user.guid, label=user.label)
 
 
-def site_change(happening: SiteHappening, number: int, at: datetime) -> ChangeEvent:
+def site_change(event: SiteEvent, number: int, at: datetime) -> ChangeEvent:
     """Convert an event about more than one user; `at` is calendar time."""
     exchange = Side.EXCHANGE.value
-    match happening:
+    match event:
         case ConnectionLost(side, failure):
             return ChangeEvent(number=number, at=at, kind="link trouble", label=side.value, trouble=trouble(failure))
         case ConnectionRestored(side):
@@ -293,13 +293,13 @@ def _decision(decision: Decision) -> DecisionAccount:
     return converted(decision, DecisionAccount, presence=shown(decision.presence), appointments=decision.reasons)
 
 
-def rung_account(rung: CheckStep, *, in_full: bool) -> RungAccount:
+def check_step(step: CheckStep, *, in_full: bool) -> RungAccount:
     """Convert one step of a check, `in_full` for callers who may see confidential details."""
     return converted(
-        rung,
+        step,
         RungAccount,
-        outcome=rung.outcome.value,
-        evidence=(*rung.evidence, *rung.confidential) if in_full else rung.evidence,
-        milliseconds=round(rung.duration / timedelta(milliseconds=1), 1),
-        trouble=trouble(rung.failure, in_full=in_full) if rung.failure else None,
+        outcome=step.outcome.value,
+        evidence=(*step.evidence, *step.confidential) if in_full else step.evidence,
+        milliseconds=round(step.duration / timedelta(milliseconds=1), 1),
+        trouble=trouble(step.failure, in_full=in_full) if step.failure else None,
     )

@@ -85,4 +85,4 @@ def changed(service: Supervisor, plan: ApplyPlan) -> SettingsChanged:
 
 def restarted(service: Supervisor, plan: ApplyPlan) -> tuple[str, ...]:
     """Return the parts that restart; none if no engine runs."""
-    return plan.restarted if service.seat.engine is not None else ()
+    return plan.restarted if service.current.engine is not None else ()

@@ -64,8 +64,8 @@ class StreamTimeouts:
 class EventStream:
     """Sends events to one listener until it disconnects, falls behind or the engine stops."""
 
-    def __init__(self, desk: ApiState, topics: Set[Topic], patience: StreamTimeouts) -> None:
-        self._desk = desk
+    def __init__(self, api_state: ApiState, topics: Set[Topic], patience: StreamTimeouts) -> None:
+        self._api_state = api_state
         self._topics = topics
         self._patience = patience
         self._sending: asyncio.Timeout | None = None
@@ -75,7 +75,7 @@ class EventStream:
 
     async def run(self, request: web.Request) -> web.StreamResponse:
         """Answer `request`; the header Last-Event-ID gives the listener's position."""
-        if self._desk.events.listeners >= MOST_LISTENERS:
+        if self._api_state.events.listeners >= MOST_LISTENERS:
             raise ApiError(
                 Problem(
                     type="too-many-listeners",
@@ -84,12 +84,12 @@ class EventStream:
                     hint="Close one, or try again later.",
                 )
             )
-        with self._desk.events.attended(self._leave):
+        with self._api_state.events.attended(self._leave):
             try:
                 await self._response.prepare(request)
                 await self._send_all(request.headers.get("Last-Event-ID", ""))
             except (ConsumerLagged, TimeoutError):
-                self._desk.counters.listeners_cut_off += 1
+                self._api_state.counters.listeners_cut_off += 1
                 if request.transport is not None:
                     request.transport.abort()
             except ConnectionError:
@@ -102,10 +102,10 @@ class EventStream:
             self._sending.reschedule(asyncio.get_running_loop().time())
 
     async def _send_all(self, last_event_id: str) -> None:
-        events, loop = self._desk.events, asyncio.get_running_loop()
+        events, loop = self._api_state.events, asyncio.get_running_loop()
         place = events.place(last_event_id)
         if place is None:
-            await self._desk.rows.catch_up()
+            await self._api_state.rows.catch_up()
             place = events.last
             await self._send_snapshot(place)
         silent_since = loop.time()
@@ -130,17 +130,17 @@ class EventStream:
 
     async def _send_snapshot(self, place: int) -> None:
         """Send the snapshot in chunks without buffering them; later changes follow as events."""
-        desk, encode = self._desk, msgspec.json.encode
-        status = desk.status() if "status" in self._topics else None
-        operations = desk.operations.all() if "operations" in self._topics else None
+        api_state, encode = self._api_state, msgspec.json.encode
+        status = api_state.status() if "status" in self._topics else None
+        operations = api_state.operations.all() if "operations" in self._topics else None
         start = b'{"boot":%s,"status":%s,"operations":%s,"users":' % tuple(
-            map(encode, (desk.events.boot, status, operations))
+            map(encode, (api_state.events.boot, status, operations))
         )
-        start = desk.events.heading("snapshot", place) + start
+        start = api_state.events.heading("snapshot", place) + start
         if "users" not in self._topics:
             await self._send(start + b"null}\n\n")
             return
-        rows = desk.rows.all()
+        rows = api_state.rows.all()
         await self._send(start + b"[")
         for first in range(0, len(rows), ROWS_AT_A_TIME):
             portion = encode(rows[first : first + ROWS_AT_A_TIME])[1:-1]

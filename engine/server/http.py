@@ -134,13 +134,13 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return web.Response(status=400)  # the client has disconnected
     except Exception:
         logger.exception("answering %s %s", request.method, request.path)
-        mistake = Problem(
+        internal_error = Problem(
             type="engine-mistake",
             title="An internal error of the engine ended this request",
             status=500,
             hint="Please report it with the log. Nothing else is affected.",
         )
-        return response(mistake)
+        return response(internal_error)
 
 
 def _escaped(step: str) -> str:

@@ -220,7 +220,7 @@ class LogService:
 
     def __init__(
         self,
-        desk: ApiState,
+        api_state: ApiState,
         capture: Capture,
         log: LogReader,
         account: Callable[[], ServiceAccount],
@@ -230,7 +230,7 @@ class LogService:
         self.reader = log
         self.account = account
         self._bodies_for_readers = bodies_for_readers
-        self._desk = desk
+        self._api_state = api_state
         self._capture = capture
         self._clock = clock
         self._before = self.state()
@@ -296,7 +296,7 @@ class LogService:
         """Switch capturing on or off, with an entry in the audit log."""
         until = self._clock.now() + timedelta(seconds=question.seconds) if question.seconds and question.on else None
         mailboxes = frozenset(each.lower() for each in question.mailboxes) if question.on else frozenset[str]()
-        await self._desk.audit_change(actor, "log", _in_words(question))
+        await self._api_state.audit_change(actor, "log", _in_words(question))
         self._capture.switch(
             CaptureSwitch(on=question.on, mailboxes=mailboxes, until=until, actor=actor.user or f"uid {actor.uid}")
         )
@@ -306,10 +306,12 @@ class LogService:
         if not rows:
             before, self._before = self._before, self.state()
             if before.until and not self._before.on and self._clock.now() >= before.until:
-                self._desk.note_own("log", "debug log off, its time has expired")
-            self._desk.events.append("log", lambda number: LogEvent(number=number, capture=self.state()))
+                self._api_state.note_own("log", "debug log off, its time has expired")
+            self._api_state.events.append("log", lambda number: LogEvent(number=number, capture=self.state()))
             return
-        self._desk.events.append("log", lambda number: LogEvent(number=number, count=len(rows), newest=rows[-1].id))
+        self._api_state.events.append(
+            "log", lambda number: LogEvent(number=number, count=len(rows), newest=rows[-1].id)
+        )
 
 
 def _in_words(question: CaptureQuestion) -> str:

@@ -42,11 +42,11 @@ WITHOUT_PERSONS = "Addresses are replaced by pseudonyms, names and subjects are 
 
 
 class LogExport:
-    """Exports entries found by `log`, with the `settings` and the status of `desk`."""
+    """Exports entries found by `log`, with the `settings` and the status of `api_state`."""
 
-    def __init__(self, log: LogService, desk: ApiState, settings: Callable[[], SiteSettings | None]) -> None:
+    def __init__(self, log: LogService, api_state: ApiState, settings: Callable[[], SiteSettings | None]) -> None:
         self._log = log
-        self._desk = desk
+        self._api_state = api_state
         self._settings = settings
 
     def curl(self, kept: LogEntry) -> str:
@@ -61,7 +61,7 @@ class LogExport:
     async def bundle(self, question: LogExportQuestion) -> bytes:
         """Return the support bundle as a zip file."""
         this, now = self._log.now_filter(question.filter), self._log.now()
-        status, settings = self._desk.status(), self._settings()
+        status, settings = self._api_state.status(), self._settings()
 
         def put_together(connection: sqlite3.Connection) -> bytes:
             persons = WITH_PERSONS if question.persons else WITHOUT_PERSONS

@@ -29,9 +29,9 @@ class Counters:
         self.accepts_failed = 0
         self.requests_not_understood = 0
 
-    def note(self, happening: Event) -> None:
+    def note(self, event: Event) -> None:
         """Count one event."""
-        match happening:
+        match event:
             case PresenceConfirmed():
                 self.presences += 1
             case CalendarRead(failure=failure):

@@ -41,7 +41,7 @@ class Job:
             self._task = group.create_task(self._run())
             self._task.add_done_callback(self._ended)
 
-    def note(self, happening: Event) -> None:
+    def note(self, event: Event) -> None:
         """Ignore events."""
 
     def cancel(self) -> None:
@@ -113,15 +113,15 @@ class ResyncOperation:
             self.operation = replace(self.operation, state="done", ended=self._now())
         self._changed(self.operation)
 
-    def note(self, happening: Event) -> None:
+    def note(self, event: Event) -> None:
         """Count the requested reads, and end if none are possible."""
-        match happening:
+        match event:
             case ConnectionLost(Side.EXCHANGE, failure, until):
                 self.block(failure, until)
             case AccountPaused(failure, until):
                 self._tell(trouble=trouble(failure), until=until)
             case CalendarRead() | UserChanged():
-                self._count(happening)
+                self._count(event)
             case _:
                 pass
 
@@ -136,13 +136,13 @@ class ResyncOperation:
         self.operation = replace(self.operation, **changes)
         self._changed(self.operation)
 
-    def _count(self, happening: CalendarRead | UserChanged) -> None:
-        guid = happening.guid
+    def _count(self, event: CalendarRead | UserChanged) -> None:
+        guid = event.guid
         if self.operation.state != "running" or guid not in self._asked:
             return
-        if isinstance(happening, UserChanged) and self._engine.summary(guid) is not None:
+        if isinstance(event, UserChanged) and self._engine.summary(guid) is not None:
             return
-        has_failed = isinstance(happening, CalendarRead) and happening.failure is not None
+        has_failed = isinstance(event, CalendarRead) and event.failure is not None
         self._asked.discard(guid)
         done, failed = self.operation.done + 1, self.operation.failed + has_failed
         self.operation = replace(self.operation, done=done, failed=failed, trouble=None, until=None)
@@ -196,10 +196,10 @@ class OperationRegistry:
             visits.advance()
         return visits.operation
 
-    def note(self, happening: Event) -> None:
+    def note(self, event: Event) -> None:
         """Pass an event to all running operations."""
         for work in list(self._running.values()):
-            work.note(happening)
+            work.note(event)
 
     def get(self, key: str) -> Operation | None:
         """Return an operation by its id."""

@@ -41,20 +41,20 @@ class ListeningSocket:
 class ListeningSockets:
     """Context manager of the sockets. On exit they are closed, and those created here are removed."""
 
-    def __init__(self, doors: tuple[ListeningSocket, ...]) -> None:
-        self.doors = doors
+    def __init__(self, sockets: tuple[ListeningSocket, ...]) -> None:
+        self.sockets = sockets
 
     @property
     def main(self) -> Path:
         """The path of the socket with the most rights."""
-        return max(self.doors, key=lambda door: door.may_change).path
+        return max(self.sockets, key=lambda listening_socket: listening_socket.may_change).path
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for door in self.doors:
-            _remove(door)
+        for listening_socket in self.sockets:
+            _remove(listening_socket)
 
 
 def open_sockets(path: Path, group: str | None, environment: Mapping[str, str]) -> ListeningSockets:
@@ -80,10 +80,10 @@ def _given(environment: Mapping[str, str]) -> tuple[ListeningSocket, ...]:
     if environment.get("LISTEN_PID") != str(os.getpid()):
         return ()
     number = environment.get("LISTEN_FDS", "")
-    doors = [_taken(FIRST_GIVEN + index) for index in range(int(number) if number.isdecimal() else 0)]
-    if len({door.may_change for door in doors}) != len(doors):
-        raise SocketsGivenUnusable(", ".join(str(door.path) for door in doors))
-    return tuple(doors)
+    sockets = [_taken(FIRST_GIVEN + index) for index in range(int(number) if number.isdecimal() else 0)]
+    if len({listening_socket.may_change for listening_socket in sockets}) != len(sockets):
+        raise SocketsGivenUnusable(", ".join(str(listening_socket.path) for listening_socket in sockets))
+    return tuple(sockets)
 
 
 def _taken(descriptor: int) -> ListeningSocket:
@@ -128,7 +128,7 @@ def _make(path: Path, group: int | None, *, may_change: bool) -> ListeningSocket
         with _umask(UMASK):
             listener.bind(os.fspath(path))
         status = path.stat(follow_symlinks=False)
-        door = ListeningSocket(listener, path, may_change, (status.st_dev, status.st_ino))
+        listening_socket = ListeningSocket(listener, path, may_change, (status.st_dev, status.st_ino))
     except OSError as error:
         listener.close()
         raise SocketUnusable(f"{path}: {error.strerror or error}") from error
@@ -137,9 +137,9 @@ def _make(path: Path, group: int | None, *, may_change: bool) -> ListeningSocket
             os.chown(path, -1, group, follow_symlinks=False)
         listener.listen(BACKLOG)
     except OSError as error:
-        _remove(door)
+        _remove(listening_socket)
         raise SocketGroupUnusable(f"{path}: {error.strerror}") from error
-    return door
+    return listening_socket
 
 
 def _clear_the_way(path: Path) -> None:
@@ -169,14 +169,14 @@ def _clear_the_way(path: Path) -> None:
     raise SocketInUse(str(path))
 
 
-def _remove(door: ListeningSocket) -> None:
-    door.listener.close()
-    if door.made is None:
+def _remove(listening_socket: ListeningSocket) -> None:
+    listening_socket.listener.close()
+    if listening_socket.made is None:
         return
     with suppress(OSError):
-        status = door.path.stat(follow_symlinks=False)
-        if (status.st_dev, status.st_ino) == door.made:
-            door.path.unlink()
+        status = listening_socket.path.stat(follow_symlinks=False)
+        if (status.st_dev, status.st_ino) == listening_socket.made:
+            listening_socket.path.unlink()
 
 
 @contextmanager

@@ -358,17 +358,17 @@ class ApiState:
     def _operation_changed(self, key: str) -> None:
         self._progressed[key] = None
 
-    def _observe(self, happening: Event) -> None:
+    def _observe(self, event: Event) -> None:
         """Record an event; an exception in here must not reach the engine."""
         self._status = None
         try:
-            self._note(happening)
+            self._note(event)
         except Exception:
-            logger.exception("recording the event %s", type(happening).__name__)
+            logger.exception("recording the event %s", type(event).__name__)
 
-    def _note(self, happening: Event) -> None:
-        self.counters.note(happening)
-        match happening:
+    def _note(self, event: Event) -> None:
+        self.counters.note(event)
+        match event:
             case UserChanged(guid):
                 self.rows.outdate(guid)
             case SettingsRolledBack(keys):
@@ -376,19 +376,19 @@ class ApiState:
             case CalendarRead() | ServiceChanged():
                 pass
             case PresenceConfirmed() | PresenceWithheld() | UserTrouble() | UserRecovered():
-                self._note_user(happening)
+                self._note_user(event)
             case _:
                 at = self._clock.now()
-                self._publish_change(lambda number: convert.site_change(happening, number, at))
-        self.operations.note(happening)
+                self._publish_change(lambda number: convert.site_change(event, number, at))
+        self.operations.note(event)
 
-    def _note_user(self, happening: convert.UserHappening) -> None:
-        if isinstance(happening, PresenceConfirmed):
-            change = PastChange(at=happening.at, presence=convert.shown(happening.presence))
-            self.history.add(happening.user.guid, change)
-        self.rows.outdate(happening.user.guid)
+    def _note_user(self, event: convert.UserEvent) -> None:
+        if isinstance(event, PresenceConfirmed):
+            change = PastChange(at=event.at, presence=convert.shown(event.presence))
+            self.history.add(event.user.guid, change)
+        self.rows.outdate(event.user.guid)
         at = self._clock.now()
-        self._publish_change(lambda number: convert.user_change(happening, number, at))
+        self._publish_change(lambda number: convert.user_change(event, number, at))
 
     def _publish_change(self, make: Callable[[int], ChangeEvent]) -> None:
         def remembered(number: int) -> ChangeEvent:

@@ -27,8 +27,8 @@ def demand(check: Check, settings: SiteSettings, secrets: Mapping[str, Secret]) 
 class SetupChecks:
     """Runs the checks of the set-up, and keeps the users and mailboxes that they find."""
 
-    def __init__(self, workbench: CheckFactory) -> None:
-        self._workbench = workbench
+    def __init__(self, check_factory: CheckFactory) -> None:
+        self._check_factory = check_factory
         self._users: tuple[User, ...] = ()
         self._domain = ""
         self._mailboxes: Mapping[str, Mailbox] = {}
@@ -64,7 +64,7 @@ class SetupChecks:
                 return await self._count(settings, report)
             case Check.EXCHANGE:
                 candidates = (user,) if user else (*self._some_addresses(settings), settings.exchange.user)
-                probe = self._workbench.exchange(settings, chosen_secrets(secrets, settings.exchange), candidates)
+                probe = self._check_factory.exchange(settings, chosen_secrets(secrets, settings.exchange), candidates)
                 return _well(await probe.run(report))
             case Check.RESOLUTION:
                 return await self._resolve(settings, secrets, report, progressed)
@@ -72,7 +72,7 @@ class SetupChecks:
                 if not self._mailboxes and not await self._resolve(settings, secrets, report, progressed):
                     return False
                 chosen = chosen_secrets(secrets, settings.exchange)
-                calendars = self._workbench.calendars(settings, chosen, self._users, self._mailboxes, progressed)
+                calendars = self._check_factory.calendars(settings, chosen, self._users, self._mailboxes, progressed)
                 return _well(await calendars.run(report))
 
     def _some_addresses(self, settings: SiteSettings) -> tuple[str, ...]:
@@ -82,22 +82,22 @@ class SetupChecks:
         return tuple(address for user in some for address in address_candidates(user, self._domain, order))
 
     async def _see_pbx(self, settings: SiteSettings, secrets: Mapping[str, Secret], report: Report) -> bool:
-        probe = self._workbench.pbx(settings, secrets["pbx.password"])
-        rungs = await probe.run(report)
+        probe = self._check_factory.pbx(settings, secrets["pbx.password"])
+        steps = await probe.run(report)
         self._users, self._domain, self._mailboxes = probe.users, probe.domain, {}
-        return _well(rungs)
+        return _well(steps)
 
     async def _count(self, settings: SiteSettings, report: Report) -> bool:
         taking_part = sum(settings.pbx.users.takes_part(user) for user in self._users)
 
-        async def count(footing: StepLog) -> None:
-            footing.evidence.append(f"{taking_part} of {len(self._users)} users take part")
+        async def count(step_log: StepLog) -> None:
+            step_log.evidence.append(f"{taking_part} of {len(self._users)} users take part")
             if not taking_part:
                 raise NobodyTakesPart(f"of {len(self._users)} users")
 
-        ladder = CheckRun(("users",), report, self._workbench.network_clock)
-        await ladder.run("users", count)
-        return ladder.holds
+        check_run = CheckRun(("users",), report, self._check_factory.network_clock)
+        await check_run.run("users", count)
+        return check_run.holds
 
     async def _resolve(
         self, settings: SiteSettings, secrets: Mapping[str, Secret], report: Report, progressed: Progressed
@@ -105,11 +105,11 @@ class SetupChecks:
         chosen = chosen_secrets(secrets, settings.exchange)
         if not self._users and not await self._see_pbx(settings, secrets, report):
             return False
-        probe = self._workbench.resolution(settings, chosen, self._users, self._domain, progressed)
-        rungs = await probe.run(report)
+        probe = self._check_factory.resolution(settings, chosen, self._users, self._domain, progressed)
+        steps = await probe.run(report)
         self._mailboxes = probe.mailboxes
-        return _well(rungs)
+        return _well(steps)
 
 
-def _well(rungs: tuple[CheckStep, ...]) -> bool:
-    return all(rung.outcome is not StepOutcome.FAILED for rung in rungs)
+def _well(steps: tuple[CheckStep, ...]) -> bool:
+    return all(step.outcome is not StepOutcome.FAILED for step in steps)

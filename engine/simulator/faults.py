@@ -144,7 +144,7 @@ class Fault:
     times: int | None = None
     anonymous: bool = False
 
-    def befalls(self, operation: str, mailbox: str, host: str, path: str, logged_in: bool) -> bool:
+    def affects(self, operation: str, mailbox: str, host: str, path: str, logged_in: bool) -> bool:
         """Return whether the fault affects such a request; names are compared ignoring case."""
         if not logged_in and not self.anonymous:
             return False
@@ -180,7 +180,7 @@ class Faults:
 
     def take(self, *, operation: str, mailbox: str, host: str, path: str, logged_in: bool) -> list[Effect]:
         """Return the effects on a request, and count them."""
-        due = [fault for fault in self._faults if fault.befalls(operation, mailbox, host, path, logged_in)]
+        due = [fault for fault in self._faults if fault.affects(operation, mailbox, host, path, logged_in)]
         for fault in due:
             if fault.times is not None:
                 fault.times -= 1

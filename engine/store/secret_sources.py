@@ -36,7 +36,7 @@ class SecretProvenance:
 
 
 class SecretSources:
-    """The environment, then the secrets file if given, then the `vault`, the only one that can be written.
+    """The environment, then the secrets file if given, then the `secret_store`, the only one that can be written.
 
     `now` returns the time to store with a secret; `settings_file` determines where secrets are sent. Every method may
     raise a failure of the file or of the store.
@@ -46,14 +46,14 @@ class SecretSources:
         self,
         environment: Mapping[str, str],
         file: Path | None,
-        vault: SecretStore,
+        secret_store: SecretStore,
         now: Callable[[], datetime],
         *,
         settings_file: Path,
     ) -> None:
         self._environment = environment
         self._file = file
-        self._vault = vault
+        self._secret_store = secret_store
         self._now = now
         self._settings_file = settings_file
         self._lock = asyncio.Lock()
@@ -76,7 +76,7 @@ class SecretSources:
     async def put(self, secrets: Mapping[str, Secret]) -> None:
         """Store secrets, replacing those with the same names."""
         new = {name: StoredSecret(value, self._now()) for name, value in secrets.items()}
-        await self._in_turn(lambda: self._vault.store({**self._vault.load(), **new}))
+        await self._in_turn(lambda: self._secret_store.store({**self._secret_store.load(), **new}))
 
     async def delete(self, name: str) -> bool:
         """Remove a stored secret; return whether there was one."""
@@ -84,7 +84,7 @@ class SecretSources:
 
     async def rotate_key(self) -> None:
         """Re-encrypt the stored secrets with a new key."""
-        await self._in_turn(self._vault.rotate_key)
+        await self._in_turn(self._secret_store.rotate_key)
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
         async with self._lock:
@@ -104,10 +104,10 @@ class SecretSources:
         return chosen_secrets(found, exchange)
 
     def _known(self) -> dict[str, Secret]:
-        return {name: each.value for name, each in self._vault.load().items()} | self._given()
+        return {name: each.value for name, each in self._secret_store.load().items()} | self._given()
 
     def _origins(self) -> tuple[SecretProvenance, ...]:
-        given, stored = self._given(), self._vault.load()
+        given, stored = self._given(), self._secret_store.load()
         in_environment = secrets_in_environment(self._environment)
         origins = []
         for name in ENVIRONMENT:
@@ -118,8 +118,8 @@ class SecretSources:
         return tuple(origins)
 
     def _delete(self, name: str) -> bool:
-        stored = self._vault.load()
+        stored = self._secret_store.load()
         if stored.pop(name, None) is None:
             return False
-        self._vault.store(stored)
+        self._secret_store.store(stored)
         return True

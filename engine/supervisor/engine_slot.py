@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from engine.broadcast import Broadcast
 from engine.core.appointments import Appointment
 from engine.core.errors import Failure
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
 from engine.core.users import User
 from engine.supervisor.errors import ChangeBrokeLink
 from engine.supervisor.settings_file import system_zone
@@ -26,9 +26,9 @@ class CurrentEngine:
     `concerns` returns the problems with the settings, which become part of the status.
     """
 
-    def __init__(self, concerns: Callable[[], tuple[Failure, ...]], mistakes: MistakeLog) -> None:
+    def __init__(self, concerns: Callable[[], tuple[Failure, ...]], internal_errors: InternalErrorLog) -> None:
         self._concerns = concerns
-        self._mistakes = mistakes
+        self._internal_errors = internal_errors
         self._observers: list[Observer] = []
         self.engine: Engine | None = None
 
@@ -42,13 +42,13 @@ class CurrentEngine:
             self.report(UserChanged(guid))
         self.report(ServiceChanged())
 
-    def report(self, happening: Event) -> None:
+    def report(self, event: Event) -> None:
         """Notify all observers; an exception in one does not affect the others."""
         for observer in self._observers:
             try:
-                observer(happening)
-            except Exception as mistake:
-                self._mistakes.write("notifying an observer", mistake)
+                observer(event)
+            except Exception as internal_error:
+                self._internal_errors.write("notifying an observer", internal_error)
 
     def status(self) -> EngineStatus:
         """Return the status of the engine."""
@@ -105,10 +105,10 @@ class EngineEnded(Exception):
 
 
 class EngineRunner:
-    """Keeps the engine in `seat` running. An engine starts only after the previous one has ended."""
+    """Keeps the engine in `current` running. An engine starts only after the previous one has ended."""
 
-    def __init__(self, seat: CurrentEngine) -> None:
-        self._seat = seat
+    def __init__(self, current: CurrentEngine) -> None:
+        self._current = current
         self._next: Engine | None = None
         self._asked = asyncio.Event()
         self._taken = Broadcast()
@@ -123,7 +123,7 @@ class EngineRunner:
             while True:
                 self._asked.clear()
                 engine = self._next
-                self._seat.replace(engine)
+                self._current.replace(engine)
                 self._taken.notify()
                 if engine is None:
                     await self._asked.wait()
@@ -131,7 +131,7 @@ class EngineRunner:
                     await self._run_one(engine)
         except Exception:
             self.has_failed = True
-            self._seat.replace(None)
+            self._current.replace(None)
             raise
         finally:
             self._is_running = False
@@ -164,13 +164,13 @@ class EngineRunner:
 
 
 class RegressionWatch:
-    """Watches the connections in `seat` after a change until each one that worked before works again."""
+    """Watches the connections in `current` after a change until each one that worked before works again."""
 
-    def __init__(self, seat: CurrentEngine) -> None:
-        self._seat = seat
+    def __init__(self, current: CurrentEngine) -> None:
+        self._current = current
         self._anxious: frozenset[Side] = frozenset()
         self._broken: dict[Side, Failure] = {}
-        seat.observe(self._observe)
+        current.observe(self._observe)
 
     @property
     def broken(self) -> ChangeBrokeLink | None:
@@ -181,13 +181,13 @@ class RegressionWatch:
 
     def start(self) -> None:
         """Start watching: a change is about to restart the connections."""
-        status = self._seat.status()
+        status = self._current.status()
         links = {Side.PBX: status.pbx, Side.EXCHANGE: status.exchange}
         self._anxious = frozenset(side for side, link in links.items() if link.works) | self._broken.keys()
         self._broken = {}
 
-    def _observe(self, happening: Event) -> None:
-        match happening:
+    def _observe(self, event: Event) -> None:
+        match event:
             case ConnectionLost(side, failure) if side in self._anxious:
                 self._broken[side] = failure
             case ConnectionRestored(side):

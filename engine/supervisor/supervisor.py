@@ -10,7 +10,7 @@ from random import SystemRandom
 
 from engine.core.clock import Clock
 from engine.core.errors import Failure
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
 from engine.settings.editor import SettingValue, edited
 from engine.settings.forms import differences
 from engine.settings.model import EngineSettings, SiteSettings
@@ -71,8 +71,8 @@ class Supervisor:
         also_of_concern: Callable[[], Failure | None] = lambda: None,
     ) -> None:
         self.file = file
-        mistakes = MistakeLog(logger, network_clock)
-        self.seat = CurrentEngine(self.concerns, mistakes)
+        internal_errors = InternalErrorLog(logger, network_clock)
+        self.current = CurrentEngine(self.concerns, internal_errors)
         self.text = ""
         self.versions: tuple[Version, ...] = ()
         self._history = history
@@ -80,14 +80,14 @@ class Supervisor:
         self._clock = clock
         self._network_clock = network_clock
         self._started_with = started_with
-        self._runner = EngineRunner(self.seat)
-        self._stake = RegressionWatch(self.seat)
+        self._runner = EngineRunner(self.current)
+        self._regressions = RegressionWatch(self.current)
         self._supervisor = TaskSupervisor(
             network_clock,
             SystemRandom(),
-            mistakes,
+            internal_errors,
             passed_on=StoreFailure,
-            noted=lambda: self.seat.report(ServiceChanged()),
+            noted=lambda: self.current.report(ServiceChanged()),
             started_again=lambda _: None,
         )
         self._lock = asyncio.Lock()
@@ -111,8 +111,8 @@ class Supervisor:
             await self.reread()
         except Failure:
             raise
-        except Exception as mistake:
-            self._supervisor.note(WATCHING, mistake)
+        except Exception as internal_error:
+            self._supervisor.note(WATCHING, internal_error)
             self._is_to_look = True
 
     async def run(self) -> None:
@@ -153,7 +153,7 @@ class Supervisor:
     @property
     def offered(self) -> Version | None:
         """The version to roll back to, if the last change broke a connection or awaits confirmation."""
-        if self._stake.broken is None and self.unconfirmed is None:
+        if self._regressions.broken is None and self.unconfirmed is None:
             return None
         try:
             return version_to_go_back_to(self.versions)
@@ -162,9 +162,9 @@ class Supervisor:
 
     def concerns(self) -> tuple[Failure, ...]:
         """Return the problems with the settings and secrets, the most important first."""
-        found: list[Failure | None] = [self._engine_trouble, self._stake.broken]
+        found: list[Failure | None] = [self._engine_trouble, self._regressions.broken]
         if self.file_trouble is not None:
-            running = self.seat.engine is not None
+            running = self.current.engine is not None
             found.insert(0, EditNotInForce(str(self.file_trouble)) if running else self.file_trouble)
         waiting = self.unconfirmed
         if waiting is not None and waiting.confirm_until is not None:
@@ -289,12 +289,12 @@ class Supervisor:
     async def _checked(self, text: str) -> ApplyPlan:
         """A stopped engine may be configured piece by piece; a change must not stop a running one."""
         plan = await self._plan(ActiveSettings(text, await asyncio.to_thread(self.file.settings, text)))
-        if plan.trouble is not None and self.seat.engine is not None:
+        if plan.trouble is not None and self.current.engine is not None:
             raise plan.trouble
         return plan
 
     async def _plan(self, goal: ActiveSettings, *, begin: bool = False) -> ApplyPlan:
-        running = self._in_force if self.seat.engine is not None and not begin else None
+        running = self._in_force if self.current.engine is not None and not begin else None
         before = self._in_force.text if self._in_force else self.text
         changed = await asyncio.to_thread(differences, before, goal.text)
         return await self._planner.plan(running, goal, changed)
@@ -343,19 +343,19 @@ class Supervisor:
         except StoreFailure as failure:
             self._note_not_kept(failure)
         self._alarm.wake()
-        self.seat.report(ServiceChanged())
+        self.current.report(ServiceChanged())
 
     async def _enforce(self, plan: ApplyPlan) -> None:
         self._in_force = plan.goal
         self._engine_trouble = plan.trouble
         if plan.engine is not None or plan.trouble is not None:
-            self._stake.start()
+            self._regressions.start()
             await self._runner.replace(plan.engine)
-        elif self.seat.engine is not None:
-            self.seat.engine.adjust(plan.goal.settings)
+        elif self.current.engine is not None:
+            self.current.engine.adjust(plan.goal.settings)
         if plan.trouble is not None:
             logger.warning("%s. %s", plan.trouble, plan.trouble.remedy)
-        self.seat.report(ServiceChanged())
+        self.current.report(ServiceChanged())
 
     async def _reread(self) -> None:
         self._stamp = self.file.stamp()
@@ -371,7 +371,7 @@ class Supervisor:
             self._leave(trouble)
             return
         plan = await self._plan(goal)
-        if plan.trouble is not None and self.seat.engine is not None:
+        if plan.trouble is not None and self.current.engine is not None:
             self._leave(plan.trouble)
             return
         self.file_trouble = None
@@ -390,14 +390,14 @@ class Supervisor:
         """Settings edited by hand are applied even if the history cannot be written."""
         self._history_trouble = VersionsNotKept(str(failure))
         logger.warning("%s. %s", self._history_trouble, self._history_trouble.remedy)
-        self.seat.report(ServiceChanged())
+        self.current.report(ServiceChanged())
 
     def _leave(self, trouble: Failure) -> None:
         """Keep running as before, because of this problem with the file."""
         if str(trouble) != str(self.file_trouble):
             _log_trouble(trouble)
         self.file_trouble = trouble
-        self.seat.report(ServiceChanged())
+        self.current.report(ServiceChanged())
 
     async def _run_engine(self) -> None:
         if self._runner.has_failed:
@@ -459,7 +459,7 @@ class Supervisor:
             except Failure as failure:
                 logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)
             else:
-                self.seat.report(SettingsRolledBack(tuple(each.key for each in plan.differences)))
+                self.current.report(SettingsRolledBack(tuple(each.key for each in plan.differences)))
 
     def _at_next_start(self) -> list[str]:
         if self._in_force is None:

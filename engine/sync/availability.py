@@ -7,7 +7,7 @@ from engine.core.backoff import Backoffs
 from engine.core.errors import Failure
 from engine.exchange.errors import ExchangeFailure, NoCalendarReadable
 from engine.exchange.retry import Concerns, policy_of
-from engine.exchange.source import CalendarSource, Frugal
+from engine.exchange.source import CalendarSource, DegradableSource
 from engine.sync.events import (
     ConcernArose,
     ConcernOver,
@@ -36,27 +36,27 @@ class ServiceAvailability:
 
     def __init__(
         self,
-        roster: Participants,
+        participants: Participants,
         source: CalendarSource,
         timetable: Schedule,
-        around: SyncContext,
+        context: SyncContext,
         *,
         connections: int,
         resync: Callable[[str], None],
         read_again: Callable[[], None],
     ) -> None:
-        self._roster = roster
+        self._participants = participants
         self._source = source
         self._timetable = timetable
-        self._clock = around.clock
-        self._network_clock = around.network_clock
-        self._observe = around.observe
+        self._clock = context.clock
+        self._network_clock = context.network_clock
+        self._observe = context.observe
         self._resync = resync
         self._read_again = read_again
         self._reopened = WakeableTimer(self._network_clock)
         self._outbreak = OutageDetector(most=connections)
         self._silence = OutageDetector(most=1)
-        self._backoffs = Backoffs(around.random)
+        self._backoffs = Backoffs(context.random)
         self._readability = Readability()
         self._everybody_is_known = False
         self._withheld: dict[str, UserTrouble] = {}
@@ -176,11 +176,11 @@ class ServiceAvailability:
         """Report what is wrong with the service once everybody was tried and no calendar could be read."""
         if not self._everybody_is_known or self._readability.works:
             return
-        denial = self._readability.denial(len(self._roster))
+        denial = self._readability.denial(len(self._participants))
         if denial is not None and self._source.restriction is None:
             self._all_denied(denial)
             return
-        verdict = self._readability.verdict(len(self._roster))
+        verdict = self._readability.verdict(len(self._participants))
         if verdict is None:
             return
         self._tell_withheld()
@@ -193,18 +193,18 @@ class ServiceAvailability:
     def _all_denied(self, denial: ExchangeFailure) -> None:
         """Read with fewer rights if the source can, else close the service."""
         self._withheld.clear()
-        if not (isinstance(self._source, Frugal) and self._source.read_less(denial)):
+        if not (isinstance(self._source, DegradableSource) and self._source.read_less(denial)):
             self.close(denial)
             return
         self._compare_restriction()
-        for guid, participant in self._roster.items():
+        for guid, participant in self._participants.items():
             if type(participant.problem) is type(denial):
                 participant.problem = None
                 self._resync(guid)
 
     def _is_alone(self, guid: str) -> bool:
         """Return whether nobody else has a mailbox, which might be on another server."""
-        return not any(each.mailbox is not None for key, each in self._roster.items() if key != guid)
+        return not any(each.mailbox is not None for key, each in self._participants.items() if key != guid)
 
     def _compare_restriction(self) -> None:
         restriction = self._source.restriction

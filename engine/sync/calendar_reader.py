@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from engine.core.appointments import Oddity
 from engine.core.backoff import asked_for
 from engine.core.errors import EngineMistake, Failure
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
 from engine.exchange.errors import ExchangeFailure, MailboxNotFound, ManyMailboxesMissing
 from engine.exchange.retry import PASSING, WITH_LESS, Concerns, Forgets, pause_after, policy_of
 from engine.exchange.source import CalendarSource, Mailbox, Priority, Window
@@ -72,32 +72,32 @@ class CalendarScheduler:
 
     def __init__(
         self,
-        roster: Participants,
+        participants: Participants,
         source: CalendarSource,
         settings: SiteSettings,
-        around: SyncContext,
+        context: SyncContext,
         *,
         changed: Callable[[str], None],
         shows_something: Callable[[str], bool],
     ) -> None:
-        self._roster = roster
+        self._participants = participants
         self._source = source
-        self._clock = around.clock
-        self._network_clock = around.network_clock
-        self._random = around.random
+        self._clock = context.clock
+        self._network_clock = context.network_clock
+        self._random = context.random
         self._poll = timedelta(seconds=settings.exchange.poll_seconds)
         self._cover = max(LONGEST_WORDING, timedelta(hours=settings.presence.horizon_hours or 0) + OTHER_ZONES)
         self._changed = changed
         self._shows_something = shows_something
-        self._observe = around.observe
-        self._finished = around.finished
+        self._observe = context.observe
+        self._finished = context.finished
         self._timetable = Schedule()
         self._alarm = WakeableTimer(self._clock)
         self._watchlist = MailboxIndex(source.unwatch)
         self._visiting: set[str] = set()
         self._again: set[str] = set()
         self._polled: dict[str, datetime] = {}
-        self._searched_anew: set[str] = set()
+        self._to_reresolve: set[str] = set()
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._giving_way: set[str] = set()
         self._reading: set[str] = set()
@@ -105,16 +105,16 @@ class CalendarScheduler:
         self._slow = SlowMailboxLimiter(share=max(1, source.reads_at_once // 4))
         self._absences = Absences()
         self._service = ServiceAvailability(
-            roster,
+            participants,
             source,
             self._timetable,
-            around,
+            context,
             connections=settings.exchange.connections,
             resync=self.resync,
             read_again=self._read_again,
         )
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
-        self._mistakes = MistakeLog(logger, self._network_clock)
+        self._internal_errors = InternalErrorLog(logger, self._network_clock)
 
     def everybody_is_known(self) -> None:
         """Note that all participants are known: from now on, a failure of all of them is one of the service."""
@@ -132,7 +132,7 @@ class CalendarScheduler:
 
     def reresolve(self, guid: str) -> None:
         """Forget where this participant's mailbox is, and schedule its lookup and reading as soon as possible."""
-        self._searched_anew.add(guid)
+        self._to_reresolve.add(guid)
         self.resync(guid)
 
     def next_visit(self, guid: str) -> datetime | None:
@@ -147,7 +147,7 @@ class CalendarScheduler:
     def forget(self, guid: str) -> None:
         """Discard everything about this participant's mailbox."""
         self._watchlist.remove(guid)
-        self._searched_anew.discard(guid)
+        self._to_reresolve.discard(guid)
         self._absences.forget(guid)
         self._service.forget(guid)
         self._polled.pop(guid, None)
@@ -208,7 +208,7 @@ class CalendarScheduler:
 
     def _need_not_be_read(self, guid: str) -> bool:
         """Skip a reading that was planned only for lack of notifications, if the mailbox is watched by now."""
-        participant, poll = self._roster.get(guid), self._polled.get(guid)
+        participant, poll = self._participants.get(guid), self._polled.get(guid)
         if poll is None or participant is None or participant.reading is None:
             return False
         if self._is_told_everything(participant):
@@ -223,7 +223,7 @@ class CalendarScheduler:
 
     def _is_held_back(self, guid: str) -> bool:
         """Postpone a mailbox that was read too often, so that it waits without occupying a connection."""
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         if participant is None or participant.mailbox is None:
             return False
         until, now = self._source.following(participant.mailbox).held_back_until, self._network_clock.now()
@@ -260,16 +260,16 @@ class CalendarScheduler:
     async def _visit(self, guid: str) -> None:
         begun = self._network_clock.now()
         try:
-            participant = self._roster.get(guid)
+            participant = self._participants.get(guid)
             if participant is not None and not participant.departing:
                 await self._read(guid, participant)
-            if self._roster.get(guid) is not participant:
+            if self._participants.get(guid) is not participant:
                 self._watchlist.remove(guid)
         except asyncio.CancelledError:
             if guid not in self._giving_way:
                 raise
-        except Exception as mistake:
-            self._mistakes.write("reading a calendar", mistake)
+        except Exception as internal_error:
+            self._internal_errors.write("reading a calendar", internal_error)
             self._due(guid, self._clock.now() + PASSING.steps[-1])
         finally:
             self._visiting.discard(guid)
@@ -305,8 +305,8 @@ class CalendarScheduler:
 
     async def _read(self, guid: str, participant: Participant) -> None:
         candidates = participant.candidates
-        if guid in self._searched_anew:
-            self._searched_anew.discard(guid)
+        if guid in self._to_reresolve:
+            self._to_reresolve.discard(guid)
             self._watchlist.remove(guid)
             participant.mailbox = None
         found: Mailbox | None = participant.mailbox
@@ -328,9 +328,9 @@ class CalendarScheduler:
             else:
                 self._failed(guid, participant, failure, was_found=found is not None)
             return
-        except Exception as mistake:
-            self._mistakes.write("reading a calendar", mistake)
-            self._failed(guid, participant, EngineMistake(type(mistake).__name__), was_found=True)
+        except Exception as internal_error:
+            self._internal_errors.write("reading a calendar", internal_error)
+            self._failed(guid, participant, EngineMistake(type(internal_error).__name__), was_found=True)
             return
         self._service.answered(guid)
         self._service.compare()
@@ -355,7 +355,7 @@ class CalendarScheduler:
 
     def _read_again(self) -> None:
         """Schedule full readings of what was read with less; watched mailboxes would otherwise wait for hours."""
-        for guid in self._roster:
+        for guid in self._participants:
             self._bring_forward(guid, self._clock.now() + self._poll * self._random.random())
 
     def _postpone(self, guid: str, failure: ExchangeFailure) -> None:

@@ -33,22 +33,22 @@ class Decider:
 
     def __init__(
         self,
-        roster: Participants,
+        participants: Participants,
         settings: PresenceSettings,
-        around: SyncContext,
+        context: SyncContext,
         *,
         written: Callable[[str], PresenceRecord],
         want: Callable[[str], None],
         meant: Callable[[], None] = lambda: None,
     ) -> None:
-        self._roster = roster
+        self._participants = participants
         self._settings = settings
-        self._clock = around.clock
+        self._clock = context.clock
         self._written = written
         self._want = want
         self._meant = meant
-        self._observe = around.observe
-        self._finished = around.finished
+        self._observe = context.observe
+        self._finished = context.finished
         self._timetable = Schedule()
         self._alarm = WakeableTimer(self._clock)
         self._before: PresenceSettings | None = None
@@ -91,7 +91,7 @@ class Decider:
         if not self._is_beginning:
             return
         self._is_beginning = False
-        self._unweighed |= {guid for guid, each in self._roster.items() if not _is_read(each)}
+        self._unweighed |= {guid for guid, each in self._participants.items() if not _is_read(each)}
         if not self._unweighed:
             self._weigh()
 
@@ -106,8 +106,8 @@ class Decider:
         self._before, self._settings = self._before or self._settings, settings
         self.held = None
         self._aside.clear()
-        self._unweighed |= {guid for guid, each in self._roster.items() if not each.departing and each.reading}
-        self.mark_all(self._roster)
+        self._unweighed |= {guid for guid, each in self._participants.items() if not each.departing and each.reading}
+        self.mark_all(self._participants)
         if not self._unweighed and not self._is_beginning:
             self._weigh()
 
@@ -122,7 +122,7 @@ class Decider:
 
     def _weigh(self) -> None:
         """Hold the changes set aside if they would clear more than half of all presences, else allow them."""
-        showing = {guid for guid, each in self._roster.items() if each.desired not in (None, CLEARED)}
+        showing = {guid for guid, each in self._participants.items() if each.desired not in (None, CLEARED)}
         self.held = held(self._aside, showing, showing)
         if self.held is None:
             self.confirm()
@@ -154,7 +154,7 @@ class Decider:
                 self._finished()
                 await self._alarm.wait(self._timetable.earliest())
                 continue
-            participant = self._roster.get(guid)
+            participant = self._participants.get(guid)
             if participant is not None:
                 self._decide(guid, participant)
             if guid in self._unweighed and (participant is None or _is_read(participant)):
@@ -169,26 +169,26 @@ class Decider:
         now = self._clock.now()
         try:
             participant.desired, participant.expires = self._desired(guid, participant, now)
-        except Exception as mistake:
-            self._complain(participant, EngineMistake(type(mistake).__name__))
+        except Exception as internal_error:
+            self._complain(participant, EngineMistake(type(internal_error).__name__))
             participant.desired, participant.expires = self._from_before(guid, now)
             self._timetable.set(guid, now + AFTER_A_MISTAKE)
             if participant.desired is not None:
                 self._want(guid)
             return
-        if participant.mistake is not None:
-            participant.mistake = None
+        if participant.internal_error is not None:
+            participant.internal_error = None
             self._observe(UserRecovered(participant.user))
         if participant.expires is not None:
             self._timetable.set(guid, participant.expires)
         if participant.desired is not None:
             self._want(guid)
 
-    def _complain(self, participant: Participant, mistake: EngineMistake) -> None:
-        if participant.mistake is None:
+    def _complain(self, participant: Participant, internal_error: EngineMistake) -> None:
+        if participant.internal_error is None:
             logger.exception("deciding for %s", participant.user.guid)
-            participant.mistake = mistake
-            self._observe(UserTrouble(participant.user, mistake))
+            participant.internal_error = internal_error
+            self._observe(UserTrouble(participant.user, internal_error))
 
     def _desired(self, guid: str, participant: Participant, now: datetime) -> tuple[Presence | None, datetime | None]:
         if participant.departing or participant.has_no_mailbox:

@@ -37,12 +37,12 @@ class MailboxClaims:
     """
 
     def __init__(
-        self, roster: Participants, source: CalendarSource, around: SyncContext, *, may_ask: Callable[[], bool]
+        self, participants: Participants, source: CalendarSource, context: SyncContext, *, may_ask: Callable[[], bool]
     ) -> None:
-        self._roster = roster
+        self._participants = participants
         self._source = source
-        self._clock = around.network_clock
-        self._observe = around.observe
+        self._clock = context.network_clock
+        self._observe = context.observe
         self._may_ask = may_ask
         self._mailboxes: dict[str, str] = {}
         self._users: dict[str, tuple[str, ...]] = {}
@@ -60,7 +60,7 @@ class MailboxClaims:
 
     def visited(self, guid: str) -> None:
         """Note where a user's mailbox is, and schedule the lookup of the user's other addresses."""
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         if participant is None or participant.departing or participant.mailbox is None:
             self.forget(guid)
             return
@@ -118,7 +118,9 @@ class MailboxClaims:
         users = self._users.get(address, ())
         if len(users) < 2:
             return None
-        others = sorted(self._roster[other].user.label for other in users if other != guid and other in self._roster)
+        others = sorted(
+            self._participants[other].user.label for other in users if other != guid and other in self._participants
+        )
         if not others:
             return None
         more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
@@ -129,7 +131,7 @@ class MailboxClaims:
         self._alarm.wake()
 
     async def _look(self, guid: str) -> None:
-        participant, considered = self._roster.get(guid), self._considered.get(guid)
+        participant, considered = self._participants.get(guid), self._considered.get(guid)
         if participant is None or participant.mailbox is None or considered is None:
             return
         mailbox = participant.mailbox

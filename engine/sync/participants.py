@@ -28,7 +28,7 @@ class Participant:
     """State of one user: mailbox, last reading, and the presence that the PBX should show.
 
     `departing` users were deselected, or `deleted`: their presence is cleared and then they are forgotten.
-    `problem` prevents reading the calendar, `mistake` prevents a decision, and `refusal` is why the PBX refused
+    `problem` prevents reading the calendar, `internal_error` prevents a decision, and `refusal` is why the PBX refused
     the presence `refused`. `has_no_mailbox` is set once that is certain: there is nothing to show. Until
     `lasts_until`, the last reading is used although the mailbox can no longer be read. `desired` is None as long
     as nothing is known that would justify a presence; it is valid until `expires`.
@@ -39,7 +39,7 @@ class Participant:
     mailbox: Mailbox | None = None
     reading: Reading | None = None
     problem: Failure | None = None
-    mistake: EngineMistake | None = None
+    internal_error: EngineMistake | None = None
     refusal: Failure | None = None
     refused: Presence | None = None
     failed_visits: int = 0
@@ -67,7 +67,7 @@ class Membership:
 
     def __init__(
         self,
-        roster: Participants,
+        participants: Participants,
         selection: UserSelection,
         *,
         order: CandidateOrder = CandidateOrder.NAME,
@@ -77,7 +77,7 @@ class Membership:
         showing: Callable[[str], bool] = lambda _: True,
         weigh_soon: Callable[[], None] = lambda: None,
     ) -> None:
-        self._roster = roster
+        self._participants = participants
         self._selection = selection
         self._order = order
         self._remembered = remembered
@@ -97,7 +97,7 @@ class Membership:
         if domain == self._domain:
             return
         self._domain = domain
-        for participant in list(self._roster.values()):
+        for participant in list(self._participants.values()):
             self._look_for(participant, participant.user)
 
     def adjust(self, selection: UserSelection) -> None:
@@ -106,7 +106,7 @@ class Membership:
         Those who departed in a dry run, without effect, depart again.
         """
         self._selection = selection
-        staying = [participant.user for participant in self._roster.values() if not participant.departing]
+        staying = [participant.user for participant in self._participants.values() if not participant.departing]
         for user in (*staying, *self._others.values()):
             self._seen(user)
         if self._is_complete:
@@ -122,7 +122,7 @@ class Membership:
                 self._depart(self._user(guid))
             case UsersComplete(guids):
                 self._others = {guid: user for guid, user in self._others.items() if guid in guids}
-                for guid in {*self._roster, *self._remembered()} - guids:
+                for guid in {*self._participants, *self._remembered()} - guids:
                     self._depart(self._user(guid))
                 self._is_complete = True
                 self.weigh()
@@ -154,11 +154,11 @@ class Membership:
         if self.held is None:
             self._let_go()
             return
-        for guid in leaving - self._roster.keys():
+        for guid in leaving - self._participants.keys():
             user = self._leaving[guid]
-            self._roster[guid] = Participant(user)
+            self._participants[guid] = Participant(user)
             if user.name:
-                self._look_for(self._roster[guid], user, always=True)
+                self._look_for(self._participants[guid], user, always=True)
 
     @property
     def let_go_once_confirmed(self) -> Set[str]:
@@ -179,7 +179,7 @@ class Membership:
             self._go(user)
 
     def _is_departing(self, guid: str) -> bool:
-        return guid in self._roster and self._roster[guid].departing
+        return guid in self._participants and self._participants[guid].departing
 
     def _seen(self, user: User) -> None:
         if not self._selection.takes_part(user):
@@ -190,9 +190,9 @@ class Membership:
         self.let_go.discard(user.guid)
         if self._leaving.pop(user.guid, None) is not None:
             self._weigh_soon()
-        participant = self._roster.get(user.guid)
+        participant = self._participants.get(user.guid)
         if participant is None or participant.departing:
-            participant = self._roster[user.guid] = Participant(user)
+            participant = self._participants[user.guid] = Participant(user)
             self._look_for(participant, user, always=True)
         elif participant.user != user:
             participant.refused = None
@@ -221,13 +221,13 @@ class Membership:
     def _go(self, user: User) -> None:
         """Make a user depart, or just remove one whose presence was never written and needs no clearing."""
         if user.guid in self._remembered():
-            self._roster[user.guid] = Participant(user, departing=True, deleted=user.guid not in self._others)
-        elif self._roster.pop(user.guid, None) is None:
+            self._participants[user.guid] = Participant(user, departing=True, deleted=user.guid not in self._others)
+        elif self._participants.pop(user.guid, None) is None:
             return
         self._departing(user.guid)
 
     def _user(self, guid: str) -> User:
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         return participant.user if participant else User(guid=guid, name="")
 
 

@@ -45,11 +45,11 @@ class PresenceComparer(Protocol):
 class ReadBack:
     """Reads everybody's presence once after each connect, while there is nothing to write; those left over first."""
 
-    def __init__(self, roster: Participants, writer: PresenceComparer, around: SyncContext) -> None:
-        self._roster = roster
+    def __init__(self, participants: Participants, writer: PresenceComparer, context: SyncContext) -> None:
+        self._participants = participants
         self._writer = writer
-        self._clock = around.network_clock
-        self._alarm = WakeableTimer(around.network_clock)
+        self._clock = context.network_clock
+        self._alarm = WakeableTimer(context.network_clock)
         self._waiting: deque[str] = deque()
         self._is_on = False
         self._begins_at = self._clock.now()
@@ -57,8 +57,8 @@ class ReadBack:
 
     def begin(self) -> None:
         """Start reading: all users are known over a new connection."""
-        left = [guid for guid in self._waiting if guid in self._roster]
-        others = self._roster.keys() - set(left)
+        left = [guid for guid in self._waiting if guid in self._participants]
+        others = self._participants.keys() - set(left)
         self._waiting = deque([*left, *sorted(others)])
         self._is_on = True
         self._begins_at = self._clock.now() + BEGUN_AFTER
@@ -84,7 +84,7 @@ class ReadBack:
         return self._is_on and bool(self._waiting)
 
     async def _read(self, guid: str) -> None:
-        participant, known = self._roster.get(guid), self._writer.known(guid)
+        participant, known = self._participants.get(guid), self._writer.known(guid)
         try:
             if participant is not None and known is not None:
                 shown = await self._writer.ask(participant)

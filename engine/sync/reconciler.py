@@ -13,7 +13,7 @@ from engine.broadcast import Broadcast
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.errors import Failure
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED
 from engine.core.users import User
 from engine.exchange.source import CalendarSource, Priority, SubscriptionStatus
@@ -54,7 +54,7 @@ from engine.sync.readback import ReadBack
 from engine.sync.scheduling import WakeableTimer
 from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, users_counted
 from engine.sync.task_supervisor import TaskSupervisor
-from engine.sync.views import UserDetails, UserSummary, account, glance
+from engine.sync.views import UserDetails, UserSummary, details_of, summary_of
 from engine.sync.writer import PresenceLink, Writer
 
 LOOK = timedelta(seconds=30)
@@ -114,16 +114,16 @@ class Engine:
         self._settings = settings.presence
         self._observers = [observe]
         self._finished = Broadcast()
-        self._mistakes = MistakeLog(logger, network_clock)
+        self._internal_errors = InternalErrorLog(logger, network_clock)
         self._supervisor = TaskSupervisor(
             network_clock,
             random,
-            self._mistakes,
+            self._internal_errors,
             passed_on=StoreFailure,
             noted=lambda: self._report(ServiceChanged()),
             started_again=self._take_up,
         )
-        self._roster: Participants = {}
+        self._participants: Participants = {}
         self._links = ConnectionStatuses(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
@@ -144,31 +144,33 @@ class Engine:
             ),
         )
 
-    def _build_parts(self, settings: SiteSettings, store: AcknowledgedPresences, around: SyncContext) -> None:
+    def _build_parts(self, settings: SiteSettings, store: AcknowledgedPresences, context: SyncContext) -> None:
         """Build the parts that work on the participants; they notify each other by callbacks."""
-        self._writer = Writer(self._roster, self._link, store, settings.pbx, around, dry_run=settings.engine.dry_run)
-        self._read_back = ReadBack(self._roster, self._writer, around)
+        self._writer = Writer(
+            self._participants, self._link, store, settings.pbx, context, dry_run=settings.engine.dry_run
+        )
+        self._read_back = ReadBack(self._participants, self._writer, context)
         self._decider = Decider(
-            self._roster,
+            self._participants,
             settings.presence,
-            around,
+            context,
             written=self._writer.supposed,
             want=self._on_decision,
             meant=self._note_soon,
         )
         self._calendars = CalendarScheduler(
-            self._roster,
+            self._participants,
             self._source,
             settings,
-            around,
+            context,
             changed=self._on_calendar_read,
             shows_something=self._shows_something,
         )
         self._claims = MailboxClaims(
-            self._roster, self._source, around, may_ask=lambda: self._links[Side.EXCHANGE].works
+            self._participants, self._source, context, may_ask=lambda: self._links[Side.EXCHANGE].works
         )
         self._directory = Membership(
-            self._roster,
+            self._participants,
             settings.pbx.users,
             order=settings.exchange.candidate_order,
             remembered=self._writer.remembered,
@@ -200,8 +202,8 @@ class Engine:
     async def _close(self) -> None:
         try:
             await self._source.close()
-        except Exception as mistake:
-            self._supervisor.note("closing the connections to Exchange", mistake)
+        except Exception as internal_error:
+            self._supervisor.note("closing the connections to Exchange", internal_error)
 
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {
@@ -221,15 +223,15 @@ class Engine:
     async def _run_link(self) -> None:
         try:
             await self._link.run()
-        except Exception as mistake:
-            self._handle(LinkDown(PbxLinkMistake(type(mistake).__name__), None))
+        except Exception as internal_error:
+            self._handle(LinkDown(PbxLinkMistake(type(internal_error).__name__), None))
             raise
 
     def _take_up(self, part: str) -> None:
         """Mark everybody again when a part is restarted after a mistake, so that nobody is forgotten."""
-        self._decider.mark_all(self._roster)
-        self._writer.want_all(self._roster)
-        for guid, participant in self._roster.items():
+        self._decider.mark_all(self._participants)
+        self._writer.want_all(self._participants)
+        for guid, participant in self._participants.items():
             if not participant.departing and self._calendars.next_visit(guid) is None:
                 self._calendars.resync(guid)
 
@@ -253,7 +255,7 @@ class Engine:
         return confirmed
 
     def _nobody(self) -> NobodyTakesPart | None:
-        if not self._writer.knows_everybody or not all(each.departing for each in self._roster.values()):
+        if not self._writer.knows_everybody or not all(each.departing for each in self._participants.values()):
             return None
         seen = self._directory.not_selected
         return NobodyTakesPart(
@@ -296,7 +298,7 @@ class Engine:
     def status(self) -> EngineStatus:
         """Return the status of the engine."""
         return replace(
-            users_counted(self._roster.values(), self._source.is_watched, self._claims.notices),
+            users_counted(self._participants.values(), self._source.is_watched, self._claims.notices),
             pbx=self._links[Side.PBX],
             exchange=self._links[Side.EXCHANGE],
             refused_pbxs=dict(self._refused_pbxs),
@@ -321,26 +323,26 @@ class Engine:
 
     def guids(self) -> tuple[str, ...]:
         """Return the guids of all participants."""
-        return tuple(guid for guid, participant in self._roster.items() if not participant.departing)
+        return tuple(guid for guid, participant in self._participants.items() if not participant.departing)
 
     def summary(self, guid: str) -> UserSummary | None:
         """Return the summary of one user, None if the user does not take part."""
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         if participant is None or participant.departing:
             return None
         mailbox = participant.mailbox
         is_watched = mailbox is not None and self._source.is_watched(mailbox)
         withheld = self._writer.withheld(guid)
         notices = self._claims.notices(guid)
-        return glance(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
+        return summary_of(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
 
     def details(self, guid: str, now: datetime) -> UserDetails | None:
         """Return the details of one user, with the reasons for the presence at `now`; None if not taking part."""
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         if participant is None or participant.departing:
             return None
         mailbox = participant.mailbox
-        return account(
+        return details_of(
             participant,
             self._writer.written(guid),
             self._settings,
@@ -353,7 +355,7 @@ class Engine:
 
     def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
         """Return a user and the appointments read last, or None for these; None if the user does not take part."""
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         if participant is None or participant.departing:
             return None
         return participant.user, participant.reading.appointments if participant.reading else None
@@ -385,8 +387,8 @@ class Engine:
 
     def _on_clock_set_back(self) -> None:
         """Decide and read everything again: after a clock jump, all deadlines are too far in the future."""
-        self._decider.mark_all(self._roster)
-        for guid in self._roster:
+        self._decider.mark_all(self._participants)
+        for guid in self._participants:
             self._calendars.resync(guid)
 
     def _on_arrival(self, guid: str) -> None:
@@ -407,7 +409,7 @@ class Engine:
         self._claims.visited(guid)
         self._decider.mark(guid)
         self._report(UserChanged(guid))
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         if participant is not None and not self._calendars.is_asked_for_again(guid):
             self._report(CalendarRead(guid, participant.problem))
 
@@ -431,7 +433,7 @@ class Engine:
                 self._read_back.stop()
                 self._report(ConnectionLost(Side.PBX, failure, retry_at))
             case UsersComplete(guids):
-                gone = self._roster.keys() - guids
+                gone = self._participants.keys() - guids
                 for guid in gone:
                     self._writer.user_is_gone(guid)
                 self._directory.handle(event)
@@ -458,14 +460,14 @@ class Engine:
             case Listening(url, fingerprint):
                 self._report(ListeningForPbx(url, fingerprint))
 
-    def _report(self, happening: Event) -> None:
-        match happening:
+    def _report(self, event: Event) -> None:
+        match event:
             case ConnectionLost() | ConnectionRestored():
-                self._links.note(happening)
+                self._links.note(event)
             case _:
                 pass
         for observer in self._observers:
             try:
-                observer(happening)
-            except Exception as mistake:
-                self._mistakes.write("reporting an event", mistake)
+                observer(event)
+            except Exception as internal_error:
+                self._internal_errors.write("reporting an event", internal_error)

@@ -109,7 +109,7 @@ def users_counted(
             continue
         users += 1
         reading = participant.reading
-        problem = participant.problem or participant.mistake
+        problem = participant.problem or participant.internal_error
         if problem is not None:
             unresolved.append(UserProblem(participant.user, problem))
         elif reading is None:
@@ -157,9 +157,9 @@ class ConnectionStatuses:
     def __getitem__(self, side: Side) -> ConnectionStatus:
         return self._states[side]
 
-    def note(self, happening: ConnectionLost | ConnectionRestored) -> None:
+    def note(self, event: ConnectionLost | ConnectionRestored) -> None:
         """Note that a side works, or does not."""
-        match happening:
+        match event:
             case ConnectionLost(side, failure, until):
                 if side is Side.PBX and self._pbx_is_there:
                     self._pbx_is_there = False

@@ -8,7 +8,7 @@ from random import Random
 from engine.core.backoff import Backoff, doubling
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Fault, Scope
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
 
 PAUSES = doubling(timedelta(seconds=1), timedelta(minutes=5))
 """Pauses before a part is restarted."""
@@ -39,7 +39,7 @@ class TaskSupervisor:
         self,
         clock: Clock,
         random: Random,
-        log: MistakeLog,
+        log: InternalErrorLog,
         *,
         passed_on: type[Failure],
         noted: Callable[[], None],
@@ -51,14 +51,14 @@ class TaskSupervisor:
         self._passed_on = passed_on
         self._noted = noted
         self._started_again = started_again
-        self._mistakes: dict[str, tuple[str, int, datetime]] = {}
+        self._internal_errors: dict[str, tuple[str, int, datetime]] = {}
 
     def problems(self) -> tuple[PartFailed, ...]:
         """Return the parts that failed lately, with the number of times."""
         now = self._clock.now()
         return tuple(
             PartFailed(f"{name}: {kind}" + (f", {times} times" if times > 1 else ""))
-            for name, (kind, times, last) in self._mistakes.items()
+            for name, (kind, times, last) in self._internal_errors.items()
             if now < last + WELL_AGAIN_AFTER
         )
 
@@ -72,14 +72,14 @@ class TaskSupervisor:
             began = self._clock.now()
             try:
                 return await run()
-            except asyncio.CancelledError as mistake:
+            except asyncio.CancelledError as internal_error:
                 if _is_to_end():
                     raise
-                self.note(name, mistake)
-            except Exception as mistake:
-                if _is_or_holds(mistake, self._passed_on):
+                self.note(name, internal_error)
+            except Exception as internal_error:
+                if _is_or_holds(internal_error, self._passed_on):
                     raise
-                self.note(name, mistake)
+                self.note(name, internal_error)
             if _is_to_end():
                 raise asyncio.CancelledError
             if self._clock.now() >= began + WELL_AGAIN_AFTER:
@@ -87,19 +87,21 @@ class TaskSupervisor:
             await self._clock.sleep_until(self._clock.now() + backoff.next(PAUSES))
             self._started_again(name)
 
-    def note(self, name: str, mistake: BaseException) -> None:
+    def note(self, name: str, internal_error: BaseException) -> None:
         """Log a mistake that happened in a part, and add it to the problems."""
-        self._log.write(name, mistake)
+        self._log.write(name, internal_error)
         now = self._clock.now()
-        _, times, last = self._mistakes.get(name, ("", 0, now))
+        _, times, last = self._internal_errors.get(name, ("", 0, now))
         if now >= last + WELL_AGAIN_AFTER:
             times = 0
-        self._mistakes[name] = (_kind(mistake), times + 1, now)
+        self._internal_errors[name] = (_kind(internal_error), times + 1, now)
         self._noted()
 
 
-def _is_or_holds(mistake: Exception, kind: type[Exception]) -> bool:
-    return isinstance(mistake, kind) or (isinstance(mistake, ExceptionGroup) and mistake.subgroup(kind) is not None)
+def _is_or_holds(internal_error: Exception, kind: type[Exception]) -> bool:
+    return isinstance(internal_error, kind) or (
+        isinstance(internal_error, ExceptionGroup) and internal_error.subgroup(kind) is not None
+    )
 
 
 def _is_to_end() -> bool:
@@ -108,7 +110,7 @@ def _is_to_end() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _kind(mistake: BaseException) -> str:
-    while isinstance(mistake, BaseExceptionGroup):
-        mistake = mistake.exceptions[0]
-    return type(mistake).__name__
+def _kind(internal_error: BaseException) -> str:
+    while isinstance(internal_error, BaseExceptionGroup):
+        internal_error = internal_error.exceptions[0]
+    return type(internal_error).__name__

@@ -86,7 +86,7 @@ class EngineView(Protocol):
     def reresolve(self, guid: str) -> None: ...  # noqa: D102
 
 
-def glance(
+def summary_of(
     participant: Participant,
     written: PresenceRecord,
     withheld: Presence | None,
@@ -103,14 +103,14 @@ def glance(
         desired=participant.desired,
         withheld=withheld,
         until=participant.expires if is_current else written.expires,
-        problem=participant.problem or participant.mistake or participant.refusal,
+        problem=participant.problem or participant.internal_error or participant.refusal,
         notice=notices[0] if notices else None,
         read_at=participant.reading.at if participant.reading else None,
         is_watched=is_watched,
     )
 
 
-def account(
+def details_of(
     participant: Participant,
     written: PresenceRecord,
     settings: PresenceSettings,
@@ -125,7 +125,7 @@ def account(
     reading = participant.reading
     decision, today = None, local_day(now, settings.timezone)
     day: tuple[PresenceChange, ...] = ()
-    if reading is not None and participant.mistake is None:
+    if reading is not None and participant.internal_error is None:
         decision = decide(reading.appointments, settings, now)
         day = preview_day(reading.appointments, settings, today)
     return UserDetails(
@@ -144,7 +144,7 @@ def account(
         day=day,
         problems=tuple(
             each
-            for each in (participant.problem, participant.mistake, participant.refusal, _rationed(following))
+            for each in (participant.problem, participant.internal_error, participant.refusal, _rationed(following))
             if each is not None
         ),
         notices=notices,

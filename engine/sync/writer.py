@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from engine.core.backoff import Backoffs, doubling
 from engine.core.clock import Clock
 from engine.core.errors import EngineMistake, Failure
-from engine.core.mistakes import MistakeLog
+from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED, Presence
 from engine.pbx.errors import PbxFailure, PbxUnreachable, PresenceRefused, PresenceTakenOver, PresenceUnanswered
 from engine.settings.model import PbxLinkKind, PbxSettings
@@ -93,24 +93,24 @@ class Writer:
 
     def __init__(
         self,
-        roster: Participants,
+        participants: Participants,
         link: PresenceLink,
         store: AcknowledgedPresences,
         settings: PbxSettings,
-        around: SyncContext,
+        context: SyncContext,
         *,
         dry_run: bool,
     ) -> None:
-        self._roster = roster
+        self._participants = participants
         self._link = link
         self._store = store
-        self._clock = around.clock
-        self._network_clock = around.network_clock
+        self._clock = context.clock
+        self._network_clock = context.network_clock
         self._pace = Pace(settings.writes_per_second, self._network_clock)
         self._slots = asyncio.Semaphore(settings.writes_in_flight)
         self._dry_run = dry_run
-        self._observe = around.observe
-        self._finished = around.finished
+        self._observe = context.observe
+        self._finished = context.finished
         self._place = PresenceTarget(
             pbx=f"{settings.master} {settings.host if settings.link is PbxLinkKind.DIAL else ''}",
             contact=settings.presence_contact,
@@ -122,12 +122,12 @@ class Writer:
         self._wanted = Schedule()
         self._busy: set[str] = set()
         self._again: set[str] = set()
-        self._unanswered = Backoffs(around.random)
-        self._refusals = Backoffs(around.random)
+        self._unanswered = Backoffs(context.random)
+        self._refusals = Backoffs(context.random)
         self._refused = Schedule()
         self._gone_meanwhile: set[str] = set()
         self._notes_cut_at: int | None = None
-        self._mistakes = MistakeLog(logger, self._network_clock)
+        self._internal_errors = InternalErrorLog(logger, self._network_clock)
         self._certainty = WriteGate()
         self._alarm = WakeableTimer(self._network_clock)
         self._is_leaving = False
@@ -159,7 +159,7 @@ class Writer:
             return None
         withheld = [(guid, presence) for guid in self._withheld if (presence := self.withheld(guid)) is not None]
         cleared = sum(presence == CLEARED for _, presence in withheld)
-        others = sum(presence != CLEARED and guid in self._roster for guid, presence in withheld)
+        others = sum(presence != CLEARED and guid in self._participants for guid, presence in withheld)
         return Withheld(cleared + others, cleared)
 
     def remembered(self) -> KeysView[str]:
@@ -174,7 +174,7 @@ class Writer:
             self._dry_run = dry_run
             self._withheld.clear()
             self._seen.clear()
-            self.want_all(self._roster)
+            self.want_all(self._participants)
 
     def want(self, guid: str) -> None:
         """Schedule comparing this participant's presence, and writing it if it differs."""
@@ -199,7 +199,7 @@ class Writer:
     def link_is_up(self) -> None:
         """Begin writing: log-in, PBX name and users are certain. Everybody is compared."""
         self._certainty.all_are_known()
-        self.want_all(self._roster)
+        self.want_all(self._participants)
         self._finished()
 
     def link_is_down(self) -> None:
@@ -207,7 +207,7 @@ class Writer:
         self._certainty.reset()
         self._unanswered.clear()
         self._refusals.clear()
-        for participant in self._roster.values():
+        for participant in self._participants.values():
             participant.refused = None
 
     @property
@@ -242,7 +242,7 @@ class Writer:
         A lost presence is sent again. One that is neither ours nor empty was written by another program: that is
         reported, and left alone until this user's presence changes next.
         """
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         if participant is None or known.acknowledged is None or self.known(guid) is not known:
             return
         ours = known.acknowledged
@@ -326,7 +326,7 @@ class Writer:
 
     async def _process(self, guid: str, slots: asyncio.Semaphore) -> None:
         try:
-            participant = self._roster.get(guid)
+            participant = self._participants.get(guid)
             if participant is not None:
                 await self._bring_up_to_date(guid, participant)
         except PbxFailure as failure:
@@ -334,10 +334,10 @@ class Writer:
             self._report_failure(guid, failure)
         except StoreFailure:
             raise
-        except Exception as mistake:
-            self._mistakes.write("writing the presence of a user", mistake)
+        except Exception as internal_error:
+            self._internal_errors.write("writing the presence of a user", internal_error)
             self._wanted.set(guid, self._network_clock.now() + self._unanswered.next(guid, UNANSWERED))
-            self._report_failure(guid, EngineMistake(type(mistake).__name__))
+            self._report_failure(guid, EngineMistake(type(internal_error).__name__))
         else:
             self._unanswered.reset(guid)
         finally:
@@ -355,14 +355,14 @@ class Writer:
             self._finished()
 
     def _try_again(self, guid: str) -> None:
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         if participant is not None and participant.refused is not None:
             participant.refused = None
             self.want(guid)
 
     def _report_failure(self, guid: str, failure: PbxFailure | EngineMistake) -> None:
         """Report a failure of this user alone once it is more than temporary."""
-        participant = self._roster.get(guid)
+        participant = self._participants.get(guid)
         is_own = isinstance(failure, PresenceUnanswered | EngineMistake)
         if participant and is_own and self._unanswered.failures(guid) == 2:
             participant.refusal = failure
@@ -394,7 +394,7 @@ class Writer:
                 self._observe(UserChanged(guid))
         # The PBX refuses every write for a deleted user, and nothing is left there to be cleared.
         is_over = participant.deleted or self.supposed(guid).acknowledged == participant.desired
-        if participant.departing and is_over and self._roster.get(guid) is participant:
+        if participant.departing and is_over and self._participants.get(guid) is participant:
             await self._forget(guid)
 
     async def _clear_stale(self, guid: str) -> bool:
@@ -469,7 +469,7 @@ class Writer:
         await self._store.acknowledge(guid, presence, expires)
 
     async def _forget(self, guid: str) -> None:
-        del self._roster[guid]
+        del self._participants[guid]
         if not self._dry_run:
             self._written.pop(guid, None)
             self._leftovers.pop(guid, None)

@@ -147,7 +147,7 @@ async def test_changes_from_before_and_after_are_each_there_once(tmp_path: Path)
             await eventually(lambda: bool(watched.model.changes))
             await served.clock.advance(3600)
             await served.settled()
-            everything = served.desk.history.recent
+            everything = served.api_state.history.recent
             await eventually(lambda: len(watched.model.changes) == len(everything))
             assert [change.number for change in watched.model.changes] == [change.number for change in everything]
             assert sum(watched.model.last_hour.changes(watched.model.now)) == 3

@@ -85,7 +85,7 @@ async def test_ten_thousand_users(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(USERS)) as served:
         async with asyncio.timeout(100):
             await served.engine.settled()
-        await eventually(lambda: not served.desk.rows.has_news)
+        await eventually(lambda: not served.api_state.rows.has_news)
         at_rest = await percentiles(served)
         show(f"{USERS} users, at rest", at_rest)
         lag = LoopLag()
@@ -106,7 +106,7 @@ async def test_ten_thousand_users(tmp_path: Path) -> None:
 
 async def read_everybody_again_and_again(served: ServedEngine) -> None:
     def all_done() -> bool:
-        return all(operation.state != "running" for operation in served.desk.operations.all())
+        return all(operation.state != "running" for operation in served.api_state.operations.all())
 
     session = served.session()
     while True:

@@ -34,9 +34,9 @@ async def test_from_a_calendar_change_to_the_pbx(tmp_path: Path) -> None:
     clock = SystemClock()
     confirmed: dict[str, float] = {}
 
-    def observe(happening: Event) -> None:
-        if isinstance(happening, PresenceConfirmed) and happening.presence != CLEARED:
-            confirmed[happening.user.guid] = time.perf_counter()
+    def observe(event: Event) -> None:
+        if isinstance(event, PresenceConfirmed) and event.presence != CLEARED:
+            confirmed[event.user.guid] = time.perf_counter()
 
     database = Database(tmp_path / "state")
     await database.open()

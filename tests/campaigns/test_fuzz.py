@@ -8,10 +8,10 @@ import pytest
 from engine.core.errors import Failure
 from engine.exchange.errors import ExchangeBusy, LoginMethodNotOffered, ServiceAccountBusy
 from engine.exchange.oauth.errors import ApplicationUnknown, ClientCertificateUnusable, ClientSecretRefused
-from tests.campaigns.fuzz import doors
+from tests.campaigns.fuzz import sockets
 from tests.campaigns.fuzz.__main__ import Figures, one, plant, talk
-from tests.campaigns.fuzz.doors import knock
 from tests.campaigns.fuzz.recorded import recorded
+from tests.campaigns.fuzz.sockets import fuzz_sockets
 from tests.campaigns.fuzz.targets import PBX, Target, targets
 
 INPUTS, CONVERSATIONS, KNOCKS = 100, 300, 24
@@ -66,13 +66,13 @@ def test_no_planted_secret_is_left() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_whoever_knocks_is_answered_or_cut_off() -> None:
-    knocked, violations = await knock(Random(SEED), KNOCKS)
+    knocked, violations = await fuzz_sockets(Random(SEED), KNOCKS)
     assert violations == []
     assert knocked.total() == KNOCKS
 
 
 async def test_that_nothing_ends_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "LONGEST_ANSWER", 0.1)
+    monkeypatch.setattr(sockets, "LONGEST_ANSWER", 0.1)
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -80,7 +80,7 @@ async def test_that_nothing_ends_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
 
     async with await asyncio.start_server(hold, "127.0.0.1") as server:
         connecting = asyncio.open_connection(*server.sockets[0].getsockname())
-        assert await doors.deliver(connecting, [b"GET / HTTP/1.1"]) == "not ended in time"
+        assert await sockets.deliver(connecting, [b"GET / HTTP/1.1"]) == "not ended in time"
 
 
 def test_a_mistake_and_a_secret_in_a_failure_are_noticed() -> None:

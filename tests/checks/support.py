@@ -22,45 +22,45 @@ from tests.support.clock import ManualClock
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 
 
-class Climbed:
+class CheckResult:
     """The steps of a check by name."""
 
-    def __init__(self, rungs: Sequence[CheckStep], reported: Sequence[CheckStep]) -> None:
-        assert list(rungs) == list(reported)
-        self.rungs = {rung.name: rung for rung in rungs}
+    def __init__(self, steps: Sequence[CheckStep], reported: Sequence[CheckStep]) -> None:
+        assert list(steps) == list(reported)
+        self.steps = {step.name: step for step in steps}
 
     def __getitem__(self, name: str) -> CheckStep:
-        return self.rungs[name]
+        return self.steps[name]
 
     @property
     def all_well(self) -> bool:
-        return all(rung.outcome is not StepOutcome.FAILED for rung in self.rungs.values())
+        return all(step.outcome is not StepOutcome.FAILED for step in self.steps.values())
 
-    def fell_at(self, name: str) -> CheckStep:
+    def failed_at(self, name: str) -> CheckStep:
         """Return the failed step, after which all steps were skipped."""
-        [broken] = [rung for rung in self.rungs.values() if rung.outcome is StepOutcome.FAILED]
+        [broken] = [step for step in self.steps.values() if step.outcome is StepOutcome.FAILED]
         assert broken.name == name, broken
         assert broken.failure is not None
         assert broken.remedy
-        names = list(self.rungs)
-        assert all(self.rungs[each].outcome is StepOutcome.SKIPPED for each in names[names.index(name) + 1 :])
+        names = list(self.steps)
+        assert all(self.steps[each].outcome is StepOutcome.SKIPPED for each in names[names.index(name) + 1 :])
         return broken
 
     def evidence(self, name: str) -> str:
-        return "\n".join(self.rungs[name].evidence)
+        return "\n".join(self.steps[name].evidence)
 
 
 def settings_of(company: Company, **tables: Mapping[str, Any]) -> SiteSettings:
     return read_settings(company.settings(**tables), default_zone=company.world.zone)
 
 
-def workbench_of(
+def check_factory_of(
     company: Company, calendar_clock: Clock, patience: float = 20.0, through: ProxySimulator | None = None
 ) -> CheckFactory:
     """Give the checks; those of Exchange can look up its names, or only that of the proxy they go `through`."""
     routes = company.exchange.routes if through is None else {("http", "localhost", through.port): through.port}
-    workbench = make_check_factory(calendar_clock, SteadyClock(), RoutedResolver(routes))
-    return replace(workbench, patience=patience)
+    check_factory = make_check_factory(calendar_clock, SteadyClock(), RoutedResolver(routes))
+    return replace(check_factory, patience=patience)
 
 
 def proxy_to(company: Company, **options: Any) -> ProxySimulator:
@@ -72,7 +72,7 @@ def places_of(company: Company) -> dict[tuple[str, int], int]:
     return {(host, port): place for (_, host, port), place in company.exchange.routes.items()}
 
 
-async def climb_pbx(
+async def run_pbx_check(
     company: Company,
     directory: Path,
     *,
@@ -80,21 +80,21 @@ async def climb_pbx(
     user: str = "",
     patience: float = 20.0,
     **pbx: Any,
-) -> Climbed:
+) -> CheckResult:
     settings = settings_of(company, pbx=pbx, engine={"state_dir": str(directory)})
     reported: list[CheckStep] = []
-    probe = workbench_of(company, ManualClock(NOON), patience).pbx(settings, password, user)
-    return Climbed(await probe.run(reported.append), reported)
+    probe = check_factory_of(company, ManualClock(NOON), patience).pbx(settings, password, user)
+    return CheckResult(await probe.run(reported.append), reported)
 
 
-async def climb_exchange(
+async def run_exchange_check(
     company: Company,
     *candidates: str,
     password: Secret = EXCHANGE_PASSWORD,
     through: ProxySimulator | None = None,
     proxy_password: Secret = Secret(""),  # noqa: B008 - nothing changes it
     **exchange: Any,
-) -> Climbed:
+) -> CheckResult:
     if through is not None:
         user = through.account[0] + "@" if through.account else ""
         exchange = {"proxy": f"http://{user}localhost:{through.port}", **exchange}
@@ -106,5 +106,5 @@ async def climb_exchange(
         pbx_password=PBX_PASSWORD,
     )
     reported: list[CheckStep] = []
-    probe = workbench_of(company, ManualClock(NOON), through=through).exchange(settings, secrets, candidates)
-    return Climbed(await probe.run(reported.append), reported)
+    probe = check_factory_of(company, ManualClock(NOON), through=through).exchange(settings, secrets, candidates)
+    return CheckResult(await probe.run(reported.append), reported)

@@ -18,7 +18,7 @@ from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ews_switched_off
 from engine.simulator.proxy import ProxySimulator
 from engine.simulator.world import World
-from tests.checks.support import Climbed, climb_exchange, places_of
+from tests.checks.support import CheckResult, places_of, run_exchange_check
 from tests.support.clock import ManualClock
 from tests.support.site import ews_schema
 
@@ -32,8 +32,8 @@ class Cloud:
     company: Company
     entra: EntraSimulator
 
-    async def climb(self, secret: Secret = SECRET, through: ProxySimulator | None = None) -> Climbed:
-        return await climb_exchange(
+    async def run_check(self, secret: Secret = SECRET, through: ProxySimulator | None = None) -> CheckResult:
+        return await run_exchange_check(
             self.company,
             f"anna.mueller@{DOMAIN}",
             password=secret,
@@ -67,10 +67,10 @@ async def cloud(world: World, tmp_path: Path) -> AsyncIterator[Cloud]:
 
 
 async def test_a_right_registration_climbs_every_rung(cloud: Cloud) -> None:
-    climbed = await cloud.climb()
-    outcomes = {name: rung.outcome for name, rung in climbed.rungs.items()}
+    result = await cloud.run_check()
+    outcomes = {name: step.outcome for name, step in result.steps.items()}
     assert outcomes == dict.fromkeys(outcomes, StepOutcome.OK) | {"autodiscover": StepOutcome.SKIPPED}
-    assert CLIENT in climbed.evidence("token")
+    assert CLIENT in result.evidence("token")
     assert cloud.company.exchange.ledger.complaints == []
 
 
@@ -79,18 +79,18 @@ async def test_a_right_registration_climbs_every_rung_through_a_proxy(cloud: Clo
     assert place.port is not None
     places = places_of(cloud.company) | {(place.host, place.port): place.port}
     async with ProxySimulator(places=places) as proxy:
-        climbed = await cloud.climb(through=proxy)
-    assert climbed.all_well
+        result = await cloud.run_check(through=proxy)
+    assert result.all_well
     assert {each.target for each in proxy.asked} == {f"{place.host}:{place.port}", "outlook.office365.com:443"}
 
 
 async def test_a_wrong_client_secret(cloud: Cloud) -> None:
-    broken = (await cloud.climb(Secret("wrong"))).fell_at("token")
+    broken = (await cloud.run_check(Secret("wrong"))).failed_at("token")
     assert isinstance(broken.failure, ClientSecretRefused)
     assert SECRET.reveal() not in str(broken)
 
 
 async def test_web_services_that_a_policy_switched_off(cloud: Cloud) -> None:
     cloud.company.exchange.faults.add(ews_switched_off(), operation="ResolveNames")
-    broken = (await cloud.climb()).fell_at("log-in")
+    broken = (await cloud.run_check()).failed_at("log-in")
     assert isinstance(broken.failure, EwsSwitchedOff)

@@ -64,12 +64,12 @@ def test_a_story_as_it_is_shown(
     view: DemoOutput, name: str, snapshot: Snapshot, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    tally = DemoStats()
+    stats = DemoStats()
     view.begin(300, NINE, Path("/tmp/demo/engine.sock"))
-    for happening in STORY:
-        tally.note(happening)
-        view.show(happening)
-    view.end(STATUS, tally)
+    for event in STORY:
+        stats.note(event)
+        view.show(event)
+    view.end(STATUS, stats)
     snapshot.snapshot_dir = Path(__file__).parent / "snapshots"
     shown = capsys.readouterr().out
     if name == "demo-ascii.txt":  # as the commands write to what has no other letters

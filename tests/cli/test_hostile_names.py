@@ -97,22 +97,22 @@ async def test_programs_get_it_as_it_is(served: ServedEngine, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    "happening",
+    "event",
     [
         PresenceConfirmed(USERS[0], Presence(), NINE),
         UserTrouble(USERS[0], MailboxNotFound(NAME)),
         ConnectionLost(Side.PBX, MailboxNotFound(NAME), None),
     ],
-    ids=lambda happening: type(happening).__name__,
+    ids=lambda event: type(event).__name__,
 )
-def test_nothing_forges_a_line_of_the_log(happening: UserTrouble) -> None:
+def test_nothing_forges_a_line_of_the_log(event: UserTrouble) -> None:
     stream = io.StringIO()
     handler, logger = LogHandler(stream), logging.getLogger("engine")
     level = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     try:
-        log(happening)
+        log(event)
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)

@@ -172,18 +172,18 @@ async def test_what_happens_is_shown_without_it(endless: str, site: HostileSite)
     process = await begun(*endless.split(), "--socket", str(site.socket), COLUMNS="500")
     assert process.stdout is not None
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-        happening = group.create_task(keep_happening(site))
+        activity = group.create_task(keep_active(site))
         lines = [await process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
-        happening.cancel()
+        activity.cancel()
     shown = (b"".join(lines) + out + err).decode()
     assert "ERROR forged" in shown
     assert not harm_in_lines(shown)
     assert process.returncode == 0
 
 
-async def keep_happening(site: HostileSite) -> None:
+async def keep_active(site: HostileSite) -> None:
     """Move an appointment back and forth until cancelled."""
     world = site.company.world
     for end in itertools.cycle(("11:00", "10:00")):

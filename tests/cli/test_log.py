@@ -89,12 +89,12 @@ async def test_following_shows_what_fits_as_it_happens(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS, settings=ON) as served:
         await served.settled()
         following = asyncio.ensure_future(log(served, "follow", "--json", "is:error"))  # noqa: TID251 (ends by itself)
-        await eventually(lambda: served.desk.events.listeners == 1)
+        await eventually(lambda: served.api_state.events.listeners == 1)
         await an_exchange(served, **changes("NoError"))
         await an_exchange(served, **changes("ErrorServerBusy"))
-        await eventually(lambda: served.desk.events.last > 1)
+        await eventually(lambda: served.api_state.events.last > 1)
         await asyncio.sleep(0.5)
-        served.desk.events.close()
+        served.api_state.events.close()
         ended = await following
     assert [json.loads(line)["codes"] for line in ended.out.splitlines()] == [["ErrorServerBusy"]]
     assert ended.status == 69

@@ -142,7 +142,7 @@ async def test_resync_waits_and_needs_the_right(tmp_path: Path, source: InstantS
         assert (await ask(served, "resync", "user7")).status == 1
         some = await ask(served, "resync", "--resolve", "user1", "user2")
         assert some.out == "Looking for mailboxes again: 2 of 2. Done.\n"
-        assert [operation.kind for operation in served.desk.operations.all()] == ["reresolve", "resync", "resync"]
+        assert [operation.kind for operation in served.api_state.operations.all()] == ["reresolve", "resync", "resync"]
         refused = await command("resync", "--socket", str(served.read_only))
         assert refused.status == 77
         assert "read-only" in refused.err
@@ -171,7 +171,7 @@ async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
         first = json.loads(await process.stdout.readline())
         assert (first["event"], len(first["data"]["users"])) == ("snapshot", 12)
         shown = asyncio.gather(ask(served, "events"))
-        await eventually(lambda: served.desk.events.listeners == 2)
+        await eventually(lambda: served.api_state.events.listeners == 2)
         await served.clock.advance(3600)
         await served.settled()
     out, err = await process.communicate()

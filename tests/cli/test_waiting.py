@@ -107,7 +107,7 @@ async def test_a_resync_that_is_under_way_ends_when_exchange_does_not_work_any_m
         served.source.failures |= {f"{user.name}@corp.example": failure for user in USERS}
         async with served.session().post("/v1/resync") as response:
             operation = (await response.json())["id"]
-        await eventually(lambda: served.desk.operations.all()[0].state != "running")
+        await eventually(lambda: served.api_state.operations.all()[0].state != "running")
         ended = await served.get(f"/v1/operations/{operation}")
         assert (ended["state"], ended["trouble"]["type"]) == ("blocked", failure.slug)
         assert ended["ended"] is not None

@@ -6,7 +6,7 @@ import pytest
 from engine.api.schema import Trouble
 from engine.api.schema.settings import Setting, SettingProblem, Settings, SettingsChanged, Value
 from engine.documents.lines import Document
-from engine.documents.settings import help_document, settings_document, state_lines, what_became_of_it
+from engine.documents.settings import change_outcome, help_document, settings_document, state_lines
 from engine.documents.settings_draft import Draft, form, shown, typed, words_of, written
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -116,9 +116,9 @@ def test_what_became_of_a_change_is_said() -> None:
     changed = SettingsChanged(
         etag="", version=None, changes=(), live=("decisions",), restarted=("PBX link",), at_next_start=(), trouble=None
     )
-    assert what_became_of_it(changed) == "decisions: in force; PBX link: restarted"
+    assert change_outcome(changed) == "decisions: in force; PBX link: restarted"
     trouble = Trouble(type="t", title="It cannot run", detail="", remedy="Do it.", fault="settings", scope="service")
     broken = SettingsChanged(
         etag="", version=None, changes=(), live=(), restarted=(), at_next_start=(), trouble=trouble
     )
-    assert what_became_of_it(broken) == "Changed, with a problem: It cannot run. Do it."
+    assert change_outcome(broken) == "Changed, with a problem: It cannot run. Do it."

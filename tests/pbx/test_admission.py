@@ -294,7 +294,7 @@ async def test_nobody_is_left_waiting_by_a_door_that_closes(steps: int) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with open_port("127.0.0.1", 0) as port:
         async with asyncio.TaskGroup() as group:
-            door = group.create_task(
+            acceptor = group.create_task(
                 PbxAcceptor(never, tls, AdmissionLimiter(clock, KnownAddresses()), clock).run(port)
             )
             for _ in range(5):
@@ -302,7 +302,7 @@ async def test_nobody_is_left_waiting_by_a_door_that_closes(steps: int) -> None:
             visitor = socket.create_connection(port.getsockname())
             for _ in range(steps):
                 await asyncio.sleep(0)
-            door.cancel()
+            acceptor.cancel()
     reader, writer = await asyncio.open_connection(sock=visitor)
     assert await is_cut_off(reader)
     writer.close()

@@ -26,7 +26,7 @@ class Visitor:
     progress: int = 0
 
 
-def guests(*known: str) -> AdmissionLimiter[Visitor]:
+def limiter(*known: str) -> AdmissionLimiter[Visitor]:
     addresses = KnownAddresses()
     for address in known:
         addresses.add(address)
@@ -46,17 +46,17 @@ def enter_all(there: AdmissionLimiter[Visitor], visitors: list[Visitor]) -> list
 
 def test_from_one_address_the_oldest_makes_room() -> None:
     visitors = [Visitor("10.0.0.1") for _ in range(AT_ONCE_FROM_ONE_ADDRESS + 3)]
-    assert enter_all(guests(), visitors) == visitors[:3]
+    assert enter_all(limiter(), visitors) == visitors[:3]
 
 
 def test_whoever_has_come_further_stays() -> None:
     visitors = [Visitor("10.0.0.1", progress=2), *(Visitor("10.0.0.1") for _ in range(AT_ONCE_FROM_ONE_ADDRESS + 1))]
-    assert enter_all(guests(), visitors) == visitors[1:3]
+    assert enter_all(limiter(), visitors) == visitors[1:3]
 
 
 @pytest.mark.parametrize("address", ["10.9.9.9", "10.0.0.1"])
 def test_four_busy_addresses_keep_nobody_out(address: str) -> None:
-    there = guests()
+    there = limiter()
     enter_all(there, [Visitor(f"10.0.0.{host}") for _ in range(AT_ONCE_FROM_ONE_ADDRESS) for host in range(1, 5)])
     pbx = Visitor(address)
     [leaving] = enter_all(there, [pbx])
@@ -65,7 +65,7 @@ def test_four_busy_addresses_keep_nobody_out(address: str) -> None:
 
 
 def test_a_known_address_has_places_of_its_own() -> None:
-    there = guests("10.9.9.9")
+    there = limiter("10.9.9.9")
     strangers = [Visitor(f"10.0.{number}.1") for number in range(AT_ONCE)]
     assert enter_all(there, strangers) == []
     pbx = [Visitor("10.9.9.9") for _ in range(AT_ONCE_FROM_ONE_ADDRESS)]
@@ -75,7 +75,7 @@ def test_a_known_address_has_places_of_its_own() -> None:
 
 
 def test_whoever_logs_in_is_known_from_then_on_and_all_is_forgiven() -> None:
-    there = guests()
+    there = limiter()
     for _ in range(FAILURES_IN_A_ROW):
         there.failed("10.9.9.9")
     assert not there.admits("10.9.9.9")
@@ -87,7 +87,7 @@ def test_whoever_logs_in_is_known_from_then_on_and_all_is_forgiven() -> None:
 @unhurried
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2)), max_size=200))
 def test_however_they_come_there_are_never_too_many(arrivals: list[tuple[int, int]]) -> None:
-    there = guests("10.0.0.0")
+    there = limiter("10.0.0.0")
     present: list[Visitor] = []
     for host, progress in arrivals:
         visitor = Visitor(f"10.0.0.{host}", progress)
@@ -118,7 +118,7 @@ async def test_refused_log_ins_are_forgiven_one_by_one() -> None:
 
 
 def test_no_more_addresses_are_remembered_than_bounded() -> None:
-    there = guests()
+    there = limiter()
     for _ in range(FAILURES_IN_A_ROW):
         there.failed("the first")
     for number in range(ADDRESSES_REMEMBERED - 1):

@@ -189,7 +189,7 @@ def test_guids_are_the_same_however_their_letters_are_written() -> None:
     replication = started()
     seen, _ = replication.receive("ReplicateNextResult", row({**ANNA, "guid": "B01"}))
     assert seen == UserSeen(ANNA_AS_USER)
-    assert replication.told_as("b01") == "B01", "as the PBX writes it, it is told to the PBX"
+    assert replication.guid_as_sent("b01") == "B01", "as the PBX writes it, it is told to the PBX"
     assert replication.receive("ReplicateUpdate", row(ANNA)) == ()
     assert replication.receive("ReplicateDel", row({"guid": "b01"})) == (UserRemoved("b01"),)
 

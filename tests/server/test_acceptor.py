@@ -79,7 +79,7 @@ async def test_idle_connections_take_neither_others_place_nor_all_descriptors(tm
                 assert (await served.get("/v1/status"))["users"] == 3
             ours = len(os.listdir("/proc/self/fd")) - before - len(idle)
             assert ours < acceptor.MOST + 20
-            assert served.desk.counters.connections_cut >= len(idle) - acceptor.MOST
+            assert served.api_state.counters.connections_cut >= len(idle) - acceptor.MOST
         finally:
             for each in idle:
                 each.close()
@@ -94,7 +94,7 @@ async def test_who_asks_for_nothing_in_time_is_cut(tmp_path: Path) -> None:
         kept = caller(served.socket)
         kept.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
         await eventually(lambda: not is_cut(kept))
-        await eventually(lambda: served.desk.counters.connections_cut == 3)
+        await eventually(lambda: served.api_state.counters.connections_cut == 3)
         for each in (silent, half, kept):
             each.close()
 
@@ -120,7 +120,7 @@ async def test_a_connection_that_was_answered_on_is_kept_for_the_time_http_clien
 async def test_a_request_that_came_in_time_is_answered_though_the_loop_was_held_longer(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS, patience=StreamTimeouts(request=0.5)) as served:
         await served.settled()
-        before, made = served.desk.counters.connections_cut, caller(served.socket)
+        before, made = served.api_state.counters.connections_cut, caller(served.socket)
         await asyncio.sleep(0)
         await served.get("/v1")  # the connection is accepted by now: it came first
         made.sendall(b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -134,7 +134,7 @@ async def test_a_request_that_came_in_time_is_answered_though_the_loop_was_held_
                 return False
 
         await eventually(answered)
-        assert served.desk.counters.connections_cut == before
+        assert served.api_state.counters.connections_cut == before
         made.close()
 
 
@@ -144,7 +144,7 @@ async def test_who_listens_to_events_is_not_idle(tmp_path: Path) -> None:
             received = b""
             while received.count(b": still here") < 5:
                 received += await response.content.readany()
-        assert served.desk.counters.connections_cut == 0
+        assert served.api_state.counters.connections_cut == 0
 
 
 @pytest.mark.parametrize("request_", MALFORMED, ids=range(len(MALFORMED)))
@@ -180,7 +180,7 @@ async def test_no_descriptor_left_is_said_once_and_over_when_there_is_one(
     monkeypatch.setattr(socket.socket, "accept", no_more)
     async with served_engine(tmp_path, USERS) as served:
         assert (await served.get("/v1/status"))["users"] == 3
-        assert served.desk.counters.accepts_failed == 50
+        assert served.api_state.counters.accepts_failed == 50
     assert log.getvalue().count("Too many open files") <= 2  # of each socket one
 
 

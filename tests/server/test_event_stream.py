@@ -95,11 +95,11 @@ async def test_who_comes_back_gets_what_was_missed_and_no_snapshot(tmp_path: Pat
         await served.settled()
         async with listening(served, "?topics=audit") as reader:
             assert (await reader.next())[0] == "snapshot"
-            served.desk.audit.add(ENTRY)
+            served.api_state.audit.add(ENTRY)
             [first] = await collect(reader, "audit", 1)
             last_id = reader.last_id
         for _ in range(3):
-            served.desk.audit.add(ENTRY)
+            served.api_state.audit.add(ENTRY)
         async with listening(served, "?topics=audit", last_id) as reader:
             missed = [await reader.next() for _ in range(3)]
         assert [(name, data["number"] - first["number"]) for name, data in missed] == [
@@ -112,7 +112,7 @@ async def test_who_comes_back_gets_what_was_missed_and_no_snapshot(tmp_path: Pat
 @pytest.mark.parametrize("last_id", ["00000000-5", "nonsense", "-", "{boot}-99999999999", "{boot}-²", "{boot}--1"])
 async def test_an_id_that_is_not_known_gets_a_snapshot(tmp_path: Path, last_id: str) -> None:
     async with served_engine(tmp_path, USERS) as served:
-        known = last_id.format(boot=served.desk.events.boot)
+        known = last_id.format(boot=served.api_state.events.boot)
         async with listening(served, "?topics=status", known) as reader:
             assert (await reader.next())[0] == "snapshot"
 
@@ -124,7 +124,7 @@ async def test_a_silent_stream_says_that_it_is_still_there(tmp_path: Path) -> No
             await reader.next()
             for _ in range(2):
                 assert await reader.comment() == ": still here"
-            served.desk.audit.add(ENTRY)
+            served.api_state.audit.add(ENTRY)
             assert (await reader.next())[0] == "audit"
 
 
@@ -136,8 +136,8 @@ async def test_the_many_changes_of_one_user_are_one_event_and_the_ledger_has_the
             for hour in range(10, 12):
                 await served.clock.advance_to(NINE + timedelta(hours=hour - 9))
                 await served.settled()
-            await eventually(lambda: not served.desk.rows.has_news)
-            served.desk.audit.add(ENTRY)
+            await eventually(lambda: not served.api_state.rows.has_news)
+            served.api_state.audit.add(ENTRY)
             told: dict[str, list[Any]] = defaultdict(list)
             while "audit" not in told:
                 name, event = await reader.next()
@@ -155,7 +155,7 @@ async def test_stopping_with_open_streams_takes_under_a_second(tmp_path: Path) -
             deaf.append(connect_and_never_read(served.socket))
         sessions = [served.session(served.read_only) for _ in range(20)]
         responses = [await session.get("/v1/events") for session in sessions]
-        await eventually(lambda: served.desk.events.listeners == 40)
+        await eventually(lambda: served.api_state.events.listeners == 40)
         before = idle_seconds()
         served.sessions.clear()
     waited = idle_seconds() - before
@@ -180,8 +180,8 @@ async def test_a_listener_that_takes_nothing_is_cut_off(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(2000), patience=StreamTimeouts(stalled=0.2)) as served:
         await served.settled()
         deaf = connect_and_never_read(served.socket)
-        await eventually(lambda: served.desk.counters.listeners_cut_off == 1)
-        assert served.desk.events.listeners == 0
+        await eventually(lambda: served.api_state.counters.listeners_cut_off == 1)
+        assert served.api_state.events.listeners == 0
         assert "calendar_engine_event_listeners_cut_off_total 1" in await text(served, "/v1/metrics")
         deaf.close()
 
@@ -198,7 +198,7 @@ async def test_fifty_deaf_listeners_do_not_slow_the_engine(tmp_path: Path) -> No
         async with served_engine(directory, people(500)) as served:
             await served.settled()
             deaf = [connect_and_never_read(served.socket) for _ in range(listeners)]
-            await eventually(lambda: served.desk.events.listeners == listeners)
+            await eventually(lambda: served.api_state.events.listeners == listeners)
             busy, idle = time.process_time(), idle_seconds()
             await served.clock.advance_to(NINE + timedelta(hours=1))
             await served.settled()

@@ -18,7 +18,7 @@ async def test_a_user_who_is_gone_for_a_moment_has_a_history_afterwards(tmp_path
         before = (await served.get(path))["history"]
         assert before
         served.link.remove(USERS[0].guid)
-        await eventually(lambda: served.desk.engine.summary(USERS[0].guid) is None)
+        await eventually(lambda: served.api_state.engine.summary(USERS[0].guid) is None)
         served.link.tell(USERS[0])
         await served.settled()
         assert (await served.get(path))["history"][-len(before) :] == before

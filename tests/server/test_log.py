@@ -162,8 +162,8 @@ async def test_events_tell_how_many_ended_and_nothing_of_them_to_those_who_ask(t
             name, event = await reader.next()
         assert (name, event) == ("log", {"number": event["number"], "count": 1, "newest": 1, "capture": None})
         place = event["number"] - 1
-        assert b"event: log" in served.desk.events.after(place, {"log"})[0]
-        assert b"event: log" not in served.desk.events.after(place, {"status", "changes", "users"})[0]
+        assert b"event: log" in served.api_state.events.after(place, {"log"})[0]
+        assert b"event: log" not in served.api_state.events.after(place, {"status", "changes", "users"})[0]
 
 
 async def test_a_filter_that_is_being_typed(tmp_path: Path) -> None:

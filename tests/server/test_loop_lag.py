@@ -78,7 +78,7 @@ def test_the_loop_on_time_has_no_lag() -> None:
 async def test_status_and_metrics_tell_it(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(3)) as served:
         await served.settled()
-        lag, now = served.desk.loop_lag, asyncio.get_running_loop().time()
+        lag, now = served.api_state.loop_lag, asyncio.get_running_loop().time()
         for span in range(SPANS + 1):
             lag.note(now - (SPANS - span) * SPAN, 7.25)
         status = msgspec.convert(await served.get("/v1/status"), Status)

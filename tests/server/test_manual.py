@@ -56,7 +56,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             assert status == (28 if "/v1/events" in example else 0), (example, output)
             expected = ("",) if "-o /dev/null" in example else ("{", "# HELP", "id: ", "<", "curl ")
             assert output.startswith(expected), (example, output)
-        assert {entry.action for entry in served.desk.audit.entries()} == {
+        assert {entry.action for entry in served.api_state.audit.entries()} == {
             *("resync", "reresolve", "cancel", "change_settings", "confirm_settings", "roll_back_settings"),
             *("retry_log_ins", "probe", "begin_setup", "check_setup", "apply_setup"),
             *("set_secret", "rotate_secrets_key", "delete_secret", "log"),

@@ -26,7 +26,7 @@ async def test_metrics_and_nothing_else(tmp_path: Path) -> None:
     port = free_port()
     async with served_engine(tmp_path, people(3)) as served, asyncio.TaskGroup() as group:
         await served.settled()
-        serving = group.create_task(MetricsServer(served.desk, port, once).serve())
+        serving = group.create_task(MetricsServer(served.api_state, port, once).serve())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
 
             async def page() -> str:
@@ -48,7 +48,7 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         taken.listen()
         async with served_engine(tmp_path, people(1)) as served:
             with pytest.raises(MetricsPortUnusable):
-                await MetricsServer(served.desk, taken.getsockname()[1], once).serve()
+                await MetricsServer(served.api_state, taken.getsockname()[1], once).serve()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
 async def test_a_page_in_a_browser_reads_no_metrics(tmp_path: Path) -> None:
     port = free_port()
     async with served_engine(tmp_path, people(1)) as served, asyncio.TaskGroup() as group:
-        serving = group.create_task(MetricsServer(served.desk, port, once).serve())
+        serving = group.create_task(MetricsServer(served.api_state, port, once).serve())
         reader, writer = await eventually(functools.partial(connected, port))
         writer.write(f"GET /metrics HTTP/1.1\r\nHost: evil.example:{port}\r\nConnection: close\r\n\r\n".encode())
         answer = await reader.read()

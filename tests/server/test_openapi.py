@@ -24,7 +24,7 @@ async def test_every_route_is_in_the_document_and_the_other_way_round(tmp_path: 
     async with served_engine(tmp_path, people(1)) as served:
         document = await served.get("/v1/openapi.json")
         for may_change in (True, False):
-            application = make_application(served.desk, served.parts, StreamTimeouts(), may_change=may_change)
+            application = make_application(served.api_state, served.parts, StreamTimeouts(), may_change=may_change)
             routed = {
                 (route.method, route.resource.canonical) for route in application.router.routes() if route.resource
             }

@@ -58,7 +58,7 @@ async def test_the_read_only_socket_changes_nothing(tmp_path: Path) -> None:
                 assert (problem["status"], problem["type"]) == (403, "read-only"), (method, path)
                 assert "engine.socket_group" in problem["hint"]
         assert await state_of(served, every - changing - ONLY_ASKING) == before
-        assert (served.desk.operations.all(), served.desk.audit.entries()) == ((), ())
+        assert (served.api_state.operations.all(), served.api_state.audit.entries()) == ((), ())
 
 
 def real(path: str) -> str:
@@ -122,7 +122,7 @@ async def test_bodies_that_do_not_fit_name_the_field(tmp_path: Path, body: bytes
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
         problem = await ask(served, "POST", "/v1/resync", body)
-        assert served.desk.operations.all() == ()
+        assert served.api_state.operations.all() == ()
     assert problem["status"] in (400, 422)
     assert [field["pointer"] for field in problem["fields"]] == ([] if pointer is None else [pointer])
 
@@ -143,7 +143,7 @@ async def test_a_body_without_an_end_is_refused(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         async with served.session().post("/v1/resync", data=endless()) as response:
             assert response.status == 413
-        assert served.desk.operations.all() == ()
+        assert served.api_state.operations.all() == ()
 
 
 JSON_VALUES = st.recursive(st.none() | st.text() | st.integers() | st.floats(), st.lists)
@@ -205,7 +205,7 @@ async def test_who_takes_no_answer_is_cut_off(tmp_path: Path) -> None:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             deaf.connect(str(served.socket))
             deaf.sendall(b"GET /v1/users?per_page=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await eventually(lambda: served.desk.counters.answers_cut_off == 1)
+            await eventually(lambda: served.api_state.counters.answers_cut_off == 1)
             deaf.settimeout(PATIENCE)
             received = await asyncio.to_thread(_rest, deaf)
             assert received.startswith(b"HTTP/1.1 200")
@@ -224,7 +224,7 @@ async def test_whoever_hangs_up_in_the_middle_is_nothing_to_log(
                 caller.sendall(half)
                 await quiescence()
         await quiescence()
-        assert served.desk.operations.all() == ()
+        assert served.api_state.operations.all() == ()
     assert [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
 
 
@@ -241,7 +241,7 @@ async def test_a_mistake_of_ours_is_told_without_its_insides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with served_engine(tmp_path, USERS) as served:
-        monkeypatch.setattr(served.desk, "status", lambda: 1 // 0)
+        monkeypatch.setattr(served.api_state, "status", lambda: 1 // 0)
         problem = await ask(served, "GET", "/v1/status")
     assert (problem["status"], problem["type"]) == (500, "engine-mistake")
     assert "ZeroDivision" not in json.dumps(problem)

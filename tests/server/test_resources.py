@@ -54,7 +54,7 @@ async def test_a_presence_that_was_there_already_is_current_as_soon_as_the_pbx_s
     source = InstantSource()
     source.calendars["user0@corp.example"] = ()
     async with served_engine(tmp_path, people(1), source=source, asks=False) as served:
-        rows = served.desk.rows
+        rows = served.api_state.rows
         await eventually(lambda: rows.page(UsersQuestion()).users[0].state == "pending")
         served.link.gate.set()
         await served.settled()
@@ -180,7 +180,7 @@ async def test_resync_of_everybody_reads_all_calendars_anew(tmp_path: Path, sour
         async with served.session().post("/v1/resync") as response:
             assert response.status == 202
             location = response.headers["Location"]
-        await eventually(lambda: served.desk.operations.all()[0].state == "done")
+        await eventually(lambda: served.api_state.operations.all()[0].state == "done")
         operation = msgspec.convert(await served.get(location), Operation)
         audit = await served.get("/v1/audit")
     assert (operation.total, operation.done, operation.failed) == (30, 30, 1)
@@ -199,7 +199,7 @@ async def test_resync_of_a_user_who_is_being_read_reads_once_more(tmp_path: Path
             await eventually(lambda: bool(served.source.being_read))
         before = served.source.reads
         served.source.gate.set()
-        await eventually(lambda: all(each.state == "done" for each in served.desk.operations.all()))
+        await eventually(lambda: all(each.state == "done" for each in served.api_state.operations.all()))
         assert served.source.reads == before + 2
 
 
@@ -221,11 +221,11 @@ async def test_reresolve_looks_for_the_mailbox_again_and_resync_does_not(tmp_pat
         ]:
             async with served.session().post(path, json=body) as response:
                 assert response.status == 202
-            await eventually(lambda: served.desk.operations.all()[0].state == "done")
+            await eventually(lambda: served.api_state.operations.all()[0].state == "done")
             assert [await url_of(served, n) for n in range(3)] == [
                 served.source.url if n in moved else old for n in range(3)
             ]
-        assert [each.kind for each in served.desk.operations.all()] == ["reresolve"] * 3 + ["resync"]
+        assert [each.kind for each in served.api_state.operations.all()] == ["reresolve"] * 3 + ["resync"]
 
 
 async def test_a_mailbox_that_is_being_read_is_looked_for_afterwards(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ async def test_a_mailbox_that_is_being_read_is_looked_for_afterwards(tmp_path: P
         async with served.session().post("/v1/reresolve") as response:
             assert response.status == 202
         served.source.gate.set()
-        await eventually(lambda: served.desk.operations.all()[0].state == "done")
+        await eventually(lambda: served.api_state.operations.all()[0].state == "done")
         assert await url_of(served, 0) == served.source.url
 
 
@@ -283,8 +283,8 @@ async def test_whoever_leaves_meanwhile_counts_as_done(tmp_path: Path) -> None:
             assert response.status == 202
         served.link.remove(ANNA.guid)
         served.source.gate.set()
-        await eventually(lambda: served.desk.operations.all()[0].state == "done")
-        assert served.desk.operations.all()[0].done == 2
+        await eventually(lambda: served.api_state.operations.all()[0].state == "done")
+        assert served.api_state.operations.all()[0].done == 2
 
 
 async def test_metrics_name_nobody(tmp_path: Path, source: InstantSource) -> None:

@@ -35,9 +35,9 @@ def test_both_sockets_are_for_owner_and_group_whatever_the_umask(tmp_path: Path)
     path = tmp_path / "run" / "engine.sock"
     before = os.umask(0)
     try:
-        with open_sockets(path, None, {}) as doors:
-            assert doors.main == path
-            modes = [stat.S_IMODE(door.path.stat().st_mode) for door in doors.doors]
+        with open_sockets(path, None, {}) as sockets:
+            assert sockets.main == path
+            modes = [stat.S_IMODE(each.path.stat().st_mode) for each in sockets.sockets]
             assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     finally:
         assert os.umask(before) == 0
@@ -184,10 +184,10 @@ from engine.server.sockets import open_sockets
 for wanted, given in enumerate(map(int, sys.argv[1:]), start=3):
     os.dup2(given, wanted)
 environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(sys.argv) - 1)}
-with open_sockets(None, None, environment) as doors:
-    for door in doors.doors:
-        print(door.path.name, door.may_change, os.get_inheritable(door.listener.fileno()))
-    print(doors.main.name)
+with open_sockets(None, None, environment) as sockets:
+    for each in sockets.sockets:
+        print(each.path.name, each.may_change, os.get_inheritable(each.listener.fileno()))
+    print(sockets.main.name)
 """
 
 
@@ -220,5 +220,5 @@ def test_sockets_from_systemd_that_cannot_be_served(tmp_path: Path) -> None:
 
 
 def test_sockets_meant_for_another_process_are_not_taken(tmp_path: Path) -> None:
-    with open_sockets(tmp_path / "engine.sock", None, {"LISTEN_PID": "1", "LISTEN_FDS": "2"}) as doors:
-        assert doors.main == tmp_path / "engine.sock"
+    with open_sockets(tmp_path / "engine.sock", None, {"LISTEN_PID": "1", "LISTEN_FDS": "2"}) as sockets:
+        assert sockets.main == tmp_path / "engine.sock"

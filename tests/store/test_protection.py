@@ -116,8 +116,8 @@ def settings(tmp_path: Path) -> Path:
 
 def sources(settings: Path, state: Path, secrets: Path | None = None) -> SecretSources:
     given = {"CALENDAR_ENGINE_EXCHANGE_PASSWORD": "a", "CALENDAR_ENGINE_PBX_PASSWORD": "b"}
-    vault = SecretStore(state, None)
-    return SecretSources({} if secrets else given, secrets, vault, lambda: NOW, settings_file=settings)
+    secret_store = SecretStore(state, None)
+    return SecretSources({} if secrets else given, secrets, secret_store, lambda: NOW, settings_file=settings)
 
 
 @pytest.mark.parametrize("what", ["directory", "parent", "file"])

@@ -32,12 +32,12 @@ def state(tmp_path: Path) -> Path:
     return path
 
 
-def store(vault: SecretStore, value: str) -> None:
-    vault.store({NAME: StoredSecret(Secret(value), NOW)})
+def store(secret_store: SecretStore, value: str) -> None:
+    secret_store.store({NAME: StoredSecret(Secret(value), NOW)})
 
 
-def value(vault: SecretStore) -> str:
-    return vault.load()[NAME].value.reveal()
+def value(secret_store: SecretStore) -> str:
+    return secret_store.load()[NAME].value.reveal()
 
 
 def content(state: Path) -> dict[str, bytes]:
@@ -58,11 +58,11 @@ def test_a_secret_comes_back_and_is_not_readable_on_disk(state: Path) -> None:
 
 
 def test_another_key_takes_the_place_of_the_old_one(state: Path) -> None:
-    vault = SecretStore(state, None)
-    store(vault, "secret")
+    secret_store = SecretStore(state, None)
+    store(secret_store, "secret")
     before = content(state)
-    vault.rotate_key()
-    assert value(vault) == "secret"
+    secret_store.rotate_key()
+    assert value(secret_store) == "secret"
     after = content(state)
     assert before.keys() == after.keys()
     assert all(before[name] != after[name] for name in before)
@@ -96,47 +96,47 @@ def test_a_change_of_the_key_may_be_interrupted_at_every_step(
 def test_the_key_of_systemd_is_used_and_none_is_made(state: Path, tmp_path: Path) -> None:
     old, new = Fernet.generate_key(), Fernet.generate_key()
     (tmp_path / CREDENTIAL).write_bytes(old)
-    vault = SecretStore(state, tmp_path)
-    store(vault, "secret")
+    secret_store = SecretStore(state, tmp_path)
+    store(secret_store, "secret")
     assert list(content(state)) == ["secrets.enc"]
     (tmp_path / CREDENTIAL).write_bytes(new + b"\n" + old + b"\n")
-    assert value(vault) == "secret"
-    vault.rotate_key()
+    assert value(secret_store) == "secret"
+    secret_store.rotate_key()
     (tmp_path / CREDENTIAL).write_bytes(new)
-    assert value(vault) == "secret"
+    assert value(secret_store) == "secret"
 
 
 def test_a_wrong_key_is_named_and_overwrites_nothing(state: Path) -> None:
-    vault = SecretStore(state, None)
-    store(vault, "secret")
+    secret_store = SecretStore(state, None)
+    store(secret_store, "secret")
     key = (state / "secrets.key").read_bytes()
     (state / "secrets.key").write_bytes(Fernet.generate_key())
     before = content(state)
-    for attempt in (vault.load, vault.rotate_key, lambda: store_more(vault)):
+    for attempt in (secret_store.load, secret_store.rotate_key, lambda: store_more(secret_store)):
         with pytest.raises(SecretsKeyWrong):
             attempt()
     assert content(state) == before
     (state / "secrets.key").write_bytes(key)
-    assert value(vault) == "secret"
+    assert value(secret_store) == "secret"
 
 
-def store_more(vault: SecretStore) -> None:
+def store_more(secret_store: SecretStore) -> None:
     """As every writer does: what is there stays."""
-    vault.store({**vault.load(), "exchange.password": StoredSecret(Secret("x"), NOW)})
+    secret_store.store({**secret_store.load(), "exchange.password": StoredSecret(Secret("x"), NOW)})
 
 
 @pytest.mark.parametrize("content_of_key", [None, b"", b"no key\n"])
 def test_a_key_that_is_lost_or_none_is_named(state: Path, content_of_key: bytes | None) -> None:
-    vault = SecretStore(state, None)
-    store(vault, "secret")
+    secret_store = SecretStore(state, None)
+    store(secret_store, "secret")
     (state / "secrets.key").unlink()
     if content_of_key is not None:
         (state / "secrets.key").write_bytes(content_of_key)
     before = content(state)
     with pytest.raises(SecretsKeyUnusable):
-        vault.load()
+        secret_store.load()
     with pytest.raises(SecretsKeyUnusable):
-        store(vault, "other")
+        store(secret_store, "other")
     assert content(state) == before
 
 
@@ -147,13 +147,13 @@ def test_damage_is_named_or_has_changed_nothing(
 ) -> None:
     """The last letters of a token in base64 hold bits that stand for nothing."""
     state = tmp_path_factory.mktemp("state")
-    vault = SecretStore(state, None)
-    store(vault, "secret")
+    secret_store = SecretStore(state, None)
+    store(secret_store, "secret")
     data = bytearray((state / "secrets.enc").read_bytes())
     data[position % len(data)] ^= flipped
     (state / "secrets.enc").write_bytes(data)
     try:
-        found = vault.load()
+        found = secret_store.load()
     except (StoredSecretsDamaged, SecretsKeyWrong):
         return
     assert [each.value.reveal() for each in found.values()] == ["secret"]
@@ -162,14 +162,14 @@ def test_damage_is_named_or_has_changed_nothing(
 
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o701])
 def test_a_state_directory_that_others_can_look_into_is_refused(state: Path, mode: int) -> None:
-    vault = SecretStore(state, None)
-    store(vault, "secret")
+    secret_store = SecretStore(state, None)
+    store(secret_store, "secret")
     state.chmod(mode)
     before = content(state)
     with pytest.raises(StateDirectoryExposed, match=f"{mode:04o}"):
-        vault.load()
+        secret_store.load()
     with pytest.raises(StateDirectoryExposed):
-        store(vault, "other")
+        store(secret_store, "other")
     assert content(state) == before
 
 

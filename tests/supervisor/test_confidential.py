@@ -9,7 +9,7 @@ import pytest
 from engine.api.paths import read_only_twin
 from engine.checks.check import CheckRun, CheckStep, StepLog
 from engine.exchange.errors import MailboxNotFound
-from engine.server.convert import rung_account
+from engine.server.convert import check_step
 from engine.simulator.company import Company
 from tests.supervisor.test_trying import over
 from tests.support.api import InstantSource, people, served_engine
@@ -54,13 +54,13 @@ async def test_what_a_probe_saw(company: Company, clock: ManualClock, tmp_path: 
 
 
 async def test_what_is_the_matter_with_whom_is_evidence(clock: ManualClock) -> None:
-    async def step(footing: StepLog) -> None:
-        footing.add_troubles([("Anna", TROUBLE)])
+    async def step(step_log: StepLog) -> None:
+        step_log.add_troubles([("Anna", TROUBLE)])
         raise TROUBLE
 
-    rungs: list[CheckStep] = []
-    await CheckRun(["mailboxes"], rungs.append, clock).run("mailboxes", step)
-    in_full, seen = rung_account(rungs[0], in_full=True), rung_account(rungs[0], in_full=False)
+    steps: list[CheckStep] = []
+    await CheckRun(["mailboxes"], steps.append, clock).run("mailboxes", step)
+    in_full, seen = check_step(steps[0], in_full=True), check_step(steps[0], in_full=False)
     assert seen.evidence == ("Anna: No mailbox was found for this user: none is proved to own it",)
     assert in_full.evidence == (*seen.evidence, f"Anna: offered: {ELSE}")
     assert ELSE not in str(seen)

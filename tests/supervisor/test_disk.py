@@ -80,14 +80,14 @@ async def test_presences_go_on_from_memory_and_are_written_down_later(
             await served.settled()
             changed = shown(company, ANNA)
             assert changed != Presence("busy", "")
-            await eventually(lambda: served.service.seat.status().store is not None)
+            await eventually(lambda: served.service.current.status().store is not None)
             assert NOT_KEPT in await served.concerns()
             status, problem = await served.ask(
                 "PATCH", "/v1/settings", {"changes": {"presence.language": "de"}}, If_Match="*"
             )
             assert (status, problem["type"]) == (507, "disk-unusable")
             assert (await served.get("/v1/status"))["state"] == "running"
-        await eventually(lambda: served.service.seat.status().store is None)
+        await eventually(lambda: served.service.current.status().store is None)
         assert NOT_KEPT not in await served.concerns()
     written = len(company.pbx.ledger.writes)
     async with running_service(company, clock, tmp_path, None) as served:
@@ -110,8 +110,8 @@ async def test_what_could_not_be_written_down_is_cleared_at_the_end_and_nothing_
             assert any(after[guid] != CLEARED for guid in lost)
             kept = {guid for guid in before if before[guid] == after[guid] != CLEARED}
             assert kept
-            assert served.service.seat.engine is not None
-            await served.service.seat.engine.leave()
+            assert served.service.current.engine is not None
+            await served.service.current.engine.leave()
     assert {guid for guid in lost if company.pbx.calendar_presence(guid) != CLEARED} == set()
     assert {guid for guid in kept if company.pbx.calendar_presence(guid) != after[guid]} == set()
 
@@ -190,7 +190,7 @@ async def test_a_state_directory_that_is_removed_is_made_again_with_all_that_is_
         await clock.advance(3600)
         await served.settled()
         await eventually(lambda: (tmp_path / "state" / "engine.db").exists())
-        await eventually(lambda: served.service.seat.status().store is None)
+        await eventually(lambda: served.service.current.status().store is None)
         now_shown = all_shown(company)
     database = Database(tmp_path / "state")
     await database.open()

@@ -71,7 +71,7 @@ async def test_a_change_that_nobody_confirms_is_rolled_back(
         assert "change-not-confirmed" not in await served.concerns()
         newest = (await served.get("/v1/settings"))["version"]
         assert (newest["action"], newest["actor"]) == ("rollback to 1", None)
-        await eventually(lambda: len(served.desk.audit.entries()) == 2)
+        await eventually(lambda: len(served.api_state.audit.entries()) == 2)
         written_down = (await served.get("/v1/audit"))["entries"]
         assert [(each["action"], each["subject"]) for each in written_down] == [
             ("roll_back_settings", "presence.language"),
@@ -114,7 +114,7 @@ async def test_a_change_is_rolled_back_even_after_a_restart(
     await clock.advance(300)
     async with running_service(company, clock, tmp_path, None) as served:
         await eventually(lambda: '"de"' not in served.file.read_text())
-        await eventually(lambda: len(served.desk.audit.entries()) == 2)
+        await eventually(lambda: len(served.api_state.audit.entries()) == 2)
         actions = [entry["action"] for entry in (await served.get("/v1/audit"))["entries"]]
         assert actions == ["roll_back_settings", "change_settings"]
 

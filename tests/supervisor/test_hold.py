@@ -138,7 +138,7 @@ async def test_an_edit_made_while_the_engine_was_stopped_is_held_and_taken_back(
         assert shown(company) == before
         served.file.write_text(text)
         served.service.look_soon()
-        await eventually(lambda: served.service.seat.status().held is None)
+        await eventually(lambda: served.service.current.status().held is None)
         await served.settled()
         assert shown(company) == before
 
@@ -148,9 +148,9 @@ async def test_a_change_that_begins_another_engine_is_held(
 ) -> None:
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
-        before, engine = shown(company), served.service.seat.engine
+        before, engine = shown(company), served.service.current.engine
         await served.change(EVERYBODY_IS_FREE | {"exchange.connections": 3})
-        await eventually(lambda: served.service.seat.engine not in (None, engine))
+        await eventually(lambda: served.service.current.engine not in (None, engine))
         assert await held(served) is not None
         assert shown(company) == before
 
@@ -178,7 +178,7 @@ async def test_a_pbx_that_has_lost_its_users_clears_nobody(
             company.pbx.delete_user(person.guid)
         if at_once:
             await company.pbx.start()
-        await eventually(lambda: served.service.seat.status().held is not None)
+        await eventually(lambda: served.service.current.status().held is not None)
         found = await held(served)
         assert found is not None
         assert found["users"] == found["of_users"] > 20
@@ -208,14 +208,14 @@ async def test_a_pbx_that_has_lost_what_users_are_chosen_by_clears_nobody(
             company.pbx.update_user(replace(user, groups=(), node="root", config=""))
         if at_once:
             await company.pbx.start()
-        await eventually(lambda: served.service.seat.status().held is not None)
+        await eventually(lambda: served.service.current.status().held is not None)
         found = await held(served)
         assert found is not None
         assert found["users"] == found["of_users"] > 20
         assert shown(company) == before
         for user in users:
             company.pbx.update_user(user)
-        await eventually(lambda: served.service.seat.status().held is None)
+        await eventually(lambda: served.service.current.status().held is None)
         await served.settled()
         assert shown(company) == before
 

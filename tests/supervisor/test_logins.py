@@ -69,7 +69,7 @@ async def test_another_password_is_tried_at_once(company: Company, clock: Manual
         await eventually(lambda: "paused until" in str(troubles(served)))
         await served.ask("PUT", "/v1/secrets/exchange.password", {"value": "the new one"})
         await served.settled()
-        await eventually(lambda: served.service.seat.status().exchange.works)
+        await eventually(lambda: served.service.current.status().exchange.works)
         await served.ask("PUT", "/v1/secrets/exchange.password", {"value": EXCHANGE_PASSWORD.reveal()})
         await eventually(lambda: "paused until" in str(troubles(served)))
     assert company.exchange.log_ins[Seen.REFUSED] == 4, "two for each of two wrong ones"
@@ -93,5 +93,5 @@ async def test_the_password_of_the_app_object_is_spared_as_well(
 
 
 def troubles(served: ServedService) -> list[Any]:
-    status = served.service.seat.status()
+    status = served.service.current.status()
     return [each.failure for each in (status.pbx, status.exchange) if each.failure is not None]

@@ -170,9 +170,9 @@ async def test_an_observer_that_fails_keeps_nothing_from_the_others(
         raise RuntimeError("no room")
 
     async with running(tmp_path) as place:
-        seat: CurrentEngine = place.site.service.seat
-        seat.observe(clumsy)
-        seat.observe(heard.append)
+        current: CurrentEngine = place.site.service.current
+        current.observe(clumsy)
+        current.observe(heard.append)
         await place.everything_works()
         await place.site.service.change({"pbx.host": "pbx.corp.example"}, "*", SOMEBODY)
         await place.everything_works()

@@ -38,7 +38,7 @@ async def check(served: ServedService, step: str) -> Any:
 
 
 def failed(step: Any) -> list[str]:
-    return [rung["trouble"]["type"] for rung in step["rungs"] if rung["outcome"] == "failed"]
+    return [result["trouble"]["type"] for result in step["rungs"] if result["outcome"] == "failed"]
 
 
 def works(step: Any) -> bool:
@@ -250,9 +250,9 @@ async def test_the_outcome_for_a_script(company: Company, clock: ManualClock, tm
         failed = json.loads(broken.out)
         assert failed["state"] == "failed"
         assert [(each["name"], each["passed"]) for each in failed["steps"]] == [("pbx", False)]
-        [rung] = [each for each in failed["steps"][0]["rungs"] if each["outcome"] == "failed"]
-        assert rung["name"] == "log-in"
-        assert rung["remedy"]
+        [result] = [each for each in failed["steps"][0]["rungs"] if each["outcome"] == "failed"]
+        assert result["name"] == "log-in"
+        assert result["remedy"]
         tried = await run(served, *given, "--check-only", **ENVIRONMENT)
         assert (tried.status, tried.err.splitlines()[-1]) == (0, "Everything works. Nothing was changed."), tried.err
         works = json.loads(tried.out)

@@ -47,17 +47,17 @@ async def test_a_probe_tries_other_settings_and_changes_nothing(
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
         probe = msgspec.convert(await served.get(await over(served, "/v1/probes/pbx", {})), Probe)
-        assert [rung.outcome for rung in probe.rungs] == ["ok"] * len(probe.names)
+        assert [result.outcome for result in probe.rungs] == ["ok"] * len(probe.names)
         assert (probe.operation.total, probe.operation.done, probe.operation.failed) == (9, 9, 0)
         wrong = {"settings": {"pbx.app": "missing"}, "secrets": {"pbx.password": "x"}}
         probe = msgspec.convert(await served.get(await over(served, "/v1/probes/pbx", wrong)), Probe)
-        [broken] = [rung for rung in probe.rungs if rung.outcome == "failed"]
+        [broken] = [result for result in probe.rungs if result.outcome == "failed"]
         assert broken.trouble is not None
         assert (broken.name, broken.trouble.type) == ("log-in", "pbx-login-refused")
         for user in (ANNA, "anna.mueller", ""):
             path = await over(served, "/v1/probes/exchange", {"user": user})
             probe = msgspec.convert(await served.get(path), Probe)
-            assert {rung.outcome for rung in probe.rungs} == {"ok", "skipped"}
+            assert {result.outcome for result in probe.rungs} == {"ok", "skipped"}
         status, problem = await served.ask("POST", "/v1/probes/pbx", {"settings": {"pbx.port": "x"}})
         assert (status, problem["fields"][0]["pointer"]) == (422, "/settings/pbx.port")
         assert await served.value("pbx.app") == "calendar"
@@ -70,14 +70,14 @@ async def test_a_user_to_probe_for_is_found_by_name_without_a_decision_for_every
     """It took a millisecond of each user: seconds in which the loop did nothing else."""
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
-        asked, seat = list[str](), served.service.seat
-        account = seat.details
+        asked, current = list[str](), served.service.current
+        account = current.details
 
         def counted(guid: str, now: datetime) -> UserDetails | None:
             asked.append(guid)
             return account(guid, now)
 
-        monkeypatch.setattr(seat, "details", counted)
+        monkeypatch.setattr(current, "details", counted)
         last = company.world.people[-1]
         await over(served, "/v1/probes/exchange", {"user": last.name.upper()})
         assert asked == [last.guid]

@@ -141,7 +141,7 @@ def people(number: int) -> list[User]:
 @dataclass
 class ServedEngine:
     engine: Engine
-    desk: ApiState
+    api_state: ApiState
     source: InstantSource
     link: InstantLink
     clock: ManualClock
@@ -232,17 +232,17 @@ async def served_engine(
     file, socket = directory / "settings.toml", directory / "engine.sock"
     file.parent.mkdir(exist_ok=True)
     file.write_text(settings)
-    async with open_installation(file, None, given, clock, directory / "state") as premises:
-        store = AcknowledgedPresences(premises.database)
+    async with open_installation(file, None, given, clock, directory / "state") as installation:
+        store = AcknowledgedPresences(installation.database)
         site = await build_daemon(
-            premises,
+            installation,
             lambda settings, _: workshop.assemble(settings, store),
             make_check_factory(clock, SteadyClock()),
             clock=clock,
             network_clock=SteadyClock(),
         )
         engine, link = workshop.engines[0], workshop.links[0]
-        served = ServedEngine(engine, site.desk, source, link, clock, socket, site.parts, premises.exchanges)
+        served = ServedEngine(engine, site.api_state, source, link, clock, socket, site.parts, installation.debug_log)
         async with serving(site, socket, patience):
             await eventually(lambda: link.has_told_users)
             try:

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.daemon.daemon import Daemon, Environment, open_daemon
+from engine.daemon.daemon import Daemon, Dependencies, open_daemon
 from engine.daemon.log_handler import LogHandler
 from engine.debuglog.entry import EntryRow
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.faults import ErrorCode, RedirectAddress, RedirectUrl, Reply, redirect
 from engine.simulator.world import CalendarItem, Correspondent, Person, World
-from engine.simulator.world.world import ZoneTold
+from engine.simulator.world.world import StatedZone
 from engine.store.secrets import ENVIRONMENT
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
@@ -91,7 +91,7 @@ def hostile_item(world: World, at: str = "09:00-10:00") -> CalendarItem:
         subject=HALF,
         location=NAME,
         organizer=Correspondent(NAME, f"boss{HOSTILE}@corp.example"),
-        zone_told=ZoneTold(NAME, NAME, "Europe/Berlin"),
+        stated_zone=StatedZone(NAME, NAME, "Europe/Berlin"),
     )
 
 
@@ -131,16 +131,16 @@ class HostileSite:
 
     async def settled(self) -> None:
         """Wait until every calendar was read, or has a problem."""
-        seat = self.site.service.seat
-        await eventually(lambda: seat.engine is not None)
-        assert seat.engine is not None
+        current = self.site.service.current
+        await eventually(lambda: current.engine is not None)
+        assert current.engine is not None
         async with asyncio.timeout(PATIENCE):
-            await seat.engine.settled()
+            await current.engine.settled()
         await self._written_down()
 
     async def _written_down(self) -> None:
         """Wait until the debug log has written everything."""
-        capture, rows = self.site.premises.exchanges.capture, list[EntryRow]()
+        capture, rows = self.site.installation.debug_log.capture, list[EntryRow]()
         capture.observe(rows.extend)
         capture.take(traced(failure=NAME))
         await eventually(lambda: any(row.failure == NAME for row in rows))
@@ -184,14 +184,14 @@ async def hostile_site(directory: Path, *, dry_run: bool = False) -> AsyncIterat
                     engine={"dry_run": dry_run},
                 )
             )
-            around = Environment(
+            dependencies = Dependencies(
                 environment={ENVIRONMENT[name]: secret.reveal() for name, secret in secrets.items()},
                 clock=clock,
                 network_clock=pauses_pass_quickly(),
                 resolver=RoutedResolver(company.exchange.routes),
             )
             try:
-                async with open_daemon(file, None, around, directory / "state") as site, serving(site, socket):
+                async with open_daemon(file, None, dependencies, directory / "state") as site, serving(site, socket):
                     hostile = HostileSite(company, site, clock, socket, stream, records)
                     await hostile.settled()
                     yield hostile

@@ -86,14 +86,14 @@ class Place:
         async def work(progress: Callable[[int, int], None]) -> None:
             progress(1, 0)
 
-        operations = self.site.desk.operations
+        operations = self.site.api_state.operations
         key = operations.start_job("probe", 1, work, OPERATOR).id
         return lambda: any(each.id == key and each.state == "done" for each in operations.all())
 
     async def everything_works(self) -> None:
         """Check that everything works: presences, the API on both sockets, metrics, operations, and the settings
         file."""
-        await eventually(lambda: self.site.service.seat.engine in self.workshop.engines[-1:])
+        await eventually(lambda: self.site.service.current.engine in self.workshop.engines[-1:])
         await eventually(lambda: self.link.has_told_users)
         newcomer = next(self.newcomers)
         self.link.tell(newcomer)
@@ -114,10 +114,10 @@ async def running(tmp_path: Path, make: Callable[[ManualClock], Workshop] | None
     file, socket = tmp_path / "settings.toml", tmp_path / "engine.sock"
     file.write_text(f'[engine]\nsocket = "{socket}"\nmetrics_port = {port}\n{SETTINGS}\nlanguage = "en"\n')
     given = {ENVIRONMENT[f"{side}.password"]: password for side, password in PASSWORDS.items()}
-    async with open_installation(file, None, given, clock, tmp_path / "state") as premises:
-        store = AcknowledgedPresences(premises.database)
+    async with open_installation(file, None, given, clock, tmp_path / "state") as installation:
+        store = AcknowledgedPresences(installation.database)
         site = await build_daemon(
-            premises,
+            installation,
             lambda settings, _: workshop.assemble(settings, store),
             make_check_factory(clock, SteadyClock()),
             clock=clock,

@@ -33,7 +33,7 @@ from tests.support.site import collect_cancelled_handshakes
 @dataclass
 class ServedService:
     service: Supervisor
-    desk: ApiState
+    api_state: ApiState
     company: Company
     clock: ManualClock
     database: Database
@@ -74,10 +74,10 @@ class ServedService:
 
     async def settled(self) -> None:
         """Wait until an engine runs and the PBX shows the right presences."""
-        await eventually(lambda: self.service.seat.engine is not None)
-        assert self.service.seat.engine is not None
+        await eventually(lambda: self.service.current.engine is not None)
+        assert self.service.current.engine is not None
         async with asyncio.timeout(PATIENCE):
-            await self.service.seat.engine.settled()
+            await self.service.current.engine.settled()
 
 
 def changes_of(text: str) -> dict[str, Any]:
@@ -103,11 +103,11 @@ async def running_service(
     network_clock = pauses_pass_quickly()
     resolver = RoutedResolver(company.exchange.routes)
     try:
-        async with open_installation(file, None, environment or {}, clock, directory / "state") as premises:
+        async with open_installation(file, None, environment or {}, clock, directory / "state") as installation:
             if with_secrets and environment is None:
-                await premises.sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
-            store = AcknowledgedPresences(premises.database)
-            log_ins = LogIns(network_clock, LogInHistory(premises.database))
+                await installation.sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
+            store = AcknowledgedPresences(installation.database)
+            log_ins = LogIns(network_clock, LogInHistory(installation.database))
 
             def make(settings: SiteSettings, secrets: Secrets) -> Engine:
                 return assemble(
@@ -121,12 +121,12 @@ async def running_service(
                     log_ins=log_ins,
                 )
 
-            workbench = make_check_factory(clock, SteadyClock(), resolver, log_ins)
+            check_factory = make_check_factory(clock, SteadyClock(), resolver, log_ins)
             site = await build_daemon(
-                premises, make, workbench, clock=clock, network_clock=network_clock, log_ins=log_ins
+                installation, make, check_factory, clock=clock, network_clock=network_clock, log_ins=log_ins
             )
             served = ServedService(
-                site.service, site.desk, company, clock, premises.database, file, directory / "engine.sock"
+                site.service, site.api_state, company, clock, installation.database, file, directory / "engine.sock"
             )
             async with serving(site, served.socket):
                 try:

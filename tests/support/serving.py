@@ -19,14 +19,16 @@ async def once(_: str, run: Callable[[], Awaitable[None]]) -> None:
 @asynccontextmanager
 async def serving(site: Daemon, socket: Path, patience: StreamTimeouts | None = None) -> AsyncIterator[None]:
     """Context manager that serves `site` at `socket`."""
-    exchanges = site.premises.exchanges
+    exchanges = site.installation.debug_log
     async with exchanges.opened():
-        with open_sockets(socket, None, {}) as doors:
+        with open_sockets(socket, None, {}) as sockets:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(site.service.run()),
                     group.create_task(site.service.keep("the debug log", exchanges.capture.run)),
-                    group.create_task(ApiServer(site.desk, doors, site.service.keep, patience, site.parts).serve()),
+                    group.create_task(
+                        ApiServer(site.api_state, sockets, site.service.keep, patience, site.parts).serve()
+                    ),
                 ]
                 try:
                     yield

@@ -47,7 +47,7 @@ class Site:
     engine: Engine
     clock: ManualClock
     settings: SiteSettings
-    happenings: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     async def settled(self) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -55,9 +55,7 @@ class Site:
 
     async def happens(self, kind: type[T], where: Callable[[T], bool] = lambda _: True) -> T:
         """Wait for an event, including earlier ones."""
-        return (await eventually(lambda: [each for each in self.happenings if isinstance(each, kind) and where(each)]))[
-            0
-        ]
+        return (await eventually(lambda: [each for each in self.events if isinstance(each, kind) and where(each)]))[0]
 
     async def pass_time(self, minutes: float) -> None:
         await self.clock.advance(minutes * 60)
@@ -94,7 +92,7 @@ async def running_engine(
     Pauses of seconds between attempts pass quickly, unless a `network_clock` is given.
     """
     settings = read_settings(company.settings(**tables), default_zone=company.world.zone)
-    happenings: list[Event] = []
+    events: list[Event] = []
     database = Database(directory / "state")
     await database.open()
     try:
@@ -104,11 +102,11 @@ async def running_engine(
             AcknowledgedPresences(database),
             clock=clock,
             network_clock=network_clock or pauses_pass_quickly(),
-            observe=happenings.append,
+            observe=events.append,
             resolver=RoutedResolver(company.exchange.routes),
         )
         async with tasks_of(engine):
-            yield Site(company, engine, clock, settings, happenings)
+            yield Site(company, engine, clock, settings, events)
     finally:
         await database.close()
         collect_cancelled_handshakes()

@@ -92,10 +92,10 @@ async def terminal(
 async def served_site(world: World, directory: Path, clock: ManualClock) -> AsyncIterator[tuple[Site, Path]]:
     """Context manager of a whole site with simulators, and the socket of its API."""
     async with running_site(world, directory, clock, presence={"show_subject": True}) as site:
-        with open_sockets(directory / "engine.sock", None, {}) as doors:
+        with open_sockets(directory / "engine.sock", None, {}) as sockets:
             async with asyncio.TaskGroup() as group:
-                serving = group.create_task(ApiServer(ApiState(site.engine, clock), doors, once).serve())
+                serving = group.create_task(ApiServer(ApiState(site.engine, clock), sockets, once).serve())
                 try:
-                    yield site, doors.main
+                    yield site, sockets.main
                 finally:
                     serving.cancel()

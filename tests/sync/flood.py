@@ -72,14 +72,14 @@ async def flood(users: int, per_second: float, speed: float, directory: Path) ->
         guids = [user.guid for user in everybody]
         async with running_writer(
             counting, guids, directory, clock, per_second=per_second, in_flight=IN_FLIGHT
-        ) as desk:
-            desk.writer.link_is_up()
+        ) as harness:
+            harness.writer.link_is_up()
             tracemalloc.start()
             for change in range(4):
                 for guid in guids:
-                    desk.desire(guid, Presence("busy", f"change {change}"))
+                    harness.desire(guid, Presence("busy", f"change {change}"))
                 await asyncio.sleep(0.25 / speed)
-            await eventually(desk.writer.is_idle)
+            await eventually(harness.writer.is_idle)
             grown_by = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
     newest = Presence("busy", "change 3")

@@ -56,7 +56,7 @@ class Cloud:
             "user": "ignored@corp.example",
         }
         settings = read_settings(self.company.settings(exchange=exchange), default_zone=self.company.world.zone)
-        happenings: list[Event] = []
+        events: list[Event] = []
         database = Database(self.directory / "state")
         await database.open()
         try:
@@ -66,11 +66,11 @@ class Cloud:
                 AcknowledgedPresences(database),
                 clock=self.clock,
                 network_clock=network_clock or pauses_pass_quickly(),
-                observe=happenings.append,
+                observe=events.append,
                 resolver=RoutedResolver(self.company.exchange.routes),
             )
             async with tasks_of(engine):
-                yield Site(self.company, engine, self.clock, settings, happenings)
+                yield Site(self.company, engine, self.clock, settings, events)
         finally:
             await database.close()
             collect_cancelled_handshakes()
@@ -145,15 +145,15 @@ async def test_revoked_tokens_are_replaced_by_one_and_nobody_notices(cloud: Clou
         refused = [(each.operation, each.mailbox) for each in cloud.company.exchange.ledger.records(status=401)]
         assert len(refused) == len(set(refused)) <= site.settings.exchange.connections, refused
         assert cloud.company.exchange.log_ins[Seen.REFUSED] == len(refused)
-        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
+        assert [each for each in site.events if isinstance(each, ConnectionLost)] == []
 
 
 async def test_a_token_that_is_refused_for_good_is_no_storm(cloud: Cloud) -> None:
     cloud.company.exchange.faults.add(Unauthorized())
     network_clock = ManualClock()
     async with cloud.engine(network_clock) as site:
-        happening = await trouble(site, TokenRefused)
-        assert "full_access_as_app" in happening.failure.remedy
+        event = await trouble(site, TokenRefused)
+        assert "full_access_as_app" in event.failure.remedy
         for _ in range(10):
             await network_clock.advance(60)
         assert len(cloud.company.exchange.ledger.records()) <= 4
@@ -163,9 +163,9 @@ async def test_a_token_that_is_refused_for_good_is_no_storm(cloud: Cloud) -> Non
 async def test_a_wrong_secret_is_tried_once_in_15_minutes(cloud: Cloud) -> None:
     network_clock = ManualClock()
     async with cloud.engine(network_clock, secret="wrong") as site:
-        happening = await trouble(site, ClientSecretRefused)
-        assert happening.until is not None
-        assert happening.until >= network_clock.now() + timedelta(minutes=14, seconds=59)
+        event = await trouble(site, ClientSecretRefused)
+        assert event.until is not None
+        assert event.until >= network_clock.now() + timedelta(minutes=14, seconds=59)
         for _ in range(14):
             await network_clock.advance(60)
         assert cloud.entra.ledger.operations["token"] == 1
@@ -177,11 +177,11 @@ async def test_switched_off_for_the_tenant_is_said_in_words_and_probed_slowly(cl
     network_clock = ManualClock()
     async with cloud.engine(network_clock) as site:
         off = cloud.company.exchange.faults.add(ews_switched_off(reason))
-        happening = await trouble(site, EwsSwitchedOff)
-        assert reason in str(happening.failure)
-        assert "EwsAllowedAppIDs" in happening.failure.remedy
-        assert happening.until is not None
-        pause = happening.until - network_clock.now()
+        event = await trouble(site, EwsSwitchedOff)
+        assert reason in str(event.failure)
+        assert "EwsAllowedAppIDs" in event.failure.remedy
+        assert event.until is not None
+        pause = event.until - network_clock.now()
         assert timedelta(minutes=11) <= pause <= timedelta(minutes=15)
         under_way = 2 * site.settings.exchange.connections
         await network_clock.advance(11 * 60)
@@ -199,7 +199,7 @@ async def test_switched_off_for_one_mailbox_concerns_that_one(cloud: Cloud) -> N
         assert set(site.wrong()) == {"anna.mueller"}
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
         assert isinstance(found.failure, EwsSwitchedOff)
-        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
+        assert [each for each in site.events if isinstance(each, ConnectionLost)] == []
 
 
 @pytest.mark.parametrize("day", [CLOUD_EWS_END - timedelta(days=1)])
@@ -209,6 +209,6 @@ async def test_from_the_day_of_its_end_nothing_is_asked_any_more(cloud: Cloud) -
         await site.settled()
         await cloud.clock.advance(15 * 60)
         site.engine.resync(cloud.company.world.people[0].guid)
-        happening = await trouble(site, CloudEwsEnded)
-        assert "2027-04-01" in str(happening.failure)
-        assert "cloud-graph" in happening.failure.remedy
+        event = await trouble(site, CloudEwsEnded)
+        assert "2027-04-01" in str(event.failure)
+        assert "cloud-graph" in event.failure.remedy

@@ -19,7 +19,7 @@ DRY = {"engine": {"dry_run": True}}
 
 
 def withheld(site: Site) -> dict[str, object]:
-    return {each.user.guid: each.presence for each in site.happenings if isinstance(each, PresenceWithheld)}
+    return {each.user.guid: each.presence for each in site.events if isinstance(each, PresenceWithheld)}
 
 
 async def test_nothing_is_written_and_all_of_it_is_told(tmp_path: Path) -> None:
@@ -31,13 +31,13 @@ async def test_nothing_is_written_and_all_of_it_is_told(tmp_path: Path) -> None:
             expected = {person.guid: site.expected(person) for person in world.people}
             due = {guid: presence for guid, presence in expected.items() if presence != CLEARED}
             assert withheld(site) == due
-            told = len(site.happenings)
+            told = len(site.events)
             company.pbx.drop()
             await site.pass_time(minutes=15)
             again = {person.guid: site.expected(person) for person in world.people}
             assert {guid: withheld(site).get(guid, CLEARED) for guid in again} == again
-            assert len(site.happenings) > told
-            assert not any(isinstance(each, PresenceConfirmed) for each in site.happenings)
+            assert len(site.events) > told
+            assert not any(isinstance(each, PresenceConfirmed) for each in site.events)
         assert company.pbx.ledger.writes == []
         async with running_engine(company, clock, tmp_path, {}) as site:
             await site.settled()

@@ -68,8 +68,8 @@ class Run:
     ended: datetime
     charged: set[str]
     source: EwsSource
-    roster: Participants
-    happenings: list[Event]
+    participants: Participants
+    events: list[Event]
     all_are_watched: bool
 
     def busiest_minute(self) -> int:
@@ -93,7 +93,7 @@ class Run:
 
 
 def run(
-    befalls: Callable[[InProcessExchange], object],
+    affects: Callable[[InProcessExchange], object],
     behaviour: Behaviour | None = None,
     minutes: float = MINUTES,
     healthy_minutes: float = 0,
@@ -114,13 +114,13 @@ def run(
             random=Random(3),
             timer=asyncio.get_running_loop().time,
         )
-        roster: Participants = {}
-        happenings: list[Event] = []
-        around = SyncContext(
-            clock=clock, network_clock=clock, random=Random(5), observe=happenings.append, finished=lambda: None
+        participants: Participants = {}
+        events: list[Event] = []
+        context = SyncContext(
+            clock=clock, network_clock=clock, random=Random(5), observe=events.append, finished=lambda: None
         )
         calendars = CalendarScheduler(
-            roster, source, chosen, around, changed=lambda guid: None, shows_something=lambda guid: False
+            participants, source, chosen, context, changed=lambda guid: None, shows_something=lambda guid: False
         )
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -128,21 +128,21 @@ def run(
                 group.create_task(source.run(partial(told, calendars))),
             ]
             if not healthy_minutes:
-                befalls(server)
+                affects(server)
             for person in world.people:
                 user = User(guid=person.guid, name=person.name, display_name="")
-                roster[user.guid] = Participant(user, (person.mailbox or "", f"{user.name}@elsewhere.example"))
+                participants[user.guid] = Participant(user, (person.mailbox or "", f"{user.name}@elsewhere.example"))
                 calendars.resync(user.guid)
             calendars.everybody_is_known()
             if healthy_minutes:
                 await asyncio.sleep(healthy_minutes * 60)
-                befalls(server)
+                affects(server)
             await asyncio.sleep(minutes * 60)
             charged = {stream.charged for stream in server.subscriptions.streams}
-            all_are_watched = all(source.is_watched(each.mailbox) for each in roster.values() if each.mailbox)
+            all_are_watched = all(source.is_watched(each.mailbox) for each in participants.values() if each.mailbox)
             for task in tasks:
                 task.cancel()
-        return Run(server, server.asked, clock.now(), charged, source, roster, happenings, all_are_watched)
+        return Run(server, server.asked, clock.now(), charged, source, participants, events, all_are_watched)
 
     return run_in_virtual_time(main())
 
@@ -151,15 +151,15 @@ def told(calendars: CalendarScheduler, address: str, urgency: Priority) -> None:
     calendars.on_notification(address, urgency)
 
 
-def befalling(effect: Effect, operation: str) -> Callable[[InProcessExchange], object]:
+def affecting(effect: Effect, operation: str) -> Callable[[InProcessExchange], object]:
     """Set an effect for all requests of an operation; hanging connections end, so that it affects new ones too."""
 
-    def befalls(server: InProcessExchange) -> None:
+    def affects(server: InProcessExchange) -> None:
         server.faults.add(effect, operation=operation)
         for stream in list(server.subscriptions.streams):
             stream.cut()
 
-    return befalls
+    return affects
 
 
 def moderate(run: Run) -> None:
@@ -178,14 +178,14 @@ def test_good_days_take_few_requests() -> None:
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_response_code(operation: str) -> None:
     for code in CODES:
-        moderate(run(befalling(ErrorCode(code), operation)))
+        moderate(run(affecting(ErrorCode(code), operation)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", ["FindItem", "GetStreamingEvents"])
 def test_every_fault_that_comes_later(operation: str) -> None:
     for code in CODES:
-        moderate(run(befalling(ErrorCode(code, in_fault=True), operation), healthy_minutes=15))
+        moderate(run(affecting(ErrorCode(code, in_fault=True), operation), healthy_minutes=15))
 
 
 EFFECTS: dict[str, Effect] = {
@@ -219,7 +219,7 @@ EFFECTS: dict[str, Effect] = {
 @pytest.mark.parametrize("operation", ["", "Subscribe", "FindItem", "GetStreamingEvents"])
 @pytest.mark.parametrize("name", EFFECTS)
 def test_every_effect(operation: str, name: str) -> None:
-    moderate(run(befalling(EFFECTS[name], operation)))
+    moderate(run(affecting(EFFECTS[name], operation)))
 
 
 @pytest.mark.parametrize("envelopes", [0, 1, 2])
@@ -228,7 +228,7 @@ def test_every_effect(operation: str, name: str) -> None:
 def test_every_end_of_a_stream(how: Ending, envelopes: int, healthy_minutes: int) -> None:
     codes = ("ErrorInvalidSubscription", "ErrorNewEventStreamConnectionOpened", "ErrorProxyRequestNotAllowed")
     for code in codes if how in (Ending.CODE, Ending.UNKNOWN) else codes[:1]:
-        ends = befalling(StreamEnds(how, envelopes, code), "GetStreamingEvents")
+        ends = affecting(StreamEnds(how, envelopes, code), "GetStreamingEvents")
         moderate(run(ends, healthy_minutes=healthy_minutes))
 
 
@@ -251,7 +251,7 @@ def test_every_behaviour(name: str, max_subscriptions_per_connection: int) -> No
     behaviour = Behaviour(heartbeat_seconds=45, **BEHAVIOURS[name])  # type: ignore[arg-type]
     found = run(lambda server: None, behaviour, max_subscriptions_per_connection=max_subscriptions_per_connection)
     moderate(found)
-    assert all(each.reading for each in found.roster.values()) or "mailbox" in name or "impersonation" in name
+    assert all(each.reading for each in found.participants.values()) or "mailbox" in name or "impersonation" in name
 
 
 @pytest.mark.parametrize("unknown_subscriptions", ["reported", "refused"])
@@ -260,7 +260,7 @@ def test_broken_affinity_ends_in_polling_and_is_said(unknown_subscriptions: str)
     found = run(lambda server: None, behaviour)
     assert found.operations()["GetStreamingEvents"] <= 2 + PEOPLE
     assert found.operations()["Subscribe"] <= 3 * PEOPLE
-    for each in found.roster.values():
+    for each in found.participants.values():
         assert each.mailbox is not None
         following = found.source.following(each.mailbox)
         assert not following.watched
@@ -283,14 +283,14 @@ def test_a_server_whose_subscriptions_belong_to_the_impersonated_is_heard_alone(
 
 def test_a_slow_exchange_is_said_until_it_is_quick_again() -> None:
     behaviour = Behaviour(subscriptions_per_mailbox=0)
-    slow = run(befalling(Delay(12), ""), behaviour)
+    slow = run(affecting(Delay(12), ""), behaviour)
     [concern] = slow.source.concerns
     assert isinstance(concern, ExchangeSlow)
     assert "more than 12.0 seconds" in concern.detail
-    assert [type(each) for each in slow.happenings if isinstance(each, ConcernArose)] == [ConcernArose]
+    assert [type(each) for each in slow.events if isinstance(each, ConcernArose)] == [ConcernArose]
     again = run(lambda server: server.faults.add(Delay(12), times=10), behaviour, minutes=60)
     assert again.source.concerns == ()
-    assert [type(each) for each in again.happenings if isinstance(each, ConcernArose | ConcernOver)] == [
+    assert [type(each) for each in again.events if isinstance(each, ConcernArose | ConcernOver)] == [
         ConcernArose,
         ConcernOver,
     ]
@@ -304,7 +304,7 @@ def test_a_calendar_that_never_comes_to_rest_is_read_as_often_as_the_ration_allo
         server.world.put(person.mailbox or "", server.world.appointment("again", "09:00-10:00"))
 
     found = run(restless, healthy_minutes=1)
-    restless_one, other = found.roster.values()
+    restless_one, other = found.participants.values()
     assert found.busiest_minute() <= OF_A_MAILBOX.at_once + OF_A_MAILBOX.per_minute
     assert found.operations()["FindItem"] >= OF_A_MAILBOX.per_minute * MINUTES
     assert restless_one.reading is not None

@@ -120,23 +120,23 @@ def change(server: InProcessExchange, person: int) -> None:
 def of_one(kind: type[ExchangeFailure], operation: str = "FindItem") -> Callable[[InProcessExchange], object]:
     """The fault for one mailbox, whose calendar changes; the other one's changes a little later."""
 
-    def befalls(server: InProcessExchange) -> None:
+    def affects(server: InProcessExchange) -> None:
         server.faults.add(FAULTS[kind], operation=operation, mailbox=server.world.people[0].mailbox or "")
         change(server, 0)
         asyncio.get_running_loop().call_later(4, change, server, 1)
 
-    return befalls
+    return affects
 
 
 def of_all(kind: type[ExchangeFailure], operation: str = "FindItem") -> Callable[[InProcessExchange], object]:
     """The fault for both mailboxes, whose calendars change."""
 
-    def befalls(server: InProcessExchange) -> None:
+    def affects(server: InProcessExchange) -> None:
         server.faults.add(FAULTS[kind], operation=operation)
         change(server, 0)
         change(server, 1)
 
-    return befalls
+    return affects
 
 
 def begun(found: Run, healthy: float = HEALTHY) -> datetime:
@@ -234,13 +234,13 @@ def test_what_is_denied_to_all_is_read_with_less_and_tried_again_in_about_an_hou
 
 @pytest.mark.parametrize("kind", OF_HTTP, ids=named)
 def test_what_keeps_every_answer_away_is_tried_again_when_the_row_says(kind: type[ExchangeFailure]) -> None:
-    def befalls(server: InProcessExchange) -> None:
+    def affects(server: InProcessExchange) -> None:
         change(server, 0)
         change(server, 1)
         server.http_failure = kind()
 
     pauses = policy_of(kind).pauses_of_all
-    found = run(befalls, minutes=minutes_for(pauses), healthy_minutes=HEALTHY)
+    found = run(affects, minutes=minutes_for(pauses), healthy_minutes=HEALTHY)
     assert_paused(tries(found, kind, operation=ANY), pauses)
 
 
@@ -257,7 +257,7 @@ def test_a_mailbox_that_is_not_at_the_server_of_the_settings_is_looked_for_when_
     pauses = policy_of(MailboxAtAnotherUrl).pauses
     url = "https://mail.corp.example/EWS/Exchange.asmx"
     found = run(of_one(MailboxElsewhere), minutes=minutes_for(pauses), healthy_minutes=HEALTHY, ews_url=url)
-    assert isinstance(next(iter(found.roster.values())).problem, MailboxAtAnotherUrl)
+    assert isinstance(next(iter(found.participants.values())).problem, MailboxAtAnotherUrl)
     assert_paused(tries(found, MailboxAtAnotherUrl, 0), pauses)
 
 
@@ -272,12 +272,12 @@ def test_every_row_is_walked() -> None:
 
 @pytest.mark.slow
 def test_a_series_that_is_not_expanded_is_read_with_less_and_tried_again_in_about_an_hour() -> None:
-    def befalls(server: InProcessExchange) -> None:
+    def affects(server: InProcessExchange) -> None:
         series = Series(first=server.world.appointment("daily", "09:00-09:15"), interval=1, last=date(2026, 4, 1))
         server.world.put(server.world.people[0].mailbox or "", series)
 
-    found = run(befalls, Behaviour(heartbeat_seconds=45, expands_series=False), minutes=350)
-    participant = next(iter(found.roster.values()))
+    found = run(affects, Behaviour(heartbeat_seconds=45, expands_series=False), minutes=350)
+    participant = next(iter(found.participants.values()))
     assert isinstance(participant.problem, SeriesNotExpanded)
     assert found.all_are_watched
     again = tries(found, SeriesNotExpanded, 0, healthy=0)
@@ -296,12 +296,12 @@ def test_a_mailbox_is_subscribed_to_again_when_the_row_says_and_read_meanwhile(k
 
 @pytest.mark.parametrize("kind", LISTENING, ids=named)
 def test_a_connection_is_made_again_when_the_row_says(kind: type[ExchangeFailure]) -> None:
-    def befalls(server: InProcessExchange) -> None:
+    def affects(server: InProcessExchange) -> None:
         server.faults.add(FAULTS[kind], operation=LISTENS)
         for stream in list(server.subscriptions.streams):
             stream.cut()
 
-    found = run(befalls, minutes=15, healthy_minutes=HEALTHY)
+    found = run(affects, minutes=15, healthy_minutes=HEALTHY)
     times = [each.at for each in found.asked if each.operation == LISTENS and each.at >= begun(found)]
     # That it was cut was the first failure of the row.
     assert_paused([(at, at) for at in times], Pauses(LISTEN_AGAIN.steps[1:]))

@@ -68,8 +68,8 @@ async def test_a_wrong_password_is_tried_twice_at_most_and_the_remedy_said(
     company.exchange.accounts.update(dict.fromkeys(right, "something else"))
     network_clock = ManualClock()
     async with company, running_engine(company, clock, tmp_path, {}, network_clock) as site:
-        happening = await trouble(site, Side.EXCHANGE, LoginRefused)
-        assert "password" in happening.failure.remedy
+        event = await trouble(site, Side.EXCHANGE, LoginRefused)
+        assert "password" in event.failure.remedy
         for _ in range(10):
             await network_clock.advance(60)
             await quiescence()
@@ -158,32 +158,32 @@ async def test_an_untrusted_exchange_certificate(
     async with company:
         await company.exchange.show_certificate(authority.issue(*names))
         async with running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
-            happening = await trouble(site, Side.EXCHANGE, CertificateNotTrusted)
-            assert "mail.corp.example" in str(happening.failure)
+            event = await trouble(site, Side.EXCHANGE, CertificateNotTrusted)
+            assert "mail.corp.example" in str(event.failure)
             fitting = "exchange.ews_url" if names == ("elsewhere.example",) else "exchange.ca_file"
-            assert fitting in happening.failure.remedy
+            assert fitting in event.failure.remedy
             assert company.exchange.log_ins.total() == 0
 
 
 async def test_an_untrusted_pbx_certificate(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     company.pbx.tls = CertificateAuthority("Somebody else's CA").issue("127.0.0.1").context
     async with company, running_engine(company, clock, tmp_path, {}) as site:
-        happening = await trouble(site, Side.PBX, PbxCertificateNotTrusted)
-        assert "pbx.ca_file" in happening.failure.remedy
+        event = await trouble(site, Side.PBX, PbxCertificateNotTrusted)
+        assert "pbx.ca_file" in event.failure.remedy
         assert company.pbx.ledger.logins == []
 
 
 async def test_the_wrong_pbx_is_never_written_to(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with company, running_engine(company, clock, tmp_path, {"pbx": {"master": "branch-office"}}) as site:
-        happening = await trouble(site, Side.PBX, WrongPbx)
-        assert "headquarters" in str(happening.failure)
+        event = await trouble(site, Side.PBX, WrongPbx)
+        assert "headquarters" in str(event.failure)
         assert company.pbx.ledger.writes == []
 
 
 async def test_a_refused_pbx_log_in(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with company, running_engine(company, clock, tmp_path, {"pbx": {"app": "nosuchapp"}}) as site:
-        happening = await trouble(site, Side.PBX, PbxLoginRefused)
-        assert "pbx.app" in happening.failure.remedy
+        event = await trouble(site, Side.PBX, PbxLoginRefused)
+        assert "pbx.app" in event.failure.remedy
 
 
 async def test_autodiscover_in_a_circle_ends_with_its_name(
@@ -193,8 +193,8 @@ async def test_autodiscover_in_a_circle_ends_with_its_name(
         for path in ("/autodiscover/autodiscover.svc", "/autodiscover/autodiscover.xml"):
             company.exchange.faults.add(redirect(f"https://{other}{path}"), host=host, path=path)
     async with company, running_engine(company, clock, tmp_path, {}) as site:
-        happening = await trouble(site, Side.EXCHANGE, AutodiscoverFailed)
-        assert "autodiscover_url" in happening.failure.remedy
+        event = await trouble(site, Side.EXCHANGE, AutodiscoverFailed)
+        assert "autodiscover_url" in event.failure.remedy
         asked = len(company.exchange.ledger.records())
         assert asked < 60
         company.exchange.faults.clear()
@@ -240,21 +240,21 @@ async def test_a_log_in_page_in_front_of_exchange_is_one_problem_of_the_service(
     network_clock = ManualClock()
     async with company, running_engine(company, clock, tmp_path, settings, network_clock) as site:
         where = answer.headers.get("Location", "").partition("?")[0] or f"HTTP {answer.status}"
-        happening = await trouble(site, Side.EXCHANGE, LoginPage)
-        assert "direct address" in happening.failure.remedy
+        event = await trouble(site, Side.EXCHANGE, LoginPage)
+        assert "direct address" in event.failure.remedy
         for _ in range(10):
             await network_clock.advance(60)
             await quiescence()
         status = site.engine.status()
         assert isinstance(status.exchange.failure, LoginPage if before_the_log_in else LoginUnproved)
-        for failure in (happening.failure, status.exchange.failure):
+        for failure in (event.failure, status.exchange.failure):
             assert where in failure.detail
             assert "s3cr3t" not in str(failure)
         assert not status.exchange.works
         assert status.unresolved == ()
         assert len(company.exchange.ledger.records()) < 30
         assert company.exchange.log_ins[Seen.LOGGED_IN] <= 2
-        assert not any(isinstance(each, UserTrouble) for each in site.happenings)
+        assert not any(isinstance(each, UserTrouble) for each in site.events)
         company.exchange.faults.clear(fault)
         await much_later(site, network_clock)
 
@@ -279,7 +279,7 @@ async def test_where_one_user_takes_part_a_log_in_page_is_the_services_trouble_a
         status = site.engine.status()
         assert isinstance(status.exchange.failure, LoginPage)
         assert status.unresolved == ()
-        assert not any(isinstance(each, UserTrouble) for each in site.happenings)
+        assert not any(isinstance(each, UserTrouble) for each in site.events)
 
 
 @pytest.mark.parametrize("tables", [{}, ANNA_ALONE], ids=["everybody", "one user"])
@@ -305,13 +305,13 @@ async def test_an_exchange_that_is_too_old_is_one_problem_of_the_service(
     company.exchange.faults.add(ErrorCode(code, in_fault=in_fault))
     settings = {"exchange": {"ews_url": EWS_URL}}
     async with company, running_engine(company, clock, tmp_path, settings) as site:
-        happening = await trouble(site, Side.EXCHANGE, ExchangeTooOld)
-        assert "2013 SP1 or newer" in happening.failure.meaning
-        assert "report this" not in happening.failure.remedy
+        event = await trouble(site, Side.EXCHANGE, ExchangeTooOld)
+        assert "2013 SP1 or newer" in event.failure.meaning
+        assert "report this" not in event.failure.remedy
         status = site.engine.status()
         assert not status.exchange.works
         assert status.unresolved == ()
-        assert not any(isinstance(each, UserTrouble) for each in site.happenings)
+        assert not any(isinstance(each, UserTrouble) for each in site.events)
 
 
 async def test_a_mailbox_whose_answers_break_off_delays_nobody(
@@ -324,7 +324,7 @@ async def test_a_mailbox_whose_answers_break_off_delays_nobody(
         for _ in range(5):
             await site.pass_time(minutes=2)
             assert set(site.wrong()) <= {"anna.mueller"}
-        assert len([each for each in site.happenings if isinstance(each, ConnectionLost)]) <= 1
+        assert len([each for each in site.events if isinstance(each, ConnectionLost)]) <= 1
 
 
 async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock, tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ async def test_a_slow_mailbox_delays_nobody(company: Company, clock: ManualClock
     slow = company.exchange.faults.add(Delay(30), operation="FindItem", mailbox=anna.mailbox or "")
     async with company, running_engine(company, clock, tmp_path, {}) as site:
         await eventually(lambda: set(site.wrong()) == {"anna.mueller"})
-        assert not [each for each in site.happenings if isinstance(each, ConnectionLost)]
+        assert not [each for each in site.events if isinstance(each, ConnectionLost)]
         company.exchange.faults.clear(slow)
 
 
@@ -341,8 +341,8 @@ async def test_a_busy_server_gets_the_pause_it_asks_for(company: Company, clock:
     network_clock = ManualClock()
     tables = {"exchange": {"connections": 1}}
     async with company, running_engine(company, clock, tmp_path, tables, network_clock) as site:
-        happening = await trouble(site, Side.EXCHANGE, ExchangeBusy)
-        assert happening.until == network_clock.now() + timedelta(seconds=7)
+        event = await trouble(site, Side.EXCHANGE, ExchangeBusy)
+        assert event.until == network_clock.now() + timedelta(seconds=7)
         company.exchange.faults.clear(busy)
         # Visits that had begun already are on their way.
         await quiescence()
@@ -359,14 +359,14 @@ async def test_one_throttled_mailbox_waits_alone(company: Company, clock: Manual
     async with company, running_engine(company, clock, tmp_path, {}) as site:
         await site.settled()
         company.exchange.faults.add(server_busy(60_000), operation="FindItem", mailbox=anna.mailbox or "", times=1)
-        troubles = len([each for each in site.happenings if isinstance(each, ConnectionLost)])
+        troubles = len([each for each in site.events if isinstance(each, ConnectionLost)])
         site.engine.resync(anna.guid)
         await site.pass_time(minutes=3)
         found = await site.happens(UserTrouble, lambda each: each.user.guid == anna.guid)
         assert isinstance(found.failure, ExchangeBusy)
         await site.pass_time(minutes=2)
         assert site.wrong() == {}
-        assert len([each for each in site.happenings if isinstance(each, ConnectionLost)]) == troubles
+        assert len([each for each in site.events if isinstance(each, ConnectionLost)]) == troubles
 
 
 async def test_control_characters_in_a_subject_reach_nobody(tmp_path: Path, clock: ManualClock) -> None:

@@ -67,9 +67,9 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
     network_clock = WallClock(pauses_pass_quickly())
     async with company, running_engine(company, clock, tmp_path, {"presence": PRESENCE}, network_clock) as site:
         await site.settled()
-        happening = await site.happens(ReadingRestricted)
-        assert isinstance(happening.failure, OnlyFreeBusy)
-        assert "ApplicationImpersonation" in happening.failure.remedy
+        event = await site.happens(ReadingRestricted)
+        assert isinstance(event.failure, OnlyFreeBusy)
+        assert "ApplicationImpersonation" in event.failure.remedy
         assert isinstance(site.engine.status().restriction, OnlyFreeBusy)
         assert differing(site) == set()
         for _ in range(3):
@@ -89,7 +89,7 @@ async def test_without_the_right_to_impersonate_it_falls_back_and_says_so_and_re
         # Whoever is out of the scope of the right keeps what was known last, until it is over.
         out_of_scope = {person.name for person in company.world.people if not person.may_impersonate}
         assert set(site.wrong()) <= out_of_scope
-        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
+        assert [each for each in site.events if isinstance(each, ConnectionLost)] == []
 
 
 async def test_a_server_that_does_not_expand_series_is_read_by_free_busy_where_there_are_any_and_it_is_said(
@@ -107,7 +107,7 @@ async def test_a_server_that_does_not_expand_series_is_read_by_free_busy_where_t
         await site.settled()
         said = {
             each.user.name
-            for each in site.happenings
+            for each in site.events
             if isinstance(each, UserTrouble) and isinstance(each.failure, SeriesNotExpanded)
         }
         assert said == with_series & reachable
@@ -161,4 +161,4 @@ async def test_a_newcomer_whose_mailbox_cannot_be_looked_for_without_the_right_d
         company.pbx.add_user(pbx_user(newcomer))
         found = await site.happens(UserTrouble, lambda each: each.user.guid == newcomer.guid)
         assert isinstance(found.failure, ImpersonationDenied)
-        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
+        assert [each for each in site.events if isinstance(each, ConnectionLost)] == []

@@ -175,7 +175,7 @@ async def test_autodiscover_in_trouble_says_nothing_of_users(
             company.exchange.faults.add(effect, operation=operation, mailbox=f"{name}@corp.example")
     async with company, running_engine(company, clock, tmp_path, {}) as site:
         await site.happens(ConnectionLost, lambda each: each.side is Side.EXCHANGE)
-        assert [each for each in site.happenings if isinstance(each, UserTrouble)] == []
+        assert [each for each in site.events if isinstance(each, UserTrouble)] == []
         company.exchange.faults.clear()
         await eventually(lambda: busy(site) == set(NAMES))
 
@@ -220,7 +220,7 @@ async def test_denied_for_everybody_is_the_right_that_is_missing(
         assert isinstance(site.engine.status().restriction, OnlyFreeBusy)
         assert busy(site) == set(NAMES)
         assert problems(site) == {}
-        assert [each for each in site.happenings if isinstance(each, UserTrouble)] == []
+        assert [each for each in site.events if isinstance(each, UserTrouble)] == []
         asked = len(company.exchange.ledger.records(operation="FindItem"))
         await site.pass_time(minutes=10)
         assert len(company.exchange.ledger.records(operation="FindItem")) == asked
@@ -237,7 +237,7 @@ async def test_denied_for_some_is_their_own_problem(clock: ManualClock, tmp_path
             await site.settled()
             assert site.engine.status().restriction is None
             assert problems(site) == dict.fromkeys(NAMES[:5], "impersonation-denied")
-            told = [each.user.name for each in site.happenings if isinstance(each, UserTrouble)]
+            told = [each.user.name for each in site.events if isinstance(each, UserTrouble)]
             assert sorted(told) == sorted(NAMES[:5])
 
 
@@ -250,7 +250,7 @@ async def test_denied_for_every_candidate_is_one_problem_of_the_service(
     async with company, running_engine(company, clock, tmp_path, tables, network_clock) as site:
         trouble = await site.happens(ConnectionLost, lambda each: each.side is Side.EXCHANGE)
         assert isinstance(trouble.failure, ImpersonationRightMissing)
-        assert [each for each in site.happenings if isinstance(each, UserTrouble)] == []
+        assert [each for each in site.events if isinstance(each, UserTrouble)] == []
         asked = len(company.exchange.ledger.records(operation="ResolveNames"))
         await network_clock.advance(55)
         await eventually(lambda: len(company.exchange.ledger.records(operation="ResolveNames")) <= asked + 1)
@@ -263,7 +263,7 @@ async def test_exchange_works_when_somebodys_calendar_is_read(
     async with company, running_engine(company, clock, tmp_path, EWS) as site:
         trouble = await site.happens(ConnectionLost, lambda each: isinstance(each.failure, NoCalendarReadable))
         assert "Exchange cannot read this mailbox at the moment (6)" in trouble.failure.detail
-        assert not any(isinstance(each, ConnectionRestored) and each.side is Side.EXCHANGE for each in site.happenings)
+        assert not any(isinstance(each, ConnectionRestored) and each.side is Side.EXCHANGE for each in site.events)
         company.exchange.faults.clear(fault)
         await site.pass_time(minutes=6)
         assert site.engine.status().exchange.works

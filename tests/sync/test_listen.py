@@ -96,6 +96,6 @@ async def test_a_second_pbx_is_refused_by_name_and_never_written_to(
             assert set(site.engine.status().refused_pbxs) == {"branch"}
             assert site.wrong() == {}
         assert branch.ledger.writes == []
-        confirmed = [each.user.guid for each in site.happenings if isinstance(each, PresenceConfirmed)]
+        confirmed = [each.user.guid for each in site.events if isinstance(each, PresenceConfirmed)]
         assert len(confirmed) == len(set(confirmed)) == len(company.pbx.ledger.writes)
-        assert sum(isinstance(each, ConnectionRestored) and each.side is Side.PBX for each in site.happenings) == 1
+        assert sum(isinstance(each, ConnectionRestored) and each.side is Side.PBX for each in site.events) == 1

@@ -32,7 +32,7 @@ async def test_presences_are_written_while_users_are_still_copied(tmp_path: Path
         site.company.pbx.behaviour.answers_replication = False
         await eventually(lambda: len(site.company.pbx.ledger.writes) > 10)
         assert site.engine.status().users < 150
-        assert not any(isinstance(each, ConnectionRestored) and each.side is Side.PBX for each in site.happenings)
+        assert not any(isinstance(each, ConnectionRestored) and each.side is Side.PBX for each in site.events)
         site.company.pbx.behaviour.answers_replication = True
         site.company.pbx.drop()
         await site.settled()

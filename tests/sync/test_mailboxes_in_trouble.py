@@ -52,7 +52,7 @@ async def test_more_mailboxes_than_there_are_lanes_hang_and_the_others_are_read(
             hold.release.set()
         await site.settled()
         assert site.wrong() == {}
-        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
+        assert [each for each in site.events if isinstance(each, ConnectionLost)] == []
 
 
 async def test_a_throttled_service_account_is_left_alone_while_known_mailboxes_are_read(tmp_path: Path) -> None:
@@ -76,4 +76,4 @@ async def test_a_throttled_service_account_is_left_alone_while_known_mailboxes_a
         ledger = company.exchange.ledger
         assert {record.mailbox for record in ledger.records(operation="FindItem")} == {p.mailbox for p in known}
         assert ledger.operations["ResolveNames"] == 0
-        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
+        assert [each for each in site.events if isinstance(each, ConnectionLost)] == []

@@ -28,15 +28,15 @@ def breaking(appointments: Sequence[Appointment], settings: PresenceSettings, no
 
 async def test_a_mistake_has_a_name_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.sync.decider.decide", breaking)
-    source, happenings = InstantSource(), list[Event]()
+    source, events = InstantSource(), list[Event]()
     source.watched.add(ADDRESS)
     async with served_engine(tmp_path, USERS, source=source) as served:
         await served.settled()
-        served.engine.observe(happenings.append)
+        served.engine.observe(events.append)
         source.calendars[ADDRESS] = (Appointment(id="odd", start=NINE, end=NINE + timedelta(hours=1)),)
         source.tell(ADDRESS, Priority.NOW)
         await served.settled()
-        [trouble] = [each for each in happenings if isinstance(each, UserTrouble)]
+        [trouble] = [each for each in events if isinstance(each, UserTrouble)]
         assert (trouble.user.name, trouble.failure.slug) == ("user1", "engine-mistake")
         status = msgspec.convert(await served.get("/v1/status"), Status)
         assert (status.resolved, status.unresolved) == (2, 1)
@@ -49,12 +49,12 @@ async def test_a_mistake_has_a_name_and_an_end(tmp_path: Path, monkeypatch: pyte
         for _ in range(2):
             source.tell(ADDRESS, Priority.NOW)
             await served.settled()
-        assert [each for each in happenings if isinstance(each, UserTrouble)] == [trouble]
+        assert [each for each in events if isinstance(each, UserTrouble)] == [trouble]
 
         del source.calendars[ADDRESS]
         source.tell(ADDRESS, Priority.NOW)
         await served.settled()
-        assert [each.user.name for each in happenings if isinstance(each, UserRecovered)] == ["user1"]
+        assert [each.user.name for each in events if isinstance(each, UserRecovered)] == ["user1"]
         assert msgspec.convert(await served.get("/v1/status"), Status).unresolved == 0
         assert served.link.shown[USERS[1].guid].activity == "busy"
 

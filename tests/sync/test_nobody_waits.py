@@ -36,8 +36,8 @@ class Place:
     """Two hundred people, none of whom is watched, and what reads them."""
 
     server: InProcessExchange
-    roster: Participants
-    happenings: list[Event]
+    participants: Participants
+    events: list[Event]
     people: tuple[Person, ...]
     calendars: CalendarScheduler = field(init=False)
     awaited: dict[str, Reading | None] = field(default_factory=dict)
@@ -46,21 +46,21 @@ class Place:
     async def seconds_until_read(self, people: Collection[Person]) -> float:
         """Have everybody read, and return how long it takes until the last of these people was."""
         loop = asyncio.get_running_loop()
-        begun, before = loop.time(), {person.guid: self.roster[person.guid].reading for person in people}
+        begun, before = loop.time(), {person.guid: self.participants[person.guid].reading for person in people}
         for person in self.people:
             self.calendars.resync(person.guid)
-        self.awaited = {guid: reading for guid, reading in before.items() if reading is self.roster[guid].reading}
+        self.awaited = {guid: reading for guid, reading in before.items() if reading is self.participants[guid].reading}
         self.all_read.clear()
         await self.all_read.wait()
         return loop.time() - begun
 
     def changed(self, guid: str) -> None:
-        if self.awaited.get(guid, self.roster[guid].reading) is not self.roster[guid].reading:
+        if self.awaited.get(guid, self.participants[guid].reading) is not self.participants[guid].reading:
             del self.awaited[guid]
         if not self.awaited:
             self.all_read.set()
 
-    def befall(self, effect: Effect, people: Collection[Person]) -> None:
+    def affect(self, effect: Effect, people: Collection[Person]) -> None:
         for person in people:
             self.server.faults.add(effect, operation="FindItem", mailbox=person.mailbox or "")
 
@@ -83,17 +83,17 @@ def in_place(main: Callable[[Place], object], people: int = 200) -> None:
         source = EwsSource(
             settings.exchange, with_subjects=True, exception_organizer=None, http=server, clock=clock, random=Random(3)
         )
-        happenings: list[Event] = []
-        roster = {
+        events: list[Event] = []
+        participants = {
             each.guid: Participant(User(guid=each.guid, name=each.name, display_name=""), (each.mailbox or "",))
             for each in world.people
         }
-        around = SyncContext(
-            clock=clock, network_clock=clock, random=Random(5), observe=happenings.append, finished=lambda: None
+        context = SyncContext(
+            clock=clock, network_clock=clock, random=Random(5), observe=events.append, finished=lambda: None
         )
-        place = Place(server, roster, happenings, world.people)
+        place = Place(server, participants, events, world.people)
         place.calendars = calendars = CalendarScheduler(
-            roster, source, settings, around, changed=place.changed, shows_something=lambda guid: False
+            participants, source, settings, context, changed=place.changed, shows_something=lambda guid: False
         )
         async with asyncio.TaskGroup() as group:
             task = group.create_task(calendars.run())
@@ -110,14 +110,14 @@ def test_nobody_waits_for_others() -> None:
         people = Random(11).sample(place.people, len(place.people))
         hanging, broken, healthy = people[:10], people[10:50], people[50:]
         without = await place.seconds_until_read(healthy)
-        place.befall(Hold(), hanging)
+        place.affect(Hold(), hanging)
         for index, person in enumerate(broken):
-            place.befall(TROUBLES[index % len(TROUBLES)], [person])
+            place.affect(TROUBLES[index % len(TROUBLES)], [person])
         took = [await place.seconds_until_read(healthy) for _ in range(4)]
         # Until it is known who hangs, each of them costs a moment; from then on nothing.
         assert max(took[:2]) < 2 * without + 2 * SLOW_SECONDS, (took, without)
         assert max(took[2:]) < 2 * without + 1, (took, without)
-        assert [each for each in place.happenings if isinstance(each, ConnectionLost)] == []
+        assert [each for each in place.events if isinstance(each, ConnectionLost)] == []
 
     in_place(sweeps)
 
@@ -125,7 +125,7 @@ def test_nobody_waits_for_others() -> None:
 @pytest.mark.parametrize("seconds", [2, 12, 30])
 def test_an_exchange_that_becomes_slow_for_all_is_read_as_fast_as_it_answers(seconds: float) -> None:
     async def sweeps(place: Place) -> None:
-        place.befall(Delay(seconds), place.people)
+        place.affect(Delay(seconds), place.people)
         as_fast_as_can_be = len(place.people) * (seconds + SECONDS) / LANES
         took = [await place.seconds_until_read(place.people) for _ in range(3)]
         assert max(took) < 1.5 * as_fast_as_can_be + 5 * seconds, (took, as_fast_as_can_be)
@@ -138,7 +138,7 @@ def test_who_was_slow_and_is_quick_again_waits_no_longer() -> None:
     async def sweeps(place: Place) -> None:
         hanging, healthy = place.people[:10], place.people[10:]
         without = await place.seconds_until_read(place.people)
-        place.befall(Hold(), hanging)
+        place.affect(Hold(), hanging)
         await place.seconds_until_read(healthy)
         place.server.faults.clear()
         # Who hangs still has the minute that an answer may take; the others wait for these two.

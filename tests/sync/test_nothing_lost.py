@@ -88,7 +88,7 @@ class Site:
             AcknowledgedPresences(self._database),
             clock=self.clock,
             network_clock=self.clock,
-            observe=lambda happening: None,
+            observe=lambda event: None,
             resolver=RoutedResolver(self.company.exchange.routes),
         )
         self._running = asyncio.get_running_loop().create_task(self.engine.run())

@@ -11,11 +11,11 @@ class Site:
     """A `Membership` whose callbacks are recorded."""
 
     def __init__(self, selection: UserSelection | None = None, remembered: frozenset[str] = frozenset()) -> None:
-        self.roster: Participants = {}
+        self.participants: Participants = {}
         self.arrived: list[str] = []
         self.departing: list[str] = []
         self.directory = Membership(
-            self.roster,
+            self.participants,
             selection or UserSelection(),
             remembered=lambda: remembered,
             arrived=self.arrived.append,
@@ -27,10 +27,10 @@ class Site:
             self.directory.handle(UserSeen(user))
 
     def candidates(self, guid: str) -> tuple[str, ...]:
-        return self.roster[guid].candidates
+        return self.participants[guid].candidates
 
     def staying(self) -> set[str]:
-        return {guid for guid, participant in self.roster.items() if not participant.departing}
+        return {guid for guid, participant in self.participants.items() if not participant.departing}
 
 
 def test_users_arrive_once_however_often_they_are_seen() -> None:
@@ -56,18 +56,18 @@ def test_candidates_follow_the_system_domain_and_the_addresses() -> None:
 def test_a_change_that_is_no_address_does_not_look_for_the_mailbox_again() -> None:
     site = Site()
     site.see(ANNA, User(guid="a1", name="anna", display_name="Anna Berg"))
-    assert site.roster["a1"].user.display_name == "Anna Berg"
+    assert site.participants["a1"].user.display_name == "Anna Berg"
     assert site.arrived == ["a1"]
 
 
 def test_a_refusal_is_forgotten_when_the_user_changes() -> None:
     site = Site()
     site.see(ANNA)
-    site.roster["a1"].refused = CLEARED
+    site.participants["a1"].refused = CLEARED
     site.see(ANNA)
-    assert site.roster["a1"].refused == CLEARED
+    assert site.participants["a1"].refused == CLEARED
     site.see(User(guid="a1", name="anna", display_name="Anna"))
-    assert site.roster["a1"].refused is None
+    assert site.participants["a1"].refused is None
 
 
 def test_deleted_users_depart_if_they_have_a_presence_of_ours() -> None:
@@ -75,7 +75,7 @@ def test_deleted_users_depart_if_they_have_a_presence_of_ours() -> None:
     site.see(ANNA, BEN)
     site.directory.handle(UserRemoved("a1"))
     site.directory.handle(UserRemoved("b2"))
-    assert site.roster == {"a1": Participant(ANNA, departing=True, deleted=True)}
+    assert site.participants == {"a1": Participant(ANNA, departing=True, deleted=True)}
     assert site.departing == ["a1", "b2"]
 
 

@@ -20,62 +20,64 @@ from tests.support.eventually import eventually
 from tests.support.quiescence import passes, quiescence
 from tests.support.site import Site, running_site
 from tests.sync.test_pbx_state_machine import new_world
-from tests.sync.writing import Desk, RecordingLink, running_writer
+from tests.sync.writing import RecordingLink, WriterHarness, running_writer
 
 BUSY, AWAY = Presence("busy", "Meeting until 10 (Berlin)"), Presence("away", "until noon")
 FOREIGN = Presence("dnd", "something else")
 
 
 @asynccontextmanager
-async def reading_back(link: RecordingLink, guids: str, directory: Path) -> AsyncIterator[tuple[Desk, "Reader"]]:
+async def reading_back(
+    link: RecordingLink, guids: str, directory: Path
+) -> AsyncIterator[tuple[WriterHarness, "Reader"]]:
     """A writer that has written `BUSY` for everybody, and its read-back."""
     clock = ManualClock()
-    async with running_writer(link, guids, directory, clock, per_second=1000) as desk, asyncio.TaskGroup() as tasks:
-        desk.writer.link_is_up()
+    async with running_writer(link, guids, directory, clock, per_second=1000) as harness, asyncio.TaskGroup() as tasks:
+        harness.writer.link_is_up()
         for guid in guids:
-            desk.desire(guid, BUSY)
-        reader = Reader(desk, link, clock)
+            harness.desire(guid, BUSY)
+        reader = Reader(harness, link, clock)
         await eventually(
-            lambda: len(link.writes) >= len(guids) and desk.writer.is_idle(), between=lambda: passes(0.01, clock)
+            lambda: len(link.writes) >= len(guids) and harness.writer.is_idle(), between=lambda: passes(0.01, clock)
         )
         link.shown = {f"user {guid}": BUSY for guid in guids}
         running = tasks.create_task(reader.part.run())
         link.reads.clear()
-        yield desk, reader
+        yield harness, reader
         running.cancel()
 
 
 class Reader:
-    def __init__(self, desk: Desk, link: RecordingLink, clock: ManualClock) -> None:
-        self.link, self.clock, self.desk = link, clock, desk
-        around = SyncContext(
+    def __init__(self, harness: WriterHarness, link: RecordingLink, clock: ManualClock) -> None:
+        self.link, self.clock, self.harness = link, clock, harness
+        context = SyncContext(
             clock=clock,
             network_clock=clock,
             random=None,  # type: ignore[arg-type]
-            observe=desk.happenings.append,
+            observe=harness.events.append,
             finished=lambda: None,
         )
-        self.part = ReadBack(desk.roster, desk.writer, around)
+        self.part = ReadBack(harness.participants, harness.writer, context)
 
     async def everybody(self) -> None:
         """Read everybody's presence back, and rewrite it if necessary."""
         self.part.begin()
         await self.clock.advance_to(self.clock.now() + BEGUN_AFTER)
-        for _ in range(2 * len(self.desk.roster) + 5):
+        for _ in range(2 * len(self.harness.participants) + 5):
             await quiescence()
             await self.clock.advance(1 / READS_PER_SECOND)
-        await eventually(self.desk.writer.is_idle)
+        await eventually(self.harness.writer.is_idle)
 
 
 async def test_what_is_right_is_read_once_and_never_written(tmp_path: Path) -> None:
     link = RecordingLink()
-    async with reading_back(link, "abc", tmp_path) as (desk, reader):
+    async with reading_back(link, "abc", tmp_path) as (harness, reader):
         await reader.everybody()
         assert sorted(link.reads) == ["user a", "user b", "user c"]
         assert len(link.writes) == 3
         await reader.clock.advance(600)
         assert len(link.reads) == 3
-        assert desk.writer.written("a").acknowledged == BUSY
+        assert harness.writer.written("a").acknowledged == BUSY
 
 
 async def test_what_the_pbx_lost_is_sent_again(tmp_path: Path) -> None:
@@ -89,48 +91,48 @@ async def test_what_the_pbx_lost_is_sent_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ours", [BUSY, CLEARED])
 async def test_what_another_program_wrote_is_told_and_left_alone(tmp_path: Path, ours: Presence) -> None:
     link = RecordingLink()
-    async with reading_back(link, "ab", tmp_path) as (desk, reader):
-        desk.desire("a", ours)
+    async with reading_back(link, "ab", tmp_path) as (harness, reader):
+        harness.desire("a", ours)
         await reader.clock.advance(1)
-        await eventually(desk.writer.is_idle)
+        await eventually(harness.writer.is_idle)
         before = len(link.writes)
         link.shown["user a"] = FOREIGN
         for _ in range(3):
             await reader.everybody()
-            desk.writer.want("a")
-            await eventually(desk.writer.is_idle)
+            harness.writer.want("a")
+            await eventually(harness.writer.is_idle)
         assert len(link.writes) == before
-        (told,) = [each for each in desk.happenings if isinstance(each, UserTrouble)]
+        (told,) = [each for each in harness.events if isinstance(each, UserTrouble)]
         assert isinstance(told.failure, PresenceTakenOver)
-        assert isinstance(desk.roster["a"].refusal, PresenceTakenOver)
-        desk.desire("a", AWAY)
+        assert isinstance(harness.participants["a"].refusal, PresenceTakenOver)
+        harness.desire("a", AWAY)
         await reader.clock.advance(1)
         await eventually(lambda: link.writes[-1] == ("a", AWAY))
-        await eventually(desk.writer.is_idle)
-        assert desk.roster["a"].refusal is None
+        await eventually(harness.writer.is_idle)
+        assert harness.participants["a"].refusal is None
 
 
 async def test_it_is_over_when_the_other_program_is_gone(tmp_path: Path) -> None:
     link = RecordingLink()
-    async with reading_back(link, "a", tmp_path) as (desk, reader):
+    async with reading_back(link, "a", tmp_path) as (harness, reader):
         link.shown["user a"] = FOREIGN
         await reader.everybody()
         link.shown["user a"] = BUSY
         await reader.everybody()
-        assert desk.roster["a"].refusal is None
-        assert [type(each) for each in desk.happenings[-1:]] == [UserRecovered]
+        assert harness.participants["a"].refusal is None
+        assert [type(each) for each in harness.events[-1:]] == [UserRecovered]
 
 
 async def test_a_note_that_the_pbx_cuts_is_no_other_programs(tmp_path: Path) -> None:
     link = RecordingLink()
-    async with reading_back(link, "ab", tmp_path) as (desk, reader):
+    async with reading_back(link, "ab", tmp_path) as (harness, reader):
         link.shown["user a"] = Presence("busy", BUSY.note[:16])
         await reader.everybody()
         assert len(link.writes) == 2
-        assert desk.roster["a"].refusal is None
-        desk.writer.user_is_gone("a")
-        desk.writer.want("a")
-        await eventually(lambda: desk.writer.written("a").acknowledged == BUSY)
+        assert harness.participants["a"].refusal is None
+        harness.writer.user_is_gone("a")
+        harness.writer.want("a")
+        await eventually(lambda: harness.writer.written("a").acknowledged == BUSY)
         assert len(link.writes) == 2, "what is cut is known from then on"
 
 
@@ -145,7 +147,7 @@ async def test_a_read_that_a_write_overtakes_says_nothing(tmp_path: Path) -> Non
 
     link = Slow()
     link.gate.set()
-    async with reading_back(link, "a", tmp_path) as (desk, reader):
+    async with reading_back(link, "a", tmp_path) as (harness, reader):
         link.gate.clear()
         del link.shown["user a"]
         reader.part.begin()
@@ -153,9 +155,9 @@ async def test_a_read_that_a_write_overtakes_says_nothing(tmp_path: Path) -> Non
             await quiescence()
             await reader.clock.advance_to(reader.clock.now() + BEGUN_AFTER)
         await eventually(lambda: link.reads)
-        desk.desire("a", AWAY)
+        harness.desire("a", AWAY)
         await reader.clock.advance(1)
-        await eventually(lambda: desk.writer.written("a").acknowledged == AWAY)
+        await eventually(lambda: harness.writer.written("a").acknowledged == AWAY)
         link.gate.set()
         await reader.everybody()
         assert [presence for _, presence in link.writes][:2] == [BUSY, AWAY]
@@ -163,9 +165,9 @@ async def test_a_read_that_a_write_overtakes_says_nothing(tmp_path: Path) -> Non
 
 async def test_writes_come_first(tmp_path: Path) -> None:
     link = RecordingLink()
-    async with reading_back(link, "abcdef", tmp_path) as (desk, reader):
+    async with reading_back(link, "abcdef", tmp_path) as (harness, reader):
         link.silent = True
-        desk.desire("a", AWAY)
+        harness.desire("a", AWAY)
         await reader.clock.advance(1)
         await eventually(lambda: len(link.writes) == 7)
         reader.part.begin()
@@ -222,8 +224,8 @@ async def test_who_cannot_be_asked_about_is_passed_over(tmp_path: Path) -> None:
             return shown
 
     link = Picky()
-    async with reading_back(link, "ab", tmp_path) as (desk, reader):
-        desk.roster["c"] = Participant(User(guid="c", name=""))
+    async with reading_back(link, "ab", tmp_path) as (harness, reader):
+        harness.participants["c"] = Participant(User(guid="c", name=""))
         await reader.everybody()
         assert "user b" in link.reads
         assert len(link.writes) == 2
@@ -238,9 +240,11 @@ async def test_ten_thousand_users_cost_twenty_reads_a_second_and_no_more(tmp_pat
             self.asked += 1
 
     clock, everybody = ManualClock(), Everybody()
-    roster: Participants = {str(number): Participant(User(guid=str(number), name="x")) for number in range(10_000)}
-    around = SyncContext(clock=clock, network_clock=clock, random=None, observe=None, finished=None)  # type: ignore[arg-type]
-    part = ReadBack(roster, everybody, around)  # type: ignore[arg-type]
+    participants: Participants = {
+        str(number): Participant(User(guid=str(number), name="x")) for number in range(10_000)
+    }
+    context = SyncContext(clock=clock, network_clock=clock, random=None, observe=None, finished=None)  # type: ignore[arg-type]
+    part = ReadBack(participants, everybody, context)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(part.run())
         for _ in range(3):

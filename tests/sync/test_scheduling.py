@@ -74,24 +74,24 @@ def test_moving_the_same_keys_again_and_again_takes_no_more_room() -> None:
 async def test_an_alarm_rings_at_its_instant_or_when_woken() -> None:
     clock = ManualClock()
     alarm = WakeableTimer(clock)
-    rung: list[str] = []
+    fired: list[str] = []
 
     async def wait(until: float | None, name: str) -> None:
         await alarm.wait(None if until is None else START + timedelta(seconds=until))
-        rung.append(name)
+        fired.append(name)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(wait(10, "by time"))
         await clock.advance(9)
-        assert rung == []
+        assert fired == []
         await clock.advance(1)
-    assert rung == ["by time"]
+    assert fired == ["by time"]
 
     async with asyncio.TaskGroup() as group:
         group.create_task(wait(None, "woken"))
         await asyncio.sleep(0)
         alarm.wake()
-    assert rung == ["by time", "woken"]
+    assert fired == ["by time", "woken"]
 
 
 async def test_waking_before_the_wait_is_not_lost() -> None:

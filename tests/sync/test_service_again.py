@@ -60,4 +60,4 @@ async def test_one_mailbox_that_ews_is_switched_off_for_stops_no_other(tmp_path:
         reads = company.exchange.ledger.operations["FindItem"]
         site.engine.resync(other.guid)
         await eventually(lambda: company.exchange.ledger.operations["FindItem"] > reads)
-        assert [each for each in site.happenings if isinstance(each, ConnectionLost)] == []
+        assert [each for each in site.events if isinstance(each, ConnectionLost)] == []

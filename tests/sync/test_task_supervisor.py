@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from engine.api.schema import Status
-from engine.core.mistakes import MistakeLog, traceback_of
-from engine.core.seldom import MOST_KEYS, PAUSE, Seldom
+from engine.core.internal_errors import InternalErrorLog, traceback_of
+from engine.core.message_limiter import MOST_KEYS, PAUSE, MessageLimiter
 from engine.store.errors import StoreFailure, StoreUnusable
 from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.task_supervisor import PAUSES, WELL_AGAIN_AFTER, TaskSupervisor
@@ -34,7 +34,7 @@ class Stage:
         self.supervisor = TaskSupervisor(
             self.clock,
             Random(1),
-            MistakeLog(logger, self.clock),
+            InternalErrorLog(logger, self.clock),
             passed_on=StoreFailure,
             noted=lambda: self.noted.append(len(self.supervisor.problems())),
             started_again=self.again.append,
@@ -178,13 +178,13 @@ def test_a_traceback_tells_what_led_to_it_and_what_was_in_a_group() -> None:
 
 async def test_what_happens_often_is_said_seldom_and_counted() -> None:
     clock = ManualClock()
-    seldom = Seldom(clock)
-    assert [seldom.happened("a") for _ in range(5)] == [1, 0, 0, 0, 0]
+    limiter = MessageLimiter(clock)
+    assert [limiter.happened("a") for _ in range(5)] == [1, 0, 0, 0, 0]
     await clock.advance_to(clock.now() + PAUSE)
-    assert seldom.happened("a") == 5
-    assert sum(bool(seldom.happened(number)) for number in range(10_000)) <= MOST_KEYS
-    seldom.over("a")
-    assert len(seldom) <= MOST_KEYS + 1
+    assert limiter.happened("a") == 5
+    assert sum(bool(limiter.happened(number)) for number in range(10_000)) <= MOST_KEYS
+    limiter.over("a")
+    assert len(limiter) <= MOST_KEYS + 1
 
 
 PARTS = {

@@ -44,10 +44,10 @@ def test_what_is_kept_for_each_user_is_nothing_to_look_at_for_the_garbage_collec
 
 async def test_ten_thousand_who_may_not_be_written_to_leave_the_loop_many_turns(tmp_path: Path) -> None:
     guids = [f"{number:032x}" for number in range(USERS)]
-    async with running_writer(RecordingLink(), guids, tmp_path, ManualClock()) as desk:
-        desk.writer.want_all(guids)
+    async with running_writer(RecordingLink(), guids, tmp_path, ManualClock()) as harness:
+        harness.writer.want_all(guids)
         turns = 0
-        while desk.writer.is_writing:
+        while harness.writer.is_writing:
             await asyncio.sleep(0)
             turns += 1
     assert turns >= USERS / LOOKED_AT_IN_A_ROW
@@ -57,7 +57,7 @@ async def test_ten_thousand_who_may_not_be_written_to_leave_the_loop_many_turns(
 async def test_ten_thousand_rows_that_are_outdated_leave_the_loop_many_turns(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(USERS // 5)) as served:
         await served.settled()
-        rows = served.desk.rows
+        rows = served.api_state.rows
         for guid in served.engine.guids():
             rows.outdate(guid)
         turns = 0
@@ -71,22 +71,22 @@ async def test_ten_thousand_rows_that_are_outdated_leave_the_loop_many_turns(tmp
 
 
 async def test_a_storm_of_decisions_leaves_the_loop_many_turns() -> None:
-    roster: Participants = {}
+    participants: Participants = {}
     for number in range(USERS):
         user = User(guid=f"{number:032x}", name=f"user{number}")
-        roster[user.guid] = Participant(user, departing=True)
+        participants[user.guid] = Participant(user, departing=True)
     per_turn = [0]
 
     def want(guid: str) -> None:
-        assert roster[guid].desired == CLEARED
+        assert participants[guid].desired == CLEARED
         per_turn[-1] += 1
 
     clock = ManualClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
     done = asyncio.Event()
-    around = SyncContext(clock=clock, network_clock=clock, random=Random(1), observe=lambda _: None, finished=done.set)
+    context = SyncContext(clock=clock, network_clock=clock, random=Random(1), observe=lambda _: None, finished=done.set)
     settings = PresenceSettings(timezone=ZoneInfo("UTC"))
-    decider = Decider(roster, settings, around, written=lambda _: PresenceRecord(None, None), want=want)
-    for guid in roster:
+    decider = Decider(participants, settings, context, written=lambda _: PresenceRecord(None, None), want=want)
+    for guid in participants:
         decider.mark(guid)
     running = asyncio.get_running_loop().create_task(decider.run())
     while not done.is_set():

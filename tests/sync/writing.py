@@ -49,15 +49,15 @@ class RecordingLink:
 
 
 @dataclass
-class Desk:
+class WriterHarness:
     """A running writer with its participants and events."""
 
     writer: Writer
-    roster: Participants
-    happenings: list[Event] = field(default_factory=list)
+    participants: Participants
+    events: list[Event] = field(default_factory=list)
 
     def desire(self, guid: str, presence: Presence) -> None:
-        self.roster[guid].desired = presence
+        self.participants[guid].desired = presence
         self.writer.want(guid)
 
 
@@ -70,14 +70,14 @@ async def running_writer(
     *,
     per_second: float = 50.0,
     in_flight: int = 10,
-) -> AsyncIterator[Desk]:
-    happenings: list[Event] = []
-    roster: Participants = {guid: Participant(User(guid=guid, name=f"user {guid}")) for guid in guids}
+) -> AsyncIterator[WriterHarness]:
+    events: list[Event] = []
+    participants: Participants = {guid: Participant(User(guid=guid, name=f"user {guid}")) for guid in guids}
     database = Database(directory / "state")
     await database.open()
     try:
         writer = Writer(
-            roster,
+            participants,
             link,
             AcknowledgedPresences(database),
             PbxSettings(master="m", writes_per_second=per_second, writes_in_flight=in_flight),
@@ -85,7 +85,7 @@ async def running_writer(
                 clock=clock,
                 network_clock=clock,
                 random=Random(1),
-                observe=happenings.append,
+                observe=events.append,
                 finished=lambda: None,
             ),
             dry_run=False,
@@ -93,7 +93,7 @@ async def running_writer(
         await writer.load()
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(writer.run())
-            yield Desk(writer, roster, happenings)
+            yield WriterHarness(writer, participants, events)
             running.cancel()
     finally:
         await database.close()

@@ -13,7 +13,7 @@ import pytest
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST
 from calendar_tui.documents.frame import footer
-from engine.daemon.daemon import Environment, open_daemon, serve
+from engine.daemon.daemon import Dependencies, open_daemon, serve
 from engine.server.app import ApiServer
 from engine.server.sockets import open_sockets
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
@@ -48,14 +48,14 @@ async def site_in_trouble(
         engine = {"socket": str(socket), "state_dir": str(directory / "state")}
         settings.write_text(company.settings(debug_log={"ews": True}, engine=engine, **tables))
         passwords = {"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD}
-        around = Environment(
+        dependencies = Dependencies(
             environment={ENVIRONMENT[name]: password.reveal() for name, password in passwords.items()},
             clock=clock,
             network_clock=pauses_pass_quickly(),
             observe=lambda _: None,
             resolver=RoutedResolver(company.exchange.routes),
         )
-        async with open_daemon(settings, None, around) as site, asyncio.TaskGroup() as group:
+        async with open_daemon(settings, None, dependencies) as site, asyncio.TaskGroup() as group:
             running = group.create_task(serve(site))
             await eventually(socket.exists)
             yield company, socket
@@ -124,13 +124,15 @@ async def test_exchange_is_overloaded(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_set_up_yet(tmp_path: Path) -> None:
-    around = Environment(environment={}, observe=lambda _: None)
-    async with open_daemon(tmp_path / "none.toml", None, around, state_dir=tmp_path / "state") as site:
-        with open_sockets(tmp_path / "engine.sock", None, {}) as doors:
+    dependencies = Dependencies(environment={}, observe=lambda _: None)
+    async with open_daemon(tmp_path / "none.toml", None, dependencies, state_dir=tmp_path / "state") as site:
+        with open_sockets(tmp_path / "engine.sock", None, {}) as sockets:
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(site.service.run())
-                serving = group.create_task(ApiServer(site.desk, doors, site.service.keep, more=site.parts).serve())
-                async with terminal(doors.main) as shown:
+                serving = group.create_task(
+                    ApiServer(site.api_state, sockets, site.service.keep, more=site.parts).serve()
+                )
+                async with terminal(sockets.main) as shown:
                     await shown.shows("✗ Nothing is set up yet: there is no settings file\n")
                     assert "calendar-engine setup" in shown.grid()
                     await shown.press("enter")

@@ -136,11 +136,11 @@ def test_a_list_kept_up_to_date_is_the_list_made_anew(
     kept.replace([row(number, name, state=state) for number, name, state in first])
     kept.chosen(query)
     kept.update([row(number, name, state=state) for number, name, state in later], [f"{n:032x}" for n in gone])
-    anew = UserTable()
-    anew.replace(kept.rows.values())
+    rebuilt = UserTable()
+    rebuilt.replace(kept.rows.values())
     chosen = kept.chosen(query)
     labels = [kept.rows[guid].display_name.casefold() for guid in chosen]
-    assert labels == [anew.rows[guid].display_name.casefold() for guid in anew.chosen(query)]
+    assert labels == [rebuilt.rows[guid].display_name.casefold() for guid in rebuilt.chosen(query)]
     assert labels == sorted(labels, reverse=descending)
     assert all(not errors_only or kept.rows[guid].state == "problem" for guid in chosen)
     assert not {f"{n:032x}" for n in gone} & set(chosen)

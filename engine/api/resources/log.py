@@ -83,7 +83,7 @@ class LogRequests:
         return await self._api.post(f"{LOG}/capture", CaptureState, question)
 
 
-async def happening(api: ApiClient) -> AsyncIterator[LogEvent]:
+async def capture_events(api: ApiClient) -> AsyncIterator[LogEvent]:
     """Yield the state of capturing, then every event of the log. Ends with a `ClientFailure`."""
     yield LogEvent(number=0, capture=await LogRequests(api).capture())
     async for event in log_events(api):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from engine.core.appointments import Appointment, Oddity, Sensitivity, ShowAs
-from engine.core.presence.local_days import ONE_DAY, are_days, representable, start_of_day, whole_days, zone_told
+from engine.core.presence.local_days import ONE_DAY, are_days, representable, start_of_day, stated_zone, whole_days
 from engine.core.presence.model import DEFAULT_MAPPING, AppointmentKind, PresenceSettings, Target
 from engine.core.presence.reasons import AppointmentOutcome, Hidden, Rule
 from engine.core.presence.text import clean
@@ -177,7 +177,7 @@ def _folded_address(address: str) -> str:
 
 
 def _whole_days(appointment: Appointment, zone: ZoneInfo) -> tuple[datetime, datetime, date]:
-    days = whole_days(appointment.start, appointment.end, zone_told(appointment), zone)
+    days = whole_days(appointment.start, appointment.end, stated_zone(appointment), zone)
     return start_of_day(days.first, zone), start_of_day(days.after, zone), days.after - ONE_DAY
 
 

@@ -29,7 +29,7 @@ def representable(instant: datetime) -> datetime:
     return FIRST_INSTANT if instant < FIRST_INSTANT else LAST_INSTANT
 
 
-def zone_told(appointment: Appointment) -> ZoneInfo | TimeZoneDefinition | None:
+def stated_zone(appointment: Appointment) -> ZoneInfo | TimeZoneDefinition | None:
     """Return the time zone stated in an appointment, None if there is none or it is unknown."""
     if appointment.zone_definition is not None:
         return appointment.zone_definition
@@ -78,12 +78,12 @@ def local_day(instant: datetime, zone: ZoneInfo) -> date:
 class WholeDays(msgspec.Struct, frozen=True, gc=False):
     """The `first` day and the day `after` the last one of an all-day appointment.
 
-    `fits_zone_told` is False if its bounds are midnights of another zone only, `is_exact` if they are not midnights.
+    `fits_stated_zone` is False if its bounds are midnights of another zone only, `is_exact` if they are not midnights.
     """
 
     first: date
     after: date
-    fits_zone_told: bool = True
+    fits_stated_zone: bool = True
     is_exact: bool = True
 
 

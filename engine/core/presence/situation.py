@@ -11,7 +11,7 @@ import msgspec
 
 from engine.core.appointments import Appointment, Oddity, Sensitivity
 from engine.core.presence.candidates import KINDS, Candidate, candidate, deciding_rule, identity
-from engine.core.presence.local_days import announced_from, representable, whole_days, zone_told
+from engine.core.presence.local_days import announced_from, representable, stated_zone, whole_days
 from engine.core.presence.model import PresenceSettings, Target
 from engine.core.presence.reasons import AppointmentOutcome, Reason, Rule
 from engine.core.presence.text import cut
@@ -42,11 +42,11 @@ def oddities(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
 
 
 def _oddities_of_whole_days(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
-    told = zone_told(appointment)
+    told = stated_zone(appointment)
     if told is None and appointment.zone:
         yield Oddity.UNKNOWN_ZONE
     days = whole_days(appointment.start, appointment.end, told, zone)
-    if not days.fits_zone_told:
+    if not days.fits_stated_zone:
         yield Oddity.OTHER_ZONE
     if not days.is_exact:
         yield Oddity.NOT_WHOLE_DAYS

@@ -50,7 +50,7 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2].lower()
 
 
-def told_address(mailbox: Element) -> str | None:
+def smtp_address_of(mailbox: Element) -> str | None:
     """Return the address in a Mailbox element (EmailAddressType), None if it is not an SMTP address."""
     address = text_of(mailbox, f"{TYPES}EmailAddress")
     routing = text_of(mailbox, f"{TYPES}RoutingType") or "SMTP"

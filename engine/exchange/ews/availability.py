@@ -7,7 +7,7 @@ from hashlib import blake2b
 from engine.core.appointments import Appointment, Oddity, ShowAs
 from engine.exchange.errors import CalendarNotReadable
 from engine.exchange.ews.safe_xml import Element, markup, text_of
-from engine.exchange.ews.soap import MESSAGES, TYPES, instant_told
+from engine.exchange.ews.soap import MESSAGES, TYPES, parse_instant
 from engine.exchange.source import Window
 
 MOST_MAILBOXES = 100
@@ -63,7 +63,10 @@ def free_busy(response: Element, window: Window) -> tuple[Appointment, ...]:
 
 def _appointments(events: Iterator[Element], window: Window) -> Iterator[Appointment]:
     for number, event in enumerate(events):
-        start, end = instant_told(text_of(event, f"{TYPES}StartTime")), instant_told(text_of(event, f"{TYPES}EndTime"))
+        start, end = (
+            parse_instant(text_of(event, f"{TYPES}StartTime")),
+            parse_instant(text_of(event, f"{TYPES}EndTime")),
+        )
         state = text_of(event, f"{TYPES}BusyType")
         oddities = [] if state in _SHOW_AS else [Oddity.UNKNOWN_SHOW_AS]
         if start is None or end is None:

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Protocol
 
 from engine.exchange.errors import ExchangeBusy, ExchangeFailure, MailboxTrouble, NotPrimaryAddress, NotUnderstood
-from engine.exchange.ews.response_codes import meaning_of, meaning_of_status, told_code
+from engine.exchange.ews.response_codes import effective_code, meaning_of, meaning_of_status
 from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import Impersonation, ResponseMessage, envelope, response_messages
 from engine.exchange.ews.streaming.protocol import EnvelopeSplitter
@@ -183,7 +183,7 @@ class EwsResponse:
     def failure(self, message: ResponseMessage, *, about: str | None = None) -> ExchangeFailure:
         """Return the named failure for a failed response message; `about` is the mailbox it is about, if that is not
         the impersonated one."""
-        code = told_code(message.code, message.values.get("InnerErrorResponseCode", ""))
+        code = effective_code(message.code, message.values.get("InnerErrorResponseCode", ""))
         of_a_mailbox = self._impersonation is not None or about is not None
         failure = meaning_of(code, of_a_mailbox=of_a_mailbox)
         detail = self._where(code or "an error without a code", about)

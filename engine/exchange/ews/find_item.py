@@ -9,7 +9,7 @@ from typing import TypeAlias
 from engine.core.appointments import Appointment, Oddity, Sensitivity, ShowAs
 from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.safe_xml import Element
-from engine.exchange.ews.soap import MESSAGES, TYPES, instant_told
+from engine.exchange.ews.soap import MESSAGES, TYPES, parse_instant
 from engine.exchange.ews.time_zones import iana_zone, zone_definition
 from engine.exchange.source import Window
 
@@ -123,7 +123,7 @@ def _is_complete(folder: Element, came: int) -> bool:
 
 
 def _appointment(item: Element, item_id: str, texts: _Texts, with_subjects: bool) -> Appointment:
-    start, end = instant_told(_text(texts, _START)), instant_told(_text(texts, _END))
+    start, end = parse_instant(_text(texts, _START)), parse_instant(_text(texts, _END))
     show_as = _SHOW_AS.get(_text(texts, _SHOW_AS_TAG))
     sensitivity = _SENSITIVITY.get(_text(texts, _SENSITIVITY_TAG) if _SENSITIVITY_TAG in texts else "Normal")
     all_day = _text(texts, _ALL_DAY) in _TRUE
@@ -145,7 +145,7 @@ def _appointment(item: Element, item_id: str, texts: _Texts, with_subjects: bool
         show_as=show_as or ShowAs.NO_DATA,
         sensitivity=sensitivity or Sensitivity.PRIVATE,
         all_day=all_day,
-        zone=None if zone is None else _zone_told(zone),
+        zone=None if zone is None else _stated_zone(zone),
         # The id says nothing about another appointment, and may be longer than everything else in this one.
         zone_definition=zone_definition(zone) if zone is not None and all_day else None,
         cancelled=_text(texts, _CANCELLED) in _TRUE,
@@ -162,7 +162,7 @@ def _id_of(item: Element) -> str:
     return element.get("Id", "") if element is not None else ""
 
 
-def _zone_told(zone: Element) -> str | None:
+def _stated_zone(zone: Element) -> str | None:
     told = zone.get("Id") or zone.get("TimeZoneName") or ""
     return iana_zone(told) or told[:_LONGEST_ZONE] or None
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.exchange.errors import ExchangeFailure
-from engine.exchange.ews.addresses import told_address
+from engine.exchange.ews.addresses import smtp_address_of
 from engine.exchange.ews.safe_xml import Element, markup
 from engine.exchange.ews.soap import TYPES
 from engine.exchange.retry import policy_of
@@ -35,4 +35,4 @@ def organizer(message: Element) -> str | None:
     who is no longer there, so ResolveNames would not find it either.
     """
     mailbox = message.find(f".//{TYPES}Organizer/{TYPES}Mailbox")
-    return None if mailbox is None else told_address(mailbox)
+    return None if mailbox is None else smtp_address_of(mailbox)

@@ -74,8 +74,8 @@ class MailboxLocator:
         try:
             found = await discover(search, self._http, self._clock)
         except (AutodiscoverFailed, MailboxNotFound) as failure:
-            if search.leads_away:
-                reason = f"autodiscover leads from {mailbox.address} to {search.leads_away}"
+            if search.untrusted_redirect:
+                reason = f"autodiscover leads from {mailbox.address} to {search.untrusted_redirect}"
                 raise MailboxOutOfReach(reason) from failure
             return ServerLocation(mailbox.url, "")
         return ServerLocation(found.url, found.group)
@@ -95,7 +95,7 @@ class MailboxLocator:
         except MailboxNotFound:
             return None
         except AutodiscoverFailed as failure:
-            if search.leads_away:
+            if search.untrusted_redirect:
                 return None
             raise MailboxTrouble(f"autodiscover does not say who owns {address}: {failure.detail}") from failure
         return found.address if is_smtp_address(found.address) else None

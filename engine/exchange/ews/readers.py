@@ -23,9 +23,9 @@ from engine.exchange.errors import (
     OnlyFreeBusy,
     SeriesNotExpanded,
 )
-from engine.exchange.ews.around_corrupt import read_around, stand_in
 from engine.exchange.ews.availability import MOST_MAILBOXES, free_busy, get_user_availability
 from engine.exchange.ews.client import EwsClient, EwsResponse
+from engine.exchange.ews.corrupt_items import read_around_corrupt, stand_in
 from engine.exchange.ews.find_item import Page, find_item, found_items, has_id
 from engine.exchange.ews.get_item import concerns_one_item, get_organizers, organizer
 from engine.exchange.ews.safe_xml import Element
@@ -81,7 +81,7 @@ class CalendarReader:
         try:
             found = await read(window)
         except CalendarItemCorrupt:
-            found, unreadable = await read_around(read, window, self._unreadable.get(key, ()))
+            found, unreadable = await read_around_corrupt(read, window, self._unreadable.get(key, ()))
             self._unreadable[key] = unreadable
             return found | {each.id: each for each in map(stand_in, unreadable)}
         self._unreadable.pop(key, None)
@@ -224,10 +224,10 @@ class FreeBusyReader:
             if self._gathering.get(url) is batch:
                 del self._gathering[url]
             await self._ask(url, tuple(batch.waiting), batch)
-        except Exception as mistake:  # a waiting caller that was cancelled instead would never try again
+        except Exception as internal_error:  # a waiting caller that was cancelled instead would never try again
             for answer in batch.waiting.values():
                 if not answer.done():
-                    answer.set_exception(mistake)
+                    answer.set_exception(internal_error)
         finally:
             if self._gathering.get(url) is batch:
                 del self._gathering[url]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.exchange.errors import MailboxNotFound
-from engine.exchange.ews.addresses import is_smtp_address, same_address, told_address
+from engine.exchange.ews.addresses import is_smtp_address, same_address, smtp_address_of
 from engine.exchange.ews.safe_xml import Element, markup, text_of
 from engine.exchange.ews.soap import MESSAGES, TYPES
 
@@ -80,7 +80,7 @@ def proved_owner(asked: str, entries: Sequence[Resolution]) -> str | None:
 
 def _resolution(resolution: Element) -> Resolution | None:
     mailbox = resolution.find(f"{TYPES}Mailbox")
-    address = None if mailbox is None else told_address(mailbox)
+    address = None if mailbox is None else smtp_address_of(mailbox)
     if mailbox is None or address is None:
         return None
     kind = text_of(mailbox, f"{TYPES}MailboxType") or MAILBOX

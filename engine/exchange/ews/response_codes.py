@@ -230,7 +230,7 @@ _ABOUT_THE_SERVICE_ACCOUNT: Mapping[str, type[ExchangeFailure]] = MappingProxyTy
 _UNKNOWN = MailboxTrouble
 
 
-def told_code(code: str, inner: str) -> str:
+def effective_code(code: str, inner: str) -> str:
     """Return the effective code: if a batch was throttled half-way, the inner code has the reason."""
     return inner if code == "ErrorInternalServerError" and inner in MEANINGS else code
 

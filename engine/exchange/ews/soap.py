@@ -82,7 +82,7 @@ def response_messages(body: bytes) -> list[ResponseMessage]:
     return [_response_message(message) for message in messages]
 
 
-def instant_told(text: str) -> datetime | None:
+def parse_instant(text: str) -> datetime | None:
     """Return the UTC instant of an xs:dateTime, None if it is not one; without a zone, that of TimeZoneContext
     counts."""
     try:

@@ -12,7 +12,7 @@ from engine.checks.check import CheckStep, StepOutcome
 from engine.checks.factory import CheckFactory
 from engine.core.errors import Failure
 from engine.server.acceptor import actor_of
-from engine.server.convert import rung_account
+from engine.server.convert import check_step
 from engine.server.http import MAY_CHANGE, Route, answer, body_of, named, not_found
 from engine.server.operations import Progress, Results
 from engine.server.state import ApiState
@@ -33,22 +33,22 @@ class AnyProbe(Protocol):
 
 
 @dataclass(slots=True)
-class _Climb:
+class _RunningCheck:
     side: CheckSide
     names: tuple[str, ...]
     rungs: list[CheckStep] = field(default_factory=list)
 
 
 class CheckRoutes:
-    """Runs checks made by `workbench` with the settings that `candidates` derive from a request."""
+    """Runs checks made by `check_factory` with the settings that `trial_settings` derive from a request."""
 
     capabilities = ("probes",)
 
-    def __init__(self, desk: ApiState, candidates: TrialSettings, workbench: CheckFactory) -> None:
-        self._desk = desk
-        self._candidates = candidates
-        self._workbench = workbench
-        self._climbs: Results[_Climb] = Results()
+    def __init__(self, api_state: ApiState, trial_settings: TrialSettings, check_factory: CheckFactory) -> None:
+        self._api_state = api_state
+        self._trial_settings = trial_settings
+        self._check_factory = check_factory
+        self._running: Results[_RunningCheck] = Results()
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this group."""
@@ -75,54 +75,54 @@ class CheckRoutes:
     async def _pbx(self, request: web.Request) -> web.Response:
         question = await body_of(request, ProbeQuestion)
         try:
-            settings = await self._candidates.settings(question.settings)
-            secrets = await self._candidates.secrets(question.secrets, settings)
+            settings = await self._trial_settings.settings(question.settings)
+            secrets = await self._trial_settings.secrets(question.secrets, settings)
         except Failure as failure:
             raise named(failure) from failure
-        return await self._begin(request, "pbx", self._workbench.pbx(settings, secrets.pbx_password, question.user))
+        return await self._begin(request, "pbx", self._check_factory.pbx(settings, secrets.pbx_password, question.user))
 
     async def _exchange(self, request: web.Request) -> web.Response:
         question = await body_of(request, ProbeQuestion)
         try:
-            settings = await self._candidates.settings(question.settings)
-            secrets = await self._candidates.secrets(question.secrets, settings)
+            settings = await self._trial_settings.settings(question.settings)
+            secrets = await self._trial_settings.secrets(question.secrets, settings)
         except Failure as failure:
             raise named(failure) from failure
-        probe = self._workbench.exchange(settings, secrets, await self._addresses(question.user))
+        probe = self._check_factory.exchange(settings, secrets, await self._addresses(question.user))
         return await self._begin(request, "exchange", probe)
 
     async def _begin(self, request: web.Request, side: CheckSide, probe: AnyProbe) -> web.Response:
-        climb = _Climb(side, probe.names)
+        running = _RunningCheck(side, probe.names)
 
         async def work(progress: Progress) -> None:
-            def report(rung: CheckStep) -> None:
-                climb.rungs.append(rung)
-                progress(len(climb.rungs), sum(each.outcome is StepOutcome.FAILED for each in climb.rungs))
+            def report(step: CheckStep) -> None:
+                running.rungs.append(step)
+                progress(len(running.rungs), sum(each.outcome is StepOutcome.FAILED for each in running.rungs))
 
             await probe.run(report)
 
         actor = await actor_of(request)
-        await self._desk.audit_change(actor, "probe", side)
-        operation = self._desk.operations.start_job("probe", len(probe.names), work, actor)
-        self._climbs.keep(operation.id, climb)
+        await self._api_state.audit_change(actor, "probe", side)
+        operation = self._api_state.operations.start_job("probe", len(probe.names), work, actor)
+        self._running.keep(operation.id, running)
         return answer(operation, status=202, headers={"Location": f"/v1/probes/{operation.id}"})
 
     async def _probe(self, request: web.Request) -> web.Response:
         key = request.match_info["id"]
-        operation, climb = self._desk.operations.get(key), self._climbs.get(key)
-        if operation is None or climb is None:
+        operation, running = self._api_state.operations.get(key), self._running.get(key)
+        if operation is None or running is None:
             raise not_found("probe", "Only the latest ones are kept. POST /v1/probes/pbx starts another.")
-        rungs = tuple(rung_account(rung, in_full=request.app[MAY_CHANGE]) for rung in climb.rungs)
-        return answer(Probe(operation=operation, side=climb.side, names=climb.names, rungs=rungs))
+        rungs = tuple(check_step(step, in_full=request.app[MAY_CHANGE]) for step in running.rungs)
+        return answer(Probe(operation=operation, side=running.side, names=running.names, rungs=rungs))
 
     async def _addresses(self, typed: str) -> tuple[str, ...]:
         """Return the addresses of the user named by an address or the name in the PBX, or of any user."""
         if "@" in typed:
             return (typed,)
-        await self._desk.rows.catch_up()
+        await self._api_state.rows.catch_up()
         name = typed.casefold()
-        for row in self._desk.rows.all():
+        for row in self._api_state.rows.all():
             if row.name.casefold() == name if typed else row.mailbox is not None:
-                account = self._desk.details(row.guid)
+                account = self._api_state.details(row.guid)
                 return (account.candidates if account else ()) or ((typed,) if typed else ())
         return (typed,) if typed else ()

@@ -34,12 +34,12 @@ Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LogRoutes:
-    """Answers from the entries in `desk`."""
+    """Answers from the entries in `api_state`."""
 
     capabilities = ("log",)
 
-    def __init__(self, desk: LogService) -> None:
-        self._desk = desk
+    def __init__(self, api_state: LogService) -> None:
+        self._api_state = api_state
 
     def routes(self) -> tuple[Route, ...]:
         """Return the requests of this group."""
@@ -93,10 +93,10 @@ class LogRoutes:
         return Route("GET", path, name, summary, handle, media_type=BYTES, query=LogBodyQuestion, headers=("Range",))
 
     async def _page(self, request: web.Request) -> web.Response:
-        return answer(await self._desk.page(query_of(request, LogQuestion)))
+        return answer(await self._api_state.page(query_of(request, LogQuestion)))
 
     async def _exchange(self, request: web.Request) -> web.Response:
-        return answer(log.exchange(await self.found(request), self._desk.account()))
+        return answer(log.exchange(await self.found(request), self._api_state.account()))
 
     async def _request(self, request: web.Request) -> web.Response:
         return await self._body(request, "request")
@@ -105,48 +105,48 @@ class LogRoutes:
         return await self._body(request, "response")
 
     async def _body(self, request: web.Request, side: BodySide) -> web.Response:
-        self._desk.check_reader(request, "bodies of requests and responses")
+        self._api_state.check_reader(request, "bodies of requests and responses")
         question = query_of(request, LogBodyQuestion)
         kept = await self.found(request)
         body = kept.request if side == "request" else kept.response
         if question.pretty:
-            body = await self._desk.pretty(body)
+            body = await self._api_state.pretty(body)
         return part_of(request, body)
 
     async def _statistics(self, request: web.Request) -> web.Response:
-        this, now = self._desk.now_filter(query_of(request, LogFilter).filter), self._desk.now()
-        found = await self._desk.reader.run(lambda connection: figures(connection, this, now))
+        this, now = self._api_state.now_filter(query_of(request, LogFilter).filter), self._api_state.now()
+        found = await self._api_state.reader.run(lambda connection: figures(connection, this, now))
         return answer(log.statistics(found))
 
     async def _diagnosis(self, request: web.Request) -> web.Response:
-        this, now = self._desk.now_filter(query_of(request, LogFilter).filter), self._desk.now()
-        found = await self._desk.reader.run(
+        this, now = self._api_state.now_filter(query_of(request, LogFilter).filter), self._api_state.now()
+        found = await self._api_state.reader.run(
             lambda connection: [(each, whole(connection, each.newest)) for each in troubles(connection, this, now)]
         )
-        account = self._desk.account()
+        account = self._api_state.account()
         findings = [finding for each, newest in found if (finding := log.finding(each, newest, account))]
         return answer(LogDiagnosis(count=sum(each.count for each in findings), findings=tuple(findings)))
 
     async def _filter(self, request: web.Request) -> web.Response:
-        return answer(await self._desk.check(query_of(request, LogFilterQuestion)))
+        return answer(await self._api_state.check(query_of(request, LogFilterQuestion)))
 
     async def _state(self, request: web.Request) -> web.Response:
-        return answer(self._desk.state())
+        return answer(self._api_state.state())
 
     async def _switch(self, request: web.Request) -> web.Response:
         question = await body_of(request, CaptureQuestion)
-        return answer(await self._desk.switch(question, await actor_of(request)))
+        return answer(await self._api_state.switch(question, await actor_of(request)))
 
     def check_reader(self, request: web.Request, what: str) -> None:
         """See LogService.check_reader."""
-        self._desk.check_reader(request, what)
+        self._api_state.check_reader(request, what)
 
     async def found(self, request: web.Request) -> LogEntry:
         """Return the requested entry. Raises `ApiError` if it does not exist, or no longer does."""
         number = request.match_info["id"]
         kept = None
         if number.isascii() and number.isdigit() and len(number) < 19:
-            kept = await self._desk.kept(int(number))
+            kept = await self._api_state.kept(int(number))
         if kept is None:
             raise not_found("exchange", "GET /v1/log/exchanges lists those kept; the oldest are deleted first.")
         return kept

@@ -17,10 +17,10 @@ class LogInRoutes:
 
     capabilities = ("log-ins",)
 
-    def __init__(self, log_ins: LogIns, service: Supervisor, desk: ApiState) -> None:
+    def __init__(self, log_ins: LogIns, service: Supervisor, api_state: ApiState) -> None:
         self._log_ins = log_ins
         self._service = service
-        self._desk = desk
+        self._api_state = api_state
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this group."""
@@ -44,7 +44,7 @@ class LogInRoutes:
     async def _retry(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
         asked = await self._log_ins.ask()
-        await self._desk.audit_change(
+        await self._api_state.audit_change(
             actor, "retry_log_ins", ", ".join(each.key for each in asked) or "none was paused"
         )
         plan = await self._service.start_again() if asked else None

@@ -41,13 +41,13 @@ class _Found:
 
 
 class PreviewRoutes:
-    """Compares the presences of the engine in `desk` under the settings in force and those of a request."""
+    """Compares the presences of the engine in `api_state` under the settings in force and those of a request."""
 
     capabilities = ("preview",)
 
-    def __init__(self, desk: ApiState, candidates: TrialSettings) -> None:
-        self._desk = desk
-        self._candidates = candidates
+    def __init__(self, api_state: ApiState, trial_settings: TrialSettings) -> None:
+        self._api_state = api_state
+        self._trial_settings = trial_settings
         self._found: Results[_Found] = Results()
 
     def routes(self) -> tuple[Route, ...]:
@@ -87,14 +87,14 @@ class PreviewRoutes:
             hint = "Leave out the others."
             raise ApiError(Problem(type="not-about-presence", title=title, status=422, hint=hint, fields=others))
         try:
-            before = (await self._candidates.settings({})).presence
-            after = (await self._candidates.settings(question.settings)).presence
+            before = (await self._trial_settings.settings({})).presence
+            after = (await self._trial_settings.settings(question.settings)).presence
         except Failure as failure:
             raise named(failure) from failure
         return await self._compare(request, before, after)
 
     async def _compare(self, request: web.Request, before: PresenceSettings, after: PresenceSettings) -> web.Response:
-        guids, now = self._desk.engine.guids(), self._desk.now()
+        guids, now = self._api_state.engine.guids(), self._api_state.now()
         remarks = (SUBJECTS_UNKNOWN,) if after.needs_subjects and not before.needs_subjects else ()
         found = _Found(now, remarks, after.timezone.key)
 
@@ -103,16 +103,16 @@ class PreviewRoutes:
                 found.preview = preview
                 progress(preview.looked_at, 0)
 
-            await sync_preview.preview(self._desk.engine, guids, before, after, now, progressed)
+            await sync_preview.preview(self._api_state.engine, guids, before, after, now, progressed)
 
-        operation = self._desk.operations.start_job("preview", len(guids), work, await actor_of(request))
+        operation = self._api_state.operations.start_job("preview", len(guids), work, await actor_of(request))
         self._found.keep(operation.id, found)
         return answer(operation, status=202, headers={"Location": f"/v1/preview/{operation.id}"})
 
     async def _preview(self, request: web.Request) -> web.Response:
         question = query_of(request, PreviewPageQuestion)
         key = request.match_info["id"]
-        operation, found = self._desk.operations.get(key), self._found.get(key)
+        operation, found = self._api_state.operations.get(key), self._found.get(key)
         if operation is None or found is None:
             raise not_found("preview", "Only the latest ones are kept. POST /v1/preview starts another.")
         preview = found.preview

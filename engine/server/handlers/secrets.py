@@ -24,10 +24,10 @@ class SecretRoutes:
 
     capabilities = ("secrets",)
 
-    def __init__(self, sources: SecretSources, service: Supervisor, desk: ApiState) -> None:
+    def __init__(self, sources: SecretSources, service: Supervisor, api_state: ApiState) -> None:
         self._sources = sources
         self._service = service
-        self._desk = desk
+        self._api_state = api_state
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this group."""
@@ -87,11 +87,13 @@ class SecretRoutes:
     @asynccontextmanager
     async def _written_down(self, actor: Actor, action: str, subject: str) -> AsyncIterator[None]:
         """Audit a change before it is made: a changed secret leaves no other trace."""
-        await self._desk.audit_change(actor, action, subject)
+        await self._api_state.audit_change(actor, action, subject)
         try:
             yield
         except Failure as failure:
-            await self._desk.audit_change(actor, action, f"{subject}: failed, nothing was changed ({failure.slug})")
+            await self._api_state.audit_change(
+                actor, action, f"{subject}: failed, nothing was changed ({failure.slug})"
+            )
             raise problem_from(failure) from failure
 
     async def _origins(self) -> SecretOrigins:
@@ -108,7 +110,7 @@ class SecretRoutes:
             origin=origin.place,
             needed=origin.name in self._service.needed_secrets,
             stored_since=since,
-            age=None if since is None else (self._desk.now() - since).total_seconds(),
+            age=None if since is None else (self._api_state.now() - since).total_seconds(),
         )
 
     async def _changed(self, name: str) -> web.Response:

@@ -50,13 +50,13 @@ _STATUSES: dict[type[Failure], int] = {
 
 
 class SettingsRoutes:
-    """Answers from `service`; changes are audited at `desk`."""
+    """Answers from `service`; changes are audited at `api_state`."""
 
     capabilities = ("settings",)
 
-    def __init__(self, service: Supervisor, desk: ApiState) -> None:
+    def __init__(self, service: Supervisor, api_state: ApiState) -> None:
         self._service = service
-        self._desk = desk
+        self._api_state = api_state
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this group."""
@@ -158,7 +158,7 @@ class SettingsRoutes:
             version = await self._service.confirm()
         except Failure as failure:
             raise _refused(failure) from failure
-        await self._desk.audit_change(actor, "confirm_settings", f"version {version.id}")
+        await self._api_state.audit_change(actor, "confirm_settings", f"version {version.id}")
         return answer(wire.version(version))
 
     async def _history(self, request: web.Request) -> web.Response:
@@ -171,7 +171,7 @@ class SettingsRoutes:
         raise _refused(VersionUnknown("not among those kept"))
 
     async def _changed(self, plan: ApplyPlan, actor: Actor, action: str, subject: str) -> web.Response:
-        await self._desk.audit_change(actor, action, subject or "nothing else")
+        await self._api_state.audit_change(actor, action, subject or "nothing else")
         return answer(wire.changed(self._service, plan), headers={"ETag": self._service.tag})
 
 

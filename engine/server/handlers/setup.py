@@ -15,7 +15,7 @@ from engine.checks.check import CheckStep, StepOutcome
 from engine.core.errors import Failure
 from engine.server import convert_settings
 from engine.server.acceptor import actor_of
-from engine.server.convert import converted, rung_account
+from engine.server.convert import check_step, converted
 from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found
 from engine.server.operations import Progress
 from engine.server.state import ApiState, author_of
@@ -96,11 +96,11 @@ class SetupRoutes:
 
     capabilities = ("setup",)
 
-    def __init__(self, desk: ApiState, session: SetupSession, checks: SetupChecks) -> None:
-        self._desk = desk
+    def __init__(self, api_state: ApiState, session: SetupSession, checks: SetupChecks) -> None:
+        self._api_state = api_state
         self._session = session
         self._checks = checks
-        self._rungs: dict[str, list[CheckStep]] = {}
+        self._results: dict[str, list[CheckStep]] = {}
         self._operations: dict[str, str] = {}
 
     def routes(self) -> tuple[Route, ...]:
@@ -136,7 +136,7 @@ class SetupRoutes:
 
     async def _begin(self, request: web.Request) -> web.Response:
         self._forget()
-        await self._desk.audit_change(await actor_of(request), "begin_setup", "set-up")
+        await self._api_state.audit_change(await actor_of(request), "begin_setup", "set-up")
         try:
             await self._session.begin()
         except Failure as failure:
@@ -187,8 +187,8 @@ class SetupRoutes:
         user = self._flow().user
 
         async def work(progress: Progress) -> None:
-            def report(rung: CheckStep) -> None:
-                rungs.append(rung)
+            def report(result: CheckStep) -> None:
+                rungs.append(result)
                 if check not in _OF_USERS:
                     progress(len(rungs), sum(each.outcome is StepOutcome.FAILED for each in rungs))
 
@@ -196,10 +196,10 @@ class SetupRoutes:
             await self._session.note_check(step.name, well=well)
 
         actor = await actor_of(request)
-        await self._desk.audit_change(actor, "check_setup", step.name)
+        await self._api_state.audit_change(actor, "check_setup", step.name)
         total = self._checks.number_of_users if check in _OF_USERS else 0
-        operation = self._desk.operations.start_job("setup check", total, work, actor)
-        self._rungs[step.name], self._operations[step.name] = rungs, operation.id
+        operation = self._api_state.operations.start_job("setup check", total, work, actor)
+        self._results[step.name], self._operations[step.name] = rungs, operation.id
         return answer(operation, status=202, headers={"Location": PATH})
 
     async def _apply(self, request: web.Request) -> web.Response:
@@ -213,18 +213,18 @@ class SetupRoutes:
             raise ApiError(ProblemDetails(type="setup-incomplete", title=title, status=422, hint=hint, fields=fields))
         actor = await actor_of(request)
         keys = ", ".join([*(each.key for each in state.changes), *self._session.new_secrets]) or "nothing else"
-        await self._desk.audit_change(actor, "apply_setup", keys)
+        await self._api_state.audit_change(actor, "apply_setup", keys)
         try:
             await self._session.apply(author_of(actor))
         except Failure as failure:
-            await self._desk.audit_change(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
+            await self._api_state.audit_change(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
             raise named(failure) from failure
         self._forget()
         return answer(state)
 
     def _forget(self) -> None:
         self._checks.forget()
-        self._rungs.clear()
+        self._results.clear()
         self._operations.clear()
 
     def _flow(self) -> Flow:
@@ -250,6 +250,6 @@ class SetupRoutes:
             changes=changes,
             known_secrets=known,
             new_secrets=self._session.new_secrets,
-            check=self._desk.operations.get(self._operations.get(flow.step, "")),
-            rungs=tuple(rung_account(rung, in_full=in_full) for rung in self._rungs.get(flow.step, ())),
+            check=self._api_state.operations.get(self._operations.get(flow.step, "")),
+            rungs=tuple(check_step(result, in_full=in_full) for result in self._results.get(flow.step, ())),
         )

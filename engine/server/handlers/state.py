@@ -15,19 +15,19 @@ from engine.server.openapi import document
 from engine.server.state import ApiState
 
 
-def figures(desk: ApiState) -> web.Response:
-    """Return the metrics of `desk` as a response."""
-    text = metrics.exposition(desk.status(), desk.counters, desk.events.listeners, desk.loop_lag)
+def figures(api_state: ApiState) -> web.Response:
+    """Return the metrics of `api_state` as a response."""
+    text = metrics.exposition(api_state.status(), api_state.counters, api_state.events.listeners, api_state.loop_lag)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
 class StateRoutes:
-    """Answers from the state in `desk`; `patience` are the timeouts of event streams."""
+    """Answers from the state in `api_state`; `patience` are the timeouts of event streams."""
 
     capabilities = ("status", "changes", "events", "metrics")
 
-    def __init__(self, desk: ApiState, patience: StreamTimeouts) -> None:
-        self._desk = desk
+    def __init__(self, api_state: ApiState, patience: StreamTimeouts) -> None:
+        self._api_state = api_state
         self._patience = patience
 
     def routes(self) -> tuple[Route, ...]:
@@ -49,17 +49,17 @@ class StateRoutes:
         )
 
     async def _status(self, request: web.Request) -> web.Response:
-        return answer(self._desk.status())
+        return answer(self._api_state.status())
 
     async def _changes(self, request: web.Request) -> web.Response:
-        return answer(RecentChanges(changes=tuple(self._desk.history.recent)))
+        return answer(RecentChanges(changes=tuple(self._api_state.history.recent)))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         topics = topics_named(query_of(request, EventsQuestion).topics)
-        return await EventStream(self._desk, topics, self._patience).run(request)
+        return await EventStream(self._api_state, topics, self._patience).run(request)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        return figures(self._desk)
+        return figures(self._api_state)
 
 
 API_VERSION = 1
@@ -100,12 +100,12 @@ class AboutRoutes:
 
 
 class OperationRoutes:
-    """Answers from the operations and the audit log of `desk`."""
+    """Answers from the operations and the audit log of `api_state`."""
 
     capabilities = ("operations", "audit")
 
-    def __init__(self, desk: ApiState) -> None:
-        self._desk = desk
+    def __init__(self, api_state: ApiState) -> None:
+        self._api_state = api_state
 
     def routes(self) -> tuple[Route, ...]:
         """Return the requests of this group."""
@@ -117,18 +117,18 @@ class OperationRoutes:
         )
 
     async def _operations(self, request: web.Request) -> web.Response:
-        return answer(Operations(operations=self._desk.operations.all()))
+        return answer(Operations(operations=self._api_state.operations.all()))
 
     async def _operation(self, request: web.Request) -> web.Response:
-        return answer(_found(self._desk.operations.get(request.match_info["id"])))
+        return answer(_found(self._api_state.operations.get(request.match_info["id"])))
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        operation = _found(self._desk.operations.get(request.match_info["id"]))
-        await self._desk.audit_change(await actor_of(request), "cancel", f"operation {operation.id}")
-        return answer(_found(self._desk.operations.cancel(operation.id)))
+        operation = _found(self._api_state.operations.get(request.match_info["id"]))
+        await self._api_state.audit_change(await actor_of(request), "cancel", f"operation {operation.id}")
+        return answer(_found(self._api_state.operations.cancel(operation.id)))
 
     async def _audit(self, request: web.Request) -> web.Response:
-        return answer(AuditLog(entries=self._desk.audit.entries()))
+        return answer(AuditLog(entries=self._api_state.audit.entries()))
 
 
 def _found(operation: Operation | None) -> Operation:

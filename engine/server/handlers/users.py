@@ -21,12 +21,12 @@ from engine.store.errors import StoreFailure
 
 
 class UserRoutes:
-    """Answers from the users in `desk`."""
+    """Answers from the users in `api_state`."""
 
     capabilities = ("users", "resync", "reresolve")
 
-    def __init__(self, desk: ApiState) -> None:
-        self._desk = desk
+    def __init__(self, api_state: ApiState) -> None:
+        self._api_state = api_state
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this group."""
@@ -44,11 +44,13 @@ class UserRoutes:
                 HeldChange,
                 changes=True,
             ),
-            *self._going_anew("resync", "Read the calendars of all or some users again"),
-            *self._going_anew("reresolve", "Find the mailboxes of all or some users again, and read their calendars"),
+            *self._resync_routes("resync", "Read the calendars of all or some users again"),
+            *self._resync_routes(
+                "reresolve", "Find the mailboxes of all or some users again, and read their calendars"
+            ),
         )
 
-    def _going_anew(self, kind: OperationKind, summary: str) -> tuple[Route, Route]:
+    def _resync_routes(self, kind: OperationKind, summary: str) -> tuple[Route, Route]:
         """Return the route for many users and the one for a single user."""
 
         async def many(request: web.Request) -> web.Response:
@@ -56,7 +58,7 @@ class UserRoutes:
 
         async def one(request: web.Request) -> web.Response:
             guid = request.match_info["guid"]
-            if self._desk.engine.summary(guid) is None:
+            if self._api_state.engine.summary(guid) is None:
                 raise _no_user()
             return await self._begin(request, kind, (guid,), f"user {guid}")
 
@@ -68,31 +70,31 @@ class UserRoutes:
 
     async def _users(self, request: web.Request) -> web.Response:
         question = query_of(request, UsersQuestion)
-        await self._desk.rows.catch_up()
-        return answer(self._desk.rows.page(question))
+        await self._api_state.rows.catch_up()
+        return answer(self._api_state.rows.page(question))
 
     async def _user(self, request: web.Request) -> web.Response:
         guid = request.match_info["guid"]
-        user = self._desk.details(guid)
+        user = self._api_state.details(guid)
         if user is None:
             raise _no_user()
-        return answer(convert.detail(user, self._desk.history.of(guid), in_full=request.app[MAY_CHANGE]))
+        return answer(convert.detail(user, self._api_state.history.of(guid), in_full=request.app[MAY_CHANGE]))
 
     async def _confirm_hold(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
         try:
-            held = await self._desk.engine.confirm_hold()
+            held = await self._api_state.engine.confirm_hold()
         except StoreFailure as failure:
             raise problem_from(failure, 507) from failure
         if held is None:
             return answer(HeldChange(users=0, of_users=0, presences=0, of_presences=0))
-        await self._desk.audit_change(actor, "confirm_hold", held.words)
+        await self._api_state.audit_change(actor, "confirm_hold", held.words)
         return answer(convert.held(held))
 
     async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:
         """Return the users selected by the body of a request, by guid and in words."""
         question = await body_of(request, ResyncQuestion)
-        everybody = self._desk.engine.guids()
+        everybody = self._api_state.engine.guids()
         if question.users is None:
             return everybody, "everybody"
         known = set(everybody)
@@ -114,8 +116,8 @@ class UserRoutes:
         self, request: web.Request, kind: OperationKind, guids: tuple[str, ...], subject: str
     ) -> web.Response:
         actor = await actor_of(request)
-        await self._desk.audit_change(actor, kind, subject)
-        operation = self._desk.operations.begin(kind, guids, actor)
+        await self._api_state.audit_change(actor, kind, subject)
+        operation = self._api_state.operations.begin(kind, guids, actor)
         return answer(operation, status=202, headers={"Location": f"/v1/operations/{operation.id}"})
 
 

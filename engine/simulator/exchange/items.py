@@ -178,9 +178,9 @@ def _boolean(value: bool) -> str:
 
 def _zone(name: str) -> Writer:
     def write(item: CalendarItem) -> Element:
-        if item.zone_told is None:
+        if item.stated_zone is None:
             return T(name, Id=windows_zone(item.zone), Name=windows_zone(item.zone))
-        told, year = item.zone_told, item.start.year
+        told, year = item.stated_zone, item.start.year
         return time_zone(name, told.id, told.name or told.id, told.rules, (year - 1, year, year + 1))
 
     return write

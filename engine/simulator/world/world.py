@@ -43,7 +43,7 @@ class Correspondent(msgspec.Struct, frozen=True):
     address: str
 
 
-class ZoneTold(msgspec.Struct, frozen=True):
+class StatedZone(msgspec.Struct, frozen=True):
     """The time zone that the creating program stated: any id and name, and the `rules` of an IANA zone or none."""
 
     id: str
@@ -58,7 +58,7 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     midnight to local midnight of `zone` (IANA), the time zone it was created in. `organizer` is None for an appointment
     without invitations. `uid` is the same for all items of one meeting or series.
 
-    A server may misrepresent it: it returns `zone_told` instead of `zone`, and `told` instead of other properties, by
+    A server may misrepresent it: it returns `stated_zone` instead of `zone`, and `told` instead of other properties, by
     FieldURI (None: left out). GetItem fails for it with the code `get_item_error`, FindItem for every view that
     contains
     it with `find_item_error`.
@@ -79,7 +79,7 @@ class CalendarItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     response: Response = Response.UNKNOWN
     cancelled: bool = False
     kind: ItemKind = ItemKind.SINGLE
-    zone_told: ZoneTold | None = None
+    stated_zone: StatedZone | None = None
     told: Mapping[str, str | None] = msgspec.field(default_factory=dict)
     get_item_error: str = ""
     find_item_error: str = ""

@@ -211,7 +211,7 @@ class Stage:
             AcknowledgedPresences(self._database),
             clock=self.wall,
             network_clock=self.steady,
-            observe=lambda happening: None,
+            observe=lambda event: None,
             resolver=self.names,
         )
         self._running = asyncio.get_running_loop().create_task(self._engine.run())

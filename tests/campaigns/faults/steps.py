@@ -114,15 +114,15 @@ async def read_now(stage: Stage) -> None:
 async def ews_answers_an_error(stage: Stage) -> None:
     """Some requests are answered with a response code."""
     code = ErrorCode(stage.dice.choice(CODES), in_fault=stage.dice.random() < 0.5)
-    _befall(stage, code, anonymous=False)
+    _affect(stage, code, anonymous=False)
 
 
 async def ews_answers_nonsense(stage: Stage) -> None:
     """Some requests are answered by something that is not EWS, late, or not at all."""
-    _befall(stage, stage.dice.choice(LIES), anonymous=stage.dice.random() < 0.2)
+    _affect(stage, stage.dice.choice(LIES), anonymous=stage.dice.random() < 0.2)
 
 
-def _befall(stage: Stage, effect: Effect, *, anonymous: bool) -> None:
+def _affect(stage: Stage, effect: Effect, *, anonymous: bool) -> None:
     stage.company.exchange.faults.add(
         effect,
         operation=stage.dice.choice(OPERATIONS),

@@ -20,15 +20,15 @@ from functools import partial
 from random import Random
 
 from engine.core.errors import Failure
-from tests.campaigns.fuzz.doors import knock
 from tests.campaigns.fuzz.files import SECRET
 from tests.campaigns.fuzz.recorded import Samples, recorded
 from tests.campaigns.fuzz.sessions import conversation, converse
+from tests.campaigns.fuzz.sockets import fuzz_sockets
 from tests.campaigns.fuzz.targets import Target, planted, targets
 
 INPUTS_AT_ONCE = 20_000
-PLANTED, CONVERSATIONS, DOORS = "planted secrets", "conversations", "doors"
-SHARES = {PLANTED: 0.4, CONVERSATIONS: 0.1, DOORS: 0.005}
+PLANTED, CONVERSATIONS, SOCKETS = "planted secrets", "conversations", "doors"
+SHARES = {PLANTED: 0.4, CONVERSATIONS: 0.1, SOCKETS: 0.005}
 """Of all inputs; the rest goes to the targets."""
 
 LONGEST = 1.0
@@ -103,16 +103,16 @@ def some(seed: int, samples: Samples, number: int, inputs: int, *, only: str | N
             else:
                 one(only, found[only], random, figures)
         return figures
-    at_doors, conversations = int(inputs * SHARES[DOORS]), int(inputs * SHARES[CONVERSATIONS])
+    at_sockets, conversations = int(inputs * SHARES[SOCKETS]), int(inputs * SHARES[CONVERSATIONS])
     shares = [target.share for target in found.values()]
     while figures.inputs[PLANTED] < inputs * SHARES[PLANTED]:
         plant(random, figures)
     for _ in range(conversations):
         talk(found["PBX messages"].samples, random, figures)
-    for name in random.choices(tuple(found), shares, k=max(0, inputs - at_doors - figures.inputs.total())):
+    for name in random.choices(tuple(found), shares, k=max(0, inputs - at_sockets - figures.inputs.total())):
         one(name, found[name], random, figures)
-    doors, violations = asyncio.run(knock(random, at_doors))
-    figures.inputs += doors
+    sockets, violations = asyncio.run(fuzz_sockets(random, at_sockets))
+    figures.inputs += sockets
     figures.violations += violations
     return figures
 

@@ -21,7 +21,7 @@ from engine.exchange.ews.client import EwsResponse
 from engine.exchange.ews.find_item import found_items
 from engine.exchange.ews.get_item import organizer
 from engine.exchange.ews.resolve_names import offer
-from engine.exchange.ews.streaming.protocol import EnvelopeSplitter, news, subscription_id
+from engine.exchange.ews.streaming.protocol import EnvelopeSplitter, stream_events, subscription_id
 from engine.exchange.http.auth import Credential, Handshake
 from engine.exchange.source import Window
 from engine.pbx.protocol import decode, objects_of, presence_in
@@ -164,14 +164,14 @@ def _ews(body: bytes) -> None:
         ):
             with contextlib.suppress(Failure):
                 read(message.element)
-        news(message)
+        stream_events(message)
 
 
 def _in_pieces(body: bytes) -> None:
     splitter = EnvelopeSplitter()
     for start in range(0, len(body), 700):
         for envelope in splitter.feed(body[start : start + 700]):
-            news(EwsResponse(_Answer(envelope), None).messages[0])
+            stream_events(EwsResponse(_Answer(envelope), None).messages[0])
 
 
 def _headers(body: bytes) -> None:

@@ -14,7 +14,7 @@ from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ErrorCode
 from engine.simulator.world import World
-from engine.simulator.world.world import Correspondent, ZoneTold
+from engine.simulator.world.world import Correspondent, StatedZone
 from tests.exchange.ews.conftest import OpenSource, Simulate
 
 ANNA = "anna.mueller@corp.example"
@@ -141,25 +141,25 @@ async def test_a_server_that_never_says_that_all_is_there_is_asked_once(
 @pytest.mark.parametrize(
     ("site", "told"),
     [
-        ("Europe/Berlin", ZoneTold("UTC")),
-        ("Europe/Berlin", ZoneTold("tzone://Microsoft/Utc")),
-        ("Europe/Berlin", ZoneTold("Pacific Standard Time")),
-        ("Europe/Berlin", ZoneTold("Pacific Standard Time", rules="America/Los_Angeles")),
-        ("Europe/London", ZoneTold("Mitteleurop\xe4ische Zeit", rules="Europe/Berlin")),
-        ("Europe/London", ZoneTold("Customized Time Zone", rules="Europe/Berlin")),
-        ("Europe/London", ZoneTold("UTC", rules="Europe/Berlin")),
-        ("America/Los_Angeles", ZoneTold("tzone://Microsoft/Custom", rules="Europe/Berlin")),
-        ("Pacific/Auckland", ZoneTold("W. Europe Standard Time", rules="Europe/Berlin")),
-        ("Pacific/Auckland", ZoneTold("W. Europe Standard Time")),
-        ("Europe/London", ZoneTold("Mitteleurop\xe4ische Zeit")),
-        ("Europe/London", ZoneTold("")),
+        ("Europe/Berlin", StatedZone("UTC")),
+        ("Europe/Berlin", StatedZone("tzone://Microsoft/Utc")),
+        ("Europe/Berlin", StatedZone("Pacific Standard Time")),
+        ("Europe/Berlin", StatedZone("Pacific Standard Time", rules="America/Los_Angeles")),
+        ("Europe/London", StatedZone("Mitteleurop\xe4ische Zeit", rules="Europe/Berlin")),
+        ("Europe/London", StatedZone("Customized Time Zone", rules="Europe/Berlin")),
+        ("Europe/London", StatedZone("UTC", rules="Europe/Berlin")),
+        ("America/Los_Angeles", StatedZone("tzone://Microsoft/Custom", rules="Europe/Berlin")),
+        ("Pacific/Auckland", StatedZone("W. Europe Standard Time", rules="Europe/Berlin")),
+        ("Pacific/Auckland", StatedZone("W. Europe Standard Time")),
+        ("Europe/London", StatedZone("Mitteleurop\xe4ische Zeit")),
+        ("Europe/London", StatedZone("")),
     ],
 )
 async def test_a_whole_day_is_the_day_it_was_meant_as(
-    world: World, exchange: ExchangeSimulator, open_source: OpenSource, site: str, told: ZoneTold
+    world: World, exchange: ExchangeSimulator, open_source: OpenSource, site: str, told: StatedZone
 ) -> None:
     world.clear(ANNA)
-    day_off = world.whole_days("off", day=2, subject="off", show_as=ShowAs.OOF, zone_told=told)
+    day_off = world.whole_days("off", day=2, subject="off", show_as=ShowAs.OOF, stated_zone=told)
     assert (day_off.start, day_off.end) == (datetime(2026, 3, 3, 23, tzinfo=UTC), datetime(2026, 3, 4, 23, tzinfo=UTC))
     world.put(ANNA, day_off)
     window = Window(world.instant("00:00", -1), world.instant("00:00", 7))

@@ -95,7 +95,7 @@ class Search:
 
     `addresses` are mailboxes to ask about, in turn; the first one that a server knows decides. The service account's
     `own` address, if it is among them, often belongs to no mailbox, which says nothing about the others.
-    `leads_away` is an untrusted URL that a server redirected to, "" if there was none. Trusted are the domains
+    `untrusted_redirect` is an untrusted URL that a server redirected to, "" if there was none. Trusted are the domains
     `domain` and that of `own` with their subdomains, the host of a configured URL, and the hosts `trusted`; as EWS
     servers, also those in the domain of a configured URL, or of the mailbox that was asked about. Raises
     `AutodiscoverFailed` if there is nothing to ask about, or no server to ask.
@@ -128,7 +128,7 @@ class Search:
         self._unknown: set[str] = set()
         self._answering: set[str] = set()
         self._failing: set[str] = set()
-        self.leads_away = ""
+        self.untrusted_redirect = ""
         self._outside = ""
         self._flaw: CertificateNotTrusted | TlsImpossible | ProxyFailure | None = None
         self._endpoint: Endpoint | None = None
@@ -251,7 +251,7 @@ class Search:
             if self._may_have_ews.include(host_of(url)) or host_of(url) == host_of(step.url):
                 self._endpoint = Endpoint(url, server, urls.group, step.url, urls.address)
                 return
-            self.leads_away = self._outside = self._outside or url
+            self.untrusted_redirect = self._outside = self._outside or url
         if self._outside:
             self._say(step, f"names {self._outside}, which is refused: {_UNASKED}")
         else:
@@ -268,10 +268,10 @@ class Search:
         if target is None:
             self._say(step, f"redirects to {cleaned_address(location)}, which is refused: not an https URL")
         elif not self._trusted.include(host_of(target)):
-            self.leads_away = cleaned_address(target)
+            self.untrusted_redirect = cleaned_address(target)
             self._say(
                 step,
-                f"redirects to {self.leads_away}, which is refused: {_UNASKED}",
+                f"redirects to {self.untrusted_redirect}, which is refused: {_UNASKED}",
             )
         elif target in trail:
             self._say(step, f"a redirect loop: {' -> '.join((*trail, target))}")
@@ -284,7 +284,7 @@ class Search:
         elif address.casefold() in {question.address.casefold() for question in self._asked}:
             self._say(step, f"a redirect loop: back to the address {address}")
         elif not self._configured and not self._trusted.include(domain_of(address)):
-            self.leads_away = address
+            self.untrusted_redirect = address
             self._say(step, f"redirects to {address}, which is refused: {_UNASKED}")
             self._ask_about_the_next(step)
         elif self._may_redirect(step):

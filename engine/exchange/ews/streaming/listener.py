@@ -15,7 +15,13 @@ from engine.exchange.errors import ExchangeFailure, ExchangeUnreachable, NotUnde
 from engine.exchange.ews.client import Affinity, EwsClient
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.groups import SubscriptionGroup
-from engine.exchange.ews.streaming.protocol import StreamEvents, get_streaming_events, news, subscribe, subscription_id
+from engine.exchange.ews.streaming.protocol import (
+    StreamEvents,
+    get_streaming_events,
+    stream_events,
+    subscribe,
+    subscription_id,
+)
 from engine.exchange.retry import LISTEN_AGAIN, Subscribing, policy_of
 
 
@@ -154,9 +160,9 @@ class Listener:
             self._ended_by_us = False
             try:
                 failure = await self._listen(listening_to)
-            except Exception as mistake:
+            except Exception as internal_error:
                 logger.exception("listening for %s", self.group.anchor)
-                failure = NotUnderstood(type(mistake).__name__)
+                failure = NotUnderstood(type(internal_error).__name__)
             if self._clock.now() - begun >= STEADY:
                 self._backoff.reset()
             await self._recover(failure, listening_to, begun)
@@ -216,7 +222,7 @@ class Listener:
                 async for answer in answers:
                     self._heard = self._clock.now()
                     for message in answer.messages if answer is not None else ():
-                        told = news(message)
+                        told = stream_events(message)
                         if self._is_last(told, message.code, listening_to):
                             return answer.failure(message) if answer is not None and told.failed else None
         except ExchangeFailure as failure:

@@ -62,7 +62,7 @@ def get_streaming_events(identifiers: Sequence[str], minutes: int) -> bytes:
     return _GET_EVENTS % (ids, minutes)
 
 
-def news(message: ResponseMessage) -> StreamEvents:
+def stream_events(message: ResponseMessage) -> StreamEvents:
     """Read a response message of GetStreamingEvents.
 
     Children are found by their names alone, because the schema and the documentation differ in their namespaces.

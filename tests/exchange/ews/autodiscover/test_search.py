@@ -400,7 +400,7 @@ def test_a_server_outside_the_domain_is_refused_until_it_is_trusted() -> None:
     with pytest.raises(EwsHostNotTrusted, match=r"names https://mail\.hoster\.example/EWS") as failed:
         search.outcome()
     assert 'exchange.trusted_hosts = ["mail.hoster.example"]' in failed.value.remedy
-    assert search.leads_away == there
+    assert search.untrusted_redirect == there
     assert run_with(named(there), trusted=("mail.hoster.example",)).outcome().url == there
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.soap import ResponseMessage, response_messages
-from engine.exchange.ews.streaming.protocol import StreamEvents, news, subscription_id
+from engine.exchange.ews.streaming.protocol import StreamEvents, stream_events, subscription_id
 from tests.exchange.ews.wire import message, response
 
 ITEM = '<t:TimeStamp>2026-03-02T09:00:00Z</t:TimeStamp><t:ItemId Id="A"/><t:ParentFolderId Id="F"/>'
@@ -30,7 +30,7 @@ def notifications(*each: str) -> str:
 @pytest.mark.parametrize("what", [ITEM, FOLDER], ids=["item", "folder"])
 def test_any_event_on_an_item_or_on_the_folder_is_a_change(prefix: str, event: str, what: str) -> None:
     content = notifications(notification("one", f"<t:{event}Event>{what}</t:{event}Event>", prefix=prefix))
-    assert news(envelope(content)) == StreamEvents(changed=("one",))
+    assert stream_events(envelope(content)) == StreamEvents(changed=("one",))
 
 
 def test_several_mailboxes_in_one_envelope() -> None:
@@ -39,29 +39,29 @@ def test_several_mailboxes_in_one_envelope() -> None:
     content = notifications(
         notification("one", event, event), notification("two", status), notification("three", event)
     )
-    assert news(envelope(content)) == StreamEvents(changed=("one", "three"))
+    assert stream_events(envelope(content)) == StreamEvents(changed=("one", "three"))
 
 
 def test_a_heartbeat_says_nothing() -> None:
     status = "<t:StatusEvent><t:Watermark>AAAA</t:Watermark></t:StatusEvent>"
-    assert news(envelope("<m:ConnectionStatus>OK</m:ConnectionStatus>")) == StreamEvents()
-    assert news(envelope(notifications(notification("one", status)))) == StreamEvents()
+    assert stream_events(envelope("<m:ConnectionStatus>OK</m:ConnectionStatus>")) == StreamEvents()
+    assert stream_events(envelope(notifications(notification("one", status)))) == StreamEvents()
 
 
 def test_closed() -> None:
-    assert news(envelope("<m:ConnectionStatus>Closed</m:ConnectionStatus>")) == StreamEvents(closed=True)
+    assert stream_events(envelope("<m:ConnectionStatus>Closed</m:ConnectionStatus>")) == StreamEvents(closed=True)
 
 
 @pytest.mark.parametrize("prefix", ["t", "m"])
 def test_bad_subscriptions_are_lost_and_the_answer_has_not_failed(prefix: str) -> None:
     ids = "".join(f"<{prefix}:SubscriptionId>{each}</{prefix}:SubscriptionId>" for each in ("one", "two"))
     lost = f"<m:ErrorSubscriptionIds>{ids}</m:ErrorSubscriptionIds>"
-    told = news(envelope(lost, code="ErrorSubscriptionNotFound", kind="Error"))
+    told = stream_events(envelope(lost, code="ErrorSubscriptionNotFound", kind="Error"))
     assert told == StreamEvents(lost=("one", "two"))
 
 
 def test_an_error_without_ids_concerns_the_whole_answer() -> None:
-    told = news(envelope("", code="ErrorNewEventStreamConnectionOpened", kind="Error"))
+    told = stream_events(envelope("", code="ErrorNewEventStreamConnectionOpened", kind="Error"))
     assert told.failed is not None
     assert told.failed.code == "ErrorNewEventStreamConnectionOpened"
 

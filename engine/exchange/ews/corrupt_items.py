@@ -23,7 +23,7 @@ FoundItems = dict[str, Appointment]
 ReadWindow = Callable[[Window], Awaitable[FoundItems]]
 
 
-async def read_around(
+async def read_around_corrupt(
     read: ReadWindow, window: Window, known: Sequence[Window]
 ) -> tuple[FoundItems, tuple[Window, ...]]:
     """Return what can be read of `window`, which was refused as a whole, and the parts that cannot be read.

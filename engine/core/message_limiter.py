@@ -10,7 +10,7 @@ MOST_KEYS = 32
 """Maximum number of keys counted separately at a time; any others are counted together."""
 
 
-class Seldom:
+class MessageLimiter:
     """Counts events and decides when to report them: at most `MOST_KEYS` + 1 lines per `PAUSE`."""
 
     def __init__(self, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.core.appointments import Appointment
 from engine.exchange.errors import CalendarItemCorrupt
-from engine.exchange.ews.around_corrupt import MOST_READS, NARROWEST, FoundItems, read_around, stand_in
+from engine.exchange.ews.corrupt_items import MOST_READS, NARROWEST, FoundItems, read_around_corrupt, stand_in
 from engine.exchange.source import Window
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -54,7 +54,7 @@ class Server:
 def search(
     server: Server, window: Window = WHOLE, known: tuple[Window, ...] = ()
 ) -> tuple[FoundItems, tuple[Window, ...]]:
-    return asyncio.run(read_around(server.read, window, known))
+    return asyncio.run(read_around_corrupt(server.read, window, known))
 
 
 @given(st.lists(stretches, max_size=6), stretches)
@@ -73,7 +73,7 @@ def test_all_counts_that_does_not_lie_wholly_in_what_is_told_as_unreadable(good:
 @pytest.mark.parametrize("minutes", [1, 60, 119, 120])
 def test_the_requests_are_enough_for_one_item_wherever_it_lies(minutes: int) -> None:
     async def given_up(begins: int) -> timedelta:
-        _, unreadable = await read_around(Server([], [stretch(begins, minutes)]).read, WHOLE, ())
+        _, unreadable = await read_around_corrupt(Server([], [stretch(begins, minutes)]).read, WHOLE, ())
         return length(unreadable)
 
     async def most() -> timedelta:

@@ -89,7 +89,7 @@ class Complaints(logging.Handler):
             self.found.append(f"in the log: {record.name}: {text:.600} {record.exc_info}")
 
 
-async def knock(random: Random, inputs: int) -> tuple[Counter[str], list[str]]:
+async def fuzz_sockets(random: Random, inputs: int) -> tuple[Counter[str], list[str]]:
     """Knock so often, and return how often where, and what should not have been."""
     complaints, knocked = Complaints(), Counter[str]()
     log = logging.getLogger()
