@@ -153,6 +153,8 @@ POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
         exchange.ExchangeUnreachable: _SERVER,
         exchange.AnswerBrokenOff: RetryPolicy(Concerns.MAILBOX_UNLESS_MANY),
         proxy.ProxyFailure: replace(_SERVICE, before_a_token=PASSING.steps[0]),
+        # Its account may be locked as well, and no circuit breaker counts there.
+        proxy.ProxyLogInRefused: replace(_SERVICE, before_a_token=AFTER_A_PERSON, pauses_of_all=WITHOUT_RIGHT),
         exchange.LoginUnproved: replace(_SERVER, by_breaker=True),
         exchange.CertificateNotTrusted: replace(_SERVICE, forgets=Forgets.SERVER),
         exchange.LoginRefused: replace(_SERVICE, by_breaker=True),

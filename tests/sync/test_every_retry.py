@@ -33,7 +33,7 @@ from engine.exchange.errors import (
     ServiceAccountBusy,
 )
 from engine.exchange.ews.response_codes import MEANINGS
-from engine.exchange.http.proxy_errors import ProxyFailure
+from engine.exchange.http.proxy_errors import ProxyFailure, ProxyLogInRefused
 from engine.exchange.oauth import errors as oauth
 from engine.exchange.retry import (
     LISTEN_AGAIN,
@@ -100,6 +100,7 @@ OF_HTTP: list[type[ExchangeFailure]] = [
     LoginUnproved,
     LoginRefused,
     ProxyFailure,
+    ProxyLogInRefused,
     *oauth_kinds(),
 ]
 """What is wrong with every request, told by the HTTP client."""
