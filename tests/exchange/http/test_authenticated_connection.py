@@ -160,16 +160,11 @@ async def test_a_connection_that_the_server_closed_is_replaced_without_a_word(
 async def test_what_nobody_asked_for_is_not_taken_for_the_next_answer(iis: Iis, open_client: OpenClient) -> None:
     """As the 408 of a server that is about to close the connection, or the second half of a smuggled answer."""
 
-    async def talkative(request: web.Request) -> web.StreamResponse | None:
-        assert request.transport is not None
-        asyncio.get_running_loop().call_later(0.01, request.transport.write, b"HTTP/1.1 408 Timeout\r\n\r\n")
-        return None
-
     async with open_client(iis, connections=1) as client:
-        iis.on_authenticated = talkative
         assert (await client.post(URL, b"1", {})).status == 200
-        iis.on_authenticated = None
-        await asyncio.sleep(0.02)
+        [theirs] = iis.connections
+        assert isinstance(theirs, asyncio.Transport)
+        theirs.write(b"HTTP/1.1 408 Timeout\r\n\r\n")
         await quiescence()
         assert said((await client.post(URL, b"22", {})).body) == f"{ACCOUNT} posted 2 bytes"
     assert len(iis.connections) == 2
