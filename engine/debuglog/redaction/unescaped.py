@@ -23,12 +23,15 @@ SIGNS = MultiSearch((b"&", b"%", b"\\"))
 QUOTED_SIGNS = MultiSearch(b"=%c" % sign for sign in b"0123456789ABCDEFabcdef \t\r\n")
 """First byte of quoted-printable escapes: a fast check before the regular expression."""
 
-ESCAPE = re.compile(
-    rb"&(?:#(?:[0-9]++|[xX][0-9a-fA-F]++);?|[A-Za-z][A-Za-z0-9]{1,31}+;?)"
-    rb"""|\\(?:u+\{[0-9a-fA-F]{1,8}\}|u++[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}|["'\\/bfnrtv\n])"""
-    rb"|%(?:u[0-9a-fA-F]{4}|[0-9a-fA-F]{2})",
-    re.DOTALL,
-)
+KINDS = {
+    b"&": rb"&(?:#(?:[0-9]++|[xX][0-9a-fA-F]++);?|[A-Za-z][A-Za-z0-9]{1,31}+;?)",
+    b"\\": rb"\\(?:u+\{[0-9a-fA-F]{1,8}\}|u++[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}"
+    rb"""|["'\\/bfnrtv\n])""",
+    b"%": rb"%(?:u[0-9a-fA-F]{4}|[0-9a-fA-F]{2})",
+}
+"""The kinds of escapes by their first byte: references of HTML, those of strings in programs, and those of URLs."""
+ESCAPE = re.compile(b"|".join(KINDS.values()), re.DOTALL)
+_ESCAPES_OF = {kind: re.compile(pattern, re.DOTALL) for kind, pattern in KINDS.items()}
 QUOTED_PRINTABLE = re.compile(rb"=(?:[0-9A-Fa-f]{2}|[ \t]{0,9}\r?\n)")
 NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}+={0,2}")
@@ -216,10 +219,9 @@ def unescaped(text: Text, kind: bytes = b"") -> Text:
 
 def partly_unescaped(body: bytes) -> Iterator[Text]:
     """Yield a body with the escapes of one kind undone, if it has several: others may stand in what is escaped."""
-    whole = Text(body)
-    kinds = [kind for kind in (b"&", b"%", b"\\") if kind in body]
+    kinds = [kind for kind, escape in _ESCAPES_OF.items() if kind in body and escape.search(body)]
     if len(kinds) > 1:
-        yield from (unescaped(whole, kind) for kind in kinds)
+        yield from (unescaped(Text(body), kind) for kind in kinds)
 
 
 def readings(body: bytes) -> Iterator[Text]:
