@@ -22,7 +22,7 @@ from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.connection import verified_context
 from engine.exchange.http.proxy import proxy_of
 from engine.exchange.http.trace import Trace
-from engine.exchange.http.wire import Network
+from engine.exchange.http.wire import Network, network_of
 from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
 from engine.exchange.source import CalendarSource
 from engine.logins.breaker import LogIns
@@ -116,7 +116,7 @@ def exchange_access(
         clock=network_clock,
         random=random,
     )
-    return ExchangeAccess(exchange, Network(tls, resolver, proxy), http, token, source)
+    return ExchangeAccess(exchange, network_of(tls, resolver, proxy, log_ins), http, token, source)
 
 
 def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:

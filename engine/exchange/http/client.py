@@ -19,7 +19,7 @@ from engine.exchange.http.connection import HttpConnection
 from engine.exchange.http.messages import HttpRequest, HttpResponse, parse_url, part_of, pieces, traced
 from engine.exchange.http.proxy import Proxy
 from engine.exchange.http.trace import NoTrace, Trace
-from engine.exchange.http.wire import Network, port_of
+from engine.exchange.http.wire import network_of, port_of
 from engine.logins.breaker import LogIns
 
 
@@ -93,14 +93,15 @@ class ExchangeHttp:
     ) -> None:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
+        log_ins = log_ins or LogIns(clock)
         self._log_in: GuardedCredential | RequestAuth
         if isinstance(log_in, Credential):
-            breaker = (log_ins or LogIns(clock)).breaker(log_in.account, log_in.identity)
+            breaker = log_ins.breaker(log_in.account, log_in.identity)
             self._log_in = GuardedCredential(log_in, breaker)
         else:
             self._log_in = log_in
         self._connections = connections
-        self._network = Network(tls, resolver, proxy)
+        self._network = network_of(tls, resolver, proxy, log_ins)
         self._clock = clock
         self._user_agent = user_agent
         self._trace = trace or NoTrace()

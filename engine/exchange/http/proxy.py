@@ -8,6 +8,7 @@ import h11
 
 from engine.core.secret import Secret
 from engine.exchange.http.proxy_errors import ProxyLogInRefused, ProxyRefuses
+from engine.logins.rules import Account
 
 PROXY_AUTHENTICATION_REQUIRED = 407
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -30,6 +31,11 @@ class Proxy:
     def url(self) -> str:
         """The URL of the proxy, without user and password."""
         return f"{'https' if self.tls else 'http'}://{self}"
+
+    @property
+    def account(self) -> Account:
+        """The account whose log-ins the proxy, or the directory behind it, counts."""
+        return Account("exchange.proxy_password", f"{self.user} at {self}".casefold())
 
     @property
     def authorization(self) -> str:
@@ -83,7 +89,9 @@ class Tunnel:
         if event.status_code == PROXY_AUTHENTICATION_REQUIRED:
             raise log_in_refused(self._proxy, [value for name, value in event.headers if name == b"proxy-authenticate"])
         if event.status_code // 100 != 2 or self._http.trailing_data[0]:
-            raise ProxyRefuses(f"{self._proxy} answers HTTP {event.status_code} to CONNECT {self._place}")
+            failure = ProxyRefuses(f"{self._proxy} answers HTTP {event.status_code} to CONNECT {self._place}")
+            failure.has_answered = True
+            raise failure
         return True
 
 

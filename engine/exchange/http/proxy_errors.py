@@ -45,8 +45,12 @@ class ProxyLogInRefused(ProxyFailure):
 
 
 class ProxyRefuses(ProxyFailure):
-    """The proxy answers a request for a tunnel by something else than 2xx and 407, or hangs up."""
+    """The proxy answers a request for a tunnel by something else than 2xx and 407, or hangs up.
 
+    `has_answered`: it gave a status, so the log-in at the proxy was right.
+    """
+
+    has_answered = False
     fault = Fault.PERMISSION
     meaning = "The proxy refuses the connection to the server behind it"
     remedy = (

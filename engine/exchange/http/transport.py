@@ -70,7 +70,10 @@ class PinnedTransport(httpx.AsyncBaseTransport):
                 wire = await self._connect(request, connect)
             else:
                 self._http.start_next_cycle()
-            return await self._answer(request, wire, deadline)
+            if self._network.proxy is None or request.url.scheme != "http":
+                return await self._answer(request, wire, deadline)
+            async with wires.logged_in_at_proxy(self._network):
+                return await self._answer(request, wire, deadline)
         except BaseException:
             self.close()
             raise

@@ -13,8 +13,10 @@ import httpx
 
 from engine.core.resolver import Resolver
 from engine.exchange.http.proxy import DEFAULT_PORTS, Proxy, Tunnel
-from engine.exchange.http.proxy_errors import ProxyRefuses, ProxyTlsImpossible, ProxyUnreachable
+from engine.exchange.http.proxy_errors import ProxyLogInRefused, ProxyRefuses, ProxyTlsImpossible, ProxyUnreachable
 from engine.exchange.http.trace import Stopwatch
+from engine.logins.breaker import Breaker, LogIns
+from engine.logins.rules import Paused
 
 KEEP_ALIVE: Mapping[str, int] = MappingProxyType(
     {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
@@ -40,11 +42,49 @@ class ProxyCertificateUnverified(Exception):
 @dataclass(frozen=True, slots=True)
 class Network:
     """How servers are reached: trusted by `tls`, names looked up by `resolver` (None for that of the system), all of
-    them through `proxy` if there is one."""
+    them through `proxy` if there is one. `proxy_breaker` is the circuit breaker for log-ins there, None without any."""
 
     tls: ssl.SSLContext
     resolver: Resolver | None = None
     proxy: Proxy | None = None
+    proxy_breaker: Breaker | None = None
+
+
+def network_of(tls: ssl.SSLContext, resolver: Resolver | None, proxy: Proxy | None, log_ins: LogIns) -> Network:
+    """Return the network behind `proxy`, whose log-ins there are among those that `log_ins` counts."""
+    breaker = log_ins.breaker(proxy.account, proxy.password.reveal) if proxy is not None and proxy.user else None
+    return Network(tls, resolver, proxy, breaker)
+
+
+@contextlib.asynccontextmanager
+async def logged_in_at_proxy(network: Network) -> AsyncIterator[None]:
+    """Log in at the proxy by what is sent in this context. Raises `ProxyLogInRefused`, also while log-ins are paused.
+
+    Any other answer than 407 proves the log-in: a proxy judges it before it judges what is asked for.
+    """
+    if network.proxy_breaker is None:
+        yield
+        return
+    try:
+        async with network.proxy_breaker.log_in() as log_in:
+            await log_in.sending()
+            try:
+                yield
+            except ProxyLogInRefused:
+                await log_in.refused()
+                raise
+            except ProxyRefuses as failure:
+                if not failure.has_answered:
+                    await log_in.undecided(failure.detail)
+                    raise
+                await log_in.proved()
+                raise
+            except httpx.TransportError as error:
+                await log_in.undecided(str(error))
+                raise
+            await log_in.proved()
+    except Paused as pause:
+        raise ProxyLogInRefused(f"{network.proxy}: {pause}") from None
 
 
 class Wire(asyncio.Protocol):
@@ -181,7 +221,8 @@ async def connect(network: Network, url: httpx.URL, seconds: float, watch: Stopw
     wire = await _at_proxy(network.proxy, network, seconds) if network.proxy is not None else None
     try:
         if wire is not None and network.proxy is not None and url.scheme == "https":
-            await _tunnel(wire, network.proxy, f"[{name}]:{port}" if ":" in name else f"{name}:{port}", seconds)
+            async with logged_in_at_proxy(network):
+                await _tunnel(wire, network.proxy, f"[{name}]:{port}" if ":" in name else f"{name}:{port}", seconds)
         async with asyncio.timeout(seconds or None):
             if wire is None:
                 wire = await _opened(name, port, network.resolver)

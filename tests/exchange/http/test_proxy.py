@@ -23,12 +23,14 @@ from engine.exchange.http.proxy_errors import (
     ProxyTlsImpossible,
     ProxyUnreachable,
 )
+from engine.logins.breaker import LogIns
 from engine.settings.model import Authentication
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.exchange.authentication import Binding, Seen
 from engine.simulator.proxy import PROXY_HOST, ProxySimulator
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import ACCOUNT, HOST, URL, Iis, said, serve
+from tests.support.clock import ManualClock
 from tests.support.tracing import Onlooker
 
 TUNNEL = f"{HOST}:443"
@@ -125,7 +127,7 @@ async def test_407_is_named_with_what_the_proxy_offers_and_proves_nothing(
         ProxySimulator(places=to(iis), account=(USER, PASSWORD), schemes=("Negotiate", "NTLM")) as proxy,
         behind(iis, open_client, proxy, url=url, password=password) as client,
     ):
-        for _ in range(4):
+        for _ in range(2):
             with pytest.raises(ProxyLogInRefused) as failed:
                 await client.post(URL, b"x", {})
         assert told.replace("\\\\", "\\") in failed.value.detail
@@ -133,6 +135,45 @@ async def test_407_is_named_with_what_the_proxy_offers_and_proves_nothing(
         assert "exchange.proxy_password" in failed.value.remedy
         assert PASSWORD not in str(failed.value)
     assert not iis.gate.seen
+
+
+async def test_a_wrong_password_is_tried_at_the_proxy_twice_at_most_whoever_asks(
+    iis: Iis, open_client: OpenClient, clock: ManualClock
+) -> None:
+    log_ins = LogIns(clock)
+    given: dict[str, Any] = {"url": AS_USER, "password": "wrong", "log_ins": log_ins}
+    async with ProxySimulator(places=to(iis), account=(USER, PASSWORD)) as proxy:
+        async with behind(iis, open_client, proxy, connections=8, **given) as client:
+            asked = [client.post(URL, b"x", {}) for _ in range(40)]
+            asked += [client.get_anonymously(url) for url in (URL, f"http://{HOST}/") for _ in range(5)]
+            failures = await asyncio.gather(*asked, return_exceptions=True)
+            assert {type(each) for each in failures} == {ProxyLogInRefused}
+        assert len(proxy.asked) == 2
+        async with behind(iis, open_client, proxy, **given) as another:
+            with pytest.raises(ProxyLogInRefused, match=r"log-ins are paused until .*2 refused"):
+                await another.post(URL, b"x", {})
+        assert len(proxy.asked) == 2
+        [standing] = [each for each in await log_ins.standings() if each.account.kind == "exchange.proxy_password"]
+        assert standing.refused == 2
+        async with behind(iis, open_client, proxy, **given | {"password": PASSWORD}) as right:
+            assert (await right.post(URL, b"x", {})).status == 200
+
+
+@pytest.mark.parametrize("status", [403, 502, 503])
+async def test_a_destination_that_is_refused_says_nothing_against_the_log_in(
+    iis: Iis, open_client: OpenClient, clock: ManualClock, status: int
+) -> None:
+    log_ins = LogIns(clock)
+    async with (
+        ProxySimulator(
+            places={(HOST, 443): 1}, account=(USER, PASSWORD), status=None if status == 502 else status
+        ) as proxy,
+        behind(iis, open_client, proxy, url=AS_USER, password=PASSWORD, log_ins=log_ins) as client,
+    ):
+        for _ in range(6):
+            with pytest.raises(ProxyRefuses):
+                await client.post(URL, b"x", {})
+        assert len(proxy.asked) == 6
 
 
 @pytest.mark.parametrize("status", [400, 403, 502, 503])
