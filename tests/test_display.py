@@ -75,6 +75,7 @@ def test_clean_data_is_not_copied() -> None:
     assert displayed(data) is data
 
 
+@pytest.mark.slow
 @given(ANY)
 def test_a_failure_is_one_clean_line(text: str) -> None:
     assert not harm_in(str(Broken(text)))
@@ -112,6 +113,7 @@ def test_a_locale_that_somebody_chose_is_not_taken_for_what_python_chose() -> No
     assert not is_ascii_locale({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, utf8_mode=False)
 
 
+@pytest.mark.slow
 def test_every_format_character_is_known() -> None:
     harmful = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in ("Cf", "Cc", "Zl", "Zp")]
     assert not harm_in(visible("".join(harmful)))

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ EVENTS = [
 ]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, len(STREAM)), max_size=20))
 def test_cut_anywhere(places: list[int]) -> None:
     parser = EventParser()

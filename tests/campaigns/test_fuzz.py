@@ -92,6 +92,7 @@ def test_a_mistake_and_a_secret_in_a_failure_are_noticed() -> None:
     assert len(figures.violations) == 1
 
 
+@pytest.mark.slow
 def test_what_simulators_say_is_recorded() -> None:
     samples = recorded()
     assert {"EWS answers", "autodiscover, SOAP", "PBX messages"} <= samples.keys()

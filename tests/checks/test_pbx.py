@@ -114,6 +114,7 @@ async def test_another_pbx_than_the_master(company: Company, tmp_path: Path, tol
     assert isinstance(result.failed_at("master PBX").failure, WrongPbx)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [PbxInfoSent.AFTER_LOGIN, PbxInfoSent.NEVER])
 @pytest.mark.parametrize("api", sorted(ALL_APIS))
 async def test_a_missing_tick(company: Company, tmp_path: Path, api: str, told: PbxInfoSent) -> None:

@@ -88,6 +88,7 @@ def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[st
     assert run("confirm")[0] == 2
 
 
+@pytest.mark.slow
 def test_an_invalid_file_is_told_by_every_command(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(file.read_text().replace("port = 9", "port = 99999"))
     assert main(["config", "check", "--settings", str(file)]) == 2
@@ -97,6 +98,7 @@ def test_an_invalid_file_is_told_by_every_command(file: Path, capsys: pytest.Cap
     assert main(["config", "check", "--settings", str(file)]) == 0
 
 
+@pytest.mark.slow
 def test_secrets_without_an_engine(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,12 +19,21 @@ COMMAND = (sys.executable, "-m", "engine.cli.main")
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, "demo", *arguments]
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
     )
 
 
+def demo_for(seconds: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Return how it ended after so many seconds; where the machine has other work it gets more of them, up to 60."""
+    for each in (seconds, 15, 60):
+        ended = demo("--for", str(each), *arguments)
+        if ended.returncode == 0:
+            break
+    return ended
+
+
 def test_headless_json_shows_a_meeting_begin_and_end_and_names_the_unresolvable() -> None:
-    ended = demo("--headless", "--for", "4", "--speed", "1200", "--json")
+    ended = demo_for(4, "--headless", "--speed", "1200", "--json")
     assert ended.returncode == 0, ended.stderr
     *presences, summary = (json.loads(line) for line in ended.stdout.splitlines())
     assert all(presence.keys() == {"user", "activity", "note", "time"} for presence in presences)
@@ -45,7 +54,7 @@ def meetings_seen(presences: list[dict[str, Any]]) -> int:
 
 
 def test_lines_for_people_end_with_a_summary() -> None:
-    ended = demo("--headless", "--for", "2")
+    ended = demo_for(2, "--headless")
     assert ended.returncode == 0, ended.stderr
     assert "● busy" in ended.stdout
     assert "26 users, 24 with a calendar" in ended.stdout

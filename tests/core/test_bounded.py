@@ -71,6 +71,7 @@ def test_what_is_out_of_bounds_is_refused_by_every_reader(text: str, tmp_path: P
         secrets_in_file(file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", WIDE.values(), ids=WIDE.keys())
 def test_what_is_very_wrong_is_told_in_time(text: str) -> None:
     before = time.process_time()
@@ -85,6 +86,7 @@ def test_what_is_very_wrong_is_told_in_time(text: str) -> None:
 TOML = st.text(st.sampled_from("[]{}=.,\"'\\\n#ab1-_x0 \t\r\x00é\u2028pbxusers"), max_size=80)
 
 
+@pytest.mark.slow
 @given(TOML)
 def test_no_text_is_anything_but_read_or_refused(text: str) -> None:
     with suppress(SettingsNotEditable):

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ def test_a_name_that_is_an_address_is_taken_as_it_is() -> None:
     assert address_candidates(User(guid="1", name="anna@other.example"), "corp.example") == ("anna@other.example",)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=20), st.lists(st.text(max_size=20), max_size=5), st.sampled_from(["", "corp.example"]))
 def test_every_candidate_has_a_local_part_and_a_domain(name: str, addresses: list[str], domain: str) -> None:
     candidates = address_candidates(User(guid="1", name=name, addresses=tuple(addresses)), domain)

@@ -91,6 +91,7 @@ def test_what_asyncio_says_stays(log: Log) -> None:
     assert "asyncio: Task exception was never retrieved (" in log.lines[0]
 
 
+@pytest.mark.slow
 def test_the_same_of_a_library_is_counted(log: Log) -> None:
     for _ in range(5000):
         log.write("aiohttp.server", "Error handling request from %s", "somebody", error=raised(ValueError(PASSWORD)))

@@ -44,6 +44,7 @@ def test_only_white_space_between_elements_is_different(document: bytes) -> None
     assert re.sub(rb"\s", b"", pretty(document)) == re.sub(rb"\s", b"", document)
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=80) | st.text("<>/ab \"'!-[]?", max_size=60).map(str.encode) | documents.map(lambda d: d[:70])
 )

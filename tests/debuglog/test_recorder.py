@@ -102,6 +102,7 @@ async def test_what_a_server_sends_is_looked_through_on_a_thread_of_its_own(
     assert set(looked) == {"debuglog"}
 
 
+@pytest.mark.slow
 async def test_the_loop_goes_on_while_a_hostile_answer_is_looked_through(tmp_path: Path) -> None:
     hostile = b"".join(b'"access_token":"tok%07d"' % number for number in range(8_000))
 
@@ -135,6 +136,7 @@ async def test_what_still_waits_at_the_end_is_given_some_time_only(
     assert picture.captured + picture.dropped == 1
 
 
+@pytest.mark.slow
 async def test_a_full_disk_drops_and_says_so_and_goes_on_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

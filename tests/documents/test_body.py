@@ -105,6 +105,7 @@ def test_every_character_is_shown_once(text: str, width: int) -> None:
     assert [len(line.text) for line in lines] == [len(each) for each in shown_here]
 
 
+@pytest.mark.slow
 @given(folds=st.lists(st.integers(0, 30), max_size=12))
 def test_lines_and_places_agree_whatever_is_folded(folds: list[int]) -> None:
     text = "<a>" + "<b><c><d/><d/></c><c><d/></c></b>" * 3 + "</a>"

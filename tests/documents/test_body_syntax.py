@@ -65,6 +65,7 @@ def test_pieces_are_the_text_but_for_white_space_between_them(cut: Cutter, text:
     assert not text[place:].strip()
 
 
+@pytest.mark.slow
 @given(text=st.one_of(st.text(max_size=60), MARKUP))
 def test_coloured_parts_are_the_piece(text: str) -> None:
     assert "".join(span.text for span in xml_spans(text)) == text
@@ -113,6 +114,7 @@ def test_parts_have_roles() -> None:
     assert [span.role for span in json_spans('"a":null,')] == [Role.ATTRIBUTE, Role.TAG, Role.ENTITY, Role.TAG]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hostile", ["<!--", "<a", "<a b='", "<![CDATA[", "<!D[", "<?", "&a", "<", '"\\', "{[", '"a":'])
 def test_no_text_takes_more_than_its_length_asks_for(hostile: str) -> None:
     """What begins again and again and never ends would take minutes if it were looked through from every beginning."""

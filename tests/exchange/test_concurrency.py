@@ -1,5 +1,6 @@
 """Tests of the number of concurrent requests to a server, whatever their outcomes."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ def test_successes_from_before_the_complaint_prove_nothing(most: int) -> None:
     assert concurrency.allowed == reduced
 
 
+@pytest.mark.slow
 @given(MOST, st.integers(0, 8))
 def test_it_grows_back_one_by_one_to_the_most(most: int, complaints: int) -> None:
     concurrency = Concurrency(most)

@@ -39,6 +39,7 @@ def sent(ration: Ration, pauses: Iterable[float]) -> list[datetime]:
     return found
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 30), max_size=300))
 def test_no_minute_has_more_than_the_sum(pauses: list[float]) -> None:
     times = sent(Ration(OF_A_MAILBOX), pauses)

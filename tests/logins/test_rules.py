@@ -103,6 +103,7 @@ def test_a_clock_that_was_set_back_prolongs_nothing() -> None:
     assert pause.until == now + HOUR
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

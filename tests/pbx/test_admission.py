@@ -136,6 +136,7 @@ async def test_silent_connections_keep_no_pbx_out(hosts: list[str]) -> None:
         await the_pbx_gets_in(site, clock)
 
 
+@pytest.mark.slow
 async def test_a_pbx_that_returns_gets_in_while_silent_connections_go_on_coming() -> None:
     clock = ManualClock()
     pbx = simulator(clock, ANNA)

@@ -59,6 +59,7 @@ def test_a_certificate_is_made_for_the_names_and_kept(tmp_path: Path) -> None:
     assert OwnCertificate(tmp_path, NAMES).load(server_context(), NOW + timedelta(days=600)) == fingerprint
 
 
+@pytest.mark.slow
 def test_it_is_made_anew_before_it_ends_when_names_change_and_when_it_is_damaged(tmp_path: Path) -> None:
     own = OwnCertificate(tmp_path, NAMES)
     shown = [own.load(server_context(), NOW)]

@@ -98,6 +98,7 @@ async def test_nobody_listening() -> None:
     assert "object at" not in failure.detail
 
 
+@pytest.mark.slow
 async def test_a_connection_may_be_ended_just_when_its_socket_is_open() -> None:
     clock = ManualClock()
     async with simulator(clock, ANNA) as pbx, asyncio.TaskGroup() as tasks:

@@ -30,6 +30,7 @@ def test_hostile_text_is_not_understood(text: str) -> None:
         decode(text)
 
 
+@pytest.mark.slow
 @unhurried
 @given(messages)
 def test_members_of_any_type_can_be_looked_at(message: dict[str, object]) -> None:

@@ -47,6 +47,7 @@ def test_the_entry_of_our_contact_is_read(entries: list[object], presence: Prese
     assert presence_in({"presence": entries}, contact="calendar:") == presence
 
 
+@pytest.mark.slow
 @unhurried
 @given(messages)
 def test_any_update_can_be_read(update: Message) -> None:

@@ -173,6 +173,7 @@ async def test_after_many_refused_log_ins_an_address_has_to_wait_for_some_second
             await site.heard.complete()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refused", [1, 5, FAILURES_IN_A_ROW - 1])
 async def test_after_wrong_passwords_the_right_one_gets_in_at_once(refused: int) -> None:
     clock = ManualClock()

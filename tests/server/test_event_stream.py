@@ -43,6 +43,7 @@ async def collect(reader: EventReader, topic: str, number: int) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 async def test_a_snapshot_comes_first_and_then_what_happens(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
@@ -128,6 +129,7 @@ async def test_a_silent_stream_says_that_it_is_still_there(tmp_path: Path) -> No
             assert (await reader.next())[0] == "audit"
 
 
+@pytest.mark.slow
 async def test_the_many_changes_of_one_user_are_one_event_and_the_ledger_has_them_all(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
         await served.settled()
@@ -222,6 +224,7 @@ async def test_there_is_a_limit_to_the_listeners(tmp_path: Path, monkeypatch: py
             assert (await response.json(content_type=None))["type"] == "too-many-listeners"
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["audit", "users"]), max_size=60), st.integers(0, 60), st.integers(300, 3000))
 def test_the_tape_is_complete_or_says_that_it_is_not(written: list[Topic], place: int, capacity: int) -> None:
     events = Events("b", capacity)

@@ -55,6 +55,7 @@ def test_what_is_set_can_be_read_and_nothing_else_changes(text: str, changes: di
         assert repr(value_in(after, name)) == repr(value_in(text, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 @hypothesis.settings(max_examples=20)
 @given(name=NAMES, value=VALUES)

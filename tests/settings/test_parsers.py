@@ -169,6 +169,7 @@ PARSERS: list[ValueParser] = [
 ]
 
 
+@pytest.mark.slow
 @given(JSON_LIKE)
 def test_no_value_is_too_strange_to_be_answered(value: object) -> None:
     for parse in PARSERS:

@@ -331,6 +331,7 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=12))
 def test_any_toml_gives_settings_or_named_problems_that_are_on_their_lines(chosen: dict[str, str]) -> None:
     text = "".join(f"{name} = {value}\n" for name, value in chosen.items())

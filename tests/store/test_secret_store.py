@@ -180,6 +180,7 @@ def test_a_state_directory_of_somebody_else_is_refused(state: Path, monkeypatch:
         store(SecretStore(state, None), "secret")
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()))
 def test_no_secret_shows_in_a_representation(text: str) -> None:
     assert f"<{text}>" not in repr(StoredSecret(Secret(f"<{text}>"), NOW))

@@ -86,6 +86,7 @@ async def test_nothing_changes_where_a_change_cannot_be_remembered(
         assert await served.value("presence.language") != "de"
 
 
+@pytest.mark.slow
 async def test_the_audit_log_survives_a_full_disk(
     company: Company, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def test_who_never_had_a_mailbox_makes_nobody_one_of_many() -> None:
     assert not absences.is_one_of_many("phone 1")
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), max_size=100))
 def test_all_of_at_least_two_that_were_known_are_never_gone_together(visits: list[tuple[str, bool]]) -> None:
     absences = Absences()

@@ -216,12 +216,14 @@ EFFECTS: dict[str, Effect] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["", "Subscribe", "FindItem", "GetStreamingEvents"])
 @pytest.mark.parametrize("name", EFFECTS)
 def test_every_effect(operation: str, name: str) -> None:
     moderate(run(affecting(EFFECTS[name], operation)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("envelopes", [0, 1, 2])
 @pytest.mark.parametrize("how", Ending)
 @pytest.mark.parametrize("healthy_minutes", [0, 15])
@@ -281,6 +283,7 @@ def test_a_server_whose_subscriptions_belong_to_the_impersonated_is_heard_alone(
     assert found.in_a_minute_at_last() <= 0.5
 
 
+@pytest.mark.slow
 def test_a_slow_exchange_is_said_until_it_is_quick_again() -> None:
     behaviour = Behaviour(subscriptions_per_mailbox=0)
     slow = run(affecting(Delay(12), ""), behaviour)

@@ -191,6 +191,7 @@ def is_denied(kind: type[ExchangeFailure]) -> bool:
     return policy.with_less is WithLess.EVERYBODY or policy.for_everybody is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in READING if not stops_all(kind)], ids=named)
 def test_one_mailbox_is_read_again_when_its_row_says_and_the_others_go_on(kind: type[ExchangeFailure]) -> None:
     policy = policy_of(kind)
@@ -233,6 +234,7 @@ def test_what_is_denied_to_all_is_read_with_less_and_tried_again_in_about_an_hou
     assert_paused(tries(found, kind, 0, 1), Pauses((WITH_LESS,)), WITH_LESS * JITTER + LATE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OF_HTTP, ids=named)
 def test_what_keeps_every_answer_away_is_tried_again_when_the_row_says(kind: type[ExchangeFailure]) -> None:
     def affects(server: InProcessExchange) -> None:
@@ -254,6 +256,7 @@ def test_the_service_account_asks_again_when_its_row_says() -> None:
     assert_paused(tries(found, ServiceAccountBusy, operation="ResolveNames", healthy=0), pauses)
 
 
+@pytest.mark.slow
 def test_a_mailbox_that_is_not_at_the_server_of_the_settings_is_looked_for_when_its_row_says() -> None:
     pauses = policy_of(MailboxAtAnotherUrl).pauses
     url = "https://mail.corp.example/EWS/Exchange.asmx"
@@ -295,6 +298,7 @@ def test_a_mailbox_is_subscribed_to_again_when_the_row_says_and_read_meanwhile(k
     assert all(after - before <= POLL + LATE for before, after in itertools.pairwise(read))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LISTENING, ids=named)
 def test_a_connection_is_made_again_when_the_row_says(kind: type[ExchangeFailure]) -> None:
     def affects(server: InProcessExchange) -> None:

@@ -103,6 +103,7 @@ async def test_what_is_known_of_such_a_mailbox_ends_with_its_appointment(
         assert len(company.exchange.ledger.records(mailbox="anna@corp.example")) <= asked + 4
 
 
+@pytest.mark.slow
 async def test_a_mailbox_that_is_gone_is_cleared_when_that_is_confirmed_twice(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -148,6 +149,7 @@ async def test_a_directory_that_finds_nobody_at_the_start_clears_nobody(
             assert site.engine.status().exchange.works
 
 
+@pytest.mark.slow
 async def test_three_minutes_without_a_directory_are_over_after_six(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -180,6 +182,7 @@ async def test_autodiscover_in_trouble_says_nothing_of_users(
         await eventually(lambda: busy(site) == set(NAMES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [Reply(403), RedirectAddress("anna@tenant.example")], ids=["403", "redirect"])
 async def test_one_mailbox_led_away_or_forbidden_once_is_back_within_minutes(
     company: Company, clock: ManualClock, tmp_path: Path, effect: Effect
@@ -207,6 +210,7 @@ async def test_one_403_at_the_very_start_is_over_in_a_minute(
         assert trouble.until - network_clock.now() <= timedelta(minutes=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_fault", [True, False])
 async def test_denied_for_everybody_is_the_right_that_is_missing(
     company: Company, clock: ManualClock, tmp_path: Path, in_fault: bool
@@ -226,6 +230,7 @@ async def test_denied_for_everybody_is_the_right_that_is_missing(
         assert len(company.exchange.ledger.records(operation="FindItem")) == asked
 
 
+@pytest.mark.slow
 async def test_denied_for_some_is_their_own_problem(clock: ManualClock, tmp_path: Path) -> None:
     async with Company(office(), tmp_path, clock, schema=ews_schema()) as company:
         for name in NAMES[:5]:
@@ -241,6 +246,7 @@ async def test_denied_for_some_is_their_own_problem(clock: ManualClock, tmp_path
             assert sorted(told) == sorted(NAMES[:5])
 
 
+@pytest.mark.slow
 async def test_denied_for_every_candidate_is_one_problem_of_the_service(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -256,6 +262,7 @@ async def test_denied_for_every_candidate_is_one_problem_of_the_service(
         await eventually(lambda: len(company.exchange.ledger.records(operation="ResolveNames")) <= asked + 1)
 
 
+@pytest.mark.slow
 async def test_exchange_works_when_somebodys_calendar_is_read(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:

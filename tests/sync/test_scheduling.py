@@ -1,6 +1,7 @@
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def test_bringing_forward_never_postpones() -> None:
     assert len(timetable) == 1
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)), max_size=40), st.integers(0, 20))
 def test_it_equals_a_plain_dictionary(changes: list[tuple[str, int | None]], now: int) -> None:
     timetable, model = Schedule(), dict[str, int]()

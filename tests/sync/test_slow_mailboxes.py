@@ -1,5 +1,6 @@
 """Tests of the limit on slow mailboxes."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def test_where_all_take_long_none_is_special() -> None:
     assert all(mailboxes.admits(str(number)) for number in range(100))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 100)), max_size=200))
 def test_nobody_is_forgotten(visits: list[tuple[str, float]]) -> None:
     mailboxes = with_slow("a", "b", "c", share=1)

@@ -70,6 +70,7 @@ async def test_ten_thousand_rows_that_are_outdated_leave_the_loop_many_turns(tmp
         assert len(rows.all()) == USERS // 5
 
 
+@pytest.mark.slow
 async def test_a_storm_of_decisions_leaves_the_loop_many_turns() -> None:
     participants: Participants = {}
     for number in range(USERS):

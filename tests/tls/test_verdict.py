@@ -69,6 +69,7 @@ def test_the_names_are_told() -> None:
     assert "for a.example, b.example, issued by CN=CA" in verdict(SERVER, 62, "", OTHERS, NOW).detail
 
 
+@pytest.mark.slow
 @given(st.integers(0, 100), st.text(max_size=500), st.lists(st.text(max_size=300), max_size=30))
 def test_nothing_of_a_certificate_is_shown_raw_or_at_any_length(code: int, name: str, names: list[str]) -> None:
     shown = replace(GOOD, subject=name, issuer=name, names=tuple(names))

@@ -1,5 +1,6 @@
 """Lines have exactly the right width, and are redrawn only where they differ."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -43,6 +44,7 @@ def test_names_stay_readable_in_ascii() -> None:
     assert written("Jürgen ● busy", CharacterSet.NO_GLYPHS) == "Jürgen B busy"
 
 
+@pytest.mark.slow
 @given(LINES, LINES, st.integers(10, 90))
 def test_outside_the_difference_nothing_differs(before: Line, after: Line, width: int) -> None:
     columns = difference(before, after, width)

@@ -11,6 +11,7 @@ from pytest_snapshot.plugin import Snapshot
 from calendar_tui.terminal import CharacterSet, TerminalCapabilities, ThemeName, written
 from engine.api.schema import RecentChanges
 from engine.simulator.world.scenarios import corp_world
+from engine.sync.calendar_reader import BEGINNING
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.tui import Terminal, served_site, terminal
@@ -41,6 +42,7 @@ async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int
     async with served_site(corp_world(MONDAY), tmp_path, clock) as (site, socket):
         await site.settled()
         await eventually(lambda: site.engine.status().watched == 24)
+        await clock.advance(BEGINNING.total_seconds())  # who is watched is looked at after so long, and only then told
         for kind, look in LOOKS.items():
             async with terminal(socket, look=look, size=size, real_time=clock.now) as shown:
                 for name, picture in (await pictures(shown)).items():

@@ -57,7 +57,7 @@ async def test_what_was_begun_is_followed_to_its_end(tmp_path: Path, source: Ins
             await shown.shows("of 30")
             source.gate.clear()
             await shown.press("R")
-            await shown.shows("Reading calendars again: 0 of ")
+            await shown.shows("Reading calendars again: 2 of 30, 2 failed")
             source.gate.set()
             await shown.shows(". Done.")
             await shown.press("down")

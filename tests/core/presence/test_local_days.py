@@ -155,6 +155,7 @@ def test_dates_are_the_same_wherever_they_were_made_and_are_lived(
     assert told == (first.isoformat()[5:], (first + (length - 1) * DAY).isoformat()[5:])
 
 
+@pytest.mark.slow
 @given(
     first=DATES,
     length=st.integers(1, 20),

@@ -134,6 +134,7 @@ def test_english_tells_times_as_the_presence_app_of_innovaphone_does(end: str, s
     assert note(appointment(end, "2026-03-05 01:00"), settings=replace(SHOWN, horizon_hours=24)) == said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", [code for code in localedata.locale_identifiers() if is_supported_language(code)])
 def test_every_region_of_every_language_has_times_without_special_blanks(language: str) -> None:
     words = catalogue(language)

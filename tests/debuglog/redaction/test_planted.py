@@ -12,6 +12,7 @@ from tests.campaigns.planting import FORMS, PARTLY, SHAPES, is_left, password, s
 ROUNDS = 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_known_secret_is_found_in_every_form(form: str) -> None:
     random = Random(form)
@@ -168,6 +169,7 @@ def test_escapes_alone_are_no_reason_to_search(body: bytes) -> None:
     assert redactor.body(body) is body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [*FORMS, *SHAPES])
 def test_one_secret_is_found_among_much_that_is_plain(way: str) -> None:
     random, secret = Random(way), unknown(Random(way))

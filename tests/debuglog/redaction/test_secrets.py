@@ -80,6 +80,7 @@ def kept(exchange: HttpRecord, *known: str) -> bytes:
     return b"\n".join((repr((row, particulars)).encode(), stored.request, stored.response))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 @settings(max_examples=30)
 @given(secret=passwords, form=st.sampled_from(sorted(FORMS)))
@@ -121,6 +122,7 @@ def test_what_looks_like_a_secret_is_blanked_though_nobody_knows_it(place: str, 
     assert token.encode() not in kept(PLACES[place](LOOKS[look](token)))
 
 
+@pytest.mark.slow
 @given(token=tokens)
 def test_a_token_that_was_given_out_is_known_from_then_on(token: str) -> None:
     redactor = knowing([])

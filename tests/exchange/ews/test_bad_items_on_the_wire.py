@@ -138,6 +138,7 @@ async def test_a_server_that_never_says_that_all_is_there_is_asked_once(
         assert exchange.ledger.operations["FindItem"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("site", "told"),
     [

@@ -57,6 +57,7 @@ def search(
     return asyncio.run(read_around_corrupt(server.read, window, known))
 
 
+@pytest.mark.slow
 @given(st.lists(stretches, max_size=6), stretches)
 def test_all_counts_that_does_not_lie_wholly_in_what_is_told_as_unreadable(good: list[Window], bad: Window) -> None:
     server = Server(good, [bad])

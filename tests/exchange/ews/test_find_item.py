@@ -240,6 +240,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(FIELDS, max_size=4), st.randoms(use_true_random=False))
 def test_any_selection_and_order_of_elements_gives_every_appointment(
     fields: list[dict[str, str]], random: object

@@ -60,6 +60,7 @@ def test_window_is_told_in_utc_with_all_its_precision() -> None:
     assert b'StartDate="2026-03-02T08:00:00Z" EndDate="2026-03-02T08:00:00.000001Z"' in request
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_no_address_or_id_breaks_out_of_its_place(text: str) -> None:
     for operation in (

@@ -132,6 +132,7 @@ def test_a_warning_of_the_parser_is_no_reason_to_refuse(body: bytes) -> None:
     assert len(parse(body)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", [b"\x00", b"&#0;", b"&#xD83C;&#xDF89;", b"\xff", b"\xed\xa0\xbc"])
 def test_no_more_is_mended_than_any_calendar_holds(piece: bytes) -> None:
     some, too_many = (b"<a>" + piece * count + b"&#0;</a>" for count in (1000, 220_000))
@@ -163,6 +164,7 @@ def test_no_bytes_raise_anything_but_a_named_failure(body: bytes) -> None:
         response_messages(body)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_damage_to_an_answer_raises_anything_but_a_named_failure(data: st.DataObject) -> None:
     body = bytearray(found(item("A", Subject="Plan"), item("B")))

@@ -313,6 +313,7 @@ async def test_a_mistake_while_unsubscribing_ends_nothing_else(
         await watch.tells((ANNA, Priority.NOW))
 
 
+@pytest.mark.slow
 async def test_a_connection_that_ends_again_and_again_leaves_nobody_watched_in_between(
     watching: Callable[..., Any],
 ) -> None:

@@ -17,6 +17,7 @@ from tests.support.clock import ManualClock
 from tests.support.quiescence import quiescence
 
 
+@pytest.mark.slow
 async def test_200_requests_at_once_need_one_log_in_per_connection(iis: Iis, open_client: OpenClient) -> None:
     async with open_client(iis, connections=8) as client:
         answers = await asyncio.gather(*(client.post(URL, b"x" * size, {}) for size in range(200)))
@@ -145,6 +146,7 @@ async def test_a_401_of_something_in_front_is_named_and_gets_no_password(
     assert not iis.gate.seen
 
 
+@pytest.mark.slow
 async def test_a_connection_that_the_server_closed_is_replaced_without_a_word(
     iis: Iis, open_client: OpenClient
 ) -> None:

@@ -324,6 +324,7 @@ async def test_wrong_passwords_one_after_the_other_stay_below_five(
             assert await outcomes(client, 8) == [200] * 8
 
 
+@pytest.mark.slow
 async def test_somebody_who_asks_gets_one_more_log_in(
     iis: Iis, open_client: OpenClient, clock: ManualClock, tmp_path: Path
 ) -> None:

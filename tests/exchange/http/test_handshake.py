@@ -24,6 +24,7 @@ def handshake(authentication: Authentication) -> Handshake:
     return begun
 
 
+@pytest.mark.slow
 @given(
     challenge=st.binary(max_size=300), authentication=st.sampled_from([Authentication.NTLM, Authentication.NEGOTIATE])
 )
@@ -38,6 +39,7 @@ def test_any_bytes_for_a_challenge_are_answered_or_not_understood(
     assert reply.lower().startswith(authentication.value)
 
 
+@pytest.mark.slow
 @given(at=st.integers(0, len(CHALLENGE) - 1), value=st.integers(0, 255), cut=st.integers(0, len(CHALLENGE)))
 def test_a_damaged_challenge_is_answered_or_not_understood(at: int, value: int, cut: int) -> None:
     damaged = bytearray(CHALLENGE)
@@ -50,6 +52,7 @@ def test_a_damaged_challenge_is_answered_or_not_understood(at: int, value: int, 
     assert reply.startswith("NTLM TlRMTVNTUAAD")
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_header_is_answered_or_named(offer: str) -> None:
     with pytest.raises((NotUnderstood, LoginMethodNotOffered)):

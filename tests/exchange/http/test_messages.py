@@ -336,6 +336,7 @@ async def test_garbage_for_a_challenge_has_a_name_and_is_no_refusal(iis: Iis, op
         assert (await client.post(URL, b"x", {})).status == 200
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.text("abC-", min_size=1, max_size=3), st.text("xyz", max_size=2)), max_size=20))
 def test_every_header_is_told_and_repeated_ones_as_one(pairs: list[tuple[str, str]]) -> None:
     joined: dict[str, list[str]] = {}

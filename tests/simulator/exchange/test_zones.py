@@ -29,6 +29,7 @@ def test_other_places_get_a_zone_with_the_same_midnights(zone: str) -> None:
         assert instant.astimezone(ZoneInfo(zone)).utcoffset() == instant.astimezone(ZoneInfo(city)).utcoffset()
 
 
+@pytest.mark.slow
 def test_a_place_with_a_clock_of_its_own_has_none() -> None:
     with pytest.raises(ValueError, match="no time zone for Antarctica/Troll"):
         windows_zone("Antarctica/Troll")

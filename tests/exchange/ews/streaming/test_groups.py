@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ addresses = st.integers(0, 60).map("user{:02}@example.com".format)
 moves = st.tuples(addresses, st.sampled_from([*PLACES, None]))
 
 
+@pytest.mark.slow
 @given(st.integers(1, 8), st.lists(moves))
 def test_groups_never_mix_places_nor_grow_too_large(limit: int, steps: list[tuple[str, ServerLocation | None]]) -> None:
     groups = SubscriptionGroups(limit)

@@ -29,6 +29,7 @@ def cut(content: bytes, places: list[int]) -> list[bytes]:
     return [content[start:end] for start, end in pairwise(bounds)]
 
 
+@pytest.mark.slow
 @given(st.lists(envelopes(), max_size=6), st.lists(st.integers(0, 10**6), max_size=20))
 def test_any_chunking_gives_the_same_envelopes(documents: list[bytes], places: list[int]) -> None:
     splitter = EnvelopeSplitter()
@@ -36,6 +37,7 @@ def test_any_chunking_gives_the_same_envelopes(documents: list[bytes], places: l
     assert found == documents
 
 
+@pytest.mark.slow
 @given(st.lists(envelopes(), max_size=3))
 def test_byte_by_byte(documents: list[bytes]) -> None:
     splitter = EnvelopeSplitter()
