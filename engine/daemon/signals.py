@@ -56,14 +56,25 @@ def on_hangup(look_again: Callable[[], None]) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
+NOTICED_WITHIN = 0.5
+"""Seconds after which a prompt notices Ctrl+C at the latest."""
+
+
 def interruptible(ask: Callable[[str], str]) -> Callable[[str], str]:
-    """Let Ctrl+C interrupt a prompt: asyncio's handler would wait for the loop, which waits for the answer."""
+    """Let Ctrl+C interrupt a prompt: asyncio's handler would wait for the loop, which waits for the answer.
+
+    Python notices a signal that comes right before read(2) only when that returns, so an alarm interrupts it regularly.
+    """
 
     def asking(question: str) -> str:
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        before_alarm = signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.setitimer(signal.ITIMER_REAL, NOTICED_WITHIN, NOTICED_WITHIN)
         try:
             return ask(visible(question))
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before_alarm)
             signal.signal(signal.SIGINT, before)
 
     return asking

@@ -160,8 +160,10 @@ async def test_following_ends_on_ctrl_c_and_says_when_nothing_can_come(tmp_path:
 
 
 @pytest.mark.process
-async def test_a_secret_is_waited_for_with_a_word_and_given_up_on_ctrl_c() -> None:
-    async with interrupted("secret", "set", "pbx.password") as (process, said):
+async def test_a_secret_is_waited_for_with_a_word_and_given_up_on_ctrl_c(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(f'{GOOD}\n[engine]\nstate_dir = "{tmp_path / "state"}"\n')
+    async with interrupted("secret", "set", "pbx.password", "--settings", str(file)) as (process, said):
         await heard(process, "Reading pbx.password as one line of standard input")
     assert process.returncode == 130
     assert "Traceback" not in said[0]
