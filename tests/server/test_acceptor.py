@@ -200,8 +200,11 @@ async def test_who_connects_as_it_ends_is_not_accepted_and_forgotten(tmp_path: P
             client.connect(path)
             await asyncio.sleep(0)  # the loop has seen that
             task.cancel()
-        connection, _ = listener.accept()
-        connection.close()
+        listener.settimeout(PATIENCE)
+        connection, _ = listener.accept()  # it still waits to be accepted
+        with connection:
+            client.sendall(b"x")
+            assert connection.recv(1) == b"x"
 
 
 async def test_descriptors_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,7 +175,7 @@ def inspected(proxy: Proxy, found: CertificateNotTrusted) -> ProxyInspectsTls:
 async def shown_certificate(network: Network, url: httpx.URL) -> Certificate | None:
     """Return the certificate that the server of `url` presents, trusted or not; None if it presents none."""
     try:
-        async with connected(replace(network, tls=contexts.unverified_context()), url, LOOKING_SECONDS) as wire:
+        async with connected(replace(network, server_tls=contexts.unverified_context()), url, LOOKING_SECONDS) as wire:
             der = wire.get_extra_info("ssl_object").getpeercert(binary_form=True)
     except (OSError, ProxyFailure, ProxyCertificateUnverified):
         return None

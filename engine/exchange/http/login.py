@@ -122,7 +122,7 @@ class BearerLogin(httpx.Auth):
         self._token = token
 
     async def async_auth_flow(self, request: httpx.Request) -> Flow:
-        """Yield `request` with the token. Raises the failure of whoever issues it."""
+        """Yield `request` with the token. Raises the failures of its issuer."""
         authorization = await self._token.authorization()
         request.headers["Authorization"] = authorization
         response = yield request

@@ -42,12 +42,15 @@ class ProxyCertificateUnverified(Exception):
 @dataclass(frozen=True, slots=True)
 class Network:
     """How servers are reached: trusted by `tls`, names looked up by `resolver` (None for that of the system), all of
-    them through `proxy` if there is one. `proxy_breaker` is the circuit breaker for log-ins there, None without any."""
+    them through `proxy` if there is one. `proxy_breaker` is the circuit breaker for log-ins there, None without any.
+    `server_tls` replaces `tls` for the servers alone, where only their certificate is looked at: the proxy gets a
+    password, so it is always verified."""
 
     tls: ssl.SSLContext
     resolver: Resolver | None = None
     proxy: Proxy | None = None
     proxy_breaker: Breaker | None = None
+    server_tls: ssl.SSLContext | None = None
 
 
 def network_of(tls: ssl.SSLContext, resolver: Resolver | None, proxy: Proxy | None, log_ins: LogIns) -> Network:
@@ -229,7 +232,7 @@ async def connect(network: Network, url: httpx.URL, seconds: float, watch: Stopw
             if watch is not None:
                 watch.lap("connect")
             if url.scheme == "https":
-                await wire.start_tls(network.tls, name)
+                await wire.start_tls(network.server_tls or network.tls, name)
                 if watch is not None:
                     watch.lap("tls")
     except BaseException:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -23,9 +24,11 @@ from engine.exchange.http.proxy_errors import (
     ProxyTlsImpossible,
     ProxyUnreachable,
 )
+from engine.exchange.http.wire import Network
 from engine.logins.breaker import LogIns
 from engine.settings.model import Authentication
 from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.company import RoutedResolver
 from engine.simulator.exchange.authentication import Binding, Seen
 from engine.simulator.proxy import PROXY_HOST, ProxySimulator
 from tests.exchange.http.conftest import OpenClient
@@ -249,6 +252,22 @@ async def test_a_proxy_over_tls_is_verified_and_one_without_tls_is_told_apart(
         with pytest.raises(ProxyTlsImpossible) as failed:
             await client.post(URL, b"x", {})
         assert "http://" in failed.value.remedy
+
+
+async def test_a_proxy_that_is_not_trusted_gets_no_password_where_a_certificate_is_only_looked_at(
+    authority: CertificateAuthority, iis: Iis, tmp_path: Path
+) -> None:
+    trusted = connection.verified_context(authority.ca_file(tmp_path))
+    somebody_else = CertificateAuthority("Somebody else").issue(PROXY_HOST).context
+    right = authority.issue(PROXY_HOST).context
+    for tls, seen in ((somebody_else, False), (right, True)):
+        async with ProxySimulator(places=to(iis), account=(USER, PASSWORD), tls=tls) as proxy:
+            resolver = RoutedResolver({("https", PROXY_HOST, 3128): proxy.port, ("http", PROXY_HOST, 3128): proxy.port})
+            url = AS_USER.replace("http:", "https:") + f"{PROXY_HOST}:3128"
+            network = Network(trusted, resolver, proxy_of(url, Secret(PASSWORD)))
+            shown = await connection.shown_certificate(network, httpx.URL(URL))
+            assert (shown is not None) is seen
+            assert bool(proxy.asked) is seen
 
 
 async def test_a_proxy_that_hangs_up_is_named(iis: Iis, open_client: OpenClient) -> None:
