@@ -26,8 +26,8 @@ from engine.cli.terminal import palette_of, room
 from engine.core import bounded
 from engine.core.errors import Failure
 from engine.daemon.loop import run_loop
-from engine.documents.checks import step_lines
 from engine.documents.preview import preview_document
+from engine.documents.problems import step_lines
 
 CALLED_OFF_WITHIN = 2.0
 """Seconds allowed for telling the engine to cancel an operation."""

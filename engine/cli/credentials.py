@@ -5,8 +5,7 @@ import getpass
 import sys
 from collections.abc import Iterator
 
-from engine.api.resources.log_ins import LogInRequests
-from engine.api.resources.settings import SettingsRequests
+from engine.api.resources.settings import LogInRequests, SettingsRequests
 from engine.api.schema.logins import LogInState, LogInStates
 from engine.api.schema.secrets import SecretChanged, SecretOrigin
 from engine.cli.client import CommandClient

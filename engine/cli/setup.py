@@ -14,7 +14,7 @@ import msgspec
 
 from engine.api.client import reachable_socket
 from engine.api.paths import usual_sockets
-from engine.api.resources.setup import SetupRequests
+from engine.api.resources.checks import SetupRequests
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.settings import SettingChange, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary

@@ -24,12 +24,12 @@ from engine.api.schema.checks import RungAccount
 from engine.api.schema.common import Actor
 from engine.api.schema.log import CaptureState, Diagnosis, Finding, LogDiagnosis, LogFigures, LogStatistics
 from engine.api.schema.preview import Preview, PreviewDifference, PreviewRow
-from engine.documents.checks import step_lines
 from engine.documents.columns import columns
 from engine.documents.lines import UNLIMITED, wrapped
 from engine.documents.log_rows import numbered_heads, numbered_line
 from engine.documents.log_status import capture_document, figures_document, whole_findings
 from engine.documents.preview import preview_document
+from engine.documents.problems import step_lines
 from engine.documents.status import status_document
 from engine.documents.user import user_document
 from tests.support.log import log_row

@@ -1,4 +1,4 @@
-"""Requests about settings and secrets."""
+"""Requests about settings, secrets and paused log-ins."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from engine.api.client import ApiClient, quoted_segment
 from engine.api.resources import VERSION_1
 from engine.api.resources.checks import CheckRequests
+from engine.api.schema.logins import LogInStates
 from engine.api.schema.preview import Preview, PreviewQuestion
 from engine.api.schema.secrets import SecretChanged, SecretOrigins, SecretQuestion
 from engine.api.schema.settings import (
@@ -81,3 +82,21 @@ class SettingsRequests:
             if preview.operation.state != "running":
                 return preview
             await asyncio.sleep(LOOK)
+
+
+LOG_INS = f"{VERSION_1}/log-ins"
+
+
+class LogInRequests:
+    """Requests about paused log-ins. Every method raises a `ClientFailure`."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+
+    async def states(self) -> LogInStates:
+        """Return the state of the log-ins."""
+        return await self._api.get(LOG_INS, LogInStates)
+
+    async def retry(self) -> LogInStates:
+        """Allow another attempt at once."""
+        return await self._api.post(f"{LOG_INS}/retry", LogInStates)
