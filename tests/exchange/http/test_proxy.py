@@ -34,6 +34,7 @@ from engine.simulator.proxy import PROXY_HOST, ProxySimulator
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import ACCOUNT, HOST, URL, Iis, said, serve
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 from tests.support.tracing import Onlooker
 
 TUNNEL = f"{HOST}:443"
@@ -303,7 +304,7 @@ async def test_a_tunnel_that_is_cut_is_replaced(iis: Iis, open_client: OpenClien
     ):
         assert (await client.post(URL, b"x", {})).status == 200
         proxy.cut()
-        await asyncio.sleep(0.05)
+        await quiescence()
         assert (await client.post(URL, b"x", {})).status == 200
         assert len(proxy.asked) == 2
 
