@@ -25,7 +25,7 @@ test: $(READY)
 
 # All but what takes long, starts a process or needs a terminal.
 unit: $(READY)
-	$(BIN)/pytest -n $(shell getconf _NPROCESSORS_ONLN) -m 'not slow and not process and not pty'
+	$(BIN)/pytest -m 'not slow and not process and not pty'
 
 # All tests once more, which takes longer: how much of each package they reach. No package may fall below its floor in
 # tests/coverage.toml; RAISE=1 raises the floors.
