@@ -181,8 +181,8 @@ class Model:
         self.current_until: datetime | None = None
         self.audits = 0
         self.visits = 0
-        self._told_time: datetime | None = None
-        self._told_at = real_time()
+        self._server_time: datetime | None = None
+        self._server_time_at = real_time()
         self._last_change = 0
 
     def take(self, event: msgspec.Struct) -> None:
@@ -227,9 +227,9 @@ class Model:
     @property
     def now(self) -> datetime:
         """The calendar time of the engine: the newest one it sent, plus the time elapsed since."""
-        if self._told_time is None:
+        if self._server_time is None:
             return self.real_time()
-        return self._told_time + (self.real_time() - self._told_at)
+        return self._server_time + (self.real_time() - self._server_time_at)
 
     def concern(self, slug: str) -> Concern | None:
         """Return the problem with that name, None if there is none any more."""
@@ -242,7 +242,7 @@ class Model:
         return ZoneInfo(self.status.timezone) if self.status else UTC
 
     def _begin(self, snapshot: Snapshot) -> None:
-        self._told_time = None
+        self._server_time = None
         if snapshot.status is not None:
             self._set_status(snapshot.status)
         self.users.replace(snapshot.users or ())
@@ -258,6 +258,6 @@ class Model:
         self.status = status
         self._note_time(status.now)
 
-    def _note_time(self, told: datetime) -> None:
-        if self._told_time is None or told > self.now:
-            self._told_time, self._told_at = told, self.real_time()
+    def _note_time(self, instant: datetime) -> None:
+        if self._server_time is None or instant > self.now:
+            self._server_time, self._server_time_at = instant, self.real_time()

@@ -41,8 +41,8 @@ def _engine(model: Model) -> Span:
 
 def banner(model: Model, width: int) -> Document:
     """Return the notices that concern every screen: dry run and held change."""
-    told = modes(model.status, "Y confirms") if model.status is not None else ()
-    return Document([line(Span(fitted(f" {each}", width), Role.BANNER)) for each in told])
+    banners = modes(model.status, "Y confirms") if model.status is not None else ()
+    return Document([line(Span(fitted(f" {each}", width), Role.BANNER)) for each in banners])
 
 
 def lost(model: Model, width: int) -> Document:

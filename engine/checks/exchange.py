@@ -321,10 +321,10 @@ class ExchangeCheck:
             async with asyncio.timeout(SIGN_OF_LIFE), listening as answers, contextlib.aclosing(answers):
                 async for answer in answers:
                     for message in answer.messages if answer is not None else ():
-                        told = stream_events(message)
-                        if answer is not None and told.failed is not None:
+                        events = stream_events(message)
+                        if answer is not None and events.failed is not None:
                             raise answer.failure(message)
-                        if told.lost or told.closed:
+                        if events.lost or events.closed:
                             raise SubscriptionLost(f"the stream of {mailbox.address} was closed at once")
                         return
         except TimeoutError as error:

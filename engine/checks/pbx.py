@@ -221,8 +221,8 @@ class PbxCheck:
         await self._until(
             "master PBX", lambda: self._heard.complete or bool(self._heard.login and self._heard.login.pbx)
         )
-        told = self._heard.login.pbx if self._heard.login else None
-        step_log.evidence.append(f"its name is {told}" if told else f"users belong to {self._settings.master}")
+        name = self._heard.login.pbx if self._heard.login else None
+        step_log.evidence.append(f"its name is {name}" if name else f"users belong to {self._settings.master}")
 
     async def _check_rights(self, step_log: StepLog) -> None:
         await self._until("rights", lambda: self._heard.complete)

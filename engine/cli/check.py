@@ -86,18 +86,20 @@ def _attached(options: argparse.Namespace, work: Callable[[CommandClient], Await
 async def _probe(client: CommandClient, side: CheckSide, question: ProbeQuestion, *, as_json: bool) -> int:
     checks = CheckRequests(client)
     operation = await checks.begin_probe(side, question)
-    told = 0
+    printed = 0
     probe = await checks.probe(operation.id)
 
     def what() -> str:
-        return f"Checking {', '.join(probe.names[len(probe.rungs) :][:1]) or side}, {told} of {len(probe.names)} done"
+        return (
+            f"Checking {', '.join(probe.names[len(probe.rungs) :][:1]) or side}, {printed} of {len(probe.names)} done"
+        )
 
     try:
         async with reporting_wait(what):
             while True:
                 if not as_json:
-                    show_steps(probe.rungs[told:], sys.stdout)
-                told = len(probe.rungs)
+                    show_steps(probe.rungs[printed:], sys.stdout)
+                printed = len(probe.rungs)
                 if probe.operation.state != "running":
                     break
                 await asyncio.sleep(FOLLOWED)

@@ -142,8 +142,8 @@ class ConfigCommands:
             confirm = [f"Rolled back at {until.astimezone(await self._zone()):%H:%M:%S} unless it is confirmed."]
             if self._client.is_alone:
                 confirm.append("No engine is running: the change is rolled back when one starts after that time.")
-        told = [line(each) for each in confirm]
-        self._show(changed, lambda this: [*changed_document(this, room(), defaults), *told])
+        confirmation = [line(each) for each in confirm]
+        self._show(changed, lambda this: [*changed_document(this, room(), defaults), *confirmation])
         if changed.trouble is not None:
             remark(f"{changed.trouble.title}: {changed.trouble.detail}. {changed.trouble.remedy}")
         return WELL

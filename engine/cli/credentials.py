@@ -64,8 +64,8 @@ def _not_used(name: str, origin: str | None) -> str:
     return f"{name} is also given by the {origin}, which takes precedence over the stored value until removed there."
 
 
-def _typed_in(told: str) -> str:
-    remark(told)
+def _typed_in(message: str) -> str:
+    remark(message)
     return sys.stdin.readline()
 
 

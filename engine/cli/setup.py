@@ -114,13 +114,13 @@ class SetupClient:
 
     async def _tried(self) -> SetupStep:
         operation = await self._requests.check()
-        told = 0
+        printed = 0
         try:
-            async with reporting_wait(lambda: f"Checking the next step, {told} done"):
+            async with reporting_wait(lambda: f"Checking the next step, {printed} done"):
                 while True:
                     step = (await self._requests.state()).step
-                    show_steps(step.rungs[told:], self._narration)
-                    told = len(step.rungs)
+                    show_steps(step.rungs[printed:], self._narration)
+                    printed = len(step.rungs)
                     if step.check is None or step.check.state != "running":
                         break
                     await asyncio.sleep(FOLLOWED)

@@ -126,9 +126,11 @@ class StatusCommands:
             remark("No change is held.")
             return WELL
         if confirm:
-            told = f"{held_in_words(held)}. {confirmed_in_words(dry_run=self._status.dry_run)}"
+            sentence = f"{held_in_words(held)}. {confirmed_in_words(dry_run=self._status.dry_run)}"
             show_document(
-                held, lambda _: [*_banner(dry_run_mode(self._status)), *wrapped(told, room())], as_json=self._as_json
+                held,
+                lambda _: [*_banner(dry_run_mode(self._status)), *wrapped(sentence, room())],
+                as_json=self._as_json,
             )
         else:
             self._show(held, lambda _: ())
@@ -147,16 +149,16 @@ class StatusCommands:
 
     async def _followed(self, operation: Operation) -> Operation:
         """Wait for an operation and return it; meanwhile report its progress and what it is waiting for."""
-        told, waits_for = -1, None
+        printed, waits_for = -1, None
 
         def what() -> str:
             return f"Waiting for {operation.total - operation.done} of {operation.total} calendars to be read"
 
         async with reporting_wait(what):
             while operation.state == "running":
-                if operation.done != told:
-                    told = operation.done
-                    remark(f"{told} of {operation.total}")
+                if operation.done != printed:
+                    printed = operation.done
+                    remark(f"{printed} of {operation.total}")
                 if operation.trouble != waits_for:
                     self._tell_reason(operation)
                 waits_for = operation.trouble

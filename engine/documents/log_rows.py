@@ -60,9 +60,9 @@ def whom(row: LogRow) -> str:
 def _columns(row: LogRow, *, wide: bool, whole: bool) -> Iterator[Span]:
     attempt = f" #{row.attempt}" if row.attempt > 1 else ""
     operation, result = (WHOLE_OPERATION, WHOLE_OUTCOME) if whole else (OPERATION, OUTCOME)
-    told = outcome(row)
+    cell = outcome(row)
     yield Span(fitted(row.operation, operation - len(attempt), whole=whole) + attempt + " ")
-    yield Span(fitted(told.text, result, whole=whole) + " ", told.role)
+    yield Span(fitted(cell.text, result, whole=whole) + " ", cell.role)
     yield Span(f"{duration(row.ms):>{DURATION}} ", Role.NOTICE if row.ms >= SLOW and not row.part else Role.PLAIN)
     yield Span(f"{size(row.received):>{SIZE}} ", Role.MUTED)
     if wide:

@@ -47,8 +47,8 @@ def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
     if state.trouble or state.dropped:
         return line(Span(cut(f" {_dropped(state)}", width), Role.PROBLEM))
     if not state.on:
-        told = f" (C starts)   {_kept(state)}"
-        return line(Span(NOT_CAPTURING, Role.NOTICE), Span(cut(told, width - len(NOT_CAPTURING)), Role.MUTED))
+        detail = f" (C starts)   {_kept(state)}"
+        return line(Span(NOT_CAPTURING, Role.NOTICE), Span(cut(detail, width - len(NOT_CAPTURING)), Role.MUTED))
     until = f" until {state.until.astimezone(zone):%H:%M}" if state.until else ""
     said = f"{_capturing(state)}{until}"
     return line(

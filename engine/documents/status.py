@@ -86,8 +86,8 @@ def links(status: Status, zone: tzinfo, width: int, *, whole: bool = False) -> I
         waits = _waits_for(link, zone)
         yield line(f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ", Span(waits, Role.NOTICE))
         if link.trouble is not None:
-            told = f"{link.trouble.title}{': ' if link.trouble.detail else ''}{link.trouble.detail}"
-            yield from wrapped(told, width - 1, " " * 11) if whole else [line(" " * 11, cut(told, width - 12))]
+            reason = f"{link.trouble.title}{': ' if link.trouble.detail else ''}{link.trouble.detail}"
+            yield from wrapped(reason, width - 1, " " * 11) if whole else [line(" " * 11, cut(reason, width - 12))]
 
 
 def _waits_for(link: LinkState, zone: tzinfo) -> str:

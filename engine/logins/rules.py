@@ -85,10 +85,10 @@ class Paused(Exception):
         self.undecided = undecided
 
     def __str__(self) -> str:
-        told = [f"{self.refused} refused"] if self.refused else []
-        told += [f"{self.undecided} without an answer from the service itself"] if self.undecided else []
-        told += [f"the last one: {self.seen}"] if self.seen else []
-        return f"log-ins are paused until {self.until:%Y-%m-%d %H:%M:%S} UTC ({', '.join(told)})"
+        reasons = [f"{self.refused} refused"] if self.refused else []
+        reasons += [f"{self.undecided} without an answer from the service itself"] if self.undecided else []
+        reasons += [f"the last one: {self.seen}"] if self.seen else []
+        return f"log-ins are paused until {self.until:%Y-%m-%d %H:%M:%S} UTC ({', '.join(reasons)})"
 
 
 def paused(attempts: Attempts, credential: str, now: datetime) -> Paused | None:

@@ -55,7 +55,7 @@ class MasterCheck:
         self._master = master
         self.passed = False
 
-    def told(self, info: PbxInfo) -> None:
+    def check(self, info: PbxInfo) -> None:
         """Check the PbxInfo of the PBX. Raises `WrongPbx`, `PbxRightsMissing`."""
         if info.pbx:
             if info.pbx.casefold() != self._master.casefold():
@@ -273,7 +273,7 @@ class PbxConnection:
     def _told(self, info: PbxInfo) -> None:
         self._info = info
         self._deadlines.met("PbxInfo")
-        self._master.told(info)
+        self._master.check(info)
         self._offer()
         self._announce()
 

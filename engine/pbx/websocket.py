@@ -88,8 +88,8 @@ class _NoRedirects(aiohttp.TraceConfig):
         super().__init__()
         self.on_request_redirect.append(self._refuse)
 
-    async def _refuse(self, _: aiohttp.ClientSession, __: object, told: aiohttp.TraceRequestRedirectParams) -> None:
-        answer = told.response
+    async def _refuse(self, _: aiohttp.ClientSession, __: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+        answer = redirect.response
         there = one_line(answer.headers.get("Location", ""), _LONGEST_REASON)
         place = f"{answer.url.host}:{answer.url.port}"
         raise NotAPbx(f"{place}: HTTP {answer.status}, which redirects to {there or 'nowhere'}")

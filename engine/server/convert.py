@@ -180,7 +180,7 @@ def staleness(oldest_reading: datetime | None, now: datetime) -> float | None:
 
 def row(user: UserSummary) -> UserRow:
     """Convert a user to a row of a list."""
-    presence, told = user.shown, user.problem or user.notice
+    presence, problem = user.shown, user.problem or user.notice
     return UserRow(
         guid=user.user.guid,
         name=user.user.name,
@@ -193,8 +193,8 @@ def row(user: UserSummary) -> UserRow:
         withheld=None if user.withheld is None else shown(user.withheld),
         last_read=user.read_at,
         watched=user.is_watched,
-        problem=told.slug if told else None,
-        problem_title=told.meaning if told else None,
+        problem=problem.slug if problem else None,
+        problem_title=problem.meaning if problem else None,
     )
 
 

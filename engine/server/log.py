@@ -204,8 +204,8 @@ def _headers(pairs: Iterable[tuple[str, str]]) -> tuple[LogHeader, ...]:
 
 
 def _body(kept: bytes, size: int, headers: Mapping[str, str]) -> LogBody:
-    told = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    return LogBody(size=size, kept=len(kept), media_type=told)
+    media_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    return LogBody(size=size, kept=len(kept), media_type=media_type)
 
 
 def _instant(seconds: float) -> datetime:

@@ -93,10 +93,10 @@ def _words(server: Server, code: int, shown: Certificate | None, now: datetime) 
 def _facts(shown: Certificate) -> str:
     names = ", ".join(_short(name) for name in shown.names[:MOST_NAMES])
     more = f" and {len(shown.names) - MOST_NAMES} more" if len(shown.names) > MOST_NAMES else ""
-    told = f"for {names}{more}" if names else "without alternative names"
+    coverage = f"for {names}{more}" if names else "without alternative names"
     by = "itself" if shown.issued_by_itself else _short(shown.issuer)
     return (
-        f"it belongs to {_short(shown.subject)}, {told}, issued by {by}, "
+        f"it belongs to {_short(shown.subject)}, {coverage}, issued by {by}, "
         f"valid from {shown.begins:%Y-%m-%d} until {shown.ends:%Y-%m-%d %H:%M} UTC, SHA-256 {shown.fingerprint}"
     )
 

@@ -11,13 +11,13 @@ BOTH = frozenset({"PbxApi", "PbxTableUsers", "Services"})
 
 def test_the_name_is_compared_regardless_of_case() -> None:
     check = MasterCheck("Master")
-    check.told(PbxInfo("mASTER", "", BOTH))
+    check.check(PbxInfo("mASTER", "", BOTH))
     assert check.passed
 
 
 def test_another_name_is_the_wrong_pbx() -> None:
     with pytest.raises(WrongPbx, match="its name is branch, not master"):
-        MasterCheck("master").told(PbxInfo("branch", "", BOTH))
+        MasterCheck("master").check(PbxInfo("branch", "", BOTH))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_another_name_is_the_wrong_pbx() -> None:
 )
 def test_missing_rights_are_named(apis: frozenset[str], missing: str) -> None:
     with pytest.raises(PbxRightsMissing) as caught:
-        MasterCheck("master").told(PbxInfo("master", "", apis))
+        MasterCheck("master").check(PbxInfo("master", "", apis))
     assert caught.value.detail == missing
 
 
@@ -54,5 +54,5 @@ def test_without_users_nothing_is_proved() -> None:
 
 def test_a_pbx_that_tells_no_name_is_judged_by_its_users() -> None:
     check = MasterCheck("master")
-    check.told(PbxInfo("", "", BOTH))
+    check.check(PbxInfo("", "", BOTH))
     assert not check.passed

@@ -88,15 +88,17 @@ class WholeDays(msgspec.Struct, frozen=True, gc=False):
 
 
 @lru_cache(maxsize=4096)
-def whole_days(start: datetime, end: datetime, told: ZoneInfo | TimeZoneDefinition | None, zone: ZoneInfo) -> WholeDays:
-    """Return the calendar days an all-day appointment means; `told` is the zone stated in it, `zone` ours.
+def whole_days(
+    start: datetime, end: datetime, own_zone: ZoneInfo | TimeZoneDefinition | None, zone: ZoneInfo
+) -> WholeDays:
+    """Return the calendar days an all-day appointment means; `own_zone` is the zone stated in it, `zone` ours.
 
     Its author meant dates, but some programs store the midnights of their own zone and label them UTC or another
     zone, and some end it a minute or a second before midnight. So its bounds are taken as dates if both are midnights
     in the stated zone, or else in ours; otherwise each is moved to the nearest midnight.
     """
     bounds = representable(start), representable(end)
-    there = told or zone
+    there = own_zone or zone
     for where in (there, zone):
         first, after = (local_time(bound, where) for bound in bounds)
         last_minute = after.time() >= _LAST_MINUTE

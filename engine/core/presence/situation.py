@@ -42,10 +42,10 @@ def oddities(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
 
 
 def _oddities_of_whole_days(appointment: Appointment, zone: ZoneInfo) -> Iterator[Oddity]:
-    told = stated_zone(appointment)
-    if told is None and appointment.zone:
+    own_zone = stated_zone(appointment)
+    if own_zone is None and appointment.zone:
         yield Oddity.UNKNOWN_ZONE
-    days = whole_days(appointment.start, appointment.end, told, zone)
+    days = whole_days(appointment.start, appointment.end, own_zone, zone)
     if not days.fits_stated_zone:
         yield Oddity.OTHER_ZONE
     if not days.is_exact:

@@ -93,12 +93,12 @@ _Side = tuple[Sequence[Candidate], PresenceSettings]
 def _why(before: _Side, after: _Side, at: datetime) -> str:
     """Explain the appointments whose outcome differs; identified by their times, since subjects may be private."""
     old = {reason.id: reason for reason in reasons(situation(before[0], at))}
-    told = [
+    differences = [
         f"{_when(reason, after[1])}: {reason.words}{_as_what(reason)}"
         for reason in reasons(situation(after[0], at))
         if _decides_otherwise(old[reason.id], reason)
     ]
-    return "; ".join(told) or "the same appointments, worded differently"
+    return "; ".join(differences) or "the same appointments, worded differently"
 
 
 def _decides_otherwise(old: Reason, new: Reason) -> bool:

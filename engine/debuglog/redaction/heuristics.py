@@ -55,7 +55,7 @@ class _Frame:
     value_from: int | None = None
     key: TextRange | None = None
 
-    def told(self) -> Iterator[TextRange]:
+    def named_values(self) -> Iterator[TextRange]:
         """Yield the spans of values that belong to a name."""
         if self.is_array:
             if 0 in self.names and len(self.values) == 2:
@@ -83,7 +83,7 @@ def in_objects(text: Text, names: frozenset[int], quote: bytes, level: int) -> I
                 frames.append(_Frame(is_array=sign[0] == b"[", value_from=place if sign[0] == b"[" else None))
             case b"}" | b"]":
                 _bare(frame, content, start)
-                yield from frame.told()
+                yield from frame.named_values()
                 frames.pop()
                 frames = frames or [_Frame(is_array=False)]
             case b",":
@@ -101,7 +101,7 @@ def in_objects(text: Text, names: frozenset[int], quote: bytes, level: int) -> I
                 _string(frame, start, end, is_name=start in names and not is_value_only)
                 place = end + 1
     for frame in frames:
-        yield from frame.told()
+        yield from frame.named_values()
 
 
 def _string(frame: _Frame, start: int, end: int, *, is_name: bool) -> None:

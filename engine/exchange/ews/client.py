@@ -230,9 +230,9 @@ class EwsResponse:
         return f"{what} for {whose} (request {self._answer.request_id})"
 
     def _retry_after(self) -> float | None:
-        told = self._answer.headers.get("retry-after", "")
-        seconds = _seconds(told)
-        if seconds is None and (until := _date(told)) and (now := _date(self._answer.headers.get("date", ""))):
+        header = self._answer.headers.get("retry-after", "")
+        seconds = _seconds(header)
+        if seconds is None and (until := _date(header)) and (now := _date(self._answer.headers.get("date", ""))):
             # By the server's own clock, so that the accuracy of ours does not matter.
             seconds = max(0.0, (until - now).total_seconds())
         return None if seconds is None else min(seconds, _LONGEST_PAUSE)

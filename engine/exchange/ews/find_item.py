@@ -163,8 +163,8 @@ def _id_of(item: Element) -> str:
 
 
 def _stated_zone(zone: Element) -> str | None:
-    told = zone.get("Id") or zone.get("TimeZoneName") or ""
-    return iana_zone(told) or told[:_LONGEST_ZONE] or None
+    name = zone.get("Id") or zone.get("TimeZoneName") or ""
+    return iana_zone(name) or name[:_LONGEST_ZONE] or None
 
 
 def _instant(instant: datetime) -> bytes:

@@ -69,8 +69,8 @@ class CalendarReader:
                 for item_id, appointment in found.items()
                 if appointment.show_as is ShowAs.TENTATIVE and not appointment.cancelled and has_id(item_id)
             ]
-            for item_id, told in (await self._organizers(url, mailbox, tentative)).items():
-                found[item_id] = _with_organizer(found[item_id], told)
+            for item_id, organizer in (await self._organizers(url, mailbox, tentative)).items():
+                found[item_id] = _with_organizer(found[item_id], organizer)
         return tuple(found.values())
 
     async def _read_readable(self, url: str, mailbox: Impersonation, window: Window) -> dict[str, Appointment]:
@@ -126,9 +126,9 @@ class CalendarReader:
         while len(item_ids) > 1:
             middle = len(item_ids) // 2
             halves = item_ids[:middle], item_ids[middle:]
-            told = [await self._some_organizers(url, mailbox, half) for half in halves]
-            failed = [half for half, organizers in zip(halves, told, strict=True) if organizers is None]
-            for organizers in told:
+            answers = [await self._some_organizers(url, mailbox, half) for half in halves]
+            failed = [half for half, organizers in zip(halves, answers, strict=True) if organizers is None]
+            for organizers in answers:
                 found |= organizers or {}
             if len(failed) != 1:
                 break
@@ -166,10 +166,10 @@ def _organizer_in(answer: EwsResponse, message: ResponseMessage) -> _Organizer:
     raise failure
 
 
-def _with_organizer(appointment: Appointment, told: _Organizer) -> Appointment:
-    if isinstance(told, Oddity):
-        return replace(appointment, oddities=(*appointment.oddities, told))
-    return replace(appointment, organizer=told)
+def _with_organizer(appointment: Appointment, organizer: _Organizer) -> Appointment:
+    if isinstance(organizer, Oddity):
+        return replace(appointment, oddities=(*appointment.oddities, organizer))
+    return replace(appointment, organizer=organizer)
 
 
 GATHERING = timedelta(seconds=1)

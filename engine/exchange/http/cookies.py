@@ -74,7 +74,7 @@ def parsed(header: str, url: httpx.URL, now: float) -> Cookie | None:
     name, equals, value = (part.strip() for part in pair.partition("="))
     if not (name and equals) or not (name + value).isascii() or not (name + value).isprintable():
         return None
-    attributes = {key.strip().lower(): told.strip() for key, _, told in (each.partition("=") for each in rest)}
+    attributes = {key.strip().lower(): value.strip() for key, _, value in (each.partition("=") for each in rest)}
     domain = attributes.get("domain", "").lstrip(".").lower()
     if domain and url.host != domain and not url.host.endswith(f".{domain}"):
         return None

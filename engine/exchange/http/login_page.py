@@ -70,9 +70,9 @@ def _in_front(headers: Mapping[str, str], body: bytes) -> LoginPage | None:
         return LoginPage(f"HTTP 401 points to {cleaned_address(location)}")
     if offers:
         leads = next(filter(None, map(_asked_at, offers.values())), "")
-        told = f", issued at {cleaned_address(leads)}" if leads else ""
+        issued_at = f", issued at {cleaned_address(leads)}" if leads else ""
         schemes = cleaned_address(", ".join(sorted(offers)))
-        return LoginPage(f"HTTP 401 accepts no password, only {schemes}{told}").in_words(
+        return LoginPage(f"HTTP 401 accepts no password, only {schemes}{issued_at}").in_words(
             "Exchange's web services, or something in front of them, accept no password", _NO_PASSWORD
         )
     if is_html(headers, body) and _A_FORM.search(body[:LOOKED_AT]):

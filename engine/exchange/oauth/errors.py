@@ -178,8 +178,8 @@ def failure_of(answer: Mapping[str, Any], *, by_certificate: bool, skew: timedel
     error = str(answer.get("error", ""))
     codes = [int(code) for code in _AADSTS.findall(str(answer.get("error_description", "")))]
     kind = kind_of(codes, error, by_certificate=by_certificate)
-    told = [word for word in (error, str(answer.get("correlation_id", ""))) if _WORD.fullmatch(word)]
-    detail = ", ".join([*(f"AADSTS{code}" for code in codes[:1]), *told])
+    words = [word for word in (error, str(answer.get("correlation_id", ""))) if _WORD.fullmatch(word)]
+    detail = ", ".join([*(f"AADSTS{code}" for code in codes[:1]), *words])
     if kind is ClockWrong and skew is not None:
         ahead = "ahead" if skew > timedelta() else "behind"
         detail = f"it is {abs(skew.total_seconds()):.0f} s {ahead} ({detail})"

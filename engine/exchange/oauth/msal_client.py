@@ -140,10 +140,10 @@ class AuthorityHttp:
             raise
         is_judged = response.status_code in JUDGED_BY_MSAL
         if not is_judged or not _can_be_used(response, check_token):
-            told = response.headers.get("retry-after", "")
+            pause = response.headers.get("retry-after", "")
             useless = AuthorityUnreachable(
                 f"{response.url.host}{f': {NOT_UNDERSTOOD}' if is_judged else f', HTTP {response.status_code}'}",
-                retry_after=min(float(told), 3600.0) if told.isascii() and told.isdigit() else None,
+                retry_after=min(float(pause), 3600.0) if pause.isascii() and pause.isdigit() else None,
             )
             useless.sent = True
             raise useless
@@ -202,19 +202,19 @@ class AuthorityHttp:
     def _failure_at(
         self, proxy: Proxy, error: httpx.TransportError | Undecodable, place: str, course: _Course
     ) -> ExchangeFailure:
-        told = str(error) or type(error).__name__
+        reason = str(error) or type(error).__name__
         if isinstance(error, httpx.ProxyError):  # its status, as in "407 Proxy Authentication Required"
-            kind = ProxyLogInRefused if told.startswith("407") else ProxyRefuses
-            return kind(f"{proxy} answers HTTP {told[:100]} to CONNECT {place}")
+            kind = ProxyLogInRefused if reason.startswith("407") else ProxyRefuses
+            return kind(f"{proxy} answers HTTP {reason[:100]} to CONNECT {place}")
         if AT_PROXY not in course.seen:
-            return ProxyUnreachable(f"{proxy}: {told}")
+            return ProxyUnreachable(f"{proxy}: {reason}")
         for cause in causes(error):
             if isinstance(cause, ssl.SSLCertVerificationError):
                 untrusted = ProxyCertificateUnverified(proxy, cause)
                 return asyncio.run(explained(self._network, untrusted))  # this thread has no loop of its own
         if proxy.tls and TLS_AT_PROXY not in course.seen:
-            return ProxyTlsImpossible(f"{proxy}: {told}")
-        return ProxyRefuses(f"{proxy} opens no connection to {place}: {told}")
+            return ProxyTlsImpossible(f"{proxy}: {reason}")
+        return ProxyRefuses(f"{proxy} opens no connection to {place}: {reason}")
 
     def _not_trusted(self, error: ssl.SSLCertVerificationError, url: httpx.URL) -> CertificateNotTrusted:
         """Return the failure that explains what is wrong with a certificate."""

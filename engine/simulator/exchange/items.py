@@ -180,8 +180,8 @@ def _zone(name: str) -> Writer:
     def write(item: CalendarItem) -> Element:
         if item.stated_zone is None:
             return T(name, Id=windows_zone(item.zone), Name=windows_zone(item.zone))
-        told, year = item.stated_zone, item.start.year
-        return time_zone(name, told.id, told.name or told.id, told.rules, (year - 1, year, year + 1))
+        stated, year = item.stated_zone, item.start.year
+        return time_zone(name, stated.id, stated.name or stated.id, stated.rules, (year - 1, year, year + 1))
 
     return write
 

@@ -296,11 +296,11 @@ class Subscriptions:
     def _events(self, mailbox: str, edit: Edit, entry: Entry, wanted: frozenset[str]) -> list[Element]:
         """Return the events of a change: of the item, or the series of an occurrence, and of the folder."""
         item = entry if isinstance(entry, CalendarItem) else entry.first
-        told = T("ItemId", Id=item_id(mailbox, item), ChangeKey=change_key(item))
+        changed = T("ItemId", Id=item_id(mailbox, item), ChangeKey=change_key(item))
         folder = T("FolderId", Id=FOLDER_ID, ChangeKey=FOLDER_ID[:8])
         pairs = [("ModifiedEvent", folder)]
         if not self._behaviour.folder_events_only:
-            pairs.insert(0, (EVENTS[edit], told))
+            pairs.insert(0, (EVENTS[edit], changed))
         return [_event(name, what) for name, what in pairs if name in wanted]
 
 

@@ -242,10 +242,10 @@ class Search:
                     self._failing.add(origin_of(step.url))
 
     def _choose(self, step: SearchStep, urls: EwsUrls) -> None:
-        told = {ServerChoice.EXTERNAL: https_url(urls.external), ServerChoice.INTERNAL: https_url(urls.internal)}
+        by_server = {ServerChoice.EXTERNAL: https_url(urls.external), ServerChoice.INTERNAL: https_url(urls.internal)}
         # A site may fill in only one of them; the other one is better than none.
-        for server in sorted(told, key=lambda choice: choice is not self._server):
-            url = told[server]
+        for server in sorted(by_server, key=lambda choice: choice is not self._server):
+            url = by_server[server]
             if url is None:
                 continue
             if self._may_have_ews.include(host_of(url)) or host_of(url) == host_of(step.url):

@@ -222,24 +222,24 @@ class Listener:
                 async for answer in answers:
                     self._heard = self._clock.now()
                     for message in answer.messages if answer is not None else ():
-                        told = stream_events(message)
-                        if self._is_last(told, message.code, listening_to):
-                            return answer.failure(message) if answer is not None and told.failed else None
+                        events = stream_events(message)
+                        if self._is_last(events, message.code, listening_to):
+                            return answer.failure(message) if answer is not None and events.failed else None
         except ExchangeFailure as failure:
             return failure
         return ExchangeUnreachable("the stream of notifications broke off")
 
-    def _is_last(self, told: StreamEvents, code: str, listening_to: dict[str, str]) -> bool:
+    def _is_last(self, events: StreamEvents, code: str, listening_to: dict[str, str]) -> bool:
         """Process a message of an envelope; return whether it is the last one."""
-        for identifier in told.changed:
+        for identifier in events.changed:
             address = self.group.address_of(identifier)
             if address is not None:
                 self._owner.changed(address)
-        if told.lost:
-            self._lose(set(told.lost), code, listening_to)
-        elif told.failed is None:
-            self._works(listening_to, is_proof=bool(told.changed))
-        return bool(told.lost) or told.closed or told.failed is not None
+        if events.lost:
+            self._lose(set(events.lost), code, listening_to)
+        elif events.failed is None:
+            self._works(listening_to, is_proof=bool(events.changed))
+        return bool(events.lost) or events.closed or events.failed is not None
 
     def _works(self, listening_to: dict[str, str], *, is_proof: bool) -> None:
         if not self._opened.is_set():
