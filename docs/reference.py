@@ -29,7 +29,7 @@ def settings_page() -> str:
         if (head := setting.key.partition(".")[0]) != table:
             table = head
             lines += _table(f"[{table}]", "Key", "What it is", "Values", "Default", "Affects")
-        name = f"`{setting.key}`" if setting.is_available else f"`{setting.key}` (not available yet)"
+        name = f"`{setting.key}`"
         lines += _row(name, setting.help, _values(setting), _default(setting), setting.effect.value)
     return "\n".join(lines) + "\n"
 

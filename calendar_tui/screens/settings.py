@@ -21,7 +21,6 @@ from engine.documents.settings_draft import Draft, setting_of, typed, words_of, 
 
 T = TypeVar("T")
 
-NOT_AVAILABLE = "Not available in this version."
 TICK = 1.0
 """Seconds between two updates of the countdown while a change awaits confirmation."""
 
@@ -104,8 +103,8 @@ class SettingsScreen(BaseScreen):
         setting = self._setting()
         if setting is None:
             return
-        if not setting.available or not self.model.may_change:
-            self.tell(NOT_AVAILABLE if self.model.may_change else READING_ONLY)
+        if not self.model.may_change:
+            self.tell(READING_ONLY)
             return
         self._edited = setting
         value = self.query_one("#value", FilterLine)
@@ -155,7 +154,7 @@ class SettingsScreen(BaseScreen):
     def action_next_value(self) -> None:
         """Switch to the next of the possible values."""
         setting = self._setting()
-        words = words_of(setting) if setting is not None and setting.available and not setting.many else ()
+        words = words_of(setting) if setting is not None and not setting.many else ()
         if setting is None or not words:
             self.tell("This setting has no fixed list of values: press Enter to type one.")
             return

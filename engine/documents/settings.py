@@ -54,15 +54,14 @@ def settings_document(settings: Settings, draft: Draft, words: str, width: int) 
 
 
 def settings_table(settings: Settings) -> Document:
-    """Return all available settings with full keys, in as many columns as they need."""
+    """Return all settings with full keys, in as many columns as they need."""
     longest = max((columns(each.key) for each in settings.settings), default=0)
     lines: list[Line] = []
     for section, group in groupby(settings.settings, lambda each: each.key.partition(".")[0]):
         lines += [line(), _group(section)]
         for each in group:
-            if each.available:
-                value = fitted(shown(each.value), VALUE, whole=True)
-                lines.append(line(f"   {fitted(each.key, longest)}  {value}  ", Span(each.origin, Role.MUTED)))
+            value = fitted(shown(each.value), VALUE, whole=True)
+            lines.append(line(f"   {fitted(each.key, longest)}  {value}  ", Span(each.origin, Role.MUTED)))
     return Document(lines[1:])
 
 
@@ -88,14 +87,12 @@ def _form(setting: Setting) -> str:
 
 
 def _effect(setting: Setting) -> str:
-    if not setting.available:
-        return "Not available in this version."
     return f"Affects {setting.effect}{', which is restarted' if setting.restarts else ''}."
 
 
 def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProblem], width: int) -> Document:
     """Return the purpose, possible values and effect of a setting, and the problems with its draft value."""
-    effect = f"{'Enter changes it. ' if setting.available else ''}{_effect(setting)}"
+    effect = f"Enter changes it. {_effect(setting)}"
     lines = [
         line(
             Span(f" {setting.key}", Role.TITLE),
@@ -144,11 +141,11 @@ def _setting(setting: Setting, draft: Draft, width: int) -> Line:
     value = shown(draft.changes[setting.key] if changed else setting.value)
     if changed and draft.changes[setting.key] is None:
         value = f"{shown(setting.default)} (default)"
-    role = Role.NOTICE if changed else Role.PLAIN if setting.available else Role.MUTED
-    last = f"was {shown(setting.value)}" if changed else origin if setting.available else "unavailable"
+    role = Role.NOTICE if changed else Role.PLAIN
+    last = f"was {shown(setting.value)}" if changed else origin
     return line(
         Span(" * " if changed else "   ", Role.NOTICE),
-        Span(fitted(name, KEY - 2), Role.PLAIN if setting.available else Role.MUTED),
+        fitted(name, KEY - 2),
         Span(fitted(value, room), role),
         " ",
         Span(fitted(last, width - KEY - room - 4), Role.MUTED),

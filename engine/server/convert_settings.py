@@ -36,7 +36,7 @@ def settings(service: Supervisor, forms: Iterable[forms.SettingForm]) -> Setting
 
 def setting(form: forms.SettingForm) -> Setting:
     """Return one key."""
-    return converted(form, Setting, restarts=form.effect in RESTARTS, available=form.is_available)
+    return converted(form, Setting, restarts=form.effect in RESTARTS)
 
 
 def problems(failure: SettingsInvalid) -> tuple[SettingProblem, ...]:

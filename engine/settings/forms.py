@@ -31,6 +31,7 @@ _KINDS: Mapping[ValueParser, str] = MappingProxyType(
         parsers.url_path: "URL path",
         parsers.https_url: "URL",
         parsers.proxy_url: "URL of a proxy",
+        parsers.quiet_hours: "span of the day or day of the week",
         parsers.mail_address: "e-mail address",
         parsers.account: "account",
         parsers.contact: "presence contact",
@@ -58,7 +59,6 @@ class SettingForm:
     value: SettingValue | None
     origin: ValueOrigin
     effect: Effect
-    is_available: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,6 @@ def _setting(key: Key, written: Mapping[str, SettingValue | None], default_zone:
         value=written.get(key.name, default),
         origin=origin,
         effect=effect_of(key.name),
-        is_available=key.available,
     )
 
 

@@ -23,7 +23,7 @@ from engine.settings.model import (
     ServerChoice,
     SiteSettings,
 )
-from engine.settings.parsers import UNAVAILABLE_KEYS, ValueParser
+from engine.settings.parsers import ValueParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,6 @@ class Key:
     name: str
     parse: ValueParser
     many: bool = False
-
-    @property
-    def available(self) -> bool:
-        """Return whether the key has an effect in this version."""
-        return self.name not in UNAVAILABLE_KEYS
 
     @property
     def default(self) -> Any:
@@ -119,6 +114,8 @@ _EXCHANGE = (
     Key("exchange.certificate", parsers.file),
     Key("exchange.certificate_key", parsers.file),
     Key("exchange.poll_seconds", parsers.IntRange(10, 3600)),
+    Key("exchange.quiet_hours", parsers.quiet_hours, many=True),
+    Key("exchange.quiet_factor", parsers.IntRange(1, 60)),
     Key("exchange.proxy", parsers.proxy_url),
     Key("exchange.ca_file", parsers.file),
 )
@@ -212,6 +209,8 @@ HELP: Mapping[str, str] = MappingProxyType(
         "exchange.certificate": "Certificate file (PEM) of the app registration, instead of a client secret",
         "exchange.certificate_key": "Private key file (PEM) of that certificate",
         "exchange.poll_seconds": "Interval in seconds for reading calendars without change notifications",
+        "exchange.quiet_hours": "Times and days when Microsoft Graph is asked less often, in presence.timezone",
+        "exchange.quiet_factor": "How many times as long that interval is in quiet hours",
         "exchange.proxy": "Proxy through which Exchange and its log-in service are reached",
         "exchange.ca_file": "File (PEM) with the authority that issued the certificate of Exchange",
         "debug_log.ews": "Whether the traffic with Exchange is recorded for debugging",

@@ -117,6 +117,8 @@ class ExchangeSettings:
     certificate: Path | None = None
     certificate_key: Path | None = None
     poll_seconds: int = 120
+    quiet_hours: tuple[str, ...] = ("20:00-06:00", "saturday", "sunday")
+    quiet_factor: int = 5
     proxy: str | None = None
     ca_file: Path | None = None
 

@@ -1,37 +1,22 @@
 """Parsers of settings values: numbers, choices, texts, hosts, URLs and files.
 
-Lines about a feature that is not available yet are deleted when it arrives.
-
 A parser takes the TOML value after "=" and returns the parsed value, or a `InvalidValue`.
 """
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from engine.core.presence import is_supported_language, supported_languages
+from engine.core.quiet_hours import canonical
 from engine.core.users import UserSelection
-from engine.settings.model import ExchangeType
-
-UNAVAILABLE_KEYS = frozenset(
-    {
-        "exchange.graph_url",
-    }
-)
-
-UNAVAILABLE_VALUES: Mapping[type[StrEnum], frozenset[StrEnum]] = MappingProxyType(
-    {
-        ExchangeType: frozenset({ExchangeType.CLOUD_GRAPH}),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +28,6 @@ class InvalidValue:
 
 
 ValueParser = Callable[[object], object]
-NOT_AVAILABLE = "is not available in this version"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "true or false"),
@@ -129,14 +113,14 @@ def text(value: object) -> str | InvalidValue:
 
 @dataclass(frozen=True, slots=True)
 class EnumWord:
-    """Parser of the words of an enumeration, except those not available yet."""
+    """Parser of the words of an enumeration."""
 
     values: type[StrEnum]
 
     @property
     def words(self) -> tuple[str, ...]:
         """The allowed words."""
-        return tuple(each.value for each in self.values if each not in self._unavailable)
+        return tuple(each.value for each in self.values)
 
     def __call__(self, value: object) -> StrEnum | InvalidValue:
         """Return the member."""
@@ -145,13 +129,7 @@ class EnumWord:
             return InvalidValue(f"must be text, not {kind(value)}", remedy)
         if value not in list(self.values):
             return InvalidValue(f"has an unknown value: {shown(value)}", remedy)
-        if value in self._unavailable:
-            return InvalidValue(f"= {shown(value)} {NOT_AVAILABLE}", remedy)
         return self.values(value)
-
-    @property
-    def _unavailable(self) -> frozenset[StrEnum]:
-        return UNAVAILABLE_VALUES.get(self.values, frozenset())
 
 
 def one_of(words: Sequence[str]) -> str:
@@ -222,6 +200,17 @@ _MAIL = re.compile(rf"[^@\s\\]+@{_LABEL}(\.{_LABEL})+")
 _ACCOUNT = re.compile(r"[^@\s\\]+\\[^@\\]+")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def quiet_hours(value: object) -> str | InvalidValue:
+    """Parse a span of the day, "20:00-06:00", or a day of the week."""
+    entry = text(value)
+    if isinstance(entry, InvalidValue):
+        return entry
+    return canonical(entry) or InvalidValue(
+        f"is neither a span of the day nor a day of the week: {shown(entry)}",
+        'Write it like "20:00-06:00" or "saturday".',
+    )
 
 
 def host(value: object) -> str | InvalidValue:

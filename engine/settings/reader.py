@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from engine.core import bounded
 from engine.core.presence.model import DEFAULT_MAPPING, AppointmentKind, PresenceSettings
 from engine.core.users import UserFilter, UserSelection
+from engine.settings.clouds import WORLDWIDE, cloud_of_graph, clouds_of_authority, graph_root, is_one_cloud
 from engine.settings.keys import KEYS, TABLES, Key
 from engine.settings.lines import KeyPath, lines_of, nearest_line
 from engine.settings.model import (
@@ -28,7 +29,7 @@ from engine.settings.model import (
     ResolveWith,
     SiteSettings,
 )
-from engine.settings.parsers import NOT_AVAILABLE, InvalidValue, did_you_mean, kind, nearest
+from engine.settings.parsers import InvalidValue, did_you_mean, kind, nearest
 from engine.settings.problems import InvalidSetting, SettingsInvalid
 
 WELL_TOLD = 100
@@ -110,9 +111,6 @@ def _read(key: Key, path: KeyPath, value: object) -> tuple[Any, list[InvalidEntr
     findings = [
         InvalidEntry(place, f"{_entry(place)}{each.reason}", each.remedy) for place, each in islice(refused, WELL_TOLD)
     ]
-    if not key.available and (findings or result != key.default):
-        remedy = "Remove it." if key.default is None else "Remove it, or keep the default."
-        return result, [InvalidEntry(path, NOT_AVAILABLE, remedy)]
     return result, findings
 
 
@@ -142,7 +140,7 @@ def _unknown(path: KeyPath, value: object) -> InvalidEntry:
 def _nearest_key(path: KeyPath) -> str | None:
     """Find a key of the same name in any table, else a similar one in the same table, else a similar one anywhere."""
     table, name = dotted(path[:-1]), str(path[-1])
-    known = [each.rpartition(".") for each, key in KEYS.items() if key.available]
+    known = [each.rpartition(".") for each in KEYS]
     siblings = [each for each in known if each[0] == table]
     for keys, cutoff in ((known, 1.0), (siblings, 0.7), (known, 0.7)):
         match = nearest(name, [leaf for _, _, leaf in keys], cutoff)
@@ -153,11 +151,12 @@ def _nearest_key(path: KeyPath) -> str | None:
 
 def _overview(path: KeyPath) -> str:
     table = dotted(path[:-1])
-    siblings = [
-        name.rpartition(".")[2] for name, key in KEYS.items() if key.available and name.rpartition(".")[0] == table
-    ]
+    siblings = [name.rpartition(".")[2] for name in KEYS if name.rpartition(".")[0] == table]
     return f"The keys of [{table}] are {', '.join(siblings)}." if siblings else "Remove it."
 
+
+GRAPH_POLL_SECONDS = 30
+"""Shortest interval for Microsoft Graph, whose every request counts towards the limits of the tenant."""
 
 MOST_PROBLEMS = 50
 """Maximum number of problems reported at once."""
@@ -181,6 +180,7 @@ def read_settings(
         *_missing(collected),
         *_contradictions(collected),
         *_free_busy_contradictions(collected),
+        *_graph_contradictions(collected),
         *_ended(collected, today),
     ]
     if findings:
@@ -234,8 +234,10 @@ def _missing(collected: ParseResult) -> Iterator[InvalidEntry]:
         wanted.append("pbx.host")
     if collected.values.get("exchange.type") is ExchangeType.ON_PREMISES:
         wanted.append("exchange.user")
-    if collected.values.get("exchange.type") is ExchangeType.CLOUD_EWS:
+    if collected.values.get("exchange.type") in (ExchangeType.CLOUD_EWS, ExchangeType.CLOUD_GRAPH):
         wanted += ["exchange.tenant_id", "exchange.client_id"]
+    if collected.values.get("exchange.type") is ExchangeType.CLOUD_GRAPH and not _graph_root(collected):
+        wanted.append("exchange.graph_url")
     for one, other in (_CERTIFICATE, _CERTIFICATE[::-1]):
         if one in collected.values:
             wanted.append(other)
@@ -243,6 +245,10 @@ def _missing(collected: ParseResult) -> Iterator[InvalidEntry]:
         if name not in collected.values and not collected.concerned(name):
             table, _, key = name.partition(".")
             yield InvalidEntry((table, key), "is missing", f"Write {key} = … in the table [{table}].")
+
+
+def _graph_root(collected: ParseResult) -> str | None:
+    return graph_root(collected.values.get("exchange.authority"), collected.values.get("exchange.graph_url"))
 
 
 def _contradictions(collected: ParseResult) -> Iterator[InvalidEntry]:
@@ -278,6 +284,34 @@ def _free_busy_contradictions(collected: ParseResult) -> Iterator[InvalidEntry]:
             ("exchange", "resolve_with"),
             '= "candidates" impersonates, and exchange.mode = "free-busy" never does',
             'Write "service-account", or leave it out.',
+        )
+
+
+def _graph_contradictions(collected: ParseResult) -> Iterator[InvalidEntry]:
+    values = collected.values
+    root = _graph_root(collected)
+    if values.get("exchange.type") is not ExchangeType.CLOUD_GRAPH or root is None:
+        return
+    cloud, authority = cloud_of_graph(root), values.get("exchange.authority")
+    key = "graph_url" if "exchange.graph_url" in values else "authority"
+    if cloud is not None and not cloud.has_calendars:
+        yield InvalidEntry(
+            ("exchange", key),
+            f"is of {cloud.name}, where Microsoft Graph has no calendars",
+            "There is no way to read calendars there with this product.",
+        )
+    elif cloud is not None and not is_one_cloud(authority, root) and not collected.concerned("exchange.authority"):
+        known = WORLDWIDE.authorities[0] if authority is None else clouds_of_authority(authority)[0].name
+        yield InvalidEntry(
+            ("exchange", "graph_url"),
+            f"is of {cloud.name}, but the tokens come from {known}",
+            f'Write authority = "https://{cloud.authorities[0]}", or the graph_url of that cloud.',
+        )
+    if values.get("exchange.poll_seconds", GRAPH_POLL_SECONDS) < GRAPH_POLL_SECONDS:
+        yield InvalidEntry(
+            ("exchange", "poll_seconds"),
+            f"is less than Microsoft Graph is asked for: {GRAPH_POLL_SECONDS} seconds",
+            f"Write a whole number from {GRAPH_POLL_SECONDS} to 3600, without quotation marks.",
         )
 
 

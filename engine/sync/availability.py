@@ -31,7 +31,7 @@ class ServiceAvailability:
     whether it works again. The retry policy decides whether a failure is one of the service; a silent server counts
     once
     a second mailbox has it, and denials once every mailbox is denied. `connections` is the number of concurrent visits.
-    `resync` makes a participant due now, `read_again` makes everybody due within a polling interval.
+    `make_due` makes a participant due now, `read_again` makes everybody due within a polling interval.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ServiceAvailability:
         context: SyncContext,
         *,
         connections: int,
-        resync: Callable[[str], None],
+        make_due: Callable[[str], None],
         read_again: Callable[[], None],
     ) -> None:
         self._participants = participants
@@ -51,7 +51,7 @@ class ServiceAvailability:
         self._clock = context.clock
         self._network_clock = context.network_clock
         self._observe = context.observe
-        self._resync = resync
+        self._make_due = make_due
         self._read_again = read_again
         self._reopened = WakeableTimer(self._network_clock)
         self._outbreak = OutageDetector(most=connections)
@@ -200,7 +200,7 @@ class ServiceAvailability:
         for guid, participant in self._participants.items():
             if type(participant.problem) is type(denial):
                 participant.problem = None
-                self._resync(guid)
+                self._make_due(guid)
 
     def _is_alone(self, guid: str) -> bool:
         """Return whether nobody else has a mailbox, which might be on another server."""

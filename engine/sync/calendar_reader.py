@@ -27,6 +27,7 @@ from engine.sync.events import (
 )
 from engine.sync.first_reading import candidates_after, read_first
 from engine.sync.participants import MailboxIndex, Participant, Participants, Reading
+from engine.sync.polling import PollSchedule
 from engine.sync.scheduling import Schedule, WakeableTimer
 from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxLimiter
 
@@ -55,7 +56,7 @@ LOOKED_AT_IN_A_ROW = 20
 """After this many that need not be read, the event loop gets a turn."""
 
 OVERTAKING = timedelta(hours=1)
-"""A changed mailbox is treated as if it had been due for this long, so it is read before all others."""
+"""A changed, new or requested mailbox is treated as if it had been due for this long, so it is read before others."""
 
 SOON = timedelta(seconds=10)
 """Mailboxes that are no longer watched are visited within this time."""
@@ -85,7 +86,7 @@ class CalendarScheduler:
         self._clock = context.clock
         self._network_clock = context.network_clock
         self._random = context.random
-        self._poll = timedelta(seconds=settings.exchange.poll_seconds)
+        self._polling = PollSchedule.of(settings)
         self._cover = max(LONGEST_WORDING, timedelta(hours=settings.presence.horizon_hours or 0) + OTHER_ZONES)
         self._changed = changed
         self._shows_something = shows_something
@@ -98,6 +99,7 @@ class CalendarScheduler:
         self._again: set[str] = set()
         self._polled: dict[str, datetime] = {}
         self._to_reresolve: set[str] = set()
+        self._everybody_is_known = False
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._giving_way: set[str] = set()
         self._reading: set[str] = set()
@@ -110,7 +112,7 @@ class CalendarScheduler:
             self._timetable,
             context,
             connections=settings.exchange.connections,
-            resync=self.resync,
+            make_due=self._make_due,
             read_again=self._read_again,
         )
         self._account_paused_until = datetime.min.replace(tzinfo=UTC)
@@ -118,17 +120,19 @@ class CalendarScheduler:
 
     def everybody_is_known(self) -> None:
         """Note that all participants are known: from now on, a failure of all of them is one of the service."""
+        self._everybody_is_known = True
         self._service.everybody_is_known()
 
     def arrived(self, guid: str) -> None:
         """Schedule the lookup of the mailbox of a participant who is new or has other addresses now."""
         self._absences.forget(guid)
         self._service.arrived(guid)
-        self.resync(guid)
+        # Someone who is new is read before calendars that were read before, but nobody overtakes while all are new.
+        self._bring_forward(guid, self._clock.now() - (OVERTAKING if self._everybody_is_known else timedelta()))
 
     def resync(self, guid: str) -> None:
-        """Schedule a reading of this participant's calendar as soon as possible, after those that wait longer."""
-        self._bring_forward(guid, self._clock.now())
+        """Schedule a reading of this participant's calendar as soon as possible, before all that are merely due."""
+        self._bring_forward(guid, self._clock.now() - OVERTAKING)
 
     def reresolve(self, guid: str) -> None:
         """Forget where this participant's mailbox is, and schedule its lookup and reading as soon as possible."""
@@ -162,7 +166,7 @@ class CalendarScheduler:
             case Priority.SOON:
                 due = now + SOON * self._random.random()
             case Priority.LATER:
-                due = now + self._poll * self._random.random()
+                due = now + self._polling.interval * self._random.random()
         guids = self._watchlist.guids(address)
         for guid in guids:
             self._bring_forward(guid, due)
@@ -353,10 +357,13 @@ class CalendarScheduler:
         )
         return mailbox, Reading(window, appointments, now)
 
+    def _make_due(self, guid: str) -> None:
+        self._bring_forward(guid, self._clock.now())
+
     def _read_again(self) -> None:
         """Schedule full readings of what was read with less; watched mailboxes would otherwise wait for hours."""
         for guid in self._participants:
-            self._bring_forward(guid, self._clock.now() + self._poll * self._random.random())
+            self._bring_forward(guid, self._clock.now() + self._polling.interval * self._random.random())
 
     def _postpone(self, guid: str, failure: ExchangeFailure) -> None:
         """Delay requests in the service account's own name; those by impersonation continue."""
@@ -386,10 +393,10 @@ class CalendarScheduler:
         """Plan the next visit after a success: in the sweep, sooner without notifications, or once all may be read."""
         now = self._clock.now()
         is_watched = self._is_told_everything(participant)
-        pause = SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._poll * self._random.uniform(0.75, 1.0)
+        due = now + SWEEP * self._random.uniform(0.5, 1.0) if is_watched else self._polling.next(guid, now)
         if self._is_told_less(participant):
-            pause = min(pause, asked_for(WITH_LESS, self._random))
-        due = max(now, min(now + pause, reading.window.end - self._cover))
+            due = min(due, now + asked_for(WITH_LESS, self._random))
+        due = max(now, min(due, reading.window.end - self._cover))
         is_about_to_be = participant.mailbox is not None and self._source.following(participant.mailbox).connection
         self._due(guid, min(due, now + BEGINNING) if is_about_to_be and not is_watched else due)
         if not is_watched:

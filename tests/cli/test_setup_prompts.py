@@ -23,7 +23,6 @@ def setting(key: str, kind: str = "text", value: Value = None, *, many: bool = F
         origin="none" if value is None else "file",
         effect="",
         restarts=False,
-        available=True,
     )
 
 

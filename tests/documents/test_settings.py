@@ -35,7 +35,6 @@ def setting(
         origin=origin,
         effect="PBX link",
         restarts=True,
-        available=True,
     )
 
 

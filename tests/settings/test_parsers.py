@@ -79,7 +79,7 @@ def test_a_right_value_is_read(parse: ValueParser, value: object, result: object
         (parsers.text, "CORP\x08ot", "contains a control character"),
         (parsers.EnumWord(ResolveWith), "Candidates", 'has an unknown value: "Candidates"'),
         (parsers.EnumWord(ResolveWith), 1, "must be text, not a whole number"),
-        (parsers.EnumWord(ExchangeType), "cloud-graph", '= "cloud-graph" is not available in this version'),
+        (parsers.quiet_hours, "20:00", 'is neither a span of the day nor a day of the week: "20:00"'),
         (parsers.channel_binding, True, "has an unknown value"),
         (parsers.all_users, ["all"], 'must be "all" or a table'),
         (parsers.time_zone, "europe/wien", 'is not an IANA time zone: "europe/wien"'),
@@ -122,9 +122,11 @@ def test_a_wrong_value_is_refused_with_its_reason(parse: ValueParser, value: obj
     assert refusal.remedy.endswith((".", "?"))
 
 
-def test_an_unknown_word_is_answered_with_the_words_that_are_available() -> None:
+def test_an_unknown_word_is_answered_with_the_words_there_are() -> None:
     refusal = parsers.EnumWord(ExchangeType)("on-premise")
-    assert refusal == InvalidValue('has an unknown value: "on-premise"', "Write one of: on-premises, cloud-ews.")
+    assert refusal == InvalidValue(
+        'has an unknown value: "on-premise"', "Write one of: on-premises, cloud-ews, cloud-graph."
+    )
 
 
 def test_a_zone_with_the_wrong_case_is_answered_with_the_right_one() -> None:

@@ -13,6 +13,7 @@ from pytest_snapshot.plugin import Snapshot
 from engine.core.errors import Fault
 from engine.core.presence import DEFAULT_MAPPING, AppointmentKind, Target
 from engine.core.users import UserFilter, UserSelection
+from engine.settings.clouds import graph_root
 from engine.settings.keys import KEYS, SECTIONS, TABLES
 from engine.settings.model import CLOUD_EWS_END, ClearWith, ExchangeType, ResolveWith, ServerChoice, SiteSettings
 from engine.settings.problems import InvalidSetting, SettingsInvalid
@@ -181,6 +182,78 @@ def test_cloud_ews_ends_on_its_day_and_says_what_to_do() -> None:
     assert "cloud-graph" in problem.remedy
 
 
+GRAPH = CLOUD.replace("cloud-ews", "cloud-graph")
+CHINA = 'authority = "https://login.partner.microsoftonline.cn"\n'
+US = 'authority = "https://login.microsoftonline.us/"\n'
+
+
+def test_graph_needs_an_application_and_may_read_free_busy() -> None:
+    exchange = read(f'{GRAPH}mode = "free-busy"\n').exchange
+    assert (exchange.type, exchange.quiet_factor) == (ExchangeType.CLOUD_GRAPH, 5)
+    without = "\n".join(line for line in GRAPH.splitlines() if "_id" not in line)
+    assert {problem.key for problem in problems(without)} == {"exchange.tenant_id", "exchange.client_id"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "remedy"),
+    [
+        (
+            f'{CHINA}graph_url = "https://graph.microsoft.com"\n',
+            "is of the worldwide cloud, but the tokens come from the cloud in China",
+            'Write authority = "https://login.microsoftonline.com", or the graph_url of that cloud.',
+        ),
+        (
+            'graph_url = "https://graph.svc.sovcloud.de/v1.0"\n',
+            "is of Delos, but the tokens come from login.microsoftonline.com",
+            'Write authority = "https://login.sovcloud-identity.de", or the graph_url of that cloud.',
+        ),
+    ],
+)
+def test_a_graph_of_another_cloud_than_its_tokens_is_refused(lines: str, reason: str, remedy: str) -> None:
+    problem = only(GRAPH + lines)
+    assert (problem.key, problem.reason, problem.remedy) == ("exchange.graph_url", reason, remedy)
+
+
+@pytest.mark.parametrize(
+    ("lines", "root"),
+    [
+        ("", "https://graph.microsoft.com"),
+        (CHINA, "https://microsoftgraph.chinacloudapi.cn"),
+        (US, "https://graph.microsoft.us"),
+        (f'{US}graph_url = "https://dod-graph.microsoft.us/"\n', "https://dod-graph.microsoft.us"),
+        ('graph_url = "https://localhost:8443"\n', "https://localhost:8443"),
+        (f'{CHINA}graph_url = "https://localhost"\n', "https://localhost"),
+    ],
+)
+def test_where_graph_is_follows_from_the_log_in_service(lines: str, root: str) -> None:
+    exchange = read(GRAPH + lines).exchange
+    assert graph_root(exchange.authority, exchange.graph_url) == root
+
+
+def test_a_cloud_whose_graph_knows_no_calendars_is_refused() -> None:
+    problem = only(GRAPH + 'authority = "https://login.sovcloud-identity.sg"\n')
+    assert (problem.key, problem.reason) == (
+        "exchange.authority",
+        "is of GovSG, where Microsoft Graph has no calendars",
+    )
+
+
+def test_an_unknown_log_in_service_needs_the_url_of_its_graph() -> None:
+    assert only(GRAPH + 'authority = "https://login.example.com"\n').key == "exchange.graph_url"
+
+
+def test_graph_is_asked_every_half_minute_at_most() -> None:
+    problem = only(f"{GRAPH}poll_seconds = 29\n")
+    assert (problem.key, "30 seconds" in problem.reason) == ("exchange.poll_seconds", True)
+    assert read(CLOUD + "poll_seconds = 29\n").exchange.poll_seconds == 29
+
+
+def test_quiet_hours_may_be_written_in_several_ways() -> None:
+    written = read(f'{GRAPH}quiet_hours = ["8:00 - 9:00", "Sun"]\n').exchange.quiet_hours
+    assert written == ("08:00-09:00", "sunday")
+    assert read(f"{GRAPH}quiet_hours = []\n").exchange.quiet_hours == ()
+
+
 def test_free_busy_impersonates_nobody() -> None:
     [problem] = problems(f'{CLOUD}mode = "free-busy"\n')
     assert problem.key == "exchange.mode"
@@ -281,23 +354,6 @@ def test_what_is_no_toml_is_told_with_line_and_column(text: str, line: int, reas
     assert problem.line == line
     assert problem.reason.startswith(reason)
     assert hint in problem.remedy
-
-
-def test_unavailable_keys_may_keep_their_default() -> None:
-    settings = read(MINIMAL + "[debug_log]\news = false\nmax_days = 7\n[engine]\n")
-    assert settings.debug_log.max_days == 7
-
-
-UNAVAILABLE = [key for key in KEYS.values() if not key.available]
-
-
-@pytest.mark.parametrize("name", [key.name for key in UNAVAILABLE])
-def test_an_unavailable_key_is_refused_by_name(name: str) -> None:
-    table, key = name.split(".")
-    value = {bool: "true", int: "99", str: "'/other'", type(None): "'/other'"}[type(KEYS[name].default)]
-    text = MINIMAL if f"[{table}]" in MINIMAL else f"{MINIMAL}[{table}]\n"
-    problem = only(text.replace(f"[{table}]", f"[{table}]\n{key} = {value}"))
-    assert (problem.key, problem.reason) == (name, "is not available in this version")
 
 
 def test_the_rows_are_the_fields_of_the_model() -> None:

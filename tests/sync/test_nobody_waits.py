@@ -45,10 +45,14 @@ class Place:
 
     async def seconds_until_read(self, people: Collection[Person]) -> float:
         """Have everybody read, and return how long it takes until the last of these people was."""
-        loop = asyncio.get_running_loop()
-        begun, before = loop.time(), {person.guid: self.participants[person.guid].reading for person in people}
         for person in self.people:
             self.calendars.resync(person.guid)
+        return await self.seconds_until(people)
+
+    async def seconds_until(self, people: Collection[Person]) -> float:
+        """Return how long it takes until the last of these people, whose calendars are due, was read."""
+        loop = asyncio.get_running_loop()
+        begun, before = loop.time(), {person.guid: self.participants[person.guid].reading for person in people}
         self.awaited = {guid: reading for guid, reading in before.items() if reading is self.participants[guid].reading}
         self.all_read.clear()
         await self.all_read.wait()
@@ -146,3 +150,17 @@ def test_who_was_slow_and_is_quick_again_waits_no_longer() -> None:
         assert await place.seconds_until_read(place.people) < 1.5 * without
 
     in_place(sweeps, people=64)
+
+
+def test_who_is_new_or_requested_is_read_before_all_that_are_merely_due() -> None:
+    async def a_queue(place: Place) -> None:
+        requested, *others, new = place.people
+        for person in others:
+            place.calendars.arrived(person.guid)
+        place.calendars.everybody_is_known()
+        place.calendars.resync(requested.guid)
+        place.calendars.arrived(new.guid)
+        assert await place.seconds_until([requested, new]) < 3 * SECONDS
+        assert await place.seconds_until(others) > 5 * SECONDS
+
+    in_place(a_queue, people=64)

@@ -20,7 +20,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     of a choice, `low` and `high` the limits of a number.
 
     `origin`: the value is from the file, the default, or there is none. `effect` is the part affected by a change,
-    `restarts` whether a restart is needed for that. Keys not `available` in this version are refused.
+    `restarts` whether a restart is needed for that.
     """
 
     key: str
@@ -35,7 +35,6 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     origin: Literal["file", "default", "none"]
     effect: str
     restarts: bool
-    available: bool
 
 
 class SettingProblem(msgspec.Struct, frozen=True, kw_only=True):

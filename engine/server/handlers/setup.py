@@ -46,7 +46,7 @@ def setup(
     """Return the state of the set-up."""
     step = step_named(flow.step)
     forms = {form.key: convert_settings.setting(form) for form in setting_forms(flow.text, zone)}
-    keys = [key for key in step.keys(values) if forms[key].available]
+    keys = list(step.keys(values))
     return Setup(
         step=SetupStep(
             name=step.name,
