@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+from engine.checks.access import ExchangeAccess, MakeAccess
 from engine.checks.check import CheckRun, CheckStep, NobodyToTry, StepLog, StepSkipped
-from engine.checks.network import SECONDS, Address, Lookup, first_that_answers, look_up, shown_certificate, verify
+from engine.checks.connection import ConnectionSteps
+from engine.checks.network import Lookup, look_up
 from engine.core.clock import Clock
 from engine.exchange import impersonation
 from engine.exchange.errors import (
@@ -23,10 +23,8 @@ from engine.exchange.errors import (
     NotPrimaryAddress,
     ServiceMailboxMissing,
     SubscriptionLost,
-    TlsImpossible,
 )
 from engine.exchange.ews.addresses import domain_of, is_smtp_address, smtp_address
-from engine.exchange.ews.autodiscover.protocol import host_of
 from engine.exchange.ews.autodiscover.search import Search, discover
 from engine.exchange.ews.client import Affinity, EwsClient
 from engine.exchange.ews.resolve_names import resolve_name
@@ -39,16 +37,8 @@ from engine.exchange.ews.streaming.protocol import (
     unsubscribe,
 )
 from engine.exchange.ews.throttle import Throttle
-from engine.exchange.http import connection
-from engine.exchange.http.auth import RequestAuth
-from engine.exchange.http.client import ExchangeHttp
-from engine.exchange.http.messages import parse_url
-from engine.exchange.http.proxy import Proxy
-from engine.exchange.http.proxy_errors import ProxyUnreachable
-from engine.exchange.http.wire import Network, ProxyCertificateUnverified, connected
-from engine.exchange.source import CalendarSource, Mailbox, Window
+from engine.exchange.source import Mailbox, Window
 from engine.settings.model import ExchangeSettings, Mode, ResolveWith
-from engine.tls.contexts import speaks_tls
 
 NAMES = (
     "files",
@@ -75,25 +65,6 @@ LOOK = timedelta(days=1)
 SIGN_OF_LIFE = 60.0
 """Seconds: a stream is never silent for longer (Exchange sends a heartbeat every 45)."""
 HTTPS = 443
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeAccess:
-    """Clients for the Exchange that the settings describe, built but not used yet.
-
-    `settings` are complete for the kind of Exchange. `token` authorises every request unless a password does.
-    `source` reads calendars through `http` and closes it; `network` is how `http` reaches servers.
-    """
-
-    settings: ExchangeSettings
-    network: Network
-    http: ExchangeHttp
-    token: RequestAuth | None
-    source: CalendarSource
-
-
-MakeAccess = Callable[[], ExchangeAccess]
-"""Raises an `ExchangeFailure` if files named in the settings cannot be used."""
 
 
 class ExchangeCheck:
@@ -127,7 +98,6 @@ class ExchangeCheck:
         self._lookup = lookup
         self._access: ExchangeAccess
         self._url = ""
-        self._addresses: tuple[Address, ...] = ()
         self._mailbox: Mailbox | None = None
         self._counted = -1
         self._unreadable: ExchangeFailure | None = None
@@ -161,9 +131,12 @@ class ExchangeCheck:
             check_run.skip("autodiscover", f"the address is known: {self._settings.ews_url}")
         else:
             await check_run.run("autodiscover", self._discover)
-        await check_run.run("name lookup", self._look_up)
-        await check_run.run("connection", self._connect)
-        await check_run.run("TLS", self._shake_hands)
+        steps = ConnectionSteps(
+            self._url, "the Exchange server", "exchange.ews_url", self._access.network, self._lookup
+        )
+        await check_run.run("name lookup", steps.look_up)
+        await check_run.run("connection", steps.connect)
+        await check_run.run("TLS", steps.shake_hands)
         await check_run.run("log-in", self._log_in)
         await check_run.run("mailbox", self._find_mailbox)
         await check_run.run("impersonation", self._impersonate)
@@ -194,59 +167,6 @@ class ExchangeCheck:
             step_log.evidence += search.said
         self._url = found.url
         step_log.evidence.append(f"{found.told_by}: the {found.server} EWS URL is {found.url}")
-
-    async def _look_up(self, step_log: StepLog) -> None:
-        host, proxy = host_of(self._url), self._access.network.proxy
-        port = parse_url(self._url).port or HTTPS
-        if proxy is not None:
-            step_log.evidence.append(f"the proxy {proxy} looks {host} up")
-            host, port = proxy.host, proxy.port
-        self._addresses = await self._lookup(host, port)
-        step_log.evidence.append(f"{host} is {', '.join(each.ip for each in self._addresses)}")
-
-    async def _connect(self, step_log: StepLog) -> None:
-        try:
-            answering = await first_that_answers(self._addresses)
-        except OSError as error:
-            if (proxy := self._access.network.proxy) is not None:
-                raise ProxyUnreachable(f"{proxy}: {error.strerror or error}") from error
-            raise ExchangeUnreachable(f"{self._url}: {error.strerror or error}") from error
-        self._addresses = (answering,)
-        step_log.evidence.append(f"{answering} answers")
-
-    async def _shake_hands(self, step_log: StepLog) -> None:
-        if self._access.network.proxy is not None:
-            await self._shake_hands_behind(self._access.network.proxy, step_log)
-            return
-        host, [address] = host_of(self._url), self._addresses
-        shown = await shown_certificate(address, host)
-        if shown is not None:
-            step_log.evidence += shown.lines
-        try:
-            step_log.evidence.append(await verify(address, host, self._access.network.tls))
-        except ssl.SSLCertVerificationError as error:
-            raise connection.not_trusted("the Exchange server", host, host, error, shown) from error
-        except OSError as error:
-            if isinstance(error, ssl.SSLError) and speaks_tls(error):
-                raise TlsImpossible(f"{address}: {error}") from error
-            step_log.remedy = "Check exchange.ews_url: this port does not speak TLS as Exchange does."
-            raise ExchangeUnreachable(f"{address}: no TLS ({error})") from error
-
-    async def _shake_hands_behind(self, proxy: Proxy, step_log: StepLog) -> None:
-        network, url = self._access.network, parse_url(self._url)
-        shown = await connection.shown_certificate(network, url)
-        if shown is not None:
-            step_log.evidence += shown.lines
-        try:
-            async with connected(network, url, SECONDS) as wire:
-                step_log.evidence.append(f"{wire.get_extra_info('ssl_object').version()}, behind the proxy {proxy}")
-        except ProxyCertificateUnverified as untrusted:
-            raise await connection.explained(network, untrusted) from untrusted
-        except ssl.SSLCertVerificationError as error:
-            found = connection.not_trusted("the Exchange server", url.host, url.host, error, shown)
-            raise connection.inspected(proxy, found) from error
-        except OSError as error:
-            raise ExchangeUnreachable(f"{url.host}: no TLS behind the proxy {proxy} ({error})") from error
 
     async def _log_in(self, step_log: StepLog) -> None:
         """Log in; an error about the content of a request also proves the log-in, which Exchange checks first."""

@@ -4,7 +4,8 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.checks.exchange import ExchangeAccess, ExchangeCheck
+from engine.checks.access import ExchangeAccess
+from engine.checks.exchange import ExchangeCheck
 from engine.checks.mailboxes import CalendarsCheck, MailboxesCheck
 from engine.checks.network import Lookup, look_up
 from engine.checks.pbx import PATIENCE, PbxCheck

@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from engine.checks.access import MakeAccess
 from engine.checks.check import CheckRun, CheckStep, StepLog, StepSkipped
-from engine.checks.exchange import MakeAccess
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Scope
 from engine.core.presence import Presence, PresenceSettings, decide

@@ -9,7 +9,7 @@ from random import Random, SystemRandom
 
 import platformdirs
 
-from engine.checks.exchange import ExchangeAccess
+from engine.checks.access import ExchangeAccess
 from engine.checks.factory import CheckFactory
 from engine.checks.network import look_up, looking_up_by
 from engine.core.clock import Clock
