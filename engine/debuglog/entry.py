@@ -1,4 +1,4 @@
-"""Debug log entries: their fields, the facts read from the SOAP bodies, and their redaction."""
+"""Debug log entries: their fields, the facts read from URLs and bodies, and their redaction."""
 
 import re
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.core.http_record import PHASES, HttpRecord
+from engine.debuglog.graph import graph_mailboxes, graph_operation
 from engine.debuglog.redaction.multi_search import MultiSearch
 from engine.debuglog.redaction.pseudonyms import blank_personal
 from engine.debuglog.redaction.secrets import Headers, SecretRedactor, as_bytes, joined
@@ -72,6 +73,7 @@ _ASKED_ABOUT = re.compile(
     rb"(?:UnresolvedEntry|EMailAddress|EmailAddress|Mailbox|Address)>(?:smtp:)?([^<>\s]{1,320}@[^<>\s]+)</"
 )
 _INNER, _FAULT, _AADSTS, _OAUTH_ERROR = b"InnerErrorResponseCode", b"faultcode", b"AADSTS", b'"error"'
+_GRAPH, _OF_A_SCHEDULE = b'"code"', b'"responseCode"'
 # Keyed by a prefix that is searched for first.
 _CODES = {
     _INNER: re.compile(rb'InnerErrorResponseCode"\s*>\s*(\w{1,80})\s*<'),
@@ -80,40 +82,46 @@ _CODES = {
     _FAULT: re.compile(rb"faultcode(?:\s[^<>]*)?>\s*(?:[^\s<>/:]+:)?(\w{1,80})\s*</"),
     _AADSTS: re.compile(rb"\b(AADSTS\d{4,9})\b"),
     _OAUTH_ERROR: re.compile(rb'"error"\s*:\s*"(\w{1,80})"'),
+    _GRAPH: re.compile(rb'"code"\s*:\s*"([\w.-]{1,80})"'),
+    _OF_A_SCHEDULE: re.compile(rb'"responseCode"\s*:\s*"([\w.-]{1,80})"'),
 }
 _BEGINNINGS = MultiSearch(_CODES)
 # The most specific come first; a line counts only if nothing of the previous ones is found.
-_RANKS = ((_INNER, b"ResponseCode", b"ErrorCode"), (_FAULT,), (_AADSTS, _OAUTH_ERROR))
+_RANKS = ((_INNER, b"ResponseCode", b"ErrorCode"), (_FAULT,), (_AADSTS, _OAUTH_ERROR), (_GRAPH, _OF_A_SCHEDULE))
 _FINE = frozenset({"NoError"})
 
 
 def operation_of(method: str, url: str, request: bytes) -> str:
-    """Return the name of the operation: that of EWS, or Autodiscover, GetUserSettings, Token or Tenant."""
+    """Return the name of the operation: that of EWS or Graph, or Autodiscover, GetUserSettings, Token or Tenant."""
     path = url.partition("?")[0].lower()
     if path.endswith("/token"):
         return "Token"
     if path.endswith("/openid-configuration"):
         return "Tenant"
+    if operation := graph_operation(url):
+        return operation
     found = _OPERATION.search(request, 0, HEAD)
     if found:
         return found[1].decode("ascii", "replace").removesuffix("RequestMessage").removesuffix("Request")
     return "Autodiscover" if "autodiscover" in path else method
 
 
-def mailboxes_of(request: bytes) -> tuple[str, ...]:
+def mailboxes_of(url: str, request: bytes) -> tuple[str, ...]:
     """Return the mailboxes a request concerns: the impersonated one, or else all that are queried."""
+    if graph_operation(url):
+        return graph_mailboxes(url, request)
     acted_for = _IMPERSONATED.search(request, 0, HEAD)
     if acted_for:
         return (_address(acted_for[1]),)
     return tuple(dict.fromkeys(_address(found) for found in _ASKED_ABOUT.findall(request)))
 
 
-def concerned_by(request: bytes) -> tuple[str, ...]:
+def concerned_by(url: str, request: bytes) -> tuple[str, ...]:
     """Return the mailboxes for which an entry is captured, none if it may concern any mailbox.
 
     A notification stream concerns a whole group, even if it is requested in the name of one mailbox.
     """
-    return () if request.find(b"GetStreamingEvents", 0, HEAD) >= 0 else mailboxes_of(request)
+    return () if request.find(b"GetStreamingEvents", 0, HEAD) >= 0 else mailboxes_of(url, request)
 
 
 def codes_of(response: bytes) -> tuple[str, ...]:
@@ -186,7 +194,7 @@ def kept_of(exchange: RedactedRecord, *, subjects: bool, whose: Callable[[str], 
     traced = exchange.traced
     codes = codes_of(traced.response)
     # With many mailboxes at once, none of them is the subject of the request.
-    mailboxes = mailboxes_of(traced.request)
+    mailboxes = mailboxes_of(traced.url, traced.request)
     mailbox = mailboxes[0] if len(mailboxes) == 1 else ""
     row = EntryRow(
         id=0,
@@ -221,6 +229,12 @@ def kept_of(exchange: RedactedRecord, *, subjects: bool, whose: Callable[[str], 
         request=b"" if traced.part else blank_personal(traced.request, subjects=subjects),
         response=blank_personal(traced.response, subjects=subjects),
     )
+
+
+def without_bodies(exchange: HttpRecord, redactor: SecretRedactor, at: datetime) -> RedactedRecord:
+    """Redact a request whose bodies are kept elsewhere; their true sizes stay."""
+    empty = redacted(replace(exchange, request=b"", response=b""), redactor, at)
+    return replace(empty, sent=len(exchange.request), received=len(exchange.response))
 
 
 def _cut_off(body: bytes, size: int) -> bytes:

@@ -19,7 +19,8 @@ from engine.core.clock import Clock
 from engine.core.http_record import HttpRecord
 from engine.core.secret import Secret
 from engine.debuglog import entry
-from engine.debuglog.entry import EntryRow, LogEntry, kept_of, redacted
+from engine.debuglog.entry import EntryRow, LogEntry, kept_of, redacted, without_bodies
+from engine.debuglog.graph import parts_of
 from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.debuglog.store import FILE, LogStore
 from engine.settings.model import DebugLogSettings
@@ -219,7 +220,7 @@ class Capture:
     def take(self, exchange: HttpRecord) -> None:
         """Queue a finished request, from any thread, to be redacted and written; drop it if the queue is full."""
         try:
-            if not self._switch.mailboxes or self._switch.concerns(entry.concerned_by(exchange.request)):
+            if not self._switch.mailboxes or self._switch.concerns(entry.concerned_by(exchange.url, exchange.request)):
                 self._put(_Taken(exchange, self._clock.now()))
         except Exception as internal_error:
             self._drop(1, f"{type(internal_error).__name__} while capturing")
@@ -296,7 +297,7 @@ class Capture:
         if not batch:
             return
         settings = self._settings
-        rows = self._store.add([kept for each in batch if (kept := self._kept(each)) is not None])
+        rows = self._store.add([kept for each in batch for kept in self._kept(each)])
         self._captured += len(rows)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._tell, rows)
@@ -306,16 +307,23 @@ class Capture:
             longest=timedelta(days=settings.max_days),
         )
 
-    def _kept(self, taken: _Taken) -> LogEntry | None:
+    def _kept(self, taken: _Taken) -> Sequence[LogEntry]:
+        """Return the entries to store: a batch has its own, without the bodies of its parts, which have theirs."""
         if self._closing_at is not None and monotonic() > self._closing_at + LAST_SECONDS:
             self._drop(1, "not written in time at shutdown")
-            return None
+            return ()
         try:
-            without = redacted(taken.exchange, self._redactor, taken.at)
-            return kept_of(without, subjects=self._settings.subjects, whose=self.whose)
+            parts = parts_of(taken.exchange)
+            concerned = [each for each in parts if self._switch.concerns(entry.mailboxes_of(each.url, each.request))]
+            redact = without_bodies if parts else redacted
+            if parts and not concerned:
+                return ()
+            records = [redact(taken.exchange, self._redactor, taken.at)]
+            records += [redacted(each, self._redactor, taken.at) for each in concerned]
+            return [kept_of(each, subjects=self._settings.subjects, whose=self.whose) for each in records]
         except Exception as internal_error:
             self._drop(1, f"{type(internal_error).__name__} while processing an entry")
-            return None
+            return ()
 
     def _tell(self, rows: Sequence[EntryRow]) -> None:
         for observer in self._observers:

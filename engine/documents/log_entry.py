@@ -145,6 +145,11 @@ def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
     status = f"HTTP {row.status}" if row.status else "no answer"
     amounts = f"{status}, {size(row.sent)} sent, {size(row.received)} received"
     yield from wrapped(f"{amounts}, request {exchange.request_id}", width - 1, " ", Role.MUTED)
+    batch, _, part = exchange.request_id.partition("/")
+    if part:
+        yield from wrapped(f"Part {part} of a batch, which request:{batch} finds with its other parts", width - 1, " ")
+    elif row.operation == "batch":
+        yield from wrapped(f"A batch, whose parts are entries of their own: request:{batch} finds them", width - 1, " ")
     if row.decision:
         yield line(" The engine: ", Span(row.decision, Role.NOTICE))
 

@@ -1,4 +1,4 @@
-"""Replaces personal data in XML by pseudonyms.
+"""Blanks personal data in bodies, and replaces addresses by pseudonyms.
 
 Mailbox addresses stay, since administrators search for them; those of organizers do not.
 """
@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from engine.debuglog.redaction.multi_search import MultiSearch
+from engine.debuglog.redaction.personal_json import is_json, personal_spans
 from engine.debuglog.redaction.spans import TextRange, without
 
 _TEXTS = (b"Subject", b"Location", b"DisplayName", b"Name", b"NormalizedSubject", b"ConversationTopic", b"Preview")
@@ -38,6 +39,8 @@ def blank_personal(body: bytes, *, subjects: bool) -> bytes:
 
     An item not marked as non-private counts as private.
     """
+    if is_json(body):
+        return without(body, personal_spans(body, subjects=subjects))
     spans = list(_spans(body))
     return without(body, _those_within(spans, list(_private_items(body))) if subjects and spans else spans)
 

@@ -7,7 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
-from urllib.parse import urlsplit, urlunsplit
+from types import MappingProxyType
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from engine.core.secret import Secret
 from engine.debuglog.redaction.heuristics import may_hold_names_in_base64, may_hold_secrets, secrets_by_looks
@@ -21,13 +22,35 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}(?:\d{1,4}(?:\.\d{1,4}){0,2}[A-Za-
 
 _NUMBER = re.compile(r"v?\d{1,4}(?:\.\d{1,4})?")
 _TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_QUERY_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")
+_QUERY_NAME = re.compile(r"\$?[A-Za-z][\w.-]{0,39}")
+_ADDRESS = r"[\w.!#$&*+/=?^`{|}~'-]{1,64}@[\w.-]{1,255}"
+_USER = re.compile(rf"{_ADDRESS}|{_TENANT.pattern}", re.IGNORECASE)
+"""A user in a path of Microsoft Graph: an address or an object id."""
+
+_NAME = r"[A-Za-z]{1,40}"
+_INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z?"
+_IS = rf"{_NAME} eq '{_ADDRESS}'|{_NAME} in \('{_ADDRESS}'(?:, ?'{_ADDRESS}')*\)|{_NAME}/any\(p:p eq '\w+:{_ADDRESS}'\)"
+_ODATA: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "$select": re.compile(rf"{_NAME}(?:,{_NAME})*"),
+        "$top": re.compile(r"\d{1,6}"),
+        "$skip": re.compile(r"\d{1,6}"),
+        "$filter": re.compile(rf"(?:{_IS})(?: or (?:{_IS}))*"),
+        "startDateTime": re.compile(_INSTANT),
+        "endDateTime": re.compile(_INSTANT),
+    }
+)
+"""Query values of Microsoft Graph that say what is asked for, by what they may look like."""
+
 _SECRET = re.compile("|".join(re.escape(name.decode()) for name in SECRETS), re.IGNORECASE)
 _ENDS_IN_SECRET = re.compile(f"(?:{_SECRET.pattern})\\w{{0,8}}$", re.IGNORECASE)
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL without user, fragment, query values, and anything but plain words in its path."""
+    """Return a URL without user, fragment, query values, and anything but plain words in its path.
+
+    What asks Microsoft Graph for something stays: the user, and the query values of `_ODATA`.
+    """
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
@@ -39,17 +62,29 @@ def without_secrets(url: str) -> str:
 
 def _named(piece: str) -> str:
     """Return the name of a query value, if it looks like one."""
-    name, equals, _ = piece.partition("=")
+    name, equals, value = piece.partition("=")
+    if name in _ODATA and _ODATA[name].fullmatch(unquote(value)):
+        return piece
     return f"{name}={BLANKED}" if equals and _QUERY_NAME.fullmatch(name) else BLANKED
 
 
 def _path(path: str) -> str:
     kept: list[str] = []
     before = ""
-    for number, part in enumerate(path.split("/")):
-        kept.append(_part(part, number == 1, announced=_ENDS_IN_SECRET.search(before) is not None))
+    parts = path.split("/")
+    is_graph = parts[1:2] == ["v1.0"]
+    for number, part in enumerate(parts):
+        of_graph = part == "$batch" or (before == "users" and number == _USER_AT and _USER.fullmatch(unquote(part)))
+        if is_graph and of_graph:
+            kept.append(part)
+        else:
+            kept.append(_part(part, number == 1, announced=_ENDS_IN_SECRET.search(before) is not None))
         before = part
     return "/".join(kept)
+
+
+_USER_AT = 3
+"""Where a path of Graph has the user: /v1.0/users/{user}."""
 
 
 def _part(part: str, is_first: bool, *, announced: bool) -> str:
