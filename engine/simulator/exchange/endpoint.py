@@ -1,13 +1,10 @@
 """Endpoint between aiohttp and the site: authentication, faults and the ledger."""
 
-import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
-from weakref import WeakKeyDictionary
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -18,8 +15,9 @@ from engine.simulator.exchange.service import Site, Understood
 from engine.simulator.exchange.soap import Answer
 from engine.simulator.exchange.streaming import BrokenOff
 from engine.simulator.exchange.topology import AFFINITY_COOKIE
-from engine.simulator.faults import Cut, Delay, Effect, Faults, Hold, Reply, Unauthorized
+from engine.simulator.faults import Cut, Effect, Faults, Reply, Unauthorized
 from engine.simulator.ledger import Ledger, Record
+from engine.simulator.serving import ConnectionNumbers, cut_off, wait
 
 FRONT_END = "EXCHANGE01"
 
@@ -50,12 +48,11 @@ class Endpoint:
     now: Callable[[], datetime]
     secure_url: str
     keep_bodies: bool
-    _connections: WeakKeyDictionary[object, int] = field(default_factory=WeakKeyDictionary)
-    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+    _connections: ConnectionNumbers = field(default_factory=ConnectionNumbers)
 
     async def handle(self, raw: web.Request) -> web.StreamResponse:
         """Answer one request."""
-        connection = self._number(raw.transport)
+        connection = self._connections.of(raw.transport)
         try:
             request = await _read(raw)
         except ConnectionError:
@@ -70,11 +67,11 @@ class Endpoint:
             path=request.path,
             logged_in=isinstance(account, str) and account != "",
         )
-        await _wait(effects)
+        await wait(effects)
         outcome = self._outcome(request, understood, account, effects)
         self._enter(connection, request, understood, account, outcome)
         if outcome.cut is not None:
-            return await _cut_off(raw, outcome.response, outcome.cut)
+            return await cut_off(raw, outcome.response, outcome.cut)
         if outcome.chunks is not None:
             return await _send_chunks(raw, outcome.response, outcome.chunks)
         return outcome.response
@@ -94,14 +91,6 @@ class Endpoint:
             return Outcome(self._plain(request), cut=cut)
         answer = self.site.answer(request, understood, account, effects)
         return Outcome(_response(request, answer), answer.code, cut, answer.chunks)
-
-    def _number(self, transport: asyncio.Transport | None) -> int:
-        """Return the number of the connection, 0 if it ended before its request was read."""
-        if transport is None:
-            return 0
-        if transport not in self._connections:
-            self._connections[transport] = next(self._numbers)
-        return self._connections[transport]
 
     def _offers(self) -> CIMultiDict[str]:
         return CIMultiDict(("WWW-Authenticate", scheme) for scheme in self.schemes)
@@ -151,15 +140,6 @@ async def _read(raw: web.Request) -> Request:
     )
 
 
-async def _wait(effects: Sequence[Effect]) -> None:
-    for effect in effects:
-        if isinstance(effect, Delay):
-            await asyncio.sleep(effect.seconds)
-        elif isinstance(effect, Hold):
-            effect.reached.set()
-            await effect.release.wait()
-
-
 def _response(request: Request, answer: Answer) -> web.Response:
     """Return the answer with the headers that an Exchange front end adds to every answer."""
     is_xml = answer.chunks is not None or answer.body.startswith(b"<?xml")
@@ -184,19 +164,6 @@ def _response(request: Request, answer: Answer) -> web.Response:
     if request.headers.get("return-client-request-id", "").casefold() == "true":
         response.headers["client-request-id"] = request.headers.get("client-request-id", "")
     return response
-
-
-async def _cut_off(raw: web.Request, response: web.Response, cut: Cut) -> web.StreamResponse:
-    """Send the beginning of the answer, or nothing, and abort the connection."""
-    partial = web.StreamResponse(status=response.status, headers=response.headers)
-    body = bytes(response.body) if isinstance(response.body, bytes) else b""
-    if cut.after:
-        partial.content_length = len(body)
-        await partial.prepare(raw)
-        await partial.write(body[: cut.after])
-    if raw.transport is not None:
-        raw.transport.close()
-    return partial
 
 
 async def _send_chunks(

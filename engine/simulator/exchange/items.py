@@ -7,14 +7,12 @@ from bisect import bisect_left
 from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from babel.core import get_global
-
 from engine.core.appointments import ShowAs
 from engine.simulator.exchange.soap import NAMESPACES, Element, Refusal, T, schema_violation
+from engine.simulator.windows_zones import windows_zone
 from engine.simulator.world import CalendarItem, ItemKind
 
 ITEM = b"\x00\x00\x01\x02simulated calendar folder, store and provider of the entry\x00"
@@ -151,25 +149,6 @@ FREE_BUSY = {
 def utc(instant: datetime) -> str:
     """Return an aware instant as Exchange writes it: UTC, whole seconds, Z."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@cache
-def windows_zone(zone: str) -> str:
-    """Return the Windows id of an IANA time zone: the one mapped to it, else one with the same time all year.
-
-    Raises ValueError if Windows has none.
-    """
-    main_cities = get_global("windows_zone_mapping")
-    for same in (lambda city: city == zone, lambda city: _clock_over_a_year(city) == _clock_over_a_year(zone)):
-        for windows, city in main_cities.items():
-            if same(city):
-                return str(windows)
-    raise ValueError(f"Windows has no time zone for {zone}")
-
-
-def _clock_over_a_year(zone: str) -> list[timedelta | None]:
-    days = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(365))
-    return [day.astimezone(ZoneInfo(zone)).utcoffset() for day in days]
 
 
 def _boolean(value: bool) -> str:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.core import get_global
 
-from engine.simulator.exchange.items import windows_zone
+from engine.simulator.windows_zones import iana_zone, windows_zone
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,19 @@ def test_other_places_get_a_zone_with_the_same_midnights(zone: str) -> None:
 def test_a_place_with_a_clock_of_its_own_has_none() -> None:
     with pytest.raises(ValueError, match="no time zone for Antarctica/Troll"):
         windows_zone("Antarctica/Troll")
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("Europe/Vienna", "Europe/Vienna"),
+        ("UTC", "Etc/UTC"),
+        ("tzone://Microsoft/Custom", None),
+        ("Nowhere", None),
+        ("", None),
+    ],
+)
+def test_names_of_windows_and_of_iana_are_known(name: str, zone: str | None) -> None:
+    found = iana_zone(name)
+    assert (found and found.key) == zone
