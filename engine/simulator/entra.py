@@ -1,6 +1,5 @@
 """Simulated Entra ID on loopback: OpenID Connect discovery, app registrations, and the token endpoint."""
 
-import asyncio
 import json
 import secrets
 import uuid
@@ -8,18 +7,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import jwt
 from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from engine.simulator.certificates import CertificateAuthority, Flaw
-from engine.simulator.faults import Cut, Delay, Faults, Hold, Reply
+from engine.simulator.faults import Cut, Faults, Reply
 from engine.simulator.ledger import Ledger, Record
+from engine.simulator.serving import wait
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_ASSERTION = timedelta(hours=1)
@@ -38,12 +40,17 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class AppRegistration:
-    """One application: its client secrets and their expiry, its certificates, and the resources it may use."""
+    """One application: its client secrets and their expiry, its certificates, and the resources it may use.
+
+    `roles` are the application permissions, by resource, that an administrator consented to. Consent takes effect with
+    the next token.
+    """
 
     client_id: str
     resources: tuple[str, ...]
     client_secrets: dict[str, datetime] = field(default_factory=dict)
     certificates: list[x509.Certificate] = field(default_factory=list)
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def prove(self, form: Mapping[str, str], token_endpoint: str, now: datetime) -> None:
         """Check the client's proof in a token request. Raises `Refusal`."""
@@ -117,6 +124,7 @@ class EntraSimulator:
     """Context manager that serves one tenant; `applications`, by client id, may be changed at any time.
 
     It listens on localhost, with a certificate for `name`. `now` returns the time of its clock, by default real time.
+    Its tokens are JWTs, whose claim `roles` is missing where nobody consented to a permission.
     Requests are in `ledger` as the operation "discovery" or "token"; faults can affect either.
     """
 
@@ -133,7 +141,9 @@ class EntraSimulator:
         self.ledger = Ledger()
         self.now = now
         self._tls = authority.issue(name, flaw=flaw).context
-        self._tokens: dict[str, tuple[str, str, datetime]] = {}
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._revoked_before = 0
+        self._issued = count(1)
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -160,12 +170,35 @@ class EntraSimulator:
 
     def holder(self, token: str, resource: str) -> str | None:
         """Return the client id that this token for `resource` was issued to, None if it is invalid or expired."""
-        client_id, its_resource, end = self._tokens.get(token, ("", "", self.now()))
-        return client_id if its_resource == resource and self.now() < end else None
+        claims = self.claims(token)
+        if claims is None or claims["aud"] != resource or self.has_ended(claims) or self.is_revoked(claims):
+            return None
+        return str(claims["appid"])
+
+    def claims(self, token: str) -> Mapping[str, Any] | None:
+        """Return the claims of a token that was issued here, whatever became of it; None for anything else."""
+        try:
+            return jwt.decode(
+                token,
+                self._key.public_key(),
+                algorithms=["ES256"],
+                # Whether the token is of use is for its resource to say.
+                options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
+            )
+        except jwt.PyJWTError:
+            return None
+
+    def has_ended(self, claims: Mapping[str, Any]) -> bool:
+        """Return whether the life of a token is over."""
+        return self.now().timestamp() >= float(claims["exp"])
+
+    def is_revoked(self, claims: Mapping[str, Any]) -> bool:
+        """Return whether a token was revoked."""
+        return int(claims["uti"]) < self._revoked_before
 
     def revoke_tokens(self) -> None:
         """Invalidate all tokens issued so far."""
-        self._tokens.clear()
+        self._revoked_before = next(self._issued)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         operation = "discovery" if request.method == "GET" else "token"
@@ -173,13 +206,9 @@ class EntraSimulator:
             operation=operation, mailbox="", host=request.host, path=request.path, logged_in=True
         )
         response = await self._answer(operation, request)
+        await wait(effects)
         for effect in effects:
-            if isinstance(effect, Delay):
-                await asyncio.sleep(effect.seconds)
-            elif isinstance(effect, Hold):
-                effect.reached.set()
-                await effect.release.wait()
-            elif isinstance(effect, Reply):
+            if isinstance(effect, Reply):
                 response = web.Response(status=effect.status, body=effect.body, headers=effect.headers)
             elif isinstance(effect, Cut) and request.transport is not None:
                 request.transport.close()
@@ -246,10 +275,30 @@ class EntraSimulator:
             raise Refusal("invalid_scope", 1002012, "The scope is not valid: it must end with /.default.")
         if resource not in application.resources:
             raise Refusal("invalid_resource", 500011, f"The resource principal named {resource} was not found.")
-        token = secrets.token_urlsafe(32)
-        self._tokens[token] = (application.client_id, resource, self.now() + TOKEN_LIFE)
+        by_certificate = "client_assertion" in form
+        token = jwt.encode(self._claims_for(application, resource, by_certificate), self._key, algorithm="ES256")
         seconds = int(TOKEN_LIFE.total_seconds())
         return {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+
+    def _claims_for(self, application: AppRegistration, resource: str, by_certificate: bool) -> dict[str, Any]:
+        """Return the claims of a token (Microsoft, "Access token claims reference", version 1.0)."""
+        now, service_principal = self.now(), str(uuid.uuid5(uuid.NAMESPACE_OID, application.client_id))
+        roles = application.roles.get(resource, ())
+        return {
+            "aud": resource,
+            "iss": f"https://sts.windows.net/{TENANT}/",
+            "iat": int(now.timestamp()),
+            "nbf": int(now.timestamp()),
+            "exp": int((now + TOKEN_LIFE).timestamp()),
+            "appid": application.client_id,
+            "appidacr": "2" if by_certificate else "1",
+            "idtyp": "app",
+            "oid": service_principal,
+            "sub": service_principal,
+            "tid": TENANT,
+            "uti": str(next(self._issued)),
+            "ver": "1.0",
+        } | ({"roles": list(roles)} if roles else {})
 
 
 def _json(status: int, value: Mapping[str, object]) -> web.Response:
