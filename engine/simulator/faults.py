@@ -27,7 +27,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Abort the connection after that many bytes of the body of the right answer; 0: not even a status line."""
+    """Abort the connection after that many bytes of the body of the right answer; 0: not even a status line.
+
+    A part of a batch is not answered at all.
+    """
 
     after: int = 0
 
@@ -93,7 +96,43 @@ class StreamEnds:
     code: str = "ErrorInvalidSubscription"
 
 
-Effect: TypeAlias = Delay | Hold | Cut | Reply | Unauthorized | ErrorCode | RedirectAddress | RedirectUrl | StreamEnds
+@dataclass(frozen=True, slots=True)
+class ODataError:
+    """Graph: answer with an error (OData JSON Format 4.01, 21.1); `inner_code` is the code in innerError, if any."""
+
+    status: int
+    code: str
+    message: str = ""
+    inner_code: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PagesOverlap:
+    """Graph: begin every page but the first with the last entry of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextLink:
+    """Graph: say that this is the link to the next page; "" is the link to the same page again."""
+
+    url: str = ""
+
+
+Effect: TypeAlias = (
+    Delay
+    | Hold
+    | Cut
+    | Reply
+    | Unauthorized
+    | ErrorCode
+    | RedirectAddress
+    | RedirectUrl
+    | StreamEnds
+    | ODataError
+    | PagesOverlap
+    | NextLink
+)
 
 
 def service_unavailable(retry_after: int | None = None) -> Reply:

@@ -17,6 +17,8 @@ class Record:
     impersonated one) and `code` (response code) are "" where there is none; `status` is 0 when the connection was
     broken off without an answer. `headers` have names in lower case and no Authorization; `body` is empty unless
     bodies are kept. `complaints` are faults that a real server tolerates and a good client avoids.
+
+    Each part of a batch of Graph has a record of its own, before that of the batch; both have its number in `batch`.
     """
 
     at: datetime
@@ -25,6 +27,7 @@ class Record:
     scheme: str
     host: str
     path: str
+    query: str = ""
     headers: Mapping[str, str]
     account: str = ""
     operation: str = ""
@@ -33,6 +36,7 @@ class Record:
     code: str = ""
     complaints: tuple[str, ...] = ()
     body: bytes = b""
+    batch: int = 0
 
 
 class Ledger:
