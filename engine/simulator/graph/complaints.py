@@ -2,9 +2,8 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from engine.simulator.graph.batch import Part
 from engine.simulator.graph.request import GraphRequest
 from engine.simulator.graph.service import CALENDAR_VIEW, OF_OUTLOOK, USERS, Understood
 
@@ -24,15 +23,13 @@ def complaints_about(
     return tuple(found)
 
 
-def complaints_about_batch(batch: GraphRequest, parts: Sequence[Part], mailboxes: Iterable[str]) -> tuple[str, ...]:
+def complaints_about_batch(batch: GraphRequest, mailboxes: Iterable[str]) -> tuple[str, ...]:
     """Return what is wrong about a batch as a whole; `mailboxes` are those of its parts."""
     found = _about_headers(batch)
     if "prefer" in batch.headers:
         found.append("Prefer of a batch reaches none of its parts")
     twice = [mailbox for mailbox, count in Counter(each.casefold() for each in mailboxes).items() if count > 1]
     found += [f"{mailbox} more than once in a batch" for mailbox in twice]
-    if len(parts) == 1:
-        found.append("a batch of one part")
     return tuple(found)
 
 

@@ -91,7 +91,7 @@ class Endpoint:
     async def _batch(self, batch: GraphRequest, understood: Understood, sender: _Sender) -> tuple[Answer, Cut | None]:
         sender = _Sender(sender.connection, sender.caller, next(self._batches))
         effects = await self._effects(batch, understood, sender)
-        mailboxes, parts = list[str](), list[Part]()
+        mailboxes = list[str]()
         try:
             answer = self._unasked(batch, sender, effects)
             if answer is None:
@@ -103,17 +103,18 @@ class Endpoint:
         except Refusal as refusal:
             answer = self._failed(refusal.error, batch)
         cut = next((effect for effect in effects if isinstance(effect, Cut)), None)
-        complaints = complaints_about_batch(batch, parts, filter(None, mailboxes))
+        complaints = complaints_about_batch(batch, filter(None, mailboxes))
         self._record(batch, understood, sender, answer, cut, complaints)
         return answer, cut
 
     async def _answer_parts(self, parts: Sequence[Part], sender: _Sender) -> dict[str, object]:
         """Answer all parts. Those that wait for nothing are at their mailboxes at once, however many they are."""
-        entered = {part.id: self._enter(self._understand_part(part), sender) for part in parts if not part.depends_on}
+        waiting = {part.id: self._understand_part(part) for part in parts if not part.depends_on}
+        refusals = {part_id: self._enter(understood, sender) for part_id, understood in waiting.items()}
 
         async def answer_part(part: Part) -> Answer | None:
             understood = self._understand_part(part)
-            refused = entered[part.id] if part.id in entered else self._enter(understood, sender)
+            refused = refusals[part.id] if waiting.pop(part.id, None) else self._enter(understood, sender)
             try:
                 effects = await self._effects(part.request, understood, sender)
                 answer = self._answer(part.request, understood, sender, refused, effects)
@@ -126,7 +127,11 @@ class Endpoint:
             self._keep_part(part, self._understand_part(part), sender, answer, [])
             return answer
 
-        return batch_answer(parts, await answers_to(parts, answer_part, fail_part), self._random)
+        try:
+            return batch_answer(parts, await answers_to(parts, answer_part, fail_part), self._random)
+        finally:
+            for understood in waiting.values():
+                self._leave(understood, sender)
 
     def _keep_part(
         self, part: Part, understood: Understood, sender: _Sender, answer: Answer, effects: Sequence[Effect]

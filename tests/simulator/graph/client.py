@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -57,8 +58,9 @@ class PlainGraph:
         """GET a path below the version, or an absolute URL; `top` is $top."""
         names = {"top", "select", "filter", "skip", "skiptoken", "orderby"}
         params = {f"${name}" if name in names else name: value for name, value in options.items()}
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in params.items())
         url = path if path.startswith("https:") else f"{self.graph.url}/v1.0{path}"
-        return await self.http.get(url, params=params or None, headers=_headers(prefer))
+        return await self.http.get(f"{url}?{query}" if query else url, headers=_headers(prefer))
 
     async def view(self, key: str = ANNA, window: tuple[str, str] = DAY, **options: str) -> httpx.Response:
         """Read a calendarView, all properties that matter unless told otherwise."""
