@@ -1,8 +1,10 @@
-"""Simulated site on loopback: a PBX and an Exchange with the same people, and the settings for both."""
+"""Simulated sites on loopback: a PBX and an Exchange with the same people, and the settings for both."""
 
 import socket
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +15,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.simulator.certificates import CertificateAuthority
+from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 from engine.simulator.exchange.server import ACCOUNTS, ExchangeSimulator
+from engine.simulator.graph.server import GraphSimulator
+from engine.simulator.graph.tenant import Tenant
 from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.pbx.state import Behaviour, PbxInfoSent, PbxUser
 from engine.simulator.world import Person, World
@@ -23,28 +28,24 @@ MASTER = "headquarters"
 EXCHANGE_USER = f"svc-calendar@{DOMAIN}"
 EXCHANGE_PASSWORD = Secret(next(iter(ACCOUNTS.values())))
 PBX_PASSWORD = Secret("simulated-secret")
+CLIENT_ID = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
+CLIENT_SECRET = Secret("simulated~Cl1ent-secret")
+
+LOOPBACK = "127.0.0.1"
+Routes = Mapping[tuple[str, str, int], int]
+"""From (scheme, host, port) to a port on loopback."""
 
 
-class Company:
-    """Context manager that runs both servers. The certificate of their CA is written to `directory`.
+class PbxSite(ABC):
+    """Context manager that runs a PBX and the servers of `calendars`; the certificate of their CA is in `directory`.
 
-    `clock` measures delays and dates the records of the PBX. `pbx_behaviour` is the behaviour of the PBX;
-    `exchange_options` are passed to `ExchangeSimulator`.
+    `clock` measures delays and dates the records of the PBX. `pbx_behaviour` is the behaviour of the PBX.
     """
 
-    def __init__(
-        self,
-        world: World,
-        directory: Path,
-        clock: Clock,
-        *,
-        pbx_behaviour: Behaviour | None = None,
-        **exchange_options: Any,
-    ) -> None:
+    def __init__(self, world: World, directory: Path, clock: Clock, pbx_behaviour: Behaviour | None = None) -> None:
         self.world = world
         self.authority = CertificateAuthority()
         self.ca_file = self.authority.ca_file(directory)
-        self.exchange = ExchangeSimulator(world, authority=self.authority, **exchange_options)
         self.pbx = PbxSimulator(
             clock,
             name=MASTER,
@@ -58,8 +59,8 @@ class Company:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as starting:
-            await starting.enter_async_context(self.exchange)
-            await starting.enter_async_context(self.pbx)
+            for server in (*self.calendars, self.pbx):
+                await starting.enter_async_context(server)
             self._servers = starting.pop_all()
         return self
 
@@ -68,15 +69,31 @@ class Company:
     ) -> None:
         await self._servers.aclose()
 
-    def settings(self, **tables: Mapping[str, Any]) -> str:
-        """Return a settings file for this site; `tables` add or replace keys.
+    @property
+    @abstractmethod
+    def calendars(self) -> Sequence[AbstractAsyncContextManager[object]]:
+        """The servers that calendars come from, in the order they are started."""
 
-        Exchange is found by autodiscover at the names in `exchange.routes`, or by `exchange.ews_url` if the tables set
-        it.
-        """
+    @property
+    @abstractmethod
+    def exchange_settings(self) -> Mapping[str, Any]:
+        """The table `exchange` of the settings, while the servers run."""
+
+    @property
+    @abstractmethod
+    def secrets(self) -> Mapping[str, Secret]:
+        """The secrets of the site by their names in the settings."""
+
+    @property
+    @abstractmethod
+    def routes(self) -> Routes:
+        """Routing of the host names of `calendars` on loopback."""
+
+    def settings(self, **tables: Mapping[str, Any]) -> str:
+        """Return a settings file for this site; `tables` add or replace keys."""
         document: dict[str, dict[str, Any]] = {
             "pbx": {"master": MASTER, "host": self.pbx.host, "port": self.pbx.port, "ca_file": str(self.ca_file)},
-            "exchange": {"type": "on-premises", "user": EXCHANGE_USER, "ca_file": str(self.ca_file)},
+            "exchange": {**self.exchange_settings, "ca_file": str(self.ca_file)},
             "presence": {"timezone": self.world.zone.key},
         }
         for name, table in tables.items():
@@ -88,14 +105,101 @@ class Company:
         return frozenset(person.guid for person in self.world.people if not (person.mailbox and person.may_impersonate))
 
 
+class Company(PbxSite):
+    """A site whose Exchange is its own; `exchange_options` are passed to `ExchangeSimulator`.
+
+    Exchange is found by autodiscover at the names in `routes`, or by `exchange.ews_url` if the tables of the settings
+    set it.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        directory: Path,
+        clock: Clock,
+        *,
+        pbx_behaviour: Behaviour | None = None,
+        **exchange_options: Any,
+    ) -> None:
+        super().__init__(world, directory, clock, pbx_behaviour)
+        self.exchange = ExchangeSimulator(world, authority=self.authority, **exchange_options)
+
+    @property
+    def calendars(self) -> Sequence[AbstractAsyncContextManager[object]]:
+        """Exchange alone."""
+        return (self.exchange,)
+
+    @property
+    def exchange_settings(self) -> Mapping[str, Any]:
+        """Exchange with a service account."""
+        return {"type": "on-premises", "user": EXCHANGE_USER}
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]:
+        """The passwords of the service account and of the PBX."""
+        return {"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD}
+
+    @property
+    def routes(self) -> Routes:
+        """Those of Exchange."""
+        return self.exchange.routes
+
+
+class CloudCompany(PbxSite):
+    """A site whose Exchange is Exchange Online; `graph_options` are passed to `GraphSimulator`.
+
+    Its application may read the calendars of those who `may_impersonate`, by a role with that scope, and the directory.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        directory: Path,
+        clock: Clock,
+        *,
+        pbx_behaviour: Behaviour | None = None,
+        **graph_options: Any,
+    ) -> None:
+        super().__init__(world, directory, clock, pbx_behaviour)
+        self.tenant = Tenant(world, DOMAIN)
+        self.tenant.scoped_role = True
+        secrets = {CLIENT_SECRET.reveal(): datetime.max.replace(tzinfo=UTC)}
+        self.application = AppRegistration(CLIENT_ID, (), client_secrets=secrets)
+        self.entra = EntraSimulator(self.application, authority=self.authority)
+        self.graph = GraphSimulator(self.tenant, self.entra, authority=self.authority, **graph_options)
+        self.application.resources = self.graph.urls
+        self.application.roles |= dict.fromkeys(self.graph.urls, ("User.Read.All",))
+
+    @property
+    def calendars(self) -> Sequence[AbstractAsyncContextManager[object]]:
+        """The authority for tokens, and Graph."""
+        return (self.entra, self.graph)
+
+    @property
+    def exchange_settings(self) -> Mapping[str, Any]:
+        """Exchange Online with an application."""
+        return {
+            "type": "cloud-graph",
+            "tenant_id": TENANT,
+            "client_id": CLIENT_ID,
+            "authority": self.entra.url,
+            "graph_url": self.graph.url,
+        }
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]:
+        """The client secret of the application and the password of the PBX."""
+        return {"exchange.client_secret": CLIENT_SECRET, "pbx.password": PBX_PASSWORD}
+
+    @property
+    def routes(self) -> Routes:
+        """Those of Graph."""
+        return self.graph.routes
+
+
 def pbx_user(person: Person) -> PbxUser:
     """Return the PBX user object of a person."""
     return PbxUser(guid=person.guid, h323=person.name, cn=person.display_name, loc=MASTER, emails=person.pbx_addresses)
-
-
-LOOPBACK = "127.0.0.1"
-Routes = Mapping[tuple[str, str, int], int]
-"""From (scheme, host, port) to a port on loopback."""
 
 
 class RoutedResolver(AbstractResolver):

@@ -113,8 +113,8 @@ class Endpoint:
         refusals = {part_id: self._enter(understood, sender) for part_id, understood in waiting.items()}
 
         async def answer_part(part: Part) -> Answer | None:
-            understood = self._understand_part(part)
-            refused = refusals[part.id] if waiting.pop(part.id, None) else self._enter(understood, sender)
+            understood = waiting.pop(part.id, None) or self._understand_part(part)
+            refused = refusals[part.id] if part.id in refusals else self._enter(understood, sender)
             try:
                 effects = await self._effects(part.request, understood, sender)
                 answer = self._answer(part.request, understood, sender, refused, effects)

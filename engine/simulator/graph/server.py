@@ -57,7 +57,7 @@ class GraphSimulator:
         self._socket = reserve(0)
         self._endpoint = Endpoint(
             service=GraphService(tenant),
-            gate=Gate(entra, frozenset(self.url_of(host) for host in hosts)),
+            gate=Gate(entra, frozenset(self.urls)),
             throttle=Throttle(limits, now),
             faults=self.faults,
             ledger=self.ledger,
@@ -85,17 +85,18 @@ class GraphSimulator:
 
     @property
     def url(self) -> str:
-        """The URL on localhost, which needs no routes; it is the resource that tokens are for, too."""
-        return self.url_of("localhost")
+        """The URL on localhost, which needs no routes."""
+        return self._url("localhost")
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All its URLs, which are the resources that tokens are for, too."""
+        return tuple(self._url(host) for host in self._hosts)
 
     @property
     def routes(self) -> dict[tuple[str, str, int], int]:
         """Routing of host names on loopback: (scheme, host, port) to port."""
         return {("https", host, port): self.port for host in self._hosts for port in (443, self.port)}
-
-    def url_of(self, host: str) -> str:
-        """Return the URL with that host name; only localhost, which needs no routes, has a port in it."""
-        return f"https://localhost:{self.port}" if host == "localhost" else f"https://{host}"
 
     async def listen(self) -> None:
         """Accept connections (again), on the same port as before."""
@@ -113,3 +114,7 @@ class GraphSimulator:
         await self._runner.cleanup()
         self._runner = None
         self._socket = reserve(port)
+
+    def _url(self, host: str) -> str:
+        """Return the URL with that host name; only localhost, which needs no routes, has a port in it."""
+        return f"https://localhost:{self.port}" if host == "localhost" else f"https://{host}"
